@@ -1,0 +1,61 @@
+"""Digests as the OCI image specification writes them: ``sha256:`` and 64 hexadecimal digits (descriptor.md, Digests)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from typing import NewType
+
+Digest = NewType("Digest", str)
+"""``sha256:HEX``, lower case."""
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+
+
+def parse(text: str) -> Digest:
+    """``text`` as a Digest; ValueError when it is not ``sha256:`` and 64 lower-case hexadecimal digits."""
+    if not _DIGEST.match(text):
+        raise ValueError(f"not a sha256 digest: {text!r}")
+    return Digest(text)
+
+
+def of(data: bytes) -> Digest:
+    """The digest of ``data``."""
+    return Digest("sha256:" + hashlib.sha256(data).hexdigest())
+
+
+def from_hex(hexadecimal: str) -> Digest:
+    """The digest whose 64 hexadecimal digits are given, as ``Packages`` and simple indexes write them."""
+    return parse("sha256:" + hexadecimal)
+
+
+def hexadecimal(digest: Digest) -> str:
+    """The 64 digits alone."""
+    return digest[7:]
+
+
+class Hashing:
+    """Counts and hashes bytes as they pass, so that nothing is read twice."""
+
+    __slots__ = ("_hash", "size")
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self.size = 0
+        """bytes seen"""
+
+    def update(self, data: bytes) -> None:
+        """Take ``data`` into the hash and the count."""
+        self._hash.update(data)
+        self.size += len(data)
+
+    def digest(self) -> Digest:
+        """The digest of what has passed."""
+        return Digest("sha256:" + self._hash.hexdigest())
+
+    def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The same chunks, hashed and counted on their way."""
+        for chunk in chunks:
+            self.update(chunk)
+            yield chunk

@@ -1,0 +1,65 @@
+"""What a layer is made of: the members of its tar archive as values.
+
+Paths are relative to the image's root, without a leading or trailing slash, normalised, in merged-/usr form
+(``usr/bin/sh``, never ``bin/sh``). Times are the layer's one epoch and not the entry's.
+Source: OCI image specification, layer.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Content(Protocol):
+    """Bytes of a file that are too many to hold: read when they are written, as often as asked."""
+
+    @property
+    def size(self) -> int:
+        """bytes"""
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes, from the beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A directory; ``mode`` is its permission bits (0o755)."""
+
+    path: str
+    mode: int = 0o755
+    uid: int = 0
+    gid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A regular file; ``mode`` with setuid and setgid bits where it has them."""
+
+    path: str
+    data: bytes | Content
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Symlink:
+    """A symbolic link; ``target`` as it stands in the link."""
+
+    path: str
+    target: str
+    uid: int = 0
+    gid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hardlink:
+    """Another name of the file at ``target``, a path of the same layer member, in the form of ``path``."""
+
+    path: str
+    target: str
+
+
+Entry = Directory | File | Symlink | Hardlink

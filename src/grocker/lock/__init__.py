@@ -1,0 +1,1 @@
+"""Everything that a build takes from elsewhere, resolved: pure values, and the lock file that holds them."""
