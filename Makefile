@@ -1,0 +1,54 @@
+# make demo   builds examples/polls into an image, runs it, shows that it answers, leaves nothing running
+# make test   everything that this host allows, at most 15 minutes
+#
+# make setup  the development environment in .venv: hashed, and quick when nothing changed
+# make check  the fast tier: offline, no root, no engine, under a minute
+# make lock   resolves requirements/dev.txt again
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+FAST := not (e2e or slow or docker or podman or network or root)
+
+.PHONY: help setup check lint fast test demo lock
+
+help:
+	@sed -n '/^# make/s/^# //p' Makefile
+
+setup: $(VENV)/.installed
+	@:
+
+$(VENV)/.installed: requirements/dev.txt pyproject.toml
+	@echo "setup: the development environment in $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+check: lint fast
+
+lint: setup
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { echo "hint: $(BIN)/ruff format" >&2; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+
+fast: setup
+	@$(BIN)/python -m pytest --quiet -m "$(FAST)"
+
+# All tiers in one run; tests/conftest.py leaves out what the host cannot do, and says so at the end.
+test: lint
+	@$(BIN)/python -m pytest --quiet
+
+demo: setup
+	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
+
+lock:
+	@test -x $(BIN)/uv || { echo "make lock: uv comes with make setup" >&2; exit 1; }
+	@$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --group dev pyproject.toml --output-file requirements/dev.txt
+	@! grep -nE '://|--(extra-)?index|--find-links' requirements/dev.txt

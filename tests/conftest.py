@@ -1,0 +1,141 @@
+"""What a test may need of its host (markers ``docker``, ``podman``, ``network``, ``root``), and what happens without.
+
+A test whose host lacks something is skipped, and the end of the run says which and why. Where ``CI`` is set, or
+``GROCKER_TEST_REQUIRE`` names what must be there (``docker,podman,network,root``), it fails instead.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
+
+import pytest
+
+
+def _answers(*command: str) -> str | None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except FileNotFoundError:
+        return f"{command[0]} is not installed"
+    except subprocess.TimeoutExpired:
+        return f"{' '.join(command)} does not answer"
+    if done.returncode:
+        return (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+    return None
+
+
+def _lacks_docker() -> str | None:
+    return _answers("docker", "version", "--format", "{{.Server.Version}}")
+
+
+def _lacks_podman() -> str | None:
+    return _answers("podman", "info", "--format", "{{.Version.Version}}")
+
+
+def _lacks_network() -> str | None:
+    asked = subprocess.run(
+        [sys.executable, "-c", "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    set_up = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True, check=False
+    )
+    index = os.environ.get("PIP_INDEX_URL") or set_up.stdout.strip() or asked.stdout.strip()
+    try:
+        with urllib.request.urlopen(index.rstrip("/") + "/pip/", timeout=20):
+            return None
+    except (OSError, ValueError) as error:
+        return f"the package index does not answer: {getattr(error, 'reason', error)}"
+
+
+def _lacks_root() -> str | None:
+    return None if os.geteuid() == 0 else "the tests run as an unprivileged user"
+
+
+_LACKS: dict[str, Callable[[], str | None]] = {
+    "docker": _lacks_docker,
+    "podman": _lacks_podman,
+    "network": _lacks_network,
+    "root": _lacks_root,
+}
+_found: dict[str, str | None] = {}
+_missed: Counter[tuple[str, str]] = Counter()
+
+
+def _required() -> frozenset[str]:
+    named = os.environ.get("GROCKER_TEST_REQUIRE")
+    if named is not None:
+        return frozenset(name.strip() for name in named.split(",") if name.strip())
+    return frozenset(_LACKS) if os.environ.get("CI") else frozenset()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    unknown = _required() - set(_LACKS)
+    if unknown:
+        raise pytest.UsageError(f"GROCKER_TEST_REQUIRE: unknown: {', '.join(sorted(unknown))}")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for name, lacks in _LACKS.items():
+        if item.get_closest_marker(name) is None:
+            continue
+        if name not in _found:
+            _found[name] = lacks()
+        reason = _found[name]
+        if reason is not None:
+            if name in _required():
+                pytest.fail(f"this test needs {name}, which this run requires: {reason}", pytrace=False)
+            _missed[name, reason] += 1
+            pytest.skip(f"needs {name}: {reason}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and _required() >= set(_LACKS):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped where nothing may be: {report.longrepr}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for (name, reason), count in sorted(_missed.items()):
+        terminalreporter.write_line(f"not run here: {count} test(s) that need {name} ({reason})")
+
+
+_offline = threading.Event()
+
+
+def _keep_offline(event: str, arguments: tuple[object, ...]) -> None:
+    if event != "socket.connect" or not _offline.is_set():
+        return
+    address = arguments[1]
+    if isinstance(address, tuple) and not _is_loopback(str(address[0])):
+        raise RuntimeError(f"a test that is neither e2e nor marked 'network' connects to {address[0]}")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+sys.addaudithook(_keep_offline)
+
+
+@pytest.fixture(autouse=True)
+def _offline_without_marker(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The fast tier is offline: a connection that leaves this machine is an error of the test that makes it."""
+    if not {"e2e", "network"} & {marker.name for marker in request.node.iter_markers()}:
+        _offline.set()
+    yield
+    _offline.clear()
