@@ -1,0 +1,23 @@
+"""What may be shown of an address, and which hosts are this machine."""
+
+from __future__ import annotations
+
+import base64
+import re
+from urllib.parse import urlsplit, urlunsplit
+
+
+def public(url: str) -> str:
+    """``url`` as it may be shown: without user, password, query (signed addresses) and fragment."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def loopback(host: str) -> bool:
+    """Whether ``host`` (no port, no brackets) is this machine: ``localhost``, 127.0.0.0/8 or ``::1``."""
+    return host.lower() == "localhost" or host == "::1" or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
+
+
+def basic(user: str, password: str) -> str:
+    """The value of an Authorization header (RFC 7617)."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")

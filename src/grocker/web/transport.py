@@ -1,0 +1,364 @@
+"""The one HTTP transport: pooled, thread safe, retrying, and silent about secrets.
+
+Retried: connection failures and 408, 429, 500, 502, 503, 504, with capped exponential back-off, jitter and
+``Retry-After`` (RFC 9110, section 10.2.3). A body that is cut short is noticed (RFC 9112, section 8) and, for a GET,
+resumed with ``Range``. Redirects never carry credentials to another origin, and never leave HTTPS.
+urllib3 is imported when the first request is made: it costs 130 ms, and a build in which nothing changed makes none.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Container, Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO, Self
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
+
+from grocker import __version__
+from grocker.errors import CorruptError, SettingsError, UnavailableError
+from grocker.web.address import basic, public
+from grocker.web.failure import RETRIED, BrokenError, broken, refused, retry_after
+from grocker.web.host import from_netrc, proxy_for, trust
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, PoolManager
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS = 10
+_LONGEST_WAIT = 30.0  # seconds; a server that asks for more gets an error that says so
+_DETAIL = 8192  # bytes of an error's body that are kept
+
+
+class Response:
+    """An accepted answer; closed by the caller, best with ``with``."""
+
+    def __init__(
+        self, raw: BaseHTTPResponse, url: str, action: str, again: Callable[[int, str], BaseHTTPResponse] | None
+    ) -> None:
+        self._raw = raw
+        self._again = again
+        self._action = action
+        self.status: int = raw.status
+        self.headers: Mapping[str, str] = raw.headers
+        self.url = public(url)
+        """where the answer came from, after redirects, without secrets"""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection back, or close it if the body was not read to its end."""
+        _release(self._raw)
+
+    def chunks(self, size: int = 1 << 16) -> Iterator[bytes]:
+        """The body, at most ``size`` bytes at a time, as sent (no content coding is undone).
+
+        A body that is cut short is resumed where it broke; UnavailableError when that does not help.
+        """
+        done = 0
+        while True:
+            try:
+                while chunk := _read(self._raw, size):
+                    done += len(chunk)
+                    yield chunk
+                return
+            except BrokenError as failure:
+                if self._again is None:
+                    raise UnavailableError(
+                        f"{self._action}: {self.url}: {failure.reason} after {done} bytes", hint="try again"
+                    ) from failure
+                _release(self._raw)
+                self._raw = self._again(done, failure.reason)
+
+    def read(self, limit: int = 64 << 20) -> bytes:
+        """The whole body; CorruptError when it is longer than ``limit`` bytes."""
+        parts: list[bytes] = []
+        total = 0
+        for chunk in self.chunks():
+            total += len(chunk)
+            if total > limit:
+                raise CorruptError(f"{self._action}: {self.url} sent more than the {limit} bytes that it may have")
+            parts.append(chunk)
+        return b"".join(parts)
+
+
+class Transport:
+    """Where every request goes through; used with ``with``, by any number of threads.
+
+    ``environ``: proxies, trust and ``~/.netrc`` are found through it. ``attempts``: in all, for one request.
+    Timeouts in seconds. ``backoff``: seconds before the second attempt, doubled for each further one.
+    ``sleep``: the clock of the waits, for tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        environ: Mapping[str, str],
+        attempts: int = 5,
+        connect_timeout: float = 10,
+        read_timeout: float = 60,
+        backoff: float = 0.25,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._environ = environ
+        self._attempts = attempts
+        self._timeouts = (connect_timeout, read_timeout)
+        self._backoff = backoff
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._managers: dict[tuple[str, str | None], PoolManager] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for manager in self._managers.values():
+            manager.clear()
+        self._managers.clear()
+
+    def open(
+        self,
+        method: str,
+        url: str,
+        *,
+        action: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | BinaryIO | None = None,
+        accept: Container[int] = (200,),
+        size: int | None = None,
+        netrc: bool = True,
+    ) -> Response:
+        """Send a request and return the answer when its status is in ``accept``.
+
+        ``action``: what is being done, in the present participle, for every error ("fetching the index of trixie").
+        ``url``: http or https; ``user:password@`` in it is sent as Basic credentials. ``body``: stream, read from where
+        it stands, closed by the caller; sent again after a failure when it is seekable. ``size``: its bytes (without it
+        a stream is sent chunked). ``netrc``: whether credentials may come from the user's ``~/.netrc``.
+        Raises HttpError for another status, UnavailableError when there is no answer, DeniedError and
+        UnavailableError for proxies, SettingsError for an address or trust file that cannot be used.
+        """
+        sent = {"User-Agent": f"grocker/{__version__}", "Accept-Encoding": "identity", **(headers or {})}
+        url, source = self._authorize(url, sent, netrc, action)
+        if size is not None:
+            sent["Content-Length"] = str(size)
+        start = body.tell() if body is not None and not isinstance(body, bytes) and body.seekable() else None
+        repeatable = body is None or isinstance(body, bytes) or start is not None
+        attempts = self._attempts if repeatable else 1
+
+        def send(extra: Mapping[str, str]) -> tuple[BaseHTTPResponse, str]:
+            if start is not None and body is not None and not isinstance(body, bytes):
+                body.seek(start)
+            return self._follow(method, url, action, {**sent, **extra}, body, accept)
+
+        attempt = 1
+        while True:
+            try:
+                raw, place = send({})
+            except BrokenError as failure:
+                if attempt >= min(attempts, failure.attempts or attempts):
+                    raise self._unreachable(url, action, failure.reason) from failure
+                self._wait(attempt, None)
+                attempt += 1
+                continue
+            if raw.status in accept:
+                break
+            asked = retry_after(raw.headers.get("Retry-After"))
+            last = raw.status not in RETRIED or attempt >= attempts or (asked or 0.0) > _LONGEST_WAIT
+            if last:
+                raise refused(raw, place, action, source, asked, _beginning(raw))
+            _release(raw)
+            self._wait(attempt, asked)
+            attempt += 1
+
+        first = raw
+
+        def again(done: int, reason: str) -> BaseHTTPResponse:
+            nonlocal attempt
+            while True:
+                if attempt >= attempts:
+                    raise UnavailableError(f"{action}: {public(url)}: {reason} after {done} bytes", hint="try again")
+                self._wait(attempt, None)
+                attempt += 1
+                try:
+                    return _resumed(lambda extra: send(extra)[0], first, done)
+                except BrokenError as failure:
+                    reason = failure.reason
+
+        return Response(raw, place, action, again if method == "GET" and raw.status == 200 else None)
+
+    def _authorize(self, url: str, headers: dict[str, str], netrc: bool, action: str) -> tuple[str, str]:
+        """The address without credentials, and where those now in ``headers`` came from."""
+        try:
+            parts = urlsplit(url)
+            host = parts.hostname
+            _ = parts.port
+        except ValueError:
+            parts, host = SplitResult("", "", "", "", ""), None
+        if parts.scheme not in ("http", "https") or not host:
+            raise SettingsError(f"{action}: {public(url) if host else 'the address'} is not an http or https address")
+        clean = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path or "/", parts.query, ""))
+        if any(name.lower() == "authorization" for name in headers):
+            return clean, "the credentials given"
+        if parts.username is not None:
+            headers["Authorization"] = basic(unquote(parts.username), unquote(parts.password or ""))
+            return clean, "the credentials in the address"
+        if not netrc:
+            return clean, "no credentials"
+        found, source = from_netrc(self._environ, host)
+        if found is not None:
+            headers["Authorization"] = found
+        return clean, source
+
+    def _follow(
+        self,
+        method: str,
+        url: str,
+        action: str,
+        headers: Mapping[str, str],
+        body: bytes | BinaryIO | None,
+        accept: Container[int],
+    ) -> tuple[BaseHTTPResponse, str]:
+        for _ in range(_MOST_REDIRECTS):
+            raw = self._send(method, url, action, headers, body)
+            target = raw.headers.get("Location")
+            if raw.status in accept or raw.status not in _REDIRECTS or method not in ("GET", "HEAD") or not target:
+                return raw, url
+            _release(raw)
+            old, new = urlsplit(url), urlsplit(urljoin(url, target))
+            if new.scheme not in ("http", "https") or (old.scheme == "https" and new.scheme != "https"):
+                raise UnavailableError(
+                    f"{action}: {public(url)} redirects to {public(new.geturl())}, which is not HTTPS"
+                )
+            if (old.scheme, old.hostname, old.port) != (new.scheme, new.hostname, new.port):
+                headers = {k: v for k, v in headers.items() if k.lower() not in ("authorization", "cookie")}
+            url = urlunsplit((new.scheme, new.netloc.rpartition("@")[2], new.path or "/", new.query, ""))
+        raise UnavailableError(f"{action}: {public(url)}: more than {_MOST_REDIRECTS} redirects")
+
+    def _send(
+        self, method: str, url: str, action: str, headers: Mapping[str, str], body: bytes | BinaryIO | None
+    ) -> BaseHTTPResponse:
+        import urllib3
+
+        parts = urlsplit(url)
+        proxy, variable = proxy_for(self._environ, parts)
+        manager = self._manager(parts.scheme, proxy, variable, action)
+        via = f" through the proxy {public(proxy)} ({variable})" if proxy else ""
+        try:
+            return manager.urlopen(
+                method,
+                url,
+                body=body,
+                headers=headers,
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                decode_content=False,
+                timeout=urllib3.Timeout(connect=self._timeouts[0], read=self._timeouts[1]),
+            )
+        except urllib3.exceptions.LocationParseError as error:
+            raise SettingsError(f"{action}: {public(url)} is not an address") from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise broken(error, public(url), action, via) from error
+
+    def _manager(self, scheme: str, proxy: str | None, variable: str, action: str) -> PoolManager:
+        import urllib3
+
+        with self._lock:
+            manager = self._managers.get((scheme, proxy))
+            if manager is not None:
+                return manager
+            options: dict[str, object] = {"maxsize": 8, "blocksize": 1 << 17}
+            if scheme == "https" or (proxy or "").startswith("https:"):
+                options["ssl_context"] = trust(self._environ, action)
+            if proxy is None:
+                manager = urllib3.PoolManager(**options)  # type: ignore[arg-type]
+            else:
+                parts = urlsplit(proxy)
+                if parts.scheme not in ("http", "https") or not parts.hostname:
+                    raise SettingsError(
+                        f"{action}: {variable} names {public(proxy)}, and only http and https proxies can be used",
+                        hint=f"unset {variable} or name an http:// proxy there",
+                    )
+                secret = {}
+                if parts.username is not None:
+                    secret["Proxy-Authorization"] = basic(unquote(parts.username), unquote(parts.password or ""))
+                clean = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], "", "", ""))
+                manager = urllib3.ProxyManager(clean, proxy_headers=secret, **options)  # type: ignore[arg-type]
+            self._managers[scheme, proxy] = manager
+            return manager
+
+    def _wait(self, attempt: int, asked: float | None) -> None:
+        delay = min(self._backoff * 2 ** (attempt - 1), _LONGEST_WAIT) * random.uniform(0.5, 1.0)  # noqa: S311
+        self._sleep(max(delay, asked or 0.0))
+
+    def _unreachable(self, url: str, action: str, reason: str) -> UnavailableError:
+        proxy, variable = proxy_for(self._environ, urlsplit(url))
+        if proxy:
+            hint = f"check {variable}, or add {urlsplit(url).hostname} to NO_PROXY"
+        else:
+            hint = "check the address and the network"
+        return UnavailableError(f"{action}: {public(url)}: {reason}", hint=hint)
+
+
+def _read(raw: BaseHTTPResponse, size: int) -> bytes:
+    import urllib3
+
+    try:
+        return raw.read(size, decode_content=False)
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise BrokenError("the connection stalled") from error
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise BrokenError("the connection was cut") from error
+
+
+def _beginning(raw: BaseHTTPResponse) -> bytes:
+    """What an error's body says, at most ``_DETAIL`` bytes; the connection is given back."""
+    try:
+        return _read(raw, _DETAIL)
+    except BrokenError:
+        return b""
+    finally:
+        _release(raw)
+
+
+def _release(raw: BaseHTTPResponse) -> None:
+    """Give the connection back to the pool; close it first when more than a little of the body is still to come."""
+    left = getattr(raw, "length_remaining", None)
+    try:
+        if left is not None and left <= 1 << 16:
+            _read(raw, 1 << 16)
+        else:
+            raw.close()
+    except BrokenError:
+        raw.close()
+    raw.release_conn()
+
+
+def _resumed(
+    send: Callable[[Mapping[str, str]], BaseHTTPResponse], first: BaseHTTPResponse, done: int
+) -> BaseHTTPResponse:
+    """The same body from byte ``done`` on; BrokenError when it cannot be had, or is no longer the same body."""
+    tag = first.headers.get("ETag", "")
+    validator = tag if tag and not tag.startswith("W/") else first.headers.get("Last-Modified")
+    raw = send({"Range": f"bytes={done}-"} | ({"If-Range": validator} if validator else {}))
+    if raw.status == 206 and raw.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
+        return raw
+    same = all(raw.headers.get(name) == first.headers.get(name) for name in ("ETag", "Last-Modified", "Content-Length"))
+    if raw.status != 200 or not same:
+        _release(raw)
+        raise BrokenError("the connection was cut, and the rest is not to be had")
+    while done > 0:
+        skipped = _read(raw, min(done, 1 << 16))
+        if not skipped:
+            raise BrokenError("the connection was cut")
+        done -= len(skipped)
+    return raw
