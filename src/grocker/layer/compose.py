@@ -1,0 +1,114 @@
+"""Layers: members put one behind the other.
+
+A layer is, in this order: one gzip member with every directory of the layer, each named once; the members; one gzip
+member with the end-of-archive marker. Changing one dependency recompresses that dependency alone; the digest of the
+whole is read off the parts as they pass. Source: OCI image specification, layer.md; a series of gzip members is one
+gzip file (RFC 1952, section 2.2).
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from grocker.digest import Digest, Hashing
+from grocker.errors import CorruptError
+from grocker.layer import member as members
+from grocker.layer.entry import Directory
+from grocker.layer.member import Member
+from grocker.layer.tar import END_OF_ARCHIVE, segment
+from grocker.store import Store
+
+
+class Composed(msgspec.Struct, frozen=True):
+    """A layer whose digests are known; its bytes lie in the store, or can be composed again."""
+
+    digest: Digest
+    """of the compressed bytes"""
+    diff_id: Digest
+    """of the tar"""
+    size: int
+    """compressed bytes"""
+    plain: int
+    """bytes of the tar"""
+
+
+def compose(
+    store: Store, parts: Iterable[Member], *, lower: Mapping[str, Directory], epoch: int
+) -> tuple[Composed, dict[str, Directory]]:
+    """Put members together to a layer in the store.
+
+    ``lower``: the directories of the layers below; a directory that this layer must name again keeps its attributes.
+    Returns the layer and the directories of the layers below and this one. Raises CorruptError when two members bring
+    one path: who wins is decided before, never here.
+    """
+    listed = tuple(parts)
+    _refuse_conflicts(listed)
+    directories = merged_directories(listed, lower)
+    compressed_hash, plain_hash = Hashing(), Hashing()
+    with store.new_blob() as blob:
+
+        def add(compressed: bytes, plain: bytes) -> None:
+            plain_hash.update(plain)
+            blob.write(compressed)
+
+        head = b"".join(segment((directories[p] for p in sorted(directories)), epoch=epoch))
+        add(members.compress(head), head)
+        for part in listed:
+            for compressed, plain in members.read(store, part):
+                add(compressed, plain)
+        add(members.compress(END_OF_ARCHIVE), END_OF_ARCHIVE)
+        compressed_hash = blob.hashing
+    layer = Composed(
+        digest=compressed_hash.digest(),
+        diff_id=plain_hash.digest(),
+        size=compressed_hash.size,
+        plain=plain_hash.size,
+    )
+    return layer, {**lower, **directories}
+
+
+def merged_directories(parts: Iterable[Member], lower: Mapping[str, Directory]) -> dict[str, Directory]:
+    """Every directory that the members name or that a path of theirs lies in.
+
+    Where members disagree, the one that is not the plain 0755 of root counts; among several such, the first by
+    subject. Parents that nobody names are as in the layers below, else 0755 of root.
+    """
+    found: dict[str, Directory] = {}
+    for part in sorted(parts, key=lambda m: m.subject):
+        for path, mode, uid, gid in part.directories:
+            candidate = Directory(path, mode, uid, gid)
+            known = found.get(path)
+            if known is None or known == Directory(path):
+                found[path] = candidate
+        for path in part.paths:
+            for parent in _parents(path):
+                if parent in found:
+                    break
+                found[parent] = lower.get(parent, Directory(parent))
+    for path in list(found):
+        for parent in _parents(path):
+            if parent not in found:
+                found[parent] = lower.get(parent, Directory(parent))
+    return {path: lower.get(path, d) if d == Directory(path) else d for path, d in found.items()}
+
+
+def _parents(path: str) -> Iterable[str]:
+    path = posixpath.dirname(path)
+    while path:
+        yield path
+        path = posixpath.dirname(path)
+
+
+def _refuse_conflicts(parts: Iterable[Member]) -> None:
+    owner: dict[str, str] = {}
+    for part in parts:
+        for path in part.paths:
+            other = owner.setdefault(path, part.subject)
+            if other is not part.subject:
+                raise CorruptError(
+                    f"{other} and {part.subject} both bring /{path}",
+                    hint="leave one of the two out, or ask their makers which one should own the file",
+                )
