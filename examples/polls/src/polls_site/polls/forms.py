@@ -1,0 +1,5 @@
+from django import forms
+
+
+class AttachmentForm(forms.Form):
+    file = forms.FileField(max_length=200)
