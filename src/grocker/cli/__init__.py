@@ -1,0 +1,1 @@
+"""The command line: arguments, rendering, exit statuses; no rule of the domain."""

@@ -1,0 +1,74 @@
+"""The commands and their options. Each parses, calls one function of the domain, and renders what it returns."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from grocker import __version__
+from grocker.errors import UsageError
+
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def invoke(arguments: list[str]) -> None:
+    """Carry out a command line; raises GrockerError."""
+    try:
+        grocker.main(arguments, prog_name="grocker", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stderr.write(error.format_message() + "\n")
+        raise UsageError("no command given", hint="grocker build DIRECTORY is the one to start with") from error
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "grocker"
+        raise UsageError(error.format_message(), hint=f"{command} --help") from error
+    except click.Abort as error:
+        raise KeyboardInterrupt from error
+
+
+@click.group(context_settings=_SETTINGS)
+def grocker() -> None:
+    """Turn a Python application into a production container image: no engine, no Dockerfile, no base image, no root."""
+
+
+@grocker.command(short_help="make an image of a project")
+@click.argument("directory", type=click.Path(path_type=Path), default=Path())
+@click.option("-t", "--tag", "tags", multiple=True, metavar="NAME[:TAG]", help="Name of the image. Default: NAME:VERSION.")
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="WHERE",
+    help="docker, podman, oci:DIR, archive:FILE or none; may be repeated. Default: docker if it answers, else podman.",
+)
+@click.option("--push", is_flag=True, help="Push to the registry that each tag names.")
+@click.option("--platform", default="linux/amd64", show_default=True, metavar="OS/ARCH")
+@click.option("--debian", "suite", metavar="SUITE", help="Debian suite below the application. Default: trixie.")
+@click.option("--strict", is_flag=True, help="Make a maintainer script that is not covered an error.")
+@click.option("--refresh", is_flag=True, help="Resolve packages again, also when the last answer is younger than a day.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
+def build(**options: Any) -> None:
+    """Make an image of the Python project in DIRECTORY and give it to an engine, a registry or a file.
+
+    The image's name and digest are printed on standard output. Exit statuses: docs/reference/exit-statuses.md.
+    """
+    from grocker.cli.build import run_build
+
+    run_build(options, sys.argv[1:], os.environ)
+
+
+@grocker.command(short_help="print Grocker's version")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def version(as_json: bool) -> None:
+    """Print the versions of Grocker and of the contract that its images keep."""
+    from grocker.runner.spec import CONTRACT
+
+    if as_json:
+        click.echo(f'{{"contract": {CONTRACT}, "version": "{__version__}"}}')
+    else:
+        click.echo(f"grocker {__version__} (image contract {CONTRACT})")

@@ -1,0 +1,86 @@
+"""The entry point: the quick way for a build in which nothing changed, else the commands; errors become lines here.
+
+Nothing heavy is imported before it is known to be needed: the whole of a build in which nothing changed may cost at most
+80 ms over bare Python.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import NoReturn
+
+INTERRUPTED = 130
+
+
+def main() -> NoReturn:
+    """The console script ``grocker``."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        status = run(sys.argv[1:])
+    except BrokenPipeError:
+        # Whoever read our output went away; there is nobody to tell (and nothing to flush at exit).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except KeyboardInterrupt:
+        sys.stderr.write("grocker: interrupted; what was finished is kept\n")
+        status = INTERRUPTED
+    sys.exit(status)
+
+
+def run(arguments: list[str]) -> int:
+    """Carry out a command line and return its exit status."""
+    from grocker.cli import unchanged
+
+    replayed = unchanged.replay(arguments, os.environ)
+    if replayed is not None:
+        return replayed
+    from grocker.errors import GrockerError
+
+    try:
+        from grocker.cli.commands import invoke
+
+        invoke(arguments)
+    except GrockerError as error:
+        return _show(error)
+    except (KeyboardInterrupt, BrokenPipeError):
+        raise
+    except Exception as error:
+        if os.environ.get("GROCKER_DEBUG"):
+            raise
+        return _show(_bug(error))
+    return 0
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    """TERM ends the process as Ctrl-C does: temporary files are removed on the way out."""
+    raise KeyboardInterrupt
+
+
+def _bug(error: Exception) -> Exception:
+    from grocker.errors import BugError, StorageError
+
+    if isinstance(error, OSError) and error.filename is not None:
+        return StorageError(f"{error.filename}: {error.strerror}")
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" ({os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno})" if trace else ""  # noqa: PTH119 - pathlib is not loaded here
+    return BugError(
+        f"{type(error).__name__}: {error}{place}",
+        hint="this is a bug in Grocker: run again with GROCKER_DEBUG=1 and report what it prints",
+    )
+
+
+def _show(error: Exception) -> int:
+    from grocker.cli.terminal import Style
+    from grocker.errors import BugError, GrockerError
+
+    if not isinstance(error, GrockerError):
+        error = BugError(str(error))
+    style = Style.of(sys.stderr, os.environ)
+    sys.stderr.write(f"{style.red('error:')} {error.message}\n")
+    if error.hint:
+        sys.stderr.write(f"{style.dim('hint:')} {error.hint}\n")
+    return error.status

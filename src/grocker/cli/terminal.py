@@ -1,0 +1,190 @@
+"""What people see while a command works: progress on a terminal, a line for long work elsewhere, warnings, colours."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self, TextIO
+
+from grocker.progress import Progress, Task
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+
+LONG = 1.0
+"""seconds: work that took less is not worth a line in a log"""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Colours where they are wanted (https://no-color.org), plain text elsewhere."""
+
+    colour: bool
+
+    @classmethod
+    def of(cls, stream: TextIO, environ: Mapping[str, str]) -> Style:
+        """Colours on a terminal, unless NO_COLOR or TERM=dumb say otherwise."""
+        return cls(stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb")
+
+    def red(self, text: str) -> str:
+        """For errors."""
+        return self._paint("31", text)
+
+    def yellow(self, text: str) -> str:
+        """For warnings."""
+        return self._paint("33", text)
+
+    def bold(self, text: str) -> str:
+        """For what was asked for."""
+        return self._paint("1", text)
+
+    def dim(self, text: str) -> str:
+        """For what may be passed over."""
+        return self._paint("2", text)
+
+    def _paint(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text
+
+
+class Display(Progress, Protocol):
+    """A Progress that is shown as long as its ``with`` block lasts."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+
+def display(stream: TextIO, environ: Mapping[str, str], *, quiet: bool) -> Display:
+    """How progress is shown on ``stream``: live on a terminal, a line for what took long in a log or in CI."""
+    style = Style.of(stream, environ)
+    if not quiet and stream.isatty() and environ.get("TERM") != "dumb" and not environ.get("CI"):
+        return Live(stream, style)
+    return Lines(stream, style, quiet=quiet)
+
+
+def _warning(style: Style, message: str, hint: str | None) -> str:
+    text = f"{style.yellow('warning:')} {message}\n"
+    return text + f"{style.dim('hint:')} {hint}\n" if hint else text
+
+
+class _TimedTask:
+    """Writes one line at its end when the work was long."""
+
+    def __init__(self, show: Lines, what: str) -> None:
+        self._show = show
+        self._what = what
+        self._began = 0.0
+
+    def __enter__(self) -> Self:
+        self._began = time.monotonic()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        took = time.monotonic() - self._began
+        if kind is None and took >= LONG:
+            self._show.line(f"{self._what}: {took:.1f} s\n")
+
+    def advance(self, amount: int) -> None:
+        return None
+
+
+class Lines:
+    """For pipes, logs and CI."""
+
+    def __init__(self, stream: TextIO, style: Style, *, quiet: bool) -> None:
+        self._stream = stream
+        self._style = style
+        self._quiet = quiet
+        self._guard = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        return None
+
+    def line(self, text: str) -> None:
+        """Write ``text``, unless asked to be quiet."""
+        if not self._quiet:
+            self._write(text)
+
+    def task(self, what: str, total: int | None = None) -> Task:
+        """See Progress.task."""
+        return _TimedTask(self, what)
+
+    def warn(self, message: str, hint: str | None = None) -> None:
+        """See Progress.warn."""
+        self._write(_warning(self._style, message, hint))
+
+    def _write(self, text: str) -> None:
+        with self._guard:
+            self._stream.write(text)
+            self._stream.flush()
+
+
+class _BarTask:
+    def __init__(self, bars: Bars, what: str, total: int | None) -> None:
+        self._bars = bars
+        self._what = what
+        self._total = total
+
+    def __enter__(self) -> Self:
+        self._id = self._bars.add_task(self._what, total=self._total)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        self._bars.remove_task(self._id)
+
+    def advance(self, amount: int) -> None:
+        self._bars.advance(self._id, amount)
+
+
+class Live:
+    """For a terminal: what is being worked on, gone when it is done."""
+
+    def __init__(self, stream: TextIO, style: Style) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bars
+
+        self._style = style
+        self._stream = stream
+        console = Console(file=stream, no_color=not style.colour, highlight=False)
+        self._bars = Bars(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        self._bars.stop()
+
+    def task(self, what: str, total: int | None = None) -> Task:
+        """See Progress.task."""
+        return _BarTask(self._bars, what, total)
+
+    def warn(self, message: str, hint: str | None = None) -> None:
+        """See Progress.warn."""
+        from rich.text import Text
+
+        self._bars.console.print(Text.from_ansi(_warning(self._style, message, hint).rstrip("\n")))

@@ -1,0 +1,45 @@
+"""The image's configuration (OCI image specification, config.md): what engines and orchestrators read.
+
+Contract: P3, X2, X4, U1.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from grocker.runner.spec import CONTRACT, Spec
+
+VENV = "/opt/venv"
+PATH = f"{VENV}/bin:/opt/grocker/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ENTRYPOINT = ("/opt/grocker/bin/grocker-runner", "run")
+PORTS = ("8080/tcp", "8081/tcp")
+VOLUMES = ("/config", "/media", "/scripts")
+
+
+def environment(spec: Spec) -> dict[str, str]:
+    """The variables that every process of a container has, also under ``docker exec``; the build's own included."""
+    return {
+        **dict(spec.variables),
+        "LANG": "C.UTF-8",
+        "PATH": PATH,
+        "PYTHONUTF8": "1",
+        "VIRTUAL_ENV": VENV,
+    }
+
+
+def labels(spec: Spec, *, created: str, lock: str) -> dict[str, str]:
+    """The labels of X2; ``lock`` is the digest of the lock file in the image."""
+    return {
+        "org.grocker.contract": str(CONTRACT),
+        "org.grocker.lock": lock,
+        "org.grocker.services": ",".join(sorted(spec.services)),
+        "org.grocker.version": spec.grocker,
+        "org.opencontainers.image.created": created,
+        "org.opencontainers.image.title": spec.name,
+        "org.opencontainers.image.version": spec.version,
+    }
+
+
+def timestamp(epoch: int) -> str:
+    """``epoch``, in seconds, as RFC 3339 writes it."""
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

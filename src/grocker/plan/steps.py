@@ -1,0 +1,141 @@
+"""The layers of an image and what each depends on, from the bottom up.
+
+A layer's key is a digest of everything that its bytes depend on; whoever has a result under that key needs neither the
+inputs nor the work. The order puts what changes seldom below what changes often (design, "Layers are pure functions").
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from grocker.layer.member import LAYOUT, LEVEL, PART
+from grocker.lock.values import DebianPackage, Lock, PythonFile
+
+LARGE = 6 << 20
+"""bytes: a wheel from this size has a layer of its own, which every image and node shares"""
+MOST_LARGE = 12
+"""of the largest wheels; overlay stops at 127 layers, and a pull is slow long before"""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What the application's layer is made of, beside the interpreter."""
+
+    wheel: str
+    """sha256 of the project's wheel, hexadecimal digits"""
+    subject: str
+    """``polls-site 1.0``"""
+    image_json: bytes
+    settings_ini: bytes
+    """``50_default_settings.ini``"""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer: its name, its key, and the inputs that made the key."""
+
+    name: str
+    key: str
+    inputs: tuple[str, ...]
+    """for people: what it is made of"""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The layers of one image, bottom first."""
+
+    platform: str
+    interpreter: str
+    """key of the interpreter that compiles"""
+    debian: Layer
+    generated: Layer
+    runner: Layer
+    large: tuple[tuple[Layer, PythonFile], ...]
+    wheels: tuple[Layer, tuple[PythonFile, ...]] | None
+    environment: Layer
+    application: Layer
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """All layers, bottom first."""
+        wheels = () if self.wheels is None else (self.wheels[0],)
+        large = tuple(layer for layer, _ in self.large)
+        return (self.debian, self.generated, self.runner, *large, *wheels, self.environment, self.application)
+
+
+def plan(
+    lock: Lock,
+    application: Application,
+    *,
+    runner: str,
+    lock_text: str,
+    user: tuple[str, int],
+    epoch: int,
+) -> Plan:
+    """The plan of an image.
+
+    ``runner``: digest of the runner's files; ``lock_text``: the lock as it stands in the image; ``user``: name and uid;
+    ``epoch``: seconds, the one time of every file.
+    """
+    interpreter = interpreter_key(lock.debian)
+    packages = [f"{p.name} {p.version}" for p in lock.debian]
+    sums = [p.sha256 for p in lock.debian]
+    large, small = _split(lock.python)
+
+    def layer(name: str, inputs: Sequence[str], *identity: Any) -> Layer:
+        return Layer(name, key("layer", name, epoch, *identity), tuple(inputs))
+
+    def wheels(files: Sequence[PythonFile]) -> list[str]:
+        return [f"{f.name} {f.version}" for f in files]
+
+    return Plan(
+        platform=lock.platform,
+        interpreter=interpreter,
+        debian=layer("debian", packages, sums),
+        generated=layer("generated", [f"user {user[0]} {user[1]}", "static configuration", "bytecode"], sums, user),
+        runner=layer("runner", [f"runner {runner[:12]}"], runner, interpreter),
+        large=tuple((layer(f"wheel {f.name}", wheels([f]), [f.sha256], interpreter), f) for f in large),
+        wheels=(layer("wheels", wheels(small), [f.sha256 for f in small], interpreter), small) if small else None,
+        environment=layer("environment", ["pyvenv.cfg", "grocker.lock"], lock_text, lock.interpreter.version),
+        application=layer(
+            "application",
+            [application.subject],
+            application.wheel,
+            application.image_json.decode(),
+            application.settings_ini.decode(),
+            interpreter,
+        ),
+    )
+
+
+def key(*identity: Any) -> str:
+    """A cache key, 64 hexadecimal digits: the same values give the same key, and so does another layout never."""
+    document = msgspec.json.encode([LAYOUT, LEVEL, PART, *identity], order="deterministic")
+    return hashlib.sha256(document).hexdigest()
+
+
+_INTERPRETER = ("libpython3.", "python3.")
+_INTERPRETER_LIBRARIES = frozenset({"libc6", "libgcc-s1", "zlib1g", "libexpat1", "libssl3t64", "libssl3", "libzstd1"})
+
+
+def is_interpreter(package: DebianPackage) -> bool:
+    """Whether the image's interpreter needs that package to compile."""
+    return package.name.startswith(_INTERPRETER) or package.name in _INTERPRETER_LIBRARIES
+
+
+def interpreter_key(packages: Sequence[DebianPackage]) -> str:
+    """The key of the interpreter that these packages make: bytecode depends on it."""
+    return key("interpreter", sorted(p.sha256 for p in packages if is_interpreter(p)))
+
+
+def _split(files: Sequence[PythonFile]) -> tuple[tuple[PythonFile, ...], tuple[PythonFile, ...]]:
+    """Wheels with a layer of their own, and the others; both by name."""
+    candidates = sorted((f for f in files if f.size >= LARGE), key=lambda f: (-f.size, f.name))[:MOST_LARGE]
+    large = frozenset(f.name for f in candidates)
+    ordered = sorted(files)
+    return tuple(f for f in ordered if f.name in large), tuple(f for f in ordered if f.name not in large)
