@@ -1,0 +1,121 @@
+"""Imports run downhill. The floors are those of docs/explanation/architecture.md."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.architecture.source import Module, imported, project, reached
+
+FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"errors", "digest", "progress", "command", "web"}),
+    frozenset({"oci", "runner"}),
+    frozenset({"store", "config"}),
+    frozenset({"layer", "lock"}),
+    frozenset({"sandbox"}),
+    frozenset({"registry", "debian", "python"}),
+    frozenset({"plan"}),
+    frozenset({"attest", "output", "deploy"}),
+    frozenset({"builder"}),
+    frozenset({"cli"}),
+)
+FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+RUNNER_FACE = frozenset({"grocker.runner.spec", "grocker.runner.installed"})
+PURE = ("oci", "lock", "plan", "layer.entry", "debian.version", "debian.resolve")
+EDGES = frozenset({"socket", "ssl", "subprocess", "http", "urllib", "urllib3", "asyncio", "multiprocessing"})
+
+MODULES = project()
+NAMES = sorted(MODULES)
+
+
+def _room(name: str) -> str:
+    return name.partition(".")[2].partition(".")[0]
+
+
+def _ours(module: Module) -> list[str]:
+    return sorted(name for name in module.imports if name.partition(".")[0] == "grocker")
+
+
+def _allowed(room: str, target: str) -> bool:
+    """Whether a module of ``room`` may import the module ``target`` of ours."""
+    other = _room(target)
+    if other in ("", room):
+        return True
+    if other == "runner" and target not in RUNNER_FACE:
+        return False
+    ground = FLOOR_OF[room] == FLOOR_OF[other] == 0
+    return ground or FLOOR_OF[other] < FLOOR_OF[room]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_module_stands_on_a_floor(name: str) -> None:
+    assert name == "grocker" or _room(name) in FLOOR_OF
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_module_imports_its_own_room_or_lower_floors(name: str) -> None:
+    module = MODULES[name]
+    assert [target for target in _ours(module) if not _allowed(module.room, target)] == []
+
+
+def test_arrow_upwards_is_refused_when_there_is_one() -> None:
+    assert not _allowed("store", "grocker.builder.build")
+    assert not _allowed("debian", "grocker.python.wheel")
+    assert not _allowed("plan", "grocker.runner.main")
+    assert _allowed("plan", "grocker.runner.spec")
+    assert _allowed("web", "grocker.errors")
+
+
+def test_import_is_seen_when_it_stands_in_a_function() -> None:
+    text = "def late():\n    from grocker.cli import main\n    import grocker.web\n"
+    assert set(imported(text, frozenset({"grocker.cli.main"}))) == {"grocker.cli.main", "grocker.web"}
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("from . import spec", "grocker.runner.spec"),
+        ("from .spec import Image", "grocker.runner.spec"),
+        ("from ..errors import GrockerError", "grocker.errors"),
+        ("from .. import errors", "grocker.errors"),
+    ],
+)
+def test_import_is_seen_when_it_is_relative(text: str, target: str) -> None:
+    modules = frozenset({"grocker.runner.spec", "grocker.errors"})
+    assert list(imported(text, modules, "grocker.runner")) == [target]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_module_is_in_no_circle(name: str) -> None:
+    circles = [
+        reached(target, MODULES)[name]
+        for target in _ours(MODULES[name])
+        if target in MODULES and name in reached(target, MODULES)
+    ]
+    assert circles == []
+
+
+def _pure() -> list[str]:
+    tops = tuple(f"grocker.{room}" for room in PURE)
+    return [name for name in NAMES if name in tops or name.startswith(tuple(top + "." for top in tops))]
+
+
+@pytest.mark.parametrize("name", _pure())
+def test_pure_module_reaches_no_edge(name: str) -> None:
+    ways = reached(name, MODULES)
+    assert [way for target, way in sorted(ways.items()) if target.partition(".")[0] in EDGES] == []
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if _room(name) == "runner"])
+def test_runner_imports_the_standard_library_alone(name: str) -> None:
+    foreign = {target.partition(".")[0] for target in MODULES[name].imports} - sys.stdlib_module_names
+    assert foreign <= {"grocker"}
+    assert [target for target in _ours(MODULES[name]) if _room(target) != "runner"] == []
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if _room(name) == "runner"])
+def test_runner_module_shadows_no_standard_module(name: str) -> None:
+    """A script that is run by its path has its own directory first on the path."""
+    assert name.rpartition(".")[2] not in sys.stdlib_module_names

@@ -1,0 +1,53 @@
+"""How modules are cut and named."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests.architecture.source import PACKAGE, ROOT, project
+
+MODULES = project()
+LINES = 400
+REASON = f"Longer than {LINES} lines because "
+NOTHING_SAID = frozenset({"utils", "util", "helpers", "helper", "common", "misc"})
+OTHER_TESTS = frozenset({"architecture", "e2e", "examples", "golden", "support"})
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_module_is_short_or_says_why_it_is_not(name: str) -> None:
+    text = MODULES[name].path.read_text(encoding="utf-8")
+    why = [line for line in (ast.get_docstring(ast.parse(text)) or "").splitlines() if line.startswith(REASON)]
+    assert len(text.splitlines()) <= LINES or why
+
+
+def test_directory_of_modules_is_a_package() -> None:
+    directories = {path.parent for path in PACKAGE.rglob("*.py")}
+    assert [str(path.relative_to(ROOT)) for path in sorted(directories) if not (path / "__init__.py").exists()] == []
+
+
+def test_name_says_what_is_inside() -> None:
+    files = [*PACKAGE.rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
+    vague = {path for path in files if NOTHING_SAID & {path.stem.strip("_"), path.parent.name}}
+    assert sorted(str(path.relative_to(ROOT)) for path in vague) == []
+
+
+def test_tests_lie_where_the_source_does() -> None:
+    """``src/grocker/debian/version.py`` is tested in ``tests/debian/test_version.py``; a further word may follow."""
+    astray = []
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        room = path.parent.relative_to(ROOT / "tests").parts
+        if room and room[0] in OTHER_TESTS:
+            continue
+        subjects = {p.stem.strip("_") for p in PACKAGE.joinpath(*room).glob("*") if p.stem != "__init__"}
+        words = path.stem.removeprefix("test_")
+        if not any(words == subject or words.startswith(subject + "_") for subject in subjects | set(room[-1:])):
+            astray.append(str(path.relative_to(ROOT)))
+    assert astray == []
+
+
+def test_every_room_has_tests() -> None:
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir() and (path / "__init__.py").exists()}
+    tested = {path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*.py")}
+    assert sorted(rooms - tested) == []
