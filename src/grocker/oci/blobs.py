@@ -1,0 +1,21 @@
+"""Where the bytes of layers come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from grocker.digest import Digest
+
+
+class Blobs(Protocol):
+    """Blobs by their digest; sizes are known from descriptors. Any thread may ask.
+
+    A layer whose bytes are not kept may be made when it is asked for: nothing asks for bytes that nobody needs.
+    """
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """The blob's bytes from the beginning; seekable; closed by the caller. MissingError when there is none."""
+
+    def path(self, digest: Digest) -> Path | None:
+        """Where the blob lies as a file that may be linked to but not written, if it does."""

@@ -1,0 +1,141 @@
+"""An image as a value: its two documents and what is known of its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from grocker.digest import Digest
+from grocker.errors import BugError, CorruptError
+from grocker.oci import values
+from grocker.oci.platforms import Platform
+from grocker.oci.values import Descriptor, ImageConfig, Manifest, RunConfig
+
+MOST_LAYERS = 127
+"""What overlay's mount options hold in docker (moby/moby, maxLayers 125 plus the container's own two)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer whose bytes need not be at hand."""
+
+    descriptor: Descriptor
+    """of the compressed bytes"""
+    diff_id: Digest
+    """of the tar"""
+    title: str
+    """what is in it, for people: ``the application``; part of the configuration's history, so the same on every host"""
+
+    @property
+    def digest(self) -> Digest:
+        """Of the compressed bytes."""
+        return Digest(self.descriptor.digest)
+
+    @property
+    def size(self) -> int:
+        """Compressed bytes."""
+        return self.descriptor.size
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A blob of an image that is at hand: its manifest or its configuration."""
+
+    descriptor: Descriptor
+    data: bytes
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of ``data``."""
+        return Digest(self.descriptor.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image for one platform."""
+
+    manifest: Document
+    config: Document
+    layers: tuple[Layer, ...]
+    """from the bottom to the top"""
+    platform: Platform
+    created: int
+    """seconds since 1970: the image's one epoch"""
+
+    @property
+    def digest(self) -> Digest:
+        """The manifest's digest: the image's identity in a registry."""
+        return self.manifest.digest
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its blobs, compressed: what a first pull transfers."""
+        return len(self.manifest.data) + len(self.config.data) + sum(one.size for one in self.layers)
+
+
+def layer(*, digest: Digest, size: int, diff_id: Digest, title: str, media_type: str = values.LAYER_GZIP) -> Layer:
+    """A layer from what composing it gave; ``digest`` and ``size`` (bytes) of the compressed form."""
+    return Layer(Descriptor(media_type=media_type, digest=digest, size=size), diff_id, title)
+
+
+def image(
+    layers: Sequence[Layer],
+    *,
+    platform: Platform,
+    run: RunConfig,
+    created: int,
+    annotations: Mapping[str, str] | None = None,
+) -> Image:
+    """The image of ``layers``, from the bottom to the top; ``created`` in seconds since 1970.
+
+    ``annotations`` stand in the manifest. The same arguments give the same bytes. BugError when no engine could run it.
+    """
+    if not layers or len(layers) > MOST_LAYERS:
+        raise BugError(f"an image of {len(layers)} layers: engines take 1 to {MOST_LAYERS}")
+    stamp = datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    config_data = values.encode(
+        ImageConfig(
+            architecture=platform.architecture,
+            os=platform.os,
+            variant=platform.variant,
+            created=stamp,
+            config=run,
+            rootfs=values.RootFs(type="layers", diff_ids=tuple(one.diff_id for one in layers)),
+            history=tuple(values.History(created=stamp, created_by="grocker", comment=one.title) for one in layers),
+        )
+    )
+    config = Document(values.describe(values.CONFIG, config_data), config_data)
+    manifest_data = values.encode(
+        Manifest(
+            schema_version=2,
+            media_type=values.MANIFEST,
+            config=config.descriptor,
+            layers=tuple(one.descriptor for one in layers),
+            annotations=dict(annotations) if annotations else None,
+        )
+    )
+    manifest = Document(values.describe(values.MANIFEST, manifest_data), manifest_data)
+    return Image(manifest, config, tuple(layers), platform, created)
+
+
+def read(manifest_data: bytes, config_data: bytes, *, what: str) -> Image:
+    """The image that two documents describe; ``what`` names it for errors. CorruptError when they do not fit."""
+    manifest = values.decode(manifest_data, Manifest, what=f"the manifest of {what}")
+    config = values.decode(config_data, ImageConfig, what=f"the configuration of {what}")
+    described = values.describe(values.CONFIG, config_data)
+    if described.digest != manifest.config.digest or len(config.rootfs.diff_ids) != len(manifest.layers):
+        raise CorruptError(f"manifest and configuration of {what} do not belong together")
+    titles = [h.comment or h.created_by or "" for h in config.history or () if not h.empty_layer]
+    titles += [""] * (len(manifest.layers) - len(titles))
+    created = int(datetime.fromisoformat(config.created).timestamp()) if config.created else 0
+    return Image(
+        Document(values.describe(manifest.media_type, manifest_data), manifest_data),
+        Document(described, config_data),
+        tuple(
+            Layer(one, Digest(diff_id), title)
+            for one, diff_id, title in zip(manifest.layers, config.rootfs.diff_ids, titles, strict=False)
+        ),
+        Platform(config.os, config.architecture, config.variant),
+        created,
+    )

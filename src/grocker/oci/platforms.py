@@ -1,0 +1,39 @@
+"""Platforms as ``docker --platform`` writes them. Source: OCI image specification, image-index.md (platform)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from grocker.errors import UsageError
+
+_ALIASES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "arm/v7", "armv7l": "arm/v7"}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Platform:
+    """An operating system and an architecture, in Go's words (``linux``, ``amd64``)."""
+
+    os: str
+    architecture: str
+    variant: str | None = None
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+
+def parse(text: str) -> Platform:
+    """``linux/amd64``, ``linux/arm/v7`` or an architecture alone; UsageError for anything else.
+
+    64-bit ARM has one variant that everything has, v8; it is left out, as containerd normalises it.
+    """
+    parts = text.strip().lower().split("/")
+    if len(parts) == 1:
+        parts = ["linux", *parts]
+    architecture = "/".join(parts[1:])
+    architecture = _ALIASES.get(architecture, architecture)
+    name, _, variant = architecture.partition("/")
+    if parts[0] != "linux" or not name.isalnum() or (variant and not variant.isalnum()):
+        raise UsageError(f"{text!r} is not a platform that images are built for", hint="write it as in linux/amd64")
+    if (name, variant) == ("arm64", "v8"):
+        variant = ""
+    return Platform(parts[0], name, variant or None)

@@ -1,0 +1,128 @@
+"""Names of images: ``[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]``.
+
+Source: the grammar of distribution/reference (reference.go), and docker's rule for what a host is: the part before
+the first slash when it has a dot, a colon or an upper-case letter, or is ``localhost``. A name without a host is
+Docker Hub's for docker and for a push, and ``localhost/NAME`` for podman.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from grocker.digest import Digest
+from grocker.digest import parse as parse_digest
+from grocker.errors import UsageError
+
+HUB = "docker.io"
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?\Z")
+_PATH = re.compile(r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*\Z")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
+_LONGEST = 255  # host and repository, characters
+_HINT = "write it as in registry.example.com/team/polls:1.0; a repository's name is in lower case"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An image's name. ``host`` is None when none was written."""
+
+    host: str | None
+    """with its port; ``docker.io`` also for ``index.docker.io``"""
+    repository: str
+    """as written: ``polls``, ``team/polls``"""
+    tag: str | None = None
+    digest: Digest | None = None
+
+    @property
+    def registry(self) -> str:
+        """The host, with its port, that the name belongs to; Docker Hub when none was written."""
+        return self.host or HUB
+
+    @property
+    def path(self) -> str:
+        """The repository as its registry calls it: ``library/polls`` for Docker Hub's ``polls``."""
+        if self.registry == HUB and "/" not in self.repository:
+            return f"library/{self.repository}"
+        return self.repository
+
+    @property
+    def name(self) -> str:
+        """Host and repository as written, without tag and digest."""
+        return f"{self.host}/{self.repository}" if self.host else self.repository
+
+    @property
+    def full(self) -> str:
+        """The complete name with its tag, as containerd keeps it: ``docker.io/library/polls:1.0``."""
+        return f"{self.registry}/{self.path}:{self.tag or 'latest'}"
+
+    @property
+    def docker(self) -> str:
+        """The name with its tag, as docker shows it: ``polls:1.0``."""
+        if self.registry != HUB:
+            return f"{self.registry}/{self.repository}:{self.tag or 'latest'}"
+        return f"{self.path.removeprefix('library/')}:{self.tag or 'latest'}"
+
+    @property
+    def podman(self) -> str:
+        """The name with its tag, as podman keeps images of this machine: ``localhost/polls:1.0``."""
+        if self.host is None:
+            return f"localhost/{self.repository}:{self.tag or 'latest'}"
+        return self.full
+
+    def __str__(self) -> str:
+        return self.name + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
+
+
+def parse(text: str) -> Reference:
+    """The name in ``text``; UsageError when it is none."""
+    rest, at, digest_text = text.partition("@")
+    digest: Digest | None = None
+    if at:
+        try:
+            digest = parse_digest(digest_text)
+        except ValueError:
+            raise UsageError(f"{text!r} is not an image name: {digest_text!r} is no digest", hint=_HINT) from None
+    slash = rest.rfind("/")
+    colon = rest.rfind(":")
+    tag: str | None = None
+    if colon > slash:
+        rest, tag = rest[:colon], rest[colon + 1 :]
+        if not _TAG.match(tag):
+            raise UsageError(
+                f"{text!r} is not an image name: {tag!r} is no tag",
+                hint="a tag has at most 128 letters, digits and the characters _ . -",
+            )
+    host, repository = _split(rest)
+    if host is not None and not _HOST.match(host):
+        raise UsageError(f"{text!r} is not an image name: {host!r} is no host", hint=_HINT)
+    if not repository or not all(_PATH.match(part) for part in repository.split("/")):
+        raise UsageError(f"{text!r} is not an image name: {repository!r} is no repository", hint=_HINT)
+    if host == "index.docker.io":
+        host = HUB
+    reference = Reference(host, repository, tag, digest)
+    if len(f"{reference.registry}/{reference.path}") > _LONGEST:
+        raise UsageError(f"{text!r} is not an image name: it is longer than {_LONGEST} characters", hint=_HINT)
+    return reference
+
+
+def of_release(name: str, version: str) -> Reference:
+    """The default name of an application's image: NAME:VERSION, in the characters that names and tags may have.
+
+    ``+`` of a local version becomes ``-`` (PEP 440 against the tag's grammar); epochs' ``!`` too.
+    """
+    repository = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    tag = re.sub(r"[^A-Za-z0-9_.-]", "-", version)[:128]
+    return parse(f"{repository}:{tag}")
+
+
+def with_tag(reference: Reference) -> Reference:
+    """``reference`` with the tag ``latest`` when it has neither tag nor digest, as docker completes it."""
+    return reference if reference.tag or reference.digest else replace(reference, tag="latest")
+
+
+def _split(text: str) -> tuple[str | None, str]:
+    first, slash, rest = text.partition("/")
+    if slash and (first == "localhost" or first != first.lower() or any(c in first for c in ".:[")):
+        return first, rest
+    return None, text
