@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,11 +14,16 @@ PACKAGE = ROOT / "src" / "grocker"
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """``imports``: every import in it, as dotted names, also those inside functions and under TYPE_CHECKING."""
+    """A module and its imports, as dotted names.
+
+    ``imports``: every one in it, also those inside functions and under TYPE_CHECKING.
+    ``loads``: those that happen when it is imported.
+    """
 
     name: str
     path: Path
     imports: frozenset[str]
+    loads: frozenset[str]
 
     @property
     def room(self) -> str:
@@ -34,21 +39,33 @@ def dotted(path: Path, top: Path) -> str:
 
 def read(files: dict[str, Path]) -> dict[str, Module]:
     """The modules of these files, by name."""
-    return {
-        name: Module(
-            name, path, frozenset(imported(path.read_text(encoding="utf-8"), frozenset(files), _package(name, path)))
+    names = frozenset(files)
+    modules = {}
+    for name, path in sorted(files.items()):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        modules[name] = Module(
+            name,
+            path,
+            frozenset(imported(ast.walk(tree), names, package)),
+            frozenset(imported(_loaded(tree), names, package)),
         )
-        for name, path in sorted(files.items())
-    }
+    return modules
 
 
-def _package(name: str, path: Path) -> str:
-    return name if path.name == "__init__.py" else name.rpartition(".")[0]
+def _loaded(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(child, ast.If) and ast.unparse(child.test).rpartition(".")[2] == "TYPE_CHECKING":
+            continue
+        yield child
+        yield from _loaded(child)
 
 
-def imported(text: str, modules: frozenset[str], package: str = "") -> Iterator[str]:
-    """What a source text in ``package`` imports: of ``modules`` the very module, of others the name as imported."""
-    for node in ast.walk(ast.parse(text)):
+def imported(nodes: Iterable[ast.AST], modules: frozenset[str], package: str = "") -> Iterator[str]:
+    """What these nodes of a module in ``package`` import: of ``modules`` the very module, of others the name given."""
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -65,12 +82,16 @@ def project() -> dict[str, Module]:
     return read({dotted(path, PACKAGE.parent): path for path in PACKAGE.rglob("*.py")})
 
 
-def reached(start: str, modules: dict[str, Module]) -> dict[str, tuple[str, ...]]:
-    """Everything that importing ``start`` may import in turn, each with the shortest way there, ``start`` first."""
+def reached(start: str, modules: dict[str, Module], *, loading: bool = False) -> dict[str, tuple[str, ...]]:
+    """Everything that ``start`` imports and what that imports in turn, each with the shortest way there from ``start``.
+
+    ``loading``: beyond ``start`` follow only what happens when a module is imported.
+    """
     ways: dict[str, tuple[str, ...]] = {start: (start,)}
     waiting = [start]
     for name in waiting:
-        for target in sorted(modules[name].imports):
+        module = modules[name]
+        for target in sorted(module.loads if loading and name != start else module.imports):
             if target not in ways:
                 ways[target] = (*ways[name], target)
                 if target in modules:
