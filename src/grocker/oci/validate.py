@@ -183,7 +183,7 @@ def layer(descriptor: Descriptor, diff_id: str, open_blob: Open) -> Iterator[str
         if descriptor.media_type == values.LAYER:
             plain = compressed
         else:
-            plain = _Passing(gzip.GzipFile(fileobj=compressed, mode="rb"))  # type: ignore[arg-type]
+            plain = _Passing(gzip.GzipFile(fileobj=compressed, mode="rb"))  # type: ignore[call-overload]
         broken = ""
         try:
             with tarfile.open(fileobj=plain, mode="r|") as archive:  # type: ignore[call-overload]

@@ -1,0 +1,168 @@
+"""An image as one tar file that every engine loads, and the same bytes for the same image and names.
+
+It is an OCI layout (image-layout.md) and a ``docker save`` archive at once: containerd, podman and skopeo read
+``index.json``, older Docker engines ``manifest.json``; both name the same blobs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grocker import digest as digests
+from grocker.digest import Digest, Hashing
+from grocker.errors import CannotWriteError, CorruptError
+from grocker.layer.entry import Directory, Entry, File
+from grocker.layer.tar import BLOCK, END_OF_ARCHIVE, segment
+from grocker.oci import Blobs, Descriptor, Image, Layer, Reference, values
+from grocker.output.sink import Delivered, plural
+from grocker.progress import Progress, Task
+from grocker.store.writing import storage
+
+CONTAINERD_NAME = "io.containerd.image.name"
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class LayerBytes:
+    """A layer's bytes as the content of a tar's member; checked against its digest as they pass."""
+
+    layer: Layer
+    blobs: Blobs
+    task: Task
+
+    @property
+    def size(self) -> int:
+        """Bytes, compressed."""
+        return self.layer.size
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes; CorruptError when they are not what the layer says."""
+        yield from checked(self.layer, self.blobs, self.task)
+
+
+def checked(layer: Layer, blobs: Blobs, task: Task) -> Iterator[bytes]:
+    """A layer's bytes, reported to ``task``; CorruptError at the end when they are not what its digest says."""
+    hashing = Hashing()
+    with blobs.open(layer.digest) as stream:
+        while chunk := stream.read(_CHUNK):
+            hashing.update(chunk)
+            task.advance(len(chunk))
+            yield chunk
+    if hashing.size != layer.size or hashing.digest() != layer.digest:
+        raise CorruptError(
+            f"the cached layer {layer.digest} ({layer.title}) is damaged",
+            hint="remove it from the cache (grocker prune --all) and build again",
+        )
+
+
+def index(image: Image, names: Sequence[Reference]) -> values.Index:
+    """``index.json`` of a layout that holds one image under ``names``."""
+    return values.Index(schema_version=2, media_type=values.INDEX, manifests=tuple(described(image, names)))
+
+
+def described(image: Image, names: Sequence[Reference]) -> Iterator[Descriptor]:
+    """The manifest's descriptor, once for each name, or once without any."""
+    platform = values.PlatformValue(image.platform.architecture, image.platform.os, image.platform.variant)
+    plain = Descriptor(
+        media_type=image.manifest.descriptor.media_type,
+        digest=image.digest,
+        size=len(image.manifest.data),
+        platform=platform,
+    )
+    if not names:
+        yield plain
+    for name in names:
+        annotations = {values.REF_NAME: name.podman, CONTAINERD_NAME: name.full}
+        yield Descriptor(plain.media_type, plain.digest, plain.size, annotations, platform)
+
+
+def docker_manifest(image: Image, names: Sequence[Reference]) -> bytes:
+    """``manifest.json`` as ``docker load`` reads it (moby/moby, image/tarexport/load.go)."""
+    document = [
+        {
+            "Config": _blob(image.config.digest),
+            "Layers": [_blob(one.digest) for one in image.layers],
+            "RepoTags": [name.docker for name in names],
+        }
+    ]
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def entries(
+    image: Image, names: Sequence[Reference], blobs: Blobs, task: Task, *, without: frozenset[Digest] = frozenset()
+) -> list[Entry]:
+    """The members of the archive. ``without``: layers that are left out, then only for an engine that has them."""
+    found: dict[str, Entry] = {}
+    if not without:
+        found["oci-layout"] = File("oci-layout", values.encode(values.LayoutMarker(values.LAYOUT_VERSION)))
+        found["index.json"] = File("index.json", values.encode(index(image, names)))
+    found["manifest.json"] = File("manifest.json", docker_manifest(image, names))
+    found["blobs"] = Directory("blobs")
+    found["blobs/sha256"] = Directory("blobs/sha256")
+    for document in (image.manifest, image.config):
+        found[_blob(document.digest)] = File(_blob(document.digest), document.data)
+    for layer in image.layers:
+        if layer.digest not in without:
+            found[_blob(layer.digest)] = File(_blob(layer.digest), LayerBytes(layer, blobs, task))
+    return [found[path] for path in sorted(found)]
+
+
+def size(members: Sequence[Entry]) -> int:
+    """The archive's bytes, known before any is read. All names are short, so each member has one header block."""
+    total = len(END_OF_ARCHIVE)
+    for one in members:
+        content = 0
+        if isinstance(one, File):
+            content = len(one.data) if isinstance(one.data, bytes) else one.data.size
+        total += BLOCK + -(-content // BLOCK) * BLOCK
+    return total
+
+
+def chunks(members: Sequence[Entry], *, epoch: int) -> Iterator[bytes]:
+    """The archive's bytes."""
+    yield from segment(members, epoch=epoch)
+    yield END_OF_ARCHIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """The sink ``archive:FILE``."""
+
+    path: Path
+
+    def describe(self) -> str:
+        """See Sink.describe."""
+        return f"archive:{self.path}"
+
+    def holds(self, image: Image, names: Sequence[Reference]) -> bool:
+        """Never: reading the file would cost what writing it costs."""
+        return False
+
+    def deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> Delivered:
+        """Write the file under a temporary name beside its own, and rename it. See Sink.deliver."""
+        if self.path.is_dir():
+            raise CannotWriteError(f"writing {self.path}: it is a directory", hint="name a file: --output archive:FILE")
+        action = f"writing {self.path}"
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        total = sum(one.size for one in image.layers)
+        with progress.task(action, total) as task, storage("writing", self.path):
+            members = entries(image, names, blobs, task)
+            try:
+                with temporary.open("wb") as stream:
+                    for chunk in chunks(members, epoch=image.created):
+                        stream.write(chunk)
+                    written = stream.tell()
+                    stream.flush()
+                    os.fdatasync(stream.fileno())
+                temporary.replace(self.path)
+            finally:
+                temporary.unlink(missing_ok=True)
+        return Delivered("archive", str(self.path), written, f"{plural(len(image.layers), 'layer')} in one file")
+
+
+def _blob(digest: Digest) -> str:
+    return f"blobs/sha256/{digests.hexadecimal(digest)}"

@@ -1,0 +1,77 @@
+"""Small images, made up, whose blobs are in memory."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+from grocker import digest as digests
+from grocker.digest import Digest
+from grocker.errors import MissingError
+from grocker.layer.entry import Directory, Entry, File
+from grocker.layer.tar import END_OF_ARCHIVE, segment
+from grocker.oci import Image, Layer, Platform, RunConfig, image, layer
+
+EPOCH = 315532800
+
+
+class MemoryBlobs:
+    """The seam ``Blobs`` over a dictionary; ``opened`` lists what was asked for."""
+
+    def __init__(self, blobs: dict[Digest, bytes] | None = None) -> None:
+        self.blobs = dict(blobs or {})
+        self.opened: list[Digest] = []
+
+    def open(self, digest: Digest) -> BinaryIO:
+        self.opened.append(digest)
+        if digest not in self.blobs:
+            raise MissingError(f"blob {digest} is not there")
+        return io.BytesIO(self.blobs[digest])
+
+    def path(self, digest: Digest) -> Path | None:
+        return None
+
+
+class FileBlobs(MemoryBlobs):
+    """The same, in files of a directory."""
+
+    def __init__(self, root: Path, blobs: dict[Digest, bytes]) -> None:
+        super().__init__(blobs)
+        self.root = root
+        for digest, data in blobs.items():
+            (root / digest[7:]).write_bytes(data)
+
+    def path(self, digest: Digest) -> Path | None:
+        found = self.root / digest[7:]
+        return found if found.exists() else None
+
+
+def made_layer(title: str, entries: Iterable[Entry], *, epoch: int = EPOCH) -> tuple[Layer, bytes]:
+    """A layer of those entries, and its bytes."""
+    plain = b"".join(segment(entries, epoch=epoch)) + END_OF_ARCHIVE
+    packed = gzip.compress(plain, mtime=0)
+    made = layer(digest=digests.of(packed), size=len(packed), diff_id=digests.of(plain), title=title)
+    return made, packed
+
+
+def made_image(
+    *texts: str, labels: dict[str, str] | None = None, layers: Iterable[tuple[Layer, bytes]] = ()
+) -> tuple[Image, MemoryBlobs]:
+    """An image with one small layer for each text, above ``layers``."""
+    made = [
+        *layers,
+        *(
+            made_layer(f"text {number}", [Directory("opt"), File(f"opt/{number}", text.encode())])
+            for number, text in enumerate(texts or ("one", "two", "three"))
+        ),
+    ]
+    run = RunConfig(
+        user="1000:0",
+        entrypoint=("/opt/run",),
+        labels={"org.grocker.contract": "1", **(labels or {})},
+    )
+    result = image([one for one, _ in made], platform=Platform("linux", "amd64"), run=run, created=EPOCH)
+    return result, MemoryBlobs({one.digest: data for one, data in made})
