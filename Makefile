@@ -3,6 +3,7 @@
 #
 # make setup  the development environment in .venv: hashed, and quick when nothing changed
 # make check  the fast tier: offline, no root, no engine, under a minute
+# make docs   writes the reference pages that are made from the code
 # make lock   resolves requirements/dev.txt again
 
 SHELL := /bin/bash
@@ -15,7 +16,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 FAST := not (e2e or slow or docker or podman or network or root)
 
-.PHONY: help setup check lint fast test demo lock
+.PHONY: help setup check lint fast test demo docs lock
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -46,6 +47,9 @@ test: lint
 
 demo: setup
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
+
+docs: setup
+	@$(BIN)/python tools/reference.py
 
 lock:
 	@test -x $(BIN)/uv || { echo "make lock: uv comes with make setup" >&2; exit 1; }
