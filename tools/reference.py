@@ -11,10 +11,10 @@ ROOT = Path(__file__).resolve().parents[1]
 _EXIT_STATUSES = """\
 # Exit statuses
 
-What `grocker` ends with; made from `src/grocker/errors.py` by `make docs`. Whatever is not 0 comes with a line on standard
-error that says what failed and where, and mostly with a second one, `hint:`, that says what to do. A script may try again
-after 69 and 75; nothing else gets better by waiting. The statuses of a container are the [contract's](image-contract.md),
-X5.
+What `grocker` ends with; made from `src/grocker/errors.py` by `make docs`. Whatever is not 0 comes with a line on
+standard error that says what failed and where, and mostly with a second one, `hint:`, that says what to do. A script
+may try again after 69 and 75; nothing else gets better by waiting. The statuses of a container are the
+[contract's](image-contract.md), X5.
 
 | status | meaning |
 | --- | --- |
