@@ -1,0 +1,87 @@
+"""The Python world: a project directory into its wheel, requirements into pinned wheel files, wheels into entries.
+
+What the builder calls, in the order of a build:
+
+- ``read_tree``: what counts of a project's directory, with one digest; ``known`` saves the next call from reading.
+- ``read_project``: its description; ``build_key``: all that its wheel depends on, as one value.
+- ``find_uv``: the uv to run, with the host's index configuration.
+- ``resolve_build`` → ``build_wheel``: its wheel, by its own back end, on a normalised copy.
+- ``read_metadata``, ``check_python``, ``wanted``: what the wheel asks for on a ``Target``; ``find_django``: what it is.
+- ``resolve``, ``resolve_locked``: pinned files (``Pin``) for a ``Target``.
+- ``read_wheel``: a wheel's entries below a ``Layout``; ``overlay``: none of them collide.
+- ``Compiler``, ``with_bytecode``: the same entries with bytecode by the image's own ``Interpreter``.
+
+The modules are imported when a name is first used: a build in which nothing changed wants ``read_tree`` alone.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from grocker.python.build import BuildPin, build_key, build_wheel, resolve_build
+    from grocker.python.bytecode import Compiler, Interpreter, compile_sources, with_bytecode
+    from grocker.python.detect import Django, find_django
+    from grocker.python.metadata import EntryPoint, Metadata, check_python
+    from grocker.python.pins import Pin, resolve, resolve_locked, wanted
+    from grocker.python.project import Project, read_project
+    from grocker.python.source import Known, SourceTree, read_tree
+    from grocker.python.target import Layout, Target
+    from grocker.python.uv import Uv, find_uv
+    from grocker.python.wheel import Wheel, overlay, read_metadata, read_wheel
+
+_HOMES = {
+    "build": ("BuildPin", "build_key", "build_wheel", "resolve_build"),
+    "bytecode": ("Compiler", "Interpreter", "compile_sources", "with_bytecode"),
+    "detect": ("Django", "find_django"),
+    "metadata": ("EntryPoint", "Metadata", "check_python"),
+    "project": ("Project", "read_project"),
+    "pins": ("Pin", "resolve", "resolve_locked", "wanted"),
+    "source": ("Known", "SourceTree", "read_tree"),
+    "target": ("Layout", "Target"),
+    "uv": ("Uv", "find_uv"),
+    "wheel": ("Wheel", "overlay", "read_metadata", "read_wheel"),
+}
+
+__all__ = [
+    "BuildPin",
+    "Compiler",
+    "Django",
+    "EntryPoint",
+    "Interpreter",
+    "Known",
+    "Layout",
+    "Metadata",
+    "Pin",
+    "Project",
+    "SourceTree",
+    "Target",
+    "Uv",
+    "Wheel",
+    "build_key",
+    "build_wheel",
+    "check_python",
+    "compile_sources",
+    "find_django",
+    "find_uv",
+    "overlay",
+    "read_metadata",
+    "read_project",
+    "read_tree",
+    "read_wheel",
+    "resolve",
+    "resolve_build",
+    "resolve_locked",
+    "wanted",
+    "with_bytecode",
+]
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _HOMES.items():
+        if name in names:
+            value: object = getattr(import_module(f"{__name__}.{module}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

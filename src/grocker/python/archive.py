@@ -1,0 +1,121 @@
+"""The zip archive under a wheel, distrusted: names, sizes, links, overlaps and hashes are checked before use.
+
+Source: Python packaging specifications, "Binary distribution format"; PKWARE APPNOTE 4.3.
+"""
+
+from __future__ import annotations
+
+import stat
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+from grocker.errors import CorruptError, StorageError
+
+LARGE = 8 << 20
+"""bytes; a larger member is never held in memory"""
+
+_CHUNK = 1 << 18
+_MOST_RATIO = 100
+_ALWAYS_ALLOWED = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A regular file of the archive."""
+
+    name: str
+    size: int
+    """bytes, unpacked"""
+    executable: bool
+    info: ZipInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ZipContent:
+    """A large member's bytes (a ``layer.entry.Content``): read from the archive each time."""
+
+    archive: Path
+    file: str
+    """the wheel's name, for errors"""
+    name: str
+    size: int
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes; CorruptError when the archive has changed or does not hold them."""
+        try:
+            with ZipFile(self.archive) as archive:
+                yield from _chunks(archive, archive.getinfo(self.name), self.file)
+        except (BadZipFile, KeyError) as error:
+            raise CorruptError(f"reading {self.name} from {self.file}: {error}") from error
+        except OSError as error:
+            raise StorageError(f"reading {self.name} from {self.file}: {error.strerror}") from error
+
+
+def members(archive: ZipFile, file: str) -> dict[str, Member]:
+    """The archive's regular files by name; directories are left out.
+
+    ``file``: the archive's name, for errors.
+    Raises CorruptError for a name that leaves the root or comes twice, a link, an encrypted or unknown compression,
+    members that overlap, or sizes that no honest archive has.
+    """
+    found: dict[str, Member] = {}
+    spans: list[tuple[int, int, str]] = []
+    packed = total = 0
+    for info in archive.infolist():
+        name = info.orig_filename
+        if name.endswith("/") and info.file_size == 0:
+            _check_name(name[:-1], file)
+            continue
+        _check_name(name, file)
+        if name in found:
+            raise CorruptError(f"reading {file}: {name} is in it twice")
+        mode = info.external_attr >> 16
+        if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+            raise CorruptError(f"reading {file}: {name} is a link or a special file, which a wheel cannot hold")
+        if info.flag_bits & 1:
+            raise CorruptError(f"reading {file}: {name} is encrypted")
+        if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+            raise CorruptError(
+                f"reading {file}: {name} is compressed by method {info.compress_type}; 0 and 8 are known"
+            )
+        found[name] = Member(name, info.file_size, bool(mode & 0o111), info)
+        spans.append((info.header_offset, info.header_offset + 30 + info.compress_size, name))
+        packed += info.compress_size
+        total += info.file_size
+    spans.sort()
+    for (_, end, name), (start, _, other) in pairwise(spans):
+        if start < end:
+            raise CorruptError(f"reading {file}: {name} and {other} share bytes: the archive is a trap")
+    if total > _ALWAYS_ALLOWED and total > packed * _MOST_RATIO:
+        raise CorruptError(f"reading {file}: {packed} bytes claim to hold {total}: the archive is a trap")
+    return found
+
+
+def _check_name(name: str, file: str) -> None:
+    parts = name.split("/")
+    if name.startswith("/") or "\\" in name or "\0" in name or any(part in ("", ".", "..") for part in parts):
+        raise CorruptError(f"reading {file}: the path {name!r} leaves its root or is malformed")
+
+
+def chunks(archive: ZipFile, member: Member, file: str) -> Iterator[bytes]:
+    """A member's bytes, from the beginning; CorruptError when they are cut short, too many or damaged."""
+    yield from _chunks(archive, member.info, file)
+
+
+def _chunks(archive: ZipFile, info: ZipInfo, file: str) -> Iterator[bytes]:
+    try:
+        seen = 0
+        with archive.open(info) as stream:
+            while data := stream.read(_CHUNK):
+                seen += len(data)
+                yield data
+    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise CorruptError(
+            f"reading {info.orig_filename!r} from {file}: {str(error) or type(error).__name__}"
+        ) from error
+    if seen != info.file_size:
+        raise CorruptError(f"reading {info.orig_filename!r} from {file}: {seen} bytes where {info.file_size} are due")

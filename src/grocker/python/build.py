@@ -1,0 +1,197 @@
+"""A project's wheel, by its own PEP 517 back end on a normalised copy of its source tree.
+
+The one place that runs foreign code, as the calling user. The environment is ours: hash seed, epoch, locale, zone,
+umask, HOME and PATH are fixed, and the build requirements are held to the lock's pins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grocker.digest import of
+from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError, StorageError
+from grocker.python import source
+from grocker.python import uv as _uv
+from grocker.python.project import Project
+from grocker.python.source import SourceTree
+from grocker.python.uv import Uv
+
+FORMAT = 1
+"""Goes into step keys: raised when the same tree and pins would give another wheel."""
+
+_OLDEST_PYTHON = "3.11"
+_LINES = 20
+_ZIP_EPOCH = 315532800
+"""1980-01-01: no zip archive holds an earlier time"""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPin:
+    """One pinned build requirement; the same on every host."""
+
+    name: str
+    """normalised"""
+    version: str
+    marker: str = ""
+    """where it counts, when not everywhere"""
+    hashes: tuple[str, ...] = ()
+    """``sha256:HEX`` of each of its files on the index, sorted"""
+
+    def line(self) -> str:
+        """As a line of a constraints file."""
+        marker = f" ; {self.marker}" if self.marker else ""
+        return f"{self.name}=={self.version}{marker}" + "".join(f" --hash={digest}" for digest in self.hashes)
+
+
+def resolve_build(requires: Sequence[str], uv: Uv, *, workspace: Path) -> tuple[BuildPin, ...]:
+    """Build requirements and theirs, pinned for every host at once, sorted.
+
+    ``requires``: ``build-system.requires``. ``workspace``: a scratch directory.
+    Raises as ``pins.resolve``.
+    """
+    action = "resolving build requirements"
+    path = workspace / "build-requirements.in"
+    _write(path, requires)
+    output = _uv.run(
+        uv,
+        (
+            *("pip", "compile", "--universal", "--python-version", _OLDEST_PYTHON, "--python", uv.python, "--quiet"),
+            *("--generate-hashes", "--no-header", "--no-annotate", "--no-strip-markers", path),
+        ),
+        action=action,
+        directory=workspace,
+    )
+    if output.status != 0:
+        raise _uv.failure(output, action=action, platform="this host")
+    return read_pins(output.stdout.decode("utf-8"))
+
+
+_PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[^\s;]+)(?:\s*;\s*(?P<marker>.*?))?\s*$")
+
+
+def read_pins(text: str) -> tuple[BuildPin, ...]:
+    """Pins out of a requirements file with hashes, as uv writes it."""
+    pins = []
+    for logical in text.replace("\\\n", " ").splitlines():
+        head, *hashes = re.split(r"\s--hash=", logical.strip())
+        if not head or head.startswith("#"):
+            continue
+        match = _PIN.match(head)
+        if not match:
+            raise SettingsError(
+                f"resolving build requirements: {head.strip()!r} is no pinned package",
+                hint="build requirements come from an index; write them as NAME or NAME>=1.0",
+            )
+        hashed = tuple(sorted(digest.strip() for digest in hashes))
+        pins.append(BuildPin(match["name"].lower(), match["version"], match["marker"] or "", hashed))
+    return tuple(sorted(pins, key=lambda pin: (pin.name, pin.version, pin.marker)))
+
+
+def build_key(project: Project, tree: SourceTree, pins: Sequence[BuildPin], epoch: int) -> str:
+    """All that the wheel depends on, as one digest: the tree, git where the version comes from it, pins and epoch."""
+    git = source.version_control(project.directory) if project.uses_git else b""
+    lines = [f"grocker project wheel {FORMAT}", tree.digest, str(epoch), of(git), *(pin.line() for pin in pins)]
+    return of("\n".join(lines).encode())
+
+
+def build_wheel(
+    project: Project, tree: SourceTree, uv: Uv, *, workspace: Path, epoch: int, pins: Sequence[BuildPin] = ()
+) -> Path:
+    """The project's wheel, a file in ``workspace``.
+
+    ``workspace``: an empty scratch directory. ``epoch``: seconds since 1970, what SOURCE_DATE_EPOCH will be.
+    Raises CorruptError when the back end fails, MissingError when the wheel is for one platform only (it needs
+    compiling), and for build requirements what ``resolve_build`` raises.
+    """
+    name = project.name or tree.root.name
+    copy, out, home = workspace / "source", workspace / "wheel", workspace / "home"
+    source.copy_tree(tree, copy, epoch=max(epoch, _ZIP_EPOCH))
+    constraints = workspace / "build-constraints.txt"
+    _write(constraints, [pin.line() for pin in pins])
+    try:
+        home.mkdir()
+        extra = _git(project, copy, workspace) if project.uses_git else {}
+    except OSError as error:
+        raise StorageError(f"building {name}: {error.filename}: {error.strerror}") from error
+    output = _uv.run(
+        uv,
+        (
+            *("build", "--wheel", "--python", uv.python, "--out-dir", out, "--no-create-gitignore"),
+            *("--build-constraints", constraints),
+            copy,
+        ),
+        action=f"building {name}",
+        directory=copy,
+        environment={
+            "HOME": str(home),
+            "TMPDIR": str(workspace),
+            "SOURCE_DATE_EPOCH": str(max(epoch, _ZIP_EPOCH)),
+            "PYTHONHASHSEED": "0",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUTF8": "1",
+            **extra,
+        },
+    )
+    if output.status != 0:
+        raise _failure(output.stderr, name, _uv.failure(output, action=f"building {name}", platform="this host"))
+    wheels = sorted(out.glob("*.whl")) if out.is_dir() else []
+    if len(wheels) != 1:
+        raise CorruptError(f"building {name}: the back end made {len(wheels)} wheels where 1 is due")
+    if not wheels[0].name.endswith("-none-any.whl"):
+        raise MissingError(
+            f"building {name}: {wheels[0].name} is for this host's platform only; {name} needs compiling",
+            hint="build its wheel for the image's platform elsewhere and give Grocker that wheel,"
+            " or move the compiled part into a dependency that has wheels",
+        )
+    return wheels[0]
+
+
+_FRONT_END = re.compile(
+    r"Failed to resolve requirements|Failed to fetch|Failed to download|No solution found|error sending request"
+)
+
+
+def _failure(stderr: str, name: str, said: GrockerError) -> GrockerError:
+    """A back end's failure with its last lines; trouble with the build requirements stays what it is."""
+    if _FRONT_END.search(stderr):
+        return said
+    from grocker.python.indexes import without_credentials
+
+    lines = [line.strip() for line in without_credentials(stderr).splitlines() if line.strip()]
+    tail = [line for line in lines if not line.startswith(("Building wheel", "warning:", "hint:"))][-_LINES:]
+    return CorruptError(
+        f"building {name}: its build back end failed:\n" + "\n".join("    " + line for line in tail),
+        hint="the same happens with: python -m build --wheel",
+    )
+
+
+def _git(project: Project, copy: Path, workspace: Path) -> dict[str, str]:
+    """Let the copy be the work tree of the project's repository, which stays untouched."""
+    import shutil
+
+    git = source.git_directory(project.directory)
+    if git is None:
+        return {}
+    (copy / ".git").write_text(f"gitdir: {git}\n")
+    index = workspace / "git-index"
+    if (git / "index").is_file():
+        shutil.copyfile(git / "index", index)
+    return {
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_INDEX_FILE": str(index),
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "safe.directory",
+        "GIT_CONFIG_VALUE_0": "*",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_CONFIG_NOSYSTEM": "1",
+    }
+
+
+def _write(path: Path, lines: Sequence[str]) -> None:
+    try:
+        path.write_text("".join(line + "\n" for line in lines), "utf-8")
+    except OSError as error:
+        raise StorageError(f"writing {path}: {error.strerror}") from error

@@ -1,0 +1,255 @@
+"""Bytecode as a pure function of source, path and interpreter: unchecked-hash ``.pyc`` files (PEP 552).
+
+The image's own interpreter compiles, run from its unpacked tree through its own loader, without chroot or privileges,
+under an environment that is ours alone: what the host has never counts. That the bytes of a file do not depend on
+what else the same process compiled is proved in tests/e2e/python and recorded in docs/decisions/0043.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from grocker.errors import BugError, CorruptError, MissingError
+from grocker.layer.entry import Directory, Entry, File
+
+_LOADERS = {"amd64": "lib64/ld-linux-x86-64.so.2", "arm64": "lib/ld-linux-aarch64.so.1"}
+_LIBRARIES = {"amd64": "usr/lib/x86_64-linux-gnu", "arm64": "usr/lib/aarch64-linux-gnu"}
+FORMAT = 1
+"""Goes into step keys: raised when the same source would give other bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A CPython in an unpacked tree that this host's processor can run."""
+
+    tree: Path
+    python: str
+    """the minor version: ``3.13``"""
+    architecture: str
+    """Debian's name, the host's own: ``amd64``, ``arm64``"""
+
+    def arguments(self) -> tuple[str, ...]:
+        """The command line that starts it, without program.
+
+        Not ``-I``: that would ignore PYTHONHASHSEED and PYTHONHOME too; ``-s -P`` are the rest of it.
+        """
+        usr = self.tree / "usr"
+        return (
+            str(_inside(self.tree, _LOADERS[self.architecture])),
+            *("--inhibit-cache", "--library-path", str(self.tree / _LIBRARIES[self.architecture])),
+            str(usr / "bin" / f"python{self.python}"),
+            *("-s", "-P", "-S", "-B", "-W", "ignore", "-X", "utf8"),
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Its whole environment."""
+        return {"PYTHONHASHSEED": "0", "PYTHONHOME": str(self.tree / "usr"), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+
+def _inside(tree: Path, path: str) -> Path:
+    """The file at ``path``, or where merged-/usr has it."""
+    for candidate in (tree / "usr" / path, tree / path):
+        if candidate.exists():
+            return candidate
+    return tree / path
+
+
+def pyc_path(path: str, cache_tag: str) -> str:
+    """Where the bytecode of the source at ``path`` belongs (PEP 3147)."""
+    head, slash, tail = path.rpartition("/")
+    return f"{head}{slash}__pycache__/{tail.removesuffix('.py')}.{cache_tag}.pyc"
+
+
+@dataclass(slots=True)
+class Compiler:
+    """Running interpreters; use with ``with``. One call at a time.
+
+    Raises MissingError when the tree holds no such interpreter, BugError when an interpreter dies.
+    """
+
+    interpreter: Interpreter
+    processes: int = 0
+    """how many interpreters run; 0: one for each processor that we may use"""
+    cache_tag: str = ""
+    """``cpython-313``"""
+    magic: bytes = b""
+    """the first four bytes of each ``.pyc``"""
+    _idle: deque[_Process] = field(default_factory=deque)
+    _all: list[_Process] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        first = self._start()
+        prefix, magic, self.cache_tag = first.greeting()
+        self.magic = bytes.fromhex(magic)
+        if prefix != str(self.interpreter.tree / "usr"):
+            self.__exit__(None, None, None)
+            raise BugError(f"compiling Python sources: the interpreter runs with {prefix}, not with the image's files")
+        self._idle.append(first)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        for process in self._all:
+            process.close()
+        self._all.clear()
+        self._idle.clear()
+
+    def compile(self, sources: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+        """The path and bytes of each source's ``.pyc``, in the order of ``sources``.
+
+        ``sources``: path in the image (no leading slash) and the file's bytes. A source that does not compile is
+        passed over, as compileall does: wheels ship templates and Python 2.
+        """
+        from concurrent.futures import Future, ThreadPoolExecutor
+
+        processes = self.processes or len(os.sched_getaffinity(0))
+        waiting: deque[Future[list[tuple[str, bytes]]]] = deque()
+        with ThreadPoolExecutor(processes) as pool:
+            for batch in _batches(sources):
+                waiting.append(pool.submit(self._compile_batch, batch))
+                if len(waiting) > 2 * processes:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+
+    def _compile_batch(self, batch: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+        try:
+            process = self._idle.popleft()
+        except IndexError:
+            process = self._start()
+            process.greeting()
+        done = []
+        for path, source in batch:
+            pyc = process.compile("/" + path, source)
+            if pyc is not None:
+                done.append((pyc_path(path, self.cache_tag), pyc))
+        self._idle.append(process)
+        return done
+
+    def _start(self) -> _Process:
+        program = (Path(__file__).parent / "_compile.py").read_text()
+        process = _Process(self.interpreter, program)
+        self._all.append(process)
+        return process
+
+
+class _Process:
+    """One interpreter and the frames of ``_compile.py``."""
+
+    def __init__(self, interpreter: Interpreter, program: str) -> None:
+        arguments = [*interpreter.arguments(), "-c", program]
+        self._program = interpreter.tree / "usr" / "bin" / f"python{interpreter.python}"
+        try:
+            self._process = subprocess.Popen(
+                arguments,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=interpreter.environment(),
+                umask=0o022,
+                cwd="/",
+            )
+        except OSError as error:
+            raise MissingError(
+                f"compiling Python sources: cannot start {arguments[0]}: {error.strerror}",
+                hint="the image's Debian packages must hold its C library and interpreter for this host's processor",
+            ) from error
+
+    def greeting(self) -> tuple[str, str, str]:
+        try:
+            prefix, magic, tag = self._answer("start").split(b"\n")
+        except EOFError as error:
+            raise MissingError(
+                f"compiling Python sources: {self._program} does not run here",
+                hint="the image's packages must hold the interpreter, its minimal library, the C library, zlib, expat",
+            ) from error
+        return os.fsdecode(prefix), magic.decode(), tag.decode()
+
+    def compile(self, path: str, source: bytes) -> bytes | None:
+        name = os.fsencode(path)
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(
+                b"".join((len(name).to_bytes(8, "big"), name, len(source).to_bytes(8, "big"), source))
+            )
+            self._process.stdin.flush()
+            return self._answer(path)
+        except SyntaxError:
+            return None
+        except (EOFError, BrokenPipeError) as error:
+            raise CorruptError(
+                f"compiling {path}: the interpreter died (status {self._process.wait()})",
+                hint="leave the file out of its wheel, or report it as a bug of CPython",
+            ) from error
+
+    def _answer(self, path: str) -> bytes:
+        assert self._process.stdout is not None
+        mark = self._process.stdout.read(9)
+        if len(mark) != 9:
+            raise EOFError(path)
+        size = int.from_bytes(mark[1:], "big")
+        data = self._process.stdout.read(size)
+        if len(data) != size:
+            raise EOFError(path)
+        if mark[:1] == b"-":
+            raise SyntaxError(data.decode())
+        return data
+
+    def close(self) -> None:
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                try:
+                    stream.close()
+                except BrokenPipeError:
+                    pass
+        self._process.kill()
+        self._process.wait()
+
+
+def _batches(sources: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+    batch: list[tuple[str, bytes]] = []
+    size = 0
+    for source in sources:
+        batch.append(source)
+        size += len(source[1])
+        if size > 1 << 18 or len(batch) == 64:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def compile_sources(interpreter: Interpreter, sources: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    """See ``Compiler.compile``; the interpreters live as long as the iterator."""
+    with Compiler(interpreter) as compiler:
+        yield from compiler.compile(sources)
+
+
+def with_bytecode(compiler: Compiler, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """``entries`` and the bytecode of their ``.py`` files, sorted by path; each ``__pycache__`` directory once.
+
+    Bytecode that ``entries`` bring themselves for the same interpreter gives way. A ``.py`` file too large to hold
+    (see ``layer.entry.Content``) and names that no module can be imported by are left without.
+    """
+    result = {entry.path: entry for entry in entries}
+    sources = sorted(
+        (entry.path, entry.data)
+        for entry in result.values()
+        if isinstance(entry, File) and entry.path.endswith(".py") and isinstance(entry.data, bytes)
+    )
+    owners = {path: (result[path].uid, result[path].gid) for path, _ in sources}  # type: ignore[union-attr]
+    for path, pyc in compiler.compile(sources):
+        directory, _, name = path.rpartition("/")
+        parent, _, _ = directory.rpartition("/")
+        uid, gid = owners[f"{parent}/{name.removesuffix(f'.{compiler.cache_tag}.pyc')}.py".lstrip("/")]
+        result.setdefault(directory, Directory(directory, 0o755, uid, gid))
+        result[path] = File(path, pyc, 0o644, uid, gid)
+    return tuple(result[path] for path in sorted(result))

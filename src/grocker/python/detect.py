@@ -1,0 +1,59 @@
+"""What a wheel is, told from its files alone: facts; the settings decide what is made of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from grocker.layer.entry import Entry, File
+from grocker.python.target import Layout
+
+_SETTINGS = re.compile(
+    r"""os\.environ\.setdefault\(\s*["']DJANGO_SETTINGS_MODULE["']\s*,\s*["'](?P<module>[\w.]+)["']"""
+    r"""|os\.environ\[\s*["']DJANGO_SETTINGS_MODULE["']\s*\]\s*=\s*["'](?P<module2>[\w.]+)["']"""
+)
+_APPLICATION = re.compile(r"^(?P<name>[A-Za-z_]\w*)\s*(?::[^=\n]+)?=\s*.*\bget_(?P<kind>wsgi|asgi)_application\(", re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class Django:
+    """A Django project in a wheel."""
+
+    settings: str | None
+    """the module that its entry points name; None when they leave it to the environment"""
+    wsgi: str | None
+    """``module:object``"""
+    asgi: str | None
+    """``module:object``"""
+
+
+def find_django(entries: Iterable[Entry], layout: Layout) -> tuple[Django, ...]:
+    """The Django projects that a wheel's entries hold, by settings module; several when it ships several.
+
+    Found by ``wsgi.py`` or ``asgi.py`` that call Django's ``get_wsgi_application``, or by a ``manage.py``.
+    """
+    prefix = layout.site + "/"
+    found: dict[str | None, dict[str, str]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.path):
+        name = entry.path.rpartition("/")[2]
+        if (
+            not isinstance(entry, File)
+            or not isinstance(entry.data, bytes)
+            or not entry.path.startswith(prefix)
+            or name not in ("wsgi.py", "asgi.py", "manage.py", "__main__.py")
+        ):
+            continue
+        text = entry.data.decode("utf-8", "replace")
+        settings = _SETTINGS.search(text)
+        module = entry.path.removeprefix(prefix).removesuffix(".py").replace("/", ".")
+        chosen = (settings["module"] or settings["module2"]) if settings else None
+        application = _APPLICATION.search(text)
+        if application:
+            found.setdefault(chosen, {}).setdefault(application["kind"], f"{module}:{application['name']}")
+        elif settings and name in ("manage.py", "__main__.py"):
+            found.setdefault(chosen, {})
+    return tuple(
+        Django(settings, kinds.get("wsgi"), kinds.get("asgi"))
+        for settings, kinds in sorted(found.items(), key=lambda item: item[0] or "")
+    )

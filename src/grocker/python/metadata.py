@@ -1,0 +1,142 @@
+"""What a distribution says of itself: METADATA, WHEEL and entry_points.txt (Python packaging specifications)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from grocker.errors import CorruptError, SettingsError
+
+if TYPE_CHECKING:
+    from grocker.python.target import Target
+
+_NAME = re.compile(r"[^\W_]+(?:[-_.]+[^\W_]+)*", re.ASCII)
+_OBJECT = re.compile(r"(?P<module>\w+(?:\.\w+)*)(?:\s*:\s*(?P<object>\w+(?:\.\w+)*))?\s*(?:\[[^]]*\])?\s*")
+
+
+def normalised(name: str) -> str:
+    """A project's name in its one form (PEP 503): ``Flask_Login`` → ``flask-login``."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """The fields of METADATA that Grocker uses."""
+
+    name: str
+    """as written"""
+    version: str
+    """as written"""
+    requires: tuple[str, ...] = ()
+    """``Requires-Dist``, as written"""
+    requires_python: str = ""
+    extras: tuple[str, ...] = ()
+    """``Provides-Extra``, normalised, sorted"""
+    summary: str = ""
+    license: str = ""
+    """``License-Expression``, else ``License`` if it is one line"""
+    urls: tuple[tuple[str, str], ...] = ()
+    """``Project-URL`` (label, address) and ("homepage", ``Home-page``)"""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPoint:
+    """One line of entry_points.txt: what a name in a group refers to."""
+
+    group: str
+    name: str
+    module: str
+    object: str
+    """dotted name in the module; empty for the module itself"""
+
+
+def fields(data: bytes, what: str) -> Mapping[str, tuple[str, ...]]:
+    """The header fields (names in lower case) of an email-like document; ``what`` names it in errors."""
+    from email.parser import HeaderParser
+    from email.policy import compat32
+
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CorruptError(f"reading {what}: not UTF-8: byte {error.start}") from error
+    found: dict[str, list[str]] = {}
+    for name, value in HeaderParser(policy=compat32).parsestr(text).items():
+        found.setdefault(name.lower(), []).append(str(value).strip())
+    return {name: tuple(values) for name, values in found.items()}
+
+
+def parse(data: bytes, what: str) -> Metadata:
+    """METADATA's fields; CorruptError when name or version are missing or malformed.
+
+    ``what``: "METADATA of polls-1.0-py3-none-any.whl", for errors.
+    """
+    from packaging.version import InvalidVersion, Version
+
+    found = fields(data, what)
+
+    def one(name: str) -> str:
+        return found.get(name, ("",))[0]
+
+    name, version = one("name"), one("version")
+    if not _NAME.fullmatch(name):
+        raise CorruptError(f"reading {what}: no project is named {name!r}")
+    try:
+        Version(version)
+    except InvalidVersion as error:
+        raise CorruptError(f"reading {what}: {version!r} is no version (PEP 440)") from error
+    licence = one("license-expression") or ("" if "\n" in one("license") else one("license"))
+    urls = [(label.strip(), url.strip()) for label, _, url in (u.partition(",") for u in found.get("project-url", ()))]
+    if one("home-page"):
+        urls.append(("homepage", one("home-page")))
+    return Metadata(
+        name=name,
+        version=version,
+        requires=found.get("requires-dist", ()),
+        requires_python=one("requires-python"),
+        extras=tuple(sorted({normalised(extra) for extra in found.get("provides-extra", ())})),
+        summary=one("summary"),
+        license=licence,
+        urls=tuple(urls),
+    )
+
+
+def check_python(metadata: Metadata, target: Target) -> None:
+    """SettingsError when the project does not want the target's Python (``Requires-Python``)."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    if not metadata.requires_python:
+        return
+    try:
+        wanted = SpecifierSet(metadata.requires_python)
+    except InvalidSpecifier:
+        raise CorruptError(
+            f"reading METADATA of {metadata.name}: Requires-Python {metadata.requires_python!r} is malformed"
+        ) from None
+    if not wanted.contains(target.full, prereleases=True):
+        raise SettingsError(
+            f"{metadata.name} {metadata.version} wants Python {metadata.requires_python};"
+            f" the image has {target.full_version or target.python}",
+            hint="choose a suite whose Python fits, or change requires-python",
+        )
+
+
+def parse_entry_points(data: bytes, what: str) -> tuple[EntryPoint, ...]:
+    """entry_points.txt, sorted by group and name; CorruptError when it is malformed (entry points specification)."""
+    from configparser import ConfigParser, Error
+
+    parser = ConfigParser(delimiters=("=",), interpolation=None, strict=False, default_section="\0")
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    try:
+        parser.read_string(data.decode("utf-8"))
+    except (Error, UnicodeDecodeError) as error:
+        raise CorruptError(f"reading {what}: {str(error).splitlines()[0]}") from error
+    points = []
+    for group in parser.sections():
+        for name, value in parser.items(group):
+            match = _OBJECT.fullmatch(value.strip())
+            if not match:
+                raise CorruptError(f"reading {what}: [{group}] {name} = {value}: not MODULE or MODULE:OBJECT")
+            points.append(EntryPoint(group, name, match["module"], match["object"] or ""))
+    return tuple(sorted(points, key=lambda p: (p.group, p.name)))

@@ -1,0 +1,307 @@
+"""Requirements → pinned wheel files for a target, through uv; sdists are never built.
+
+Sources: PEP 508 (requirements), PEP 751 (pylock.toml), dependency specifiers: environment markers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from grocker.digest import Digest, from_hex
+from grocker.errors import CorruptError, SettingsError, StorageError, UnavailableError
+from grocker.python import uv as _uv
+from grocker.python.indexes import without_credentials
+from grocker.python.metadata import normalised
+from grocker.python.project import Project
+from grocker.python.tags import best
+from grocker.python.target import Target
+from grocker.python.uv import Uv
+
+_PLATFORM_MINORS = (17, 28, *range(31, 41))
+"""glibc minors that uv 0.13 has a ``--python-platform`` for"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One wheel file of the image."""
+
+    name: str
+    """normalised"""
+    version: str
+    file: str
+    """file name"""
+    url: str
+    """where the index has it, without credentials; ``file:`` for a wheel on this host"""
+    sha256: Digest
+    size: int | None
+    """bytes; None when the index does not say"""
+    index: str | None = None
+    """the index's address without credentials, when uv says it"""
+
+
+def environment(target: Target) -> dict[str, str]:
+    """The marker variables of the target, never the host's."""
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": target.full,
+        "os_name": "posix",
+        "platform_machine": target.machine,
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": "Linux",
+        "platform_version": "",
+        "python_full_version": target.full,
+        "python_version": target.python,
+        "sys_platform": "linux",
+        "extra": "",
+    }
+
+
+def wanted(requirements: Iterable[str], extras: Iterable[str], target: Target) -> tuple[str, ...]:
+    """Those of a wheel's ``Requires-Dist`` that hold for ``target`` with ``extras``, without markers; sorted.
+
+    Raises SettingsError for a malformed requirement.
+    """
+    variables = environment(target)
+    asked = ["", *sorted({normalised(extra) for extra in extras})]
+    kept = set()
+    for text in requirements:
+        requirement = _requirement(text)
+        if requirement.marker is None or any(requirement.marker.evaluate({**variables, "extra": e}) for e in asked):
+            requirement.marker = None
+            kept.add(str(requirement))
+    return tuple(sorted(kept))
+
+
+def _requirement(text: str) -> Any:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        return Requirement(text)
+    except InvalidRequirement as error:
+        reason = str(error).splitlines()[0]
+        raise SettingsError(
+            f"resolving: {without_credentials(text)!r} is no requirement: {without_credentials(reason)}",
+            hint="write it as NAME, NAME==1.0 or NAME[extra]>=1.0 (PEP 508)",
+        ) from error
+
+
+def resolve(
+    requirements: Sequence[str],
+    target: Target,
+    uv: Uv,
+    *,
+    workspace: Path,
+    constraints: Sequence[str] = (),
+    directory: Path | None = None,
+) -> tuple[Pin, ...]:
+    """The wheels that satisfy ``requirements`` on ``target``, sorted by name.
+
+    ``requirements``, ``constraints``: PEP 508. ``workspace``: an empty or scratch directory for uv's input.
+    ``directory``: the project's, whose ``[tool.uv]`` (indexes, overrides) counts.
+    Raises MissingError (no such package or version, no wheel), SettingsError (conflict), UnavailableError, DeniedError.
+    """
+    for text in requirements:
+        _check_address(_requirement(text))
+    if not requirements:
+        return ()
+    wanted_file, constraint_file = workspace / "requirements.in", workspace / "constraints.txt"
+    _write(wanted_file, requirements)
+    _write(constraint_file, constraints)
+    action = "resolving dependencies"
+    output = _uv.run(
+        uv,
+        (
+            *("pip", "compile", "--format", "pylock.toml", "--quiet", "--no-header", "--no-annotate", "--no-build"),
+            *("--python", uv.python, "--python-version", target.full_version or target.python),
+            *("--python-platform", _platform(target), "--constraints", constraint_file, wanted_file),
+        ),
+        action=action,
+        directory=directory or workspace,
+    )
+    if output.status != 0:
+        raise _uv.failure(output, action=action, platform=str(target))
+    return read_pylock(output.stdout, target)
+
+
+def resolve_locked(
+    project: Project,
+    target: Target,
+    uv: Uv,
+    *,
+    workspace: Path,
+    extras: Sequence[str] = (),
+    additions: Sequence[str] = (),
+) -> tuple[Pin, ...]:
+    """What the project's ``uv.lock`` pins for ``target``, and ``additions`` resolved with those pins as constraints.
+
+    Development groups and the project itself are left out. Raises SettingsError for a lock that is stale.
+    """
+    action = "reading uv.lock"
+    arguments: list[str | Path] = ["export", "--format", "pylock.toml", "--quiet", "--no-header"]
+    arguments += ["--no-emit-project", "--no-dev", "--no-default-groups"]
+    for extra in sorted(extras):
+        arguments += ["--extra", extra]
+    output = _uv.run(uv, [*arguments, "--locked", "--python", uv.python], action=action, directory=project.directory)
+    if output.status != 0 and _WRONG_PYTHON.search(output.stderr):
+        _check_fresh(project)
+        output = _uv.run(uv, [*arguments, "--frozen"], action=action, directory=project.directory)
+    if output.status != 0:
+        raise _uv.failure(output, action=action, platform=str(target))
+    pins = read_pylock(output.stdout, target)
+    if not additions:
+        return pins
+    names = {pin.name for pin in pins}
+    more = resolve(
+        additions,
+        target,
+        uv,
+        workspace=workspace,
+        constraints=[f"{pin.name}=={pin.version}" for pin in pins],
+        directory=project.directory,
+    )
+    return tuple(sorted((*pins, *(pin for pin in more if pin.name not in names)), key=lambda pin: pin.name))
+
+
+_WRONG_PYTHON = re.compile(r"incompatible with the project's Python requirement|No interpreter found|inspect Python")
+
+
+def _check_fresh(project: Project) -> None:
+    """Whether uv.lock is for the dependencies in pyproject.toml, when no interpreter here lets uv say so itself."""
+    import tomllib
+
+    assert project.uv_lock is not None
+    document = tomllib.loads(project.uv_lock.read_text("utf-8"))
+    stale = SettingsError(
+        f"reading uv.lock: {project.uv_lock} is stale: pyproject.toml has changed", hint="run: uv lock"
+    )
+    for package in document.get("package", []):
+        if project.name is None or package.get("name") != project.name or project.dependencies is None:
+            continue
+        locked = {
+            (normalised(item["name"]), tuple(sorted(item.get("extras", ()))), _specifiers(item.get("specifier", "")))
+            for item in package.get("metadata", {}).get("requires-dist", [])
+        }
+        asked = set()
+        for text in (*project.dependencies, *(text for _, texts in project.extras for text in texts)):
+            requirement = _requirement(text)
+            extras = tuple(sorted(normalised(extra) for extra in requirement.extras))
+            asked.add((normalised(requirement.name), extras, _specifiers(str(requirement.specifier))))
+        if locked != asked:
+            raise stale
+        return
+
+
+def _specifiers(text: str) -> frozenset[str]:
+    return frozenset(part.strip().replace(" ", "") for part in text.split(",") if part.strip())
+
+
+def read_pylock(data: bytes, target: Target) -> tuple[Pin, ...]:
+    """The wheel of each package in a pylock.toml that ``target`` needs (PEP 751), sorted by name.
+
+    Raises MissingError when a package has no fitting wheel, SettingsError for a source that is no wheel file.
+    """
+    import tomllib
+
+    from packaging.markers import InvalidMarker, Marker
+
+    try:
+        document = tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CorruptError(f"reading pylock.toml: {error}") from error
+    variables = environment(target)
+    pins: dict[str, Pin] = {}
+    for package in document.get("packages", []):
+        try:
+            if "marker" in package and not Marker(package["marker"]).evaluate(variables):
+                continue
+        except InvalidMarker as error:
+            raise CorruptError(f"reading pylock.toml: {package.get('name')}: {error}") from error
+        pin = _pin(package, target)
+        if pin.name in pins:
+            raise CorruptError(f"reading pylock.toml: {pin.name} comes twice for {target}")
+        pins[pin.name] = pin
+    return tuple(pins[name] for name in sorted(pins))
+
+
+def _pin(package: Mapping[str, Any], target: Target) -> Pin:
+    name = normalised(package["name"])
+    for source in ("vcs", "directory"):
+        if source in package:
+            raise _no_address(name, "a repository" if source == "vcs" else "a directory")
+    wheels = {_file(wheel): wheel for wheel in package.get("wheels", [])}
+    if "archive" in package:
+        wheels = {_file(package["archive"]): package["archive"]}
+        if not next(iter(wheels)).endswith(".whl"):
+            raise _no_address(name, "an archive that is no wheel")
+    file = best(wheels, target)
+    version = str(package.get("version", "")) or (file.split("-")[1] if file else "")
+    if file is None:
+        raise _uv.no_wheel(name, version or None, str(target))
+    wheel = wheels[file]
+    sha256 = wheel.get("hashes", {}).get("sha256")
+    url = wheel.get("url") or Path(wheel["path"]).absolute().as_uri()
+    if not sha256:
+        if not url.startswith("file:"):
+            raise UnavailableError(
+                f"resolving dependencies: the index gives no sha256 for {file}",
+                hint="use an index that does (PEP 503 or 691)",
+            )
+        sha256 = _hash_file(Path(unquote(urlsplit(url).path)))
+    index = package.get("index")
+    return Pin(
+        name=name,
+        version=version,
+        file=file,
+        url=without_credentials(url),
+        sha256=from_hex(sha256),
+        size=wheel.get("size"),
+        index=without_credentials(index) if index else None,
+    )
+
+
+def _hash_file(path: Path) -> str:
+    import hashlib
+
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise StorageError(f"reading {path}: {error.strerror}") from error
+
+
+def _file(wheel: Mapping[str, Any]) -> str:
+    return str(
+        wheel.get("name") or unquote(str(wheel.get("url") or wheel["path"]).partition("#")[0].rpartition("/")[2])
+    )
+
+
+def _check_address(requirement: Any) -> None:
+    url = requirement.url
+    if url and (urlsplit(url).scheme not in ("http", "https", "file") or not urlsplit(url).path.endswith(".whl")):
+        raise _no_address(normalised(requirement.name), without_credentials(url))
+
+
+def _no_address(name: str, what: str) -> SettingsError:
+    return SettingsError(
+        f"resolving dependencies: {name} comes from {what}; only wheels can be installed",
+        hint=f"serve a wheel of {name} from an index, or name it by address: {name} @ https://…/{name}-….whl",
+    )
+
+
+def _platform(target: Target) -> str:
+    """uv's name of the newest platform that it knows and the target runs."""
+    minor = max((minor for minor in _PLATFORM_MINORS if (2, minor) <= target.glibc), default=17)
+    return f"{target.machine}-manylinux_2_{minor}"
+
+
+def _write(path: Path, lines: Sequence[str]) -> None:
+    try:
+        path.write_text("".join(line + "\n" for line in lines), "utf-8")
+    except OSError as error:
+        raise StorageError(f"writing {path}: {error.strerror}") from error

@@ -1,0 +1,128 @@
+"""A project's own description: pyproject.toml, or setup.py and setup.cfg as before it (PEP 517, 518, 621)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grocker.errors import MissingError, SettingsError, StorageError
+from grocker.python.metadata import normalised
+
+_LEGACY_REQUIRES = ("setuptools>=40.8.0",)
+_LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
+_MINIMAL = '[project] with name = "{name}", version = "1.0" and dependencies = ["…"]'
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What a project's directory says of it before anything is built."""
+
+    directory: Path
+    name: str | None
+    """normalised; None when only the back end knows it"""
+    version: str | None
+    """None when only the back end knows it"""
+    requires_python: str
+    dependencies: tuple[str, ...] | None
+    """``project.dependencies``; None when only the back end knows them"""
+    extras: tuple[tuple[str, tuple[str, ...]], ...]
+    """``project.optional-dependencies``, sorted by normalised name"""
+    build_requires: tuple[str, ...]
+    """``build-system.requires``"""
+    backend: str
+    """``build-system.build-backend``"""
+    uses_git: bool
+    """the version comes from the back end, and there is a ``.git`` that it may come from"""
+    uv_lock: Path | None
+    """``uv.lock``, when there is one"""
+
+
+def read_project(directory: Path) -> Project:
+    """The description of the project in ``directory``.
+
+    Raises MissingError when there is none, SettingsError when it is malformed.
+    """
+    path = directory / "pyproject.toml"
+    if not directory.is_dir():
+        kind = "is a file" if directory.exists() else "does not exist"
+        raise MissingError(f"reading the project: {directory} {kind}", hint="give the directory with pyproject.toml")
+    legacy = (directory / "setup.py").is_file() or (directory / "setup.cfg").is_file()
+    document = _document(path) if path.is_file() else {}
+    table = _table(document, "project", path)
+    system = _table(document, "build-system", path)
+    if table is None and system is None and not legacy:
+        state = "has neither [project] nor [build-system]" if document else "is missing, and so is setup.py"
+        raise MissingError(
+            f"reading the project: {path} {state}",
+            hint="write pyproject.toml: " + _MINIMAL.format(name=_name_for(directory)),
+        )
+    dynamic = _strings(table or {}, "dynamic", "project", path)
+    if table is not None and "name" not in table:
+        raise SettingsError(f"{path}: [project] has no name", hint=f'add name = "{_name_for(directory)}"')
+    if table is not None and "version" not in table and "version" not in dynamic:
+        raise SettingsError(f"{path}: [project] has no version", hint='add version = "1.0", or dynamic = ["version"]')
+    version = _string(table or {}, "version", "project", path)
+    optional = _table(table or {}, "optional-dependencies", path) or {}
+    requires = _strings(system or {}, "requires", "build-system", path)
+    name = _string(table or {}, "name", "project", path)
+    lock = directory / "uv.lock"
+    return Project(
+        directory=directory,
+        name=normalised(name) if name else None,
+        version=version,
+        requires_python=_string(table or {}, "requires-python", "project", path) or "",
+        dependencies=None
+        if table is None or "dependencies" in dynamic
+        else _strings(table, "dependencies", "project", path),
+        extras=tuple(
+            sorted(
+                (normalised(extra), _strings(optional, extra, "project.optional-dependencies", path))
+                for extra in optional
+            )
+        ),
+        build_requires=requires if system is not None and "requires" in system else _LEGACY_REQUIRES,
+        backend=_string(system or {}, "build-backend", "build-system", path) or _LEGACY_BACKEND,
+        uses_git=version is None and (directory / ".git").exists(),
+        uv_lock=lock if lock.is_file() else None,
+    )
+
+
+def _name_for(directory: Path) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", directory.resolve().name.lower()).strip("-") or "app"
+
+
+def _document(path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: {error}", hint="correct the file; it is TOML") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: not UTF-8: byte {error.start}") from error
+    except OSError as error:
+        raise StorageError(f"reading {path}: {error.strerror}") from error
+
+
+def _table(document: Mapping[str, Any], key: str, path: Path) -> dict[str, Any] | None:
+    value = document.get(key)
+    if value is not None and not isinstance(value, dict):
+        raise SettingsError(f"{path}: {key}: a table is due")
+    return value
+
+
+def _string(table: Mapping[str, Any], key: str, where: str, path: Path) -> str | None:
+    value = table.get(key)
+    if value is not None and not isinstance(value, str):
+        raise SettingsError(f"{path}: {where}.{key}: a string is due")
+    return value
+
+
+def _strings(table: Mapping[str, Any], key: str, where: str, path: Path) -> tuple[str, ...]:
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise SettingsError(f"{path}: {where}.{key}: a list of strings is due")
+    return tuple(value)

@@ -1,0 +1,171 @@
+"""Runs uv, and turns what it says into errors of ours. The only module that knows that program's words."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grocker import command
+from grocker.errors import (
+    CorruptError,
+    DeniedError,
+    GrockerError,
+    MissingError,
+    SettingsError,
+    TryAgainError,
+    UnavailableError,
+)
+from grocker.python.indexes import from_pip, without_credentials
+
+_PASSED = re.compile(
+    r"(UV|PIP)_.*|SSL_CERT_(FILE|DIR)|SSL_CLIENT_CERT|REQUESTS_CA_BUNDLE|NETRC|RUST_LOG|NO_PROXY|no_proxy"
+    r"|(HTTP|HTTPS|ALL|FTP)_PROXY|(http|https|all|ftp)_proxy"
+)
+_DROPPED = frozenset({"UV_PROJECT_ENVIRONMENT", "UV_SYSTEM_PYTHON", "UV_PYTHON", "UV_FROZEN", "UV_LOCKED", "UV_TARGET"})
+_DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Uv:
+    """A uv, and the environment it runs in."""
+
+    executable: Path
+    environment: Mapping[str, str]
+    python: Path
+    """the host's interpreter for back ends"""
+
+
+def find_uv(environ: Mapping[str, str], *, cache: Path | None = None) -> Uv:
+    """The uv that comes with Grocker, for a caller with ``environ``.
+
+    ``cache``: where uv keeps downloads when ``environ`` has no UV_CACHE_DIR.
+    Raises UnavailableError when uv is not installed; SettingsError when pip's configuration is malformed.
+    """
+    try:
+        from uv import find_uv_bin
+
+        executable = Path(find_uv_bin())
+    except (ImportError, FileNotFoundError) as error:
+        raise UnavailableError(
+            "resolving Python packages: uv is not installed", hint="install Grocker again"
+        ) from error
+    home = environ.get("HOME") or "/nonexistent"
+    environment = {
+        "PATH": _DEFAULT_PATH,
+        "HOME": home,
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "XDG_CONFIG_HOME": environ.get("XDG_CONFIG_HOME") or f"{home}/.config",
+        "XDG_DATA_HOME": environ.get("XDG_DATA_HOME") or f"{home}/.local/share",
+        "NETRC": f"{home}/.netrc",
+        **{name: value for name, value in environ.items() if _PASSED.fullmatch(name) and name not in _DROPPED},
+        **from_pip(environ),
+        "UV_NO_PROGRESS": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "NO_COLOR": "1",
+    }
+    if cache is not None:
+        environment.setdefault("UV_CACHE_DIR", str(cache))
+    return Uv(executable, environment, Path(sys.executable))
+
+
+def run(
+    uv: Uv,
+    arguments: Sequence[str | Path],
+    *,
+    action: str,
+    directory: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> command.Output:
+    """Run uv to its end. ``environment`` overrides uv's own. The status is the caller's to judge."""
+    return command.run(
+        [uv.executable, *arguments],
+        action=action,
+        environment={**uv.environment, **(environment or {})},
+        directory=directory,
+        hint="install Grocker again",
+    )
+
+
+_UNREACHABLE = re.compile(
+    r"error sending request|[Cc]ould not connect|Network connectivity|dns error|timed out|offline"
+)
+_STATUS = re.compile(
+    r"HTTP status (?:client|server) error \((\d{3})|\b(40[13]|429|5\d\d) (?:Unauthorized|Forbidden|Too)"
+)
+_NO_WHEEL = re.compile(
+    r"(?P<name>[A-Za-z0-9][\w.-]*?)(?:==(?P<version>[^\s,]+))? has no (?:usable wheels|wheels with a matching|wheels)"
+)
+_ALL_NO_WHEEL = re.compile(r"all versions of (?P<name>[\w.-]+) have no (?:usable wheels|wheels)")
+_REQUIRED_WHEEL = re.compile(r"Wheels are required for `(?P<name>[^`]+)`")
+_UNKNOWN = re.compile(r"(?P<name>[\w.-]+) was not found in the (?:package registry|cache|provided package locations)")
+_NO_VERSION = re.compile(
+    r"there (?:is|are) no versions? of|only [\w.-]+(?:\[[^]]*\])?(?:[<>=!~][^ ]*| .*)? (?:is|are) available"
+)
+
+
+def failure(output: command.Output, *, action: str, platform: str) -> GrockerError:
+    """The error that a failed uv means: its last lines, without credentials.
+
+    ``platform``: the target, for "has no wheel for PLATFORM".
+    """
+    text = without_credentials(output.stderr.strip())
+    words = explanation(text)
+    status = _STATUS.search(text)
+    code = int(status[1] or status[2]) if status else 0
+    if code in (401, 403):
+        return DeniedError(f"{action}: the package index refuses: {words}", hint="give credentials: UV_INDEX, ~/.netrc")
+    if code == 429:
+        return TryAgainError(f"{action}: the package index asks to come back later: {words}", hint="try again later")
+    if code >= 500 or (_UNREACHABLE.search(text) and "No solution found" not in text):
+        return UnavailableError(
+            f"{action}: the package index is unreachable: {words}",
+            hint="check the network and the index (UV_DEFAULT_INDEX, or index-url in pip's configuration)",
+        )
+    missing = _NO_WHEEL.search(text) or _ALL_NO_WHEEL.search(text) or _REQUIRED_WHEEL.search(text)
+    if missing:
+        found = missing.groupdict()
+        return no_wheel(found["name"], found.get("version"), platform)
+    unknown = _UNKNOWN.search(text)
+    if unknown:
+        return MissingError(
+            f"{action}: no package {unknown['name']} on the index: {words}",
+            hint="check the spelling; a private package needs its index (UV_INDEX, or extra-index-url for pip)",
+        )
+    if _NO_VERSION.search(text):
+        return MissingError(f"{action}: {words}", hint="ask for a version that exists")
+    if "No solution found" in text:
+        return SettingsError(f"{action}: {words}", hint="loosen one of the requirements")
+    if "needs to be updated" in text and "lock" in text:
+        return SettingsError(f"{action}: uv.lock is stale: {words}", hint="run: uv lock")
+    if re.search(r"hash mismatch", text, re.IGNORECASE):
+        return CorruptError(f"{action}: {words}", hint="the index serves another file than is pinned")
+    return SettingsError(f"{action}: uv: {words}")
+
+
+def no_wheel(name: str, version: str | None, platform: str) -> MissingError:
+    """A package that would have to be compiled."""
+    return MissingError(
+        f"{name}{' ' + version if version else ''} has no wheel for {platform}; it needs compiling",
+        hint="ask for a version that has one, build it elsewhere and serve the wheel from an index of your own"
+        " (UV_INDEX), or build the image for another architecture",
+    )
+
+
+def explanation(text: str, limit: int = 600) -> str:
+    """The error and causes in uv's stderr as one line, warnings left out, at most ``limit`` characters."""
+    lines: list[str] = []
+    wanted = True
+    for line in text.splitlines():
+        stripped = line.strip()
+        if line.startswith(("warning:", "hint:", "Using ", "Resolved ")):
+            wanted = False
+        elif line.startswith(("error:", "  × ", "× ")):
+            wanted = True
+        if wanted and stripped:
+            lines.append(re.sub(r"^(error:|cause:|× |╰─▶ |├─▶ |│ )\s*", "", stripped))
+    joined = " ".join(dict.fromkeys(lines)) or "no reason given"
+    return joined if len(joined) <= limit else joined[: limit - 1] + "…"

@@ -1,0 +1,337 @@
+"""Wheels → entries: installing without a staging directory, an interpreter or the host's word in it.
+
+Source: Python packaging specifications, "Binary distribution format", "Recording installed projects", "Entry points".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import re
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile, ZipFile
+
+from grocker.errors import CorruptError, MissingError, SettingsError, StorageError
+from grocker.layer.entry import Content, Directory, Entry, File
+from grocker.python import archive, metadata, record, scripts
+from grocker.python.archive import Member, ZipContent
+from grocker.python.metadata import EntryPoint, Metadata, normalised
+from grocker.python.target import ELF_MACHINES, Layout, Target
+
+FORMAT = 1
+"""Goes into step keys: raised when the same wheel would give other entries."""
+
+_NOT_INSTALLED = frozenset({"RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json"})
+_UNHASHED = frozenset({"RECORD", "RECORD.jws", "RECORD.p7s"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """A wheel as the image gets it."""
+
+    file: str
+    """its file name"""
+    name: str
+    """the project's normalised name"""
+    version: str
+    """as METADATA has it"""
+    pure: bool
+    """it holds no binary and its tags name no platform"""
+    metadata: Metadata
+    entry_points: tuple[EntryPoint, ...]
+    entries: tuple[Entry, ...]
+    """directories and files, sorted by path, without bytecode"""
+
+
+def read_wheel(path: Path, layout: Layout, target: Target | None = None, *, file: str = "") -> Wheel:
+    """The wheel at ``path``, verified, as entries below ``layout``.
+
+    ``path`` must stay as it is while the entries are used: large files are read from it when they are written.
+    ``file``: the wheel's file name, where it is kept under another.
+    ``target``: when given, a wheel whose tags do not fit it, or whose binaries are all for other processors, is an
+    error. Raises CorruptError for a file that is not what its name and RECORD say; MissingError for the wrong platform.
+    """
+    file = file or path.name
+    with _opened(path, file) as opened:
+        return _Reading(path, file, opened, layout).wheel(target)
+
+
+def read_metadata(path: Path, *, file: str = "") -> tuple[Metadata, tuple[EntryPoint, ...]]:
+    """METADATA and entry points alone, without reading the rest; arguments and errors as ``read_wheel``."""
+    file = file or path.name
+    with _opened(path, file) as opened:
+        reading = _Reading(path, file, opened, Layout("3"))
+        return reading.metadata(), reading.entry_points()
+
+
+@contextmanager
+def _opened(path: Path, file: str) -> Iterator[ZipFile]:
+    try:
+        with ZipFile(path) as opened:
+            yield opened
+    except (BadZipFile, EOFError, UnicodeDecodeError, NotImplementedError, struct.error) as error:
+        raise CorruptError(f"reading {file}: not a whole wheel: {error}", hint="fetch or build it again") from error
+    except OSError as error:
+        raise StorageError(f"reading {file}: {error.strerror or error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A member whose bytes are what RECORD says."""
+
+    data: bytes | Content
+    line_hash: str
+    """for the new RECORD"""
+    machine: int | None
+    """``e_machine`` when it is an ELF file"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    path: Path
+    file: str
+    opened: ZipFile
+    layout: Layout
+
+    def wheel(self, target: Target | None) -> Wheel:
+        members = archive.members(self.opened, self.file)
+        info = self._dist_info(members)
+        self._check_wheel_version(info)
+        described, points = self.metadata(), self.entry_points()
+        hashes = record.parse(self._read(f"{info}/RECORD"), self.file)
+        self._check_listed(hashes, members, info)
+        files: dict[str, File] = {}
+        lines: dict[str, str] = {}
+        machines: set[int | None] = set()
+        for name, member in sorted(members.items()):
+            destination, script = self._destination(name, info, described.name)
+            if name.startswith(f"{info}/") and name[len(info) + 1 :] in _UNHASHED:
+                continue
+            checked = self._verified(member, hashes[name])
+            machines.add(checked.machine)
+            if destination is None:
+                continue
+            data = checked.data
+            if script and isinstance(data, bytes):
+                data = scripts.with_interpreter(data, self.layout.interpreter)
+            if data is checked.data:
+                lines[destination] = checked.line_hash
+            self._add(files, File(destination, data, 0o755 if script or member.executable else 0o644))
+        for name, content in scripts.generated(points, self.layout.interpreter, self.file).items():
+            path = f"{self.layout.scripts}/{name}"
+            lines.pop(path, None)
+            files[path] = File(path, content, 0o755)
+        self._check_environment(files)
+        home = f"{self.layout.site}/{info}"
+        self._add(files, File(f"{home}/INSTALLER", b"grocker\n"))
+        self._add(files, File(f"{home}/RECORD", self._record(files.values(), lines, f"{info}/RECORD")))
+        machines.discard(None)
+        if target:
+            self._check_platform(target, machines)
+        return Wheel(
+            file=self.file,
+            name=normalised(described.name),
+            version=described.version,
+            pure=not machines and self.file.endswith("-none-any.whl"),
+            metadata=described,
+            entry_points=points,
+            entries=with_directories(files.values()),
+        )
+
+    def metadata(self) -> Metadata:
+        """METADATA; CorruptError when it names another project or version than the file's name does."""
+        from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+        from packaging.version import Version
+
+        info = self._dist_info(self.opened.namelist())
+        found = metadata.parse(self._read(f"{info}/METADATA"), f"METADATA of {self.file}")
+        try:
+            name, version, _, _ = parse_wheel_filename(self.file)
+        except InvalidWheelFilename as error:
+            raise CorruptError(f"reading {self.file}: not the name of a wheel") from error
+        if (normalised(found.name), Version(found.version)) != (name, version):
+            raise CorruptError(
+                f"reading {self.file}: METADATA says {found.name} {found.version}, the file's name does not",
+                hint="the file was renamed or forged; fetch it again, or tell its publisher",
+            )
+        return found
+
+    def entry_points(self) -> tuple[EntryPoint, ...]:
+        """entry_points.txt; none when there is no such file."""
+        name = f"{self._dist_info(self.opened.namelist())}/entry_points.txt"
+        if name not in self.opened.NameToInfo:
+            return ()
+        return metadata.parse_entry_points(self._read(name), f"entry_points.txt of {self.file}")
+
+    def _dist_info(self, names: Iterable[str]) -> str:
+        tops = {name.partition("/")[0] for name in names if "/" in name}
+        found = sorted(top for top in tops if top.endswith(".dist-info"))
+        if len(found) != 1:
+            raise CorruptError(f"reading {self.file}: {len(found)} .dist-info directories where 1 is due")
+        stem = self.file.split("-")
+        if normalised(found[0].removesuffix(".dist-info").partition("-")[0]) != normalised(stem[0]):
+            raise CorruptError(f"reading {self.file}: it holds {found[0]}, of another project")
+        return found[0]
+
+    def _check_wheel_version(self, info: str) -> None:
+        found = metadata.fields(self._read(f"{info}/WHEEL"), f"WHEEL of {self.file}")
+        version = found.get("wheel-version", ("",))[0]
+        if version.partition(".")[0] != "1":
+            raise CorruptError(f"reading {self.file}: wheel format {version or 'unknown'}; 1.x is known")
+
+    def _read(self, name: str) -> bytes:
+        info = self.opened.NameToInfo.get(name)
+        if info is None:
+            raise CorruptError(f"reading {self.file}: {name} is missing")
+        if info.file_size > archive.LARGE:
+            raise CorruptError(f"reading {self.file}: {name} is {info.file_size} bytes large")
+        member = Member(name, info.file_size, executable=False, info=info)
+        return b"".join(archive.chunks(self.opened, member, self.file))
+
+    def _check_listed(self, hashes: Iterable[str], members: Iterable[str], info: str) -> None:
+        listed, present = set(hashes), set(members)
+        own = {f"{info}/{name}" for name in _UNHASHED}
+        for name in sorted(present - listed - own):
+            raise CorruptError(f"reading {self.file}: {name} is not in RECORD")
+        for name in sorted(name for name in listed - present - own if not name.endswith("/")):
+            raise CorruptError(f"reading {self.file}: {name} is in RECORD and not in the archive")
+
+    def _verified(self, member: Member, expected: record.Hash | None) -> _Checked:
+        if expected is None:
+            raise CorruptError(f"reading {self.file}: RECORD has no hash for {member.name}")
+        hashing, ours = hashlib.new(expected.algorithm), hashlib.sha256()
+        parts: list[bytes] = []
+        head = b""
+        for chunk in archive.chunks(self.opened, member, self.file):
+            head = head or chunk[:20]
+            hashing.update(chunk)
+            if expected.algorithm != "sha256":
+                ours.update(chunk)
+            if member.size <= archive.LARGE:
+                parts.append(chunk)
+        if record.encoded(hashing.digest()) != expected.value:
+            raise CorruptError(
+                f"reading {self.file}: {member.name} is not what RECORD says ({expected.algorithm})",
+                hint="the wheel was changed after it was built; fetch it again, or tell its publisher",
+            )
+        large = member.size > archive.LARGE
+        data = ZipContent(self.path, self.file, member.name, member.size) if large else b"".join(parts)
+        digest = hashing.digest() if expected.algorithm == "sha256" else ours.digest()
+        return _Checked(data, "sha256=" + record.encoded(digest), _elf_machine(head))
+
+    def _destination(self, name: str, info: str, project: str) -> tuple[str | None, bool]:
+        """Where a member goes (None: nowhere), and whether it is a script."""
+        top, _, rest = name.partition("/")
+        if top == info and rest in _NOT_INSTALLED:
+            return None, False
+        if top != info.removesuffix(".dist-info") + ".data" or not rest:
+            return f"{self.layout.site}/{name}", False
+        scheme, _, path = rest.partition("/")
+        if not path:
+            raise CorruptError(f"reading {self.file}: {name} lies in no scheme")
+        match scheme:
+            case "purelib" | "platlib":
+                return f"{self.layout.site}/{path}", False
+            case "scripts":
+                return f"{self.layout.scripts}/{path}", True
+            case "data":
+                return f"{self.layout.prefix}/{path}", False
+            case "headers":
+                return f"{self.layout.headers(project)}/{path}", False
+            case _:
+                raise CorruptError(f"reading {self.file}: {name}: no scheme is named {scheme}")
+
+    def _add(self, files: dict[str, File], file: File) -> None:
+        if file.path in files:
+            raise CorruptError(f"reading {self.file}: two of its files go to /{file.path}")
+        files[file.path] = file
+
+    def _check_environment(self, files: Iterable[str]) -> None:
+        """What makes the environment is no wheel's to bring."""
+        bin_, own = self.layout.scripts, f"{self.layout.prefix}/pyvenv.cfg"
+        for path in files:
+            if path == own or re.fullmatch(rf"{re.escape(bin_)}/python[\d.]*", path):
+                raise CorruptError(f"reading {self.file}: it would replace the environment's own /{path}")
+
+    def _record(self, files: Iterable[File], lines: dict[str, str], own: str) -> bytes:
+        rows = []
+        for file in files:
+            size = len(file.data) if isinstance(file.data, bytes) else file.data.size
+            path = posixpath.relpath(file.path, self.layout.site)
+            rows.append((path, lines.get(file.path) or _line_hash(file), size))
+        return record.write(rows, own)
+
+    def _check_platform(self, target: Target, machines: set[int | None]) -> None:
+        from grocker.python.tags import rank
+
+        if rank(self.file, target) is None:
+            raise MissingError(
+                f"{self.file} does not fit the image: {target}",
+                hint="take a wheel for this platform, or build for the platform that the wheel is for",
+            )
+        if machines and ELF_MACHINES[target.architecture] not in machines:
+            raise CorruptError(
+                f"reading {self.file}: none of its binaries is for {target.architecture}, whatever its name says",
+                hint="tell its publisher; choose another version meanwhile",
+            )
+
+
+def _elf_machine(head: bytes) -> int | None:
+    if len(head) < 20 or head[:4] != b"\x7fELF":
+        return None
+    return int.from_bytes(head[18:20], "little" if head[5] == 1 else "big")
+
+
+def with_directories(files: Iterable[Entry]) -> tuple[Entry, ...]:
+    """``files`` and the directories above them, each once, sorted by path."""
+    found: dict[str, Entry] = {}
+    for file in files:
+        found[file.path] = file
+    for path in list(found):
+        parent = path.rpartition("/")[0]
+        while parent and parent not in found:
+            found[parent] = Directory(parent)
+            parent = parent.rpartition("/")[0]
+    for path in found:
+        parent = path.rpartition("/")[0]
+        if parent and not isinstance(found[parent], Directory):
+            raise CorruptError(f"/{path} lies below /{parent}, which is a file")
+    return tuple(found[path] for path in sorted(found))
+
+
+def overlay(wheels: Iterable[tuple[str, Iterable[Entry]]]) -> Iterator[tuple[str, tuple[Entry, ...]]]:
+    """Each wheel's name with its directories and those of its files that no earlier one brings.
+
+    ``wheels``: (name for errors, entries). Two that bring the same file with the same bytes and mode agree.
+    Raises SettingsError that names both and the file when they do not.
+    """
+    seen: dict[str, tuple[str, Entry]] = {}
+    for wheel, entries in wheels:
+        own: list[Entry] = []
+        for entry in entries:
+            earlier = seen.setdefault(entry.path, (wheel, entry))
+            if earlier[1] is entry or isinstance(entry, Directory):
+                own.append(entry)
+            if not _same(earlier[1], entry):
+                raise SettingsError(
+                    f"{earlier[0]} and {wheel} both bring /{entry.path}, and not the same",
+                    hint="they cannot be installed together: drop one of them, or choose versions that do not collide",
+                )
+        yield wheel, tuple(own)
+
+
+def _same(one: Entry, other: Entry) -> bool:
+    if not isinstance(one, File) or not isinstance(other, File):
+        return one == other
+    return one.mode == other.mode and (one.data == other.data or _line_hash(one) == _line_hash(other))
+
+
+def _line_hash(file: File) -> str:
+    hashing = hashlib.sha256()
+    for chunk in (file.data,) if isinstance(file.data, bytes) else file.data.chunks():
+        hashing.update(chunk)
+    return "sha256=" + record.encoded(hashing.digest())
