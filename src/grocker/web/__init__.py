@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from grocker.web.address import basic, loopback, public
 from grocker.web.failure import HttpDeniedError, HttpError, HttpMissingError, HttpTryAgainError, HttpUnavailableError
-from grocker.web.transport import Response, Transport
+from grocker.web.response import Response
+from grocker.web.transport import Stream, Transport
 
 __all__ = [
     "HttpDeniedError",
@@ -13,6 +14,7 @@ __all__ = [
     "HttpTryAgainError",
     "HttpUnavailableError",
     "Response",
+    "Stream",
     "Transport",
     "basic",
     "loopback",

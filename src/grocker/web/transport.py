@@ -11,16 +11,17 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, Protocol, Self
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
 from grocker import __version__
-from grocker.errors import CorruptError, SettingsError, UnavailableError
+from grocker.errors import GrockerError, SettingsError, UnavailableError
 from grocker.web.address import basic, public
-from grocker.web.failure import RETRIED, BrokenError, broken, refused, retry_after
+from grocker.web.failure import RETRIED, BrokenError, HttpError, broken, refused, retry_after
 from grocker.web.host import from_netrc, proxy_for, trust
+from grocker.web.response import Response, beginning, release, resumed
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -28,65 +29,22 @@ if TYPE_CHECKING:
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 10
 _LONGEST_WAIT = 30.0  # seconds; a server that asks for more gets an error that says so
-_DETAIL = 8192  # bytes of an error's body that are kept
 
 
-class Response:
-    """An accepted answer; closed by the caller, best with ``with``."""
+class Stream(Protocol):
+    """A request's body that is read piece by piece."""
 
-    def __init__(
-        self, raw: BaseHTTPResponse, url: str, action: str, again: Callable[[int, str], BaseHTTPResponse] | None
-    ) -> None:
-        self._raw = raw
-        self._again = again
-        self._action = action
-        self.status: int = raw.status
-        self.headers: Mapping[str, str] = raw.headers
-        self.url = public(url)
-        """where the answer came from, after redirects, without secrets"""
+    def read(self, size: int = -1, /) -> bytes:
+        """At most ``size`` bytes."""
 
-    def __enter__(self) -> Self:
-        return self
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place."""
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def tell(self) -> int:
+        """The place."""
 
-    def close(self) -> None:
-        """Give the connection back, or close it if the body was not read to its end."""
-        _release(self._raw)
-
-    def chunks(self, size: int = 1 << 16) -> Iterator[bytes]:
-        """The body, at most ``size`` bytes at a time, as sent (no content coding is undone).
-
-        A body that is cut short is resumed where it broke; UnavailableError when that does not help.
-        """
-        done = 0
-        while True:
-            try:
-                while chunk := _read(self._raw, size):
-                    done += len(chunk)
-                    yield chunk
-                return
-            except BrokenError as failure:
-                if self._again is None:
-                    raise UnavailableError(
-                        f"{self._action}: {self.url}: {failure.reason} after {done} bytes", hint="try again"
-                    ) from failure
-                _release(self._raw)
-                self._raw = self._again(done, failure.reason)
-
-    def read(self, limit: int = 64 << 20) -> bytes:
-        """The whole body; CorruptError when it is longer than ``limit`` bytes."""
-        parts: list[bytes] = []
-        total = 0
-        for chunk in self.chunks():
-            total += len(chunk)
-            if total > limit:
-                raise CorruptError(f"{self._action}: {self.url} sent more than the {limit} bytes that it may have")
-            parts.append(chunk)
-        return b"".join(parts)
+    def seekable(self) -> bool:
+        """Whether it can be read again."""
 
 
 class Transport:
@@ -132,10 +90,11 @@ class Transport:
         *,
         action: str,
         headers: Mapping[str, str] | None = None,
-        body: bytes | BinaryIO | None = None,
+        body: bytes | Stream | None = None,
         accept: Container[int] = (200,),
         size: int | None = None,
         netrc: bool = True,
+        attempts: int | None = None,
     ) -> Response:
         """Send a request and return the answer when its status is in ``accept``.
 
@@ -143,6 +102,7 @@ class Transport:
         ``url``: http or https; ``user:password@`` in it is sent as Basic credentials. ``body``: stream, read from where
         it stands, closed by the caller; sent again after a failure when it is seekable. ``size``: its bytes (without it
         a stream is sent chunked). ``netrc``: whether credentials may come from the user's ``~/.netrc``.
+        ``attempts``: for this request, when what is repeated is more than one request (see ``pause``).
         Raises HttpError for another status, UnavailableError when there is no answer, DeniedError and
         UnavailableError for proxies, SettingsError for an address or trust file that cannot be used.
         """
@@ -152,7 +112,7 @@ class Transport:
             sent["Content-Length"] = str(size)
         start = body.tell() if body is not None and not isinstance(body, bytes) and body.seekable() else None
         repeatable = body is None or isinstance(body, bytes) or start is not None
-        attempts = self._attempts if repeatable else 1
+        attempts = (attempts or self._attempts) if repeatable else 1
 
         def send(extra: Mapping[str, str]) -> tuple[BaseHTTPResponse, str]:
             if start is not None and body is not None and not isinstance(body, bytes):
@@ -174,8 +134,8 @@ class Transport:
             asked = retry_after(raw.headers.get("Retry-After"))
             last = raw.status not in RETRIED or attempt >= attempts or (asked or 0.0) > _LONGEST_WAIT
             if last:
-                raise refused(raw, place, action, source, asked, _beginning(raw))
-            _release(raw)
+                raise refused(raw, place, action, source, asked, beginning(raw))
+            release(raw)
             self._wait(attempt, asked)
             attempt += 1
 
@@ -189,7 +149,7 @@ class Transport:
                 self._wait(attempt, None)
                 attempt += 1
                 try:
-                    return _resumed(lambda extra: send(extra)[0], first, done)
+                    return resumed(lambda extra: send(extra)[0], first, done)
                 except BrokenError as failure:
                     reason = failure.reason
 
@@ -224,7 +184,7 @@ class Transport:
         url: str,
         action: str,
         headers: Mapping[str, str],
-        body: bytes | BinaryIO | None,
+        body: bytes | Stream | None,
         accept: Container[int],
     ) -> tuple[BaseHTTPResponse, str]:
         for _ in range(_MOST_REDIRECTS):
@@ -232,7 +192,7 @@ class Transport:
             target = raw.headers.get("Location")
             if raw.status in accept or raw.status not in _REDIRECTS or method not in ("GET", "HEAD") or not target:
                 return raw, url
-            _release(raw)
+            release(raw)
             old, new = urlsplit(url), urlsplit(urljoin(url, target))
             if new.scheme not in ("http", "https") or (old.scheme == "https" and new.scheme != "https"):
                 raise UnavailableError(
@@ -244,7 +204,7 @@ class Transport:
         raise UnavailableError(f"{action}: {public(url)}: more than {_MOST_REDIRECTS} redirects")
 
     def _send(
-        self, method: str, url: str, action: str, headers: Mapping[str, str], body: bytes | BinaryIO | None
+        self, method: str, url: str, action: str, headers: Mapping[str, str], body: bytes | Stream | None
     ) -> BaseHTTPResponse:
         import urllib3
 
@@ -296,6 +256,23 @@ class Transport:
             self._managers[scheme, proxy] = manager
             return manager
 
+    def pause(self, attempt: int, error: GrockerError) -> bool:
+        """Wait before another attempt at something that takes several requests; False when there should be none.
+
+        ``attempt``: how many there were. ``error``: what ended the last one.
+        """
+        asked = None
+        if isinstance(error, HttpError):
+            asked = retry_after(error.headers.get("Retry-After"))
+            if error.status_code not in RETRIED or (asked or 0.0) > _LONGEST_WAIT:
+                return False
+        elif not isinstance(error, UnavailableError):
+            return False
+        if attempt >= self._attempts:
+            return False
+        self._wait(attempt, asked)
+        return True
+
     def _wait(self, attempt: int, asked: float | None) -> None:
         delay = min(self._backoff * 2 ** (attempt - 1), _LONGEST_WAIT) * random.uniform(0.5, 1.0)  # noqa: S311
         self._sleep(max(delay, asked or 0.0))
@@ -307,58 +284,3 @@ class Transport:
         else:
             hint = "check the address and the network"
         return UnavailableError(f"{action}: {public(url)}: {reason}", hint=hint)
-
-
-def _read(raw: BaseHTTPResponse, size: int) -> bytes:
-    import urllib3
-
-    try:
-        return raw.read(size, decode_content=False)
-    except urllib3.exceptions.ReadTimeoutError as error:
-        raise BrokenError("the connection stalled") from error
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise BrokenError("the connection was cut") from error
-
-
-def _beginning(raw: BaseHTTPResponse) -> bytes:
-    """What an error's body says, at most ``_DETAIL`` bytes; the connection is given back."""
-    try:
-        return _read(raw, _DETAIL)
-    except BrokenError:
-        return b""
-    finally:
-        _release(raw)
-
-
-def _release(raw: BaseHTTPResponse) -> None:
-    """Give the connection back to the pool; close it first when more than a little of the body is still to come."""
-    left = getattr(raw, "length_remaining", None)
-    try:
-        if left is not None and left <= 1 << 16:
-            _read(raw, 1 << 16)
-        else:
-            raw.close()
-    except BrokenError:
-        raw.close()
-    raw.release_conn()
-
-
-def _resumed(
-    send: Callable[[Mapping[str, str]], BaseHTTPResponse], first: BaseHTTPResponse, done: int
-) -> BaseHTTPResponse:
-    """The same body from byte ``done`` on; BrokenError when it cannot be had, or is no longer the same body."""
-    tag = first.headers.get("ETag", "")
-    validator = tag if tag and not tag.startswith("W/") else first.headers.get("Last-Modified")
-    raw = send({"Range": f"bytes={done}-"} | ({"If-Range": validator} if validator else {}))
-    if raw.status == 206 and raw.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
-        return raw
-    same = all(raw.headers.get(name) == first.headers.get(name) for name in ("ETag", "Last-Modified", "Content-Length"))
-    if raw.status != 200 or not same:
-        _release(raw)
-        raise BrokenError("the connection was cut, and the rest is not to be had")
-    while done > 0:
-        skipped = _read(raw, min(done, 1 << 16))
-        if not skipped:
-            raise BrokenError("the connection was cut")
-        done -= len(skipped)
-    return raw

@@ -1,0 +1,8 @@
+"""Transfer over the OCI distribution specification: pushing, and the credentials for it."""
+
+from __future__ import annotations
+
+from grocker.registry.auth import Credentials, credentials
+from grocker.registry.push import Pushed, held, push
+
+__all__ = ["Credentials", "Pushed", "credentials", "held", "push"]

@@ -1,0 +1,129 @@
+"""An answer's body: read to its end or not at all, resumed where it broke."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from grocker.errors import CorruptError, UnavailableError
+from grocker.web.address import public
+from grocker.web.failure import BrokenError
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
+
+_DETAIL = 8192  # bytes of an error's body that are kept
+
+
+class Response:
+    """An accepted answer; closed by the caller, best with ``with``."""
+
+    def __init__(
+        self, raw: BaseHTTPResponse, url: str, action: str, again: Callable[[int, str], BaseHTTPResponse] | None
+    ) -> None:
+        self._raw = raw
+        self._again = again
+        self._action = action
+        self.status: int = raw.status
+        self.headers: Mapping[str, str] = raw.headers
+        self.url = public(url)
+        """where the answer came from, after redirects, without secrets"""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection back, or close it if the body was not read to its end."""
+        release(self._raw)
+
+    def chunks(self, size: int = 1 << 16) -> Iterator[bytes]:
+        """The body, at most ``size`` bytes at a time, as sent (no content coding is undone).
+
+        A body that is cut short is resumed where it broke; UnavailableError when that does not help.
+        """
+        done = 0
+        while True:
+            try:
+                while chunk := _read(self._raw, size):
+                    done += len(chunk)
+                    yield chunk
+                return
+            except BrokenError as failure:
+                if self._again is None:
+                    raise UnavailableError(
+                        f"{self._action}: {self.url}: {failure.reason} after {done} bytes", hint="try again"
+                    ) from failure
+                release(self._raw)
+                self._raw = self._again(done, failure.reason)
+
+    def read(self, limit: int = 64 << 20) -> bytes:
+        """The whole body; CorruptError when it is longer than ``limit`` bytes."""
+        parts: list[bytes] = []
+        total = 0
+        for chunk in self.chunks():
+            total += len(chunk)
+            if total > limit:
+                raise CorruptError(f"{self._action}: {self.url} sent more than the {limit} bytes that it may have")
+            parts.append(chunk)
+        return b"".join(parts)
+
+
+def _read(raw: BaseHTTPResponse, size: int) -> bytes:
+    import urllib3
+
+    try:
+        return raw.read(size, decode_content=False)
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise BrokenError("the connection stalled") from error
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise BrokenError("the connection was cut") from error
+
+
+def beginning(raw: BaseHTTPResponse) -> bytes:
+    """What an error's body says, at most ``_DETAIL`` bytes; the connection is given back."""
+    try:
+        return _read(raw, _DETAIL)
+    except BrokenError:
+        return b""
+    finally:
+        release(raw)
+
+
+def release(raw: BaseHTTPResponse) -> None:
+    """Give the connection back to the pool; close it first when more than a little of the body is still to come."""
+    left = getattr(raw, "length_remaining", None)
+    try:
+        if left is not None and left <= 1 << 16:
+            _read(raw, 1 << 16)
+        else:
+            raw.close()
+    except BrokenError:
+        raw.close()
+    raw.release_conn()
+
+
+def resumed(
+    send: Callable[[Mapping[str, str]], BaseHTTPResponse], first: BaseHTTPResponse, done: int
+) -> BaseHTTPResponse:
+    """The same body from byte ``done`` on; BrokenError when it cannot be had, or is no longer the same body."""
+    tag = first.headers.get("ETag", "")
+    validator = tag if tag and not tag.startswith("W/") else first.headers.get("Last-Modified")
+    raw = send({"Range": f"bytes={done}-"} | ({"If-Range": validator} if validator else {}))
+    if raw.status == 206 and raw.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
+        return raw
+    same = all(raw.headers.get(name) == first.headers.get(name) for name in ("ETag", "Last-Modified", "Content-Length"))
+    if raw.status != 200 or not same:
+        release(raw)
+        raise BrokenError("the connection was cut, and the rest is not to be had")
+    while done > 0:
+        skipped = _read(raw, min(done, 1 << 16))
+        if not skipped:
+            raise BrokenError("the connection was cut")
+        done -= len(skipped)
+    return raw
