@@ -1,0 +1,45 @@
+"""Names of Debian packages → entries of layers, without running Debian.
+
+What a build calls, in this order:
+
+- ``locate(...) -> Mirrors``: where the archive is (settings, environment, the host's apt sources);
+- ``open_archive(mirrors, suite, architecture, ...) -> Archive``: verified releases and their indices;
+- ``resolve(archive.indexes, names) -> Resolved``: the closed set; ``BASE`` and ``PYTHON`` are the names to begin with;
+- ``archive.address(suite)``: where the files of a suite lie; ``archive_addresses(mirrors, suite)`` without an index;
+- ``unpack(path, name=...) -> Unpacked``: a .deb as entries and ``Facts``;
+- ``configure(facts, user=..., uid=...) -> Configured``: what is generated for the image, and the scripts to warn about;
+- ``replaces(a, b)``: whether a package may take over another one's files.
+"""
+
+from __future__ import annotations
+
+from grocker.debian.archives import Archive, archive_addresses, open_archive
+from grocker.debian.configure import Configured, configure
+from grocker.debian.deb import Unpacked, unpack
+from grocker.debian.facts import Facts, replaces
+from grocker.debian.resolve import BASE, PYTHON, Resolved, resolve
+from grocker.debian.scripts import Uncovered
+from grocker.debian.signers import SIGNERS, SUITES, Signer
+from grocker.debian.sources import Mirrors, locate
+
+__all__ = [
+    "BASE",
+    "PYTHON",
+    "SIGNERS",
+    "SUITES",
+    "Archive",
+    "Configured",
+    "Facts",
+    "Mirrors",
+    "Resolved",
+    "Signer",
+    "Uncovered",
+    "Unpacked",
+    "archive_addresses",
+    "configure",
+    "locate",
+    "open_archive",
+    "replaces",
+    "resolve",
+    "unpack",
+]

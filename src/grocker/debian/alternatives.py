@@ -1,0 +1,76 @@
+"""Links that choose between programs of one purpose, as ``update-alternatives --install`` in postinst makes them.
+
+Source: update-alternatives(1). Calls whose words are literal are carried out; what a shell would have to expand is not.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import dataclass
+
+from grocker.debian.facts import Facts
+from grocker.debian.paths import merged
+from grocker.layer.entry import Directory, Entry, Symlink
+
+_CALL = re.compile(r"update-alternatives\s+(?:--(?:force|quiet)\s+)*--install\s+([^\n;&|<>]*)")
+_LITERAL = re.compile(r"[A-Za-z0-9/._+:@%=,-]+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One candidate for a link."""
+
+    name: str
+    link: str
+    path: str
+    priority: int
+    slaves: tuple[tuple[str, str, str], ...] = ()
+    """link, name, path"""
+
+
+def calls(script: str) -> Iterator[tuple[str, Alternative | None]]:
+    """Each ``update-alternatives --install`` of a script: its words, and the candidate, or None if not literal."""
+    for match in _CALL.finditer(script.replace("\\\n", " ")):
+        text = match[1]
+        try:
+            words = shlex.split(text)
+        except ValueError:
+            yield text, None
+            continue
+        yield text, _alternative(words)
+
+
+def _alternative(words: list[str]) -> Alternative | None:
+    if len(words) < 4 or not words[3].lstrip("-").isdigit() or not all(_LITERAL.match(word) for word in words):
+        return None
+    slaves = []
+    rest = words[4:]
+    while rest:
+        if rest[0] != "--slave" or len(rest) < 4:
+            return None
+        slaves.append((rest[1], rest[2], rest[3]))
+        rest = rest[4:]
+    return Alternative(words[1], words[0], words[2], int(words[3]), tuple(slaves))
+
+
+def entries(facts: Iterable[Facts], present: Set[str]) -> list[Entry]:
+    """The links; ``present``: the paths (merged) that the packages have. Of equal priority the first package's wins."""
+    best: dict[str, Alternative] = {}
+    for package in facts:
+        for _, found in calls(package.scripts.get("postinst", "")):
+            if found is not None and merged(found.path.lstrip("/")) in present:
+                taken = best.get(found.name)
+                if taken is None or taken.priority < found.priority:
+                    best[found.name] = found
+    made: dict[str, Entry] = {}
+    for name in sorted(best):
+        alternative = best[name]
+        for link, own, path in ((alternative.link, name, alternative.path), *alternative.slaves):
+            place = merged(posixpath.normpath(link).lstrip("/"))
+            if merged(path.lstrip("/")) in present and place not in present:
+                made[place] = Symlink(place, f"/etc/alternatives/{own}")
+                made[f"etc/alternatives/{own}"] = Symlink(f"etc/alternatives/{own}", path)
+    return [Directory("etc/alternatives"), *made.values()]

@@ -1,0 +1,123 @@
+"""A release of Debian with its updates: every suite verified, its indices read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from grocker.debian import packages, release
+from grocker.debian.index import Index
+from grocker.debian.release import Release
+from grocker.debian.signers import SIGNERS, SUITES, Signer
+from grocker.debian.sources import Mirrors
+from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
+from grocker.progress import Progress
+
+if TYPE_CHECKING:
+    from grocker.store import Store
+    from grocker.web import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """The packages of one release and architecture."""
+
+    suite: str
+    architecture: str
+    indexes: tuple[Index, ...]
+    """of the release, its updates, its security updates"""
+    addresses: Mapping[str, str]
+    """the archive's root by suite, without a slash at its end"""
+    releases: tuple[Release, ...]
+
+    def address(self, suite: str) -> str:
+        """The root of the archive that serves ``suite``; KeyError when it is none of this release's."""
+        return self.addresses[suite]
+
+
+def archive_addresses(mirrors: Mirrors, suite: str) -> dict[str, str]:
+    """The first address for each suite of the release ``suite``, without asking any: for files that a lock names."""
+    return {name: _candidates(mirrors, name)[0] for name in _suites(suite)}
+
+
+def open_archive(
+    mirrors: Mirrors,
+    suite: str,
+    architecture: str,
+    *,
+    store: Store,
+    transport: Transport,
+    progress: Progress,
+    now: datetime,
+    components: Sequence[str] = ("main",),
+    signers: Mapping[str, Sequence[Signer]] = SIGNERS,
+) -> Archive:
+    """The release ``suite`` (``trixie``) with its updates and security updates, for ``architecture`` (``amd64``).
+
+    ``now``: with a time zone; expiry is judged by it. ``signers``: by suite, whose signature is enough.
+    Raises MissingError for an unknown release, suite or architecture, CorruptError when something does not hold,
+    UnavailableError when no mirror answers, SettingsError when none is Debian's.
+    """
+    if suite not in SUITES:
+        raise MissingError(
+            f"Grocker makes no images of the Debian release {suite!r}",
+            hint="set debian.suite to one of " + ", ".join(SUITES),
+        )
+    if not mirrors.check_valid_until:
+        progress.warn(
+            "the expiry of Debian's releases is not checked: apt's configuration or debian.check-valid-until says so",
+            "an old mirror can then hold back security updates",
+        )
+    indexes, addresses, releases = [], {}, []
+    for name in _suites(suite):
+        address, found = _release(mirrors, name, signers[name], transport=transport, progress=progress, now=now)
+        addresses[name] = address
+        releases.append(found)
+        for component in components:
+            indexes.append(
+                packages.load(
+                    found,
+                    component,
+                    architecture,
+                    mirror=address,
+                    store=store,
+                    transport=transport,
+                    progress=progress,
+                )
+            )
+    return Archive(suite, architecture, tuple(indexes), addresses, tuple(releases))
+
+
+def _suites(suite: str) -> tuple[str, ...]:
+    return (suite, f"{suite}-updates", f"{suite}-security")
+
+
+def _candidates(mirrors: Mirrors, suite: str) -> tuple[str, ...]:
+    return mirrors.security if suite.endswith("-security") else mirrors.archive
+
+
+def _release(
+    mirrors: Mirrors, suite: str, signers: Sequence[Signer], *, transport: Transport, progress: Progress, now: datetime
+) -> tuple[str, Release]:
+    """The first address that serves ``suite`` as Debian does. Of several errors the last one that says most is raised."""
+    problem: GrockerError | None = None
+    for address in _candidates(mirrors, suite):
+        try:
+            return address, release.fetch(
+                address,
+                suite,
+                signers=signers,
+                transport=transport,
+                now=now,
+                check_valid_until=mirrors.check_valid_until,
+                progress=progress,
+            )
+        except GrockerError as error:
+            # A forged or expired release says more than a mirror that has none.
+            if problem is None or isinstance(error, CorruptError):
+                problem = error
+    if problem is None:
+        raise SettingsError(f"no address of the suite {suite} is known", hint="set debian.mirror")
+    raise problem

@@ -1,0 +1,106 @@
+"""Control files: stanzas of fields, and the fields that relate packages to each other.
+
+Source: Debian Policy 5.1 (syntax of control files), 7.1 (syntax of relationship fields); deb822(5).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from grocker.debian import version as debian_version
+
+_RELATION = re.compile(
+    r"(?P<name>[a-z0-9][a-z0-9+.-]*)(?::(?P<qualifier>[a-z0-9-]+))?"
+    r"\s*(?:\(\s*(?P<operator><<|<=|=|>=|>>|<|>)\s*(?P<version>[^\s)]+)\s*\))?\s*\Z"
+)
+# Policy 7.1: the obsolete `<` and `>` mean "or equal".
+_OBSOLETE = {"<": "<=", ">": ">="}
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """One package, perhaps with a version, as a relationship field names it."""
+
+    name: str
+    operator: str = ""
+    """one of version.OPERATORS, or empty"""
+    version: str = ""
+    qualifier: str = ""
+    """the architecture after ``:``, as ``any`` or ``native``"""
+
+    def accepts(self, version: str) -> bool:
+        """Whether a package of this version is meant."""
+        return not self.operator or debian_version.satisfies(version, self.operator, self.version)
+
+    def __str__(self) -> str:
+        qualifier = f":{self.qualifier}" if self.qualifier else ""
+        return f"{self.name}{qualifier}" + (f" ({self.operator} {self.version})" if self.operator else "")
+
+
+Alternatives = tuple[Relation, ...]
+"""Relations of which one is enough, the preferred first."""
+
+
+@lru_cache(maxsize=None)
+def relations(field: str) -> tuple[Alternatives, ...]:
+    """The value of a relationship field: all of the groups are asked for, of each group one alternative.
+
+    Raises ValueError when it is malformed.
+    """
+    groups: list[Alternatives] = []
+    for group in field.replace("\n", " ").split(","):
+        if not group.strip():
+            continue
+        groups.append(tuple(_relation(text.strip()) for text in group.split("|")))
+    return tuple(groups)
+
+
+def _relation(text: str) -> Relation:
+    match = _RELATION.match(text)
+    if match is None:
+        raise ValueError(f"malformed relation {text!r}")
+    operator = match["operator"] or ""
+    return Relation(
+        match["name"], _OBSOLETE.get(operator, operator), match["version"] or "", match["qualifier"] or ""
+    )
+
+
+def stanzas(text: str) -> Iterator[dict[str, str]]:
+    """The stanzas of a control file as fields by name, in order.
+
+    A value keeps its line breaks, without the white space that began each continued line; comment lines are left
+    out. Raises ValueError on a line that is neither a field nor continues one.
+    """
+    fields: dict[str, str] = {}
+    name = ""
+    for line in text.splitlines():
+        if line.startswith("#"):
+            continue
+        if not line.strip():
+            if fields:
+                yield fields
+            fields, name = {}, ""
+        elif line[0] in " \t":
+            if not name:
+                raise ValueError(f"a continued line without a field: {line!r}")
+            fields[name] += "\n" + line.strip()
+        else:
+            name, colon, value = line.partition(":")
+            if not colon or not name or name != name.strip():
+                raise ValueError(f"not a field: {line!r}")
+            if name in fields:
+                raise ValueError(f"field {name} twice in one stanza")
+            fields[name] = value.strip()
+    if fields:
+        yield fields
+
+
+def stanza(text: str) -> dict[str, str]:
+    """The only stanza of ``text``; ValueError when there is not exactly one."""
+    found = list(stanzas(text))
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} stanzas where one is expected")
+    return found[0]

@@ -1,0 +1,176 @@
+"""A .deb: its control information, and its files as entries of a layer. Nothing is run or written.
+
+Source: deb(5), deb-control(5); Debian Policy 3.3 and 6. Owners: Policy 10.9.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from grocker.debian import control, facts
+from grocker.debian.archive import Malformed, TarMember, ar_members, decompressed, tar_members
+from grocker.debian.facts import Facts
+from grocker.debian.ownership import GROUPS, USERS
+from grocker.debian.paths import MERGED, left_out, merged
+from grocker.errors import CorruptError, StorageError
+from grocker.layer.entry import Directory, Entry, File, Hardlink, Symlink
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """What a package is in an image."""
+
+    entries: tuple[Entry, ...]
+    """sorted: directories before what is in them; parents that the package does not ship are not added"""
+    facts: Facts
+
+
+def unpack(path: Path, *, name: str) -> Unpacked:
+    """The package in the file ``path``, whose hash has been checked.
+
+    ``name``: for errors ("bash 5.2.37-2"). Manual pages, other documentation but the copyright, and translated
+    messages are left out.
+    Raises CorruptError when it is damaged, truncated, or would write where no package may; StorageError when it
+    cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"reading package {name}: {error.strerror}") from error
+    return unpack_bytes(data, name=name)
+
+
+def unpack_bytes(data: bytes, *, name: str) -> Unpacked:
+    """``unpack`` of the bytes of a .deb."""
+    try:
+        members = ar_members(data)
+        if "debian-binary" not in members:
+            raise Malformed("it is no Debian package: debian-binary is missing")
+        start, size = members["debian-binary"]
+        if not data[start : start + size].startswith(b"2."):
+            raise Malformed("it is a Debian package of an unknown format")
+        scripts = _control_files(*_member(data, members, "control.tar"))
+        if "control" not in scripts:
+            raise Malformed("it has no control file")
+        fields = control.stanza(_decoded(scripts["control"]))
+        for field in ("Package", "Version", "Architecture"):
+            if not fields.get(field):
+                raise Malformed(f"its control file has no field {field}")
+        tar = decompressed(*_member(data, members, "data.tar"))
+        entries, unmerged = _entries(tar)
+        return Unpacked(entries, facts.extract(fields, scripts, entries, unmerged))
+    except (Malformed, ValueError) as error:
+        raise CorruptError(
+            f"package {name}: {error}",
+            hint="the file is not what Debian ships: run `grocker prune` and build again, or use another mirror",
+        ) from error
+
+
+def _member(data: bytes, members: dict[str, tuple[int, int]], stem: str) -> tuple[str, bytes]:
+    for member, (start, size) in members.items():
+        if member == stem or member.startswith(stem + "."):
+            return member, data[start : start + size]
+    raise Malformed(f"it is truncated: {stem} is missing")
+
+
+def _control_files(member: str, data: bytes) -> dict[str, bytes]:
+    tar = decompressed(member, data)
+    return {
+        _clean(found.name): tar[found.start : found.start + found.size]
+        for found in tar_members(tar)
+        if found.kind == "file"
+    }
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Malformed(f"its control file is not UTF-8: {error}") from error
+
+
+def _clean(name: str) -> str:
+    """A member's name as a path below the root, empty for the root itself."""
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if name.startswith("/") or ".." in parts:
+        raise Malformed(f"the path {name} leaves the root")
+    if "\n" in name:
+        raise Malformed(f"the path {name!r} has a line break")
+    return "/".join(parts)
+
+
+def _entries(tar: bytes) -> tuple[tuple[Entry, ...], dict[str, str]]:
+    """Entries, and for each path the one that the package itself gives it, without merging."""
+    found: dict[str, Entry] = {}
+    unmerged: dict[str, str] = {}
+    files: dict[str, TarMember] = {}
+    for member in tar_members(tar):
+        shipped = _clean(member.name)
+        path = merged(shipped)
+        if not path:
+            continue
+        if member.kind == "symlink" and shipped in MERGED:
+            continue  # base-files' own links; every image gets the same ones
+        uid, gid = USERS.get(member.user, member.uid), GROUPS.get(member.group, member.gid)
+        entry: Entry
+        if member.kind == "directory":
+            earlier = found.get(path)
+            if isinstance(earlier, Directory):
+                continue
+            entry = Directory(path, member.mode, uid, gid)
+        elif member.kind == "symlink":
+            if not member.target:
+                raise Malformed(f"{path} is a link to nothing")
+            entry = Symlink(path, member.target, uid, gid)
+        elif member.kind == "hardlink":
+            target = merged(_clean(member.target))
+            earlier = found.get(target)
+            if isinstance(earlier, Hardlink):
+                target = earlier.target
+            if target not in files:
+                raise Malformed(f"{path} is a hard link to {target}, which the package does not have before it")
+            entry = Hardlink(path, target)
+        else:
+            files[path] = member
+            entry = File(path, b"", member.mode, uid, gid)
+        if path in found:
+            raise Malformed(f"{path} is there twice")
+        found[path] = entry
+        unmerged[path] = shipped
+    _refuse_escapes(found)
+    kept = [path for path in sorted(found) if not left_out(path)]
+    return _kept(kept, found, files, tar), {path: unmerged[path] for path in kept}
+
+
+def _refuse_escapes(found: dict[str, Entry]) -> None:
+    for path in found:
+        parent = path.rpartition("/")[0]
+        while parent:
+            if not isinstance(found.get(parent, _ROOT), Directory):
+                raise Malformed(f"{path} lies below {parent}, which is not a directory")
+            parent = parent.rpartition("/")[0]
+
+
+_ROOT = Directory("")
+
+
+def _kept(
+    paths: list[str], found: dict[str, Entry], files: dict[str, TarMember], tar: bytes
+) -> tuple[Entry, ...]:
+    """The entries at ``paths``, with content; of several names of one file the first has it, the others are links."""
+    entries: list[Entry] = []
+    first: dict[str, str] = {}
+    for path in paths:
+        entry = found[path]
+        source = entry.target if isinstance(entry, Hardlink) else path
+        if source in files:
+            if source in first:
+                entry = Hardlink(path, first[source])
+            else:
+                first[source] = path
+                member, original = files[source], found[source]
+                assert isinstance(original, File)
+                content = tar[member.start : member.start + member.size]
+                entry = File(path, content, original.mode, original.uid, original.gid)
+        entries.append(entry)
+    return tuple(entries)

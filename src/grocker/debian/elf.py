@@ -1,0 +1,73 @@
+"""What ldconfig reads of a shared library. Source: elf(5); the System V ABI, chapters 4 and 5."""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+_PT_LOAD, _PT_DYNAMIC = 1, 2
+_DT_NULL, _DT_STRTAB, _DT_SONAME = 0, 5, 14
+_ET_DYN = 3
+
+
+class Elf(NamedTuple):
+    """A shared object."""
+
+    machine: int
+    """``e_machine``: 62 is x86-64, 183 AArch64"""
+    wide: bool
+    """whether it is of class ELFCLASS64"""
+    soname: str
+    """empty when it has none"""
+
+
+def read(data: bytes) -> Elf | None:
+    """The shared object in ``data``, a whole file; None when it is none, or damaged."""
+    if data[:4] != b"\x7fELF" or len(data) < 52 or data[4] not in (1, 2) or data[5] not in (1, 2):
+        return None
+    try:
+        return _read(data, wide=data[4] == 2, order="<" if data[5] == 1 else ">")
+    except (struct.error, UnicodeDecodeError, IndexError):
+        return None
+
+
+def _read(data: bytes, *, wide: bool, order: str) -> Elf | None:
+    kind, machine = struct.unpack_from(order + "HH", data, 16)
+    if kind != _ET_DYN:
+        return None
+    if wide:
+        (headers,) = struct.unpack_from(order + "Q", data, 32)
+        size, count = struct.unpack_from(order + "HH", data, 54)
+    else:
+        (headers,) = struct.unpack_from(order + "I", data, 28)
+        size, count = struct.unpack_from(order + "HH", data, 42)
+    loads: list[tuple[int, int, int]] = []
+    dynamic = None
+    for number in range(count):
+        at = headers + number * size
+        if wide:
+            segment, _, offset, address, _, length = struct.unpack_from(order + "IIQQQQ", data, at)
+        else:
+            segment, offset, address, _, length = struct.unpack_from(order + "IIIII", data, at)
+        if segment == _PT_LOAD:
+            loads.append((address, offset, length))
+        elif segment == _PT_DYNAMIC:
+            dynamic = (offset, length)
+    if dynamic is None:
+        return None
+    strings = soname = None
+    step, form = (16, order + "qQ") if wide else (8, order + "iI")
+    for at in range(dynamic[0], dynamic[0] + dynamic[1], step):
+        tag, value = struct.unpack_from(form, data, at)
+        if tag == _DT_NULL:
+            break
+        if tag == _DT_STRTAB:
+            strings = next((value - address + offset for address, offset, length in loads if address <= value < address + length), None)
+        elif tag == _DT_SONAME:
+            soname = value
+    if soname is None:
+        return Elf(machine, wide, "")
+    if strings is None:
+        return None
+    start = strings + soname
+    return Elf(machine, wide, data[start : data.index(b"\0", start)].decode("utf-8"))

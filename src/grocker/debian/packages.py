@@ -1,0 +1,98 @@
+"""The ``Packages`` index of a suite: from the archive once, then from the store, by the hash of the index.
+
+Source: Debian Policy 5.3; wiki.debian.org/DebianRepository/Format, "Packages" indices.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from grocker import digest as digests
+from grocker.debian import index
+from grocker.debian.index import Index
+from grocker.debian.release import IndexFile, Release
+from grocker.errors import CorruptError, MissingError
+from grocker.progress import Progress
+
+if TYPE_CHECKING:
+    from grocker.store import Store
+    from grocker.web import Transport
+
+
+def load(
+    release: Release,
+    component: str,
+    architecture: str,
+    *,
+    mirror: str,
+    store: Store,
+    transport: Transport,
+    progress: Progress,
+) -> Index:
+    """The index of one component and architecture, from the store or else from the archive at ``mirror``.
+
+    Raises MissingError when the release has no such index, CorruptError when the index is not what the release says.
+    """
+    plain = f"{component}/binary-{architecture}/Packages"
+    chosen = next((f for f in (release.files.get(plain + end) for end in (".xz", ".gz", "")) if f is not None), None)
+    if chosen is None:
+        raise MissingError(
+            f"the suite {release.suite} has no packages for {architecture} in {component}",
+            hint="its architectures: " + " ".join(release.architectures) if release.architectures else None,
+        )
+    kept_key = f"{chosen.sha256}-{index.FORMAT}"
+    kept = store.kept("index", kept_key)
+    if kept is not None:
+        try:
+            return index.decode(release.suite, kept)
+        except msgspec.DecodeError:
+            pass  # damaged in the store: made again below
+    data = _fetch(release, chosen, mirror=mirror, store=store, transport=transport, progress=progress)
+    what = f"{release.suite}/{chosen.path}"
+    try:
+        document = index.parse(_decompressed(chosen.path, data.read_bytes()))
+    except (ValueError, UnicodeDecodeError, EOFError) as error:
+        raise CorruptError(f"reading {what}: {error}") from error
+    store.keep("index", kept_key, document)
+    return index.decode(release.suite, document)
+
+
+def _fetch(
+    release: Release, file: IndexFile, *, mirror: str, store: Store, transport: Transport, progress: Progress
+) -> Path:
+    from grocker.store.fetch import fetch
+
+    path = file.path
+    if release.by_hash:
+        path = f"{path.rpartition('/')[0]}/by-hash/SHA256/{file.sha256}"
+    return fetch(
+        store,
+        transport,
+        f"{mirror}/dists/{release.suite}/{path}",
+        digest=digests.from_hex(file.sha256),
+        size=file.size,
+        what=f"{release.suite} {file.path}",
+        progress=progress,
+    )
+
+
+def _decompressed(path: str, data: bytes) -> bytes:
+    if path.endswith(".xz"):
+        import lzma
+
+        try:
+            return lzma.decompress(data)
+        except lzma.LZMAError as error:
+            raise ValueError(f"not xz data: {error}") from error
+    if path.endswith(".gz"):
+        import gzip
+        import zlib
+
+        try:
+            return gzip.decompress(data)
+        except (OSError, zlib.error) as error:
+            raise ValueError(f"not gzip data: {error}") from error
+    return data

@@ -1,0 +1,35 @@
+"""Where the files of packages lie in an image, and which of them an image does without.
+
+Source: the Filesystem Hierarchy Standard 3.0; Debian Policy 9.1 and 12; wiki.debian.org/UsrMerge.
+"""
+
+from __future__ import annotations
+
+MERGED = ("bin", "lib", "lib32", "lib64", "libo32", "libx32", "sbin")
+"""Directories of the root that are links into ``usr``, on every Debian since bookworm."""
+
+_LEFT_OUT = tuple(
+    f"usr/share/{name}/" for name in ("man", "info", "lintian", "bug", "doc-base", "linda", "menu", "reportbug")
+)
+
+
+def merged(path: str) -> str:
+    """``path`` below the root, with ``bin``, ``lib`` and their like taken into ``usr``."""
+    return "usr/" + path if path.partition("/")[0] in MERGED else path
+
+
+def left_out(path: str) -> bool:
+    """Whether an image does without the file or directory ``path`` (merged).
+
+    Manual pages, documentation but the copyright, reports' and menus' data, translated messages.
+    """
+    if not path.startswith("usr/share/"):
+        return False
+    if (path + "/").startswith(_LEFT_OUT):
+        return True
+    parts = path.split("/")
+    if parts[2] == "locale":
+        return len(parts) > 3 and parts[3] != "locale.alias"
+    if parts[2] == "doc" and len(parts) > 4:
+        return parts[4:] != ["copyright"]
+    return False

@@ -1,0 +1,209 @@
+"""The signed description of a suite: fetched, its signature verified in this process, then read.
+
+Source: wiki.debian.org/DebianRepository/Format ("Release" files, InRelease); RFC 9580, 7 (cleartext signatures).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from grocker.debian import control
+from grocker.debian.signers import Signer
+from grocker.errors import CorruptError, MissingError
+from grocker.progress import Progress
+
+if TYPE_CHECKING:
+    from grocker.web import Transport
+
+_SLACK = timedelta(hours=24)
+"""How far the archive's clock may be ahead of ours."""
+
+_BEGIN = b"-----BEGIN PGP SIGNED MESSAGE-----"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFile:
+    """A file that the release vouches for; ``path`` is relative to the suite's directory."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What a verified ``InRelease`` says."""
+
+    suite: str
+    """as it was asked for: the directory under ``dists/``"""
+    origin: str
+    codename: str
+    version: str
+    date: datetime
+    valid_until: datetime | None
+    by_hash: bool
+    architectures: tuple[str, ...]
+    components: tuple[str, ...]
+    files: Mapping[str, IndexFile]
+
+
+def fetch(
+    mirror: str,
+    suite: str,
+    *,
+    signers: Iterable[Signer],
+    transport: Transport,
+    now: datetime,
+    check_valid_until: bool,
+    progress: Progress,
+) -> Release:
+    """The release of ``suite`` at the archive whose root is ``mirror``, verified.
+
+    ``now``: with a time zone. ``check_valid_until``: whether an expired release is an error.
+    Raises MissingError when the archive has no such suite, UnavailableError when it cannot be reached, CorruptError
+    when signature, signer, suite or date do not hold.
+    """
+    from grocker.web import HttpMissingError, public
+
+    address = f"{mirror}/dists/{suite}/InRelease"
+    with progress.task(f"fetching the release of {suite}"):
+        try:
+            with transport.open("GET", address, action=f"fetching the release of {suite}") as response:
+                message = response.read()
+        except HttpMissingError as error:
+            raise MissingError(
+                f"the archive {public(mirror)} has no suite {suite}",
+                hint="check the name of the suite and the address of the mirror (debian.mirror, debian.security-mirror)",
+            ) from error
+    return check(
+        message,
+        suite,
+        signers=signers,
+        now=now,
+        check_valid_until=check_valid_until,
+        place=public(mirror),
+    )
+
+
+def check(
+    message: bytes,
+    suite: str,
+    *,
+    signers: Iterable[Signer],
+    now: datetime,
+    check_valid_until: bool,
+    place: str,
+) -> Release:
+    """The release in ``message``, the bytes of an ``InRelease``; ``place`` names its archive in errors.
+
+    Raises CorruptError as ``fetch`` does.
+    """
+    what = f"the release of {suite} at {place}"
+    release = parse(verified(message, signers, what=what), suite, what=what)
+    if release.codename != suite:
+        raise CorruptError(
+            f"{what} describes {release.codename or 'no suite'}",
+            hint="the mirror serves another suite under this name: use another mirror",
+        )
+    if release.date > now + _SLACK:
+        raise CorruptError(
+            f"{what} is dated {release.date:%Y-%m-%d %H:%M} UTC, which lies in the future",
+            hint="set this machine's clock",
+        )
+    if check_valid_until and release.valid_until is not None and release.valid_until < now:
+        raise CorruptError(
+            f"{what} has expired: it was valid until {release.valid_until:%Y-%m-%d %H:%M} UTC",
+            hint="the mirror is out of date, or this machine's clock is wrong; "
+            "for a snapshot set debian.check-valid-until = false",
+        )
+    return release
+
+
+def verified(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
+    """The text that a pinned signer signed, and nothing of what stands around it.
+
+    Raises CorruptError when there is no signature, none by one of ``signers``, or a bad one.
+    """
+    import pysequoia
+
+    pinned = tuple(signers)
+    if _BEGIN not in message:
+        raise CorruptError(f"{what} is not signed", hint="a captive portal or a wrong address answers like this")
+    certificates = [pysequoia.Cert.from_bytes(signer.certificate()) for signer in pinned]
+    for signer, certificate in zip(pinned, certificates, strict=True):
+        if certificate.fingerprint.lower() != signer.fingerprint.lower():
+            raise CorruptError(f"the key {signer.name} that came with Grocker is not the pinned one")
+    asked: set[str] = set()
+
+    def known(identifiers: list[str]) -> list[pysequoia.Cert]:
+        asked.update(identifier.lower() for identifier in identifiers)
+        return certificates
+
+    try:
+        result = pysequoia.verify(bytes=message, store=known)
+    except Exception as error:  # the library raises RuntimeError, or whatever its parser says
+        ours = {key.lower() for signer in pinned for key in (signer.fingerprint, *signer.subkeys)}
+        if asked and not any(own.endswith(identifier) for identifier in asked for own in ours):
+            raise CorruptError(
+                f"{what} is signed by {', '.join(sorted(asked))}, which Grocker does not trust for this suite",
+                hint="use a mirror of Debian's own archive; trusted: "
+                + ", ".join(sorted(signer.fingerprint for signer in pinned)),
+            ) from error
+        raise CorruptError(
+            f"{what} has a bad signature",
+            hint="the download was changed on its way, or the mirror is being updated: try again or use another mirror",
+        ) from error
+    fingerprints = {signer.fingerprint.lower() for signer in pinned}
+    if not any(signature.certificate.lower() in fingerprints for signature in result.valid_sigs):
+        raise CorruptError(f"{what} has no signature by a trusted key")
+    content = result.bytes
+    if content is None:
+        raise CorruptError(f"{what} has a signature over nothing")
+    return content
+
+
+def parse(content: bytes, suite: str, *, what: str) -> Release:
+    """``content``, already verified, as a value; CorruptError when it is malformed or not Debian's."""
+    try:
+        fields = control.stanza(content.decode("utf-8"))
+        origin = fields.get("Origin", "")
+        if origin != "Debian":
+            raise CorruptError(
+                f"{what} has the origin {origin or '(none)'}, not Debian",
+                hint="set debian.mirror (or GROCKER_DEBIAN_MIRROR) to a mirror of Debian",
+            )
+        until = fields.get("Valid-Until")
+        return Release(
+            suite=suite,
+            origin=origin,
+            codename=fields.get("Codename", ""),
+            version=fields.get("Version", ""),
+            date=_date(fields["Date"]),
+            valid_until=None if until is None else _date(until),
+            by_hash=fields.get("Acquire-By-Hash", "").lower() == "yes",
+            architectures=tuple(a for a in fields.get("Architectures", "").split() if a != "all"),
+            components=tuple(fields.get("Components", "").split()),
+            files=_files(fields["SHA256"]),
+        )
+    except KeyError as error:
+        raise CorruptError(f"{what} has no field {error.args[0]}") from error
+    except ValueError as error:
+        raise CorruptError(f"{what} is malformed: {error}") from error
+
+
+def _date(text: str) -> datetime:
+    date = parsedate_to_datetime(text)
+    return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+
+
+def _files(value: str) -> dict[str, IndexFile]:
+    files: dict[str, IndexFile] = {}
+    for line in value.splitlines():
+        if line:
+            sha256, size, path = line.split()
+            files[path] = IndexFile(path, int(size), sha256)
+    return files

@@ -1,0 +1,304 @@
+"""From the names of packages to the closed set of packages that they need. Pure.
+
+No backtracking: the highest version that the suites have, alternatives in the order in which they are written, and of
+the packages that provide a virtual one the most important, then the first by name. What does not fit is an error that
+names both sides, because a set that depends on a search is one that nobody can foresee.
+Source: Debian Policy 7.2 (Depends, Pre-Depends), 7.3, 7.4 (Breaks, Conflicts), 7.5 (Provides).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from grocker.debian import control, version
+from grocker.debian.control import Alternatives, Relation
+from grocker.debian.index import Index, Record
+from grocker.digest import from_hex
+from grocker.errors import CorruptError, MissingError, SettingsError
+from grocker.lock.values import DebianPackage
+
+PYTHON = ("python3",)
+"""Debian's own interpreter."""
+
+BASE: tuple[str, ...] = (
+    "base-files",
+    "base-passwd",
+    "bash",
+    "ca-certificates",
+    "coreutils",
+    "dash",
+    "debianutils",
+    "diffutils",
+    "findutils",
+    "grep",
+    "gzip",
+    "hostname",
+    "libc-bin",
+    "libnss-wrapper",
+    "mawk",
+    "media-types",
+    "ncurses-base",
+    "ncurses-bin",
+    "netbase",
+    "sed",
+    "tar",
+    "tzdata",
+)
+"""In every image. Essential packages are in nobody's Depends, so those that scripts take for granted are named here
+(Policy 3.8); the others carry what the contract promises: time zones and CAs, names for arbitrary uids
+(libnss-wrapper), media types and service names for Python's library."""
+
+NOT_NEEDED: frozenset[str] = frozenset(
+    {
+        "adduser",
+        "cdebconf",
+        "debconf",
+        "debconf-2.0",
+        "dpkg",
+        "init-system-helpers",
+        "install-info",
+        "passwd",
+        "ucf",
+        "usr-is-merged",
+        "usrmerge",
+    }
+)
+"""Packages that maintainer scripts alone need, which never run in an image: a dependency on one counts as met.
+Whoever asks for one by name gets it. perl-base is none of them: psql is a perl script."""
+
+_PRIORITIES = {"required": 0, "important": 1, "standard": 2, "optional": 3, "extra": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A closed set of packages."""
+
+    packages: tuple[DebianPackage, ...]
+    """sorted by name"""
+    reasons: Mapping[str, str]
+    """for each package the one that first asked for it; empty: it was asked for by name"""
+
+    def why(self, name: str) -> tuple[str, ...]:
+        """The chain from a package that was asked for by name down to ``name``."""
+        chain = [name]
+        while parent := self.reasons.get(chain[-1]):
+            chain.append(parent)
+        return tuple(reversed(chain))
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    record: Record
+    suite: str
+
+
+def resolve(
+    indexes: Sequence[Index],
+    names: Iterable[str],
+    *,
+    not_needed: Collection[str] = NOT_NEEDED,
+) -> Resolved:
+    """The packages that ``names`` stand for and everything that they depend on.
+
+    ``names``: each ``NAME`` or ``NAME=VERSION``; a virtual name stands for its first provider.
+    ``indexes``: of one architecture; of equal versions the one in the first index is taken.
+    Raises MissingError when there is no such package or version, SettingsError when what was asked for cannot be
+    installed together.
+    """
+    return _Resolution(indexes, frozenset(not_needed)).run(sorted(set(names)))
+
+
+class _Resolution:
+    def __init__(self, indexes: Sequence[Index], not_needed: frozenset[str]) -> None:
+        self.indexes = indexes
+        self.not_needed = not_needed
+        self.chosen: dict[str, _Candidate] = {}
+        self.reasons: dict[str, str] = {}
+        self.provided: dict[str, list[tuple[str, str]]] = {}
+        """virtual name → (provider, provided version or empty)"""
+        self.queue: deque[str] = deque()
+
+    def run(self, names: Iterable[str]) -> Resolved:
+        for name in names:
+            self.ask(name)
+        while self.queue:
+            self.follow(self.queue.popleft())
+        self.refuse_conflicts()
+        chosen = sorted(self.chosen.items())
+        return Resolved(tuple(_package(c.record, c.suite) for _, c in chosen), dict(sorted(self.reasons.items())))
+
+    def candidates(self, name: str) -> list[_Candidate]:
+        """All versions of ``name``, the highest first."""
+        found = [_Candidate(record, index.suite) for index in self.indexes for record in index.records(name)]
+        try:
+            found.sort(key=lambda candidate: version.key(candidate.record.version), reverse=True)
+        except ValueError as error:
+            raise CorruptError(f"the index of packages: {name}: {error}") from error
+        return found
+
+    def ask(self, text: str) -> None:
+        """Choose what the user named."""
+        name, equals, wanted = text.partition("=")
+        name, wanted = name.strip(), wanted.strip()
+        relation = Relation(name, "=" if equals else "", wanted)
+        try:
+            found = self.best(relation)
+        except ValueError as error:
+            raise SettingsError(
+                f"debian package {text!r}: {error}", hint="write NAME, or NAME=VERSION with the whole version"
+            ) from error
+        if found is None and not equals:
+            found = self.provider(relation)
+        if found is None:
+            raise self.missing(name, wanted)
+        self.take(found, "")
+
+    def missing(self, name: str, wanted: str) -> MissingError:
+        suites = ", ".join(index.suite for index in self.indexes)
+        if wanted and (others := self.candidates(name)):
+            return MissingError(
+                f"package {name} has no version {wanted} in {suites}",
+                hint="there: " + ", ".join(dict.fromkeys(other.record.version for other in others)),
+            )
+        known = sorted({known for index in self.indexes for known in index.names()})
+        near = get_close_matches(name, known, 3, 0.75) or [other for other in known if other.startswith(name)][:3]
+        return MissingError(
+            f"there is no package {name} in {suites}",
+            hint="did you mean " + " or ".join(near) + "?" if near else "look for its name on packages.debian.org",
+        )
+
+    def best(self, relation: Relation) -> _Candidate | None:
+        """The highest version of the package that ``relation`` names, if one is accepted."""
+        return next((c for c in self.candidates(relation.name) if relation.accepts(c.record.version)), None)
+
+    def provider(self, relation: Relation) -> _Candidate | None:
+        """The package that provides what ``relation`` names: by priority, then by name."""
+        names = sorted({name for index in self.indexes for name in index.providers(relation.name)})
+        found: list[_Candidate] = []
+        for name in names:
+            candidate = self.best(Relation(name))
+            if candidate is not None and any(
+                _provides(relation, other) for other in self.relations(candidate.record, "provides")
+            ):
+                found.append(candidate)
+        found.sort(key=lambda c: (_PRIORITIES.get(c.record.priority, 5), c.record.name))
+        return found[0] if found else None
+
+    def relations(self, record: Record, field: str) -> tuple[Alternatives, ...]:
+        try:
+            return control.relations(getattr(record, field))
+        except ValueError as error:
+            raise CorruptError(f"the index of packages: {field} of {record.name}: {error}") from error
+
+    def take(self, candidate: _Candidate, reason: str) -> None:
+        """Add a package, unless its name is taken; its dependencies are followed later."""
+        record = candidate.record
+        taken = self.chosen.get(record.name)
+        if taken is not None:
+            if taken.record.version != record.version:
+                raise SettingsError(
+                    f"package {record.name} is wanted in the versions {taken.record.version} and {record.version}",
+                    hint=f"ask for one version of {record.name}",
+                )
+            return
+        self.chosen[record.name] = candidate
+        self.reasons[record.name] = reason
+        for (provided,) in self.relations(record, "provides"):
+            self.provided.setdefault(provided.name, []).append((record.name, provided.version))
+        self.queue.append(record.name)
+
+    def follow(self, name: str) -> None:
+        """Choose what a chosen package depends on."""
+        record = self.chosen[name].record
+        for field in ("pre_depends", "depends"):
+            for group in self.relations(record, field):
+                if not any(self.met(relation) for relation in group):
+                    self.choose(name, group)
+
+    def met(self, relation: Relation) -> bool:
+        if relation.name in self.not_needed and relation.name not in self.chosen:
+            return True
+        chosen = self.chosen.get(relation.name)
+        if chosen is not None and relation.accepts(chosen.record.version):
+            return True
+        return any(
+            not relation.operator or (provided and relation.accepts(provided))
+            for _, provided in self.provided.get(relation.name, ())
+        )
+
+    def choose(self, name: str, group: Alternatives) -> None:
+        for relation in group:
+            if relation.name in self.chosen:
+                continue  # chosen in another version, which `met` did not accept
+            found = self.best(relation) or self.provider(relation)
+            if found is not None and found.record.name not in self.chosen:
+                self.take(found, name)
+                return
+        text = " | ".join(map(str, group))
+        taken = [self.chosen[relation.name].record for relation in group if relation.name in self.chosen]
+        if taken:
+            raise SettingsError(
+                f"package {name} depends on {text}, but {taken[0].name} is {taken[0].version}",
+                hint=f"ask for another version of {taken[0].name} or of {self.asked(name)}",
+            )
+        raise MissingError(
+            f"package {name} depends on {text}, which is in none of the suites "
+            + ", ".join(index.suite for index in self.indexes),
+            hint=f"it came with {self.asked(name)}; is the mirror complete?",
+        )
+
+    def asked(self, name: str) -> str:
+        """The package that was asked for by name and that ``name`` came with."""
+        while self.reasons.get(name):
+            name = self.reasons[name]
+        return name
+
+    def refuse_conflicts(self) -> None:
+        for name, candidate in sorted(self.chosen.items()):
+            for field in ("conflicts", "breaks"):
+                for group in self.relations(candidate.record, field):
+                    for relation in group:
+                        other = self.hit(name, relation)
+                        if other is not None:
+                            verb = "conflicts with" if field == "conflicts" else "breaks"
+                            raise SettingsError(
+                                f"package {name} {verb} {relation}, and {other} is in the image",
+                                hint=f"they came with {self.asked(name)} and {self.asked(other)}: leave one out",
+                            )
+
+    def hit(self, name: str, relation: Relation) -> str | None:
+        """The chosen package, other than ``name``, that ``relation`` rules out."""
+        chosen = self.chosen.get(relation.name)
+        if chosen is not None and relation.name != name and relation.accepts(chosen.record.version):
+            return relation.name
+        for provider, provided in self.provided.get(relation.name, ()):
+            # Policy 7.5: a versioned relation is met by versioned Provides alone; a package never conflicts with itself.
+            if provider != name and (not relation.operator or (provided and relation.accepts(provided))):
+                return provider
+        return None
+
+
+def _provides(relation: Relation, group: Alternatives) -> bool:
+    (provided,) = group
+    if provided.name != relation.name:
+        return False
+    return not relation.operator or bool(provided.version and relation.accepts(provided.version))
+
+
+def _package(record: Record, suite: str) -> DebianPackage:
+    try:
+        digest = from_hex(record.sha256)
+    except ValueError as error:
+        raise CorruptError(f"the index of packages: {record.name}: {error}") from error
+    return DebianPackage(
+        name=record.name,
+        version=record.version,
+        architecture=record.architecture,
+        suite=suite,
+        filename=record.path,
+        size=record.size,
+        sha256=digest,
+    )

@@ -1,0 +1,144 @@
+"""Which maintainer scripts need not run: those whose whole text is known, by hash or by what it is made of.
+
+Nothing of a package runs when an image is built. A script counts as settled when a person has read it and wrote down why
+an image does without it (``reviewed.py``), or when nothing but known debhelper snippets is left of it. Any other one is
+reported. preinst and postinst alone matter: an image is never upgraded and nothing is removed from it.
+Source: Debian Policy 6; debhelper, autoscripts/.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from grocker.debian.alternatives import calls
+from grocker.debian.facts import Facts
+from grocker.debian.reviewed import REVIEWED
+
+
+@dataclass(frozen=True, slots=True)
+class Uncovered:
+    """A script that nobody has reviewed."""
+
+    package: str
+    name: str
+    """``preinst`` or ``postinst``"""
+    reason: str
+    """the first thing in it that is not known to be settled"""
+    fingerprint: str
+    """of the script, for a review"""
+
+
+_SNIPPET = re.compile(
+    r"^# Automatically added by (?P<tool>[A-Za-z0-9_]+)(?:/\S+)?\n(?P<body>.*?)^# End automatically added section$\n?",
+    re.MULTILINE | re.DOTALL,
+)
+
+SETTLED_SNIPPETS: dict[str, str] = {
+    "dh_installalternatives": "the links are made from its words",
+    "dh_installdeb": "dpkg-maintscript-helper acts on upgrades",
+    "dh_installdebconf": "debconf's questions are for removal and upgrades",
+    "dh_installinit": "no init system",
+    "dh_installlogrotate": "nothing rotates logs",
+    "dh_installmenu": "no menus",
+    "dh_installsystemd": "no systemd",
+    "dh_installsystemduser": "no systemd",
+    "dh_installsysusers": "sysusers.d is read",
+    "dh_installtmpfiles": "tmpfiles.d is for directories that each boot makes anew",
+    "dh_installudev": "no udev",
+    "dh_makeshlibs": "ld.so.cache is written",
+    "dh_python3": "bytecode is compiled by the builder",
+    "dh_systemd_enable": "no systemd",
+    "dh_systemd_start": "no systemd",
+    "dh_bash_completion": "no completion cache",
+    "dh_icons": "icon caches are optional",
+    "dh_installdocs": "no documentation",
+    "dh_installinfo": "no documentation",
+    "dh_installman": "no documentation",
+    "dh_installmime": "no desktop",
+    "dh_installcron": "no cron daemon",
+    "dh_lintian": "no effect",
+}
+"""By the debhelper program that wrote them, snippets without effect in an image, and why."""
+
+_IDLE = re.compile(
+    r"\s*(?:#.*|:|true|set\s+-[eu]+|exit\s+0|umask\s+0?22|export\s+LC_ALL=C(?:\.UTF-8)?)?\s*(?:#.*)?\Z"
+)
+_MAINTSCRIPT = re.compile(r"\s*dpkg-maintscript-helper\s+(?:rm_conffile|mv_conffile|symlink_to_dir|dir_to_symlink)\s.*--")
+
+
+def normalised(script: str, architecture: str = "") -> str:
+    """``script`` without comments, blank lines and indentation, and with the architecture's names made neutral.
+
+    One review then serves every architecture, and survives another version of debhelper.
+    """
+    lines = []
+    for number, line in enumerate(script.splitlines()):
+        text = line.strip()
+        if text and (number == 0 or not text.startswith("#")):
+            lines.append(text)
+    text = "\n".join(lines) + "\n"
+    text = re.sub(r"\b(?:x86_64|aarch64)-linux-gnu\b", "TRIPLET", text)
+    if architecture not in ("", "all"):
+        text = re.sub(rf"(?<=:){re.escape(architecture)}\b", "ARCHITECTURE", text)
+    return text
+
+
+def fingerprint(script: str, architecture: str = "") -> str:
+    """SHA-256 of the normalised script."""
+    return hashlib.sha256(normalised(script, architecture).encode()).hexdigest()
+
+
+def uncovered(facts: Iterable[Facts]) -> tuple[Uncovered, ...]:
+    """The scripts of the packages that are neither inert nor covered, in order of package and script."""
+    found = []
+    for package in facts:
+        for name, script in sorted(package.scripts.items(), reverse=True):
+            mark = fingerprint(script, package.architecture)
+            if mark in REVIEWED:
+                continue
+            reason = unsettled(script)
+            if reason is not None:
+                found.append(Uncovered(package.name, name, reason, mark))
+    return tuple(found)
+
+
+def unsettled(script: str) -> str | None:
+    """The first thing in ``script`` that is not known to be without effect in an image, or None."""
+    for match in _SNIPPET.finditer(script):
+        tool = match["tool"]
+        if tool not in SETTLED_SNIPPETS:
+            return f"a snippet of {tool}"
+        if tool == "dh_installalternatives" and any(found is None for _, found in calls(match["body"])):
+            return "an update-alternatives call that a shell would have to expand"
+    rest = _SNIPPET.sub("", script)
+    first, _, body = rest.partition("\n")
+    if not re.match(r"#!\s*/bin/(?:sh|bash|dash)\b", first):
+        return f"it is written for {first[2:].strip() or 'an unknown interpreter'}"
+    for line in _without_empty_cases(body).splitlines():
+        if not _IDLE.match(line) and not _MAINTSCRIPT.match(line):
+            return line.strip()
+    return None
+
+
+_CASE = re.compile(r"^\s*case\s+\"?\$\{?1\}?\"?\s+in\b(?P<body>.*?)^\s*esac\b[^\n]*$", re.MULTILINE | re.DOTALL)
+_ARM = re.compile(
+    r"\s*(?:#[^\n]*\n|\(?[a-z*|\"'\s-]+\)|;;|:|true|echo\s[^\n]*|exit\s+[01]|printf\s[^\n]*)\s*", re.MULTILINE
+)
+
+
+def _without_empty_cases(body: str) -> str:
+    """The usual ``case "$1" in configure) ;; …`` in which no arm does anything."""
+
+    def idle(match: re.Match[str]) -> str:
+        text, position = match["body"], 0
+        while position < len(text):
+            arm = _ARM.match(text, position)
+            if arm is None or arm.end() == position:
+                return match[0]
+            position = arm.end()
+        return ""
+
+    return _CASE.sub(idle, body)

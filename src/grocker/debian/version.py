@@ -1,0 +1,75 @@
+"""The order of Debian versions.
+
+Source: Debian Policy 5.6.12, ``[epoch:]upstream_version[-debian_revision]``.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+Key = tuple[int, tuple[int, ...], tuple[int, ...]]
+"""Compares as the versions do that keys were made of."""
+
+_VERSION = re.compile(r"(?:([0-9]+):)?([A-Za-z0-9.+~:-]+?)(?:-([A-Za-z0-9.+~]+))?\Z")
+_PART = re.compile(r"([^0-9]*)([0-9]*)")
+
+OPERATORS = ("<<", "<=", "=", ">=", ">>")
+"""The relations that a dependency may ask for (Policy 7.1)."""
+
+
+@lru_cache(maxsize=None)
+def key(version: str) -> Key:
+    """``version`` as a value that sorts in Debian's order; equal keys are equal versions (``1.0`` and ``1.0-0``).
+
+    Raises ValueError when ``version`` is no Debian version.
+    """
+    match = _VERSION.match(version)
+    if match is None:
+        raise ValueError(f"not a Debian version: {version!r}")
+    epoch, upstream, revision = match.groups()
+    return int(epoch or 0), _part_key(upstream), _part_key(revision or "0")
+
+
+def _part_key(part: str) -> tuple[int, ...]:
+    """One flat tuple: the characters of a non-digit run, 0, the number after it, and so on, and 0 at the end.
+
+    ``~`` is -1 and thus sorts before the end (0); letters sort before everything else, which is moved up by 256.
+    """
+    flat: list[int] = []
+    for text, digits in _PART.findall(part):
+        if not text and not digits:
+            continue
+        for character in text:
+            if character == "~":
+                flat.append(-1)
+            elif character.isalpha():
+                flat.append(ord(character))
+            else:
+                flat.append(ord(character) + 256)
+        flat.append(0)
+        flat.append(int(digits or 0))
+    flat.append(0)
+    return tuple(flat)
+
+
+def compare(left: str, right: str) -> int:
+    """-1, 0 or 1 as ``left`` is older than, the same as or newer than ``right``."""
+    a, b = key(left), key(right)
+    return (a > b) - (a < b)
+
+
+def satisfies(version: str, operator: str, wanted: str) -> bool:
+    """Whether ``version`` stands in the relation ``operator`` (one of OPERATORS) to ``wanted``."""
+    order = compare(version, wanted)
+    if operator == "<<":
+        return order < 0
+    if operator == "<=":
+        return order <= 0
+    if operator == "=":
+        return order == 0
+    if operator == ">=":
+        return order >= 0
+    if operator == ">>":
+        return order > 0
+    raise ValueError(f"not a relation between versions: {operator!r}")
