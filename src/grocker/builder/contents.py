@@ -88,7 +88,9 @@ def base_config(override: str | None, place: str) -> bytes:
             own.read_string(override.removeprefix("\ufeff"), source=place)
         except configparser.Error as error:
             message = " ".join(str(error).split())
-            raise SettingsError(f"{place}: {message}", hint="mend the INI file; it is read as the runner will") from error
+            raise SettingsError(
+                f"{place}: {message}", hint="mend the INI file; it is read as the runner will"
+            ) from error
         merged.read_dict(own)
     text = io.StringIO()
     merged.write(text)

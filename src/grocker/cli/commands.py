@@ -36,20 +36,25 @@ def grocker() -> None:
 
 @grocker.command(short_help="make an image of a project")
 @click.argument("directory", type=click.Path(path_type=Path), default=Path())
-@click.option("-t", "--tag", "tags", multiple=True, metavar="NAME[:TAG]", help="Name of the image. Default: NAME:VERSION.")
+@click.option(
+    "-t", "--tag", "tags", multiple=True, metavar="NAME[:TAG]", help="Name of the image. Default: NAME:VERSION."
+)
 @click.option(
     "-o",
     "--output",
     "outputs",
     multiple=True,
     metavar="WHERE",
-    help="docker, podman, oci:DIR, archive:FILE or none; may be repeated. Default: docker if it answers, else podman.",
+    help="docker, podman, oci:DIR, archive:FILE or store; may be repeated. Default: docker if it answers, else podman.",
 )
 @click.option("--push", is_flag=True, help="Push to the registry that each tag names.")
 @click.option("--platform", default="linux/amd64", show_default=True, metavar="OS/ARCH")
 @click.option("--debian", "suite", metavar="SUITE", help="Debian suite below the application. Default: trixie.")
+@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="Label of the image; may be repeated.")
 @click.option("--strict", is_flag=True, help="Make a maintainer script that is not covered an error.")
-@click.option("--refresh", is_flag=True, help="Resolve packages again, also when the last answer is younger than a day.")
+@click.option(
+    "--refresh", is_flag=True, help="Resolve packages again, also when the last answer is younger than a day."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
 def build(**options: Any) -> None:

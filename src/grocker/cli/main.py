@@ -1,6 +1,6 @@
 """The entry point: the quick way for a build in which nothing changed, else the commands; errors become lines here.
 
-Nothing heavy is imported before it is known to be needed: the whole of a build in which nothing changed may cost at most
+Nothing heavy is imported before it is needed: the whole of a build in which nothing changed may cost at most
 80 ms over bare Python.
 """
 
@@ -66,7 +66,7 @@ def _bug(error: Exception) -> Exception:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    place = f" ({os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno})" if trace else ""  # noqa: PTH119 - pathlib is not loaded here
+    place = f" ({os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno})" if trace else ""
     return BugError(
         f"{type(error).__name__}: {error}{place}",
         hint="this is a bug in Grocker: run again with GROCKER_DEBUG=1 and report what it prints",

@@ -1,0 +1,28 @@
+"""The store as the seam through which outputs read an image's bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+from grocker.digest import Digest
+from grocker.errors import MissingError
+from grocker.store import Store
+
+
+class StoredBlobs:
+    """Blobs of images that lie in the store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """See oci.Blobs.open."""
+        path = self._store.blob(digest)
+        if path is None:
+            raise MissingError(f"blob {digest} is not in the cache any more", hint="build again")
+        return open(path, "rb")
+
+    def path(self, digest: Digest) -> Path | None:
+        """See oci.Blobs.path."""
+        return self._store.blob(digest)

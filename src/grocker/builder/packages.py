@@ -1,0 +1,190 @@
+"""Debian packages on their way into layers: fetched, read, compressed, each once; the interpreter that they make."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+import msgspec
+
+from grocker import debian
+from grocker.builder import contents
+from grocker.builder.workshop import Workshop
+from grocker.layer import member as members
+from grocker.layer.entry import Entry
+from grocker.layer.member import Member
+from grocker.layer.unpack import unpack
+from grocker.lock.values import DebianPackage
+from grocker.plan.steps import interpreter_key, is_interpreter, key
+from grocker.python import Compiler, Interpreter, with_bytecode
+from grocker.store.fetch import fetch
+
+
+class Packages:
+    """The packages of one build."""
+
+    def __init__(self, workshop: Workshop, packages: Sequence[DebianPackage], mirrors: Mapping[str, str]) -> None:
+        """``mirrors``: the archive's address by suite."""
+        self._workshop = workshop
+        self._packages = tuple(packages)
+        self._mirrors = mirrors
+        self._guard = threading.Lock()
+        self._entries: dict[str, tuple[Entry, ...]] = {}
+        self._members: dict[str, Future[Member]] = {}
+
+    def begin(self) -> None:
+        """Start fetching and compressing whatever is not kept; the interpreter's packages first, then the large ones."""
+        if self._members:
+            return
+        order = sorted(self._packages, key=lambda p: (not is_interpreter(p), -p.size))
+        for package in order:
+            if members.kept(self._workshop.store, _key(package, self._workshop.epoch)) is None:
+                self._workshop.fetching.submit(self._file, package)
+        for package in order:
+            self._members[package.sha256] = self._workshop.working.submit(self._member, package)
+
+    def members(self) -> tuple[Member, ...]:
+        """Every package's member, in the order of their names; of two packages with one path the replacing one has it."""
+        self.begin()
+        made = [(p, self._members[p.sha256].result()) for p in self._packages]
+        return tuple(self._without_replaced(made))
+
+    def facts(self) -> tuple[debian.Facts, ...]:
+        """What static configuration needs of each package, in the order of their names."""
+        return tuple(_facts(m) for m in self.members())
+
+    def interpreter(self, python: str, architecture: str) -> Interpreter:
+        """The image's interpreter, unpacked on the host; ``python`` is its release series."""
+        store = self._workshop.store
+        name = interpreter_key(self._packages)
+        with store.lock(f"tree-{name}"):
+            tree = store.tree(name)
+            if tree is None:
+                with store.new_tree(name) as new:
+                    for package in filter(is_interpreter, self._packages):
+                        unpack(self._unpacked(package), new)
+                tree = store.tree(name)
+        assert tree is not None
+        return Interpreter(tree, python, architecture)
+
+    def bytecode(self, compiler: Compiler) -> tuple[Member, ...]:
+        """What Debian's own maintainer scripts would have compiled: a member for each package with Python modules."""
+        store, epoch = self._workshop.store, self._workshop.epoch
+        result = []
+        for package, own in zip(self._packages, self.members(), strict=True):
+            if not any(_is_module(path) for path in own.paths):
+                continue
+            name = key("bytecode", package.sha256, interpreter_key(self._packages), epoch)
+            made = members.kept(store, name)
+            if made is None:
+                modules = [e for e in self._unpacked(package) if _is_module(e.path)]
+                compiled = [e for e in with_bytecode(compiler, modules) if not _is_module(e.path)]
+                subject = f"bytecode of {package.name} {package.version}"
+                made = members.make(store, name, compiled, subject=subject, epoch=epoch)
+            result.append(made)
+        return tuple(result)
+
+    def configuration(self, name: str, *, user: str, uid: int) -> Member:
+        """What maintainer scripts would have done, done statically; kept under the key ``name``.
+
+        Its note is the list of scripts that are neither inert nor covered.
+        """
+        store, epoch = self._workshop.store, self._workshop.epoch
+        made = members.kept(store, name)
+        if made is None:
+            configured = debian.configure(self.facts(), user=user, uid=uid)
+            places = contents.mount_points(user, uid)
+            promised = {e.path for e in places}
+            entries = [e for e in configured.entries if e.path not in promised]
+            note = msgspec.json.encode([[s.package, s.name, s.reason] for s in configured.uncovered])
+            subject = "static configuration"
+            made = members.make(store, name, [*entries, *places], subject=subject, epoch=epoch, note=note)
+        return made
+
+    def _file(self, package: DebianPackage) -> Path:
+        workshop = self._workshop
+        return fetch(
+            workshop.store,
+            workshop.transport,
+            f"{self._mirrors[package.suite]}/{package.filename}",
+            digest=package.sha256,
+            size=package.size,
+            what=f"{package.name} {package.version}",
+            progress=workshop.progress,
+        )
+
+    def _unpacked(self, package: DebianPackage) -> tuple[Entry, ...]:
+        """The package's entries; those with Python modules are read more than once in a build, and held."""
+        held = self._entries.get(package.sha256)
+        if held is not None:
+            return held
+        return self._read(package).entries
+
+    def _read(self, package: DebianPackage) -> debian.Unpacked:
+        read = debian.unpack(self._file(package), name=f"{package.name} {package.version}")
+        if is_interpreter(package) or any(_is_module(e.path) for e in read.entries):
+            with self._guard:
+                self._entries[package.sha256] = read.entries
+        return read
+
+    def _member(self, package: DebianPackage) -> Member:
+        store, epoch = self._workshop.store, self._workshop.epoch
+        name = _key(package, epoch)
+        made = members.kept(store, name)
+        if made is not None:
+            return made
+        with store.lock(f"member-{name}"):
+            made = members.kept(store, name)
+            if made is None:
+                read = self._read(package)
+                subject = f"{package.name} {package.version}"
+                note = msgspec.json.encode(read.facts)
+                made = members.make(store, name, read.entries, subject=subject, epoch=epoch, note=note)
+        return made
+
+    def _without_replaced(self, made: Sequence[tuple[DebianPackage, Member]]) -> list[Member]:
+        """A file that another package replaces (Policy 7.6.1) is left out of the package that gives it up."""
+        owners: dict[str, int] = {}
+        lost: dict[int, set[str]] = {}
+        for place, (package, member) in enumerate(made):
+            for path in member.paths:
+                other = owners.setdefault(path, place)
+                if other == place:
+                    continue
+                if debian.replaces(_facts(member), _facts(made[other][1])):
+                    owners[path] = place
+                    lost.setdefault(other, set()).add(path)
+                elif debian.replaces(_facts(made[other][1]), _facts(member)):
+                    lost.setdefault(place, set()).add(path)
+        result = [member for _, member in made]
+        for place, paths in lost.items():
+            package, member = made[place]
+            name = key("package", package.sha256, self._workshop.epoch, sorted(paths))
+            smaller = members.kept(self._workshop.store, name)
+            if smaller is None:
+                entries = [e for e in self._unpacked(package) if e.path not in paths]
+                smaller = members.make(
+                    self._workshop.store,
+                    name,
+                    entries,
+                    subject=member.subject,
+                    epoch=self._workshop.epoch,
+                    note=bytes(member.note),
+                )
+            result[place] = smaller
+        return result
+
+
+def _key(package: DebianPackage, epoch: int) -> str:
+    return key("package", package.sha256, epoch)
+
+
+def _facts(member: Member) -> debian.Facts:
+    return msgspec.json.decode(member.note, type=debian.Facts)
+
+
+def _is_module(path: str) -> bool:
+    """A module of Debian's own Python, which its maintainer scripts would have compiled."""
+    return path.endswith(".py") and path.startswith(("usr/lib/python3", "usr/share/python3/"))

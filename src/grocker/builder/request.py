@@ -1,0 +1,64 @@
+"""What a build is asked for, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grocker.digest import Digest
+from grocker.oci import Image, Reference
+from grocker.output import Delivered, Sink
+
+EPOCH = 315532800
+"""seconds: 1980-01-01, the earliest time that zip archives know (design, "Variables")"""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is built, and for whom."""
+
+    directory: Path
+    tags: tuple[str, ...] = ()
+    """names of the image; empty for NAME:VERSION"""
+    sinks: Sequence[Sink] = ()
+    platform: str = "linux/amd64"
+    suite: str | None = None
+    """Debian's suite, when the command line names one"""
+    epoch: int = EPOCH
+    """seconds since 1970"""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """added to the image's own"""
+    strict: bool = False
+    """a maintainer script that is neither inert nor covered is an error"""
+    refresh: bool = False
+    """resolve again, whatever is kept"""
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltLayer:
+    """A layer of the result."""
+
+    name: str
+    digest: Digest
+    size: int
+    """bytes, compressed"""
+    is_new: bool
+    """whether this build made it"""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """An image that was built and delivered."""
+
+    image: Image
+    names: tuple[Reference, ...]
+    layers: tuple[BuiltLayer, ...]
+    services: tuple[str, ...]
+    commands: tuple[str, ...]
+    """the application's own console scripts"""
+    delivered: tuple[Delivered, ...]
+    uncovered: tuple[tuple[str, str, str], ...]
+    """maintainer scripts that were not done statically: package, script, reason"""
+    files: tuple[str, ...]
+    """every file and directory of the host that the result depends on and that may change"""

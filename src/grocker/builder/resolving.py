@@ -1,0 +1,96 @@
+"""From names to files: the lock of a build, made on the fly and kept for a day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+
+from grocker import debian, python
+from grocker.builder.workshop import Workshop
+from grocker.config.settings import Settings
+from grocker.lock.values import DebianPackage, PythonFile
+from grocker.plan.steps import key
+from grocker.plan.target import Target
+
+DAY = 86400.0
+"""seconds: how long an answer of the archive or the index counts before it is asked again"""
+
+
+class DebianAnswer(msgspec.Struct, frozen=True):
+    """What the archive answered."""
+
+    at: float
+    """seconds since 1970"""
+    packages: tuple[DebianPackage, ...]
+    mirrors: dict[str, str]
+    """the archive's address by suite"""
+
+
+class PythonAnswer(msgspec.Struct, frozen=True):
+    """What the index answered."""
+
+    at: float
+    """seconds since 1970"""
+    files: tuple[PythonFile, ...]
+    urls: dict[str, str]
+    """where each file is served, by its sha256"""
+
+
+_Answer = TypeVar("_Answer", DebianAnswer, PythonAnswer)
+
+
+def debian_packages(workshop: Workshop, settings: Settings, target: Target, *, refresh: bool) -> DebianAnswer:
+    """The packages below the application: the base, the interpreter, and what the settings ask for."""
+    names = sorted({*debian.BASE, *debian.PYTHON, *settings.dependencies})
+    mirrors = debian.locate(
+        mirror=settings.debian.mirror,
+        security_mirror=settings.debian.security_mirror,
+        check_valid_until=settings.debian.check_valid_until,
+        environ=workshop.environ,
+    )
+
+    def ask() -> DebianAnswer:
+        archive = debian.open_archive(
+            mirrors,
+            target.suite.name,
+            target.architecture,
+            store=workshop.store,
+            transport=workshop.transport,
+            now=datetime.fromtimestamp(workshop.now, UTC),
+            progress=workshop.progress,
+        )
+        packages = debian.resolve(archive.indexes, names).packages
+        return DebianAnswer(workshop.now, packages, dict(archive.addresses))
+
+    identity = key("debian", target.suite.name, target.architecture, names, mirrors.archive, mirrors.security)
+    return _fresh(workshop, identity, DebianAnswer, ask, refresh=refresh)
+
+
+def python_files(
+    workshop: Workshop, identity: Sequence[object], ask: Callable[[], PythonAnswer], *, refresh: bool
+) -> PythonAnswer:
+    """The wheels that the application needs; ``identity`` is everything that the answer depends on."""
+    return _fresh(workshop, key("python", *identity), PythonAnswer, ask, refresh=refresh)
+
+
+def _fresh(
+    workshop: Workshop, identity: str, kind: type[_Answer], ask: Callable[[], _Answer], *, refresh: bool
+) -> _Answer:
+    """The kept answer if it is younger than a day, else the one that ``ask`` gives, kept."""
+    if not refresh:
+        data = workshop.store.kept("steps", identity)
+        if data is not None:
+            kept = msgspec.json.decode(data, type=kind)
+            if 0 <= workshop.now - kept.at < DAY:
+                return kept
+    answer = ask()
+    workshop.store.keep("steps", identity, msgspec.json.encode(answer))
+    return answer
+
+
+def python_target(target: Target) -> python.Target:
+    """The target as wheels see it."""
+    return python.Target(target.suite.python, target.architecture, target.suite.glibc)

@@ -1,0 +1,144 @@
+"""``grocker build``: the request from the command line, the result for people and as data."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from grocker.builder.request import EPOCH, Built, Request
+from grocker.cli import unchanged
+from grocker.cli.terminal import Style, display
+from grocker.errors import SettingsError, UsageError
+
+
+def run_build(options: Mapping[str, Any], arguments: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Build, deliver, print, and remember what a rebuild with nothing changed can be told from."""
+    from grocker.builder.build import build
+    from grocker.output.choose import Host, sinks
+    from grocker.store import Store
+    from grocker.web import Transport
+
+    began = time.time()
+    with (
+        Transport(environ=environ) as transport,
+        display(sys.stderr, environ, quiet=options["quiet"]) as progress,
+        Store.open(Path(unchanged.cache_directory(environ))) as store,
+    ):
+        host = Host(environ, Path.cwd(), os.getuid(), lambda: transport, store.scratch)
+        request = Request(
+            directory=options["directory"],
+            tags=options["tags"],
+            sinks=sinks(options["outputs"], push=options["push"], host=host),
+            platform=options["platform"],
+            suite=options["suite"],
+            epoch=epoch(environ),
+            labels=labels(options["labels"]),
+            strict=options["strict"],
+            refresh=options["refresh"],
+        )
+        built = build(request, store=store, transport=transport, progress=progress, environ=environ, now=began)
+        talk = "" if options["quiet"] else summary(built, Style.of(sys.stderr, environ))
+        data = as_json(built) if options["as_json"] else f"{built.names[0].name}@{built.image.digest}\n"
+        again = "" if options["quiet"] else summary(built, Style.of(sys.stderr, environ), nothing_changed=True)
+        unchanged.remember(
+            store, arguments, environ, built, stderr=again, stdout=data, began=began, finished=time.time()
+        )
+    sys.stderr.write(talk)
+    sys.stdout.write(data)
+    sys.stdout.flush()
+
+
+def epoch(environ: Mapping[str, str]) -> int:
+    """SOURCE_DATE_EPOCH in seconds (reproducible-builds.org/specs/source-date-epoch), else the constant."""
+    text = environ.get("SOURCE_DATE_EPOCH", "")
+    if not text:
+        return EPOCH
+    if not (text.isascii() and text.isdigit()) or int(text) > 0o77777777777:
+        raise SettingsError(
+            f"SOURCE_DATE_EPOCH is {text!r}", hint="seconds since 1970 as a decimal number, or unset the variable"
+        )
+    return int(text)
+
+
+def labels(given: Sequence[str]) -> dict[str, str]:
+    """``NAME=VALUE`` options as a mapping."""
+    result = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise UsageError(f"--label {text}: not NAME=VALUE", hint="--label org.opencontainers.image.revision=1a2b3c")
+        if name.startswith("org.grocker."):
+            raise UsageError(f"--label {text}: org.grocker.* is Grocker's own", hint="choose another name")
+        result[name] = value
+    return result
+
+
+def summary(built: Built, style: Style, *, nothing_changed: bool = False) -> str:
+    """What was made, for people: name, digest, sizes, what is new, where it went, what to try."""
+    image = built.image
+    new = [layer for layer in built.layers if layer.is_new and not nothing_changed]
+    lines = [f"{style.bold(str(built.names[0]))}  {image.digest}"]
+    made = "nothing changed"
+    if new:
+        made = f"new: {', '.join(layer.name for layer in new)} ({size(sum(layer.size for layer in new))})"
+    elif not nothing_changed and any(d.new_bytes for d in built.delivered):
+        made = "no new layer"
+    lines.append(f"  {len(built.layers)} layers, {size(image.size)} compressed; {made}")
+    for delivered in built.delivered:
+        detail = "it was there already" if nothing_changed else delivered.detail
+        lines.append(f"  {delivered.kind}: {delivered.place}: {detail}")
+    engine = next((d for d in built.delivered if d.kind in ("docker", "podman")), None)
+    if engine is not None:
+        lines.append(f"{style.dim('try:')} {try_line(engine.kind, engine.place, built)}")
+    return "\n".join(lines) + "\n"
+
+
+def try_line(engine: str, name: str, built: Built) -> str:
+    """A command line that shows the image at work."""
+    start = [engine, "run", "--rm"]
+    if built.services:
+        service = "www" if "www" in built.services else built.services[0]
+        return shlex.join([*start, "-p", "8080:8080", name, "start", service])
+    if built.commands:
+        return shlex.join([*start, name, built.commands[0], "--help"])
+    return shlex.join([*start, "-ti", name])
+
+
+def size(number: int) -> str:
+    """``number`` of bytes in decimal units, three digits: ``67.1 MB``."""
+    amount, unit = float(number), "B"
+    for larger in ("kB", "MB", "GB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{number} B" if unit == "B" else f"{amount:.{2 if amount < 10 else 1 if amount < 100 else 0}f} {unit}"
+
+
+def as_json(built: Built) -> str:
+    """The result as a JSON document of one line (docs/reference/outputs.md)."""
+    image = built.image
+    document = {
+        "schema": 1,
+        "name": str(built.names[0]),
+        "names": [str(name) for name in built.names],
+        "digest": image.digest,
+        "config": image.config.digest,
+        "platform": str(image.platform),
+        "size": image.size,
+        "layers": [
+            {"name": one.name, "digest": one.digest, "size": one.size, "new": one.is_new} for one in built.layers
+        ],
+        "services": list(built.services),
+        "outputs": [
+            {"kind": d.kind, "place": d.place, "new_bytes": d.new_bytes, "detail": d.detail} for d in built.delivered
+        ],
+        "uncovered": [{"package": p, "script": s, "reason": r} for p, s, r in built.uncovered],
+    }
+    return msgspec.json.encode(document).decode() + "\n"
