@@ -101,7 +101,7 @@ def _candidates(mirrors: Mirrors, suite: str) -> tuple[str, ...]:
 def _release(
     mirrors: Mirrors, suite: str, signers: Sequence[Signer], *, transport: Transport, progress: Progress, now: datetime
 ) -> tuple[str, Release]:
-    """The first address that serves ``suite`` as Debian does. Of several errors the last one that says most is raised."""
+    """The first address that serves ``suite`` as Debian does; of several errors the one that says most is raised."""
     problem: GrockerError | None = None
     for address in _candidates(mirrors, suite):
         try:

@@ -1,7 +1,7 @@
 """What maintainer scripts would have done to an image, done statically: facts of packages → entries. Pure.
 
-The same facts give the same entries. Directories are named only where their mode or owner matters, or where nothing lies
-in them; which others are needed is the layer's business.
+The same facts give the same entries. Directories are named only where their mode or owner matters, or where nothing
+lies in them; which others are needed is the layer's business.
 """
 
 from __future__ import annotations
@@ -79,7 +79,10 @@ def configure(
     contents = {path: data for package in packages for path, data in package.contents.items()}
     present = frozenset(merged(path) for package in packages for path in package.paths)
     home = home or f"/home/{user}"
-    links = [*_LINKS, *(Symlink(name, f"usr/{name}") for name in ("lib32", "lib64", "libx32") if f"usr/{name}" in present)]
+    links = [
+        *_LINKS,
+        *(Symlink(name, f"usr/{name}") for name in ("lib32", "lib64", "libx32") if f"usr/{name}" in present),
+    ]
     chosen = alternatives.entries(packages, present)
     made: list[Entry] = [
         *_DIRECTORIES,
@@ -93,7 +96,7 @@ def configure(
         *_libraries(packages, contents, chosen),
         *certificates.entries(contents),
         *dpkg.entries(packages),
-        File("etc/networks", b"default\t\t0.0.0.0\nloopback\t127.0.0.0\nlink-local\t169.254.0.0\n"),
+        *_network(present),
         *_origin(present),
     ]
     # A package's own file stands: each postinst that copies a default asks first whether there is one.
@@ -147,4 +150,15 @@ def _libraries(packages: list[Facts], contents: Mapping[str, bytes], chosen: Ite
     return [
         File("etc/ld.so.cache", ldcache.encode(scan.entries)),
         *(Symlink(path, target) for path, target in sorted(scan.links.items())),
+    ]
+
+
+def _network(present: frozenset[str]) -> list[Entry]:
+    """What netbase's postinst writes; engines put their own ``/etc/hosts`` over this one."""
+    if "etc/protocols" not in present:
+        return []
+    hosts = "127.0.0.1\tlocalhost\n::1\t\tlocalhost ip6-localhost ip6-loopback\nff02::1\t\tip6-allnodes\n"
+    return [
+        File("etc/hosts", (hosts + "ff02::2\t\tip6-allrouters\n").encode()),
+        File("etc/networks", b"default\t\t0.0.0.0\nloopback\t127.0.0.0\nlink-local\t169.254.0.0\n"),
     ]

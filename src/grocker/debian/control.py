@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from grocker.debian import version as debian_version
 
@@ -44,7 +44,7 @@ Alternatives = tuple[Relation, ...]
 """Relations of which one is enough, the preferred first."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def relations(field: str) -> tuple[Alternatives, ...]:
     """The value of a relationship field: all of the groups are asked for, of each group one alternative.
 
@@ -63,9 +63,7 @@ def _relation(text: str) -> Relation:
     if match is None:
         raise ValueError(f"malformed relation {text!r}")
     operator = match["operator"] or ""
-    return Relation(
-        match["name"], _OBSOLETE.get(operator, operator), match["version"] or "", match["qualifier"] or ""
-    )
+    return Relation(match["name"], _OBSOLETE.get(operator, operator), match["version"] or "", match["qualifier"] or "")
 
 
 def stanzas(text: str) -> Iterator[dict[str, str]]:

@@ -16,6 +16,7 @@ from grocker.debian.paths import MERGED, left_out, merged
 from grocker.errors import CorruptError, StorageError
 from grocker.layer.entry import Directory, Entry, File, Hardlink, Symlink
 
+
 @dataclass(frozen=True, slots=True)
 class Unpacked:
     """What a package is in an image."""
@@ -154,9 +155,7 @@ def _refuse_escapes(found: dict[str, Entry]) -> None:
 _ROOT = Directory("")
 
 
-def _kept(
-    paths: list[str], found: dict[str, Entry], files: dict[str, TarMember], tar: bytes
-) -> tuple[Entry, ...]:
+def _kept(paths: list[str], found: dict[str, Entry], files: dict[str, TarMember], tar: bytes) -> tuple[Entry, ...]:
     """The entries at ``paths``, with content; of several names of one file the first has it, the others are links."""
     entries: list[Entry] = []
     first: dict[str, str] = {}

@@ -62,7 +62,10 @@ def _read(data: bytes, *, wide: bool, order: str) -> Elf | None:
         if tag == _DT_NULL:
             break
         if tag == _DT_STRTAB:
-            strings = next((value - address + offset for address, offset, length in loads if address <= value < address + length), None)
+            strings = next(
+                (value - address + offset for address, offset, length in loads if address <= value < address + length),
+                None,
+            )
         elif tag == _DT_SONAME:
             soname = value
     if soname is None:

@@ -152,8 +152,6 @@ def _text(control_files: Mapping[str, bytes], name: str) -> str:
         raise ValueError(f"its control file {name} is not UTF-8") from error
 
 
-
-
 def replaces(package: Facts, other: Facts) -> bool:
     """Whether ``package`` may take over files of ``other`` (Policy 7.6.1)."""
     return any(

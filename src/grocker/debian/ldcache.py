@@ -101,8 +101,10 @@ def scan(libraries: Iterable[Library], searched: Iterable[str]) -> Scan:
             if is_link:
                 soname = name
             earlier = chosen.get(soname)
-            if earlier is None or (not is_link and earlier[1]) or (
-                is_link == earlier[1] and compare(earlier[0], name) < 0
+            if (
+                earlier is None
+                or (not is_link and earlier[1])
+                or (is_link == earlier[1] and compare(earlier[0], name) < 0)
             ):
                 chosen[soname] = (name, is_link, flags)
         for soname, (name, is_link, flags) in chosen.items():

@@ -77,7 +77,7 @@ def fetch(
         except HttpMissingError as error:
             raise MissingError(
                 f"the archive {public(mirror)} has no suite {suite}",
-                hint="check the name of the suite and the address of the mirror (debian.mirror, debian.security-mirror)",
+                hint="check the suite's name and the mirror's address (debian.mirror, debian.security-mirror)",
             ) from error
     return check(
         message,

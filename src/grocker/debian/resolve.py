@@ -275,7 +275,7 @@ class _Resolution:
         if chosen is not None and relation.name != name and relation.accepts(chosen.record.version):
             return relation.name
         for provider, provided in self.provided.get(relation.name, ()):
-            # Policy 7.5: a versioned relation is met by versioned Provides alone; a package never conflicts with itself.
+            # Policy 7.5: versioned Provides alone meet a versioned relation; a package never conflicts with itself.
             if provider != name and (not relation.operator or (provided and relation.accepts(provided))):
                 return provider
         return None

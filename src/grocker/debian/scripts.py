@@ -1,7 +1,7 @@
 """Which maintainer scripts need not run: those whose whole text is known, by hash or by what it is made of.
 
-Nothing of a package runs when an image is built. A script counts as settled when a person has read it and wrote down why
-an image does without it (``reviewed.py``), or when nothing but known debhelper snippets is left of it. Any other one is
+Nothing of a package runs when an image is built. A script counts as settled when somebody has read it and wrote down
+why an image does without it (``reviewed.txt``), or when it is made of known debhelper snippets alone. Any other one is
 reported. preinst and postinst alone matter: an image is never upgraded and nothing is removed from it.
 Source: Debian Policy 6; debhelper, autoscripts/.
 """
@@ -12,10 +12,11 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 
 from grocker.debian.alternatives import calls
 from grocker.debian.facts import Facts
-from grocker.debian.reviewed import REVIEWED
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +64,16 @@ SETTLED_SNIPPETS: dict[str, str] = {
 }
 """By the debhelper program that wrote them, snippets without effect in an image, and why."""
 
-_IDLE = re.compile(
-    r"\s*(?:#.*|:|true|set\s+-[eu]+|exit\s+0|umask\s+0?22|export\s+LC_ALL=C(?:\.UTF-8)?)?\s*(?:#.*)?\Z"
+_IDLE = re.compile(r"\s*(?:#.*|:|true|set\s+-[eu]+|exit\s+0|umask\s+0?22|export\s+LC_ALL=C(?:\.UTF-8)?)?\s*(?:#.*)?\Z")
+_MAINTSCRIPT = re.compile(
+    r"\s*dpkg-maintscript-helper\s+(?:rm_conffile|mv_conffile|symlink_to_dir|dir_to_symlink)\s.*--"
 )
-_MAINTSCRIPT = re.compile(r"\s*dpkg-maintscript-helper\s+(?:rm_conffile|mv_conffile|symlink_to_dir|dir_to_symlink)\s.*--")
 
 
-def normalised(script: str, architecture: str = "") -> str:
-    """``script`` without comments, blank lines and indentation, and with the architecture's names made neutral.
+def normalised(script: str, architecture: str = "", version: str = "") -> str:
+    """``script`` without comments, blank lines and indentation; its package's architecture and version made neutral.
 
-    One review then serves every architecture, and survives another version of debhelper.
+    One review then serves every architecture, and outlives a security update that changes nothing else.
     """
     lines = []
     for number, line in enumerate(script.splitlines()):
@@ -83,12 +84,26 @@ def normalised(script: str, architecture: str = "") -> str:
     text = re.sub(r"\b(?:x86_64|aarch64)-linux-gnu\b", "TRIPLET", text)
     if architecture not in ("", "all"):
         text = re.sub(rf"(?<=:){re.escape(architecture)}\b", "ARCHITECTURE", text)
+    # A native package's short version would be found where it means something else.
+    if "-" in version:
+        text = text.replace(version, "VERSION")
     return text
 
 
-def fingerprint(script: str, architecture: str = "") -> str:
-    """SHA-256 of the normalised script."""
-    return hashlib.sha256(normalised(script, architecture).encode()).hexdigest()
+def fingerprint(script: str, architecture: str = "", version: str = "") -> str:
+    """SHA-256 of the normalised script, as ``reviewed.txt`` has it."""
+    return hashlib.sha256(normalised(script, architecture, version).encode()).hexdigest()
+
+
+@cache
+def reviewed() -> dict[str, str]:
+    """Of every script that somebody has read and found settled, the fingerprint, and why."""
+    found = {}
+    for line in resources.files("grocker.debian").joinpath("reviewed.txt").read_text("utf-8").splitlines():
+        if line and not line.startswith("#"):
+            mark, _, rest = line.partition("  ")
+            found[mark] = rest
+    return found
 
 
 def uncovered(facts: Iterable[Facts]) -> tuple[Uncovered, ...]:
@@ -96,8 +111,8 @@ def uncovered(facts: Iterable[Facts]) -> tuple[Uncovered, ...]:
     found = []
     for package in facts:
         for name, script in sorted(package.scripts.items(), reverse=True):
-            mark = fingerprint(script, package.architecture)
-            if mark in REVIEWED:
+            mark = fingerprint(script, package.architecture, package.version)
+            if mark in reviewed():
                 continue
             reason = unsettled(script)
             if reason is not None:

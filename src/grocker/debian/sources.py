@@ -15,10 +15,10 @@ from grocker.debian import control
 from grocker.errors import SettingsError
 from grocker.web import public
 
-_RELEASES = (
-    "trixie bookworm bullseye buster forky duke sid stable oldstable oldoldstable testing unstable"
-).split()
-_SUITE = re.compile(rf"(?:{'|'.join(_RELEASES)})(?P<pocket>-updates|-security|-backports|-proposed-updates)?\Z")
+_SUITE = re.compile(
+    r"(?:trixie|bookworm|bullseye|buster|forky|duke|sid|(?:old){0,2}stable|testing|unstable)"
+    r"(?P<pocket>-updates|-security|-backports|-proposed-updates)?\Z"
+)
 _SCHEMES = ("http", "https")
 
 

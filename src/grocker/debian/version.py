@@ -6,7 +6,7 @@ Source: Debian Policy 5.6.12, ``[epoch:]upstream_version[-debian_revision]``.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
 
 Key = tuple[int, tuple[int, ...], tuple[int, ...]]
 """Compares as the versions do that keys were made of."""
@@ -18,7 +18,7 @@ OPERATORS = ("<<", "<=", "=", ">=", ">>")
 """The relations that a dependency may ask for (Policy 7.1)."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def key(version: str) -> Key:
     """``version`` as a value that sorts in Debian's order; equal keys are equal versions (``1.0`` and ``1.0-0``).
 
