@@ -8,15 +8,14 @@ gzip file (RFC 1952, section 2.2).
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from grocker.digest import Digest, Hashing
 from grocker.errors import CorruptError
 from grocker.layer import member as members
-from grocker.layer.entry import Directory
+from grocker.layer.entry import Directory, parents
 from grocker.layer.member import Member
 from grocker.layer.tar import END_OF_ARCHIVE, segment
 from grocker.store import Store
@@ -42,12 +41,12 @@ def compose(
 
     ``lower``: the directories of the layers below; a directory that this layer must name again keeps its attributes.
     Returns the layer and the directories of the layers below and this one. Raises CorruptError when two members bring
-    one path: who wins is decided before, never here.
+    one path, or one a file where another has a directory: who wins is decided before, never here.
     """
     listed = tuple(parts)
-    _refuse_conflicts(listed)
     directories = merged_directories(listed, lower)
-    compressed_hash, plain_hash = Hashing(), Hashing()
+    _refuse_conflicts(listed, directories, lower)
+    plain_hash = Hashing()
     with store.new_blob() as blob:
 
         def add(compressed: bytes, plain: bytes) -> None:
@@ -60,11 +59,10 @@ def compose(
             for compressed, plain in members.read(store, part):
                 add(compressed, plain)
         add(members.compress(END_OF_ARCHIVE), END_OF_ARCHIVE)
-        compressed_hash = blob.hashing
     layer = Composed(
-        digest=compressed_hash.digest(),
+        digest=blob.hashing.digest(),
         diff_id=plain_hash.digest(),
-        size=compressed_hash.size,
+        size=blob.hashing.size,
         plain=plain_hash.size,
     )
     return layer, {**lower, **directories}
@@ -77,38 +75,49 @@ def merged_directories(parts: Iterable[Member], lower: Mapping[str, Directory]) 
     subject. Parents that nobody names are as in the layers below, else 0755 of root.
     """
     found: dict[str, Directory] = {}
-    for part in sorted(parts, key=lambda m: m.subject):
+    for part in sorted(parts, key=lambda m: (m.subject, m.key)):
         for path, mode, uid, gid in part.directories:
             candidate = Directory(path, mode, uid, gid)
             known = found.get(path)
             if known is None or known == Directory(path):
                 found[path] = candidate
         for path in part.paths:
-            for parent in _parents(path):
+            for parent in parents(path):
                 if parent in found:
                     break
-                found[parent] = lower.get(parent, Directory(parent))
+                found[parent] = Directory(parent)
     for path in list(found):
-        for parent in _parents(path):
-            if parent not in found:
-                found[parent] = lower.get(parent, Directory(parent))
+        for parent in parents(path):
+            if parent in found:
+                break
+            found[parent] = Directory(parent)
     return {path: lower.get(path, d) if d == Directory(path) else d for path, d in found.items()}
 
 
-def _parents(path: str) -> Iterable[str]:
-    path = posixpath.dirname(path)
-    while path:
-        yield path
-        path = posixpath.dirname(path)
-
-
-def _refuse_conflicts(parts: Iterable[Member]) -> None:
-    owner: dict[str, str] = {}
+def _refuse_conflicts(
+    parts: Sequence[Member], directories: Mapping[str, Directory], lower: Mapping[str, Directory]
+) -> None:
+    hint = "leave one of the two out, or ask their makers which one should own the path"
+    owner: dict[str, Member] = {}
     for part in parts:
         for path in part.paths:
-            other = owner.setdefault(path, part.subject)
-            if other is not part.subject:
+            other = owner.setdefault(path, part)
+            if other is not part:
+                raise CorruptError(f"{other.subject} and {part.subject} both bring /{path}", hint=hint)
+            if path in lower:
                 raise CorruptError(
-                    f"{other} and {part.subject} both bring /{path}",
-                    hint="leave one of the two out, or ask their makers which one should own the file",
+                    f"{part.subject} brings /{path} as a file or link, and the layers below have a directory there",
+                    hint=hint,
                 )
+    for path in sorted(owner.keys() & directories.keys()):
+        inside = next(part for part in parts if _has_inside(part, path))
+        raise CorruptError(
+            f"{owner[path].subject} brings /{path} as a file or link, for {inside.subject} it is a directory", hint=hint
+        )
+
+
+def _has_inside(part: Member, directory: str) -> bool:
+    """Whether a member takes ``directory`` for one."""
+    below = directory + "/"
+    named = (path for path, *_ in part.directories)
+    return any(path == directory or path.startswith(below) for path in (*named, *part.paths))

@@ -7,6 +7,7 @@ Source: OCI image specification, layer.md.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -56,10 +57,38 @@ class Symlink:
 
 @dataclass(frozen=True, slots=True)
 class Hardlink:
-    """Another name of the file at ``target``, a path of the same layer member, in the form of ``path``."""
+    """Another name of the file at ``target``, a path of the same layer member, in the form of ``path``.
+
+    Mode and owner are the file's: ``tar.ordered`` sets them, because engines apply those of every name they unpack.
+    """
 
     path: str
     target: str
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
 
 
 Entry = Directory | File | Symlink | Hardlink
+
+WHITEOUT = ".wh."
+"""What names begin with that take something away from the layers below (layer.md, Whiteouts)."""
+
+
+def wrong_path(path: str) -> str | None:
+    """Why no entry may have that path, for people; None when it may."""
+    if path.startswith("/") or ".." in path.split("/"):
+        return "leaves the image's root"
+    if not path or path == "." or "\0" in path or posixpath.normpath(path) != path:
+        return "is not a normalised path"
+    if posixpath.basename(path).startswith(WHITEOUT):
+        return "would take away what lies below it (a whiteout)"
+    return None
+
+
+def parents(path: str) -> Iterator[str]:
+    """The directories that a path lies in, the nearest first, the root left out."""
+    path = posixpath.dirname(path)
+    while path:
+        yield path
+        path = posixpath.dirname(path)

@@ -8,10 +8,13 @@ each directory once, before all files (``compose.py``).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import NoReturn
 
 import msgspec
 
-from grocker.layer.entry import Directory, Entry
+from grocker.errors import CorruptError
+from grocker.layer.entry import Directory, Entry, parents, wrong_path
 from grocker.layer.tar import ordered, segment
 from grocker.store import Store
 
@@ -30,6 +33,8 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     """bytes"""
     plain: int
     """bytes"""
+    crc: int
+    """CRC-32 of the compressed bytes: gzip's own leaves out its header"""
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -58,11 +63,15 @@ class Member(msgspec.Struct, frozen=True):
 
 
 def kept(store: Store, key: str) -> Member | None:
-    """The member of that key, when its bytes are there too."""
-    data = store.kept("members", key)
-    if data is None or not store.member(key).exists():
+    """The member of that key, when it can be read and all its bytes are there; what is in them is seen by ``read``."""
+    member = store.kept_as("members", key, Member)
+    if member is None or member.key != key:
         return None
-    return msgspec.json.decode(data, type=Member)
+    try:
+        size = store.member(key).stat().st_size
+    except FileNotFoundError:
+        return None
+    return member if size == member.compressed else None
 
 
 def make(
@@ -76,16 +85,17 @@ def make(
 ) -> Member:
     """Compress the entries into the store; ``note`` is a JSON document, ``epoch`` in seconds.
 
-    No two entries have one path; which of two wins is the caller's rule.
-    Raises StorageError, CannotWriteError.
+    No two entries have one path; which of two wins is the caller's rule. Raises StorageError, CannotWriteError, and
+    CorruptError for a path that no entry may have: whatever the archives of this world contain, here is the last gate.
     """
     in_order = ordered(entries)
+    _refuse_wrong(in_order, subject)
     parts: list[Part] = []
     with store.new_member(key) as stream:
         for plain in _parts(segment((e for e in in_order if not isinstance(e, Directory)), epoch=epoch)):
             compressed = compress(plain)
             stream.write(compressed)
-            parts.append(Part(len(compressed), len(plain)))
+            parts.append(Part(len(compressed), len(plain), _crc(compressed)))
     member = Member(
         key=key,
         subject=subject,
@@ -101,23 +111,17 @@ def make(
 def read(store: Store, member: Member) -> Iterator[tuple[bytes, bytes]]:
     """The member's parts, each as (compressed, plain) bytes.
 
-    Raises CorruptError when the file in the store is damaged.
+    Raises CorruptError when the file in the store is damaged; it is taken away, so that the next build makes it again.
     """
-    import deflate
-
-    from grocker.errors import CorruptError
-
-    with open(store.member(member.key), "rb") as stream:
-        for part in member.parts:
-            compressed = stream.read(part.compressed)
-            try:
-                plain = deflate.gzip_decompress(compressed)
-            except deflate.DeflateError as error:
-                plain = b""
-                raise CorruptError(
-                    f"the cached member {store.member(member.key)} is damaged: {error}", hint="remove it and build again"
-                ) from error
-            yield compressed, bytes(plain)
+    try:
+        with open(store.member(member.key), "rb") as stream:
+            for part in member.parts:
+                compressed = stream.read(part.compressed)
+                if len(compressed) != part.compressed or _crc(compressed) != part.crc:
+                    _damaged(store, member, "has another checksum than when it was written")
+                yield compressed, _decompress(store, member, part, compressed)
+    except OSError as error:
+        _damaged(store, member, error.strerror or str(error))
 
 
 def compress(plain: bytes) -> bytes:
@@ -127,19 +131,66 @@ def compress(plain: bytes) -> bytes:
     return bytes(deflate.gzip_compress(plain, LEVEL))
 
 
+def _decompress(store: Store, member: Member, part: Part, compressed: bytes) -> bytes:
+    import deflate
+
+    try:
+        plain = deflate.gzip_decompress(compressed, part.plain)
+    except (deflate.DeflateError, ValueError) as error:
+        _damaged(store, member, str(error))
+    if len(plain) != part.plain:
+        _damaged(store, member, f"has {len(plain)} bytes in a part of {part.plain}")
+    return bytes(plain)
+
+
+def _damaged(store: Store, member: Member, reason: str) -> NoReturn:
+    store.forget_member(member.key)
+    raise CorruptError(
+        f"reading {member.subject} from the cache: {store.member(member.key)} {reason}",
+        hint="it was removed: build again, and it is made anew; if it comes back, check the disk under GROCKER_CACHE",
+    )
+
+
+def _crc(data: bytes) -> int:
+    import deflate
+
+    return deflate.crc32(data, 0)
+
+
+def _refuse_wrong(in_order: list[Entry], subject: str) -> None:
+    hint = "leave the package out, or ask its maker to mend it"
+    for entry in in_order:
+        reason = wrong_path(entry.path)
+        if reason is not None:
+            raise CorruptError(f"{subject}: the path {entry.path!r} {reason}", hint=hint)
+    for one, other in pairwise(in_order):
+        if one.path == other.path:
+            raise CorruptError(f"{subject} brings /{one.path} twice", hint=hint)
+    files = {entry.path for entry in in_order if not isinstance(entry, Directory)}
+    seen: set[str] = set()
+    for entry in in_order:
+        for parent in parents(entry.path):
+            if parent in seen:
+                break
+            if parent in files:
+                raise CorruptError(f"{subject}: /{parent} is no directory, and /{entry.path} lies in it", hint=hint)
+            seen.add(parent)
+
+
 def _parts(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """``blocks`` regathered into parts of PART bytes, the last one smaller."""
-    gathered: list[bytes] = []
+    gathered: list[bytes | memoryview] = []
     size = 0
     for block in blocks:
-        view = memoryview(block)
-        while size + len(view) >= PART:
-            room = PART - size
-            gathered.append(bytes(view[:room]))
+        rest: bytes | memoryview = block
+        while size + len(rest) >= PART:
+            view = memoryview(rest)
+            gathered.append(view[: PART - size])
+            rest = view[PART - size :]
             yield b"".join(gathered)
-            gathered, size, view = [], 0, view[room:]
-        if len(view):
-            gathered.append(bytes(view) if len(view) != len(block) else block)
-            size += len(view)
+            gathered, size = [], 0
+        if len(rest):
+            gathered.append(rest)
+            size += len(rest)
     if gathered:
         yield b"".join(gathered)

@@ -19,22 +19,33 @@ def fetch(
 ) -> Path:
     """The file of that digest: the kept one, else fetched from ``url``, verified and kept.
 
-    ``size`` in bytes when known; ``what`` names the file for people ("numpy 2.1").
+    ``size`` in bytes when known; ``what`` names the file for people ("numpy 2.1"). A kept file is hashed before it is
+    given out, because whoever asks is about to take it apart, which costs far more; a damaged one is fetched again.
     Raises CorruptError when the file is not what was announced, UnavailableError when it cannot be had.
     """
-    kept = store.download(digest)
+    if store.download(digest) is None:
+        with store.lock("download-" + digest[7:23]):
+            if store.download(digest) is None:
+                return _fetch(store, transport, url, digest=digest, size=size, what=what, progress=progress)
+    kept = store.sound_download(digest)
     if kept is not None:
         return kept
-    with store.lock("download-" + digest[7:23]):
-        kept = store.download(digest)
-        if kept is not None:
-            return kept
-        action = f"fetching {what}"
-        with progress.task(action, size) as task, transport.open("GET", url, action=action) as response:
+    progress.warn(
+        f"{what}: the file in the cache was damaged; it is fetched again",
+        "when this happens more than once, check the disk under GROCKER_CACHE",
+    )
+    return _fetch(store, transport, url, digest=digest, size=size, what=what, progress=progress)
 
-            def counted() -> Iterator[bytes]:
-                for chunk in response.chunks():
-                    task.advance(len(chunk))
-                    yield chunk
 
-            return store.keep_download(counted(), digest=digest, size=size, what=what)
+def _fetch(
+    store: Store, transport: Transport, url: str, *, digest: Digest, size: int | None, what: str, progress: Progress
+) -> Path:
+    action = f"fetching {what}"
+    with progress.task(action, size) as task, transport.open("GET", url, action=action) as response:
+
+        def counted() -> Iterator[bytes]:
+            for chunk in response.chunks():
+                task.advance(len(chunk))
+                yield chunk
+
+        return store.keep_download(counted(), digest=digest, size=size, what=what)

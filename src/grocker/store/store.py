@@ -1,6 +1,6 @@
 """The store: content-addressed, under the user's cache directory; safe between processes and for ``kill -9``.
 
-    v1/blobs/sha256/HEX     finished blobs of images: layers, configurations, manifests (an OCI layout's own place for them)
+    v1/blobs/sha256/HEX     finished blobs of images: layers, configurations, manifests (as in an OCI layout)
     v1/downloads/HEX        files as fetched: packages, wheels
     v1/members/KEY.gz       compressed tar segments that layers are made of; KEY beside it, written last, describes it
     v1/steps/KEY            results of steps: small documents
@@ -10,28 +10,32 @@
     v1/locks/KEY            one advisory lock a key, none global
     v1/tmp/PID.RANDOM/      what a process is writing; swept by the next one once its owner is gone
 
-A name appears by rename alone, so what exists is complete; two processes that make the same thing make the same bytes
-and the later rename changes nothing.
+A name appears by rename alone, so what exists was complete; two processes that make the same thing make the same bytes
+and the later rename changes nothing. What a disk did to it afterwards is found when it is read, by hash or checksum:
+then it is forgotten, and made again by this build where its maker is at hand, else by the next (docs/decisions/0012).
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal, Self
+from typing import BinaryIO, Literal, Self, TypeVar
 
 from grocker import digest as digests
 from grocker.digest import Digest, Hashing
-from grocker.errors import CorruptError, MissingError
-from grocker.store.writing import storage, write_whole
+from grocker.errors import CannotWriteError, CorruptError, MissingError
+from grocker.store.writing import Writer, storage, sync_tree, write_whole
 
 Room = Literal["steps", "index", "members", "refs"]
-_ROOMS = ("blobs/sha256", "downloads", "members", "steps", "index", "trees", "refs", "locks", "tmp")
+ROOMS = ("blobs/sha256", "downloads", "members", "steps", "index", "trees", "refs", "locks", "tmp")
+_ACTION = "writing to the cache"
+_Document = TypeVar("_Document")
 
 
 class Store:
@@ -51,9 +55,15 @@ class Store:
 
         Raises CannotWriteError or StorageError.
         """
+        if not root.is_absolute():
+            # What is left of "~" where nobody knows the home directory: a user without HOME and passwd entry.
+            raise CannotWriteError(
+                f"opening the cache {root}: there is no home directory to put it in",
+                hint="set GROCKER_CACHE to a directory that you may write to",
+            )
         store = cls(root / "v1")
         with storage("opening the cache", root):
-            for room in _ROOMS:
+            for room in ROOMS:
                 (store.root / room).mkdir(parents=True, exist_ok=True)
             probe = store._temporary()
             probe.touch()
@@ -83,66 +93,89 @@ class Store:
         except FileNotFoundError:
             return None
 
+    def kept_as(self, room: Room, key: str, kind: type[_Document]) -> _Document | None:
+        """What was kept under ``key``, decoded from JSON; None also when it is damaged: then it is to be made again."""
+        import msgspec
+
+        data = self.kept(room, key)
+        if data is None:
+            return None
+        try:
+            return msgspec.json.decode(data, type=kind)
+        except msgspec.DecodeError:
+            return None
+
     def keep(self, room: Room, key: str, data: bytes) -> None:
-        """Keep ``data`` under ``key``, in place of what was there."""
-        target = self.root / room / key
-        with storage("writing to the cache", target):
-            write_whole(target, data, temporary=self._temporary())
+        """Keep ``data`` under ``key``, in place of what was there. Raises StorageError, CannotWriteError."""
+        write_whole(self.root / room / key, data, temporary=self._temporary())
 
     # -- files as fetched -----------------------------------------------------------------------------------------
 
     def download(self, digest: Digest) -> Path | None:
-        """The fetched file of that digest, or None."""
-        path = self.root / "downloads" / digests.hexadecimal(digest)
+        """The fetched file of that digest, or None; nobody has looked whether it is still sound."""
+        path = self._download_path(digest)
         return path if path.exists() else None
+
+    def sound_download(self, digest: Digest) -> Path | None:
+        """The fetched file of that digest, read and found to be it; a damaged one is removed, and None returned."""
+        return _sound(self._download_path(digest), digest)
 
     def keep_download(self, chunks: Iterable[bytes], *, digest: Digest, size: int | None, what: str) -> Path:
         """Keep a file as it arrives, hashed on its way; ``size`` in bytes when it is known.
 
-        Raises CorruptError when ``what`` is not what was announced; nothing is kept then.
+        Raises CorruptError when ``what`` is not what was announced, StorageError when the disk is full; nothing is
+        kept then.
         """
-        target = self.root / "downloads" / digests.hexadecimal(digest)
-        self._write_verified(chunks, target, digest=digest, size=size, what=what)
+        target = self._download_path(digest)
+        with Writer(self._temporary(), action=_ACTION) as writer:
+            for chunk in chunks:
+                writer.write(chunk)
+                if size is not None and writer.hashing.size > size:
+                    break  # whoever announces little and sends without end fills no disk
+            verify(writer.hashing, digest=digest, size=size, what=what)
+            writer.put(target)
         return target
 
     def add_wheel(self, path: Path) -> Digest:
         """Keep a file that was made here beside those that were fetched; its digest."""
         data = path.read_bytes()
         digest = digests.of(data)
-        if self.download(digest) is None:
+        if self.sound_download(digest) is None:
             self.keep_download([data], digest=digest, size=len(data), what=path.name)
         return digest
 
+    def _download_path(self, digest: Digest) -> Path:
+        return self.root / "downloads" / digests.hexadecimal(digest)
+
     # -- blobs of images ------------------------------------------------------------------------------------------
 
-    def blob(self, digest: Digest) -> Path | None:
-        """The finished blob of that digest, or None."""
+    def blob(self, digest: Digest, size: int | None = None) -> Path | None:
+        """The finished blob of that digest, or None; with ``size``, in bytes, a cut one does not count either."""
         path = self._blob_path(digest)
-        return path if path.exists() else None
+        try:
+            found = path.stat().st_size
+        except FileNotFoundError:
+            return None
+        return path if size is None or found == size else None
+
+    def sound_blob(self, digest: Digest) -> Path | None:
+        """The blob of that digest, read and found to be it; a damaged one is removed, and None returned."""
+        return _sound(self._blob_path(digest), digest)
 
     def add_blob(self, data: bytes) -> Digest:
         """Keep a small blob (configuration, manifest) and return its digest."""
         digest = digests.of(data)
         target = self._blob_path(digest)
-        if not target.exists():
-            with storage("writing to the cache", target):
-                write_whole(target, data, temporary=self._temporary())
+        if self.sound_blob(digest) is None:
+            write_whole(target, data, temporary=self._temporary())
         return digest
 
     @contextmanager
-    def new_blob(self) -> Iterator[BlobWriter]:
+    def new_blob(self) -> Iterator[Writer]:
         """A blob that is written piece by piece; it appears when the block ends, under its digest."""
-        temporary = self._temporary()
-        with storage("writing to the cache", self.root / "blobs"):
-            try:
-                with open(temporary, "wb") as stream:
-                    writer = BlobWriter(stream)
-                    yield writer
-                    stream.flush()
-                    os.fdatasync(stream.fileno())
-                os.replace(temporary, self._blob_path(writer.hashing.digest()))
-            finally:
-                temporary.unlink(missing_ok=True)
+        with Writer(self._temporary(), action=_ACTION) as writer:
+            yield writer
+            writer.put(self._blob_path(writer.hashing.digest()))
 
     def _blob_path(self, digest: Digest) -> Path:
         return self.root / "blobs" / "sha256" / digests.hexadecimal(digest)
@@ -154,18 +187,17 @@ class Store:
         return self.root / "members" / f"{key}.gz"
 
     @contextmanager
-    def new_member(self, key: str) -> Iterator[BinaryIO]:
-        """The file of a member's bytes; it appears when the block ends. Describe it by ``keep("members", key, …)`` then."""
-        temporary = self._temporary()
-        with storage("writing to the cache", self.root / "members"):
-            try:
-                with open(temporary, "wb") as stream:
-                    yield stream
-                    stream.flush()
-                    os.fdatasync(stream.fileno())
-                os.replace(temporary, self.member(key))
-            finally:
-                temporary.unlink(missing_ok=True)
+    def new_member(self, key: str) -> Iterator[Writer]:
+        """The file of a member's bytes; it appears when the block ends. Describe it then by ``keep``."""
+        with Writer(self._temporary(), action=_ACTION) as writer:
+            yield writer
+            writer.put(self.member(key))
+
+    def forget_member(self, key: str) -> None:
+        """Take away a member that was found damaged, its description first, so that it is made again."""
+        with storage(_ACTION, self.root / "members"):
+            (self.root / "members" / key).unlink(missing_ok=True)
+            self.member(key).unlink(missing_ok=True)
 
     # -- directory trees ----------------------------------------------------------------------------------------------
 
@@ -179,10 +211,12 @@ class Store:
         """An empty directory to fill; it appears as the tree of that key when the block ends."""
         with self.scratch() as scratch:
             tree = scratch / "tree"
-            tree.mkdir()
+            with storage(_ACTION, tree):
+                tree.mkdir()
             yield tree
             target = self.root / "trees" / key
-            with storage("writing to the cache", target):
+            with storage(_ACTION, target):
+                sync_tree(tree)
                 try:
                     os.rename(tree, target)
                 except OSError:
@@ -196,7 +230,7 @@ class Store:
     def scratch(self) -> Iterator[Path]:
         """An empty directory on the store's file system, removed when the block ends."""
         directory = self._temporary()
-        with storage("writing to the cache", directory):
+        with storage(_ACTION, directory):
             directory.mkdir()
         try:
             yield directory
@@ -210,7 +244,8 @@ class Store:
         with storage("locking in the cache", path):
             stream = open(path, "ab")
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX)
+            with storage("locking in the cache", path):
+                fcntl.flock(stream, fcntl.LOCK_EX)
             yield
         finally:
             stream.close()
@@ -219,63 +254,40 @@ class Store:
         """A name in this process's own temporary directory that nothing has yet."""
         with self._guard:
             if self._scratch is None:
-                self._claim_scratch()
+                self._scratch = self._claim_scratch()
             self._names += 1
-            assert self._scratch is not None
             return self._scratch / str(self._names)
 
-    def _claim_scratch(self) -> None:
+    def _claim_scratch(self) -> Path:
         """Make this process's directory in tmp and sweep those whose owners are gone.
 
         A directory is its owner's as long as the lock on its file ``owner`` is held, which ends with the process,
         however it ended. It is made under the sweep's lock, so that no other process sees it before it is locked.
         """
         tmp = self.root / "tmp"
-        with storage("writing to the cache", tmp), self.lock("tmp"):
-            for left in sorted(tmp.iterdir()):
-                if _is_abandoned(left):
-                    shutil.rmtree(left, ignore_errors=True)
-            self._scratch = tmp / f"{os.getpid()}.{os.urandom(4).hex()}"
-            self._scratch.mkdir()
-            self._scratch_lock = open(self._scratch / "owner", "wb")
-            fcntl.flock(self._scratch_lock, fcntl.LOCK_EX)
-
-    def _write_verified(
-        self, chunks: Iterable[bytes], target: Path, *, digest: Digest, size: int | None, what: str
-    ) -> None:
-        temporary = self._temporary()
-        hashing = Hashing()
-        with storage("writing to the cache", target):
-            try:
-                with open(temporary, "wb") as stream:
-                    for chunk in hashing.through(chunks):
-                        stream.write(chunk)
-                    stream.flush()
-                    os.fdatasync(stream.fileno())
-                verify(hashing, digest=digest, size=size, what=what)
-                os.replace(temporary, target)
-            finally:
-                temporary.unlink(missing_ok=True)
+        with storage(_ACTION, tmp), self.lock("tmp"):
+            for left in abandoned(self):
+                shutil.rmtree(left, ignore_errors=True)
+            scratch = tmp / f"{os.getpid()}.{os.urandom(4).hex()}"
+            scratch.mkdir()
+            owner = open(scratch / "owner", "wb")
+            fcntl.flock(owner, fcntl.LOCK_EX)
+            self._scratch_lock = owner
+            return scratch
 
 
-class BlobWriter:
-    """Writes a blob and knows its digest and size when all is written."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.hashing = Hashing()
-
-    def write(self, data: bytes) -> None:
-        """Append ``data``."""
-        self.hashing.update(data)
-        self._stream.write(data)
+def abandoned(store: Store) -> tuple[Path, ...]:
+    """Temporary directories whose owners are gone (``kill -9``); the next process that writes sweeps them."""
+    return tuple(left for left in sorted((store.root / "tmp").iterdir()) if _is_abandoned(left))
 
 
 def verify(hashing: Hashing, *, digest: Digest, size: int | None, what: str) -> None:
     """Compare what arrived with what was announced; CorruptError when they differ."""
     if size is not None and hashing.size != size:
+        more = "more than " if hashing.size > size else ""
+        arrived = size if hashing.size > size else hashing.size
         raise CorruptError(
-            f"{what}: {hashing.size} bytes arrived where {size} were announced",
+            f"{what}: {more}{arrived} bytes arrived where {size} were announced",
             hint="the server or a proxy serves another file; try again, or try another mirror",
         )
     if hashing.digest() != digest:
@@ -290,6 +302,25 @@ def require(path: Path | None, what: str) -> Path:
     if path is None:
         raise MissingError(f"{what} is not in the cache any more", hint="build again")
     return path
+
+
+def digest_of(path: Path) -> Digest:
+    """The digest of a file's bytes. Raises OSError."""
+    with open(path, "rb") as stream:
+        return digests.from_hex(hashlib.file_digest(stream, "sha256").hexdigest())
+
+
+def _sound(path: Path, digest: Digest) -> Path | None:
+    try:
+        if digest_of(path) == digest:
+            return path
+    except FileNotFoundError:
+        return None
+    except OSError:
+        pass  # a bad sector: as damaged as a wrong hash
+    with storage(_ACTION, path):
+        path.unlink(missing_ok=True)
+    return None
 
 
 def _is_abandoned(directory: Path) -> bool:

@@ -7,23 +7,33 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
+from grocker.digest import Hashing
 from grocker.errors import CannotWriteError, GrockerError, StorageError
+
+# EFBIG: a limit on the size of files (RLIMIT_FSIZE, FAT) is a full disk to whoever meets it.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_REFUSED = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP}
+)
 
 
 def storage_error(error: OSError, action: str, path: Path) -> GrockerError:
     """The error that an ``OSError`` met while writing means to the user; ``action`` in the present participle."""
     reason = error.strerror or str(error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in _FULL:
         return StorageError(
             f"{action} {path}: {reason}",
             hint="free some space, or point GROCKER_CACHE or the output at a larger disk; nothing half-written is left",
         )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+    if error.errno in _REFUSED:
         return CannotWriteError(
             f"{action} {path}: {reason}", hint="choose a place that you may write to (GROCKER_CACHE, --output)"
         )
-    return StorageError(f"{action} {path}: {reason}")
+    return StorageError(
+        f"{action} {path}: {reason}", hint="look at that file system (dmesg, mount), or choose another place"
+    )
 
 
 @contextmanager
@@ -35,17 +45,70 @@ def storage(action: str, path: Path) -> Iterator[None]:
         raise storage_error(error, action, path) from error
 
 
+class Writer:
+    """A file on its way: hashed while it is written, put in its place whole, or gone at the end of its ``with`` block.
+
+    What fails here is an error of writing, what fails in the block around it is not.
+    """
+
+    def __init__(self, temporary: Path, *, action: str) -> None:
+        """``temporary`` lies on the file system of its later place; ``action`` in the present participle."""
+        self._temporary = temporary
+        self._action = action
+        self.hashing = Hashing()
+        """of what was written so far"""
+        with storage(action, temporary):
+            self._stream = open(temporary, "wb", buffering=1 << 16)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            # Closing writes what is buffered, which a full disk refuses once more; the file goes away in any case.
+            self._stream.close()
+        except OSError:
+            pass
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+    def write(self, data: bytes) -> None:
+        """Append ``data``. Raises StorageError."""
+        self.hashing.update(data)
+        with storage(self._action, self._temporary):
+            self._stream.write(data)
+
+    def put(self, target: Path) -> None:
+        """All is written: the file is synced and appears as ``target``. Raises StorageError, CannotWriteError.
+
+        The file's bytes are on the disk before its name is, so that a name never stands for less. The name itself is
+        not synced: a name that a power cut takes away is a file that is made again.
+        """
+        with storage(self._action, target):
+            self._stream.flush()
+            os.fdatasync(self._stream.fileno())
+            self._stream.close()
+            os.replace(self._temporary, target)
+
+
 def write_whole(target: Path, data: bytes, *, temporary: Path) -> None:
     """Put ``data`` at ``target`` through the file ``temporary``, which lies on the same file system.
 
-    Raises OSError; the temporary file is gone then.
+    Raises StorageError, CannotWriteError; the temporary file is gone then.
     """
+    with Writer(temporary, action="writing") as writer:
+        writer.write(data)
+        writer.put(target)
+
+
+def sync_tree(directory: Path) -> None:
+    """Bring all that lies on the file system of ``directory`` onto the disk: one call for thousands of files."""
+    import ctypes
+
+    handle = os.open(directory, os.O_RDONLY)
     try:
-        with open(temporary, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fdatasync(stream.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+        if syncfs is None or syncfs(handle) != 0:
+            os.sync()
+    finally:
+        os.close(handle)

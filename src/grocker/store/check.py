@@ -1,0 +1,131 @@
+"""Proves a store clean: whatever lies in it is what its name says.
+
+It reads every byte: for tests, and for a disk in doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from grocker import digest as digests
+from grocker.store.store import ROOMS, Store, digest_of
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in the store that is not what its name says."""
+
+    path: Path
+    what: str
+    """what is wrong with it, for people"""
+
+
+class _Described(msgspec.Struct, frozen=True):
+    """As much of a member's description (``grocker.layer.member``) as its bytes are held against."""
+
+    key: str
+    parts: tuple[tuple[int, int, int], ...]
+    """bytes compressed, bytes plain, CRC-32 of the compressed bytes"""
+
+
+def check(store: Store) -> tuple[Problem, ...]:
+    """Everything that is wrong with a store, by room and name; nothing is changed.
+
+    What a killed process left in ``tmp`` is no problem: ``abandoned`` lists it. So is a member's file without a
+    description: its maker was killed between the two, and the next one writes both again.
+    """
+    return (
+        *_strangers(store),
+        *_named_by_hash(store.root / "blobs" / "sha256"),
+        *_named_by_hash(store.root / "downloads"),
+        *_members(store),
+        *_documents(store.root / "steps"),
+        *_empty(store.root / "index"),
+        *_empty(store.root / "refs"),
+        *_trees(store.root / "trees"),
+    )
+
+
+def _strangers(store: Store) -> Iterator[Problem]:
+    """What no build writes: other rooms, and temporary files outside ``tmp``."""
+    rooms = {room.partition("/")[0] for room in ROOMS}
+    for path in sorted(store.root.iterdir()):
+        if path.name not in rooms:
+            yield Problem(path, "no room of this store")
+    for path in sorted((store.root / "blobs").iterdir()):
+        if path.name != "sha256":
+            yield Problem(path, "no room of this store")
+
+
+def _named_by_hash(room: Path) -> Iterator[Problem]:
+    for path in sorted(room.iterdir()):
+        try:
+            found = digests.hexadecimal(digest_of(path))
+        except OSError as error:
+            yield Problem(path, f"cannot be read: {error.strerror}")
+            continue
+        if found != path.name:
+            yield Problem(path, f"its hash is {found}")
+
+
+def _members(store: Store) -> Iterator[Problem]:
+    for path in sorted((store.root / "members").iterdir()):
+        if path.suffix == ".gz":
+            continue
+        try:
+            described = msgspec.json.decode(path.read_bytes(), type=_Described)
+        except msgspec.DecodeError as error:
+            yield Problem(path, f"is no description of a member: {error}")
+            continue
+        if described.key != path.name:
+            yield Problem(path, f"describes {described.key}")
+        problem = _parts(store.member(path.name), described)
+        if problem is not None:
+            yield Problem(store.member(path.name), problem)
+
+
+def _parts(path: Path, described: _Described) -> str | None:
+    import deflate
+
+    try:
+        stream = open(path, "rb")
+    except FileNotFoundError:
+        return "is missing, and its description is there"
+    with stream:
+        for number, (compressed, plain, crc) in enumerate(described.parts):
+            data = stream.read(compressed)
+            if len(data) != compressed:
+                return f"ends in part {number}"
+            if deflate.crc32(data, 0) != crc:
+                return f"part {number} has another checksum"
+            try:
+                size = len(deflate.gzip_decompress(data))
+            except (deflate.DeflateError, ValueError) as error:
+                return f"part {number}: {error}"
+            if size != plain:
+                return f"part {number} has {size} bytes where {plain} are described"
+        return "has more bytes than are described" if stream.read(1) else None
+
+
+def _documents(room: Path) -> Iterator[Problem]:
+    for path in sorted(room.iterdir()):
+        try:
+            msgspec.json.decode(path.read_bytes())
+        except msgspec.DecodeError as error:
+            yield Problem(path, f"is no JSON document: {error}")
+
+
+def _empty(room: Path) -> Iterator[Problem]:
+    for path in sorted(room.iterdir()):
+        if path.stat().st_size == 0:
+            yield Problem(path, "is empty")
+
+
+def _trees(room: Path) -> Iterator[Problem]:
+    for path in sorted(room.iterdir()):
+        if not path.is_dir() or not any(path.iterdir()):
+            yield Problem(path, "is no tree")
