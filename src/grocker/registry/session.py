@@ -103,13 +103,19 @@ class Session:
                 hint = f"log in: docker login {self.reference.registry} (or podman login)"
             else:
                 hint = f"see whether they may push there, or log in again: docker login {self.reference.registry}"
-            return DeniedError(f"{where}: sent were {self.credentials.source}", hint=hint)
+            return DeniedError(f"{where}; sent: {self.credentials.source}", hint=hint)
         if status == 404:
             return MissingError(where, hint="check the repository's name; some registries want it created first")
         if codes & _WRONG_BYTES:
             return CorruptError(where, hint="bytes were changed on their way; try again")
         kind = type(error)
-        return kind(where, status_code=status, headers=error.headers, detail=error.detail, hint=error.hint)
+        return kind(
+            where,
+            status_code=status,
+            headers=error.headers,
+            detail=error.detail,
+            hint=error.hint or "see the registry's log",
+        )
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

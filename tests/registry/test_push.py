@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import base64
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from grocker import registry as registries
+from grocker.errors import (
+    CorruptError,
+    DeniedError,
+    GrockerError,
+    MissingError,
+    TryAgainError,
+    UnavailableError,
+)
+from grocker.oci import Image, Reference
+from grocker.oci.reference import parse
+from grocker.progress import Silent
+from grocker.registry import Credentials, Pushed, upload
+from grocker.web import Transport
+from tests.support import registry as support
+from tests.support.image import MemoryBlobs, made_image
+from tests.support.registry import Registry
+
+NOBODY = Credentials("no credentials (test)")
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    with support.running() as one:
+        yield one
+
+
+@pytest.fixture
+def transport() -> Iterator[Transport]:
+    with Transport(environ={}, attempts=3, read_timeout=5, sleep=lambda _: None) as one:
+        yield one
+
+
+def name(registry: Registry, rest: str = "team/polls:1.0") -> Reference:
+    return parse(f"{registry.host}/{rest}")
+
+
+def pushed(
+    transport: Transport,
+    registry: Registry,
+    image: Image,
+    blobs: MemoryBlobs,
+    credentials: Credentials = NOBODY,
+    rest: str = "team/polls:1.0",
+) -> Pushed:
+    return registries.push(transport, credentials, image, name(registry, rest), blobs, Silent())
+
+
+def failure(
+    transport: Transport, registry: Registry, credentials: Credentials = NOBODY, blobs: MemoryBlobs | None = None
+) -> GrockerError:
+    image, own = made_image()
+    with pytest.raises(GrockerError) as caught:
+        pushed(transport, registry, image, blobs or own, credentials)
+    assert not registry.manifests
+    return caught.value
+
+
+def test_push_sends_all_blobs_and_then_the_manifest_when_nothing_is_there(
+    registry: Registry, transport: Transport
+) -> None:
+    image, blobs = made_image()
+    done = pushed(transport, registry, image, blobs)
+    assert registry.manifests["team/polls", "1.0"] == (image.manifest.descriptor.media_type, image.manifest.data)
+    assert registry.blobs["team/polls", image.config.digest] == image.config.data
+    for layer in image.layers:
+        assert registry.blobs["team/polls", layer.digest] == blobs.blobs[layer.digest]
+    assert (done.sent_blobs, done.present_blobs, done.sent_bytes, done.new) == (4, 0, image.size, True)
+    assert str(done.reference) == f"{registry.host}/team/polls:1.0@{image.digest}"
+    assert registry.requests[-1] == ("PUT", "/v2/team/polls/manifests/1.0")
+
+
+def test_push_opens_no_layer_that_the_registry_has(registry: Registry, transport: Transport) -> None:
+    pushed(transport, registry, *made_image("a", "b", "c"))
+    image, blobs = made_image("a", "b", "d")
+    done = pushed(transport, registry, image, blobs)
+    assert blobs.opened == [image.layers[-1].digest]
+    assert (done.sent_blobs, done.present_blobs) == (2, 2)
+
+
+def test_push_sends_one_request_when_the_tag_is_there_already(registry: Registry, transport: Transport) -> None:
+    image, blobs = made_image()
+    pushed(transport, registry, image, blobs)
+    blobs.opened.clear()
+    registry.requests.clear()
+    done = pushed(transport, registry, image, blobs)
+    assert not done.new
+    assert registry.requests == [("HEAD", "/v2/team/polls/manifests/1.0")]
+    assert blobs.opened == []
+
+
+def test_push_sends_only_the_manifest_when_the_tag_is_another(registry: Registry, transport: Transport) -> None:
+    image, blobs = made_image()
+    pushed(transport, registry, image, blobs)
+    done = pushed(transport, registry, image, blobs, rest="team/polls:2.0")
+    assert (done.sent_blobs, done.new) == (0, True)
+    assert registry.manifests["team/polls", "2.0"][1] == image.manifest.data
+
+
+def test_push_sends_a_blob_again_when_the_registry_has_it_with_another_size(
+    registry: Registry, transport: Transport
+) -> None:
+    image, blobs = made_image()
+    registry.blobs["team/polls", image.layers[0].digest] = b"cut short"
+    pushed(transport, registry, image, blobs)
+    assert registry.blobs["team/polls", image.layers[0].digest] == blobs.blobs[image.layers[0].digest]
+
+
+def test_push_goes_on_in_parts_when_a_proxy_refuses_the_whole_blob(
+    registry: Registry, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload, "_PART", 1000)
+    registry.most_in_one_request = 2000
+    image, blobs = made_image("small", random.Random(1).randbytes(4500).hex())
+    pushed(transport, registry, image, blobs)
+    assert registry.manifests
+    assert registry.asked("PATCH") >= 4
+    for layer in image.layers:
+        assert registry.blobs["team/polls", layer.digest] == blobs.blobs[layer.digest]
+
+
+@pytest.mark.parametrize("where", ["blobs/uploads/u", "blobs/uploads/$", "manifests/1.0"])
+@pytest.mark.parametrize("how", [{"kind": "cut"}, {"status": 500}, {"status": 503}, {"status": 429}])
+def test_push_succeeds_when_one_attempt_fails(
+    registry: Registry, transport: Transport, where: str, how: dict[str, object]
+) -> None:
+    registry.fail("POST" if where.endswith("$") else "PUT", where, **how)
+    image, blobs = made_image()
+    pushed(transport, registry, image, blobs)
+    assert registry.manifests["team/polls", "1.0"][1] == image.manifest.data
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "how", "kind", "words"),
+    [
+        ("HEAD", "manifests", {"status": 401}, DeniedError, "401; sent: no credentials (test)"),
+        ("HEAD", "manifests", {"status": 403}, DeniedError, "403; sent: no credentials (test)"),
+        ("POST", "uploads", {"status": 403}, DeniedError, "pushing layer sha256:"),
+        ("POST", "uploads", {"status": 404}, MissingError, "404"),
+        ("POST", "uploads", {"status": 429, "times": 99}, TryAgainError, "429"),
+        ("PUT", "uploads", {"status": 429, "times": 99}, TryAgainError, "429"),
+        ("POST", "uploads", {"status": 500, "times": 99}, UnavailableError, "500"),
+        ("PUT", "uploads", {"status": 500, "times": 99}, UnavailableError, "500"),
+        ("PUT", "uploads", {"kind": "cut", "times": 99}, UnavailableError, "connection"),
+        ("PUT", "uploads", {"kind": "lie", "times": 99}, CorruptError, "says that it stored sha256:000"),
+        ("PUT", "manifests", {"status": 500, "times": 99}, UnavailableError, "pushing the manifest sha256:"),
+        (
+            "PUT",
+            "manifests",
+            {"status": 400, "body": b'{"errors":[{"code":"MANIFEST_INVALID","message":"bad \\u001b[1m thing"}]}'},
+            UnavailableError,
+            "400, MANIFEST_INVALID: bad  [1m thing",
+        ),
+    ],
+)
+def test_push_fails_with_its_status_when_the_registry_does(
+    registry: Registry,
+    transport: Transport,
+    method: str,
+    path: str,
+    how: dict[str, object],
+    kind: type[GrockerError],
+    words: str,
+) -> None:
+    registry.fail(method, path, **how)
+    error = failure(transport, registry)
+    assert isinstance(error, kind)
+    assert words in error.message
+    assert registry.host in error.message
+    assert error.hint
+
+
+def test_push_fails_as_unavailable_when_nothing_listens(transport: Transport) -> None:
+    image, blobs = made_image()
+    reference = parse("127.0.0.1:1/polls:1")
+    with pytest.raises(UnavailableError, match=r"pushing to 127.0.0.1:1/polls:1: .*connection refused"):
+        registries.push(transport, NOBODY, image, reference, blobs, Silent())
+
+
+def test_push_fails_as_unavailable_when_the_answer_does_not_come(registry: Registry) -> None:
+    registry.fail("HEAD", "manifests", kind="slow", seconds=0.5)
+    with Transport(environ={}, attempts=1, read_timeout=0.1) as transport:
+        assert "no answer within the time allowed" in failure(transport, registry).message
+
+
+def test_push_fails_as_corrupt_when_a_cached_blob_is_damaged(registry: Registry, transport: Transport) -> None:
+    _, blobs = made_image()
+    damaged = {key: data[:-1] + b"?" for key, data in blobs.blobs.items()}
+    error = failure(transport, registry, blobs=MemoryBlobs(damaged))
+    assert isinstance(error, CorruptError)
+    assert "DIGEST_INVALID" in error.message
+
+
+def test_push_shows_credentials_in_no_message_when_they_are_refused(registry: Registry, transport: Transport) -> None:
+    registry.users["bob"] = "right"
+    secret = base64.b64encode(b"bob:hunter2").decode()
+    error = failure(transport, registry, Credentials("the credentials of bob in /x/config.json", f"Basic {secret}"))
+    assert isinstance(error, DeniedError)
+    assert "the credentials of bob in /x/config.json" in error.message
+    text = f"{error.message} {error.hint} {error!r} {error.__cause__!r} {error.__context__!r}"
+    assert "hunter2" not in text
+    assert secret not in text
+
+
+def test_push_presents_basic_credentials_when_the_registry_wants_them(registry: Registry, transport: Transport) -> None:
+    registry.users["bob"] = "right"
+    header = "Basic " + base64.b64encode(b"bob:right").decode()
+    pushed(transport, registry, *made_image(), credentials=Credentials("bob's", header))
+    assert registry.manifests
+    assert set(registry.authorizations) == {header}
+
+
+def test_push_names_what_is_missing_when_the_registry_wants_a_token(registry: Registry, transport: Transport) -> None:
+    registry.users["bob"] = "right"
+    registry.challenge = 'Bearer realm="https://auth.example.invalid/token"'
+    error = failure(transport, registry)
+    assert isinstance(error, DeniedError)
+    assert "token authentication, which is not supported yet" in error.message
+
+
+def test_push_sends_no_credentials_to_another_host_when_uploads_go_there(
+    registry: Registry, transport: Transport
+) -> None:
+    registry.users["bob"] = "right"
+    header = "Basic " + base64.b64encode(b"bob:right").decode()
+    with support.running() as other:
+        other.uploads["u0"] = b""
+        target = f"http://{other.host}/v2/team/polls/blobs/uploads/u0?_state=z"
+        registry.fail("POST", "uploads", status=202, headers={"Location": target}, times=99)
+        image, blobs = made_image("only one layer")
+        with pytest.raises(GrockerError):
+            pushed(transport, registry, image, blobs, Credentials("bob's", header))
+        assert other.asked("PUT") > 0
+        assert set(other.authorizations) == {None}
+
+
+def test_held_is_false_when_the_tag_is_another_image(registry: Registry, transport: Transport) -> None:
+    image, blobs = made_image("a")
+    pushed(transport, registry, image, blobs)
+    assert registries.held(transport, NOBODY, image, name(registry))
+    assert not registries.held(transport, NOBODY, made_image("b")[0], name(registry))
