@@ -1,0 +1,126 @@
+"""A Grocker that any user of the host can run, and what builds of examples/polls give."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+_INSTALLED = ("msgspec", "deflate*", "urllib3", "packaging", "pysequoia*", "click", "rich", "pygments", "markdown_it")
+_INSTALLED_TOO = ("mdurl", "uv", "tomli_w", "*.so")
+
+
+@dataclass(frozen=True, slots=True)
+class Anywhere:
+    """Grocker and the example in a directory that every user can read, and a command line that runs it."""
+
+    directory: Path
+
+    @property
+    def polls(self) -> Path:
+        return self.directory / "polls"
+
+    def environment(self, home: Path, **more: str) -> dict[str, str]:
+        """Nothing of the caller's but what leads to archive and index."""
+        passed = {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith(("GROCKER_DEBIAN", "UV_", "PIP_", "SSL_CERT_", "REQUESTS_CA")) or "proxy" in name.lower()
+        }
+        return {
+            **passed,
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(home),
+            "PYTHONPATH": str(self.directory / "site"),
+            "GROCKER_CACHE": str(home / "cache"),
+            **more,
+        }
+
+    def build(
+        self,
+        project: Path,
+        *options: str,
+        environment: Mapping[str, str],
+        uid: int | None = None,
+        directory: Path,
+        umask: int = 0o022,
+        under: tuple[str, ...] = (),
+    ) -> dict[str, Any]:
+        """``grocker build --json``, as that user, below the command ``under``; the result."""
+        done = subprocess.run(
+            [*under, _python(), "-m", "grocker", "build", str(project), "--json", *options],
+            env=dict(environment),
+            user=uid,
+            group=uid,
+            extra_groups=None if uid is None else [],
+            cwd=directory,
+            umask=umask,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        result: dict[str, Any] = json.loads(done.stdout)
+        return result
+
+
+def _python() -> str:
+    """An interpreter that other users can run; this one may lie in a home directory."""
+    ours = Path(sys.executable).resolve()
+    if all(parent.stat().st_mode & 0o001 for parent in ours.parents):
+        return str(ours)
+    version = f"python3.{sys.version_info.minor}"
+    found = shutil.which(version, path="/usr/bin:/usr/local/bin")
+    if found is None:
+        pytest.fail(f"no {version} that another user could run")
+    return found
+
+
+@pytest.fixture(scope="session")
+def anywhere() -> Iterator[Anywhere]:
+    import msgspec
+
+    installed = Path(msgspec.__file__).parent.parent
+    directory = Path(tempfile.mkdtemp(prefix="grocker-", dir="/var/tmp"))
+    directory.chmod(0o755)
+    site = directory / "site"
+    site.mkdir()
+    for pattern in (*_INSTALLED, *_INSTALLED_TOO):
+        for found in installed.glob(pattern):
+            if found.is_dir():
+                shutil.copytree(found, site / found.name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(found, site / found.name)
+    shutil.copytree(ROOT / "src" / "grocker", site / "grocker", ignore=shutil.ignore_patterns("__pycache__"))
+    from uv import find_uv_bin
+
+    (site / "bin").mkdir()
+    shutil.copy(find_uv_bin(), site / "bin" / "uv")
+    shutil.copytree(ROOT / "examples" / "polls", directory / "polls", ignore=shutil.ignore_patterns(".venv", "media"))
+    subprocess.run(["chmod", "-R", "a+rX", str(directory)], check=True)
+    yield Anywhere(directory)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def home_of(request: pytest.FixtureRequest) -> Callable[[int | None], Path]:
+    """Makes an empty home directory that belongs to a user."""
+
+    def make(uid: int | None) -> Path:
+        home = Path(tempfile.mkdtemp(prefix="grocker-home-", dir="/var/tmp"))
+        request.addfinalizer(lambda: shutil.rmtree(home, ignore_errors=True))
+        if uid is not None:
+            os.chown(home, uid, uid)
+        return home
+
+    return make
