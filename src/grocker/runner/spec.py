@@ -6,11 +6,11 @@ hence no ``json``, ``dataclasses`` or ``typing`` at import (see :mod:`.value`). 
 
 from __future__ import annotations
 
-from .value import TYPE_CHECKING, Value
+from .value import TYPE_CHECKING, Value, fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any, ClassVar
 
 SCHEMA = 1
 CONTRACT = 1
@@ -42,10 +42,11 @@ class Restart(Value):
 class Service(Value):
     """A long-running program of the application: either ``command`` or ``wsgi``.
 
-    ``command``: argument list, or one line for ``/bin/sh -c`` (Procfile). ``wsgi``: ``package.module:attribute``, run by
-    ``server``, which must be in the application's environment. ``workers``: processes of the server, None for as many as
-    the container's CPUs call for. ``env``: set for this service unless the operator gave the variable. ``stop_signal``:
-    one of STOP_SIGNALS. ``ready``: path that answers below 500 once the service is ready (H1), or None.
+    ``command``: argument list, or one line for ``/bin/sh -c`` (Procfile). ``wsgi``: ``package.module:attribute``, run
+    by ``server``, which must be in the application's environment. ``workers``: processes of the server, None for as
+    many as the container's CPUs call for. ``env``: set for this service unless the operator gave the variable.
+    ``stop_signal``: one of STOP_SIGNALS. ``ready``: path that answers below 500 once the service is ready (H1), or
+    None.
     """
 
     command: tuple[str, ...] | str | None = None
@@ -63,8 +64,8 @@ class Spec(Value):
 
     ``name``, ``version``, ``extras``: of the distribution, as released. ``namespace``: prefix of the application's
     variables (C4), ``[A-Z0-9_]+``. ``grocker``: the version that built the image. ``any_service``: every name that is
-    not in ``services`` is served as ``www`` is (E2, a Django application that declares none). ``variables``: the build's
-    own for E7's environment, weaker than ``-e``.
+    not in ``services`` is served as ``www`` is (E2, a Django application that declares none). ``variables``: the
+    build's own for E7's environment, weaker than ``-e``.
     """
 
     name: str
@@ -206,7 +207,7 @@ class _Reader:
         return tuple(values)
 
     def mapping(self, key: str) -> dict[str, str]:
-        values: dict[str, str] = self.take(key, dict)
+        values: dict[str, Any] = self.take(key, dict)
         for name, value in values.items():
             if not isinstance(value, str) or not name or "=" in name or "\0" in name + value:
                 raise SpecError(f"{self.place}: {key}.{name} is not an environment variable")
@@ -219,7 +220,7 @@ class _Reader:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Value):
-        return {field: _plain(getattr(value, field)) for field in value.__slots__}
+        return {field: _plain(getattr(value, field)) for field in fields_of(value)}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if hasattr(value, "items"):
@@ -240,7 +241,7 @@ class _Scan:
     parse_float = float
     parse_int = int
     parse_constant = _refuse
-    memo: dict[str, str] = {}
+    memo: ClassVar[dict[str, str]] = {}
 
 
 def _parse(data: bytes) -> object:
@@ -254,7 +255,7 @@ def _parse(data: bytes) -> object:
 
             return json.loads(text)
         try:
-            value, end = make_scanner(_Scan)(text, 0)
+            value, end = make_scanner(_Scan)(text, 0)  # type: ignore[arg-type]
         except StopIteration:
             raise SpecError("image.json: not JSON") from None
         if end != len(text):

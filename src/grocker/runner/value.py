@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any, dataclass_transform
 else:
 
-    def dataclass_transform(**_: object):
+    def dataclass_transform(**_: object):  # noqa: D103
         return lambda cls: cls
 
 
@@ -55,16 +55,17 @@ class Value(metaclass=_ValueType):
             raise AttributeError(f"{type(self).__name__} is frozen")
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and all(getattr(self, f) == getattr(other, f) for f in _fields(self))
+        return type(self) is type(other) and all(getattr(self, f) == getattr(other, f) for f in fields_of(self))
 
     def __hash__(self) -> int:
-        return hash(tuple(getattr(self, field) for field in _fields(self)))
+        return hash(tuple(getattr(self, field) for field in fields_of(self)))
 
     def __repr__(self) -> str:
-        inside = ", ".join(f"{field}={getattr(self, field)!r}" for field in _fields(self))
+        inside = ", ".join(f"{field}={getattr(self, field)!r}" for field in fields_of(self))
         return f"{type(self).__name__}({inside})"
 
 
-def _fields(value: Value) -> tuple[str, ...]:
+def fields_of(value: Value) -> tuple[str, ...]:
+    """The names of its fields, as they stand in the class."""
     fields: tuple[str, ...] = value._fields  # type: ignore[attr-defined]
     return fields

@@ -1,0 +1,154 @@
+"""Starting a program as a child: its own process group, the terminal's foreground, the container's signals."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+
+from .failure import NOT_EXECUTABLE, NOT_FOUND, Failure, reason
+from .program import Program
+from .signals import restore
+from .value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import NoReturn
+
+
+def terminal() -> int | None:
+    """A descriptor of the controlling terminal whose foreground we are, or None."""
+    for descriptor in (0, 1, 2):
+        try:
+            if os.tcgetpgrp(descriptor) == os.getpgrp():
+                return descriptor
+        except OSError:
+            continue
+    return None
+
+
+def become(program: Program, environ: Mapping[str, str], mask: set[int]) -> NoReturn:
+    """Replaces the runner. Raises Failure (126, 127)."""
+    restore(mask)
+    try:
+        os.execve(program.path, program.arguments, environ)  # noqa: S606
+    except OSError as error:
+        raise _not_executed(program, error.errno or 0) from None
+
+
+def spawn(
+    program: Program,
+    environ: Mapping[str, str],
+    mask: set[int],
+    *,
+    foreground: int | None,
+    directory: str | None = None,
+    keep: tuple[int, ...] = (),
+    before: Callable[[int], None] | None = None,
+) -> int:
+    """The child's process id, which is its group's too, once the program runs.
+
+    ``mask``: signals that it shall have blocked; ``foreground``: the terminal to give it; ``directory``: where it
+    starts; ``keep``: descriptors that it inherits; ``before``: called with the id when the group is there and the
+    program is not yet. The caller has held the signals. Raises Failure (126, 127).
+    """
+    told, tell = os.pipe()
+    ready, go = os.pipe()
+    try:
+        child = os.fork()
+    except OSError as error:
+        for descriptor in (told, tell, ready, go):
+            os.close(descriptor)
+        raise Failure(
+            NOT_EXECUTABLE, f"no process can be started: {reason(error)}: raise the engine's limit (--pids-limit)"
+        ) from None
+    if child == 0:
+        try:
+            os.setpgid(0, 0)
+            os.close(go)
+            os.read(ready, 1)
+            restore_directory(directory)
+            for descriptor in keep:
+                os.set_inheritable(descriptor, True)
+            restore(mask)
+            os.execve(program.path, program.arguments, environ)  # noqa: S606
+        except OSError as error:
+            os.write(tell, str(error.errno or 0).encode())
+        finally:
+            os._exit(NOT_FOUND)
+    os.close(tell)
+    os.close(ready)
+    try:
+        os.setpgid(child, child)
+    except OSError:
+        pass  # it did so itself
+    if foreground is not None:
+        try:
+            os.tcsetpgrp(foreground, child)
+        except OSError:
+            pass  # the terminal went away
+    if before is not None:
+        before(child)
+    os.write(go, b".")  # an end of file would not do: what ``before`` started has inherited this end
+    os.close(go)
+    try:
+        failed = os.read(told, 16)
+    finally:
+        os.close(told)
+    if failed:
+        os.waitpid(child, 0)
+        raise _not_executed(program, int(failed))
+    return child
+
+
+def restore_directory(directory: str | None) -> None:
+    """Changes to ``directory``, or to ``/`` where that is impossible."""
+    if directory is not None:
+        try:
+            os.chdir(directory)
+        except OSError:
+            os.chdir("/")
+
+
+def _not_executed(program: Program, number: int) -> Failure:
+    path = program.path
+    if number == errno.ENOEXEC:
+        why = "neither a program for this machine nor a script: its first line must be a shebang, as #!/bin/sh"
+    elif number == errno.ENOENT:
+        why = "its interpreter is not in this image"
+    elif number == errno.E2BIG:
+        why = "its arguments and environment are too long"
+    else:
+        why = os.strerror(number)
+    return Failure(NOT_EXECUTABLE, f"{path}: cannot be executed: {why}")
+
+
+def send(number: int, process: int) -> None:
+    """A signal to a process, or to a group when negative; it may be gone."""
+    try:
+        os.kill(process, number)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def reap(options: int = os.WNOHANG) -> tuple[int, int]:
+    """One child that ended (or stopped, with WUNTRACED) as (process id, wait status); (0, 0) when there is none."""
+    try:
+        return os.waitpid(-1, options)
+    except ChildProcessError:
+        return 0, 0
+
+
+def status_of(wait_status: int) -> int:
+    """The exit status that a shell would give: 128 + N for signal N."""
+    code = os.waitstatus_to_exitcode(wait_status)
+    return 128 - code if code < 0 else code
+
+
+def resume_when_stopped(child: int, wait_status: int) -> bool:
+    """Whether it was stopped; Ctrl-Z has nobody to come back to in a container, so it goes on."""
+    if not os.WIFSTOPPED(wait_status):
+        return False
+    if os.WSTOPSIG(wait_status) == signal.SIGTSTP:
+        send(signal.SIGCONT, -child)
+    return True

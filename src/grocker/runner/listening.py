@@ -1,0 +1,47 @@
+"""The sockets of a service that Grocker serves: opened by the runner, before the service and once. Contract: P1, P2.
+
+The runner keeps them while the service is started again, so that clients wait instead of being refused, and a port that
+is taken is found out before anything runs.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from .failure import PORT_TAKEN, Failure, reason
+
+BACKLOG = 2048
+_NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
+
+
+def open_sockets(port: int) -> list[socket.socket]:
+    """Listens on all addresses, IPv4 and, where the container has it, IPv6; closed by the caller.
+
+    Two sockets, so that an IPv4 client is not called ``::ffff:192.0.2.1``. Raises Failure (69).
+    """
+    sockets = [_listening(socket.AF_INET, "0.0.0.0", port)]  # noqa: S104
+    try:
+        sockets.append(_listening(socket.AF_INET6, "::", port))
+    except OSError as error:
+        if error.errno not in _NO_IPV6:
+            raise
+    return sockets
+
+
+def _listening(family: int, address: str, port: int) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((address, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno in _NO_IPV6 and family == socket.AF_INET6:
+            raise
+        raise Failure(
+            PORT_TAKEN, f"port {port}: {reason(error)}: stop what listens there, or give the container its own network"
+        ) from None
+    return listener

@@ -1,0 +1,163 @@
+"""``grocker-runner``: the image's entrypoint, and what ``docker exec`` calls. Contract: E1–E13.
+
+``run [ARGUMENTS]`` takes what follows the image's name on the engine's command line; ``exec COMMAND…`` has the
+environment that ``run`` prepared when the container started.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from . import signals, spec
+from .failure import CONFIGURATION, USAGE, USER, Asked, Failure, say, warn
+from .places import Places
+from .value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .program import Program
+    from .spec import Spec
+
+_NO_SCHEDULER = (
+    "cron: this image has no scheduler, Grocker {grocker} does not bring one: run each job as a command, "
+    "started by a scheduler outside"
+)
+
+
+def main(arguments: Sequence[str], mask: set[int]) -> int:
+    """The exit status. ``mask``: signals that were blocked when the process started; the runner's are blocked since."""
+    _keep_standard_descriptors()
+    command, rest = (arguments[0], arguments[1:]) if arguments else ("", ())
+    try:
+        if command == "run":
+            return _run(tuple(rest), mask)
+        if command == "exec":
+            return _exec(tuple(rest), mask)
+        if command in ("--help", "--version"):
+            return _tell(_spec(), command)
+        raise Failure(USAGE, "grocker-runner run [ARGUMENTS] | exec COMMAND [ARGUMENTS] | --help | --version")
+    except Failure as failure:
+        say(failure.message)
+        return failure.status
+
+
+def _keep_standard_descriptors() -> None:
+    """A closed 0, 1 or 2 would be the next file that is opened; 0 is left for the shell's check to be seen."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.dup2(os.open("/dev/null", os.O_RDWR), descriptor)
+
+
+def _spec() -> Spec:
+    try:
+        with open(spec.PATH, "rb") as file:
+            return spec.decode(file.read())
+    except (OSError, spec.SpecError) as error:
+        raise Failure(CONFIGURATION, f"{spec.PATH}: {error}: the image is damaged, build it again") from None
+
+
+def _run(arguments: tuple[str, ...], mask: set[int]) -> int:
+    image = _spec()
+    first = arguments[0] if arguments else ""
+    if first in ("--help", "--version"):
+        return _tell(image, first)
+    if first.startswith("-"):
+        raise Failure(USAGE, f"{first}: no such option: --help says what there is")
+    if first == "cron":
+        raise Failure(USAGE, _NO_SCHEDULER.format(grocker=image.grocker))
+    if first == "start":
+        return _start(image, arguments[1:], mask)
+    return _command(image, arguments, mask)
+
+
+def _tell(image: Spec, what: str) -> int:
+    """E12, on stdout."""
+    from .services import listed
+
+    version = f"{image.name} {image.version} (Grocker {image.grocker}, image contract {image.contract})\n"
+    usage = (
+        "usage: docker run [OPTIONS] IMAGE [ARGUMENTS]\n"
+        "  start SERVICE        run a service\n"
+        "  COMMAND [ARGS...]    run the script /scripts/COMMAND if there is one, else a command\n"
+        "  (nothing)            an interactive shell, with -ti\n"
+        "  --help, --version\n"
+        "       docker exec CONTAINER grocker-runner exec COMMAND [ARGS...]\n"
+        "                       run a command in the environment of a running container\n"
+        f"services: {listed(image)}\n"
+    )
+    os.write(1, (version if what == "--version" else usage + version).encode())
+    return 0
+
+
+def _command(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
+    from . import one_shot
+
+    places = Places()
+    try:
+        with signals.Interruptible():
+            if not arguments:
+                _need_stdin()
+            if os.getuid() == 0:
+                warn("running as root: files that are written belong to root; leave --user out")
+            from .prepare import prepare
+
+            environ = prepare(image, os.environ, places, strict=bool(arguments))
+            _check_scripts(places.scripts)
+            program = _program(arguments, environ["PATH"], places)
+    except Asked as asked:
+        return 128 + asked.number
+    return one_shot.run(program, environ, mask)
+
+
+def _program(arguments: tuple[str, ...], search: str, places: Places) -> Program:
+    from . import program
+
+    if not arguments:
+        return program.Program(path=places.shell, arguments=("bash",))
+    return program.find(arguments, search, places.scripts)
+
+
+def _need_stdin() -> None:
+    """E10: a shell that would end at once, having read nothing."""
+    found, null = os.fstat(0), os.stat(os.devnull)
+    if stat.S_ISCHR(found.st_mode) and found.st_rdev == null.st_rdev:
+        raise Failure(USAGE, "a shell has nothing to read here: pass -ti, or a command")
+
+
+def _check_scripts(directory: str) -> None:
+    """V3."""
+    if os.path.isdir(directory) and not os.access(directory, os.W_OK | os.X_OK):
+        uid = os.getuid()
+        warn(
+            f"{directory} is not writable for uid {uid}: on the host, sudo chown -R {uid} the folder, "
+            "or chmod -R go+rwX it"
+        )
+
+
+def _start(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
+    from .services import find
+
+    name, service = find(image, arguments)
+    if os.getuid() == 0:
+        raise Failure(USER, "start: not as root: leave --user out, or give it another uid")
+    from .serve import serve
+
+    return serve(image, name, service, Places(), mask)
+
+
+def _exec(arguments: tuple[str, ...], mask: set[int]) -> int:
+    from . import environment, program, scratch
+    from .child import become
+
+    if not arguments:
+        raise Failure(USAGE, "exec: name a command")
+    places = Places()
+    record = scratch.load(places.scratch)
+    if record.failure:
+        raise Failure(CONFIGURATION, record.failure)
+    environ = environment.resumed(_spec(), record.prepared, record.given, os.environ)
+    become(program.find(arguments, environ.get("PATH", os.defpath), places.scripts), environ, mask)

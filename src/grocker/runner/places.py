@@ -1,0 +1,27 @@
+"""Where things are in a container (design, "Fixed names"). Tests have their own."""
+
+from __future__ import annotations
+
+from .value import Value
+
+
+class Places(Value):
+    """Absolute paths. ``scratch`` holds what the runner makes at each start; it is the runner's alone."""
+
+    config: str = "/config"
+    scripts: str = "/scripts"
+    scratch: str = "/tmp/.grocker"  # noqa: S108 - made with mkdir, mode 0700, refused when it is another uid's
+    base_settings: str = "/opt/grocker/config/50_default_settings.ini"
+    venv: str = "/opt/venv"
+    zones: str = "/usr/share/zoneinfo"
+    shell: str = "/bin/bash"
+
+    @property
+    def prepared(self) -> str:
+        """The directory of the prepared INI files."""
+        return f"{self.scratch}/config"
+
+    @property
+    def merged(self) -> str:
+        """The one merged file (C4)."""
+        return f"{self.scratch}/merged.ini"

@@ -1,0 +1,85 @@
+"""From a service of the image to a supervised process. Contract: E1, E2, P1."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from . import container_limits, supervision, wsgi_server
+from .child import terminal
+from .environment import PORT
+from .failure import Asked
+from .listening import open_sockets
+from .prepare import prepare
+from .program import Program, find
+from .services import stop_timeout
+from .signals import Interruptible, hold
+from .value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+
+    from .places import Places
+    from .spec import Service, Spec
+
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, prctl(2)
+
+
+def serve(image: Spec, name: str, service: Service, places: Places, mask: set[int]) -> int:
+    """Prepares, starts, supervises; the container's exit status. Raises Failure: 69, 73, 78, 126, 127."""
+    try:
+        with Interruptible():
+            timeout = stop_timeout(os.environ.get("GROCKER_STOP_TIMEOUT"))
+            environ = prepare(image, os.environ, places, service=name)
+            sockets = open_sockets(int(PORT)) if service.wsgi is not None else []
+            program = _program(service, environ, places, sockets, timeout)
+    except Asked:
+        return 0  # asked to stop, and stopped in time
+    hold()
+    if os.getpid() != 1:
+        _adopt_orphans()
+    return supervision.supervise(
+        supervision.Job(
+            name=name,
+            program=program,
+            environ=environ,
+            directory=image.user.home,
+            stop_signal=signal.Signals[f"SIG{service.stop_signal}"],
+            stop_timeout=timeout,
+            restart=service.restart,
+            mask=mask,
+            terminal=terminal(),
+            sockets=tuple(sockets),
+        )
+    )
+
+
+def _program(
+    service: Service, environ: Mapping[str, str], places: Places, sockets: list[socket.socket], timeout: float
+) -> Program:
+    command = service.command
+    if command is None:
+        return wsgi_server.program(
+            service,
+            venv=places.venv,
+            hooks=os.path.join(os.path.dirname(__file__), "server_hooks.py"),
+            sockets=[listener.fileno() for listener in sockets],
+            limits=container_limits.limits(),
+            stop_timeout=timeout,
+            environ=environ,
+        )
+    if isinstance(command, str):
+        return Program(path="/bin/sh", arguments=("/bin/sh", "-c", command))
+    # Operators' scripts do not stand in for the application's own commands: only E5 looks among them.
+    return find(command, environ.get("PATH", os.defpath), scripts="")
+
+
+def _adopt_orphans() -> None:
+    """Under another init the service's orphans come to us all the same, as long as we live."""
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+    except (ImportError, OSError, AttributeError):
+        pass

@@ -1,0 +1,59 @@
+"""Signals of the runner: taken one by one from a queue, never in handlers, save while it prepares. Contract: E1, E6."""
+
+from __future__ import annotations
+
+import signal
+
+from .failure import Asked
+from .value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+STOP = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
+FORWARDED = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2})
+QUEUED = FORWARDED | {signal.SIGCHLD}
+# In the background of a terminal, giving it away would stop the giver.
+_HELD = QUEUED | {signal.SIGTTOU}
+
+
+class Interruptible:
+    """While this lasts, TERM, INT, QUIT and HUP raise Asked; outside they wait. ``with`` only."""
+
+    _NUMBERS = STOP | {signal.SIGHUP}
+
+    def __enter__(self) -> None:
+        self._before = {number: signal.signal(number, _raise) for number in self._NUMBERS}
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._NUMBERS)
+
+    def __exit__(self, *_: object) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._NUMBERS)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def _raise(number: int, _: FrameType | None) -> None:
+    raise Asked(number)
+
+
+def hold() -> None:
+    """From now on signals wait until they are taken."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+
+
+def restore(mask: set[int]) -> None:
+    """For a process about to become another program: dispositions and mask as the runner found them."""
+    # Python ignores these two for itself; ignoring is inherited.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def waiting(timeout: float | None) -> int:
+    """The next signal, or 0 when none came within ``timeout`` seconds (None: for ever)."""
+    if timeout is None:
+        return signal.sigwaitinfo(QUEUED).si_signo
+    taken = signal.sigtimedwait(QUEUED, max(0.0, timeout))
+    return taken.si_signo if taken is not None else 0

@@ -1,0 +1,96 @@
+"""S1: files of ``/config/ssh-dir`` become ``~/.ssh``, with the modes that ssh insists on."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from .failure import CANNOT_WRITE, CONFIGURATION, Failure, reason, warn
+from .scratch import empty
+
+_BLOCK = 1 << 16  # bytes
+
+
+def prepare(source: str, home: str) -> None:
+    """Makes ``HOME/.ssh`` anew out of ``source``; without a ``source`` it is left alone.
+
+    Raises Failure: 78 for a file that cannot be read or a link that leads outside, 73 when the home cannot be written.
+    """
+    try:
+        names = sorted(name for name in os.listdir(source) if not name.startswith(".."))
+    except FileNotFoundError:
+        if os.path.islink(source):
+            raise Failure(CONFIGURATION, f"{source}: a link to nothing: mount what it points to as well") from None
+        return
+    except OSError as error:
+        raise Failure(
+            CONFIGURATION, f"{source}: cannot be listed by uid {os.getuid()}: {reason(error)}: chmod -R go+rX it"
+        ) from None
+    target = f"{home}/.ssh"
+    inside = os.path.realpath(source)
+    opened = [(name, _opened(source, name, inside)) for name in names if _is_file(source, name)]
+    try:
+        _renew(target)
+        for name, descriptor in opened:
+            _copy(descriptor, f"{target}/{name}")
+    except OSError as error:
+        if not opened and not os.path.lexists(target):
+            return  # an empty ssh-dir and a read-only home: nothing is lost
+        raise Failure(
+            CANNOT_WRITE,
+            f"{target}: cannot be written by uid {os.getuid()}: {reason(error)}: mount a tmpfs at {home}",
+        ) from None
+    finally:
+        for _, descriptor in opened:
+            os.close(descriptor)
+
+
+def _is_file(source: str, name: str) -> bool:
+    """Whether it is to be copied; what is neither file nor link to one is mentioned, and never opened."""
+    path = f"{source}/{name}"
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        why = "a link to nothing" if isinstance(error, FileNotFoundError) and os.path.islink(path) else reason(error)
+        raise Failure(CONFIGURATION, f"{path}: {why}") from None
+    if not stat.S_ISREG(mode):
+        warn(f"{path}: left out, not a regular file")
+        return False
+    return True
+
+
+def _opened(source: str, name: str, inside: str) -> int:
+    """A descriptor of the file, once it is sure that it is one and lies inside, whatever happened in between."""
+    path = f"{source}/{name}"
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        raise Failure(
+            CONFIGURATION, f"{path}: not readable for uid {os.getuid()}: {reason(error)}: chmod go+r it"
+        ) from None
+    really = os.readlink(f"/proc/self/fd/{descriptor}")
+    if not really.startswith(f"{inside}/") or not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Failure(CONFIGURATION, f"{path}: leads out of {source}: put a copy of the file there")
+    return descriptor
+
+
+def _renew(target: str) -> None:
+    if os.path.islink(target) or (os.path.lexists(target) and not os.path.isdir(target)):
+        os.unlink(target)
+    if os.path.isdir(target):
+        empty(target)  # and kept: it may be a mount point
+    else:
+        os.mkdir(target, 0o700)
+    os.chmod(target, 0o700)
+
+
+def _copy(descriptor: int, path: str) -> None:
+    copy = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        os.fchmod(copy, 0o600)
+        while block := os.read(descriptor, _BLOCK):
+            while block:
+                block = block[os.write(copy, block) :]
+    finally:
+        os.close(copy)
