@@ -212,6 +212,7 @@ def entries(archive: tarfile.TarFile) -> Iterator[str]:
         times.add(entry.mtime)
         if not path or path.startswith("/") or posixpath.normpath(path) != path or path.split("/")[0] == "..":
             yield f"the path {entry.name!r} leaves the root or is not normalised"
+            continue
         if path in seen:
             yield f"/{path} is there twice"
         parent = posixpath.dirname(path)

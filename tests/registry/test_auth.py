@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from grocker.errors import SettingsError
+from grocker.oci.reference import parse
+from grocker.registry import credentials
+
+REFERENCE = parse("registry.example.invalid:5000/team/app/polls:1")
+
+
+def entry(user: str, password: str) -> dict[str, str]:
+    return {"auth": base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+def header(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def write(place: Path, document: object) -> Path:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(json.dumps(document))
+    return place
+
+
+def test_credentials_say_that_there_are_none_when_no_file_exists(tmp_path: Path) -> None:
+    found = credentials({"HOME": str(tmp_path)}, REFERENCE, uid=1)
+    assert found.authorization is None
+    assert found.source == "no credentials (there is neither docker's config.json nor podman's auth.json)"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "registry.example.invalid:5000",
+        "https://registry.example.invalid:5000",
+        "https://registry.example.invalid:5000/v2/",
+    ],
+)
+def test_credentials_come_from_docker_when_it_has_the_host(tmp_path: Path, key: str) -> None:
+    place = write(tmp_path / ".docker" / "config.json", {"auths": {key: entry("bob", "s:ecret")}})
+    found = credentials({"HOME": str(tmp_path)}, REFERENCE, uid=1)
+    assert found.authorization == header("bob", "s:ecret")
+    assert found.source == f"the credentials of bob in {place}"
+    assert "ecret" not in repr(found)
+
+
+def test_credentials_come_from_docker_config_when_it_is_set(tmp_path: Path) -> None:
+    write(tmp_path / ".docker" / "config.json", {"auths": {REFERENCE.registry: entry("home", "x")}})
+    write(tmp_path / "other" / "config.json", {"auths": {REFERENCE.registry: entry("other", "x")}})
+    found = credentials({"HOME": str(tmp_path), "DOCKER_CONFIG": str(tmp_path / "other")}, REFERENCE, uid=1)
+    assert found.authorization == header("other", "x")
+
+
+@pytest.mark.parametrize(
+    ("variable", "place"),
+    [
+        ("REGISTRY_AUTH_FILE", "auth.json"),
+        ("XDG_RUNTIME_DIR", "containers/auth.json"),
+        ("XDG_CONFIG_HOME", "containers/auth.json"),
+    ],
+)
+def test_credentials_come_from_podman_when_its_file_has_them(tmp_path: Path, variable: str, place: str) -> None:
+    write(tmp_path / ".docker" / "config.json", {"auths": {REFERENCE.registry: entry("docker", "x")}})
+    file = write(tmp_path / "podman" / place, {"auths": {REFERENCE.registry: entry("podman", "x")}})
+    value = file if variable == "REGISTRY_AUTH_FILE" else tmp_path / "podman"
+    found = credentials({"HOME": str(tmp_path), variable: str(value)}, REFERENCE, uid=1)
+    assert found.authorization == header("podman", "x")
+
+
+def test_credentials_are_the_most_specific_when_a_file_names_parts_of_the_path(tmp_path: Path) -> None:
+    auths = {
+        REFERENCE.registry: entry("host", "x"),
+        f"{REFERENCE.registry}/team": entry("team", "x"),
+        f"{REFERENCE.registry}/team/app/other": entry("other", "x"),
+    }
+    file = write(tmp_path / "auth.json", {"auths": auths})
+    assert credentials({"REGISTRY_AUTH_FILE": str(file)}, REFERENCE, uid=1).authorization == header("team", "x")
+
+
+def test_credentials_of_docker_hub_are_found_when_the_name_has_no_host(tmp_path: Path) -> None:
+    write(tmp_path / ".docker" / "config.json", {"auths": {"https://index.docker.io/v1/": entry("bob", "x")}})
+    found = credentials({"HOME": str(tmp_path)}, parse("bob/polls"), uid=1)
+    assert found.authorization == header("bob", "x")
+
+
+def test_credentials_name_the_helper_when_docker_leaves_them_to_one(tmp_path: Path) -> None:
+    write(tmp_path / ".docker" / "config.json", {"auths": {REFERENCE.registry: {}}, "credsStore": "pass"})
+    found = credentials({"HOME": str(tmp_path)}, REFERENCE, uid=1)
+    assert found.authorization is None
+    assert "docker-credential-pass, which is not supported yet" in found.source
+
+
+@pytest.mark.parametrize("text", ["[]", '{"auths": []}', '{"auths": {"registry.example.invalid:5000": {"auth": "?"}}}'])
+def test_credentials_are_none_when_the_file_has_no_usable_entry(tmp_path: Path, text: str) -> None:
+    place = tmp_path / ".docker" / "config.json"
+    place.parent.mkdir()
+    place.write_text(text)
+    assert credentials({"HOME": str(tmp_path)}, REFERENCE, uid=1).authorization is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "\xff"])
+def test_credentials_are_refused_when_the_file_is_not_json(tmp_path: Path, text: str) -> None:
+    place = tmp_path / ".docker" / "config.json"
+    place.parent.mkdir()
+    place.write_text(text, "latin-1")
+    with pytest.raises(SettingsError) as caught:
+        credentials({"HOME": str(tmp_path)}, REFERENCE, uid=1)
+    assert f"{place}, line 1: this is not JSON" in caught.value.message
