@@ -118,4 +118,5 @@ step "stopping"
 note "the service ended with exit status $("${engine[@]}" inspect --format '{{.State.ExitCode}}' "$service")"
 "${engine[@]}" rm "$service" >/dev/null
 service=
-note "nothing is running; the image stays: ${engine[*]} run --rm ${options[*]} -ti $tag"
+shell=("${engine[@]}" run --rm "${options[@]}" -ti "$tag")
+note "nothing is running; the image stays: ${shell[*]}"
