@@ -77,7 +77,7 @@ def source(shop: Workshop, directory: Path, settings: Settings, target: Target, 
     assert path is not None
     layout = python.Layout(target.suite.python)
     installed = python.read_wheel(path, layout, python_target(target), file=step.file)
-    django = _django(python.find_django(installed.entries, layout))
+    django = _django(python.find_django(installed))
     procfile = directory / "Procfile"
     directories = {directory / os.path.dirname(f.path) for f in tree.files} | {directory}
     return Source(

@@ -9,7 +9,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import NoReturn
+
+TYPE_CHECKING = False  # importing typing takes as long as the rest
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 INTERRUPTED = 130
 
