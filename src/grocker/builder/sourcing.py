@@ -77,7 +77,7 @@ def source(shop: Workshop, directory: Path, settings: Settings, target: Target, 
     assert path is not None
     layout = python.Layout(target.suite.python)
     installed = python.read_wheel(path, layout, python_target(target), file=step.file)
-    django = _django(python.find_django(installed))
+    django = python.find_django(installed)
     procfile = directory / "Procfile"
     directories = {directory / os.path.dirname(f.path) for f in tree.files} | {directory}
     return Source(
@@ -88,7 +88,7 @@ def source(shop: Workshop, directory: Path, settings: Settings, target: Target, 
         services=services(
             settings, procfile.read_text("utf-8") if procfile.is_file() else None, django.wsgi if django else None
         ),
-        django_settings_module=django.settings if django else None,
+        django_settings_module=django.settings_module if django else None,
         base_config=_base_config(directory, settings, installed),
         files=tuple(sorted(str(p) for p in (*directories, *(directory / f.path for f in tree.files)))),
     )
@@ -195,11 +195,6 @@ def _locked(shop: Workshop, pin: python.Pin) -> PythonFile:
         )
         size = path.stat().st_size
     return PythonFile(pin.name, pin.version, pin.file, "default", size, pin.sha256)
-
-
-def _django(found: Sequence[python.Django]) -> python.Django | None:
-    """The Django project that an application is; of several the one that has a WSGI entry point."""
-    return next((d for d in found if d.wsgi is not None), found[0] if found else None)
 
 
 def _base_config(directory: Path, settings: Settings, installed: python.Wheel) -> tuple[str | None, str]:
