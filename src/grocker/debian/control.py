@@ -14,7 +14,7 @@ from grocker.debian import version as debian_version
 
 _RELATION = re.compile(
     r"(?P<name>[a-z0-9][a-z0-9+.-]*)(?::(?P<qualifier>[a-z0-9-]+))?"
-    r"\s*(?:\(\s*(?P<operator><<|<=|=|>=|>>|<|>)\s*(?P<version>[^\s)]+)\s*\))?\s*\Z"
+    r"\s*(?:\(\s*(?P<operator><<|<=|=|>=|>>|<|>)\s*(?P<version>[A-Za-z0-9.+~:-]+)\s*\))?\s*\Z"
 )
 # Policy 7.1: the obsolete `<` and `>` mean "or equal".
 _OBSOLETE = {"<": "<=", ">": ">="}

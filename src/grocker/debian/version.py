@@ -11,7 +11,9 @@ from functools import cache
 Key = tuple[int, tuple[int, ...], tuple[int, ...]]
 """Compares as the versions do that keys were made of."""
 
-_VERSION = re.compile(r"(?:([0-9]+):)?([A-Za-z0-9.+~:-]+?)(?:-([A-Za-z0-9.+~]+))?\Z")
+_VERSION = re.compile(
+    r"(?:([0-9]+):(?=[^:]))?(?P<upstream>[A-Za-z0-9.+~-]+?|(?<=:)[A-Za-z0-9.+~:-]+?)(?:-([A-Za-z0-9.+~]+))?\Z"
+)
 _PART = re.compile(r"([^0-9]*)([0-9]*)")
 
 OPERATORS = ("<<", "<=", "=", ">=", ">>")
@@ -25,7 +27,7 @@ def key(version: str) -> Key:
     Raises ValueError when ``version`` is no Debian version.
     """
     match = _VERSION.match(version)
-    if match is None:
+    if match is None or match["upstream"].endswith("-"):
         raise ValueError(f"not a Debian version: {version!r}")
     epoch, upstream, revision = match.groups()
     return int(epoch or 0), _part_key(upstream), _part_key(revision or "0")
