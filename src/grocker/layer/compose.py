@@ -118,6 +118,5 @@ def _refuse_conflicts(
 
 def _has_inside(part: Member, directory: str) -> bool:
     """Whether a member takes ``directory`` for one."""
-    below = directory + "/"
-    named = (path for path, *_ in part.directories)
-    return any(path == directory or path.startswith(below) for path in (*named, *part.paths))
+    named = (path + "/" for path, *_ in part.directories)
+    return any(path.startswith(directory + "/") for path in (*named, *part.paths))
