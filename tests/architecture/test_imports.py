@@ -24,7 +24,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-RUNNER_FACE = frozenset({"grocker.runner.spec", "grocker.runner.installed"})
+RUNNER_FACE = frozenset({"grocker.runner.spec", "grocker.runner.texts"})
 PURE = ("oci", "lock", "plan", "layer.entry", "debian.version", "debian.resolve")
 EDGES = frozenset({"socket", "ssl", "subprocess", "http", "urllib", "urllib3", "asyncio", "multiprocessing"})
 
