@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
 
@@ -34,17 +35,30 @@ def test_name_says_what_is_inside() -> None:
 
 
 def test_tests_lie_where_the_source_does() -> None:
-    """``src/grocker/debian/version.py`` is tested in ``tests/debian/test_version.py``; a further word may follow."""
+    """``src/grocker/debian/version.py`` is tested in ``tests/debian/test_version.py``; a further word may follow.
+
+    The subject may also be the room itself, or a name of its face.
+    """
     astray = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         room = path.parent.relative_to(ROOT / "tests").parts
         if room and room[0] in OTHER_TESTS:
             continue
-        subjects = {p.stem.strip("_") for p in PACKAGE.joinpath(*room).glob("*") if p.stem != "__init__"}
+        modules = {p.stem.strip("_") for p in PACKAGE.joinpath(*room).glob("*") if p.stem != "__init__"}
+        subjects = modules | _face(PACKAGE.joinpath(*room, "__init__.py")) | set(room[-1:])
         words = path.stem.removeprefix("test_")
-        if not any(words == subject or words.startswith(subject + "_") for subject in subjects | set(room[-1:])):
+        if not any(words == subject or words.startswith(subject + "_") for subject in subjects):
             astray.append(str(path.relative_to(ROOT)))
     assert astray == []
+
+
+def _face(init: Path) -> set[str]:
+    """The names in a package's ``__all__``."""
+    tree = ast.parse(init.read_text(encoding="utf-8")) if init.exists() else ast.Module([], [])
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return {str(name) for name in ast.literal_eval(node.value)}
+    return set()
 
 
 def test_every_room_has_tests() -> None:
