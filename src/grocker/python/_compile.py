@@ -10,6 +10,46 @@ import _imp
 import importlib.util
 import marshal
 import sys
+from types import CodeType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing costs 10 ms
+    from typing import Any
+
+
+def canonical(code: CodeType, seen: "dict[object, Any]") -> CodeType:
+    """The same code, its equal constants one object each, all of them held by ``seen``.
+
+    CPython's compiler does not always merge two equal constants (frozensets, seen with 3.11 to 3.13), depending on
+    where in memory they lie, and marshal marks an object by whether others refer to it: without this, the bytes of
+    Django's test/runner.py depend on what the same process compiled before.
+    """
+    return code.replace(
+        co_consts=tuple(
+            canonical(one, seen) if isinstance(one, CodeType) else constant(one, seen) for one in code.co_consts
+        ),
+        co_names=kept(code.co_names, seen),
+        co_linetable=kept(code.co_linetable, seen),
+        co_exceptiontable=kept(code.co_exceptiontable, seen),
+    )
+
+
+def constant(one: "Any", seen: "dict[object, Any]") -> "Any":
+    """The constant equal to ``one`` that was met first: equal in type too, 0.0 is not -0.0."""
+    if isinstance(one, tuple):
+        one = tuple(constant(part, seen) for part in one)
+    elif isinstance(one, frozenset):
+        one = frozenset(constant(part, seen) for part in one)
+    try:
+        key = marshal.dumps(one, 2)
+    except ValueError:  # slices, constants from 3.14 on, are not in version 2 of the format
+        key = repr(one).encode("utf-8", "surrogatepass")
+    return seen.setdefault((type(one), key), one)
+
+
+def kept(one: "Any", seen: "dict[object, Any]") -> "Any":
+    """The value equal to ``one`` that was met first."""
+    return seen.setdefault((type(one), one), one)
 
 
 def main() -> None:
@@ -34,7 +74,8 @@ def main() -> None:
         path = read(int.from_bytes(head, "big")).decode("utf-8", "surrogateescape")
         source = read(int.from_bytes(read(8), "big"))
         try:
-            code = compile(source, path, "exec", dont_inherit=True, optimize=0)
+            seen: dict[object, Any] = {}
+            code = canonical(compile(source, path, "exec", dont_inherit=True, optimize=0), seen)
             body = marshal.dumps(code)
         except Exception as error:  # noqa: BLE001 - whatever a compiler says of a source is an answer
             frame(b"-", (type(error).__name__ + ": " + str(error)).encode("utf-8", "backslashreplace"))

@@ -245,7 +245,7 @@ def with_bytecode(compiler: Compiler, entries: Iterable[Entry]) -> tuple[Entry, 
         for entry in result.values()
         if isinstance(entry, File) and entry.path.endswith(".py") and isinstance(entry.data, bytes)
     )
-    owners = {path: (result[path].uid, result[path].gid) for path, _ in sources}  # type: ignore[union-attr]
+    owners = {path: (result[path].uid, result[path].gid) for path, _ in sources}
     for path, pyc in compiler.compile(sources):
         directory, _, name = path.rpartition("/")
         parent, _, _ = directory.rpartition("/")

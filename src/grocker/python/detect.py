@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from grocker.layer.entry import Entry, File
-from grocker.python.target import Layout
+from grocker.layer.entry import File
+from grocker.python.wheel import Wheel
 
 _SETTINGS = re.compile(
     r"""os\.environ\.setdefault\(\s*["']DJANGO_SETTINGS_MODULE["']\s*,\s*["'](?P<module>[\w.]+)["']"""
@@ -20,22 +19,32 @@ _APPLICATION = re.compile(r"^(?P<name>[A-Za-z_]\w*)\s*(?::[^=\n]+)?=\s*.*\bget_(
 class Django:
     """A Django project in a wheel."""
 
-    settings: str | None
-    """the module that its entry points name; None when they leave it to the environment"""
+    settings_module: str | None
+    """what its entry points name; None when they leave it to the environment"""
     wsgi: str | None
     """``module:object``"""
     asgi: str | None
     """``module:object``"""
 
 
-def find_django(entries: Iterable[Entry], layout: Layout) -> tuple[Django, ...]:
-    """The Django projects that a wheel's entries hold, by settings module; several when it ships several.
+def find_django(wheel: Wheel) -> Django | None:
+    """The Django project that a wheel holds; of several, the one whose settings lie highest."""
+    found = all_django(wheel)
+    return min(found, key=lambda django: (django.wsgi is None, _height(django), str(django)), default=None)
+
+
+def _height(django: Django) -> int:
+    return (django.settings_module or django.wsgi or django.asgi or "").count(".")
+
+
+def all_django(wheel: Wheel) -> tuple[Django, ...]:
+    """Every Django project of a wheel, by settings module.
 
     Found by ``wsgi.py`` or ``asgi.py`` that call Django's ``get_wsgi_application``, or by a ``manage.py``.
     """
-    prefix = layout.site + "/"
+    prefix = wheel.site + "/"
     found: dict[str | None, dict[str, str]] = {}
-    for entry in sorted(entries, key=lambda entry: entry.path):
+    for entry in sorted(wheel.entries, key=lambda entry: entry.path):
         name = entry.path.rpartition("/")[2]
         if (
             not isinstance(entry, File)

@@ -39,6 +39,8 @@ class Wheel:
     """the project's normalised name"""
     version: str
     """as METADATA has it"""
+    site: str
+    """the entry path of its site directory"""
     pure: bool
     """it holds no binary and its tags name no platform"""
     metadata: Metadata
@@ -136,6 +138,7 @@ class _Reading:
             file=self.file,
             name=normalised(described.name),
             version=described.version,
+            site=self.layout.site,
             pure=not machines and self.file.endswith("-none-any.whl"),
             metadata=described,
             entry_points=points,
