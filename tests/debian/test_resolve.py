@@ -106,9 +106,7 @@ def test_circle_is_resolved_when_packages_depend_on_each_other() -> None:
 
 @given(st.permutations(["a", "b", "c", "x", "awk"]))
 def test_set_is_the_same_when_names_come_in_another_order(names: list[str]) -> None:
-    main = made(
-        "trixie", "a; Depends: b | c, x", "b", "c; Depends: awk", "x", "m; Provides: awk", "n; Provides: awk"
-    )
+    main = made("trixie", "a; Depends: b | c, x", "b", "c; Depends: awk", "x", "m; Provides: awk", "n; Provides: awk")
     assert resolve([main], names) == resolve([main], ["a", "awk", "b", "c", "x"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
 
@@ -39,7 +40,7 @@ ORDERED = [
 ]
 
 
-@pytest.mark.parametrize(("older", "newer"), list(zip(ORDERED, ORDERED[1:], strict=False)))
+@pytest.mark.parametrize(("older", "newer"), list(itertools.pairwise(ORDERED)))
 def test_version_is_older_when_policy_says_so(older: str, newer: str) -> None:
     assert version.compare(older, newer) == -1
     assert version.compare(newer, older) == 1
@@ -71,9 +72,7 @@ def test_order_is_total_when_versions_are_any(a: str, b: str, c: str) -> None:
         ("2.0", "<=", "2.1", True),
     ],
 )
-def test_version_satisfies_a_relation_when_it_stands_in_it(
-    have: str, operator: str, wanted: str, answer: bool
-) -> None:
+def test_version_satisfies_a_relation_when_it_stands_in_it(have: str, operator: str, wanted: str, answer: bool) -> None:
     assert version.satisfies(have, operator, wanted) is answer
 
 

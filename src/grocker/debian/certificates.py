@@ -53,8 +53,8 @@ def entries(contents: Mapping[str, bytes]) -> list[Entry]:
         name = name.replace(" ", "_").replace("(", "=").replace(")", "=").replace(",", "_") + ".pem"
         made.append(Symlink(f"{_DIRECTORY}/{name}", f"/{path}"))
         bundle += data if data.endswith(b"\n") else data + b"\n"
-        der = certificate(data)
         try:
+            der = certificate(data)
             found = by_hash.setdefault(subject_hash(der), [])
         except (ValueError, IndexError) as error:
             raise CorruptError(f"the certificate {path} cannot be read: {error}") from error

@@ -27,7 +27,7 @@ def read(data: bytes) -> Elf | None:
         return None
     try:
         return _read(data, wide=data[4] == 2, order="<" if data[5] == 1 else ">")
-    except (struct.error, UnicodeDecodeError, IndexError):
+    except (struct.error, ValueError, OverflowError):
         return None
 
 

@@ -131,7 +131,7 @@ def unsettled(script: str) -> str | None:
     rest = _SNIPPET.sub("", script)
     first, _, body = rest.partition("\n")
     if not re.match(r"#!\s*/bin/(?:sh|bash|dash)\b", first):
-        return f"it is written for {first[2:].strip() or 'an unknown interpreter'}"
+        return f"it is written for {first[2:].strip() if first.startswith('#!') else 'an unknown interpreter'}"
     for line in _without_empty_cases(body).splitlines():
         if not _IDLE.match(line) and not _MAINTSCRIPT.match(line):
             return line.strip()
@@ -139,8 +139,9 @@ def unsettled(script: str) -> str | None:
 
 
 _CASE = re.compile(r"^\s*case\s+\"?\$\{?1\}?\"?\s+in\b(?P<body>.*?)^\s*esac\b[^\n]*$", re.MULTILINE | re.DOTALL)
+_SAID = r"""(?:"(?:\\.|\$1|[^"`$\\\n])*"|'[^'\n]*')[ \t]*(?:1?>&2)?[ \t]*\n"""
 _ARM = re.compile(
-    r"\s*(?:#[^\n]*\n|\(?[a-z*|\"'\s-]+\)|;;|:|true|echo\s[^\n]*|exit\s+[01]|printf\s[^\n]*)\s*", re.MULTILINE
+    rf"\s*(?:#[^\n]*\n|\(?[a-z*|\"'\s-]+\)|;;|:[ \t]*\n|true[ \t]*\n|exit[ \t]+[01][ \t]*\n|echo[ \t]+{_SAID})\s*"
 )
 
 

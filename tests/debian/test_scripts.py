@@ -1,0 +1,123 @@
+"""Which maintainer scripts need not run."""
+
+from __future__ import annotations
+
+import pytest
+
+from grocker.debian import scripts
+from grocker.debian.facts import Facts
+
+
+def facts(version: str = "1.0-1", **texts: str) -> Facts:
+    return Facts(
+        fields={"Package": "hello", "Version": version, "Architecture": "amd64"},
+        paths=(),
+        scripts=texts,
+        conffiles={},
+        md5sums="",
+        libraries=(),
+        contents={},
+        python=(),
+    )
+
+
+SYSTEMD = """\
+# Automatically added by dh_installsystemd/13.24.2
+if [ "$1" = "configure" ]; then
+\tdeb-systemd-helper enable 'hello.service' >/dev/null || true
+fi
+# End automatically added section
+"""
+ALTERNATIVE = """\
+# Automatically added by dh_installalternatives/13.24.2
+if [ "$1" = "configure" ]; then
+\tupdate-alternatives --install /usr/bin/editor editor /usr/bin/hello 50 \\
+\t    --slave /usr/share/man/man1/editor.1.gz editor.1.gz /usr/share/man/man1/hello.1.gz
+fi
+# End automatically added section
+"""
+MAINTSCRIPT = """\
+# Automatically added by dh_installdeb/13.24.2
+dpkg-maintscript-helper rm_conffile /etc/hello.conf 1.0~ -- "$@"
+# End automatically added section
+"""
+SETTLED = {
+    "empty": "#!/bin/sh\nset -e\n\nexit 0\n",
+    "comments": "#! /bin/sh\n# see: dh_installdeb(1)\nset -eu\n:\n",
+    "debhelper's snippets": "#!/bin/sh\nset -e\n" + SYSTEMD + ALTERNATIVE + MAINTSCRIPT,
+    "the usual case": """#!/bin/sh
+set -e
+case "$1" in
+    configure)
+    ;;
+    abort-upgrade|abort-remove|abort-deconfigure)
+    ;;
+    *)
+        echo "postinst called with unknown argument '$1'" >&2
+        exit 1
+    ;;
+esac
+exit 0
+""",
+}
+
+
+@pytest.mark.parametrize("script", SETTLED.values(), ids=SETTLED)
+def test_script_is_settled_when_it_does_nothing_that_an_image_needs(script: str) -> None:
+    assert scripts.unsettled(script) is None
+    assert scripts.uncovered([facts(postinst=script)]) == ()
+
+
+UNSETTLED = {
+    "a command": ("#!/bin/sh\nset -e\nmake-it-so --now\n", "make-it-so --now"),
+    "a command after snippets": ("#!/bin/sh\n" + SYSTEMD + "rm -rf /x\n", "rm -rf /x"),
+    "a command in a case": ('#!/bin/sh\ncase "$1" in\n  configure)\n    touch /x\n  ;;\nesac\n', 'case "$1" in'),
+    "a command behind a word": ("#!/bin/sh\nexit 0; touch /x\n", "exit 0; touch /x"),
+    "a command in an echo": ('#!/bin/sh\ncase "$1" in\n*)\necho $(touch /x)\n;;\nesac\n', 'case "$1" in'),
+    "a pipe after an echo": ('#!/bin/sh\ncase "$1" in\n*)\necho x | tee /x\n;;\nesac\n', 'case "$1" in'),
+    "an unknown snippet": (
+        "#!/bin/sh\n# Automatically added by dh_new/14\ntouch /x\n# End automatically added section\n",
+        "a snippet of dh_new",
+    ),
+    "an alternative with a variable": (
+        "#!/bin/sh\n" + ALTERNATIVE.replace("/usr/bin/hello", "/usr/bin/$x"),
+        "update-alternatives",
+    ),
+    "another interpreter": ("#!/usr/bin/perl\nexit 0\n", "/usr/bin/perl"),
+    "a program": ("\x7fELF", "an unknown interpreter"),
+}
+
+
+@pytest.mark.parametrize(("script", "reason"), UNSETTLED.values(), ids=UNSETTLED)
+def test_script_is_reported_when_it_does_more(script: str, reason: str) -> None:
+    (found,) = scripts.uncovered([facts(postinst=script)])
+    assert (found.package, found.name) == ("hello", "postinst")
+    assert reason in found.reason
+
+
+def test_both_scripts_are_reported_when_neither_is_known() -> None:
+    found = scripts.uncovered([facts(preinst="#!/bin/sh\na\n", postinst="#!/bin/sh\nb\n")])
+    assert [script.name for script in found] == ["preinst", "postinst"]
+
+
+def test_script_is_settled_when_somebody_has_reviewed_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = "#!/bin/sh\nset -e\nmake-it-so\n"
+    monkeypatch.setitem(scripts.reviewed(), scripts.fingerprint(script), "it is so")
+    assert scripts.uncovered([facts(postinst=script)]) == ()
+
+
+def test_fingerprint_is_the_same_when_version_architecture_and_comments_change() -> None:
+    one = '#!/bin/sh\n# 2.0-1\nfiles=$(dpkg -L libx:amd64)\n\n  ls /usr/lib/x86_64-linux-gnu "2.0-1"\n'
+    other = '#!/bin/sh\nfiles=$(dpkg -L libx:arm64)\nls /usr/lib/aarch64-linux-gnu "2.0-2"\n'
+    assert scripts.fingerprint(one, "amd64", "2.0-1") == scripts.fingerprint(other, "arm64", "2.0-2")
+    assert scripts.fingerprint(one, "amd64", "2.0-1") != scripts.fingerprint(one + "rm x\n", "amd64", "2.0-1")
+
+
+def test_review_has_a_reason_when_it_stands_in_the_table() -> None:
+    table = scripts.reviewed()
+    assert table
+    for mark, rest in table.items():
+        assert len(mark) == 64, rest
+        script, _, reason = rest.partition("  ")
+        assert "/p" in script
+        assert len(reason) > 8, rest
