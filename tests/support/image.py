@@ -49,6 +49,22 @@ class FileBlobs(MemoryBlobs):
         return found if found.exists() else None
 
 
+class FailingBlobs(MemoryBlobs):
+    """Blobs whose last layer fails with ``error``, or is damaged when there is none."""
+
+    def __init__(self, made: Image, blobs: MemoryBlobs, error: OSError | None) -> None:
+        super().__init__(blobs.blobs)
+        self.error = error
+        self.last = made.layers[-1].digest
+        if error is None:
+            self.blobs[self.last] = self.blobs[self.last][:-1] + b"?"
+
+    def open(self, digest: Digest) -> BinaryIO:
+        if digest == self.last and self.error is not None:
+            raise self.error
+        return super().open(digest)
+
+
 def made_layer(title: str, entries: Iterable[Entry], *, epoch: int = EPOCH) -> tuple[Layer, bytes]:
     """A layer of those entries, and its bytes."""
     plain = b"".join(segment(entries, epoch=epoch)) + END_OF_ARCHIVE
