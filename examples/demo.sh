@@ -17,9 +17,13 @@ step() { printf '\n==> %s\n' "$*"; }
 note() { printf '    %s\n' "$*"; }
 root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
+# Rootless podman leaves a process that holds its namespace; where there was none before, there is none after.
+held=$(pgrep -u "$(id -u)" -x podman || true)
+
 finish() {
   code=$?
   [ -z "$service" ] || "${engine[@]}" rm --force "$service" >/dev/null 2>&1 || true
+  if [ "$(id -u)" != 0 ] && [ "${engine[0]:-}" = podman ] && [ -z "$held" ]; then podman system migrate >/dev/null 2>&1 || true; fi
   # What the container made belongs to uid 1000.
   rm -rf "$work" 2>/dev/null || true
   [ "$code" = 0 ] || printf '\ndemo: stopped with exit status %s\n' "$code" >&2
