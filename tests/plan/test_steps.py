@@ -33,7 +33,7 @@ LOCK = Lock(
     build=(),
     inputs=digest.of(b""),
 )
-APPLICATION = Application("0" * 64, "polls 1", b"{}", b"")
+APPLICATION = Application(digest.of(b"0"), "polls 1", b"{}", b"")
 
 
 def planned(lock: Lock = LOCK, application: Application = APPLICATION, epoch: int = 0, uid: int = 1000) -> Plan:
@@ -69,7 +69,7 @@ EVERYTHING = {"debian", "generated", "runner", "wheel numpy", "wheels", "environ
 @pytest.mark.parametrize(
     ("other", "layers"),
     [
-        (planned(application=replace(APPLICATION, wheel="1" * 64)), {"application"}),
+        (planned(application=replace(APPLICATION, wheel=digest.of(b"1"))), {"application"}),
         (planned(application=replace(APPLICATION, image_json=b"{1}")), {"application"}),
         (planned(with_python(wheel("django", "2"), wheel("numpy", size=LARGE))), {"wheels", "environment"}),
         (planned(with_python(wheel("django"), wheel("numpy", "2", LARGE))), {"wheel numpy", "environment"}),

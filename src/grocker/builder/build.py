@@ -39,12 +39,12 @@ def build(
     now: float,
 ) -> Built:
     """Make the image and give it to every sink; ``now`` in seconds since 1970. Raises GrockerError."""
-    settings = sourcing.configuration(request.directory).settings
+    settings = sourcing.configuration(request.origin, request.settings).settings
     chosen = target(request.suite or settings.debian.suite, request.platform)
     with workshop(store, transport, progress, environ, now=now, epoch=request.epoch) as shop:
         with ThreadPoolExecutor(1) as beside:
             archive = beside.submit(debian_packages, shop, settings, chosen, refresh=request.refresh)
-            source = sourcing.source(shop, request.directory, settings, chosen, refresh=request.refresh)
+            source = sourcing.source(shop, request.origin, settings, chosen, refresh=request.refresh)
             index = sourcing.dependencies(shop, source, settings, chosen, refresh=request.refresh)
             packages = archive.result()
         names = _names(request.tags, source)
@@ -53,7 +53,7 @@ def build(
         described = _described(settings, source)
         user = described.user
         application = Application(
-            wheel=digest.hexadecimal(source.wheel),
+            wheel=source.wheel,
             subject=f"{source.installed.name} {source.installed.version}",
             image_json=spec.encode(described),
             settings_ini=contents.base_config(*source.base_config),
@@ -109,7 +109,7 @@ def _lock(chosen: Target, source: Source, packages: DebianAnswer, index: PythonA
         base=Base("debian", suite.name),
         interpreter=Interpreter("cpython", suite.python, f"debian:{suite.name}"),
         debian=tuple(sorted(packages.packages)),
-        python=tuple(sorted(index.files)),
+        python=tuple(sorted((*index.files, *([source.file] if source.file else ())))),
         build=tuple(sorted(source.build)),
         inputs=digest.from_hex(inputs),
     )
@@ -123,7 +123,7 @@ def _described(settings: Settings, source: Source) -> spec.Spec:
         return spec.Spec(
             name=name,
             version=source.installed.version,
-            extras=tuple(sorted(settings.extras)),
+            extras=source.extras,
             namespace=settings.namespace or spec.default_namespace(name),
             grocker=__version__,
             user=spec.User(name=user.name, uid=user.uid, home=f"/home/{user.name}"),

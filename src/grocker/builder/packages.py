@@ -35,7 +35,7 @@ class Packages:
         self._members: dict[str, Future[Member]] = {}
 
     def begin(self) -> None:
-        """Start fetching and compressing whatever is not kept; the interpreter's packages first, then the large ones."""
+        """Start fetching and compressing what is not kept; the interpreter's packages first, then the large ones."""
         if self._members:
             return
         order = sorted(self._packages, key=lambda p: (not is_interpreter(p), -p.size))
@@ -46,7 +46,7 @@ class Packages:
             self._members[package.sha256] = self._workshop.working.submit(self._member, package)
 
     def members(self) -> tuple[Member, ...]:
-        """Every package's member, in the order of their names; of two packages with one path the replacing one has it."""
+        """Every package's member, by name; of two packages with one path the replacing one has it."""
         self.begin()
         made = [(p, self._members[p.sha256].result()) for p in self._packages]
         return tuple(self._without_replaced(made))
@@ -148,7 +148,7 @@ class Packages:
         """A file that another package replaces (Policy 7.6.1) is left out of the package that gives it up."""
         owners: dict[str, int] = {}
         lost: dict[int, set[str]] = {}
-        for place, (package, member) in enumerate(made):
+        for place, (_, member) in enumerate(made):
             for path in member.paths:
                 other = owners.setdefault(path, place)
                 if other == place:

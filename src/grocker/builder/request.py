@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grocker.builder.origin import Origin
 from grocker.digest import Digest
 from grocker.oci import Image, Reference
 from grocker.output import Delivered, Sink
@@ -18,7 +19,9 @@ EPOCH = 315532800
 class Request:
     """What is built, and for whom."""
 
-    directory: Path
+    origin: Origin
+    settings: Path | None = None
+    """a settings file that the command line names"""
     tags: tuple[str, ...] = ()
     """names of the image; empty for NAME:VERSION"""
     sinks: Sequence[Sink] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -66,17 +66,10 @@ def debian_packages(workshop: Workshop, settings: Settings, target: Target, *, r
         return DebianAnswer(workshop.now, packages, dict(archive.addresses))
 
     identity = key("debian", target.suite.name, target.architecture, names, mirrors.archive, mirrors.security)
-    return _fresh(workshop, identity, DebianAnswer, ask, refresh=refresh)
+    return fresh(workshop, identity, DebianAnswer, ask, refresh=refresh)
 
 
-def python_files(
-    workshop: Workshop, identity: Sequence[object], ask: Callable[[], PythonAnswer], *, refresh: bool
-) -> PythonAnswer:
-    """The wheels that the application needs; ``identity`` is everything that the answer depends on."""
-    return _fresh(workshop, key("python", *identity), PythonAnswer, ask, refresh=refresh)
-
-
-def _fresh(
+def fresh(
     workshop: Workshop, identity: str, kind: type[_Answer], ask: Callable[[], _Answer], *, refresh: bool
 ) -> _Answer:
     """The kept answer if it is younger than a day, else the one that ``ask`` gives, kept."""

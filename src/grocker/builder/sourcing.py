@@ -1,4 +1,4 @@
-"""The application: from a project's directory to its wheel, its services, and the wheels that it depends on."""
+"""The application: from what the user named to its wheel, its services, and the wheels that it depends on."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import msgspec
 
 from grocker import python
 from grocker.builder.contents import BASE_CONFIG
-from grocker.builder.resolving import PythonAnswer, python_files, python_target
+from grocker.builder.origin import Origin
+from grocker.builder.resolving import PythonAnswer, fresh, python_target
 from grocker.builder.workshop import Workshop
 from grocker.config import files as config_files
-from grocker.config.files import Configuration
 from grocker.config.services import Services, services
 from grocker.config.settings import Settings
 from grocker.digest import Digest
@@ -40,12 +40,14 @@ class _PinsStep(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The application of one build."""
+    """The application of one build on one platform."""
 
-    project: python.Project
     wheel: Digest
+    file: PythonFile | None
+    """the application's own line in the lock; None for a wheel that was built here"""
     installed: python.Wheel
     """the wheel as the image gets it"""
+    extras: tuple[str, ...]
     build: tuple[BuildRequirement, ...]
     """what the back end ran with"""
     services: Services
@@ -54,6 +56,8 @@ class Source:
     """C2: the application's own INI text, if any, and where it stands"""
     files: tuple[str, ...]
     """files and directories of the host that all this was read from"""
+    project: python.Project | None
+    """None for a wheel or a release"""
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -61,77 +65,145 @@ class Source:
         return tuple(sorted(p.name for p in self.installed.entry_points if p.group == "console_scripts"))
 
 
-def configuration(directory: Path) -> Configuration:
-    """The settings of the project in ``directory``."""
-    return config_files.read(directory)
+def configuration(origin: Origin, file: Path | None) -> config_files.Configuration:
+    """The settings: of ``file`` if one is named, else of the project's own files; else the defaults."""
+    if file is not None:
+        return config_files.read_file(file)
+    if origin.kind == "project":
+        assert origin.path is not None
+        return config_files.read(origin.path)
+    return config_files.NONE
 
 
-def source(shop: Workshop, directory: Path, settings: Settings, target: Target, *, refresh: bool) -> Source:
-    """The project in ``directory``, built; the kept wheel when its sources and build requirements are the same."""
-    project = python.read_project(directory)
-    tree = _tree(shop, directory)
-    uv = python.find_uv(shop.environ, cache=shop.store.root / "downloads" / "uv")
-    pins = _pins(shop, project, uv, refresh=refresh)
-    step = _wheel(shop, project, tree, uv, pins)
-    path = shop.store.download(step.sha256)
-    assert path is not None
-    layout = python.Layout(target.suite.python)
-    installed = python.read_wheel(path, layout, python_target(target), file=step.file)
-    django = python.find_django(installed)
-    procfile = directory / "Procfile"
-    directories = {directory / os.path.dirname(f.path) for f in tree.files} | {directory}
-    return Source(
-        project=project,
-        wheel=step.sha256,
-        installed=installed,
-        build=tuple(BuildRequirement(p.name, p.version) for p in pins),
-        services=services(
-            settings, procfile.read_text("utf-8") if procfile.is_file() else None, django.wsgi if django else None
-        ),
-        django_settings_module=django.settings_module if django else None,
-        base_config=_base_config(directory, settings, installed),
-        files=tuple(sorted(str(p) for p in (*directories, *(directory / f.path for f in tree.files)))),
-    )
+def source(shop: Workshop, origin: Origin, settings: Settings, target: Target, *, refresh: bool) -> Source:
+    """The application that ``origin`` names, as a wheel in the store."""
+    if origin.kind == "project":
+        return _of_project(shop, origin, settings, target, refresh=refresh)
+    if origin.kind == "wheel":
+        assert origin.path is not None
+        step = _WheelStep(shop.store.add_wheel(origin.path), origin.path.name)
+        return _of_wheel(shop, origin, settings, target, step, files=(str(origin.path),))
+    file, url = _release(shop, origin, target, refresh=refresh)
+    _fetched(shop, file, url)
+    return _of_wheel(shop, origin, settings, target, _WheelStep(file.sha256, file.file), locked=file)
 
 
 def dependencies(shop: Workshop, source: Source, settings: Settings, target: Target, *, refresh: bool) -> PythonAnswer:
-    """The wheels that the application and its servers need on ``target``."""
-    uv = python.find_uv(shop.environ, cache=shop.store.root / "downloads" / "uv")
+    """The wheels that the application and its servers need on ``target``; the application's own is not among them."""
+    uv = _uv(shop, settings)
     wheels = python_target(target)
-    wanted = python.wanted(source.installed.metadata.requires, settings.extras, wheels)
-    lock = source.project.uv_lock
+    wanted = python.wanted(source.installed.metadata.requires, source.extras, wheels)
+    directory = source.project.directory if source.project else None
+    lock = source.project.uv_lock if source.project else None
     identity = [
-        wanted,
-        source.services.servers,
-        settings.extras,
-        str(wheels),
+        *("dependencies", wanted, source.services.servers, source.extras, str(wheels)),
         hashlib.sha256(lock.read_bytes()).hexdigest() if lock else "",
-        _uv_settings(source.project.directory),
-        [(name, uv.environment[name]) for name in sorted(uv.environment) if name.startswith("UV_")],
+        _uv_settings(directory) if directory else "",
+        _uv_variables(uv),
     ]
 
     def ask() -> PythonAnswer:
         with shop.store.scratch() as scratch, shop.progress.task("resolving Python packages"):
             if lock is not None:
+                assert source.project is not None
                 pins = python.resolve_locked(
                     source.project,
                     wheels,
                     uv,
                     workspace=scratch,
-                    extras=settings.extras,
+                    extras=source.extras,
                     additions=source.services.servers,
                 )
             else:
                 pins = python.resolve(
-                    (*wanted, *source.services.servers),
-                    wheels,
-                    uv,
-                    workspace=scratch,
-                    directory=source.project.directory,
+                    (*wanted, *source.services.servers), wheels, uv, workspace=scratch, directory=directory
                 )
-        return PythonAnswer(shop.now, tuple(_locked(shop, pin) for pin in pins), {pin.sha256: pin.url for pin in pins})
+        return _answer(shop, pins)
 
-    return python_files(shop, identity, ask, refresh=refresh)
+    return fresh(shop, key(*identity), PythonAnswer, ask, refresh=refresh)
+
+
+def _of_project(shop: Workshop, origin: Origin, settings: Settings, target: Target, *, refresh: bool) -> Source:
+    """The project, built; the kept wheel when its sources and build requirements are the same."""
+    directory = origin.path
+    assert directory is not None
+    project = python.read_project(directory)
+    tree = _tree(shop, directory)
+    uv = _uv(shop, settings)
+    pins = _pins(shop, project, uv, refresh=refresh)
+    step = _wheel(shop, project, tree, uv, pins)
+    directories = {directory / os.path.dirname(f.path) for f in tree.files} | {directory}
+    procfile = directory / "Procfile"
+    return _of_wheel(
+        shop,
+        origin,
+        settings,
+        target,
+        step,
+        project=project,
+        build=tuple(BuildRequirement(p.name, p.version) for p in pins),
+        procfile=procfile.read_text("utf-8") if procfile.is_file() else None,
+        files=tuple(sorted(str(p) for p in (*directories, *(directory / f.path for f in tree.files)))),
+    )
+
+
+def _of_wheel(
+    shop: Workshop,
+    origin: Origin,
+    settings: Settings,
+    target: Target,
+    step: _WheelStep,
+    *,
+    project: python.Project | None = None,
+    build: tuple[BuildRequirement, ...] = (),
+    procfile: str | None = None,
+    files: tuple[str, ...] = (),
+    locked: PythonFile | None = None,
+) -> Source:
+    path = shop.store.download(step.sha256)
+    assert path is not None
+    layout = python.Layout(target.suite.python)
+    installed = python.read_wheel(path, layout, python_target(target), file=step.file)
+    django = python.find_django(installed)
+    return Source(
+        wheel=step.sha256,
+        file=locked,
+        installed=installed,
+        extras=tuple(sorted({*settings.extras, *origin.extras})),
+        build=build,
+        services=services(settings, procfile, django.wsgi if django else None),
+        django_settings_module=django.settings_module if django else None,
+        base_config=_base_config(project.directory if project else Path(), settings, installed),
+        files=files,
+        project=project,
+    )
+
+
+def _release(shop: Workshop, origin: Origin, target: Target, *, refresh: bool) -> tuple[PythonFile, str]:
+    """The release's own wheel and where it is served: the version that fits together with its dependencies."""
+    uv = _uv(shop, Settings())
+    wheels = python_target(target)
+
+    def ask() -> PythonAnswer:
+        with shop.store.scratch() as scratch, shop.progress.task(f"resolving {origin.text}"):
+            pins = python.resolve([origin.requirement], wheels, uv, workspace=scratch)
+        return _answer(shop, [pin for pin in pins if pin.name == origin.name])
+
+    identity = key("release", origin.requirement, str(wheels), _uv_variables(uv))
+    answer = fresh(shop, identity, PythonAnswer, ask, refresh=refresh)
+    return answer.files[0], answer.urls[answer.files[0].sha256]
+
+
+def _uv(shop: Workshop, settings: Settings) -> python.Uv:
+    """uv as this build runs it; ``index-url`` of the settings wins over the host's configuration."""
+    environ = dict(shop.environ)
+    if settings.index_url is not None:
+        environ["UV_DEFAULT_INDEX"] = settings.index_url
+    return python.find_uv(environ, cache=shop.store.root / "downloads" / "uv")
+
+
+def _uv_variables(uv: python.Uv) -> list[tuple[str, str]]:
+    return [(name, uv.environment[name]) for name in sorted(uv.environment) if name.startswith("UV_")]
 
 
 def _tree(shop: Workshop, directory: Path) -> python.SourceTree:
@@ -180,21 +252,27 @@ def _wheel(
     return step
 
 
-def _locked(shop: Workshop, pin: python.Pin) -> PythonFile:
-    """A pin as the lock has it; an index that gives no size has its file fetched to see."""
-    size = pin.size
-    if size is None:
-        path = fetch(
-            shop.store,
-            shop.transport,
-            pin.url,
-            digest=pin.sha256,
-            size=None,
-            what=f"{pin.name} {pin.version}",
-            progress=shop.progress,
-        )
-        size = path.stat().st_size
-    return PythonFile(pin.name, pin.version, pin.file, "default", size, pin.sha256)
+def _answer(shop: Workshop, pins: Sequence[python.Pin]) -> PythonAnswer:
+    """Pins as the lock has them; an index that gives no size has its file fetched to see."""
+    files = []
+    for pin in pins:
+        file = PythonFile(pin.name, pin.version, pin.file, "default", pin.size or 0, pin.sha256)
+        if pin.size is None:
+            file = msgspec.structs.replace(file, size=_fetched(shop, file, pin.url).stat().st_size)
+        files.append(file)
+    return PythonAnswer(shop.now, tuple(files), {pin.sha256: pin.url for pin in pins})
+
+
+def _fetched(shop: Workshop, file: PythonFile, url: str) -> Path:
+    return fetch(
+        shop.store,
+        shop.transport,
+        url,
+        digest=file.sha256,
+        size=file.size or None,
+        what=f"{file.name} {file.version}",
+        progress=shop.progress,
+    )
 
 
 def _base_config(directory: Path, settings: Settings, installed: python.Wheel) -> tuple[str | None, str]:

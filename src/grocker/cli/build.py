@@ -21,6 +21,7 @@ from grocker.errors import SettingsError, UsageError
 def run_build(options: Mapping[str, Any], arguments: Sequence[str], environ: Mapping[str, str]) -> None:
     """Build, deliver, print, and remember what a rebuild with nothing changed can be told from."""
     from grocker.builder.build import build
+    from grocker.builder.origin import parse
     from grocker.output.choose import Host, sinks
     from grocker.store import Store
     from grocker.web import Transport
@@ -33,7 +34,8 @@ def run_build(options: Mapping[str, Any], arguments: Sequence[str], environ: Map
     ):
         host = Host(environ, Path.cwd(), os.getuid(), lambda: transport, store.scratch)
         request = Request(
-            directory=options["directory"],
+            origin=parse(options["source"], Path.cwd()),
+            settings=options["config"],
             tags=options["tags"],
             sinks=sinks(options["outputs"], push=options["push"], host=host),
             platform=options["platform"],

@@ -34,8 +34,8 @@ def grocker() -> None:
     """Turn a Python application into a production container image: no engine, no Dockerfile, no base image, no root."""
 
 
-@grocker.command(short_help="make an image of a project")
-@click.argument("directory", type=click.Path(path_type=Path), default=Path())
+@grocker.command(short_help="make an image of a project, a wheel or a release")
+@click.argument("source", default=".")
 @click.option(
     "-t", "--tag", "tags", multiple=True, metavar="NAME[:TAG]", help="Name of the image. Default: NAME:VERSION."
 )
@@ -48,6 +48,9 @@ def grocker() -> None:
     help="docker, podman, oci:DIR, archive:FILE or store; may be repeated. Default: docker if it answers, else podman.",
 )
 @click.option("--push", is_flag=True, help="Push to the registry that each tag names.")
+@click.option(
+    "-c", "--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings, instead of the project's own."
+)
 @click.option("--platform", default="linux/amd64", show_default=True, metavar="OS/ARCH")
 @click.option("--debian", "suite", metavar="SUITE", help="Debian suite below the application. Default: trixie.")
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="Label of the image; may be repeated.")
@@ -58,7 +61,10 @@ def grocker() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
 def build(**options: Any) -> None:
-    """Make an image of the Python project in DIRECTORY and give it to an engine, a registry or a file.
+    """Make an image of SOURCE and give it to an engine, a registry or a file.
+
+    SOURCE is a project's directory (by default this one), a wheel (./app-1.0-py3-none-any.whl[extra]) or a release on
+    the package index (app[extra]==1.0).
 
     The image's name and digest are printed on standard output. Exit statuses: docs/reference/exit-statuses.md.
     """

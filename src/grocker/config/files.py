@@ -11,11 +11,13 @@ from typing import Any
 
 import msgspec
 
+from grocker.config import positions
 from grocker.config.settings import Settings
-from grocker.errors import SettingsError
+from grocker.errors import MissingError, SettingsError
 
-_HEADER = re.compile(r"^\s*\[\[?\s*(?P<name>[^\]]+?)\s*\]\]?\s*(#.*)?$")
-_KEY = re.compile(r"""^\s*(?P<key>[A-Za-z0-9_.'"-]+)\s*=""")
+REFERENCE = "docs/reference/settings.md"
+_MANY = 4
+"""more problems than this are counted and not told"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,42 +40,53 @@ class Configuration:
     origins: Mapping[str, Origin]
 
 
+NONE = Configuration(Settings(), MappingProxyType({}))
+"""What holds where nothing is set."""
+
+
 def read(directory: Path) -> Configuration:
     """The settings of a project directory; the defaults when it has none.
 
-    ``grocker.toml`` wins whole over ``[tool.grocker]`` in ``pyproject.toml``; both at once is an error, because one of
-    the two would be passed over in silence. Raises SettingsError that names file, line and key.
+    Settings stand in ``grocker.toml`` or in ``[tool.grocker]`` of ``pyproject.toml``; both at once is an error, because
+    one of the two would be passed over in silence. Raises SettingsError that names file, line and key.
     """
     own = _load(directory / "grocker.toml", ())
     project = _load(directory / "pyproject.toml", ("tool", "grocker"))
     if own is not None and project is not None:
+        line = positions.positions(project[3]).get(("tool", "grocker"), 0)
         raise SettingsError(
-            f"{directory}: settings stand in grocker.toml and in pyproject.toml [tool.grocker]",
+            f"settings stand in grocker.toml and in {Origin('pyproject.toml', line)} [tool.grocker]",
             hint="keep one of the two",
         )
     found = own or project
     if found is None:
-        return Configuration(Settings(), MappingProxyType({}))
+        return NONE
     table, path, prefix, text = found
     return decode(table, file=path.name, prefix=prefix, text=text)
 
 
+def read_file(path: Path) -> Configuration:
+    """The settings in a file that the user names: ``[tool.grocker]`` in it, else the whole of it.
+
+    Raises SettingsError that names file, line and key, MissingError when there is no such file.
+    """
+    loaded = load_toml(path)
+    if loaded is None:
+        raise MissingError(f"there is no settings file {path}", hint="give the path of a TOML file")
+    table, text = loaded
+    inner = table.get("tool", {}).get("grocker") if isinstance(table.get("tool"), dict) else None
+    prefix = () if inner is None else ("tool", "grocker")
+    return decode(table if inner is None else inner, file=path.name, prefix=prefix, text=text)
+
+
 def decode(table: Mapping[str, Any], *, file: str, prefix: tuple[str, ...], text: str) -> Configuration:
     """Check a parsed table against the schema; ``text`` is the file's, to find lines in."""
-    lines = _lines(text)
+    lines = positions.positions(text)
     try:
         settings = msgspec.convert(table, Settings)
     except msgspec.ValidationError as error:
-        message, path = _explain(str(error))
-        origin = _origin((*prefix, *path), lines, file)
-        name = ".".join(path)
-        raise SettingsError(
-            f"{origin}: {name}: {message}" if name else f"{origin}: {message}",
-            hint="docs/reference/settings.md lists the settings",
-        ) from error
-    origins = {
-        ".".join(path): _origin((*prefix, *path), lines, file) for path in _leaves(table) if path
-    }
+        raise _refusal(table, file, prefix, lines) or SettingsError(f"{file}: {error}") from error
+    origins = {name(path): _origin((*prefix, *path), lines, file) for path in _leaves(table) if path}
     return Configuration(settings, MappingProxyType(origins))
 
 
@@ -86,18 +99,32 @@ def load_toml(path: Path) -> tuple[dict[str, Any], str] | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise SettingsError(f"reading {path}: {error.strerror}", hint="make the file readable") from error
+        raise SettingsError(f"reading {path}: {error.strerror}", hint="make it a file that you may read") from error
     try:
         text = data.decode("utf-8")
-        return tomllib.loads(text), text
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise SettingsError(f"{path.name}:{line}: not UTF-8", hint="TOML files are UTF-8: save the file so") from error
+    try:
+        return tomllib.loads(text), text
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"\(at line (\d+), column \d+\)", str(error))
-        line = int(found[1]) if found else data.count(b"\n") + 1
+        line = int(found[1]) if found else text.count("\n") + (not text.endswith("\n"))
         message = re.sub(r"\s*\(at .*\)$", "", str(error))
-        raise SettingsError(f"{path.name}:{line}: not TOML: {message}", hint="mend the line") from error
+        hint = "save the file without a byte order mark" if text.startswith("\ufeff") else "mend the line"
+        raise SettingsError(f"{path.name}:{line}: not TOML: {message}", hint=hint) from error
+
+
+def name(path: positions.Path) -> str:
+    """A path of keys as people write it: ``services.www.command[1]``."""
+    text = ""
+    for key in path:
+        if isinstance(key, int):
+            text += f"[{key}]"
+        else:
+            plain = re.fullmatch(r"[A-Za-z0-9_-]+", key)
+            text += ("." if text else "") + (key if plain else f'"{key}"')
+    return text
 
 
 def _load(path: Path, prefix: tuple[str, ...]) -> tuple[dict[str, Any], Path, tuple[str, ...], str] | None:
@@ -106,62 +133,46 @@ def _load(path: Path, prefix: tuple[str, ...]) -> tuple[dict[str, Any], Path, tu
         return None
     table, text = loaded
     value: Any = table
-    for key in prefix:
-        value = value.get(key) if isinstance(value, dict) else None
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        raise SettingsError(f"{path.name}: {'.'.join(prefix)} is not a table", hint="write [tool.grocker] and keys below")
+    for number, key in enumerate(prefix):
+        if not isinstance(value, dict):
+            break
+        if key not in value:
+            return None
+        value = value[key]
+        if not isinstance(value, dict):
+            place = Origin(path.name, positions.positions(text).get(prefix[: number + 1], 0))
+            raise SettingsError(
+                f"{place}: {name(prefix[: number + 1])} is no table", hint=f"write [{name(prefix)}] and keys below it"
+            )
     return value, path, prefix, text
 
 
-def _explain(text: str) -> tuple[str, tuple[str, ...]]:
-    """msgspec's message and the keys of its path (``… - at `$.services[...].wsgi```)."""
-    message, _, path = text.partition(" - at `$")
-    keys = tuple(k for k in re.split(r"\.|\[[^\]]*\]", path.rstrip("`")) if k)
-    unknown = re.search(r"unknown field `([^`]+)`", message)
-    if unknown:
-        return "there is no such setting", (*keys, unknown[1])
-    return message.lower().replace("`", "'"), keys
+def _refusal(
+    table: Mapping[str, Any], file: str, prefix: tuple[str, ...], lines: Mapping[positions.Path, int]
+) -> SettingsError | None:
+    """The error that tells all that is wrong, in the order of the file."""
+    from grocker.config.problems import problems
+
+    found = sorted(
+        ((_origin((*prefix, *one.path), lines, file), one) for one in problems(table, Settings)),
+        key=lambda pair: pair[0].line,
+    )
+    if not found:
+        return None
+    told = [f"{origin}: {name(one.path)}: {one.what}" for origin, one in found[:_MANY]]
+    more = [f"and {len(found) - _MANY} more"] if len(found) > _MANY else []
+    near = found[0][1].near
+    return SettingsError("; ".join([*told, *more]), hint=f"did you mean {near!r}?" if near else f"see {REFERENCE}")
 
 
-def _leaves(value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    if isinstance(value, dict):
+def _leaves(value: Any, path: positions.Path = ()) -> list[positions.Path]:
+    if isinstance(value, dict) and value:
         return [leaf for key in value for leaf in _leaves(value[key], (*path, str(key)))]
     return [path]
 
 
-def _lines(text: str) -> dict[tuple[str, ...], int]:
-    """Where each table and key of a TOML text stands; good enough to point at, multi-line strings aside."""
-    found: dict[tuple[str, ...], int] = {}
-    table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), 1):
-        header = _HEADER.match(line)
-        if header:
-            table = _dotted(header["name"])
-            found.setdefault(table, number)
-            continue
-        key = _KEY.match(line)
-        if key:
-            path = (*table, *_dotted(key["key"]))
-            found.setdefault(path, number)
-            for inner in re.finditer(r"[{,]\s*([A-Za-z0-9_-]+)\s*=", line):
-                found.setdefault((*path, inner[1]), number)
-    return found
-
-
-def _dotted(name: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in name.split("."))
-
-
-def _origin(path: tuple[str, ...], lines: Mapping[tuple[str, ...], int], file: str) -> Origin:
-    """The line of a key; msgspec leaves out keys of mappings (``[...]``), so the last key that fits is taken."""
-    if path in lines:
-        return Origin(file, lines[path])
-    for known, number in lines.items():
-        if path and known[-1:] == path[-1:] and known[: len(path) - 1] == path[:-1][: len(known)]:
-            return Origin(file, number)
-    for known, number in lines.items():
-        if path and known[-1] == path[-1] and set(path) <= set(known):
-            return Origin(file, number)
-    return _origin(path[:-1], lines, file) if len(path) > 1 else Origin(file, 0)
+def _origin(path: positions.Path, lines: Mapping[positions.Path, int], file: str) -> Origin:
+    """The line of a value, or of what it stands in."""
+    while path and path not in lines:
+        path = path[:-1]
+    return Origin(file, lines.get(path, 0))

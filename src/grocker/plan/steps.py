@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from grocker.digest import Digest
 from grocker.layer.member import LAYOUT, LEVEL, PART
 from grocker.lock.values import DebianPackage, Lock, PythonFile
 
@@ -26,8 +27,8 @@ MOST_LARGE = 12
 class Application:
     """What the application's layer is made of, beside the interpreter."""
 
-    wheel: str
-    """sha256 of the project's wheel, hexadecimal digits"""
+    wheel: Digest
+    """of the application's own wheel, which is in no other layer, also where the lock has it"""
     subject: str
     """``polls-site 1.0``"""
     image_json: bytes
@@ -85,7 +86,7 @@ def plan(
     interpreter = interpreter_key(lock.debian)
     packages = [f"{p.name} {p.version}" for p in lock.debian]
     sums = [p.sha256 for p in lock.debian]
-    large, small = _split(lock.python)
+    large, small = _split([f for f in lock.python if f.sha256 != application.wheel])
 
     def layer(name: str, inputs: Sequence[str], *identity: Any) -> Layer:
         return Layer(name, key("layer", name, epoch, *identity), tuple(inputs))
