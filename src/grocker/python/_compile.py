@@ -57,7 +57,7 @@ def main() -> None:
     write = sys.stdout.buffer.write
     flush = sys.stdout.buffer.flush
     raw_magic = importlib.util.MAGIC_NUMBER
-    magic = int.from_bytes(raw_magic[:2], "little")
+    magic = int.from_bytes(raw_magic, "little")
 
     def frame(mark: bytes, data: bytes) -> None:
         write(mark)

@@ -86,11 +86,14 @@ class Compiler:
 
     def __enter__(self) -> Self:
         first = self._start()
-        prefix, magic, self.cache_tag = first.greeting()
-        self.magic = bytes.fromhex(magic)
-        if prefix != str(self.interpreter.tree / "usr"):
+        try:
+            prefix, magic, self.cache_tag = first.greeting()
+            if prefix != str(self.interpreter.tree / "usr"):
+                raise BugError(f"compiling Python sources: the interpreter's files are {prefix}, not the image's")
+        except BaseException:
             self.__exit__(None, None, None)
-            raise BugError(f"compiling Python sources: the interpreter runs with {prefix}, not with the image's files")
+            raise
+        self.magic = bytes.fromhex(magic)
         self._idle.append(first)
         return self
 

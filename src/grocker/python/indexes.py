@@ -87,8 +87,8 @@ def _read(path: Path) -> dict[str, str]:
         parser.read_string(text, str(path))
     except Error as error:
         raise SettingsError(
-            f"reading pip's configuration: {without_credentials(str(error).splitlines()[0])}",
-            hint=f"correct {path}, or set UV_DEFAULT_INDEX",
+            f"reading pip's configuration: {path}: {str(error).splitlines()[0]}",
+            hint="correct the file, or set UV_DEFAULT_INDEX",
         ) from error
     found: dict[str, str] = {}
     for section in ("global", "install"):

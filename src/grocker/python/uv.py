@@ -120,7 +120,7 @@ def failure(output: command.Output, *, action: str, platform: str) -> GrockerErr
         return DeniedError(f"{action}: the package index refuses: {words}", hint="give credentials: UV_INDEX, ~/.netrc")
     if code == 429:
         return TryAgainError(f"{action}: the package index asks to come back later: {words}", hint="try again later")
-    if code >= 500 or (_UNREACHABLE.search(text) and "No solution found" not in text):
+    if code >= 500 or _UNREACHABLE.search(text):
         return UnavailableError(
             f"{action}: the package index is unreachable: {words}",
             hint="check the network and the index (UV_DEFAULT_INDEX, or index-url in pip's configuration)",

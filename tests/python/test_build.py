@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
+from grocker.python import BuildPin, Layout, build_key, build_wheel, find_uv, read_project, read_tree, read_wheel
+from grocker.python.build import read_pins, resolve_build
+from tests.support.wheels import make_project, make_wheel, serve
+
+NOW = 4_000_000_000_000_000_000
+EPOCH = 315532800
+
+
+def built(
+    directory: Path,
+    tmp_path: Path,
+    name: str = "work",
+    environ: Mapping[str, str] | None = None,
+    pins: tuple[BuildPin, ...] = (),
+) -> Path:
+    work = tmp_path / name
+    work.mkdir()
+    uv = find_uv({"HOME": "/nonexistent", "UV_OFFLINE": "1", **(environ or {})}, cache=tmp_path / "uv")
+    tree = read_tree(directory, now=NOW)
+    return build_wheel(read_project(directory), tree, uv, workspace=work, epoch=EPOCH, pins=pins)
+
+
+def test_wheel_is_built_from_what_counts_of_the_tree(tmp_path: Path) -> None:
+    project = make_project(
+        tmp_path / "p", {"demo/x.py": "x = 1\n", "demo/old.pyc": "stale", "build/lib/demo/x.py": "old"}
+    )
+    wheel = read_wheel(built(project, tmp_path), Layout("3.13"))
+    assert [entry.path.rpartition("/")[2] for entry in wheel.entries if "/demo/" in entry.path] == [
+        "__init__.py",
+        "x.py",
+    ]
+    assert sorted(path.name for path in project.iterdir()) == ["backend.py", "build", "demo", "pyproject.toml"]
+
+
+def test_wheel_does_not_depend_on_umask_times_home_or_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spy = (
+        "pathlib.Path('demo/env').write_text(repr((sorted((k, v) for k, v in os.environ.items() if k in "
+        "('TZ', 'LC_ALL', 'PYTHONHASHSEED', 'SOURCE_DATE_EPOCH', 'SECRET', 'LANG')), oct(os.umask(0)), hash('x'),"
+        " [(str(p), oct(p.stat().st_mode), p.stat().st_mtime) for p in sorted(pathlib.Path('demo').iterdir())],"
+        " os.listdir(os.environ['HOME']))))"
+    )
+    one = make_project(tmp_path / "one", {"demo/tool": "x"}, extra=spy)
+    two = make_project(tmp_path / "two", {"demo/tool": "x"}, extra=spy)
+    os.utime(two / "demo" / "tool", (5, 5))
+    (two / "demo" / "tool").chmod(0o600)
+    first = read_wheel(built(one, tmp_path, "w1"), Layout("3.13"))
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    before = os.umask(0o077)
+    try:
+        more = {"HOME": str(tmp_path), "TZ": "Asia/Tokyo", "LC_ALL": "fr_FR", "SECRET": "x"}
+        second = read_wheel(built(two, tmp_path, "w2", more), Layout("3.13"))
+    finally:
+        os.umask(before)
+    assert first.entries == second.entries
+
+
+def test_build_needs_compiling_when_the_wheel_is_for_one_platform(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p", tag="cp311-cp311-linux_x86_64")
+    with pytest.raises(MissingError, match="demo needs compiling") as caught:
+        built(project, tmp_path)
+    assert "elsewhere" in str(caught.value.hint)
+
+
+def test_build_shows_last_lines_of_the_back_end_when_it_fails(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p", extra="raise RuntimeError('no https://joe:hunter2@example.invalid today')")
+    with pytest.raises(CorruptError) as caught:
+        built(project, tmp_path)
+    assert caught.value.message.startswith("building demo: its build back end failed:\n")
+    assert "RuntimeError: no https://example.invalid today" in caught.value.message
+    assert "hunter2" not in caught.value.message
+
+
+def test_build_is_unreachable_when_a_requirement_cannot_be_fetched(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    text = (project / "pyproject.toml").read_text().replace("requires = []", 'requires = ["nosuch"]')
+    (project / "pyproject.toml").write_text(text)
+    with serve(tmp_path / "index") as index, pytest.raises(MissingError, match="nosuch"):
+        built(project, tmp_path, "w1", index.environ(UV_OFFLINE="0"))
+    with pytest.raises(GrockerError) as caught:
+        built(project, tmp_path, "w2", {**index.environ(UV_OFFLINE="0"), "UV_DEFAULT_INDEX": "http://127.0.0.1:9/s"})
+    assert caught.value.status == 69
+
+
+def test_build_requirements_are_pinned_with_hashes(tmp_path: Path) -> None:
+    with serve(tmp_path / "index") as index:
+        make_wheel(
+            index.directory, "backend-one", requires=["dep; python_version >= '3.11'", "old; python_version < '3'"]
+        )
+        make_wheel(index.directory, "dep", "2.0")
+        uv = find_uv(index.environ(), cache=tmp_path / "uv")
+        pins = resolve_build(["backend_one>=1"], uv, workspace=tmp_path)
+    assert [(pin.name, pin.version, pin.marker, len(pin.hashes)) for pin in pins] == [
+        ("backend-one", "1.0", "", 1),
+        ("dep", "2.0", "", 1),
+    ]
+    assert read_pins("".join(pin.line() + "\n" for pin in pins)) == pins
+
+
+def test_build_holds_requirements_to_the_pins(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p", extra="import dep; pathlib.Path('demo/v').write_text(dep.V)")
+    text = (project / "pyproject.toml").read_text().replace("requires = []", 'requires = ["dep"]')
+    (project / "pyproject.toml").write_text(text)
+    with serve(tmp_path / "index") as index:
+        for version in ("1.0", "2.0"):
+            make_wheel(index.directory, "dep", version, files={"dep.py": f"V = '{version}'"})
+        environ = index.environ(UV_OFFLINE="0")
+        wheel = read_wheel(built(project, tmp_path, "w1", environ, (BuildPin("dep", "1.0"),)), Layout("3.13"))
+        assert {e.path.rpartition("/")[2]: getattr(e, "data", b"") for e in wheel.entries}["v"] == b"1.0"
+        wrong = BuildPin("dep", "1.0", "", ("sha256:" + "0" * 64,))
+        with pytest.raises(CorruptError, match="[Hh]ash mismatch"):
+            built(project, tmp_path, "w2", {**environ, "UV_CACHE_DIR": str(tmp_path / "fresh")}, (wrong,))
+
+
+def test_pins_are_refused_when_a_requirement_is_an_address() -> None:
+    with pytest.raises(SettingsError, match="is no pinned package"):
+        read_pins("dep @ https://example.invalid/dep.whl\n")
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_version_from_git_sees_the_repository_and_leaves_it_alone(tmp_path: Path) -> None:
+    spy = (
+        "import subprocess; pathlib.Path('demo/v').write_text(subprocess.run(['git', 'describe', '--tags', '--dirty'],"
+        " capture_output=True, text=True).stdout)"
+    )
+    project = make_project(tmp_path / "p", extra=spy)
+    (project / "pyproject.toml").write_text(
+        (project / "pyproject.toml").read_text().replace('version = "1.0"', 'dynamic = ["version"]')
+    )
+    quiet = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"}
+    for command in ("init -q", "add .", "-c user.name=x -c user.email=x@example.invalid commit -q -m x", "tag v3"):
+        subprocess.run(["git", *command.split()], cwd=project, check=True, env=quiet)
+    described, tree = read_project(project), read_tree(project, now=NOW)
+    assert described.uses_git
+    index = (project / ".git" / "index").read_bytes()
+    wheel = read_wheel(built(project, tmp_path), Layout("3.13"))
+    assert {e.path.rpartition("/")[2]: getattr(e, "data", b"") for e in wheel.entries}["v"] == b"v3\n"
+    assert (project / ".git" / "index").read_bytes() == index
+    key = build_key(described, tree, (), EPOCH)
+    subprocess.run(["git", "tag", "v4"], cwd=project, check=True, env=quiet)
+    assert build_key(described, tree, (), EPOCH) != key
+
+
+def test_build_key_differs_with_tree_pins_and_epoch(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    described, tree = read_project(project), read_tree(project, now=NOW)
+    key = build_key(described, tree, (BuildPin("a", "1"),), EPOCH)
+    assert key == build_key(described, read_tree(project, now=NOW + 1), (BuildPin("a", "1"),), EPOCH)
+    assert key != build_key(described, tree, (BuildPin("a", "2"),), EPOCH)
+    assert key != build_key(described, tree, (BuildPin("a", "1"),), EPOCH + 1)
+    (project / "demo" / "__init__.py").write_text("x = 1\n")
+    assert key != build_key(described, read_tree(project, now=NOW), (BuildPin("a", "1"),), EPOCH)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from grocker.errors import SettingsError
+from grocker.python.indexes import from_pip, without_credentials
+
+
+def host(tmp_path: Path, **files: str) -> tuple[dict[str, str], Path]:
+    places = {
+        "etc": tmp_path / "etc" / "pip.conf",
+        "xdg": tmp_path / "etc" / "xdg" / "pip" / "pip.conf",
+        "user": tmp_path / "home" / ".config" / "pip" / "pip.conf",
+        "old": tmp_path / "home" / ".pip" / "pip.conf",
+        "named": tmp_path / "named.conf",
+    }
+    for name, text in files.items():
+        places[name].parent.mkdir(parents=True, exist_ok=True)
+        places[name].write_text(text)
+    environ = {"HOME": str(tmp_path / "home")}
+    if "named" in files:
+        environ["PIP_CONFIG_FILE"] = str(places["named"])
+    return environ, tmp_path / "etc"
+
+
+def conf(address: str) -> str:
+    return f"[global]\nindex-url = {address}\n"
+
+
+def test_pip_configuration_is_handed_to_uv_by_pip_precedence(tmp_path: Path) -> None:
+    files: dict[str, str] = {}
+    environ, etc = host(tmp_path)
+    for name in ("xdg", "etc", "old", "user", "named"):
+        files[name] = conf(f"https://{name}.example.invalid/simple")
+        environ, etc = host(tmp_path, **files)
+        assert from_pip(environ, etc) == {"UV_DEFAULT_INDEX": f"https://{name}.example.invalid/simple"}
+    environ["PIP_INDEX_URL"] = "https://env.example.invalid/simple"
+    assert from_pip(environ, etc) == {"UV_DEFAULT_INDEX": "https://env.example.invalid/simple"}
+
+
+def test_pip_more_indexes_count_only_when_uv_can_reach_them(tmp_path: Path) -> None:
+    text = "[install]\nextra_index_url =\n  file:///opt/simple\n  https://u:p@one.example.invalid/s\n  http://two.example.invalid\n"
+    environ, etc = host(tmp_path, user=text + "trusted-host = two.example.invalid\n[list]\nindex-url = https://no\n")
+    assert from_pip(environ, etc) == {
+        "UV_INDEX": "https://u:p@one.example.invalid/s http://two.example.invalid",
+        "UV_INSECURE_HOST": "two.example.invalid",
+    }
+
+
+@pytest.mark.parametrize("name", ["UV_DEFAULT_INDEX", "UV_INDEX_URL"])
+def test_pip_configuration_gives_way_when_uv_has_its_own(tmp_path: Path, name: str) -> None:
+    environ, etc = host(tmp_path, user=conf("https://pip.example.invalid/simple"))
+    assert from_pip({**environ, name: "https://uv.example.invalid"}, etc) == {}
+
+
+def test_pip_certificates_are_handed_to_uv(tmp_path: Path) -> None:
+    environ, etc = host(tmp_path, user="[global]\ncert = /etc/ca.pem\n")
+    assert from_pip(environ, etc) == {"SSL_CERT_FILE": "/etc/ca.pem"}
+    assert from_pip({**environ, "SSL_CERT_FILE": "/x"}, etc) == {}
+    assert from_pip({"PIP_CERT": "/y"}, etc) == {"SSL_CERT_FILE": "/y"}
+
+
+def test_pip_configuration_is_refused_when_malformed(tmp_path: Path) -> None:
+    environ, etc = host(tmp_path, user="index-url = https://joe:hunter2@example.invalid\n")
+    with pytest.raises(SettingsError, match=r"pip\.conf") as caught:
+        from_pip(environ, etc)
+    assert "hunter2" not in caught.value.message
+
+
+def test_pip_configuration_is_nothing_when_switched_off(tmp_path: Path) -> None:
+    environ, etc = host(tmp_path, user=conf("https://pip.example.invalid/simple"))
+    assert from_pip({**environ, "PIP_CONFIG_FILE": "/dev/null"}, etc) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("at https://joe:pw@example.invalid/a and more", "at https://example.invalid/a and more"),
+        ("`https://token@example.invalid`", "`https://example.invalid`"),
+        ("https://example.invalid/@scope/x", "https://example.invalid/@scope/x"),
+        ("git+ssh://git@example.invalid/x", "git+ssh://example.invalid/x"),
+        ("joe@example.invalid", "joe@example.invalid"),
+    ],
+)
+def test_credentials_are_taken_out_of_addresses(text: str, clean: str) -> None:
+    assert without_credentials(text) == clean

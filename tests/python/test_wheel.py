@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import stat
+import struct
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
+from grocker.layer.entry import Directory, Entry, File
+from grocker.python import Layout, Target, overlay, read_metadata, read_wheel
+from grocker.python.archive import LARGE, ZipContent
+from tests.support.wheels import Files, make_wheel
+
+LAYOUT = Layout("3.13")
+TARGET = Target("3.13", "amd64", (2, 41))
+SITE = "opt/venv/lib/python3.13/site-packages"
+
+
+def elf(machine: int) -> bytes:
+    return b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HH", 3, machine) + bytes(44)
+
+
+def content(entries: tuple[Entry, ...]) -> dict[str, tuple[bytes, int]]:
+    return {
+        entry.path: (entry.data if isinstance(entry.data, bytes) else b"".join(entry.data.chunks()), entry.mode)
+        for entry in entries
+        if isinstance(entry, File)
+    }
+
+
+def test_wheel_becomes_sorted_entries_of_the_image(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, "Demo-App", files={"demo_app/__init__.py": "x = 1\n", "demo_app/data.txt": "hi"})
+    wheel = read_wheel(path, LAYOUT, TARGET)
+    assert (wheel.name, wheel.version, wheel.pure) == ("demo-app", "1.0", True)
+    assert [entry.path for entry in wheel.entries] == [
+        "opt",
+        "opt/venv",
+        "opt/venv/lib",
+        "opt/venv/lib/python3.13",
+        SITE,
+        f"{SITE}/Demo_App-1.0.dist-info",
+        f"{SITE}/Demo_App-1.0.dist-info/INSTALLER",
+        f"{SITE}/Demo_App-1.0.dist-info/METADATA",
+        f"{SITE}/Demo_App-1.0.dist-info/RECORD",
+        f"{SITE}/Demo_App-1.0.dist-info/WHEEL",
+        f"{SITE}/demo_app",
+        f"{SITE}/demo_app/__init__.py",
+        f"{SITE}/demo_app/data.txt",
+    ]
+    assert content(wheel.entries)[f"{SITE}/demo_app/__init__.py"] == (b"x = 1\n", 0o644)
+
+
+def test_wheel_record_is_written_anew_when_installed(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, files={"demo.py": "x = 1\n"}, entry_points="[console_scripts]\ndemo = demo:main\n")
+    files = content(read_wheel(path, LAYOUT).entries)
+    record = files[f"{SITE}/demo-1.0.dist-info/RECORD"][0].decode().splitlines()
+    assert record[0].startswith("../../../bin/demo,sha256=")
+    assert "demo.py,sha256=nia_NpkRxFwkPGhBR7I_yeHc_PJX0pmhxjIBam_NM_Q,6" in record
+    assert "demo-1.0.dist-info/RECORD,," in record
+    assert [line.split(",")[0] for line in record] == sorted(line.split(",")[0] for line in record)
+    assert len(record) == 7
+
+
+def test_wheel_schemes_go_to_their_places(tmp_path: Path) -> None:
+    path = make_wheel(
+        tmp_path,
+        files={
+            "demo-1.0.data/purelib/pure.py": "",
+            "demo-1.0.data/platlib/plat.py": "",
+            "demo-1.0.data/data/share/man/man1/demo.1": "man",
+            "demo-1.0.data/headers/demo.h": "h",
+            "demo-1.0.data/scripts/run": "#!python -E\r\nprint()\n",
+            "demo-1.0.data/scripts/sh": "#!/bin/sh\ntrue\n",
+        },
+    )
+    files = content(read_wheel(path, LAYOUT).entries)
+    assert f"{SITE}/pure.py" in files
+    assert f"{SITE}/plat.py" in files
+    assert files["opt/venv/share/man/man1/demo.1"] == (b"man", 0o644)
+    assert files["opt/venv/include/site/python3.13/demo/demo.h"] == (b"h", 0o644)
+    assert files["opt/venv/bin/run"] == (b"#!/opt/venv/bin/python\nprint()\n", 0o755)
+    assert files["opt/venv/bin/sh"] == (b"#!/bin/sh\ntrue\n", 0o755)
+
+
+def test_wheel_console_scripts_name_the_interpreter_of_the_image(tmp_path: Path) -> None:
+    points = "[console_scripts]\nhello = demo.cli:Main.run [color]\n[gui_scripts]\nwin=demo:gui\n[other]\nx = demo\n"
+    wheel = read_wheel(make_wheel(tmp_path, entry_points=points), LAYOUT)
+    assert content(wheel.entries)["opt/venv/bin/hello"] == (
+        (
+            b"#!/opt/venv/bin/python\nimport sys\nfrom demo.cli import Main\n"
+            b'if __name__ == "__main__":\n    sys.exit(Main.run())\n'
+        ),
+        0o755,
+    )
+    assert "opt/venv/bin/win" in content(wheel.entries)
+    assert [(p.group, p.name, p.module, p.object) for p in wheel.entry_points] == [
+        ("console_scripts", "hello", "demo.cli", "Main.run"),
+        ("gui_scripts", "win", "demo", "gui"),
+        ("other", "x", "demo", ""),
+    ]
+
+
+def test_wheel_keeps_execute_bits_and_nothing_else_of_modes_and_times(tmp_path: Path) -> None:
+    files = {"demo/__init__.py": "", "demo/tool": "#!/bin/sh\n"}
+    one = make_wheel(tmp_path / "1", files=files, executable=["demo/tool"])
+    two = make_wheel(tmp_path / "2", files=files, executable=["demo/tool"], time=(2020, 9, 9, 9, 9, 8))
+    assert one.read_bytes() != two.read_bytes()
+    assert read_wheel(one, LAYOUT).entries == read_wheel(two, LAYOUT).entries
+    modes = {path: mode for path, (_, mode) in content(read_wheel(one, LAYOUT).entries).items()}
+    assert modes[f"{SITE}/demo/tool"] == 0o755
+    assert modes[f"{SITE}/demo/__init__.py"] == 0o644
+
+
+def test_wheel_large_file_is_read_only_when_it_is_written(tmp_path: Path) -> None:
+    data = bytes(range(256)) * (LARGE // 256) + b"!"
+    wheel = read_wheel(make_wheel(tmp_path, files={"demo/big": data}), LAYOUT)
+    (big,) = (entry for entry in wheel.entries if entry.path.endswith("/big"))
+    assert isinstance(big, File)
+    assert isinstance(big.data, ZipContent)
+    assert big.data.size == len(data)
+    assert b"".join(big.data.chunks()) == data == b"".join(big.data.chunks())
+
+
+def test_wheel_is_read_under_another_name_when_it_is_said(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, metadata="Requires-Python: >=3.9\nProvides-Extra: Big_One\n")
+    kept = path.rename(tmp_path / "0123")
+    assert read_wheel(kept, LAYOUT, TARGET, file="demo-1.0-py3-none-any.whl").file == "demo-1.0-py3-none-any.whl"
+    metadata, _ = read_metadata(kept, file="demo-1.0-py3-none-any.whl")
+    assert (metadata.name, metadata.requires_python, metadata.extras) == ("demo", ">=3.9", ("big-one",))
+
+
+def member(name: str, data: bytes = b"x", mode: int = stat.S_IFREG | 0o644) -> tuple[zipfile.ZipInfo, bytes]:
+    about = zipfile.ZipInfo(name)
+    about.external_attr = mode << 16
+    return about, data
+
+
+BAD: dict[str, tuple[dict[str, object], str]] = {
+    "path leaves the root": ({"more": [member("../evil.py")]}, "'../evil.py' leaves its root"),
+    "path is absolute": ({"more": [member("/etc/passwd")]}, "'/etc/passwd' leaves its root"),
+    "path leaves through a scheme": (
+        {"more": [member("demo-1.0.data/data/../../../etc/x")]},
+        "leaves its root",
+    ),
+    "path has a backslash": ({"more": [member("demo\\x.py")]}, "leaves its root or is malformed"),
+    "link": ({"more": [member("demo/link", b"/etc", stat.S_IFLNK | 0o777)]}, "is a link or a special file"),
+    "file that RECORD does not know": ({"more": [member("demo/x.py")]}, "demo/x.py is not in RECORD"),
+    "file that is not there": ({"record": {"gone.py": "sha256=x"}}, "gone.py is in RECORD and not in the archive"),
+    "hash mismatch": ({"record": {"demo/__init__.py": "sha256=AAAA"}}, "is not what RECORD says (sha256)"),
+    "weak hash": ({"record": {"demo/__init__.py": "md5=AAAA"}}, "no hash of sha256 or better"),
+    "no hash": ({"record": {"demo/__init__.py": ""}}, "RECORD has no hash for demo/__init__.py"),
+    "another project in METADATA": ({"metadata_name": "other"}, "METADATA says other 1.0, the file's name does not"),
+    "no name in METADATA": ({"metadata_name": " "}, "no project is named ''"),
+    "wheel format of the future": ({"wheel_version": "2.0"}, "wheel format 2.0"),
+    "unknown scheme": ({"files": {"demo-1.0.data/etc/x": ""}}, "no scheme is named etc"),
+    "two files at one place": (
+        {"files": {"x.py": "1", "demo-1.0.data/purelib/x.py": "2"}},
+        f"two of its files go to /{SITE}/x.py",
+    ),
+    "it replaces the interpreter": ({"files": {"demo-1.0.data/scripts/python3": "x"}}, "own /opt/venv/bin/python3"),
+    "it replaces pyvenv.cfg": ({"files": {"demo-1.0.data/data/pyvenv.cfg": "x"}}, "own /opt/venv/pyvenv.cfg"),
+    "script name is a path": ({"entry_points": "[console_scripts]\n../x = demo:f\n"}, "'../x' cannot be the name"),
+    "script names no function": ({"entry_points": "[console_scripts]\nx = demo\n"}, "names no function in demo"),
+    "entry point is code": ({"entry_points": "[console_scripts]\nx = demo:f(); g\n"}, "not MODULE or MODULE:OBJECT"),
+    "entry points have no section": ({"entry_points": "x = demo:f\n"}, "entry_points.txt of demo-1.0"),
+    "file below a file": ({"files": {"demo": "x", "demo-1.0.data/purelib/demo/x.py": ""}}, "which is a file"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(BAD))
+def test_wheel_is_refused_when(case: str, tmp_path: Path) -> None:
+    arguments, words = BAD[case]
+    path = make_wheel(tmp_path, **arguments)  # type: ignore[arg-type]
+    with pytest.raises(CorruptError) as caught:
+        read_wheel(path, LAYOUT, TARGET)
+    assert words in caught.value.message
+    assert "demo" in caught.value.message
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_wheel_is_refused_when_a_name_comes_twice(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, more=[member("demo/__init__.py", b"evil")])
+    with pytest.raises(CorruptError, match="in it twice"):
+        read_wheel(path, LAYOUT)
+
+
+@pytest.mark.parametrize("keep", [0, 10, 200, -1])
+def test_wheel_is_refused_when_truncated(tmp_path: Path, keep: int) -> None:
+    path = make_wheel(tmp_path)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(CorruptError, match="not a whole wheel"):
+        read_wheel(path, LAYOUT)
+
+
+def test_wheel_is_refused_when_bytes_inside_are_damaged(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, files={"demo/data": bytes(range(256)) * 40})
+    data = bytearray(path.read_bytes())
+    data[100:130] = bytes(30)
+    path.write_bytes(data)
+    with pytest.raises(CorruptError, match="demo/data"):
+        read_wheel(path, LAYOUT)
+
+
+def test_wheel_is_refused_when_it_declares_more_than_it_can_hold(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, files={f"demo/{n}": bytes(32 << 20) for n in range(9)})
+    with pytest.raises(CorruptError, match="the archive is a trap"):
+        read_wheel(path, LAYOUT)
+
+
+def test_wheel_is_refused_when_a_size_is_a_lie(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, files={"demo/data": b"\0" * 5000})
+    data = path.read_bytes()
+    path.write_bytes(data.replace(struct.pack("<L", 5000), struct.pack("<L", 400)))
+    with pytest.raises(CorruptError):
+        read_wheel(path, LAYOUT)
+
+
+def test_wheel_is_refused_when_members_overlap(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, files={"a": "same", "b": "same"})
+    data = bytearray(path.read_bytes())
+    central = data.index(b"PK\x01\x02")
+    second = data.index(b"PK\x01\x02", central + 4)
+    data[second + 42 : second + 46] = data[central + 42 : central + 46]
+    path.write_bytes(data)
+    with pytest.raises(CorruptError, match="share bytes"):
+        read_wheel(path, LAYOUT)
+
+
+def test_wheel_is_refused_when_it_is_for_another_platform(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, tag="cp313-cp313-manylinux_2_28_aarch64", files={"demo/x.so": elf(183)})
+    with pytest.raises(MissingError, match="does not fit the image: Python 3.13 on amd64"):
+        read_wheel(path, LAYOUT, TARGET)
+    assert not read_wheel(path, LAYOUT, Target("3.13", "arm64")).pure
+
+
+def test_wheel_is_refused_when_its_binaries_are_for_another_processor(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, tag="cp313-cp313-manylinux_2_28_x86_64", files={"demo/x.so": elf(183)})
+    with pytest.raises(CorruptError, match="none of its binaries is for amd64"):
+        read_wheel(path, LAYOUT, TARGET)
+
+
+def test_overlay_leaves_out_what_an_earlier_wheel_brings_alike(tmp_path: Path) -> None:
+    def wheel(name: str, files: Files) -> tuple[str, tuple[Entry, ...]]:
+        return name, read_wheel(make_wheel(tmp_path, name, files=files), LAYOUT).entries
+
+    one, two = dict(
+        overlay(
+            [
+                wheel("one", {"ns/__init__.py": "same", "ns/one.py": "1"}),
+                wheel("two", {"ns/__init__.py": "same", "ns/two.py": "2"}),
+            ]
+        )
+    ).values()
+    assert f"{SITE}/ns/__init__.py" in content(one)
+    assert f"{SITE}/ns/__init__.py" not in content(two)
+    assert f"{SITE}/ns/two.py" in content(two)
+    assert Directory(f"{SITE}/ns") in two
+
+
+def test_overlay_names_both_wheels_and_the_file_when_they_differ(tmp_path: Path) -> None:
+    made = [
+        (name, read_wheel(make_wheel(tmp_path, name, files={"tests/__init__.py": name}), LAYOUT).entries)
+        for name in ("one", "two")
+    ]
+    with pytest.raises(SettingsError) as caught:
+        list(overlay(made))
+    assert caught.value.message == f"one and two both bring /{SITE}/tests/__init__.py, and not the same"
+
+
+def test_error_of_a_wheel_says_what_to_do(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path, record={"demo/__init__.py": "sha256=AAAA"})
+    with pytest.raises(GrockerError) as caught:
+        read_wheel(path, LAYOUT)
+    assert caught.value.status == 65
+    assert caught.value.hint
