@@ -1,4 +1,4 @@
-"""Which services a project has: declared in its settings, in its Procfile, or found (design: the first that has any wins)."""
+"""Which services a project has: declared in its settings, in its Procfile, or found (the first that has any)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from grocker.config.settings import Settings
 from grocker.errors import SettingsError
 from grocker.runner import spec
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 _PROCESS = re.compile(r"\s*(?P<name>[A-Za-z0-9_-]+)\s*:\s*(?P<command>.+?)\s*\Z")
 _NOT_SERVICES = frozenset({"release"})  # Heroku's release phase is a one-off command (E13), not a service
 
@@ -40,7 +39,7 @@ def services(settings: Settings, procfile: str | None, django_wsgi: str | None) 
     WSGI application that was found in a Django project, if any. Raises SettingsError.
     """
     if settings.services:
-        table = {name: _declared(name, settings.services[name]) for name in sorted(settings.services)}
+        table = {name: _declared(settings.services[name]) for name in sorted(settings.services)}
         return Services(MappingProxyType(table), any_service=False, source="[tool.grocker.services]")
     if procfile is not None:
         table = _procfile(procfile)
@@ -52,11 +51,7 @@ def services(settings: Settings, procfile: str | None, django_wsgi: str | None) 
     return Services(MappingProxyType({}), any_service=False, source="none")
 
 
-def _declared(name: str, service: Declared) -> spec.Service:
-    if not _NAME.match(name):
-        raise SettingsError(
-            f"services.{name}: a service's name is letters, digits, '-', '_' and '.'", hint="rename the service"
-        )
+def _declared(service: Declared) -> spec.Service:
     return spec.Service(
         command=service.command,
         wsgi=service.wsgi,
@@ -77,7 +72,9 @@ def _procfile(text: str) -> dict[str, spec.Service]:
             continue
         match = _PROCESS.match(line)
         if match is None:
-            raise SettingsError(f"Procfile:{number}: not NAME: COMMAND", hint="write a process type, a colon, a command")
+            raise SettingsError(
+                f"Procfile:{number}: not NAME: COMMAND", hint="write a process type, a colon, a command"
+            )
         if match["name"] not in _NOT_SERVICES:
             table[match["name"]] = spec.Service(command=match["command"])
     if "web" in table and "www" not in table:

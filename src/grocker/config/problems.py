@@ -1,0 +1,144 @@
+"""What is wrong with a table of settings, all of it, in plain words. Asked only once something is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import date, time
+from difflib import get_close_matches
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from grocker.config.positions import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One value, or key, that cannot stand as it does."""
+
+    path: Path
+    what: str
+    near: str | None = None
+    """what was probably meant"""
+    is_kind: bool = False
+    """another kind of value altogether"""
+
+
+def problems(table: object, kind: type) -> tuple[Problem, ...]:
+    """Every problem of ``table``, as TOML gives it, with the msgspec struct ``kind``, in the order of the file."""
+    return tuple(_judge(table, inspect.type_info(kind), (), None))
+
+
+def _judge(value: Any, info: inspect.Type, path: Path, words: str | None) -> Iterator[Problem]:
+    match info:
+        case inspect.Metadata(type=inner, extra_json_schema=schema):
+            yield from _judge(value, inner, path, (schema or {}).get("description", words))
+        case inspect.StructType():
+            yield from _struct(value, info, path)
+        case inspect.DictType(key_type=key_type, value_type=value_type):
+            if not isinstance(value, dict):
+                yield _other(value, "a table", path)
+                return
+            for key, inner in value.items():
+                yield from _judge(key, key_type, (*path, key), words)
+                yield from _judge(inner, value_type, (*path, key), words)
+        case inspect.VarTupleType(item_type=item_type):
+            if not isinstance(value, list):
+                yield _other(value, "a list", path)
+                return
+            for number, inner in enumerate(value):
+                yield from _judge(inner, item_type, (*path, number), words)
+        case inspect.UnionType(types=types):
+            yield from _union(value, types, path, words)
+        case inspect.LiteralType(values=values):
+            if not isinstance(value, str):
+                yield _other(value, "text", path)
+            elif value not in values:
+                choices = ", ".join(str(v) for v in values)
+                few = choices if len(values) == 1 else f"one of {choices}"
+                yield Problem(path, f"expected {few}, found {value!r}", _near(value, [str(v) for v in values]))
+        case inspect.StrType(pattern=pattern):
+            if not isinstance(value, str):
+                yield _other(value, "text", path)
+            elif pattern is not None and re.search(pattern, value) is None:
+                yield Problem(path, f"expected {words or f'text that matches {pattern}'}, found {_shown(value)}")
+        case inspect.IntType(ge=least, le=most):
+            if not isinstance(value, int) or isinstance(value, bool):
+                yield _other(value, "a whole number", path)
+            elif least is not None and value < least:
+                yield Problem(path, f"expected a number from {least}, found {value}")
+            elif most is not None and value > most:
+                yield Problem(path, f"expected a number up to {most}, found {value}")
+        case inspect.BoolType():
+            if not isinstance(value, bool):
+                yield _other(value, "true or false", path)
+
+
+def _struct(value: Any, info: inspect.StructType, path: Path) -> Iterator[Problem]:
+    if not isinstance(value, dict):
+        yield _other(value, "a table", path)
+        return
+    fields = {field.encode_name: field for field in info.fields}
+    sound = True
+    for key, inner in value.items():
+        if key not in fields:
+            sound = False
+            yield Problem((*path, key), "there is no such setting", _near(key, fields))
+            continue
+        for problem in _judge(inner, fields[key].type, (*path, key), None):
+            sound = False
+            yield problem
+    if sound:
+        try:
+            msgspec.convert(value, info.cls)
+        except msgspec.ValidationError as error:
+            yield Problem(path, str(error).partition(" - at ")[0])
+
+
+def _union(value: Any, types: Collection[inspect.Type], path: Path, words: str | None) -> Iterator[Problem]:
+    """The one of a union that ``value`` looks like is the one that judges it; TOML has no null."""
+    choices = [one for one in types if not isinstance(one, inspect.NoneType)]
+    for one in choices:
+        found = tuple(_judge(value, one, path, words))
+        is_alike = not any(problem.path == path and problem.is_kind for problem in found)
+        if len(choices) == 1 or is_alike:
+            yield from found
+            return
+    yield _other(value, "text or a list", path)
+
+
+def _other(value: Any, expected: str, path: Path) -> Problem:
+    return Problem(path, f"expected {expected}, found {_kind(value)}", is_kind=True)
+
+
+def _kind(value: Any) -> str:
+    """The value's kind and not the value: a variable's may be a secret."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "text"
+        case dict():
+            return "a table"
+        case list():
+            return "a list"
+        case date() | time():
+            return "a date or time"
+    return type(value).__name__
+
+
+def _shown(value: str) -> str:
+    """A short value as it stands; an address may hold a password, of a long one the beginning says enough."""
+    if "://" in value or "@" in value:
+        return "something else"
+    return repr(value if len(value) <= 40 else value[:40] + "…")
+
+
+def _near(word: str, known: Collection[str]) -> str | None:
+    close = get_close_matches(word.replace("_", "-").lower(), list(known), n=1, cutoff=0.7)
+    return close[0] if close else None
