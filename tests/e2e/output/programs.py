@@ -1,0 +1,77 @@
+"""The programs that these tests hold images out to: a registry, skopeo, docker, podman."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+BCRYPT = "bob:$2b$05$cmCL2nNACV3dFjfgJ0mZSeDFqRXFbbDcaxhffLuCPSd9A8XNoIUDK"
+"""An htpasswd line; the password is ``right``."""
+
+
+def need(program: str) -> None:
+    """Skip the test on a host that lacks the program."""
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+
+
+def said(*arguments: str) -> str:
+    """What a program prints; it must succeed."""
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(arguments)}: {done.stderr}"
+    return done.stdout
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """An empty directory that goes away."""
+    with tempfile.TemporaryDirectory() as directory:
+        yield Path(directory)
+
+
+@dataclass
+class RealRegistry:
+    """A docker-registry of its own."""
+
+    host: str
+    data: Path
+
+
+@contextmanager
+def registry(directory: Path, *, users: str | None = None) -> Iterator[RealRegistry]:
+    """Debian's docker-registry on 127.0.0.1, with its files in ``directory``; ``users``: htpasswd lines."""
+    need("docker-registry")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    lines = [
+        "version: 0.1",
+        "log: {level: warn}",
+        "storage:",
+        f"  filesystem: {{rootdirectory: {directory}/data}}",
+        f"http: {{addr: '127.0.0.1:{port}', secret: of-a-test}}",
+    ]
+    if users is not None:
+        (directory / "htpasswd").write_text(users + "\n")
+        lines += ["auth:", f"  htpasswd: {{realm: test, path: {directory}/htpasswd}}"]
+    (directory / "config.yml").write_text("\n".join(lines) + "\n")
+    with open(directory / "log", "wb") as log:
+        process = subprocess.Popen(["docker-registry", "serve", directory / "config.yml"], stdout=log, stderr=log)
+        try:
+            for _ in range(100):
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                time.sleep(0.1)
+            yield RealRegistry(f"127.0.0.1:{port}", directory / "data")
+        finally:
+            process.terminate()
+            process.wait(20)
