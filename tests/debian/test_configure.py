@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from grocker.debian import configure, deb
 from grocker.debian.facts import Facts
@@ -155,9 +156,7 @@ def test_cache_has_the_library_when_another_architecture_is_built_for() -> None:
             },
         )
     ]
-    cache = generated(BASE[0].__class__("base-passwd", architecture="all", files=BASE[0].files), *arm)[
-        "etc/ld.so.cache"
-    ]
+    cache = generated(replace(BASE[0], architecture="all"), *arm)["etc/ld.so.cache"]
     assert isinstance(cache, File)
     assert isinstance(cache.data, bytes)
     assert b"/lib/aarch64-linux-gnu/libz.so.1\0" in cache.data
