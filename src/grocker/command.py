@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,18 +36,35 @@ def run(
     ``action``: what is being done, for the error ("building the project's wheel").
     ``environment``: the program's whole environment; nothing is inherited. The umask is 022.
     ``hint``: the remedy when the program does not exist.
-    Raises UnavailableError when the program cannot be started.
+    Raises UnavailableError when the program cannot be started. Whatever is raised while it runs (Ctrl-C) ends it, and
+    all that it has started. It has no terminal: a password that git would ask for is an error and no hang.
     """
     try:
-        done = subprocess.run(
+        program = subprocess.Popen(
             [str(a) for a in arguments],
-            input=stdin,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             cwd=directory,
             env=dict(environment),
-            check=False,
             umask=0o022,
+            start_new_session=True,
         )
     except OSError as error:
-        raise UnavailableError(f"{action}: cannot start {arguments[0]}: {error.strerror}", hint=hint) from error
-    return Output(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
+        where = f" in {directory}" if directory is not None and not directory.is_dir() else ""
+        raise UnavailableError(f"{action}: cannot start {arguments[0]}{where}: {error.strerror}", hint=hint) from error
+    with program:
+        try:
+            stdout, stderr = program.communicate(stdin)
+        except BaseException:
+            _end(program)
+            raise
+    return Output(program.returncode, stdout, stderr.decode("utf-8", "replace"))
+
+
+def _end(program: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(program.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    program.wait()

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from grocker import command
+from grocker.errors import UnavailableError
+
+ENVIRONMENT = {"PATH": os.environ["PATH"]}
+
+
+def sh(script: str, **named: str) -> command.Output:
+    return command.run(["sh", "-c", script], action="testing", environment={**ENVIRONMENT, **named})
+
+
+def test_program_gives_its_output_and_status() -> None:
+    assert sh("echo out; echo err >&2; exit 3") == command.Output(3, b"out\n", "err\n")
+
+
+def test_program_has_the_environment_given_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROCKER_SECRET", "leaked")
+    assert sh("echo $GROCKER_SECRET$GIVEN", GIVEN="given").stdout == b"given\n"
+
+
+def test_program_has_umask_022_whatever_ours_is() -> None:
+    old = os.umask(0o077)
+    try:
+        assert sh("umask").stdout == b"0022\n"
+    finally:
+        os.umask(old)
+
+
+def test_program_reads_what_it_is_given_and_else_nothing(tmp_path: Path) -> None:
+    given = command.run(["cat"], action="testing", environment=ENVIRONMENT, stdin=b"text")
+    assert given.stdout == b"text"
+    assert command.run(["cat"], action="testing", environment=ENVIRONMENT).stdout == b""
+    assert command.run(["pwd"], action="testing", environment=ENVIRONMENT, directory=tmp_path).stdout == (
+        f"{tmp_path}\n".encode()
+    )
+
+
+def test_program_that_a_signal_ended_says_so() -> None:
+    assert sh("kill -9 $$").status == -signal.SIGKILL
+
+
+def test_program_has_no_terminal_to_ask_for_a_password_on() -> None:
+    """git asks on /dev/tty: in the background that stops it for ever, without a terminal it is an error at once."""
+    assert sh("exec 2>/dev/null; : </dev/tty && echo asked").stdout == b""
+
+
+def test_output_that_is_not_utf_8_is_still_shown() -> None:
+    assert sh(r"printf 'a\377' >&2").stderr == "a\ufffd"
+
+
+def test_error_names_action_program_and_remedy_when_it_does_not_exist() -> None:
+    with pytest.raises(UnavailableError) as raised:
+        command.run(["no-such-program"], action="loading the image", environment=ENVIRONMENT, hint="install it")
+    assert raised.value.message == "loading the image: cannot start no-such-program: No such file or directory"
+    assert raised.value.hint == "install it"
+
+
+def test_error_names_the_directory_when_that_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match="cannot start true in .*gone: No such file"):
+        command.run(["true"], action="testing", environment=ENVIRONMENT, directory=tmp_path / "gone")
+
+
+def test_error_says_why_when_a_program_may_not_be_run(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text("text")
+    with pytest.raises(UnavailableError, match="Permission denied"):
+        command.run([program], action="testing", environment=ENVIRONMENT)
+
+
+def test_program_and_its_children_end_when_we_are_interrupted(tmp_path: Path) -> None:
+    """uv starts a back end, which starts a compiler: none of them outlives Ctrl-C or a TERM."""
+    script = (
+        "import os, sys\n"
+        "from grocker import command\n"
+        "command.run(['sh', '-c', 'sleep 60 & echo $! > pid.new; mv pid.new pid; wait'],"
+        " action='x', environment=dict(os.environ))\n"
+    )
+    running = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "pid").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    child = int((tmp_path / "pid").read_text())
+    running.send_signal(signal.SIGINT)
+    running.wait(20)
+    while is_alive(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_programs_run_side_by_side_in_threads() -> None:
+    threads = [threading.Thread(target=sh, args=("sleep 0.3",)) for _ in range(4)]
+    began = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert time.monotonic() - began < 1.0
