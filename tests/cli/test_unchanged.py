@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from grocker import digest
-from grocker.builder.request import Built
+from grocker.builder.request import Built, BuiltImage
 from grocker.cli import unchanged
 from grocker.oci import Platform, RunConfig, image, layer, reference
 from grocker.output import Delivered
@@ -54,13 +54,11 @@ def built(project: Path) -> Built:
         created=0,
     )
     return Built(
-        image=made,
+        images=(BuiltImage(made, (), ()),),
         names=(reference.parse("app:1"),),
-        layers=(),
         services=(),
         commands=(),
         delivered=(Delivered("oci", "layout", 5, "wrote"),),
-        uncovered=(),
         files=tuple(str(project / name) for name in ("", "src", "pyproject.toml", "src/app.py")),
     )
 

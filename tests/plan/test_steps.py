@@ -37,7 +37,9 @@ APPLICATION = Application(digest.of(b"0"), "polls 1", b"{}", b"")
 
 
 def planned(lock: Lock = LOCK, application: Application = APPLICATION, epoch: int = 0, uid: int = 1000) -> Plan:
-    return plan(lock, application, runner="r", lock_text=repr(lock), user=("blue", uid), epoch=epoch)
+    return plan(
+        lock, application, compiling=lock.debian, runner="r", lock_text=repr(lock), user=("blue", uid), epoch=epoch
+    )
 
 
 def changed(one: Plan, other: Plan) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -11,9 +12,10 @@ import msgspec
 
 from grocker import python
 from grocker.builder import contents
+from grocker.builder.deciding import Decision
 from grocker.builder.layers import Made, made
 from grocker.builder.packages import Packages
-from grocker.builder.resolving import DebianAnswer, PythonAnswer, python_target
+from grocker.builder.resolving import python_target
 from grocker.builder.wheels import Wheels
 from grocker.builder.workshop import Workshop
 from grocker.digest import Digest
@@ -21,19 +23,28 @@ from grocker.layer import member as members
 from grocker.layer.entry import Entry
 from grocker.layer.member import Member
 from grocker.lock.values import PythonFile
-from grocker.plan.steps import Layer, Plan, key
-from grocker.plan.target import Target
+from grocker.plan.steps import Layer, key
 
 
 class Assembly:
     """Makes the layers of a plan; used with ``with``, because the image's interpreter runs meanwhile."""
 
-    def __init__(self, shop: Workshop, plan: Plan, target: Target, packages: DebianAnswer, index: PythonAnswer) -> None:
+    def __init__(self, shop: Workshop, decision: Decision) -> None:
         self._shop = shop
-        self._plan = plan
-        self._target = target
-        self._packages = Packages(shop, packages.packages, packages.mirrors)
-        self._wheels = Wheels(shop, index.files, index.urls, target=python_target(target), interpreter=plan.interpreter)
+        self._decision = decision
+        self._plan = decision.plan
+        self._user = decision.described.user
+        self._packages = Packages(shop, decision.packages)
+        self._compiling = (
+            self._packages if decision.compiling is decision.packages else Packages(shop, decision.compiling)
+        )
+        self._wheels = Wheels(
+            shop,
+            decision.index.files,
+            decision.index.urls,
+            target=python_target(decision.target),
+            interpreter=decision.plan.interpreter,
+        )
         self._wheel_members: dict[Digest, Member] | None = None
         self._compiler: python.Compiler | None = None
         self._open = ExitStack()
@@ -46,32 +57,37 @@ class Assembly:
     ) -> None:
         self._open.close()
 
-    def layers(self, *, user: str, uid: int, environment: Iterable[Entry], application: Iterable[Entry]) -> list[Made]:
-        """Every layer, bottom first. ``environment``, ``application``: what is in those two, without bytecode."""
+    def layers(self) -> list[Made]:
+        """Every layer, bottom first."""
         self._begin()
-        plan = self._plan
+        plan, decision = self._plan, self._decision
         debian = made(self._shop, plan.debian, self._packages.members)
         result = [
             debian,
-            made(self._shop, plan.generated, lambda: self._generated(user, uid), lower=debian.directories),
-            made(self._shop, plan.runner, lambda: [self._own(plan.runner, contents.runner(), "the runner")]),
+            made(self._shop, plan.generated, self._generated, lower=debian.directories),
+            made(self._shop, plan.runner, partial(self._alone, plan.runner, contents.runner(), "the runner")),
         ]
         for layer, file in plan.large:
             result.append(made(self._shop, layer, self._of([file])))
         if plan.wheels is not None:
             layer, files = plan.wheels
             result.append(made(self._shop, layer, self._of(files)))
-        result.append(
-            made(self._shop, plan.environment, lambda: [self._own(plan.environment, environment, "the environment")])
+        environment = contents.environment(decision.lock.interpreter.version, decision.lock_text)
+        application = (
+            *decision.source.installed.entries,
+            *contents.application(decision.application.image_json, decision.application.settings_ini),
         )
-        subject = plan.application.inputs[0]
-        result.append(made(self._shop, plan.application, lambda: [self._own(plan.application, application, subject)]))
+        own = (
+            (plan.environment, environment, "the environment"),
+            (plan.application, application, plan.application.inputs[0]),
+        )
+        for layer, entries, subject in own:
+            result.append(made(self._shop, layer, partial(self._alone, layer, entries, subject)))
         return result
 
-    def uncovered(self, *, user: str, uid: int) -> tuple[tuple[str, str, str], ...]:
+    def uncovered(self) -> tuple[tuple[str, str, str], ...]:
         """Maintainer scripts that are neither inert nor done statically: package, script, reason."""
-        note = self._configuration(user, uid).note
-        return msgspec.json.decode(note, type=tuple[tuple[str, str, str], ...])
+        return msgspec.json.decode(self._configuration().note, type=tuple[tuple[str, str, str], ...])
 
     def _begin(self) -> None:
         """Start transfers and compression ahead of need, unless every layer is kept already."""
@@ -83,11 +99,12 @@ class Assembly:
         if any(store.kept("steps", layer.key) is None for layer in wheels):
             self._wheels.begin()
 
-    def _generated(self, user: str, uid: int) -> list[Member]:
-        return [self._configuration(user, uid), *self._packages.bytecode(self._running())]
+    def _generated(self) -> list[Member]:
+        return [self._configuration(), *self._packages.bytecode(self._running(), self._plan.interpreter)]
 
-    def _configuration(self, user: str, uid: int) -> Member:
-        return self._packages.configuration(key("configuration", self._plan.generated.key), user=user, uid=uid)
+    def _configuration(self) -> Member:
+        name = key("configuration", self._plan.generated.key)
+        return self._packages.configuration(name, user=self._user.name, uid=self._user.uid)
 
     def _of(self, files: Iterable[PythonFile]) -> Callable[[], list[Member]]:
         def parts() -> list[Member]:
@@ -97,18 +114,18 @@ class Assembly:
 
         return parts
 
-    def _own(self, layer: Layer, entries: Iterable[Entry], subject: str) -> Member:
+    def _alone(self, layer: Layer, entries: Iterable[Entry], subject: str) -> list[Member]:
         """The one member of a layer that is the application's or Grocker's own."""
         name = key("own", layer.key)
         found = members.kept(self._shop.store, name)
-        if found is not None:
-            return found
-        compiled = python.with_bytecode(self._running(), entries)
-        return members.make(self._shop.store, name, compiled, subject=subject, epoch=self._shop.epoch)
+        if found is None:
+            compiled = python.with_bytecode(self._running(), entries)
+            found = members.make(self._shop.store, name, compiled, subject=subject, epoch=self._shop.epoch)
+        return [found]
 
     def _running(self) -> python.Compiler:
         """The image's interpreter, started when the first file is to be compiled."""
         if self._compiler is None:
-            interpreter = self._packages.interpreter(self._target.suite.python, self._target.architecture)
+            interpreter = self._compiling.interpreter(self._decision.target.suite.python)
             self._compiler = self._open.enter_context(python.Compiler(interpreter))
         return self._compiler

@@ -1,30 +1,24 @@
-"""One build, from the request to the delivered image."""
+"""One build, from the request to the delivered images: decide, make, describe, deliver."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
-from grocker import __version__, digest
-from grocker.builder import contents, sourcing
+from grocker import digest
+from grocker.builder import sourcing
 from grocker.builder.assembly import Assembly
 from grocker.builder.blobs import StoredBlobs
+from grocker.builder.deciding import Decision, decide
 from grocker.builder.layers import Made
-from grocker.builder.request import Built, BuiltLayer, Request
-from grocker.builder.resolving import DebianAnswer, PythonAnswer, debian_packages
+from grocker.builder.request import Built, BuiltImage, BuiltLayer, Request
 from grocker.builder.sourcing import Source
 from grocker.builder.workshop import workshop
-from grocker.config.settings import Settings
 from grocker.errors import SettingsError
-from grocker.lock.document import render
-from grocker.lock.values import Base, Interpreter, Lock
 from grocker.oci import Image, Platform, Reference, RunConfig, image, layer, reference
 from grocker.oci.values import named
 from grocker.plan import image as contract
-from grocker.plan.steps import Application, key, plan
-from grocker.plan.target import Target, target
+from grocker.plan.target import target
 from grocker.progress import Progress
-from grocker.runner import spec
 from grocker.store import Store
 from grocker.web import Transport
 
@@ -40,58 +34,35 @@ def build(
 ) -> Built:
     """Make the image and give it to every sink; ``now`` in seconds since 1970. Raises GrockerError."""
     settings = sourcing.configuration(request.origin, request.settings).settings
-    chosen = target(request.suite or settings.debian.suite, request.platform)
+    suite = request.suite or settings.debian.suite
+    targets = [target(suite, platform) for platform in request.platforms]
     with workshop(store, transport, progress, environ, now=now, epoch=request.epoch) as shop:
-        with ThreadPoolExecutor(1) as beside:
-            archive = beside.submit(debian_packages, shop, settings, chosen, refresh=request.refresh)
-            source = sourcing.source(shop, request.origin, settings, chosen, refresh=request.refresh)
-            index = sourcing.dependencies(shop, source, settings, chosen, refresh=request.refresh)
-            packages = archive.result()
+        decisions = [decide(shop, request, settings, chosen) for chosen in targets]
+        source = decisions[0].source
         names = _names(request.tags, source)
-        lock = _lock(chosen, source, packages, index)
-        lock_text = render(lock)
-        described = _described(settings, source)
-        user = described.user
-        application = Application(
-            wheel=source.wheel,
-            subject=f"{source.installed.name} {source.installed.version}",
-            image_json=spec.encode(described),
-            settings_ini=contents.base_config(*source.base_config),
-        )
-        planned = plan(
-            lock,
-            application,
-            runner=contents.runner_digest(),
-            lock_text=lock_text,
-            user=(user.name, user.uid),
-            epoch=request.epoch,
-        )
-        with Assembly(shop, planned, chosen, packages, index) as assembly:
-            layers = assembly.layers(
-                user=user.name,
-                uid=user.uid,
-                environment=contents.environment(lock.interpreter.version, lock_text),
-                application=(
-                    *source.installed.entries,
-                    *contents.application(application.image_json, application.settings_ini),
-                ),
-            )
-            uncovered = assembly.uncovered(user=user.name, uid=user.uid)
-        _report(progress, uncovered, strict=request.strict)
-        result = _image(request, chosen, described, layers, lock=digest.of(lock_text.encode()))
-        _keep(store, names, result)
+        images = []
+        for decision in decisions:
+            with Assembly(shop, decision) as assembly:
+                layers = assembly.layers()
+                uncovered = assembly.uncovered()
+            _report(progress, uncovered, strict=request.strict)
+            result = _image(request, decision, layers)
+            images.append(BuiltImage(result, tuple(_built(m) for m in layers), uncovered))
+        _keep(store, names, images[0].image)
         blobs = StoredBlobs(store)
-        delivered = tuple(sink.deliver(result, names, blobs, progress) for sink in request.sinks)
+        delivered = tuple(sink.deliver(images[0].image, names, blobs, progress) for sink in request.sinks)
     return Built(
-        image=result,
+        images=tuple(images),
         names=names,
-        layers=tuple(BuiltLayer(m.plan.name, m.layer.digest, m.layer.size, m.is_new) for m in layers),
         services=tuple(sorted(source.services.table)),
         commands=source.commands,
         delivered=delivered,
-        uncovered=uncovered,
         files=source.files,
     )
+
+
+def _built(made: Made) -> BuiltLayer:
+    return BuiltLayer(made.plan.name, made.layer.digest, made.layer.size, made.is_new)
 
 
 def _names(tags: Sequence[str], source: Source) -> tuple[Reference, ...]:
@@ -101,48 +72,16 @@ def _names(tags: Sequence[str], source: Source) -> tuple[Reference, ...]:
     return tuple(reference.with_tag(reference.parse(tag)) for tag in tags)
 
 
-def _lock(chosen: Target, source: Source, packages: DebianAnswer, index: PythonAnswer) -> Lock:
-    suite = chosen.suite
-    inputs = key("inputs", suite.name, chosen.platform, source.installed.metadata.requires, source.services.servers)
-    return Lock(
-        platform=chosen.platform,
-        base=Base("debian", suite.name),
-        interpreter=Interpreter("cpython", suite.python, f"debian:{suite.name}"),
-        debian=tuple(sorted(packages.packages)),
-        python=tuple(sorted((*index.files, *([source.file] if source.file else ())))),
-        build=tuple(sorted(source.build)),
-        inputs=digest.from_hex(inputs),
-    )
-
-
-def _described(settings: Settings, source: Source) -> spec.Spec:
-    """What the runner is told."""
-    name = source.installed.metadata.name
-    user = settings.user
-    try:
-        return spec.Spec(
-            name=name,
-            version=source.installed.version,
-            extras=source.extras,
-            namespace=settings.namespace or spec.default_namespace(name),
-            grocker=__version__,
-            user=spec.User(name=user.name, uid=user.uid, home=f"/home/{user.name}"),
-            services=dict(source.services.table),
-            any_service=source.services.any_service,
-            django_settings_module=source.django_settings_module,
-            variables=dict(sorted(settings.env.items())),
-        )
-    except spec.SpecError as error:
-        raise SettingsError(str(error), hint="mend the settings of the project") from error
-
-
-def _image(request: Request, chosen: Target, described: spec.Spec, layers: Sequence[Made], *, lock: str) -> Image:
+def _image(request: Request, decision: Decision, layers: Sequence[Made]) -> Image:
     """The image of the layers, with the configuration that the contract asks for (P3, U1, X2, X4)."""
-    labels = contract.labels(described, created=contract.timestamp(request.epoch), lock=lock)
+    described = decision.described
+    labels = contract.labels(
+        described, created=contract.timestamp(request.epoch), lock=digest.of(decision.lock_text.encode())
+    )
     variables = contract.environment(described)
     return image(
         [layer(digest=m.layer.digest, size=m.layer.size, diff_id=m.layer.diff_id, title=m.plan.name) for m in layers],
-        platform=Platform("linux", chosen.architecture),
+        platform=Platform("linux", decision.target.architecture),
         run=RunConfig(
             user=f"{described.user.uid}:{described.user.gid}",
             exposed_ports=named(*contract.PORTS),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import msgspec
 
 from grocker import debian
 from grocker.builder import contents
+from grocker.builder.resolving import DebianAnswer
 from grocker.builder.workshop import Workshop
 from grocker.layer import member as members
 from grocker.layer.entry import Entry
@@ -25,11 +26,10 @@ from grocker.store.fetch import fetch
 class Packages:
     """The packages of one build."""
 
-    def __init__(self, workshop: Workshop, packages: Sequence[DebianPackage], mirrors: Mapping[str, str]) -> None:
-        """``mirrors``: the archive's address by suite."""
+    def __init__(self, workshop: Workshop, answer: DebianAnswer) -> None:
         self._workshop = workshop
-        self._packages = tuple(packages)
-        self._mirrors = mirrors
+        self._packages = answer.packages
+        self._mirrors = answer.mirrors
         self._guard = threading.Lock()
         self._entries: dict[str, tuple[Entry, ...]] = {}
         self._members: dict[str, Future[Member]] = {}
@@ -55,8 +55,8 @@ class Packages:
         """What static configuration needs of each package, in the order of their names."""
         return tuple(_facts(m) for m in self.members())
 
-    def interpreter(self, python: str, architecture: str) -> Interpreter:
-        """The image's interpreter, unpacked on the host; ``python`` is its release series."""
+    def interpreter(self, python: str) -> Interpreter:
+        """The interpreter in these packages, unpacked on the host; ``python`` is its release series."""
         store = self._workshop.store
         name = interpreter_key(self._packages)
         with store.lock(f"tree-{name}"):
@@ -67,16 +67,19 @@ class Packages:
                         unpack(self._unpacked(package), new)
                 tree = store.tree(name)
         assert tree is not None
-        return Interpreter(tree, python, architecture)
+        return Interpreter(tree, python, next(p.architecture for p in self._packages if p.architecture != "all"))
 
-    def bytecode(self, compiler: Compiler) -> tuple[Member, ...]:
-        """What Debian's own maintainer scripts would have compiled: a member for each package with Python modules."""
+    def bytecode(self, compiler: Compiler, interpreter: str) -> tuple[Member, ...]:
+        """What Debian's own maintainer scripts would have compiled: a member for each package with Python modules.
+
+        ``interpreter``: the key of the one that ``compiler`` runs.
+        """
         store, epoch = self._workshop.store, self._workshop.epoch
         result = []
         for package, own in zip(self._packages, self.members(), strict=True):
             if not any(_is_module(path) for path in own.paths):
                 continue
-            name = key("bytecode", package.sha256, interpreter_key(self._packages), epoch)
+            name = key("bytecode", package.sha256, interpreter, epoch)
             made = members.kept(store, name)
             if made is None:
                 modules = [e for e in self._unpacked(package) if _is_module(e.path)]

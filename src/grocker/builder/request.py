@@ -25,7 +25,7 @@ class Request:
     tags: tuple[str, ...] = ()
     """names of the image; empty for NAME:VERSION"""
     sinks: Sequence[Sink] = ()
-    platform: str = "linux/amd64"
+    platforms: tuple[str, ...] = ("linux/amd64",)
     suite: str | None = None
     """Debian's suite, when the command line names one"""
     epoch: int = EPOCH
@@ -51,17 +51,35 @@ class BuiltLayer:
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
-    """An image that was built and delivered."""
+class BuiltImage:
+    """The result on one platform."""
 
     image: Image
-    names: tuple[Reference, ...]
     layers: tuple[BuiltLayer, ...]
+    uncovered: tuple[tuple[str, str, str], ...]
+    """maintainer scripts that were not done statically: package, script, reason"""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What was built and delivered."""
+
+    images: tuple[BuiltImage, ...]
+    """one for each platform, in the order of the request"""
+    names: tuple[Reference, ...]
     services: tuple[str, ...]
     commands: tuple[str, ...]
     """the application's own console scripts"""
     delivered: tuple[Delivered, ...]
-    uncovered: tuple[tuple[str, str, str], ...]
-    """maintainer scripts that were not done statically: package, script, reason"""
     files: tuple[str, ...]
     """every file and directory of the host that the result depends on and that may change"""
+
+    @property
+    def digest(self) -> Digest:
+        """What a registry calls it."""
+        return self.image.digest
+
+    @property
+    def image(self) -> Image:
+        """The image of the first platform."""
+        return self.images[0].image

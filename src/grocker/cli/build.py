@@ -38,7 +38,7 @@ def run_build(options: Mapping[str, Any], arguments: Sequence[str], environ: Map
             settings=options["config"],
             tags=options["tags"],
             sinks=sinks(options["outputs"], push=options["push"], host=host),
-            platform=options["platform"],
+            platforms=tuple(dict.fromkeys(options["platforms"])),
             suite=options["suite"],
             epoch=epoch(environ),
             labels=labels(options["labels"]),
@@ -47,7 +47,7 @@ def run_build(options: Mapping[str, Any], arguments: Sequence[str], environ: Map
         )
         built = build(request, store=store, transport=transport, progress=progress, environ=environ, now=began)
         talk = "" if options["quiet"] else summary(built, Style.of(sys.stderr, environ))
-        data = as_json(built) if options["as_json"] else f"{built.names[0].name}@{built.image.digest}\n"
+        data = as_json(built) if options["as_json"] else f"{built.names[0].name}@{built.digest}\n"
         again = "" if options["quiet"] else summary(built, Style.of(sys.stderr, environ), nothing_changed=True)
         unchanged.remember(
             store, arguments, environ, built, stderr=again, stdout=data, began=began, finished=time.time()
@@ -84,15 +84,13 @@ def labels(given: Sequence[str]) -> dict[str, str]:
 
 def summary(built: Built, style: Style, *, nothing_changed: bool = False) -> str:
     """What was made, for people: name, digest, sizes, what is new, where it went, what to try."""
-    image = built.image
-    new = [layer for layer in built.layers if layer.is_new and not nothing_changed]
-    lines = [f"{style.bold(str(built.names[0]))}  {image.digest}"]
-    made = "nothing changed"
-    if new:
-        made = f"new: {', '.join(layer.name for layer in new)} ({size(sum(layer.size for layer in new))})"
-    elif not nothing_changed and any(d.new_bytes for d in built.delivered):
-        made = "no new layer"
-    lines.append(f"  {len(built.layers)} layers, {size(image.size)} compressed; {made}")
+    lines = [f"{style.bold(str(built.names[0]))}  {built.digest}"]
+    for one in built.images:
+        new = [layer for layer in one.layers if layer.is_new and not nothing_changed]
+        made = "nothing changed" if nothing_changed else "no new layer"
+        if new:
+            made = f"new: {', '.join(layer.name for layer in new)} ({size(sum(layer.size for layer in new))})"
+        lines.append(f"  {one.image.platform}: {len(one.layers)} layers, {size(one.image.size)} compressed; {made}")
     for delivered in built.delivered:
         detail = "it was there already" if nothing_changed else delivered.detail
         lines.append(f"  {delivered.kind}: {delivered.place}: {detail}")
@@ -125,22 +123,28 @@ def size(number: int) -> str:
 
 def as_json(built: Built) -> str:
     """The result as a JSON document of one line (docs/reference/outputs.md)."""
-    image = built.image
     document = {
         "schema": 1,
         "name": str(built.names[0]),
         "names": [str(name) for name in built.names],
-        "digest": image.digest,
-        "config": image.config.digest,
-        "platform": str(image.platform),
-        "size": image.size,
-        "layers": [
-            {"name": one.name, "digest": one.digest, "size": one.size, "new": one.is_new} for one in built.layers
-        ],
+        "digest": built.digest,
         "services": list(built.services),
+        "images": [
+            {
+                "platform": str(one.image.platform),
+                "digest": one.image.digest,
+                "config": one.image.config.digest,
+                "size": one.image.size,
+                "layers": [
+                    {"name": each.name, "digest": each.digest, "size": each.size, "new": each.is_new}
+                    for each in one.layers
+                ],
+                "uncovered": [{"package": p, "script": s, "reason": r} for p, s, r in one.uncovered],
+            }
+            for one in built.images
+        ],
         "outputs": [
             {"kind": d.kind, "place": d.place, "new_bytes": d.new_bytes, "detail": d.detail} for d in built.delivered
         ],
-        "uncovered": [{"package": p, "script": s, "reason": r} for p, s, r in built.uncovered],
     }
     return msgspec.json.encode(document).decode() + "\n"

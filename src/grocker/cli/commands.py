@@ -51,7 +51,14 @@ def grocker() -> None:
 @click.option(
     "-c", "--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings, instead of the project's own."
 )
-@click.option("--platform", default="linux/amd64", show_default=True, metavar="OS/ARCH")
+@click.option(
+    "--platform",
+    "platforms",
+    multiple=True,
+    default=["linux/amd64"],
+    metavar="OS/ARCH",
+    help="linux/amd64 (the default) or linux/arm64; repeated, one image for each, under one name.",
+)
 @click.option("--debian", "suite", metavar="SUITE", help="Debian suite below the application. Default: trixie.")
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="Label of the image; may be repeated.")
 @click.option("--strict", is_flag=True, help="Make a maintainer script that is not covered an error.")

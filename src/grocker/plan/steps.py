@@ -73,6 +73,7 @@ def plan(
     lock: Lock,
     application: Application,
     *,
+    compiling: Sequence[DebianPackage],
     runner: str,
     lock_text: str,
     user: tuple[str, int],
@@ -80,10 +81,11 @@ def plan(
 ) -> Plan:
     """The plan of an image.
 
-    ``runner``: digest of the runner's files; ``lock_text``: the lock as it stands in the image; ``user``: name and uid;
-    ``epoch``: seconds, the one time of every file.
+    ``compiling``: the packages whose interpreter compiles, of the host's architecture.
+    ``runner``: digest of the runner's files. ``lock_text``: the lock as it stands in the image.
+    ``user``: name and uid. ``epoch``: seconds, the one time of every file.
     """
-    interpreter = interpreter_key(lock.debian)
+    interpreter = interpreter_key(compiling)
     packages = [f"{p.name} {p.version}" for p in lock.debian]
     sums = [p.sha256 for p in lock.debian]
     large, small = _split([f for f in lock.python if f.sha256 != application.wheel])
@@ -98,7 +100,9 @@ def plan(
         platform=lock.platform,
         interpreter=interpreter,
         debian=layer("debian", packages, sums),
-        generated=layer("generated", [f"user {user[0]} {user[1]}", "static configuration", "bytecode"], sums, user),
+        generated=layer(
+            "generated", [f"user {user[0]} {user[1]}", "static configuration", "bytecode"], sums, user, interpreter
+        ),
         runner=layer("runner", [f"runner {runner[:12]}"], runner, interpreter),
         large=tuple((layer(f"wheel {f.name}", wheels([f]), [f.sha256], interpreter), f) for f in large),
         wheels=(layer("wheels", wheels(small), [f.sha256 for f in small], interpreter), small) if small else None,

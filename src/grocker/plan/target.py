@@ -22,7 +22,9 @@ SUITES = {
     "bookworm": Suite("bookworm", "3.11", (2, 36)),
     "trixie": Suite("trixie", "3.13", (2, 41)),
 }
-ARCHITECTURES = ("amd64",)
+MACHINES = {"aarch64": "arm64", "x86_64": "amd64"}
+"""The kernel's machine → Debian's and OCI's architecture."""
+ARCHITECTURES = tuple(sorted(MACHINES.values()))
 
 
 @dataclass(frozen=True, slots=True)

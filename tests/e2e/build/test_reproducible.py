@@ -42,6 +42,8 @@ def test_two_builds_give_one_digest_when_everything_around_them_differs(
         directory=second_home,
         umask=0o077,
     )
-    assert [layer["digest"] for layer in first["layers"]] == [layer["digest"] for layer in second["layers"]]
+    assert [layer["digest"] for layer in first["images"][0]["layers"]] == [
+        layer["digest"] for layer in second["images"][0]["layers"]
+    ]
     assert first["digest"] == second["digest"]
-    assert all(layer["new"] for layer in second["layers"])
+    assert all(layer["new"] for layer in second["images"][0]["layers"])

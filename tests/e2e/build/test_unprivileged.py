@@ -15,6 +15,7 @@ from tests.e2e.build.conftest import Anywhere
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.root, pytest.mark.timeout(300)]
 
+
 def test_build_makes_a_valid_layout_when_the_user_may_do_nothing(
     anywhere: Anywhere, home_of: Callable[[int | None], Path]
 ) -> None:
@@ -34,8 +35,6 @@ def test_build_makes_a_valid_layout_when_the_user_may_do_nothing(
         under=("/usr/bin/setpriv", "--no-new-privs"),
     )
     assert problems(home / "layout") == ()
-    inspected = subprocess.run(
-        ["skopeo", "inspect", f"oci:{home}/layout"], capture_output=True, text=True, check=False
-    )
+    inspected = subprocess.run(["skopeo", "inspect", f"oci:{home}/layout"], capture_output=True, text=True, check=False)
     assert inspected.returncode == 0, inspected.stderr
     assert json.loads(inspected.stdout)["Digest"] == result["digest"]
