@@ -5,12 +5,13 @@ import marshal
 import random
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from grocker.errors import GrockerError, MissingError
 from grocker.layer.entry import Directory, File
-from grocker.python import Compiler, Interpreter, compile_sources, with_bytecode
+from grocker.python import Compiler, Interpreter, bytecode, compile_sources, with_bytecode
 from grocker.python.bytecode import pyc_path
 
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -43,7 +44,6 @@ def test_pyc_is_unchecked_hash_and_names_the_path_in_the_image(interpreter: Inte
 
 
 def test_pyc_bytes_do_not_depend_on_order_company_or_process(interpreter: Interpreter) -> None:
-    """Three equal frozensets in three functions: CPython merges them or not, by where in memory they lie."""
     body = (
         'def {0}(m):\n    if m in {{"forkserver", "spawn"}}:\n'
         '        return ("a b", 1.0, -0.0, {{"x y": 2}})\n    return b"z"\n'
@@ -59,6 +59,34 @@ def test_pyc_bytes_do_not_depend_on_order_company_or_process(interpreter: Interp
     for source in sources[:3]:
         ((path, pyc),) = compile_sources(interpreter, [source])
         assert first[path] == pyc
+
+
+def test_code_is_canonical_when_strings_of_it_are_interned_already() -> None:
+    """What makes the bytes depend on the company: a string that something else in the process has interned."""
+    program = (Path(bytecode.__file__).parent / "_compile.py").read_text().removesuffix("\nmain()\n")
+    room: dict[str, Any] = {}
+    exec(program, room)
+    source = "".join(
+        f"def f{n}(zq_argument):\n    zq_name.zq_attribute\n"
+        f"    return {n}.5, 'zq_alone', zq_argument in {{'zq_one', 'zq_two'}}\n"
+        for n in range(3)
+    )
+
+    def plain() -> bytes:
+        return marshal.dumps(compile(source, "x.py", "exec", dont_inherit=True))
+
+    def ours() -> bytes:
+        seen: dict[object, object] = {}
+        code = room["canonical"](compile(source, "x.py", "exec", dont_inherit=True), seen)
+        return marshal.dumps(code)
+
+    before = plain(), ours()
+    words = [f"zq_{word}" for word in ("one", "name", "attribute", "argument", "alone")]
+    company = [sys.intern(word) for word in words]
+    after = plain(), ours()
+    assert len(company) == len(words)
+    assert before[1] == after[1]
+    assert before[0] != after[0], "this interpreter needs no canonical form any more"
 
 
 def test_pyc_means_the_same_as_the_source(interpreter: Interpreter) -> None:

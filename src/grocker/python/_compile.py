@@ -18,12 +18,17 @@ if TYPE_CHECKING:  # typing costs 10 ms
 
 
 def canonical(code: CodeType, seen: "dict[object, Any]") -> CodeType:
-    """The same code, its equal constants one object each, all of them held by ``seen``.
+    """The same code, its equal constants one object each, and all that it refers to held by ``seen``.
 
-    CPython's compiler does not always merge two equal constants (frozensets, seen with 3.11 to 3.13), depending on
-    where in memory they lie, and marshal marks an object by whether others refer to it: without this, the bytes of
-    Django's test/runner.py depend on what the same process compiled before.
+    Without this the bytes depend on which strings are interned in the process, that is on what else it compiled:
+    ``intern_constants`` (CPython, Objects/codeobject.c) makes a frozenset anew, and unshared, in each function when one
+    of its strings is interned already; and marshal (Python/marshal.c, w_ref) marks what others refer to.
+    Seen with Django's test/runner.py under 3.11 to 3.13.
     """
+    own = (code.co_name, code.co_qualname)
+    for names in (own, code.co_names, code.co_varnames, code.co_cellvars, code.co_freevars):
+        for name in names:
+            seen.setdefault(name, name)
     return code.replace(
         co_consts=tuple(
             canonical(one, seen) if isinstance(one, CodeType) else constant(one, seen) for one in code.co_consts
