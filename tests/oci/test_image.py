@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from grocker import digest as digests
 from grocker.errors import BugError, CorruptError, UsageError
 from grocker.oci import Platform, RunConfig, image, layer, values
-from grocker.oci.image import read
 from grocker.oci.platforms import parse
 
 DIGEST = digests.of(b"compressed")
@@ -47,31 +46,6 @@ def test_image_has_literal_documents_when_everything_is_given() -> None:
     )
     assert made.digest == digests.of(made.manifest.data)
     assert made.size == 10 + len(made.config.data) + len(made.manifest.data)
-
-
-def test_read_gives_the_image_again_when_its_documents_are_given() -> None:
-    made = image(
-        [layer(digest=DIGEST, size=10, diff_id=DIFF_ID, title="the application")],
-        platform=Platform("linux", "arm", "v7"),
-        run=RunConfig(),
-        created=1,
-        annotations={"b": "2", "a": "1"},
-    )
-    assert read(made.manifest.data, made.config.data, what="it") == made
-
-
-def test_read_refuses_documents_when_they_do_not_belong_together() -> None:
-    one, other = (
-        image(
-            [layer(digest=DIGEST, size=10, diff_id=DIFF_ID, title=title)],
-            platform=Platform("linux", "amd64"),
-            run=RunConfig(),
-            created=1,
-        )
-        for title in "ab"
-    )
-    with pytest.raises(CorruptError, match="do not belong together"):
-        read(one.manifest.data, other.config.data, what="it")
 
 
 @pytest.mark.parametrize("count", [0, 128])

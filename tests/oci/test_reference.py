@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from grocker.errors import UsageError
-from grocker.oci.reference import Reference, of_release, parse
+from grocker.oci.reference import Reference, of_release, parse, with_tag
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -88,3 +88,13 @@ def test_of_release_gives_a_valid_name_when_the_release_has_other_characters(
     name: str, version: str, expected: str
 ) -> None:
     assert str(of_release(name, version)) == expected
+
+
+def test_with_tag_completes_a_name_when_it_has_no_tag() -> None:
+    assert str(with_tag(parse("h.invalid/polls"))) == "h.invalid/polls:latest"
+    assert str(with_tag(parse("polls:1"))) == "polls:1"
+
+
+def test_with_tag_refuses_a_name_when_it_has_a_digest() -> None:
+    with pytest.raises(UsageError, match="it has a digest"):
+        with_tag(parse(f"polls@{DIGEST}"))

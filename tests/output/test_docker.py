@@ -129,6 +129,14 @@ def test_docker_fails_with_the_engines_words_when_it_refuses(
     assert error.hint
 
 
+def test_docker_fails_with_the_engines_words_when_it_answers_before_all_is_sent(engine: FakeEngine) -> None:
+    engine.answers_early = True
+    engine.load_status, engine.load_body = 500, b'{"message":"write /var/lib/x: no space left on device"}'
+    made, blobs = made_image(random.Random(2).randbytes(3_000_000).hex())
+    with pytest.raises(StorageError, match="no space left on device"):
+        delivered(engine, made, blobs)
+
+
 def test_docker_fails_when_the_engine_hangs_up(engine: FakeEngine) -> None:
     engine.hangs_up = True
     assert "closed the connection without an answer" in failure(engine).message

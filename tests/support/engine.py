@@ -40,6 +40,8 @@ class FakeEngine:
     load_status: int = 200
     load_body: bytes = b""
     hangs_up: bool = False
+    answers_early: bool = False
+    """whether a load is answered before its body is read"""
 
     def chains(self) -> set[tuple[str, ...]]:
         """Every chain of diffIDs that the engine has."""
@@ -116,7 +118,10 @@ def running(directory: Path) -> Iterator[FakeEngine]:
             if engine.hangs_up:
                 return
             engine.requests.append((method, path, size))
-            status, body = engine.answer(method, path, self.rfile.read(size))
+            if engine.answers_early and method == "POST":
+                status, body = engine.load_status, engine.load_body
+            else:
+                status, body = engine.answer(method, path, self.rfile.read(size))
             head = f"HTTP/1.0 {status} Fine\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
             self.wfile.write(head.encode() + body)
 

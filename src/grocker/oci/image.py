@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from grocker.digest import Digest
-from grocker.errors import BugError, CorruptError
+from grocker.errors import BugError
 from grocker.oci import values
 from grocker.oci.platforms import Platform
 from grocker.oci.values import Descriptor, ImageConfig, Manifest, RunConfig
@@ -117,25 +117,3 @@ def image(
     )
     manifest = Document(values.describe(values.MANIFEST, manifest_data), manifest_data)
     return Image(manifest, config, tuple(layers), platform, created)
-
-
-def read(manifest_data: bytes, config_data: bytes, *, what: str) -> Image:
-    """The image that two documents describe; ``what`` names it for errors. CorruptError when they do not fit."""
-    manifest = values.decode(manifest_data, Manifest, what=f"the manifest of {what}")
-    config = values.decode(config_data, ImageConfig, what=f"the configuration of {what}")
-    described = values.describe(values.CONFIG, config_data)
-    if described.digest != manifest.config.digest or len(config.rootfs.diff_ids) != len(manifest.layers):
-        raise CorruptError(f"manifest and configuration of {what} do not belong together")
-    titles = [h.comment or h.created_by or "" for h in config.history or () if not h.empty_layer]
-    titles += [""] * (len(manifest.layers) - len(titles))
-    created = int(datetime.fromisoformat(config.created).timestamp()) if config.created else 0
-    return Image(
-        Document(values.describe(manifest.media_type, manifest_data), manifest_data),
-        Document(described, config_data),
-        tuple(
-            Layer(one, Digest(diff_id), title)
-            for one, diff_id, title in zip(manifest.layers, config.rootfs.diff_ids, titles, strict=False)
-        ),
-        Platform(config.os, config.architecture, config.variant),
-        created,
-    )

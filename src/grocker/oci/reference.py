@@ -117,8 +117,15 @@ def of_release(name: str, version: str) -> Reference:
 
 
 def with_tag(reference: Reference) -> Reference:
-    """``reference`` with the tag ``latest`` when it has neither tag nor digest, as docker completes it."""
-    return reference if reference.tag or reference.digest else replace(reference, tag="latest")
+    """``reference`` as a name to give an image: with the tag ``latest`` when it has none, as docker completes it.
+
+    UsageError when it has a digest, which nobody can give.
+    """
+    if reference.digest is not None:
+        raise UsageError(
+            f"{reference} is no name to give an image: it has a digest", hint="leave out what follows @, and name a tag"
+        )
+    return reference if reference.tag else replace(reference, tag="latest")
 
 
 def _split(text: str) -> tuple[str | None, str]:

@@ -24,6 +24,7 @@ from grocker.progress import Progress
 
 _MOST_ASKED = 30  # images of ours whose chains are looked at, the newest first
 _WORTH_ASKING = 1 << 20  # bytes that must be missing before further images are looked at
+_FULL = "no space left"
 _FILTER = quote('{"label":["org.grocker.contract"]}', safe="")
 
 
@@ -64,6 +65,8 @@ class Docker:
             sent, problem = self._load(image, names, blobs, progress, known)
             if not problem and self._arrived(image, names):
                 return Delivered("docker", place, sent, detail)
+            if _FULL in problem.lower():
+                raise _failure(f"loading {place} into docker", problem)
         sent, problem = self._load(image, names, blobs, progress, 0)
         if problem:
             raise _failure(f"loading {place} into docker", problem)
@@ -176,7 +179,7 @@ def _complaint(body: bytes) -> str:
 
 
 def _failure(action: str, problem: str) -> UnavailableError | StorageError:
-    if "no space left" in problem.lower():
+    if _FULL in problem.lower():
         return StorageError(
             f"{action}: {problem}", hint="free space in the engine's store: docker system prune, docker image prune"
         )

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 DEFAULT = "unix:///var/run/docker.sock"
 _CONNECT = 5.0  # seconds
-_ANSWER = 600.0  # seconds; an engine that unpacks a large image says nothing for long
+_ANSWER = 30.0  # seconds
+_UNPACKED = 900.0  # seconds; an engine that unpacks a large image says nothing for long
 
 
 class Answer:
@@ -67,6 +68,7 @@ class Engine:
         if method == "POST":
             head += f"Content-Type: {kind}\r\nContent-Length: {size}\r\n"
         with self._connect(action) as stream:
+            stream.settimeout(_UNPACKED if method == "POST" else _ANSWER)
             cut: OSError | None = None
             try:
                 stream.sendall(head.encode("ascii") + b"\r\n")
@@ -119,7 +121,6 @@ class Engine:
             else:
                 stream.close()
                 stream = self._over_tcp(place.rstrip("/"), action)
-            stream.settimeout(_ANSWER)
         except OSError as error:
             stream.close()
             raise self._down(action, error) from error
@@ -176,5 +177,11 @@ def one_line(text: str) -> str:
 
 
 def _received(stream: socket.socket) -> Iterator[bytes]:
-    while chunk := stream.recv(1 << 16):
+    try:
+        chunk = stream.recv(1 << 16)
+    except ConnectionResetError:
+        # An engine that answered and closed while bytes were under way: the answer stands behind the reset.
+        chunk = stream.recv(1 << 16)
+    while chunk:
         yield chunk
+        chunk = stream.recv(1 << 16)
