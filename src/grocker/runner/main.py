@@ -117,7 +117,7 @@ def _program(arguments: tuple[str, ...], search: str, places: Places) -> Program
     from . import program
 
     if not arguments:
-        return program.Program(path=places.shell, arguments=("bash",))
+        return program.Program(path=places.shell, arguments=(places.shell,))
     return program.find(arguments, search, places.scripts)
 
 

@@ -1,0 +1,255 @@
+"""Containers of the image under test, in a real engine, as an operator has them: through the engine's command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+RUNNER = "/opt/grocker/bin/grocker-runner"
+_ULIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a finished command left."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def complaints(self) -> list[str]:
+        """The runner's own lines on stderr."""
+        return [line for line in self.err.splitlines() if line.startswith("grocker: ")]
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container that was started and runs on."""
+
+    engine: Engine
+    name: str
+
+    def exec(self, *arguments: str, options: Sequence[str] = (), stdin: str | None = None) -> Done:
+        return self.engine.command("exec", *(["-i"] if stdin else []), *options, self.name, *arguments, stdin=stdin)
+
+    def run(self, *arguments: str, options: Sequence[str] = (), stdin: str | None = None) -> Done:
+        """The entrypoint once more, in this container: a start as any other, but not as PID 1."""
+        return self.exec(RUNNER, "run", *arguments, options=options, stdin=stdin)
+
+    def logs(self) -> str:
+        done = self.engine.command("logs", self.name)
+        return done.out + done.err
+
+    def wait_for(self, text: str, seconds: float = 20) -> str:
+        """The logs, once ``text`` is in them."""
+        limit = time.monotonic() + seconds
+        while text not in (logs := self.logs()):
+            assert time.monotonic() < limit, f"{text!r} is not in the log:\n{logs}"
+            assert self.running() or text in self.logs(), f"ended without {text!r}:\n{logs}"
+            time.sleep(0.05)
+        return logs
+
+    def running(self) -> bool:
+        return self.inspect("{{.State.Running}}") == "true"
+
+    def kill(self, signal: str) -> None:
+        self.engine.check("kill", "--signal", signal, self.name)
+
+    def stop(self, seconds: int = 10) -> int:
+        self.engine.check("stop", "--time", str(seconds), self.name)
+        return self.status()
+
+    def wait(self) -> int:
+        return int(self.engine.check("wait", self.name))
+
+    def status(self) -> int:
+        return int(self.inspect("{{.State.ExitCode}}"))
+
+    def inspect(self, template: str) -> str:
+        return self.engine.check("inspect", "--format", template, self.name)
+
+    def address(self) -> str:
+        networks = json.loads(self.inspect("{{json .NetworkSettings.Networks}}"))
+        return next(str(network["IPAddress"]) for network in networks.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """docker or podman, and the image that the tests are about."""
+
+    name: str
+    image: str
+    prefix: tuple[str, ...] = ()
+
+    def command(self, *arguments: str, stdin: str | None = None, timeout: float = 60) -> Done:
+        done = subprocess.run(
+            [self.name, *self.prefix, *arguments],
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def check(self, *arguments: str) -> str:
+        done = self.command(*arguments)
+        assert done.status == 0, f"{self.name} {arguments}: {done.err}"
+        return done.out.strip()
+
+    def line(self, *arguments: str, options: Sequence[str] = ()) -> list[str]:
+        """The whole command line of a ``run``."""
+        limits = _ULIMITS if self.name == "podman" and os.geuid() == 0 else ()
+        return [self.name, *self.prefix, "run", *limits, *options, self.image, *arguments]
+
+    def run(self, *arguments: str, options: Sequence[str] = (), stdin: str | None = None) -> Done:
+        line = self.line(*arguments, options=["--rm", *(["-i"] if stdin is not None else []), *options])
+        return self.command(*line[1 + len(self.prefix) :], stdin=stdin)
+
+    @contextmanager
+    def started(self, *arguments: str, options: Sequence[str] = ()) -> Iterator[Container]:
+        name = f"grocker-test-{uuid.uuid4().hex[:12]}"
+        line = self.line(*arguments, options=["--detach", "--name", name, *options])
+        done = self.command(*line[1 + len(self.prefix) :])
+        try:
+            assert done.status == 0, done.err
+            yield Container(self, name)
+        finally:
+            self.command("rm", "--force", "--volumes", name)
+
+    @contextmanager
+    def terminal(self, *arguments: str, options: Sequence[str] = ()) -> Iterator[Terminal]:
+        """``run -ti`` as if typed at a terminal."""
+        with _terminal(self.line(*arguments, options=["--rm", "-ti", *options])) as found:
+            yield found
+
+
+@dataclass(slots=True)
+class Terminal:
+    """Our end of a terminal: what was shown, keys to press."""
+
+    process: subprocess.Popen[bytes]
+    master: int
+    shown: str = field(default="")
+
+    def press(self, keys: str) -> None:
+        os.write(self.master, keys.encode())
+
+    def expect(self, pattern: str, seconds: float = 20) -> str:
+        """Waits until the regular expression matches what is shown, forgets that up to its end; returns the match."""
+        limit = time.monotonic() + seconds
+        while (match := re.search(pattern, self.shown)) is None:
+            assert time.monotonic() < limit, f"{pattern!r} does not show:\n{self.shown}"
+            if select.select([self.master], [], [], 0.1)[0]:
+                try:
+                    block = os.read(self.master, 65536)
+                except OSError:  # EIO: the other side closed
+                    block = b""
+                assert block, f"closed before {pattern!r} showed:\n{self.shown}"
+                self.shown += block.decode("utf-8", "replace")
+        self.shown = self.shown[match.end() :]
+        return match[0]
+
+    def wait(self, seconds: float = 20) -> int:
+        limit = time.monotonic() + seconds
+        while self.process.poll() is None:
+            assert time.monotonic() < limit, f"does not end:\n{self.shown}"
+            if select.select([self.master], [], [], 0.05)[0]:
+                try:
+                    self.shown += os.read(self.master, 65536).decode("utf-8", "replace")
+                except OSError:
+                    time.sleep(0.05)
+        return self.process.returncode
+
+
+@contextmanager
+def _terminal(line: Sequence[str]) -> Iterator[Terminal]:
+    master, slave = pty.openpty()
+    process = subprocess.Popen(line, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+    os.close(slave)
+    try:
+        yield Terminal(process, master)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        os.close(master)
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The operator's folders on the host, and the options that mount them."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config"
+
+    @property
+    def app(self) -> Path:
+        return self.root / "config" / "app"
+
+    @property
+    def ssh(self) -> Path:
+        return self.root / "config" / "ssh-dir"
+
+    @property
+    def media(self) -> Path:
+        return self.root / "media"
+
+    @property
+    def scripts(self) -> Path:
+        return self.root / "scripts"
+
+    def make(self) -> Folders:
+        for folder in (self.app, self.media, self.scripts):
+            folder.mkdir(parents=True)
+        for folder in (self.root, *self.root.rglob("*")):
+            folder.chmod(0o755)
+        for folder in (self.media, self.scripts):
+            folder.chmod(0o777)
+        return self
+
+    def script(self, name: str, text: str | bytes, mode: int = 0o755) -> None:
+        path = self.scripts / name
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        path.chmod(mode)
+
+    @property
+    def options(self) -> list[str]:
+        return [
+            "--volume",
+            f"{self.config}:/config:ro",
+            "--volume",
+            f"{self.media}:/media:rw",
+            "--volume",
+            f"{self.scripts}:/scripts:rw",
+        ]
+
+
+def environment(text: str) -> dict[str, str]:
+    """What env(1) printed."""
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+
+def variables(values: Mapping[str, str]) -> list[str]:
+    """The options that pass them."""
+    return [word for name, value in values.items() for word in ("--env", f"{name}={value}")]
