@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+
+from grocker.errors import CorruptError, SettingsError
+from grocker.python import Metadata, Target, check_python
+from grocker.python.metadata import normalised, parse, parse_entry_points
+
+TEXT = """Metadata-Version: 2.4
+Name: Polls_Site
+Version: 1.0rc1
+Summary: Questions
+License-Expression: MIT
+Requires-Python: >=3.11
+Requires-Dist: django>=5
+Requires-Dist: psycopg; extra == 'db'
+Provides-Extra: DB
+Project-URL: Source, https://example.invalid/src
+Home-page: https://example.invalid
+
+Requires-Dist: not-a-header
+"""
+
+
+def test_metadata_is_read_from_its_headers() -> None:
+    assert parse(TEXT.encode(), "METADATA") == Metadata(
+        name="Polls_Site",
+        version="1.0rc1",
+        requires=("django>=5", "psycopg; extra == 'db'"),
+        requires_python=">=3.11",
+        extras=("db",),
+        summary="Questions",
+        license="MIT",
+        urls=(("Source", "https://example.invalid/src"), ("homepage", "https://example.invalid")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"Version: 1\n", "no project is named ''"),
+        (b"Name: ../x\nVersion: 1\n", "no project is named '../x'"),
+        (b"Name: x\n", "'' is no version"),
+        (b"Name: x\nVersion: one\n", "'one' is no version"),
+        (b"Name: \xff\n", "not UTF-8: byte 6"),
+    ],
+)
+def test_metadata_is_refused_when_malformed(text: bytes, words: str) -> None:
+    with pytest.raises(CorruptError) as caught:
+        parse(text, "METADATA of x.whl")
+    assert words in caught.value.message
+    assert "METADATA of x.whl" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("wanted", "full_version", "fits"),
+    [
+        (">=3.11", "", True),
+        (">=3.14", "", False),
+        ("<3.13", "3.13.5", False),
+        ("", "", True),
+        ("==3.13.5", "3.13.5", True),
+    ],
+)
+def test_python_is_checked_against_what_the_project_wants(wanted: str, full_version: str, fits: bool) -> None:
+    target = Target("3.13", full_version=full_version)
+    metadata = Metadata("demo", "1.0", requires_python=wanted)
+    if fits:
+        check_python(metadata, target)
+    else:
+        with pytest.raises(SettingsError, match="demo 1.0 wants Python"):
+            check_python(metadata, target)
+
+
+def test_python_wanted_in_no_known_form_is_corrupt() -> None:
+    with pytest.raises(CorruptError, match="malformed"):
+        check_python(Metadata("demo", "1.0", requires_python="three"), Target("3.13"))
+
+
+def test_entry_points_keep_case_and_are_sorted() -> None:
+    found = parse_entry_points(b"[z.group]\nB = m.n:o.p\na=m\n[a]\nx = m:f [extra]\n", "entry_points.txt")
+    assert [(p.group, p.name, p.module, p.object) for p in found] == [
+        ("a", "x", "m", "f"),
+        ("z.group", "B", "m.n", "o.p"),
+        ("z.group", "a", "m", ""),
+    ]
+
+
+@pytest.mark.parametrize(("name", "form"), [("Flask_Login", "flask-login"), ("a.-_b", "a-b"), ("x", "x")])
+def test_name_has_one_form(name: str, form: str) -> None:
+    assert normalised(name) == form
