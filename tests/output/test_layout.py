@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,16 @@ def test_layout_refuses_an_index_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "index.json").write_text("[]")
     with pytest.raises(CorruptError, match=r"index\.json is not what it should be"):
         Layout(tmp_path).deliver(*_named(made_image("b")))
+
+
+def test_layout_has_all_images_when_many_write_at_once(tmp_path: Path) -> None:
+    made = [made_image("shared", str(number)) for number in range(8)]
+
+    def write(number: int) -> None:
+        image, blobs = made[number]
+        Layout(tmp_path / "layout").deliver(image, [parse(f"polls:{number}")], blobs, Silent())
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    assert layouts.problems(tmp_path / "layout") == ()
+    assert refs(tmp_path / "layout") == {f"localhost/polls:{n}": made[n][0].digest for n in range(8)}

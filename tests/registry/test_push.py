@@ -23,6 +23,7 @@ from grocker.web import Transport
 from tests.support import registry as support
 from tests.support.image import MemoryBlobs, made_image
 from tests.support.registry import Registry
+from tests.support.web import CERTIFICATE, tunnelling
 
 NOBODY = Credentials("no credentials (test)")
 
@@ -240,6 +241,34 @@ def test_push_sends_no_credentials_to_another_host_when_uploads_go_there(
             pushed(transport, registry, image, blobs, Credentials("bob's", header))
         assert other.asked("PUT") > 0
         assert set(other.authorizations) == {None}
+
+
+def test_push_speaks_https_when_the_registry_is_another_machine() -> None:
+    made, blobs = made_image()
+    name = parse("registry.example.invalid/team/polls:1.0")
+    with support.running(tls=True) as server, tunnelling(server.port) as proxy:
+        environ = {"https_proxy": proxy, "SSL_CERT_FILE": str(CERTIFICATE)}
+        with Transport(environ=environ, attempts=1) as transport:
+            registries.push(transport, NOBODY, made, name, blobs, Silent())
+        assert server.manifests["team/polls", "1.0"][1] == made.manifest.data
+        with (
+            Transport(environ={"https_proxy": proxy}, attempts=1) as transport,
+            pytest.raises(UnavailableError, match="the certificate is not trusted"),
+        ):
+            registries.push(transport, NOBODY, made, name, blobs, Silent())
+
+
+def test_push_is_refused_when_uploads_would_leave_https() -> None:
+    made, blobs = made_image()
+    name = parse("registry.example.invalid/team/polls:1.0")
+    with support.running(tls=True) as server, tunnelling(server.port) as proxy:
+        server.fail("POST", "uploads", status=202, headers={"Location": "http://registry.example.invalid/u"}, times=9)
+        environ = {"https_proxy": proxy, "SSL_CERT_FILE": str(CERTIFICATE)}
+        with (
+            Transport(environ=environ, attempts=1) as transport,
+            pytest.raises(UnavailableError, match="wants the bytes over http, not https"),
+        ):
+            registries.push(transport, NOBODY, made, name, blobs, Silent())
 
 
 def test_held_is_false_when_the_tag_is_another_image(registry: Registry, transport: Transport) -> None:

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import re
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar, Literal
 from urllib.parse import parse_qs, urlsplit
+
+from tests.support.web import CERTIFICATE, KEY
 
 Kind = Literal["status", "cut", "cut-answer", "slow", "lie"]
 
@@ -244,11 +247,15 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def running() -> Iterator[Registry]:
-    """A registry that answers until the block ends."""
+def running(*, tls: bool = False) -> Iterator[Registry]:
+    """A registry that answers until the block ends; with ``tls`` by the certificate of ``tests.support.web``."""
     registry = Registry()
     handler = type("Handler", (_Handler,), {"registry": registry})
     server = _Server(("127.0.0.1", 0), handler)
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(CERTIFICATE, KEY)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     registry.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -11,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 CERTIFICATE = Path(__file__).parent / "tls" / "certificate.pem"
-"""Of ``localhost`` and 127.0.0.1, signed by itself, valid until 2126."""
-_KEY = Path(__file__).parent / "tls" / "key.pem"
+"""Of ``localhost``, 127.0.0.1 and ``registry.example.invalid``, signed by itself, valid until 2126."""
+KEY = Path(__file__).parent / "tls" / "key.pem"
 
 
 @dataclass
@@ -106,7 +107,7 @@ def serving(script: Script, *, tls: bool = False) -> Iterator[Server]:
     server = _Quiet(("127.0.0.1", 0), Handler)
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(CERTIFICATE, _KEY)
+        context.load_cert_chain(CERTIFICATE, KEY)
         server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
@@ -116,3 +117,42 @@ def serving(script: Script, *, tls: bool = False) -> Iterator[Server]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def tunnelling(port: int) -> Iterator[str]:
+    """A proxy that connects every CONNECT, whatever its host, to ``port`` of this machine: its address."""
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        try:
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def handle(client: socket.socket) -> None:
+        with client, client.makefile("rb") as lines:
+            while lines.readline().strip():
+                pass
+            with socket.create_connection(("127.0.0.1", port)) as server:
+                client.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+                back = threading.Thread(target=pump, args=(server, client), daemon=True)
+                back.start()
+                pump(client, server)
+                back.join(10)
+
+    def accept(listening: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=handle, args=(client,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=accept, args=(listening,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
