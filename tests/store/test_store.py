@@ -306,6 +306,8 @@ def test_check_names_what_no_build_writes(store: Store) -> None:
     (store.root / "blobs" / "sha512").mkdir()
     (store.root / "steps" / "k").write_bytes(b"{")
     (store.root / "index" / "k").touch()
+    (store.root / "refs" / "k").write_text("name:1 sha256:1\n")
+    (store.root / "refs" / "l").write_text(f"name:1 {DIGEST}\n")
     (store.root / "trees" / "k").mkdir()
     (store.root / "downloads" / "k").mkdir()
     (store.root / "members" / "k").write_bytes(msgspec.json.encode({"key": "other", "parts": [[1, 1, 1]]}))
@@ -317,5 +319,7 @@ def test_check_names_what_no_build_writes(store: Store) -> None:
         ("k.gz", "is missing, and its description is there"),
         ("k", "is no JSON document: Input data was truncated"),
         ("k", "is empty"),
+        ("k", "names no digest"),
+        ("l", f"names {DIGEST}, which is missing"),
         ("k", "is no tree"),
     ]

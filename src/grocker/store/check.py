@@ -14,6 +14,11 @@ import msgspec
 from grocker import digest as digests
 from grocker.store.store import ROOMS, Store, digest_of
 
+_FOREIGN = "uv"
+"""in ``downloads``: the cache of uv, which looks after it itself"""
+_TEXTS = "source-"
+"""in ``steps``: what is known of a project's files, lines and no JSON"""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -45,7 +50,7 @@ def check(store: Store) -> tuple[Problem, ...]:
         *_members(store),
         *_documents(store.root / "steps"),
         *_empty(store.root / "index"),
-        *_empty(store.root / "refs"),
+        *_references(store),
         *_trees(store.root / "trees"),
     )
 
@@ -63,6 +68,8 @@ def _strangers(store: Store) -> Iterator[Problem]:
 
 def _named_by_hash(room: Path) -> Iterator[Problem]:
     for path in sorted(room.iterdir()):
+        if path.name == _FOREIGN and path.is_dir():
+            continue
         try:
             found = digests.hexadecimal(digest_of(path))
         except OSError as error:
@@ -113,10 +120,24 @@ def _parts(path: Path, described: _Described) -> str | None:
 
 def _documents(room: Path) -> Iterator[Problem]:
     for path in sorted(room.iterdir()):
+        if path.name.startswith(_TEXTS):
+            continue
         try:
             msgspec.json.decode(path.read_bytes())
         except msgspec.DecodeError as error:
             yield Problem(path, f"is no JSON document: {error}")
+
+
+def _references(store: Store) -> Iterator[Problem]:
+    """Each names an image and the digest of its manifest, which is there."""
+    for path in sorted((store.root / "refs").iterdir()):
+        try:
+            digest = digests.parse(path.read_bytes().rpartition(b" ")[2].decode().rstrip("\n"))
+        except ValueError:
+            yield Problem(path, "names no digest")
+            continue
+        if store.blob(digest) is None:
+            yield Problem(path, f"names {digest}, which is missing")
 
 
 def _empty(room: Path) -> Iterator[Problem]:

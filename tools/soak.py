@@ -1,0 +1,164 @@
+"""Builds that are killed with ``kill -9`` at random moments: the next one must give what an empty cache gives.
+
+    python tools/soak.py [--builds 200] [--seed 0] [--project examples/polls]
+
+The kills come in rounds. A round begins with a cache that is empty, or that has only its downloads, or whole; ten
+builds of it are killed, now and then two at a time; then one build is left alone. Its digest must be that of the
+reference build, made in an empty cache of its own; the store must check clean, and the layout that it wrote must be
+valid. Exit status 1 when anything is otherwise, and the cache is left for inspection.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grocker.output.layout import problems
+from grocker.store import Store
+from grocker.store.check import check
+from grocker.store.store import abandoned
+
+ROUND = 10
+"""builds that are killed between two that are left alone"""
+DERIVED = ("blobs", "members", "steps", "index", "trees", "refs")
+
+
+@dataclass
+class Soak:
+    """One run: where it works, what it expects, what it has seen."""
+
+    project: Path
+    place: Path
+    random: random.Random
+    digest: str = ""
+    whole: float = 0.0
+    """seconds that the reference build took"""
+    killed: int = 0
+    finished: int = 0
+    left: int = 0
+    """temporary directories of killed builds, for the next one to sweep"""
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def cache(self) -> Path:
+        """The cache that the killed builds share."""
+        return self.place / "cache"
+
+    def start(self, cache: Path, output: str) -> subprocess.Popen[str]:
+        """Start a build that writes the layout ``output``."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "grocker", "build", str(self.project), "--output", f"oci:{self.place / output}"],
+            env={**os.environ, "GROCKER_CACHE": str(cache)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def build(self, cache: Path, output: str) -> str:
+        """Leave a build alone; its digest, or what it said."""
+        running = self.start(cache, output)
+        stdout, stderr = running.communicate()
+        if running.returncode:
+            return f"exit status {running.returncode}: {stderr.strip()}"
+        return stdout.strip().rpartition("@")[2]
+
+    def kill(self, number: int) -> None:
+        """Start a build, or two, and kill them at a moment that is early as often as it is late."""
+        running = [self.start(self.cache, f"out{n}") for n in range(self.random.choice((1, 1, 1, 2)))]
+        moment = 0.05 * (max(self.whole, 0.1) / 0.05) ** self.random.random()
+        deadline = time.monotonic() + moment
+        while time.monotonic() < deadline and any(one.poll() is None for one in running):
+            time.sleep(0.005)
+        for one in running:
+            one.send_signal(signal.SIGKILL)
+            stdout, stderr = one.communicate()
+            if one.returncode == -signal.SIGKILL:
+                self.killed += 1
+                continue
+            self.finished += 1
+            digest = stdout.strip().rpartition("@")[2]
+            if one.returncode or digest != self.digest:
+                self.failures.append(f"build {number}: status {one.returncode}, {digest or stderr.strip()}")
+        if (self.cache / "v1" / "tmp").is_dir():
+            self.left += len(abandoned(Store(self.cache / "v1")))
+
+    def begin_round(self) -> None:
+        """What the builds of a round find."""
+        how = self.random.choice(("empty", "downloads", "downloads", "whole"))
+        if how == "empty":
+            shutil.rmtree(self.cache, ignore_errors=True)
+        elif how == "downloads":
+            for room in DERIVED:
+                shutil.rmtree(self.cache / "v1" / room, ignore_errors=True)
+
+    def judge(self, number: int) -> None:
+        """Leave one build alone, and look at all that is there."""
+        digest = self.build(self.cache, "out0")
+        if digest != self.digest:
+            self.failures.append(f"after {number} builds: {digest}, not {self.digest}")
+        store = Store(self.cache / "v1")
+        self.failures += [f"after {number} builds: {one.path}: {one.what}" for one in check(store)]
+        self.failures += [f"after {number} builds: not swept: {path}" for path in abandoned(store)]
+        self.failures += [f"after {number} builds: {words}" for words in problems(self.place / "out0")]
+
+    def run(self, builds: int) -> None:
+        """Kill so many builds; stop at the first round in which something is wrong."""
+        began = time.monotonic()
+        self.digest = self.build(self.place / "reference", "reference-out")
+        self.whole = time.monotonic() - began
+        if not self.digest.startswith("sha256:"):
+            self.failures.append(f"the reference build: {self.digest}")
+            return
+        shutil.copytree(self.place / "reference" / "v1" / "downloads", self.cache / "v1" / "downloads")
+        number = 0
+        while number < builds and not self.failures:
+            self.begin_round()
+            end = min(number + ROUND, builds)
+            while number < end:
+                number += 1
+                self.kill(number)
+            self.judge(number)
+            print(f"{number} builds: {self.killed} killed, {self.finished} were quicker", file=sys.stderr, flush=True)
+
+
+def soak(project: Path, *, builds: int, seed: int, place: Path) -> Soak:
+    """Kill ``builds`` builds of ``project`` with files under ``place``; what was seen."""
+    run = Soak(project, place, random.Random(seed))
+    run.run(builds)
+    return run
+
+
+def main(arguments: Sequence[str]) -> int:
+    root = Path(__file__).resolve().parents[1]
+    parser = argparse.ArgumentParser(description="Builds killed at random moments.")
+    parser.add_argument("--builds", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--project", type=Path, default=root / "examples" / "polls")
+    given = parser.parse_args(arguments)
+    place = Path(tempfile.mkdtemp(prefix="grocker-soak."))
+    done = soak(given.project, builds=given.builds, seed=given.seed, place=place)
+    for words in done.failures:
+        print(words, file=sys.stderr)
+    end = f"FAILED, see {place}" if done.failures else done.digest
+    print(
+        f"{done.killed} builds killed, {done.finished} quicker than their killer, "
+        f"{done.left} temporary directories left to sweep; a whole build takes {done.whole:.1f} s; {end}"
+    )
+    if not done.failures:
+        shutil.rmtree(place)
+    return 1 if done.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
