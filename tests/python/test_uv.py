@@ -42,7 +42,7 @@ def test_uv_keeps_the_cache_that_the_caller_names() -> None:
     ("stderr", "status", "words"),
     [
         (
-            "error: No solution found\n  cause: Because all versions of a-b have no usable wheels and you\n\nhint: Wheels",
+            "error: No solution found\n  cause: Because all versions of a-b have no usable wheels and you\n",
             66,
             "a-b has no wheel for P",
         ),

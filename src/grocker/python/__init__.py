@@ -7,7 +7,7 @@ What the builder calls, in the order of a build:
 - ``find_uv``: the uv to run, with the host's index configuration.
 - ``resolve_build`` → ``build_wheel``: its wheel, by its own back end, on a normalised copy.
 - ``read_metadata``, ``check_python``, ``wanted``: what the wheel asks for on a ``Target``; ``find_django``: what it is.
-- ``resolve``, ``resolve_locked``: pinned files (``Pin``) for a ``Target``.
+- ``resolve``, ``resolve_locked``: pinned files (``Pin``) for a ``Target``; ``locate``: where those of a lock are.
 - ``read_wheel``: a wheel's entries below a ``Layout``; ``overlay``: none of them collide.
 - ``Compiler``, ``with_bytecode``: the same entries with bytecode by the image's own ``Interpreter``.
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from grocker.python.bytecode import Compiler, Interpreter, compile_sources, with_bytecode
     from grocker.python.detect import Django, find_django
     from grocker.python.metadata import EntryPoint, Metadata, check_python
-    from grocker.python.pins import Pin, resolve, resolve_locked, wanted
+    from grocker.python.pins import Pin, locate, resolve, resolve_locked, wanted
     from grocker.python.project import Project, read_project
     from grocker.python.source import Known, SourceTree, read_tree
     from grocker.python.target import Layout, Target
@@ -37,7 +37,7 @@ _HOMES = {
     "detect": ("Django", "find_django"),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
-    "pins": ("Pin", "resolve", "resolve_locked", "wanted"),
+    "pins": ("Pin", "locate", "resolve", "resolve_locked", "wanted"),
     "source": ("Known", "SourceTree", "read_tree"),
     "target": ("Layout", "Target"),
     "uv": ("Uv", "find_uv"),
@@ -65,6 +65,7 @@ __all__ = [
     "compile_sources",
     "find_django",
     "find_uv",
+    "locate",
     "overlay",
     "read_metadata",
     "read_project",

@@ -20,7 +20,7 @@ LARGE = 8 << 20
 
 _CHUNK = 1 << 18
 _MOST_RATIO = 100
-_ALWAYS_ALLOWED = 256 << 20
+_ALWAYS_ALLOWED = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,50 @@ def resolve(
         _check_address(_requirement(text))
     if not requirements:
         return ()
+    return read_pylock(_compiled(requirements, target, uv, workspace, constraints, directory), target)
+
+
+def locate(
+    files: Sequence[PythonFile], target: Target, uv: Uv, *, workspace: Path, directory: Path | None = None
+) -> dict[Digest, str]:
+    """Where the index serves the files of a lock, by their digest, without credentials.
+
+    Raises UnavailableError that names a file which has left the index, or that it now serves with other bytes.
+    """
+    if not files:
+        return {}
+    pinned = [f"{file.name}=={file.version}" for file in files]
+    try:
+        data = _compiled(pinned, target, uv, workspace, (), directory, "--no-deps")
+    except MissingError as error:
+        raise UnavailableError(f"a file of the lock has left the index: {error.message}", hint=_GONE) from error
+    served = {
+        (_file(wheel), wheel.get("hashes", {}).get("sha256")): wheel.get("url") or Path(wheel["path"]).absolute().as_uri()
+        for package in _packages(data)
+        for wheel in package.get("wheels", [])
+    }
+    found = {}
+    for file in files:
+        url = served.get((file.file, hexadecimal(file.sha256)))
+        if url is None:
+            raise UnavailableError(f"{file.file} of the lock has left the index, or is another file now", hint=_GONE)
+        found[file.sha256] = without_credentials(url)
+    return found
+
+
+_GONE = "lock again (grocker lock --upgrade NAME), or name an index that still has it (UV_DEFAULT_INDEX, UV_INDEX)"
+
+
+def _compiled(
+    requirements: Sequence[str],
+    target: Target,
+    uv: Uv,
+    workspace: Path,
+    constraints: Sequence[str],
+    directory: Path | None,
+    *options: str,
+) -> bytes:
+    """What uv resolves, as pylock.toml."""
     wanted_file, constraint_file = workspace / "requirements.in", workspace / "constraints.txt"
     _write(wanted_file, requirements)
     _write(constraint_file, constraints)
@@ -119,14 +163,15 @@ def resolve(
         (
             *("pip", "compile", "--format", "pylock.toml", "--quiet", "--no-header", "--no-annotate", "--no-build"),
             *("--python", uv.python, "--python-version", target.full_version or target.python),
-            *("--python-platform", _platform(target), "--constraints", constraint_file, wanted_file),
+            *("--python-platform", _platform(target), "--constraints", constraint_file),
+            *(*options, wanted_file),
         ),
         action=action,
         directory=directory or workspace,
     )
     if output.status != 0:
         raise _uv.failure(output, action=action, platform=str(target))
-    return read_pylock(output.stdout, target)
+    return output.stdout
 
 
 def resolve_locked(
@@ -206,17 +251,11 @@ def read_pylock(data: bytes, target: Target) -> tuple[Pin, ...]:
 
     Raises MissingError when a package has no fitting wheel, SettingsError for a source that is no wheel file.
     """
-    import tomllib
-
     from packaging.markers import InvalidMarker, Marker
 
-    try:
-        document = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CorruptError(f"reading pylock.toml: {error}") from error
     variables = environment(target)
     pins: dict[str, Pin] = {}
-    for package in document.get("packages", []):
+    for package in _packages(data):
         try:
             if "marker" in package and not Marker(package["marker"]).evaluate(variables):
                 continue
@@ -227,6 +266,16 @@ def read_pylock(data: bytes, target: Target) -> tuple[Pin, ...]:
             raise CorruptError(f"reading pylock.toml: {pin.name} comes twice for {target}")
         pins[pin.name] = pin
     return tuple(pins[name] for name in sorted(pins))
+
+
+def _packages(data: bytes) -> list[dict[str, Any]]:
+    import tomllib
+
+    try:
+        packages: list[dict[str, Any]] = tomllib.loads(data.decode("utf-8")).get("packages", [])
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CorruptError(f"reading pylock.toml: {error}") from error
+    return packages
 
 
 def _pin(package: Mapping[str, Any], target: Target) -> Pin:
