@@ -147,12 +147,3 @@ def test_docker_answers_only_when_an_engine_is_there(engine: FakeEngine, tmp_pat
     assert not Docker(Engine(f"unix://{tmp_path}/none")).answers()
     engine.hangs_up = True
     assert not Docker(Engine(engine.address)).answers()
-
-
-def test_docker_holds_an_image_only_under_all_names(engine: FakeEngine) -> None:
-    image, blobs = made_image()
-    docker = Docker(Engine(engine.address))
-    assert not docker.holds(image, NAMES)
-    delivered(engine, image, blobs)
-    assert docker.holds(image, NAMES)
-    assert not docker.holds(image, [*NAMES, parse("polls:2.0")])

@@ -269,10 +269,3 @@ def test_push_is_refused_when_uploads_would_leave_https() -> None:
             pytest.raises(UnavailableError, match="wants the bytes over http, not https"),
         ):
             registries.push(transport, NOBODY, made, name, blobs, Silent())
-
-
-def test_held_is_false_when_the_tag_is_another_image(registry: Registry, transport: Transport) -> None:
-    image, blobs = made_image("a")
-    pushed(transport, registry, image, blobs)
-    assert registries.held(transport, NOBODY, image, name(registry))
-    assert not registries.held(transport, NOBODY, made_image("b")[0], name(registry))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from grocker import digest as digests
 from grocker.digest import Digest, Hashing
-from grocker.errors import CannotWriteError, CorruptError
+from grocker.errors import CannotWriteError, CorruptError, StorageError
 from grocker.layer.entry import Directory, Entry, File
 from grocker.layer.tar import BLOCK, END_OF_ARCHIVE, segment
 from grocker.oci import Blobs, Descriptor, Image, Layer, Reference, values
@@ -45,10 +45,23 @@ class LayerBytes:
 
 
 def checked(layer: Layer, blobs: Blobs, task: Task) -> Iterator[bytes]:
-    """A layer's bytes, reported to ``task``; CorruptError at the end when they are not what its digest says."""
+    """A layer's bytes, reported to ``task``.
+
+    Raises CorruptError at the end when they are not what its digest says, StorageError when they cannot be read.
+    """
     hashing = Hashing()
-    with blobs.open(layer.digest) as stream:
-        while chunk := stream.read(_CHUNK):
+    try:
+        stream = blobs.open(layer.digest)
+    except OSError as error:
+        raise _unreadable(layer, error) from error
+    with stream:
+        while True:
+            try:
+                chunk = stream.read(_CHUNK)
+            except OSError as error:
+                raise _unreadable(layer, error) from error
+            if not chunk:
+                break
             hashing.update(chunk)
             task.advance(len(chunk))
             yield chunk
@@ -57,6 +70,13 @@ def checked(layer: Layer, blobs: Blobs, task: Task) -> Iterator[bytes]:
             f"the cached layer {layer.digest} ({layer.title}) is damaged",
             hint="remove it from the cache (grocker prune --all) and build again",
         )
+
+
+def _unreadable(layer: Layer, error: OSError) -> StorageError:
+    reason = error.strerror or str(error)
+    return StorageError(
+        f"reading the cached layer {layer.digest} ({layer.title}): {reason}", hint="build again, or check the disk"
+    )
 
 
 def index(image: Image, names: Sequence[Reference]) -> values.Index:
@@ -137,10 +157,6 @@ class Archive:
     def describe(self) -> str:
         """See Sink.describe."""
         return f"archive:{self.path}"
-
-    def holds(self, image: Image, names: Sequence[Reference]) -> bool:
-        """Never: reading the file would cost what writing it costs."""
-        return False
 
     def deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> Delivered:
         """Write the file under a temporary name beside its own, and rename it. See Sink.deliver."""

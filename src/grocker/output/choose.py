@@ -45,10 +45,6 @@ class StoreAlone:
         """See Sink.describe."""
         return "the store alone"
 
-    def holds(self, image: Image, names: Sequence[Reference]) -> bool:
-        """See Sink.holds."""
-        return True
-
     def deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> Delivered:
         """See Sink.deliver."""
         if self.hint is not None:

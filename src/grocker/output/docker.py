@@ -45,13 +45,6 @@ class Docker:
         except (DeniedError, UnavailableError):
             return False
 
-    def holds(self, image: Image, names: Sequence[Reference]) -> bool:
-        """See Sink.holds."""
-        try:
-            return all(_is(self._inspect(name.docker), image) for name in names)
-        except (DeniedError, UnavailableError):
-            return False
-
     def deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> Delivered:
         """See Sink.deliver."""
         place = names[0].docker

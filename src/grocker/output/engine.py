@@ -69,20 +69,26 @@ class Engine:
             head += f"Content-Type: {kind}\r\nContent-Length: {size}\r\n"
         with self._connect(action) as stream:
             stream.settimeout(_UNPACKED if method == "POST" else _ANSWER)
-            cut: OSError | None = None
-            try:
-                stream.sendall(head.encode("ascii") + b"\r\n")
-                for chunk in body:
-                    stream.sendall(chunk)
-            except (BrokenPipeError, ConnectionResetError) as error:
-                cut = error
-            except OSError as error:
-                raise self._down(action, error) from error
+            cut = self._send(stream, head.encode("ascii") + b"\r\n", action)
+            for chunk in body:
+                if cut is not None:
+                    break
+                cut = self._send(stream, chunk, action)
             try:
                 answer = b"".join(_received(stream))
             except OSError as error:
                 raise self._down(action, cut or error) from error
             return self._parse(answer, action, cut)
+
+    def _send(self, stream: socket.socket, data: bytes, action: str) -> OSError | None:
+        """The error by which the engine showed that it wants no more, if it did."""
+        try:
+            stream.sendall(data)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            return error
+        except OSError as error:
+            raise self._down(action, error) from error
+        return None
 
     def _parse(self, answer: bytes, action: str, cut: OSError | None) -> Answer:
         head, found, body = answer.partition(b"\r\n\r\n")
@@ -178,10 +184,8 @@ def one_line(text: str) -> str:
 
 def _received(stream: socket.socket) -> Iterator[bytes]:
     try:
-        chunk = stream.recv(1 << 16)
+        while chunk := stream.recv(1 << 16):
+            yield chunk
     except ConnectionResetError:
-        # An engine that answered and closed while bytes were under way: the answer stands behind the reset.
-        chunk = stream.recv(1 << 16)
-    while chunk:
-        yield chunk
-        chunk = stream.recv(1 << 16)
+        # What an engine that answers while bytes are under way leaves at the end, instead of an orderly close.
+        return

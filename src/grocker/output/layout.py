@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from grocker import digest as digests
 from grocker.digest import Digest
-from grocker.errors import CannotWriteError, GrockerError, MissingError
+from grocker.errors import CannotWriteError, MissingError
 from grocker.oci import Blobs, Descriptor, Image, Reference, values
 from grocker.output.archive import checked, described
 from grocker.output.sink import Delivered, plural
@@ -36,16 +36,6 @@ class Layout:
     def describe(self) -> str:
         """See Sink.describe."""
         return f"oci:{self.path}"
-
-    def holds(self, image: Image, names: Sequence[Reference]) -> bool:
-        """See Sink.holds: the index names it and every blob is there with its size."""
-        try:
-            known = read_index(self.path)
-        except (OSError, GrockerError):
-            return False
-        wanted = {name.podman for name in names}
-        there = {_name(one) for one in known.manifests if one.digest == image.digest}
-        return wanted <= there and all(_there(self.path, one) for one in _descriptors(image))
 
     def deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> Delivered:
         """See Sink.deliver."""

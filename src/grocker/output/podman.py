@@ -50,8 +50,8 @@ class Podman:
         except UnavailableError:
             return False
 
-    def holds(self, image: Image, names: Sequence[Reference]) -> bool:
-        """See Sink.holds."""
+    def _holds(self, image: Image, names: Sequence[Reference]) -> bool:
+        """Whether podman has the very image under all names."""
         try:
             said = self._run(
                 ["image", "inspect", "--format", "{{.Id}}", *(name.podman for name in names)], "asking podman"
@@ -64,7 +64,7 @@ class Podman:
     def deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> Delivered:
         """See Sink.deliver."""
         place = names[0].podman
-        if self.holds(image, names):
+        if self._holds(image, names):
             return Delivered("podman", place, 0, "it was there already")
         action = f"loading {place} into podman"
         before = self._layers(names)
@@ -80,7 +80,7 @@ class Podman:
             for name in names:
                 self._must(["tag", identity, name.podman], action, directory)
             self._run(["untag", identity, f"localhost/{temporary}:latest"], action)
-        if not self.holds(image, names):
+        if not self._holds(image, names):
             raise UnavailableError(
                 f"{action}: podman took it without complaint, but has another image there",
                 hint="another build may have loaded the same name at the same time; build again",

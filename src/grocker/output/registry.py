@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from grocker.errors import GrockerError
 from grocker.oci import Blobs, Image, Reference
 from grocker.output.sink import Delivered, plural
 from grocker.progress import Progress
@@ -28,18 +27,6 @@ class Registry:
     def describe(self) -> str:
         """See Sink.describe."""
         return "the registry"
-
-    def holds(self, image: Image, names: Sequence[Reference]) -> bool:
-        """See Sink.holds: one request for each name."""
-        from grocker import registry
-
-        try:
-            return all(
-                registry.held(self.transport(), registry.credentials(self.environ, name, uid=self.uid), image, name)
-                for name in names
-            )
-        except GrockerError:
-            return False
 
     def deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> Delivered:
         """See Sink.deliver. Blobs that a second name's repository shares with the first are found there."""

@@ -30,9 +30,6 @@ class Sink(Protocol):
     def describe(self) -> str:
         """The place, for people: ``docker``, ``oci:/tmp/polls``."""
 
-    def holds(self, image: Image, names: Sequence[Reference]) -> bool:
-        """Whether the very image is there under all ``names``. Cheap, and false when in doubt or out of reach."""
-
     def deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> Delivered:
         """Put the image there under ``names`` (at least one).
 

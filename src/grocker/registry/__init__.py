@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from grocker.registry.auth import Credentials, credentials
-from grocker.registry.upload import Pushed, held, push
+from grocker.registry.upload import Pushed, push
 
-__all__ = ["Credentials", "Pushed", "credentials", "held", "push"]
+__all__ = ["Credentials", "Pushed", "credentials", "push"]

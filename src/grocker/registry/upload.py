@@ -35,12 +35,6 @@ class Pushed:
     """whether the manifest was sent under a name that did not have it"""
 
 
-def held(transport: Transport, credentials: Credentials, image: Image, reference: Reference) -> bool:
-    """Whether the registry has the image under that very tag."""
-    session = Session(transport, reference, credentials)
-    return _tagged(session, image, f"looking for {reference}", reference.tag or "latest")
-
-
 def push(
     transport: Transport,
     credentials: Credentials,
@@ -58,7 +52,7 @@ def push(
     tag = reference.tag or "latest"
     named = replace(reference, tag=tag, digest=image.digest)
     count = len(image.layers) + 1
-    if _tagged(session, image, f"pushing to {reference}", tag):
+    if _tagged(session, image, tag, f"pushing to {reference}"):
         return Pushed(named, 0, 0, count, new=False)
     with progress.task(f"pushing to {reference}", sum(one.size for one in image.layers)) as task:
         sent = _blobs(session, image, blobs, task)
@@ -66,7 +60,8 @@ def push(
     return Pushed(named, sum(sent) + len(image.manifest.data), len(sent), count - len(sent), new=True)
 
 
-def _tagged(session: Session, image: Image, action: str, tag: str) -> bool:
+def _tagged(session: Session, image: Image, tag: str, action: str) -> bool:
+    """Whether the registry has the very image under that tag."""
     with session.send(
         "HEAD",
         session.url(f"manifests/{tag}"),
