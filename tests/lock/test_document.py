@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import tomllib
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from grocker.digest import Digest
-from grocker.lock.document import render
-from grocker.lock.values import Base, BuildRequirement, DebianPackage, Interpreter, Lock, PythonFile
+from grocker.errors import SettingsError
+from grocker.lock.document import parse, render
+from grocker.lock.values import (
+    Base,
+    BuildRequirement,
+    DebianPackage,
+    Interpreter,
+    Lock,
+    PlatformLock,
+    PythonFile,
+    merged,
+)
 
 SUM = Digest("sha256:" + "0" * 64)
 PACKAGES = (
@@ -20,18 +31,27 @@ FILES = (
     PythonFile("django", "5.2", "django-5.2-py3-none-any.whl", "default", 8301, SUM),
     PythonFile("numpy", "2.3.0", "numpy-2.3.0-cp313-cp313-manylinux_2_28_x86_64.whl", "default", 1690, SUM),
 )
-LOCK = Lock(
-    platform="linux/amd64",
-    base=Base("debian", "trixie"),
-    interpreter=Interpreter("cpython", "3.13", "debian:trixie"),
-    debian=PACKAGES,
-    python=FILES,
-    build=(BuildRequirement("flit-core", "3.12.0"),),
-    inputs=SUM,
-)
+ARM = DebianPackage("libc6", "2.41-12", "arm64", "trixie", "pool/main/g/glibc/libc6_2.41-12_arm64.deb", 2700, SUM)
+
+
+def lock(*platforms: PlatformLock, build: tuple[BuildRequirement, ...] = ()) -> Lock:
+    return Lock(
+        inputs={"requirements": SUM, "debian": SUM},
+        base=Base("debian", "trixie"),
+        interpreter=Interpreter("cpython", "3.13", "debian:trixie"),
+        platforms=platforms,
+        build=build,
+    )
+
+
+BUILD = (BuildRequirement("flit-core", "3.12.0", hashes=(SUM,)),)
+LOCK = lock(PlatformLock("linux/amd64", PACKAGES, FILES), build=BUILD)
 TEXT = f'''\
 version = 1
-inputs = "{SUM}"
+
+[inputs]
+debian = "{SUM}"
+requirements = "{SUM}"
 
 [base]
 distribution = "debian"
@@ -50,6 +70,9 @@ suite = "trixie"
 path = "pool/main/g/glibc/libc6_2.41-12_amd64.deb"
 size = 2847
 sha256 = "{SUM}"
+platforms = [
+    "linux/amd64",
+]
 
 [[debian]]
 name = "zlib1g"
@@ -59,6 +82,9 @@ suite = "trixie-security"
 path = "pool/main/z/zlib/zlib1g.deb"
 size = 87
 sha256 = "{SUM}"
+platforms = [
+    "linux/amd64",
+]
 
 [[python]]
 name = "django"
@@ -85,6 +111,9 @@ platforms = [
 [[build]]
 name = "flit-core"
 version = "3.12.0"
+hashes = [
+    "{SUM}",
+]
 '''
 
 
@@ -97,10 +126,36 @@ def test_lock_is_written_sorted_and_a_value_a_line() -> None:
 def test_lock_is_the_same_text_in_whatever_order_its_values_come(
     packages: list[DebianPackage], files: list[PythonFile]
 ) -> None:
-    shuffled = Lock(LOCK.platform, LOCK.base, LOCK.interpreter, tuple(packages), tuple(files), LOCK.build, LOCK.inputs)
+    shuffled = lock(PlatformLock("linux/amd64", tuple(packages), tuple(files)), build=BUILD)
     assert render(shuffled) == TEXT
 
 
 def test_lock_has_no_empty_tables_when_nothing_is_built() -> None:
-    empty = Lock(LOCK.platform, LOCK.base, LOCK.interpreter, (), (), (), LOCK.inputs)
-    assert set(tomllib.loads(render(empty))) == {"version", "inputs", "base", "interpreter"}
+    assert set(tomllib.loads(render(lock()))) == {"version", "inputs", "base", "interpreter"}
+
+
+def test_lock_reads_back_as_it_was_written_when_it_has_two_platforms() -> None:
+    both = lock(PlatformLock("linux/amd64", PACKAGES, FILES), PlatformLock("linux/arm64", (ARM,), FILES[:1]))
+    text = render(both)
+    assert text.count('name = "django"') == 1
+    assert parse(text, place="grocker.lock") == both
+    assert merged((both.only("linux/arm64"), both.only("linux/amd64"))) == both
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("version = 1\nversion = 2", "not TOML"),
+        ("version = 2", "version 2"),
+        ("", "version None"),
+        ("version = 1", "inputs"),
+        (TEXT.replace('suite = "trixie"', "suite = 3"), "str"),
+        (TEXT + "\n[more]\n", "more"),
+    ],
+)
+def test_lock_is_refused_with_its_place_when_it_is_malformed(text: str, words: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse(text, place="app/grocker.lock")
+    assert caught.value.message.startswith("app/grocker.lock: ")
+    assert words in caught.value.message
+    assert caught.value.hint == "make it again: grocker lock"

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from grocker import digest
-from grocker.lock.values import Base, DebianPackage, Interpreter, Lock, PythonFile
+from grocker.lock.values import DebianPackage, PlatformLock, PythonFile
 from grocker.plan.steps import LARGE, Application, Plan, plan
 
 
@@ -24,21 +24,24 @@ def wheel(name: str, version: str = "1", size: int = 9) -> PythonFile:
     )
 
 
-LOCK = Lock(
-    platform="linux/amd64",
-    base=Base("debian", "trixie"),
-    interpreter=Interpreter("cpython", "3.13", "debian:trixie"),
+LOCK = PlatformLock(
+    "linux/amd64",
     debian=(package("bash"), package("libpython3.13-stdlib")),
     python=(wheel("django"), wheel("numpy", size=LARGE)),
-    build=(),
-    inputs=digest.of(b""),
 )
 APPLICATION = Application(digest.of(b"0"), "polls 1", b"{}", b"")
 
 
-def planned(lock: Lock = LOCK, application: Application = APPLICATION, epoch: int = 0, uid: int = 1000) -> Plan:
+def planned(lock: PlatformLock = LOCK, application: Application = APPLICATION, epoch: int = 0, uid: int = 1000) -> Plan:
     return plan(
-        lock, application, compiling=lock.debian, runner="r", lock_text=repr(lock), user=("blue", uid), epoch=epoch
+        lock,
+        application,
+        compiling=lock.debian,
+        runner="r",
+        python="3.13",
+        lock_text=repr(lock),
+        user=("blue", uid),
+        epoch=epoch,
     )
 
 
@@ -57,11 +60,11 @@ def test_plan_is_the_same_when_the_inputs_are() -> None:
     assert planned() == planned()
 
 
-def with_debian(*packages: DebianPackage) -> Lock:
+def with_debian(*packages: DebianPackage) -> PlatformLock:
     return msgspec.structs.replace(LOCK, debian=packages)
 
 
-def with_python(*files: PythonFile) -> Lock:
+def with_python(*files: PythonFile) -> PlatformLock:
     return msgspec.structs.replace(LOCK, python=files)
 
 

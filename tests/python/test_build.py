@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
-from grocker.python import BuildPin, Layout, build_key, build_wheel, find_uv, read_project, read_tree, read_wheel
-from grocker.python.build import read_pins, resolve_build
+from grocker.lock.values import BuildRequirement
+from grocker.python import Layout, build_key, build_wheel, find_uv, read_project, read_tree, read_wheel
+from grocker.python.build import constraint, read_pins, resolve_build
 from tests.support.wheels import make_project, make_wheel, serve
 
 NOW = 4_000_000_000_000_000_000
@@ -22,7 +23,7 @@ def built(
     tmp_path: Path,
     name: str = "work",
     environ: Mapping[str, str] | None = None,
-    pins: tuple[BuildPin, ...] = (),
+    pins: tuple[BuildRequirement, ...] = (),
 ) -> Path:
     work = tmp_path / name
     work.mkdir()
@@ -104,7 +105,7 @@ def test_build_requirements_are_pinned_with_hashes(tmp_path: Path) -> None:
         ("backend-one", "1.0", "", 1),
         ("dep", "2.0", "", 1),
     ]
-    assert read_pins("".join(pin.line() + "\n" for pin in pins)) == pins
+    assert read_pins("".join(constraint(pin) + "\n" for pin in pins)) == pins
 
 
 def test_build_holds_requirements_to_the_pins(tmp_path: Path) -> None:
@@ -115,9 +116,9 @@ def test_build_holds_requirements_to_the_pins(tmp_path: Path) -> None:
         for version in ("1.0", "2.0"):
             make_wheel(index.directory, "dep", version, files={"dep.py": f"V = '{version}'"})
         environ = index.environ(UV_OFFLINE="0")
-        wheel = read_wheel(built(project, tmp_path, "w1", environ, (BuildPin("dep", "1.0"),)), Layout("3.13"))
+        wheel = read_wheel(built(project, tmp_path, "w1", environ, (BuildRequirement("dep", "1.0"),)), Layout("3.13"))
         assert {e.path.rpartition("/")[2]: getattr(e, "data", b"") for e in wheel.entries}["v"] == b"1.0"
-        wrong = BuildPin("dep", "1.0", "", ("sha256:" + "0" * 64,))
+        wrong = BuildRequirement("dep", "1.0", "", ("sha256:" + "0" * 64,))
         with pytest.raises(CorruptError, match="[Hh]ash mismatch"):
             built(project, tmp_path, "w2", {**environ, "UV_CACHE_DIR": str(tmp_path / "fresh")}, (wrong,))
 
@@ -154,9 +155,9 @@ def test_version_from_git_sees_the_repository_and_leaves_it_alone(tmp_path: Path
 def test_build_key_differs_with_tree_pins_and_epoch(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p")
     described, tree = read_project(project), read_tree(project, now=NOW)
-    key = build_key(described, tree, (BuildPin("a", "1"),), EPOCH)
-    assert key == build_key(described, read_tree(project, now=NOW + 1), (BuildPin("a", "1"),), EPOCH)
-    assert key != build_key(described, tree, (BuildPin("a", "2"),), EPOCH)
-    assert key != build_key(described, tree, (BuildPin("a", "1"),), EPOCH + 1)
+    key = build_key(described, tree, (BuildRequirement("a", "1"),), EPOCH)
+    assert key == build_key(described, read_tree(project, now=NOW + 1), (BuildRequirement("a", "1"),), EPOCH)
+    assert key != build_key(described, tree, (BuildRequirement("a", "2"),), EPOCH)
+    assert key != build_key(described, tree, (BuildRequirement("a", "1"),), EPOCH + 1)
     (project / "demo" / "__init__.py").write_text("x = 1\n")
-    assert key != build_key(described, read_tree(project, now=NOW), (BuildPin("a", "1"),), EPOCH)
+    assert key != build_key(described, read_tree(project, now=NOW), (BuildRequirement("a", "1"),), EPOCH)

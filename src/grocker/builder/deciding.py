@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from grocker import __version__, digest
-from grocker.builder import contents, sourcing
+from grocker import __version__
+from grocker.builder import contents, locking, sourcing
 from grocker.builder.request import Request
 from grocker.builder.resolving import DebianAnswer, PythonAnswer, debian_packages
-from grocker.builder.sourcing import Source
+from grocker.builder.sourcing import Held, Source
 from grocker.builder.workshop import Workshop
 from grocker.config.settings import Settings
 from grocker.errors import SettingsError
+from grocker.lock.document import NAME as LOCK
 from grocker.lock.document import render
-from grocker.lock.values import Base, Interpreter, Lock
-from grocker.plan.steps import Application, Plan, key, plan
+from grocker.lock.values import Base, Interpreter, Lock, PlatformLock
+from grocker.plan.steps import Application, Plan, plan
 from grocker.plan.target import MACHINES, Target
+from grocker.python import read_project
 from grocker.runner import spec
 
 
@@ -41,13 +44,62 @@ class Decision:
 
 
 def decide(shop: Workshop, request: Request, settings: Settings, chosen: Target) -> Decision:
-    """Resolve what ``request`` names on one platform and plan its layers. Raises GrockerError."""
+    """Resolve what ``request`` names on one platform and plan its layers.
+
+    The request's lock answers where it fits; one that does not is an error, or a warning and no lock. Raises
+    SettingsError for a stale lock, MissingError, UnavailableError and what else resolving and building raise.
+    """
+    if request.lock is None:
+        if request.locked:
+            raise SettingsError("--locked, and there is no lock", hint="make one: grocker lock")
+        return _fresh(shop, request, settings, chosen)
+    held = request.lock.of(chosen.platform)
+    _refuse_other_build(request)
+    source = sourcing.source(
+        shop,
+        request.origin,
+        settings,
+        chosen,
+        Held(build=request.lock.build, files=held.python if held else None),
+        refresh=request.refresh,
+    )
+    current = locking.inputs(request, settings, source, chosen)
+    changed = locking.stale(request.lock, current, chosen.platform)
+    if held is None or changed:
+        message = f"{LOCK} is stale: changed since it was made: {', '.join(changed)}"
+        if request.locked:
+            raise SettingsError(message, hint="make it again: grocker lock; or build without --locked")
+        shop.progress.warn(f"{message}; resolving without it", hint="make it again: grocker lock")
+        return _fresh(shop, replace(request, lock=None), settings, chosen)
+    packages = locking.debian_answer(shop, settings, chosen, held)
+    host = _host(chosen)
+    compiling = packages if host == chosen else _compiling(shop, request, settings, host)
+    index = locking.python_answer(shop, settings, source, chosen, held)
+    return _decision(request, settings, chosen, source, packages, compiling, index, request.lock.only(chosen.platform))
+
+
+def _fresh(shop: Workshop, request: Request, settings: Settings, chosen: Target) -> Decision:
+    """Archive and index asked at the same time."""
     with ThreadPoolExecutor(1) as beside:
         archive = beside.submit(_archive, shop, settings, chosen, refresh=request.refresh)
-        source = sourcing.source(shop, request.origin, settings, chosen, refresh=request.refresh)
+        source = sourcing.source(shop, request.origin, settings, chosen, Held(), refresh=request.refresh)
         index = sourcing.dependencies(shop, source, settings, chosen, refresh=request.refresh)
         packages, compiling = archive.result()
-    lock = _lock(chosen, source, packages, index)
+    inputs = locking.inputs(request, settings, source, chosen)
+    lock = _lock(chosen, source, packages, index, inputs)
+    return _decision(request, settings, chosen, source, packages, compiling, index, lock)
+
+
+def _decision(
+    request: Request,
+    settings: Settings,
+    chosen: Target,
+    source: Source,
+    packages: DebianAnswer,
+    compiling: DebianAnswer,
+    index: PythonAnswer,
+    lock: Lock,
+) -> Decision:
     lock_text = render(lock)
     described = _described(settings, source)
     application = Application(
@@ -56,12 +108,15 @@ def decide(shop: Workshop, request: Request, settings: Settings, chosen: Target)
         image_json=spec.encode(described),
         settings_ini=contents.base_config(*source.base_config),
     )
+    slice_ = lock.of(chosen.platform)
+    assert slice_ is not None
     planned = plan(
-        lock,
+        slice_,
         application,
         compiling=compiling.packages,
         runner=contents.runner_digest(),
         lock_text=lock_text,
+        python=chosen.suite.python,
         user=(described.user.name, described.user.uid),
         epoch=request.epoch,
     )
@@ -71,29 +126,53 @@ def decide(shop: Workshop, request: Request, settings: Settings, chosen: Target)
 def _archive(shop: Workshop, settings: Settings, chosen: Target, *, refresh: bool) -> tuple[DebianAnswer, DebianAnswer]:
     """The image's packages, and those whose interpreter runs on this host."""
     packages = debian_packages(shop, settings, chosen, refresh=refresh)
+    host = _host(chosen)
+    if host == chosen:
+        return packages, packages
+    return packages, debian_packages(shop, settings, host, refresh=refresh)
+
+
+def _host(chosen: Target) -> Target:
+    """The same suite on this host's architecture: its interpreter compiles."""
     machine = os.uname().machine
-    host = MACHINES.get(machine)
-    if host is None:
+    architecture = MACHINES.get(machine)
+    if architecture is None:
         raise SettingsError(
             f"Grocker does not build on {machine}: the image's interpreter must run here to compile",
             hint=f"build on {' or '.join(sorted(MACHINES))}, for any platform",
         )
-    if host == chosen.architecture:
-        return packages, packages
-    return packages, debian_packages(shop, settings, Target(chosen.suite, host), refresh=refresh)
+    return Target(chosen.suite, architecture)
 
 
-def _lock(chosen: Target, source: Source, packages: DebianAnswer, index: PythonAnswer) -> Lock:
+def _compiling(shop: Workshop, request: Request, settings: Settings, host: Target) -> DebianAnswer:
+    """The packages of the host's interpreter: the lock's when it has this platform too, else the archive's."""
+    assert request.lock is not None
+    held = request.lock.of(host.platform)
+    if held is not None:
+        return locking.debian_answer(shop, settings, host, held)
+    return debian_packages(shop, settings, host, refresh=request.refresh)
+
+
+def _refuse_other_build(request: Request) -> None:
+    """With ``--locked`` no back end runs that the lock does not hold: told before anything is executed."""
+    if not request.locked or request.lock is None or request.origin.kind != "project":
+        return
+    assert request.origin.path is not None
+    if request.lock.inputs.get("build") != locking.build_input(read_project(request.origin.path)):
+        raise SettingsError(f"{LOCK} is stale: changed since it was made: build", hint="make it again: grocker lock")
+
+
+def _lock(
+    chosen: Target, source: Source, packages: DebianAnswer, index: PythonAnswer, inputs: Mapping[str, str]
+) -> Lock:
     suite = chosen.suite
-    inputs = key("inputs", suite.name, chosen.platform, source.installed.metadata.requires, source.services.servers)
+    files = tuple(sorted((*index.files, *([source.file] if source.file else ()))))
     return Lock(
-        platform=chosen.platform,
+        inputs=dict(inputs),
         base=Base("debian", suite.name),
         interpreter=Interpreter("cpython", suite.python, f"debian:{suite.name}"),
-        debian=tuple(sorted(packages.packages)),
-        python=tuple(sorted((*index.files, *([source.file] if source.file else ())))),
+        platforms=(PlatformLock(chosen.platform, tuple(sorted(packages.packages)), files),),
         build=tuple(sorted(source.build)),
-        inputs=digest.from_hex(inputs),
     )
 
 

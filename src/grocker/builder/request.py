@@ -8,6 +8,7 @@ from pathlib import Path
 
 from grocker.builder.origin import Origin
 from grocker.digest import Digest
+from grocker.lock.values import Lock
 from grocker.oci import Image, Reference
 from grocker.output import Delivered, Sink
 
@@ -36,6 +37,10 @@ class Request:
     """a maintainer script that is neither inert nor covered is an error"""
     refresh: bool = False
     """resolve again, whatever is kept"""
+    lock: Lock | None = None
+    """used where it fits"""
+    locked: bool = False
+    """a lock that does not fit, or none, is an error"""
 
 
 @dataclass(frozen=True, slots=True)

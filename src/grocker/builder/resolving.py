@@ -42,19 +42,29 @@ class PythonAnswer(msgspec.Struct, frozen=True):
 _Answer = TypeVar("_Answer", DebianAnswer, PythonAnswer)
 
 
-def debian_packages(workshop: Workshop, settings: Settings, target: Target, *, refresh: bool) -> DebianAnswer:
-    """The packages below the application: the base, the interpreter, and what the settings ask for."""
-    names = sorted({*debian.BASE, *debian.PYTHON, *settings.dependencies})
-    mirrors = debian.locate(
+def package_names(settings: Settings) -> list[str]:
+    """The Debian packages that are asked for by name: the base, the interpreter, what the settings name; sorted."""
+    return sorted({*debian.BASE, *debian.PYTHON, *settings.dependencies})
+
+
+def mirrors(workshop: Workshop, settings: Settings) -> debian.Mirrors:
+    """Where this host's archive is."""
+    return debian.locate(
         mirror=settings.debian.mirror,
         security_mirror=settings.debian.security_mirror,
         check_valid_until=settings.debian.check_valid_until,
         environ=workshop.environ,
     )
 
+
+def debian_packages(workshop: Workshop, settings: Settings, target: Target, *, refresh: bool) -> DebianAnswer:
+    """The packages below the application."""
+    names = package_names(settings)
+    addresses = mirrors(workshop, settings)
+
     def ask() -> DebianAnswer:
         archive = debian.open_archive(
-            mirrors,
+            addresses,
             target.suite.name,
             target.architecture,
             store=workshop.store,
@@ -65,7 +75,7 @@ def debian_packages(workshop: Workshop, settings: Settings, target: Target, *, r
         packages = debian.resolve(archive.indexes, names).packages
         return DebianAnswer(workshop.now, packages, dict(archive.addresses))
 
-    identity = key("debian", target.suite.name, target.architecture, names, mirrors.archive, mirrors.security)
+    identity = key("debian", target.suite.name, target.architecture, names, addresses.archive, addresses.security)
     return fresh(workshop, identity, DebianAnswer, ask, refresh=refresh)
 
 

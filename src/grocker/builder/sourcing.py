@@ -35,7 +35,7 @@ class _WheelStep(msgspec.Struct, frozen=True):
 class _PinsStep(msgspec.Struct, frozen=True):
     at: float
     """seconds since 1970"""
-    pins: tuple[python.BuildPin, ...]
+    pins: tuple[BuildRequirement, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +75,32 @@ def configuration(origin: Origin, file: Path | None) -> config_files.Configurati
     return config_files.NONE
 
 
-def source(shop: Workshop, origin: Origin, settings: Settings, target: Target, *, refresh: bool) -> Source:
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a lock says of the application itself."""
+
+    build: tuple[BuildRequirement, ...] | None = None
+    """the back end's environment"""
+    files: tuple[PythonFile, ...] | None = None
+    """the locked wheels; the release's own is among them"""
+
+
+def source(shop: Workshop, origin: Origin, settings: Settings, target: Target, held: Held, *, refresh: bool) -> Source:
     """The application that ``origin`` names, as a wheel in the store."""
     if origin.kind == "project":
-        return _of_project(shop, origin, settings, target, refresh=refresh)
+        return _of_project(shop, origin, settings, target, held, refresh=refresh)
     if origin.kind == "wheel":
         assert origin.path is not None
         step = _WheelStep(shop.store.add_wheel(origin.path), origin.path.name)
         return _of_wheel(shop, origin, settings, target, step, files=(str(origin.path),))
-    file, url = _release(shop, origin, target, refresh=refresh)
+    file, url = _release(shop, origin, settings, target, held, refresh=refresh)
     _fetched(shop, file, url)
     return _of_wheel(shop, origin, settings, target, _WheelStep(file.sha256, file.file), locked=file)
 
 
 def dependencies(shop: Workshop, source: Source, settings: Settings, target: Target, *, refresh: bool) -> PythonAnswer:
     """The wheels that the application and its servers need on ``target``; the application's own is not among them."""
-    uv = _uv(shop, settings)
+    uv = find_uv(shop, settings)
     wheels = python_target(target)
     wanted = python.wanted(source.installed.metadata.requires, source.extras, wheels)
     directory = source.project.directory if source.project else None
@@ -123,14 +133,16 @@ def dependencies(shop: Workshop, source: Source, settings: Settings, target: Tar
     return fresh(shop, key(*identity), PythonAnswer, ask, refresh=refresh)
 
 
-def _of_project(shop: Workshop, origin: Origin, settings: Settings, target: Target, *, refresh: bool) -> Source:
+def _of_project(
+    shop: Workshop, origin: Origin, settings: Settings, target: Target, held: Held, *, refresh: bool
+) -> Source:
     """The project, built; the kept wheel when its sources and build requirements are the same."""
     directory = origin.path
     assert directory is not None
     project = python.read_project(directory)
     tree = _tree(shop, directory)
-    uv = _uv(shop, settings)
-    pins = _pins(shop, project, uv, refresh=refresh)
+    uv = find_uv(shop, settings)
+    pins = _pins(shop, project, uv, refresh=refresh) if held.build is None else held.build
     step = _wheel(shop, project, tree, uv, pins)
     directories = {directory / os.path.dirname(f.path) for f in tree.files} | {directory}
     procfile = directory / "Procfile"
@@ -141,7 +153,7 @@ def _of_project(shop: Workshop, origin: Origin, settings: Settings, target: Targ
         target,
         step,
         project=project,
-        build=tuple(BuildRequirement(p.name, p.version) for p in pins),
+        build=pins,
         procfile=procfile.read_text("utf-8") if procfile.is_file() else None,
         files=tuple(sorted(str(p) for p in (*directories, *(directory / f.path for f in tree.files)))),
     )
@@ -179,10 +191,18 @@ def _of_wheel(
     )
 
 
-def _release(shop: Workshop, origin: Origin, target: Target, *, refresh: bool) -> tuple[PythonFile, str]:
+def _release(
+    shop: Workshop, origin: Origin, settings: Settings, target: Target, held: Held, *, refresh: bool
+) -> tuple[PythonFile, str]:
     """The release's own wheel and where it is served: the version that fits together with its dependencies."""
-    uv = _uv(shop, Settings())
+    uv = find_uv(shop, settings)
     wheels = python_target(target)
+    locked = next((f for f in held.files or () if f.name == origin.name), None)
+    if locked is not None:
+        if shop.store.download(locked.sha256) is not None:
+            return locked, ""
+        with shop.store.scratch() as scratch:
+            return locked, python.locate([locked], wheels, uv, workspace=scratch)[locked.sha256]
 
     def ask() -> PythonAnswer:
         with shop.store.scratch() as scratch, shop.progress.task(f"resolving {origin.text}"):
@@ -194,7 +214,7 @@ def _release(shop: Workshop, origin: Origin, target: Target, *, refresh: bool) -
     return answer.files[0], answer.urls[answer.files[0].sha256]
 
 
-def _uv(shop: Workshop, settings: Settings) -> python.Uv:
+def find_uv(shop: Workshop, settings: Settings) -> python.Uv:
     """uv as this build runs it; ``index-url`` of the settings wins over the host's configuration."""
     environ = dict(shop.environ)
     if settings.index_url is not None:
@@ -217,7 +237,7 @@ def _tree(shop: Workshop, directory: Path) -> python.SourceTree:
     return tree
 
 
-def _pins(shop: Workshop, project: python.Project, uv: python.Uv, *, refresh: bool) -> tuple[python.BuildPin, ...]:
+def _pins(shop: Workshop, project: python.Project, uv: python.Uv, *, refresh: bool) -> tuple[BuildRequirement, ...]:
     """The project's build requirements, pinned; asked for again once a day."""
     name = key("build requirements", project.build_requires)
     data = None if refresh else shop.store.kept("steps", name)
@@ -236,7 +256,7 @@ def _wheel(
     project: python.Project,
     tree: python.SourceTree,
     uv: python.Uv,
-    pins: Sequence[python.BuildPin],
+    pins: Sequence[BuildRequirement],
 ) -> _WheelStep:
     name = key("project wheel", python.build_key(project, tree, pins, shop.epoch))
     with shop.store.lock(f"step-{name}"):

@@ -2,10 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
-from grocker.lock.values import Lock
+import msgspec
+
+from grocker.digest import Digest
+from grocker.errors import SettingsError
+from grocker.lock.values import (
+    Base,
+    BuildRequirement,
+    DebianPackage,
+    Interpreter,
+    Lock,
+    PlatformLock,
+    PythonFile,
+)
+
+NAME = "grocker.lock"
+VERSION = 1
+_HINT = "make it again: grocker lock"
+
+
+class _DebianRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    version: str
+    arch: str
+    suite: str
+    path: str
+    size: int
+    sha256: Digest
+    platforms: tuple[str, ...]
+
+
+class _PythonRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    version: str
+    file: str
+    index: str
+    size: int
+    sha256: Digest
+    platforms: tuple[str, ...]
+
+
+class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    version: int
+    inputs: dict[str, str]
+    base: Base
+    interpreter: Interpreter
+    debian: tuple[_DebianRow, ...] = ()
+    python: tuple[_PythonRow, ...] = ()
+    build: tuple[BuildRequirement, ...] = ()
 
 
 def render(lock: Lock) -> str:
@@ -13,8 +60,8 @@ def render(lock: Lock) -> str:
     import tomli_w
 
     top = {
-        "version": 1,
-        "inputs": lock.inputs,
+        "version": VERSION,
+        "inputs": {name: lock.inputs[name] for name in sorted(lock.inputs)},
         "base": {"distribution": lock.base.distribution, "suite": lock.base.suite},
         "interpreter": {
             "implementation": lock.interpreter.implementation,
@@ -27,6 +74,46 @@ def render(lock: Lock) -> str:
     return tomli_w.dumps(top) + "".join(rows)
 
 
+def parse(text: str, *, place: str) -> Lock:
+    """The lock in ``text``, which stands at ``place``. SettingsError when it is none, or of another version."""
+    import tomllib
+
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{place}: not TOML: {error}", hint=_HINT) from error
+    if table.get("version") != VERSION:
+        raise SettingsError(
+            f"{place}: a lock of version {table.get('version')!r}, and this Grocker reads {VERSION}", hint=_HINT
+        )
+    try:
+        document = msgspec.convert(table, _Document)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{place}: {error}", hint=_HINT) from error
+    rows: tuple[_DebianRow | _PythonRow, ...] = (*document.debian, *document.python)
+    names = sorted({name for row in rows for name in row.platforms})
+    platforms = tuple(
+        PlatformLock(
+            name,
+            tuple(
+                DebianPackage(r.name, r.version, r.arch, r.suite, r.path, r.size, r.sha256)
+                for r in document.debian
+                if name in r.platforms
+            ),
+            tuple(
+                PythonFile(r.name, r.version, r.file, r.index, r.size, r.sha256)
+                for r in document.python
+                if name in r.platforms
+            ),
+        )
+        for name in names
+    )
+    return Lock(document.inputs, document.base, document.interpreter, platforms, document.build)
+
+
+_Row = TypeVar("_Row", DebianPackage, PythonFile)
+
+
 def _rows(lock: Lock) -> list[tuple[str, Mapping[str, Any]]]:
     debian = [
         {
@@ -37,8 +124,9 @@ def _rows(lock: Lock) -> list[tuple[str, Mapping[str, Any]]]:
             "path": p.filename,
             "size": p.size,
             "sha256": p.sha256,
+            "platforms": platforms,
         }
-        for p in sorted(lock.debian)
+        for p, platforms in _shared((one.platform, one.debian) for one in lock.platforms)
     ]
     python = [
         {
@@ -48,13 +136,30 @@ def _rows(lock: Lock) -> list[tuple[str, Mapping[str, Any]]]:
             "index": f.index,
             "size": f.size,
             "sha256": f.sha256,
-            "platforms": [lock.platform],
+            "platforms": platforms,
         }
-        for f in sorted(lock.python)
+        for f, platforms in _shared((one.platform, one.python) for one in lock.platforms)
     ]
-    build = [{"name": r.name, "version": r.version} for r in sorted(lock.build)]
+    build = [
+        {
+            "name": r.name,
+            "version": r.version,
+            **({"marker": r.marker} if r.marker else {}),
+            **({"hashes": sorted(r.hashes)} if r.hashes else {}),
+        }
+        for r in sorted(lock.build)
+    ]
     return [
         *(("debian", row) for row in debian),
         *(("python", row) for row in python),
         *(("build", row) for row in build),
     ]
+
+
+def _shared(rows: Iterable[tuple[str, Iterable[_Row]]]) -> list[tuple[_Row, list[str]]]:
+    """Each row once, sorted, with the platforms that take it."""
+    found: dict[_Row, list[str]] = {}
+    for platform, values in rows:
+        for value in values:
+            found.setdefault(value, []).append(platform)
+    return [(value, sorted(found[value])) for value in sorted(found)]

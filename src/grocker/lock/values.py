@@ -1,4 +1,4 @@
-"""The lock's values: name, version, file, size and digest of every input of an image, for one platform.
+"""The lock's values: name, version, file, size and digest of every input of an image, for each platform.
 
 No address stands in them: a file is named relative to its archive or index, so that any mirror serves it.
 """
@@ -42,10 +42,14 @@ class PythonFile(msgspec.Struct, frozen=True, order=True):
 
 
 class BuildRequirement(msgspec.Struct, frozen=True, order=True):
-    """One distribution in the environment of the project's PEP 517 back end."""
+    """One distribution in the environment of the project's PEP 517 back end; the same on every host."""
 
     name: str
     version: str
+    marker: str = ""
+    """on which hosts, when not on all"""
+    hashes: tuple[str, ...] = ()
+    """``sha256:HEX`` of each of its files on the index, sorted: the host decides which one it takes"""
 
 
 class Interpreter(msgspec.Struct, frozen=True):
@@ -67,18 +71,40 @@ class Base(msgspec.Struct, frozen=True):
     suite: str
 
 
-class Lock(msgspec.Struct, frozen=True):
-    """Every input of one image on one platform."""
+class PlatformLock(msgspec.Struct, frozen=True):
+    """What one platform takes."""
 
     platform: str
     """``linux/amd64``"""
-    base: Base
-    interpreter: Interpreter
     debian: tuple[DebianPackage, ...]
     """sorted by name"""
     python: tuple[PythonFile, ...]
     """sorted by name"""
+
+
+class Lock(msgspec.Struct, frozen=True):
+    """Every input of an image, on every platform that it was locked for."""
+
+    inputs: dict[str, str]
+    """what it was resolved from, by name (``requirements``, ``debian``, …): a digest or the words themselves;
+    another value means that the lock is stale"""
+    base: Base
+    interpreter: Interpreter
+    platforms: tuple[PlatformLock, ...]
+    """sorted by platform"""
     build: tuple[BuildRequirement, ...]
     """sorted by name; empty when nothing is built"""
-    inputs: Digest
-    """digest of what the lock was resolved from; another one means that the lock is stale"""
+
+    def of(self, platform: str) -> PlatformLock | None:
+        """What that platform takes, or None."""
+        return next((one for one in self.platforms if one.platform == platform), None)
+
+    def only(self, platform: str) -> Lock:
+        """The same for one platform alone, as an image has it: what others take is nothing to it."""
+        return msgspec.structs.replace(self, platforms=tuple(p for p in self.platforms if p.platform == platform))
+
+
+def merged(locks: tuple[Lock, ...]) -> Lock:
+    """Locks of one application on several platforms as one. They have all else in common."""
+    platforms = {one.platform: one for lock in locks for one in lock.platforms}
+    return msgspec.structs.replace(locks[0], platforms=tuple(platforms[name] for name in sorted(platforms)))

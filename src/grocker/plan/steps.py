@@ -15,7 +15,7 @@ import msgspec
 
 from grocker.digest import Digest
 from grocker.layer.member import LAYOUT, LEVEL, PART
-from grocker.lock.values import DebianPackage, Lock, PythonFile
+from grocker.lock.values import DebianPackage, PlatformLock, PythonFile
 
 LARGE = 6 << 20
 """bytes: a wheel from this size has a layer of its own, which every image and node shares"""
@@ -70,12 +70,13 @@ class Plan:
 
 
 def plan(
-    lock: Lock,
+    lock: PlatformLock,
     application: Application,
     *,
     compiling: Sequence[DebianPackage],
     runner: str,
     lock_text: str,
+    python: str,
     user: tuple[str, int],
     epoch: int,
 ) -> Plan:
@@ -83,6 +84,7 @@ def plan(
 
     ``compiling``: the packages whose interpreter compiles, of the host's architecture.
     ``runner``: digest of the runner's files. ``lock_text``: the lock as it stands in the image.
+    ``python``: the interpreter's release series.
     ``user``: name and uid. ``epoch``: seconds, the one time of every file.
     """
     interpreter = interpreter_key(compiling)
@@ -106,7 +108,7 @@ def plan(
         runner=layer("runner", [f"runner {runner[:12]}"], runner, interpreter),
         large=tuple((layer(f"wheel {f.name}", wheels([f]), [f.sha256], interpreter), f) for f in large),
         wheels=(layer("wheels", wheels(small), [f.sha256 for f in small], interpreter), small) if small else None,
-        environment=layer("environment", ["pyvenv.cfg", "grocker.lock"], lock_text, lock.interpreter.version),
+        environment=layer("environment", ["pyvenv.cfg", "grocker.lock"], lock_text, python),
         application=layer(
             "application",
             [application.subject],

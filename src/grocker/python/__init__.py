@@ -20,7 +20,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from grocker.python.build import BuildPin, build_key, build_wheel, resolve_build
+    from grocker.python.build import build_key, build_wheel, resolve_build
     from grocker.python.bytecode import Compiler, Interpreter, compile_sources, with_bytecode
     from grocker.python.detect import Django, find_django
     from grocker.python.metadata import EntryPoint, Metadata, check_python
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from grocker.python.wheel import Wheel, overlay, read_metadata, read_wheel
 
 _HOMES = {
-    "build": ("BuildPin", "build_key", "build_wheel", "resolve_build"),
+    "build": ("build_key", "build_wheel", "resolve_build"),
     "bytecode": ("Compiler", "Interpreter", "compile_sources", "with_bytecode"),
     "detect": ("Django", "find_django"),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
@@ -45,7 +45,6 @@ _HOMES = {
 }
 
 __all__ = [
-    "BuildPin",
     "Compiler",
     "Django",
     "EntryPoint",

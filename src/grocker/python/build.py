@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from grocker.digest import of
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError, StorageError
+from grocker.lock.values import BuildRequirement
 from grocker.python import source
 from grocker.python import uv as _uv
 from grocker.python.project import Project
@@ -28,25 +28,13 @@ _ZIP_EPOCH = 315532800
 """1980-01-01: no zip archive holds an earlier time"""
 
 
-@dataclass(frozen=True, slots=True)
-class BuildPin:
-    """One pinned build requirement; the same on every host."""
-
-    name: str
-    """normalised"""
-    version: str
-    marker: str = ""
-    """where it counts, when not everywhere"""
-    hashes: tuple[str, ...] = ()
-    """``sha256:HEX`` of each of its files on the index, sorted"""
-
-    def line(self) -> str:
-        """As a line of a constraints file."""
-        marker = f" ; {self.marker}" if self.marker else ""
-        return f"{self.name}=={self.version}{marker}" + "".join(f" --hash={digest}" for digest in self.hashes)
+def constraint(pin: BuildRequirement) -> str:
+    """``pin`` as a line of a constraints file."""
+    marker = f" ; {pin.marker}" if pin.marker else ""
+    return f"{pin.name}=={pin.version}{marker}" + "".join(f" --hash={digest}" for digest in pin.hashes)
 
 
-def resolve_build(requires: Sequence[str], uv: Uv, *, workspace: Path) -> tuple[BuildPin, ...]:
+def resolve_build(requires: Sequence[str], uv: Uv, *, workspace: Path) -> tuple[BuildRequirement, ...]:
     """Build requirements and theirs, pinned for every host at once, sorted.
 
     ``requires``: ``build-system.requires``. ``workspace``: a scratch directory.
@@ -72,7 +60,7 @@ def resolve_build(requires: Sequence[str], uv: Uv, *, workspace: Path) -> tuple[
 _PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[^\s;]+)(?:\s*;\s*(?P<marker>.*?))?\s*$")
 
 
-def read_pins(text: str) -> tuple[BuildPin, ...]:
+def read_pins(text: str) -> tuple[BuildRequirement, ...]:
     """Pins out of a requirements file with hashes, as uv writes it."""
     pins = []
     for logical in text.replace("\\\n", " ").splitlines():
@@ -86,19 +74,19 @@ def read_pins(text: str) -> tuple[BuildPin, ...]:
                 hint="build requirements come from an index; write them as NAME or NAME>=1.0",
             )
         hashed = tuple(sorted(digest.strip() for digest in hashes))
-        pins.append(BuildPin(match["name"].lower(), match["version"], match["marker"] or "", hashed))
+        pins.append(BuildRequirement(match["name"].lower(), match["version"], match["marker"] or "", hashed))
     return tuple(sorted(pins, key=lambda pin: (pin.name, pin.version, pin.marker)))
 
 
-def build_key(project: Project, tree: SourceTree, pins: Sequence[BuildPin], epoch: int) -> str:
+def build_key(project: Project, tree: SourceTree, pins: Sequence[BuildRequirement], epoch: int) -> str:
     """All that the wheel depends on, as one digest: the tree, git where the version comes from it, pins and epoch."""
     git = source.version_control(project.directory) if project.uses_git else b""
-    lines = [f"grocker project wheel {FORMAT}", tree.digest, str(epoch), of(git), *(pin.line() for pin in pins)]
+    lines = [f"grocker project wheel {FORMAT}", tree.digest, str(epoch), of(git), *(constraint(pin) for pin in pins)]
     return of("\n".join(lines).encode())
 
 
 def build_wheel(
-    project: Project, tree: SourceTree, uv: Uv, *, workspace: Path, epoch: int, pins: Sequence[BuildPin] = ()
+    project: Project, tree: SourceTree, uv: Uv, *, workspace: Path, epoch: int, pins: Sequence[BuildRequirement] = ()
 ) -> Path:
     """The project's wheel, a file in ``workspace``.
 
@@ -110,7 +98,7 @@ def build_wheel(
     copy, out, home = workspace / "source", workspace / "wheel", workspace / "home"
     source.copy_tree(tree, copy, epoch=max(epoch, _ZIP_EPOCH))
     constraints = workspace / "build-constraints.txt"
-    _write(constraints, [pin.line() for pin in pins])
+    _write(constraints, [constraint(pin) for pin in pins])
     try:
         home.mkdir()
         extra = _git(project, copy, workspace) if project.uses_git else {}

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from grocker.digest import Digest, from_hex
-from grocker.errors import CorruptError, SettingsError, StorageError, UnavailableError
+from grocker.digest import Digest, from_hex, hexadecimal
+from grocker.errors import CorruptError, MissingError, SettingsError, StorageError, UnavailableError
+from grocker.lock.values import PythonFile
 from grocker.python import uv as _uv
 from grocker.python.indexes import without_credentials
 from grocker.python.metadata import normalised
@@ -128,7 +129,8 @@ def locate(
     except MissingError as error:
         raise UnavailableError(f"a file of the lock has left the index: {error.message}", hint=_GONE) from error
     served = {
-        (_file(wheel), wheel.get("hashes", {}).get("sha256")): wheel.get("url") or Path(wheel["path"]).absolute().as_uri()
+        (_file(wheel), wheel.get("hashes", {}).get("sha256")): wheel.get("url")
+        or Path(wheel["path"]).absolute().as_uri()
         for package in _packages(data)
         for wheel in package.get("wheels", [])
     }
@@ -164,7 +166,8 @@ def _compiled(
             *("pip", "compile", "--format", "pylock.toml", "--quiet", "--no-header", "--no-annotate", "--no-build"),
             *("--python", uv.python, "--python-version", target.full_version or target.python),
             *("--python-platform", _platform(target), "--constraints", constraint_file),
-            *(*options, wanted_file),
+            *options,
+            wanted_file,
         ),
         action=action,
         directory=directory or workspace,
