@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import random
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -197,7 +198,20 @@ def test_push_fails_as_corrupt_when_a_cached_blob_is_damaged(registry: Registry,
     damaged = {key: data[:-1] + b"?" for key, data in blobs.blobs.items()}
     error = failure(transport, registry, blobs=MemoryBlobs(damaged))
     assert isinstance(error, CorruptError)
-    assert "DIGEST_INVALID" in error.message
+    assert re.fullmatch(r"the cached layer sha256:[0-9a-f]{64} \(text \d\) is damaged", error.message)
+    assert isinstance(error.__cause__, CorruptError)
+    assert "DIGEST_INVALID" in error.__cause__.message
+
+
+@pytest.mark.parametrize("change", [b"", b"more"])
+def test_push_fails_as_corrupt_when_a_cached_blob_has_another_size(
+    registry: Registry, transport: Transport, change: bytes
+) -> None:
+    _, blobs = made_image()
+    error = failure(transport, registry, blobs=MemoryBlobs({k: d[:50] + change for k, d in blobs.blobs.items()}))
+    assert isinstance(error, CorruptError)
+    assert "is damaged" in error.message
+    assert registry.asked("PUT", "uploads/u") <= 1
 
 
 def test_push_shows_credentials_in_no_message_when_they_are_refused(registry: Registry, transport: Transport) -> None:

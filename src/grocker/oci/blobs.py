@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from grocker.digest import Digest
+from grocker.errors import CorruptError
 
 
 class Blobs(Protocol):
@@ -19,3 +20,10 @@ class Blobs(Protocol):
 
     def path(self, digest: Digest) -> Path | None:
         """Where the blob lies as a file that may be linked to but not written, if it does."""
+
+
+def damaged(digest: Digest, title: str, blobs: Blobs) -> CorruptError:
+    """The error for a layer whose bytes in the cache are not those of its digest; ``title`` is for people."""
+    place = blobs.path(digest)
+    remedy = f"remove {place} and build again" if place else "build again"
+    return CorruptError(f"the cached layer {digest} ({title}) is damaged", hint=remedy)

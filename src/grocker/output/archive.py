@@ -14,10 +14,11 @@ from pathlib import Path
 
 from grocker import digest as digests
 from grocker.digest import Digest, Hashing
-from grocker.errors import CannotWriteError, CorruptError, StorageError
+from grocker.errors import CannotWriteError, StorageError
 from grocker.layer.entry import Directory, Entry, File
 from grocker.layer.tar import BLOCK, END_OF_ARCHIVE, segment
 from grocker.oci import Blobs, Descriptor, Image, Layer, Reference, values
+from grocker.oci.blobs import damaged
 from grocker.output.sink import Delivered, plural
 from grocker.progress import Progress, Task
 from grocker.store.writing import storage
@@ -66,10 +67,7 @@ def checked(layer: Layer, blobs: Blobs, task: Task) -> Iterator[bytes]:
             task.advance(len(chunk))
             yield chunk
     if hashing.size != layer.size or hashing.digest() != layer.digest:
-        raise CorruptError(
-            f"the cached layer {layer.digest} ({layer.title}) is damaged",
-            hint="remove it from the cache (grocker prune --all) and build again",
-        )
+        raise damaged(layer.digest, layer.title, blobs)
 
 
 def _unreadable(layer: Layer, error: OSError) -> StorageError:

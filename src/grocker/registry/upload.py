@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+from grocker.digest import Hashing
 from grocker.errors import CorruptError, UnavailableError
 from grocker.oci import Blobs, Image, Reference
+from grocker.oci.blobs import damaged
 from grocker.oci.image import Document, Layer
 from grocker.progress import Progress, Task
 from grocker.registry.auth import Credentials
@@ -134,8 +136,24 @@ def _layer(session: Session, layer: Layer, blobs: Blobs, task: Task, stop: _Stop
         task.advance(layer.size)
         return None
     with blobs.open(layer.digest) as stream:
-        _upload(session, layer.digest, layer.size, _Reading(stream, task, stop), action, stop)
+        if stream.seek(0, 2) != layer.size:
+            raise damaged(layer.digest, layer.title, blobs)
+        try:
+            _upload(session, layer.digest, layer.size, _Reading(stream, task, stop), action, stop)
+        except CorruptError as error:
+            # The bytes are not hashed on their way, because the registry does that; whose fault it is, is seen here.
+            if _sound(stream, layer):
+                raise
+            raise damaged(layer.digest, layer.title, blobs) from error
     return layer.size
+
+
+def _sound(stream: BinaryIO, layer: Layer) -> bool:
+    stream.seek(0)
+    hashing = Hashing()
+    for _ in hashing.through(iter(lambda: stream.read(1 << 20), b"")):
+        pass
+    return hashing.digest() == layer.digest
 
 
 def _config(session: Session, config: Document, stop: _Stop) -> int | None:
