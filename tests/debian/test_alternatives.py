@@ -89,3 +89,22 @@ def test_call_is_not_carried_out_when_it_is_not_literal(call: str) -> None:
 def test_call_is_read_when_it_is_literal() -> None:
     ((_, found),) = alternatives.calls("update-alternatives --quiet --install /usr/bin/x x /usr/bin/y -5 >/dev/null\n")
     assert found == Alternative("x", "/usr/bin/x", "/usr/bin/y", -5)
+
+
+def test_every_link_is_made_when_a_script_loops_over_names() -> None:
+    text = """#!/bin/sh
+for prog in convert identify; do
+    if old "$prog"; then update-alternatives --remove-all $prog; fi
+    update-alternatives --install /usr/bin/$prog \\
+        $prog /usr/bin/${prog}-im7.q16 100 --slave /usr/share/man/$prog.1.gz $prog.1.gz /usr/share/man/x.1.gz
+done
+"""
+    found = links(package("imagemagick", text), present={"usr/bin/convert-im7.q16", "usr/bin/identify-im7.q16"})
+    assert found["etc/alternatives/convert"] == "/usr/bin/convert-im7.q16"
+    assert found["usr/bin/identify"] == "/etc/alternatives/identify"
+
+
+def test_loop_is_left_alone_when_its_words_come_from_a_command() -> None:
+    text = "for p in $(ls); do\nupdate-alternatives --install /usr/bin/$p $p /usr/bin/$p.x 1\ndone\n"
+    ((_, found),) = alternatives.calls(text)
+    assert found is None

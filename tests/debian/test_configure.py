@@ -161,3 +161,11 @@ def test_cache_has_the_library_when_another_architecture_is_built_for() -> None:
     assert isinstance(cache.data, bytes)
     assert b"/lib/aarch64-linux-gnu/libz.so.1\0" in cache.data
     assert int.from_bytes(cache.data[48:52], "little") == 0x0A03
+
+
+def test_fonts_are_configured_as_debconf_has_it_when_fontconfig_is_there() -> None:
+    available = "usr/share/fontconfig/conf.avail"
+    names = ("10-hinting-slight.conf", "70-no-bitmaps.conf", "70-no-bitmaps-except-emoji.conf", "99-x.conf")
+    package = Package("fontconfig-config", files={f"{available}/{name}": "" for name in names})
+    found = [path for path in generated(package) if path.startswith("etc/fonts/")]
+    assert found == ["etc/fonts/conf.d/10-hinting-slight.conf", "etc/fonts/conf.d/70-no-bitmaps-except-emoji.conf"]

@@ -16,6 +16,10 @@ from grocker.debian.paths import merged
 from grocker.layer.entry import Directory, Entry, Symlink
 
 _CALL = re.compile(r"update-alternatives\s+(?:--(?:force|quiet)\s+)*--install\s+([^\n;&|<>]*)")
+_LOOP = re.compile(
+    r"^[ \t]*for[ \t]+(?P<name>\w+)[ \t]+in[ \t]+(?P<words>[\w./+ \t-]+?)[ \t]*(?:;|\n)\s*do\b(?P<body>.*?)^\s*done\b",
+    re.MULTILINE | re.DOTALL,
+)
 _LITERAL = re.compile(r"[A-Za-z0-9/._+:@%=,-]+\Z")
 
 
@@ -33,7 +37,8 @@ class Alternative:
 
 def calls(script: str) -> Iterator[tuple[str, Alternative | None]]:
     """Each ``update-alternatives --install`` of a script: its words, and the candidate, or None if not literal."""
-    for match in _CALL.finditer(script.replace("\\\n", " ")):
+    text = _LOOP.sub(_unrolled, script.replace("\\\n", " "))
+    for match in _CALL.finditer(text):
         text = match[1]
         try:
             words = shlex.split(text)
@@ -41,6 +46,12 @@ def calls(script: str) -> Iterator[tuple[str, Alternative | None]]:
             yield text, None
             continue
         yield text, _alternative(words)
+
+
+def _unrolled(loop: re.Match[str]) -> str:
+    """The body of a loop over literal words, once for each."""
+    name = re.compile(rf"\$(?:\{{{loop['name']}\}}|{loop['name']}\b)")
+    return "".join(name.sub(lambda _, word=word: word, loop["body"]) for word in loop["words"].split())
 
 
 def _alternative(words: list[str]) -> Alternative | None:

@@ -38,8 +38,12 @@ _COPIES: tuple[tuple[str, str, int], ...] = (
     ("usr/share/base-files/dot.bashrc", "root/.bashrc", 0o644),
     ("usr/share/libc-bin/nsswitch.conf", "etc/nsswitch.conf", 0o644),
     ("usr/share/readline/inputrc", "etc/inputrc", 0o644),
+    ("usr/share/freetds/freetds.conf", "etc/freetds/freetds.conf", 0o644),
 )
-"""Defaults that the postinst of base-files, libc-bin and readline-common copies: from, to, mode."""
+"""Defaults that the postinst of base-files, libc-bin, readline-common and freetds-common copies: from, to, mode."""
+
+_FONTS = ("10-hinting-slight.conf", "70-no-bitmaps.conf", "70-no-bitmaps-except-emoji.conf")
+"""What fontconfig-config's postinst enables where debconf has its defaults."""
 
 _DIRECTORIES: tuple[Directory, ...] = (
     *(Directory(path) for path in ("dev", "etc/opt", "mnt", "opt", "proc", "run", "srv", "sys", "var/opt")),
@@ -98,6 +102,7 @@ def configure(
         *dpkg.entries(packages),
         *_network(present),
         *_origin(present),
+        *_fonts(present),
     ]
     # A package's own file stands: each postinst that copies a default asks first whether there is one.
     by_path = {entry.path: entry for entry in made if entry.path not in present or isinstance(entry, Directory)}
@@ -134,6 +139,14 @@ def _zone(present: frozenset[str]) -> list[Entry]:
     if "usr/share/zoneinfo/Etc/UTC" not in present:
         return []
     return [Symlink("etc/localtime", "/usr/share/zoneinfo/Etc/UTC"), File("etc/timezone", b"Etc/UTC\n")]
+
+
+def _fonts(present: frozenset[str]) -> list[Entry]:
+    available = "usr/share/fontconfig/conf.avail"
+    found = [name for name in _FONTS if f"{available}/{name}" in present]
+    if "70-no-bitmaps-except-emoji.conf" in found and "70-no-bitmaps.conf" in found:
+        found.remove("70-no-bitmaps.conf")
+    return [Symlink(f"etc/fonts/conf.d/{name}", f"/{available}/{name}") for name in found]
 
 
 def _origin(present: frozenset[str]) -> list[Entry]:

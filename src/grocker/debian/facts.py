@@ -85,6 +85,7 @@ _CONTENTS = re.compile(
     r"|usr/share/base-files/(?:profile|motd|dot\.[a-z]+)\Z"
     r"|usr/share/libc-bin/nsswitch\.conf\Z"
     r"|usr/share/readline/inputrc\Z"
+    r"|usr/share/freetds/freetds\.conf\Z"
     r"|usr/share/debianutils/shells(?:\.d/[^/]+)?\Z"
     r"|usr/share/ca-certificates/.+\.crt\Z"
     r"|usr/lib/sysusers\.d/[^/]+\.conf\Z"

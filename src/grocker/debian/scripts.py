@@ -38,6 +38,7 @@ _SNIPPET = re.compile(
 )
 
 SETTLED_SNIPPETS: dict[str, str] = {
+    "dh_apparmor": "AppArmor is the host's",
     "dh_installalternatives": "the links are made from its words",
     "dh_installdeb": "dpkg-maintscript-helper acts on upgrades",
     "dh_installdebconf": "debconf's questions are for removal and upgrades",
@@ -49,6 +50,7 @@ SETTLED_SNIPPETS: dict[str, str] = {
     "dh_installsysusers": "sysusers.d is read",
     "dh_installtmpfiles": "tmpfiles.d is for directories that each boot makes anew",
     "dh_installudev": "no udev",
+    "dh_installxfonts": "no X server",
     "dh_makeshlibs": "ld.so.cache is written",
     "dh_python3": "bytecode is compiled by the builder",
     "dh_systemd_enable": "no systemd",
@@ -56,6 +58,7 @@ SETTLED_SNIPPETS: dict[str, str] = {
     "dh_bash_completion": "no completion cache",
     "dh_icons": "icon caches are optional",
     "dh_installdocs": "no documentation",
+    "dh_installemacsen": "no Emacs",
     "dh_installinfo": "no documentation",
     "dh_installman": "no documentation",
     "dh_installmime": "no desktop",
