@@ -110,4 +110,4 @@ def default(host: Host) -> Sink:
         podman = Podman(host.environ, host.scratch)
         if podman.answers():
             return podman
-    return StoreAlone("start docker or install podman, or choose --push, --output oci:DIR or --output archive:FILE")
+    return StoreAlone("start docker or join its group, or install podman, or choose --push, --output oci:DIR or --output archive:FILE")
