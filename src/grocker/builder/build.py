@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from grocker import digest
 from grocker.builder import sourcing
@@ -12,12 +13,13 @@ from grocker.builder.deciding import Decision, decide
 from grocker.builder.layers import Made
 from grocker.builder.request import Built, BuiltImage, BuiltLayer, Request
 from grocker.builder.sourcing import Source
-from grocker.builder.workshop import workshop
+from grocker.builder.workshop import GoneError, Workshop, workshop
+from grocker.config.settings import Settings
 from grocker.errors import SettingsError
 from grocker.oci import Image, Platform, Reference, RunConfig, image, layer, reference
 from grocker.oci.values import named
 from grocker.plan import image as contract
-from grocker.plan.target import target
+from grocker.plan.target import Target, target
 from grocker.progress import Progress
 from grocker.store import Store
 from grocker.web import Transport
@@ -37,28 +39,40 @@ def build(
     suite = request.suite or settings.debian.suite
     targets = [target(suite, platform) for platform in request.platforms]
     with workshop(store, transport, progress, environ, now=now, epoch=request.epoch) as shop:
-        decisions = [decide(shop, request, settings, chosen) for chosen in targets]
-        source = decisions[0].source
+        try:
+            source, images = _made(shop, request, settings, targets)
+        except GoneError as error:
+            if request.lock is not None or request.refresh:
+                raise
+            progress.warn(f"{error.message}; resolving again")
+            source, images = _made(shop, replace(request, refresh=True), settings, targets)
         names = _names(request.tags, source)
-        images = []
-        for decision in decisions:
-            with Assembly(shop, decision) as assembly:
-                layers = assembly.layers()
-                uncovered = assembly.uncovered()
-            _report(progress, uncovered, strict=request.strict)
-            result = _image(request, decision, layers)
-            images.append(BuiltImage(result, tuple(_built(m) for m in layers), uncovered))
-        _keep(store, names, images[0].image)
+        _keep(store, names, images)
         blobs = StoredBlobs(store)
         delivered = tuple(sink.deliver(images[0].image, names, blobs, progress) for sink in request.sinks)
     return Built(
-        images=tuple(images),
+        images=images,
         names=names,
         services=tuple(sorted(source.services.table)),
         commands=source.commands,
         delivered=delivered,
         files=source.files,
     )
+
+
+def _made(
+    shop: Workshop, request: Request, settings: Settings, targets: Sequence[Target]
+) -> tuple[Source, tuple[BuiltImage, ...]]:
+    """The application, and its image on every target."""
+    decisions = [decide(shop, request, settings, chosen) for chosen in targets]
+    images = []
+    for decision in decisions:
+        with Assembly(shop, decision) as assembly:
+            layers = assembly.layers()
+            uncovered = assembly.uncovered()
+        _report(shop.progress, uncovered, strict=request.strict)
+        images.append(BuiltImage(_image(request, decision, layers), tuple(_built(m) for m in layers), uncovered))
+    return decisions[0].source, tuple(images)
 
 
 def _built(made: Made) -> BuiltLayer:
@@ -108,9 +122,11 @@ def _report(progress: Progress, uncovered: Sequence[tuple[str, str, str]], *, st
     progress.warn(message, hint=hint)
 
 
-def _keep(store: Store, names: Sequence[Reference], result: Image) -> None:
-    """Keep the image's documents, and under each name which manifest it is."""
-    store.add_blob(result.config.data)
-    manifest = store.add_blob(result.manifest.data)
+def _keep(store: Store, names: Sequence[Reference], images: Sequence[BuiltImage]) -> None:
+    """Keep the images' documents, and under each name which manifest it is."""
+    for one in images:
+        store.add_blob(one.image.config.data)
+        store.add_blob(one.image.manifest.data)
+    manifest = images[0].image.digest
     for name in names:
         store.keep("refs", digest.hexadecimal(digest.of(name.full.encode())), f"{name.full} {manifest}\n".encode())

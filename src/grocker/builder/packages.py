@@ -12,7 +12,7 @@ import msgspec
 from grocker import debian
 from grocker.builder import contents
 from grocker.builder.resolving import DebianAnswer
-from grocker.builder.workshop import Workshop
+from grocker.builder.workshop import Workshop, fetched
 from grocker.layer import member as members
 from grocker.layer.entry import Entry
 from grocker.layer.member import Member
@@ -20,7 +20,6 @@ from grocker.layer.unpack import unpack
 from grocker.lock.values import DebianPackage
 from grocker.plan.steps import interpreter_key, is_interpreter, key
 from grocker.python import Compiler, Interpreter, with_bytecode
-from grocker.store.fetch import fetch
 
 
 class Packages:
@@ -107,15 +106,12 @@ class Packages:
         return made
 
     def _file(self, package: DebianPackage) -> Path:
-        workshop = self._workshop
-        return fetch(
-            workshop.store,
-            workshop.transport,
+        return fetched(
+            self._workshop,
             f"{self._mirrors[package.suite]}/{package.filename}",
             digest=package.sha256,
             size=package.size,
             what=f"{package.name} {package.version}",
-            progress=workshop.progress,
         )
 
     def _unpacked(self, package: DebianPackage) -> tuple[Entry, ...]:

@@ -14,7 +14,7 @@ from grocker import python
 from grocker.builder.contents import BASE_CONFIG
 from grocker.builder.origin import Origin
 from grocker.builder.resolving import PythonAnswer, fresh, python_target
-from grocker.builder.workshop import Workshop
+from grocker.builder.workshop import Workshop, fetched
 from grocker.config import files as config_files
 from grocker.config.services import Services, services
 from grocker.config.settings import Settings
@@ -24,7 +24,6 @@ from grocker.layer.entry import File
 from grocker.lock.values import BuildRequirement, PythonFile
 from grocker.plan.steps import key
 from grocker.plan.target import Target
-from grocker.store.fetch import fetch
 
 
 class _WheelStep(msgspec.Struct, frozen=True):
@@ -94,7 +93,7 @@ def source(shop: Workshop, origin: Origin, settings: Settings, target: Target, h
         step = _WheelStep(shop.store.add_wheel(origin.path), origin.path.name)
         return _of_wheel(shop, origin, settings, target, step, files=(str(origin.path),))
     file, url = _release(shop, origin, settings, target, held, refresh=refresh)
-    _fetched(shop, file, url)
+    wheel_file(shop, file, url)
     return _of_wheel(shop, origin, settings, target, _WheelStep(file.sha256, file.file), locked=file)
 
 
@@ -278,21 +277,14 @@ def _answer(shop: Workshop, pins: Sequence[python.Pin]) -> PythonAnswer:
     for pin in pins:
         file = PythonFile(pin.name, pin.version, pin.file, "default", pin.size or 0, pin.sha256)
         if pin.size is None:
-            file = msgspec.structs.replace(file, size=_fetched(shop, file, pin.url).stat().st_size)
+            file = msgspec.structs.replace(file, size=wheel_file(shop, file, pin.url).stat().st_size)
         files.append(file)
     return PythonAnswer(shop.now, tuple(files), {pin.sha256: pin.url for pin in pins})
 
 
-def _fetched(shop: Workshop, file: PythonFile, url: str) -> Path:
-    return fetch(
-        shop.store,
-        shop.transport,
-        url,
-        digest=file.sha256,
-        size=file.size or None,
-        what=f"{file.name} {file.version}",
-        progress=shop.progress,
-    )
+def wheel_file(shop: Workshop, file: PythonFile, url: str) -> Path:
+    """A wheel of the index, kept or fetched from ``url``; a size of 0 is one that nobody has told."""
+    return fetched(shop, url, digest=file.sha256, size=file.size or None, what=f"{file.name} {file.version}")
 
 
 def _base_config(directory: Path, settings: Settings, installed: python.Wheel) -> tuple[str | None, str]:

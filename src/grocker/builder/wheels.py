@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from grocker.builder.sourcing import wheel_file
 from grocker.builder.workshop import Workshop
 from grocker.digest import Digest
 from grocker.layer import member as members
@@ -13,7 +14,6 @@ from grocker.layer.member import Member
 from grocker.lock.values import PythonFile
 from grocker.plan.steps import key
 from grocker.python import Compiler, Layout, Target, overlay, read_wheel, with_bytecode
-from grocker.store.fetch import fetch
 
 
 class Wheels:
@@ -68,16 +68,7 @@ class Wheels:
         return with_bytecode(compiler, wheel.entries)
 
     def _file(self, file: PythonFile) -> Path:
-        workshop = self._workshop
-        return fetch(
-            workshop.store,
-            workshop.transport,
-            self._urls[file.sha256],
-            digest=file.sha256,
-            size=file.size,
-            what=f"{file.name} {file.version}",
-            progress=workshop.progress,
-        )
+        return wheel_file(self._workshop, file, self._urls.get(file.sha256, ""))
 
     def _key(self, file: PythonFile, *without: str) -> str:
         return key("wheel", file.sha256, self._interpreter, self._workshop.epoch, *without)

@@ -7,10 +7,14 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+from grocker.digest import Digest
+from grocker.errors import UnavailableError
 from grocker.progress import Progress
 from grocker.store import Store
-from grocker.web import Transport
+from grocker.store.fetch import fetch
+from grocker.web import HttpMissingError, Transport
 
 FETCHES = 8
 """transfers at once"""
@@ -33,6 +37,25 @@ class Workshop:
     """for transfers, which wait; nothing in it waits for another job of either pool"""
     working: ThreadPoolExecutor
     """for decompression, hashing and compression, which release the interpreter's lock"""
+
+
+class GoneError(UnavailableError):
+    """A file that archive or index named has left it: what they answered before does not hold any more."""
+
+
+def fetched(shop: Workshop, url: str, *, digest: Digest, size: int | None, what: str) -> Path:
+    """The file of that digest, kept or fetched; ``size`` in bytes when known, ``what`` names it for people.
+
+    Raises GoneError when the server has it no more, and what ``store.fetch`` raises.
+    """
+    try:
+        return fetch(shop.store, shop.transport, url, digest=digest, size=size, what=what, progress=shop.progress)
+    except HttpMissingError as error:
+        raise GoneError(
+            f"{what} has left its archive or index: {error.message}",
+            hint="with a lock: grocker lock --upgrade, or a mirror that still has it "
+            "(GROCKER_DEBIAN_MIRROR, UV_DEFAULT_INDEX)",
+        ) from error
 
 
 @contextmanager
