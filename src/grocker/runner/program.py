@@ -115,7 +115,7 @@ def shebang(head: bytes, path: str) -> tuple[str, tuple[str, ...]]:
     line, newline, _ = head[2:].partition(b"\n")
     if line.endswith(b"\r"):
         raise Failure(NOT_EXECUTABLE, f"{path}: its lines end with CRLF, as on Windows: sed -i 's/\\r$//' {path}")
-    if not newline and len(head) == _SHEBANG:
+    if not newline and len(head) >= _SHEBANG:
         raise Failure(NOT_EXECUTABLE, f"{path}: its first line is longer than {_SHEBANG} bytes")
     words = line.strip(b" \t").split(None, 1) if line.strip(b" \t") else []
     if not words:

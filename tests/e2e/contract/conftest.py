@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _engine(name: str) -> Engine:
     if name not in _loaded:
-        prefix = ("--runtime", "runc") if name == "podman" and os.geuid() == 0 and shutil.which("runc") else ()
+        prefix = ("--runtime", "runc") if name == "podman" and os.geteuid() == 0 and shutil.which("runc") else ()
         given = os.environ.get("GROCKER_TEST_IMAGE")
         engine = Engine(name, given or BUILT, prefix)
         if given is None:

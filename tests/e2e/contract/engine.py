@@ -112,7 +112,7 @@ class Engine:
 
     def line(self, *arguments: str, options: Sequence[str] = ()) -> list[str]:
         """The whole command line of a ``run``."""
-        limits = _ULIMITS if self.name == "podman" and os.geuid() == 0 else ()
+        limits = _ULIMITS if self.name == "podman" and os.geteuid() == 0 else ()
         return [self.name, *self.prefix, "run", *limits, *options, self.image, *arguments]
 
     def run(self, *arguments: str, options: Sequence[str] = (), stdin: str | None = None) -> Done:

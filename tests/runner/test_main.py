@@ -1,0 +1,88 @@
+"""The way to a one-shot command: what it loads is what it costs (design: at most 40 ms over the bare command)."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from grocker.runner import texts
+
+RUNNER = Path(__file__).resolve().parents[2] / "src" / "grocker" / "runner"
+
+# Each of these takes more than a millisecond, and none is needed.
+_DEAR = {
+    *("argparse", "asyncio", "dataclasses", "glob", "inspect", "json", "logging", "pathlib", "selectors", "shutil"),
+    *("socket", "subprocess", "tempfile", "threading", "traceback", "typing", "urllib", "zipfile", "ctypes", "struct"),
+}
+
+_PREPARE = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from grocker_runner import main, one_shot, program, spec
+from grocker_runner.places import Places
+from grocker_runner.prepare import prepare
+root = sys.argv[2]
+image = spec.decode(open(f"{root}/image.json", "rb").read())
+places = Places(config=f"{root}/config", scratch=f"{root}/scratch", base_settings=f"{root}/50_default_settings.ini")
+environ = prepare(image, dict(os.environ), places)
+program.find(("true",), environ["PATH"], f"{root}/scripts")
+print(*sorted(sys.modules))
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """The runner as it is in an image, by its other name."""
+    library = tmp_path / "lib"
+    shutil.copytree(RUNNER, library / "grocker_runner", ignore=shutil.ignore_patterns("__pycache__"))
+    return library
+
+
+def _python(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-I", "-S", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_main_loads_little_before_a_command(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "config" / "app").mkdir(parents=True)
+    (tmp_path / "config" / "app" / "90_x.ini").write_text("[x]\na = 1\n")
+    (tmp_path / "50_default_settings.ini").write_text(texts.DEFAULT_SETTINGS)
+    home = str(tmp_path)
+    (tmp_path / "image.json").write_text(
+        '{"any_service":false,"contract":1,"django_settings_module":null,"extras":[],"grocker":"1","name":"x",'
+        '"namespace":"X","schema":1,"services":{},"user":{"gid":0,"home":"' + home + '","name":"blue","uid":1000},'
+        '"variables":{},"version":"1"}'
+    )
+    done = _python("-c", _PREPARE, installed, tmp_path)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
+    assert sorted(loaded & _DEAR) == []
+    assert "grocker_runner.supervision" not in loaded
+    assert not any(name.partition(".")[0] == "grocker" for name in loaded)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in RUNNER.glob("*.py")))
+def test_main_and_every_module_work_by_their_name_in_the_image(installed: Path, name: str) -> None:
+    module = "grocker_runner" if name == "__init__" else f"grocker_runner.{name}"
+    code = "import sys; sys.path.insert(0, sys.argv[1]); __import__(sys.argv[2]); print('typing' in sys.modules)"
+    done = _python("-c", code, installed, module)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_main_says_what_is_wrong_when_the_image_is_damaged(installed: Path) -> None:
+    program = installed / "grocker-runner"
+    program.write_text(texts.PROGRAMS["grocker-runner"].replace("/opt/grocker/lib", str(installed)))
+    done = _python(program, "run", "true")
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (78, "", 1)
+    assert "/opt/grocker/image.json" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("nonsense",), ("exec",)])
+def test_main_refuses_when_it_is_called_wrongly(installed: Path, arguments: tuple[str, ...]) -> None:
+    program = installed / "grocker-runner"
+    program.write_text(texts.PROGRAMS["grocker-runner"].replace("/opt/grocker/lib", str(installed)))
+    done = _python(program, *arguments)
+    assert (done.returncode, len(done.stderr.splitlines())) == (64, 1)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from grocker.runner import wsgi_server
+from grocker.runner.container_limits import Limits
+from grocker.runner.spec import Service
+
+_GIB = 1 << 30
+
+
+def _arguments(tmp_path: Path, environ: dict[str, str], **fields: int) -> list[str]:
+    made = wsgi_server.program(
+        Service(wsgi="polls.wsgi:application", **fields),  # type: ignore[arg-type]
+        venv=str(tmp_path),
+        hooks="/hooks.py",
+        sockets=(5, 6),
+        limits=Limits(cpus=2.0, memory=_GIB),
+        stop_timeout=8.0,
+        environ=environ,
+    )
+    assert made.path == made.arguments[0] == f"{tmp_path}/bin/python"
+    return list(made.arguments[1:])
+
+
+@pytest.mark.parametrize(
+    ("declared", "cpus", "memory", "workers"),
+    [
+        (None, 0.5, _GIB, 2),
+        (None, 2.0, _GIB, 2),
+        (None, 3.5, _GIB, 4),
+        (None, 64.0, _GIB, 8),
+        (None, 2.0, 200 << 20, 1),
+        (None, 2.0, 1 << 20, 1),
+        (9, 1.0, 1 << 20, 9),
+    ],
+)
+def test_wsgi_server_workers_follow_the_limits(declared: int | None, cpus: float, memory: int, workers: int) -> None:
+    assert wsgi_server.workers(declared, Limits(cpus=cpus, memory=memory)) == workers
+
+
+def test_wsgi_server_command_line(tmp_path: Path) -> None:
+    arguments = _arguments(tmp_path, {})
+    assert arguments[:8] == ["-m", "gunicorn", "--config", "/hooks.py", "--worker-class", "gthread", "--threads", "8"]
+    text = " ".join(arguments)
+    assert "--bind fd://5 --bind fd://6 --workers 2 --forwarded-allow-ips  " in text
+    assert "--graceful-timeout 7 --access-logfile - polls.wsgi:application" in text
+
+
+def test_wsgi_server_leaves_to_the_operator_what_they_set(tmp_path: Path) -> None:
+    environ = {"WEB_CONCURRENCY": "7", "FORWARDED_ALLOW_IPS": "192.0.2.1"}
+    assert not {"--workers", "--forwarded-allow-ips"} & set(_arguments(tmp_path, environ))
+    assert "--workers" in _arguments(tmp_path, environ, workers=3), "what the build says is not the server's default"
+
+
+@pytest.mark.parametrize(("known", "passed"), [("cli = ['--no-control-socket']", True), ("", False)])
+def test_wsgi_server_passes_an_option_when_the_installed_version_knows_it(
+    tmp_path: Path, known: str, passed: bool
+) -> None:
+    package = tmp_path / "lib" / "python3.13" / "site-packages" / "gunicorn"
+    package.mkdir(parents=True)
+    (package / "config.py").write_text(known)
+    assert ("--no-control-socket" in _arguments(tmp_path, {})) is passed
