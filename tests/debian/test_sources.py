@@ -18,7 +18,9 @@ deb http://list.example.invalid/debian bookworm-updates main
 deb http://list.example.invalid/security bookworm-security main
 deb mirror+file:/etc/apt/mirrors.txt bookworm main
 deb cdrom:[Debian]/ bookworm main
+deb http://[broken bookworm main
 deb http://other.example.invalid/apt nodistro main
+deb http://engine.example.invalid/linux/debian bookworm stable
 deb http://ubuntu.example.invalid/ubuntu noble main
 """
 SOURCES = """\
@@ -35,6 +37,7 @@ Signed-By:
 Types: deb
 URIs: http://one.example.invalid/debian-security
 Suites: trixie-security
+Components: main
 
 Types: deb
 Enabled: no
@@ -105,9 +108,10 @@ def test_missing_address_is_a_settings_error_when_the_host_has_no_debian(
     assert variable in (caught.value.hint or "")
 
 
-def test_address_is_refused_and_its_password_hidden_when_it_is_not_http() -> None:
+@pytest.mark.parametrize("address", ["ftp://me:hush@example.invalid/debian", "me:hush@example.invalid", "http://[hush"])
+def test_address_is_refused_and_its_password_hidden_when_it_is_not_http(address: str) -> None:
     with pytest.raises(SettingsError, match=r"debian\.mirror") as caught:
-        locate(mirror="ftp://me:hush@example.invalid/debian", environ={})
+        locate(mirror=address, environ={})
     assert "hush" not in caught.value.message
 
 
@@ -152,3 +156,31 @@ def test_setting_decides_when_apt_says_otherwise(setting: bool, root: Path) -> N
     (root / "sources.list").write_text(LIST)
     (root / "apt.conf.d/99x").write_text(f'Acquire::Check-Valid-Until "{str(not setting).lower()}";')
     assert locate(check_valid_until=setting, environ={}, root=root).check_valid_until is setting
+
+
+def test_debians_mirror_comes_first_when_others_use_its_suites_names(root: Path) -> None:
+    (root / "sources.list").write_text(
+        "deb http://browser.example.invalid/chrome/deb stable main\n"
+        "deb http://engine.example.invalid/linux/debian bookworm stable\n" + LIST
+    )
+    assert locate(environ={}, root=root).archive == (
+        "http://list.example.invalid/debian",
+        "http://browser.example.invalid/chrome/deb",
+    )
+
+
+@pytest.mark.parametrize(
+    "uri", ["mirror+file:///etc/apt/mirrors/debian.list", "mirror+file:/etc/apt/mirrors/debian.list"]
+)
+def test_mirrors_of_a_list_are_used_when_the_hosts_source_is_one(uri: str, root: Path) -> None:
+    (root / "mirrors").mkdir()
+    (root / "mirrors/debian.list").write_text(
+        "# near\nhttps://near.example.invalid/debian/\tpriority:1\n\nhttp://far.example.invalid/debian\nftp://x/\n"
+    )
+    (root / "sources.list.d/debian.sources").write_text(
+        SOURCES.replace("http://one.example.invalid/debian https://two.example.invalid/debian", uri)
+    )
+    assert locate(environ={}, root=root).archive == (
+        "https://near.example.invalid/debian",
+        "http://far.example.invalid/debian",
+    )

@@ -1,19 +1,18 @@
 """Where Debian's archive is: explicit settings, else the environment, else the host's own apt sources.
 
-Source: sources.list(5), apt.conf(5).
+Source: sources.list(5), apt.conf(5), apt-transport-mirror(1).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from grocker.debian import control
 from grocker.errors import SettingsError
-from grocker.web import public
 
 _SUITE = re.compile(
     r"(?:trixie|bookworm|bullseye|buster|forky|duke|sid|(?:old){0,2}stable|testing|unstable)"
@@ -24,7 +23,7 @@ _SCHEMES = ("http", "https")
 
 @dataclass(frozen=True, slots=True)
 class Mirrors:
-    """Addresses to try, the first that serves what it should wins; each without a slash at its end."""
+    """Addresses to try, the likeliest first; one that serves what it should wins. Each without a slash at its end."""
 
     archive: tuple[str, ...]
     """for the release and its updates"""
@@ -39,6 +38,7 @@ class Mirrors:
 class _Source:
     uri: str
     suite: str
+    components: tuple[str, ...]
     check_valid_until: bool = True
 
 
@@ -59,9 +59,9 @@ def locate(
     mirror = mirror or environ.get("GROCKER_DEBIAN_MIRROR") or None
     security_mirror = security_mirror or environ.get("GROCKER_DEBIAN_SECURITY_MIRROR") or None
     for name, address in (("mirror", mirror), ("security-mirror", security_mirror)):
-        if address is not None and urlsplit(address).scheme not in _SCHEMES:
+        if address is not None and _scheme(address) not in _SCHEMES:
             raise SettingsError(
-                f"debian.{name}: {public(address)!r} is not an http or https address",
+                f"debian.{name} is not an http or https address",
                 hint="give the archive's root, the directory that has dists/ and pool/",
             )
     host = tuple(_host_sources(root)) if mirror is None or security_mirror is None else ()
@@ -81,19 +81,23 @@ def locate(
 
 
 def _addresses(sources: tuple[_Source, ...], *, security: bool) -> tuple[str, ...]:
-    found: dict[str, None] = {}
+    """What may be Debian's, the likeliest first: others use the names of its suites too (``stable``, ``bookworm``).
+
+    Debian has the component ``main``, and a mirror of it is named with several suites, below ``…/debian``.
+    """
+    found: dict[str, set[str]] = {}
     for source in sources:
         match = _SUITE.match(source.suite)
-        if match is not None and (match["pocket"] == "-security") is security:
-            found[source.uri.rstrip("/")] = None
-    return tuple(found)
+        if match is not None and (match["pocket"] == "-security") is security and "main" in source.components:
+            found.setdefault(source.uri.rstrip("/"), set()).add(source.suite)
+    return tuple(sorted(found, key=lambda uri: (-len(found[uri]), "/debian" not in uri)))
 
 
 def _host_sources(root: Path) -> Iterator[_Source]:
     """The host's binary sources, in apt's order; what cannot be read or is malformed is passed over."""
     main = root / "sources.list"
     if main.is_file():
-        yield from _list_sources(_text(main))
+        yield from _expanded(_list_sources(_text(main)), root)
     directory = root / "sources.list.d"
     try:
         names = sorted(path.name for path in directory.iterdir())
@@ -101,9 +105,31 @@ def _host_sources(root: Path) -> Iterator[_Source]:
         return
     for name in names:
         if name.endswith(".list"):
-            yield from _list_sources(_text(directory / name))
+            yield from _expanded(_list_sources(_text(directory / name)), root)
         elif name.endswith(".sources"):
-            yield from _deb822_sources(_text(directory / name))
+            yield from _expanded(_deb822_sources(_text(directory / name)), root)
+
+
+def _expanded(found: Iterator[_Source], root: Path) -> Iterator[_Source]:
+    """Sources to fetch from: a list of mirrors (``mirror+file:``, as on cloud images) as the mirrors in it."""
+    for source in found:
+        scheme = _scheme(source.uri)
+        if scheme in _SCHEMES:
+            yield source
+        elif scheme == "mirror+file":
+            path = urlsplit(source.uri).path.removeprefix("/etc/apt/")
+            for line in _text(root / path).splitlines():
+                uri = line.partition("#")[0].split()[:1]
+                if uri and _scheme(uri[0]) in _SCHEMES:
+                    yield replace(source, uri=uri[0])
+
+
+def _scheme(uri: str) -> str:
+    """The scheme of an address; empty when it has none, or no form."""
+    try:
+        return urlsplit(uri).scheme
+    except ValueError:
+        return ""
 
 
 def _text(path: Path) -> str:
@@ -115,11 +141,12 @@ def _text(path: Path) -> str:
 
 def _list_sources(text: str) -> Iterator[_Source]:
     for line in text.splitlines():
-        match = re.match(r"\s*deb\s+(?:\[(?P<options>[^]]*)\]\s*)?(?P<uri>\S+)\s+(?P<suite>\S+)", line)
-        if match is None or urlsplit(match["uri"]).scheme not in _SCHEMES:
+        match = re.match(r"\s*deb\s+(?:\[(?P<options>[^]]*)\]\s*)?(?P<uri>\S+)\s+(?P<suite>\S+)(?P<rest>[^#]*)", line)
+        if match is None:
             continue
         options = dict(option.partition("=")[::2] for option in (match["options"] or "").lower().split())
-        yield _Source(match["uri"], match["suite"], not _is_false(options.get("check-valid-until", "")))
+        components = tuple(match["rest"].split())
+        yield _Source(match["uri"], match["suite"], components, not _is_false(options.get("check-valid-until", "")))
 
 
 def _deb822_sources(text: str) -> Iterator[_Source]:
@@ -132,10 +159,10 @@ def _deb822_sources(text: str) -> Iterator[_Source]:
         if "deb" not in lower.get("types", "").split() or _is_false(lower.get("enabled", "")):
             continue
         check = not _is_false(lower.get("check-valid-until", ""))
+        components = tuple(lower.get("components", "").split())
         for uri in lower.get("uris", "").split():
-            if urlsplit(uri).scheme in _SCHEMES:
-                for suite in lower.get("suites", "").split():
-                    yield _Source(uri, suite, check)
+            for suite in lower.get("suites", "").split():
+                yield _Source(uri, suite, components, check)
 
 
 def _is_false(text: str) -> bool:
