@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from grocker.cli.build import epoch, labels, size
+from grocker.cli.asking import epoch, labels
+from grocker.cli.build import size
 from grocker.errors import GrockerError
 
 

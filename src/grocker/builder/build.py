@@ -13,6 +13,7 @@ from grocker.builder.deciding import Decision, decide
 from grocker.builder.layers import Made
 from grocker.builder.request import Built, BuiltImage, BuiltLayer, Request
 from grocker.builder.sourcing import Source
+from grocker.builder.survey import remember
 from grocker.builder.workshop import GoneError, Workshop, workshop
 from grocker.config.settings import Settings
 from grocker.errors import SettingsError
@@ -71,6 +72,7 @@ def _made(
             layers = assembly.layers()
             uncovered = assembly.uncovered()
         _report(shop.progress, uncovered, strict=request.strict)
+        remember(shop.store, decision)
         images.append(BuiltImage(_image(request, decision, layers), tuple(_built(m) for m in layers), uncovered))
     return decisions[0].source, tuple(images)
 

@@ -83,7 +83,9 @@ def _fresh(shop: Workshop, request: Request, settings: Settings, chosen: Target)
     with ThreadPoolExecutor(1) as beside:
         archive = beside.submit(_archive, shop, settings, chosen, refresh=request.refresh)
         source = sourcing.source(shop, request.origin, settings, chosen, Held(), refresh=request.refresh)
-        index = sourcing.dependencies(shop, source, settings, chosen, refresh=request.refresh)
+        index = sourcing.dependencies(
+            shop, source, settings, chosen, constraints=request.constraints, refresh=request.refresh
+        )
         packages, compiling = archive.result()
     inputs = locking.inputs(request, settings, source, chosen)
     lock = _lock(chosen, source, packages, index, inputs)

@@ -39,6 +39,8 @@ class Request:
     """resolve again, whatever is kept"""
     lock: Lock | None = None
     """used where it fits"""
+    constraints: tuple[str, ...] = ()
+    """PEP 508: versions that the index's answer has to keep to"""
     locked: bool = False
     """a lock that does not fit, or none, is an error"""
 

@@ -97,8 +97,19 @@ def source(shop: Workshop, origin: Origin, settings: Settings, target: Target, h
     return _of_wheel(shop, origin, settings, target, _WheelStep(file.sha256, file.file), locked=file)
 
 
-def dependencies(shop: Workshop, source: Source, settings: Settings, target: Target, *, refresh: bool) -> PythonAnswer:
-    """The wheels that the application and its servers need on ``target``; the application's own is not among them."""
+def dependencies(
+    shop: Workshop,
+    source: Source,
+    settings: Settings,
+    target: Target,
+    *,
+    constraints: Sequence[str] = (),
+    refresh: bool,
+) -> PythonAnswer:
+    """The wheels that the application and its servers need on ``target``; the application's own is not among them.
+
+    ``constraints``: PEP 508, versions to keep to; a ``uv.lock`` has them all itself.
+    """
     uv = find_uv(shop, settings)
     wheels = python_target(target)
     wanted = python.wanted(source.installed.metadata.requires, source.extras, wheels)
@@ -109,6 +120,7 @@ def dependencies(shop: Workshop, source: Source, settings: Settings, target: Tar
         hashlib.sha256(lock.read_bytes()).hexdigest() if lock else "",
         _uv_settings(directory) if directory else "",
         _uv_variables(uv),
+        *constraints,
     ]
 
     def ask() -> PythonAnswer:
@@ -125,7 +137,12 @@ def dependencies(shop: Workshop, source: Source, settings: Settings, target: Tar
                 )
             else:
                 pins = python.resolve(
-                    (*wanted, *source.services.servers), wheels, uv, workspace=scratch, directory=directory
+                    (*wanted, *source.services.servers),
+                    wheels,
+                    uv,
+                    workspace=scratch,
+                    constraints=constraints,
+                    directory=directory,
                 )
         return _answer(shop, pins)
 

@@ -7,92 +7,65 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from grocker.builder.request import EPOCH, Built, Request
+from grocker.builder.request import Built
 from grocker.cli import unchanged
-from grocker.cli.terminal import Style, display
-from grocker.errors import SettingsError, UsageError
+from grocker.cli.asking import asked, labels, session
+from grocker.cli.terminal import Style
+from grocker.store.writing import storage, write_whole
 
 
 def run_build(options: Mapping[str, Any], arguments: Sequence[str], environ: Mapping[str, str]) -> None:
     """Build, deliver, print, and remember what a rebuild with nothing changed can be told from."""
     from grocker.builder.build import build
-    from grocker.builder.origin import parse
     from grocker.output.choose import Host, sinks
-    from grocker.store import Store
-    from grocker.web import Transport
 
-    began = time.time()
-    with (
-        Transport(environ=environ) as transport,
-        display(sys.stderr, environ, quiet=options["quiet"]) as progress,
-        Store.open(Path(unchanged.cache_directory(environ))) as store,
-    ):
-        host = Host(environ, Path.cwd(), os.getuid(), lambda: transport, store.scratch)
-        request = Request(
-            origin=parse(options["source"], Path.cwd()),
-            settings=options["config"],
+    with session(environ, quiet=options["quiet"]) as tools:
+        host = Host(environ, Path.cwd(), os.getuid(), lambda: tools.transport, tools.store.scratch)
+        request = replace(
+            asked(options, environ),
             tags=options["tags"],
             sinks=sinks(options["outputs"], push=options["push"], host=host),
-            platforms=tuple(dict.fromkeys(options["platforms"])),
-            suite=options["suite"],
-            epoch=epoch(environ),
             labels=labels(options["labels"]),
             strict=options["strict"],
-            refresh=options["refresh"],
         )
-        built = build(request, store=store, transport=transport, progress=progress, environ=environ, now=began)
-        talk = "" if options["quiet"] else summary(built, Style.of(sys.stderr, environ))
+        built = build(request, **tools.arguments())
         data = as_json(built) if options["as_json"] else f"{built.names[0].name}@{built.digest}\n"
-        again = "" if options["quiet"] else summary(built, Style.of(sys.stderr, environ), nothing_changed=True)
+        style = Style.of(sys.stderr, environ)
+        talk, again = ("", "") if options["quiet"] else (summary(built, style), summary(built, style, again=True))
         unchanged.remember(
-            store, arguments, environ, built, stderr=again, stdout=data, began=began, finished=time.time()
+            tools.store, arguments, environ, built, stderr=again, stdout=data, began=tools.now, finished=time.time()
         )
+    if options["result_file"] is not None:
+        write_result(options["result_file"], as_json(built))
     sys.stderr.write(talk)
     sys.stdout.write(data)
     sys.stdout.flush()
 
 
-def epoch(environ: Mapping[str, str]) -> int:
-    """SOURCE_DATE_EPOCH in seconds (reproducible-builds.org/specs/source-date-epoch), else the constant."""
-    text = environ.get("SOURCE_DATE_EPOCH", "")
-    if not text:
-        return EPOCH
-    if not (text.isascii() and text.isdigit()) or int(text) > 0o77777777777:
-        raise SettingsError(
-            f"SOURCE_DATE_EPOCH is {text!r}", hint="seconds since 1970 as a decimal number, or unset the variable"
-        )
-    return int(text)
+def write_result(path: Path, text: str) -> None:
+    """The result as JSON at ``path``, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with storage("writing the result", path):
+        write_whole(path, text.encode(), temporary=temporary)
 
 
-def labels(given: Sequence[str]) -> dict[str, str]:
-    """``NAME=VALUE`` options as a mapping."""
-    result = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not name or not equals:
-            raise UsageError(f"--label {text}: not NAME=VALUE", hint="--label org.opencontainers.image.revision=1a2b3c")
-        if name.startswith("org.grocker."):
-            raise UsageError(f"--label {text}: org.grocker.* is Grocker's own", hint="choose another name")
-        result[name] = value
-    return result
-
-
-def summary(built: Built, style: Style, *, nothing_changed: bool = False) -> str:
+def summary(built: Built, style: Style, *, again: bool = False) -> str:
     """What was made, for people: name, digest, sizes, what is new, where it went, what to try."""
     lines = [f"{style.bold(str(built.names[0]))}  {built.digest}"]
     for one in built.images:
-        new = [layer for layer in one.layers if layer.is_new and not nothing_changed]
-        made = "nothing changed" if nothing_changed else "no new layer"
+        new = [layer for layer in one.layers if layer.is_new and not again]
+        made = "nothing changed" if again else "no new layer"
         if new:
             made = f"new: {', '.join(layer.name for layer in new)} ({size(sum(layer.size for layer in new))})"
         lines.append(f"  {one.image.platform}: {len(one.layers)} layers, {size(one.image.size)} compressed; {made}")
     for delivered in built.delivered:
-        detail = "it was there already" if nothing_changed else delivered.detail
+        detail = "it was there already" if again else delivered.detail
         lines.append(f"  {delivered.kind}: {delivered.place}: {detail}")
     engine = next((d for d in built.delivered if d.kind in ("docker", "podman")), None)
     if engine is not None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -34,11 +35,41 @@ def grocker() -> None:
     """Turn a Python application into a production container image: no engine, no Dockerfile, no base image, no root."""
 
 
-@grocker.command(short_help="make an image of a project, a wheel or a release")
-@click.argument("source", default=".")
-@click.option(
-    "-t", "--tag", "tags", multiple=True, metavar="NAME[:TAG]", help="Name of the image. Default: NAME:VERSION."
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_LOCK = click.Path(path_type=Path)
+_SHARED = (
+    click.argument("source", default="."),
+    click.option("-c", "--config", type=_LOCK, metavar="FILE", help="Settings, instead of the project's own."),
+    click.option("--debian", "suite", metavar="SUITE", help="Debian suite below the application. Default: trixie."),
+    click.option("--lock", type=_LOCK, metavar="FILE", help="The lock. Default: grocker.lock in the project."),
+    click.option(
+        "--platform",
+        "platforms",
+        multiple=True,
+        default=["linux/amd64"],
+        metavar="OS/ARCH",
+        help="linux/amd64 (the default) or linux/arm64; repeated, one image for each, under one name.",
+    ),
 )
+_DECIDING = (
+    click.option("--locked", is_flag=True, help="Make a lock that does not fit, or none, an error."),
+    click.option("--refresh", is_flag=True, help="Resolve again, also when the last answer is younger than a day."),
+)
+
+
+def _with(*options: Callable[[Any], Any]) -> Callable[[_Function], _Function]:
+    def add(function: _Function) -> _Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+@grocker.command(short_help="make an image of a project, a wheel or a release")
+@_with(*_SHARED)
+@click.option("-t", "--tag", "tags", multiple=True, metavar="NAME[:TAG]", help="Name of the image; may be repeated.")
 @click.option(
     "-o",
     "--output",
@@ -48,36 +79,62 @@ def grocker() -> None:
     help="docker, podman, oci:DIR, archive:FILE or store; may be repeated. Default: docker if it answers, else podman.",
 )
 @click.option("--push", is_flag=True, help="Push to the registry that each tag names.")
-@click.option(
-    "-c", "--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings, instead of the project's own."
-)
-@click.option(
-    "--platform",
-    "platforms",
-    multiple=True,
-    default=["linux/amd64"],
-    metavar="OS/ARCH",
-    help="linux/amd64 (the default) or linux/arm64; repeated, one image for each, under one name.",
-)
-@click.option("--debian", "suite", metavar="SUITE", help="Debian suite below the application. Default: trixie.")
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="Label of the image; may be repeated.")
 @click.option("--strict", is_flag=True, help="Make a maintainer script that is not covered an error.")
-@click.option(
-    "--refresh", is_flag=True, help="Resolve packages again, also when the last answer is younger than a day."
-)
+@_with(*_DECIDING)
+@click.option("--result-file", type=_LOCK, metavar="FILE", help="Write the result as JSON there, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
 def build(**options: Any) -> None:
     """Make an image of SOURCE and give it to an engine, a registry or a file.
 
     SOURCE is a project's directory (by default this one), a wheel (./app-1.0-py3-none-any.whl[extra]) or a release on
-    the package index (app[extra]==1.0).
+    the package index (app[extra]==1.0). The image is called NAME:VERSION unless a tag says otherwise.
 
     The image's name and digest are printed on standard output. Exit statuses: docs/reference/exit-statuses.md.
     """
     from grocker.cli.build import run_build
 
     run_build(options, sys.argv[1:], os.environ)
+
+
+@grocker.command(short_help="pin everything that an image is made of")
+@_with(*_SHARED)
+@click.option(
+    "--upgrade",
+    "upgrade",
+    multiple=True,
+    is_flag=False,
+    flag_value="",
+    metavar="[NAME]",
+    help="Move to the newest versions: of NAME (may be repeated), or of everything.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
+def lock(**options: Any) -> None:
+    """Write grocker.lock: Debian packages, wheels and build requirements of SOURCE, with sizes and digests.
+
+    Versions that an existing lock has are kept as far as they fit. Debian packages move together, since the archive
+    serves one version of each: to name one of them upgrades all. `grocker build` uses the lock where it fits, and
+    `grocker build --locked` refuses one that does not.
+    """
+    from grocker.cli.survey import run_lock
+
+    run_lock(options, os.environ)
+
+
+@grocker.command(short_help="show what a build would do")
+@_with(*_SHARED, *_DECIDING)
+@click.option("--explain", is_flag=True, help="Say for each layer why it will be made or not.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
+def plan(**options: Any) -> None:
+    """Print what `grocker build` would do: packages, wheels, services, settings, layers. Nothing is made or delivered.
+
+    A project that has changed has its wheel built, since what the application needs stands in it.
+    """
+    from grocker.cli.survey import run_plan
+
+    run_plan(options, os.environ)
 
 
 @grocker.command(short_help="print Grocker's version")

@@ -29,7 +29,7 @@ def test_two_builds_give_one_digest_when_everything_around_them_differs(
     other = second_home / "elsewhere" / "a project"
     shutil.copytree(anywhere.polls, other)
     for number, path in enumerate(sorted(other.rglob("*"))):
-        path.chmod(0o700 if path.is_dir() or os.access(path, os.X_OK) and path.stat().st_mode & 0o100 else 0o600)
+        path.chmod(0o700 if path.is_dir() or (os.access(path, os.X_OK) and path.stat().st_mode & 0o100) else 0o600)
         os.utime(path, (1_000_000_000 + number, 1_000_000_000 + number))
     subprocess.run(["chown", "-R", "4321:4321", str(second_home)], check=True)
     second = anywhere.build(

@@ -1,0 +1,73 @@
+"""Why a layer will be made again, or not: today's plan beside the last one of the same image. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from grocker.plan.steps import Plan
+
+
+class Remembered(msgspec.Struct, frozen=True):
+    """What is kept of a plan that was carried out."""
+
+    layers: tuple[tuple[str, str, tuple[str, ...]], ...]
+    """name, key, inputs"""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One layer of a plan."""
+
+    name: str
+    key: str
+    inputs: tuple[str, ...]
+    will_run: bool
+    why: str
+
+
+def remembered(plan: Plan) -> Remembered:
+    """What is kept of ``plan``."""
+    return Remembered(tuple((layer.name, layer.key, layer.inputs) for layer in plan.layers))
+
+
+def explain(plan: Plan, kept: Collection[str], last: Remembered | None) -> tuple[Explained, ...]:
+    """Each layer of ``plan``, bottom first.
+
+    ``kept``: the keys that results are kept under; ``last``: the plan of this image's last build, if there was one.
+    """
+    before = {name: (key, inputs) for name, key, inputs in last.layers} if last is not None else {}
+    return tuple(
+        Explained(
+            layer.name,
+            layer.key,
+            layer.inputs,
+            layer.key not in kept,
+            "kept" if layer.key in kept else _why(layer.key, layer.inputs, before.get(layer.name), bool(before)),
+        )
+        for layer in plan.layers
+    )
+
+
+def _why(key: str, inputs: Sequence[str], before: tuple[str, Sequence[str]] | None, known: bool) -> str:
+    if before is None:
+        return "new in this image" if known else "never built here"
+    old_key, old = before
+    if old_key == key:
+        return "its result is not kept any more"
+    added, gone = sorted(set(inputs) - set(old)), sorted(set(old) - set(inputs))
+    if not added and not gone:
+        return "the content of its inputs changed"
+    return "; ".join(_changes(_by_name(gone), _by_name(added)))
+
+
+def _by_name(inputs: Sequence[str]) -> dict[str, str]:
+    return {name: version for name, _, version in (one.partition(" ") for one in inputs)}
+
+
+def _changes(gone: Mapping[str, str], added: Mapping[str, str]) -> list[str]:
+    result = [f"{name} {gone[name]} → {added[name]}" for name in sorted({*gone} & {*added})]
+    result += [f"{name} {added[name]} is new".replace("  ", " ") for name in sorted({*added} - {*gone})]
+    return result + [f"{name} {gone[name]} is gone".replace("  ", " ") for name in sorted({*gone} - {*added})]
