@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from grocker.cli.terminal import display
 from grocker.cli.unchanged import cache_directory
 from grocker.errors import SettingsError, UsageError
 from grocker.lock.document import NAME
+from grocker.plan.target import ARCHITECTURES, MACHINES
 from grocker.progress import Progress
 from grocker.store import Store
 from grocker.web import Transport
@@ -59,16 +61,23 @@ def session(environ: Mapping[str, str], *, quiet: bool) -> Iterator[Session]:
 def asked(options: Mapping[str, Any], environ: Mapping[str, str]) -> Request:
     """The request of the options that ``build``, ``plan`` and ``lock`` share."""
     origin = parse(options["source"], Path.cwd())
+    lock = locking.read(lock_path(origin, options["lock"]))
     return Request(
         origin=origin,
         settings=options["config"],
-        platforms=tuple(dict.fromkeys(options["platforms"])),
+        platforms=tuple(dict.fromkeys(options["platforms"])) or (host_platform(),),
         suite=options["suite"],
         epoch=epoch(environ),
         refresh=options.get("refresh", False),
-        lock=locking.read(lock_path(origin, options["lock"])),
+        lock=lock,
         locked=options.get("locked", False),
     )
+
+
+def host_platform() -> str:
+    """This host's own, which its engines run; the first that Grocker builds for where it is none of those."""
+    architecture = MACHINES.get(os.uname().machine, ARCHITECTURES[0])
+    return f"linux/{architecture}"
 
 
 def lock_path(origin: Origin, named: Path | None) -> Path:

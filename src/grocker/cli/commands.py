@@ -47,9 +47,8 @@ _SHARED = (
         "--platform",
         "platforms",
         multiple=True,
-        default=["linux/amd64"],
         metavar="OS/ARCH",
-        help="linux/amd64 (the default) or linux/arm64; repeated, one image for each, under one name.",
+        help="linux/amd64 or linux/arm64; repeated, one image for each under one name. Default: this host's own.",
     ),
 )
 _DECIDING = (

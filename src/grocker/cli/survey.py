@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -21,6 +22,8 @@ from grocker.store.writing import storage, write_whole
 def run_lock(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
     """Make or renew the lock, and say what moved."""
     request = asked(options, environ)
+    if not options["platforms"] and request.lock is not None:
+        request = replace(request, platforms=tuple(one.platform for one in request.lock.platforms))
     names: tuple[str, ...] | None = tuple(name for name in options["upgrade"] if name)
     if not options["upgrade"]:
         names = None

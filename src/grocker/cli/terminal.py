@@ -103,6 +103,7 @@ class Lines:
         self._style = style
         self._quiet = quiet
         self._guard = threading.Lock()
+        self._warned: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -122,8 +123,10 @@ class Lines:
         return _TimedTask(self, what)
 
     def warn(self, message: str, hint: str | None = None) -> None:
-        """See Progress.warn."""
-        self._write(_warning(self._style, message, hint))
+        """See Progress.warn; the same warning is shown once."""
+        if message not in self._warned:
+            self._warned.add(message)
+            self._write(_warning(self._style, message, hint))
 
     def _write(self, text: str) -> None:
         with self._guard:
@@ -159,7 +162,7 @@ class Live:
         from rich.progress import Progress as Bars
 
         self._style = style
-        self._stream = stream
+        self._warned: set[str] = set()
         console = Console(file=stream, no_color=not style.colour, highlight=False)
         self._bars = Bars(
             SpinnerColumn(),
@@ -184,7 +187,10 @@ class Live:
         return _BarTask(self._bars, what, total)
 
     def warn(self, message: str, hint: str | None = None) -> None:
-        """See Progress.warn."""
+        """See Progress.warn; the same warning is shown once."""
         from rich.text import Text
 
+        if message in self._warned:
+            return
+        self._warned.add(message)
         self._bars.console.print(Text.from_ansi(_warning(self._style, message, hint).rstrip("\n")))
