@@ -97,6 +97,40 @@ def build(**options: Any) -> None:
     run_build(options, sys.argv[1:], os.environ)
 
 
+@grocker.command(
+    short_help="run an image, building it first if need be",
+    context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
+)
+@click.argument("source", metavar="SOURCE|IMAGE")
+@click.argument("arguments", nargs=-1)
+@click.option("--engine", type=click.Choice(["docker", "podman"]), help="Default: docker if it answers, else podman.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Host port for 8080.")
+@click.option(
+    "--supervision", type=click.IntRange(0, 65535), default=8081, show_default=True, help="Host port for 8081."
+)
+@click.option("-e", "--env", multiple=True, metavar="NAME[=VALUE]", help="Variable of the container.")
+@click.option(
+    "--mounts",
+    type=_LOCK,
+    default=Path(),
+    metavar="DIR",
+    help="Where config, media and scripts are looked for. Default: the working directory.",
+)
+@click.option("--engine-options", default="", metavar="TEXT", help="Further options of the engine's `run`.")
+@_with(*_SHARED[1:], *_DECIDING)
+@click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
+def run(**options: Any) -> None:
+    """Run an application as its image's contract says: mounts, ports, /dev/log and the terminal.
+
+    SOURCE is as for `grocker build`; an IMAGE has a tag (polls:1.0) or a digest. ARGUMENTS are those of the image:
+    `start SERVICE`, a command, a script, or nothing for a shell. ./config, ./media and ./scripts are mounted where they
+    exist. The engine's plain command line is shown, and takes this process's place.
+    """
+    from grocker.cli.run import run_run
+
+    run_run(options, os.environ)
+
+
 @grocker.command(short_help="pin everything that an image is made of")
 @_with(*_SHARED)
 @click.option(

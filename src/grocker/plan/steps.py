@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from grocker import __version__
 from grocker.digest import Digest
 from grocker.layer.member import LAYOUT, LEVEL, PART
 from grocker.lock.values import DebianPackage, PlatformLock, PythonFile
@@ -121,8 +122,8 @@ def plan(
 
 
 def key(*identity: Any) -> str:
-    """A cache key, 64 hexadecimal digits: the same values give the same key, and so does another layout never."""
-    document = msgspec.json.encode([LAYOUT, LEVEL, PART, *identity], order="deterministic")
+    """A cache key, 64 hexadecimal digits, of values and of this Grocker: no result of another one's rules is trusted."""
+    document = msgspec.json.encode([__version__, LAYOUT, LEVEL, PART, *identity], order="deterministic")
     return hashlib.sha256(document).hexdigest()
 
 

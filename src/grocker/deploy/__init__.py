@@ -1,0 +1,1 @@
+"""How an image is run as its contract says: command lines for engines. Pure."""

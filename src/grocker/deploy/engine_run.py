@@ -1,0 +1,79 @@
+"""``docker run`` and ``podman run`` as the contract has them (docs/reference/image-contract.md, "Interfaces")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+_MOUNTS = (("config", "/config", "ro"), ("media", "/media", "rw"), ("scripts", "/scripts", "rw"))
+_UID = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What of the host decides the command line."""
+
+    directories: frozenset[str]
+    """which of ``config``, ``media`` and ``scripts`` exist below ``base``"""
+    base: Path
+    """absolute"""
+    syslog: bool
+    """whether /dev/log is a socket"""
+    terminal: bool
+    """whether standard input and output are a terminal"""
+    rootless: bool
+    """whether the engine is a podman of an ordinary user"""
+    selinux: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user asked for."""
+
+    engine: Literal["docker", "podman"]
+    image: str
+    arguments: tuple[str, ...]
+    port: int
+    """of the host, for 8080; 0: the engine chooses"""
+    supervision: int
+    """of the host, for 8081; 0: the engine chooses"""
+    variables: tuple[str, ...] = ()
+    """``NAME=VALUE`` or ``NAME``, as the engines take them"""
+    options: tuple[str, ...] = ()
+    """further options of the engine, as they are"""
+
+
+def command_line(wish: Wish, host: Host) -> tuple[str, ...]:
+    """The plain command line that runs the image: removed at its end, with the mounts that there are.
+
+    Ports are published for ``start`` (both) and ``cron`` (supervision): commands open none (P2).
+    """
+    service = wish.arguments[:1]
+    line = [wish.engine, "run", "--rm"]
+    line += ["-ti"] if host.terminal else [] if service in (("start",), ("cron",)) else ["-i"]
+    if host.rootless:
+        line.append(f"--userns=keep-id:uid={_UID}")
+    relabel = ",z" if host.selinux else ""
+    for name, target, mode in _MOUNTS:
+        if name in host.directories:
+            line += ["-v", f"{host.base / name}:{target}:{mode}{relabel}"]
+    if host.syslog:
+        line += ["-v", "/dev/log:/dev/log:rw"]
+    if service == ("start",):
+        line += ["-p", _published(wish.port, 8080)]
+    if service in (("start",), ("cron",)):
+        line += ["-p", _published(wish.supervision, 8081)]
+    for variable in wish.variables:
+        line += ["-e", variable]
+    return (*line, *wish.options, wish.image, *wish.arguments)
+
+
+def unwritable(owners: Sequence[tuple[str, int, int]]) -> tuple[str, ...]:
+    """Of (directory, uid, mode) those that the image's user cannot write to, ``config`` aside."""
+    return tuple(name for name, uid, mode in owners if name != "config" and uid != _UID and not mode & 0o002)
+
+
+def _published(port: int, target: int) -> str:
+    return f"{port}:{target}" if port else str(target)
