@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,26 +12,9 @@ from grocker.debian import certificates
 from grocker.debian.certificates import subject_hash
 from grocker.errors import CorruptError
 from grocker.layer.entry import File, Symlink
+from tests.support.certificates import certificate, pem
 
 OPENSSL = shutil.which("openssl")
-
-
-def der(tag: int, *parts: bytes) -> bytes:
-    content = b"".join(parts)
-    if len(content) < 128:
-        return bytes((tag, len(content))) + content
-    return bytes((tag, 0x82)) + len(content).to_bytes(2, "big") + content
-
-
-def certificate(*subject: tuple[int, bytes], serial: int = 1) -> bytes:
-    """As much of a certificate as its subject needs; ``subject``: the tag of a string type, and the string."""
-    names = b"".join(der(0x31, der(0x30, b"\x06\x03\x55\x04\x03", der(tag, text))) for tag, text in subject)
-    fields = der(0xA0, b"\x02\x01\x02") + der(0x02, bytes([serial])) + der(0x30) + der(0x30) + der(0x30)
-    return der(0x30, der(0x30, fields, der(0x30, names)), der(0x30), der(0x03, b"\0"))
-
-
-def pem(data: bytes) -> bytes:
-    return b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(data) + b"-----END CERTIFICATE-----\n"
 
 
 def test_bundle_and_links_are_made_when_there_are_certificates() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from dataclasses import replace
 
-from grocker.debian import configure, deb
+from grocker.debian import REVISION, configure, deb
 from grocker.debian.facts import Facts
 from grocker.layer.entry import Directory, Entry, File, Symlink
-from tests.support.archive import Link, Package, Program
+from grocker.layer.tar import segment
+from tests.support.archive import Folder, Link, Package, Program
+from tests.support.certificates import certificate, pem
 from tests.support.elf import library
 
 BASE = [
@@ -26,6 +29,10 @@ BASE = [
             "usr/share/base-files/motd": "hello\n",
             "usr/share/base-files/dot.bashrc": "# root\n",
             "etc/dpkg/origins/debian": "Vendor: Debian\n",
+            "bin": Link("usr/bin"),
+            "var/run": Folder(),
+            "var/lock": Folder(0o1777),
+            "var/spool": Folder(),
         },
     ),
     Package("libc-bin", files={"usr/share/libc-bin/nsswitch.conf": "passwd: files\n"}),
@@ -107,6 +114,9 @@ def test_roots_links_are_made_when_the_architecture_has_the_directories() -> Non
     found = generated()
     assert found["bin"] == Symlink("bin", "usr/bin")
     assert found["lib64"] == Symlink("lib64", "usr/lib64")
+    assert found["var/run"] == Symlink("var/run", "/run")
+    assert found["var/lock"] == Symlink("var/lock", "/run/lock")
+    assert found["var/spool/mail"] == Symlink("var/spool/mail", "../mail")
     assert "lib32" not in found
 
 
@@ -169,3 +179,16 @@ def test_fonts_are_configured_as_debconf_has_it_when_fontconfig_is_there() -> No
     package = Package("fontconfig-config", files={f"{available}/{name}": "" for name in names})
     found = [path for path in generated(package) if path.startswith("etc/fonts/")]
     assert found == ["etc/fonts/conf.d/10-hinting-slight.conf", "etc/fonts/conf.d/70-no-bitmaps-except-emoji.conf"]
+
+
+GOLDEN = (1, "4f3d6883ddb3d43a", "fa1791371aa57681")
+"""Revision, digest of the packages' entries, digest of what is generated. Another digest wants another revision."""
+
+
+def test_bytes_are_the_golden_ones_until_the_revision_changes() -> None:
+    packages = [*BASE, Package("ca", files={"usr/share/ca-certificates/x.crt": pem(certificate((0x0C, b"X")))})]
+    unpacked = [deb.unpack_bytes(package.deb(), name=package.name) for package in packages]
+    entries = [entry for one in unpacked for entry in one.entries]
+    made = configure(one.facts for one in unpacked).entries
+    digests = (hashlib.sha256(b"".join(segment(part, epoch=0))).hexdigest()[:16] for part in (entries, made))
+    assert (REVISION, *digests) == GOLDEN

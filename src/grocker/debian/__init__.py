@@ -8,7 +8,8 @@ What a build calls, in this order:
 - ``archive.address(suite)``: where the files of a suite lie; ``archive_addresses(mirrors, suite)`` without an index;
 - ``unpack(path, name=...) -> Unpacked``: a .deb as entries and ``Facts``;
 - ``configure(facts, user=..., uid=...) -> Configured``: what is generated for the image, and the scripts to warn about;
-- ``replaces(a, b)``: whether a package may take over another one's files.
+- ``replaces(a, b)``: whether a package may take over another one's files;
+- ``REVISION`` belongs into the key of whatever is kept of ``unpack`` and ``configure``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 from grocker.debian.archives import Archive, archive_addresses, open_archive
 from grocker.debian.configure import Configured, configure
 from grocker.debian.deb import Unpacked, unpack
-from grocker.debian.facts import Facts, replaces
+from grocker.debian.facts import REVISION, Facts, replaces
 from grocker.debian.resolve import BASE, PYTHON, Resolved, resolve
 from grocker.debian.scripts import Uncovered
 from grocker.debian.signers import SIGNERS, SUITES, Signer
@@ -25,6 +26,7 @@ from grocker.debian.sources import Mirrors, locate
 __all__ = [
     "BASE",
     "PYTHON",
+    "REVISION",
     "SIGNERS",
     "SUITES",
     "Archive",

@@ -90,7 +90,7 @@ def configure(
     chosen = alternatives.entries(packages, present)
     made: list[Entry] = [
         *_DIRECTORIES,
-        *(link for link in links if link.path not in present),
+        *links,
         *(File(target, contents[source], mode) for source, target, mode in _COPIES if source in contents),
         *accounts.entries(contents, User(user, uid, home, shell)),
         *_home(contents, home, uid),

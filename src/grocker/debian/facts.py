@@ -14,8 +14,11 @@ import msgspec
 from grocker.debian import control, elf
 from grocker.layer.entry import Entry, File, Symlink
 
-FORMAT = 1
-"""Part of the key under which facts are kept: changes whenever they change their meaning."""
+REVISION = 1
+"""Changes whenever a package gives other entries or facts than before, or the same facts are configured otherwise.
+
+Part of every key under which such results are kept. Golden digests in the tests say when it must change.
+"""
 
 
 class Library(msgspec.Struct, frozen=True, array_like=True):

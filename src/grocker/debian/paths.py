@@ -14,8 +14,15 @@ _LEFT_OUT = tuple(
 
 
 def merged(path: str) -> str:
-    """``path`` below the root, with ``bin``, ``lib`` and their like taken into ``usr``."""
-    return "usr/" + path if path.partition("/")[0] in MERGED else path
+    """``path`` below the root as in an image: ``bin``, ``lib`` and their like in ``usr``, ``run`` for ``var/run``."""
+    first, _, rest = path.partition("/")
+    if first in MERGED:
+        return "usr/" + path
+    if first == "var":
+        second, slash, rest = rest.partition("/")
+        if second in ("run", "lock"):
+            return ("run" if second == "run" else "run/lock") + slash + rest
+    return path
 
 
 def left_out(path: str) -> bool:
