@@ -2,10 +2,10 @@
 
     python tools/soak.py [--builds 200] [--seed 0] [--project examples/polls]
 
-The kills come in rounds. A round begins with a cache that is empty, or that has only its downloads, or whole; ten
-builds of it are killed, now and then two at a time; then one build is left alone. Its digest must be that of the
-reference build, made in an empty cache of its own; the store must check clean, and the layout that it wrote must be
-valid. Exit status 1 when anything is otherwise, and the cache is left for inspection.
+The kills come in rounds of ten, now and then two at a time, in one cache: what one leaves is what the next begins with,
+and when one was quicker than its killer, some rooms of the cache are emptied. Then one build is left alone. Its digest
+must be that of the reference build, made in an empty cache of its own; the store must check clean, and the layout that
+it wrote must be valid. Exit status 1 when anything is otherwise, and the cache is left for inspection.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from grocker.store.store import abandoned
 
 ROUND = 10
 """builds that are killed between two that are left alone"""
-DERIVED = ("blobs", "members", "steps", "index", "trees", "refs")
+ROOMS = ("blobs", "members", "steps", "steps", "index", "trees", "refs", "downloads")
+EARLIEST = 0.1
+"""seconds: before that Python itself is starting"""
 
 
 @dataclass
@@ -76,7 +78,7 @@ class Soak:
     def kill(self, number: int) -> None:
         """Start a build, or two, and kill them at a moment that is early as often as it is late."""
         running = [self.start(self.cache, f"out{n}") for n in range(self.random.choice((1, 1, 1, 2)))]
-        moment = 0.05 * (max(self.whole, 0.1) / 0.05) ** self.random.random()
+        moment = EARLIEST * (max(self.whole, 2 * EARLIEST) / EARLIEST) ** self.random.random()
         deadline = time.monotonic() + moment
         while time.monotonic() < deadline and any(one.poll() is None for one in running):
             time.sleep(0.005)
@@ -87,20 +89,17 @@ class Soak:
                 self.killed += 1
                 continue
             self.finished += 1
+            self.empty_rooms()
             digest = stdout.strip().rpartition("@")[2]
             if one.returncode or digest != self.digest:
                 self.failures.append(f"build {number}: status {one.returncode}, {digest or stderr.strip()}")
         if (self.cache / "v1" / "tmp").is_dir():
             self.left += len(abandoned(Store(self.cache / "v1")))
 
-    def begin_round(self) -> None:
-        """What the builds of a round find."""
-        how = self.random.choice(("empty", "downloads", "downloads", "whole"))
-        if how == "empty":
-            shutil.rmtree(self.cache, ignore_errors=True)
-        elif how == "downloads":
-            for room in DERIVED:
-                shutil.rmtree(self.cache / "v1" / room, ignore_errors=True)
+    def empty_rooms(self) -> None:
+        """Something for the next build to do."""
+        for room in self.random.sample(ROOMS, self.random.randint(2, len(ROOMS))):
+            shutil.rmtree(self.cache / "v1" / room, ignore_errors=True)
 
     def judge(self, number: int) -> None:
         """Leave one build alone, and look at all that is there."""
@@ -121,15 +120,13 @@ class Soak:
             self.failures.append(f"the reference build: {self.digest}")
             return
         shutil.copytree(self.place / "reference" / "v1" / "downloads", self.cache / "v1" / "downloads")
-        number = 0
-        while number < builds and not self.failures:
-            self.begin_round()
-            end = min(number + ROUND, builds)
-            while number < end:
-                number += 1
-                self.kill(number)
-            self.judge(number)
-            print(f"{number} builds: {self.killed} killed, {self.finished} were quicker", file=sys.stderr, flush=True)
+        while self.killed < builds and not self.failures:
+            end = min(self.killed + ROUND, builds)
+            while self.killed < end and not self.failures:
+                self.kill(self.killed + 1)
+            self.judge(self.killed)
+            print(f"{self.killed} builds killed, {self.finished} were quicker", file=sys.stderr, flush=True)
+            self.empty_rooms()
 
 
 def soak(project: Path, *, builds: int, seed: int, place: Path) -> Soak:

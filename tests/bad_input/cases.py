@@ -1,0 +1,897 @@
+"""The table of bad input: what is wrong, what Grocker says, what it ends with.
+
+A case's ``what`` is a line of docs/reference/exit-statuses.md. Words in capitals in ``arguments`` are places of
+``tests.support.world``.
+"""
+
+from __future__ import annotations
+
+import base64
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from tests.support.archive import Link, Package, signer
+from tests.support.registry import Fault as RegistryFault
+from tests.support.wheels import make_project, make_sdist, make_wheel
+from tests.support.world import Fault, World
+
+WHEEL = ("build", "WHEEL", "--config", "CONFIG", "--output", "store")
+PROJECT = ("build", "PROJECT", "--output", "store")
+PUSH = ("build", "WHEEL", "--config", "CONFIG", "--push", "--tag", "REGISTRY/demo:1")
+
+
+Arrange = Callable[[World], None]
+
+
+def _nothing(world: World) -> None:
+    return None
+
+
+def _all(*steps: Arrange) -> Arrange:
+    def arrange(world: World) -> None:
+        for step in steps:
+            step(world)
+
+    return arrange
+
+
+def _environ(**variables: str) -> Arrange:
+    """Variables, in which ``PLACE`` is the world's directory."""
+
+    def arrange(world: World) -> None:
+        world.environ.update({name: value.replace("PLACE", str(world.place)) for name, value in variables.items()})
+
+    return arrange
+
+
+def _file(name: str, text: str) -> Arrange:
+    """A file in the world's directory."""
+
+    def arrange(world: World) -> None:
+        (world.place / name).write_text(text, "utf-8")
+
+    return arrange
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing that is wrong."""
+
+    name: str
+    what: str
+    """what is wrong, for the reference"""
+    status: int
+    words: tuple[str, ...]
+    """what stands in the error"""
+    hint: tuple[str, ...] = ()
+    """what stands in the hint"""
+    arrange: Arrange = _nothing
+    arguments: tuple[str, ...] = WHEEL
+    is_quick: bool = False
+    """nothing is fetched or built: it belongs to the fast tier"""
+    allowed: tuple[str, ...] = ()
+    """what lay beside the cache before, and may stay"""
+    warm: bool = False
+    """the same wheel was built before, with this cache"""
+    mount: str = ""
+    """a place that is a file system of 32 MB, nearly full; such a case needs root"""
+    needs: tuple[str, ...] = field(default=())
+    """programs of the host"""
+
+
+# -- the command line -------------------------------------------------------------------------------------------------
+
+_USAGE = (
+    Case("no-command", "no command", 64, ("no command given",), ("grocker build",), arguments=(), is_quick=True),
+    Case(
+        "unknown-command", "a command that there is not", 64, ("bild",), ("--help",), arguments=("bild",), is_quick=True
+    ),
+    Case(
+        "unknown-option",
+        "an option that there is not",
+        64,
+        ("--outptu",),
+        ("grocker build --help",),
+        arguments=("build", "--outptu", "x"),
+        is_quick=True,
+    ),
+    Case(
+        "unknown-output",
+        "an output that there is not",
+        64,
+        ("--output tarball:x: there is no such output",),
+        ("oci:DIR",),
+        arguments=("build", "WHEEL", "--output", "tarball:x"),
+        is_quick=True,
+    ),
+    Case(
+        "output-without-path",
+        "an output without its path",
+        64,
+        ("--output oci:: no path",),
+        ("oci:DIR",),
+        arguments=("build", "WHEEL", "--output", "oci:"),
+        is_quick=True,
+    ),
+    Case(
+        "unknown-platform",
+        "a platform that Grocker does not build for",
+        64,
+        ("windows/amd64",),
+        ("linux/amd64",),
+        arguments=(*WHEEL, "--platform", "windows/amd64"),
+        is_quick=True,
+    ),
+    Case(
+        "label-of-grocker",
+        "a label of Grocker's own",
+        64,
+        ("org.grocker.contract=2", "Grocker's own"),
+        ("another name",),
+        arguments=(*WHEEL, "--label", "org.grocker.contract=2"),
+        is_quick=True,
+    ),
+    Case(
+        "bad-tag",
+        "a name that no image can have",
+        64,
+        ("Demo:1",),
+        ("lower",),
+        arguments=(*WHEEL, "--tag", "Demo:1"),
+        is_quick=True,
+    ),
+)
+
+# -- what is built ----------------------------------------------------------------------------------------------------
+
+
+def _text(name: str, text: str) -> Arrange:
+    return lambda world: world.write({name: text})
+
+
+def _settings(text: str) -> Arrange:
+    return lambda world: world.configure(text)
+
+
+def _project(files: dict[str, str] | None = None, **how: str) -> Arrange:
+    def arrange(world: World) -> None:
+        make_project(world.project, files, **how)
+
+    return arrange
+
+
+def _no_zip(world: World) -> None:
+    world.wheel.write_bytes(b"this is no archive")
+
+
+def _cut_wheel(world: World) -> None:
+    world.wheel.write_bytes(world.wheel.read_bytes()[:-100])
+
+
+def _escaping_wheel(world: World) -> None:
+    make_wheel(world.wheel.parent, more=[(zipfile.ZipInfo("../../etc/passwd"), b"root::0:0")])
+
+
+def _changed_wheel(world: World) -> None:
+    make_wheel(world.wheel.parent, record={"demo/__init__.py": "sha256=" + "A" * 43})
+
+
+_SOURCES = (
+    Case(
+        "no-such-directory",
+        "a directory that there is not",
+        66,
+        ("./nowhere does not exist",),
+        ("project's directory",),
+        arguments=("build", "./nowhere"),
+    ),
+    Case(
+        "no-project",
+        "a directory without `pyproject.toml`",
+        66,
+        ("project", "pyproject.toml"),
+        ("pyproject.toml",),
+        arguments=PROJECT,
+    ),
+    Case(
+        "no-metadata",
+        "a project without metadata",
+        66,
+        ("pyproject.toml",),
+        ("[project]",),
+        _text("pyproject.toml", "[tool.other]\n"),
+        arguments=PROJECT,
+    ),
+    Case(
+        "no-version",
+        "a project without a version",
+        78,
+        ("version",),
+        (),
+        _text("pyproject.toml", '[project]\nname = "demo"\n'),
+        arguments=PROJECT,
+    ),
+    Case(
+        "failing-back-end",
+        "a project whose build back end fails",
+        65,
+        ("building demo: its build back end failed",),
+        (),
+        _project(extra='raise SystemExit("the back end is out of order")'),
+        arguments=PROJECT,
+    ),
+    Case(
+        "foreign-project",
+        "a project whose wheel is for another platform",
+        66,
+        ("win_amd64",),
+        (),
+        _project(tag="py3-none-win_amd64"),
+        arguments=PROJECT,
+    ),
+    Case("no-wheel", "a wheel that is no zip archive", 65, ("demo-1.0-py3-none-any.whl",), (), _no_zip),
+    Case("cut-wheel", "a truncated wheel", 65, ("demo-1.0-py3-none-any.whl",), (), _cut_wheel),
+    Case(
+        "escaping-wheel",
+        "a wheel with a path that leaves its root",
+        65,
+        ("demo-1.0-py3-none-any.whl", "../../etc/passwd"),
+        (),
+        _escaping_wheel,
+    ),
+    Case(
+        "changed-wheel",
+        "a wheel with a file that is not what its RECORD says",
+        65,
+        ("demo-1.0-py3-none-any.whl", "demo/__init__.py"),
+        (),
+        _changed_wheel,
+    ),
+)
+
+# -- settings ---------------------------------------------------------------------------------------------------------
+
+_SEVERAL = """\
+[services.www]
+wsgi = "demo"
+[services.ops]
+[services.ws]
+comand = "x"
+"""
+
+_SETTINGS = (
+    Case(
+        "malformed-settings",
+        "settings that are no TOML",
+        78,
+        ("pyproject.toml:2: not TOML",),
+        ("mend the line",),
+        _text("pyproject.toml", "[tool.grocker]\nextras = [\n"),
+        PROJECT,
+        is_quick=True,
+    ),
+    Case(
+        "unknown-setting",
+        "a setting that there is not",
+        78,
+        ("grocker.toml:1: dependancies: there is no such setting",),
+        ("did you mean 'dependencies'?",),
+        _settings('dependancies = ["x"]'),
+        is_quick=True,
+    ),
+    Case(
+        "wrong-setting",
+        "a setting of another kind",
+        78,
+        ("grocker.toml:1: dependencies: expected a list, found text",),
+        ("settings.md",),
+        _settings('dependencies = "libpq5"'),
+        is_quick=True,
+    ),
+    Case(
+        "several-wrong-services",
+        "several services that are wrong: all are named",
+        78,
+        (
+            "grocker.toml:2: services.www.wsgi: expected MODULE:ATTRIBUTE",
+            "grocker.toml:3: services.ops: a service has a command or",
+            "grocker.toml:5: services.ws.comand: there is no such setting",
+        ),
+        ("settings.md",),
+        _settings(_SEVERAL),
+        is_quick=True,
+    ),
+    Case(
+        "two-settings-files",
+        "settings in two files at once",
+        78,
+        ("grocker.toml and in pyproject.toml:1",),
+        ("keep one of the two",),
+        lambda world: world.write({"grocker.toml": "", "pyproject.toml": "[tool.grocker]\n"}),
+        PROJECT,
+        is_quick=True,
+    ),
+    Case(
+        "no-settings-file",
+        "a file of settings that there is not",
+        66,
+        ("nowhere.toml",),
+        (),
+        arguments=("build", "WHEEL", "--config", "nowhere.toml"),
+        is_quick=True,
+    ),
+    Case(
+        "bad-epoch",
+        "`SOURCE_DATE_EPOCH` is no number",
+        78,
+        ("SOURCE_DATE_EPOCH is 'today'",),
+        ("seconds since 1970",),
+        _environ(SOURCE_DATE_EPOCH="today"),
+        is_quick=True,
+    ),
+    Case(
+        "malformed-procfile",
+        "a `Procfile` with a line that is no process type",
+        78,
+        ("Procfile:2: not NAME: COMMAND",),
+        ("colon",),
+        _project({"Procfile": "web: x\nworker\n"}),
+        PROJECT,
+    ),
+    Case(
+        "no-base-config",
+        "a `base-config` that there is not",
+        78,
+        ("base-config", "nowhere.ini"),
+        ("INI file of the project",),
+        _project({"grocker.toml": 'base-config = "nowhere.ini"\n'}),
+        PROJECT,
+    ),
+    Case(
+        "malformed-base-config",
+        "a `base-config` that is no INI file",
+        78,
+        ("base.ini", "line"),
+        ("mend the INI file",),
+        _project({"grocker.toml": 'base-config = "base.ini"\n', "base.ini": "[a]\nb\n"}),
+        PROJECT,
+    ),
+    Case(
+        "unknown-suite",
+        "a suite that Grocker does not know",
+        78,
+        ("grocker.toml:1: debian.suite: expected one of bookworm, trixie, found 'sid'",),
+        (),
+        _file("grocker.toml", 'debian.suite = "sid"\n'),
+        is_quick=True,
+    ),
+    Case(
+        "unknown-suite-option",
+        "the same on the command line",
+        78,
+        ("sid",),
+        ("trixie",),
+        arguments=(*WHEEL, "--debian", "sid"),
+        is_quick=True,
+    ),
+)
+
+# -- Debian -----------------------------------------------------------------------------------------------------------
+
+
+def _fault(path: str, **how: object) -> Arrange:
+    return lambda world: world.faults.append(Fault(path, **how))  # type: ignore[arg-type]
+
+
+def _archive(**how: object) -> Arrange:
+    def arrange(world: World) -> None:
+        for name, value in how.items():
+            setattr(world.archive, name, value)
+
+    return arrange
+
+
+def _asked(package: Package) -> Arrange:
+    """The settings ask for a package, which the archive has."""
+
+    def arrange(world: World) -> None:
+        world.archive.add(package)
+        world.configure(f'dependencies = ["{package.name}"]')
+
+    return arrange
+
+
+class _Cut(Package):
+    """A package that was cut before it was published: its hash is right."""
+
+    def deb(self) -> bytes:
+        return super().deb()[:-200]
+
+
+def _flip(data: bytes) -> bytes:
+    return data[:-9] + bytes([data[-9] ^ 1]) + data[-8:]
+
+
+def _stranger(world: World) -> None:
+    world.archive.signed_by = ("stranger",)
+    world.signers = {suite: (signer(),) for suite in world.archive.packages}
+
+
+_DEBIAN = (
+    Case(
+        "unknown-package",
+        "a Debian package that there is not",
+        66,
+        ("nosuch",),
+        (),
+        _settings('dependencies = ["nosuch"]'),
+    ),
+    Case(
+        "unknown-version",
+        "a version of a package that there is not",
+        66,
+        ("bash", "9.9"),
+        ("1.0-1",),
+        _settings('dependencies = ["bash=9.9"]'),
+    ),
+    Case(
+        "conflicting-packages",
+        "Debian packages that cannot be installed together",
+        78,
+        ("one", "bash"),
+        (),
+        _asked(Package("one", fields={"Conflicts": "bash"})),
+    ),
+    Case(
+        "archive-unreachable",
+        "the archive is unreachable",
+        69,
+        ("trixie", "127.0.0.1:9", "connection refused"),
+        (),
+        _environ(GROCKER_DEBIAN_MIRROR="http://127.0.0.1:9", GROCKER_DEBIAN_SECURITY_MIRROR="http://127.0.0.1:9"),
+    ),
+    Case(
+        "archive-empty",
+        "the archive does not have the suite",
+        66,
+        ("has no suite trixie",),
+        ("mirror",),
+        _fault("InRelease", status=404),
+    ),
+    Case("archive-down", "the archive answers 503", 69, ("trixie", "503"), (), _fault("InRelease", status=503)),
+    Case(
+        "archive-cut",
+        "the archive's connection is cut in the middle, each time",
+        69,
+        ("bash 1.0-1",),
+        (),
+        _fault(r"/bash_", cut=True),
+    ),
+    Case(
+        "changed-release",
+        "an index of Debian whose signature does not hold",
+        65,
+        ("trixie", "signature"),
+        (),
+        _fault("trixie/InRelease", change=lambda data: data.replace(b"Origin: Debian", b"Origin: Debiam")),
+    ),
+    Case("unsigned-release", "an index of Debian without a signature", 65, ("trixie",), (), _archive(signed_by=())),
+    Case("unpinned-signer", "an index of Debian that somebody else has signed", 65, ("trixie", "sign"), (), _stranger),
+    Case(
+        "expired-release",
+        "an index of Debian that has expired",
+        65,
+        ("trixie", "expired"),
+        ("check-valid-until",),
+        _archive(valid_until=datetime.now(UTC) - timedelta(days=1)),
+    ),
+    Case(
+        "other-release",
+        "an index of Debian that is of another suite",
+        65,
+        ("trixie", "bookworm"),
+        (),
+        _archive(codenames={"trixie": "bookworm"}),
+    ),
+    Case(
+        "changed-index",
+        "a list of packages whose hash is another",
+        65,
+        ("trixie", "hash"),
+        ("mirror",),
+        _fault(r"trixie/main/.*(Packages|SHA256)", change=_flip),
+    ),
+    Case(
+        "changed-package",
+        "a `.deb` whose hash is another",
+        65,
+        ("bash 1.0-1: its hash is sha256:",),
+        ("mirror",),
+        _fault("/bash_", change=_flip),
+    ),
+    Case(
+        "cut-package",
+        "a truncated `.deb`",
+        65,
+        ("bash 1.0-1", "bytes arrived where"),
+        ("mirror",),
+        _fault("/bash_", change=lambda data: data[:-10]),
+    ),
+    Case(
+        "malformed-package",
+        "a `.deb` that was truncated before it was published",
+        65,
+        ("broken 1.0-1", "truncated"),
+        (),
+        _asked(_Cut("broken", files={"usr/bin/x": "x"})),
+    ),
+    Case(
+        "escaping-package",
+        "a `.deb` with a path that leaves its root",
+        65,
+        ("evil 1.0-1", "../", "leaves the root"),
+        (),
+        _asked(Package("evil", files={"../etc/passwd": "root::0:0"})),
+    ),
+    Case(
+        "escaping-link",
+        "a `.deb` with a file below a link that leaves its root",
+        65,
+        ("evil 1.0-1",),
+        (),
+        _asked(Package("evil", files={"opt/a": Link("../../../etc"), "opt/a/passwd": "root::0:0"})),
+    ),
+    Case(
+        "twice-packaged",
+        "a file that two Debian packages bring",
+        65,
+        ("one 1.0-1 and other 1.0-1 both bring /opt/x",),
+        (),
+        _all(
+            lambda world: world.archive.packages["trixie"].extend(
+                (
+                    Package("one", files={"opt/x": "1"}),
+                    Package("other", files={"opt/x": "2"}, fields={"Depends": "one"}),
+                )
+            ),
+            _settings('dependencies = ["other"]'),
+        ),
+    ),
+    Case(
+        "missing-package",
+        "a `.deb` that the archive no longer has",
+        69,
+        ("bash 1.0-1",),
+        (),
+        _fault("/bash_", status=404),
+    ),
+)
+
+# -- the package index ------------------------------------------------------------------------------------------------
+
+
+def _needs(name: str, **how: object) -> Arrange:
+    """The application needs ``name`` 2.0, which the index has."""
+
+    def arrange(world: World) -> None:
+        make_wheel(world.index.directory, name, "2.0", **how)  # type: ignore[arg-type]
+        world.require(name)
+
+    return arrange
+
+
+def _requires(*requirements: str) -> Arrange:
+    return lambda world: world.require(*requirements)
+
+
+def _needs_and(fault: Fault) -> Arrange:
+    def arrange(world: World) -> None:
+        _needs("lib")(world)
+        world.faults.append(fault)
+
+    return arrange
+
+
+def _needs_sdist(world: World) -> None:
+    make_sdist(world.index.directory, "lib", "2.0")
+    world.require("lib")
+
+
+def _needs_cut(world: World) -> None:
+    path = make_wheel(world.index.directory, "lib", "2.0", {"lib/__init__.py": "x = 1\n" * 1000})
+    data = bytearray(path.read_bytes())
+    data[60] ^= 255
+    path.write_bytes(data)
+    world.require("lib")
+
+
+_PYTHON = (
+    Case("unknown-release", "a release that there is not", 66, ("nosuch",), (), arguments=("build", "nosuch==1.0")),
+    Case("unknown-dependency", "a dependency that there is not", 66, ("nosuch",), (), _requires("nosuch")),
+    Case(
+        "unknown-dependency-version",
+        "a dependency in a version that there is not",
+        66,
+        ("lib>=3",),
+        (),
+        _all(_needs("lib"), _requires("lib>=3")),
+    ),
+    Case(
+        "foreign-dependency",
+        "a dependency without a wheel for the platform",
+        66,
+        ("lib",),
+        (),
+        _needs("lib", tag="cp313-cp313-win_amd64"),
+    ),
+    Case("source-dependency", "a dependency that must be compiled", 66, ("lib",), ("wheel",), _needs_sdist),
+    Case(
+        "index-unreachable",
+        "the package index is unreachable",
+        69,
+        ("127.0.0.1:9",),
+        (),
+        _all(_requires("lib"), _environ(UV_DEFAULT_INDEX="http://127.0.0.1:9/simple")),
+    ),
+    Case(
+        "index-denied",
+        "the package index wants credentials",
+        77,
+        ("the package index refuses",),
+        ("credentials",),
+        _needs_and(Fault("/simple/lib", status=401)),
+    ),
+    Case("index-down", "the package index answers 500", 69, ("500",), (), _needs_and(Fault("/simple/lib", status=500))),
+    Case(
+        "changed-dependency",
+        "a wheel whose hash is another",
+        65,
+        ("lib", "hash"),
+        (),
+        _needs_and(Fault("/files/lib", change=_flip)),
+    ),
+    Case(
+        "cut-dependency",
+        "a connection to the index that is cut in the middle, each time",
+        69,
+        ("lib",),
+        (),
+        _needs_and(Fault("/files/lib", after=1, cut=True)),
+    ),
+    Case(
+        "malformed-dependency",
+        "a wheel that was damaged before it was published",
+        66,
+        ("lib==2.0 has an invalid package format",),
+        (),
+        _needs_cut,
+    ),
+    Case(
+        "escaping-dependency",
+        "a dependency with a path that leaves its root",
+        65,
+        ("lib", "../../etc/passwd"),
+        (),
+        _needs("lib", more=[(zipfile.ZipInfo("../../etc/passwd"), b"x")]),
+    ),
+    Case(
+        "twice-installed",
+        "a file that two wheels bring, each another",
+        78,
+        ("bil 2.0 and lib 2.0 both bring", "shared"),
+        (),
+        _all(_needs("lib", files={"shared.py": "1"}), _needs("bil", files={"shared.py": "2"}), _requires("lib", "bil")),
+    ),
+)
+
+# -- cache and outputs ------------------------------------------------------------------------------------------------
+
+
+def _spoil_member(world: World) -> None:
+    """The largest member has a flipped bit, and the layers are gone."""
+    for path in (world.cache / "v1" / "blobs" / "sha256").iterdir():
+        path.unlink()
+    largest = max((world.cache / "v1" / "members").glob("*.gz"), key=lambda path: path.stat().st_size)
+    largest.write_bytes(_flip(largest.read_bytes()))
+    for path in (world.cache / "v1" / "steps").glob("replay-*"):
+        path.unlink()
+
+
+_STORAGE = (
+    Case(
+        "cache-is-a-file",
+        "the cache is a file",
+        73,
+        ("opening the cache", "a-file"),
+        ("GROCKER_CACHE",),
+        _all(_file("a-file", ""), _environ(GROCKER_CACHE="PLACE/a-file")),
+        is_quick=True,
+    ),
+    Case(
+        "cache-unwritable",
+        "the cache cannot be written",
+        73,
+        ("opening the cache /sys/grocker",),
+        ("GROCKER_CACHE",),
+        _environ(GROCKER_CACHE="/sys/grocker"),
+        is_quick=True,
+    ),
+    Case(
+        "cache-limited",
+        "a file of the cache may not grow",
+        74,
+        ("writing to the cache", "File too large"),
+        ("GROCKER_CACHE",),
+        lambda w: setattr(w, "largest_file", 20_000),
+        needs=("prlimit",),
+    ),
+    Case(
+        "cache-full",
+        "the disk of the cache is full",
+        74,
+        ("No space left on device",),
+        ("free some space",),
+        mount="cache",
+    ),
+    Case(
+        "spoilt-member",
+        "a part of a layer in the cache is damaged: it is removed, and the next build makes it again",
+        65,
+        ("from the cache", "another checksum"),
+        ("build again",),
+        _spoil_member,
+        warm=True,
+    ),
+    Case(
+        "output-is-a-directory",
+        "the archive to write is a directory",
+        73,
+        ("out", "directory"),
+        ("archive:FILE",),
+        lambda w: w.out.mkdir(),
+        (*WHEEL[:-1], "archive:OUT"),
+        allowed=("out",),
+    ),
+    Case(
+        "output-is-a-file",
+        "the directory to write is a file",
+        73,
+        ("out",),
+        (),
+        _file("out", ""),
+        (*WHEEL[:-1], "oci:OUT"),
+        allowed=("out",),
+    ),
+    Case(
+        "output-unwritable",
+        "the output cannot be written",
+        73,
+        ("/sys/out",),
+        (),
+        arguments=(*WHEEL[:-1], "oci:/sys/out"),
+    ),
+    Case(
+        "archive-unwritable",
+        "the archive cannot be written",
+        73,
+        ("/sys/out.tar",),
+        (),
+        arguments=(*WHEEL[:-1], "archive:/sys/out.tar"),
+    ),
+    Case(
+        "output-full",
+        "the disk of the output is full",
+        74,
+        ("No space left on device",),
+        ("free some space",),
+        arguments=(*WHEEL[:-1], "archive:DISK/out.tar"),
+        mount="disk",
+    ),
+    Case(
+        "layout-full",
+        "the disk of a layout is full",
+        74,
+        ("No space left on device",),
+        ("free some space",),
+        arguments=(*WHEEL[:-1], "oci:DISK/out"),
+        mount="disk",
+    ),
+    Case(
+        "no-engine",
+        "the engine is not running",
+        69,
+        ("docker", "no-engine.sock"),
+        (),
+        arguments=(*WHEEL[:-1], "docker"),
+    ),
+    Case(
+        "no-podman",
+        "podman is not installed",
+        69,
+        ("podman",),
+        ("install",),
+        _environ(PATH="PLACE"),
+        (*WHEEL[:-1], "podman"),
+    ),
+)
+
+# -- registries -------------------------------------------------------------------------------------------------------
+
+
+def _refusing(status: int, method: str = "POST", path: str = "uploads", **how: object) -> Arrange:
+    def arrange(world: World) -> None:
+        fault = RegistryFault(method, path, status=status, times=99)
+        for name, value in how.items():
+            setattr(fault, name, value)
+        world.registry.faults.append(fault)
+
+    return arrange
+
+
+def _login(world: World) -> None:
+    world.registry.users["me"] = "right"
+    config = world.place / "docker"
+    config.mkdir()
+    auth = base64.b64encode(b"me:wrong-secret").decode()
+    (config / "config.json").write_text(f'{{"auths": {{"{world.registry.host}": {{"auth": "{auth}"}}}}}}')
+    world.environ["DOCKER_CONFIG"] = str(config)
+
+
+_REGISTRIES = (
+    Case(
+        "registry-login",
+        "a registry that wants credentials, and there are none",
+        77,
+        ("REGISTRY", "401"),
+        ("login",),
+        lambda w: w.registry.users.update(me="right"),
+        PUSH,
+    ),
+    Case("registry-denied", "a registry that refuses the credentials", 77, ("REGISTRY", "401"), (), _login, PUSH),
+    Case("registry-forbidden", "a registry that answers 403", 77, ("REGISTRY/demo", "403"), (), _refusing(403), PUSH),
+    Case(
+        "registry-missing",
+        "a registry that does not have the repository",
+        66,
+        ("REGISTRY/demo", "404"),
+        (),
+        _refusing(404),
+        PUSH,
+    ),
+    Case(
+        "registry-busy", "a registry that answers 429 each time", 75, ("REGISTRY/demo", "429"), (), _refusing(429), PUSH
+    ),
+    Case(
+        "registry-down", "a registry that answers 500 each time", 69, ("REGISTRY/demo", "500"), (), _refusing(500), PUSH
+    ),
+    Case(
+        "registry-cut",
+        "a registry whose connection is cut in the middle, each time",
+        69,
+        ("REGISTRY/demo",),
+        (),
+        _refusing(0, "PUT", "uploads", kind="cut"),
+        PUSH,
+    ),
+    Case(
+        "registry-unreachable",
+        "a registry that is unreachable",
+        69,
+        ("127.0.0.1:9", "connection refused"),
+        (),
+        arguments=(*PUSH[:-1], "127.0.0.1:9/demo:1"),
+    ),
+    Case(
+        "registry-lie",
+        "a registry that says it has something else than was sent",
+        65,
+        ("REGISTRY/demo",),
+        (),
+        _refusing(0, "PUT", "manifests", kind="lie"),
+        PUSH,
+    ),
+)
+
+CASES: tuple[Case, ...] = (*_USAGE, *_SOURCES, *_SETTINGS, *_DEBIAN, *_PYTHON, *_STORAGE, *_REGISTRIES)

@@ -1,0 +1,27 @@
+"""The command line, trusting the signers of a made-up archive: ``python -m tests.support.made_up SIGNERS build …``.
+
+Whose signatures count is no setting, and no variable either: so the one table that says it is replaced here, in the
+process, before the real entry point runs. And no test waits between two attempts.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from pathlib import Path
+
+from grocker.debian import signers
+from grocker.web import Transport
+
+
+def main() -> None:
+    signers.SIGNERS.clear()
+    signers.SIGNERS.update(pickle.loads(Path(sys.argv.pop(1)).read_bytes()))
+    Transport.__init__.__kwdefaults__["sleep"] = lambda seconds: None
+    from grocker.cli.main import main as grocker
+
+    grocker()
+
+
+if __name__ == "__main__":
+    main()

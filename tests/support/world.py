@@ -1,0 +1,287 @@
+"""All that a build depends on, made up: an archive of Debian packages, an index of wheels, a registry, a project.
+
+Whatever is wrong is done to one of them; then the real command line runs in a process of its own, and everything else
+is as it should be.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from grocker.debian.resolve import BASE
+from grocker.debian.signers import Signer
+from grocker.store import Store
+from grocker.store.check import check
+from tests.architecture.source import ROOT
+from tests.support.archive import Archive, Package, Program
+from tests.support.registry import Registry
+from tests.support.registry import running as running_registry
+from tests.support.wheels import Index, make_wheel, serve
+
+STAND_IN = f"""\
+#!/usr/bin/env -S -u PYTHONHOME {sys.executable}
+import os, sys
+sys.prefix = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+exec(sys.argv[-1])
+"""
+"""Lies where the loader of the C library is, and compiles with the Python that runs the tests: whose bytecode an image
+gets is not what is tested here."""
+
+_FILES: dict[str, dict[str, str | Program]] = {
+    "base-passwd": {
+        "usr/share/base-passwd/passwd.master": "root:*:0:0:root:/root:/bin/bash\n",
+        "usr/share/base-passwd/group.master": "root:*:0:\n",
+    },
+    "base-files": {
+        "usr/share/base-files/profile": "PATH=/bin\n",
+        "usr/share/base-files/motd": "hello\n",
+        "usr/share/base-files/dot.bashrc": "# root\n",
+        "etc/dpkg/origins/debian": "Vendor: Debian\n",
+    },
+    "libc-bin": {"usr/share/libc-bin/nsswitch.conf": "passwd: files\n"},
+    "debianutils": {"usr/share/debianutils/shells": "/bin/sh\n", "usr/share/debianutils/shells.d/bash": "/bin/bash\n"},
+}
+
+
+@cache
+def base() -> tuple[Package, ...]:
+    """The packages that every image has, empty but for what their configuration needs; and an interpreter."""
+    fields = {"python3": {"Depends": "libpython3.13-minimal, libc6"}}
+    return (
+        *(Package(name, files=dict(_FILES.get(name, {})), fields=fields.get(name, {})) for name in (*BASE, "python3")),
+        Package("libc6", files={"usr/lib64/ld-linux-x86-64.so.2": Program(STAND_IN.encode())}),
+        Package("libpython3.13-minimal", files={"usr/lib/python3.13/os.py": "name = 'posix'\n"}),
+    )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    def line(self, word: str) -> str:
+        """The line of standard error that begins with ``word``, without it; empty when there is none."""
+        found = [line.removeprefix(word).strip() for line in self.stderr.splitlines() if line.startswith(word)]
+        return found[-1] if found else ""
+
+    @property
+    def message(self) -> str:
+        return self.line("error:")
+
+    @property
+    def hint(self) -> str:
+        return self.line("hint:")
+
+
+@dataclass
+class Fault:
+    """What happens to the answers whose path matches ``path``, after the first ``after``: one of four things."""
+
+    path: str
+    after: int = 0
+    status: int = 200
+    cut: bool = False
+    """the connection ends in the middle of the body"""
+    change: Callable[[bytes], bytes] | None = None
+    """other bytes"""
+    seen: int = 0
+
+
+@contextmanager
+def proxy(upstream: str, faults: Sequence[Fault]) -> Iterator[str]:
+    """An address that answers as ``upstream`` does, but for the faults."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            fault = next((one for one in faults if re.search(one.path, self.path)), None)
+            if fault is not None:
+                fault.seen += 1
+                if fault.seen <= fault.after:
+                    fault = None
+            request = urllib.request.Request(upstream + self.path, headers={"Host": self.headers["Host"]})
+            try:
+                with urllib.request.urlopen(request, timeout=20) as answer:
+                    status, kind, body = answer.status, answer.headers["Content-Type"], answer.read()
+            except urllib.error.HTTPError as error:
+                status, kind, body = error.code, error.headers["Content-Type"], error.read()
+                error.close()
+            if fault is not None and fault.status != 200:
+                status, body = fault.status, b"on purpose"
+            if fault is not None and fault.change is not None:
+                body = fault.change(body)
+            self.send_response(status)
+            self.send_header("Content-Type", kind or "application/octet-stream")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if fault is not None and fault.cut:
+                self.wfile.write(body[: len(body) // 2])
+                self.close_connection = True
+            elif self.command != "HEAD":
+                self.wfile.write(body)
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def log_request(self, code: object = "-", size: object = "-") -> None:
+            return None
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@dataclass
+class World:
+    """Everything, with the places where it lies; ``PROJECT``, ``WHEEL``, ``OUT``, … in arguments stand for them."""
+
+    place: Path
+    archive: Archive
+    index: Index
+    registry: Registry
+    environ: dict[str, str] = field(default_factory=dict)
+    """beside what every run has"""
+    faults: list[Fault] = field(default_factory=list)
+    """what the network does to answers of the archive and the index"""
+    largest_file: int | None = None
+    """bytes that a file may grow to: a full disk, where nobody may mount a small one"""
+    signers: dict[str, tuple[Signer, ...]] | None = None
+    """who is trusted; the archive's own when None"""
+    names: dict[str, str] = field(default_factory=dict)
+    allowed: tuple[str, ...] = ()
+    """what may lie at OUT afterwards"""
+
+    @property
+    def cache(self) -> Path:
+        return self.place / "cache"
+
+    @property
+    def project(self) -> Path:
+        return self.place / "project"
+
+    @property
+    def wheel(self) -> Path:
+        return self.place / "made" / "demo-1.0-py3-none-any.whl"
+
+    @property
+    def out(self) -> Path:
+        return self.place / "out"
+
+    def write(self, texts: dict[str, str]) -> None:
+        """Files of the project."""
+        for name, text in texts.items():
+            path = self.project / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+
+    def configure(self, settings: str) -> None:
+        """Settings, in the file CONFIG; the host's apt may have the check of expiry off, here it is on."""
+        (self.place / "grocker.toml").write_text(settings + "\n[debian]\ncheck-valid-until = true\n", "utf-8")
+
+    def require(self, *requirements: str) -> None:
+        """Make WHEEL anew, with dependencies."""
+        make_wheel(self.wheel.parent, files={"demo/__init__.py": "x = 1\n"}, requires=requirements)
+
+    def run(self, arguments: Sequence[str]) -> Outcome:
+        """Run ``grocker`` in this world."""
+        limit = ["prlimit", f"--fsize={self.largest_file}"] if self.largest_file is not None else []
+        with self.archive.serve() as archive, proxy(archive, self.faults) as mirror, self._index() as index:
+            environ = {
+                "PATH": os.environ["PATH"],
+                "HOME": str(self.place / "home"),
+                "PYTHONPATH": str(ROOT),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "GROCKER_CACHE": str(self.cache),
+                "GROCKER_DEBIAN_MIRROR": mirror,
+                "GROCKER_DEBIAN_SECURITY_MIRROR": mirror,
+                "UV_DEFAULT_INDEX": f"{index}/simple",
+                "UV_HTTP_RETRIES": "0",
+                "DOCKER_HOST": f"unix://{self.place}/no-engine.sock",
+                **self.environ,
+            }
+            names = {
+                "PROJECT": str(self.project),
+                "WHEEL": str(self.wheel),
+                "CONFIG": str(self.place / "grocker.toml"),
+                "OUT": str(self.out),
+                "REGISTRY": self.registry.host,
+                "MIRROR": mirror,
+                **self.names,
+            }
+            signers = self.place / "signers"
+            signers.write_bytes(pickle.dumps(self.archive.signers() if self.signers is None else self.signers))
+            done = subprocess.run(
+                [
+                    *limit,
+                    sys.executable,
+                    "-m",
+                    "tests.support.made_up",
+                    signers,
+                    *(_named(a, names) for a in arguments),
+                ],
+                env={name: _named(value, names) for name, value in environ.items()},
+                cwd=self.place,
+                capture_output=True,
+                text=True,
+                timeout=100,
+            )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    @contextmanager
+    def _index(self) -> Iterator[str]:
+        with proxy(self.index.url.removesuffix("/simple"), self.faults) as address:
+            yield address
+
+    def left(self) -> list[str]:
+        """Whatever a command that failed must not leave: half-written files, temporary ones, an output."""
+        found: list[str] = []
+        if (self.cache / "v1" / "tmp").is_dir():
+            store = Store(self.cache / "v1")
+            found += [str(path) for path in (self.cache / "v1" / "tmp").rglob("*")]
+            found += [f"{one.path}: {one.what}" for one in check(store)]
+        found += [str(path) for path in self.place.glob("out*") if path.name not in self.allowed]
+        found += [str(path) for path in self.place.glob(".out*")]
+        return found
+
+
+def _named(text: str, names: dict[str, str]) -> str:
+    for name, value in names.items():
+        text = text.replace(name, value)
+    return text
+
+
+@contextmanager
+def world(place: Path) -> Iterator[World]:
+    """A world in which everything is as it should be, below the empty directory ``place``."""
+    now = datetime.now(UTC)
+    archive = Archive(date=now - timedelta(hours=2), valid_until=now + timedelta(days=7)).add(*base())
+    make_wheel(place / "made", files={"demo/__init__.py": "x = 1\n"})
+    with serve(place / "index") as index, running_registry() as registry:
+        made = World(place, archive, index, registry)
+        made.project.mkdir()
+        made.configure("")
+        yield made
