@@ -11,7 +11,9 @@ import pytest
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
 from grocker.lock.values import BuildRequirement
 from grocker.python import Layout, build_key, build_wheel, find_uv, read_project, read_tree, read_wheel
-from grocker.python.build import constraint, read_pins, resolve_build
+from grocker.python.backend import constraint
+from grocker.python.build import read_pins, resolve_build
+from grocker.store import Store
 from tests.support.wheels import make_project, make_wheel, serve
 
 NOW = 4_000_000_000_000_000_000
@@ -24,19 +26,26 @@ def built(
     name: str = "work",
     environ: Mapping[str, str] | None = None,
     pins: tuple[BuildRequirement, ...] = (),
+    *,
+    kept: bool = True,
 ) -> Path:
     work = tmp_path / name
     work.mkdir()
     uv = find_uv({"HOME": "/nonexistent", "UV_OFFLINE": "1", **(environ or {})}, cache=tmp_path / "uv")
     tree = read_tree(directory, now=NOW)
-    return build_wheel(read_project(directory), tree, uv, workspace=work, epoch=EPOCH, pins=pins)
+    project = read_project(directory)
+    if not kept:
+        return build_wheel(project, tree, uv, workspace=work, epoch=EPOCH, pins=pins)
+    with Store.open(tmp_path / "store") as store:
+        return build_wheel(project, tree, uv, workspace=work, epoch=EPOCH, pins=pins, store=store)
 
 
-def test_wheel_is_built_from_what_counts_of_the_tree(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept", [True, False])
+def test_wheel_is_built_from_what_counts_of_the_tree(tmp_path: Path, kept: bool) -> None:
     project = make_project(
         tmp_path / "p", {"demo/x.py": "x = 1\n", "demo/old.pyc": "stale", "build/lib/demo/x.py": "old"}
     )
-    wheel = read_wheel(built(project, tmp_path), Layout("3.13"))
+    wheel = read_wheel(built(project, tmp_path, kept=kept), Layout("3.13"))
     assert [entry.path.rpartition("/")[2] for entry in wheel.entries if "/demo/" in entry.path] == [
         "__init__.py",
         "x.py",
@@ -73,10 +82,11 @@ def test_build_needs_compiling_when_the_wheel_is_for_one_platform(tmp_path: Path
     assert "elsewhere" in str(caught.value.hint)
 
 
-def test_build_shows_last_lines_of_the_back_end_when_it_fails(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept", [True, False])
+def test_build_shows_last_lines_of_the_back_end_when_it_fails(tmp_path: Path, kept: bool) -> None:
     project = make_project(tmp_path / "p", extra="raise RuntimeError('no https://joe:hunter2@example.invalid today')")
     with pytest.raises(CorruptError) as caught:
-        built(project, tmp_path)
+        built(project, tmp_path, kept=kept)
     assert caught.value.message.startswith("building demo: its build back end failed:\n")
     assert "RuntimeError: no https://example.invalid today" in caught.value.message
     assert "hunter2" not in caught.value.message
@@ -108,7 +118,8 @@ def test_build_requirements_are_pinned_with_hashes(tmp_path: Path) -> None:
     assert read_pins("".join(constraint(pin) + "\n" for pin in pins)) == pins
 
 
-def test_build_holds_requirements_to_the_pins(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept", [True, False])
+def test_build_holds_requirements_to_the_pins(tmp_path: Path, kept: bool) -> None:
     project = make_project(tmp_path / "p", extra="import dep; pathlib.Path('demo/v').write_text(dep.V)")
     text = (project / "pyproject.toml").read_text().replace("requires = []", 'requires = ["dep"]')
     (project / "pyproject.toml").write_text(text)
@@ -116,11 +127,38 @@ def test_build_holds_requirements_to_the_pins(tmp_path: Path) -> None:
         for version in ("1.0", "2.0"):
             make_wheel(index.directory, "dep", version, files={"dep.py": f"V = '{version}'"})
         environ = index.environ(UV_OFFLINE="0")
-        wheel = read_wheel(built(project, tmp_path, "w1", environ, (BuildRequirement("dep", "1.0"),)), Layout("3.13"))
+        wheel = read_wheel(
+            built(project, tmp_path, "w1", environ, (BuildRequirement("dep", "1.0"),), kept=kept), Layout("3.13")
+        )
         assert {e.path.rpartition("/")[2]: getattr(e, "data", b"") for e in wheel.entries}["v"] == b"1.0"
         wrong = BuildRequirement("dep", "1.0", "", ("sha256:" + "0" * 64,))
         with pytest.raises(CorruptError, match="[Hh]ash mismatch"):
-            built(project, tmp_path, "w2", {**environ, "UV_CACHE_DIR": str(tmp_path / "fresh")}, (wrong,))
+            built(project, tmp_path, "w2", {**environ, "UV_CACHE_DIR": str(tmp_path / "fresh")}, (wrong,), kept=kept)
+
+
+def test_environment_of_the_back_end_is_made_once_and_kept_with_bytecode(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p", extra="import dep")
+    pin = (BuildRequirement("dep", "1.0"),)
+    (project / "pyproject.toml").write_text(
+        (project / "pyproject.toml").read_text().replace("requires = []", 'requires = ["dep"]')
+    )
+    with serve(tmp_path / "index") as index:
+        make_wheel(index.directory, "dep", files={"dep.py": ""})
+        first = built(project, tmp_path, "w1", index.environ(UV_OFFLINE="0"), pin)
+    second = built(project, tmp_path, "w2", {"UV_CACHE_DIR": str(tmp_path / "empty")}, pin)
+    assert read_wheel(first, Layout("3.13")).entries == read_wheel(second, Layout("3.13")).entries
+    (tree,) = (tmp_path / "store").glob("**/trees/*")
+    assert len(list(tree.glob("lib/*/site-packages/__pycache__/dep.*.pyc"))) == 1
+    assert sorted(path.name for path in project.iterdir()) == ["backend.py", "demo", "pyproject.toml"]
+
+
+def test_build_lets_uv_make_the_environment_when_the_back_end_asks_for_more(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p", extra="import late")
+    with (project / "backend.py").open("a") as stream:
+        stream.write("\ndef get_requires_for_build_wheel(config_settings=None):\n    return ['late>=1']\n")
+    with serve(tmp_path / "index") as index:
+        make_wheel(index.directory, "late", files={"late.py": ""})
+        assert built(project, tmp_path, "w1", index.environ(UV_OFFLINE="0")).name == "demo-1.0-py3-none-any.whl"
 
 
 def test_pins_are_refused_when_a_requirement_is_an_address() -> None:

@@ -7,31 +7,25 @@ umask, HOME and PATH are fixed, and the build requirements are held to the lock'
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from grocker.digest import of
-from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError, StorageError
+from grocker.errors import CorruptError, MissingError, SettingsError, StorageError
 from grocker.lock.values import BuildRequirement
-from grocker.python import source
+from grocker.python import backend, source
 from grocker.python import uv as _uv
 from grocker.python.project import Project
 from grocker.python.source import SourceTree
 from grocker.python.uv import Uv
+from grocker.store import Store
 
 FORMAT = 1
 """Goes into step keys: raised when the same tree and pins would give another wheel."""
 
 _OLDEST_PYTHON = "3.11"
-_LINES = 20
 _ZIP_EPOCH = 315532800
 """1980-01-01: no zip archive holds an earlier time"""
-
-
-def constraint(pin: BuildRequirement) -> str:
-    """``pin`` as a line of a constraints file."""
-    marker = f" ; {pin.marker}" if pin.marker else ""
-    return f"{pin.name}=={pin.version}{marker}" + "".join(f" --hash={digest}" for digest in pin.hashes)
 
 
 def resolve_build(requires: Sequence[str], uv: Uv, *, workspace: Path) -> tuple[BuildRequirement, ...]:
@@ -81,50 +75,60 @@ def read_pins(text: str) -> tuple[BuildRequirement, ...]:
 def build_key(project: Project, tree: SourceTree, pins: Sequence[BuildRequirement], epoch: int) -> str:
     """All that the wheel depends on, as one digest: the tree, git where the version comes from it, pins and epoch."""
     git = source.version_control(project.directory) if project.uses_git else b""
-    lines = [f"grocker project wheel {FORMAT}", tree.digest, str(epoch), of(git), *(constraint(pin) for pin in pins)]
+    lines = [
+        f"grocker project wheel {FORMAT}",
+        tree.digest,
+        str(epoch),
+        of(git),
+        *(backend.constraint(pin) for pin in pins),
+    ]
     return of("\n".join(lines).encode())
 
 
 def build_wheel(
-    project: Project, tree: SourceTree, uv: Uv, *, workspace: Path, epoch: int, pins: Sequence[BuildRequirement] = ()
+    project: Project,
+    tree: SourceTree,
+    uv: Uv,
+    *,
+    workspace: Path,
+    epoch: int,
+    pins: Sequence[BuildRequirement] = (),
+    store: Store | None = None,
 ) -> Path:
     """The project's wheel, a file in ``workspace``.
 
     ``workspace``: an empty scratch directory. ``epoch``: seconds since 1970, what SOURCE_DATE_EPOCH will be.
+    ``pins``: all that the back end needs, as ``resolve_build`` gives it. ``store``: keeps the back end's environment
+    for the next time; without one, and when the back end asks for more than ``pins``, uv makes one for this call.
     Raises CorruptError when the back end fails, MissingError when the wheel is for one platform only (it needs
     compiling), and for build requirements what ``resolve_build`` raises.
     """
     name = project.name or tree.root.name
     copy, out, home = workspace / "source", workspace / "wheel", workspace / "home"
     source.copy_tree(tree, copy, epoch=max(epoch, _ZIP_EPOCH))
-    constraints = workspace / "build-constraints.txt"
-    _write(constraints, [constraint(pin) for pin in pins])
     try:
         home.mkdir()
-        extra = _git(project, copy, workspace) if project.uses_git else {}
+        git = _git(project, copy, workspace) if project.uses_git else {}
     except OSError as error:
         raise StorageError(f"building {name}: {error.filename}: {error.strerror}") from error
-    output = _uv.run(
-        uv,
-        (
-            *("build", "--wheel", "--python", uv.python, "--out-dir", out, "--no-create-gitignore"),
-            *("--build-constraints", constraints),
-            copy,
-        ),
-        action=f"building {name}",
-        directory=copy,
-        environment={
-            "HOME": str(home),
-            "TMPDIR": str(workspace),
-            "SOURCE_DATE_EPOCH": str(max(epoch, _ZIP_EPOCH)),
-            "PYTHONHASHSEED": "0",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONUTF8": "1",
-            **extra,
-        },
-    )
-    if output.status != 0:
-        raise _failure(output.stderr, name, _uv.failure(output, action=f"building {name}", platform="this host"))
+    variables = {
+        "HOME": str(home),
+        "TMPDIR": str(workspace),
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "SOURCE_DATE_EPOCH": str(max(epoch, _ZIP_EPOCH)),
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUTF8": "1",
+        **git,
+    }
+    complete = bool(pins) or not project.build_requires
+    if (
+        store is None
+        or not complete
+        or not backend.call(project, backend.environment(store, uv, pins), copy, out, pins, variables)
+    ):
+        _build_by_uv(name, copy, out, uv, pins, variables)
     wheels = sorted(out.glob("*.whl")) if out.is_dir() else []
     if len(wheels) != 1:
         raise CorruptError(f"building {name}: the back end made {len(wheels)} wheels where 1 is due")
@@ -142,18 +146,28 @@ _FRONT_END = re.compile(
 )
 
 
-def _failure(stderr: str, name: str, said: GrockerError) -> GrockerError:
-    """A back end's failure with its last lines; trouble with the build requirements stays what it is."""
-    if _FRONT_END.search(stderr):
-        return said
-    from grocker.python.indexes import without_credentials
-
-    lines = [line.strip() for line in without_credentials(stderr).splitlines() if line.strip()]
-    tail = [line for line in lines if not line.startswith(("Building wheel", "warning:", "hint:"))][-_LINES:]
-    return CorruptError(
-        f"building {name}: its build back end failed:\n" + "\n".join("    " + line for line in tail),
-        hint="the same happens with: python -m build --wheel",
+def _build_by_uv(
+    name: str, copy: Path, out: Path, uv: Uv, pins: Sequence[BuildRequirement], variables: Mapping[str, str]
+) -> None:
+    constraints = copy.parent / "build-constraints.txt"
+    _write(constraints, [backend.constraint(pin) for pin in pins])
+    action = f"building {name}"
+    output = _uv.run(
+        uv,
+        (
+            *("build", "--wheel", "--python", uv.python, "--out-dir", out, "--no-create-gitignore"),
+            *("--build-constraints", constraints),
+            copy,
+        ),
+        action=action,
+        directory=copy,
+        environment=variables,
     )
+    if output.status != 0:
+        # Trouble with the build requirements is not the back end's.
+        if _FRONT_END.search(output.stderr):
+            raise _uv.failure(output, action=action, platform="this host")
+        raise backend.failure(output.stderr, name)
 
 
 def _git(project: Project, copy: Path, workspace: Path) -> dict[str, str]:

@@ -159,6 +159,8 @@ class _Process:
                 env=interpreter.environment(),
                 umask=0o022,
                 cwd="/",
+                # Ctrl-C is for us; what we start ends when we close its input.
+                start_new_session=True,
             )
         except OSError as error:
             raise MissingError(

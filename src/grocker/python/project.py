@@ -34,6 +34,8 @@ class Project:
     """``build-system.requires``"""
     backend: str
     """``build-system.build-backend``"""
+    backend_path: tuple[str, ...]
+    """``build-system.backend-path``: where in the tree a back end of its own lies"""
     uses_git: bool
     """the version comes from the back end, and there is a ``.git`` that it may come from"""
     uv_lock: Path | None
@@ -85,6 +87,7 @@ def read_project(directory: Path) -> Project:
         ),
         build_requires=requires if system is not None and "requires" in system else _LEGACY_REQUIRES,
         backend=_string(system or {}, "build-backend", "build-system", path) or _LEGACY_BACKEND,
+        backend_path=_strings(system or {}, "backend-path", "build-system", path),
         uses_git=version is None and (directory / ".git").exists(),
         uv_lock=lock if lock.is_file() else None,
     )

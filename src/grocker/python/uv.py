@@ -25,7 +25,8 @@ _PASSED = re.compile(
     r"|(HTTP|HTTPS|ALL|FTP)_PROXY|(http|https|all|ftp)_proxy"
 )
 _DROPPED = frozenset({"UV_PROJECT_ENVIRONMENT", "UV_SYSTEM_PYTHON", "UV_PYTHON", "UV_FROZEN", "UV_LOCKED", "UV_TARGET"})
-_DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+PATH = "/usr/local/bin:/usr/bin:/bin"
+"""where programs of the host are found, by uv and by back ends"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def find_uv(environ: Mapping[str, str], *, cache: Path | None = None) -> Uv:
         ) from error
     home = environ.get("HOME") or "/nonexistent"
     environment = {
-        "PATH": _DEFAULT_PATH,
+        "PATH": PATH,
         "HOME": home,
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",

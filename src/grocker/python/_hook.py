@@ -1,0 +1,44 @@
+"""The program that calls a PEP 517 back end in its environment: read as text by ``backend``, never imported.
+
+Its argument is JSON: backend, backend-path, directory for the wheel, file for the answer, names of what is installed.
+The answer is JSON: ``wheel``, its file name; or ``missing``, what the back end asks for besides.
+"""
+
+import importlib
+import json
+import os
+import re
+import sys
+
+
+def main() -> None:
+    backend, paths, directory, answer, names = json.loads(sys.argv[1])
+    sys.path[:0] = [os.path.abspath(path) for path in paths]
+    module, _, attributes = backend.partition(":")
+    found = importlib.import_module(module)
+    for attribute in filter(None, attributes.split(".")):
+        found = getattr(found, attribute)
+    asked = found.get_requires_for_build_wheel(None) if hasattr(found, "get_requires_for_build_wheel") else []
+    missing = [text for text in asked if re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", text)[0]).lower() not in names]
+    result = {"missing": missing} if missing else {"wheel": found.build_wheel(directory, None, None)}
+    with open(answer, "w", encoding="utf-8") as stream:
+        json.dump(result, stream)
+    keep_bytecode()
+
+
+def keep_bytecode() -> None:
+    """Compile what was loaded from the environment, for the next time; the project's own modules leave no traces."""
+    for module in list(sys.modules.values()):
+        spec = getattr(module, "__spec__", None)
+        source, cached = getattr(spec, "origin", None), getattr(spec, "cached", None)
+        if source and cached and source.startswith(sys.prefix + os.sep) and not os.path.exists(cached):
+            import py_compile
+
+            try:
+                mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+                py_compile.compile(source, cached, doraise=True, invalidation_mode=mode)
+            except (OSError, py_compile.PyCompileError):
+                return
+
+
+main()
