@@ -83,6 +83,17 @@ def test_next_address_is_tried_when_the_first_has_no_debian(store: Store) -> Non
     assert found.address("trixie") == address
 
 
+def test_error_that_says_most_is_raised_when_no_address_serves(store: Store) -> None:
+    expired, empty = Archive(valid_until=NOW - timedelta(days=1)), Archive(packages={})
+    with Archive().serve() as down:
+        pass
+    with expired.serve() as old, empty.serve() as none:
+        for addresses, status in (((none, old, down), 65), ((none, down), 69), ((none, none), 66)):
+            with pytest.raises(GrockerError) as caught:
+                opened(Archive(), store, *addresses)
+            assert caught.value.status == status
+
+
 def test_user_is_warned_once_when_expiry_is_not_checked(store: Store) -> None:
     archive = Archive(valid_until=NOW - timedelta(days=1))
     with archive.serve() as address:

@@ -115,9 +115,15 @@ def _release(
                 progress=progress,
             )
         except GrockerError as error:
-            # A forged or expired release says more than a mirror that has none.
-            if problem is None or isinstance(error, CorruptError):
+            if problem is None or _weight(error) > _weight(problem):
                 problem = error
     if problem is None:
         raise SettingsError(f"no address of the suite {suite} is known", hint="set debian.mirror")
     raise problem
+
+
+def _weight(error: GrockerError) -> int:
+    """A forged or expired release says more than a mirror that is down, and that more than one without the suite."""
+    if isinstance(error, CorruptError):
+        return 2
+    return 0 if isinstance(error, MissingError) else 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from grocker.debian import control
@@ -196,6 +195,8 @@ def parse(content: bytes, suite: str, *, what: str) -> Release:
 
 
 def _date(text: str) -> datetime:
+    from email.utils import parsedate_to_datetime
+
     date = parsedate_to_datetime(text)
     return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
 

@@ -167,7 +167,9 @@ class _Resolution:
         near = get_close_matches(name, known, 3, 0.75) or [other for other in known if other.startswith(name)][:3]
         return MissingError(
             f"there is no package {name} in {suites}",
-            hint="did you mean " + " or ".join(near) + "?" if near else "look for its name on packages.debian.org",
+            hint="did you mean " + " or ".join(near) + "?"
+            if near
+            else "names of packages change between releases of Debian: look for this one's",
         )
 
     def best(self, relation: Relation) -> _Candidate | None:

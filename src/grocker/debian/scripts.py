@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 
 from grocker.debian.alternatives import calls
 from grocker.debian.facts import Facts
@@ -101,6 +100,8 @@ def fingerprint(script: str, architecture: str = "", version: str = "") -> str:
 @cache
 def reviewed() -> dict[str, str]:
     """Of every script that somebody has read and found settled, the fingerprint, and why."""
+    from importlib import resources
+
     found = {}
     for line in resources.files("grocker.debian").joinpath("reviewed.txt").read_text("utf-8").splitlines():
         if line and not line.startswith("#"):

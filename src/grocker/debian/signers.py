@@ -1,13 +1,12 @@
 """Whose signatures count for which suite. The keys are data beside this module, taken from debian-archive-keyring.
 
 A fingerprint is pinned per suite: a key that signs one release of Debian says nothing about another.
-Source: ftp-master.debian.org/keys.html; the package debian-archive-keyring 2025.1.
+Source: Debian's package debian-archive-keyring, 2025.1.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +25,8 @@ class Signer:
         """The certificate's bytes, binary or armoured."""
         if self.key is not None:
             return self.key
+        from importlib import resources
+
         return resources.files("grocker.debian").joinpath("keys", f"{self.name}.asc").read_bytes()
 
 
