@@ -35,6 +35,8 @@ def parse(text: str, directory: Path) -> Origin:
     A path if it looks like one (a separator, a leading dot, the ending ``.whl``) or if there is such a directory;
     else a release, written as a requirement (``polls[ldap]==1.2``, ``polls``). Raises UsageError, MissingError.
     """
+    if " @ " in text:
+        return _release(text)
     match = _EXTRAS.match(text)
     rest, extras = (match["rest"], _extras(match["extras"], text)) if match else (text, ())
     if rest.endswith(".whl"):
@@ -45,7 +47,7 @@ def parse(text: str, directory: Path) -> Origin:
             )
         return Origin("wheel", text, path, extras=extras)
     path = directory / rest
-    if "/" in rest.partition("@")[0] or rest.startswith(".") or path.is_dir():
+    if "/" in rest or rest.startswith(".") or (rest and path.is_dir()):
         if not path.is_dir():
             state = "is a file that is no wheel" if path.exists() else "does not exist"
             raise MissingError(

@@ -122,7 +122,7 @@ def plan(
 
 
 def key(*identity: Any) -> str:
-    """A cache key, 64 hexadecimal digits, of values and of this Grocker: no result of another one's rules is trusted."""
+    """A cache key, 64 hexadecimal digits, of values and of this Grocker: no other one's result is trusted."""
     document = msgspec.json.encode([__version__, LAYOUT, LEVEL, PART, *identity], order="deterministic")
     return hashlib.sha256(document).hexdigest()
 
