@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import SettingsError
-from grocker.python.indexes import from_pip, without_credentials
+from grocker.python.indexes import from_pip, settled_by_uv, with_credentials, without_credentials
 
 
 def host(tmp_path: Path, **files: str) -> tuple[dict[str, str], Path]:
@@ -86,3 +86,45 @@ def test_pip_configuration_is_nothing_when_switched_off(tmp_path: Path) -> None:
 )
 def test_credentials_are_taken_out_of_addresses(text: str, clean: str) -> None:
     assert without_credentials(text) == clean
+
+
+INDEXES = {
+    "UV_DEFAULT_INDEX": "https://joe:pw@one.example.invalid/simple",
+    "UV_INDEX": "corp=https://token@two.example.invalid:8443/s https://three.example.invalid/s",
+}
+
+
+@pytest.mark.parametrize(
+    ("url", "requested"),
+    [
+        ("https://one.example.invalid/f/x.whl", "https://joe:pw@one.example.invalid/f/x.whl"),
+        ("https://two.example.invalid:8443/f/x.whl?y#z", "https://token@two.example.invalid:8443/f/x.whl?y#z"),
+        ("https://two.example.invalid/f/x.whl", "https://two.example.invalid/f/x.whl"),
+        ("http://one.example.invalid/f/x.whl", "http://one.example.invalid/f/x.whl"),
+        ("https://three.example.invalid/x.whl", "https://three.example.invalid/x.whl"),
+        ("file:///x.whl", "file:///x.whl"),
+    ],
+)
+def test_credentials_go_to_the_host_of_their_index_alone(url: str, requested: str) -> None:
+    assert with_credentials(url, INDEXES) == requested
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "settled"),
+    [
+        ("project/uv.toml", 'index-url = "https://x"', {"UV_DEFAULT_INDEX"}),
+        ("project/pyproject.toml", '[tool.uv.pip]\nextra-index-url = ["https://x"]', {"UV_INDEX"}),
+        ("project/pyproject.toml", '[[tool.uv.index]]\nurl = "https://x"\ndefault = true', {"UV_DEFAULT_INDEX"}),
+        ("project/pyproject.toml", '[[tool.uv.index]]\nurl = "https://x"\nexplicit = true', set()),
+        ("pyproject.toml", '[[tool.uv.index]]\nurl = "https://x"', {"UV_INDEX"}),
+        ("home/.config/uv/uv.toml", "no-index = true", {"UV_DEFAULT_INDEX", "UV_INDEX"}),
+        ("etc/uv/uv.toml", 'index-url = "https://x"', {"UV_DEFAULT_INDEX"}),
+        ("project/pyproject.toml", "tool = 1", set()),
+        ("project/uv.toml", "broken", set()),
+    ],
+)
+def test_index_is_settled_by_configuration_of_uv(tmp_path: Path, name: str, text: str, settled: set[str]) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text(text)
+    found = settled_by_uv(tmp_path / "project", {"HOME": str(tmp_path / "home")}, tmp_path / "etc")
+    assert found == settled

@@ -130,9 +130,20 @@ def test_resolve_gives_credentials_of_pip_configuration(index: Index, tmp_path: 
     uv = find_uv({"HOME": "/nonexistent", "PIP_CONFIG_FILE": str(conf), "UV_HTTP_RETRIES": "0"}, cache=tmp_path / "uv")
     (pin,) = resolve(["dep"], TARGET, uv, workspace=work)
     assert "hunter2" not in pin.url
+    assert uv.address(pin.url) == pin.url.replace("://", "://user:hunter2@")
     with pytest.raises(DeniedError) as caught:
         pins(index, tmp_path, "dep")
     assert "hunter2" not in caught.value.message
+
+
+def test_resolve_asks_the_index_of_the_project_before_that_of_pip(index: Index, tmp_path: Path) -> None:
+    make_wheel(index.directory, "dep")
+    (tmp_path / "pyproject.toml").write_text(f'[[tool.uv.index]]\nurl = "{index.url}"\ndefault = true\n')
+    environ = {"HOME": "/nonexistent", "PIP_INDEX_URL": "http://127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0"}
+    uv = find_uv({**environ, "PIP_CONFIG_FILE": "/dev/null"}, cache=tmp_path / "uv")
+    (tmp_path / "w").mkdir()
+    (pin,) = resolve(["dep"], TARGET, uv, workspace=tmp_path / "w", directory=tmp_path)
+    assert pin.name == "dep"
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,10 @@ def constraint(pin: BuildRequirement) -> str:
     return f"{pin.name}=={pin.version}{marker}" + "".join(f" --hash={digest}" for digest in pin.hashes)
 
 
-def environment(store: Store, uv: Uv, pins: Sequence[BuildRequirement]) -> Path:
+def environment(store: Store, uv: Uv, pins: Sequence[BuildRequirement], directory: Path) -> Path:
     """A virtual environment of the host's Python with exactly ``pins`` in it: the kept one, else a new one.
 
+    ``directory``: the project's, whose ``[tool.uv]`` (indexes) counts.
     Raises as ``pins.resolve`` when uv cannot install them.
     """
     lines = [constraint(pin) for pin in pins]
@@ -44,21 +45,21 @@ def environment(store: Store, uv: Uv, pins: Sequence[BuildRequirement]) -> Path:
         tree = store.tree(name)
         if tree is None:
             with store.new_tree(name) as new, store.scratch() as scratch:
-                _install(uv, lines, new, scratch, hashes=all(pin.hashes for pin in pins))
+                requirements = scratch / "requirements.txt"
+                requirements.write_text("".join(line + "\n" for line in lines), "utf-8")
+                _install(uv, requirements, new, directory, hashes=all(pin.hashes for pin in pins))
             tree = store.tree(name)
     assert tree is not None
     return tree
 
 
-def _install(uv: Uv, lines: Sequence[str], tree: Path, scratch: Path, *, hashes: bool) -> None:
-    requirements = scratch / "requirements.txt"
-    requirements.write_text("".join(line + "\n" for line in lines), "utf-8")
+def _install(uv: Uv, requirements: Path, tree: Path, directory: Path, *, hashes: bool) -> None:
     made = ("venv", "--quiet", "--relocatable", "--allow-existing", "--no-project", "--python", uv.python, tree)
     filled: tuple[str | Path, ...] = ("pip", "install", "--quiet", "--no-deps", "--python", tree / "bin" / "python")
     filled = (*filled, *(("--require-hashes",) if hashes else ()), "--requirements", requirements)
-    for arguments in (made, filled) if lines else (made,):
+    for arguments in (made, filled) if requirements.stat().st_size else (made,):
         action = "making the environment of the build back end"
-        output = _uv.run(uv, arguments, action=action, directory=scratch)
+        output = _uv.run(uv, arguments, action=action, directory=directory)
         if output.status != 0:
             raise _uv.failure(output, action=action, platform="this host")
 

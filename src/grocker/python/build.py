@@ -28,10 +28,13 @@ _ZIP_EPOCH = 315532800
 """1980-01-01: no zip archive holds an earlier time"""
 
 
-def resolve_build(requires: Sequence[str], uv: Uv, *, workspace: Path) -> tuple[BuildRequirement, ...]:
+def resolve_build(
+    requires: Sequence[str], uv: Uv, *, workspace: Path, directory: Path | None = None
+) -> tuple[BuildRequirement, ...]:
     """Build requirements and theirs, pinned for every host at once, sorted.
 
-    ``requires``: ``build-system.requires``. ``workspace``: a scratch directory.
+    ``requires``: ``build-system.requires``. ``workspace``: a scratch directory. ``directory``: the project's, whose
+    ``[tool.uv]`` (indexes) counts.
     Raises as ``pins.resolve``.
     """
     action = "resolving build requirements"
@@ -44,7 +47,7 @@ def resolve_build(requires: Sequence[str], uv: Uv, *, workspace: Path) -> tuple[
             *("--generate-hashes", "--no-header", "--no-annotate", "--no-strip-markers", path),
         ),
         action=action,
-        directory=workspace,
+        directory=directory or workspace,
     )
     if output.status != 0:
         raise _uv.failure(output, action=action, platform="this host")
@@ -126,7 +129,9 @@ def build_wheel(
     if (
         store is None
         or not complete
-        or not backend.call(project, backend.environment(store, uv, pins), copy, out, pins, variables)
+        or not backend.call(
+            project, backend.environment(store, uv, pins, project.directory), copy, out, pins, variables
+        )
     ):
         _build_by_uv(name, copy, out, uv, pins, variables)
     wheels = sorted(out.glob("*.whl")) if out.is_dir() else []

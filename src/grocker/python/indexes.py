@@ -10,17 +10,72 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from grocker.errors import SettingsError
 
 _UV_DEFAULT = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 _UV_MORE = ("UV_INDEX", "UV_EXTRA_INDEX_URL")
+_ADDRESSES = (*_UV_DEFAULT, *_UV_MORE)
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s'\"`]*@")
 
 
 def without_credentials(text: str) -> str:
     """``text`` with ``user:password@`` taken out of every address in it."""
     return _CREDENTIALS.sub("", text)
+
+
+def with_credentials(url: str, environment: Mapping[str, str]) -> str:
+    """``url`` with the credentials of the index that is on the same host, if the environment's indexes have any.
+
+    ``environment``: uv's, see ``uv.Uv``. The result is for a request alone: never to be kept or shown.
+    """
+    parts = urlsplit(url)
+    for text in " ".join(environment.get(name, "") for name in _ADDRESSES).split():
+        index = urlsplit(re.sub(r"^[\w-]+=", "", text))
+        user, at, host = index.netloc.rpartition("@")
+        if at and (index.scheme, host) == (parts.scheme, parts.netloc):
+            return urlunsplit(parts._replace(netloc=f"{user}@{host}"))
+    return url
+
+
+def settled_by_uv(directory: Path, environ: Mapping[str, str], etc: Path = Path("/etc")) -> frozenset[str]:
+    """Which of UV_DEFAULT_INDEX and UV_INDEX uv's configuration files decide for a project in ``directory``.
+
+    uv reads the nearest of the project's and its parents', then the user's and the system's ("Configuration files").
+    """
+    home = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME') or '/nonexistent'}/.config"
+    tables = [_uv_table(Path(home) / "uv" / "uv.toml"), _uv_table(etc / "uv" / "uv.toml")]
+    for parent in (directory.absolute(), *directory.absolute().parents):
+        tables += [_uv_table(parent / "uv.toml"), _uv_table(parent / "pyproject.toml")]
+    found = set()
+    for table in tables:
+        indexes = [index for index in table.get("index", []) if isinstance(index, dict) and not index.get("explicit")]
+        if "index-url" in table or table.get("no-index") or any(index.get("default") for index in indexes):
+            found.add("UV_DEFAULT_INDEX")
+        if "extra-index-url" in table or table.get("no-index") or any(not i.get("default") for i in indexes):
+            found.add("UV_INDEX")
+    return frozenset(found)
+
+
+def _uv_table(path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        # What is malformed is said by uv, or by who reads the project.
+        return {}
+    if path.name == "uv.toml":
+        return {**document, **_table(document, "pip")}
+    table = _table(_table(document, "tool"), "uv")
+    return {**table, **_table(table, "pip")}
+
+
+def _table(document: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = document.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def pip_files(environ: Mapping[str, str], etc: Path = Path("/etc")) -> tuple[Path, ...]:

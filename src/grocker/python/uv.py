@@ -18,7 +18,7 @@ from grocker.errors import (
     TryAgainError,
     UnavailableError,
 )
-from grocker.python.indexes import from_pip, without_credentials
+from grocker.python.indexes import from_pip, settled_by_uv, with_credentials, without_credentials
 
 _PASSED = re.compile(
     r"(UV|PIP)_.*|SSL_CERT_(FILE|DIR)|SSL_CLIENT_CERT|REQUESTS_CA_BUNDLE|NETRC|RUST_LOG|NO_PROXY|no_proxy"
@@ -37,6 +37,12 @@ class Uv:
     environment: Mapping[str, str]
     python: Path
     """the host's interpreter for back ends"""
+    from_pip: frozenset[str] = frozenset()
+    """names in ``environment`` that pip's configuration gave, and that uv's own has precedence over"""
+
+    def address(self, url: str) -> str:
+        """``url`` as it is to be requested: with the credentials of its index, if it has any; never keep or show it."""
+        return with_credentials(url, self.environment)
 
 
 def find_uv(environ: Mapping[str, str], *, cache: Path | None = None) -> Uv:
@@ -54,6 +60,7 @@ def find_uv(environ: Mapping[str, str], *, cache: Path | None = None) -> Uv:
             "resolving Python packages: uv is not installed", hint="install Grocker again"
         ) from error
     home = environ.get("HOME") or "/nonexistent"
+    pip = from_pip(environ)
     environment = {
         "PATH": PATH,
         "HOME": home,
@@ -63,14 +70,14 @@ def find_uv(environ: Mapping[str, str], *, cache: Path | None = None) -> Uv:
         "XDG_DATA_HOME": environ.get("XDG_DATA_HOME") or f"{home}/.local/share",
         "NETRC": f"{home}/.netrc",
         **{name: value for name, value in environ.items() if _PASSED.fullmatch(name) and name not in _DROPPED},
-        **from_pip(environ),
+        **pip,
         "UV_NO_PROGRESS": "1",
         "UV_PYTHON_DOWNLOADS": "never",
         "NO_COLOR": "1",
     }
     if cache is not None:
         environment.setdefault("UV_CACHE_DIR", str(cache))
-    return Uv(executable, environment, Path(sys.executable))
+    return Uv(executable, environment, Path(sys.executable), frozenset(pip) & {"UV_DEFAULT_INDEX", "UV_INDEX"})
 
 
 def run(
@@ -81,11 +88,16 @@ def run(
     directory: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> command.Output:
-    """Run uv to its end. ``environment`` overrides uv's own. The status is the caller's to judge."""
+    """Run uv to its end; the status is the caller's to judge.
+
+    ``directory``: where it runs; its configuration files and its parents' count. ``environment`` overrides uv's own.
+    """
+    settled = settled_by_uv(directory, uv.environment) if directory and uv.from_pip else frozenset()
+    own = {name: value for name, value in uv.environment.items() if name not in uv.from_pip & settled}
     return command.run(
         [uv.executable, *arguments],
         action=action,
-        environment={**uv.environment, **(environment or {})},
+        environment={**own, **(environment or {})},
         directory=directory,
         hint="install Grocker again",
     )
