@@ -691,8 +691,9 @@ _PYTHON = (
 
 def _spoil_member(world: World) -> None:
     """The largest member has a flipped bit, and the layers are gone."""
-    for path in (world.cache / "v1" / "blobs" / "sha256").iterdir():
-        path.unlink()
+    for room in ("blobs/sha256", "refs"):
+        for path in (world.cache / "v1" / room).iterdir():
+            path.unlink()
     largest = max((world.cache / "v1" / "members").glob("*.gz"), key=lambda path: path.stat().st_size)
     largest.write_bytes(_flip(largest.read_bytes()))
     for path in (world.cache / "v1" / "steps").glob("replay-*"):

@@ -213,7 +213,7 @@ class World:
             environ = {
                 "PATH": os.environ["PATH"],
                 "HOME": str(self.place / "home"),
-                "PYTHONPATH": str(ROOT),
+                "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "GROCKER_CACHE": str(self.cache),
                 "GROCKER_DEBIAN_MIRROR": mirror,
