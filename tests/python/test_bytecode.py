@@ -132,12 +132,13 @@ def test_entries_get_bytecode_beside_their_sources(interpreter: Interpreter) -> 
                 Directory("a/__pycache__"),
                 File(f"a/__pycache__/x.{TAG}.pyc", b"stale"),
                 File("a/x.txt", b"x"),
+                File("opt/venv/bin/command.py", b"x = 1\n"),
                 File("top.py", b"x = 1\n"),
             ],
         )
     assert [entry.path for entry in found] == [
         *("__pycache__", f"__pycache__/top.{TAG}.pyc", "a", "a/__pycache__", f"a/__pycache__/x.{TAG}.pyc"),
-        *("a/x.py", "a/x.txt", "top.py"),
+        *("a/x.py", "a/x.txt", "opt/venv/bin/command.py", "top.py"),
     ]
     pyc = found[4]
     assert isinstance(pyc, File)

@@ -242,13 +242,16 @@ def with_bytecode(compiler: Compiler, entries: Iterable[Entry]) -> tuple[Entry, 
     """``entries`` and the bytecode of their ``.py`` files, sorted by path; each ``__pycache__`` directory once.
 
     Bytecode that ``entries`` bring themselves for the same interpreter gives way. A ``.py`` file too large to hold
-    (see ``layer.entry.Content``) and names that no module can be imported by are left without.
+    (see ``layer.entry.Content``) and commands (in a directory ``bin``) are left without.
     """
     result = {entry.path: entry for entry in entries}
     sources = sorted(
         (entry.path, entry.data)
         for entry in result.values()
-        if isinstance(entry, File) and entry.path.endswith(".py") and isinstance(entry.data, bytes)
+        if isinstance(entry, File)
+        and entry.path.endswith(".py")
+        and isinstance(entry.data, bytes)
+        and entry.path.split("/")[-2:-1] != ["bin"]
     )
     owners = {path: (result[path].uid, result[path].gid) for path, _ in sources}
     for path, pyc in compiler.compile(sources):

@@ -262,9 +262,15 @@ class _Reading:
 
     def _record(self, files: Iterable[File], lines: dict[str, str], own: str) -> bytes:
         rows = []
+        inside, prefix = self.layout.site + "/", self.layout.prefix + "/"
+        outside = posixpath.relpath(prefix, inside) + "/"
         for file in files:
             size = len(file.data) if isinstance(file.data, bytes) else file.data.size
-            path = posixpath.relpath(file.path, self.layout.site)
+            path = (
+                file.path.removeprefix(inside)
+                if file.path.startswith(inside)
+                else outside + file.path.removeprefix(prefix)
+            )
             rows.append((path, lines.get(file.path) or _line_hash(file), size))
         return record.write(rows, own)
 
