@@ -10,7 +10,7 @@ from typing import Self
 
 import msgspec
 
-from grocker import python
+from grocker import debian, python
 from grocker.builder import contents
 from grocker.builder.deciding import Decision
 from grocker.builder.layers import Made, made
@@ -103,7 +103,7 @@ class Assembly:
         return [self._configuration(), *self._packages.bytecode(self._running(), self._plan.interpreter)]
 
     def _configuration(self) -> Member:
-        name = key("configuration", self._plan.generated.key)
+        name = key("configuration", debian.REVISION, self._plan.generated.key)
         return self._packages.configuration(name, user=self._user.name, uid=self._user.uid)
 
     def _of(self, files: Iterable[PythonFile]) -> Callable[[], list[Member]]:

@@ -26,3 +26,7 @@ class StoredBlobs:
     def path(self, digest: Digest) -> Path | None:
         """See oci.Blobs.path."""
         return self._store.blob(digest)
+
+    def forget(self, digest: Digest) -> None:
+        """See oci.Blobs.forget: whoever needs the layer next finds none, and composes it again."""
+        self._store.sound_blob(digest)

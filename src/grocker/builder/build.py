@@ -17,7 +17,7 @@ from grocker.builder.survey import remember
 from grocker.builder.workshop import GoneError, Workshop, workshop
 from grocker.config.settings import Settings
 from grocker.errors import SettingsError
-from grocker.oci import Image, Platform, Reference, RunConfig, image, layer, reference
+from grocker.oci import Image, Platform, Reference, RunConfig, image, index, layer, reference
 from grocker.oci.values import named
 from grocker.plan import image as contract
 from grocker.plan.target import Target, target
@@ -50,7 +50,7 @@ def build(
         names = _names(request.tags, source)
         _keep(store, names, images)
         blobs = StoredBlobs(store)
-        delivered = tuple(sink.deliver(images[0].image, names, blobs, progress) for sink in request.sinks)
+        delivered = tuple(sink.deliver([one.image for one in images], names, blobs, progress) for sink in request.sinks)
     return Built(
         images=images,
         names=names,
@@ -125,10 +125,10 @@ def _report(progress: Progress, uncovered: Sequence[tuple[str, str, str]], *, st
 
 
 def _keep(store: Store, names: Sequence[Reference], images: Sequence[BuiltImage]) -> None:
-    """Keep the images' documents, and under each name which manifest it is."""
+    """Keep the images' documents, and under each name which manifest or index it is."""
     for one in images:
         store.add_blob(one.image.config.data)
         store.add_blob(one.image.manifest.data)
-    manifest = images[0].image.digest
+    root = store.add_blob(index.root([one.image for one in images]).data)
     for name in names:
-        store.keep("refs", digest.hexadecimal(digest.of(name.full.encode())), f"{name.full} {manifest}\n".encode())
+        store.keep("refs", digest.hexadecimal(digest.of(name.full.encode())), f"{name.full} {root}\n".encode())

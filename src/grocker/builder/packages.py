@@ -160,7 +160,7 @@ class Packages:
         result = [member for _, member in made]
         for place, paths in lost.items():
             package, member = made[place]
-            name = key("package", package.sha256, self._workshop.epoch, sorted(paths))
+            name = _key(package, self._workshop.epoch, *sorted(paths))
             smaller = members.kept(self._workshop.store, name)
             if smaller is None:
                 entries = [e for e in self._unpacked(package) if e.path not in paths]
@@ -176,8 +176,8 @@ class Packages:
         return result
 
 
-def _key(package: DebianPackage, epoch: int) -> str:
-    return key("package", package.sha256, epoch)
+def _key(package: DebianPackage, epoch: int, *without: str) -> str:
+    return key("package", debian.REVISION, package.sha256, epoch, *without)
 
 
 def _facts(member: Member) -> debian.Facts:

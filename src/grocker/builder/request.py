@@ -9,7 +9,7 @@ from pathlib import Path
 from grocker.builder.origin import Origin
 from grocker.digest import Digest
 from grocker.lock.values import Lock
-from grocker.oci import Image, Reference
+from grocker.oci import Image, Reference, index
 from grocker.output import Delivered, Sink
 
 EPOCH = 315532800
@@ -83,8 +83,8 @@ class Built:
 
     @property
     def digest(self) -> Digest:
-        """What a registry calls it."""
-        return self.image.digest
+        """What a registry calls it: the manifest's of one image, the index's of several."""
+        return index.root([one.image for one in self.images]).digest
 
     @property
     def image(self) -> Image:
