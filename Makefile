@@ -14,7 +14,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-FAST := not (e2e or slow or docker or podman or network or root)
+THOROUGH := e2e or slow or docker or podman or network or root
 
 .PHONY: help setup check lint fast test demo docs lock
 
@@ -31,7 +31,9 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-check: lint fast
+# Side by side: neither keeps two processors busy.
+check: setup
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint fast
 
 lint: setup
 	@$(BIN)/ruff check --quiet
@@ -39,11 +41,11 @@ lint: setup
 	@$(BIN)/mypy --no-error-summary
 
 fast: setup
-	@$(BIN)/python -m pytest --quiet -m "$(FAST)"
+	@$(BIN)/python -m pytest --quiet -m "not ($(THOROUGH))"
 
-# All tiers in one run; tests/conftest.py leaves out what the host cannot do, and says so at the end.
-test: lint
-	@$(BIN)/python -m pytest --quiet
+# tests/conftest.py leaves out what the host cannot do, and says so at the end.
+test: check
+	@$(BIN)/python -m pytest --quiet -m "$(THOROUGH)"
 
 demo: setup
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
