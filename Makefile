@@ -3,6 +3,7 @@
 #
 # make setup  the development environment in .venv: hashed, and quick when nothing changed
 # make check  the fast tier: offline, no root, no engine, under a minute
+# make soak   200 builds killed with kill -9, then one that must give the empty cache's digest: half an hour
 # make docs   writes the reference pages that are made from the code
 # make lock   resolves requirements/dev.txt again
 
@@ -16,7 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 THOROUGH := e2e or slow or docker or podman or network or root
 
-.PHONY: help setup check lint fast test demo docs lock
+.PHONY: help setup check lint fast test demo soak docs lock
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -49,6 +50,9 @@ test: check
 
 demo: setup
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
+
+soak: setup
+	@$(BIN)/python tools/soak.py
 
 docs: setup
 	@$(BIN)/python tools/reference.py
