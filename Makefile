@@ -3,7 +3,7 @@
 #
 # make setup  the development environment in .venv: hashed, and quick when nothing changed
 # make check  the fast tier: offline, no root, no engine, under a minute
-# make soak   200 builds killed with kill -9, then one that must give the empty cache's digest: half an hour
+# make soak   200 builds killed with kill -9, then one that must give the empty cache's digest
 # make docs   writes the reference pages that are made from the code
 # make lock   resolves requirements/dev.txt again
 
