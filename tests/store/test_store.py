@@ -18,7 +18,7 @@ from grocker import digest as digests
 from grocker.errors import CannotWriteError, CorruptError, MissingError
 from grocker.store import Store
 from grocker.store.check import check
-from grocker.store.store import abandoned, require
+from grocker.store.store import Room, abandoned, require
 
 DATA = b"the bytes of a wheel" * 100
 DIGEST = digests.of(DATA)
@@ -110,9 +110,29 @@ def test_kept_document_is_found_and_replaced(store: Store) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"[1,", b'["a"]', b"\xff"])
-def test_kept_document_counts_as_not_kept_when_it_is_damaged(store: Store, data: bytes) -> None:
+def test_kept_document_counts_as_not_kept_when_it_is_another_kind(store: Store, data: bytes) -> None:
     store.keep("steps", "k", data)
+    assert store.kept("steps", "k") == data
     assert store.kept_as("steps", "k", list[int]) is None
+
+
+@pytest.mark.parametrize("room", ["steps", "index", "members"])
+def test_kept_result_counts_as_not_kept_when_a_bit_of_it_flipped_or_it_was_cut(store: Store, room: Room) -> None:
+    store.keep(room, "k", b"[1,2]")
+    path = store.root / room / "k"
+    sound = path.read_bytes()
+    for at in range(len(sound)):
+        path.write_bytes(sound[:at])
+        assert store.kept(room, "k") is None
+        path.write_bytes(sound[:at] + bytes([sound[at] ^ 1]) + sound[at + 1 :])
+        assert store.kept(room, "k") is None
+    path.write_bytes(sound)
+    assert store.kept(room, "k") == b"[1,2]"
+
+
+def test_record_of_an_unchanged_build_is_kept_as_it_is_because_it_is_read_without_the_store(store: Store) -> None:
+    store.keep("steps", "replay-k", b"{}")
+    assert (store.root / "steps" / "replay-k").read_bytes() == b"{}" == store.kept("steps", "replay-k")
 
 
 def test_blob_has_its_digest_for_a_name(store: Store) -> None:
@@ -305,20 +325,23 @@ def test_check_names_what_no_build_writes(store: Store) -> None:
     (store.root / "strange").touch()
     (store.root / "blobs" / "sha512").mkdir()
     (store.root / "steps" / "k").write_bytes(b"{")
+    store.keep("steps", "l", b"{")
+    store.keep("steps", "source-l", b"a line")
     (store.root / "index" / "k").touch()
     (store.root / "refs" / "k").write_text("name:1 sha256:1\n")
     (store.root / "refs" / "l").write_text(f"name:1 {DIGEST}\n")
     (store.root / "trees" / "k").mkdir()
     (store.root / "downloads" / "k").mkdir()
-    (store.root / "members" / "k").write_bytes(msgspec.json.encode({"key": "other", "parts": [[1, 1, 1]]}))
+    store.keep("members", "k", msgspec.json.encode({"key": "other", "parts": [[1, 1, 1]]}))
     assert [(p.path.name, p.what) for p in check(store)] == [
         ("strange", "no room of this store"),
         ("sha512", "no room of this store"),
         ("k", "cannot be read: Is a directory"),
         ("k", "describes other"),
         ("k.gz", "is missing, and its description is there"),
-        ("k", "is no JSON document: Input data was truncated"),
-        ("k", "is empty"),
+        ("k", "is damaged"),
+        ("l", "is no JSON document: Input data was truncated"),
+        ("k", "is damaged"),
         ("k", "names no digest"),
         ("l", f"names {DIGEST}, which is missing"),
         ("k", "is no tree"),

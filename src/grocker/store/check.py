@@ -48,8 +48,8 @@ def check(store: Store) -> tuple[Problem, ...]:
         *_named_by_hash(store.root / "blobs" / "sha256"),
         *_named_by_hash(store.root / "downloads"),
         *_members(store),
-        *_documents(store.root / "steps"),
-        *_empty(store.root / "index"),
+        *_documents(store),
+        *_indexes(store),
         *_references(store),
         *_trees(store.root / "trees"),
     )
@@ -83,10 +83,9 @@ def _members(store: Store) -> Iterator[Problem]:
     for path in sorted((store.root / "members").iterdir()):
         if path.suffix == ".gz":
             continue
-        try:
-            described = msgspec.json.decode(path.read_bytes(), type=_Described)
-        except msgspec.DecodeError as error:
-            yield Problem(path, f"is no description of a member: {error}")
+        described = store.kept_as("members", path.name, _Described)
+        if described is None:
+            yield Problem(path, "is no description of a member, or damaged")
             continue
         if described.key != path.name:
             yield Problem(path, f"describes {described.key}")
@@ -118,14 +117,22 @@ def _parts(path: Path, described: _Described) -> str | None:
         return "has more bytes than are described" if stream.read(1) else None
 
 
-def _documents(room: Path) -> Iterator[Problem]:
-    for path in sorted(room.iterdir()):
-        if path.name.startswith(_TEXTS):
-            continue
-        try:
-            msgspec.json.decode(path.read_bytes())
-        except msgspec.DecodeError as error:
-            yield Problem(path, f"is no JSON document: {error}")
+def _documents(store: Store) -> Iterator[Problem]:
+    for path in sorted((store.root / "steps").iterdir()):
+        data = store.kept("steps", path.name)
+        if data is None:
+            yield Problem(path, "is damaged")
+        elif not path.name.startswith(_TEXTS):
+            try:
+                msgspec.json.decode(data)
+            except msgspec.DecodeError as error:
+                yield Problem(path, f"is no JSON document: {error}")
+
+
+def _indexes(store: Store) -> Iterator[Problem]:
+    for path in sorted((store.root / "index").iterdir()):
+        if store.kept("index", path.name) is None:
+            yield Problem(path, "is damaged")
 
 
 def _references(store: Store) -> Iterator[Problem]:
@@ -138,12 +145,6 @@ def _references(store: Store) -> Iterator[Problem]:
             continue
         if store.blob(digest) is None:
             yield Problem(path, f"names {digest}, which is missing")
-
-
-def _empty(room: Path) -> Iterator[Problem]:
-    for path in sorted(room.iterdir()):
-        if path.stat().st_size == 0:
-            yield Problem(path, "is empty")
 
 
 def _trees(room: Path) -> Iterator[Problem]:

@@ -34,6 +34,8 @@ from grocker.store.writing import Writer, storage, sync_tree, write_whole
 
 Room = Literal["steps", "index", "members", "refs"]
 ROOMS = ("blobs/sha256", "downloads", "members", "steps", "index", "trees", "refs", "locks", "tmp")
+SEAL = 10
+"""bytes that ``seal`` gives"""
 _ACTION = "writing to the cache"
 _Document = TypeVar("_Document")
 
@@ -87,14 +89,18 @@ class Store:
     # -- small derived results ------------------------------------------------------------------------------------
 
     def kept(self, room: Room, key: str) -> bytes | None:
-        """What was kept under ``key``, or None."""
+        """What was kept under ``key``; None when there is nothing, or something that is damaged: make it again."""
         try:
-            return (self.root / room / key).read_bytes()
-        except FileNotFoundError:
+            with open(self.root / room / key, "rb") as stream:
+                if is_bare(room, key):
+                    return stream.read()
+                data = stream.read(max(os.fstat(stream.fileno()).st_size - SEAL, 0))
+                return data if stream.read() == seal(data) else None
+        except OSError:
             return None
 
     def kept_as(self, room: Room, key: str, kind: type[_Document]) -> _Document | None:
-        """What was kept under ``key``, decoded from JSON; None also when it is damaged: then it is to be made again."""
+        """What was kept under ``key``, decoded from JSON; None also when it is no such document: make it again."""
         import msgspec
 
         data = self.kept(room, key)
@@ -107,7 +113,8 @@ class Store:
 
     def keep(self, room: Room, key: str, data: bytes) -> None:
         """Keep ``data`` under ``key``, in place of what was there. Raises StorageError, CannotWriteError."""
-        write_whole(self.root / room / key, data, temporary=self._temporary())
+        sealed = data if is_bare(room, key) else data + seal(data)
+        write_whole(self.root / room / key, sealed, temporary=self._temporary())
 
     # -- files as fetched -----------------------------------------------------------------------------------------
 
@@ -274,6 +281,18 @@ class Store:
             fcntl.flock(owner, fcntl.LOCK_EX)
             self._scratch_lock = owner
             return scratch
+
+
+def is_bare(room: Room, key: str) -> bool:
+    """Whether a result has no seal: references, and what ``cli.unchanged`` reads and judges without the store."""
+    return room == "refs" or key.startswith("replay-")
+
+
+def seal(data: bytes) -> bytes:
+    """The end of a kept file: by it a result that the disk has changed is told from a sound one, JSON or not."""
+    import zlib
+
+    return b"\n%08x\n" % zlib.crc32(data)
 
 
 def abandoned(store: Store) -> tuple[Path, ...]:
