@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -106,9 +107,15 @@ def test_ssh_directory_is_a_failure_of_73_when_the_home_is_missing(source: Path,
     assert caught.value.status == 73
 
 
-def test_ssh_directory_leaves_no_descriptor_open(source: Path, home: Path) -> None:
-    for number in range(50):
+def test_ssh_directory_may_hold_more_files_than_may_be_open(source: Path, home: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for number in range(300):
         (source / f"key{number}").write_text("key")
     before = os.listdir("/proc/self/fd")
-    ssh_directory.prepare(str(source), str(home))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(before) + 100, hard))
+    try:
+        ssh_directory.prepare(str(source), str(home))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert len(list((home / ".ssh").iterdir())) == 300
     assert os.listdir("/proc/self/fd") == before

@@ -115,7 +115,8 @@ def _not_executed(program: Program, number: int) -> Failure:
     if number == errno.ENOEXEC:
         why = "neither a program for this machine nor a script: its first line must be a shebang, as #!/bin/sh"
     elif number == errno.ENOENT:
-        why = "its interpreter is not in this image"
+        there = os.path.lexists(path)
+        why = "its interpreter is not in this image" if there else "it is not in this image"
     elif number == errno.E2BIG:
         why = "its arguments and environment are too long"
     else:

@@ -89,7 +89,11 @@ def _tell(image: Spec, what: str) -> int:
         "                       run a command in the environment of a running container\n"
         f"services: {listed(image)}\n"
     )
-    os.write(1, (version if what == "--version" else usage + version).encode())
+    text = version if what == "--version" else usage + version
+    try:
+        os.write(1, text.encode())
+    except OSError:
+        pass  # nobody listens
     return 0
 
 

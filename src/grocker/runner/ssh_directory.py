@@ -28,21 +28,20 @@ def prepare(source: str, home: str) -> None:
         ) from None
     target = f"{home}/.ssh"
     inside = os.path.realpath(source)
-    opened = [(name, _opened(source, name, inside)) for name in names if _is_file(source, name)]
+    files = [name for name in names if _is_file(source, name)]
+    for name in files:  # all of them before the first is copied; one by one, descriptors are limited
+        os.close(_opened(source, name, inside))
     try:
         _renew(target)
-        for name, descriptor in opened:
-            _copy(descriptor, f"{target}/{name}")
+        for name in files:
+            _copy(_opened(source, name, inside), f"{target}/{name}")
     except OSError as error:
-        if not opened and not os.path.lexists(target):
+        if not files and not os.path.lexists(target):
             return  # an empty ssh-dir and a read-only home: nothing is lost
         raise Failure(
             CANNOT_WRITE,
             f"{target}: cannot be written by uid {os.getuid()}: {reason(error)}: mount a tmpfs at {home}",
         ) from None
-    finally:
-        for _, descriptor in opened:
-            os.close(descriptor)
 
 
 def _is_file(source: str, name: str) -> bool:
@@ -86,11 +85,11 @@ def _renew(target: str) -> None:
 
 
 def _copy(descriptor: int, path: str) -> None:
-    copy = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    try:
-        os.fchmod(copy, 0o600)
-        while block := os.read(descriptor, _BLOCK):
-            while block:
-                block = block[os.write(copy, block) :]
-    finally:
-        os.close(copy)
+    """Writes what ``descriptor`` reads, which it closes, to a new file."""
+    with open(descriptor, "rb", 0) as original:
+        copy = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with open(copy, "wb", 0) as file:
+            os.fchmod(copy, 0o600)
+            while block := original.read(_BLOCK):
+                while block:
+                    block = block[file.write(block) :]

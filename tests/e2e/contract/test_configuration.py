@@ -199,10 +199,10 @@ def test_C5_directory_that_cannot_be_listed_stops_the_container(lab: Container, 
 
 
 @pytest.mark.parametrize("arguments", [("start", "www"), ("true",), ("a-script",)])
-def test_C5_stops_start_command_and_script(engine: Engine, folders: Folders, arguments: tuple[str, ...]) -> None:
+def test_C5_stops_start_command_and_script(docker: Engine, folders: Folders, arguments: tuple[str, ...]) -> None:
     folders.script("a-script", "#!/bin/sh\n")
     (folders.app / "90_bad.ini").write_text("bad\n")
-    done = engine.run(*arguments, options=folders.options)
+    done = docker.run(*arguments, options=folders.options)
     assert (done.status, done.out, len(done.complaints)) == (78, "", 1)
 
 

@@ -1,7 +1,8 @@
-"""E1, E2, P1, P2: services under supervision."""
+"""E1, E2, P1, P3, V1–V3, X2, X5: services under supervision, and what the image has for its host."""
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
@@ -11,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from grocker.runner.spec import Restart, Service
-from tests.e2e.contract.engine import Container, Engine, Folders, variables
+from tests.e2e.contract.engine import RUNNER, Container, Engine, Folders, variables
 
 Services = Callable[..., list[str]]
 
@@ -186,12 +187,13 @@ def test_E1_answers_what_was_asked_before_the_stop(docker: Engine, services: Ser
 
 
 def test_E1_supervises_under_another_init(docker: Engine, services: Services) -> None:
-    options = [*services(docker, {"x": _python(_REPORT.format(stop=0))}), "--init"]
-    if "init" in docker.run("true", options=["--init"]).err:
-        pytest.skip("this docker has no init program")
-    with docker.started("start", "x", options=options) as container:
+    """As ``--init`` puts in, or a pod whose processes share their namespace."""
+    options = [*services(docker, {"x": _python(_REPORT.format(stop=0))}), "--entrypoint", "/bin/sh"]
+    script = f"{RUNNER} run start x & trap 'kill $!' TERM; wait; wait $!"
+    with docker.started("-c", script, options=options) as container:
         container.wait_for("up")
         assert container.stop() == 0
+        assert "got 15" in container.logs()
 
 
 def test_E1_memory_of_the_supervisor_is_small(docker: Engine, folders: Folders) -> None:
@@ -264,7 +266,7 @@ def test_P1_command_is_told_its_port(docker: Engine, services: Services) -> None
             assert answer.status == 200
 
 
-def test_P2_port_that_is_taken_is_69(docker: Engine, folders: Folders) -> None:
+def test_X5_port_that_is_taken_is_69(docker: Engine, folders: Folders) -> None:
     with docker.started("start", "www", options=folders.options) as first:
         first.wait_for("Listening at")
         network = ["--network", f"container:{first.name}"]
@@ -315,6 +317,19 @@ def test_V3_scripts_that_is_not_writable_is_one_warning(engine: Engine, folders:
     assert "uid 4242" in done.err
     assert "sudo chown -R 4242" in done.err
     assert "chmod -R go+rwX" in done.err
+
+
+def test_X2_labels_say_what_it_is(engine: Engine) -> None:
+    labels = json.loads(engine.check("image", "inspect", "--format", "{{json .Config.Labels}}", engine.image))
+    expected = {
+        "org.opencontainers.image.title": "polls-site",
+        "org.opencontainers.image.version": "1.0.0",
+        "org.opencontainers.image.created": "1980-01-01T00:00:00Z",
+        "org.grocker.contract": "1",
+        "org.grocker.services": "www",
+    }
+    assert {name: labels.get(name) for name in expected} == expected
+    assert labels["org.grocker.version"]
 
 
 def _get(container: Container, seconds: float = 20) -> str:
