@@ -30,14 +30,16 @@ def run(
     directory: Path | None = None,
     stdin: bytes = b"",
     hint: str | None = None,
+    seconds: float | None = None,
 ) -> Output:
     """Run a program to its end and return what it said; its status is the caller's to judge.
 
     ``action``: what is being done, for the error ("building the project's wheel").
     ``environment``: the program's whole environment; nothing is inherited. The umask is 022.
-    ``hint``: the remedy when the program does not exist.
-    Raises UnavailableError when the program cannot be started. Whatever is raised while it runs (Ctrl-C) ends it, and
-    all that it has started. It has no terminal: a password that git would ask for is an error and no hang.
+    ``hint``: the remedy when the program does not exist. ``seconds``: how long it may take, None for any time.
+    Raises UnavailableError when the program cannot be started, or takes longer. Whatever is raised while it runs
+    (Ctrl-C) ends it, and all that it has started. It has no terminal: a password that git would ask for is an error
+    and no hang.
     """
     try:
         program = subprocess.Popen(
@@ -55,7 +57,10 @@ def run(
         raise UnavailableError(f"{action}: cannot start {arguments[0]}{where}: {error.strerror}", hint=hint) from error
     with program:
         try:
-            stdout, stderr = program.communicate(stdin)
+            stdout, stderr = program.communicate(stdin, seconds)
+        except subprocess.TimeoutExpired as error:
+            _end(program)
+            raise UnavailableError(f"{action}: {arguments[0]} took longer than {seconds:g} s", hint=hint) from error
         except BaseException:
             _end(program)
             raise
