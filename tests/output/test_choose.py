@@ -88,7 +88,7 @@ def test_default_is_the_store_with_a_hint_when_no_engine_can_be_used(tmp_path: P
     assert isinstance(sink, StoreAlone)
     made, blobs = made_image()
     progress = Silent()
-    assert sink.deliver(made, [reference("polls:1")], blobs, progress).kind == "store"
+    assert sink.deliver([made], [reference("polls:1")], blobs, progress).kind == "store"
     [(message, hint)] = progress.warnings
     assert "neither docker nor podman" in message
     assert "--output oci:DIR" in (hint or "")
@@ -114,7 +114,7 @@ def test_podman_fails_with_its_own_words_when_it_does(
     environ = {"PATH": "/nonexistent"} if script is None else program(tmp_path, script)
     made, blobs = made_image()
     with pytest.raises(GrockerError) as caught:
-        parse("podman", host(tmp_path, environ)).deliver(made, [reference("polls:1")], blobs, Silent())
+        parse("podman", host(tmp_path, environ)).deliver([made], [reference("polls:1")], blobs, Silent())
     assert isinstance(caught.value, kind)
     assert words in caught.value.message
     assert caught.value.hint

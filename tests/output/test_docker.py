@@ -16,7 +16,7 @@ from grocker.output.engine import Engine
 from grocker.progress import Silent
 from tests.support import engine as engines
 from tests.support.engine import FakeEngine
-from tests.support.image import MemoryBlobs, made_image
+from tests.support.image import FailingBlobs, MemoryBlobs, made_image, two_images
 
 NAMES = (parse("polls:1.0"), parse("registry.example.invalid/team/polls:1.0"))
 LARGE = random.Random(1).randbytes(3000).hex()
@@ -30,7 +30,7 @@ def engine() -> Iterator[FakeEngine]:
 
 
 def delivered(engine: FakeEngine, image: Image, blobs: MemoryBlobs) -> Delivered:
-    return Docker(Engine(engine.address)).deliver(image, NAMES, blobs, Silent())
+    return Docker(Engine(engine.address)).deliver([image], NAMES, blobs, Silent())
 
 
 def failure(engine: FakeEngine) -> GrockerError:
@@ -147,3 +147,40 @@ def test_docker_answers_only_when_an_engine_is_there(engine: FakeEngine, tmp_pat
     assert not Docker(Engine(f"unix://{tmp_path}/none")).answers()
     engine.hangs_up = True
     assert not Docker(Engine(engine.address)).answers()
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_docker_gets_the_image_of_its_own_platform_when_there_are_several(engine: FakeEngine, number: int) -> None:
+    images, blobs = two_images()
+    engine.platform = ("linux", images[number].platform.architecture)
+    done = Docker(Engine(engine.address)).deliver(images, NAMES, blobs, Silent())
+    assert engine.tags["polls:1.0"] == images[number].config.digest
+    assert done.detail == f"sent 2 layers, {images[number].platform} of linux/amd64 and linux/arm64"
+    assert done.names == ("polls:1.0", "registry.example.invalid/team/polls:1.0")
+    assert images[number].config.digest in done.identities
+
+
+def test_docker_gets_the_only_image_whatever_its_platform(engine: FakeEngine) -> None:
+    images, blobs = two_images()
+    assert Docker(Engine(engine.address)).deliver(images[1:], NAMES, blobs, Silent()).detail == "sent 2 layers"
+    assert ("GET", "/version", 0) not in engine.requests
+
+
+@pytest.mark.parametrize("platform", [("linux", "riscv64"), ("windows", "amd64")])
+def test_docker_is_refused_when_no_image_is_for_its_platform(engine: FakeEngine, platform: tuple[str, str]) -> None:
+    engine.platform = platform
+    images, blobs = two_images()
+    with pytest.raises(GrockerError) as caught:
+        Docker(Engine(engine.address)).deliver(images, NAMES, blobs, Silent())
+    if platform[0] == "linux":
+        assert caught.value.message == "docker runs linux/riscv64, and the images are for linux/amd64 and linux/arm64"
+        assert "--platform linux/riscv64" in (caught.value.hint or "")
+    assert engine.layers == []
+
+
+def test_docker_makes_a_damaged_layer_be_forgotten(engine: FakeEngine) -> None:
+    image, blobs = made_image()
+    failing = FailingBlobs(image, blobs, None)
+    with pytest.raises(GrockerError, match="is damaged"):
+        delivered(engine, image, failing)
+    assert failing.forgotten == [image.layers[-1].digest]

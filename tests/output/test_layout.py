@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from grocker import digest as digests
 from grocker.errors import CannotWriteError, CorruptError, GrockerError, StorageError
 from grocker.oci import Image, Reference
+from grocker.oci.index import index
 from grocker.oci.reference import parse
 from grocker.output import layout as layouts
 from grocker.output.layout import Layout
 from grocker.progress import Silent
-from tests.support.image import FailingBlobs, MemoryBlobs, made_image
+from tests.support.image import FailingBlobs, MemoryBlobs, made_image, two_images
 
 NAMES = (parse("polls:1.0"), parse("registry.example.invalid/team/polls:1.0"))
 
@@ -31,7 +33,7 @@ def refs(root: Path) -> dict[str, str]:
 def test_layout_is_valid_when_it_is_new(tmp_path: Path) -> None:
     made, blobs = made_image()
     sink = Layout(tmp_path / "deep" / "er")
-    done = sink.deliver(made, NAMES, blobs, Silent())
+    done = sink.deliver([made], NAMES, blobs, Silent())
     assert layouts.problems(sink.path) == ()
     assert refs(sink.path) == {
         "localhost/polls:1.0": made.digest,
@@ -43,10 +45,10 @@ def test_layout_is_valid_when_it_is_new(tmp_path: Path) -> None:
 def test_layout_is_left_alone_when_it_has_the_image(tmp_path: Path) -> None:
     made, blobs = made_image()
     sink = Layout(tmp_path)
-    sink.deliver(made, NAMES, blobs, Silent())
+    sink.deliver([made], NAMES, blobs, Silent())
     times = {path: os.stat(tmp_path / path).st_mtime_ns for path in under(tmp_path) if (tmp_path / path).is_file()}
     blobs.opened.clear()
-    assert sink.deliver(made, NAMES, blobs, Silent()).new_bytes == 0
+    assert sink.deliver([made], NAMES, blobs, Silent()).new_bytes == 0
     assert blobs.opened == []
     assert {path: os.stat(tmp_path / path).st_mtime_ns for path in times} == times
 
@@ -54,9 +56,9 @@ def test_layout_is_left_alone_when_it_has_the_image(tmp_path: Path) -> None:
 def test_layout_keeps_other_images_when_one_is_added(tmp_path: Path) -> None:
     sink = Layout(tmp_path)
     first, blobs = made_image("a", "b")
-    sink.deliver(first, [parse("polls:1")], blobs, Silent())
+    sink.deliver([first], [parse("polls:1")], blobs, Silent())
     second, blobs = made_image("a", "c")
-    done = sink.deliver(second, [parse("polls:2")], blobs, Silent())
+    done = sink.deliver([second], [parse("polls:2")], blobs, Silent())
     assert done.detail == "wrote 1 of 2 layers"
     assert refs(tmp_path) == {"localhost/polls:1": first.digest, "localhost/polls:2": second.digest}
     assert layouts.problems(tmp_path) == ()
@@ -66,19 +68,19 @@ def test_layout_gives_a_name_to_the_new_image_when_another_had_it(tmp_path: Path
     sink = Layout(tmp_path)
     sink.deliver(*_named(made_image("a")))
     second, blobs = made_image("b")
-    sink.deliver(second, [parse("polls:1")], blobs, Silent())
+    sink.deliver([second], [parse("polls:1")], blobs, Silent())
     assert refs(tmp_path) == {"localhost/polls:1": second.digest}
 
 
-def _named(made: tuple[Image, MemoryBlobs]) -> tuple[Image, list[Reference], MemoryBlobs, Silent]:
-    return made[0], [parse("polls:1")], made[1], Silent()
+def _named(made: tuple[Image, MemoryBlobs]) -> tuple[list[Image], list[Reference], MemoryBlobs, Silent]:
+    return [made[0]], [parse("polls:1")], made[1], Silent()
 
 
 def test_layout_is_the_same_when_images_came_in_another_order(tmp_path: Path) -> None:
     both = [(made_image("a"), "polls:1"), (made_image("b"), "polls:2")]
     for name, order in (("x", both), ("y", both[::-1])):
         for (made, blobs), reference in order:
-            Layout(tmp_path / name).deliver(made, [parse(reference)], blobs, Silent())
+            Layout(tmp_path / name).deliver([made], [parse(reference)], blobs, Silent())
     assert (tmp_path / "x" / "index.json").read_bytes() == (tmp_path / "y" / "index.json").read_bytes()
 
 
@@ -93,18 +95,18 @@ def test_layout_is_the_same_when_images_came_in_another_order(tmp_path: Path) ->
 def test_layout_leaves_nothing_when_it_fails(tmp_path: Path, error: OSError | None, kind: type[GrockerError]) -> None:
     made, blobs = made_image()
     with pytest.raises(kind) as caught:
-        Layout(tmp_path / "a" / "b").deliver(made, NAMES, FailingBlobs(made, blobs, error), Silent())
+        Layout(tmp_path / "a" / "b").deliver([made], NAMES, FailingBlobs(made, blobs, error), Silent())
     assert caught.value.hint or error
     assert under(tmp_path) == []
 
 
 def test_layout_stays_as_it_was_when_adding_fails(tmp_path: Path) -> None:
     first, blobs = made_image("a")
-    Layout(tmp_path).deliver(first, NAMES, blobs, Silent())
+    Layout(tmp_path).deliver([first], NAMES, blobs, Silent())
     before = under(tmp_path)
     made, blobs = made_image("x", "y")
     with pytest.raises(CorruptError):
-        Layout(tmp_path).deliver(made, NAMES, FailingBlobs(made, blobs, None), Silent())
+        Layout(tmp_path).deliver([made], NAMES, FailingBlobs(made, blobs, None), Silent())
     assert under(tmp_path) == before
     assert layouts.problems(tmp_path) == ()
 
@@ -114,7 +116,7 @@ def test_layout_is_taken_up_when_a_killed_build_left_it(tmp_path: Path) -> None:
     (tmp_path / "oci-layout").write_bytes(b'{"imageLayoutVersion":"1.0.0"}')
     (tmp_path / "blobs" / "sha256" / ".abc.123.tmp").write_bytes(b"half")
     made, blobs = made_image()
-    Layout(tmp_path).deliver(made, NAMES, blobs, Silent())
+    Layout(tmp_path).deliver([made], NAMES, blobs, Silent())
     assert layouts.problems(tmp_path) == ()
     assert not list(tmp_path.rglob("*.tmp"))
 
@@ -153,9 +155,49 @@ def test_layout_has_all_images_when_many_write_at_once(tmp_path: Path) -> None:
 
     def write(number: int) -> None:
         image, blobs = made[number]
-        Layout(tmp_path / "layout").deliver(image, [parse(f"polls:{number}")], blobs, Silent())
+        Layout(tmp_path / "layout").deliver([image], [parse(f"polls:{number}")], blobs, Silent())
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(8)))
     assert layouts.problems(tmp_path / "layout") == ()
     assert refs(tmp_path / "layout") == {f"localhost/polls:{n}": made[n][0].digest for n in range(8)}
+
+
+def test_layout_has_every_platform_under_one_name(tmp_path: Path) -> None:
+    images, blobs = two_images()
+    done = Layout(tmp_path).deliver(images, NAMES, blobs, Silent())
+    assert layouts.problems(tmp_path) == ()
+    assert set(refs(tmp_path).values()) == {index(images).digest}
+    assert done.detail == "wrote 3 of 3 layers"
+    assert Layout(tmp_path).deliver(images, NAMES, blobs, Silent()).new_bytes == 0
+    found = json.loads((tmp_path / "index.json").read_bytes())["manifests"][0]
+    assert "platform" not in found
+    assert found["mediaType"] == "application/vnd.oci.image.index.v1+json"
+
+
+def test_layout_has_a_problem_when_an_index_names_a_platform_that_its_image_is_not_for(tmp_path: Path) -> None:
+    images, blobs = two_images()
+    Layout(tmp_path).deliver(images, NAMES, blobs, Silent())
+    place = tmp_path / "blobs" / "sha256" / index(images).digest[7:]
+    wrong = place.read_bytes().replace(b"arm64", b"mips5")
+    digest = digests.of(wrong)
+    (place.parent / digest[7:]).write_bytes(wrong)
+    top = (tmp_path / "index.json").read_text().replace(index(images).digest, digest)
+    (tmp_path / "index.json").write_text(top)
+    assert [one for one in layouts.problems(tmp_path) if "its index says linux/mips5" in one]
+    place.write_bytes(wrong)
+    assert layouts.problems(tmp_path)
+
+
+def test_layout_has_a_problem_when_an_index_names_a_platform_twice(tmp_path: Path) -> None:
+    images, blobs = two_images()
+    Layout(tmp_path).deliver(images, NAMES, blobs, Silent())
+    data = index(images).data
+    document = json.loads(data)
+    document["manifests"][1] = document["manifests"][0]
+    wrong = json.dumps(document).encode()
+    digest = digests.of(wrong)
+    (tmp_path / "blobs" / "sha256" / digest[7:]).write_bytes(wrong)
+    top = (tmp_path / "index.json").read_text().replace(index(images).digest, digest)
+    (tmp_path / "index.json").write_text(top.replace(f'"size":{len(data)}', f'"size":{len(wrong)}'))
+    assert f"{digest} has two images for linux/amd64" in layouts.problems(tmp_path)

@@ -88,13 +88,6 @@ def test_credentials_of_docker_hub_are_found_when_the_name_has_no_host(tmp_path:
     assert found.authorization == header("bob", "x")
 
 
-def test_credentials_name_the_helper_when_docker_leaves_them_to_one(tmp_path: Path) -> None:
-    write(tmp_path / ".docker" / "config.json", {"auths": {REFERENCE.registry: {}}, "credsStore": "pass"})
-    found = credentials({"HOME": str(tmp_path)}, REFERENCE, uid=1)
-    assert found.authorization is None
-    assert "docker-credential-pass, which is not supported yet" in found.source
-
-
 @pytest.mark.parametrize("text", ["[]", '{"auths": []}', '{"auths": {"registry.example.invalid:5000": {"auth": "?"}}}'])
 def test_credentials_are_none_when_the_file_has_no_usable_entry(tmp_path: Path, text: str) -> None:
     place = tmp_path / ".docker" / "config.json"

@@ -35,6 +35,7 @@ class FakeEngine:
     layers: list[list[str]] = field(default_factory=list)
     """the names of the layer files that came with each load"""
     containerd: bool = False
+    platform: tuple[str, str] = ("linux", "amd64")
     forgets: bool = False
     """whether layers went away between the question and the load"""
     load_status: int = 200
@@ -61,6 +62,8 @@ class FakeEngine:
         if plain == "/info":
             status = [["driver-type", "io.containerd.snapshotter.v1"]] if self.containerd else [["Backing", "extfs"]]
             return 200, json.dumps({"Driver": "overlay2", "DriverStatus": status}).encode()
+        if plain == "/version":
+            return 200, json.dumps({"Os": self.platform[0], "Arch": self.platform[1]}).encode()
         if plain == "/images/json":
             return 200, json.dumps([{"Id": one, "Created": 1} for one in self.images]).encode()
         if plain.startswith("/images/") and plain.endswith("/json"):

@@ -16,14 +16,17 @@ from grocker.layer.tar import END_OF_ARCHIVE, segment
 from grocker.oci import Image, Layer, Platform, RunConfig, image, layer
 
 EPOCH = 315532800
+AMD64 = Platform("linux", "amd64")
+ARM64 = Platform("linux", "arm64")
 
 
 class MemoryBlobs:
-    """The seam ``Blobs`` over a dictionary; ``opened`` lists what was asked for."""
+    """The seam ``Blobs`` over a dictionary; ``opened`` lists what was asked for, ``forgotten`` what was damaged."""
 
     def __init__(self, blobs: dict[Digest, bytes] | None = None) -> None:
         self.blobs = dict(blobs or {})
         self.opened: list[Digest] = []
+        self.forgotten: list[Digest] = []
 
     def open(self, digest: Digest) -> BinaryIO:
         self.opened.append(digest)
@@ -33,6 +36,9 @@ class MemoryBlobs:
 
     def path(self, digest: Digest) -> Path | None:
         return None
+
+    def forget(self, digest: Digest) -> None:
+        self.forgotten.append(digest)
 
 
 class FileBlobs(MemoryBlobs):
@@ -74,7 +80,10 @@ def made_layer(title: str, entries: Iterable[Entry], *, epoch: int = EPOCH) -> t
 
 
 def made_image(
-    *texts: str, labels: dict[str, str] | None = None, layers: Iterable[tuple[Layer, bytes]] = ()
+    *texts: str,
+    labels: dict[str, str] | None = None,
+    layers: Iterable[tuple[Layer, bytes]] = (),
+    platform: Platform = AMD64,
 ) -> tuple[Image, MemoryBlobs]:
     """An image with one small layer for each text, above ``layers``."""
     made = [
@@ -89,5 +98,13 @@ def made_image(
         entrypoint=("/opt/run",),
         labels={"org.grocker.contract": "1", **(labels or {})},
     )
-    result = image([one for one, _ in made], platform=Platform("linux", "amd64"), run=run, created=EPOCH)
+    result = image([one for one, _ in made], platform=platform, run=run, created=EPOCH)
     return result, MemoryBlobs({one.digest: data for one, data in made})
+
+
+def two_images(*texts: str) -> tuple[list[Image], MemoryBlobs]:
+    """The same for amd64 and for arm64, with one layer in common."""
+    shared = made_layer("shared", [File("shared", b"shared")])
+    amd64, blobs = made_image("amd64", *texts, layers=[shared], platform=AMD64)
+    arm64, more = made_image("arm64", *texts, layers=[shared], platform=ARM64)
+    return [amd64, arm64], MemoryBlobs(blobs.blobs | more.blobs)

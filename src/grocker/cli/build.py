@@ -26,7 +26,7 @@ def run_build(options: Mapping[str, Any], arguments: Sequence[str], environ: Map
     from grocker.output.choose import Host, sinks
 
     with session(environ, quiet=options["quiet"]) as tools:
-        host = Host(environ, Path.cwd(), os.getuid(), lambda: tools.transport, tools.store.scratch)
+        host = Host(environ, Path.cwd(), os.getuid(), lambda: tools.transport, tools.store.scratch, tools.store)
         request = replace(
             asked(options, environ),
             tags=options["tags"],

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 TYPE_CHECKING = False  # importing typing takes 5 ms
 if TYPE_CHECKING:
     from grocker.builder.request import Built
+    from grocker.output import Delivered
     from grocker.store import Store
 
 FORMAT = 1
@@ -109,7 +110,7 @@ def replay(arguments: list[str], environ: Mapping[str, str]) -> int | None:
 
 
 def _holds(output: list[str], environ: Mapping[str, str]) -> bool:
-    """Whether an output still has what it was given: ``[kind, …]``."""
+    """Whether an output still has what it was given: ``["file", PATH, stat…]``, ``["docker", NAME, possible Ids…]``."""
     kind = output[0]
     if kind == "file":
         return stat(output[1]) == [int(n) for n in output[2:]]
@@ -121,7 +122,7 @@ def _holds(output: list[str], environ: Mapping[str, str]) -> bool:
             answer = of_environment(environ).request("GET", f"/images/{output[1]}/json", action="asking docker")
         except GrockerError:
             return False
-        return answer.status == 200 and f'"Id":"{output[2]}"'.encode() in answer.body
+        return answer.status == 200 and any(f'"Id":"{identity}"'.encode() in answer.body for identity in output[2:])
     return False
 
 
@@ -142,7 +143,7 @@ def remember(
     """
     import json
 
-    outputs = [_output(delivered.kind, delivered.place, built) for delivered in built.delivered]
+    outputs = [output for delivered in built.delivered for output in _outputs(delivered)]
     files = snapshot(built.files)
     newest = max((found[1] for found in files.values() if found), default=0)
     if not outputs or not all(outputs) or newest >= began * 1e9 or not is_settled(files, finished):
@@ -151,16 +152,17 @@ def remember(
     store.keep("steps", key(arguments, environ), json.dumps(record).encode())
 
 
-def _output(kind: str, place: str, built: Built) -> list[str]:
-    """How it can be seen that an output still has the image; empty when only the output itself can tell."""
-    if kind == "docker":
-        return ["docker", place, built.image.config.digest]
-    if kind == "archive":
-        return ["file", os.path.abspath(place), *map(str, stat(place))]
-    if kind == "oci":
-        index = os.path.join(os.path.abspath(place), "index.json")
-        return ["file", index, *map(str, stat(index))]
-    return []
+def _outputs(delivered: Delivered) -> list[list[str]]:
+    """How it can be seen that an output still has the image under each name; empty when only itself can tell."""
+    place = os.path.abspath(delivered.place)
+    if delivered.kind == "docker":
+        return [["docker", name, *delivered.identities] for name in delivered.names]
+    if delivered.kind == "archive":
+        return [["file", place, *map(str, stat(place))]]
+    if delivered.kind == "oci":
+        index = os.path.join(place, "index.json")
+        return [["file", index, *map(str, stat(index))]]
+    return [[]]
 
 
 def _grocker_itself() -> str:

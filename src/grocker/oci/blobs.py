@@ -21,9 +21,17 @@ class Blobs(Protocol):
     def path(self, digest: Digest) -> Path | None:
         """Where the blob lies as a file that may be linked to but not written, if it does."""
 
+    def forget(self, digest: Digest) -> None:
+        """The bytes were found to be others than the digest's: they are not given out again, but made anew."""
+
 
 def damaged(digest: Digest, title: str, blobs: Blobs) -> CorruptError:
-    """The error for a layer whose bytes in the cache are not those of its digest; ``title`` is for people."""
-    place = blobs.path(digest)
-    remedy = f"remove {place} and build again" if place else "build again"
-    return CorruptError(f"the cached layer {digest} ({title}) is damaged", hint=remedy)
+    """The error for a layer whose cached bytes are not those of its digest; they are forgotten.
+
+    ``title`` is for people.
+    """
+    blobs.forget(digest)
+    return CorruptError(
+        f"the cached layer {digest} ({title}) is damaged",
+        hint="it was removed: build again, and it is made anew; if it comes back, check the disk under GROCKER_CACHE",
+    )

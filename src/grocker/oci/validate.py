@@ -60,7 +60,16 @@ def _index(document: Index, what: str, open_blob: Open, depth: int) -> Iterator[
     names = [(one.annotations or {}).get(values.REF_NAME) for one in document.manifests]
     for name in sorted({name for name in names if name is not None and names.count(name) > 1}):
         yield f"{what} names {name} twice"
+    platforms = [
+        "/".join(filter(None, (one.platform.os, one.platform.architecture, one.platform.variant)))
+        for one in document.manifests
+        if depth and one.platform is not None
+    ]
+    for platform in sorted({one for one in platforms if platforms.count(one) > 1}):
+        yield f"{what} has two images for {platform}"
     for one in document.manifests:
+        if depth and one.platform is None:
+            yield f"{what} does not say which platform {one.digest} is for"
         if one.media_type == values.INDEX and depth < 2:
             data, problem = _document(one, open_blob)
             if data is None:

@@ -1,7 +1,8 @@
-"""An image as one tar file that every engine loads, and the same bytes for the same image and names.
+"""Images as one tar file that every engine loads, and the same bytes for the same images and names.
 
-It is an OCI layout (image-layout.md) and a ``docker save`` archive at once: containerd, podman and skopeo read
-``index.json``, older Docker engines ``manifest.json``; both name the same blobs.
+It is an OCI layout (image-layout.md) and a ``docker save`` archive at once: containerd and skopeo read
+``index.json``, older Docker engines ``manifest.json``; both name the same blobs. ``manifest.json`` knows no platforms
+and names the first image alone.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from grocker.digest import Digest, Hashing
 from grocker.errors import CannotWriteError, StorageError
 from grocker.layer.entry import Directory, Entry, File
 from grocker.layer.tar import BLOCK, END_OF_ARCHIVE, segment
-from grocker.oci import Blobs, Descriptor, Image, Layer, Reference, values
+from grocker.oci import Blobs, Descriptor, Document, Image, Layer, Reference, values
 from grocker.oci.blobs import damaged
+from grocker.oci.index import descriptor, root
 from grocker.output.sink import Delivered, plural
 from grocker.progress import Progress, Task
 from grocker.store.writing import storage
@@ -64,6 +66,8 @@ def checked(layer: Layer, blobs: Blobs, task: Task) -> Iterator[bytes]:
             if not chunk:
                 break
             hashing.update(chunk)
+            if hashing.size > layer.size:
+                break
             task.advance(len(chunk))
             yield chunk
     if hashing.size != layer.size or hashing.digest() != layer.digest:
@@ -77,25 +81,30 @@ def _unreadable(layer: Layer, error: OSError) -> StorageError:
     )
 
 
-def index(image: Image, names: Sequence[Reference]) -> values.Index:
-    """``index.json`` of a layout that holds one image under ``names``."""
-    return values.Index(schema_version=2, media_type=values.INDEX, manifests=tuple(described(image, names)))
+def index(images: Sequence[Image], names: Sequence[Reference]) -> values.Index:
+    """``index.json`` of a layout that holds the images under ``names``."""
+    return values.Index(schema_version=2, media_type=values.INDEX, manifests=tuple(described(images, names)))
 
 
-def described(image: Image, names: Sequence[Reference]) -> Iterator[Descriptor]:
-    """The manifest's descriptor, once for each name, or once without any."""
-    platform = values.PlatformValue(image.platform.architecture, image.platform.os, image.platform.variant)
-    plain = Descriptor(
-        media_type=image.manifest.descriptor.media_type,
-        digest=image.digest,
-        size=len(image.manifest.data),
-        platform=platform,
-    )
+def described(images: Sequence[Image], names: Sequence[Reference]) -> Iterator[Descriptor]:
+    """The descriptor of what the names refer to, once for each, or once without any."""
+    plain = descriptor(images[0]) if len(images) == 1 else root(images).descriptor
     if not names:
         yield plain
     for name in names:
         annotations = {values.REF_NAME: name.podman, CONTAINERD_NAME: name.full}
-        yield Descriptor(plain.media_type, plain.digest, plain.size, annotations, platform)
+        yield Descriptor(plain.media_type, plain.digest, plain.size, annotations, plain.platform)
+
+
+def documents(images: Sequence[Image]) -> list[Document]:
+    """Configurations and manifests, and the index where there are several images."""
+    found = [document for image in images for document in (image.config, image.manifest)]
+    return found if len(images) == 1 else [*found, root(images)]
+
+
+def layers(images: Sequence[Image]) -> tuple[Layer, ...]:
+    """The layers of all images, each once, from the bottom of the first image to the top of the last."""
+    return tuple({layer.digest: layer for image in images for layer in image.layers}.values())
 
 
 def docker_manifest(image: Image, names: Sequence[Reference]) -> bytes:
@@ -111,19 +120,24 @@ def docker_manifest(image: Image, names: Sequence[Reference]) -> bytes:
 
 
 def entries(
-    image: Image, names: Sequence[Reference], blobs: Blobs, task: Task, *, without: frozenset[Digest] = frozenset()
+    images: Sequence[Image],
+    names: Sequence[Reference],
+    blobs: Blobs,
+    task: Task,
+    *,
+    without: frozenset[Digest] = frozenset(),
 ) -> list[Entry]:
     """The members of the archive. ``without``: layers that are left out, then only for an engine that has them."""
     found: dict[str, Entry] = {}
     if not without:
         found["oci-layout"] = File("oci-layout", values.encode(values.LayoutMarker(values.LAYOUT_VERSION)))
-        found["index.json"] = File("index.json", values.encode(index(image, names)))
-    found["manifest.json"] = File("manifest.json", docker_manifest(image, names))
+        found["index.json"] = File("index.json", values.encode(index(images, names)))
+    found["manifest.json"] = File("manifest.json", docker_manifest(images[0], names))
     found["blobs"] = Directory("blobs")
     found["blobs/sha256"] = Directory("blobs/sha256")
-    for document in (image.manifest, image.config):
+    for document in documents(images):
         found[_blob(document.digest)] = File(_blob(document.digest), document.data)
-    for layer in image.layers:
+    for layer in layers(images):
         if layer.digest not in without:
             found[_blob(layer.digest)] = File(_blob(layer.digest), LayerBytes(layer, blobs, task))
     return [found[path] for path in sorted(found)]
@@ -156,18 +170,20 @@ class Archive:
         """See Sink.describe."""
         return f"archive:{self.path}"
 
-    def deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> Delivered:
+    def deliver(
+        self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
+    ) -> Delivered:
         """Write the file under a temporary name beside its own, and rename it. See Sink.deliver."""
         if self.path.is_dir():
             raise CannotWriteError(f"writing {self.path}: it is a directory", hint="name a file: --output archive:FILE")
         action = f"writing {self.path}"
         temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
-        total = sum(one.size for one in image.layers)
+        total = sum(one.size for one in layers(images))
         with progress.task(action, total) as task, storage("writing", self.path):
-            members = entries(image, names, blobs, task)
+            members = entries(images, names, blobs, task)
             try:
                 with temporary.open("wb") as stream:
-                    for chunk in chunks(members, epoch=image.created):
+                    for chunk in chunks(members, epoch=images[0].created):
                         stream.write(chunk)
                     written = stream.tell()
                     stream.flush()
@@ -175,7 +191,8 @@ class Archive:
                 temporary.replace(self.path)
             finally:
                 temporary.unlink(missing_ok=True)
-        return Delivered("archive", str(self.path), written, f"{plural(len(image.layers), 'layer')} in one file")
+        detail = f"{plural(len(layers(images)), 'layer')} in one file"
+        return Delivered("archive", str(self.path), written, detail, tuple(name.podman for name in names))
 
 
 def _blob(digest: Digest) -> str:

@@ -15,6 +15,7 @@ from grocker.output.sink import Delivered, Sink
 from grocker.progress import Progress
 
 if TYPE_CHECKING:
+    from grocker.store import Store
     from grocker.web import Transport
 
 _HINT = "name docker, podman, registry, store, oci:DIR or archive:FILE"
@@ -32,6 +33,8 @@ class Host:
     """see ``Registry.transport``"""
     scratch: Callable[[], AbstractContextManager[Path]]
     """see ``Podman.scratch``"""
+    store: Store | None = None
+    """see ``Registry.store``"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,13 @@ class StoreAlone:
         """See Sink.describe."""
         return "the store alone"
 
-    def deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> Delivered:
+    def deliver(
+        self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
+    ) -> Delivered:
         """See Sink.deliver."""
         if self.hint is not None:
             progress.warn("the image is in Grocker's store alone: neither docker nor podman can be used", self.hint)
-        return Delivered("store", str(names[0]), 0, "kept in the store")
+        return Delivered("store", str(names[0]), 0, "kept in the store", tuple(str(name) for name in names))
 
 
 def parse(text: str, host: Host) -> Sink:
@@ -78,7 +83,7 @@ def parse(text: str, host: Host) -> Sink:
         if kind == "registry":
             from grocker.output.registry import Registry
 
-            return Registry(host.environ, host.uid, host.transport)
+            return Registry(host.environ, host.uid, host.transport, host.store)
         if kind == "store":
             return StoreAlone()
     raise UsageError(f"--output {text}: there is no such output", hint=_HINT)
@@ -110,4 +115,6 @@ def default(host: Host) -> Sink:
         podman = Podman(host.environ, host.scratch)
         if podman.answers():
             return podman
-    return StoreAlone("start docker or join its group, or install podman, or choose --push, --output oci:DIR or --output archive:FILE")
+    return StoreAlone(
+        "start docker or join its group, or install podman, or choose --push, --output oci:DIR or --output archive:FILE"
+    )

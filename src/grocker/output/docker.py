@@ -15,11 +15,11 @@ from typing import Any
 from urllib.parse import quote
 
 from grocker.digest import Digest
-from grocker.errors import DeniedError, StorageError, UnavailableError
-from grocker.oci import Blobs, Image, Reference
+from grocker.errors import DeniedError, StorageError, UnavailableError, UsageError
+from grocker.oci import Blobs, Image, Platform, Reference, platforms
 from grocker.output import archive
 from grocker.output.engine import Answer, Engine, one_line
-from grocker.output.sink import Delivered, plural
+from grocker.output.sink import Delivered, chosen, plural
 from grocker.progress import Progress
 
 _MOST_ASKED = 30  # images of ours whose chains are looked at, the newest first
@@ -45,19 +45,37 @@ class Docker:
         except (DeniedError, UnavailableError):
             return False
 
-    def deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> Delivered:
+    def platform(self) -> Platform:
+        """The engine's own. Raises as a request does."""
+        action = "asking docker for its platform"
+        said = _json(self.engine.request("GET", "/version", action=action), action)
+        try:
+            return platforms.parse(f"{said['Os']}/{said['Arch']}")
+        except (KeyError, TypeError, UsageError) as error:
+            raise UnavailableError(f"{action}: the answer names none", hint="name one platform alone") from error
+
+    def deliver(
+        self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
+    ) -> Delivered:
         """See Sink.deliver."""
+        image, note = chosen(images, self.platform, "docker")
+        sent, detail = self._deliver(image, names, blobs, progress)
+        listed = tuple(name.docker for name in names)
+        return Delivered("docker", listed[0], sent, detail + note, listed, (image.config.digest, image.digest))
+
+    def _deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> tuple[int, str]:
+        """Bytes sent, and what was done."""
         place = names[0].docker
         found = {name: self._inspect(name.docker) for name in names}
         if all(_is(one, image) for one in found.values()):
-            return Delivered("docker", place, 0, "it was there already")
+            return 0, "it was there already"
         known = self._known_layers(image, [one for one in found.values() if one is not None])
         count = len(image.layers) - known
         detail = f"sent {count} of {plural(len(image.layers), 'layer')}"
         if known:
             sent, problem = self._load(image, names, blobs, progress, known)
             if not problem and self._arrived(image, names):
-                return Delivered("docker", place, sent, detail)
+                return sent, detail
             if _FULL in problem.lower():
                 raise _failure(f"loading {place} into docker", problem)
         sent, problem = self._load(image, names, blobs, progress, 0)
@@ -68,7 +86,7 @@ class Docker:
                 f"loading {place} into docker: the engine took it without complaint, but has another image there",
                 hint="another build may have loaded the same name at the same time; build again",
             )
-        return Delivered("docker", place, sent, f"sent {plural(len(image.layers), 'layer')}")
+        return sent, f"sent {plural(len(image.layers), 'layer')}"
 
     def _arrived(self, image: Image, names: Sequence[Reference]) -> bool:
         return all(_is(self._inspect(name.docker), image) for name in names)
@@ -115,7 +133,7 @@ class Docker:
         without -= {one.digest for one in image.layers[known:]}
         action = f"loading {names[0].docker} into docker"
         with progress.task(action, sum(one.size for one in image.layers if one.digest not in without)) as task:
-            members = archive.entries(image, names, blobs, task, without=without)
+            members = archive.entries([image], names, blobs, task, without=without)
             size = archive.size(members)
             answer = self.engine.request(
                 "POST",

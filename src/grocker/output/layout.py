@@ -18,7 +18,7 @@ from grocker import digest as digests
 from grocker.digest import Digest
 from grocker.errors import CannotWriteError, MissingError
 from grocker.oci import Blobs, Descriptor, Image, Reference, values
-from grocker.output.archive import checked, described
+from grocker.output.archive import checked, described, documents, layers
 from grocker.output.sink import Delivered, plural
 from grocker.progress import Progress
 from grocker.store.writing import storage
@@ -37,29 +37,32 @@ class Layout:
         """See Sink.describe."""
         return f"oci:{self.path}"
 
-    def deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> Delivered:
+    def deliver(
+        self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
+    ) -> Delivered:
         """See Sink.deliver."""
         missing = 0
         written = 0
+        all_layers = layers(images)
         with storage("writing the layout", self.path), _directory(self.path) as made:
-            total = sum(one.size for one in image.layers)
+            total = sum(one.size for one in all_layers)
             with progress.task(f"writing {self.path}", total) as task:
-                for layer in image.layers:
+                for layer in all_layers:
                     if _there(self.path, layer.descriptor):
                         task.advance(layer.size)
                         continue
                     missing += 1
                     written += _write(_place(self.path, layer.digest), checked(layer, blobs, task), made)
-            for document in (image.config, image.manifest):
+            for document in documents(images):
                 if not _there(self.path, document.descriptor):
                     written += _write(_place(self.path, document.digest), [document.data], made)
             old = read_index(self.path) if (self.path / INDEX).exists() else None
-            new = values.encode(_merged(old, image, names))
+            new = values.encode(_merged(old, images, names))
             if old is None or values.encode(old) != new:
                 _write(self.path / INDEX, [new], [])
-        count = plural(len(image.layers), "layer")
+        count = plural(len(all_layers), "layer")
         detail = f"wrote {missing} of {count}" if written else "it was there already"
-        return Delivered("oci", str(self.path), written, detail)
+        return Delivered("oci", str(self.path), written, detail, tuple(name.podman for name in names))
 
 
 def link(path: Path, image: Image, names: Sequence[Reference], blobs: Blobs, lent: Iterable[Path]) -> None:
@@ -76,7 +79,7 @@ def link(path: Path, image: Image, names: Sequence[Reference], blobs: Blobs, len
         for document in (image.config, image.manifest):
             _place(path, document.digest).write_bytes(document.data)
         (path / MARKER).write_bytes(values.encode(values.LayoutMarker(values.LAYOUT_VERSION)))
-        (path / INDEX).write_bytes(values.encode(_merged(None, image, names)))
+        (path / INDEX).write_bytes(values.encode(_merged(None, [image], names)))
 
 
 def read_index(path: Path) -> values.Index:
@@ -116,20 +119,13 @@ def _there(path: Path, descriptor: Descriptor) -> bool:
         return False
 
 
-def _descriptors(image: Image) -> Iterator[Descriptor]:
-    yield image.manifest.descriptor
-    yield image.config.descriptor
-    for one in image.layers:
-        yield one.descriptor
-
-
 def _name(descriptor: Descriptor) -> str | None:
     return (descriptor.annotations or {}).get(values.REF_NAME)
 
 
-def _merged(old: values.Index | None, image: Image, names: Sequence[Reference]) -> values.Index:
-    """``old`` with the image under its names, in place of what had them; sorted, so that order tells no history."""
-    new = list(described(image, names))
+def _merged(old: values.Index | None, images: Sequence[Image], names: Sequence[Reference]) -> values.Index:
+    """``old`` with the images under their names, in place of what had them; sorted, so that order tells no history."""
+    new = list(described(images, names))
     taken = {_name(one) for one in new}
     kept = [one for one in (old.manifests if old else ()) if _name(one) not in taken]
     listed = sorted([*kept, *new], key=lambda one: (_name(one) or "", one.digest))

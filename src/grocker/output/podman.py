@@ -15,18 +15,19 @@ from pathlib import Path
 
 from grocker import digest as digests
 from grocker.command import Output, run
-from grocker.errors import DeniedError, GrockerError, StorageError, UnavailableError
-from grocker.oci import Blobs, Image, Reference
+from grocker.errors import DeniedError, GrockerError, StorageError, UnavailableError, UsageError
+from grocker.oci import Blobs, Image, Platform, Reference, platforms
 from grocker.output import layout
 from grocker.output.archive import checked
 from grocker.output.engine import one_line
-from grocker.output.sink import Delivered, plural
-from grocker.progress import Progress, Task
+from grocker.output.sink import Delivered, chosen, plural
+from grocker.progress import Progress, Silent, Task
 from grocker.store.writing import storage
 
 _INSTALL = (
     "install it (sudo apt install podman), or write the image elsewhere: --output docker, oci:DIR or archive:FILE"
 )
+_UNSEEN = Silent().task("")
 _REFUSALS = ("permission denied", "operation not permitted", "newuidmap", "newgidmap", "cannot clone")
 
 
@@ -61,11 +62,30 @@ class Podman:
         found = said.stdout.decode("utf-8", "replace").split()
         return said.status == 0 and found == [digests.hexadecimal(image.config.digest)] * len(names)
 
-    def deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> Delivered:
+    def platform(self) -> Platform:
+        """The one that podman runs. UnavailableError when it does not say."""
+        action = "asking podman for its platform"
+        said = self._run(["info", "--format", "{{.Host.OS}}/{{.Host.Arch}}"], action)
+        try:
+            return platforms.parse(said.stdout.decode("utf-8", "replace"))
+        except UsageError as error:
+            words = one_line(said.stderr) or "it names none"
+            raise UnavailableError(f"{action}: {words}", hint="see whether 'podman info' works") from error
+
+    def deliver(
+        self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
+    ) -> Delivered:
         """See Sink.deliver."""
+        image, note = chosen(images, self.platform, "podman")
+        new, detail = self._deliver(image, names, blobs, progress)
+        listed = tuple(name.podman for name in names)
+        return Delivered("podman", listed[0], new, detail + note, listed, (image.config.digest,))
+
+    def _deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> tuple[int, str]:
+        """Bytes of the layers that were new to it, and what was done."""
         place = names[0].podman
         if self._holds(image, names):
-            return Delivered("podman", place, 0, "it was there already")
+            return 0, "it was there already"
         action = f"loading {place} into podman"
         before = self._layers(names)
         lacking = [one for one in image.layers if one.diff_id not in before]
@@ -74,8 +94,15 @@ class Podman:
             target = directory / temporary
             target.mkdir()
             layout.link(target, image, (), blobs, _lent(image, blobs, directory, task))
-            # A path relative to the working directory, because it becomes the image's first name.
-            self._must(["pull", "--quiet", f"oci:{temporary}"], action, directory)
+            try:
+                # A path relative to the working directory, because it becomes the image's first name.
+                self._must(["pull", "--quiet", f"oci:{temporary}"], action, directory)
+            except UnavailableError:
+                # podman's words for a blob with another digest differ by version; whose fault it is, is seen here.
+                for one in image.layers:
+                    for _ in checked(one, blobs, _UNSEEN):
+                        pass
+                raise
             identity = digests.hexadecimal(image.config.digest)
             for name in names:
                 self._must(["tag", identity, name.podman], action, directory)
@@ -86,8 +113,7 @@ class Podman:
                 hint="another build may have loaded the same name at the same time; build again",
             )
         new = sum(one.size for one in lacking)
-        detail = f"{len(lacking)} of {plural(len(image.layers), 'layer')} new to it"
-        return Delivered("podman", place, new, detail)
+        return new, f"{len(lacking)} of {plural(len(image.layers), 'layer')} new to it"
 
     def _layers(self, names: Sequence[Reference]) -> frozenset[str]:
         """The diffIDs of the images that have the names now; only for the report, podman itself sees what it lacks."""

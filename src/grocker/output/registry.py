@@ -1,16 +1,19 @@
-"""The sink ``registry`` (``--push``): the image goes to the registries that its names say."""
+"""The sink ``registry`` (``--push``): the images go to the registries that their names say."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from grocker.oci import Blobs, Image, Reference
-from grocker.output.sink import Delivered, plural
+from grocker.output.sink import Delivered, Transfer, plural
 from grocker.progress import Progress
 
 if TYPE_CHECKING:
+    from grocker.registry import Pushed
+    from grocker.store import Store
     from grocker.web import Transport
 
 
@@ -23,27 +26,48 @@ class Registry:
     uid: int
     transport: Callable[[], Transport]
     """the transport, made or found when the first request is to be sent"""
+    store: Store | None = None
+    """where is kept which blobs a registry has, so that another repository of it mounts them"""
 
     def describe(self) -> str:
         """See Sink.describe."""
         return "the registry"
 
-    def deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> Delivered:
-        """See Sink.deliver. Blobs that a second name's repository shares with the first are found there."""
+    def deliver(
+        self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
+    ) -> Delivered:
+        """See Sink.deliver. Names in one repository are one push; a further repository mounts what the first got."""
         from grocker import registry
 
+        known = registry.Known(self.store)
+        repositories: dict[tuple[str, str], list[Reference]] = {}
+        for name in names:
+            repositories.setdefault((name.registry, name.path), []).append(name)
         pushed = [
             registry.push(
                 self.transport(),
-                registry.credentials(self.environ, name, uid=self.uid),
-                image,
-                name,
+                partial(registry.credentials, self.environ, group[0], uid=self.uid),
+                images,
+                group,
                 blobs,
                 progress,
+                known=known,
             )
-            for name in names
+            for group in repositories.values()
         ]
-        first = pushed[0]
-        total = first.sent_blobs + first.present_blobs
-        detail = f"sent {first.sent_blobs} of {plural(total, 'blob')}" if first.new else "it was there already"
-        return Delivered("registry", str(first.reference), sum(one.sent_bytes for one in pushed), detail)
+        listed = tuple(str(name) for one in pushed for name in one.names)
+        transfer = Transfer(
+            sum(one.sent_blobs for one in pushed),
+            sum(one.mounted_blobs for one in pushed),
+            sum(one.present_blobs for one in pushed),
+        )
+        new = sum(one.sent_bytes for one in pushed)
+        return Delivered("registry", listed[0], new, _detail(pushed, transfer), listed, transfer=transfer)
+
+
+def _detail(pushed: Sequence[Pushed], transfer: Transfer) -> str:
+    if not any(one.new for one in pushed):
+        return "it was there already"
+    total = transfer.sent + transfer.mounted + transfer.present
+    words = f"sent {transfer.sent} of {plural(total, 'blob')}"
+    return words + (f", {transfer.mounted} mounted" if transfer.mounted else "")

@@ -1,13 +1,27 @@
-"""The seam between an image and the places that it goes to."""
+"""The seam between images and the places that they go to."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from grocker.oci import Blobs, Image, Reference
+from grocker.digest import Digest
+from grocker.errors import UsageError
+from grocker.oci import Blobs, Image, Platform, Reference
+from grocker.oci.index import fitting
 from grocker.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Blobs on their way to a registry, all repositories together."""
+
+    sent: int = 0
+    mounted: int = 0
+    """found in another repository of the same registry"""
+    present: int = 0
+    """there already"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +31,17 @@ class Delivered:
     kind: str
     """``docker``, ``podman``, ``registry``, ``oci``, ``archive`` or ``store``"""
     place: str
-    """the image's name there, or the path"""
+    """the image's first name there, or the path"""
     new_bytes: int
     """bytes that were sent or written; 0 when the image was there already"""
     detail: str
     """one line for people: ``sent 1 of 7 layers``"""
+    names: tuple[str, ...] = ()
+    """every name that the image has there, as that place calls it"""
+    identities: tuple[Digest, ...] = ()
+    """what an engine may call the image: by its configuration or by its manifest"""
+    transfer: Transfer | None = None
+    """for a registry"""
 
 
 class Sink(Protocol):
@@ -30,11 +50,35 @@ class Sink(Protocol):
     def describe(self) -> str:
         """The place, for people: ``docker``, ``oci:/tmp/polls``."""
 
-    def deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> Delivered:
-        """Put the image there under ``names`` (at least one).
+    def deliver(
+        self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
+    ) -> Delivered:
+        """Put the images, one for each platform, there under ``names`` (at least one each).
 
-        Raises UnavailableError, DeniedError, StorageError, CannotWriteError or CorruptError.
+        Places that keep manifests get all, and an index that the names refer to when there are several; an engine
+        gets the one of its own platform.
+        Raises UnavailableError, DeniedError, StorageError, CannotWriteError or CorruptError; UsageError when an engine
+        could run none.
         """
+
+
+def chosen(images: Sequence[Image], platform: Callable[[], Platform], engine: str) -> tuple[Image, str]:
+    """The image that an engine takes, and what is to be said of it, empty or beginning with ``, ``.
+
+    ``platform``: asks for the engine's own, when there is a choice: the only image there is is taken as it is.
+    UsageError when there are several, none of them for it.
+    """
+    if len(images) == 1:
+        return images[0], ""
+    own = platform()
+    found = fitting(images, own)
+    built = " and ".join(str(one.platform) for one in images)
+    if found is None:
+        raise UsageError(
+            f"{engine} runs {own}, and the images are for {built}",
+            hint=f"add --platform {own}, or name one platform alone: {engine} then takes it as it is",
+        )
+    return found, f", {found.platform} of {built}"
 
 
 def plural(count: int, noun: str) -> str:

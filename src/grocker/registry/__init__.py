@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from grocker.registry.auth import Credentials, credentials
-from grocker.registry.upload import Pushed, push
+from grocker.registry.known import Known
+from grocker.registry.push import Pushed, push
 
-__all__ = ["Credentials", "Pushed", "credentials", "push"]
+__all__ = ["Credentials", "Known", "Pushed", "credentials", "push"]

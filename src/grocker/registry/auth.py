@@ -1,7 +1,7 @@
 """Credentials for a registry, out of the files that ``docker login`` and ``podman login`` write.
 
-Sources: docker's config.json (``auths``; docs.docker.com, "docker login"); containers-auth.json(5), which may name a
-repository or a part of its path instead of a whole registry.
+Sources: docker's config.json (``auths``, ``credsStore``, ``credHelpers``; docs.docker.com, "docker login");
+containers-auth.json(5), whose keys may name a repository or a part of its path instead of a whole registry.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Any
 
 from grocker.errors import SettingsError
 from grocker.oci.reference import HUB, Reference
+from grocker.registry import keychain
+from grocker.web import basic
 
 _HUB_KEYS = (
     "https://index.docker.io/v1/",
@@ -29,21 +31,31 @@ _HUB_KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What is presented to a registry, and where it came from."""
+    """What may be presented to a registry or to its token server, and where it came from."""
 
     source: str
     """in words, for errors: ``the credentials of bob in /home/me/.docker/config.json``; never a secret"""
-    authorization: str | None = None
-    """the value of an Authorization header, None when nothing was found"""
+    user: str | None = None
+    password: str | None = None
+    identity_token: str | None = None
+    """to be changed into a token at the token server (OAuth 2.0's refresh token)"""
+    registry_token: str | None = None
+    """to be presented to the registry as it is"""
+
+    @property
+    def authorization(self) -> str | None:
+        """The value of an Authorization header for Basic authentication; None without user and password."""
+        return None if self.user is None or self.password is None else basic(self.user, self.password)
 
     def __repr__(self) -> str:
         return f"Credentials({self.source!r})"
 
 
 def credentials(environ: Mapping[str, str], reference: Reference, *, uid: int) -> Credentials:
-    """The credentials for the registry of ``reference``: of the files of podman and docker, the first that has any.
+    """The credentials for the repository of ``reference``: of the files of podman and docker, the first that has any.
 
-    ``uid``: the caller's, for podman's default place. Raises SettingsError for a file that is none.
+    ``uid``: the caller's, for podman's default place. A helper that a file names is run with ``environ``.
+    Raises SettingsError for a file that is none.
     """
     looked: list[str] = []
     notes: list[str] = []
@@ -52,13 +64,9 @@ def credentials(environ: Mapping[str, str], reference: Reference, *, uid: int) -
         if document is None:
             continue
         looked.append(str(place))
-        found = _found(document, reference)
+        found = _of(document, reference, place, environ, notes)
         if found is not None:
-            user, header = found
-            return Credentials(f"the credentials of {user} in {place}", header)
-        helper = _helper(document, reference)
-        if helper is not None:
-            notes.append(f"{place} leaves them to the helper docker-credential-{helper}, which is not supported yet")
+            return found
     if notes:
         return Credentials("no credentials (" + "; ".join(notes) + ")")
     if looked:
@@ -81,6 +89,39 @@ def places(environ: Mapping[str, str], *, uid: int) -> Iterator[Path]:
         yield Path(directory) / "config.json"
     elif home:
         yield Path(home) / ".docker" / "config.json"
+
+
+def _of(
+    document: dict[str, Any], reference: Reference, place: Path, environ: Mapping[str, str], notes: list[str]
+) -> Credentials | None:
+    """What one file has: of the helper for this registry, in the file itself, of the helper for all, in this order."""
+
+    def helped(helper: str, server: str) -> Credentials | None:
+        pair, why = keychain.asked(helper, server, environ)
+        if pair is None:
+            notes.append(f"{place} leaves them to a helper: {why}")
+            return None
+        user, secret = pair
+        if user == keychain.TOKEN_USER:
+            return Credentials(f"the identity token of docker-credential-{helper} ({place})", identity_token=secret)
+        return Credentials(f"the credentials of {user} of docker-credential-{helper} ({place})", user, secret)
+
+    helpers = document.get("credHelpers")
+    if not isinstance(helpers, dict):
+        helpers = {}
+    for key in _keys(reference):
+        if isinstance(helpers.get(key), str):
+            found = helped(helpers[key], key)
+            if found is not None:
+                return found
+            break
+    found = _written(document, reference, place)
+    if found is not None:
+        return found
+    store = document.get("credsStore")
+    if isinstance(store, str) and store:
+        return helped(store, _HUB_KEYS[0] if reference.registry == HUB else reference.registry)
+    return None
 
 
 def _document(place: Path) -> dict[str, Any] | None:
@@ -116,8 +157,8 @@ def _keys(reference: Reference) -> Iterator[str]:
         yield form.format(reference.registry)
 
 
-def _found(document: dict[str, Any], reference: Reference) -> tuple[str, str] | None:
-    """User and Authorization header."""
+def _written(document: dict[str, Any], reference: Reference, place: Path) -> Credentials | None:
+    """What stands in the file itself."""
     auths = document.get("auths")
     if not isinstance(auths, dict):
         return None
@@ -125,12 +166,17 @@ def _found(document: dict[str, Any], reference: Reference) -> tuple[str, str] | 
         entry = auths.get(key)
         if not isinstance(entry, dict):
             continue
-        pair = _pair(entry)
-        if pair is not None:
-            user, password = pair
-            encoded = base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
-            return user, f"Basic {encoded}"
+        user, password = _pair(entry) or (None, None)
+        identity, registry = _text(entry, "identitytoken"), _text(entry, "registrytoken")
+        if password or identity or registry:
+            whose = f"credentials of {user}" if user and not (identity or registry) else "token"
+            return Credentials(f"the {whose} in {place}", user, password or None, identity, registry)
     return None
+
+
+def _text(entry: dict[str, Any], name: str) -> str | None:
+    value = entry.get(name)
+    return value if isinstance(value, str) and value else None
 
 
 def _pair(entry: dict[str, Any]) -> tuple[str, str] | None:
@@ -147,13 +193,3 @@ def _pair(entry: dict[str, Any]) -> tuple[str, str] | None:
     if isinstance(plain[0], str) and plain[0] and isinstance(plain[1], str):
         return plain[0], plain[1]
     return None
-
-
-def _helper(document: dict[str, Any], reference: Reference) -> str | None:
-    helpers = document.get("credHelpers")
-    if isinstance(helpers, dict):
-        for key in _keys(reference):
-            if isinstance(helpers.get(key), str):
-                return str(helpers[key])
-    store = document.get("credsStore")
-    return store if isinstance(store, str) and store else None

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from grocker.errors import CorruptError, DeniedError, GrockerError, MissingError, UnavailableError
 from grocker.oci.reference import HUB, Reference
 from grocker.registry.auth import Credentials
+from grocker.registry.login import Login
 from grocker.web import HttpError, Response, Stream, Transport, loopback
 
 _HUB_HOST = "registry-1.docker.io"
 _WRONG_BYTES = frozenset({"DIGEST_INVALID", "SIZE_INVALID"})
+_ANSWERS = 2  # to a 401 of one request: with a first token, and with one for what the registry asks beyond it
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +25,11 @@ class Session:
 
     transport: Transport
     reference: Reference
-    credentials: Credentials
-
-    @property
-    def origin(self) -> str:
-        """``https://HOST``; ``http://`` for this machine alone."""
-        host = _HUB_HOST if self.reference.registry == HUB else self.reference.registry
-        name = urlsplit(f"//{host}").hostname or host
-        return f"{'http' if loopback(name) else 'https'}://{host}"
+    origin: str
+    """``https://HOST``; ``http://`` for this machine alone"""
+    login: Login
+    actions: str
+    """what is to be done there: ``pull`` or ``pull,push``"""
 
     def url(self, rest: str) -> str:
         """An address below the repository: ``blobs/sha256:…``."""
@@ -44,10 +43,13 @@ class Session:
         said = response.headers.get("Location")
         if not said:
             raise UnavailableError(f"{action}: {self.reference.registry} did not say where to send the bytes")
-        target = urljoin(asked, said)
-        if urlsplit(asked).scheme == "https" and urlsplit(target).scheme != "https":
+        # Relative to who answered, which is another host after a redirect.
+        moved = _origin(response.url) != _origin(asked)
+        target = urljoin(response.url if moved else asked, said)
+        parts = urlsplit(target)
+        if not parts.hostname or (urlsplit(asked).scheme == "https" and parts.scheme != "https"):
             raise UnavailableError(
-                f"{action}: {self.reference.registry} wants the bytes over {urlsplit(target).scheme}, not https",
+                f"{action}: {self.reference.registry} wants the bytes over {parts.scheme}, not https",
                 hint="the registry behind a proxy must be told its own address (X-Forwarded-Proto)",
             )
         return target
@@ -63,25 +65,44 @@ class Session:
         body: bytes | Stream | None = None,
         size: int | None = None,
         attempts: int | None = None,
+        reading: Sequence[str] = (),
     ) -> Response:
-        """A request with the credentials, which no other host gets. Raises as ``refused`` says."""
-        sent = dict(headers or {})
-        if self.credentials.authorization and _origin(url) == _origin(self.origin):
-            sent["Authorization"] = self.credentials.authorization
-        try:
-            return self.transport.open(
-                method,
-                url,
-                action=action,
-                headers=sent,
-                body=body,
-                size=size,
-                accept=accept,
-                netrc=False,
-                attempts=attempts,
-            )
-        except HttpError as error:
-            raise self.refused(error, action) from error
+        """A request with the right to it, which no other host gets. ``reading``: other repositories that it reads.
+
+        Raises as ``refused`` says, and as ``Login.answer``.
+        """
+        own = _origin(url) == _origin(self.origin)
+        scopes = [f"repository:{self.reference.path}:{self.actions}", *(f"repository:{one}:pull" for one in reading)]
+        sent = self.login.header(scopes) if own else None
+        start = body.tell() if body is not None and not isinstance(body, bytes) else 0
+        answers = 0
+        while True:
+            try:
+                return self.transport.open(
+                    method,
+                    url,
+                    action=action,
+                    headers={**(headers or {}), **({"Authorization": sent} if sent else {})},
+                    body=body,
+                    size=size,
+                    accept=accept,
+                    netrc=False,
+                    attempts=attempts,
+                )
+            except HttpError as error:
+                again = None
+                # A challenge of another host is not answered: it would say where this registry's credentials go.
+                if error.status_code == 401 and own and self._ours(error) and answers < _ANSWERS:
+                    again = self.login.answer(error.headers.get("WWW-Authenticate", ""), scopes, sent)
+                if again is None:
+                    raise self.refused(error, action) from error
+                answers += 1
+                sent = again
+                if body is not None and not isinstance(body, bytes):
+                    body.seek(start)
+
+    def _ours(self, error: HttpError) -> bool:
+        return _origin(error.url) == _origin(self.origin)
 
     def refused(self, error: HttpError, action: str) -> GrockerError:
         """What an HTTP error of a registry means.
@@ -92,18 +113,19 @@ class Session:
         codes, words = _said(error.detail)
         where = f"{action}: {error.status_code}" + (f", {words}" if words else "")
         status = error.status_code
+        registry = self.reference.registry
         if status in (401, 403):
-            challenge = error.headers.get("WWW-Authenticate", "") or error.headers.get("Www-Authenticate", "")
-            if status == 401 and challenge.lower().startswith("bearer"):
+            if not self._ours(error):
                 return DeniedError(
-                    f"{where}: {self.reference.registry} wants token authentication, which is not supported yet",
-                    hint="push to a registry with Basic authentication, or write oci:DIR and copy it with skopeo",
+                    f"{where}: {urlsplit(error.url).hostname}, where {registry} sends its clients, wants credentials; "
+                    f"those for {registry} go nowhere else",
+                    hint="see the registry's configuration: it must sign the addresses that it redirects to",
                 )
-            if self.credentials.authorization is None:
-                hint = f"log in: docker login {self.reference.registry} (or podman login)"
+            if self.login.has_credentials:
+                hint = f"see whether they may do that there, or log in again: docker login {registry}"
             else:
-                hint = f"see whether they may push there, or log in again: docker login {self.reference.registry}"
-            return DeniedError(f"{where}; sent: {self.credentials.source}", hint=hint)
+                hint = f"log in: docker login {registry} (or podman login)"
+            return DeniedError(f"{where}; sent: {self.login.source}", hint=hint)
         if status == 404:
             return MissingError(where, hint="check the repository's name; some registries want it created first")
         if codes & _WRONG_BYTES:
@@ -114,13 +136,22 @@ class Session:
             status_code=status,
             headers=error.headers,
             detail=error.detail,
+            url=error.url,
             hint=error.hint or "see the registry's log",
         )
 
 
+def session(transport: Transport, reference: Reference, find: Callable[[], Credentials], *, actions: str) -> Session:
+    """A session with the repository of ``reference``; ``find`` is asked for credentials if the registry wants any."""
+    host = _HUB_HOST if reference.registry == HUB else reference.registry
+    name = urlsplit(f"//{host}").hostname or host
+    origin = f"{'http' if loopback(name) else 'https'}://{host}"
+    return Session(transport, reference, origin, Login(transport, reference.registry, origin, find), actions)
+
+
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _said(detail: bytes) -> tuple[frozenset[str], str]:

@@ -1,101 +1,39 @@
-"""Pushing an image: first what is missing of its blobs, several at once, then the manifest under each tag.
+"""One blob on its way to a repository: there already, mounted from another one, or sent.
 
-Source: OCI distribution specification 1.1, Push.
+Source: OCI distribution specification 1.1, Push ("Pushing blobs", "Mounting a blob from another repository").
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import io
+from dataclasses import dataclass
+from enum import Enum
 from typing import BinaryIO
+from urllib.parse import urlencode
 
-from grocker.digest import Hashing
-from grocker.errors import CorruptError, UnavailableError
-from grocker.oci import Blobs, Image, Reference
+from grocker.digest import Digest, Hashing
+from grocker.errors import CorruptError, GrockerError, UnavailableError
+from grocker.oci import Blobs
 from grocker.oci.blobs import damaged
 from grocker.oci.image import Document, Layer
-from grocker.progress import Progress, Task
-from grocker.registry.auth import Credentials
+from grocker.progress import Task
+from grocker.registry.known import Known
 from grocker.registry.session import Session
-from grocker.web import HttpError, HttpTryAgainError, Stream, Transport
+from grocker.web import HttpError, HttpTryAgainError, Response, Stream
 
-AT_ONCE = 4
 _PART = 16 << 20  # bytes of one request when a registry or a proxy before it refuses a whole blob
 _REFUSES_WHOLE = frozenset({405, 411, 413, 501})
 
 
-@dataclass(frozen=True, slots=True)
-class Pushed:
-    """What a push did."""
+class Fate(Enum):
+    """What became of a blob."""
 
-    reference: Reference
-    """with the manifest's digest"""
-    sent_bytes: int
-    sent_blobs: int
-    present_blobs: int
-    """blobs that the registry had"""
-    new: bool
-    """whether the manifest was sent under a name that did not have it"""
+    PRESENT = "there already"
+    MOUNTED = "mounted"
+    SENT = "sent"
 
 
-def push(
-    transport: Transport,
-    credentials: Credentials,
-    image: Image,
-    reference: Reference,
-    blobs: Blobs,
-    progress: Progress,
-) -> Pushed:
-    """Push the image to ``reference`` (its tag, else ``latest``).
-
-    Raises DeniedError (401, 403), MissingError (404), TryAgainError (429), UnavailableError (5xx, no connection, cut),
-    CorruptError (a blob in the cache, or the registry's answer, has another digest than it should).
-    """
-    session = Session(transport, reference, credentials)
-    tag = reference.tag or "latest"
-    named = replace(reference, tag=tag, digest=image.digest)
-    count = len(image.layers) + 1
-    if _tagged(session, image, tag, f"pushing to {reference}"):
-        return Pushed(named, 0, 0, count, new=False)
-    with progress.task(f"pushing to {reference}", sum(one.size for one in image.layers)) as task:
-        sent = _blobs(session, image, blobs, task)
-    _manifest(session, image, tag)
-    return Pushed(named, sum(sent) + len(image.manifest.data), len(sent), count - len(sent), new=True)
-
-
-def _tagged(session: Session, image: Image, tag: str, action: str) -> bool:
-    """Whether the registry has the very image under that tag."""
-    with session.send(
-        "HEAD",
-        session.url(f"manifests/{tag}"),
-        action=action,
-        headers={"Accept": image.manifest.descriptor.media_type},
-        accept=(200, 404),
-    ) as response:
-        return response.status == 200 and response.headers.get("Docker-Content-Digest") == image.digest
-
-
-def _blobs(session: Session, image: Image, blobs: Blobs, task: Task) -> list[int]:
-    """Send what is missing; the sizes of what was sent. The first error ends it, and running uploads with it."""
-    from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-
-    stop = _Stop()
-    unique = {one.digest: one for one in image.layers}
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="push") as pool:
-        jobs = [pool.submit(_layer, session, one, blobs, task, stop) for one in unique.values()]
-        jobs.append(pool.submit(_config, session, image.config, stop))
-        try:
-            done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
-            for job in done:
-                job.result()
-        except BaseException:
-            stop.now = True
-            for job in jobs:
-                job.cancel()
-            raise
-        return [size for size in (job.result() for job in jobs) if size is not None]
-
-
-class _Stop:
+class Stop:
     """Tells the other uploads that there is no use in going on."""
 
     now = False
@@ -104,7 +42,7 @@ class _Stop:
 class _Reading:
     """A blob's stream that reports what is read of it, also when it is read again."""
 
-    def __init__(self, stream: BinaryIO, task: Task, stop: _Stop) -> None:
+    def __init__(self, stream: BinaryIO, task: Task, stop: Stop) -> None:
         self._stream = stream
         self._task = task
         self._stop = stop
@@ -130,22 +68,47 @@ class _Reading:
         return True
 
 
-def _layer(session: Session, layer: Layer, blobs: Blobs, task: Task, stop: _Stop) -> int | None:
-    action = f"pushing layer {_short(layer.digest)} ({layer.title}) to {session.reference.name}"
-    if stop.now or _there(session, layer.digest, layer.size, action):
+def layer(session: Session, layer: Layer, blobs: Blobs, known: Known, task: Task, stop: Stop) -> Fate:
+    """Bring a layer there; its bytes are opened when they must be sent."""
+    action = f"pushing layer {short(layer.digest)} ({layer.title}) to {session.reference.name}"
+    found = _found(session, layer.digest, layer.size, known, action, stop)
+    if found.fate is not Fate.SENT:
         task.advance(layer.size)
-        return None
+        return found.fate
     with blobs.open(layer.digest) as stream:
         if stream.seek(0, 2) != layer.size:
             raise damaged(layer.digest, layer.title, blobs)
         try:
-            _upload(session, layer.digest, layer.size, _Reading(stream, task, stop), action, stop)
+            _upload(session, layer.digest, layer.size, _Reading(stream, task, stop), action, stop, found)
         except CorruptError as error:
             # The bytes are not hashed on their way, because the registry does that; whose fault it is, is seen here.
             if _sound(stream, layer):
                 raise
             raise damaged(layer.digest, layer.title, blobs) from error
-    return layer.size
+    return Fate.SENT
+
+
+def config(session: Session, config: Document, known: Known, stop: Stop) -> Fate:
+    """Bring a configuration there."""
+    action = f"pushing the configuration {short(config.digest)} to {session.reference.name}"
+    found = _found(session, config.digest, len(config.data), known, action, stop)
+    if found.fate is Fate.SENT:
+        _upload(session, config.digest, len(config.data), io.BytesIO(config.data), action, stop, found)
+    return found.fate
+
+
+def same(said: str | None, digest: str, session: Session, action: str) -> None:
+    """CorruptError when a registry says that it has stored something else."""
+    if said is not None and said != digest:
+        raise CorruptError(
+            f"{action}: {session.reference.registry} says that it stored {said}",
+            hint="bytes were changed on their way, or the registry is broken; try again",
+        )
+
+
+def short(digest: str) -> str:
+    """A digest as people recognise it: the algorithm and twelve digits."""
+    return digest[:19]
 
 
 def _sound(stream: BinaryIO, layer: Layer) -> bool:
@@ -156,37 +119,74 @@ def _sound(stream: BinaryIO, layer: Layer) -> bool:
     return hashing.digest() == layer.digest
 
 
-def _config(session: Session, config: Document, stop: _Stop) -> int | None:
-    import io
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What must be done with a blob."""
 
-    action = f"pushing the configuration {_short(config.digest)} to {session.reference.name}"
-    if stop.now or _there(session, config.digest, len(config.data), action):
-        return None
-    _upload(session, config.digest, len(config.data), io.BytesIO(config.data), action, stop)
-    return len(config.data)
+    fate: Fate
+    begun: str | None = None
+    """where an upload was begun already"""
+    other_size: bool = False
+    """whether the registry says that it has the blob with another size"""
 
 
-def _there(session: Session, digest: str, size: int, action: str) -> bool:
+def _found(session: Session, digest: Digest, size: int, known: Known, action: str, stop: Stop) -> _Found:
+    if stop.now:
+        return _Found(Fate.PRESENT)
+    there = _there(session, digest, action)
+    if there is not None:
+        # Cut short there by a disk, say: it is sent again, and the registry hashes it.
+        return _Found(Fate.PRESENT) if there in (size, -1) else _Found(Fate.SENT, other_size=True)
+    source = known.source(session.reference.registry, session.reference.path, digest)
+    return _Found(Fate.SENT) if source is None else _mounted(session, digest, source, action)
+
+
+def _there(session: Session, digest: str, action: str) -> int | None:
+    """The size that the registry says the blob has, -1 when it does not say; None when the blob is not there."""
     with session.send("HEAD", session.url(f"blobs/{digest}"), action=action, accept=(200, 404)) as response:
         if response.status == 404:
-            return False
-        said = response.headers.get("Content-Length")
-        # Some proxies drop Content-Length from answers to HEAD; one that is wrong means that the blob is not ours.
-        return said is None or said == str(size)
+            return None
+        said = response.headers.get("Docker-Content-Digest")
+        if said is not None and said.startswith("sha256:") and said != digest:
+            raise CorruptError(
+                f"{action}: asked for {short(digest)}, {session.reference.registry} has {said}",
+                hint="the registry, or a proxy before it, is broken",
+            )
+        # Some proxies drop Content-Length from answers to HEAD.
+        size = response.headers.get("Content-Length", "")
+        return int(size) if size.isdigit() else -1
 
 
-def _upload(session: Session, digest: str, size: int, stream: Stream, action: str, stop: _Stop) -> None:
+def _mounted(session: Session, digest: str, source: str, action: str) -> _Found:
+    """Ask for the blob out of the repository ``source``; a registry that will not do it may begin an upload instead."""
+    url = session.url("blobs/uploads/") + "?" + urlencode({"mount": digest, "from": source})
+    try:
+        response = session.send(
+            "POST", url, action=action, accept=(201, 202), body=b"", size=0, attempts=1, reading=(source,)
+        )
+    except GrockerError:
+        # Whoever may not read the other repository may well write to this one: the plain upload tells.
+        return _Found(Fate.SENT)
+    with response:
+        if response.status == 202:
+            return _Found(Fate.SENT, session.location(response, url, action))
+        same(response.headers.get("Docker-Content-Digest"), digest, session, action)
+        return _Found(Fate.MOUNTED)
+
+
+def _upload(session: Session, digest: str, size: int, stream: Stream, action: str, stop: Stop, found: _Found) -> None:
     """Send one blob, each attempt as an upload of its own: what a cut one has left in the registry is unknown."""
+    target = found.begun
     whole = True
     attempt = 1
     while True:
         stream.seek(0)
         try:
             if whole:
-                _send_whole(session, digest, size, stream, action)
+                _send_whole(session, digest, size, stream, action, target or _begin(session, action))
             else:
-                _send_parts(session, digest, size, stream, action)
-            return
+                _send_parts(session, digest, size, stream, action, _begin(session, action))
+            break
         except UnavailableError as error:
             if whole and isinstance(error, HttpError) and error.status_code in _REFUSES_WHOLE:
                 whole = False
@@ -196,7 +196,15 @@ def _upload(session: Session, digest: str, size: int, stream: Stream, action: st
         except HttpTryAgainError as error:
             if stop.now or not session.transport.pause(attempt, error):
                 raise
+        finally:
+            target = None
         attempt += 1
+    if found.other_size and (now := _there(session, digest, action)) not in (size, -1):
+        raise CorruptError(
+            f"{action}: {session.reference.registry} says that it has {'no' if now is None else now} bytes of it; "
+            f"it has {size}, and all were sent",
+            hint="the registry, or a proxy before it, is broken",
+        )
 
 
 def _begin(session: Session, action: str) -> str:
@@ -205,11 +213,10 @@ def _begin(session: Session, action: str) -> str:
         return session.location(response, url, action)
 
 
-def _send_whole(session: Session, digest: str, size: int, stream: Stream, action: str) -> None:
-    target = _with_digest(_begin(session, action), digest)
+def _send_whole(session: Session, digest: str, size: int, stream: Stream, action: str, target: str) -> None:
     with session.send(
         "PUT",
-        target,
+        _with_digest(target, digest),
         action=action,
         accept=(201, 204),
         headers={"Content-Type": "application/octet-stream"},
@@ -217,11 +224,10 @@ def _send_whole(session: Session, digest: str, size: int, stream: Stream, action
         size=size,
         attempts=1,
     ) as response:
-        _same(response.headers.get("Docker-Content-Digest"), digest, session, action)
+        same(response.headers.get("Docker-Content-Digest"), digest, session, action)
 
 
-def _send_parts(session: Session, digest: str, size: int, stream: Stream, action: str) -> None:
-    target = _begin(session, action)
+def _send_parts(session: Session, digest: str, size: int, stream: Stream, action: str, target: str) -> None:
     done = 0
     while done < size:
         part = stream.read(_PART)
@@ -237,39 +243,24 @@ def _send_parts(session: Session, digest: str, size: int, stream: Stream, action
             size=len(part),
             attempts=1,
         ) as response:
+            done += len(part)
+            _counted(response, done, session, action)
             target = session.location(response, target, action)
-        done += len(part)
     with session.send(
         "PUT", _with_digest(target, digest), action=action, accept=(201, 204), body=b"", size=0, attempts=1
     ) as response:
-        _same(response.headers.get("Docker-Content-Digest"), digest, session, action)
+        same(response.headers.get("Docker-Content-Digest"), digest, session, action)
 
 
-def _manifest(session: Session, image: Image, tag: str) -> None:
-    action = f"pushing the manifest {_short(image.digest)} to {session.reference.name}:{tag}"
-    with session.send(
-        "PUT",
-        session.url(f"manifests/{tag}"),
-        action=action,
-        accept=(200, 201, 202),
-        headers={"Content-Type": image.manifest.descriptor.media_type},
-        body=image.manifest.data,
-        size=len(image.manifest.data),
-    ) as response:
-        _same(response.headers.get("Docker-Content-Digest"), image.digest, session, action)
-
-
-def _same(said: str | None, digest: str, session: Session, action: str) -> None:
-    if said is not None and said != digest:
+def _counted(response: Response, done: int, session: Session, action: str) -> None:
+    """CorruptError when a registry says that it has fewer or more bytes than it was sent."""
+    said = response.headers.get("Range", "").removeprefix("bytes=").partition("-")[2]
+    if said.isdigit() and int(said) != done - 1:
         raise CorruptError(
-            f"{action}: {session.reference.registry} says that it stored {said}",
-            hint="bytes were changed on their way, or the registry is broken; try again",
+            f"{action}: {session.reference.registry} says that it has {int(said) + 1} bytes of the {done} sent",
+            hint="bytes were lost on their way, or the registry is broken; try again",
         )
 
 
 def _with_digest(url: str, digest: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}digest={digest.replace(':', '%3A')}"
-
-
-def _short(digest: str) -> str:
-    return digest[:19]

@@ -19,16 +19,25 @@ RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 class HttpError(GrockerError):
     """An answer that was not accepted. Always raised as one of the subclasses, which give the exit status.
 
-    ``status_code``: the answer's; ``headers``: its headers; ``detail``: the beginning of its body, undecoded.
+    ``status_code``: the answer's; ``headers``: its headers, by a name in any case; ``detail``: the beginning of its
+    body, undecoded; ``url``: who answered, after redirects, without secrets.
     """
 
     def __init__(
-        self, message: str, *, status_code: int, headers: Mapping[str, str], detail: bytes, hint: str | None = None
+        self,
+        message: str,
+        *,
+        status_code: int,
+        headers: Mapping[str, str],
+        detail: bytes,
+        url: str,
+        hint: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.status_code = status_code
         self.headers = headers
         self.detail = detail
+        self.url = url
 
 
 class HttpDeniedError(HttpError, DeniedError):
@@ -68,7 +77,7 @@ class BrokenError(Exception):
 
 def refused(raw: BaseHTTPResponse, url: str, action: str, source: str, asked: float | None, detail: bytes) -> HttpError:
     """The error for an answer that was not accepted. ``source``: the credentials sent, in words; ``asked``: seconds."""
-    headers = dict(raw.headers)
+    headers = raw.headers
     message = f"{action}: {public(url)} answered {raw.status} {raw.reason or ''}".rstrip()
     if headers.get("Content-Type", "").startswith("text/plain") and detail:
         said = "".join(c if c.isprintable() else " " for c in detail.decode("utf-8", "replace"))
@@ -81,7 +90,7 @@ def refused(raw: BaseHTTPResponse, url: str, action: str, source: str, asked: fl
     elif raw.status in RETRIED:
         hint = "try again later"
     kind = _KINDS.get(raw.status, HttpUnavailableError)
-    return kind(message, status_code=raw.status, headers=headers, detail=detail, hint=hint)
+    return kind(message, status_code=raw.status, headers=headers, detail=detail, url=public(url), hint=hint)
 
 
 def retry_after(value: str | None) -> float | None:

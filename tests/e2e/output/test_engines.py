@@ -59,13 +59,13 @@ def files_in_docker(name: str) -> set[str]:
 def test_docker_gets_only_the_top_layer_when_that_is_new() -> None:
     sink = Docker(of_environment(os.environ))
     made, blobs = made_image("a", "b" * 1_000_000, "c")
-    sink.deliver(made, NAMES, blobs, Silent())
+    sink.deliver([made], NAMES, blobs, Silent())
     for name in NAMES:
         assert docker_id(name.docker) in (made.config.digest, made.digest)
-    assert sink.deliver(made, NAMES, blobs, Silent()).new_bytes == 0
+    assert sink.deliver([made], NAMES, blobs, Silent()).new_bytes == 0
     blobs.opened.clear()
     again, blobs = made_image("a", "b" * 1_000_000, "c", "d")
-    sink.deliver(again, NAMES, blobs, Silent())
+    sink.deliver([again], NAMES, blobs, Silent())
     driver = said("docker", "info", "--format", "{{json .DriverStatus}}")
     if "io.containerd.snapshotter" not in driver:
         assert blobs.opened == [again.layers[-1].digest]
@@ -82,12 +82,12 @@ def test_podman_has_the_very_image_when_it_is_delivered(tmp_path: Path, in_files
 
     sink = Podman(os.environ, scratch)
     made, blobs = blobs_of(made_image("a", "b" * 1_000_000, "c"))
-    sink.deliver(made, NAMES, blobs, Silent())
+    sink.deliver([made], NAMES, blobs, Silent())
     assert podman_digest("localhost/grocker-test-output:1.0") == made.digest
     assert podman_digest("registry.example.invalid/grocker-test-output:2.0") == made.digest
-    assert sink.deliver(made, NAMES, blobs, Silent()).new_bytes == 0
+    assert sink.deliver([made], NAMES, blobs, Silent()).new_bytes == 0
     again, blobs = blobs_of(made_image("a", "b" * 1_000_000, "d"))
-    done = sink.deliver(again, NAMES, blobs, Silent())
+    done = sink.deliver([again], NAMES, blobs, Silent())
     assert done.detail == "1 of 3 layers new to it"
     names = said("podman", "image", "inspect", "--format", '{{join .RepoTags " "}}', again.config.digest[7:]).split()
     assert sorted(names) == sorted(name.podman for name in NAMES)
@@ -97,7 +97,7 @@ def test_podman_has_the_very_image_when_it_is_delivered(tmp_path: Path, in_files
 @pytest.mark.usefixtures("_without_images")
 def test_archive_is_loaded_by_docker(tmp_path: Path) -> None:
     made, blobs = made_image()
-    Archive(tmp_path / "a.tar").deliver(made, NAMES, blobs, Silent())
+    Archive(tmp_path / "a.tar").deliver([made], NAMES, blobs, Silent())
     said("docker", "load", "--input", f"{tmp_path}/a.tar")
     for name in NAMES:
         assert docker_id(name.docker) in (made.config.digest, made.digest)
@@ -107,7 +107,7 @@ def test_archive_is_loaded_by_docker(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("_without_images")
 def test_archive_is_loaded_by_podman(tmp_path: Path) -> None:
     made, blobs = made_image()
-    Archive(tmp_path / "a.tar").deliver(made, NAMES, blobs, Silent())
+    Archive(tmp_path / "a.tar").deliver([made], NAMES, blobs, Silent())
     said("podman", "load", "--input", f"{tmp_path}/a.tar")
     found = said("podman", "image", "inspect", "--format", "{{.Id}}", "localhost/grocker-test-output:1.0").strip()
     assert found == made.config.digest[7:]
@@ -116,8 +116,8 @@ def test_archive_is_loaded_by_podman(tmp_path: Path) -> None:
 def test_layout_and_archive_are_what_skopeo_expects(tmp_path: Path) -> None:
     need("skopeo")
     made, blobs = made_image()
-    Layout(tmp_path / "layout").deliver(made, NAMES, blobs, Silent())
-    Archive(tmp_path / "a.tar").deliver(made, NAMES, blobs, Silent())
+    Layout(tmp_path / "layout").deliver([made], NAMES, blobs, Silent())
+    Archive(tmp_path / "a.tar").deliver([made], NAMES, blobs, Silent())
     for source in (
         f"oci:{tmp_path}/layout:localhost/grocker-test-output:1.0",
         f"oci-archive:{tmp_path}/a.tar:localhost/grocker-test-output:1.0",

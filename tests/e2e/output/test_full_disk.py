@@ -39,6 +39,6 @@ def test_output_leaves_nothing_when_the_disk_is_full(small_disk: Path, kind: str
     made, blobs = made_image("small", random.Random(1).randbytes(1_000_000).hex(), "small too")
     sink: Sink = Layout(small_disk / "deep" / "layout") if kind == "layout" else Archive(small_disk / "a.tar")
     with pytest.raises(StorageError, match="No space left on device") as caught:
-        sink.deliver(made, [parse("polls:1")], blobs, Silent())
+        sink.deliver([made], [parse("polls:1")], blobs, Silent())
     assert caught.value.hint is not None
     assert list(small_disk.iterdir()) == []

@@ -11,13 +11,22 @@ import pytest
 
 from grocker import registry as registries
 from grocker.errors import DeniedError
+from grocker.oci import Blobs, Image, Reference
 from grocker.oci.reference import parse
 from grocker.progress import Silent
+from grocker.registry import Credentials, Known, Pushed, upload
 from grocker.web import Transport
 from tests.e2e.output.programs import BCRYPT, need, registry, said
 from tests.support.image import made_image
 
 pytestmark = pytest.mark.e2e
+
+
+NOBODY = Credentials("no credentials (test)")
+
+
+def push(transport: Transport, credentials: Credentials, made: Image, name: Reference, blobs: Blobs) -> Pushed:
+    return registries.push(transport, lambda: credentials, [made], [name], blobs, Silent(), known=Known())
 
 
 @pytest.fixture
@@ -30,14 +39,13 @@ def test_push_is_pulled_with_the_same_digest_when_the_registry_is_real(tmp_path:
     need("skopeo")
     with registry(tmp_path) as server:
         name = parse(f"{server.host}/team/polls:1.0")
-        nobody = registries.credentials({}, name, uid=0)
         made, blobs = made_image("a", "b" * 1_000_000, "c")
-        first = registries.push(transport, nobody, made, name, blobs, Silent())
+        first = push(transport, NOBODY, made, name, blobs)
         assert (first.sent_blobs, first.present_blobs) == (4, 0)
         again, blobs = made_image("a", "b" * 1_000_000, "d")
-        second = registries.push(transport, nobody, again, name, blobs, Silent())
+        second = push(transport, NOBODY, again, name, blobs)
         assert (second.sent_blobs, second.present_blobs) == (2, 2)
-        assert not registries.push(transport, nobody, again, name, blobs, Silent()).new
+        assert not push(transport, NOBODY, again, name, blobs).new
         found = json.loads(said("skopeo", "inspect", "--tls-verify=false", f"docker://{name}"))
         assert found["Digest"] == again.digest
         target = f"oci:{tmp_path}/copy:polls"
@@ -48,12 +56,12 @@ def test_push_sends_parts_that_a_real_registry_puts_together(
     tmp_path: Path, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("grocker.registry.upload._PART", 40)
-    monkeypatch.setattr("grocker.registry.upload._send_whole", registries.upload._send_parts)
+    monkeypatch.setattr("grocker.registry.upload._send_whole", upload._send_parts)
     need("skopeo")
     with registry(tmp_path) as server:
         name = parse(f"{server.host}/polls:1.0")
         made, blobs = made_image()
-        registries.push(transport, registries.credentials({}, name, uid=0), made, name, blobs, Silent())
+        push(transport, NOBODY, made, name, blobs)
         digest = json.loads(said("skopeo", "inspect", "--tls-verify=false", f"docker://{name}"))["Digest"]
         assert digest == made.digest
 
@@ -69,8 +77,8 @@ def test_push_logs_in_with_what_docker_login_left(tmp_path: Path, transport: Tra
             return registries.credentials({"DOCKER_CONFIG": str(tmp_path)}, name, uid=0)
 
         with pytest.raises(DeniedError, match="no credentials"):
-            registries.push(transport, registries.credentials({}, name, uid=0), made, name, blobs, Silent())
+            push(transport, NOBODY, made, name, blobs)
         with pytest.raises(DeniedError, match="the credentials of bob in .*/config.json") as caught:
-            registries.push(transport, credentials("wrong"), made, name, blobs, Silent())
+            push(transport, credentials("wrong"), made, name, blobs)
         assert "wrong" not in caught.value.message
-        assert registries.push(transport, credentials("right"), made, name, blobs, Silent()).new
+        assert push(transport, credentials("right"), made, name, blobs).new

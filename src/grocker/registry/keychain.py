@@ -1,0 +1,53 @@
+"""Credential helpers: the programs ``docker-credential-NAME`` that docker and podman leave passwords to.
+
+Source: docker/docker-credential-helpers, README (the protocol of ``get``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+from grocker.command import run
+from grocker.errors import UnavailableError
+
+SECONDS = 60.0
+"""how long a helper may take; some ask a service of their cloud"""
+TOKEN_USER = "<token>"  # noqa: S105 - what a helper calls the user when the secret is an identity token
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+
+
+def asked(helper: str, server: str, environ: Mapping[str, str]) -> tuple[tuple[str, str] | None, str]:
+    """User and secret that the helper NAME has for ``server``, or None; and why not, in words.
+
+    Nothing is raised: whoever pushes to a registry that asks for nothing needs no helper.
+    """
+    if not _NAME.match(helper):
+        return None, f"{helper!r} is no name of a helper"
+    program = f"docker-credential-{helper}"
+    try:
+        said = run(
+            [program, "get"],
+            action=f"asking {program} for credentials",
+            environment=environ,
+            stdin=server.encode() + b"\n",
+            seconds=SECONDS,
+        )
+    except UnavailableError as error:
+        return None, error.message.partition(": ")[2]
+    if said.status != 0:
+        # The protocol says failures on standard output; what a helper prints there then is no secret.
+        words = (said.stdout.decode("utf-8", "replace") or said.stderr).strip().partition("\n")[0]
+        if "not found" in words.lower():
+            return None, f"{program} has none for {server}"
+        shown = "".join(c if c.isprintable() else " " for c in words)[:200]
+        return None, f"{program} failed: {shown or f'exit status {said.status}'}"
+    try:
+        document = json.loads(said.stdout)
+        user, secret = document["Username"], document["Secret"]
+    except (ValueError, KeyError, TypeError):
+        return None, f"{program} answered what is no credential"
+    if not (isinstance(user, str) and isinstance(secret, str) and secret):
+        return None, f"{program} has none for {server}"
+    return (user, secret), ""

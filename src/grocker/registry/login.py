@@ -1,0 +1,242 @@
+"""What is presented to one registry: nothing until it asks, then Basic credentials or a token for what is to be done.
+
+Sources: Docker Registry v2 authentication via central service, "Token Authentication Specification" and "Token
+Authentication via OAuth 2.0"; RFC 6750 (Bearer), RFC 7617 (Basic).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from grocker.errors import DeniedError, GrockerError, UnavailableError
+from grocker.registry import challenge
+from grocker.registry.auth import Credentials
+from grocker.web import HttpError, Transport, loopback, public
+
+_CLIENT = "grocker"
+_LIVES = 60.0  # seconds, when the server does not say (Token Authentication Specification, expires_in)
+_EARLY = 10.0  # seconds before its end that a token is not used any more
+_MOST = 1 << 20  # bytes of a token server's answer
+_USABLE = re.compile(r"[\x21-\x7e]+\Z")
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    header: str
+    until: float
+    """by the monotonic clock, seconds"""
+
+
+class Login:
+    """Credentials and tokens for one repository's registry. Any thread may use it.
+
+    ``registry``: its name, for people; ``origin``: its ``https://HOST``. ``find`` gives the credentials when the
+    registry asks for any: it may run a program.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        registry: str,
+        origin: str,
+        find: Callable[[], Credentials],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._transport = transport
+        self._registry = registry
+        self._origin = origin
+        self._find = find
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._found: Credentials | None = None
+        self._fixed: str | None = None
+        self._bearer: Mapping[str, str] | None = None
+        self._tokens: dict[tuple[str, ...], _Token] = {}
+
+    @property
+    def source(self) -> str:
+        """Where what was presented came from, in words."""
+        with self._lock:
+            return "no credentials" if self._found is None else self._found.source
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether the registry asked for credentials, and there were some."""
+        with self._lock:
+            found = self._found
+            return found is not None and bool(found.authorization or found.identity_token or found.registry_token)
+
+    def header(self, scopes: Sequence[str]) -> str | None:
+        """The Authorization for a request that needs ``scopes``, as far as the registry has said what it wants."""
+        with self._lock:
+            if self._fixed is not None or self._bearer is None:
+                return self._fixed
+            return self._token(challenge.merged(scopes)).header
+
+    def answer(self, asked: str, scopes: Sequence[str], sent: str | None) -> str | None:
+        """The Authorization that answers a 401 whose WWW-Authenticate is ``asked``; None when there is none to give.
+
+        ``sent``: what the request had. Raises DeniedError when the token server refuses the credentials or its address
+        would expose them, else as ``Transport.open``.
+        """
+        challenges = challenge.parse(asked)
+        with self._lock:
+            own = self._credentials()
+            if own.registry_token is not None:
+                self._fixed = f"Bearer {own.registry_token}"
+                return self._fixed if sent != self._fixed else None
+            bearer = next((c for c in challenges if c.scheme == "bearer" and c.parameters.get("realm")), None)
+            if bearer is not None:
+                return self._renewed(bearer.parameters, scopes, sent)
+            # A 401 without any challenge is no HTTP (RFC 9110, section 15.5.2), but such registries are met.
+            if own.authorization is None or not (any(one.scheme == "basic" for one in challenges) or not challenges):
+                return None
+            self._fixed = own.authorization
+            return self._fixed if sent != self._fixed else None
+
+    def _credentials(self) -> Credentials:
+        if self._found is None:
+            self._found = self._find()
+        return self._found
+
+    def _renewed(self, parameters: Mapping[str, str], scopes: Sequence[str], sent: str | None) -> str:
+        """A token that was not refused; another thread may have got it already."""
+        self._bearer = parameters
+        key = challenge.merged(scopes)
+        kept = self._tokens.get(key)
+        if kept is not None and kept.header != sent:
+            return kept.header
+        self._tokens.pop(key, None)
+        return self._token(key, parameters.get("scope", "").split()).header
+
+    def _token(self, key: tuple[str, ...], more: Sequence[str] = ()) -> _Token:
+        """The token for the scopes ``key``, and for what else the registry said that it wants."""
+        kept = self._tokens.get(key)
+        if kept is not None and kept.until > self._clock():
+            return kept
+        assert self._bearer is not None
+        began = self._clock()
+        text, lives = self._fetch(self._bearer, challenge.merged((*key, *more)))
+        token = _Token(f"Bearer {text}", began + max(lives - _EARLY, lives / 2))
+        self._tokens[key] = token
+        return token
+
+    def _fetch(self, parameters: Mapping[str, str], scopes: Sequence[str]) -> tuple[str, float]:
+        """A token from the realm, and for how many seconds it holds."""
+        realm, host = self._realm(parameters["realm"])
+        action = f"asking {host} for a token for {self._registry}"
+        own = self._credentials()
+        service = [("service", parameters["service"])] if parameters.get("service") else []
+        try:
+            if own.identity_token is not None:
+                form = [
+                    ("grant_type", "refresh_token"),
+                    ("refresh_token", own.identity_token),
+                    *service,
+                    ("client_id", _CLIENT),
+                    ("scope", " ".join(scopes)),
+                ]
+                data = self._exchange("POST", realm, action, _FORM, urlencode(form).encode())
+            else:
+                query = [*service, *(("scope", scope) for scope in scopes)]
+                headers = {}
+                if own.authorization is not None:
+                    query += [("account", own.user or ""), ("client_id", _CLIENT)]
+                    headers["Authorization"] = own.authorization
+                data = self._exchange("GET", _with(realm, query), action, headers, None)
+        except HttpError as error:
+            raise self._refused(error, action, host, own) from error
+        return _read(data, action)
+
+    def _exchange(self, method: str, url: str, action: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
+        with self._transport.open(
+            method,
+            url,
+            action=action,
+            headers=headers,
+            body=body,
+            size=len(body) if body is not None else None,
+            netrc=False,
+        ) as response:
+            return response.read(_MOST)
+
+    def _realm(self, text: str) -> tuple[str, str]:
+        """The token server's address and host. DeniedError when credentials would be readable on their way there."""
+        try:
+            parts = urlsplit(text)
+            host, _ = parts.hostname or "", parts.port
+        except ValueError:
+            parts, host = urlsplit(""), ""
+        own = urlsplit(self._origin)
+        local = parts.scheme == "http" and loopback(host) and loopback(own.hostname or "")
+        if not host or not (parts.scheme == "https" or local):
+            shown = public(text) if host else repr(text[:100])
+            raise DeniedError(
+                f"logging in to {self._registry}: it wants credentials sent to {shown}, which is not HTTPS; "
+                "nothing was sent",
+                hint="the registry must name its token server by https://; see its configuration (realm)",
+            )
+        clean = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path or "/", parts.query, ""))
+        return clean, host
+
+    def _refused(self, error: HttpError, action: str, host: str, own: Credentials) -> GrockerError:
+        """What a token server's refusal means."""
+        words = _words(error.detail)
+        if error.status_code in (400, 401, 403, 404, 405):
+            said = f"{error.status_code}, {words}" if words else str(error.status_code)
+            what = own.source if self.has_credentials else f"a request with {own.source}"
+            return DeniedError(
+                f"logging in to {self._registry}: {host} refused {what}: {said}",
+                hint=f"log in again: docker login {self._registry} (or podman login)",
+            )
+        kind = type(error)
+        return kind(
+            f"{action}: {error.status_code}" + (f", {words}" if words else ""),
+            status_code=error.status_code,
+            headers=error.headers,
+            detail=error.detail,
+            url=error.url,
+            hint=error.hint or "the token server is ill; try again later",
+        )
+
+
+def _with(url: str, query: Sequence[tuple[str, str]]) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(query=urlencode([*parse_qsl(parts.query, keep_blank_values=True), *query])))
+
+
+def _read(data: bytes, action: str) -> tuple[str, float]:
+    """The token in a token server's answer, and its seconds."""
+    try:
+        document = json.loads(data)
+        text = document.get("token") or document.get("access_token")
+        lives = document.get("expires_in")
+    except (ValueError, AttributeError):
+        text, lives = None, None
+    if not isinstance(text, str) or not _USABLE.match(text):
+        raise UnavailableError(f"{action}: the answer has no token in it", hint="see the token server's log")
+    return text, float(lives) if isinstance(lives, int | float) and lives > 0 else _LIVES
+
+
+def _words(detail: bytes) -> str:
+    """A token server's own words: an OAuth error, the registry's form of errors, or ``details``."""
+    try:
+        document = json.loads(detail)
+    except ValueError:
+        return ""
+    found: list[str] = []
+    if isinstance(document, dict):
+        errors = document.get("errors")
+        for one in (errors if isinstance(errors, list) else [document])[:3]:
+            if isinstance(one, dict):
+                keys = ("code", "error", "message", "error_description", "details")
+                found.append(": ".join(str(one[key]) for key in keys if isinstance(one.get(key), str) and one[key]))
+    return "".join(c if c.isprintable() else " " for c in "; ".join(text for text in found if text))[:300]
