@@ -6,7 +6,8 @@ What the builder calls, in the order of a build:
 - ``read_project``: its description; ``build_key``: all that its wheel depends on, as one value.
 - ``find_uv``: the uv to run, with the host's index configuration.
 - ``resolve_build`` → ``build_wheel``: its wheel, by its own back end, on a normalised copy.
-- ``read_metadata``, ``check_python``, ``wanted``: what the wheel asks for on a ``Target``; ``find_django``: what it is.
+- ``read_metadata``, ``check_python``, ``wanted``: what the wheel asks for on a ``Target``; ``find_django``,
+  ``find_application``, ``declared_services``: what it is.
 - ``resolve``, ``resolve_locked``: pinned files (``Pin``) for a ``Target``; ``locate``: where those of a lock are.
 - ``read_wheel``: a wheel's entries below a ``Layout``; ``overlay``: none of them collide.
 - ``Compiler``, ``with_bytecode``: the same entries with bytecode by the image's own ``Interpreter``.
@@ -20,8 +21,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from grocker.python.applications import WebApplication, find_application
     from grocker.python.build import build_key, build_wheel, resolve_build
     from grocker.python.bytecode import Compiler, Interpreter, compile_sources, with_bytecode
+    from grocker.python.declared import declared_services
     from grocker.python.detect import Django, find_django
     from grocker.python.metadata import EntryPoint, Metadata, check_python
     from grocker.python.pins import Pin, locate, resolve, resolve_locked, wanted
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from grocker.python.wheel import Wheel, overlay, read_metadata, read_wheel
 
 _HOMES = {
+    "applications": ("WebApplication", "find_application"),
+    "declared": ("declared_services",),
     "build": ("build_key", "build_wheel", "resolve_build"),
     "bytecode": ("Compiler", "Interpreter", "compile_sources", "with_bytecode"),
     "detect": ("Django", "find_django"),
@@ -57,11 +62,14 @@ __all__ = [
     "SourceTree",
     "Target",
     "Uv",
+    "WebApplication",
     "Wheel",
     "build_key",
     "build_wheel",
     "check_python",
     "compile_sources",
+    "declared_services",
+    "find_application",
     "find_django",
     "find_uv",
     "locate",
