@@ -24,17 +24,19 @@ from grocker.runner.spec import Restart
 from grocker.runner.supervision import Job, supervise
 signals.hold()
 _adopt_orphans()
-command, times, seconds, stop = sys.argv[1:]
-sys.exit(supervise(Job(name="x", program=Program(path="/bin/sh", arguments=("/bin/sh", "-c", command)), environ={},
+command, times, seconds, stop, program = sys.argv[1:]
+sys.exit(supervise(Job(name="x", program=Program(path=program, arguments=("/bin/sh", "-c", command)), environ={},
     directory="/", stop_signal=signal.SIGTERM, stop_timeout=float(stop),
     restart=Restart(times=int(times), seconds=int(seconds)), mask=set())))
 """
 
 
 @contextmanager
-def _supervised(command: str, *, times: int = 0, seconds: int = 60, stop: float = 5) -> Iterator[subprocess.Popen[str]]:
+def _supervised(
+    command: str, *, times: int = 0, seconds: int = 60, stop: float = 5, program: str = "/bin/sh"
+) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [sys.executable, "-c", _SUPERVISE, command, str(times), str(seconds), str(stop)],
+        [sys.executable, "-c", _SUPERVISE, command, str(times), str(seconds), str(stop), program],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -59,6 +61,13 @@ def test_supervision_status_is_that_of_the_process_given_up_on(command: str, sta
         _, said = process.communicate(timeout=20)
         assert process.returncode == status
         assert said.count("\n") == 1
+
+
+def test_supervision_does_not_try_again_what_cannot_be_executed(tmp_path: Path) -> None:
+    with _supervised("", times=5, program=str(tmp_path / "absent")) as process:
+        _, said = process.communicate(timeout=20)
+    assert "not in this image" in said
+    assert "again" not in said
 
 
 def test_supervision_restarts_as_often_as_it_may() -> None:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
+class NoProcess(Failure):
+    """The system has no room for another process: it may have, later."""
+
+
 def terminal() -> int | None:
     """A descriptor of the controlling terminal whose foreground we are, or None."""
     for descriptor in (0, 1, 2):
@@ -50,7 +54,7 @@ def spawn(
 
     ``mask``: signals that it shall have blocked; ``foreground``: the terminal to give it; ``directory``: where it
     starts; ``keep``: descriptors that it inherits; ``before``: called with the id when the group is there and the
-    program is not yet. The caller has held the signals. Raises Failure (126, 127).
+    program is not yet. The caller has held the signals. Raises Failure (126); NoProcess is one.
     """
     told, tell = os.pipe()
     ready, go = os.pipe()
@@ -59,7 +63,7 @@ def spawn(
     except OSError as error:
         for descriptor in (told, tell, ready, go):
             os.close(descriptor)
-        raise Failure(
+        raise NoProcess(
             NOT_EXECUTABLE, f"no process can be started: {reason(error)}: raise the engine's limit (--pids-limit)"
         ) from None
     if child == 0:

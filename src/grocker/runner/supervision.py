@@ -10,8 +10,8 @@ import signal
 import time
 
 from . import restart_policy
-from .child import reap, resume_when_stopped, send, spawn, status_of
-from .failure import KILLED, Failure, say
+from .child import NoProcess, reap, resume_when_stopped, send, spawn, status_of
+from .failure import KILLED, say
 from .program import Program
 from .restart_policy import Restarts
 from .signals import FORWARDED, STOP, waiting
@@ -57,7 +57,10 @@ class _Running:
 
 
 def supervise(job: Job) -> int:
-    """Runs the service until it is asked to stop or given up; the container's exit status. Signals are held already."""
+    """Runs the service until it is asked to stop or given up; the container's exit status. Signals are held already.
+
+    Raises Failure (126) when the program cannot be executed: trying again would not help.
+    """
     running = _Running(job)
     restarts = Restarts(limit=job.restart)
     while True:
@@ -93,7 +96,7 @@ def _once(running: _Running) -> int:
             keep=tuple(listener.fileno() for listener in job.sockets),
             before=before,
         )
-    except Failure as failure:
+    except NoProcess as failure:
         say(f"{job.name}: {failure.message}")
         return failure.status
     while running.main and not running.asked:
