@@ -172,13 +172,16 @@ def test_compose_refuses_a_file_when_a_layer_below_has_a_directory_there(store: 
         layer(store, member(store, "one", Symlink("usr/lib", "lib64")), lower={"usr/lib": Directory("usr/lib")})
 
 
-def test_compose_leaves_no_blob_when_a_member_is_damaged(store: Store) -> None:
-    one, two = member(store, "one", File("a", b"1")), member(store, "two", File("b", b"2" * 999))
-    data = bytearray(store.member("two").read_bytes())
-    data[30] ^= 1
-    store.member("two").write_bytes(data)
+def test_compose_leaves_no_blob_and_no_damaged_member_when_one_is_damaged(store: Store) -> None:
+    one, two, three = (member(store, name, File(name, b"x" * 999)) for name in ("one", "two", "three"))
+    for name in ("two", "three"):
+        data = bytearray(store.member(name).read_bytes())
+        data[30] ^= 1
+        store.member(name).write_bytes(data)
     with pytest.raises(CorruptError, match="reading two from the cache"):
-        layer(store, one, two)
+        layer(store, one, two, three)
     assert not list((store.root / "blobs" / "sha256").iterdir())
-    again = member(store, "two", File("b", b"2" * 999))
-    assert names(store, layer(store, one, again)) == ["a", "b"]
+    assert [members.kept(store, name) for name in ("one", "two", "three")] == [one, None, None]
+    assert check(store) == ()
+    again = [member(store, name, File(name, b"x" * 999)) for name in ("two", "three")]
+    assert names(store, layer(store, one, *again)) == ["one", "two", "three"]

@@ -41,7 +41,8 @@ def compose(
 
     ``lower``: the directories of the layers below; a directory that this layer must name again keeps its attributes.
     Returns the layer and the directories of the layers below and this one. Raises CorruptError when two members bring
-    one path, or one a file where another has a directory: who wins is decided before, never here.
+    one path, or one a file where another has a directory: who wins is decided before, never here; and when a member is
+    damaged, which then is gone, with every other damaged one of the layer: the next build makes them again.
     """
     listed = tuple(parts)
     directories = merged_directories(listed, lower)
@@ -55,9 +56,13 @@ def compose(
 
         head = b"".join(segment((directories[p] for p in sorted(directories)), epoch=epoch))
         add(members.compress(head), head)
-        for part in listed:
-            for compressed, plain in members.read(store, part):
-                add(compressed, plain)
+        try:
+            for part in listed:
+                for compressed, plain in members.read(store, part):
+                    add(compressed, plain)
+        except CorruptError:
+            members.forget_damaged(store, listed)
+            raise
         add(members.compress(END_OF_ARCHIVE), END_OF_ARCHIVE)
     layer = Composed(
         digest=blob.hashing.digest(),

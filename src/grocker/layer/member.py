@@ -113,15 +113,18 @@ def read(store: Store, member: Member) -> Iterator[tuple[bytes, bytes]]:
 
     Raises CorruptError when the file in the store is damaged; it is taken away, so that the next build makes it again.
     """
-    try:
-        with open(store.member(member.key), "rb") as stream:
-            for part in member.parts:
-                compressed = stream.read(part.compressed)
-                if len(compressed) != part.compressed or _crc(compressed) != part.crc:
-                    _damaged(store, member, "has another checksum than when it was written")
-                yield compressed, _decompress(store, member, part, compressed)
-    except OSError as error:
-        _damaged(store, member, error.strerror or str(error))
+    for part, compressed in zip(member.parts, _compressed(store, member), strict=True):
+        yield compressed, _decompress(store, member, part, compressed)
+
+
+def forget_damaged(store: Store, listed: Iterable[Member]) -> None:
+    """Look at all of these members, and take the damaged ones away."""
+    for member in listed:
+        try:
+            for _ in _compressed(store, member):
+                pass
+        except CorruptError:
+            continue
 
 
 def compress(plain: bytes) -> bytes:
@@ -129,6 +132,19 @@ def compress(plain: bytes) -> bytes:
     import deflate
 
     return bytes(deflate.gzip_compress(plain, LEVEL))
+
+
+def _compressed(store: Store, member: Member) -> Iterator[bytes]:
+    """The parts as they lie in the store, each found to be what was written."""
+    try:
+        with open(store.member(member.key), "rb") as stream:
+            for part in member.parts:
+                compressed = stream.read(part.compressed)
+                if len(compressed) != part.compressed or _crc(compressed) != part.crc:
+                    _damaged(store, member, "has another checksum than when it was written")
+                yield compressed
+    except OSError as error:
+        _damaged(store, member, error.strerror or str(error))
 
 
 def _decompress(store: Store, member: Member, part: Part, compressed: bytes) -> bytes:
