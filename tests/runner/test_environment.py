@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from grocker.plan import image
 from grocker.runner import environment
 from grocker.runner.places import Places
 from grocker.runner.spec import Service, Spec
@@ -75,3 +76,13 @@ def test_environment_is_resumed_with_what_is_given_now() -> None:
     now = {"A": "0", "HOME": "/root", "PORT": "1", "TERM": "xterm", "GROCKER_SERVICE": "x"}
     assert environment.resumed(_SPEC, prepared, given, now) == {**prepared, "TERM": "xterm"}
     assert environment.resumed(_SPEC, prepared, given, {**now, "A": "2"})["A"] == "2"
+
+
+def test_environment_is_the_one_that_the_image_declares() -> None:
+    """Two rooms say it, because the runner imports nothing of the project's: they say the same."""
+    assert environment.PATH == image.PATH
+    declared = image.environment(_SPEC)
+    composed = environment.compose(_SPEC, declared, Places(), user="blue", extra={}).variables
+    assert {name: composed[name] for name in declared} == declared
+    assert declared["LANG"] == environment.LANG
+    assert declared["VIRTUAL_ENV"] == Places().venv
