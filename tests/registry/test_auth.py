@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from grocker.errors import SettingsError
 from grocker.oci.reference import parse
-from grocker.registry import credentials
+from grocker.registry import Credentials, credentials
 
 REFERENCE = parse("registry.example.invalid:5000/team/app/polls:1")
 
@@ -104,3 +105,97 @@ def test_credentials_are_refused_when_the_file_is_not_json(tmp_path: Path, text:
     with pytest.raises(SettingsError) as caught:
         credentials({"HOME": str(tmp_path)}, REFERENCE, uid=1)
     assert f"{place}, line 1: this is not JSON" in caught.value.message
+
+
+def helper(directory: Path, name: str, script: str) -> str:
+    """A credential helper on a PATH of its own."""
+    place = directory / "bin" / f"docker-credential-{name}"
+    place.parent.mkdir(exist_ok=True)
+    place.write_text(f"#!/bin/sh\n{script}\n")
+    place.chmod(0o755)
+    return f"{place.parent}:{os.defpath}"
+
+
+HELPS = """read server; echo '{"Username": "bob at '"$server"'", "Secret": "s"}'"""
+
+
+def asked(tmp_path: Path, document: dict[str, object], script: str, name: str = "own") -> Credentials:
+    write(tmp_path / ".docker" / "config.json", document)
+    environ = {"HOME": str(tmp_path), "PATH": helper(tmp_path, name, script)}
+    return credentials(environ, REFERENCE, uid=1)
+
+
+@pytest.mark.parametrize(
+    ("document", "server"),
+    [
+        ({"credsStore": "own"}, REFERENCE.registry),
+        ({"credsStore": "other", "credHelpers": {REFERENCE.registry: "own"}}, REFERENCE.registry),
+        ({"credHelpers": {f"{REFERENCE.registry}/team": "own"}}, f"{REFERENCE.registry}/team"),
+        (
+            {"auths": {REFERENCE.registry: entry("file", "x")}, "credHelpers": {REFERENCE.registry: "own"}},
+            REFERENCE.registry,
+        ),
+    ],
+)
+def test_credentials_come_from_a_helper_when_a_file_names_one(
+    tmp_path: Path, document: dict[str, object], server: str
+) -> None:
+    found = asked(tmp_path, document, HELPS)
+    assert (found.user, found.password) == (f"bob at {server}", "s")
+    place = tmp_path / ".docker" / "config.json"
+    assert found.source == f"the credentials of bob at {server} of docker-credential-own ({place})"
+
+
+def test_credentials_of_docker_hub_are_asked_for_by_its_old_address(tmp_path: Path) -> None:
+    write(tmp_path / ".docker" / "config.json", {"credsStore": "own"})
+    environ = {"HOME": str(tmp_path), "PATH": helper(tmp_path, "own", HELPS)}
+    assert credentials(environ, parse("bob/polls"), uid=1).user == "bob at https://index.docker.io/v1/"
+
+
+def test_credentials_in_the_file_come_before_the_helper_for_all(tmp_path: Path) -> None:
+    auths = {REFERENCE.registry: entry("file", "x")}
+    assert asked(tmp_path, {"auths": auths, "credsStore": "own"}, HELPS).user == "file"
+
+
+def test_credentials_are_an_identity_token_when_the_helper_says_so(tmp_path: Path) -> None:
+    found = asked(tmp_path, {"credsStore": "own"}, """echo '{"Username": "<token>", "Secret": "abc"}'""")
+    assert (found.identity_token, found.user, found.authorization) == ("abc", None, None)
+    assert found.source.startswith("the identity token of docker-credential-own (")
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("echo credentials not found in native keychain; exit 1", "docker-credential-own has none for"),
+        ("echo something broke; exit 1", "docker-credential-own failed: something broke"),
+        ("echo something broke >&2; exit 3", "docker-credential-own failed: something broke"),
+        ("exit 3", "docker-credential-own failed: exit status 3"),
+        ("echo nonsense", "docker-credential-own answered what is no credential"),
+        ('echo \'{"Username": "bob", "Secret": ""}\'', "docker-credential-own has none for"),
+        ("sleep 60", "docker-credential-own took longer than 0.3 s"),
+    ],
+)
+def test_credentials_say_why_when_the_helper_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, words: str
+) -> None:
+    monkeypatch.setattr("grocker.registry.keychain.SECONDS", 0.3)
+    found = asked(tmp_path, {"credsStore": "own"}, script)
+    assert found.authorization is None
+    place = tmp_path / ".docker" / "config.json"
+    assert f"no credentials ({place} leaves them to a helper: " in found.source
+    assert words in found.source
+
+
+@pytest.mark.parametrize(("name", "words"), [("none", "cannot start docker-credential-none"), ("../x", "is no name")])
+def test_credentials_say_so_when_the_helper_is_not_there(tmp_path: Path, name: str, words: str) -> None:
+    assert words in asked(tmp_path, {"credsStore": name}, HELPS).source
+
+
+@pytest.mark.parametrize(("key", "field"), [("identitytoken", "identity_token"), ("registrytoken", "registry_token")])
+def test_credentials_are_a_token_when_the_file_has_one(tmp_path: Path, key: str, field: str) -> None:
+    auths = {REFERENCE.registry: {"auth": entry("00000000-0000", "")["auth"], key: "abc"}}
+    write(tmp_path / ".docker" / "config.json", {"auths": auths})
+    found = credentials({"HOME": str(tmp_path)}, REFERENCE, uid=1)
+    assert getattr(found, field) == "abc"
+    assert found.authorization is None
+    assert "abc" not in f"{found!r} {found.source}"

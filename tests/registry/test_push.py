@@ -4,6 +4,7 @@ import base64
 import random
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,12 +18,15 @@ from grocker.errors import (
     UnavailableError,
 )
 from grocker.oci import Image, Reference
+from grocker.oci.index import index
 from grocker.oci.reference import parse
 from grocker.progress import Silent
 from grocker.registry import Credentials, Known, Pushed, upload
+from grocker.store import Store
+from grocker.store.check import check
 from grocker.web import Transport
 from tests.support import registry as support
-from tests.support.image import MemoryBlobs, made_image
+from tests.support.image import MemoryBlobs, made_image, two_images
 from tests.support.registry import Registry
 from tests.support.web import CERTIFICATE, tunnelling
 
@@ -278,3 +282,155 @@ def test_push_is_refused_when_uploads_would_leave_https() -> None:
             pytest.raises(UnavailableError, match="wants the bytes over http, not https"),
         ):
             registries.push(transport, lambda: NOBODY, [made], [name], blobs, Silent(), known=Known())
+
+
+def test_push_sends_a_manifest_for_each_platform_and_an_index_under_the_name(
+    registry: Registry, transport: Transport
+) -> None:
+    images, blobs = two_images()
+    names = [name(registry)]
+    done = registries.push(transport, lambda: NOBODY, images, names, blobs, Silent(), known=Known())
+    assert registry.manifests["team/polls", "1.0"] == ("application/vnd.oci.image.index.v1+json", index(images).data)
+    for image in images:
+        assert registry.manifests["team/polls", image.digest][1] == image.manifest.data
+    assert (done.sent_blobs, done.present_blobs) == (5, 0)
+    assert done.names[0].digest == index(images).digest
+    again = registries.push(transport, lambda: NOBODY, images, names, blobs, Silent(), known=Known())
+    assert not again.new
+
+
+def test_push_sends_blobs_once_when_there_are_several_tags(registry: Registry, transport: Transport) -> None:
+    image, blobs = made_image()
+    done = pushed(transport, registry, image, blobs, rest="team/polls:1.0 team/polls:latest team/polls:1.0")
+    assert sorted(blobs.opened) == sorted(one.digest for one in image.layers)
+    assert (done.sent_blobs, len(done.names)) == (4, 2)
+    assert [path for method, path in registry.requests if method == "PUT" and "manifests" in path] == [
+        "/v2/team/polls/manifests/1.0",
+        "/v2/team/polls/manifests/latest",
+    ]
+    assert done.sent_bytes == image.size + len(image.manifest.data)
+
+
+def test_push_sends_the_missing_names_alone_when_one_is_there(registry: Registry, transport: Transport) -> None:
+    image, blobs = made_image()
+    pushed(transport, registry, image, blobs)
+    registry.requests.clear()
+    done = pushed(transport, registry, image, blobs, rest="team/polls:1.0 team/polls:2.0")
+    assert registry.requests == [
+        ("HEAD", "/v2/team/polls/manifests/1.0"),
+        ("HEAD", "/v2/team/polls/manifests/2.0"),
+        ("PUT", "/v2/team/polls/manifests/2.0"),
+    ]
+    assert (done.sent_blobs, done.present_blobs, done.new) == (0, 4, True)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_push_sends_no_blob_that_can_be_mounted(
+    registry: Registry, transport: Transport, tmp_path: Path, kept: bool
+) -> None:
+    image, blobs = made_image()
+    with Store.open(tmp_path) as store:
+        known = Known(store if kept else None)
+        pushed(transport, registry, image, blobs, rest="other/polls:1.0", known=known)
+        blobs.opened.clear()
+        done = pushed(transport, registry, image, blobs, known=Known(store) if kept else known)
+        assert check(store) == ()
+    assert (done.sent_blobs, done.mounted_blobs, done.present_blobs) == (0, 4, 0)
+    assert done.sent_bytes == len(image.manifest.data)
+    assert blobs.opened == []
+    assert registry.manifests["team/polls", "1.0"][1] == image.manifest.data
+
+
+@pytest.mark.parametrize("how", [None, {"status": 403}, {"status": 405}, {"status": 500}, {"kind": "cut"}])
+def test_push_sends_a_blob_when_it_is_not_mounted(
+    registry: Registry, transport: Transport, how: dict[str, object] | None
+) -> None:
+    known = Known()
+    image, blobs = made_image()
+    pushed(transport, registry, image, blobs, rest="other/polls:1.0", known=known)
+    if how is None:
+        registry.mounts = False
+    else:
+        registry.fail("POST", "team/polls/blobs/uploads", times=1, **how)
+    registry.requests.clear()
+    done = pushed(transport, registry, image, blobs, known=known)
+    assert (done.sent_blobs, done.mounted_blobs) == ((4, 0) if how is None else (1, 3))
+    if how is None:
+        assert registry.asked("POST") == 4  # the upload that the registry began instead is used
+
+
+def test_push_sends_a_blob_when_the_registry_has_lost_where_it_was(registry: Registry, transport: Transport) -> None:
+    known = Known()
+    image, blobs = made_image()
+    known.note(registry.host, "long/gone", [one.digest for one in image.layers])
+    assert pushed(transport, registry, image, blobs, known=known).sent_blobs == 4
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "words"),
+    [
+        ("HEAD", "blobs/sha256", "lie", "has sha256:0000"),
+        ("HEAD", "blobs/sha256", "lie-size", "says that it has"),
+        ("HEAD", "manifests", "lie-size", "it has"),
+        ("PUT", "manifests", "lie", "says that it stored sha256:0000"),
+        ("POST", "uploads", "lie", "says that it stored sha256:0000"),
+    ],
+)
+def test_push_fails_as_corrupt_when_the_registry_lies(
+    registry: Registry, transport: Transport, method: str, path: str, kind: str, words: str
+) -> None:
+    known = Known()
+    image, blobs = made_image()
+    if method == "POST":
+        pushed(transport, registry, image, blobs, rest="other/polls:1.0", known=known)
+    else:
+        pushed(transport, registry, image, blobs)
+        if "blobs" in path or method == "PUT":
+            registry.manifests.clear()
+    registry.fail(method, path, kind=kind, times=99)
+    with pytest.raises(CorruptError) as caught:
+        pushed(transport, registry, image, blobs, known=known)
+    assert words in caught.value.message
+    assert registry.host in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("status", [307, 308])
+@pytest.mark.parametrize(("method", "path"), [("POST", "uploads"), ("PUT", "manifests"), ("HEAD", "blobs")])
+def test_push_follows_a_redirect_without_its_credentials(
+    transport: Transport, status: int, method: str, path: str
+) -> None:
+    with support.running() as registry, support.running() as other:
+        registry.users["bob"] = "right"
+        image, blobs = made_image("one layer")
+        rest = {"uploads": "blobs/uploads/", "manifests": "manifests/1.0", "blobs": "blobs/x"}[path]
+        target = f"http://localhost:{other.port}/v2/team/polls/{rest}"
+        if method == "PUT":  # what the manifest names is looked for
+            for one in (image.config.digest, *(layer.digest for layer in image.layers)):
+                other.blobs["team/polls", one] = b""
+        answer = {"status": status, "headers": {"Location": target}}
+        registry.fail(method, path, times=9, **answer)
+        if method == "POST":
+            with pytest.raises(GrockerError, match="blob unknown"):  # the blobs went to the other host
+                pushed(transport, registry, image, blobs, BOB)
+            assert {digest for _, digest in other.blobs} == {image.config.digest, image.layers[0].digest}
+        else:
+            pushed(transport, registry, image, blobs, BOB)
+            assert other.asked(method) > 0
+        assert set(other.authorizations) == {None}
+
+
+@pytest.mark.parametrize(
+    "form", ["/v2/{}/blobs/uploads/{}?a=b&c=%2F", "{}?only=query", "http://{host}/v2/{}/blobs/uploads/{}"]
+)
+def test_push_finds_where_to_send_bytes_whatever_the_form_of_the_address(
+    registry: Registry, transport: Transport, form: str
+) -> None:
+    registry.uploads |= {"u1000": b"", "u1001": b""}
+    image, blobs = made_image("one layer")
+    for number in (1000, 1001):
+        text = form.replace("{host}", registry.host)
+        location = text.format("team/polls", f"u{number}") if text.count("{}") == 2 else text.format(f"u{number}")
+        registry.fail("POST", "uploads", status=202, headers={"Location": location})
+    pushed(transport, registry, image, blobs)
+    assert registry.manifests["team/polls", "1.0"]

@@ -1,7 +1,8 @@
 """A registry in this process, over HTTP on 127.0.0.1, that fails where it is told to.
 
 It speaks the part of the distribution specification that pushes need, checks what it is sent, and remembers every
-request. Faults are ordered with ``fail``; each counts for as many requests as it says.
+request. Faults are ordered with ``fail``; each counts for as many requests as it says. It is its own token server, at
+``/token``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.support.web import CERTIFICATE, KEY
 
-Kind = Literal["status", "cut", "cut-answer", "slow", "lie"]
+Kind = Literal["status", "cut", "cut-answer", "slow", "lie", "lie-size"]
 
 
 @dataclass
@@ -40,6 +41,30 @@ class Fault:
 
 
 @dataclass
+class Tokens:
+    """The token server, and what it was asked."""
+
+    realm: str | None = None
+    """another one than its own address"""
+    users: dict[str, str] = field(default_factory=dict)
+    """password by user; anybody gets a token when it is empty"""
+    identities: set[str] = field(default_factory=set)
+    """identity tokens that it takes"""
+    hidden: set[str] = field(default_factory=set)
+    """repositories that nobody may read"""
+    refuses_hidden: bool = False
+    """whether it answers 403 to whoever asks for a hidden repository, instead of granting the rest"""
+    lives: float | None = 300
+    """seconds, None when it does not say"""
+    answer: bytes | None = None
+    """instead of a token"""
+    requests: list[tuple[str, dict[str, list[str]], str | None]] = field(default_factory=list)
+    """method, parameters, Authorization"""
+    issued: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    """repository and action that a token gives the right to"""
+
+
+@dataclass
 class Registry:
     """What the registry has and was asked."""
 
@@ -53,6 +78,10 @@ class Registry:
     users: dict[str, str] = field(default_factory=dict)
     """password by user; nobody has to log in when it is empty"""
     challenge: str = 'Basic realm="test"'
+    tokens: Tokens | None = None
+    """where the registry wants Bearer tokens"""
+    mounts: bool = True
+    """whether it mounts blobs"""
     most_in_one_request: int | None = None
     """bytes; more is answered 413, as a proxy does"""
     faults: list[Fault] = field(default_factory=list)
@@ -126,11 +155,15 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.kind == "status":
             self._answer(fault.status, fault.body, fault.headers)
             return
-        if not self._welcome():
-            headers = {"WWW-Authenticate": registry.challenge}
+        if parts.path == "/token" and registry.tokens is not None:
+            self._token(registry.tokens, parts.query if self.command == "GET" else body.decode())
+            return
+        if not self._welcome(parts.path):
+            headers = {"WWW-Authenticate": self._challenge(parts.path)}
             self._answer(401, _error("UNAUTHORIZED", "authentication required"), headers)
             return
         self._lie = fault is not None and fault.kind == "lie"
+        self._lie_size = fault is not None and fault.kind == "lie-size"
         self._cut_answer = fault is not None and fault.kind == "cut-answer"
         found = re.fullmatch(r"/v2/(.+?)/(blobs|manifests)/(.+?)/?", parts.path)
         if found is None:
@@ -144,15 +177,55 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._blob(repository, rest)
 
-    def _welcome(self) -> bool:
+    def _needs(self, path: str) -> tuple[str, str]:
+        found = re.fullmatch(r"/v2/(.+?)/(blobs|manifests)/(.+?)/?", path)
+        return (found[1] if found else ""), "pull" if self.command in ("GET", "HEAD") else "push"
+
+    def _challenge(self, path: str) -> str:
+        tokens = self.registry.tokens
+        if tokens is None:
+            return self.registry.challenge
+        repository, action = self._needs(path)
+        realm = tokens.realm or f"http://{self.registry.host}/token"
+        return f'Bearer realm="{realm}",service="test, of ours",scope="repository:{repository}:{action}"'
+
+    def _welcome(self, path: str) -> bool:
+        kind, _, encoded = (self.headers.get("Authorization") or "").partition(" ")
+        if self.registry.tokens is not None:
+            return kind == "Bearer" and self._needs(path) in self.registry.tokens.issued.get(encoded, set())
         users = self.registry.users
         if not users:
             return True
-        kind, _, encoded = (self.headers.get("Authorization") or "").partition(" ")
         if kind != "Basic":
             return False
         user, _, password = base64.b64decode(encoded).decode().partition(":")
         return users.get(user) == password
+
+    def _token(self, tokens: Tokens, query: str) -> None:
+        asked = parse_qs(query)
+        tokens.requests.append((self.command, asked, self.headers.get("Authorization")))
+        if self.command == "POST":
+            welcome = asked.get("refresh_token", [""])[0] in tokens.identities
+        else:
+            encoded = (self.headers.get("Authorization") or "").removeprefix("Basic ")
+            user, _, password = base64.b64decode(encoded).decode().partition(":")
+            welcome = not tokens.users or tokens.users.get(user) == password
+        scopes = " ".join(asked.get("scope", [])).split()
+        rights = {
+            (repository, action)
+            for repository, actions in ((s.split(":")[1], s.split(":")[2]) for s in scopes)
+            for action in actions.split(",")
+            if repository not in tokens.hidden
+        }
+        hidden = tokens.refuses_hidden and any(one.split(":")[1] in tokens.hidden for one in scopes)
+        if not welcome or hidden:
+            self._answer(403 if hidden else 401, b'{"details":"incorrect username or password"}')
+            return
+        token = f"t{len(tokens.issued)}"
+        tokens.issued[token] = rights
+        lives = {} if tokens.lives is None else {"expires_in": tokens.lives}
+        name = "access_token" if self.command == "POST" else "token"
+        self._answer(200, tokens.answer or json.dumps({name: token, **lives}).encode())
 
     def _blob(self, repository: str, digest: str) -> None:
         data = self.registry.blobs.get((repository, digest))
@@ -165,6 +238,11 @@ class _Handler(BaseHTTPRequestHandler):
         registry = self.registry
         name = rest.removeprefix("uploads").strip("/")
         if self.command == "POST":
+            digest, source = query.get("mount", [""])[0], query.get("from", [""])[0]
+            if registry.mounts and (source, digest) in registry.blobs and self._reads(source):
+                registry.blobs[repository, digest] = registry.blobs[source, digest]
+                self._answer(201, headers={"Docker-Content-Digest": digest, "Location": f"/v2/{repository}/blobs/x"})
+                return
             with registry.lock:
                 name = f"u{len(registry.uploads)}"
                 registry.uploads[name] = b""
@@ -191,11 +269,20 @@ class _Handler(BaseHTTPRequestHandler):
         registry.blobs[repository, digest] = data
         self._answer(201, headers={"Docker-Content-Digest": digest, "Location": f"/v2/{repository}/blobs/{digest}"})
 
+    def _reads(self, repository: str) -> bool:
+        tokens = self.registry.tokens
+        token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+        return tokens is None or (repository, "pull") in tokens.issued.get(token, set())
+
     def _manifest(self, repository: str, name: str, body: bytes) -> None:
         registry = self.registry
         if self.command == "PUT":
             document = json.loads(body)
-            for one in [document["config"], *document["layers"]]:
+            for one in document.get("manifests", []):
+                if (repository, one["digest"]) not in registry.manifests:
+                    self._answer(404, _error("MANIFEST_UNKNOWN", "manifest unknown to registry", one["digest"]))
+                    return
+            for one in [document["config"], *document["layers"]] if "config" in document else []:
                 if (repository, one["digest"]) not in registry.blobs:
                     self._answer(404, _error("MANIFEST_BLOB_UNKNOWN", "blob unknown to registry", one["digest"]))
                     return
@@ -214,10 +301,11 @@ class _Handler(BaseHTTPRequestHandler):
         headers = dict(headers or {})
         if getattr(self, "_lie", False) and "Docker-Content-Digest" in headers:
             headers["Docker-Content-Digest"] = "sha256:" + "0" * 64
+        size = len(body) + (1 if getattr(self, "_lie_size", False) and self.command == "HEAD" else 0)
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(size))
         self.end_headers()
         if self.command != "HEAD":
             if getattr(self, "_cut_answer", False):

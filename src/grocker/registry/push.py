@@ -61,9 +61,9 @@ def push(
         raise BugError("a push to several repositories at once")
     top = root(images)
     first = names[0]
-    tagged = tuple(replace(name, tag=name.tag or "latest", digest=top.digest) for name in names)
+    tagged = tuple(dict.fromkeys(replace(name, tag=name.tag or "latest", digest=top.digest) for name in names))
     repository = session(transport, first, find, actions="pull,push")
-    missing = [name for name in dict.fromkeys(tagged) if not _tagged(repository, top, name.tag or "")]
+    missing = [name for name in tagged if not _tagged(repository, top, name.tag or "")]
     layers = {one.digest: one for image in images for one in image.layers}
     sizes = {one.digest: one.size for one in layers.values()}
     sizes |= {image.config.digest: len(image.config.data) for image in images}
