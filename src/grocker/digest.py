@@ -1,4 +1,4 @@
-"""Digests as the OCI image specification writes them: ``sha256:`` and 64 hexadecimal digits (descriptor.md, Digests)."""
+"""Digests as OCI writes them: ``sha256:`` and 64 hexadecimal digits (image specification, descriptor.md, Digests)."""
 
 from __future__ import annotations
 

@@ -124,15 +124,23 @@ def test_settings_in_a_file_of_their_own_stand_at_its_top(tmp_path: Path) -> Non
         ("debian.check-valid-until = 1979-05-27", "expected true or false, found a date or time", SEE),
         ("services = [1]", "1: services: expected a table, found a list", SEE),
         ("services.www = 1", "1: services.www: expected a table, found a number", SEE),
-        ("[services.www]", "1: services.www: a service has a command or a wsgi application, this one has", SEE),
-        ('[services.www]\nwsgi = "a:b"\ncommand = "x"', "1: services.www: a service has either a command or", SEE),
+        (
+            "[services.www]",
+            "1: services.www: a service has a command or a wsgi or asgi application, this one has none",
+            SEE,
+        ),
+        (
+            '[services.www]\nwsgi = "a:b"\ncommand = "x"',
+            "1: services.www: a service has one of command, wsgi and asgi, this",
+            SEE,
+        ),
         ('[services.www]\ncommand = " "', "1: services.www: the command is empty", SEE),
         ("[services.www]\ncommand = 1", "2: services.www.command: expected text or a list, found a number", SEE),
         ('[services.www]\ncommand = ["a",\n1]', "3: services.www.command[1]: expected text, found a number", SEE),
         ('[services."a/b"]\ncommand = "x"', '1: services."a/b": expected a service\'s name', SEE),
         (
             '[services.www]\nwsgi = "a:b"\nserver = "uwsgi"',
-            "3: services.www.server: expected gunicorn, found 'uwsgi'",
+            "3: services.www.server: expected one of gunicorn, uvicorn, found 'uwsgi'",
             SEE,
         ),
         ('[[services]]\nname = "www"', "1: services: expected a table, found a list", SEE),
@@ -166,7 +174,7 @@ env = 2
     assert raised.value.message == (
         "pyproject.toml:2: services.www.wsgi: expected MODULE:ATTRIBUTE, as in mysite.wsgi:application, "
         "found 'no-colon'; "
-        "pyproject.toml:3: services.ops: a service has a command or a wsgi application, this one has neither; "
+        "pyproject.toml:3: services.ops: a service has a command or a wsgi or asgi application, this one has none; "
         "pyproject.toml:5: services.ws.comand: there is no such setting; "
         "pyproject.toml:7: extras: expected a list, found a number; and 1 more"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grocker.config.services import services
+from grocker.config.services import Found, services
 from grocker.config.settings import Service, Settings
 from grocker.errors import SettingsError
 
@@ -12,7 +12,7 @@ DECLARED = Settings(services={"ws": Service(command="ws"), "api": Service(wsgi="
 
 
 def test_services_are_the_declared_ones_when_there_are_any() -> None:
-    found = services(DECLARED, "web: x", "a:b")
+    found = services(DECLARED, "web: x", Found(target="a:b"))
     assert list(found.table) == ["api", "ws"]
     assert list(found.table["api"].env.items()) == [("A", "1"), ("B", "2")]
     assert not found.any_service
@@ -22,7 +22,7 @@ def test_services_are_the_declared_ones_when_there_are_any() -> None:
 
 def test_services_are_those_of_the_procfile_when_none_is_declared() -> None:
     text = "# comment\n\nrelease: migrate\nworker : python -m work  \nweb: gunicorn x: y\n"
-    found = services(Settings(), text, "a:b")
+    found = services(Settings(), text, Found(target="a:b"))
     assert {name: s.command for name, s in found.table.items()} == {
         "web": "gunicorn x: y",
         "worker": "python -m work",
@@ -33,16 +33,39 @@ def test_services_are_those_of_the_procfile_when_none_is_declared() -> None:
 
 
 def test_services_are_found_when_a_django_project_declares_none() -> None:
-    found = services(Settings(), "# nothing\nrelease: migrate\n", "mysite.wsgi:application")
+    found = services(Settings(), "# nothing\nrelease: migrate\n", Found(django=True, target="mysite.wsgi:application"))
     assert {name: s.wsgi for name, s in found.table.items()} == {"www": "mysite.wsgi:application"}
     assert found.any_service
 
 
 def test_there_are_no_services_when_nothing_says_so() -> None:
-    found = services(Settings(), None, None)
+    found = services(Settings(), None, Found())
     assert (dict(found.table), found.source, found.servers) == ({}, "none", ())
 
 
 def test_procfile_is_refused_with_its_line_when_it_is_malformed() -> None:
     with pytest.raises(SettingsError, match="Procfile:2: not NAME: COMMAND"):
-        services(Settings(), "web: x\nworker x\n", None)
+        services(Settings(), "web: x\nworker x\n", Found())
+
+
+def test_services_are_the_wheels_own_when_only_its_entry_points_declare_any() -> None:
+    declared = {"ws": {"asgi": "shop.asgi:application", "workers": 2}, "www": {"wsgi": "shop.wsgi:application"}}
+    found = services(Settings(), "web: x", Found(declared, target="a:b"))
+    assert {name: (one.wsgi, one.asgi, one.server) for name, one in found.table.items()} == {
+        "ws": (None, "shop.asgi:application", "uvicorn"),
+        "www": ("shop.wsgi:application", None, "gunicorn"),
+    }
+    assert found.servers == ("gunicorn", "uvicorn")
+
+
+@pytest.mark.parametrize(
+    "table", [{"wsgi": 1}, {}, {"wsgi": "a:b", "asgi": "a:b"}, {"asgi": "a:b", "server": "gunicorn"}, 3]
+)
+def test_services_are_refused_when_an_entry_points_table_is_none(table: object) -> None:
+    with pytest.raises(SettingsError, match="entry point grocker.services: www"):
+        services(Settings(), None, Found({"www": table}))
+
+
+def test_services_have_an_asgi_application_when_one_is_found() -> None:
+    found = services(Settings(), None, Found(kind="asgi", target="api.main:app"))
+    assert (found.table["www"].asgi, found.any_service, found.servers) == ("api.main:app", False, ("uvicorn",))

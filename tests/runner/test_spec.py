@@ -23,15 +23,19 @@ _WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size
 _VARIABLES = st.dictionaries(
     st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True), _WORDS | st.just(""), max_size=3
 )
-_SERVICES = st.builds(
-    Service,
-    env=_VARIABLES,
-    workers=st.none() | st.integers(1, 64),
-    stop_signal=st.sampled_from(STOP_SIGNALS),
-    ready=st.none() | st.just("/healthz"),
-    restart=st.builds(Restart, times=st.integers(0, 99), seconds=st.integers(1, 9999)),
-    command=_WORDS | st.lists(_WORDS, min_size=1, max_size=3).map(tuple),
-) | st.builds(Service, wsgi=st.just("package.module:application"), env=_VARIABLES)
+_SERVICES = (
+    st.builds(
+        Service,
+        env=_VARIABLES,
+        workers=st.none() | st.integers(1, 64),
+        stop_signal=st.sampled_from(STOP_SIGNALS),
+        ready=st.none() | st.just("/healthz"),
+        restart=st.builds(Restart, times=st.integers(0, 99), seconds=st.integers(1, 9999)),
+        command=_WORDS | st.lists(_WORDS, min_size=1, max_size=3).map(tuple),
+    )
+    | st.builds(Service, wsgi=st.just("package.module:application"), env=_VARIABLES)
+    | st.builds(Service, asgi=st.just("package.module:application"), server=st.just("uvicorn"), env=_VARIABLES)
+)
 _SPECS = st.builds(
     Spec,
     name=_WORDS,
@@ -104,8 +108,8 @@ def _changed(change: dict[str, Any]) -> bytes:
         ({"extras": [1]}, "extras"),
         ({"variables": {"A=B": ""}}, "variables.A=B"),
         ({"variables": {"A": 1}}, "variables.A"),
-        ({"services.www.command": "x"}, "either command or wsgi"),
-        ({"services.www.wsgi": None}, "either command or wsgi"),
+        ({"services.www.command": "x"}, "one of command, wsgi and asgi"),
+        ({"services.www.wsgi": None}, "one of command, wsgi and asgi"),
         ({"services.www.wsgi": "polls"}, "module:attribute"),
         ({"services.www.server": "other"}, "server"),
         ({"services.www.workers": 0}, "workers"),

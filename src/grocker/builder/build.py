@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from grocker import digest
-from grocker.builder import sourcing
+from grocker.builder import sourcing, stored
 from grocker.builder.assembly import Assembly
 from grocker.builder.blobs import StoredBlobs
 from grocker.builder.deciding import Decision, decide
@@ -131,4 +131,4 @@ def _keep(store: Store, names: Sequence[Reference], images: Sequence[BuiltImage]
         store.add_blob(one.image.manifest.data)
     root = store.add_blob(index.root([one.image for one in images]).data)
     for name in names:
-        store.keep("refs", digest.hexadecimal(digest.of(name.full.encode())), f"{name.full} {root}\n".encode())
+        store.keep("refs", stored.key(name), f"{name.full} {root}\n".encode())

@@ -16,7 +16,7 @@ from grocker.builder.origin import Origin
 from grocker.builder.resolving import PythonAnswer, fresh, python_target
 from grocker.builder.workshop import Workshop, fetched
 from grocker.config import files as config_files
-from grocker.config.services import Services, services
+from grocker.config.services import Found, Services, services
 from grocker.config.settings import Settings
 from grocker.digest import Digest
 from grocker.errors import SettingsError
@@ -199,12 +199,23 @@ def _of_wheel(
         installed=installed,
         extras=tuple(sorted({*settings.extras, *origin.extras})),
         build=build,
-        services=services(settings, procfile, django.wsgi if django else None),
+        services=services(settings, procfile, _found(installed, django)),
         django_settings_module=django.settings_module if django else None,
         base_config=_base_config(project.directory if project else Path(), settings, installed),
         files=files,
         project=project,
     )
+
+
+def _found(installed: python.Wheel, django: python.Django | None) -> Found:
+    """How the application is served, as far as its files tell."""
+    declared = python.declared_services(installed)
+    if django is not None:
+        if django.wsgi is None and django.asgi is not None:
+            return Found(declared, django=True, kind="asgi", target=django.asgi)
+        return Found(declared, django=True, target=django.wsgi)
+    web = python.find_application(installed)
+    return Found(declared, kind=web.kind, target=web.target) if web is not None else Found(declared)
 
 
 def _release(

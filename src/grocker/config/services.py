@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any, Literal
+
+import msgspec
 
 from grocker.config.settings import Service as Declared
-from grocker.config.settings import Settings
+from grocker.config.settings import ServiceName, Settings
 from grocker.errors import SettingsError
 from grocker.runner import spec
 
@@ -29,33 +32,65 @@ class Services:
     @property
     def servers(self) -> tuple[str, ...]:
         """Distributions that the environment needs besides the application, to serve it; sorted."""
-        return tuple(sorted({s.server for s in self.table.values() if s.wsgi is not None}))
+        return tuple(sorted({s.server for s in self.table.values() if s.command is None}))
 
 
-def services(settings: Settings, procfile: str | None, django_wsgi: str | None) -> Services:
-    """The service table.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an application's files say of how it is served."""
 
-    ``procfile``: the text of the project's ``Procfile``, if there is one; ``django_wsgi``: ``module:attribute`` of the
-    WSGI application that was found in a Django project, if any. Raises SettingsError.
+    declared: Mapping[str, Any] = field(default_factory=dict)
+    """tables by service, from its entry points"""
+    django: bool = False
+    """whether the target below is a Django project's"""
+    kind: Literal["wsgi", "asgi"] = "wsgi"
+    target: str | None = None
+    """``module:attribute`` of a web application, if there is one"""
+
+
+def services(settings: Settings, procfile: str | None, found: Found) -> Services:
+    """The service table: the first source that has any wins whole.
+
+    ``procfile``: the text of the project's ``Procfile``, if there is one. Raises SettingsError.
     """
     if settings.services:
         table = {name: _declared(settings.services[name]) for name in sorted(settings.services)}
         return Services(MappingProxyType(table), any_service=False, source="[tool.grocker.services]")
+    if found.declared:
+        return Services(MappingProxyType(_entry_points(found.declared)), any_service=False, source="entry points")
     if procfile is not None:
         table = _procfile(procfile)
         if table:
             return Services(MappingProxyType(table), any_service=False, source="Procfile")
-    if django_wsgi is not None:
-        table = {"www": spec.Service(wsgi=django_wsgi)}
-        return Services(MappingProxyType(table), any_service=True, source=f"found {django_wsgi}")
+    if found.target is not None:
+        www = Declared(asgi=found.target) if found.kind == "asgi" else Declared(wsgi=found.target)
+        return Services(
+            MappingProxyType({"www": _declared(www)}), any_service=found.django, source=f"found {found.target}"
+        )
     return Services(MappingProxyType({}), any_service=False, source="none")
+
+
+def _entry_points(declared: Mapping[str, Any]) -> dict[str, spec.Service]:
+    table = {}
+    for name in sorted(declared):
+        try:
+            service = msgspec.convert(declared[name], Declared)
+            msgspec.convert(name, ServiceName)
+        except msgspec.ValidationError as error:
+            raise SettingsError(
+                f"entry point grocker.services: {name}: {error}",
+                hint="write it as [tool.grocker.services] would have it",
+            ) from error
+        table[name] = _declared(service)
+    return table
 
 
 def _declared(service: Declared) -> spec.Service:
     return spec.Service(
         command=service.command,
         wsgi=service.wsgi,
-        server=service.server,
+        asgi=service.asgi,
+        server=service.server or ("uvicorn" if service.asgi is not None else "gunicorn"),
         workers=service.workers,
         env=dict(sorted(service.env.items())),
         stop_signal=service.stop_signal,

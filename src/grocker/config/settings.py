@@ -34,6 +34,9 @@ InProject = Annotated[
     str, Meta(pattern=r"^(?!/)(?!(.*/)?\.\.(/|$)).", description="the path of a file inside the project")
 ]
 Positive = Annotated[int, Meta(ge=1)]
+Target = Annotated[
+    str, Meta(pattern=r"^[^:\s]+:[^:\s]+$", description="MODULE:ATTRIBUTE, as in mysite.wsgi:application")
+]
 
 
 class Restart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,16 +47,13 @@ class Restart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
-    """``[tool.grocker.services.NAME]``: a command, or a WSGI application with its server."""
+    """``[tool.grocker.services.NAME]``: a command, or a WSGI or ASGI application with its server."""
 
     command: str | tuple[str, ...] | None = None
-    wsgi: (
-        Annotated[
-            str, Meta(pattern=r"^[^:\s]+:[^:\s]+$", description="MODULE:ATTRIBUTE, as in mysite.wsgi:application")
-        ]
-        | None
-    ) = None
-    server: Literal["gunicorn"] = "gunicorn"
+    wsgi: Target | None = None
+    asgi: Target | None = None
+    server: Literal["gunicorn", "uvicorn"] | None = None
+    """gunicorn for WSGI, uvicorn for ASGI"""
     workers: Positive | None = None
     env: dict[VariableName, str] = {}
     stop_signal: StopSignal = "TERM"
@@ -61,10 +61,14 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
     restart: Restart = Restart()
 
     def __post_init__(self) -> None:
-        if self.command is None and self.wsgi is None:
-            raise ValueError("a service has a command or a wsgi application, this one has neither")
-        if self.command is not None and self.wsgi is not None:
-            raise ValueError("a service has either a command or a wsgi application, this one has both")
+        given = [n for n in ("command", "wsgi", "asgi") if getattr(self, n) is not None]
+        if not given:
+            raise ValueError("a service has a command or a wsgi or asgi application, this one has none")
+        if len(given) > 1:
+            raise ValueError(f"a service has one of command, wsgi and asgi, this one has {' and '.join(given)}")
+        served_by = {"wsgi": "gunicorn", "asgi": "uvicorn"}.get(given[0])
+        if self.server is not None and self.server != served_by:
+            raise ValueError(f"{self.server} does not serve a {given[0]} service; {served_by or 'nothing'} does")
         if self.command is not None and not (self.command.strip() if isinstance(self.command, str) else self.command):
             raise ValueError("the command is empty")
 

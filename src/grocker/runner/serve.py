@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from . import container_limits, supervision, wsgi_server
+from . import asgi_server, container_limits, supervision, wsgi_server
 from .child import terminal
 from .environment import PORT
 from .failure import Asked
@@ -32,7 +32,7 @@ def serve(image: Spec, name: str, service: Service, places: Places, mask: set[in
         with Interruptible():
             timeout = stop_timeout(os.environ.get("GROCKER_STOP_TIMEOUT"))
             environ = prepare(image, os.environ, places, service=name)
-            sockets = open_sockets(int(PORT)) if service.wsgi is not None else []
+            sockets = open_sockets(int(PORT)) if service.command is None else []
             program = _program(service, environ, places, sockets, timeout)
     except Asked:
         return 0  # asked to stop, and stopped in time
@@ -60,12 +60,25 @@ def _program(
 ) -> Program:
     command = service.command
     if command is None:
+        beside = os.path.dirname(__file__)
+        listening = [listener.fileno() for listener in sockets]
+        limits = container_limits.limits()
+        if service.asgi is not None:
+            return asgi_server.program(
+                service,
+                venv=places.venv,
+                starter=os.path.join(beside, "asgi_starter.py"),
+                sockets=listening,
+                limits=limits,
+                stop_timeout=timeout,
+                environ=environ,
+            )
         return wsgi_server.program(
             service,
             venv=places.venv,
-            hooks=os.path.join(os.path.dirname(__file__), "server_hooks.py"),
-            sockets=[listener.fileno() for listener in sockets],
-            limits=container_limits.limits(),
+            hooks=os.path.join(beside, "server_hooks.py"),
+            sockets=listening,
+            limits=limits,
             stop_timeout=timeout,
             environ=environ,
         )

@@ -40,17 +40,18 @@ class Restart(Value):
 
 
 class Service(Value):
-    """A long-running program of the application: either ``command`` or ``wsgi``.
+    """A long-running program of the application: one of ``command``, ``wsgi`` and ``asgi``.
 
-    ``command``: argument list, or one line for ``/bin/sh -c`` (Procfile). ``wsgi``: ``package.module:attribute``, run
-    by ``server``, which must be in the application's environment. ``workers``: processes of the server, None for as
-    many as the container's CPUs call for. ``env``: set for this service unless the operator gave the variable.
-    ``stop_signal``: one of STOP_SIGNALS. ``ready``: path that answers below 500 once the service is ready (H1), or
-    None.
+    ``command``: argument list, or one line for ``/bin/sh -c`` (Procfile). ``wsgi``, ``asgi``:
+    ``package.module:attribute``, run by ``server``, which must be in the application's environment. ``workers``:
+    processes of the server, None for as many as the container's CPUs call for. ``env``: set for this service unless the
+    operator gave the variable. ``stop_signal``: one of STOP_SIGNALS. ``ready``: path that answers below 500 once the
+    service is ready (H1), or None.
     """
 
     command: tuple[str, ...] | str | None = None
     wsgi: str | None = None
+    asgi: str | None = None
     server: str = "gunicorn"
     workers: int | None = None
     env: Mapping[str, str] = {}
@@ -139,6 +140,7 @@ def _service(value: object, place: str) -> Service:
     service = Service(
         command=table.strings("command") if isinstance(command, list) else table.maybe("command", str),
         wsgi=table.maybe("wsgi", str),
+        asgi=table.maybe("asgi", str),
         server=table.take("server", str),
         workers=table.maybe("workers", int),
         env=table.mapping("env"),
@@ -148,13 +150,14 @@ def _service(value: object, place: str) -> Service:
     )
     restart.end()
     table.end()
-    if (service.command is None) == (service.wsgi is None):
-        raise SpecError(f"{place}: either command or wsgi")
+    if sum(kind is not None for kind in (service.command, service.wsgi, service.asgi)) != 1:
+        raise SpecError(f"{place}: one of command, wsgi and asgi")
     if service.command is not None and not service.command:
         raise SpecError(f"{place}.command: empty")
-    if service.wsgi is not None and not all(service.wsgi.partition(":")):
-        raise SpecError(f"{place}.wsgi: {service.wsgi!r} is not module:attribute")
-    if service.server != "gunicorn":
+    for name, target in (("wsgi", service.wsgi), ("asgi", service.asgi)):
+        if target is not None and not all(target.partition(":")):
+            raise SpecError(f"{place}.{name}: {target!r} is not module:attribute")
+    if service.server != ("uvicorn" if service.asgi is not None else "gunicorn"):
         raise SpecError(f"{place}.server: {service.server!r} is not known")
     if service.stop_signal not in STOP_SIGNALS:
         raise SpecError(f"{place}.stop_signal: {service.stop_signal!r} is none of {', '.join(STOP_SIGNALS)}")
