@@ -77,8 +77,13 @@ def _entry_points(declared: Mapping[str, Any]) -> dict[str, spec.Service]:
             service = msgspec.convert(declared[name], Declared)
             msgspec.convert(name, ServiceName)
         except msgspec.ValidationError as error:
+            from grocker.config.files import name as dotted
+            from grocker.config.problems import problems
+
+            found = problems({"services": {name: declared[name]}}, Settings)
+            words = "; ".join(f"{dotted(one.path[1:])}: {one.what}" for one in found) or f"{name}: {error}"
             raise SettingsError(
-                f"entry point grocker.services: {name}: {error}",
+                f"entry point of the group grocker.services: {words}",
                 hint="write it as [tool.grocker.services] would have it",
             ) from error
         table[name] = _declared(service)
