@@ -62,7 +62,7 @@ def test_services_are_the_wheels_own_when_only_its_entry_points_declare_any() ->
     "table", [{"wsgi": 1}, {}, {"wsgi": "a:b", "asgi": "a:b"}, {"asgi": "a:b", "server": "gunicorn"}, 3]
 )
 def test_services_are_refused_when_an_entry_points_table_is_none(table: object) -> None:
-    with pytest.raises(SettingsError, match="entry point grocker.services: www"):
+    with pytest.raises(SettingsError, match=r"entry point of the group grocker\.services: www"):
         services(Settings(), None, Found({"www": table}))
 
 
