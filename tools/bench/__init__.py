@@ -1,0 +1,1 @@
+"""``make bench``: Grocker beside BuildKit on examples/polls, in turn, in one run. docs/explanation/benchmarks.md."""

@@ -1,0 +1,122 @@
+"""From samples to the tables: medians, ratios of pairs, their spread."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, fields
+from statistics import median
+
+from tools.bench.rounds import CASES, COLD, DEPENDENCY, LINE, PUSH, UNCHANGED, Sample, Size
+
+WORDS = {
+    COLD: "cold, downloads kept",
+    UNCHANGED: "nothing changed",
+    LINE: "one line changed",
+    PUSH: "one line changed, and pushed",
+    DEPENDENCY: "one dependency added",
+}
+BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
+
+
+def ratios(samples: Sequence[Sample], case: str, ours: str, theirs: str) -> list[float]:
+    """Our time by theirs, for every pair of a case."""
+    times = {(s.side, s.round, s.turn): s.seconds for s in samples if s.case == case}
+    return [
+        times[ours, number, turn] / times[theirs, number, turn] for side, number, turn in sorted(times) if side == ours
+    ]
+
+
+def tables(samples: Sequence[Sample], sizes: Sequence[Size], about: Mapping[str, str]) -> str:
+    """Markdown: what was measured where, times, ratios and goals, bytes."""
+    ours, *peers = [one.side for one in sizes]
+    lines = [f"- {name}: {text}" for name, text in about.items()]
+    lines += ["", "Seconds, median (least – most):", ""]
+    lines += _table(
+        ["", ours, *peers],
+        [[WORDS[case], *(_seconds(samples, case, side) for side in (ours, *peers))] for case in CASES],
+    )
+    lines += ["", f"{ours} as a share of each, median of the ratios of pairs (least – most):", ""]
+    goals = _goals(peers)
+    rows = []
+    for case in CASES:
+        found = {peer: ratios(samples, case, ours, peer) for peer in peers}
+        aims = [_goal(median(found[peer]), goals.get((case, peer))) for peer in peers]
+        rows.append([WORDS[case], *(f"{_spread(found[p])}{aim}" for p, aim in zip(peers, aims, strict=True))])
+    weights = {one.side: one for one in sizes}
+    row = ["compressed size"]
+    for peer in peers:
+        share = weights[ours].compressed / weights[peer].compressed
+        row.append(f"{share:.2f} ×{_goal(share, goals.get(('size', peer)))}")
+    lines += _table(["", *peers], [*rows, row])
+    lines += ["", "Bytes:", ""]
+    lines += _table(
+        ["", ours, *peers],
+        [
+            ["pushed after one line", *(_bytes(_pushed(samples, PUSH, side)) for side in (ours, *peers))],
+            ["pushed after one dependency", *(_bytes(_pushed(samples, DEPENDENCY, side)) for side in (ours, *peers))],
+            ["image, compressed", *(_bytes(weights[side].compressed) for side in (ours, *peers))],
+            ["image, in the engine", *(_bytes(weights[side].engine) for side in (ours, *peers))],
+        ],
+    )
+    return "\n".join(lines) + "\n"
+
+
+def insert(page: str, figures: str) -> str:
+    """``page`` with ``figures`` between its two marks. Raises ValueError when they are not there."""
+    changed, count = re.subn(
+        f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: f"{BEGIN}\n\n{figures}\n{END}", page, flags=re.DOTALL
+    )
+    if count != 1:
+        raise ValueError(f"the page has no place for the figures: {BEGIN} … {END}")
+    return changed
+
+
+def plain(samples: Sequence[Sample], sizes: Sequence[Size], about: Mapping[str, str]) -> str:
+    """All of it as JSON, a sample a line."""
+    rows = ",\n  ".join(json.dumps(astuple(one)) for one in samples)
+    head = json.dumps(
+        {"about": about, "sizes": [dict(zip(_names(Size), astuple(one), strict=True)) for one in sizes]}, indent=1
+    )
+    columns = json.dumps(_names(Sample))
+    return f'{head[:-2]},\n "columns": {columns},\n "samples": [\n  {rows}\n ]\n}}\n'
+
+
+def _names(kind: type[Sample | Size]) -> list[str]:
+    return [field.name for field in fields(kind)]
+
+
+def _goals(peers: Sequence[str]) -> dict[tuple[str, str], float]:
+    """The most that is allowed, by case and peer: ``peers`` are the copying one and the installing one."""
+    copying, installing = peers
+    both = {(case, peer): most for case, most in ((COLD, 0.5), (UNCHANGED, 1.5), ("size", 0.75)) for peer in peers}
+    return {**both, (PUSH, copying): 1.5, (PUSH, installing): 0.4}
+
+
+def _goal(share: float, most: float | None) -> str:
+    if most is None:
+        return ""
+    return f"; goal ≤ {most:g}: {'met' if share <= most else '**missed**'}"
+
+
+def _spread(found: Sequence[float]) -> str:
+    return f"{median(found):.2f} × ({min(found):.2f} – {max(found):.2f})"
+
+
+def _seconds(samples: Sequence[Sample], case: str, side: str) -> str:
+    found = [s.seconds for s in samples if (s.case, s.side) == (case, side)]
+    return f"{median(found):.2f} ({min(found):.2f} – {max(found):.2f})"
+
+
+def _pushed(samples: Sequence[Sample], case: str, side: str) -> int:
+    return int(median(s.pushed for s in samples if (s.case, s.side) == (case, side) and s.pushed is not None))
+
+
+def _bytes(number: int) -> str:
+    return f"{number / 1e6:.1f} MB" if number >= 1e6 else f"{number / 1e3:.1f} kB"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
+    return ["| " + " | ".join(line) + " |" for line in lines]
