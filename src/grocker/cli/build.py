@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from grocker.builder.request import Built
-from grocker.cli import unchanged
+from grocker.cli import delivery, unchanged
 from grocker.cli.asking import asked, labels, session
 from grocker.cli.terminal import Style
 from grocker.store.writing import storage, write_whole
@@ -65,8 +65,7 @@ def summary(built: Built, style: Style, *, again: bool = False) -> str:
             made = f"new: {', '.join(layer.name for layer in new)} ({size(sum(layer.size for layer in new))})"
         lines.append(f"  {one.image.platform}: {len(one.layers)} layers, {size(one.image.size)} compressed; {made}")
     for delivered in built.delivered:
-        detail = "it was there already" if again else delivered.detail
-        lines.append(f"  {delivered.kind}: {delivered.place}: {detail}")
+        lines.append(delivery.line(replace(delivered, detail="it was there already") if again else delivered))
     engine = next((d for d in built.delivered if d.kind in ("docker", "podman")), None)
     if engine is not None:
         lines.append(f"{style.dim('try:')} {try_line(engine.kind, engine.place, built)}")
@@ -116,8 +115,6 @@ def as_json(built: Built) -> str:
             }
             for one in built.images
         ],
-        "outputs": [
-            {"kind": d.kind, "place": d.place, "new_bytes": d.new_bytes, "detail": d.detail} for d in built.delivered
-        ],
+        "outputs": [delivery.as_data(one) for one in built.delivered],
     }
     return msgspec.json.encode(document).decode() + "\n"

@@ -170,6 +170,50 @@ def plan(**options: Any) -> None:
     run_plan(options, os.environ)
 
 
+@grocker.command(short_help="push an image that was built already")
+@click.argument("name")
+@click.argument("names", nargs=-1, metavar="[AS]...")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
+def push(**options: Any) -> None:
+    """Push the image NAME, as it was built last, to the registry that its name says, or to those of the names AS.
+
+    Every platform that it was built for goes there. Names in one repository are one transfer; what another repository
+    of the registry has is mounted there. Credentials are those of docker login and podman login.
+    """
+    from grocker.cli.handing_on import run_push
+
+    run_push(options, os.environ)
+
+
+@grocker.command(short_help="load an image that was built already into an engine")
+@click.argument("name")
+@click.option("--into", type=click.Choice(["docker", "podman"]), help="Default: docker if it answers, else podman.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
+def load(**options: Any) -> None:
+    """Load the image NAME, as it was built last, into docker or podman: the one of the engine's own platform."""
+    from grocker.cli.handing_on import run_load
+
+    run_load(options, os.environ)
+
+
+@grocker.command(short_help="show what is in an image")
+@click.argument("image")
+@click.option("--platform", metavar="OS/ARCH", help="Only the image for that platform.")
+@click.option("--remote", is_flag=True, help="Ask the registry, also when the image is in Grocker's own store.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def inspect(**options: Any) -> None:
+    """Show platforms, layers, Debian packages, wheels, services and labels of IMAGE.
+
+    IMAGE is the name of an image that was built here, oci:DIR, archive:FILE, or a name in a registry
+    (registry.example.com/team/polls:1.0). Of a registry only small documents and layers are read.
+    """
+    from grocker.cli.inspection import run_inspect
+
+    run_inspect(options, os.environ)
+
+
 @grocker.command(short_help="print Grocker's version")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def version(as_json: bool) -> None:

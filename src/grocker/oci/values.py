@@ -20,6 +20,11 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 LAYER_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 LAYER_ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+MANIFESTS = frozenset({MANIFEST, DOCKER_MANIFEST})
+"""what docker wrote before OCI has the same fields (distribution, manifest/schema2)"""
+INDEXES = frozenset({INDEX, DOCKER_LIST})
 LAYERS = frozenset({LAYER, LAYER_GZIP, LAYER_ZSTD})
 REF_NAME = "org.opencontainers.image.ref.name"
 LAYOUT_VERSION = "1.0.0"
@@ -50,9 +55,9 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     """An image manifest."""
 
     schema_version: int
-    media_type: str
     config: Descriptor
     layers: tuple[Descriptor, ...]
+    media_type: str | None = None
     annotations: dict[str, str] | None = None
     artifact_type: str | None = None
 

@@ -1,0 +1,28 @@
+"""What a sink did, for people and as data: the same for ``build``, ``push`` and ``load``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from grocker.output import Delivered
+
+
+def line(delivered: Delivered) -> str:
+    """One line; every name where there are several."""
+    names = ", ".join(delivered.names) if len(delivered.names) > 1 and delivered.kind == "registry" else delivered.place
+    return f"  {delivered.kind}: {names}: {delivered.detail}"
+
+
+def as_data(delivered: Delivered) -> dict[str, Any]:
+    """An element of ``outputs`` in a result (docs/reference/outputs.md)."""
+    result: dict[str, Any] = {
+        "kind": delivered.kind,
+        "place": delivered.place,
+        "names": list(delivered.names),
+        "new_bytes": delivered.new_bytes,
+        "detail": delivered.detail,
+    }
+    if delivered.transfer is not None:
+        result["blobs"] = asdict(delivered.transfer)
+    return result

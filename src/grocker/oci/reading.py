@@ -1,0 +1,135 @@
+"""Images that somebody wrote, back as values: from an index, its manifests and their configurations.
+
+Images of other tools are read as far as they are images at all; ``validate`` is the judge of what they promise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from grocker import digest as digests
+from grocker.digest import Digest
+from grocker.errors import CorruptError, MissingError
+from grocker.oci import values
+from grocker.oci.image import Document, Image, Layer
+from grocker.oci.platforms import Platform
+from grocker.oci.values import Descriptor, ImageConfig, Index, Manifest
+
+LARGEST = 4 << 20
+"""bytes; what registries accept for a manifest (distribution-spec, Pushing Manifests)"""
+
+Fetch = Callable[[Descriptor], bytes]
+"""The bytes of a manifest, index or configuration. Raises GrockerError when they cannot be had."""
+
+
+def document(descriptor: Descriptor, data: bytes) -> Document:
+    """``data`` as what ``descriptor`` names; CorruptError when it is something else."""
+    expected = values.digest_of(descriptor)
+    found = digests.of(data)
+    if len(data) != descriptor.size or found != expected:
+        raise CorruptError(
+            f"{expected} has {len(data)} bytes and the digest {found}, announced were {descriptor.size} bytes",
+            hint="it was changed or damaged where it is kept, or on its way",
+        )
+    return Document(descriptor, data)
+
+
+def root(data: bytes, kind: str | None = None) -> Document:
+    """``data``, a manifest or an index that somebody serves as ``kind``; whoever says nothing useful is not believed.
+
+    CorruptError when it is neither.
+    """
+    digest = digests.of(data)
+    if kind not in values.MANIFESTS | values.INDEXES:
+        shape = values.decode(data, _Shape, what=str(digest))
+        # A document may leave out its media type; its fields tell (image-spec, manifest.md, mediaType).
+        kind = shape.media_type or (values.INDEX if shape.manifests else values.MANIFEST if shape.layers else kind)
+    return Document(Descriptor(media_type=kind or "unknown", digest=digest, size=len(data)), data)
+
+
+class _Shape(msgspec.Struct, frozen=True, rename="camel"):
+    media_type: str | None = None
+    manifests: msgspec.Raw = msgspec.Raw()
+    layers: msgspec.Raw = msgspec.Raw()
+
+
+def images(root: Document, fetch: Fetch, *, what: str, wanted: Platform | None = None) -> tuple[Image, ...]:
+    """The images that ``root``, a manifest or an index, stands for, in its order; ``wanted``: of that platform alone.
+
+    ``what`` names it for people. What an index lists beside images (attestations, of no platform) is left out. Raises CorruptError for documents
+    that are none, MissingError when there is no image of the platform.
+    """
+    kind = root.descriptor.media_type
+    if kind not in values.MANIFESTS | values.INDEXES:
+        raise CorruptError(
+            f"{what} is a document of the type {kind!r}, which is no image",
+            hint="images of schema 1 are read by nothing any more; build or push it again",
+        )
+    if kind in values.MANIFESTS:
+        found = [_image(root, fetch)]
+    else:
+        index = values.decode(root.data, Index, what=f"the index {root.digest}")
+        listed = [one for one in index.manifests if one.media_type in values.MANIFESTS and not _beside(one)]
+        if wanted is not None and all(one.platform is not None for one in listed):
+            listed = [one for one in listed if _platform(one) == wanted] or listed
+        found = [_image(document(one, fetch(one)), fetch) for one in listed]
+    fitting = [one for one in found if wanted in (None, one.platform)]
+    if not fitting:
+        has = ", ".join(str(one.platform) for one in found) or "none at all"
+        raise MissingError(f"{what} has no image for {wanted or 'any platform'}", hint=f"it has one for: {has}")
+    return tuple(fitting)
+
+
+def _image(manifest: Document, fetch: Fetch) -> Image:
+    what = f"the manifest {manifest.digest}"
+    value = values.decode(manifest.data, Manifest, what=what)
+    config = document(value.config, _small(value.config, what, fetch))
+    described = values.decode(config.data, ImageConfig, what=f"the configuration {config.digest}")
+    diff_ids = described.rootfs.diff_ids
+    if len(diff_ids) != len(value.layers):
+        raise CorruptError(f"{what} names {len(value.layers)} layers, its configuration {len(diff_ids)}")
+    history = [one.comment or one.created_by or "" for one in described.history or () if not one.empty_layer]
+    titles = history if len(history) == len(diff_ids) else [""] * len(diff_ids)
+    layers = [
+        Layer(one, Digest(diff_id), title) for one, diff_id, title in zip(value.layers, diff_ids, titles, strict=True)
+    ]
+    platform = Platform(described.os, described.architecture, described.variant)
+    return Image(manifest, config, tuple(layers), _normal(platform), _seconds(described.created))
+
+
+def _small(descriptor: Descriptor, what: str, fetch: Fetch) -> bytes:
+    if descriptor.size > LARGEST:
+        raise CorruptError(f"{what} names a configuration of {descriptor.size} bytes")
+    return fetch(descriptor)
+
+
+def _platform(descriptor: Descriptor) -> Platform | None:
+    said = descriptor.platform
+    return None if said is None else _normal(Platform(said.os, said.architecture, said.variant))
+
+
+def _normal(platform: Platform) -> Platform:
+    """64-bit ARM has one variant that everything has, v8; it is left out, as containerd normalises it."""
+    if (platform.architecture, platform.variant) == ("arm64", "v8"):
+        return Platform(platform.os, platform.architecture)
+    return platform
+
+
+def _beside(descriptor: Descriptor) -> bool:
+    """Whether it is no image: what buildkit attests, or another artifact."""
+    return descriptor.artifact_type is not None or (
+        descriptor.platform is not None and descriptor.platform.os == descriptor.platform.architecture == "unknown"
+    )
+
+
+def _seconds(text: str | None) -> int:
+    """Seconds since 1970 of a time as RFC 3339 writes it; 0 for none."""
+    if not text:
+        return 0
+    try:
+        return int(datetime.fromisoformat(text[:19] + "+00:00").timestamp())
+    except ValueError:
+        return 0

@@ -1,0 +1,61 @@
+"""Reading from a registry: manifests by name, and small blobs; everything is held against its digest.
+
+Source: OCI distribution specification 1.1, Pull.
+"""
+
+from __future__ import annotations
+
+from grocker import digest as digests
+from grocker.errors import CorruptError, MissingError
+from grocker.oci import Document, values
+from grocker.oci.reading import LARGEST, root
+from grocker.oci.values import Descriptor
+from grocker.registry.session import Session
+from grocker.registry.upload import short
+
+_ACCEPT = ", ".join(sorted(values.MANIFESTS | values.INDEXES))
+
+
+def manifest(session: Session, name: str, *, size: int | None = None) -> Document:
+    """The manifest or index that the repository has under a tag or digest; ``size`` in bytes, where it was announced.
+
+    Raises MissingError when there is none, CorruptError when it is not what was announced, else as ``Session.send``.
+    """
+    by_digest = ":" in name
+    action = f"reading {session.reference.name}{'@' if by_digest else ':'}{short(name) if by_digest else name}"
+    with session.send(
+        "GET", session.url(f"manifests/{name}"), action=action, headers={"Accept": _ACCEPT}, accept=(200, 404)
+    ) as response:
+        if response.status == 404:
+            raise MissingError(f"{action}: there is no such image", hint="check name and tag, or log in")
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        said = response.headers.get("Docker-Content-Digest")
+        data = response.read(LARGEST)
+    found = digests.of(data)
+    for announced in (name if by_digest else None, said if (said or "").startswith("sha256:") else None):
+        if announced is not None and announced != found:
+            raise _lied(session, action, f"its digest is {found}, announced was {announced}")
+    if size is not None and size != len(data):
+        raise _lied(session, action, f"it has {len(data)} bytes, announced were {size}")
+    return root(data, kind)
+
+
+def blob(session: Session, descriptor: Descriptor) -> bytes:
+    """A blob's bytes, held in memory: for small ones. Raises as ``manifest``."""
+    digest = values.digest_of(descriptor)
+    action = f"reading {short(digest)} from {session.reference.name}"
+    with session.send("GET", session.url(f"blobs/{digest}"), action=action, accept=(200,)) as response:
+        data = response.read(descriptor.size)
+    if len(data) != descriptor.size or digests.of(data) != digest:
+        raise _lied(
+            session,
+            action,
+            f"{len(data)} bytes of the digest {digests.of(data)} came, announced were {descriptor.size}",
+        )
+    return data
+
+
+def _lied(session: Session, action: str, what: str) -> CorruptError:
+    return CorruptError(
+        f"{action}: {what}", hint=f"{session.reference.registry}, or a proxy before it, serves something else"
+    )
