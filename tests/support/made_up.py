@@ -17,7 +17,9 @@ from grocker.web import Transport
 def main() -> None:
     signers.SIGNERS.clear()
     signers.SIGNERS.update(pickle.loads(Path(sys.argv.pop(1)).read_bytes()))
-    Transport.__init__.__kwdefaults__["sleep"] = lambda seconds: None
+    defaults = Transport.__init__.__kwdefaults__
+    assert defaults is not None
+    defaults["sleep"] = lambda seconds: None
     from grocker.cli.main import main as grocker
 
     grocker()
