@@ -72,13 +72,13 @@ def test_resolve_says_package_platform_and_choices_when_there_is_only_an_sdist(i
     with pytest.raises(MissingError) as caught:
         pins(index, tmp_path, "compiled==2.0")
     assert "compiled" in caught.value.message
-    assert "has no wheel for Python 3.13 on amd64 (glibc 2.41)" in caught.value.message
+    assert "no wheel for Python 3.13 on amd64 (glibc 2.41)" in caught.value.message
     assert "another architecture" in str(caught.value.hint)
 
 
 def test_resolve_refuses_when_only_other_platforms_have_wheels(index: Index, tmp_path: Path) -> None:
     make_wheel(index.directory, "ext", tag="cp313-cp313-win_amd64")
-    with pytest.raises(MissingError, match=r"^ext 1\.0 has no wheel for Python 3\.13 on arm64"):
+    with pytest.raises(MissingError, match=r"^ext 1\.0: no wheel for Python 3\.13 on arm64"):
         pins(index, tmp_path, "ext", target=Target("3.13", "arm64"))
 
 

@@ -44,12 +44,12 @@ def test_uv_keeps_the_cache_that_the_caller_names() -> None:
         (
             "error: No solution found\n  cause: Because all versions of a-b have no usable wheels and you\n",
             66,
-            "a-b has no wheel for P",
+            "a-b: no wheel for P",
         ),
         (
             "error: x\n  cause: Because c==1.0 has no wheels with a matching platform tag (e.g., `z`)",
             66,
-            "c 1.0 has no wheel for P",
+            "c 1.0: no wheel for P",
         ),
         ("error: No solution found\n  cause: Because n was not found in the package registry and", 66, "no package n"),
         ("error: No solution found\n  cause: Because only d>=1.1 is available and you require d<1", 66, "only d>=1.1"),

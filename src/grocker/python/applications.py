@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from grocker.layer.entry import File
-from grocker.python.metadata import normalised
 from grocker.python.wheel import Wheel
 
 _KINDS: dict[str, Literal["wsgi", "asgi"]] = {
-    "Flask": "wsgi",
-    "FastAPI": "asgi",
-    "Starlette": "asgi",
-    "Quart": "asgi",
+    "flask": "wsgi",
+    "fastapi": "asgi",
+    "starlette": "asgi",
+    "quart": "asgi",
 }
 _MADE = re.compile(
     r"^(?P<name>[A-Za-z_]\w*)\s*(?::[^=\n]+)?=\s*(?:[a-z_]\w*\.)*(?P<class>Flask|FastAPI|Starlette|Quart)\(", re.M
 )
+_IMPORTED = re.compile(r"^(?:from|import)\s+(?P<framework>flask|fastapi|starlette|quart)\b", re.M)
 _FACTORY = re.compile(r"^def (?P<name>create_app|make_app|get_app)\((?P<arguments>[^)]*)\)", re.M)
 _FILES = ("app", "main", "wsgi", "asgi", "application", "server", "core", "__init__")
 _NAMES = ("app", "application", "api", "create_app", "make_app", "get_app")
@@ -38,26 +38,15 @@ class WebApplication:
 def find_application(wheel: Wheel) -> WebApplication | None:
     """The web application that a wheel holds, None when none or more than one looks like it.
 
-    Looked for in wheels that require one of the frameworks: a module-level object of its class, else a factory without
-    arguments that must be given; usual names of files and objects first, then what lies highest.
+    Looked for at usual places: a module-level object of a framework's class, in a file that imports the framework, else
+    a factory without arguments that must be given; usual names of files and objects first, then what lies highest.
     """
-    frameworks = {kind for kind in _KINDS if kind.lower() in _required(wheel)}
-    if not frameworks:
-        return None
-    ranked = sorted(_candidates(wheel, frameworks), key=lambda found: found[0])
-    if not ranked:
-        return None
+    ranked = sorted(_candidates(wheel), key=lambda found: found[0])
     best = [found for found in ranked if found[0] == ranked[0][0]]
     return best[0][1] if len(best) == 1 else None
 
 
-def _required(wheel: Wheel) -> frozenset[str]:
-    """What the wheel needs without extras, by normalised name."""
-    names = (re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", text) for text in wheel.metadata.requires if "extra" not in text)
-    return frozenset(normalised(match[0]) for match in names if match)
-
-
-def _candidates(wheel: Wheel, frameworks: set[str]) -> Iterator[tuple[tuple[int, int, int, int], WebApplication]]:
+def _candidates(wheel: Wheel) -> Iterator[tuple[tuple[int, int, int, int], WebApplication]]:
     prefix = wheel.site + "/"
     for entry in wheel.entries:
         path = entry.path.removeprefix(prefix)
@@ -72,13 +61,15 @@ def _candidates(wheel: Wheel, frameworks: set[str]) -> Iterator[tuple[tuple[int,
         ):
             continue
         text = entry.data.decode("utf-8", "replace")
+        imported = {match["framework"] for match in _IMPORTED.finditer(text)}
         module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         for found in _MADE.finditer(text):
-            if found["class"] in frameworks and found["name"] in _NAMES:
+            if found["class"].lower() in imported and found["name"] in _NAMES:
                 rank = (0, len(parts), _FILES.index(parts[-1]), _NAMES.index(found["name"]))
-                yield rank, WebApplication(_KINDS[found["class"]], f"{module}:{found['name']}")
+                yield rank, WebApplication(_KINDS[found["class"].lower()], f"{module}:{found['name']}")
+        kinds = {_KINDS[framework] for framework in imported}
         for found in _FACTORY.finditer(text):
             required = [a for a in found["arguments"].split(",") if a.strip() and "=" not in a and "*" not in a]
-            if not required and len(frameworks) == 1:
+            if not required and len(kinds) == 1:
                 rank = (1, len(parts), _FILES.index(parts[-1]), _NAMES.index(found["name"]))
-                yield rank, WebApplication(_KINDS[next(iter(frameworks))], f"{module}:{found['name']}()")
+                yield rank, WebApplication(next(iter(kinds)), f"{module}:{found['name']}()")

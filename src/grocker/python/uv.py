@@ -110,7 +110,7 @@ _STATUS = re.compile(
     r"HTTP status (?:client|server) error \((\d{3})|\b(40[13]|429|5\d\d) (?:Unauthorized|Forbidden|Too)"
 )
 _NO_WHEEL = re.compile(
-    r"(?P<name>[A-Za-z0-9][\w.-]*?)(?:==(?P<version>[^\s,]+))? has no (?:usable wheels|wheels with a matching|wheels)"
+    r"(?<![\w.=<>!~-])(?P<name>[A-Za-z][\w.-]*?)(?:==(?P<version>[^\s,]+))? has no (?:usable wheels|wheels)"
 )
 _ALL_NO_WHEEL = re.compile(r"all versions of (?P<name>[\w.-]+) have no (?:usable wheels|wheels)")
 _REQUIRED_WHEEL = re.compile(r"Wheels are required for `(?P<name>[^`]+)`")
@@ -138,10 +138,9 @@ def failure(output: command.Output, *, action: str, platform: str) -> GrockerErr
             f"{action}: the package index is unreachable: {words}",
             hint="check the network and the index (UV_DEFAULT_INDEX, or index-url in pip's configuration)",
         )
-    missing = _NO_WHEEL.search(text) or _ALL_NO_WHEEL.search(text) or _REQUIRED_WHEEL.search(text)
-    if missing:
-        found = missing.groupdict()
-        return no_wheel(found["name"], found.get("version"), platform)
+    lacking = _without_wheels(text)
+    if lacking:
+        return no_wheel(", ".join(sorted(lacking)), None, platform)
     unknown = _UNKNOWN.search(text)
     if unknown:
         return MissingError(
@@ -159,10 +158,17 @@ def failure(output: command.Output, *, action: str, platform: str) -> GrockerErr
     return SettingsError(f"{action}: uv: {words}")
 
 
+def _without_wheels(text: str) -> set[str]:
+    """``NAME`` or ``NAME VERSION`` of each package that uv would have had to build."""
+    versions = {match["name"]: match["version"] for match in _NO_WHEEL.finditer(text)}
+    names = {*versions, *(m["name"] for m in (*_ALL_NO_WHEEL.finditer(text), *_REQUIRED_WHEEL.finditer(text)))}
+    return {f"{name} {versions[name]}" if versions.get(name) else name for name in names}
+
+
 def no_wheel(name: str, version: str | None, platform: str) -> MissingError:
     """A package that would have to be compiled."""
     return MissingError(
-        f"{name}{' ' + version if version else ''} has no wheel for {platform}; it needs compiling",
+        f"{name}{' ' + version if version else ''}: no wheel for {platform}; it would have to be built",
         hint="ask for a version that has one, build it elsewhere and serve the wheel from an index of your own"
         " (UV_INDEX), or build the image for another architecture",
     )
