@@ -293,7 +293,9 @@ def _wheel(
             if shop.store.download(kept.sha256) is not None:
                 return kept
         with shop.store.scratch() as scratch, shop.progress.task(f"building {project.name or tree.root.name}"):
-            path = python.build_wheel(project, tree, uv, workspace=scratch, epoch=shop.epoch, pins=pins)
+            path = python.build_wheel(
+                project, tree, uv, workspace=scratch, epoch=shop.epoch, pins=pins, store=shop.store
+            )
             step = _WheelStep(shop.store.add_wheel(path), path.name)
         shop.store.keep("steps", name, msgspec.json.encode(step))
     return step
