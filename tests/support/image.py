@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import gzip
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from grocker import digest as digests
+from grocker.builder import stored
 from grocker.digest import Digest
 from grocker.errors import MissingError
 from grocker.layer.entry import Directory, Entry, File
 from grocker.layer.tar import END_OF_ARCHIVE, segment
+from grocker.lock.document import render
+from grocker.lock.values import Base, DebianPackage, Interpreter, Lock, PlatformLock, PythonFile
 from grocker.oci import Image, Layer, Platform, RunConfig, image, layer
+from grocker.oci.index import root
+from grocker.oci.reference import parse
+from grocker.runner.spec import Service, Spec, encode
+from grocker.store import Store
 
 EPOCH = 315532800
 AMD64 = Platform("linux", "amd64")
@@ -80,7 +87,8 @@ def made_layer(title: str, entries: Iterable[Entry], *, epoch: int = EPOCH) -> t
 
 
 def made_image(
-    *texts: str,
+    *more: str,
+    texts: Sequence[str] = ("one", "two", "three"),
     labels: dict[str, str] | None = None,
     layers: Iterable[tuple[Layer, bytes]] = (),
     platform: Platform = AMD64,
@@ -90,7 +98,7 @@ def made_image(
         *layers,
         *(
             made_layer(f"text {number}", [Directory("opt"), File(f"opt/{number}", text.encode())])
-            for number, text in enumerate(texts or ("one", "two", "three"))
+            for number, text in enumerate(more or texts)
         ),
     ]
     run = RunConfig(
@@ -108,3 +116,54 @@ def two_images(*texts: str) -> tuple[list[Image], MemoryBlobs]:
     amd64, blobs = made_image("amd64", *texts, layers=[shared], platform=AMD64)
     arm64, more = made_image("arm64", *texts, layers=[shared], platform=ARM64)
     return [amd64, arm64], MemoryBlobs(blobs.blobs | more.blobs)
+
+
+def keep(store: Store, name: str, images: Sequence[Image], blobs: MemoryBlobs) -> None:
+    """Put the images into a store under ``name``, as a build does."""
+    for data in blobs.blobs.values():
+        store.add_blob(data)
+    for one in images:
+        store.add_blob(one.config.data)
+        store.add_blob(one.manifest.data)
+    digest = store.add_blob(root(images).data)
+    called = parse(name)
+    store.keep("refs", stored.key(called), f"{called.full} {digest}\n".encode())
+
+
+def grockers_image(platform: Platform = AMD64, *, version: str = "1.0") -> tuple[Image, MemoryBlobs]:
+    """A small image that is Grocker's, with lock and ``image.json`` where the contract has them."""
+    package = DebianPackage(
+        "libc6", "2.41-1", platform.architecture, "trixie", "pool/libc6.deb", 5, digests.of(b"libc6")
+    )
+    wheels = [
+        PythonFile(name, "2.0", f"{name}-2.0-py3-none-any.whl", "default", 5, digests.of(name.encode()))
+        for name in ("django", "sqlparse")
+    ]
+    lock = Lock(
+        inputs={},
+        base=Base("debian", "trixie"),
+        interpreter=Interpreter("cpython", "3.13", "debian:trixie"),
+        platforms=(PlatformLock(str(platform), (package,), tuple(wheels)),),
+        build=(),
+    )
+    described = Spec(
+        name="polls",
+        version=version,
+        namespace="POLLS",
+        grocker="9.0.0",
+        services={"www": Service(wsgi="polls.wsgi:application"), "worker": Service(command=("work", "hard"))},
+    )
+    return made_image(
+        layers=[
+            made_layer("debian", [File("lib", platform.architecture.encode())]),
+            made_layer("wheel django", [File("django", b"django")]),
+            made_layer("wheels", [File("sqlparse", b"sqlparse")]),
+            made_layer("environment", [*_OPT, File("opt/grocker/grocker.lock", render(lock).encode())]),
+            made_layer("application", [*_OPT, File("opt/grocker/image.json", encode(described))]),
+        ],
+        platform=platform,
+        texts=(),
+    )
+
+
+_OPT = (Directory("opt"), Directory("opt/grocker"))

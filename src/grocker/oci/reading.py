@@ -59,8 +59,8 @@ class _Shape(msgspec.Struct, frozen=True, rename="camel"):
 def images(root: Document, fetch: Fetch, *, what: str, wanted: Platform | None = None) -> tuple[Image, ...]:
     """The images that ``root``, a manifest or an index, stands for, in its order; ``wanted``: of that platform alone.
 
-    ``what`` names it for people. What an index lists beside images (attestations, of no platform) is left out. Raises CorruptError for documents
-    that are none, MissingError when there is no image of the platform.
+    ``what`` names it for people. What an index lists beside images (attestations, of no platform) is left out.
+    Raises CorruptError for documents that are none, MissingError when there is no image of the platform.
     """
     kind = root.descriptor.media_type
     if kind not in values.MANIFESTS | values.INDEXES:
