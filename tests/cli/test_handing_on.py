@@ -81,7 +81,7 @@ def test_push_sends_a_kept_image_to_the_registry_of_its_name(
 
 
 def test_push_sends_a_kept_image_under_other_names_and_says_what_it_did(
-    grocker,
+    grocker: Grocker,
     store: Store,
     registry: Registry,
 ) -> None:

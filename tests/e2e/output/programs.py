@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.support.web import CERTIFICATE, KEY
 
 BCRYPT = "bob:$2b$05$cmCL2nNACV3dFjfgJ0mZSeDFqRXFbbDcaxhffLuCPSd9A8XNoIUDK"
 """An htpasswd line; the password is ``right``."""
@@ -24,9 +27,10 @@ def need(program: str) -> None:
         pytest.skip(f"{program} is not installed")
 
 
-def said(*arguments: str) -> str:
-    """What a program prints; it must succeed."""
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+def said(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
+    """What a program prints; it must succeed. ``environment``: added to our own."""
+    environ = {**os.environ, **(environment or {})}
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, env=environ)
     assert done.returncode == 0, f"{' '.join(arguments)}: {done.stderr}"
     return done.stdout
 
@@ -45,10 +49,17 @@ class RealRegistry:
     host: str
     data: Path
 
+    def blobs(self) -> set[str]:
+        """The digests of everything that it has."""
+        return {f"sha256:{one.parent.name}" for one in self.data.glob("docker/registry/v2/blobs/sha256/*/*/data")}
+
 
 @contextmanager
-def registry(directory: Path, *, users: str | None = None) -> Iterator[RealRegistry]:
-    """Debian's docker-registry on 127.0.0.1, with its files in ``directory``; ``users``: htpasswd lines."""
+def registry(directory: Path, *, users: str | None = None, tls: bool = False) -> Iterator[RealRegistry]:
+    """Debian's docker-registry on 127.0.0.1, with its files in ``directory``; ``users``: htpasswd lines.
+
+    ``tls``: by the certificate of ``tests.support.web``, which is its own authority.
+    """
     need("docker-registry")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -57,8 +68,12 @@ def registry(directory: Path, *, users: str | None = None) -> Iterator[RealRegis
         "log: {level: warn}",
         "storage:",
         f"  filesystem: {{rootdirectory: {directory}/data}}",
-        f"http: {{addr: '127.0.0.1:{port}', secret: of-a-test}}",
+        "http:",
+        f"  addr: '127.0.0.1:{port}'",
+        "  secret: of-a-test",
     ]
+    if tls:
+        lines += [f"  tls: {{certificate: {CERTIFICATE}, key: {KEY}}}"]
     if users is not None:
         (directory / "htpasswd").write_text(users + "\n")
         lines += ["auth:", f"  htpasswd: {{realm: test, path: {directory}/htpasswd}}"]

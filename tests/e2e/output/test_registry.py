@@ -5,19 +5,25 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from grocker import digest as digests
 from grocker import registry as registries
+from grocker.cli.main import run
 from grocker.errors import DeniedError
 from grocker.oci import Blobs, Image, Reference
 from grocker.oci.reference import parse
+from grocker.output import layout
 from grocker.progress import Silent
 from grocker.registry import Credentials, Known, Pushed, upload
 from grocker.web import Transport
-from tests.e2e.output.programs import BCRYPT, need, registry, said
-from tests.support.image import made_image
+from tests.e2e.output.programs import BCRYPT, RealRegistry, need, registry, said
+from tests.support.image import AMD64, ARM64, MemoryBlobs, grockers_image, made_image
+from tests.support.web import CERTIFICATE, tunnelling
 
 pytestmark = pytest.mark.e2e
 
@@ -82,3 +88,98 @@ def test_push_logs_in_with_what_docker_login_left(tmp_path: Path, transport: Tra
             push(transport, credentials("wrong"), made, name, blobs)
         assert "wrong" not in caught.value.message
         assert push(transport, credentials("right"), made, name, blobs).new
+
+
+@dataclass
+class Secured:
+    """A registry with TLS and a password, under a name that is not this machine's: what programs need to reach it."""
+
+    server: RealRegistry
+    environment: dict[str, str]
+    transport: Transport
+    host: str = "registry.example.invalid"
+
+    def push(self, images: list[Image], blobs: Blobs, *names: str, known: Known | None = None) -> Pushed:
+        listed = [parse(f"{self.host}/{name}") for name in names]
+        found = partial(registries.credentials, self.environment, listed[0], uid=0)
+        return registries.push(self.transport, found, images, listed, blobs, Silent(), known=known or Known())
+
+    def copy(self, name: str, target: Path, *options: str) -> None:
+        """Pull with skopeo."""
+        source = f"docker://{self.host}/{name}"
+        said("skopeo", *options, "copy", source, f"oci:{target}:x", environment=self.environment)
+
+
+@pytest.fixture
+def secured(tmp_path: Path) -> Iterator[Secured]:
+    entry = {"auth": base64.b64encode(b"bob:right").decode()}
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {"registry.example.invalid": entry}}))
+    with (
+        registry(tmp_path, users=BCRYPT, tls=True) as server,
+        tunnelling(int(server.host.rpartition(":")[2])) as proxy,
+    ):
+        environment = {
+            "https_proxy": proxy,
+            "HTTPS_PROXY": proxy,
+            "SSL_CERT_FILE": str(CERTIFICATE),
+            "DOCKER_CONFIG": str(tmp_path),
+            "REGISTRY_AUTH_FILE": str(tmp_path / "config.json"),
+        }
+        with Transport(environ=environment) as transport:
+            yield Secured(server, environment, transport)
+
+
+def test_push_of_a_changed_line_sends_the_application_alone(secured: Secured) -> None:
+    made, blobs = grockers_image(version="1.0")
+    secured.push([made], blobs, "team/polls:1.0")
+    before = secured.server.blobs()
+    again, blobs = grockers_image(version="1.1")
+    done = secured.push([again], blobs, "team/polls:1.1")
+    assert secured.server.blobs() - before == {again.layers[-1].digest, again.config.digest, again.digest}
+    assert (done.sent_blobs, done.present_blobs) == (2, 4)
+    assert done.sent_bytes == again.layers[-1].size + len(again.config.data) + len(again.manifest.data)
+
+
+def test_push_to_another_repository_sends_no_blob(secured: Secured, tmp_path: Path) -> None:
+    need("skopeo")
+    made, blobs = grockers_image()
+    known = Known()
+    secured.push([made], blobs, "team/polls:1.0", known=known)
+    blobs.opened.clear()
+    done = secured.push([made], blobs, "other/polls:1.0", "other/polls:latest", known=known)
+    assert (done.sent_blobs, done.mounted_blobs) == (0, 6)
+    assert blobs.opened == []
+    secured.copy("other/polls:latest", tmp_path / "copy")
+    assert layout.problems(tmp_path / "copy") == ()
+
+
+def test_push_of_two_platforms_lets_each_be_pulled(secured: Secured, tmp_path: Path) -> None:
+    need("skopeo")
+    amd64, blobs = grockers_image(AMD64)
+    arm64, more = grockers_image(ARM64)
+    done = secured.push([amd64, arm64], MemoryBlobs(blobs.blobs | more.blobs), "team/polls:1.0")
+    for made in (amd64, arm64):
+        target = tmp_path / made.platform.architecture
+        secured.copy("team/polls:1.0", target, "--override-arch", made.platform.architecture)
+        [copied] = layout.read_index(target).manifests
+        assert copied.digest == made.digest
+        assert layout.problems(target) == ()
+    raw = said("skopeo", "inspect", "--raw", f"docker://{secured.host}/team/polls:1.0", environment=secured.environment)
+    assert digests.of(raw.encode()) == done.names[0].digest
+
+
+def test_inspect_reads_what_a_real_registry_has(
+    secured: Secured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, blobs = grockers_image()
+    secured.push([made], blobs, "team/polls:1.0")
+    for name, value in secured.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GROCKER_CACHE", str(tmp_path / "cache"))
+    assert run(["inspect", f"{secured.host}/team/polls:1.0", "--json"]) == 0
+    [found] = json.loads(capsys.readouterr().out)["images"]
+    assert found["application"] == {"name": "polls", "version": "1.0"}
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "none"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert run(["inspect", f"{secured.host}/team/polls:1.0"]) == 77
