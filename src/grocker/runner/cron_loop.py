@@ -1,0 +1,107 @@
+"""One loop over descriptors, moments and signals: everything under ``cron`` happens in it, one thing at a time."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import select
+import signal
+import time
+
+from .signals import FORWARDED, STOP
+from .value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+_WATCHED = FORWARDED | {signal.SIGCHLD}
+
+
+class Moment:
+    """Something that is to happen later, unless it is called off."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call: Callable[[], None] | None = call
+
+    def call_off(self) -> None:
+        """It will not happen; it may have happened already."""
+        self._call = None
+
+    def happen(self) -> None:
+        """Once."""
+        call, self._call = self._call, None
+        if call is not None:
+            call()
+
+
+class Loop:
+    """A resource: ``with`` it signals come here, a stop sets ``asked``, the end of a child calls ``on_child``."""
+
+    def __init__(self, on_child: Callable[[], None]) -> None:
+        self.asked = False
+        self._on_child = on_child
+        self._readers: dict[int, Callable[[], object]] = {}
+        self._moments: list[tuple[float, int, Moment]] = []
+        self._count = 0
+
+    def __enter__(self) -> Loop:
+        self._poll = select.epoll()
+        self._told, self._tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wakeup = signal.set_wakeup_fd(self._tell, warn_on_full_buffer=False)
+        self._handlers = {number: signal.signal(number, self._signal) for number in _WATCHED}
+        self._mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
+        self.watch(self._told, self._take_signals)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._wakeup)
+        for descriptor in (self._told, self._tell):
+            os.close(descriptor)
+        self._poll.close()
+
+    def _signal(self, number: int, _: FrameType | None) -> None:
+        if number in STOP:
+            self.asked = True
+
+    def _take_signals(self) -> None:
+        try:
+            numbers = os.read(self._told, 4096)
+        except BlockingIOError:
+            return
+        if signal.SIGCHLD in numbers:
+            self._on_child()
+
+    def watch(self, descriptor: int, call: Callable[[], object]) -> None:
+        """Calls whenever there is something to read, or the other end is closed."""
+        self._readers[descriptor] = call
+        self._poll.register(descriptor, select.EPOLLIN)
+
+    def forget(self, descriptor: int) -> None:
+        """The opposite, before the descriptor is closed."""
+        del self._readers[descriptor]
+        self._poll.unregister(descriptor)
+
+    def after(self, seconds: float, call: Callable[[], None]) -> Moment:
+        """Calls in so many seconds."""
+        moment = Moment(call)
+        self._count += 1
+        heapq.heappush(self._moments, (time.monotonic() + seconds, self._count, moment))
+        return moment
+
+    def turn(self, longest: float) -> None:
+        """Waits until something happens, for at most ``longest`` seconds, and deals with it."""
+        if self._moments:
+            longest = min(longest, self._moments[0][0] - time.monotonic())
+        for descriptor, _ in self._poll.poll(max(0.0, longest)):
+            reader = self._readers.get(descriptor)  # one before it may have forgotten it
+            if reader is not None:
+                reader()
+        now = time.monotonic()
+        while self._moments and self._moments[0][0] <= now:
+            heapq.heappop(self._moments)[2].happen()
