@@ -700,7 +700,57 @@ def _spoil_member(world: World) -> None:
         path.unlink()
 
 
+def _spoil_blob(change: Callable[[bytes], bytes]) -> Arrange:
+    """The largest blob has other bytes."""
+
+    def arrange(world: World) -> None:
+        largest = max((world.cache / "v1" / "blobs" / "sha256").iterdir(), key=lambda path: path.stat().st_size)
+        largest.write_bytes(change(largest.read_bytes()))
+
+    return arrange
+
+
 _STORAGE = (
+    Case(
+        "cut-blob",
+        "a truncated blob in the cache: it is removed, and the next build makes it again",
+        66,
+        ("the layer sha256:", "is not in Grocker's store any more"),
+        ("build again",),
+        _spoil_blob(lambda data: data[:-10]),
+        ("push", "demo:1.0", "REGISTRY/demo:1.0"),
+        warm=True,
+    ),
+    Case(
+        "changed-blob",
+        "a blob of the cache with other bytes: it is removed, and the next build makes it again",
+        65,
+        ("the cached layer sha256:", "is damaged"),
+        ("build again",),
+        _spoil_blob(_flip),
+        ("push", "demo:1.0", "REGISTRY/demo:1.0"),
+        warm=True,
+    ),
+    Case(
+        "not-built",
+        "an image to push that was not built",
+        66,
+        ("there is no image nowhere:1",),
+        (),
+        arguments=("push", "nowhere:1", "REGISTRY/nowhere:1"),
+        is_quick=True,
+    ),
+    Case(
+        "no-layout",
+        "a directory to inspect that is no image",
+        65,
+        ("is no OCI layout",),
+        (),
+        lambda world: world.out.mkdir(),
+        ("inspect", "oci:OUT"),
+        is_quick=True,
+        allowed=("out",),
+    ),
     Case(
         "cache-is-a-file",
         "the cache is a file",
