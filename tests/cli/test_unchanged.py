@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from grocker.cli import unchanged
 from grocker.oci import Platform, RunConfig, image, layer, reference
 from grocker.output import Delivered
 from grocker.store import Store
+from tests.support import engine as engines
 
 ARGUMENTS = ["build", "--output", "oci:layout"]
 _MOST_MODULES = 45
@@ -128,6 +131,54 @@ def test_replay_does_not_know_when_something_else_is_asked(
     environ = environment(tmp_path)
     remember(project, environ)
     assert unchanged.replay(arguments, {**environ, **more}) is None
+
+
+def test_replay_does_not_know_when_the_result_file_is_gone(project: Path, tmp_path: Path) -> None:
+    environ = environment(tmp_path)
+    result = tmp_path / "result.json"
+    result.write_text("{}")
+    now = time.time()
+    with Store.open(Path(environ["GROCKER_CACHE"])) as store:
+        unchanged.remember(
+            store,
+            ARGUMENTS,
+            environ,
+            built(project),
+            stderr="",
+            stdout="",
+            written=[str(result)],
+            began=now,
+            finished=now + 1,
+        )
+    assert unchanged.replay(ARGUMENTS, environ) == 0
+    result.unlink()
+    assert unchanged.replay(ARGUMENTS, environ) is None
+
+
+@pytest.mark.parametrize("lost", [None, "polls:1.0", "polls:2.0"])
+def test_replay_asks_docker_for_every_name_of_the_image(project: Path, lost: str | None) -> None:
+    with tempfile.TemporaryDirectory() as directory, engines.running(Path(directory)) as engine:
+        environ = environment(Path(directory), DOCKER_HOST=engine.address)
+        one = built(project)
+        image = one.images[0].image
+        engine.images[image.config.digest] = {"rootfs": {"diff_ids": []}}
+        engine.tags = {"polls:1.0": image.config.digest, "polls:2.0": image.config.digest}
+        delivered = Delivered("docker", "polls:1.0", 1, "", tuple(engine.tags), (image.config.digest, image.digest))
+        now = time.time()
+        with Store.open(Path(environ["GROCKER_CACHE"])) as store:
+            unchanged.remember(
+                store,
+                ARGUMENTS,
+                environ,
+                replace(one, delivered=(delivered,)),
+                stderr="",
+                stdout="",
+                began=now,
+                finished=now + 1,
+            )
+        if lost is not None:
+            del engine.tags[lost]
+        assert unchanged.replay(ARGUMENTS, environ) == (0 if lost is None else None)
 
 
 def test_replay_does_not_know_when_a_day_has_passed(project: Path, tmp_path: Path) -> None:

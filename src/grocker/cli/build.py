@@ -38,11 +38,19 @@ def run_build(options: Mapping[str, Any], arguments: Sequence[str], environ: Map
         data = as_json(built) if options["as_json"] else f"{built.names[0].name}@{built.digest}\n"
         style = Style.of(sys.stderr, environ)
         talk, again = ("", "") if options["quiet"] else (summary(built, style), summary(built, style, again=True))
+        if options["result_file"] is not None:
+            write_result(options["result_file"], as_json(built))
         unchanged.remember(
-            tools.store, arguments, environ, built, stderr=again, stdout=data, began=tools.now, finished=time.time()
+            tools.store,
+            arguments,
+            environ,
+            built,
+            stderr=again,
+            stdout=data,
+            written=[options["result_file"]] if options["result_file"] is not None else (),
+            began=tools.now,
+            finished=time.time(),
         )
-    if options["result_file"] is not None:
-        write_result(options["result_file"], as_json(built))
     sys.stderr.write(talk)
     sys.stdout.write(data)
     sys.stdout.flush()

@@ -134,16 +134,19 @@ def remember(
     *,
     stderr: str,
     stdout: str,
+    written: Iterable[str] = (),
     began: float,
     finished: float,
 ) -> None:
     """Keep what a build printed and depended on; nothing when a later change could go unseen.
 
-    ``stderr``, ``stdout``: what is printed when nothing changed. ``began``, ``finished``: seconds since 1970.
+    ``stderr``, ``stdout``: what is printed when nothing changed. ``written``: files that must be there then as they are
+    now (``--result-file``). ``began``, ``finished``: seconds since 1970.
     """
     import json
 
     outputs = [output for delivered in built.delivered for output in _outputs(delivered)]
+    outputs += [["file", path, *map(str, stat(path))] for path in map(os.path.abspath, written)]
     files = snapshot(built.files)
     newest = max((found[1] for found in files.values() if found), default=0)
     if not outputs or not all(outputs) or newest >= began * 1e9 or not is_settled(files, finished):
