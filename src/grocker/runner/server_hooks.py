@@ -1,19 +1,52 @@
-"""gunicorn's configuration file: run by the application's interpreter, in the server.
+"""gunicorn's configuration file: run by the application's interpreter, in the server. Contract: E1.
 
-Ctrl-C reaches the whole foreground group. The runner answers it with the graceful stop (E1); to gunicorn it means the
-hard one, which cuts answers off, so its processes leave it to the runner.
+Ctrl-C reaches the whole foreground group. The runner answers it with the graceful stop; to gunicorn it means the hard
+one, which cuts answers off, so its processes leave it to the runner.
+
+A worker that is told to stop in the moment between its birth and its own handlers only notes it down in a copy of the
+master's queue, and the stop would take all of the graceful time (seen with gunicorn 27.0.1). So it is born with that
+signal held back, and takes it when it can.
 """
 
 from __future__ import annotations
 
+import os
 import signal
+
+_HELD = frozenset({signal.SIGTERM, signal.SIGQUIT})
+_bears_workers = False
 
 
 def when_ready(_server: object) -> None:
     """In the master, once it has its own handlers."""
+    global _bears_workers  # noqa: PLW0603 - each process has its own
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _bears_workers = True
+    os.register_at_fork(before=_hold, after_in_parent=_release)
+
+
+def post_fork(_server: object, _worker: object) -> None:
+    """In each worker, as it is born: what the application forks is no worker."""
+    global _bears_workers  # noqa: PLW0603
+    _bears_workers = False
 
 
 def post_worker_init(_worker: object) -> None:
-    """In each worker, once it has its own handlers."""
+    """In each worker, once it has its own handlers and the application."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
+
+
+def pre_exec(_server: object) -> None:
+    """In a new master, before it is executed (USR2)."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
+
+
+def _hold() -> None:
+    if _bears_workers:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+
+
+def _release() -> None:
+    if _bears_workers:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
