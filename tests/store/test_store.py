@@ -183,6 +183,17 @@ def test_tree_appears_whole(store: Store) -> None:
     assert check(store) == ()
 
 
+def test_tree_is_gone_when_it_is_forgotten(store: Store) -> None:
+    with store.new_tree("k") as new:
+        (new / "bin").mkdir()
+    store.forget_tree("k")
+    store.forget_tree("k")
+    assert store.tree("k") is None
+    with store.new_tree("k") as new:
+        (new / "lib").mkdir()
+    assert store.tree("k") is not None
+
+
 def test_no_tree_appears_when_its_maker_fails(store: Store) -> None:
     def fail() -> None:
         with store.new_tree("k") as new:

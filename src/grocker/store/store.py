@@ -231,6 +231,14 @@ class Store:
                         raise
                     # Another process made the same tree meanwhile: the same bytes.
 
+    def forget_tree(self, key: str) -> None:
+        """Take away a tree that was found damaged, so that it is made again."""
+        with self.scratch() as scratch, storage(_ACTION, self.root / "trees" / key):
+            try:
+                os.rename(self.root / "trees" / key, scratch / "tree")
+            except FileNotFoundError:
+                pass  # somebody else was quicker
+
     # -- temporary places and locks -----------------------------------------------------------------------------------
 
     @contextmanager
