@@ -16,6 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing costs 10 ms
     from typing import Any
 
+SINGLE = [sys.intern(chr(number)) for number in range(256)]
+"""There is one object for each string of one Latin-1 character; once a name is like it, it is interned for all."""
+
 
 def canonical(code: CodeType) -> "tuple[CodeType, dict[object, Any]]":
     """The same code in a form that the source alone decides, and what must live until it is written.
@@ -55,6 +58,7 @@ def rebuilt(code: CodeType, seen: "dict[object, Any]") -> CodeType:
         co_names=kept(code.co_names, seen),
         co_linetable=kept(code.co_linetable, seen),
         co_exceptiontable=kept(code.co_exceptiontable, seen),
+        co_name=seen[str, code.co_name],
         co_qualname=seen[str, code.co_qualname],
     )
 
