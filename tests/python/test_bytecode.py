@@ -99,7 +99,7 @@ MADE_UP = "".join(
 
 
 def test_code_is_canonical_when_strings_of_it_are_interned_already(room: dict[str, Any]) -> None:
-    """The worst company: everything that could be interned is. Without ``canonical`` this fails for every other file."""
+    """The worst company: everything that could be interned is. Without ``canonical`` this fails."""
 
     def plain(source: str | bytes) -> bytes:
         return marshal.dumps(compile(source, "/x.py", "exec", dont_inherit=True))

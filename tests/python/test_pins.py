@@ -203,7 +203,7 @@ version = "1.0"
         (
             "",
             'wheels = [{ url = "https://example.invalid/ext-1.0-cp313-cp313-win_amd64.whl" }]',
-            "ext 1.0 has no wheel",
+            "ext 1.0: no wheel for",
         ),
         ("", 'wheels = [{ url = "https://example.invalid/ext-1.0-py3-none-any.whl" }]', "no sha256"),
         ('marker = "what"', "", "pylock.toml: ext"),
