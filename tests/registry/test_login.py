@@ -262,3 +262,15 @@ def test_push_asks_for_the_right_to_read_where_it_mounts_from(
     assert (done.sent_blobs, done.mounted_blobs) == (0, 4)
     assert tokens.requests[-1][1]["scope"] == ["repository:other/polls:pull", "repository:team/polls:pull,push"]
     assert len(tokens.requests) == 3
+
+
+@pytest.mark.parametrize("credentials", [IDENTITY, WRONG])
+def test_push_shows_no_secret_to_whom_the_token_server_redirects(
+    registry: Registry, transport: Transport, tokens: Tokens, credentials: Credentials
+) -> None:
+    with serving(lambda _: Reply(401)) as other:
+        elsewhere = other.url("/token").replace("127.0.0.1", "localhost")
+        for method in ("GET", "POST"):
+            registry.fail(method, "/token", status=307, headers={"Location": elsewhere}, times=9)
+        failure(transport, registry, credentials)
+        assert all(one.method == "GET" and "Authorization" not in one.headers for one in other.requests)

@@ -223,6 +223,45 @@ def test_redirect_loses_credentials_when_it_goes_to_another_host(status: int) ->
         assert "Authorization" not in other.requests[0].headers
 
 
+@pytest.mark.parametrize("status", [307, 308])
+@pytest.mark.parametrize("body", [BODY, io.BytesIO(b"before" + BODY)])
+def test_redirect_of_an_upload_keeps_method_and_body(status: int, body: bytes | io.BytesIO) -> None:
+    if not isinstance(body, bytes):
+        body.seek(6)
+    with serving(one_by_one(Reply(201))) as other:
+        target = other.url("/there?a=b").replace("127.0.0.1", "localhost")
+        with (
+            serving(one_by_one(Reply(status, headers={"Location": target}))) as server,
+            Transport(environ={}, attempts=1) as transport,
+            transport.open(
+                "PUT",
+                server.url(),
+                action="sending",
+                body=body,
+                size=len(BODY),
+                accept=(201,),
+                headers={"Authorization": "secret", "Content-Type": "x/y"},
+            ) as response,
+        ):
+            assert response.url == target.partition("?")[0]
+        [request] = other.requests
+        assert (request.method, request.path, request.body) == ("PUT", "/there?a=b", BODY)
+        assert request.headers["Content-Type"] == "x/y"
+        assert "Authorization" not in request.headers
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "follow"), [(302, "POST", True), (307, "POST", False), (307, "GET", False)]
+)
+def test_redirect_is_an_answer_when_it_may_not_be_followed(status: int, method: str, follow: bool) -> None:
+    with serving(one_by_one(Reply(status, headers={"Location": "/there"}))) as server:
+        with Transport(environ={}) as transport, pytest.raises(HttpError) as caught:
+            transport.open(method, server.url("/here"), action="sending", body=b"secret", redirects=follow)
+        assert caught.value.status_code == status
+        assert caught.value.url == server.url("/here")
+        assert len(server.requests) == 1
+
+
 def test_redirect_is_refused_when_it_leaves_https() -> None:
     with (
         serving(one_by_one(Reply(body=b"ok"))) as other,

@@ -9,8 +9,10 @@ from grocker.output import Delivered
 
 
 def line(delivered: Delivered) -> str:
-    """One line; every name where there are several."""
-    names = ", ".join(delivered.names) if len(delivered.names) > 1 and delivered.kind == "registry" else delivered.place
+    """One line; every name where there are several. A registry's digest was said already."""
+    names = delivered.place
+    if delivered.kind == "registry":
+        names = ", ".join(name.partition("@")[0] for name in delivered.names)
     return f"  {delivered.kind}: {names}: {delivered.detail}"
 
 

@@ -75,7 +75,7 @@ def images(root: Document, fetch: Fetch, *, what: str, wanted: Platform | None =
         listed = [one for one in index.manifests if one.media_type in values.MANIFESTS and not _beside(one)]
         if wanted is not None and all(one.platform is not None for one in listed):
             listed = [one for one in listed if _platform(one) == wanted] or listed
-        found = [_image(document(one, fetch(one)), fetch) for one in listed]
+        found = [_image(document(_plain(one), fetch(one)), fetch) for one in listed]
     fitting = [one for one in found if wanted in (None, one.platform)]
     if not fitting:
         has = ", ".join(str(one.platform) for one in found) or "none at all"
@@ -100,9 +100,15 @@ def _image(manifest: Document, fetch: Fetch) -> Image:
     return Image(manifest, config, tuple(layers), _normal(platform), _seconds(described.created))
 
 
+def _plain(descriptor: Descriptor) -> Descriptor:
+    """Without what an index says beyond the document itself."""
+    return Descriptor(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size)
+
+
 def _small(descriptor: Descriptor, what: str, fetch: Fetch) -> bytes:
     if descriptor.size > LARGEST:
         raise CorruptError(f"{what} names a configuration of {descriptor.size} bytes")
+    values.digest_of(descriptor)
     return fetch(descriptor)
 
 

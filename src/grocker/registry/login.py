@@ -165,6 +165,7 @@ class Login:
             body=body,
             size=len(body) if body is not None else None,
             netrc=False,
+            redirects=body is None,  # where a body goes, the identity token in it goes
         ) as response:
             return response.read(_MOST)
 

@@ -97,6 +97,7 @@ class Transport:
         size: int | None = None,
         netrc: bool = True,
         attempts: int | None = None,
+        redirects: bool = True,
     ) -> Response:
         """Send a request and return the answer when its status is in ``accept``.
 
@@ -104,7 +105,8 @@ class Transport:
         ``url``: http or https; ``user:password@`` in it is sent as Basic credentials. ``body``: stream, read from where
         it stands, closed by the caller; sent again after a failure when it is seekable. ``size``: its bytes (without it
         a stream is sent chunked). ``netrc``: whether credentials may come from the user's ``~/.netrc``.
-        ``attempts``: for this request, when what is repeated is more than one request (see ``pause``).
+        ``attempts``: for this request, when what is repeated is more than one request (see ``pause``). ``redirects``:
+        whether they are followed; not where the body is a secret.
         Raises HttpError for another status, UnavailableError when there is no answer, DeniedError and
         UnavailableError for proxies, SettingsError for an address or trust file that cannot be used.
         """
@@ -117,7 +119,7 @@ class Transport:
         attempts = (attempts or self._attempts) if repeatable else 1
 
         def send(extra: Mapping[str, str]) -> tuple[BaseHTTPResponse, str]:
-            return self._follow(method, url, action, {**sent, **extra}, body, start, accept)
+            return self._follow(method, url, action, {**sent, **extra}, body, start, accept, redirects)
 
         attempt = 1
         while True:
@@ -187,10 +189,11 @@ class Transport:
         body: bytes | Stream | None,
         start: int | None,
         accept: Container[int],
+        redirects: bool,
     ) -> tuple[BaseHTTPResponse, str]:
         """``start``: where a body begins that can be read again."""
         again = _REDIRECTS if method in ("GET", "HEAD") else _SAME_METHOD
-        if body is not None and not isinstance(body, bytes) and start is None:
+        if not redirects or (body is not None and not isinstance(body, bytes) and start is None):
             again = frozenset()
         for _ in range(_MOST_REDIRECTS):
             if start is not None and body is not None and not isinstance(body, bytes):
