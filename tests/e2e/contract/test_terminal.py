@@ -61,13 +61,15 @@ def test_E10_ctrl_z_does_not_leave_a_command_stopped(docker: Engine) -> None:
 
 
 def test_E10_window_size_reaches_the_command(docker: Engine) -> None:
-    with docker.terminal("bash", "-c", "trap 'stty size' WINCH; echo up; while :; do sleep 0.1; done") as terminal:
+    with docker.terminal(
+        "bash", "-c", "trap 'stty size' WINCH; trap 'exit 9' INT; echo up; while :; do sleep 0.1; done"
+    ) as terminal:
         terminal.expect("up")
         fcntl.ioctl(terminal.master, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
         terminal.process.send_signal(28)  # the engine's client looks at it again
         terminal.expect("33 77")
         terminal.press("\x03")
-        assert terminal.wait() == 130
+        assert terminal.wait() == 9
 
 
 @pytest.mark.parametrize("stdin", ["null", "closed"])
