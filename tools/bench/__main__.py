@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,7 @@ from tools.bench.sides import Dockerfile, Grocker, secrets, with_host
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "explanation" / "benchmarks.md"
-_NOT_OURS = ("PYTHONDONTWRITEBYTECODE", "UV_CACHE_DIR", "GROCKER_CACHE", "DOCKER_HOST", "DOCKER_CONTEXT")
+_NOT_OURS = ("PYTHONDONTWRITEBYTECODE", "UV_CACHE_DIR", "GROCKER_CACHE", "DOCKER_HOST", "DOCKER_CONTEXT", "PYTHONPATH")
 """variables that would change what is measured"""
 
 
@@ -65,12 +66,13 @@ def measure(place: Path, kept: Path, environ: dict[str, str], *, rounds: int, re
     _check()
     _say("making the base image of the peers (mmdebstrap)")
     tar = base.make(kept, environ)
-    cache = place / "cache"
+    cache, code = place / "cache", place / "src"
+    shutil.copytree(ROOT / "src", code, ignore=shutil.ignore_patterns("__pycache__"))
     uv = find_uv(environ, cache=place / "uv")
     project = prepare(ROOT / "examples" / "polls", place / "polls", environ, cache=place / "uv")
     with engine(place, environ) as docker, registry(place / "registry") as target:
         base.give(docker, tar)
-        ours = Grocker(docker, target, environ, cache)
+        ours = Grocker(docker, target, environ, cache, code)
         told = secrets(place / "secrets", uv.environment)
         peers = []
         for name, words in (("copy", "Dockerfile, copying"), ("split", "Dockerfile, installing")):

@@ -26,6 +26,8 @@ class Engine:
 
     client: str
     environ: Mapping[str, str]
+    pid: Path
+    """the daemon's pid file"""
 
     def docker(self, *arguments: str | Path) -> str:
         """What ``docker ARGUMENTS`` prints."""
@@ -66,6 +68,12 @@ class Engine:
     def size(self, tag: str) -> int:
         """Bytes that the image takes in the engine's store."""
         return int(self.docker("image", "inspect", "--format", "{{.Size}}", tag))
+
+    def processor(self) -> float:
+        """Seconds of processor time that the daemon has used, and the steps that it ran."""
+        fields = Path(f"/proc/{self.pid.read_text().strip()}/stat").read_text().rpartition(")")[2].split()
+        # proc(5): utime, stime, cutime, cstime; a step's container is waited for by the daemon.
+        return sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")
 
     def versions(self) -> str:
         """Client and daemon."""
@@ -133,7 +141,7 @@ def engine(place: Path, environ: Mapping[str, str]) -> Iterator[Engine]:
     log = place / "docker.log"
     with log.open("wb") as out:
         daemon = subprocess.Popen(as_root(program("dockerd", "docker.io"), *words), stdout=out, stderr=out)
-    found = Engine(client, {**environ, "DOCKER_HOST": address, "DOCKER_BUILDKIT": "1"})
+    found = Engine(client, {**environ, "DOCKER_HOST": address, "DOCKER_BUILDKIT": "1"}, pid)
     try:
         _wait(found, daemon, log)
         yield found

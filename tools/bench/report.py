@@ -37,6 +37,11 @@ def tables(samples: Sequence[Sample], sizes: Sequence[Size], about: Mapping[str,
         ["", ours, *peers],
         [[WORDS[case], *(_seconds(samples, case, side) for side in (ours, *peers))] for case in CASES],
     )
+    lines += ["", "Seconds of processor time, the engine's included, median:", ""]
+    lines += _table(
+        ["", ours, *peers],
+        [[WORDS[case], *(_processor(samples, case, side) for side in (ours, *peers))] for case in CASES],
+    )
     lines += ["", f"{ours} as a share of each, median of the ratios of pairs (least – most):", ""]
     goals = _goals(peers)
     rows = []
@@ -107,6 +112,10 @@ def _spread(found: Sequence[float]) -> str:
 def _seconds(samples: Sequence[Sample], case: str, side: str) -> str:
     found = [s.seconds for s in samples if (s.case, s.side) == (case, side)]
     return f"{median(found):.2f} ({min(found):.2f} – {max(found):.2f})"
+
+
+def _processor(samples: Sequence[Sample], case: str, side: str) -> str:
+    return f"{median(s.processor for s in samples if (s.case, s.side) == (case, side)):.2f}"
 
 
 def _pushed(samples: Sequence[Sample], case: str, side: str) -> int:

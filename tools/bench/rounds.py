@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ class Sample:
     """within the round: builds of the same round and turn are a pair"""
     seconds: float
     """wall time of the whole process, or processes"""
+    processor: float
+    """seconds of processor time, of these processes and of the engine: other work on the machine changes it little"""
     pushed: int | None
     """bytes by which the registry grew, where something was pushed (not timed, unless the case is ``push``)"""
 
@@ -107,15 +110,20 @@ class Bench:
     def _time(self, case: str, side: Side, number: int, turn: int, build: Callable[..., str]) -> None:
         # What one side left to be written is not written on another's time.
         os.sync()
-        held = self.registry.held()
+        held, used = self.registry.held(), self._processor()
         began = time.perf_counter()
         said = build(self.project.directory)
         seconds = time.perf_counter() - began
+        used = self._processor() - used
         if case == DEPENDENCY:
             side.push(self.project.directory)
         pushed = self.registry.held() - held if case in (PUSH, DEPENDENCY) else None
-        self.samples.append(Sample(case, side.name, number, turn, round(seconds, 4), pushed))
+        self.samples.append(Sample(case, side.name, number, turn, round(seconds, 4), round(used, 2), pushed))
         self.logs.append((case, side.name, said))
+
+    def _processor(self) -> float:
+        ours = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return ours.ru_utime + ours.ru_stime + self.engine.processor()
 
     def _prove(self) -> None:
         """Every image serves the site as it was edited last; what each weighs."""

@@ -46,12 +46,14 @@ class Side(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Grocker:
-    """``grocker build``, as it is installed beside this Python."""
+    """``grocker build``, with the libraries beside this Python."""
 
     engine: Engine
     registry: Registry
     environ: Mapping[str, str]
     cache: Path
+    code: Path
+    """a copy of its source: what is edited meanwhile does not count"""
     name: str = "Grocker"
     tag: str = "bench/grocker:1"
     repository: str = "grocker"
@@ -65,7 +67,12 @@ class Grocker:
             SUITE,
             *words,
         ]
-        environ = {**self.environ, "GROCKER_CACHE": str(self.cache), "DOCKER_HOST": self.engine.environ["DOCKER_HOST"]}
+        environ = {
+            **self.environ,
+            "GROCKER_CACHE": str(self.cache),
+            "DOCKER_HOST": self.engine.environ["DOCKER_HOST"],
+            "PYTHONPATH": str(self.code),
+        }
         return run(command, environ=environ)
 
     def build(self, project: Path) -> str:
@@ -127,8 +134,8 @@ _CACHED = re.compile(
 def with_host(text: str, name: str) -> str:
     """A Dockerfile whose steps that fetch (those with a mounted cache) see this host's index and certificates.
 
-    They come as build secrets, which are in no layer and in no cache key; see ``secrets``. ``name`` keeps the steps that
-    two Dockerfiles have in common from being done for both by the one that comes first.
+    They come as build secrets, which are in no layer and in no cache key; see ``secrets``. ``name`` keeps the steps
+    that two Dockerfiles have in common from being done for both by the one that comes first.
     """
     mounts = "--mount=type=secret,id=host --mount=type=secret,id=bundle "
     own = re.sub(r"(?m)^(FROM \S+ AS deps)$", rf"\1\nENV BENCH={name}", text)
