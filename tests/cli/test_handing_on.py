@@ -146,19 +146,19 @@ def test_push_says_which_credentials_were_refused(
     assert "hunter2" not in shown.err
 
 
-def test_push_says_build_again_when_a_layer_is_damaged_and_takes_it_away(
+def test_push_says_build_again_when_layers_are_damaged_and_takes_them_away(
     grocker: Grocker, store: Store, registry: Registry
 ) -> None:
     made, blobs = made_image()
     keep(store, "polls:1.0", [made], blobs)
-    layer = made.layers[0]
-    place = store.blob(layer.digest)
-    assert place is not None
-    place.write_bytes(bytes(layer.size))
+    for layer in made.layers[:2]:
+        place = store.blob(layer.digest)
+        assert place is not None
+        place.write_bytes(bytes(layer.size))
     shown = grocker("push", "polls:1.0", f"{registry.host}/polls")
     assert shown.status == 65
     assert "is damaged\nhint: it was removed: build again" in shown.err
-    assert store.blob(layer.digest) is None
+    assert [store.blob(layer.digest) is None for layer in made.layers] == [True, True, False]
     shown = grocker("push", "polls:1.0", f"{registry.host}/polls")
     assert (shown.status, "build again" in shown.err) == (66, True)
 

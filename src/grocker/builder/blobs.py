@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 from grocker.digest import Digest
 from grocker.errors import MissingError
+from grocker.oci import Image
 from grocker.store import Store
 
 
 class StoredBlobs:
-    """Blobs of images that lie in the store."""
+    """The layers of ``images``, which lie in the store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, images: Iterable[Image]) -> None:
         self._store = store
+        self._layers = {layer.digest for image in images for layer in image.layers}
 
     def open(self, digest: Digest) -> BinaryIO:
         """See oci.Blobs.open."""
@@ -28,5 +31,9 @@ class StoredBlobs:
         return self._store.blob(digest)
 
     def forget(self, digest: Digest) -> None:
-        """See oci.Blobs.forget: whoever needs the layer next finds none, and composes it again."""
-        self._store.sound_blob(digest)
+        """See oci.Blobs.forget: whoever needs the layer next finds none, and composes it again.
+
+        What harmed one may have harmed others: all are looked at, so that building again once is enough.
+        """
+        for one in sorted({digest, *self._layers}):
+            self._store.sound_blob(one)

@@ -49,8 +49,9 @@ def build(
             source, images = _made(shop, replace(request, refresh=True), settings, targets)
         names = _names(request.tags, source)
         _keep(store, names, images)
-        blobs = StoredBlobs(store)
-        delivered = tuple(sink.deliver([one.image for one in images], names, blobs, progress) for sink in request.sinks)
+        made = [one.image for one in images]
+        blobs = StoredBlobs(store, made)
+        delivered = tuple(sink.deliver(made, names, blobs, progress) for sink in request.sinks)
     return Built(
         images=images,
         names=names,

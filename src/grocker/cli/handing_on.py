@@ -29,7 +29,7 @@ def run_push(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
             raise UsageError(f"{name} is no name to push to: it has a digest", hint="say as what: grocker push NAME AS")
         found = stored(tools.store, name)
         delivered = _sink("registry", tools, environ).deliver(
-            found.images, names or [reference.with_tag(name)], StoredBlobs(tools.store), tools.progress
+            found.images, names or [reference.with_tag(name)], StoredBlobs(tools.store, found.images), tools.progress
         )
     _show(name, found, delivered, options, environ)
 
@@ -42,7 +42,7 @@ def run_load(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
         if name.digest is not None:
             raise UsageError(f"{name}: an engine needs a name without a digest", hint="name it as it was built")
         delivered = _sink(options["into"], tools, environ).deliver(
-            found.images, [reference.with_tag(name)], StoredBlobs(tools.store), tools.progress
+            found.images, [reference.with_tag(name)], StoredBlobs(tools.store, found.images), tools.progress
         )
     _show(name, found, delivered, options, environ)
 
