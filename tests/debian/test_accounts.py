@@ -28,7 +28,7 @@ def files(contents: dict[str, bytes], user: User = BLUE) -> dict[str, str]:
 def test_accounts_are_debians_and_the_applications_when_nothing_is_declared() -> None:
     found = files({})
     assert found["etc/passwd"] == (
-        "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/nologin\nblue:x:1000:0::/home/blue:/bin/bash\n"
+        "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/nologin\nblue:x:1000:0:blue:/home/blue:/bin/bash\n"
     )
     assert found["etc/group"] == "root:x:0:\nmail:x:8:\nshadow:x:42:\n"
 

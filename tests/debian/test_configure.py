@@ -131,7 +131,7 @@ def test_user_has_a_home_and_a_name_when_the_build_names_another() -> None:
     found = generated(user="green", uid=4711)
     assert found["home/green"] == Directory("home/green", 0o775, 4711, 0)
     assert found["home/green/.bashrc"] == File("home/green/.bashrc", b"# you\n", 0o664, 4711, 0)
-    assert "green:x:4711:0::/home/green:/bin/bash" in text(found["etc/passwd"])
+    assert "green:x:4711:0:green:/home/green:/bin/bash" in text(found["etc/passwd"])
 
 
 def test_link_is_made_when_a_script_installs_an_alternative() -> None:

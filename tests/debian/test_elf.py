@@ -15,7 +15,7 @@ from tests.support.elf import library
 @pytest.mark.parametrize("machine", [62, 183])
 @pytest.mark.parametrize("soname", ["libhello.so.1", ""])
 def test_library_is_read_when_it_is_whole(machine: int, soname: str) -> None:
-    assert elf.read(library(soname, machine)) == elf.Elf(machine, True, soname)
+    assert elf.read(library(soname, machine)) == elf.Elf(machine, True, soname, ())
 
 
 @pytest.mark.parametrize("data", [b"", b"#!/bin/sh", b"\x7fELF", b"/* GNU ld script */ GROUP ( x )" * 4])

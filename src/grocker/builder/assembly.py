@@ -11,7 +11,7 @@ from typing import Self
 import msgspec
 
 from grocker import debian, python
-from grocker.builder import contents
+from grocker.builder import contents, libraries
 from grocker.builder.deciding import Decision
 from grocker.builder.layers import Made, made
 from grocker.builder.packages import Packages
@@ -42,6 +42,7 @@ class Assembly:
             shop,
             decision.index.files,
             decision.index.urls,
+            uv=decision.uv,
             target=python_target(decision.target),
             interpreter=decision.plan.interpreter,
         )
@@ -85,6 +86,19 @@ class Assembly:
             result.append(made(self._shop, layer, partial(self._alone, layer, entries, subject)))
         return result
 
+    def missing_libraries(self) -> dict[str, tuple[str, ...]]:
+        """By wheel the shared libraries that nothing in the image has."""
+        wheels = [*(layer for layer, _ in self._plan.large), *([self._plan.wheels[0]] if self._plan.wheels else [])]
+        name = key("libraries", debian.REVISION, self._plan.debian.key, [layer.key for layer in wheels])
+        data = self._shop.store.kept("steps", name)
+        if data is not None:
+            return msgspec.json.decode(data, type=dict[str, tuple[str, ...]])
+        provided = {library.soname for facts in self._packages.facts() for library in facts.libraries}
+        found = {m.subject: msgspec.json.decode(m.note, type=libraries.Libraries) for m in self._all_wheels()}
+        lacking = libraries.missing(found, provided)
+        self._shop.store.keep("steps", name, msgspec.json.encode(lacking))
+        return lacking
+
     def uncovered(self) -> tuple[tuple[str, str, str], ...]:
         """Maintainer scripts that are neither inert nor done statically: package, script, reason."""
         return msgspec.json.decode(self._configuration().note, type=tuple[tuple[str, str, str], ...])
@@ -108,11 +122,16 @@ class Assembly:
 
     def _of(self, files: Iterable[PythonFile]) -> Callable[[], list[Member]]:
         def parts() -> list[Member]:
-            if self._wheel_members is None:
-                self._wheel_members = self._wheels.members(self._running())
+            self._all_wheels()
+            assert self._wheel_members is not None
             return [self._wheel_members[f.sha256] for f in files]
 
         return parts
+
+    def _all_wheels(self) -> list[Member]:
+        if self._wheel_members is None:
+            self._wheel_members = self._wheels.members(self._running) if self._decision.index.files else {}
+        return list(self._wheel_members.values())
 
     def _alone(self, layer: Layer, entries: Iterable[Entry], subject: str) -> list[Member]:
         """The one member of a layer that is the application's or Grocker's own."""

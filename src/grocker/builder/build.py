@@ -71,8 +71,13 @@ def _made(
     for decision in decisions:
         with Assembly(shop, decision) as assembly:
             layers = assembly.layers()
-            uncovered = assembly.uncovered()
+            uncovered, missing = assembly.uncovered(), assembly.missing_libraries()
         _report(shop.progress, uncovered, strict=request.strict)
+        for wheel, names in missing.items():
+            shop.progress.warn(
+                f"{wheel} asks for shared libraries that nothing in the image has: {', '.join(names)}",
+                hint="if the application uses them, name their Debian packages: [tool.grocker] dependencies",
+            )
         remember(shop.store, decision)
         images.append(BuiltImage(_image(request, decision, layers), tuple(_built(m) for m in layers), uncovered))
     return decisions[0].source, tuple(images)

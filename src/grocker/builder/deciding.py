@@ -20,7 +20,7 @@ from grocker.lock.document import render
 from grocker.lock.values import Base, Interpreter, Lock, PlatformLock
 from grocker.plan.steps import Application, Plan, plan
 from grocker.plan.target import MACHINES, Target
-from grocker.python import read_project
+from grocker.python import Uv, read_project
 from grocker.runner import spec
 
 
@@ -29,6 +29,8 @@ class Decision:
     """One image on one platform, decided."""
 
     target: Target
+    uv: Uv
+    """as this build runs it: it knows the credentials of its indexes"""
     source: Source
     packages: DebianAnswer
     compiling: DebianAnswer
@@ -75,7 +77,17 @@ def decide(shop: Workshop, request: Request, settings: Settings, chosen: Target)
     host = _host(chosen)
     compiling = packages if host == chosen else _compiling(shop, request, settings, host)
     index = locking.python_answer(shop, settings, source, chosen, held)
-    return _decision(request, settings, chosen, source, packages, compiling, index, request.lock.only(chosen.platform))
+    return _decision(
+        request,
+        settings,
+        chosen,
+        sourcing.find_uv(shop, settings),
+        source,
+        packages,
+        compiling,
+        index,
+        request.lock.only(chosen.platform),
+    )
 
 
 def _fresh(shop: Workshop, request: Request, settings: Settings, chosen: Target) -> Decision:
@@ -89,13 +101,16 @@ def _fresh(shop: Workshop, request: Request, settings: Settings, chosen: Target)
         packages, compiling = archive.result()
     inputs = locking.inputs(request, settings, source, chosen)
     lock = _lock(chosen, source, packages, index, inputs)
-    return _decision(request, settings, chosen, source, packages, compiling, index, lock)
+    return _decision(
+        request, settings, chosen, sourcing.find_uv(shop, settings), source, packages, compiling, index, lock
+    )
 
 
 def _decision(
     request: Request,
     settings: Settings,
     chosen: Target,
+    uv: Uv,
     source: Source,
     packages: DebianAnswer,
     compiling: DebianAnswer,
@@ -122,7 +137,7 @@ def _decision(
         user=(described.user.name, described.user.uid),
         epoch=request.epoch,
     )
-    return Decision(chosen, source, packages, compiling, index, lock, lock_text, described, application, planned)
+    return Decision(chosen, uv, source, packages, compiling, index, lock, lock_text, described, application, planned)
 
 
 def _archive(shop: Workshop, settings: Settings, chosen: Target, *, refresh: bool) -> tuple[DebianAnswer, DebianAnswer]:

@@ -93,7 +93,7 @@ def source(shop: Workshop, origin: Origin, settings: Settings, target: Target, h
         step = _WheelStep(shop.store.add_wheel(origin.path), origin.path.name)
         return _of_wheel(shop, origin, settings, target, step, files=(str(origin.path),))
     file, url = _release(shop, origin, settings, target, held, refresh=refresh)
-    wheel_file(shop, file, url)
+    wheel_file(shop, find_uv(shop, settings), file, url)
     return _of_wheel(shop, origin, settings, target, _WheelStep(file.sha256, file.file), locked=file)
 
 
@@ -144,7 +144,7 @@ def dependencies(
                     constraints=constraints,
                     directory=directory,
                 )
-        return _answer(shop, pins)
+        return _answer(shop, uv, pins)
 
     return fresh(shop, key(*identity), PythonAnswer, ask, refresh=refresh)
 
@@ -234,7 +234,7 @@ def _release(
     def ask() -> PythonAnswer:
         with shop.store.scratch() as scratch, shop.progress.task(f"resolving {origin.text}"):
             pins = python.resolve([origin.requirement], wheels, uv, workspace=scratch)
-        return _answer(shop, [pin for pin in pins if pin.name == origin.name])
+        return _answer(shop, uv, [pin for pin in pins if pin.name == origin.name])
 
     identity = key("release", origin.requirement, str(wheels), _uv_variables(uv))
     answer = fresh(shop, identity, PythonAnswer, ask, refresh=refresh)
@@ -273,7 +273,7 @@ def _pins(shop: Workshop, project: python.Project, uv: python.Uv, *, refresh: bo
         if 0 <= shop.now - kept.at < 86400:
             return kept.pins
     with shop.store.scratch() as scratch, shop.progress.task("resolving build requirements"):
-        pins = python.resolve_build(project.build_requires, uv, workspace=scratch)
+        pins = python.resolve_build(project.build_requires, uv, workspace=scratch, directory=project.directory)
     shop.store.keep("steps", name, msgspec.json.encode(_PinsStep(shop.now, pins)))
     return pins
 
@@ -301,20 +301,24 @@ def _wheel(
     return step
 
 
-def _answer(shop: Workshop, pins: Sequence[python.Pin]) -> PythonAnswer:
+def _answer(shop: Workshop, uv: python.Uv, pins: Sequence[python.Pin]) -> PythonAnswer:
     """Pins as the lock has them; an index that gives no size has its file fetched to see."""
     files = []
     for pin in pins:
         file = PythonFile(pin.name, pin.version, pin.file, "default", pin.size or 0, pin.sha256)
         if pin.size is None:
-            file = msgspec.structs.replace(file, size=wheel_file(shop, file, pin.url).stat().st_size)
+            file = msgspec.structs.replace(file, size=wheel_file(shop, uv, file, pin.url).stat().st_size)
         files.append(file)
     return PythonAnswer(shop.now, tuple(files), {pin.sha256: pin.url for pin in pins})
 
 
-def wheel_file(shop: Workshop, file: PythonFile, url: str) -> Path:
+def wheel_file(shop: Workshop, uv: python.Uv, file: PythonFile, url: str) -> Path:
     """A wheel of the index, kept or fetched from ``url``; a size of 0 is one that nobody has told."""
-    return fetched(shop, url, digest=file.sha256, size=file.size or None, what=f"{file.name} {file.version}")
+    kept = shop.store.download(file.sha256)
+    if kept is not None:
+        return kept
+    what = f"{file.name} {file.version}"
+    return fetched(shop, uv.address(url), digest=file.sha256, size=file.size or None, what=what)
 
 
 def _base_config(directory: Path, settings: Settings, installed: python.Wheel) -> tuple[str | None, str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
+from grocker.builder import libraries
 from grocker.builder.sourcing import wheel_file
 from grocker.builder.workshop import Workshop
 from grocker.digest import Digest
@@ -13,7 +16,7 @@ from grocker.layer.entry import Directory, Entry
 from grocker.layer.member import Member
 from grocker.lock.values import PythonFile
 from grocker.plan.steps import key
-from grocker.python import Compiler, Layout, Target, overlay, read_wheel, with_bytecode
+from grocker.python import Compiler, Layout, Target, Uv, overlay, read_wheel, with_bytecode
 
 
 class Wheels:
@@ -25,10 +28,15 @@ class Wheels:
         files: Sequence[PythonFile],
         urls: Mapping[str, str],
         *,
+        uv: Uv,
         target: Target,
         interpreter: str,
     ) -> None:
-        """``urls``: where each file is served, by its sha256; ``interpreter``: the key of the one that compiles."""
+        """``urls``: where each file is served, by its sha256, for ``uv`` to complete.
+
+        ``interpreter``: the key of the one that compiles.
+        """
+        self._uv = uv
         self._workshop = workshop
         self._files = tuple(files)
         self._urls = urls
@@ -41,15 +49,18 @@ class Wheels:
             if members.kept(self._workshop.store, self._key(file)) is None:
                 self._workshop.fetching.submit(self._file, file)
 
-    def members(self, compiler: Compiler) -> dict[Digest, Member]:
-        """Every wheel's member, by its sha256; a file that several bring alike stays with the first by name."""
+    def members(self, compiler: Callable[[], Compiler]) -> dict[Digest, Member]:
+        """Every wheel's member, by its sha256; a file that several bring alike stays with the first by name.
+
+        ``compiler``: gives the running interpreter; asked when there is something to compile.
+        """
         result = {f.sha256: self._member(f, compiler) for f in self._files}
         shared = _sharing(result.values())
         if shared:
             self._share_out([f for f in self._files if result[f.sha256].key in shared], result, compiler)
         return result
 
-    def _member(self, file: PythonFile, compiler: Compiler) -> Member:
+    def _member(self, file: PythonFile, compiler: Callable[[], Compiler]) -> Member:
         store, epoch = self._workshop.store, self._workshop.epoch
         name = self._key(file)
         made = members.kept(store, name)
@@ -58,22 +69,25 @@ class Wheels:
         with store.lock(f"member-{name}"):
             made = members.kept(store, name)
             if made is None:
-                made = members.make(
-                    store, name, self._entries(file, compiler), subject=f"{file.name} {file.version}", epoch=epoch
-                )
+                entries = self._entries(file, compiler)
+                note = msgspec.json.encode(libraries.of(entries))
+                subject = f"{file.name} {file.version}"
+                made = members.make(store, name, entries, subject=subject, epoch=epoch, note=note)
         return made
 
-    def _entries(self, file: PythonFile, compiler: Compiler) -> tuple[Entry, ...]:
+    def _entries(self, file: PythonFile, compiler: Callable[[], Compiler]) -> tuple[Entry, ...]:
         wheel = read_wheel(self._file(file), Layout(self._target.python), self._target, file=file.file)
-        return with_bytecode(compiler, wheel.entries)
+        return with_bytecode(compiler(), wheel.entries)
 
     def _file(self, file: PythonFile) -> Path:
-        return wheel_file(self._workshop, file, self._urls.get(file.sha256, ""))
+        return wheel_file(self._workshop, self._uv, file, self._urls.get(file.sha256, ""))
 
     def _key(self, file: PythonFile, *without: str) -> str:
         return key("wheel", file.sha256, self._interpreter, self._workshop.epoch, *without)
 
-    def _share_out(self, files: Sequence[PythonFile], result: dict[Digest, Member], compiler: Compiler) -> None:
+    def _share_out(
+        self, files: Sequence[PythonFile], result: dict[Digest, Member], compiler: Callable[[], Compiler]
+    ) -> None:
         by_name = {f"{f.name} {f.version}": f for f in sorted(files)}
         whole = ((subject, self._entries(file, compiler)) for subject, file in by_name.items())
         for subject, entries in overlay(whole):
@@ -84,7 +98,7 @@ class Wheels:
                 name = self._key(file, *left)
                 store, epoch = self._workshop.store, self._workshop.epoch
                 result[file.sha256] = members.kept(store, name) or members.make(
-                    store, name, entries, subject=subject, epoch=epoch
+                    store, name, entries, subject=subject, epoch=epoch, note=bytes(result[file.sha256].note)
                 )
 
 

@@ -45,7 +45,7 @@ def entries(contents: Mapping[str, bytes], user: User) -> list[Entry]:
                 hint="choose another name, or a uid from 1000 on",
             )
     # Before the packages' own, so that no package's file can take the application's number.
-    passwd.append([user.name, "*", str(user.uid), "0", "", user.home, user.shell])
+    passwd.append([user.name, "*", str(user.uid), "0", user.name, user.home, user.shell])
     for path in sorted(path for path in contents if path.startswith("usr/lib/sysusers.d/")):
         _declare(contents[path].decode("utf-8", "replace"), passwd, group)
     shadow = "".join(f"{row[0]}:*::0:99999:7:::\n" for row in passwd)

@@ -1,4 +1,4 @@
-"""What ldconfig reads of a shared library. Source: elf(5); the System V ABI, chapters 4 and 5."""
+"""What ldconfig and the loader read of a shared library. Source: elf(5); the System V ABI, chapters 4 and 5."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import struct
 from typing import NamedTuple
 
 _PT_LOAD, _PT_DYNAMIC = 1, 2
-_DT_NULL, _DT_STRTAB, _DT_SONAME = 0, 5, 14
+_DT_NULL, _DT_NEEDED, _DT_STRTAB, _DT_SONAME = 0, 1, 5, 14
 _ET_DYN = 3
 
 
@@ -19,6 +19,8 @@ class Elf(NamedTuple):
     """whether it is of class ELFCLASS64"""
     soname: str
     """empty when it has none"""
+    needed: tuple[str, ...]
+    """the sonames that it asks the loader for"""
 
 
 def read(data: bytes) -> Elf | None:
@@ -56,6 +58,7 @@ def _read(data: bytes, *, wide: bool, order: str) -> Elf | None:
     if dynamic is None:
         return None
     strings = soname = None
+    needed: list[int] = []
     step, form = (16, order + "qQ") if wide else (8, order + "iI")
     for at in range(dynamic[0], dynamic[0] + dynamic[1], step):
         tag, value = struct.unpack_from(form, data, at)
@@ -68,9 +71,14 @@ def _read(data: bytes, *, wide: bool, order: str) -> Elf | None:
             )
         elif tag == _DT_SONAME:
             soname = value
-    if soname is None:
-        return Elf(machine, wide, "")
+        elif tag == _DT_NEEDED:
+            needed.append(value)
+    if soname is None and not needed:
+        return Elf(machine, wide, "", ())
     if strings is None:
         return None
-    start = strings + soname
-    return Elf(machine, wide, data[start : data.index(b"\0", start)].decode("utf-8"))
+
+    def text(place: int) -> str:
+        return data[strings + place : data.index(b"\0", strings + place)].decode("utf-8")
+
+    return Elf(machine, wide, "" if soname is None else text(soname), tuple(text(place) for place in needed))

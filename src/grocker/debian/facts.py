@@ -14,7 +14,7 @@ import msgspec
 from grocker.debian import control, elf
 from grocker.layer.entry import Entry, File, Symlink
 
-REVISION = 1
+REVISION = 2
 """Changes whenever a package gives other entries or facts than before, or the same facts are configured otherwise.
 
 Part of every key under which such results are kept. Golden digests in the tests say when it must change.

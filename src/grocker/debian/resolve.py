@@ -38,6 +38,7 @@ BASE: tuple[str, ...] = (
     "hostname",
     "libc-bin",
     "libnss-wrapper",
+    "libstdc++6",
     "mawk",
     "media-types",
     "ncurses-base",
@@ -49,7 +50,8 @@ BASE: tuple[str, ...] = (
 )
 """In every image. Essential packages are in nobody's Depends, so those that scripts take for granted are named here
 (Policy 3.8); the others carry what the contract promises: time zones and CAs, names for arbitrary uids
-(libnss-wrapper), media types and service names for Python's library."""
+(libnss-wrapper), media types and service names for Python's library, and the C++ library that every manylinux
+wheel may take for granted (PEP 600)."""
 
 NOT_NEEDED: frozenset[str] = frozenset(
     {

@@ -166,7 +166,7 @@ def test_programs_run_when_the_user_is_the_applications(image: Image) -> None:
         "/usr/bin/awk",
     ]
     assert image.run("ssh", "-V", user=1000).startswith("OpenSSH_")
-    assert image.run("getent", "passwd", "blue", user=1000) == "blue:x:1000:0::/home/blue:/bin/bash\n"
+    assert image.run("getent", "passwd", "blue", user=1000) == "blue:x:1000:0:blue:/home/blue:/bin/bash\n"
     assert image.run("date", "+%Z", user=1000) == "UTC\n"
     assert image.run("getent", "hosts", "localhost", user=1000).split()[1] == "localhost"
 
