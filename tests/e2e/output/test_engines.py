@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from grocker.errors import CorruptError
 from grocker.oci import Image
 from grocker.oci.reference import parse
 from grocker.output import layout
@@ -20,7 +21,7 @@ from grocker.output.layout import Layout
 from grocker.output.podman import Podman
 from grocker.progress import Silent
 from tests.e2e.output.programs import need, said, scratch
-from tests.support.image import FileBlobs, MemoryBlobs, made_image
+from tests.support.image import FileBlobs, MemoryBlobs, made_image, two_images
 
 pytestmark = pytest.mark.e2e
 NAMES = (parse("grocker-test-output:1.0"), parse("registry.example.invalid/grocker-test-output:2.0"))
@@ -127,3 +128,38 @@ def test_layout_and_archive_are_what_skopeo_expects(tmp_path: Path) -> None:
     assert json.loads(said("skopeo", "inspect", source))["Layers"] == [one.diff_id for one in made.layers]
     said("skopeo", "copy", f"oci:{tmp_path}/layout:localhost/grocker-test-output:1.0", f"oci:{tmp_path}/copy:x")
     assert layout.problems(tmp_path / "copy") == ()
+
+
+@pytest.mark.podman
+@pytest.mark.usefixtures("_without_images")
+def test_podman_makes_a_damaged_layer_be_forgotten(tmp_path: Path) -> None:
+    made, blobs = made_image("not in podman yet", str(tmp_path))
+    digest = made.layers[-1].digest
+    harmed = FileBlobs(tmp_path, blobs.blobs | {digest: blobs.blobs[digest][:-1] + b"?"})
+    with pytest.raises(CorruptError, match="is damaged"):
+        Podman(os.environ, scratch).deliver([made], NAMES, harmed, Silent())
+    assert harmed.forgotten == [digest]
+
+
+@pytest.mark.podman
+@pytest.mark.docker
+@pytest.mark.usefixtures("_without_images")
+def test_engines_take_the_image_of_their_own_platform() -> None:
+    images, blobs = two_images()
+    for sink in (Docker(of_environment(os.environ)), Podman(os.environ, scratch)):
+        own = next(one for one in images if one.platform == sink.platform())
+        done = sink.deliver(images, NAMES, blobs, Silent())
+        assert done.detail.endswith(f", {own.platform} of linux/amd64 and linux/arm64")
+        assert set(done.identities) & {own.config.digest, own.digest}
+
+
+@pytest.mark.podman
+@pytest.mark.docker
+@pytest.mark.usefixtures("_without_images")
+def test_archive_of_two_platforms_is_loaded_by_engines_as_the_first(tmp_path: Path) -> None:
+    images, blobs = two_images()
+    Archive(tmp_path / "a.tar").deliver(images, NAMES, blobs, Silent())
+    said("docker", "load", "--input", f"{tmp_path}/a.tar")
+    assert docker_id(NAMES[0].docker) in (images[0].config.digest, images[0].digest)
+    said("podman", "load", "--input", f"{tmp_path}/a.tar")
+    assert podman_digest(NAMES[0].podman)
