@@ -89,10 +89,11 @@ class Soak:
                 self.killed += 1
                 continue
             self.finished += 1
-            self.empty_rooms()
             digest = stdout.strip().rpartition("@")[2]
             if one.returncode or digest != self.digest:
                 self.failures.append(f"build {number}: status {one.returncode}, {digest or stderr.strip()}")
+        if any(one.returncode != -signal.SIGKILL for one in running):
+            self.empty_rooms()
         if (self.cache / "v1" / "tmp").is_dir():
             self.left += len(abandoned(Store(self.cache / "v1")))
 
