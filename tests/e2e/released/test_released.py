@@ -1,4 +1,4 @@
-"""Released applications of other people, built by name and run: a Django, a Flask and an ASGI application, a command."""
+"""Released applications of others, built by name and run: a Django, a Flask and an ASGI application, a command."""
 
 from __future__ import annotations
 
