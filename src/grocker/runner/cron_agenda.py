@@ -24,8 +24,9 @@ STEP = 10.0  # seconds; less is a clock that is being kept right, not one that w
 class Turn(Value):
     """What one look at the clocks brought: places of jobs in the crontab.
 
-    ``due``: to be started, in this order; a job that stands twice is due twice. ``missed``: place → how often it was
-    due in the ``passed`` minutes of a pause. ``step``: seconds by which the clock was changed, 0.0 if it was not.
+    ``due``: to be started, in this order, each once even if several of its times were skipped. ``missed``: place → how
+    often it was due in the ``passed`` minutes of a pause. ``step``: seconds by which the clock was changed, 0.0 if it
+    was not.
     """
 
     due: tuple[int, ...] = ()
@@ -97,7 +98,7 @@ class Agenda:
             for span in zone.timeline.advance(minute):
                 due += _due(zone, span)
         self._minute = minute
-        return Turn(due=tuple(due), missed=missed, passed=passed, step=step)
+        return Turn(due=tuple(dict.fromkeys(due)), missed=missed, passed=passed, step=step)
 
     def upcoming(self, place: int) -> float | None:
         """When the job is due next, in seconds since 1970, if nobody changes the clock; None when it never is."""

@@ -10,6 +10,8 @@ from . import crontab_expression
 from .value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .cron_zone import Zone
     from .crontab_expression import Expression
 
@@ -56,11 +58,17 @@ class Timeline:
     def pass_over(self, first: int, last: int) -> list[Span]:
         """What minutes ``first`` to ``last`` of UTC would have called for; they are over."""
         spans: list[Span] = []
-        for minute in range(first, last + 1):
-            for span in self.advance(minute):
-                if spans and spans[-1].stop == span.start and _kind(spans[-1]) == _kind(span):
-                    span = Span(start=spans.pop().start, stop=span.stop, wildcard=span.wildcard, fixed=span.fixed)
-                spans.append(span)
+        minute = first
+        while minute <= last:
+            _append(spans, self.advance(minute))
+            if self.virtual == self.zone.local(minute):  # in step: up to the next change of the clock it stays so
+                change = self.zone.change(minute, last)
+                end = last if change is None else change - 1
+                if end > minute:
+                    local = self.zone.local(end)
+                    _append(spans, [Span(start=self.virtual + 1, stop=local + 1)])
+                    self.virtual, minute = local, end
+            minute += 1
         return spans
 
     def upcoming(self, expression: Expression, minute: int) -> int | None:
@@ -114,5 +122,11 @@ def _wildcard(expression: Expression, zone: Zone, minute: int) -> int | None:
             at = max(at + _NEAR, found - _NEAR)
 
 
-def _kind(span: Span) -> tuple[bool, bool]:
-    return span.wildcard, span.fixed
+def _append(spans: list[Span], more: Iterable[Span]) -> None:
+    """Adds spans; one that continues the last becomes part of it."""
+    for span in more:
+        last = spans[-1] if spans else None
+        if last and last.stop == span.start and (last.wildcard, last.fixed) == (span.wildcard, span.fixed):
+            spans[-1] = Span(start=last.start, stop=span.stop, wildcard=span.wildcard, fixed=span.fixed)
+        else:
+            spans.append(span)

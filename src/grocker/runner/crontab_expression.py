@@ -105,7 +105,8 @@ def _range(part: str, low: int, high: int, names: tuple[str, ...]) -> int:
     elif dash:
         first, last = _number(first_text, low, high, names), _number(last_text, low, high, names)
         if first > last:
-            raise ExpressionError(f"{span} runs backwards and would never come: write {first}-{high},{low}-{last}")
+            rest = "" if high == 7 and last == 0 else f",{low}" if last == low else f",{low}-{last}"
+            raise ExpressionError(f"{span} runs backwards and would never come: write {first}-{high}{rest}")
     else:
         first = last = _number(first_text, low, high, names)
         if slash:

@@ -164,6 +164,8 @@ class _Reading:
             expression = self._expression(fields)
         self._check_command(rest)
         command, stdin = split_percent(rest)
+        if not command.strip():
+            raise _LineError("no command before the %")
         name = policy.name or f"line{number}"
         if name in self._names:
             raise _LineError(f"the job's name {name} is that of line {self._names[name]} already")
