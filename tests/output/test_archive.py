@@ -98,7 +98,7 @@ def test_archive_has_every_platform_and_older_engines_find_the_first(tmp_path: P
         files = {one.name: stream.read() for one in archive if (stream := archive.extractfile(one)) is not None}
     assert {one["digest"] for one in json.loads(files["index.json"])["manifests"]} == {index(images).digest}
     for one in images:
-        for digest in (one.digest, one.config.digest, *(layer.digest for layer in one.layers)):
+        for digest in (one.digest, one.config.digest, *(top.digest for top in one.layers)):
             assert f"blobs/sha256/{digest[7:]}" in files
     [entry] = json.loads(files["manifest.json"])
     assert entry["Config"] == f"blobs/sha256/{images[0].config.digest[7:]}"
