@@ -55,14 +55,13 @@ class EntryPoint:
 def fields(data: bytes, what: str) -> Mapping[str, tuple[str, ...]]:
     """The header fields (names in lower case) of an email-like document; ``what`` names it in errors."""
     from email.parser import HeaderParser
-    from email.policy import compat32
 
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise CorruptError(f"reading {what}: not UTF-8: byte {error.start}") from error
     found: dict[str, list[str]] = {}
-    for name, value in HeaderParser(policy=compat32).parsestr(text).items():
+    for name, value in HeaderParser().parsestr(text).items():
         found.setdefault(name.lower(), []).append(str(value).strip())
     return {name: tuple(values) for name, values in found.items()}
 
