@@ -46,6 +46,29 @@ class Anywhere:
             **more,
         }
 
+    def grocker(
+        self,
+        *arguments: str,
+        environment: Mapping[str, str],
+        directory: Path,
+        uid: int | None = None,
+        umask: int = 0o022,
+        under: tuple[str, ...] = (),
+    ) -> subprocess.CompletedProcess[str]:
+        """A command line, as that user, below the command ``under``."""
+        return subprocess.run(
+            [*under, _python(), "-m", "grocker", *arguments],
+            env=dict(environment),
+            user=uid,
+            group=uid,
+            extra_groups=None if uid is None else [],
+            cwd=directory,
+            umask=umask,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     def build(
         self,
         project: Path,
@@ -57,17 +80,13 @@ class Anywhere:
         under: tuple[str, ...] = (),
     ) -> dict[str, Any]:
         """``grocker build --json``, as that user, below the command ``under``; the result."""
-        done = subprocess.run(
-            [*under, _python(), "-m", "grocker", "build", str(project), "--json", *options],
-            env=dict(environment),
-            user=uid,
-            group=uid,
-            extra_groups=None if uid is None else [],
-            cwd=directory,
+        done = self.grocker(
+            *("build", str(project), "--json", *options),
+            environment=environment,
+            directory=directory,
+            uid=uid,
             umask=umask,
-            capture_output=True,
-            text=True,
-            check=False,
+            under=under,
         )
         assert done.returncode == 0, done.stderr
         result: dict[str, Any] = json.loads(done.stdout)
