@@ -281,7 +281,7 @@ class Runs:
         if job.replacing or job.queued:
             job.queued -= 0 if job.replacing else 1
             job.replacing = False
-            self._loop.after(0.0, lambda: self._begin(job))
+            self._begin(job)
         elif self._held:
             self._loop.after(0.0, self._again)
 
