@@ -145,6 +145,8 @@ class Assembly:
     def _running(self) -> python.Compiler:
         """The image's interpreter, started when the first file is to be compiled."""
         if self._compiler is None:
-            interpreter = self._compiling.interpreter(self._decision.target.suite.python)
-            self._compiler = self._open.enter_context(python.Compiler(interpreter))
+            started = self._shop.interpreters.pop(self._compiling.interpreter_key, None)
+            if started is None:
+                started = python.Compiler(self._compiling.interpreter(self._decision.target.suite.python))
+            self._compiler = self._open.enter_context(started)
         return self._compiler

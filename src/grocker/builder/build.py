@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from grocker import digest
 from grocker.builder import sourcing, stored
+from grocker.builder.ahead import AFTER, importing
 from grocker.builder.assembly import Assembly
 from grocker.builder.blobs import StoredBlobs
 from grocker.builder.deciding import Decision, decide
@@ -34,12 +35,17 @@ def build(
     progress: Progress,
     environ: Mapping[str, str],
     now: float,
+    modules: Sequence[str] = (),
 ) -> Built:
-    """Make the image and give it to every sink; ``now`` in seconds since 1970. Raises GrockerError."""
+    """Make the image and give it to every sink; ``now`` in seconds since 1970. Raises GrockerError.
+
+    ``modules``: what the sinks will import, to be imported while a back end runs.
+    """
     settings = sourcing.configuration(request.origin, request.settings).settings
     suite = request.suite or settings.debian.suite
     targets = [target(suite, platform) for platform in request.platforms]
     with workshop(store, transport, progress, environ, now=now, epoch=request.epoch) as shop:
+        shop.meanwhile.append(importing((*AFTER, *modules)))
         try:
             source, images = _made(shop, request, settings, targets)
         except GoneError as error:

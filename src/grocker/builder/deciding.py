@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from grocker import __version__
 from grocker.builder import contents, locking, sourcing
+from grocker.builder.ahead import start_interpreter
 from grocker.builder.request import Request
 from grocker.builder.resolving import DebianAnswer, PythonAnswer, debian_packages
 from grocker.builder.sourcing import Held, Source
@@ -94,6 +95,7 @@ def _fresh(shop: Workshop, request: Request, settings: Settings, chosen: Target)
     """Archive and index asked at the same time."""
     with ThreadPoolExecutor(1) as beside:
         archive = beside.submit(_archive, shop, settings, chosen, refresh=request.refresh)
+        shop.meanwhile.append(lambda: start_interpreter(shop, archive.result()[1], _host(chosen)))
         source = sourcing.source(shop, request.origin, settings, chosen, Held(), refresh=request.refresh)
         index = sourcing.dependencies(
             shop, source, settings, chosen, constraints=request.constraints, refresh=request.refresh

@@ -54,10 +54,15 @@ class Packages:
         """What static configuration needs of each package, in the order of their names."""
         return tuple(_facts(m) for m in self.members())
 
+    @property
+    def interpreter_key(self) -> str:
+        """Names the interpreter in these packages."""
+        return interpreter_key(self._packages)
+
     def interpreter(self, python: str) -> Interpreter:
         """The interpreter in these packages, unpacked on the host; ``python`` is its release series."""
         store = self._workshop.store
-        name = interpreter_key(self._packages)
+        name = self.interpreter_key
         with store.lock(f"tree-{name}"):
             tree = store.tree(name)
             if tree is None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grocker.digest import Digest
 from grocker.errors import UnavailableError
@@ -15,6 +16,9 @@ from grocker.progress import Progress
 from grocker.store import Store
 from grocker.store.fetch import fetch
 from grocker.web import HttpMissingError, Transport
+
+if TYPE_CHECKING:
+    from grocker.python import Compiler
 
 FETCHES = 8
 """transfers at once"""
@@ -37,6 +41,10 @@ class Workshop:
     """for transfers, which wait; nothing in it waits for another job of either pool"""
     working: ThreadPoolExecutor
     """for decompression, hashing and compression, which release the interpreter's lock"""
+    meanwhile: list[Callable[[], None]] = field(default_factory=list)
+    """what is done while a back end runs, if one does (``ahead.py``)"""
+    interpreters: dict[str, Compiler] = field(default_factory=dict)
+    """those started ahead of need that nobody has taken yet, by the key of their packages"""
 
 
 class GoneError(UnavailableError):
@@ -66,8 +74,11 @@ def workshop(
     processors = len(os.sched_getaffinity(0))
     fetching = ThreadPoolExecutor(FETCHES, thread_name_prefix="fetch")
     working = ThreadPoolExecutor(processors + 1, thread_name_prefix="work")
+    shop = Workshop(store, transport, progress, environ, now, epoch, fetching, working)
     try:
-        yield Workshop(store, transport, progress, environ, now, epoch, fetching, working)
+        yield shop
     finally:
         for pool in (working, fetching):
             pool.shutdown(wait=True, cancel_futures=True)
+        for compiler in shop.interpreters.values():
+            compiler.close()

@@ -34,7 +34,9 @@ def run_build(options: Mapping[str, Any], arguments: Sequence[str], environ: Map
             labels=labels(options["labels"]),
             strict=options["strict"],
         )
-        built = build(request, **tools.arguments())
+        pushing = options["push"] or "registry" in options["outputs"]
+        modules = ("urllib3", "grocker.registry") if pushing else ()
+        built = build(request, **tools.arguments(), modules=modules)
         data = as_json(built) if options["as_json"] else f"{built.names[0].name}@{built.digest}\n"
         style = Style.of(sys.stderr, environ)
         talk, again = ("", "") if options["quiet"] else (summary(built, style), summary(built, style, again=True))

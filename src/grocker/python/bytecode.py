@@ -81,11 +81,16 @@ class Compiler:
     """``cpython-313``"""
     magic: bytes = b""
     """the first four bytes of each ``.pyc``"""
+    _begun: _Process | None = None
     _idle: deque[_Process] = field(default_factory=deque)
     _all: list[_Process] = field(default_factory=list)
 
+    def begin(self) -> None:
+        """Start the first interpreter, without waiting until it is up; then ``with`` or ``close``."""
+        self._begun = self._start()
+
     def __enter__(self) -> Self:
-        first = self._start()
+        first = self._begun or self._start()
         try:
             prefix, magic, self.cache_tag = first.greeting()
             if prefix != str(self.interpreter.tree / "usr"):
@@ -100,6 +105,10 @@ class Compiler:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every interpreter."""
         for process in self._all:
             process.close()
         self._all.clear()

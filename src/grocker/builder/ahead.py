@@ -1,0 +1,41 @@
+"""What is done while a project's back end runs and this process would only wait for it.
+
+A changed line costs a back end, an interpreter that compiles, and modules to import, each tens of milliseconds: side by
+side they cost as much as one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from importlib import import_module
+
+from grocker.builder.resolving import DebianAnswer
+from grocker.builder.workshop import Workshop
+from grocker.plan.steps import interpreter_key
+from grocker.plan.target import Target
+
+AFTER = ("email.parser", "packaging.requirements", "packaging.tags", "grocker.python.wheel", "grocker.python.bytecode")
+"""modules that reading any wheel and compiling it takes"""
+
+
+def importing(names: Iterable[str]) -> Callable[[], None]:
+    """A job that imports modules."""
+
+    def job() -> None:
+        for name in names:
+            import_module(name)
+
+    return job
+
+
+def start_interpreter(shop: Workshop, packages: DebianAnswer, target: Target) -> None:
+    """Start the interpreter in ``packages`` if it lies unpacked already; ``shop.interpreters`` has it then."""
+    name = interpreter_key(packages.packages)
+    tree = shop.store.tree(name)
+    if tree is None or name in shop.interpreters:
+        return
+    from grocker.python import Compiler, Interpreter
+
+    compiler = Compiler(Interpreter(tree, target.suite.python, target.architecture))
+    compiler.begin()
+    shop.interpreters[name] = compiler
