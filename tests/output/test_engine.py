@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from grocker.errors import DeniedError, GrockerError, SettingsError, UnavailableError
 from grocker.output.engine import Engine, of_environment
+from tests.support.user import ordinary_user
 
 
 @contextmanager
@@ -91,14 +91,14 @@ def test_request_says_what_to_do_when_no_engine_runs(address: str) -> None:
     assert "--output podman, oci:DIR or archive:FILE" in error.hint
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may use every socket")
 def test_request_is_denied_when_the_socket_is_closed_to_the_user(tmp_path: Path) -> None:
     place = tmp_path / "s"
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(place))
         listening.listen()
         place.chmod(0)
-        error = failure(f"unix://{place}")
+        with ordinary_user():
+            error = failure(f"unix://{place}")
     assert isinstance(error, DeniedError)
     assert error.hint is not None
     assert "group docker" in error.hint

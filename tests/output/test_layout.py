@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from grocker.output import layout as layouts
 from grocker.output.layout import Layout
 from grocker.progress import Silent
 from tests.support.image import FailingBlobs, MemoryBlobs, made_image, two_images
+from tests.support.user import ordinary_user
 
 NAMES = (parse("polls:1.0"), parse("registry.example.invalid/team/polls:1.0"))
 
@@ -135,12 +137,12 @@ def test_layout_refuses_a_file(tmp_path: Path) -> None:
         Layout(tmp_path / "file").deliver(*_named(made_image()))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_layout_cannot_be_written_when_its_parent_is_closed(tmp_path: Path) -> None:
-    tmp_path.chmod(0o555)
-    with pytest.raises(CannotWriteError):
-        Layout(tmp_path / "new").deliver(*_named(made_image()))
-    tmp_path.chmod(0o755)
+def test_layout_cannot_be_written_when_its_parent_is_closed() -> None:
+    with tempfile.TemporaryDirectory() as parent:
+        Path(parent).chmod(0o555)
+        image = _named(made_image())
+        with ordinary_user(), pytest.raises(CannotWriteError):
+            Layout(Path(parent) / "new").deliver(*image)
 
 
 def test_layout_refuses_an_index_that_is_none(tmp_path: Path) -> None:

@@ -134,4 +134,5 @@ def test_supervision_gives_the_service_plain_signals() -> None:
     """Neither what is blocked nor what is ignored is inherited from the runner."""
     with _supervised("grep -E 'SigBlk|SigIgn' /proc/self/status; exit 1") as process:
         printed, _ = process.communicate(timeout=20)
-    assert {line.split()[1] for line in printed.splitlines()} == {"0000000000000000"}
+    # Signals 32 and 33 are the C library's own: whoever started us by its posix_spawn may have left them ignored.
+    assert {int(line.split()[1], 16) & ~0x1_8000_0000 for line in printed.splitlines()} == {0}

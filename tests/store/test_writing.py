@@ -20,6 +20,7 @@ from grocker.layer.entry import File
 from grocker.store import Store
 from grocker.store.check import check
 from grocker.store.writing import storage, storage_error
+from tests.support.user import ordinary_user
 
 LARGE = bytes(range(256)) * 4096
 """1 MB"""
@@ -120,20 +121,14 @@ def test_nothing_is_left_when_the_disk_is_full(tmp_path: Path, way: Callable[[St
 
 @contextmanager
 def unprivileged() -> Iterator[Path]:
-    """A directory of root's that the running user, from here on nobody when it was root, may read but not write."""
+    """A directory that the running user, for as long as the block lasts an ordinary one, may read but not write."""
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         (place / "cache").mkdir(0o555)
         place.chmod(0o755)
-        user = os.geteuid()
-        if user == 0:
-            os.seteuid(65534)
-        try:
+        with ordinary_user():
             yield place / "cache"
-        finally:
-            if user == 0:
-                os.seteuid(0)
-            (place / "cache").chmod(0o755)
+        (place / "cache").chmod(0o755)
 
 
 def test_store_is_refused_when_its_place_may_not_be_written() -> None:
