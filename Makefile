@@ -5,6 +5,7 @@
 # make check  the fast tier: offline, no root, no engine, under a minute
 # make soak   200 builds killed with kill -9, then one that must give the empty cache's digest
 # make docs   writes the reference pages that are made from the code
+# make bench  Grocker beside BuildKit, in turn: twenty minutes, as root; BENCH=--write puts the figures into the docs
 # make lock   resolves requirements/dev.txt again
 
 SHELL := /bin/bash
@@ -17,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 THOROUGH := e2e or slow or docker or podman or network or root
 
-.PHONY: help setup check lint fast test demo soak docs lock
+.PHONY: help setup check lint fast test demo soak docs lock bench
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -62,3 +63,6 @@ lock:
 	@$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header --group dev pyproject.toml --output-file requirements/dev.txt
 	@! grep -nE '://|--(extra-)?index|--find-links' requirements/dev.txt
+
+bench: setup
+	@$(BIN)/python -m tools.bench $(BENCH)
