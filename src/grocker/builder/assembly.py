@@ -94,8 +94,8 @@ class Assembly:
         if data is not None:
             return msgspec.json.decode(data, type=dict[str, tuple[str, ...]])
         provided = {library.soname for facts in self._packages.facts() for library in facts.libraries}
-        found = {m.subject: msgspec.json.decode(m.note, type=libraries.Libraries) for m in self._all_wheels()}
-        lacking = libraries.missing(found, provided)
+        noted = {m.subject: msgspec.json.decode(m.note, type=libraries.Libraries | None) for m in self._all_wheels()}
+        lacking = libraries.missing({name: one for name, one in noted.items() if one is not None}, provided)
         self._shop.store.keep("steps", name, msgspec.json.encode(lacking))
         return lacking
 
