@@ -27,10 +27,11 @@ sys.path.insert(0, {source!r})
 from grocker.runner import cron_serve, spec
 from grocker.runner.failure import Failure, say
 from grocker.runner.places import Places
-image = spec.Spec(name="polls", version="1", namespace="POLLS", grocker="0", user=spec.User(home={home!r}))
+user = spec.User(home={home!r})
+image = spec.Spec(name="polls", version="1", namespace="POLLS", grocker="0", user=user, crontab={built!r})
 places = Places(config={config!r}, scratch={scratch!r}, base_settings={base!r}, venv={home!r})
 try:
-    sys.exit(cron_serve.serve(image, {built!r}, places, mask))
+    sys.exit(cron_serve.serve(image, places, mask))
 except Failure as failure:
     say(failure.message)
     sys.exit(failure.status)

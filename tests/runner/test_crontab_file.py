@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grocker.runner import crontab_file
+from grocker.runner import crontab_file, spec
 from grocker.runner.crontab_file import Entry
 from grocker.runner.crontab_pragma import Policy
 from grocker.runner.failure import CONFIGURATION, Failure
@@ -250,3 +250,11 @@ def test_random_bytes_are_read_or_refused(data: bytes) -> None:
 def test_random_lines_are_read_or_refused(text: str) -> None:
     if complaint(text.encode()) is None:
         assert all(job.command.strip() for job in parsed(text))
+
+
+def test_build_refuses_what_the_container_would() -> None:
+    with pytest.raises(spec.SpecError, match=r"polls/crontab:2: minute '61'"):
+        spec.check_crontab(b"\n61 * * * * x\n", "polls/crontab", "blue", ())
+    with pytest.raises(spec.SpecError, match="a user's name"):
+        spec.check_crontab(b"@daily blue x\n", "polls/crontab", "blue", ("polls",))
+    spec.check_crontab(b"CRON_TZ=Europe/Paris\n@daily blue x\n", "polls/crontab", "blue", ("blue",))

@@ -52,8 +52,10 @@ def test_main_loads_little_before_a_command(installed: Path, tmp_path: Path) -> 
     (tmp_path / "50_default_settings.ini").write_text(texts.DEFAULT_SETTINGS)
     home = str(tmp_path)
     (tmp_path / "image.json").write_text(
-        '{"any_service":false,"contract":1,"django_settings_module":null,"extras":[],"grocker":"1","name":"x",'
-        '"namespace":"X","schema":1,"services":{},"user":{"gid":0,"home":"' + home + '","name":"blue","uid":1000},'
+        '{"any_service":false,"contract":1,"crontab":null,"django_settings_module":null,"extras":[],"grocker":"1",'
+        '"name":"x","namespace":"X","schema":1,"services":{},"user":{"gid":0,"home":"'
+        + home
+        + '","name":"blue","uid":1000},'
         '"variables":{},"version":"1"}'
     )
     done = _python("-c", _PREPARE, installed, tmp_path)

@@ -50,6 +50,7 @@ _SPECS = st.builds(
     services=st.dictionaries(st.from_regex(r"[a-z][a-z0-9_.-]*", fullmatch=True), _SERVICES, max_size=3),
     django_settings_module=st.none() | _WORDS,
     variables=_VARIABLES,
+    crontab=st.none() | _WORDS.map("/".__add__),
 )
 
 _SPEC = Spec(
@@ -72,8 +73,8 @@ def test_spec_has_one_encoding() -> None:
     backwards = Spec(name="x", version="1", namespace="X", grocker="1", variables={"B": "ä", "A": "1"})
     assert encode(forwards) == encode(backwards)
     assert encode(forwards) == (
-        b'{"any_service":false,"contract":1,"django_settings_module":null,"extras":[],"grocker":"1","name":"x",'
-        b'"namespace":"X","schema":1,"services":{},"user":{"gid":0,"home":"/home/blue","name":"blue","uid":1000},'
+        b'{"any_service":false,"contract":1,"crontab":null,"django_settings_module":null,"extras":[],"grocker":"1",'
+        b'"name":"x","namespace":"X","schema":1,"services":{},"user":{"gid":0,"home":"/home/blue","name":"blue","uid":1000},'
         b'"variables":{"A":"1","B":"\\u00e4"},"version":"1"}\n'
     )
 
@@ -106,6 +107,8 @@ def _changed(change: dict[str, Any]) -> bytes:
         ({"namespace": "polls"}, "namespace"),
         ({"namespace": ""}, "namespace"),
         ({"extras": [1]}, "extras"),
+        ({"crontab": "crontab"}, "crontab 'crontab' is not absolute"),
+        ({"crontab": ...}, "crontab is missing"),
         ({"variables": {"A=B": ""}}, "variables.A=B"),
         ({"variables": {"A": 1}}, "variables.A"),
         ({"services.www.command": "x"}, "one of command, wsgi and asgi"),

@@ -19,11 +19,11 @@ _SUPERVISE = """
 import signal, sys
 from grocker.runner import signals
 from grocker.runner.program import Program
-from grocker.runner.serve import _adopt_orphans
+from grocker.runner.child import adopt_orphans
 from grocker.runner.spec import Restart
 from grocker.runner.supervision import Job, supervise
 signals.hold()
-_adopt_orphans()
+adopt_orphans()
 command, times, seconds, stop, program = sys.argv[1:]
 sys.exit(supervise(Job(name="x", program=Program(path=program, arguments=("/bin/sh", "-c", command)), environ={},
     directory="/", stop_signal=signal.SIGTERM, stop_timeout=float(stop),

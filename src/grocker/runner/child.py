@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import NoReturn
 
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, prctl(2)
+
 
 class NoProcess(Failure):
     """The system has no room for another process: it may have, later."""
@@ -157,3 +159,13 @@ def resume_when_stopped(child: int, wait_status: int) -> bool:
     if os.WSTOPSIG(wait_status) == signal.SIGTSTP:
         send(signal.SIGCONT, -child)
     return True
+
+
+def adopt_orphans() -> None:
+    """Under another init our children's orphans come to us all the same, as long as we live."""
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+    except (ImportError, OSError, AttributeError):
+        pass

@@ -6,6 +6,7 @@ import os
 import stat
 
 from . import cron_log, crontab_file
+from .child import adopt_orphans
 from .cron_messenger import mail_server
 from .cron_scheduler import Scheduler, Settings
 from .cron_zone import exists, load
@@ -13,6 +14,7 @@ from .failure import CONFIGURATION, Asked, Failure, reason, warn
 from .prepare import prepare
 from .services import stop_timeout
 from .signals import Interruptible, hold
+from .spec import USERS_OF_OTHERS
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,12 +24,9 @@ if TYPE_CHECKING:
     from .places import Places
     from .spec import Spec
 
-_OTHERS = ("root", "www-data")  # users of system crontabs (K2)
-
 
 def serve(
     image: Spec,
-    built: str | None,
     places: Places,
     mask: set[int],
     *,
@@ -36,8 +35,7 @@ def serve(
 ) -> int:
     """Prepares, loads the crontab, schedules; the container's exit status. Raises Failure: 73, 78.
 
-    ``built``: path of the image's own crontab, None when it has none; ``log``: where the jobs' records go;
-    ``on_start``: given the scheduler before the first job.
+    ``log``: where the jobs' records go; ``on_start``: given the scheduler before the first job.
     """
     try:
         with Interruptible():
@@ -45,13 +43,15 @@ def serve(
             server = mail_server(os.environ)
             environ = prepare(image, os.environ, places)
             zones = environ.get("TZDIR") or places.zones
-            entries = read(built, places, users(image.user.name, places.venv), zones)
+            entries = read(image.crontab, places, users(image.user.name, places.venv), zones)
             known = {name: load(name or environ.get("TZ", ""), zones) for name in {entry.zone for entry in entries}}
     except Asked:
         return 0  # asked to stop, and stopped in time
     if not entries:
         warn("cron: the crontab has no jobs")
     hold()
+    if os.getpid() != 1:
+        adopt_orphans()
     settings = Settings(
         environ=environ,
         mask=mask,
@@ -65,7 +65,7 @@ def serve(
 
 def users(user: str, venv: str) -> frozenset[str]:
     """The names that a command does not begin with: those of users, save where the application has such a command."""
-    return frozenset(name for name in (*_OTHERS, user) if not os.access(f"{venv}/bin/{name}", os.X_OK))
+    return frozenset(name for name in USERS_OF_OTHERS | {user} if not os.access(f"{venv}/bin/{name}", os.X_OK))
 
 
 def read(built: str | None, places: Places, names: frozenset[str], zones: str) -> tuple[Entry, ...]:

@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from .program import Program
     from .spec import Spec
 
-_NO_SCHEDULER = (
-    "cron: this image has no scheduler, Grocker {grocker} does not bring one: run each job as a command, "
-    "started by a scheduler outside"
-)
-
 
 def main(arguments: Sequence[str], mask: set[int]) -> int:
     """The exit status. ``mask``: signals that were blocked when the process started; the runner's are blocked since."""
@@ -68,7 +63,7 @@ def _run(arguments: tuple[str, ...], mask: set[int]) -> int:
     if first.startswith("-"):
         raise Failure(USAGE, f"{first}: no such option: --help says what there is")
     if first == "cron":
-        raise Failure(USAGE, _NO_SCHEDULER.format(grocker=image.grocker))
+        return _cron(image, arguments[1:], mask)
     if first == "start":
         return _start(image, arguments[1:], mask)
     return _command(image, arguments, mask)
@@ -82,6 +77,7 @@ def _tell(image: Spec, what: str) -> int:
     usage = (
         "usage: docker run [OPTIONS] IMAGE [ARGUMENTS]\n"
         "  start SERVICE        run a service\n"
+        "  cron                 run the jobs of the crontab\n"
         "  COMMAND [ARGS...]    run the script /scripts/COMMAND if there is one, else a command\n"
         "  (nothing)            an interactive shell, with -ti\n"
         "  --help, --version\n"
@@ -151,6 +147,16 @@ def _start(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
     from .serve import serve
 
     return serve(image, name, service, Places(), mask)
+
+
+def _cron(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
+    if arguments:
+        raise Failure(USAGE, f"cron: nothing behind it, not {arguments[0]!r}: the jobs are those of the crontab")
+    if os.getuid() == 0:
+        raise Failure(USER, "cron: not as root: leave --user out, or give it another uid")
+    from .cron_serve import serve
+
+    return serve(image, Places(), mask)
 
 
 def _exec(arguments: tuple[str, ...], mask: set[int]) -> int:

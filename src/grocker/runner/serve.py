@@ -6,7 +6,7 @@ import os
 import signal
 
 from . import asgi_server, container_limits, supervision, wsgi_server
-from .child import terminal
+from .child import adopt_orphans, terminal
 from .environment import PORT
 from .failure import Asked
 from .listening import open_sockets
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from .places import Places
     from .spec import Service, Spec
 
-_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, prctl(2)
-
 
 def serve(image: Spec, name: str, service: Service, places: Places, mask: set[int]) -> int:
     """Prepares, starts, supervises; the container's exit status. Raises Failure: 69, 73, 78, 126, 127."""
@@ -38,7 +36,7 @@ def serve(image: Spec, name: str, service: Service, places: Places, mask: set[in
         return 0  # asked to stop, and stopped in time
     hold()
     if os.getpid() != 1:
-        _adopt_orphans()
+        adopt_orphans()
     return supervision.supervise(
         supervision.Job(
             name=name,
@@ -86,13 +84,3 @@ def _program(
         return Program(path="/bin/sh", arguments=("/bin/sh", "-c", command))
     # Operators' scripts do not stand in for the application's own commands: only E5 looks among them.
     return find(command, environ.get("PATH", os.defpath), scripts="")
-
-
-def _adopt_orphans() -> None:
-    """Under another init the service's orphans come to us all the same, as long as we live."""
-    try:
-        import ctypes
-
-        ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
-    except (ImportError, OSError, AttributeError):
-        pass

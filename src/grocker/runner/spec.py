@@ -9,13 +9,15 @@ from __future__ import annotations
 from .value import TYPE_CHECKING, Value, fields_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any, ClassVar
 
 SCHEMA = 1
 CONTRACT = 1
 PATH = "/opt/grocker/image.json"
+CRONTAB = "/opt/grocker/crontab"
 RESERVED = frozenset({"start", "cron"})  # E5
+USERS_OF_OTHERS = frozenset({"root", "www-data"})  # K2: whom a crontab with a user column names
 STOP_SIGNALS = ("TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH")
 
 
@@ -66,7 +68,7 @@ class Spec(Value):
     ``name``, ``version``, ``extras``: of the distribution, as released. ``namespace``: prefix of the application's
     variables (C4), ``[A-Z0-9_]+``. ``grocker``: the version that built the image. ``any_service``: every name that is
     not in ``services`` is served as ``www`` is (E2, a Django application that declares none). ``variables``: the
-    build's own for E7's environment, weaker than ``-e``.
+    build's own for E7's environment, weaker than ``-e``. ``crontab``: absolute path of the application's own (K1).
     """
 
     name: str
@@ -80,6 +82,7 @@ class Spec(Value):
     any_service: bool = False
     django_settings_module: str | None = None
     variables: Mapping[str, str] = {}
+    crontab: str | None = None
 
 
 def default_namespace(name: str) -> str:
@@ -126,11 +129,26 @@ def decode(data: bytes) -> Spec:
         any_service=document.take("any_service", bool),
         django_settings_module=document.maybe("django_settings_module", str),
         variables=document.mapping("variables"),
+        crontab=document.maybe("crontab", str),
     )
     user.end()
     document.end()
     _check(spec)
     return spec
+
+
+def check_crontab(data: bytes, place: str, user: str, commands: Iterable[str]) -> None:
+    """Raises SpecError, with ``place`` and line, for a crontab that ``cron`` would refuse in a container (K1, K2).
+
+    ``user``: the container's; ``commands``: those of the application. Time zones are looked for in the container alone.
+    """
+    from . import crontab_file
+    from .failure import Failure
+
+    try:
+        crontab_file.parse(data, place, users=(USERS_OF_OTHERS | {user}) - set(commands))
+    except Failure as failure:
+        raise SpecError(failure.message) from None
 
 
 def _service(value: object, place: str) -> Service:
@@ -176,6 +194,8 @@ def _check(spec: Spec) -> None:
         raise SpecError("image.json: any_service without a service www to serve it")
     if not spec.user.home.startswith("/"):
         raise SpecError(f"image.json: home {spec.user.home!r} is not absolute")
+    if spec.crontab is not None and not spec.crontab.startswith("/"):
+        raise SpecError(f"image.json: crontab {spec.crontab!r} is not absolute")
     for name in spec.services:
         if not name or name.startswith("-") or any(c in name for c in "\0\n/ "):
             raise SpecError(f"image.json: {name!r} cannot name a service")
