@@ -58,3 +58,20 @@ def test_mount_points_belong_to_the_images_user() -> None:
         Directory("scripts", 0o2775, 1000, 0),
         Directory("home/blue", 0o775, 1000, 0),
     }
+
+
+def test_application_has_a_crontab_when_there_is_one() -> None:
+    assert [entry.path for entry in contents.application(b"{}", b"", None)] == [
+        "opt/grocker/image.json",
+        "opt/grocker/config/50_default_settings.ini",
+    ]
+    assert File("opt/grocker/crontab", b"@daily x\n") in contents.application(b"{}", b"", b"@daily x\n")
+
+
+def test_crontab_is_refused_with_file_and_line_when_it_is_malformed() -> None:
+    assert contents.checked_crontab((None, ""), "blue", ()) is None
+    assert contents.checked_crontab((b"@daily blue x\n", "polls/crontab"), "blue", ("blue",)) == b"@daily blue x\n"
+    with pytest.raises(SettingsError) as caught:
+        contents.checked_crontab((b"\n@daily blue x\n", "polls/crontab"), "blue", ("polls",))
+    assert caught.value.message.startswith("polls/crontab:2: the command begins with 'blue', a user's name")
+    assert caught.value.status == 78

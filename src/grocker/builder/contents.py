@@ -5,15 +5,17 @@ from __future__ import annotations
 import configparser
 import hashlib
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 from grocker.errors import SettingsError
 from grocker.layer.entry import Directory, Entry, File, Symlink
-from grocker.runner import texts
+from grocker.runner import spec, texts
 
 _GROCKER = "opt/grocker"
 _RUNNER = f"{_GROCKER}/lib/grocker_runner"
 BASE_CONFIG = "50_default_settings.ini"
+CRONTAB = "crontab"
 
 
 def runner_sources() -> tuple[tuple[str, bytes], ...]:
@@ -56,12 +58,27 @@ def environment(python: str, lock_text: str) -> tuple[Entry, ...]:
     )
 
 
-def application(image_json: bytes, base_config: bytes) -> tuple[Entry, ...]:
+def application(image_json: bytes, base_config: bytes, crontab: bytes | None = None) -> tuple[Entry, ...]:
     """The documents of the application's layer, beside its wheel."""
-    return (
+    documents = (
         File(f"{_GROCKER}/image.json", image_json),
         File(f"{_GROCKER}/config/{BASE_CONFIG}", base_config),
     )
+    return documents if crontab is None else (*documents, File(spec.CRONTAB.removeprefix("/"), crontab))
+
+
+def checked_crontab(crontab: tuple[bytes | None, str], user: str, commands: Iterable[str]) -> bytes | None:
+    """K1: the application's crontab, which stands at a place, once it is sure that the runner will take it.
+
+    ``user``: the container's; ``commands``: the application's own. Raises SettingsError with place and line.
+    """
+    data, place = crontab
+    if data is not None:
+        try:
+            spec.check_crontab(data, place, user, commands)
+        except spec.SpecError as error:
+            raise SettingsError(str(error), hint="mend the crontab; it is read as the runner will") from error
+    return data
 
 
 def mount_points(user: str, uid: int) -> tuple[Entry, ...]:

@@ -126,6 +126,7 @@ def _decision(
         subject=f"{source.installed.name} {source.installed.version}",
         image_json=spec.encode(described),
         settings_ini=contents.base_config(*source.base_config),
+        crontab=contents.checked_crontab(source.crontab, described.user.name, source.commands),
     )
     slice_ = lock.of(chosen.platform)
     assert slice_ is not None
@@ -211,6 +212,7 @@ def _described(settings: Settings, source: Source) -> spec.Spec:
             any_service=source.services.any_service,
             django_settings_module=source.django_settings_module,
             variables=dict(sorted(settings.env.items())),
+            crontab=spec.CRONTAB if source.crontab[0] is not None else None,
         )
     except spec.SpecError as error:
         raise SettingsError(str(error), hint="mend the settings of the project") from error

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from grocker import python
-from grocker.builder.contents import BASE_CONFIG
+from grocker.builder.contents import BASE_CONFIG, CRONTAB
 from grocker.builder.origin import Origin
 from grocker.builder.resolving import PythonAnswer, fresh, python_target
 from grocker.builder.workshop import Workshop, fetched
@@ -53,6 +53,8 @@ class Source:
     django_settings_module: str | None
     base_config: tuple[str | None, str]
     """C2: the application's own INI text, if any, and where it stands"""
+    crontab: tuple[bytes | None, str]
+    """K1: the application's own crontab, if any, and where it stands"""
     files: tuple[str, ...]
     """files and directories of the host that all this was read from"""
     project: python.Project | None
@@ -202,6 +204,7 @@ def _of_wheel(
         services=services(settings, procfile, _found(installed, django)),
         django_settings_module=django.settings_module if django else None,
         base_config=_base_config(project.directory if project else Path(), settings, installed),
+        crontab=_crontab(project.directory if project else Path(), settings, installed),
         files=files,
         project=project,
     )
@@ -333,12 +336,31 @@ def _base_config(directory: Path, settings: Settings, installed: python.Wheel) -
             raise SettingsError(
                 f"base-config: reading {path}: {error}", hint="name a UTF-8 INI file of the project"
             ) from error
+    found, place = _beside_init(installed, BASE_CONFIG)
+    return (found.decode("utf-8") if found is not None else None), place
+
+
+def _crontab(directory: Path, settings: Settings, installed: python.Wheel) -> tuple[bytes | None, str]:
+    """K1: the file that the settings name, else the one that the application's package ships beside its __init__.py."""
+    if settings.crontab is None:
+        return _beside_init(installed, CRONTAB)
+    path = directory / settings.crontab
+    try:
+        return path.read_bytes(), settings.crontab
+    except OSError as error:
+        raise SettingsError(
+            f"crontab: reading {path}: {error.strerror}", hint="name a crontab of the project"
+        ) from error
+
+
+def _beside_init(installed: python.Wheel, wanted: str) -> tuple[bytes | None, str]:
+    """The file of that name in a package of the wheel, the outermost first, and its place for messages."""
     files = {e.path: e for e in installed.entries if isinstance(e, File)}
     for place in sorted(files, key=lambda p: (p.count("/"), p)):
         parent, _, name = place.rpartition("/")
-        found = files[place].data
-        if name == BASE_CONFIG and f"{parent}/__init__.py" in files and isinstance(found, bytes):
-            return found.decode("utf-8"), f"{parent.rpartition('/')[2]}/{name}"
+        if name == wanted and f"{parent}/__init__.py" in files:
+            data = files[place].data
+            return data if isinstance(data, bytes) else b"".join(data.chunks()), f"{parent.rpartition('/')[2]}/{name}"
     return None, ""
 
 

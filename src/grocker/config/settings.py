@@ -112,6 +112,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     """prefix of the application's variables (contract, C4)"""
     base_config: InProject | None = None
     """INI file of the project that overrides Grocker's defaults (contract, C2)"""
+    crontab: InProject | None = None
+    """crontab of the project: the jobs of the image (contract, K1)"""
     env: dict[VariableName, str] = {}
     """variables of the image, weaker than the operator's"""
     services: dict[ServiceName, Service] = {}

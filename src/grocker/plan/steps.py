@@ -35,6 +35,8 @@ class Application:
     image_json: bytes
     settings_ini: bytes
     """``50_default_settings.ini``"""
+    crontab: bytes | None = None
+    """the jobs, if there are any (contract, K1)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ def plan(
             application.wheel,
             application.image_json.decode(),
             application.settings_ini.decode(),
+            application.crontab.decode("latin-1") if application.crontab is not None else None,
             interpreter,
         ),
     )
