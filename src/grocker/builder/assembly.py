@@ -76,7 +76,9 @@ class Assembly:
         environment = contents.environment(decision.lock.interpreter.version, decision.lock_text)
         application = (
             *decision.source.installed.entries,
-            *contents.application(decision.application.image_json, decision.application.settings_ini),
+            *contents.application(
+                decision.application.image_json, decision.application.settings_ini, decision.application.crontab
+            ),
         )
         own = (
             (plan.environment, environment, "the environment"),
