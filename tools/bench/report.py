@@ -18,6 +18,7 @@ WORDS = {
     DEPENDENCY: "one dependency added",
 }
 BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
+SAMPLES = "All samples: [benchmarks.json](benchmarks.json)."
 
 
 def ratios(samples: Sequence[Sample], case: str, ours: str, theirs: str) -> list[float]:
@@ -71,7 +72,10 @@ def tables(samples: Sequence[Sample], sizes: Sequence[Size], about: Mapping[str,
 def insert(page: str, figures: str) -> str:
     """``page`` with ``figures`` between its two marks. Raises ValueError when they are not there."""
     changed, count = re.subn(
-        f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: f"{BEGIN}\n\n{figures}\n{END}", page, flags=re.DOTALL
+        f"{re.escape(BEGIN)}.*?{re.escape(END)}",
+        lambda _: f"{BEGIN}\n\n{figures}\n{SAMPLES}\n\n{END}",
+        page,
+        flags=re.DOTALL,
     )
     if count != 1:
         raise ValueError(f"the page has no place for the figures: {BEGIN} … {END}")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -48,6 +50,10 @@ class Assembly:
         )
         self._wheel_members: dict[Digest, Member] | None = None
         self._compiler: python.Compiler | None = None
+        self._starting = Lock()
+        # Wheels are made beside the packages: they need no more of those than the interpreter.
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="wheels")
+        self._early: Future[dict[Digest, Member]] | None = None
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -56,6 +62,7 @@ class Assembly:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._beside.shutdown(wait=True, cancel_futures=True)
         self._open.close()
 
     def layers(self) -> list[Made]:
@@ -114,6 +121,7 @@ class Assembly:
         wheels += [self._plan.wheels[0]] if self._plan.wheels else []
         if any(store.kept("steps", layer.key) is None for layer in wheels):
             self._wheels.begin()
+            self._early = self._beside.submit(self._wheels.members, self._running)
 
     def _generated(self) -> list[Member]:
         return [self._configuration(), *self._packages.bytecode(self._running(), self._plan.interpreter)]
@@ -132,7 +140,10 @@ class Assembly:
 
     def _all_wheels(self) -> list[Member]:
         if self._wheel_members is None:
-            self._wheel_members = self._wheels.members(self._running) if self._decision.index.files else {}
+            if self._early is not None:
+                self._wheel_members = self._early.result()
+            else:
+                self._wheel_members = self._wheels.members(self._running) if self._decision.index.files else {}
         return list(self._wheel_members.values())
 
     def _alone(self, layer: Layer, entries: Iterable[Entry], subject: str) -> list[Member]:
@@ -146,9 +157,10 @@ class Assembly:
 
     def _running(self) -> python.Compiler:
         """The image's interpreter, started when the first file is to be compiled."""
-        if self._compiler is None:
-            started = self._shop.interpreters.pop(self._compiling.interpreter_key, None)
-            if started is None:
-                started = python.Compiler(self._compiling.interpreter(self._decision.target.suite.python))
-            self._compiler = self._open.enter_context(started)
-        return self._compiler
+        with self._starting:
+            if self._compiler is None:
+                started = self._shop.interpreters.pop(self._compiling.interpreter_key, None)
+                if started is None:
+                    started = python.Compiler(self._compiling.interpreter(self._decision.target.suite.python))
+                self._compiler = self._open.enter_context(started)
+            return self._compiler

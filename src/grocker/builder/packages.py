@@ -68,6 +68,10 @@ class Packages:
             if tree is None:
                 with store.new_tree(name) as new:
                     for package in filter(is_interpreter, self._packages):
+                        begun = self._members.get(package.sha256)
+                        if begun is not None:
+                            # It is being read already, and its entries are held.
+                            begun.result()
                         unpack(self._unpacked(package), new)
                 tree = store.tree(name)
         assert tree is not None

@@ -69,7 +69,7 @@ def pyc_path(path: str, cache_tag: str) -> str:
 
 @dataclass(slots=True)
 class Compiler:
-    """Running interpreters; use with ``with``. One call at a time.
+    """Running interpreters; use with ``with``. A call in another thread has interpreters of its own.
 
     Raises MissingError when the tree holds no such interpreter, BugError when an interpreter dies.
     """
