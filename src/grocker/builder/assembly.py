@@ -21,6 +21,7 @@ from grocker.builder.resolving import python_target
 from grocker.builder.wheels import Wheels
 from grocker.builder.workshop import Workshop
 from grocker.digest import Digest
+from grocker.errors import BugError, CorruptError, MissingError
 from grocker.layer import member as members
 from grocker.layer.entry import Entry
 from grocker.layer.member import Member
@@ -162,5 +163,11 @@ class Assembly:
                 started = self._shop.interpreters.pop(self._compiling.interpreter_key, None)
                 if started is None:
                     started = python.Compiler(self._compiling.interpreter(self._decision.target.suite.python))
-                self._compiler = self._open.enter_context(started)
+                try:
+                    self._compiler = self._open.enter_context(started)
+                except (BugError, MissingError) as error:
+                    self._shop.store.forget_tree(self._compiling.interpreter_key)
+                    raise CorruptError(
+                        f"the kept interpreter was damaged: {error.message}", hint="it was removed: build again"
+                    ) from error
             return self._compiler

@@ -59,7 +59,7 @@ def _kept(workshop: Workshop, plan: Layer) -> Made | None:
     if data is None:
         return None
     kept = msgspec.json.decode(data, type=_Kept)
-    if workshop.store.blob(kept.layer.digest) is None:
+    if workshop.store.blob(kept.layer.digest, kept.layer.size) is None:
         return None
     directories = {path: Directory(path, mode, uid, gid) for path, mode, uid, gid in kept.directories}
     return Made(plan, kept.layer, directories, is_new=False)

@@ -19,7 +19,7 @@ from grocker.config import files as config_files
 from grocker.config.services import Found, Services, services
 from grocker.config.settings import Settings
 from grocker.digest import Digest
-from grocker.errors import SettingsError
+from grocker.errors import CorruptError, SettingsError
 from grocker.layer.entry import File
 from grocker.lock.values import BuildRequirement, PythonFile
 from grocker.plan.steps import key
@@ -190,8 +190,9 @@ def _of_wheel(
     files: tuple[str, ...] = (),
     locked: PythonFile | None = None,
 ) -> Source:
-    path = shop.store.download(step.sha256)
-    assert path is not None
+    path = shop.store.sound_download(step.sha256)
+    if path is None:
+        raise CorruptError(f"the kept wheel {step.file} was damaged", hint="it was removed: build again")
     layout = python.Layout(target.suite.python)
     installed = python.read_wheel(path, layout, python_target(target), file=step.file)
     django = python.find_django(installed)
@@ -229,7 +230,7 @@ def _release(
     wheels = python_target(target)
     locked = next((f for f in held.files or () if f.name == origin.name), None)
     if locked is not None:
-        if shop.store.download(locked.sha256) is not None:
+        if shop.store.sound_download(locked.sha256) is not None:
             return locked, ""
         with shop.store.scratch() as scratch:
             return locked, python.locate([locked], wheels, uv, workspace=scratch)[locked.sha256]
@@ -293,7 +294,7 @@ def _wheel(
         data = shop.store.kept("steps", name)
         if data is not None:
             kept = msgspec.json.decode(data, type=_WheelStep)
-            if shop.store.download(kept.sha256) is not None:
+            if shop.store.sound_download(kept.sha256) is not None:
                 return kept
         for job in shop.meanwhile:
             shop.working.submit(job)
@@ -319,9 +320,6 @@ def _answer(shop: Workshop, uv: python.Uv, pins: Sequence[python.Pin]) -> Python
 
 def wheel_file(shop: Workshop, uv: python.Uv, file: PythonFile, url: str) -> Path:
     """A wheel of the index, kept or fetched from ``url``; a size of 0 is one that nobody has told."""
-    kept = shop.store.download(file.sha256)
-    if kept is not None:
-        return kept
     what = f"{file.name} {file.version}"
     return fetched(shop, uv.address(url), digest=file.sha256, size=file.size or None, what=what)
 
@@ -333,8 +331,9 @@ def _base_config(directory: Path, settings: Settings, installed: python.Wheel) -
         try:
             return path.read_text("utf-8"), settings.base_config
         except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise SettingsError(
-                f"base-config: reading {path}: {error}", hint="name a UTF-8 INI file of the project"
+                f"base-config: reading {path}: {reason}", hint="name a UTF-8 INI file of the project"
             ) from error
     found, place = _beside_init(installed, BASE_CONFIG)
     return (found.decode("utf-8") if found is not None else None), place

@@ -63,7 +63,7 @@ def unpack_bytes(data: bytes, *, name: str) -> Unpacked:
     except (Malformed, ValueError) as error:
         raise CorruptError(
             f"package {name}: {error}",
-            hint="the file is not what Debian ships: run `grocker prune` and build again, or use another mirror",
+            hint="the file is not what Debian ships: use another mirror",
         ) from error
 
 
