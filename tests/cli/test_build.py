@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from grocker.cli.asking import epoch, labels
-from grocker.cli.build import size
+from grocker.builder.request import Built, BuiltImage
+from grocker.cli.asking import epoch, host_platform, labels
+from grocker.cli.build import size, summary
+from grocker.cli.terminal import Style
 from grocker.errors import GrockerError
+from grocker.oci import reference
+from grocker.output import Delivered
+from tests.support.image import two_images
 
 
 @pytest.mark.parametrize(
@@ -45,3 +50,23 @@ def test_labels_are_refused_when_they_are_none_or_ours(text: str) -> None:
     with pytest.raises(GrockerError) as caught:
         labels([text])
     assert caught.value.status == 64
+
+
+def last_line(platforms: list[str]) -> str:
+    """Of the summary of a build for docker."""
+    images = [image for image in two_images()[0] if str(image.platform) in platforms]
+    delivered = Delivered("docker", "polls:1.0", 0, "sent 3 layers", ("polls:1.0",))
+    names = (reference.parse("polls:1.0"),)
+    built = Built(tuple(BuiltImage(one, (), ()) for one in images), names, ("www",), (), (delivered,), ())
+    return summary(built, Style(False)).splitlines()[-1]
+
+
+def test_summary_ends_with_a_command_to_try() -> None:
+    line = "docker run --rm -p 8080:8080 polls:1.0 start www"
+    assert last_line([host_platform()]) == f"try: {line}"
+    assert last_line(["linux/amd64", "linux/arm64"]) == f"try: {line}"
+
+
+def test_summary_says_where_to_try_when_this_host_cannot_run_the_image() -> None:
+    foreign = "linux/arm64" if host_platform() == "linux/amd64" else "linux/amd64"
+    assert last_line([foreign]).startswith(f"try (on {foreign}): docker run ")

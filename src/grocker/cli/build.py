@@ -15,7 +15,7 @@ import msgspec
 
 from grocker.builder.request import Built
 from grocker.cli import delivery, unchanged
-from grocker.cli.asking import asked, labels, session
+from grocker.cli.asking import asked, host_platform, labels, session
 from grocker.cli.terminal import Style
 from grocker.store.writing import storage, write_whole
 
@@ -78,7 +78,9 @@ def summary(built: Built, style: Style, *, again: bool = False) -> str:
         lines.append(delivery.line(replace(delivered, detail="it was there already") if again else delivered))
     engine = next((d for d in built.delivered if d.kind in ("docker", "podman")), None)
     if engine is not None:
-        lines.append(f"{style.dim('try:')} {try_line(engine.kind, engine.place, built)}")
+        platforms = [str(one.image.platform) for one in built.images]
+        elsewhere = "" if host_platform() in platforms else f" (on {platforms[0]})"
+        lines.append(f"{style.dim(f'try{elsewhere}:')} {try_line(engine.kind, engine.place, built)}")
     return "\n".join(lines) + "\n"
 
 

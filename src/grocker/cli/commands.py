@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from grocker import __version__
+from grocker.cli.pages import Commands
 from grocker.errors import UsageError
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -30,30 +32,48 @@ def invoke(arguments: list[str]) -> None:
         raise KeyboardInterrupt from error
 
 
-@click.group(context_settings=_SETTINGS)
+def _print_version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        _write_version(as_json=False)
+        context.exit()
+
+
+@click.group(cls=Commands, context_settings=_SETTINGS, epilog="`grocker COMMAND --help` says more.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+)
 def grocker() -> None:
-    """Turn a Python application into a production container image: no engine, no Dockerfile, no base image, no root."""
+    """Turn a Python application into a production container image: no engine, no Dockerfile, no base image, no root.
+
+    In a project's directory `grocker build` is all that is needed.
+    """
+
+
+def _examples(*lines: str) -> str:
+    """An epilog: one backspace keeps click from filling the lines of a paragraph."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _LOCK = click.Path(path_type=Path)
+_ENGINE = click.Choice(["docker", "podman"])
 _SHARED = (
-    click.argument("source", default="."),
+    click.argument("source", default=".", type=click.Path()),
     click.option("-c", "--config", type=_LOCK, metavar="FILE", help="Settings, instead of the project's own."),
-    click.option("--debian", "suite", metavar="SUITE", help="Debian suite below the application. Default: trixie."),
-    click.option("--lock", type=_LOCK, metavar="FILE", help="The lock. Default: grocker.lock in the project."),
+    click.option("--debian", "suite", metavar="SUITE", help="trixie (default) or bookworm."),
+    click.option("--lock", type=_LOCK, metavar="FILE", help="Default: grocker.lock in the project."),
     click.option(
         "--platform",
         "platforms",
         multiple=True,
         metavar="OS/ARCH",
-        help="linux/amd64 or linux/arm64; repeated, one image for each under one name. Default: this host's own.",
+        help="linux/amd64, linux/arm64. Default: this host's.",
     ),
 )
 _DECIDING = (
-    click.option("--locked", is_flag=True, help="Make a lock that does not fit, or none, an error."),
-    click.option("--refresh", is_flag=True, help="Resolve again, also when the last answer is younger than a day."),
+    click.option("--locked", is_flag=True, help="Fail where there is no lock, or one that is stale."),
+    click.option("--refresh", is_flag=True, help="Ask archive and index even within a day."),
 )
 
 
@@ -66,31 +86,40 @@ def _with(*options: Callable[[Any], Any]) -> Callable[[_Function], _Function]:
     return add
 
 
-@grocker.command(short_help="make an image of a project, a wheel or a release")
+@grocker.command(
+    short_help="make an image of a project, a wheel or a release",
+    epilog=_examples(
+        "grocker build",
+        'grocker build "httpbin==0.10.4" -o archive:httpbin.tar',
+        "grocker build . -t registry.example.com/shop:2.1 --push",
+    ),
+)
 @_with(*_SHARED)
-@click.option("-t", "--tag", "tags", multiple=True, metavar="NAME[:TAG]", help="Name of the image; may be repeated.")
+@click.option("-t", "--tag", "tags", multiple=True, metavar="NAME[:TAG]", help="Name of the image.")
 @click.option(
     "-o",
     "--output",
     "outputs",
     multiple=True,
     metavar="WHERE",
-    help="docker, podman, oci:DIR, archive:FILE or store; may be repeated. Default: docker if it answers, else podman.",
+    help="docker, podman, oci:DIR, archive:FILE or store.",
 )
-@click.option("--push", is_flag=True, help="Push to the registry that each tag names.")
-@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="Label of the image; may be repeated.")
-@click.option("--strict", is_flag=True, help="Make a maintainer script that is not covered an error.")
+@click.option("--push", is_flag=True, help="Push to the registries that the tags name.")
+@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="Label of the image.")
+@click.option("--strict", is_flag=True, help="Fail on a maintainer script that is not covered.")
 @_with(*_DECIDING)
-@click.option("--result-file", type=_LOCK, metavar="FILE", help="Write the result as JSON there, too.")
+@click.option("--result-file", type=_LOCK, metavar="FILE", help="Write the result there, too, as JSON.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
 def build(**options: Any) -> None:
     """Make an image of SOURCE and give it to an engine, a registry or a file.
 
     SOURCE is a project's directory (by default this one), a wheel (./app-1.0-py3-none-any.whl[extra]) or a release on
-    the package index (app[extra]==1.0). The image is called NAME:VERSION unless a tag says otherwise.
+    the package index (app[extra]==1.0). The image is called NAME:VERSION unless a tag says otherwise. It goes to
+    docker if that answers, else to podman, unless --output or --push says otherwise. --tag, --platform, --output and
+    --label may be repeated.
 
-    The image's name and digest are printed on standard output. Exit statuses: docs/reference/exit-statuses.md.
+    Standard output has one line, NAME@DIGEST; all else is on standard error.
     """
     from grocker.cli.build import run_build
 
@@ -100,13 +129,24 @@ def build(**options: Any) -> None:
 @grocker.command(
     short_help="run an image, building it first if need be",
     context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
+    epilog=_examples("grocker run . start www", "grocker run --port 9000 polls:1.0 start www"),
 )
 @click.argument("source", metavar="SOURCE|IMAGE")
 @click.argument("arguments", nargs=-1)
-@click.option("--engine", type=click.Choice(["docker", "podman"]), help="Default: docker if it answers, else podman.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Host port for 8080.")
+@click.option("--engine", type=_ENGINE, metavar="ENGINE", help="docker or podman. Default: docker if it answers.")
 @click.option(
-    "--supervision", type=click.IntRange(0, 65535), default=8081, show_default=True, help="Host port for 8081."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    metavar="PORT",
+    help="Host port of the service: 8080.",
+)
+@click.option(
+    "--supervision",
+    type=click.IntRange(0, 65535),
+    default=8081,
+    metavar="PORT",
+    help="Host port of supervision: 8081.",
 )
 @click.option("-e", "--env", multiple=True, metavar="NAME[=VALUE]", help="Variable of the container.")
 @click.option(
@@ -114,9 +154,9 @@ def build(**options: Any) -> None:
     type=_LOCK,
     default=Path(),
     metavar="DIR",
-    help="Where config, media and scripts are looked for. Default: the working directory.",
+    help="Has config, media, scripts. Default: here.",
 )
-@click.option("--engine-options", default="", metavar="TEXT", help="Further options of the engine's `run`.")
+@click.option("--engine-options", default="", metavar="TEXT", help="Further options for the engine's `run`.")
 @_with(*_SHARED[1:], *_DECIDING)
 @click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
 def run(**options: Any) -> None:
@@ -124,7 +164,7 @@ def run(**options: Any) -> None:
 
     SOURCE is as for `grocker build`; an IMAGE has a tag (polls:1.0) or a digest. ARGUMENTS are those of the image:
     `start SERVICE`, a command, a script, or nothing for a shell. ./config, ./media and ./scripts are mounted where they
-    exist. The engine's plain command line is shown, and takes this process's place.
+    exist. The engine's plain command line is shown, and takes this process's place. Options stand before SOURCE.
     """
     from grocker.cli.run import run_run
 
@@ -140,7 +180,7 @@ def run(**options: Any) -> None:
     is_flag=False,
     flag_value="",
     metavar="[NAME]",
-    help="Move to the newest versions: of NAME (may be repeated), or of everything.",
+    help="Newest version of NAME, or of everything.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
 def lock(**options: Any) -> None:
@@ -148,7 +188,7 @@ def lock(**options: Any) -> None:
 
     Versions that an existing lock has are kept as far as they fit. Debian packages move together, since the archive
     serves one version of each: to name one of them upgrades all. `grocker build` uses the lock where it fits, and
-    `grocker build --locked` refuses one that does not.
+    `grocker build --locked` refuses one that does not. The platforms are those of the lock that there is, or as given.
     """
     from grocker.cli.survey import run_lock
 
@@ -188,7 +228,7 @@ def push(**options: Any) -> None:
 
 @grocker.command(short_help="load an image that was built already into an engine")
 @click.argument("name")
-@click.option("--into", type=click.Choice(["docker", "podman"]), help="Default: docker if it answers, else podman.")
+@click.option("--into", type=_ENGINE, metavar="ENGINE", help="docker or podman. Default: docker if it answers.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
 def load(**options: Any) -> None:
@@ -201,7 +241,7 @@ def load(**options: Any) -> None:
 @grocker.command(short_help="show what is in an image")
 @click.argument("image")
 @click.option("--platform", metavar="OS/ARCH", help="Only the image for that platform.")
-@click.option("--remote", is_flag=True, help="Ask the registry, also when the image is in Grocker's own store.")
+@click.option("--remote", is_flag=True, help="Ask the registry, not Grocker's own store.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def inspect(**options: Any) -> None:
     """Show platforms, layers, Debian packages, wheels, services and labels of IMAGE.
@@ -218,6 +258,27 @@ def inspect(**options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def version(as_json: bool) -> None:
     """Print the versions of Grocker and of the contract that its images keep."""
+    _write_version(as_json=as_json)
+
+
+@grocker.command("help", short_help="show this page, or a command's", add_help_option=False)
+@click.argument("command", required=False)
+@click.pass_context
+def show_help(context: click.Context, command: str | None) -> None:
+    """Show what a COMMAND does and its options, or the list of commands."""
+    assert context.parent is not None
+    page: click.Context = context.parent
+    if command is not None:
+        found = grocker.get_command(page, command)
+        if found is None:
+            near = get_close_matches(command, grocker.commands, 1)
+            hint = f"did you mean {near[0]}?" if near else "grocker help lists them"
+            raise UsageError(f"there is no command {command}", hint=hint)
+        page = click.Context(found, page, info_name=command)
+    click.echo(page.get_help())
+
+
+def _write_version(*, as_json: bool) -> None:
     from grocker.runner.spec import CONTRACT
 
     if as_json:

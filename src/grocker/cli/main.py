@@ -6,15 +6,17 @@ Nothing heavy is imported before it is needed: the whole of a build in which not
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 
 TYPE_CHECKING = False  # importing typing takes as long as the rest
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import NoReturn, TextIO
 
 INTERRUPTED = 130
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG})
 
 
 def main() -> NoReturn:
@@ -22,10 +24,14 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         status = run(sys.argv[1:])
+        sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output went away; there is nobody to tell (and nothing to flush at exit).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
         status = 0
+    except OSError as error:
+        _discard(sys.stdout)
+        status = _show(_bug(error))
     except KeyboardInterrupt:
         sys.stderr.write("grocker: interrupted; what was finished is kept\n")
         status = INTERRUPTED
@@ -52,6 +58,8 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if os.environ.get("GROCKER_DEBUG"):
             raise
+        if _is_output(error):
+            _discard(sys.stdout)
         return _show(_bug(error))
     return 0
 
@@ -61,9 +69,21 @@ def _terminate(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _discard(stream: TextIO) -> None:
+    """What is still to be written goes nowhere, also at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _is_output(error: Exception) -> bool:
+    """Whether standard output could not be written: nothing else that is written has no name."""
+    return isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE
+
+
 def _bug(error: Exception) -> Exception:
     from grocker.errors import BugError, StorageError
 
+    if isinstance(error, OSError) and _is_output(error):
+        return StorageError(f"writing to standard output: {error.strerror}", hint="send it to another place")
     if isinstance(error, OSError) and error.filename is not None:
         return StorageError(f"{error.filename}: {error.strerror}")
     trace = error.__traceback__
