@@ -65,11 +65,6 @@ def open_archive(
             f"Grocker makes no images of the Debian release {suite!r}",
             hint="set debian.suite to one of " + ", ".join(SUITES),
         )
-    if not mirrors.check_valid_until:
-        progress.warn(
-            "the expiry of Debian's releases is not checked: apt's configuration or debian.check-valid-until says so",
-            "an old mirror can then hold back security updates",
-        )
     indexes, addresses, releases = [], {}, []
     for name in _suites(suite):
         address, found = _release(mirrors, name, signers[name], transport=transport, progress=progress, now=now)
@@ -87,6 +82,13 @@ def open_archive(
                     progress=progress,
                 )
             )
+    expired = [f"{one.codename} on {one.valid_until:%Y-%m-%d}" for one in releases if one.has_expired(now)]
+    if expired:  # and yet here: their expiry is not to be checked
+        progress.warn(
+            f"expired, and used all the same: {', '.join(expired)}; apt's configuration or debian.check-valid-until "
+            "says so",
+            "a mirror that is out of date holds back security updates: use another, or debian.check-valid-until = true",
+        )
     return Archive(suite, architecture, tuple(indexes), addresses, tuple(releases))
 
 

@@ -49,6 +49,10 @@ class Release:
     components: tuple[str, ...]
     files: Mapping[str, IndexFile]
 
+    def has_expired(self, now: datetime) -> bool:
+        """Whether it says that it holds no more at ``now``, which has a time zone."""
+        return self.valid_until is not None and self.valid_until < now
+
 
 def fetch(
     mirror: str,
@@ -113,7 +117,7 @@ def check(
             f"{what} is dated {release.date:%Y-%m-%d %H:%M} UTC, which lies in the future",
             hint="set this machine's clock",
         )
-    if check_valid_until and release.valid_until is not None and release.valid_until < now:
+    if check_valid_until and release.has_expired(now):
         raise CorruptError(
             f"{what} has expired: it was valid until {release.valid_until:%Y-%m-%d %H:%M} UTC",
             hint="the mirror is out of date, or this machine's clock is wrong; "
