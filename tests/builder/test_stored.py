@@ -40,9 +40,9 @@ def test_names_are_all_that_builds_kept(store: Store) -> None:
 @pytest.mark.parametrize(
     ("asked", "hint"),
     [
-        ("polls", "it has: polls:1.0, polls:2.0"),
-        ("pols:1.0", "it has: polls:1.0, polls:2.0"),
-        ("other:7", "it has: polls:1.0, polls:2.0"),
+        ("polls", "the store has: polls:1.0, polls:2.0"),
+        ("pols:1.0", "the store has: polls:1.0, polls:2.0"),
+        ("other:7", "the store has: polls:1.0, polls:2.0"),
     ],
 )
 def test_stored_says_what_there_is_when_the_name_is_not(store: Store, asked: str, hint: str) -> None:
@@ -52,6 +52,16 @@ def test_stored_says_what_there_is_when_the_name_is_not(store: Store, asked: str
     with pytest.raises(MissingError) as caught:
         stored(store, parse(asked))
     assert caught.value.hint == hint
+
+
+def test_stored_names_the_one_tag_when_there_is_one(store: Store) -> None:
+    for name in ("polls:1.0", "shop:2.0"):
+        image, blobs = made_image(name)
+        keep(store, name, [image], blobs)
+    for text in ("polls", "polls:2"):
+        with pytest.raises(MissingError) as caught:
+            stored(store, parse(text))
+        assert caught.value.hint == "did you mean polls:1.0?"
 
 
 def test_stored_says_how_to_begin_when_the_store_is_empty(store: Store) -> None:

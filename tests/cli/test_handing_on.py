@@ -113,8 +113,8 @@ def test_push_mounts_what_an_earlier_one_sent_elsewhere(grocker: Grocker, store:
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["push", "none:1"], 66, "there is no image none:1 in Grocker's store\nhint: it has: polls:1.0"),
-        (["push", "polls"], 66, "there is no image polls:latest in Grocker's store\nhint: it has: polls:1.0"),
+        (["push", "none:1"], 66, "there is no image none:1 in Grocker's store\nhint: the store has: polls:1.0"),
+        (["push", "polls"], 66, "there is no image polls:latest in Grocker's store\nhint: did you mean polls:1.0?"),
         (["push", "polls:?"], 64, "is no tag"),
         (["push", "polls:1.0", "a@b"], 64, "is no digest"),
         (["push"], 64, "Missing argument"),

@@ -181,7 +181,11 @@ def test_inspect_says_so_when_another_grocker_made_the_image(store: Store, capsy
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["none:1"], 66, "no image none:1 in Grocker's store\nhint: for Docker Hub's write docker.io/library/none:1"),
+        (
+            ["none:1"],
+            66,
+            "hint: build one: grocker build DIRECTORY -t NAME; Docker Hub's is docker.io/library/none:1",
+        ),
         (["oci:{tmp}/none"], 66, "there is no such directory"),
         (["oci:{tmp}"], 65, "is no OCI layout"),
         (["archive:{tmp}/none"], 66, "no such file"),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grocker import digest as digests
-from grocker.builder.stored import names, stored_by_digest
+from grocker.builder.stored import names, others, stored_by_digest
 from grocker.errors import CorruptError, GrockerError, MissingError, UsageError
 from grocker.oci import Document, Reference, reference, values
 from grocker.oci.reading import LARGEST, document, root
@@ -78,8 +78,7 @@ def _named(
     if name.host is None and not remote:
         raise MissingError(
             f"there is no image {name.docker} in Grocker's store",
-            hint=f"for Docker Hub's write docker.io/{name.path}:{name.tag or 'latest'}; "
-            f"the store has: {', '.join(_short(one) for one in list(names(store))[:8]) or 'nothing'}",
+            hint=f"{others(store, name)}; Docker Hub's is docker.io/{name.path}:{name.tag or 'latest'}",
         )
     from grocker import registry
     from grocker.registry import pull
@@ -95,10 +94,6 @@ def _named(
 
     top = pull.manifest(session, name.digest or name.tag or "latest")
     return ImageSource(f"the registry {name.registry}", top, document_of, partial(pull.blob, session))
-
-
-def _short(name: str) -> str:
-    return name.removeprefix("docker.io/").removeprefix("library/")
 
 
 def _layout(text: str) -> ImageSource:

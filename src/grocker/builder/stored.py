@@ -35,7 +35,7 @@ def stored(store: Store, name: Reference) -> Stored:
     """
     digest = name.digest or _named(store, name)
     if digest is None:
-        raise MissingError(f"there is no image {name.docker} in Grocker's store", hint=_others(store, name))
+        raise MissingError(f"there is no image {name.docker} in Grocker's store", hint=others(store, name))
     found = stored_by_digest(store, digest, str(name))
     for image in found.images:
         for layer in image.layers:
@@ -87,11 +87,13 @@ def _data(store: Store, digest: Digest, what: str) -> bytes:
     return path.read_bytes()
 
 
-def _others(store: Store, name: Reference) -> str:
-    """The hint for a name that the store does not have: the nearest that it has."""
+def others(store: Store, name: Reference) -> str:
+    """The hint for a name that ``store`` does not have: the nearest that it has."""
     from difflib import get_close_matches
 
     known = [one.removeprefix("docker.io/").removeprefix("library/") for one in names(store)]
     near = [one for one in known if one.rpartition(":")[0] == name.docker.rpartition(":")[0]]
     near = near or get_close_matches(name.docker, known, 3, 0.5) or known[:5]
-    return f"it has: {', '.join(near[:8])}" if near else "build one: grocker build DIRECTORY -t NAME"
+    if len(near) == 1 and near[0].rpartition(":")[0] == name.docker.rpartition(":")[0]:
+        return f"did you mean {near[0]}?"
+    return f"the store has: {', '.join(near[:8])}" if near else "build one: grocker build DIRECTORY -t NAME"
