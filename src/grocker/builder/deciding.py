@@ -67,12 +67,12 @@ def decide(shop: Workshop, request: Request, settings: Settings, chosen: Target)
         refresh=request.refresh,
     )
     current = locking.inputs(request, settings, source, chosen)
-    changed = locking.stale(request.lock, current, chosen.platform)
-    if held is None or changed:
-        message = f"{LOCK} is stale: changed since it was made: {', '.join(changed)}"
+    problem = locking.misfit(request.lock, current, chosen.platform)
+    if held is None or problem is not None:
+        message, remedy = problem or ("", "")
         if request.locked:
-            raise SettingsError(message, hint="make it again: grocker lock; or build without --locked")
-        shop.progress.warn(f"{message}; resolving without it", hint="make it again: grocker lock")
+            raise SettingsError(message, hint=f"{remedy}; or build without --locked")
+        shop.progress.warn(f"{message}; resolving without it", hint=remedy)
         return _fresh(shop, replace(request, lock=None), settings, chosen)
     packages = locking.debian_answer(shop, settings, chosen, held)
     host = _host(chosen)

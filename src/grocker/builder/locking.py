@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -50,12 +51,22 @@ def build_input(project: python.Project) -> str:
     return _digest(project.build_requires)
 
 
-def stale(lock: Lock, current: dict[str, str], platform: str) -> tuple[str, ...]:
-    """The names of the inputs that are other ones than the lock was made from; empty when it fits."""
+def misfit(lock: Lock, current: Mapping[str, str], platform: str) -> tuple[str, str] | None:
+    """What is wrong with ``lock`` and what to do; None when it fits.
+
+    ``current``: the inputs of today, by name; the lock may be made from others, or not for ``platform``.
+    """
     changed = [name for name in sorted({*lock.inputs, *current}) if lock.inputs.get(name) != current.get(name)]
+    if changed:
+        return (
+            f"{document.NAME} is stale: changed since it was made: {', '.join(changed)}",
+            "make it again: grocker lock",
+        )
     if lock.of(platform) is None:
-        changed.append(f"platform {platform}")
-    return tuple(changed)
+        wanted = sorted({platform, *(one.platform for one in lock.platforms)})
+        remedy = " ".join(f"--platform {name}" for name in wanted)
+        return f"{document.NAME} has nothing for {platform}", f"make it for all of them: grocker lock {remedy}"
+    return None
 
 
 def debian_answer(shop: Workshop, settings: Settings, target: Target, held: PlatformLock) -> DebianAnswer:
