@@ -1,0 +1,97 @@
+"""How the bench counts: pairs, medians, marks, and what its Dockerfiles get of the host."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.source import ROOT
+from tools.bench import report
+from tools.bench.registry import Registry
+from tools.bench.rounds import CASES, COLD, DEPENDENCY, PUSH, Sample, Size
+from tools.bench.sides import with_host
+
+OURS, COPYING, INSTALLING = "Grocker", "copying", "installing"
+
+
+def samples() -> list[Sample]:
+    """Two rounds of two turns: on the second turn everything takes ten times as long, as on a busy machine."""
+    found = []
+    for case in CASES:
+        for number in (1, 2):
+            for turn in (0, 1):
+                for side, seconds in ((OURS, 1.0), (COPYING, 4.0), (INSTALLING, 2.0)):
+                    pushed = 1000 if case in (PUSH, DEPENDENCY) else None
+                    found.append(Sample(case, side, number, turn, seconds * 10**turn, 0.5, pushed))
+    return found
+
+
+def sizes() -> list[Size]:
+    return [Size(OURS, 30_000_000, 90_000_000), Size(COPYING, 60_000_000, 1), Size(INSTALLING, 60_000_000, 1)]
+
+
+def test_ratios_are_of_pairs_when_times_vary() -> None:
+    assert report.ratios(samples(), COLD, OURS, COPYING) == [0.25] * 4
+    assert report.ratios(samples(), COLD, OURS, INSTALLING) == [0.5] * 4
+
+
+def test_tables_say_which_goals_are_missed() -> None:
+    text = report.tables(samples(), sizes(), {"machine": "a test"})
+    cold = next(line for line in text.splitlines() if line.startswith("| cold") and "×" in line)
+    assert cold.count("goal ≤ 0.5: met") == 2
+    pushed = next(
+        line for line in text.splitlines() if line.startswith("| one line changed, and pushed") and "×" in line
+    )
+    assert "0.25 × (0.25 – 0.25); goal ≤ 1.5: met" in pushed
+    assert "0.50 × (0.50 – 0.50); goal ≤ 0.4: **missed**" in pushed
+    assert "| compressed size | 0.50 ×; goal ≤ 0.75: met |" in text
+
+
+def test_plain_has_every_sample() -> None:
+    data = json.loads(report.plain(samples(), sizes(), {"machine": "a test"}))
+    assert len(data["samples"]) == len(samples())
+    assert dict(zip(data["columns"], data["samples"][0], strict=True))["side"] == OURS
+    assert [one["side"] for one in data["sizes"]] == [OURS, COPYING, INSTALLING]
+
+
+def test_insert_replaces_what_is_between_the_marks() -> None:
+    page = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
+    once = report.insert(page, "new\n")
+    assert "old" not in once
+    assert report.insert(once, "new\n") == once
+    assert once.startswith("before\n") and once.endswith("after\n")
+
+
+def test_insert_refuses_a_page_without_marks() -> None:
+    with pytest.raises(ValueError, match="no place"):
+        report.insert("a page", "figures")
+
+
+def test_page_has_its_marks() -> None:
+    page = (ROOT / "docs" / "explanation" / "benchmarks.md").read_text("utf-8")
+    assert page.count(report.BEGIN) == page.count(report.END) == 1
+
+
+@pytest.mark.parametrize("name", ["copy", "split"])
+def test_dockerfiles_get_the_host_in_the_steps_that_fetch_and_in_no_other(name: str) -> None:
+    text = (ROOT / "tools" / "bench" / f"Dockerfile.{name}").read_text("utf-8")
+    changed = with_host(text, name)
+    fetching = text.count("RUN --mount=type=cache")
+    assert fetching == (2 if name == "copy" else 3)
+    assert changed.count("--mount=type=secret,id=host") == changed.count(". /run/secrets/host && ") == fetching
+    assert "RUN useradd" in changed
+    undone = changed.replace("--mount=type=secret,id=host --mount=type=secret,id=bundle ", "")
+    undone = undone.replace(". /run/secrets/host && ", "").replace(f"ENV BENCH={name}\n", "")
+    assert undone == text
+
+
+def test_registry_holds_what_its_blobs_weigh(tmp_path: Path) -> None:
+    registry = Registry("127.0.0.1:1", tmp_path)
+    assert registry.held() == 0
+    for digest, size in (("aa1", 10), ("bb2", 5)):
+        blob = tmp_path / "docker/registry/v2/blobs/sha256" / digest[:2] / digest
+        blob.mkdir(parents=True)
+        (blob / "data").write_bytes(bytes(size))
+    assert registry.held() == 15
