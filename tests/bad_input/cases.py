@@ -166,6 +166,10 @@ def _no_zip(world: World) -> None:
     world.wheel.write_bytes(b"this is no archive")
 
 
+def _other_python(world: World) -> None:
+    make_wheel(world.wheel.parent, metadata="Requires-Python: <3\n")
+
+
 def _cut_wheel(world: World) -> None:
     world.wheel.write_bytes(world.wheel.read_bytes()[:-100])
 
@@ -230,6 +234,14 @@ _SOURCES = (
         (),
         _project(tag="py3-none-win_amd64"),
         arguments=PROJECT,
+    ),
+    Case(
+        "other-python",
+        "an application that wants another Python than the suite's",
+        78,
+        ("demo 1.0 wants Python <3", "the image has 3.13"),
+        ("choose a suite",),
+        _other_python,
     ),
     Case("no-wheel", "a wheel that is no zip archive", 65, ("demo-1.0-py3-none-any.whl",), (), _no_zip),
     Case("cut-wheel", "a truncated wheel", 65, ("demo-1.0-py3-none-any.whl",), (), _cut_wheel),

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from grocker import python
+from grocker.builder import fitness
 from grocker.builder.contents import BASE_CONFIG, CRONTAB
 from grocker.builder.origin import Origin
 from grocker.builder.resolving import PythonAnswer, fresh, python_target
@@ -174,6 +175,7 @@ def _of_project(
         build=pins,
         procfile=procfile.read_text("utf-8") if procfile.is_file() else None,
         files=tuple(sorted(str(p) for p in (*directories, *(directory / f.path for f in tree.files)))),
+        sources=[f.path for f in tree.files],
     )
 
 
@@ -189,12 +191,14 @@ def _of_wheel(
     procfile: str | None = None,
     files: tuple[str, ...] = (),
     locked: PythonFile | None = None,
+    sources: Sequence[str] = (),
 ) -> Source:
     path = shop.store.sound_download(step.sha256)
     if path is None:
         raise CorruptError(f"the kept wheel {step.file} was damaged", hint="it was removed: build again")
     layout = python.Layout(target.suite.python)
     installed = python.read_wheel(path, layout, python_target(target), file=step.file)
+    fitness.check(installed, python_target(target), sources, shop.progress)
     django = python.find_django(installed)
     return Source(
         wheel=step.sha256,

@@ -1,0 +1,57 @@
+"""Whether an application can be meant as it is: told when it is read, not by a container that does not start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from grocker import python
+from grocker.errors import SettingsError
+from grocker.layer.entry import File
+from grocker.progress import Progress
+
+_NO_CODE = frozenset({"setup.py", "conftest.py", "noxfile.py", "manage.py"})
+"""modules beside pyproject.toml that a wheel is right to leave out"""
+_NO_PACKAGES = frozenset({"tests", "test", "docs", "doc", "examples", "tools", "scripts"})
+
+
+def check(installed: python.Wheel, target: python.Target, sources: Iterable[str], progress: Progress) -> None:
+    """Raise SettingsError for a Python that the application does not want; warn when its wheel has no code.
+
+    ``sources``: the files of the project that it was built from, relative paths; none for a wheel or a release.
+    """
+    check_python(installed.metadata, target)
+    left = left_out(installed, sources)
+    if left:
+        shown = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
+        progress.warn(
+            f"the wheel of {installed.name} has no module: its build back end left out {shown}",
+            "name them in pyproject.toml; with setuptools [tool.setuptools] and "
+            f"py-modules = [{_quoted(left, packages=False)}], packages = [{_quoted(left, packages=True)}]",
+        )
+
+
+def check_python(metadata: python.Metadata, target: python.Target) -> None:
+    """SettingsError when no ``target.python`` is wanted; which one of its patch releases there is shows later."""
+    try:
+        python.check_python(metadata, replace(target, full_version=f"{target.python}.999"))
+    except SettingsError:
+        python.check_python(metadata, target)
+
+
+def left_out(installed: python.Wheel, sources: Iterable[str]) -> list[str]:
+    """Modules and packages (``shop/``) of the project, sorted, when its wheel has none at all."""
+    if any(isinstance(entry, File) and entry.path.endswith((".py", ".so")) for entry in installed.entries):
+        return []
+    found = set()
+    for path in sources:
+        top, slash, rest = path.removeprefix("src/").partition("/")
+        if not slash and top.endswith(".py") and top not in _NO_CODE and not top.startswith("test_"):
+            found.add(top)
+        elif rest == "__init__.py" and top not in _NO_PACKAGES:
+            found.add(f"{top}/")
+    return sorted(found)
+
+
+def _quoted(left: Iterable[str], *, packages: bool) -> str:
+    return ", ".join(f'"{one.removesuffix("/").removesuffix(".py")}"' for one in left if one.endswith("/") == packages)

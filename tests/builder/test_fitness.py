@@ -1,0 +1,58 @@
+"""Applications that cannot be meant as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from grocker.builder.fitness import check, left_out
+from grocker.errors import SettingsError
+from grocker.progress import Silent
+from grocker.python import Layout, Target, Wheel, read_wheel
+from tests.support.wheels import make_wheel
+
+TARGET = Target("3.13")
+DATA = {"static/a.css": "a"}
+
+
+def wheel(directory: Path, files: dict[str, str] | None = None, *, metadata: str = "") -> Wheel:
+    return read_wheel(make_wheel(directory, files=files, metadata=metadata), Layout("3.13"))
+
+
+@pytest.mark.parametrize("wanted", ["<3.13", ">=3.14", "==3.11.*"])
+def test_application_is_refused_when_it_wants_another_python(tmp_path: Path, wanted: str) -> None:
+    with pytest.raises(SettingsError, match="demo 1.0 wants Python .*; the image has 3.13"):
+        check(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), Silent())
+
+
+@pytest.mark.parametrize("wanted", [">=3.13.2", ">=3.11,<4", "!=3.13.0"])
+def test_application_is_taken_when_a_patch_release_may_fit(tmp_path: Path, wanted: str) -> None:
+    check(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), Silent())
+
+
+def test_user_is_warned_when_the_back_end_left_all_code_out(tmp_path: Path) -> None:
+    progress = Silent()
+    check(wheel(tmp_path, DATA), TARGET, ["app.py", "setup.py", "shop/__init__.py", "static/a.css"], progress)
+    ((message, hint),) = progress.warnings
+    assert message == "the wheel of demo has no module: its build back end left out app.py, shop/"
+    assert hint is not None
+    assert hint.endswith('[tool.setuptools] and py-modules = ["app"], packages = ["shop"]')
+
+
+@pytest.mark.parametrize(
+    ("sources", "left"),
+    [
+        (["src/shop/__init__.py", "src/shop/a/__init__.py", "tests/__init__.py", "test_a.py"], ["shop/"]),
+        (["pyproject.toml", "setup.py", "docs/conf.py"], []),
+        ([], []),
+    ],
+)
+def test_modules_and_packages_are_told_from_what_a_wheel_leaves_out(
+    tmp_path: Path, sources: list[str], left: list[str]
+) -> None:
+    assert left_out(wheel(tmp_path, DATA), sources) == left
+
+
+def test_nothing_is_left_out_when_the_wheel_has_a_module(tmp_path: Path) -> None:
+    assert left_out(wheel(tmp_path), ["app.py"]) == []
