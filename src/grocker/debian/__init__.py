@@ -10,18 +10,36 @@ What a build calls, in this order:
 - ``configure(facts, user=..., uid=...) -> Configured``: what is generated for the image, and the scripts to warn about;
 - ``replaces(a, b)``: whether a package may take over another one's files;
 - ``REVISION`` belongs into the key of whatever is kept of ``unpack`` and ``configure``.
+
+Most modules are imported when a name of theirs is first used: a build that changes a line of the application reads
+neither an index nor a package. ``configure`` and ``resolve`` are imported at once: modules of the same names would take
+their places.
 """
 
 from __future__ import annotations
 
-from grocker.debian.archives import Archive, archive_addresses, open_archive
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from grocker.debian.configure import Configured, configure
-from grocker.debian.deb import Unpacked, unpack
-from grocker.debian.facts import REVISION, Facts, replaces
 from grocker.debian.resolve import BASE, PYTHON, Resolved, resolve
-from grocker.debian.scripts import Uncovered
-from grocker.debian.signers import SIGNERS, SUITES, Signer
-from grocker.debian.sources import Mirrors, locate
+
+if TYPE_CHECKING:
+    from grocker.debian.archives import Archive, archive_addresses, open_archive
+    from grocker.debian.deb import Unpacked, unpack
+    from grocker.debian.facts import REVISION, Facts, replaces
+    from grocker.debian.scripts import Uncovered
+    from grocker.debian.signers import SIGNERS, SUITES, Signer
+    from grocker.debian.sources import Mirrors, locate
+
+_HOMES = {
+    "archives": ("Archive", "archive_addresses", "open_archive"),
+    "deb": ("Unpacked", "unpack"),
+    "facts": ("REVISION", "Facts", "replaces"),
+    "scripts": ("Uncovered",),
+    "signers": ("SIGNERS", "SUITES", "Signer"),
+    "sources": ("Mirrors", "locate"),
+}
 
 __all__ = [
     "BASE",
@@ -45,3 +63,12 @@ __all__ = [
     "resolve",
     "unpack",
 ]
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _HOMES.items():
+        if name in names:
+            value: object = getattr(import_module(f"{__name__}.{module}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from grocker.debian import accounts, alternatives, certificates, dpkg, ldcache, scripts
-from grocker.debian.accounts import User
 from grocker.debian.facts import Facts, Library
 from grocker.debian.ownership import GROUPS
 from grocker.debian.paths import merged
-from grocker.debian.scripts import Uncovered
 from grocker.layer.entry import Directory, Entry, File, Symlink
+
+if TYPE_CHECKING:
+    from grocker.debian.scripts import Uncovered
 
 _TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 """Debian's name of the directory for libraries, by architecture (Policy 9.1.1)."""
@@ -79,6 +80,9 @@ def configure(
     ``user``, ``uid``: who the application runs as; the group is 0. ``home``: absolute, ``/home/USER`` by default.
     Raises SettingsError when Debian has that user itself, CorruptError when a package's data cannot be read.
     """
+    # A build that changes a line of the application configures nothing, and loads this module.
+    from grocker.debian import accounts, alternatives, certificates, dpkg, scripts
+
     packages = sorted(facts, key=lambda f: (f.name, f.architecture))
     contents = {path: data for package in packages for path, data in package.contents.items()}
     present = frozenset(merged(path) for package in packages for path in package.paths)
@@ -92,7 +96,7 @@ def configure(
         *_DIRECTORIES,
         *links,
         *(File(target, contents[source], mode) for source, target, mode in _COPIES if source in contents),
-        *accounts.entries(contents, User(user, uid, home, shell)),
+        *accounts.entries(contents, accounts.User(user, uid, home, shell)),
         *_home(contents, home, uid),
         *_shells(contents),
         *_zone(present),
@@ -154,6 +158,8 @@ def _origin(present: frozenset[str]) -> list[Entry]:
 
 
 def _libraries(packages: list[Facts], contents: Mapping[str, bytes], chosen: Iterable[Entry]) -> list[Entry]:
+    from grocker.debian import ldcache
+
     architecture = next((p.architecture for p in packages if p.architecture != "all"), "")
     found = [library for package in packages for library in package.libraries]
     found += [Library(entry.path, entry.target) for entry in chosen if isinstance(entry, Symlink)]
