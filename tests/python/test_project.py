@@ -54,6 +54,13 @@ def test_project_is_known_by_its_legacy_files(tmp_path: Path, name: str) -> None
     assert (found.name, found.backend) == (None, "setuptools.build_meta:__legacy__")
 
 
+def test_project_without_metadata_is_told_to_take_over_its_requirements(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("flask\n")
+    with pytest.raises(GrockerError) as caught:
+        read_project(tmp_path)
+    assert "dependencies = [the lines of requirements.txt, each in quotes]" in (caught.value.hint or "")
+
+
 BAD = {
     "no metadata at all": (None, 66, "pyproject.toml is missing, and so is setup.py", 'name = "my-polls"'),
     "pyproject for tools alone": (

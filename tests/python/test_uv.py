@@ -52,6 +52,11 @@ def test_uv_keeps_the_cache_that_the_caller_names() -> None:
             "c 1.0: no wheel for P",
         ),
         ("error: No solution found\n  cause: Because n was not found in the package registry and", 66, "no package n"),
+        (
+            "error: No solution found\n  cause: Because n was not found in the package registry and you require n, we",
+            66,
+            "resolving: no package n on the index",
+        ),
         ("error: No solution found\n  cause: Because only d>=1.1 is available and you require d<1", 66, "only d>=1.1"),
         ("error: No solution found\n  cause: Because there is no version of d==9 and you", 66, "no version of d==9"),
         ("error: No solution found\n  cause: Because a depends on b<2 and you require b>3", 78, "a depends on b<2"),

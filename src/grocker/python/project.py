@@ -13,7 +13,6 @@ from grocker.python.metadata import normalised
 
 _LEGACY_REQUIRES = ("setuptools>=40.8.0",)
 _LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
-_MINIMAL = '[project] with name = "{name}", version = "1.0" and dependencies = ["…"]'
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def read_project(directory: Path) -> Project:
         state = "has neither [project] nor [build-system]" if document else "is missing, and so is setup.py"
         raise MissingError(
             f"reading the project: {path} {state}",
-            hint="write pyproject.toml: " + _MINIMAL.format(name=_name_for(directory)),
+            hint="write pyproject.toml: " + _minimal(directory),
         )
     dynamic = _strings(table or {}, "dynamic", "project", path)
     if table is not None and "name" not in table:
@@ -91,6 +90,14 @@ def read_project(directory: Path) -> Project:
         uses_git=version is None and (directory / ".git").exists(),
         uv_lock=lock if lock.is_file() else None,
     )
+
+
+def _minimal(directory: Path) -> str:
+    """The least that a project has to say of itself, for a hint."""
+    least = f'[project] with name = "{_name_for(directory)}", version = "1.0" and dependencies = '
+    if (directory / "requirements.txt").is_file():
+        return f"{least}[the lines of requirements.txt, each in quotes]"
+    return f'{least}["NAME>=VERSION"]'
 
 
 def _name_for(directory: Path) -> str:

@@ -143,8 +143,9 @@ def failure(output: command.Output, *, action: str, platform: str) -> GrockerErr
         return no_wheel(", ".join(sorted(lacking)), None, platform)
     unknown = _UNKNOWN.search(text)
     if unknown:
+        asked = f"you require {unknown['name']}" in words  # by the user: uv's sentence says nothing more
         return MissingError(
-            f"{action}: no package {unknown['name']} on the index: {words}",
+            f"{action}: no package {unknown['name']} on the index{'' if asked else f': {words}'}",
             hint="check the spelling; a private package needs its index (UV_INDEX, or extra-index-url for pip)",
         )
     if _NO_VERSION.search(text):
