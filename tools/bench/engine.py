@@ -107,6 +107,8 @@ class Engine:
             self.docker("rm", "--force", "--volumes", container)
 
 
+BRIDGE = "grocker-bench"
+
 _ASK = """
 import urllib.request
 def ask(path):
@@ -135,10 +137,14 @@ def engine(place: Path, environ: Mapping[str, str]) -> Iterator[Engine]:
         "--host",
         address,
     ]
-    words += ["--bridge", "none", "--iptables=false", "--group", str(os.getgid())]
+    # A bridge of its own: with none at all a daemon takes away docker0, which another one may be using.
+    words += ["--bridge", BRIDGE, "--iptables=false", "--group", str(os.getgid())]
     # Beside another daemon the same containerd serves both: names of its own keep them apart.
     words += ["--containerd-namespace", "bench", "--containerd-plugins-namespace", "bench-plugins"]
     log = place / "docker.log"
+    run(as_root("ip", "link", "add", BRIDGE, "type", "bridge"))
+    run(as_root("ip", "address", "add", "10.213.0.1/24", "dev", BRIDGE))
+    run(as_root("ip", "link", "set", BRIDGE, "up"))
     with log.open("wb") as out:
         daemon = subprocess.Popen(as_root(program("dockerd", "docker.io"), *words), stdout=out, stderr=out)
     found = Engine(client, {**environ, "DOCKER_HOST": address, "DOCKER_BUILDKIT": "1"}, pid)
@@ -149,6 +155,7 @@ def engine(place: Path, environ: Mapping[str, str]) -> Iterator[Engine]:
         if daemon.poll() is None and pid.exists():
             run(as_root("kill", "-TERM", pid.read_text().strip()))
         daemon.wait()
+        run(as_root("ip", "link", "delete", BRIDGE))
 
 
 def _wait(found: Engine, daemon: subprocess.Popen[bytes], log: Path) -> None:
