@@ -1,13 +1,14 @@
-"""What a test may need of its host (markers ``docker``, ``podman``, ``network``, ``root``), and what happens without.
+"""What a test may need of its host (the markers in ``_LACKS``), and what happens without.
 
 A test whose host lacks something is skipped, and the end of the run says which and why. Where ``CI`` is set, or
-``GROCKER_TEST_REQUIRE`` names what must be there (``docker,podman,network,root``), it fails instead.
+``GROCKER_TEST_REQUIRE`` names what must be there (``docker,podman,rootless,network,root``), it fails instead.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import threading
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -61,9 +63,26 @@ def _lacks_root() -> str | None:
     return None if os.geteuid() == 0 else "the tests run as an unprivileged user"
 
 
+def _lacks_rootless() -> str | None:
+    """What an ordinary user needs for podman; the tests make the user, and so are root's."""
+    needs = ("podman", "newuidmap", "newgidmap", "slirp4netns", "useradd", "setpriv", "unshare")
+    absent = [name for name in needs if shutil.which(name, path="/usr/bin:/usr/sbin:/bin:/sbin") is None]
+    if absent:
+        return f"not installed: {', '.join(absent)}"
+    if not Path("/dev/net/tun").exists():
+        return "there is no /dev/net/tun"
+    as_nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    return (
+        _lacks_root()
+        or _answers("unshare", "--mount", "--propagation", "private", "true")
+        or _answers(*as_nobody, "unshare", "--user", "--map-root-user", "--mount", "--net", "true")
+    )
+
+
 _LACKS: dict[str, Callable[[], str | None]] = {
     "docker": _lacks_docker,
     "podman": _lacks_podman,
+    "rootless": _lacks_rootless,
     "network": _lacks_network,
     "root": _lacks_root,
 }

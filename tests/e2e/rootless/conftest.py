@@ -1,0 +1,187 @@
+"""An ordinary user of this host, made for the session, and podman as that user has it: ``person``, ``engine``.
+
+The user has what an administrator gives (subordinate ids, a runtime directory) and no session of systemd. Where the
+devices are root's alone, for want of udev, the user's processes see them in a mount name space as udev makes them.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.build.conftest import Anywhere, anywhere  # noqa: F401 - a fixture
+from tests.e2e.contract.engine import Engine, Folders
+from tests.e2e.contract.test_document import log  # noqa: F401 - a fixture
+
+IMAGE = "localhost/grocker-test/polls-site:rootless"
+_PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
+_TUN = Path("/dev/net/tun")
+_RANGES = {"UID_MIN": 20000, "GID_MIN": 20000, "SUB_UID_COUNT": 65536, "SUB_GID_COUNT": 65536}
+_ENGINE = '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
+# Without it podman chooses the slow driver vfs where /dev/fuse is not the user's to open.
+_STORAGE = '[storage]\ndriver = "overlay"\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The user."""
+
+    name: str
+    uid: int
+    home: Path
+    launcher: tuple[str, ...]
+    """goes before a command, and makes it the user's"""
+
+    @property
+    def runtime(self) -> Path:
+        """Where logind has it: podman refuses a long one (50 characters with what it appends)."""
+        return Path("/run/user") / str(self.uid)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "HOME": str(self.home),
+            "USER": self.name,
+            "LOGNAME": self.name,
+            "PATH": _PATH,
+            "XDG_RUNTIME_DIR": str(self.runtime),
+            "TERM": "xterm",
+        }
+
+    def own(self, root: Path) -> None:
+        """Gives them everything there, and nobody else any of it."""
+        for path in (root, *root.rglob("*")):
+            os.chown(path, self.uid, self.uid)
+            path.chmod(path.stat().st_mode & 0o700)
+
+
+@dataclass(frozen=True, slots=True)
+class Rootless(Engine):
+    """Their podman, with what the contract names for uid 1000."""
+
+    def line(self, *arguments: str, options: Sequence[str] = ()) -> list[str]:
+        return [self.name, *self.prefix, "run", "--userns=keep-id:uid=1000", *options, self.image, *arguments]
+
+
+@pytest.fixture(scope="session")
+def person() -> Iterator[Person]:
+    base = Path(tempfile.mkdtemp(prefix="grocker-person-", dir="/var/tmp"))
+    base.chmod(0o755)
+    name = f"grocker-{uuid.uuid4().hex[:8]}"
+    for table in ("/etc/subuid", "/etc/subgid"):  # useradd gives ranges where there are such files
+        Path(table).touch(0o644)
+    ranges = [word for key, value in _RANGES.items() for word in ("--key", f"{key}={value}")]
+    _must("useradd", "--user-group", "--create-home", "--home-dir", str(base / "home"), *ranges, name)
+    uid = int(_must("id", "--user", name))
+    made = Person(name, uid, base / "home", _launcher(base, uid))
+    made.runtime.mkdir(mode=0o700, parents=True)
+    os.chown(made.runtime, uid, uid)
+    containers = made.home / ".config" / "containers"
+    containers.mkdir(parents=True)
+    runtime = 'runtime = "runc"\n' if shutil.which("runc", path=_PATH) else ""
+    (containers / "containers.conf").write_text(_ENGINE + runtime)
+    (containers / "storage.conf").write_text(_STORAGE)
+    made.own(made.home)
+    try:
+        yield made
+    finally:
+        podman = [*made.launcher, "env", "-i", *_assignments(made), "podman"]
+        for arguments in (("rm", "--force", "--all"), ("system", "migrate")):
+            subprocess.run([*podman, *arguments], cwd=base, capture_output=True, timeout=60, check=False)
+        _end(uid)
+        subprocess.run(["userdel", "--force", name], capture_output=True, check=False)
+        shutil.rmtree(base, ignore_errors=True)
+        shutil.rmtree(made.runtime, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def engine(person: Person, anywhere: Anywhere) -> Engine:  # noqa: F811
+    """Built by the user, into their own podman."""
+    podman = person.home.parent / "podman"
+    line = shlex.join([*person.launcher, "env", "-i", *_assignments(person), "podman"])
+    podman.write_text(f'#!/bin/sh\ncd {person.home} && exec {line} "$@"\n')
+    podman.chmod(0o755)
+    anywhere.build(
+        anywhere.polls,
+        *("--tag", IMAGE.removeprefix("localhost/"), "--output", "podman"),
+        environment=anywhere.environment(person.home, **person.environment),
+        directory=person.home,
+        under=person.launcher,
+    )
+    return Rootless(str(podman), IMAGE)
+
+
+@pytest.fixture
+def theirs(person: Person) -> Folders:
+    """The document's tree with the example's files, the user's own and closed to everybody else."""
+    folders = Folders(Path(tempfile.mkdtemp(dir=person.home))).make()
+    polls = Path(__file__).resolve().parents[3] / "examples" / "polls"
+    shutil.copytree(polls / "config", folders.config, dirs_exist_ok=True)
+    shutil.copytree(polls / "scripts", folders.scripts, dirs_exist_ok=True)
+    (folders.root / "ssh").mkdir()
+    (folders.root / "ssh" / "id_rsa").write_text("a key\n")
+    person.own(folders.root)
+    return folders
+
+
+@pytest.fixture
+def mounts(theirs: Folders, log: str) -> list[str]:  # noqa: F811
+    return [*theirs.options, "--volume", f"{log}:/dev/log:rw"]
+
+
+def _launcher(base: Path, uid: int) -> tuple[str, ...]:
+    words = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--init-groups"]
+    if stat.S_IMODE(_TUN.stat().st_mode) & 0o006 == 0o006:
+        return tuple(words)
+    node = base / "tun"
+    os.mknod(node, stat.S_IFCHR, _TUN.stat().st_rdev)
+    node.chmod(0o666)
+    script = base / "as-user"
+    mount = f"mount --make-rshared / && mount --bind {node} {_TUN}"
+    script.write_text(f'#!/bin/sh\n{mount} && exec {shlex.join(words)} "$@"\n')
+    script.chmod(0o755)
+    return ("unshare", "--mount", "--propagation", "private", str(script))
+
+
+def _assignments(person: Person) -> list[str]:
+    return [f"{name}={value}" for name, value in person.environment.items()]
+
+
+def _must(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{shlex.join(command)}: {done.stderr}"
+    return done.stdout.strip()
+
+
+def _end(uid: int) -> None:
+    """Ends what podman left running as the user, if anything."""
+    for _ in range(20):
+        left = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit() and _runs_as(one, uid)]
+        for process in left:
+            try:
+                os.kill(process, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        if not left:
+            return
+        time.sleep(0.1)
+
+
+def _runs_as(process: Path, uid: int) -> bool:
+    try:
+        words = (process / "status").read_text()
+    except OSError:
+        return False
+    return f"\nUid:\t{uid}\t" in words and "\nState:\tZ" not in words

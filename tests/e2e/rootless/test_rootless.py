@@ -1,0 +1,89 @@
+"""The contract's text in the hands of an ordinary user: ``grocker build``, ``grocker run`` and podman, without root."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.build.conftest import Anywhere, _python
+from tests.e2e.contract import test_document as document
+from tests.e2e.contract.engine import Engine, Folders
+from tests.e2e.rootless.conftest import Person
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.network,
+    pytest.mark.podman,
+    pytest.mark.root,
+    pytest.mark.rootless,
+    pytest.mark.timeout(300),
+]
+
+
+def test_build_delivers_to_the_users_own_podman(engine: Engine, person: Person) -> None:
+    assert engine.check("info", "--format", "{{.Host.Security.Rootless}}") == "true"
+    assert engine.check("info", "--format", "{{.Store.GraphRoot}}").startswith(f"{person.home}/")
+    assert engine.check("image", "inspect", "--format", "{{.User}}", engine.image) == "1000:0"
+
+
+def test_document_migrates_and_runs_the_service_and_a_script(
+    engine: Engine, theirs: Folders, mounts: list[str], person: Person
+) -> None:
+    document.test_document_migrates_and_runs_the_service_and_a_script(engine, theirs, mounts)
+    assert _owners(theirs.media) == _owners(theirs.scripts) == {person.uid}
+    assert any(theirs.media.iterdir())
+
+
+def test_document_opens_a_shell(engine: Engine, mounts: list[str]) -> None:
+    document.test_document_opens_a_shell(engine, mounts)
+
+
+def test_document_runs_the_scheduler(engine: Engine, theirs: Folders, mounts: list[str], person: Person) -> None:
+    (theirs.config / "crontab").write_text("@reboot id -u > /scripts/from-cron; echo the job ran\n")
+    person.own(theirs.root)
+    with engine.terminal("cron", options=mounts) as terminal:
+        terminal.expect("the job ran")
+        terminal.press("\x03")
+        assert terminal.wait() == 0, terminal.shown
+    assert (theirs.scripts / "from-cron").read_text() == "1000\n"
+    assert _owners(theirs.scripts) == {person.uid}
+
+
+def test_run_does_the_same_in_one_command(anywhere: Anywhere, theirs: Folders, person: Person, engine: Engine) -> None:
+    def grocker_run(*arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*person.launcher, _python(), "-m", "grocker", "run", "--engine", "podman", *arguments],
+            env=anywhere.environment(person.home, **person.environment),
+            cwd=theirs.root,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    with grocker_run(str(anywhere.polls), "django-admin.py", "migrate") as migrating:
+        said = migrating.communicate(timeout=120)[0]
+    assert migrating.returncode == 0, said
+    assert "+ podman run --rm -i --userns=keep-id:uid=1000 -v " in said
+    assert "Applying polls.0001_initial" in said
+
+    with grocker_run(engine.image, "add_question", "Tea or coffee?", "Tea", "Coffee") as script:
+        said = script.communicate(timeout=60)[0]
+    assert script.returncode == 0, said
+
+    port, supervision = document._free_port(), document._free_port()
+    ports = ["--port", str(port), "--supervision", str(supervision)]
+    with grocker_run(*ports, engine.image, "start", "www") as service:
+        try:
+            assert "Tea or coffee?" in document._get(f"http://127.0.0.1:{port}/")
+        finally:
+            service.terminate()
+            said = service.communicate(timeout=30)[0]
+        assert service.returncode == 0, said
+    assert _owners(theirs.media) == _owners(theirs.scripts) == {person.uid}
+
+
+def _owners(directory: Path) -> set[int]:
+    return {path.stat().st_uid for path in (directory, *directory.rglob("*"))}
