@@ -29,7 +29,7 @@ def samples() -> list[Sample]:
 
 
 def sizes() -> list[Size]:
-    return [Size(OURS, 30_000_000, 90_000_000), Size(COPYING, 60_000_000, 1), Size(INSTALLING, 60_000_000, 1)]
+    return [Size(OURS, 30_000_000, 90_000_000, 1), Size(COPYING, 60_000_000, 1, 1), Size(INSTALLING, 60_000_000, 1, 1)]
 
 
 def test_ratios_are_of_pairs_when_times_vary() -> None:

@@ -61,7 +61,7 @@ def tables(samples: Sequence[Sample], sizes: Sequence[Size], about: Mapping[str,
         ["", ours, *peers],
         [
             ["pushed after one line", *(_bytes(_pushed(samples, PUSH, side)) for side in (ours, *peers))],
-            ["pushed after one dependency", *(_bytes(_pushed(samples, DEPENDENCY, side)) for side in (ours, *peers))],
+            ["pushed after one dependency", *(_bytes(weights[side].dependency) for side in (ours, *peers))],
             ["image, compressed", *(_bytes(weights[side].compressed) for side in (ours, *peers))],
             ["image, in the engine", *(_bytes(weights[side].engine) for side in (ours, *peers))],
         ],

@@ -43,6 +43,8 @@ class Size:
     """bytes: its layers in the registry"""
     engine: int
     """bytes in the engine's store, as it counts"""
+    dependency: int
+    """bytes that were pushed when one dependency was added, to a registry that had never seen it"""
 
 
 @dataclass(slots=True)
@@ -133,6 +135,11 @@ class Bench:
             side.serve(f"ok {self._edits}")
             side.push(self.project.directory)
             self.sizes.append(
-                Size(side.name, self.registry.compressed(side.repository, "1"), self.engine.size(side.tag))
+                Size(
+                    side.name,
+                    self.registry.compressed(side.repository, "1"),
+                    self.engine.size(side.tag),
+                    next(s.pushed or 0 for s in self.samples if (s.case, s.side) == (DEPENDENCY, side.name)),
+                )
             )
             self.say(f"{side.name}: the image serves the site")

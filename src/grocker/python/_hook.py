@@ -7,7 +7,6 @@ The answer is JSON: ``wheel``, its file name; or ``missing``, what the back end 
 import importlib
 import json
 import os
-import re
 import sys
 
 
@@ -19,11 +18,18 @@ def main() -> None:
     for attribute in filter(None, attributes.split(".")):
         found = getattr(found, attribute)
     asked = found.get_requires_for_build_wheel(None) if hasattr(found, "get_requires_for_build_wheel") else []
-    missing = [text for text in asked if re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", text)[0]).lower() not in names]
+    missing = [text for text in asked if distribution(text) not in names]
     result = {"missing": missing} if missing else {"wheel": found.build_wheel(directory, None, None)}
     with open(answer, "w", encoding="utf-8") as stream:
         json.dump(result, stream)
     keep_bytecode()
+
+
+def distribution(requirement: str) -> str:
+    """The normalised name in a requirement."""
+    import re  # most back ends ask for nothing
+
+    return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement)[0]).lower()
 
 
 def keep_bytecode() -> None:
