@@ -37,7 +37,7 @@ def test_user_is_warned_when_the_back_end_left_all_code_out(tmp_path: Path) -> N
     ((message, hint),) = progress.warnings
     assert message == "the wheel of demo has no module: its build back end left out app.py, shop/"
     assert hint is not None
-    assert hint.endswith('[tool.setuptools] and py-modules = ["app"], packages = ["shop"]')
+    assert hint.endswith('[tool.setuptools] py-modules = ["app"], packages = ["shop"]')
 
 
 @pytest.mark.parametrize(

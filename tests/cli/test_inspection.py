@@ -184,7 +184,7 @@ def test_inspect_says_so_when_another_grocker_made_the_image(store: Store, capsy
         (
             ["none:1"],
             66,
-            "hint: build one: grocker build DIRECTORY -t NAME; Docker Hub's is docker.io/library/none:1",
+            "hint: build one: grocker build DIRECTORY -t NAME (Docker Hub's is docker.io/library/none:1)",
         ),
         (["oci:{tmp}/none"], 66, "there is no such directory"),
         (["oci:{tmp}"], 65, "is no OCI layout"),

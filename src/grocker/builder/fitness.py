@@ -26,8 +26,7 @@ def check(installed: python.Wheel, target: python.Target, sources: Iterable[str]
         shown = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
         progress.warn(
             f"the wheel of {installed.name} has no module: its build back end left out {shown}",
-            "name them in pyproject.toml; with setuptools [tool.setuptools] and "
-            f"py-modules = [{_quoted(left, packages=False)}], packages = [{_quoted(left, packages=True)}]",
+            f"name them in pyproject.toml; with setuptools [tool.setuptools] {_declared(left)}",
         )
 
 
@@ -53,5 +52,9 @@ def left_out(installed: python.Wheel, sources: Iterable[str]) -> list[str]:
     return sorted(found)
 
 
-def _quoted(left: Iterable[str], *, packages: bool) -> str:
-    return ", ".join(f'"{one.removesuffix("/").removesuffix(".py")}"' for one in left if one.endswith("/") == packages)
+def _declared(left: Iterable[str]) -> str:
+    """The two settings of setuptools that name them."""
+    modules = [f'"{one.removesuffix(".py")}"' for one in left if not one.endswith("/")]
+    packages = [f'"{one.removesuffix("/")}"' for one in left if one.endswith("/")]
+    names = (("py-modules", modules), ("packages", packages))
+    return ", ".join(f"{setting} = [{', '.join(some)}]" for setting, some in names if some)

@@ -78,7 +78,7 @@ def _named(
     if name.host is None and not remote:
         raise MissingError(
             f"there is no image {name.docker} in Grocker's store",
-            hint=f"{others(store, name)}; Docker Hub's is docker.io/{name.path}:{name.tag or 'latest'}",
+            hint=f"{others(store, name)} (Docker Hub's is docker.io/{name.path}:{name.tag or 'latest'})",
         )
     from grocker import registry
     from grocker.registry import pull
