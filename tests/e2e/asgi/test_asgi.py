@@ -1,0 +1,89 @@
+"""An ASGI application under uvicorn: both families, graceful stop, and an end when it cannot be loaded."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+from tests.e2e.contract.engine import Engine
+
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.timeout(180)]
+
+PYPROJECT = """
+[build-system]
+requires = ["uv_build>=0.9,<1"]
+build-backend = "uv_build"
+
+[project]
+name = "grocker-test-asgi"
+version = "1"
+requires-python = ">=3.11"
+dependencies = ["starlette"]
+
+[tool.uv.build-backend]
+module-name = "hello"
+
+[tool.grocker.services.broken]
+asgi = "hello.broken:app"
+
+[tool.grocker.services.www]
+asgi = "hello.main:app"
+workers = 2
+"""
+MAIN = """
+import asyncio
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+
+async def who(request):
+    await asyncio.sleep(float(request.query_params.get("wait", 0)))
+    return PlainTextResponse(request.client.host)
+
+app = Starlette(routes=[Route("/", who)])
+"""
+
+
+@pytest.fixture(scope="module")
+def docker(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    project = tmp_path_factory.mktemp("asgi")
+    (project / "src" / "hello").mkdir(parents=True)
+    (project / "pyproject.toml").write_text(PYPROJECT)
+    (project / "src" / "hello" / "__init__.py").write_text("")
+    (project / "src" / "hello" / "main.py").write_text(MAIN)
+    (project / "src" / "hello" / "broken.py").write_text("import nowhere\n")
+    grocker = [sys.executable, "-m", "grocker", "build", str(project), "--output", "docker"]
+    done = subprocess.run(grocker, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return Engine("docker", "grocker-test-asgi:1")
+
+
+def test_asgi_service_answers_with_the_clients_own_address(docker: Engine) -> None:
+    with docker.started("start", "www", options=["--sysctl", "net.ipv6.conf.all.disable_ipv6=0"]) as container:
+        container.wait_for("Application startup complete")
+        with urllib.request.urlopen(f"http://{container.address()}:8080/", timeout=10) as answer:
+            assert answer.read().decode().count(".") == 3  # and not ::ffff:192.0.2.1
+        ask = "import urllib.request as u; print(u.urlopen('http://[::1]:8080/', timeout=5).read().decode())"
+        assert container.exec("python", "-c", ask).out == "::1\n"
+
+
+def test_asgi_service_finishes_its_answers_when_asked_to_stop(docker: Engine) -> None:
+    with docker.started("start", "www") as container:
+        container.wait_for("Application startup complete")
+        url = f"http://{container.address()}:8080/?wait=2"
+        script = f"import urllib.request as u; print(u.urlopen({url!r}, timeout=10).status)"
+        client = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+        time.sleep(0.7)
+        assert container.stop() == 0
+        assert client.communicate(timeout=10)[0] == "200\n"
+
+
+def test_asgi_service_ends_when_its_application_cannot_be_loaded(docker: Engine) -> None:
+    with docker.started("start", "broken") as container:
+        logs = container.wait_for("ended with status 3", 30)
+        assert "No module named 'nowhere'" in logs
