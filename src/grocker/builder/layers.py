@@ -42,7 +42,8 @@ def made(
     found = _kept(workshop, plan)
     if found is not None:
         return found
-    parts = tuple(members())
+    with workshop.progress.task(f"packing the layer {plan.name}"):
+        parts = tuple(members())
     with workshop.store.lock(f"layer-{plan.key}"):
         found = _kept(workshop, plan)
         if found is not None:

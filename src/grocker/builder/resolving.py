@@ -63,16 +63,17 @@ def debian_packages(workshop: Workshop, settings: Settings, target: Target, *, r
     addresses = mirrors(workshop, settings)
 
     def ask() -> DebianAnswer:
-        archive = debian.open_archive(
-            addresses,
-            target.suite.name,
-            target.architecture,
-            store=workshop.store,
-            transport=workshop.transport,
-            now=datetime.fromtimestamp(workshop.now, UTC),
-            progress=workshop.progress,
-        )
-        packages = debian.resolve(archive.indexes, names).packages
+        with workshop.progress.task("resolving Debian packages"):
+            archive = debian.open_archive(
+                addresses,
+                target.suite.name,
+                target.architecture,
+                store=workshop.store,
+                transport=workshop.transport,
+                now=datetime.fromtimestamp(workshop.now, UTC),
+                progress=workshop.progress,
+            )
+            packages = debian.resolve(archive.indexes, names).packages
         return DebianAnswer(workshop.now, packages, dict(archive.addresses))
 
     identity = key("debian", target.suite.name, target.architecture, names, addresses.archive, addresses.security)
