@@ -121,3 +121,16 @@ def test_programs_run_side_by_side_in_threads() -> None:
     for thread in threads:
         thread.join()
     assert time.monotonic() - began < 1.0
+
+
+def test_program_runs_already_when_what_is_done_meanwhile_begins(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    output = command.run(
+        ["sh", "-c", f"cat {pipe}"],
+        action="testing",
+        environment=ENVIRONMENT,
+        # Opening a pipe for writing waits for its reader.
+        meanwhile=lambda: pipe.write_text("from the caller\n"),
+    )
+    assert output.stdout == b"from the caller\n"

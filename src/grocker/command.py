@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,12 +31,14 @@ def run(
     stdin: bytes = b"",
     hint: str | None = None,
     seconds: float | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Output:
     """Run a program to its end and return what it said; its status is the caller's to judge.
 
     ``action``: what is being done, for the error ("building the project's wheel").
     ``environment``: the program's whole environment; nothing is inherited. The umask is 022.
     ``hint``: the remedy when the program does not exist. ``seconds``: how long it may take, None for any time.
+    ``meanwhile``: called once, when the program has been started.
     Raises UnavailableError when the program cannot be started, or takes longer. Whatever is raised while it runs
     (Ctrl-C) ends it, and all that it has started. It has no terminal: a password that git would ask for is an error
     and no hang.
@@ -57,6 +59,8 @@ def run(
         raise UnavailableError(f"{action}: cannot start {arguments[0]}{where}: {error.strerror}", hint=hint) from error
     with program:
         try:
+            if meanwhile is not None:
+                meanwhile()
             stdout, stderr = program.communicate(stdin, seconds)
         except subprocess.TimeoutExpired as error:
             _end(program)

@@ -300,11 +300,16 @@ def _wheel(
             kept = msgspec.json.decode(data, type=_WheelStep)
             if shop.store.sound_download(kept.sha256) is not None:
                 return kept
-        for job in shop.meanwhile:
-            shop.working.submit(job)
         with shop.store.scratch() as scratch, shop.progress.task(f"building {project.name or tree.root.name}"):
             path = python.build_wheel(
-                project, tree, uv, workspace=scratch, epoch=shop.epoch, pins=pins, store=shop.store
+                project,
+                tree,
+                uv,
+                workspace=scratch,
+                epoch=shop.epoch,
+                pins=pins,
+                store=shop.store,
+                meanwhile=lambda: [shop.working.submit(job) for job in shop.meanwhile],
             )
             step = _WheelStep(shop.store.add_wheel(path), path.name)
         shop.store.keep("steps", name, msgspec.json.encode(step))

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from grocker import command
@@ -71,11 +71,13 @@ def call(
     out: Path,
     pins: Sequence[BuildRequirement],
     variables: Mapping[str, str],
+    meanwhile: Callable[[], object] | None = None,
 ) -> bool:
     """Have the back end of ``project`` write its wheel for the source tree ``copy`` into ``out``.
 
-    ``tree``: its environment. ``variables``: what counts besides PATH. False, and nothing written, when the back
-    end asks for requirements that are not among ``pins``. Raises CorruptError when it fails.
+    ``tree``: its environment. ``variables``: what counts besides PATH. ``meanwhile``: called once it runs.
+    False, and nothing written, when the back end asks for requirements that are not among ``pins``.
+    Raises CorruptError when it fails.
     """
     answer = out.parent / "answer.json"
     names = sorted(pin.name for pin in pins)
@@ -90,6 +92,7 @@ def call(
         action=f"building {project.name or project.directory.name}",
         environment={"VIRTUAL_ENV": str(tree), **variables, "PATH": f"{tree}/bin:{_uv.PATH}"},
         directory=copy,
+        meanwhile=meanwhile,
     )
     if output.status != 0 or not answer.is_file():
         text = output.stderr + "\n" + output.stdout.decode("utf-8", "replace") if output.status else "it gave no wheel"

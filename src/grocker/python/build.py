@@ -7,7 +7,7 @@ umask, HOME and PATH are fixed, and the build requirements are held to the lock'
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from grocker.digest import of
@@ -97,12 +97,14 @@ def build_wheel(
     epoch: int,
     pins: Sequence[BuildRequirement] = (),
     store: Store | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Path:
     """The project's wheel, a file in ``workspace``.
 
     ``workspace``: an empty scratch directory. ``epoch``: seconds since 1970, what SOURCE_DATE_EPOCH will be.
     ``pins``: all that the back end needs, as ``resolve_build`` gives it. ``store``: keeps the back end's environment
     for the next time; without one, and when the back end asks for more than ``pins``, uv makes one for this call.
+    ``meanwhile``: called when a kept environment's back end runs: what to do instead of waiting.
     Raises CorruptError when the back end fails, MissingError when the wheel is for one platform only (it needs
     compiling), and for build requirements what ``resolve_build`` raises.
     """
@@ -130,7 +132,7 @@ def build_wheel(
         store is None
         or not complete
         or not backend.call(
-            project, backend.environment(store, uv, pins, project.directory), copy, out, pins, variables
+            project, backend.environment(store, uv, pins, project.directory), copy, out, pins, variables, meanwhile
         )
     ):
         _build_by_uv(name, copy, out, uv, pins, variables)
