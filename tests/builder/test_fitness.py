@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from grocker.builder.fitness import check, left_out
+from grocker.builder.fitness import check, check_services, left_out
 from grocker.errors import SettingsError
 from grocker.progress import Silent
 from grocker.python import Layout, Target, Wheel, read_wheel
+from grocker.runner.spec import Service
 from tests.support.wheels import make_wheel
 
 TARGET = Target("3.13")
@@ -52,6 +53,28 @@ def test_modules_and_packages_are_told_from_what_a_wheel_leaves_out(
     tmp_path: Path, sources: list[str], left: list[str]
 ) -> None:
     assert left_out(wheel(tmp_path, DATA), sources) == left
+
+
+@pytest.mark.parametrize(
+    ("target", "warned"),
+    [
+        ("shop.wsgi:application", False),
+        ("shop:app", False),
+        ("single:app", False),
+        ("shop.wsgy:application", True),
+        ("nope:app", True),
+        ("wagtail_site.wsgi:application", False),
+    ],
+)
+def test_user_is_warned_when_a_service_names_a_module_that_is_not_there(
+    tmp_path: Path, target: str, warned: bool
+) -> None:
+    progress = Silent()
+    files = {"shop/__init__.py": "", "shop/wsgi.py": "", "single.cpython-313-x86_64-linux-gnu.so": ""}
+    made = wheel(tmp_path, files, metadata="Requires-Dist: wagtail-site[x]>=1; python_version > '3'\n")
+    check_services(made, {"www": Service(wsgi=target), "worker": Service(command=("a",))}, progress)
+    said = f"service www: the wheel of demo has no module {target.partition(':')[0]}"
+    assert [message for message, _ in progress.warnings] == ([said] if warned else [])
 
 
 def test_nothing_is_left_out_when_the_wheel_has_a_module(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from grocker import digest
-from grocker.builder import sourcing, stored
+from grocker.builder import fitness, sourcing, stored
 from grocker.builder.ahead import AFTER, importing
 from grocker.builder.assembly import Assembly
 from grocker.builder.blobs import StoredBlobs
@@ -73,6 +73,8 @@ def _made(
 ) -> tuple[Source, tuple[BuiltImage, ...]]:
     """The application, and its image on every target."""
     decisions = [decide(shop, request, settings, chosen) for chosen in targets]
+    found = decisions[0].source
+    fitness.check_services(found.installed, found.services.table, shop.progress)
     images = []
     for decision in decisions:
         with Assembly(shop, decision) as assembly:
@@ -86,7 +88,7 @@ def _made(
             )
         remember(shop.store, decision)
         images.append(BuiltImage(_image(request, decision, layers), tuple(_built(m) for m in layers), uncovered))
-    return decisions[0].source, tuple(images)
+    return found, tuple(images)
 
 
 def _built(made: Made) -> BuiltLayer:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from grocker import python
 from grocker.errors import SettingsError
 from grocker.layer.entry import File
 from grocker.progress import Progress
+from grocker.python.metadata import normalised
+from grocker.runner.spec import Service
 
 _NO_CODE = frozenset({"setup.py", "conftest.py", "noxfile.py", "manage.py"})
 """modules beside pyproject.toml that a wheel is right to leave out"""
@@ -28,6 +31,28 @@ def check(installed: python.Wheel, target: python.Target, sources: Iterable[str]
             f"the wheel of {installed.name} has no module: its build back end left out {shown}",
             f"name them in pyproject.toml; with setuptools [tool.setuptools] {_declared(left)}",
         )
+
+
+def check_services(installed: python.Wheel, table: Mapping[str, Service], progress: Progress) -> None:
+    """Warn of a service whose module is not in the application's wheel, unless a dependency looks like its owner."""
+    modules = {
+        entry.path.removeprefix(f"{installed.site}/").split(".")[0].removesuffix("/__init__")
+        for entry in installed.entries
+        if isinstance(entry, File) and entry.path.startswith(f"{installed.site}/")
+    }
+    tops = {path.partition("/")[0] for path in modules}
+    owners = {normalised(re.split(r"[^A-Za-z0-9._-]", text, maxsplit=1)[0]) for text in installed.metadata.requires}
+    for name in sorted(table):
+        target = table[name].wsgi or table[name].asgi
+        if target is None:
+            continue
+        module = target.partition(":")[0]
+        top = module.partition(".")[0]
+        if module.replace(".", "/") not in modules and (top in tops or normalised(top) not in owners):
+            progress.warn(
+                f"service {name}: the wheel of {installed.name} has no module {module}",
+                f"mend the service's {target!r}, or the back end's list of packages; ignore it if a dependency has it",
+            )
 
 
 def check_python(metadata: python.Metadata, target: python.Target) -> None:
