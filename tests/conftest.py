@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,9 +15,10 @@ import threading
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from pathlib import Path
 
 import pytest
+
+from tests.support import rootless
 
 
 def _answers(*command: str) -> str | None:
@@ -65,18 +65,13 @@ def _lacks_root() -> str | None:
 
 def _lacks_rootless() -> str | None:
     """What an ordinary user needs for podman; the tests make the user, and so are root's."""
-    needs = ("podman", "newuidmap", "newgidmap", "slirp4netns", "useradd", "setpriv", "unshare")
-    absent = [name for name in needs if shutil.which(name, path="/usr/bin:/usr/sbin:/bin:/sbin") is None]
+    absent = rootless.lacks(("podman", "newuidmap", "newgidmap", "slirp4netns", "useradd", "setpriv", "nsenter"))
     if absent:
         return f"not installed: {', '.join(absent)}"
-    if not Path("/dev/net/tun").exists():
-        return "there is no /dev/net/tun"
-    as_nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-    return (
-        _lacks_root()
-        or _answers("unshare", "--mount", "--propagation", "private", "true")
-        or _answers(*as_nobody, "unshare", "--user", "--map-root-user", "--mount", "--net", "true")
-    )
+    if not rootless.TUN.exists():
+        return f"there is no {rootless.TUN}"
+    nobody = rootless.launcher(65534, groups="--clear-groups")
+    return _lacks_root() or _answers(*nobody, "unshare", "--user", "--map-root-user", "--mount", "--net", "true")
 
 
 _LACKS: dict[str, Callable[[], str | None]] = {

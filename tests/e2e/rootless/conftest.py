@@ -1,7 +1,7 @@
 """An ordinary user of this host, made for the session, and podman as that user has it: ``person``, ``engine``.
 
-The user has what an administrator gives (subordinate ids, a runtime directory) and no session of systemd. Where the
-devices are root's alone, for want of udev, the user's processes see them in a mount name space as udev makes them.
+The user has what an administrator gives (subordinate ids, a runtime directory) and no session of systemd. Where
+/dev/net/tun is root's alone, for want of udev, the user's processes see one in their mount name space as udev makes it.
 """
 
 from __future__ import annotations
@@ -24,14 +24,12 @@ import pytest
 from tests.e2e.build.conftest import Anywhere, anywhere  # noqa: F401 - a fixture
 from tests.e2e.contract.engine import Engine, Folders
 from tests.e2e.contract.test_document import log  # noqa: F401 - a fixture
+from tests.support import rootless
 
 IMAGE = "localhost/grocker-test/polls-site:rootless"
 _PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
-_TUN = Path("/dev/net/tun")
 _RANGES = {"UID_MIN": 20000, "GID_MIN": 20000, "SUB_UID_COUNT": 65536, "SUB_GID_COUNT": 65536}
 _ENGINE = '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
-# Without it podman chooses the slow driver vfs where /dev/fuse is not the user's to open.
-_STORAGE = '[storage]\ndriver = "overlay"\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +83,16 @@ def person() -> Iterator[Person]:
     ranges = [word for key, value in _RANGES.items() for word in ("--key", f"{key}={value}")]
     _must("useradd", "--user-group", "--create-home", "--home-dir", str(base / "home"), *ranges, name)
     uid = int(_must("id", "--user", name))
-    made = Person(name, uid, base / "home", _launcher(base, uid))
+    made = Person(name, uid, base / "home", rootless.launcher(uid, _tun(base)))
     made.runtime.mkdir(mode=0o700, parents=True)
     os.chown(made.runtime, uid, uid)
     containers = made.home / ".config" / "containers"
     containers.mkdir(parents=True)
     runtime = 'runtime = "runc"\n' if shutil.which("runc", path=_PATH) else ""
     (containers / "containers.conf").write_text(_ENGINE + runtime)
-    (containers / "storage.conf").write_text(_STORAGE)
+    # podman's own choice is vfs, 5 s a container, where /dev/fuse is root's; on an overlay there is nothing else.
+    driver = "vfs" if _must("stat", "--file-system", "--format=%T", str(base)) == "overlayfs" else "overlay"
+    (containers / "storage.conf").write_text(f'[storage]\ndriver = "{driver}"\n')
     made.own(made.home)
     try:
         yield made
@@ -141,18 +141,15 @@ def mounts(theirs: Folders, log: str) -> list[str]:  # noqa: F811
     return [*theirs.options, "--volume", f"{log}:/dev/log:rw"]
 
 
-def _launcher(base: Path, uid: int) -> tuple[str, ...]:
-    words = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--init-groups"]
-    if stat.S_IMODE(_TUN.stat().st_mode) & 0o006 == 0o006:
-        return tuple(words)
+def _tun(base: Path) -> Path:
+    """The device as udev makes it, everybody's: the host's own or one of its kind."""
+    device = rootless.TUN.stat()
+    if stat.S_IMODE(device.st_mode) & 0o006 == 0o006:
+        return rootless.TUN
     node = base / "tun"
-    os.mknod(node, stat.S_IFCHR, _TUN.stat().st_rdev)
+    os.mknod(node, stat.S_IFCHR, device.st_rdev)
     node.chmod(0o666)
-    script = base / "as-user"
-    mount = f"mount --make-rshared / && mount --bind {node} {_TUN}"
-    script.write_text(f'#!/bin/sh\n{mount} && exec {shlex.join(words)} "$@"\n')
-    script.chmod(0o755)
-    return ("unshare", "--mount", "--propagation", "private", str(script))
+    return node
 
 
 def _assignments(person: Person) -> list[str]:
