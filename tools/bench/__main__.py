@@ -38,6 +38,7 @@ def main() -> int:
     parser.add_argument("--work", type=Path, help="directory that keeps the base image for the next time")
     parser.add_argument("--write", action="store_true", help=f"the tables into {PAGE.relative_to(ROOT)}, too")
     options = parser.parse_args()
+    commit = _commit()
     environ = {name: value for name, value in os.environ.items() if name not in _NOT_OURS}
     # Not below TMPDIR: paths of sockets must be short, and images are large for a file system in memory.
     place = Path(tempfile.mkdtemp(prefix="bench-", dir="/var/tmp"))
@@ -51,7 +52,7 @@ def main() -> int:
         return 69
     finally:
         run(as_root("rm", "-rf", place))
-    about = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": _commit(), "machine": machine(), "versions": versions}
+    about = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": commit, "machine": machine(), "versions": versions}
     about["rounds"] = f"{options.rounds}; quick cases {options.repeats} times in each"
     figures = report.tables(done.samples, done.sizes, about)
     sys.stdout.write(figures)
