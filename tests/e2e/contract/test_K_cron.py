@@ -1,0 +1,542 @@
+"""E3, K1–K5: the scheduler in containers. The crontab is the operator's: it can be another one for each test."""
+
+from __future__ import annotations
+
+import os
+import re
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from grocker.runner import spec
+from tests.e2e.contract.engine import Container, Engine, Folders, environment, variables
+
+LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+needs_faketime = pytest.mark.skipif(LIBRARY is None, reason="faketime is not installed")
+
+
+@pytest.fixture
+def crontab(folders: Folders) -> Callable[..., list[str]]:
+    """Options of a container whose operator has that crontab."""
+
+    def options(text: str | bytes, network: str = "none") -> list[str]:
+        path = folders.config / "crontab"
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        path.chmod(0o644)
+        return [*folders.options, "--network", network]
+
+    return options
+
+
+class Clock:
+    """libfaketime in the container, and a file that tells it the time; jobs have it too."""
+
+    def __init__(self, folders: Folders, at: str) -> None:
+        self._path = folders.root / "clock" / "now"
+        self._path.parent.mkdir()
+        self._offset = int(datetime.fromisoformat(at).timestamp() - time.time())
+        self.step(0)
+
+    def step(self, seconds: int) -> None:
+        self._offset += seconds
+        self._path.write_text(f"{self._offset:+d}\n")
+        self._path.chmod(0o644)
+
+    @property
+    def options(self) -> list[str]:
+        return [
+            *("--volume", f"{LIBRARY}:/opt/faketime.so:ro", "--volume", f"{self._path.parent}:/opt/clock:ro"),
+            *variables(
+                {
+                    "LD_PRELOAD": "/opt/faketime.so",
+                    "FAKETIME_TIMESTAMP_FILE": "/opt/clock/now",
+                    "FAKETIME_NO_CACHE": "1",
+                }
+            ),
+        ]
+
+
+def said(container: Container, job: str) -> list[str]:
+    """The job's lines, without its name and process id: those of stdout, then those of stderr."""
+    pattern = re.compile(rf"^{re.escape(job)}(?:\[\d+\])?: (.*)$", re.MULTILINE)
+    return pattern.findall(container.logs())
+
+
+# E3
+
+
+def test_E3_runs_until_asked_to_stop(engine: Engine, crontab: Callable[..., list[str]]) -> None:
+    with engine.started("cron", options=crontab("# grocker: name=up\n@reboot echo hello\n")) as container:
+        container.wait_for("ended: status 0")
+        began = time.monotonic()
+        assert container.stop() == 0
+        assert time.monotonic() - began < 5
+        assert said(container, "up")[:2] == ["started, line 2", "hello"]
+
+
+@pytest.mark.parametrize("signal", ["INT", "QUIT"])
+def test_E3_stops_on_other_signals(docker: Engine, crontab: Callable[..., list[str]], signal: str) -> None:
+    with docker.started("cron", options=crontab("@reboot echo hello\n")) as container:
+        container.wait_for("ended: status 0")
+        container.kill(signal)
+        assert container.wait() == 0
+
+
+def test_E3_no_crontab_is_78(engine: Engine, folders: Folders) -> None:
+    done = engine.run("cron", options=folders.options)
+    assert (done.status, done.out) == (78, "")
+    assert done.complaints == ["grocker: cron: this image has no crontab: mount one at /config/crontab"]
+
+
+def test_E3_wrong_crontab_is_78_with_file_line_and_reason(engine: Engine, crontab: Callable[..., list[str]]) -> None:
+    done = engine.run("cron", options=crontab("A=b\n* 24 * * * x\n"))
+    assert (done.status, done.out) == (78, "")
+    assert done.complaints == ["grocker: /config/crontab:2: hour '24': 24 is not within 0-23"]
+
+
+def test_E3_crontab_of_random_bytes_is_78(docker: Engine, crontab: Callable[..., list[str]]) -> None:
+    done = docker.run("cron", options=crontab(bytes(range(256)) * 40))
+    assert done.status == 78
+    assert len(done.complaints) == 1
+    assert "/config/crontab:" in done.err
+
+
+def test_E3_unreadable_crontab_is_78(docker: Engine, folders: Folders, crontab: Callable[..., list[str]]) -> None:
+    options = crontab("@daily x\n")
+    (folders.config / "crontab").chmod(0o000)
+    done = docker.run("cron", options=options)
+    assert done.status == 78
+    assert done.complaints == ["grocker: /config/crontab: not readable for uid 1000: chmod go+r it"]
+
+
+def test_E3_takes_no_arguments(engine: Engine, crontab: Callable[..., list[str]]) -> None:
+    done = engine.run("cron", "now", options=crontab("@daily x\n"))
+    assert (done.status, len(done.complaints)) == (64, 1)
+
+
+def test_E3_configuration_comes_first(docker: Engine, folders: Folders, crontab: Callable[..., list[str]]) -> None:
+    (folders.app / "90_x.ini").write_text("no section\n")
+    done = docker.run("cron", options=crontab("@reboot echo hello\n"))
+    assert (done.status, done.out) == (78, "")
+    assert "/config/app/90_x.ini:1" in done.err
+
+
+def test_U1_cron_is_refused_as_root(engine: Engine, crontab: Callable[..., list[str]]) -> None:
+    done = engine.run("cron", options=[*crontab("@daily x\n"), "--user", "0"])
+    assert (done.status, len(done.complaints)) == (77, 1)
+
+
+def test_U1_cron_works_as_any_uid_with_a_read_only_root(engine: Engine, crontab: Callable[..., list[str]]) -> None:
+    options = [
+        *crontab("@reboot id -un; id -u; pwd; cat%stdin\n"),
+        *("--user", "12345:0", "--read-only", "--tmpfs", "/tmp", "--tmpfs", "/home/blue"),
+        *("--cap-drop=ALL", "--security-opt", "no-new-privileges"),
+    ]
+    with engine.started("cron", options=options) as container:
+        container.wait_for("ended: status 0")
+        assert said(container, "line1")[1:5] == ["blue", "12345", "/home/blue", "stdin"]
+        assert container.stop() == 0
+
+
+# K1
+
+
+def test_K1_operators_crontab_replaces_the_images(
+    engine: Engine, folders: Folders, crontab: Callable[..., list[str]], image_spec: Callable[[Engine], spec.Spec]
+) -> None:
+    image = image_spec(engine)
+    fields = {name: getattr(image, name) for name in spec.Spec.__annotations__}
+    built, document = folders.root / "built", folders.root / "image.json"
+    built.write_text("@reboot echo built\n")
+    document.write_bytes(spec.encode(spec.Spec(**{**fields, "crontab": spec.CRONTAB})))
+    for path in (built, document):
+        path.chmod(0o644)
+    mounts = [*("--volume", f"{built}:{spec.CRONTAB}:ro"), *("--volume", f"{document}:{spec.PATH}:ro")]
+    with engine.started("cron", options=[*folders.options, *mounts]) as container:
+        container.wait_for(": built")
+    with engine.started("cron", options=[*crontab("@reboot echo mine\n"), *mounts]) as container:
+        container.wait_for(": mine")
+        assert "built" not in container.logs()
+
+
+# K2
+
+
+def test_K2_line_with_a_user_column_is_refused(engine: Engine, crontab: Callable[..., list[str]]) -> None:
+    for user in ("root", "www-data", "blue"):
+        done = engine.run("cron", options=crontab(f"0 5 * * * {user} /bin/true\n"))
+        assert done.status == 78
+        assert f"the command begins with '{user}', a user's name: there is no user column" in done.err
+
+
+def test_K2_time_zone_that_is_not_there_is_refused(engine: Engine, crontab: Callable[..., list[str]]) -> None:
+    for name in ("CRON_TZ", "TZ"):
+        done = engine.run("cron", options=crontab(f"{name}=Mars/Base\n@daily x\n"))
+        assert done.status == 78
+        assert f"/config/crontab:1: {name}=Mars/Base: no such time zone" in done.err
+
+
+@needs_faketime
+def test_K2_schedules_are_in_their_zone_and_jobs_in_theirs(
+    engine: Engine, folders: Folders, crontab: Callable[..., list[str]]
+) -> None:
+    # The same minute on four clocks.
+    clock = Clock(folders, "2026-06-01T12:00:50+00:00")
+    text = (
+        "# grocker: name=container\n1 14 * * * date +\\%H:\\%M\n"
+        "CRON_TZ=Asia/Tokyo\n# grocker: name=tokyo\n1 21 * * * date +\\%H:\\%M\n"
+        "TZ=America/New_York\n# grocker: name=jobs\n1 21 * * * date +\\%H:\\%M\n"
+        'CRON_TZ=""\n# grocker: name=again\n1 14 * * * date +\\%H:\\%M\n'
+        "# grocker: name=utc\n1 12 * * * date +\\%H:\\%M\n"
+    )
+    options = [*crontab(text), *clock.options, "--env", "TZ=Europe/Paris"]
+    with engine.started("cron", options=options) as container:
+        container.wait_for("again[", 30)
+        container.wait_for("08:01")
+        time.sleep(0.5)
+        assert [said(container, name)[1] for name in ("container", "tokyo", "jobs", "again")] == [
+            *("14:01", "14:01", "08:01", "08:01")
+        ]
+        assert said(container, "utc") == []
+
+
+def test_K2_environment_lines_and_percent(engine: Engine, crontab: Callable[..., list[str]]) -> None:
+    text = """A = "two  words "\n@reboot echo "<$A>"; date +\\%Y > /dev/null && cat%first%second\\%\n"""
+    with engine.started("cron", options=crontab(text)) as container:
+        container.wait_for("ended: status 0")
+        assert said(container, "line2")[1:4] == ["<two  words >", "first", "second%"]
+
+
+# K3
+
+
+def test_K3_jobs_have_the_environment_of_commands(engine: Engine, crontab: Callable[..., list[str]]) -> None:
+    python = "import django; print('DJANGO=' + django.__file__)"
+    text = f'SET=crontab\nHOME=/tmp\n@reboot env; echo CWD=$(pwd); python -c "{python}"\n'
+    given = {"GIVEN": "container", "SET": "container", "http_proxy": "http://proxy.example.invalid:3128"}
+    with engine.started("cron", options=[*crontab(text), *variables(given)]) as container:
+        container.wait_for("ended: status 0")
+        found = environment("\n".join(said(container, "line3")))
+        command = environment(container.run("env").out)
+    expected: Mapping[str, str] = {
+        **{name: command[name] for name in command if name.startswith("GROCKER_") or name.endswith("_CONFIG")},
+        **{name: command[name] for name in ("PATH", "VIRTUAL_ENV", "LANG", "USER", "LOGNAME", "PORT")},
+        "DJANGO_SETTINGS_MODULE": "polls_site.settings",
+        "GIVEN": "container",
+        "SET": "crontab",
+        "HOME": "/tmp",
+        "CWD": "/tmp",
+        "SHELL": "/bin/sh",
+        "http_proxy": "http://proxy.example.invalid:3128",
+    }
+    assert {name: found.get(name) for name in expected} == expected
+    assert found["DJANGO"].startswith("/opt/venv/")
+    assert not [name for name in found if name.endswith("_SERVICE")]
+
+
+def test_K3_time_limit_stops_the_whole_group(engine: Engine, crontab: Callable[..., list[str]]) -> None:
+    text = "# grocker: name=long timeout=1s\n@reboot sleep 321 & sleep 321\n"
+    with engine.started("cron", options=crontab(text)) as container:
+        container.wait_for("long[")
+        container.wait_for("failed: time limit of 1 s, SIGTERM, 1.")
+        assert "sleep" not in container.engine.check("top", container.name)
+
+
+def test_K3_time_limit_kills_what_does_not_listen(docker: Engine, crontab: Callable[..., list[str]]) -> None:
+    deaf = "trap '' TERM; (trap '' TERM; sleep 321; sleep 321) & sleep 321; sleep 321"
+    text = f"# grocker: name=deaf timeout=1s\n@reboot {deaf}\n"
+    with docker.started("cron", options=crontab(text)) as container:
+        container.wait_for("failed: time limit of 1 s, SIGKILL, 6.")
+        assert "sleep" not in container.engine.check("top", container.name)
+
+
+def test_K3_run_ends_though_a_process_stays_in_the_background(
+    docker: Engine, crontab: Callable[..., list[str]]
+) -> None:
+    with docker.started("cron", options=crontab("@reboot (sleep 2; echo late) & echo now\n")) as container:
+        container.wait_for("processes left in the background", 2)
+        container.wait_for(": late")
+        container.wait_for("line1[")
+        time.sleep(0.3)
+        assert "Z" not in container.exec("sh", "-c", "grep -h ^State /proc/[0-9]*/status").out
+
+
+@needs_faketime
+def test_K3_overlap(engine: Engine, folders: Folders, crontab: Callable[..., list[str]]) -> None:
+    clock = Clock(folders, "2026-06-01T12:00:57+00:00")
+    text = "".join(
+        f"# grocker: name={name} overlap={name}\n* * * * * echo run; sleep 26\n" for name in ("skip", "queue", "kill")
+    )
+    with engine.started("cron", options=[*crontab(text), *clock.options]) as container:
+        container.wait_for("kill[")
+        clock.step(60)
+        container.wait_for("kill[", 20)
+        container.wait_for("skip[", 20)
+        container.wait_for("skipped: still running", 20)
+        container.wait_for("queued: still running, 1 waiting")
+        container.wait_for("failed: the next run is due, SIGTERM")
+        limit = time.monotonic() + 40
+        while said(container, "queue").count("run") < 2:
+            assert time.monotonic() < limit
+            time.sleep(0.2)
+        assert said(container, "kill").count("run") == 2
+
+
+def test_K3_failed_run_is_tried_again(engine: Engine, crontab: Callable[..., list[str]]) -> None:
+    text = "# grocker: name=shaky retries=2\n@reboot test -e /tmp/second && exit 0; touch /tmp/second; exit 3\n"
+    with engine.started("cron", options=crontab(text)) as container:
+        container.wait_for("ended: status 0")
+        lines = said(container, "shaky")
+        assert lines[:3] == ["started, line 2", "retry 1 of 2 in 1 s", "started, line 2"]
+        assert lines[-1].startswith("failed: status 3")
+
+
+def test_K3_stderr_means_failure_where_the_pragma_says_so(engine: Engine, crontab: Callable[..., list[str]]) -> None:
+    text = "# grocker: name=strict stderr=fail\n@reboot echo x >&2\n# grocker: name=easy\n@reboot echo x >&2\n"
+    with engine.started("cron", options=crontab(text)) as container:
+        container.wait_for("strict[")
+        container.wait_for("failed: something on stderr, status 0")
+        container.wait_for("ended: status 0")
+        assert [line.partition(",")[0] for line in said(container, "easy")] == ["started", "ended: status 0", "x"]
+
+
+def test_K3_running_jobs_finish_within_the_stop_time(engine: Engine, crontab: Callable[..., list[str]]) -> None:
+    with engine.started("cron", options=crontab("@reboot echo begun; sleep 2; echo finished\n")) as container:
+        container.wait_for(": begun")
+        assert container.stop() == 0
+        assert ": finished" in container.logs()
+
+
+def test_K3_jobs_are_killed_when_the_stop_time_is_over(engine: Engine, crontab: Callable[..., list[str]]) -> None:
+    options = [*crontab("@reboot trap '' TERM; echo begun; sleep 300\n"), "--env", "GROCKER_STOP_TIMEOUT=1"]
+    with engine.started("cron", options=options) as container:
+        container.wait_for(": begun")
+        began = time.monotonic()
+        assert container.stop() == 137
+        assert time.monotonic() - began < 6
+        assert "failed: killed, the stop time is over, SIGKILL" in container.logs()
+
+
+def test_K3_jobs_wait_when_the_engine_allows_few_processes(engine: Engine, crontab: Callable[..., list[str]]) -> None:
+    options = [*crontab("@reboot exec sleep 0.2\n" * 60), "--pids-limit", "20"]
+    with engine.started("cron", options=options) as container:
+        limit = time.monotonic() + 60
+        while container.logs().count("ended: status 0") < 60:
+            assert time.monotonic() < limit, container.logs()
+            time.sleep(0.5)
+        assert container.logs().count("jobs wait until others end") == 1
+        assert container.stop() == 0
+
+
+# K4
+
+
+def test_K4_run_is_logged_line_by_line(engine: Engine, crontab: Callable[..., list[str]]) -> None:
+    text = (
+        "# grocker: name=report\n@reboot echo out; sleep 0.2; echo err >&2; sleep 0.2; printf 'a\\000\\377'; exit 3\n"
+    )
+    with engine.started("cron", options=crontab(text)) as container:
+        container.wait_for("failed: status 3, 0.")
+        done = engine.command("logs", container.name)
+    names = re.compile(r"\[\d+\]")
+    assert names.sub("", done.out).splitlines()[:3] == ["report: started, line 2", "report: out", "report: a\0\ufffd"]
+    assert names.sub("", done.err).splitlines()[0] == "report: err"
+    assert done.err.splitlines()[-1].startswith("report[")
+    assert re.search(r"report\[\d+\]: failed: status 3, 0\.\d{3} s", done.err)
+
+
+class _Server(HTTPServer):
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                server.asked.append(self.path)
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+class _Mailbox(socketserver.TCPServer):
+    def __init__(self) -> None:
+        self.mails: list[str] = []
+        box = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                self.wfile.write(b"220 box\r\n")
+                while line := self.rfile.readline():
+                    if line.upper().startswith(b"DATA"):
+                        self.wfile.write(b"354 go on\r\n")
+                        text = b""
+                        while (part := self.rfile.readline()) != b".\r\n":
+                            text += part
+                        box.mails.append(text.decode())
+                    if line.upper().startswith(b"QUIT"):
+                        self.wfile.write(b"221 bye\r\n")
+                        return
+                    self.wfile.write(b"250 box\r\n")
+
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+@contextmanager
+def _serving(server: socketserver.TCPServer) -> Iterator[int]:
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield int(server.socket.getsockname()[1])
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _until(reached: Callable[[], object], seconds: float = 20) -> None:
+    limit = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < limit
+        time.sleep(0.1)
+
+
+def test_K4_failure_is_mailed_and_success_beats(engine: Engine, crontab: Callable[..., list[str]]) -> None:
+    server, box = _Server(), _Mailbox()
+    with _serving(server) as web, _serving(box) as smtp:
+        text = (
+            "MAILTO=ops@example.invalid\n"
+            f"# grocker: name=good heartbeat=http://127.0.0.1:{web}/ping/s3cret\n@reboot echo fine\n"
+            f"# grocker: name=bad heartbeat=http://127.0.0.1:{web}/never\n@reboot echo broken >&2; exit 3\n"
+        )
+        given = {"GROCKER_SMTP_HOST": "127.0.0.1", "GROCKER_SMTP_PORT": str(smtp)}
+        options = [*crontab(text, "host"), *variables(given)]
+        with engine.started("cron", options=options) as container:
+            _until(lambda: server.asked and box.mails)
+            # X3: not on a command line either.
+            assert "s3cret" not in engine.check("top", container.name, "-eo", "pid,args") + container.logs()
+            assert container.stop() == 0
+    assert server.asked == ["/ping/s3cret"]
+    (mail,) = box.mails
+    assert "Subject: polls-site: cron job bad failed" in mail
+    assert "broken" in mail
+
+
+# K5
+
+
+@needs_faketime
+@pytest.mark.parametrize("fake_monotonic", ["1", "0"])
+def test_K5_clock_set_forward_by_an_hour(
+    engine: Engine, folders: Folders, crontab: Callable[..., list[str]], fake_monotonic: str
+) -> None:
+    clock = Clock(folders, "2026-06-01T02:10:20+00:00")
+    text = "".join(f"# grocker: name=at{minute}\n{minute} 2 * * * true\n" for minute in (5, 30, 45))
+    text += "# grocker: name=wild\n*/20 2 * * * true\n# grocker: name=later\n0 5 * * * true\n"
+    options = [*crontab(text), *clock.options, "--env", f"FAKETIME_DONT_FAKE_MONOTONIC={fake_monotonic}"]
+    with engine.started("cron", options=options) as container:
+        time.sleep(2)
+        clock.step(3600)
+        container.wait_for("at45[", 30)
+        container.wait_for("the clock was set forward by 1 h")
+        time.sleep(1)
+        assert [len(said(container, name)) for name in ("at5", "at30", "at45", "wild", "later")] == [0, 2, 2, 0, 0]
+
+
+@needs_faketime
+@pytest.mark.parametrize(("hours", "again"), [(-1, False), (-4, True), (4, False)])
+def test_K5_clock_set_back_or_far(
+    docker: Engine, folders: Folders, crontab: Callable[..., list[str]], hours: int, again: bool
+) -> None:
+    clock = Clock(folders, "2026-06-01T06:10:50+00:00")
+    text = f"# grocker: name=first\n11 6 * * * true\n# grocker: name=landing\n12 {6 + hours} * * * true\n"
+    text += f"# grocker: name=between\n30 7-9 * * * true\n# grocker: name=wild\n* {6 + hours} * * * true\n"
+    with docker.started("cron", options=[*crontab(text), *clock.options]) as container:
+        container.wait_for("first[", 30)
+        clock.step(hours * 3600 + 30)
+        container.wait_for("wild[", 30)
+        clock.step(30)
+        time.sleep(17)
+        assert said(container, "between") == []
+        assert len(said(container, "first")) == 2
+        assert bool(said(container, "landing")) is (again or hours > 0)
+
+
+@needs_faketime
+@pytest.mark.parametrize(
+    ("zone", "begins", "fixed"),
+    [
+        ("Europe/Paris", "2026-03-29T01:59:50+01:00", True),
+        ("Europe/Paris", "2026-10-25T02:59:50+02:00", False),
+        ("Australia/Lord_Howe", "2026-10-04T01:59:50+10:30", True),
+        ("America/New_York", "2026-03-08T01:59:50-05:00", True),
+        ("America/Santiago", "2026-09-05T23:59:50-04:00", True),
+        ("Pacific/Chatham", "2026-09-27T02:44:50+12:45", True),
+        ("Africa/Casablanca", "2026-03-22T01:59:50+00:00", True),
+    ],
+)
+def test_K5_summer_time(
+    docker: Engine, folders: Folders, crontab: Callable[..., list[str]], zone: str, begins: str, fixed: bool
+) -> None:
+    clock = Clock(folders, begins)
+    text = "# grocker: name=fixed\n2,15,50 0-2 * * * true\n# grocker: name=wild\n* * * * * date +\\%H:\\%M\n"
+    options = [*crontab(text), *clock.options, "--env", f"TZ={zone}"]
+    with docker.started("cron", options=options) as container:
+        container.wait_for("wild[", 30)
+        time.sleep(1)
+        assert bool(said(container, "fixed")) is fixed
+        assert len([line for line in said(container, "fixed") if line.startswith("started")]) == int(fixed)
+
+
+def test_K5_pause_is_reported_and_not_made_up_for(docker: Engine, crontab: Callable[..., list[str]]) -> None:
+    time.sleep((48 - time.time() % 60) % 60)
+    with docker.started("cron", options=crontab("# grocker: name=each\n* * * * * true\n")) as container:
+        time.sleep(2)
+        docker.check("pause", container.name)
+        time.sleep(75)
+        docker.check("unpause", container.name)
+        container.wait_for("cron: paused for 1 min: 1 runs missed, not made up for: each 1", 30)
+        time.sleep(1)
+        assert len([line for line in said(container, "each") if line.startswith("started")]) == 1
+
+
+# Budgets (issue: 1,000 jobs due in one minute all start within it)
+
+
+@needs_faketime
+@pytest.mark.parametrize("limit", [(), ("--ulimit", "nofile=256:256")])
+def test_K3_thousand_jobs_due_in_one_minute_start_within_it(
+    docker: Engine, folders: Folders, crontab: Callable[..., list[str]], limit: tuple[str, ...]
+) -> None:
+    clock = Clock(folders, "2026-06-01T12:00:57+00:00")
+    options = [*crontab("1 12 * * * true\n" * 1000), *clock.options, *limit]
+    with docker.started("cron", options=options) as container:
+        container.wait_for("ended: status 0", 30)
+        _until(lambda: container.logs().count(": started, line ") == 1000, 57)
+        _until(lambda: container.logs().count(": ended: status 0") == 1000, 60)
+
+
+def test_K3_scheduler_is_small_and_idle(docker: Engine, crontab: Callable[..., list[str]]) -> None:
+    with docker.started("cron", options=crontab("0 0 1 1 * true\n" * 1000 + "@reboot true\n")) as container:
+        container.wait_for("ended: status 0")
+        status = container.exec("cat", "/proc/1/status").out
+        assert int(status.split("VmRSS:")[1].split()[0]) < 20 * 1024  # KiB
+        before = _ticks(container)
+        time.sleep(20)
+        assert _ticks(container) - before <= 2  # 0.1 % of 20 s
+
+
+def _ticks(container: Container) -> int:
+    """Processor time of the runner, in hundredths of a second."""
+    fields = container.exec("cat", "/proc/1/stat").out.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 100 // os.sysconf("SC_CLK_TCK")
