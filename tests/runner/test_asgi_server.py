@@ -7,9 +7,9 @@ from grocker.runner.container_limits import Limits
 from grocker.runner.spec import Service
 
 
-def _arguments(environ: dict[str, str], target: str = "api.main:app", **fields: int) -> tuple[str, ...]:
+def _arguments(environ: dict[str, str], workers: int | None = None, target: str = "api.main:app") -> tuple[str, ...]:
     made = asgi_server.program(
-        Service(asgi=target, server="uvicorn", **fields),  # type: ignore[arg-type]
+        Service(asgi=target, server="uvicorn", workers=workers),
         venv="/opt/venv",
         starter="/starter.py",
         sockets=(5, 6),
@@ -22,20 +22,20 @@ def _arguments(environ: dict[str, str], target: str = "api.main:app", **fields: 
 
 
 @pytest.mark.parametrize(
-    ("environ", "fields", "workers"),
+    ("environ", "declared", "workers"),
     [
-        ({}, {}, "2"),
-        ({"WEB_CONCURRENCY": "5"}, {}, "5"),
-        ({"WEB_CONCURRENCY": "5"}, {"workers": 3}, "3"),
-        ({"WEB_CONCURRENCY": "0"}, {}, "1"),
-        ({"WEB_CONCURRENCY": "many"}, {}, "2"),
+        ({}, None, "2"),
+        ({"WEB_CONCURRENCY": "5"}, None, "5"),
+        ({"WEB_CONCURRENCY": "5"}, 3, "3"),
+        ({"WEB_CONCURRENCY": "0"}, None, "1"),
+        ({"WEB_CONCURRENCY": "many"}, None, "2"),
     ],
 )
 def test_asgi_server_has_as_many_workers_as_declared_or_asked_or_the_limits_call_for(
-    environ: dict[str, str], fields: dict[str, int], workers: str
+    environ: dict[str, str], declared: int | None, workers: str
 ) -> None:
-    assert _arguments(environ, **fields) == ("/starter.py", "api.main:app", "5,6", workers, "7")
+    assert _arguments(environ, declared) == ("/starter.py", "api.main:app", "5,6", workers, "7")
 
 
 def test_asgi_server_hands_a_factory_on() -> None:
-    assert _arguments({}, "api:create_app()")[1] == "api:create_app()"
+    assert _arguments({}, target="api:create_app()")[1] == "api:create_app()"
