@@ -37,7 +37,8 @@ def load(
     Raises MissingError when the release has no such index, CorruptError when the index is not what the release says.
     """
     plain = f"{component}/binary-{architecture}/Packages"
-    chosen = next((f for f in (release.files.get(plain + end) for end in (".xz", ".gz", "")) if f is not None), None)
+    # gzip before xz: a third more to fetch, once, and a second less of a processor at each parse.
+    chosen = next((f for f in (release.files.get(plain + end) for end in (".gz", ".xz", "")) if f is not None), None)
     if chosen is None:
         raise MissingError(
             f"the suite {release.suite} has no packages for {architecture} in {component}",
