@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _LOOK = 15.0  # seconds after which the clocks are looked at whatever they said: a clock set forward is not told
 _AFTER_KILL = 2.0  # seconds for what was killed to be gone
+_MESSAGES = 2.0  # seconds, of what is left of the stop time, for heartbeats and mails that are under way
 _NAMES = 10  # jobs named in one line
 
 
@@ -104,10 +105,12 @@ class Scheduler:
 
     def _stop(self, runs: Runs, messenger: Messenger) -> int:
         runs.stop(self.jobs)
-        self._until(lambda: not runs.busy and not messenger.busy, self._settings.stop_timeout)
+        deadline = time.monotonic() + self._settings.stop_timeout
+        self._until(lambda: not runs.busy, self._settings.stop_timeout)
         if runs.busy:
             runs.kill()
             self._until(lambda: not runs.busy, _AFTER_KILL)
+        self._until(lambda: not messenger.busy, min(_MESSAGES, deadline - time.monotonic()))
         messenger.stop()
         return KILLED if runs.killed else 0
 

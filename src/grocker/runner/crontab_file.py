@@ -78,7 +78,7 @@ def parse(
             errors.append((number, str(error)))
     errors += reading.end()
     if errors:
-        line_number, reason = min(errors)
+        line_number, reason = min(errors, key=lambda error: error[0])
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise Failure(CONFIGURATION, f"{path}:{line_number}: {reason}{more}")
     return tuple(reading.entries)
@@ -114,11 +114,7 @@ class _Reading:
         if variable is not None:
             self._set(*variable)
             return
-        try:
-            policy = crontab_pragma.read(self._pragma)
-        except PragmaError:
-            self._pragma, self._pragma_line = [], 0  # told where it stands
-            policy = Policy()
+        policy = crontab_pragma.read(self._pragma)
         self._pragma, self._pragma_line = [], 0
         self._job(number, line, policy)
 
@@ -134,9 +130,9 @@ class _Reading:
             return
         if not words:
             raise PragmaError("# grocker: write KEY=VALUE behind it, as name=report")
+        crontab_pragma.read([*self._pragma, *words])
         self._pragma_line = self._pragma_line or number
         self._pragma += words
-        crontab_pragma.read(self._pragma)
 
     def _set(self, name: str, value: str) -> None:
         if not name:
