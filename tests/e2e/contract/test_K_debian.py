@@ -108,6 +108,7 @@ SCHEDULES = {
     "hourly": "@hourly",
     **{f"at{hour}{minute:02}": f"{minute} {hour} * * *" for hour in range(1, 7) for minute in (0, 10, 30, 50)},
     **{f"quarters{hour}": f"*/15 {hour} * * *" for hour in range(1, 7)},
+    "at217": "17 2 * * *",
     "twice2": "15,45 2 * * *",
     "sundays": "20 2 * * sun",
     "never": "20 2 31 * mon",
@@ -118,7 +119,7 @@ SCHEDULES = {
 class Night:
     """When it begins, how the clock is set and after how long, and how long it is looked at (seconds).
 
-    Set shortly before a minute ends: Debian's cron does not see it earlier, ours does.
+    Debian's cron sees it at the end of the minute, ours earlier: nothing but ``each`` is due in the minute it lands in.
     """
 
     zone: str
@@ -134,9 +135,9 @@ NIGHTS = {
     "lord-howe-spring": Night("Australia/Lord_Howe", "2026-10-04T01:59:30+10:30"),
     "lord-howe-autumn": Night("Australia/Lord_Howe", "2026-04-05T01:59:30+11:00"),
     "hour-forward": Night("UTC", "2026-06-01T02:09:30+00:00", 3600),
-    "hour-back": Night("UTC", "2026-06-01T03:29:40+00:00", -3600, 75, 130),
+    "hour-back": Night("UTC", "2026-06-01T03:49:50+00:00", -3600, 13),
     "four-hours-forward": Night("UTC", "2026-06-01T01:49:30+00:00", 4 * 3600),
-    "four-hours-back": Night("UTC", "2026-06-01T06:09:40+00:00", -4 * 3600, 75, 130),
+    "four-hours-back": Night("UTC", "2026-06-01T06:09:50+00:00", -4 * 3600 + 360, 13),
 }
 
 _DEBIAN = """
@@ -240,12 +241,12 @@ def test_K5_night_is_that_of_debians_cron(nights: dict[str, tuple[set[str], set[
 
 
 EXPECTED = {
-    "paris-spring": {"at200", "at210", "at230", "at250", "at300", "twice2", "sundays"},
+    "paris-spring": {"at200", "at210", "at230", "at250", "at300", "twice2", "sundays", "at217"},
     "paris-autumn": set(),
-    "lord-howe-spring": {"at200", "at210", "at230", "twice2", "sundays"},
+    "lord-howe-spring": {"at200", "at210", "at230", "twice2", "sundays", "at217"},
     "lord-howe-autumn": set(),
-    "hour-forward": {"at210", "at230", "at250", "at300", "at310", "twice2"},
-    "hour-back": {"at330"},
+    "hour-forward": {"at210", "at217", "at230", "at250", "at300", "at310", "twice2"},
+    "hour-back": {"at350"},
     "four-hours-forward": {"at550"},
-    "four-hours-back": {"at610"},
+    "four-hours-back": {"at610", "at217"},
 }
