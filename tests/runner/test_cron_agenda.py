@@ -237,7 +237,7 @@ MOVES = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(night_expressions(), MOVES, st.sampled_from(["Europe/Paris", "Australia/Lord_Howe", ""]))
 def test_changed_clock_starts_what_debians_loop_starts(text: str, moves: list[tuple[str, int]], name: str) -> None:
     world = World({"job": text}, "2026-03-28T20:00:30+01:00", name)
@@ -253,7 +253,7 @@ def test_changed_clock_starts_what_debians_loop_starts(text: str, moves: list[tu
     assert world.missed == {}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(0.01, 4000), min_size=1, max_size=40), night_expressions())
 def test_nothing_is_started_twice_or_lost_when_nobody_changes_the_clock(pauses: list[float], text: str) -> None:
     world = World({"job": text}, "2026-06-01T00:00:00+00:00", "")

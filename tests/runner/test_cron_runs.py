@@ -172,6 +172,7 @@ def test_output_may_hold_any_byte(room: Callable[..., Room]) -> None:
     assert here.said() == [": a\0b\xff\r", ": ", ": last"]
 
 
+@pytest.mark.slow
 def test_line_of_sixty_four_megabytes_is_cut(room: Callable[..., Room]) -> None:
     here = room(named("head -c 67108864 /dev/zero; echo; echo after"))
     here.run()
@@ -355,6 +356,7 @@ def test_jobs_wait_for_descriptors_when_there_are_none(
     assert here.said("line1") == [f": {soft if soft != resource.RLIM_INFINITY else 'unlimited'}"]
 
 
+@pytest.mark.slow
 def test_thousand_jobs_start_and_end(room: Callable[..., Room]) -> None:
     here = room("@reboot echo hello\n" * 1000)
     began = time.monotonic()

@@ -165,6 +165,7 @@ def test_scheduler_is_small(cron: Callable[..., Cron]) -> None:
     assert running.stop() == 0
 
 
+@pytest.mark.slow
 def test_scheduler_does_nothing_when_there_is_nothing_to_do(cron: Callable[..., Cron]) -> None:
     running = cron("@reboot echo up\n")
     running.wait_for("ended: status 0")

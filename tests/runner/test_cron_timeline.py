@@ -86,9 +86,10 @@ def test_six_zones_have_transitions_of_every_kind() -> None:
     sizes = {(name, zone(name).local(at) - at - zone(name).local(at - 1) + at - 1) for name, at in transitions()}
     assert {("Australia/Lord_Howe", 30), ("Australia/Lord_Howe", -30), ("Europe/Paris", 60)} <= sizes
     assert len({name for name, _ in transitions()}) == 6
+    assert len(transitions()) == 36
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data(), night_expressions(), st.integers(1, 300))
 def test_instants_are_those_of_cronsim_when_the_clock_changes(data: st.DataObject, text: str, before: int) -> None:
     name, change = data.draw(st.sampled_from(transitions()))
@@ -97,14 +98,25 @@ def test_instants_are_those_of_cronsim_when_the_clock_changes(data: st.DataObjec
     assert started(text, name, start, 700) == judged(text, name, start, 700)
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(36))
+@settings(max_examples=60, deadline=None)
+@given(text=night_expressions(), before=st.integers(1, 400))
+def test_instants_are_those_of_both_judges_at_every_change_of_six_zones(number: int, text: str, before: int) -> None:
+    name, change = transitions()[number]
+    found = started(text, name, change - before, 800)
+    assert found == debian(text, name, change - before, 800)
+    assert misjudged(text, name) or found == judged(text, name, change - before, 800)
+
+
+@settings(max_examples=60, deadline=None)
 @given(st.data(), night_expressions(), st.integers(1, 300))
 def test_instants_are_those_of_debians_loop_when_the_clock_changes(data: st.DataObject, text: str, before: int) -> None:
     name, change = data.draw(st.sampled_from(transitions()))
     assert started(text, name, change - before, 700) == debian(text, name, change - before, 700)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data(), night_expressions(), st.integers(1, 300))
 def test_upcoming_tells_what_will_be_started(data: st.DataObject, text: str, before: int) -> None:
     name, change = data.draw(st.sampled_from(transitions()))

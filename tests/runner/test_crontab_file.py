@@ -238,14 +238,14 @@ def test_many_variables_between_many_jobs_take_little_room() -> None:
     assert len(jobs[-1].variables.mapping()) == 5000
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300))
 def test_random_bytes_are_read_or_refused(data: bytes) -> None:
     message = complaint(data)
     assert message is None or message.startswith("crontab:")
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.text(alphabet="*/,-0123456789 \t@adiylhourgnmcktz=%\\'\"#:\n\r$_ABC", max_size=40)).map("\n".join))
 def test_random_lines_are_read_or_refused(text: str) -> None:
     if complaint(text.encode()) is None:
