@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -253,3 +254,15 @@ def test_user_is_a_command_when_the_application_has_it(tmp_path: Path) -> None:
     (tmp_path / "bin" / "blue").chmod(0o755)
     assert cron_serve.users("blue", str(tmp_path)) == {"root", "www-data"}
     assert cron_serve.users("red", str(tmp_path)) == {"root", "www-data", "red"}
+
+
+def test_heartbeat_that_hangs_delays_the_stop_by_two_seconds(cron: Callable[..., Cron]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/x"
+        running = cron(f"# grocker: heartbeat={address}\n@reboot true\n")
+        running.wait_for("ended: status 0")
+        silent.accept()[0].close()  # it has been asked; the next attempt hangs
+        began = time.monotonic()
+        assert running.stop() == 0
+        assert time.monotonic() - began < 5
+    assert "1 heartbeats or mails not sent: the container stops" in running.read()

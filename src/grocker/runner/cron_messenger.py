@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 
+from .child import send
 from .cron_output import Lines
 from .failure import CONFIGURATION, Failure, reason, warn
 from .value import TYPE_CHECKING, Value
@@ -209,6 +210,6 @@ class Messenger:
         if self._waiting:
             warn(f"cron: {self._waiting} heartbeats or mails not sent: the container stops")
         if self._pid:
-            os.kill(self._pid, signal.SIGKILL)
+            send(signal.SIGKILL, self._pid)
             self._waiting = 0
             self._close_if_idle()
