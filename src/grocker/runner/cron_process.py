@@ -6,6 +6,7 @@ posix_spawn(3) instead of fork(2): the page tables of the scheduler are not copi
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import resource
 import signal
@@ -34,6 +35,8 @@ class Limits:
     def __init__(self) -> None:
         self._jobs = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._own = (self._jobs[1], self._jobs[1])
+        self.floor = min(self._jobs[0], 1 << 16) if 0 < self._jobs[0] < self._jobs[1] else 0
+        """the first descriptor that jobs may not have, 0 where they may have all"""
         self.for_own()
 
     def for_own(self) -> None:
@@ -56,8 +59,8 @@ def spawn(
     shell = environ["SHELL"]
     opened: list[int] = []
     try:
-        opened += _pipe()
-        opened += _pipe()
+        opened += _pipe(limits.floor)
+        opened += _pipe(limits.floor)
         opened.append(_input(stdin))
         out, out_end, err, err_end, source = opened
         _enter(environ.get("HOME", home), home)
@@ -90,9 +93,21 @@ def spawn(
     return Process(pid=pid, out=out, err=err)
 
 
-def _pipe() -> tuple[int, int]:
-    """Our end, which does not block, and the job's, which does."""
+def _pipe(floor: int) -> tuple[int, int]:
+    """Our end, which does not block, and the job's, which does.
+
+    Ours is ``floor`` or above: posix_spawn(3) refuses to hand on a descriptor that is over the job's own limit (EBADF,
+    seen with glibc 2.36), so the low ones are kept for what is handed on.
+    """
     ours, theirs = os.pipe()
+    if floor:
+        try:
+            low, ours = ours, fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, floor)
+        except OSError:
+            os.close(ours)
+            os.close(theirs)
+            raise
+        os.close(low)
     os.set_blocking(ours, False)
     return ours, theirs
 
