@@ -346,7 +346,7 @@ def test_jobs_wait_for_descriptors_when_there_are_none(
     text = "".join("@reboot sleep 0.2; ulimit -n\n" for _ in range(40))
     here = room(text)
     monkey_limit = len(os.listdir("/proc/self/fd")) + 22
-    here.runs._limits._own = (monkey_limit, hard)
+    here.runs._limits._own, here.runs._limits.floor = (monkey_limit, hard), 0
     here.runs._limits.for_own()
     here.due(*here.jobs)
     assert any(job.held for job in here.jobs.values())
@@ -354,6 +354,19 @@ def test_jobs_wait_for_descriptors_when_there_are_none(
     assert all((job.runs, job.failures) == (1, 0) for job in here.jobs.values())
     assert capfd.readouterr().err.count("jobs wait until others end") == 1
     assert here.said("line1") == [f": {soft if soft != resource.RLIM_INFINITY else 'unlimited'}"]
+
+
+def test_more_jobs_run_than_a_job_may_have_descriptors(room: Callable[..., Room]) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 1024:
+        pytest.skip(f"no more than {hard} descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+    here = room("@reboot sleep 0.5; ulimit -n\n" * 60)
+    here.due(*here.jobs)
+    assert not any(job.held for job in here.jobs.values())
+    here.until(lambda: all(job.last_status is not None for job in here.jobs.values()), 60)
+    assert sum(job.failures for job in here.jobs.values()) == 0
+    assert here.said("line60") == [": 64"]
 
 
 @pytest.mark.slow
