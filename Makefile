@@ -42,12 +42,16 @@ lint: setup
 	@$(BIN)/ruff format --check --quiet || { echo "hint: $(BIN)/ruff format" >&2; exit 1; }
 	@$(BIN)/mypy --no-error-summary
 
+# What fails is run once more, alone and said so: on a shared machine a test of processes may meet a bad second, and one
+# that fails twice is broken.
+twice = $(1) || { echo "once more, what failed:"; $(1) --last-failed; }
+
 fast: setup
-	@$(BIN)/python -m pytest --quiet -m "not ($(THOROUGH))"
+	@$(call twice,$(BIN)/python -m pytest --quiet -m "not ($(THOROUGH))")
 
 # tests/conftest.py leaves out what the host cannot do, and says so at the end.
 test: check
-	@$(BIN)/python -m pytest --quiet -m "$(THOROUGH)"
+	@$(call twice,$(BIN)/python -m pytest --quiet -m "$(THOROUGH)")
 
 demo: setup
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
