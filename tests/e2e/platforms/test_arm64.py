@@ -92,8 +92,9 @@ def test_image_runs_when_the_host_can_emulate_it(layout: Path, tmp_path: Path) -
     if emulator is None or os.uname().machine == "aarch64":
         pytest.skip("qemu-user is not installed here")
     root = tmp_path / "root"
-    for archive in archives(layout):
-        archive.extractall(root, filter="tar")
+    root.mkdir()
+    for layer in manifest(layout)["layers"]:  # tarfile's own filters came with 3.11.4, and Debian 12 has 3.11.2
+        subprocess.run(["tar", "-xzC", str(root)], input=blob(layout, layer["digest"]), check=True)
     done = subprocess.run(
         [
             *(emulator, "-L", str(root), "-E", f"PYTHONHOME={root}/usr"),
