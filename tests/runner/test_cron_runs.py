@@ -18,10 +18,10 @@ import pytest
 
 from grocker.runner import crontab_file
 from grocker.runner.cron_job import Job
-from grocker.runner.cron_loop import Loop
 from grocker.runner.cron_messenger import MailServer, Messenger, mail_server
 from grocker.runner.cron_runs import Runs
 from grocker.runner.failure import Failure
+from grocker.runner.loop import Loop
 
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from .cron_output import Lines
+from .output_lines import Lines
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .cron_loop import Moment
     from .cron_process import Process
     from .crontab_file import Entry
+    from .loop import Moment
 
 
 class Stream:

@@ -12,15 +12,15 @@ import signal
 import sys
 
 from .child import send
-from .cron_output import Lines
 from .failure import CONFIGURATION, Failure, reason, warn
+from .output_lines import Lines
 from .value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .cron_job import Job
-    from .cron_loop import Loop, Moment
+    from .loop import Loop, Moment
 
 _IDLE = 20.0  # seconds
 _MOST = 1000  # messages that wait

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .cron_log import Log
-    from .cron_loop import Loop
     from .cron_messenger import Messenger
+    from .loop import Loop
 
 GRACE = 5.0  # seconds between TERM and KILL
 _POLL = 0.05  # seconds; nobody tells when a group has become empty

@@ -7,10 +7,10 @@ import time
 from .cron_agenda import Agenda, Turn
 from .cron_clock import Clock
 from .cron_job import Job
-from .cron_loop import Loop
 from .cron_messenger import Messenger
 from .cron_runs import Runs
 from .failure import KILLED, say, warn
+from .loop import Loop
 from .value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:

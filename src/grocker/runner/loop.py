@@ -1,4 +1,7 @@
-"""One loop over descriptors, moments and signals: everything under ``cron`` happens in it, one thing at a time."""
+"""One loop over descriptors, moments and signals: all of ``start`` and ``cron`` happens in it, one thing at a time.
+
+Nothing that is called from it may wait.
+"""
 
 from __future__ import annotations
 
@@ -38,12 +41,18 @@ class Moment:
 
 
 class Loop:
-    """A resource: ``with`` it signals come here, a stop sets ``asked``, the end of a child calls ``on_child``."""
+    """A resource: ``with`` it signals come here, a stop sets ``asked``, the end of a child calls ``on_child``.
 
-    def __init__(self, on_child: Callable[[], None]) -> None:
+    ``on_signal`` is called with each of the others that a service may be sent: HUP, USR1, USR2.
+    """
+
+    def __init__(self, on_child: Callable[[], None], on_signal: Callable[[int], None] | None = None) -> None:
         self.asked = False
         self._on_child = on_child
+        self._on_signal = on_signal
         self._readers: dict[int, Callable[[], object]] = {}
+        self._writers: dict[int, Callable[[], object]] = {}
+        self._registered: set[int] = set()
         self._moments: list[tuple[float, int, Moment]] = []
         self._count = 0
 
@@ -76,16 +85,49 @@ class Loop:
             return
         if signal.SIGCHLD in numbers:
             self._on_child()
+        if self._on_signal is not None:
+            for number in numbers:
+                if number != signal.SIGCHLD and number not in STOP:
+                    self._on_signal(number)
 
     def watch(self, descriptor: int, call: Callable[[], object]) -> None:
-        """Calls whenever there is something to read, or the other end is closed."""
+        """Calls whenever there is something to read, or the other end is closed. Not for regular files."""
         self._readers[descriptor] = call
-        self._poll.register(descriptor, select.EPOLLIN)
+        self._register(descriptor)
+
+    def watch_room(self, descriptor: int, call: Callable[[], object]) -> None:
+        """Calls whenever something can be written, or nobody will read it any more. Not for regular files."""
+        self._writers[descriptor] = call
+        self._register(descriptor)
+
+    def forget_reader(self, descriptor: int) -> None:
+        """The opposite of :meth:`watch` alone; nothing if it is not watched."""
+        if self._readers.pop(descriptor, None) is not None:
+            self._register(descriptor)
+
+    def forget_room(self, descriptor: int) -> None:
+        """The opposite of :meth:`watch_room` alone; nothing if it is not watched."""
+        if self._writers.pop(descriptor, None) is not None:
+            self._register(descriptor)
 
     def forget(self, descriptor: int) -> None:
-        """The opposite, before the descriptor is closed."""
-        del self._readers[descriptor]
-        self._poll.unregister(descriptor)
+        """No more calls, before the descriptor is closed."""
+        self._readers.pop(descriptor, None)
+        self._writers.pop(descriptor, None)
+        self._register(descriptor)
+
+    def _register(self, descriptor: int) -> None:
+        wanted = select.EPOLLIN if descriptor in self._readers else 0
+        wanted |= select.EPOLLOUT if descriptor in self._writers else 0
+        if descriptor in self._registered:
+            if wanted:
+                self._poll.modify(descriptor, wanted)
+            else:
+                self._registered.discard(descriptor)
+                self._poll.unregister(descriptor)
+        elif wanted:
+            self._poll.register(descriptor, wanted)
+            self._registered.add(descriptor)
 
     def after(self, seconds: float, call: Callable[[], None]) -> Moment:
         """Calls in so many seconds."""
@@ -98,10 +140,12 @@ class Loop:
         """Waits until something happens, for at most ``longest`` seconds, and deals with it."""
         if self._moments:
             longest = min(longest, self._moments[0][0] - time.monotonic())
-        for descriptor, _ in self._poll.poll(max(0.0, longest)):
-            reader = self._readers.get(descriptor)  # one before it may have forgotten it
-            if reader is not None:
+        for descriptor, what in self._poll.poll(max(0.0, longest)):
+            # One that was called before may have forgotten it.
+            if what & ~select.EPOLLOUT and (reader := self._readers.get(descriptor)) is not None:
                 reader()
+            if what & ~select.EPOLLIN and (writer := self._writers.get(descriptor)) is not None:
+                writer()
         now = time.monotonic()
         while self._moments and self._moments[0][0] <= now:
             heapq.heappop(self._moments)[2].happen()
