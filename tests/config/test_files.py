@@ -140,9 +140,36 @@ def test_settings_in_a_file_of_their_own_stand_at_its_top(tmp_path: Path) -> Non
         ('[services."a/b"]\ncommand = "x"', '1: services."a/b": expected a service\'s name', SEE),
         (
             '[services.www]\nwsgi = "a:b"\nserver = "uwsgi"',
-            "3: services.www.server: expected one of gunicorn, uvicorn, found 'uwsgi'",
+            "3: services.www.server: expected one of granian, gunicorn, uvicorn, found 'uwsgi'",
             SEE,
         ),
+        (
+            '[services.www]\nwsgi = "a:b"\nready = "yes"',
+            "3: services.www.ready: expected a path that begins with /, or notify, found 'yes'",
+            SEE,
+        ),
+        (
+            '[services.www]\nwsgi = "a:b"\nstatic = ["../etc"]',
+            "3: services.www.static[0]: expected a directory inside the application's packages, as mysite/static",
+            SEE,
+        ),
+        (
+            '[services.www]\nwsgi = "a:b"\nstatic = "static"',
+            "3: services.www.static: expected true or a list, found text",
+            SEE,
+        ),
+        (
+            '[services.www]\nwsgi = "a:b"\n[services.www.processes]\nworker = 1',
+            "4: services.www.processes.worker: expected text or a list, found a number",
+            SEE,
+        ),
+        (
+            '[services.www]\nwsgi = "a:b"\nprocesses = { w = " " }',
+            "1: services.www: the command of the process w is empty",
+            SEE,
+        ),
+        ('[services.www]\nwsgi = "a:b"\nserver = "uvicorn"', "does not serve a wsgi service; gunicorn or granian", SEE),
+        ('[services.www]\ncommand = "a"\nstatic = true', "static and media are for a wsgi or asgi service", SEE),
         ('[[services]]\nname = "www"', "1: services: expected a table, found a list", SEE),
     ],
 )

@@ -59,7 +59,15 @@ def test_services_are_the_wheels_own_when_only_its_entry_points_declare_any() ->
 
 
 @pytest.mark.parametrize(
-    "table", [{"wsgi": 1}, {}, {"wsgi": "a:b", "asgi": "a:b"}, {"asgi": "a:b", "server": "gunicorn"}, 3]
+    "table",
+    [
+        {"wsgi": 1},
+        {},
+        {"wsgi": "a:b", "asgi": "a:b"},
+        {"asgi": "a:b", "server": "gunicorn"},
+        {"command": "a", "media": True},
+        3,
+    ],
 )
 def test_services_are_refused_when_an_entry_points_table_is_none(table: object) -> None:
     with pytest.raises(SettingsError, match=r"entry point of the group grocker\.services: www"):
@@ -69,3 +77,29 @@ def test_services_are_refused_when_an_entry_points_table_is_none(table: object) 
 def test_services_have_an_asgi_application_when_one_is_found() -> None:
     found = services(Settings(), None, Found(kind="asgi", target="api.main:app"))
     assert (found.table["www"].asgi, found.any_service, found.servers) == ("api.main:app", False, ("uvicorn",))
+
+
+def test_services_carry_what_runs_beside_and_in_front_of_them() -> None:
+    www = Service(
+        wsgi="a:b",
+        server="granian",
+        ready="notify",
+        processes={"worker": ("work", "-v"), "beat": "beat"},
+        static=("mysite/static",),
+        media=True,
+        metrics="/metrics",
+        memory=300,
+    )
+    found = services(Settings(services={"www": www, "api": Service(asgi="a:b", static=True)}), None, Found())
+    one = found.table["www"]
+    assert (one.server, one.ready, one.media, one.metrics, one.memory) == ("granian", "notify", True, "/metrics", 300)
+    assert list(one.processes.items()) == [("beat", "beat"), ("worker", ("work", "-v"))]
+    assert one.static == ()  # where the packages are, the build knows
+    assert dict(found.static) == {"www": ("mysite/static",), "api": True}
+    assert found.servers == ("granian", "uvicorn")
+
+
+def test_services_are_refused_when_a_process_has_the_services_name() -> None:
+    declared = {"www": {"wsgi": "a:b", "processes": {"www": "x"}}}
+    with pytest.raises(SettingsError, match=r"services\.www\.processes: www is the service itself"):
+        services(Settings(), None, Found(declared))

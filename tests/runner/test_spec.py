@@ -29,11 +29,25 @@ _SERVICES = (
         env=_VARIABLES,
         workers=st.none() | st.integers(1, 64),
         stop_signal=st.sampled_from(STOP_SIGNALS),
-        ready=st.none() | st.just("/healthz"),
+        ready=st.none() | st.sampled_from(["/healthz", "notify"]),
         restart=st.builds(Restart, times=st.integers(0, 99), seconds=st.integers(1, 9999)),
         command=_WORDS | st.lists(_WORDS, min_size=1, max_size=3).map(tuple),
     )
-    | st.builds(Service, wsgi=st.just("package.module:application"), env=_VARIABLES)
+    | st.builds(
+        Service,
+        wsgi=st.just("package.module:application"),
+        server=st.sampled_from(["gunicorn", "granian"]),
+        env=_VARIABLES,
+        processes=st.dictionaries(
+            st.from_regex(r"worker-[a-z]{1,3}", fullmatch=True),
+            _WORDS | st.lists(_WORDS, min_size=1, max_size=3).map(tuple),
+            max_size=3,
+        ),
+        static=st.lists(st.from_regex(r"/[a-z]{1,3}(/[a-z_-]{1,3}){0,2}", fullmatch=True), max_size=2).map(tuple),
+        media=st.booleans(),
+        metrics=st.none() | st.just("/metrics?all"),
+        memory=st.none() | st.integers(1, 9999),
+    )
     | st.builds(Service, asgi=st.just("package.module:application"), server=st.just("uvicorn"), env=_VARIABLES)
 )
 _SPECS = st.builds(
@@ -119,6 +133,29 @@ def _changed(change: dict[str, Any]) -> bytes:
         ({"services.www.stop_signal": "KILL"}, "stop_signal"),
         ({"services.www.restart.times": -1}, "restart"),
         ({"services.www.threads": 1}, "unknown threads"),
+        ({"services.www.server": "uvicorn"}, "server"),
+        ({"services.www.ready": "healthz"}, "ready"),
+        ({"services.www.ready": "/a b"}, "ready"),
+        ({"services.www.metrics": "notify"}, "metrics"),
+        ({"services.www.metrics": "/\r\n"}, "metrics"),
+        ({"services.www.memory": 0}, "memory"),
+        ({"services.www.media": 1}, "media is not bool"),
+        ({"services.www.media": ...}, "media is missing"),
+        ({"services.www.static": "/a"}, "static is not list"),
+        ({"services.www.static": ["a"]}, "static: 'a'"),
+        ({"services.www.static": ["/a/../b"]}, "static"),
+        ({"services.www.static": ["/a;b"]}, "static"),
+        ({"services.www.static": ["/a$b"]}, "static"),
+        ({"services.www.static": ["/a\nb"]}, "static"),
+        ({"services.www.processes": []}, "processes is not dict"),
+        ({"services.www.processes": {"w": ""}}, "processes.w: empty"),
+        ({"services.www.processes": {"w": None}}, "processes: w is not str"),
+        ({"services.www.processes": {"w": [1]}}, "processes: w holds"),
+        ({"services.www.processes": {"w": 1}}, "processes: w is not str"),
+        ({"services.www.processes": {"a/b": "x"}}, "processes: 'a/b'"),
+        ({"services.www.processes": {"www": "x"}}, "another process's name"),
+        ({"services.www.processes": {"nginx": "x"}}, "another process's name"),
+        ({"services.beat.media": True}, "not for a command"),
         ({"services.beat.command": []}, "empty"),
         ({"services.www": ...}, "any_service without a service www"),
         ({"services.-x": {}}, "services.-x"),
@@ -127,6 +164,13 @@ def _changed(change: dict[str, Any]) -> bytes:
 def test_spec_is_refused_when_it_is_not_of_the_schema(change: dict[str, Any], words: str) -> None:
     with pytest.raises(SpecError, match=words):
         decode(_changed(change))
+
+
+@pytest.mark.parametrize(
+    ("fields", "front"), [({}, False), ({"static": ("/a",)}, True), ({"media": True}, True), ({"metrics": "/m"}, False)]
+)
+def test_service_has_a_front_when_files_are_shown(fields: dict[str, Any], front: bool) -> None:
+    assert Service(wsgi="a:b", **fields).front is front
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"NaN", b"{} {}", b"\xff", b'{"a":', b'{"a":1e9}x', b"\0"])

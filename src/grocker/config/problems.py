@@ -107,7 +107,16 @@ def _union(value: Any, types: Collection[inspect.Type], path: Path, words: str |
         if len(choices) == 1 or is_alike:
             yield from found
             return
-    yield _other(value, "text or a list", path)
+    yield _other(value, " or ".join(_KINDS[type(one)] for one in choices), path)
+
+
+_KINDS = {
+    inspect.BoolType: "true",
+    inspect.Metadata: "text",
+    inspect.StrType: "text",
+    inspect.VarTupleType: "a list",
+}
+"""what a union of settings is made of"""
 
 
 def _other(value: Any, expected: str, path: Path) -> Problem:

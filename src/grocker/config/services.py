@@ -28,6 +28,8 @@ class Services:
     """a Django application that declares none: every name is served as ``www`` (contract, E2)"""
     source: str
     """for people: where they were declared"""
+    static: Mapping[str, tuple[str, ...] | bool] = field(default_factory=lambda: MappingProxyType({}))
+    """by service: the directories to show, below the installed packages; True for every one called ``static``"""
 
     @property
     def servers(self) -> tuple[str, ...]:
@@ -54,10 +56,9 @@ def services(settings: Settings, procfile: str | None, found: Found) -> Services
     ``procfile``: the text of the project's ``Procfile``, if there is one. Raises SettingsError.
     """
     if settings.services:
-        table = {name: _declared(settings.services[name]) for name in sorted(settings.services)}
-        return Services(MappingProxyType(table), any_service=False, source="[tool.grocker.services]")
+        return _of_tables(settings.services, "[tool.grocker.services]")
     if found.declared:
-        return Services(MappingProxyType(_entry_points(found.declared)), any_service=False, source="entry points")
+        return _of_tables(_entry_points(found.declared), "entry points")
     if procfile is not None:
         table = _procfile(procfile)
         if table:
@@ -70,7 +71,23 @@ def services(settings: Settings, procfile: str | None, found: Found) -> Services
     return Services(MappingProxyType({}), any_service=False, source="none")
 
 
-def _entry_points(declared: Mapping[str, Any]) -> dict[str, spec.Service]:
+def _of_tables(tables: Mapping[str, Declared], source: str) -> Services:
+    table = {name: _declared(tables[name]) for name in sorted(tables)}
+    for name, service in table.items():
+        if name in service.processes:
+            raise SettingsError(
+                f"services.{name}.processes: {name} is the service itself", hint="give the process another name"
+            )
+    static = {name: tables[name].static for name in table}
+    return Services(
+        MappingProxyType(table),
+        any_service=False,
+        source=source,
+        static=MappingProxyType({name: given for name, given in static.items() if given}),
+    )
+
+
+def _entry_points(declared: Mapping[str, Any]) -> dict[str, Declared]:
     table = {}
     for name in sorted(declared):
         try:
@@ -86,7 +103,7 @@ def _entry_points(declared: Mapping[str, Any]) -> dict[str, spec.Service]:
                 f"entry point of the group grocker.services: {words}",
                 hint="write it as [tool.grocker.services] would have it",
             ) from error
-        table[name] = _declared(service)
+        table[name] = service
     return table
 
 
@@ -95,12 +112,16 @@ def _declared(service: Declared) -> spec.Service:
         command=service.command,
         wsgi=service.wsgi,
         asgi=service.asgi,
-        server=service.server or ("uvicorn" if service.asgi is not None else "gunicorn"),
+        server=service.server or spec.SERVERS["wsgi" if service.asgi is None else "asgi"][0],
         workers=service.workers,
         env=dict(sorted(service.env.items())),
         stop_signal=service.stop_signal,
         ready=service.ready,
         restart=spec.Restart(times=service.restart.times, seconds=service.restart.seconds),
+        processes=dict(sorted(service.processes.items())),
+        media=service.media,
+        metrics=service.metrics,
+        memory=service.memory,
     )
 
 

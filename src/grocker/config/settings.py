@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from grocker.runner.spec import FRONT, SERVERS
+
 Suite = Literal["trixie", "bookworm"]
 StopSignal = Literal["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"]
 VariableName = Annotated[
@@ -34,6 +36,15 @@ InProject = Annotated[
     str, Meta(pattern=r"^(?!/)(?!(.*/)?\.\.(/|$)).", description="the path of a file inside the project")
 ]
 Positive = Annotated[int, Meta(ge=1)]
+InPackages = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?!/)(?!(.*/)?\.\.?(/|$))[^\s\"'\\$;{}*?#]+$",
+        description="a directory inside the application's packages, as mysite/static",
+    ),
+]
+Path = Annotated[str, Meta(pattern=r"^/[!-~]*$", description="a path that begins with /")]
+Command = str | tuple[str, ...]
 Target = Annotated[
     str, Meta(pattern=r"^[^:\s]+:[^:\s]+$", description="MODULE:ATTRIBUTE, as in mysite.wsgi:application")
 ]
@@ -49,16 +60,29 @@ class Restart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """``[tool.grocker.services.NAME]``: a command, or a WSGI or ASGI application with its server."""
 
-    command: str | tuple[str, ...] | None = None
+    command: Command | None = None
     wsgi: Target | None = None
     asgi: Target | None = None
-    server: Literal["gunicorn", "uvicorn"] | None = None
-    """gunicorn for WSGI, uvicorn for ASGI"""
+    server: Literal["gunicorn", "uvicorn", "granian"] | None = None
+    """None: gunicorn for WSGI, uvicorn for ASGI"""
     workers: Positive | None = None
     env: dict[VariableName, str] = {}
     stop_signal: StopSignal = "TERM"
-    ready: Annotated[str, Meta(pattern="^/", description="a path that begins with /")] | None = None
+    ready: (
+        Annotated[str, Meta(pattern="^(/[!-~]*|notify)$", description="a path that begins with /, or notify")] | None
+    ) = None
+    """a path that answers once the service is ready, or that it says so by sd_notify (contract, H1)"""
     restart: Restart = Restart()
+    processes: dict[ServiceName, Command] = {}
+    """what runs beside it in the same container"""
+    static: bool | tuple[InPackages, ...] = False
+    """directories that ``/static`` shows; true: every directory ``static`` of a package"""
+    media: bool = False
+    """whether the application hands out ``/media`` by X-Accel-Redirect (contract, V2)"""
+    metrics: Path | None = None
+    """path on port 8080 whose answer is merged into that of 8081 (contract, H2)"""
+    memory: Positive | None = None
+    """MiB that a worker may come to before it is renewed"""
 
     def __post_init__(self) -> None:
         given = [n for n in ("command", "wsgi", "asgi") if getattr(self, n) is not None]
@@ -66,11 +90,23 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
             raise ValueError("a service has a command or a wsgi or asgi application, this one has none")
         if len(given) > 1:
             raise ValueError(f"a service has one of command, wsgi and asgi, this one has {' and '.join(given)}")
-        served_by = {"wsgi": "gunicorn", "asgi": "uvicorn"}.get(given[0])
-        if self.server is not None and self.server != served_by:
-            raise ValueError(f"{self.server} does not serve a {given[0]} service; {served_by or 'nothing'} does")
-        if self.command is not None and not (self.command.strip() if isinstance(self.command, str) else self.command):
+        served_by = SERVERS.get(given[0], ())
+        if self.server is not None and self.server not in served_by:
+            able = " or ".join(served_by) or "nothing"
+            raise ValueError(f"{self.server} does not serve a {given[0]} service; {able} does")
+        if self.command is not None and (self.static or self.media):
+            raise ValueError("static and media are for a wsgi or asgi service; a command serves its own files")
+        if self.command is not None and _is_empty(self.command):
             raise ValueError("the command is empty")
+        for name, command in self.processes.items():
+            if _is_empty(command):
+                raise ValueError(f"the command of the process {name} is empty")
+            if name == FRONT:
+                raise ValueError(f"{FRONT} is the name of the process in front of the server, not of another")
+
+
+def _is_empty(command: Command) -> bool:
+    return not (command.strip() if isinstance(command, str) else command)
 
 
 class Debian(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):

@@ -19,6 +19,10 @@ CRONTAB = "/opt/grocker/crontab"
 RESERVED = frozenset({"start", "cron"})  # E5
 USERS_OF_OTHERS = frozenset({"root", "www-data"})  # K2: whom a crontab with a user column names
 STOP_SIGNALS = ("TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH")
+SERVERS = {"wsgi": ("gunicorn", "granian"), "asgi": ("uvicorn", "granian")}  # the first is taken when none is named
+NOTIFY = "notify"
+FRONT = "nginx"  # the name of the process in front of a server
+_NOT_IN_A_DIRECTORY = frozenset("\"'\\$;{}*?#")  # what nginx's configuration would read something else into
 
 
 class SpecError(ValueError):
@@ -48,7 +52,13 @@ class Service(Value):
     ``package.module:attribute``, run by ``server``, which must be in the application's environment. ``workers``:
     processes of the server, None for as many as the container's CPUs call for. ``env``: set for this service unless the
     operator gave the variable. ``stop_signal``: one of STOP_SIGNALS. ``ready``: path that answers below 500 once the
-    service is ready (H1), or None.
+    service is ready (H1), NOTIFY for sd_notify, or None.
+
+    ``processes``: by name, what runs beside it in the same container, each as ``command``. ``static``: absolute
+    directories that ``/static`` shows, the first that has a file wins; ``media``: the application answers with
+    X-Accel-Redirect: both bring nginx in front of the server (X1). ``metrics``: path on 8080 whose answer is merged
+    into that of 8081 (H2). ``memory``: MiB that a worker may come to before it is renewed, None for what the
+    container's limit allows.
     """
 
     command: tuple[str, ...] | str | None = None
@@ -60,6 +70,16 @@ class Service(Value):
     stop_signal: str = "TERM"
     ready: str | None = None
     restart: Restart = Restart()
+    processes: Mapping[str, tuple[str, ...] | str] = {}
+    static: tuple[str, ...] = ()
+    media: bool = False
+    metrics: str | None = None
+    memory: int | None = None
+
+    @property
+    def front(self) -> bool:
+        """Whether nginx stands in front of the server."""
+        return bool(self.static) or self.media
 
 
 class Spec(Value):
@@ -154,9 +174,9 @@ def check_crontab(data: bytes, place: str, user: str, commands: Iterable[str]) -
 def _service(value: object, place: str) -> Service:
     table = _Reader(value, place)
     restart = _Reader(table.take("restart", dict), f"{place}.restart")
-    command = table.table.get("command")
+    processes = _Reader(table.take("processes", dict), f"{place}.processes")
     service = Service(
-        command=table.strings("command") if isinstance(command, list) else table.maybe("command", str),
+        command=table.command("command") if table.table.get("command", "") is not None else table.maybe("command", str),
         wsgi=table.maybe("wsgi", str),
         asgi=table.maybe("asgi", str),
         server=table.take("server", str),
@@ -165,25 +185,60 @@ def _service(value: object, place: str) -> Service:
         stop_signal=table.take("stop_signal", str),
         ready=table.maybe("ready", str),
         restart=Restart(times=restart.take("times", int), seconds=restart.take("seconds", int)),
+        processes={name: processes.command(name) for name in sorted(processes.table)},
+        static=table.strings("static"),
+        media=table.take("media", bool),
+        metrics=table.maybe("metrics", str),
+        memory=table.maybe("memory", int),
     )
     restart.end()
     table.end()
+    _check_service(service, place)
+    return service
+
+
+def _check_service(service: Service, place: str) -> None:
     if sum(kind is not None for kind in (service.command, service.wsgi, service.asgi)) != 1:
         raise SpecError(f"{place}: one of command, wsgi and asgi")
     if service.command is not None and not service.command:
         raise SpecError(f"{place}.command: empty")
+    for name, command in service.processes.items():
+        _check_name(name, f"{place}.processes", "process")
+        if not command:
+            raise SpecError(f"{place}.processes.{name}: empty")
     for name, target in (("wsgi", service.wsgi), ("asgi", service.asgi)):
         if target is not None and not all(target.partition(":")):
             raise SpecError(f"{place}.{name}: {target!r} is not module:attribute")
-    if service.server != ("uvicorn" if service.asgi is not None else "gunicorn"):
+    if service.server not in SERVERS["wsgi" if service.asgi is None else "asgi"]:
         raise SpecError(f"{place}.server: {service.server!r} is not known")
+    if service.command is not None and service.front:
+        raise SpecError(f"{place}: static and media are for wsgi and asgi, not for a command")
+    for directory in service.static:
+        if not is_plain(directory) or not directory.startswith("/"):
+            raise SpecError(f"{place}.static: {directory!r} is no absolute directory of plain characters")
     if service.stop_signal not in STOP_SIGNALS:
         raise SpecError(f"{place}.stop_signal: {service.stop_signal!r} is none of {', '.join(STOP_SIGNALS)}")
-    if service.workers is not None and service.workers < 1:
-        raise SpecError(f"{place}.workers: below 1")
+    if service.ready not in (None, NOTIFY) and not _is_target(service.ready):
+        raise SpecError(f"{place}.ready: {service.ready!r} is neither a path nor {NOTIFY}")
+    if service.metrics is not None and not _is_target(service.metrics):
+        raise SpecError(f"{place}.metrics: {service.metrics!r} is no path")
+    for field in ("workers", "memory"):
+        number = getattr(service, field)
+        if number is not None and number < 1:
+            raise SpecError(f"{place}.{field}: below 1")
     if service.restart.times < 0 or service.restart.seconds < 1:
         raise SpecError(f"{place}.restart: times from 0, seconds from 1")
-    return service
+
+
+def is_plain(directory: str) -> bool:
+    """Whether a path may stand in nginx's configuration: no ``..``, and no character that means something there."""
+    parts = directory.split("/")
+    return ".." not in parts and all(c.isprintable() and c != " " and c not in _NOT_IN_A_DIRECTORY for c in directory)
+
+
+def _is_target(path: str | None) -> bool:
+    """Whether it can be asked for in a line of HTTP: origin-form, RFC 9112, 3.2.1."""
+    return path is not None and path.startswith("/") and path.isascii() and path.isprintable() and " " not in path
 
 
 def _check(spec: Spec) -> None:
@@ -196,9 +251,15 @@ def _check(spec: Spec) -> None:
         raise SpecError(f"image.json: home {spec.user.home!r} is not absolute")
     if spec.crontab is not None and not spec.crontab.startswith("/"):
         raise SpecError(f"image.json: crontab {spec.crontab!r} is not absolute")
-    for name in spec.services:
-        if not name or name.startswith("-") or any(c in name for c in "\0\n/ "):
-            raise SpecError(f"image.json: {name!r} cannot name a service")
+    for name, service in spec.services.items():
+        _check_name(name, "image.json", "service")
+        for taken in {name, FRONT} & set(service.processes):
+            raise SpecError(f"services.{name}.processes: {taken} is another process's name")
+
+
+def _check_name(name: str, place: str, what: str) -> None:
+    if not name or name.startswith("-") or any(c in name for c in "\0\n/ "):
+        raise SpecError(f"{place}: {name!r} cannot name a {what}")
 
 
 class _Reader:
@@ -228,6 +289,12 @@ class _Reader:
         if not all(isinstance(value, str) for value in values):
             raise SpecError(f"{self.place}: {key} holds something else than strings")
         return tuple(values)
+
+    def command(self, key: str) -> tuple[str, ...] | str:
+        if isinstance(self.table.get(key), list):
+            return self.strings(key)
+        line: str = self.take(key, str)
+        return line
 
     def mapping(self, key: str) -> dict[str, str]:
         values: dict[str, Any] = self.take(key, dict)
