@@ -20,23 +20,32 @@ import signal, sys
 from grocker.runner import signals
 from grocker.runner.program import Program
 from grocker.runner.child import adopt_orphans
+from grocker.runner.process import Part
 from grocker.runner.spec import Restart
-from grocker.runner.supervision import Job, supervise
+from grocker.runner.supervision import Supervision
 signals.hold()
 adopt_orphans()
-command, times, seconds, stop, program = sys.argv[1:]
-sys.exit(supervise(Job(name="x", program=Program(path=program, arguments=("/bin/sh", "-c", command)), environ={},
-    directory="/", stop_signal=signal.SIGTERM, stop_timeout=float(stop),
-    restart=Restart(times=int(times), seconds=int(seconds)), mask=set())))
+times, seconds, stop, program, *commands = sys.argv[1:]
+parts = tuple(
+    Part(
+        name=name, program=Program(path=program, arguments=("/bin/sh", "-c", command)), environ={}, directory="/",
+        restart=Restart(times=int(times), seconds=int(seconds)), mask=set(), front=name == "front",
+    )
+    for name, command in zip(commands[::2], commands[1::2])
+)
+supervision = Supervision("x", float(stop))
+with supervision.loop:
+    status = supervision.run(parts)
+sys.exit(status)
 """
 
 
 @contextmanager
 def _supervised(
-    command: str, *, times: int = 0, seconds: int = 60, stop: float = 5, program: str = "/bin/sh"
+    command: str, *others: str, times: int = 0, seconds: int = 60, stop: float = 5, program: str = "/bin/sh"
 ) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [sys.executable, "-c", _SUPERVISE, command, str(times), str(seconds), str(stop), program],
+        [sys.executable, "-c", _SUPERVISE, str(times), str(seconds), str(stop), program, "x", command, *others],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -136,3 +145,39 @@ def test_supervision_gives_the_service_plain_signals() -> None:
         printed, _ = process.communicate(timeout=20)
     # Signals 32 and 33 are the C library's own: whoever started us by its posix_spawn may have left them ignored.
     assert {int(line.split()[1], 16) & ~0x1_8000_0000 for line in printed.splitlines()} == {0}
+
+
+_UP = "trap 'echo {0} ends; exit 0' TERM; echo {0} up; while :; do sleep 0.05; done"
+
+
+def test_supervision_ends_the_others_when_one_is_given_up() -> None:
+    with _supervised(_UP.format("x"), "worker", "sleep 0.3; exit 5") as process:
+        printed, said = process.communicate(timeout=20)
+    assert process.returncode == 5
+    assert printed == "x up\nx ends\n"
+    assert "worker: ended with status 5, given up" in said
+
+
+def test_supervision_restarts_a_companion_alone() -> None:
+    with _supervised(_UP.format("x"), "worker", "echo worker; exit 5", times=1, seconds=1) as process:
+        printed, _ = process.communicate(timeout=20)
+    assert process.returncode == 5
+    assert sorted(printed.split("\n")) == ["", "worker", "worker", "x ends", "x up"]
+
+
+def test_supervision_ends_what_is_in_front_first() -> None:
+    front = "trap 'sleep 0.3; echo front ends; exit 0' TERM; echo front up; while :; do sleep 0.05; done"
+    with _supervised(_UP.format("x"), "front", front) as process:
+        assert {_first_line(process), _first_line(process)} == {"x up", "front up"}
+        process.terminate()
+        printed, _ = process.communicate(timeout=20)
+        assert (process.returncode, printed) == (0, "front ends\nx ends\n")
+
+
+def test_supervision_leaves_time_for_the_others_when_what_is_in_front_hangs() -> None:
+    with _supervised(_UP.format("x"), "front", "trap '' TERM; echo f; while :; do sleep 0.05; done", stop=1) as process:
+        assert {_first_line(process), _first_line(process)} == {"x up", "f"}
+        process.terminate()
+        printed, said = process.communicate(timeout=20)
+        assert (process.returncode, printed) == (137, "x ends\n")
+        assert said.startswith("grocker: front: not ended 0.75 s after")

@@ -8,7 +8,7 @@ import signal
 
 from .failure import NOT_EXECUTABLE, NOT_FOUND, Failure, reason
 from .program import Program
-from .signals import restore
+from .signals import QUEUED, restore
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, prctl(2)
+_TURN = 500  # children taken before others have their turn
 
 
 class NoProcess(Failure):
@@ -50,19 +51,23 @@ def spawn(
     foreground: int | None,
     directory: str | None = None,
     keep: tuple[int, ...] = (),
+    streams: tuple[int, int, int] = (0, 1, 2),
     before: Callable[[int], None] | None = None,
 ) -> int:
     """The child's process id, which is its group's too, once the program runs.
 
     ``mask``: signals that it shall have blocked; ``foreground``: the terminal to give it; ``directory``: where it
-    starts; ``keep``: descriptors that it inherits; ``before``: called with the id when the group is there and the
-    program is not yet. The caller has held the signals. Raises Failure (126); NoProcess is one.
+    starts; ``keep``: descriptors that it inherits; ``streams``: what becomes its stdin, stdout and stderr; ``before``:
+    called with the id when the group is there and the program is not yet. Raises Failure (126); NoProcess is one.
     """
     told, tell = os.pipe()
     ready, go = os.pipe()
+    # Between fork and exec a signal waits for the program: a handler of ours would take it away from there.
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, QUEUED)
     try:
         child = os.fork()
     except OSError as error:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         for descriptor in (told, tell, ready, go):
             os.close(descriptor)
         raise NoProcess(
@@ -76,12 +81,16 @@ def spawn(
             restore_directory(directory)
             for descriptor in keep:
                 os.set_inheritable(descriptor, True)
+            for place, descriptor in enumerate(streams):
+                if descriptor != place:
+                    os.dup2(descriptor, place)
             restore(mask)
             os.execve(program.path, program.arguments, environ)  # noqa: S606
         except OSError as error:
             os.write(tell, str(error.errno or 0).encode())
         finally:
             os._exit(NOT_FOUND)
+    signal.pthread_sigmask(signal.SIG_SETMASK, held)
     os.close(tell)
     os.close(ready)
     try:
@@ -136,6 +145,19 @@ def send(number: int, process: int) -> None:
         os.kill(process, number)
     except (ProcessLookupError, PermissionError):
         pass
+
+
+def reap_some(call: Callable[[int, int], None], options: int = os.WNOHANG) -> bool:
+    """Calls with the process id and wait status of each child that ended; whether there may be more of them.
+
+    Orphans can come as fast as they are taken, and other things want to be done too.
+    """
+    for _ in range(_TURN):
+        process, status = reap(options)
+        if process == 0:
+            return False
+        call(process, status)
+    return True
 
 
 def reap(options: int = os.WNOHANG) -> tuple[int, int]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import signal
 
-from . import asgi_server, container_limits, supervision, wsgi_server
+from . import asgi_server, container_limits, wsgi_server
 from .child import adopt_orphans, terminal
 from .environment import PORT
 from .failure import Asked
 from .listening import open_sockets
 from .prepare import prepare
+from .process import Part
 from .program import Program, find
 from .services import stop_timeout
 from .signals import Interruptible, hold
+from .supervision import Supervision
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,20 +39,26 @@ def serve(image: Spec, name: str, service: Service, places: Places, mask: set[in
     hold()
     if os.getpid() != 1:
         adopt_orphans()
-    return supervision.supervise(
-        supervision.Job(
-            name=name,
-            program=program,
-            environ=environ,
-            directory=image.user.home,
-            stop_signal=signal.Signals[f"SIG{service.stop_signal}"],
-            stop_timeout=timeout,
-            restart=service.restart,
-            mask=mask,
-            terminal=terminal(),
-            sockets=tuple(sockets),
-        )
+    main = Part(
+        name=name,
+        program=program,
+        environ=environ,
+        directory=image.user.home,
+        stop_signal=signal.Signals[f"SIG{service.stop_signal}"],
+        restart=service.restart,
+        mask=mask,
+        keep=tuple(listener.fileno() for listener in sockets),
+        terminal=terminal(),
     )
+
+    def close() -> None:
+        for listener in sockets:
+            listener.close()  # the service has its own; nobody shall wait for a connection that is never answered
+
+    supervision = Supervision(name, timeout)
+    supervision.on_stop = close
+    with supervision.loop:
+        return supervision.run((main,))
 
 
 def _program(

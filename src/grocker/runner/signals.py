@@ -43,11 +43,13 @@ def hold() -> None:
 
 def restore(mask: set[int]) -> None:
     """For a process about to become another program: dispositions and mask as the runner found them."""
+    signal.set_wakeup_fd(-1)
+    for number in QUEUED:
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
     # Python ignores these two for itself; ignoring is inherited.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 

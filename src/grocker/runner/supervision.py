@@ -1,208 +1,128 @@
-"""``start SERVICE``: one process under supervision. Contract: E1, E2.
+"""``start SERVICE``: its processes under supervision. Contract: E1, E2.
 
-Everything happens in one loop over signals, which wait in the kernel until they are taken: nothing interrupts it.
+A service is one process, or one with companions. When one of them is given up, the others are ended in order, and the
+container ends with the status of the one.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import time
 
-from . import restart_policy
-from .child import NoProcess, reap, resume_when_stopped, send, spawn, status_of
-from .failure import KILLED, say
-from .program import Program
-from .restart_policy import Restarts
-from .signals import FORWARDED, STOP, waiting
-from .terminal_watch import PRESSED, watch
-from .value import TYPE_CHECKING, Value
+from . import status
+from .child import reap_some
+from .failure import KILLED
+from .loop import Loop
+from .process import Part, Process
+from .signals import FORWARDED
+from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
-    from .spec import Restart
-
-_LEFTOVERS = 2.0  # seconds that what a dead process left in its group has before it is killed
-_KEYPRESS = 0.2  # seconds in which the watcher's end tells that Ctrl-C was what ended the service
-_POLL = 0.05  # seconds; without a subreaper nobody tells when a group has become empty
+_LONGEST = 3600.0  # seconds; there is nothing to look at in between
+_FRONT = 0.75  # of the stop time, which the processes in front have before the others are asked too
 
 
-class Job(Value):
-    """What is supervised. ``stop_timeout``: seconds; ``mask``: signals that the service shall have blocked."""
+class Supervision:
+    """The processes of a service in one loop; the first part is the main one.
 
-    name: str
-    program: Program
-    environ: Mapping[str, str]
-    directory: str
-    stop_signal: int
-    stop_timeout: float
-    restart: Restart
-    mask: set[int]
-    terminal: int | None = None
-    sockets: tuple[socket.socket, ...] = ()
-
-
-class _Running:
-    """The state of the loop: the main process (0: none), its group, the watcher in it, whether a stop was asked for."""
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.main = 0
-        self.group = 0
-        self.watcher: int | None = None
-        self.status = 0
-        self.asked = False
-
-
-def supervise(job: Job) -> int:
-    """Runs the service until it is asked to stop or given up; the container's exit status. Signals are held already.
-
-    Raises Failure (126) when the program cannot be executed: trying again would not help.
+    ``stop_timeout``: seconds. ``on_stop`` is called once, when the end begins, ``on_change`` after each start and end.
     """
-    running = _Running(job)
-    restarts = Restarts(limit=job.restart)
-    while True:
-        status = _once(running)
-        if running.asked:
-            return _stop(running)
-        _clear_group(running, time.monotonic() + min(_LEFTOVERS, job.stop_timeout))
-        restarts, delay = restart_policy.after_death(restarts, time.monotonic())
-        if delay is None:
-            _say_given_up(job, status)
-            return status or 1
-        count = f"{len(restarts.times)} of {job.restart.times} in {job.restart.seconds} s"
-        say(f"{job.name}: {_ended(status)}, started again in {delay:g} s ({count})")
-        if _pass(running, time.monotonic() + delay):
-            return _stop(running)
 
+    def __init__(self, name: str, stop_timeout: float) -> None:
+        self.name = name
+        self.loop = Loop(self._child, self._signal)
+        self.processes: tuple[Process, ...] = ()
+        self.stopping = False
+        self.on_stop: Callable[[], None] = _nothing
+        self.on_change: Callable[[Process], None] = _nothing_of
+        self._stop_timeout = stop_timeout
+        self._deadline = 0.0
+        self._result: int | None = None  # of the process given up on
 
-def _once(running: _Running) -> int:
-    """Starts the process and waits until it ends, which gives its status, or a stop is asked for."""
-    job = running.job
+    @property
+    def main(self) -> Process:
+        """The process that the service is named after."""
+        return self.processes[0]
 
-    def before(child: int) -> None:
-        running.group = child
-        running.watcher = watch(child) if job.terminal is not None else None
-
-    try:
-        running.main = spawn(
-            job.program,
-            job.environ,
-            job.mask,
-            foreground=job.terminal,
-            directory=job.directory,
-            keep=tuple(listener.fileno() for listener in job.sockets),
-            before=before,
+    def run(self, parts: tuple[Part, ...]) -> int:
+        """Starts them, until a stop is asked for or one is given up; the container's exit status. In the loop."""
+        self.processes = tuple(
+            Process(part, self.loop, on_change=self._changed, on_given_up=self._given_up, on_key=self._asked)
+            for part in parts
         )
-    except NoProcess as failure:
-        say(f"{job.name}: {failure.message}")
-        return failure.status
-    while running.main and not running.asked:
-        _take(running, None)
-    if running.watcher is not None:
-        _pass(running, time.monotonic() + _KEYPRESS, until_watcher=True)
-    return running.status
+        for process in self.processes:
+            if not self.stopping:
+                process.start()
+        while True:
+            if self.loop.asked:
+                self._stop()
+            if self._over():
+                break
+            self.loop.turn(_LONGEST)
+        killed = any(process.killed for process in self.processes)
+        if self._result is not None:
+            return self._result
+        return KILLED if killed else 0
 
+    def _over(self) -> bool:
+        return self.stopping and all(process.state == status.STOPPED for process in self.processes)
 
-def _take(running: _Running, timeout: float | None) -> None:
-    """Deals with the next signal, if one comes within ``timeout`` seconds."""
-    number = waiting(timeout)
-    if number in STOP:
-        running.asked = True
-    elif number in FORWARDED and running.main:
-        send(number, running.main)
-    elif number == signal.SIGCHLD:
-        _reap(running)
+    def _asked(self) -> None:
+        self.loop.asked = True
 
+    def _signal(self, number: int) -> None:
+        if number in FORWARDED:
+            self.main.signal(number)
 
-def _reap(running: _Running) -> None:
-    while True:
-        process, status = reap(os.WNOHANG | os.WUNTRACED)
-        if process == 0:
+    def _child(self) -> None:
+        more = reap_some(self._take, os.WNOHANG | os.WUNTRACED)
+        for process in self.processes:
+            process.look()
+        if more:
+            self.loop.after(0.0, self._child)
+
+    def _take(self, pid: int, wait_status: int) -> None:
+        for process in self.processes:
+            if process.take(pid, wait_status):
+                return
+
+    def _changed(self, process: Process) -> None:
+        self.on_change(process)
+        if self.stopping:
+            self._stop_rest()
+
+    def _given_up(self, process: Process, exit_status: int) -> None:
+        if self._result is None and not self.stopping:
+            self._result = exit_status or 1
+        self.on_change(process)
+        self._stop()
+        self._stop_rest()
+
+    def _stop(self) -> None:
+        """Begins the end: what is in front first, then the rest."""
+        if self.stopping:
             return
-        if process == running.main:
-            if not resume_when_stopped(process, status):
-                running.main, running.status = 0, status_of(status)
-        elif process == running.watcher and not os.WIFSTOPPED(status):
-            running.watcher = None
-            running.asked = running.asked or status_of(status) == PRESSED
+        self.stopping = True
+        self.on_stop()
+        now = time.monotonic()
+        self._deadline = now + self._stop_timeout
+        for process in self.processes:
+            if process.part.front:
+                process.stop(now + self._stop_timeout * _FRONT)
+        self._stop_rest()
+
+    def _stop_rest(self) -> None:
+        if any(process.part.front and process.state != status.STOPPED for process in self.processes):
+            return
+        for process in self.processes:
+            process.stop(self._deadline)
 
 
-def _pass(running: _Running, deadline: float, *, until_watcher: bool = False) -> bool:
-    """Lets time pass, until a stop is asked for; whether it was."""
-    while not running.asked and not (until_watcher and running.watcher is None):
-        left = deadline - time.monotonic()
-        if left <= 0:
-            break
-        _take(running, left)
-    return running.asked
+def _nothing() -> None:
+    pass
 
 
-def _stop(running: _Running) -> int:
-    """The graceful end within the stop time, else the hard one: 0 or 137."""
-    job = running.job
-    for listener in job.sockets:
-        listener.close()  # the service has its own; nobody shall wait for a connection that is never answered
-    deadline = time.monotonic() + job.stop_timeout
-    if running.main:
-        send(job.stop_signal, running.main)
-        send(signal.SIGCONT, -running.group)
-        while running.main and (left := deadline - time.monotonic()) > 0:
-            _take(running, left)
-    if running.main:
-        say(
-            f"{job.name}: not ended {job.stop_timeout:g} s after it was asked to, killed: "
-            "GROCKER_STOP_TIMEOUT sets the time"
-        )
-    if _clear_group(running, deadline):
-        return 0
-    return KILLED
-
-
-def _clear_group(running: _Running, deadline: float) -> bool:
-    """Ends what is in the group: asked at first, killed at the deadline. Whether nothing had to be killed."""
-    if not running.group:
-        return True
-    if running.watcher is not None:
-        send(signal.SIGKILL, running.watcher)
-    if not running.main and _is_there(running):
-        send(signal.SIGTERM, -running.group)
-        send(signal.SIGCONT, -running.group)
-        while _is_there(running) and (left := deadline - time.monotonic()) > 0:
-            _take(running, min(left, _POLL))
-    gentle = not running.main and not _is_there(running)
-    if not gentle:
-        send(signal.SIGKILL, -running.group)
-        latest = time.monotonic() + _LEFTOVERS
-        while _is_there(running) and time.monotonic() < latest:
-            _take(running, _POLL)
-    running.group = 0
-    return gentle
-
-
-def _is_there(running: _Running) -> bool:
-    _reap(running)
-    try:
-        os.killpg(running.group, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _ended(status: int) -> str:
-    if status > 128:
-        try:
-            return f"ended by {signal.Signals(status - 128).name}"
-        except ValueError:
-            pass
-    return f"ended with status {status}"
-
-
-def _say_given_up(job: Job, status: int) -> None:
-    limit = job.restart
-    why = f"after {limit.times} restarts in {limit.seconds} s" if limit.times else "restarting is left to the engine"
-    say(f"{job.name}: {_ended(status)}, given up, {why}")
+def _nothing_of(_: Process) -> None:
+    pass
