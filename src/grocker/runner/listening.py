@@ -12,6 +12,7 @@ import socket
 from .failure import PORT_TAKEN, Failure, reason
 
 BACKLOG = 2048
+_LISTEN = "0A"  # proc_net_tcp: TCP_LISTEN
 _NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
 
 
@@ -45,3 +46,22 @@ def _listening(family: int, address: str, port: int) -> socket.socket:
             PORT_TAKEN, f"port {port}: {reason(error)}: stop what listens there, or give the container its own network"
         ) from None
     return listener
+
+
+def is_listening(port: int, tables: tuple[str, ...] = ("/proc/net/tcp", "/proc/net/tcp6")) -> bool:
+    """Whether anybody in the container accepts connections on ``port``, asked of the kernel: nobody is disturbed.
+
+    Source: Linux, Documentation/networking/proc_net_tcp.rst.
+    """
+    end = f":{port:04X}"
+    for table in tables:
+        try:
+            with open(table, encoding="ascii") as file:
+                next(file, None)
+                for line in file:
+                    words = line.split(None, 4)
+                    if words[3] == _LISTEN and words[1].endswith(end):
+                        return True
+        except OSError:
+            continue  # the container has no IPv6
+    return False

@@ -161,12 +161,20 @@ class Process:
         self._on_change(self)
         self._end_group()
 
-    def renew(self) -> None:
-        """Ends it gracefully and starts it again; no death of its own, so it does not count as one."""
-        if self.pid and not self._renewing:
-            self._renewing = True
-            self.recycled += 1
-            send(self.part.stop_signal, self.pid)
+    def renew(self, seconds: float) -> None:
+        """Ends it gracefully, within so many seconds, and starts it again; no death of its own, so none that counts."""
+        if not self.pid or self._renewing:
+            return
+        self._renewing = True
+        self.recycled += 1
+        process = self.pid
+        send(self.part.stop_signal, process)
+
+        def kill() -> None:
+            if self.pid == process:
+                send(signal.SIGKILL, process)
+
+        self._loop.after(seconds, kill)
 
     def stop(self, deadline: float) -> None:
         """Asks it to end; what is left at ``deadline`` (monotonic) is killed. It is not started again."""
