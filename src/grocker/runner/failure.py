@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import os
 
+from .value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
 USAGE = 64
 PORT_TAKEN = 69
 CANNOT_WRITE = 73
@@ -31,18 +36,44 @@ class Asked(Exception):
         self.number = number
 
 
+_listener: Callable[[str, bool], None] | None = None
+_unheard: list[tuple[str, bool]] = []
+_UNHEARD = 100  # messages
+
+
+def listen(listener: Callable[[str, bool], None] | None) -> Sequence[tuple[str, bool]]:
+    """From now on messages, and whether they are warnings, go to ``listener`` instead of stderr; None: to stderr again.
+
+    Returns those that were on stderr already, as far as they were kept.
+    """
+    global _listener  # noqa: PLW0603 - the process has one stderr
+    _listener = listener
+    unheard = tuple(_unheard)
+    _unheard.clear()
+    return unheard
+
+
 def say(message: str) -> None:
-    """Writes ``grocker: MESSAGE`` to stderr, as one line whatever is in it; a closed stderr is no error."""
-    line = "".join(c if c.isprintable() or "\udc80" <= c <= "\udcff" else ascii(c)[1:-1] for c in message)
-    try:
-        os.write(2, f"grocker: {line}\n".encode("utf-8", "backslashreplace"))
-    except OSError:
-        pass
+    """``grocker: MESSAGE`` on stderr, as one line whatever is in it; a closed stderr is no error."""
+    _say(message, warning=False)
 
 
 def warn(message: str) -> None:
     """As :func:`say`, marked as a warning."""
-    say(f"warning: {message}")
+    _say(message, warning=True)
+
+
+def _say(message: str, *, warning: bool) -> None:
+    line = "".join(c if c.isprintable() or "\udc80" <= c <= "\udcff" else ascii(c)[1:-1] for c in message)
+    if _listener is not None:
+        _listener(line, warning)
+        return
+    if len(_unheard) < _UNHEARD:
+        _unheard.append((line, warning))
+    try:
+        os.write(2, f"grocker: {'warning: ' if warning else ''}{line}\n".encode("utf-8", "backslashreplace"))
+    except OSError:
+        pass
 
 
 def reason(error: OSError) -> str:

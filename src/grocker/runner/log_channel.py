@@ -1,0 +1,101 @@
+"""The pipe between a process of a service and the log. Contract: V4."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from .output_lines import Blocks
+from .value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .loop import Loop
+    from .standard_output import StandardOutput
+
+_BLOCK = 128 << 10  # bytes read in one turn
+_PIPE = 256 << 10  # bytes; of all its pipes a user has 64 MiB on a host (pipe-user-pages-soft)
+
+
+class Channel:
+    """``descriptor``: the end to give to the process; it stays open, for the next one, so the pipe has no end.
+
+    ``facility`` and ``severity``: of its lines; ``output``: where its bytes go, which slows it; ``passes``: called with
+    what was read and with the whole lines that came about, each with its end; either may be empty.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        name: str,
+        facility: int,
+        severity: int,
+        output: StandardOutput,
+        passes: Callable[[Channel, bytes, bytes], None],
+    ) -> None:
+        self.name = name
+        self.facility, self.severity = facility, severity
+        self.output = output
+        self._loop = loop
+        self._passes = passes
+        self._lines = Blocks()
+        self._pid = 0
+        self._reader, self.descriptor = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._reader, False)
+        try:
+            fcntl.fcntl(self._reader, fcntl.F_SETPIPE_SZ, _PIPE)
+        except OSError:
+            pass  # the user has too many already
+        loop.watch(self._reader, self._readable)
+
+    @property
+    def pid(self) -> int:
+        """The process that the lines are from, 0 for none; set when it has been started."""
+        return self._pid
+
+    @pid.setter
+    def pid(self, pid: int) -> None:
+        if pid != self._pid:
+            self.take_all()
+            self.end()
+            self._pid = pid
+
+    def take(self) -> int:
+        """Passes a block on; its length, 0 when there is none."""
+        try:
+            data = os.read(self._reader, _BLOCK)
+        except BlockingIOError:
+            return 0
+        self._passes(self, data, self._lines.take(data))
+        return len(data)
+
+    def take_all(self) -> None:
+        """What is in the pipe now and there is room for; what is written meanwhile may be left."""
+        left = fcntl.fcntl(self._reader, fcntl.F_GETPIPE_SZ)
+        while left > 0 and not self.output.full and (taken := self.take()):
+            left -= taken
+
+    def end(self) -> None:
+        """The last line, if nothing ended it."""
+        lines = self._lines.end()
+        if lines:
+            self._passes(self, b"", lines)
+
+    def leave_loop(self) -> None:
+        """It is read by :meth:`take` alone."""
+        self._loop.forget_reader(self._reader)
+
+    def close(self) -> None:
+        """Both ends."""
+        os.close(self._reader)
+        os.close(self.descriptor)
+
+    def _readable(self) -> None:
+        self.take()
+        if self.output.full:
+            self._loop.forget_reader(self._reader)
+            self.output.when_room(self._resume)
+
+    def _resume(self) -> None:
+        self._loop.watch(self._reader, self._readable)
