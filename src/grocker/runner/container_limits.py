@@ -27,22 +27,22 @@ def limits(root: str = "/") -> Limits:
     """The smallest limits of the container's control groups and of the machine; ``root`` is for tests."""
     cpus = float(len(os.sched_getaffinity(0)))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    groups = dict(_groups(_text(f"{root}proc/self/cgroup")))
+    groups = dict(_groups(text(f"{root}proc/self/cgroup")))
     for directory in _upwards(f"{root}sys/fs/cgroup", groups.get("", "/")):
-        quota, _, period = _text(f"{directory}/cpu.max").partition(" ")
+        quota, _, period = text(f"{directory}/cpu.max").partition(" ")
         cpus = min(cpus, _share(quota, period))
-        memory = min(memory, _bytes(_text(f"{directory}/memory.max")))
+        memory = min(memory, _bytes(text(f"{directory}/memory.max")))
     for directory in _upwards(f"{root}sys/fs/cgroup/cpu", groups.get("cpu", "/")):
-        quota, period = _text(f"{directory}/cpu.cfs_quota_us"), _text(f"{directory}/cpu.cfs_period_us")
+        quota, period = text(f"{directory}/cpu.cfs_quota_us"), text(f"{directory}/cpu.cfs_period_us")
         cpus = min(cpus, _share(quota, period))
     for directory in _upwards(f"{root}sys/fs/cgroup/memory", groups.get("memory", "/")):
-        memory = min(memory, _bytes(_text(f"{directory}/memory.limit_in_bytes")))
+        memory = min(memory, _bytes(text(f"{directory}/memory.limit_in_bytes")))
     return Limits(cpus=cpus, memory=memory)
 
 
-def _groups(text: str) -> Iterator[tuple[str, str]]:
+def _groups(listed: str) -> Iterator[tuple[str, str]]:
     """Controller → path, of /proc/self/cgroup; the controller of version 2 is "" (cgroups(7))."""
-    for line in text.splitlines():
+    for line in listed.splitlines():
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
         for controller in controllers.split(","):
             yield controller, path
@@ -54,7 +54,16 @@ def _upwards(mount: str, path: str) -> list[str]:
     return [f"{mount}/{'/'.join(parts[:length])}".rstrip("/") for length in range(len(parts) + 1)]
 
 
-def _text(path: str) -> str:
+def directories(controller: str, root: str = "/") -> list[str]:
+    """Where the control group's files are, the innermost first: version 2's, then those of version 1's controller."""
+    groups = dict(_groups(text(f"{root}proc/self/cgroup")))
+    unified = _upwards(f"{root}sys/fs/cgroup", groups.get("", "/"))
+    own = _upwards(f"{root}sys/fs/cgroup/{controller}", groups.get(controller, "/"))
+    return [*reversed(unified), *reversed(own)]
+
+
+def text(path: str) -> str:
+    """What a small file of the kernel's says, without blanks around it; "" when it cannot be read."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:
             return file.read().strip()
@@ -70,5 +79,5 @@ def _share(quota: str, period: str) -> float:
     return share if share > 0 else float("inf")  # -1: no limit
 
 
-def _bytes(text: str) -> int:
-    return int(text) if text.isdigit() else _UNLIMITED
+def _bytes(number: str) -> int:
+    return int(number) if number.isdigit() else _UNLIMITED

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+SUPERVISED = "supervised"
+"""The file that is there under ``start`` and ``cron``, for ``grocker-runner health``."""
+
+
 class Record(Value):
     """What ``exec`` needs to know of the start: the environment made, the one given, and what was wrong (or "")."""
 

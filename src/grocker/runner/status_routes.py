@@ -1,0 +1,150 @@
+"""What port 8081 answers, and to whom. Contract: H1–H4. Pure.
+
+The pages are imported when somebody asks for them: a container that is only probed does without.
+"""
+
+from __future__ import annotations
+
+from . import status_token
+from .value import TYPE_CHECKING, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .request_head import Head
+    from .status import Check, Status
+    from .usage import Usage
+
+PLAIN = "text/plain; charset=utf-8"
+PROBES = ("/livez", "/readyz", "/startupz")
+REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    414: "URI Too Long",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+    505: "HTTP Version Not Supported",
+}
+_PATHS = frozenset({*PROBES, "/", "/metrics", "/status.json", "/log"})
+
+
+class Response(Value):
+    """``fields``: further header fields; ``policy``: the Content-Security-Policy."""
+
+    status: int
+    body: str
+    kind: str = PLAIN
+    fields: tuple[tuple[str, str], ...] = ()
+    policy: str = "default-src 'none'; frame-ancestors 'none'"
+
+
+class Knowledge(Value):
+    """Where answers come from. ``tail``: the last log lines, of a process or job or of all; ``token``: None where no
+    token is set.
+    """
+
+    status: Callable[[], Status]
+    usage: Callable[[Status], Usage]
+    tail: Callable[[str | None], Sequence[str]]
+    token: bytes | None = None
+
+
+def refusal(status: int) -> Response:
+    """For a request that is none."""
+    return Response(status=status, body=f"{REASONS[status]}\n")
+
+
+def tells_metrics(head: Head, knowledge: Knowledge) -> bool:
+    """Whether the answer is ``/metrics``, which the application's own may stand in."""
+    return head.path == "/metrics" and _refused(head, knowledge) is None
+
+
+def respond(head: Head, knowledge: Knowledge, application: str | None = None) -> Response:
+    """The answer. ``application``: the merged scrape's part of ``/metrics``, None where there is none."""
+    refused = _refused(head, knowledge)
+    if refused is not None:
+        return refused
+    if head.path in PROBES:
+        verbose = "verbose" in {part.partition("=")[0] for part in head.query.split("&")}
+        return _probe(head.path, verbose, knowledge.status())
+    return _told(head, knowledge, application)
+
+
+def _refused(head: Head, knowledge: Knowledge) -> Response | None:
+    if head.method not in ("GET", "HEAD"):
+        return Response(
+            status=405, body="GET and HEAD alone: nothing can be changed here\n", fields=(("Allow", "GET, HEAD"),)
+        )
+    if head.path not in _PATHS:
+        return Response(status=404, body=f"Not Found: there is {', '.join(sorted(_PATHS))}\n")
+    # A probe's answer is the container's fate, whatever credentials it brings.
+    if head.path in PROBES or knowledge.token is None or _is_holder(head, knowledge):
+        return None
+    if head.authorization or head.path == "/log" or "token" in head.query.split("&"):
+        return _unauthorized(knowledge.status().application)
+    return None
+
+
+def _is_holder(head: Head, knowledge: Knowledge) -> bool:
+    return knowledge.token is not None and status_token.fits(knowledge.token, head.authorization)
+
+
+def _told(head: Head, knowledge: Knowledge, application: str | None) -> Response:
+    path, holder = head.path, _is_holder(head, knowledge)
+    if path == "/log":
+        return _log(head.query.split("&"), knowledge, holder)
+    status = knowledge.status()
+    usage = knowledge.usage(status)
+    if path == "/metrics":
+        from . import metrics
+
+        return Response(status=200, body=metrics.text(status, usage) + (application or ""), kind=metrics.TYPE)
+    tail = knowledge.tail(None) if holder else None
+    if path == "/status.json":
+        from . import status_document
+
+        return Response(status=200, body=status_document.text(status, usage, tail), kind=status_document.TYPE)
+    from . import status_page
+
+    page = status_page.text(status, usage, tail, token=knowledge.token is not None)
+    return Response(status=200, body=page, kind=status_page.TYPE, policy=status_page.POLICY)
+
+
+def _probe(path: str, verbose: bool, status: Status) -> Response:
+    """As Kubernetes' own probes answer."""
+    checks: tuple[Check, ...]
+    if path == "/livez":
+        passed, checks = all(check.passed for check in status.live), status.live
+    else:
+        passed, checks = all(check.passed for check in status.ready), status.ready
+        if path == "/startupz":
+            passed, checks = status.was_ready, () if status.was_ready else checks
+    failed = next((f": {check.name}: {check.text}" for check in checks if not check.passed), "")
+    body = "ok\n" if passed else f"not ok{failed}\n"
+    if verbose:
+        lines = [f"[{'+' if check.passed else '-'}]{check.name}: {check.text}\n" for check in checks]
+        if path == "/startupz":
+            told = "has been ready" if status.was_ready else "has not been ready yet"
+            lines.insert(0, f"[{'+' if passed else '-'}]started: {told}\n")
+        body = f"{''.join(lines)}{path[1:]} check {'passed' if passed else 'failed'}\n"
+    return Response(status=200 if passed else 503, body=body)
+
+
+def _unauthorized(application: str) -> Response:
+    realm = "".join(c for c in application if c.isascii() and (c.isalnum() or c in "-._")) or "status"
+    return Response(
+        status=401,
+        body="the token is wrong or missing: pass it as Bearer, or as Basic's password\n",
+        fields=(("WWW-Authenticate", f'Bearer realm="{realm}"'), ("WWW-Authenticate", f'Basic realm="{realm}"')),
+    )
+
+
+def _log(query: list[str], knowledge: Knowledge, holder: bool) -> Response:
+    if not holder:
+        return Response(status=404, body=f"Not Found: no token is set, {status_token.VARIABLE} names its file\n")
+    name = next((value for key, _, value in (part.partition("=") for part in query) if key == "of" and value), None)
+    return Response(status=200, body="".join(f"{line}\n" for line in knowledge.tail(name)))

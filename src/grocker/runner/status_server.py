@@ -1,0 +1,219 @@
+"""Port 8081: a small HTTP/1.1 server on the runner's loop. Contract: P2, H1–H4.
+
+Whatever clients do, it has a bounded number of connections, each with a deadline, and a new client is always heard:
+when there is no room, the connection that has done the least for the longest goes.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+
+from . import scratch, status_routes, status_token
+from .failure import warn
+from .listening import open_sockets
+from .request_head import Head
+from .status_connection import WRITING, Connection
+from .usage import Meter
+from .value import TYPE_CHECKING, Value
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Mapping, Sequence
+
+    from .application_scrape import Scrape
+    from .loop import Loop, Moment
+    from .places import Places
+    from .status import Status
+    from .status_routes import Response
+    from .usage import Usage
+
+PORT = 8081
+MOST = 64  # connections
+_MOST_PENDING = 8 << 20  # bytes that clients have not taken, in all
+_AT_ONCE = 32  # accepted in one turn of the loop
+_PAUSE = 0.5  # seconds without accepting, when there are no descriptors for it
+_SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class Port(Value):
+    """What is made before anything is started: sockets that listen on 8081, and the token."""
+
+    sockets: tuple[socket.socket, ...]
+    token: bytes | None
+
+
+def open_port(environ: Mapping[str, str], places: Places) -> Port:
+    """Once the environment is prepared; from now on ``grocker-runner health`` asks. Raises Failure: 69, 73, 78."""
+    token = status_token.read(environ)
+    sockets = tuple(open_sockets(PORT))
+    scratch.write(f"{places.scratch}/{scratch.SUPERVISED}", b"")
+    return Port(sockets=sockets, token=token)
+
+
+class StatusServer:
+    """Answers on ``sockets``, which listen, from now until :meth:`close`, and then closes them.
+
+    ``status``: called for each request, must be quick. ``token``: of :class:`Port`. ``tail``: the last log lines of a
+    process or job, None for all. ``scrape_path``: where the service on ``application_port`` tells its own metrics, or
+    None. ``most``: connections at a time.
+
+    The loop must be inside its ``with``; it goes on being turned while the container stops, so that probes and metrics
+    are answered to the end.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        sockets: Sequence[socket.socket],
+        status: Callable[[], Status],
+        *,
+        token: bytes | None = None,
+        tail: Callable[[str | None], Sequence[str]] = lambda _: (),
+        scrape_path: str | None = None,
+        application_port: int = 8080,
+        most: int = MOST,
+    ) -> None:
+        self._loop = loop
+        self._sockets = tuple(sockets)
+        self._meter = Meter()
+        self._knowledge = status_routes.Knowledge(status=status, usage=self._usage, tail=tail, token=token)
+        self._scrape: Scrape | None = None
+        if scrape_path is not None:
+            from .application_scrape import Scrape
+
+            self._scrape = Scrape(loop, scrape_path, port=application_port)
+        self._most = most
+        self._complained = False
+        self._connections: set[Connection] = set()
+        self._alarm: Moment | None = None
+        self._alarm_time = 0.0  # when deadlines are looked at, monotonic
+        for listener in self._sockets:
+            listener.setblocking(False)
+        self._listen()
+
+    def close(self) -> None:
+        """Hangs up. The loop may go on."""
+        for listener in self._sockets:
+            if listener.fileno() >= 0:
+                self._loop.forget(listener.fileno())
+                listener.close()
+        for connection in list(self._connections):
+            connection.close()
+
+    def _usage(self, status: Status) -> Usage:
+        return self._meter.read(process.pid for process in status.processes if process.pid is not None)
+
+    def _listen(self) -> None:
+        for listener in self._sockets:
+            if listener.fileno() >= 0:
+                self._loop.watch(listener.fileno(), self._accepting(listener))
+
+    def _accepting(self, listener: socket.socket) -> Callable[[], None]:
+        return lambda: self._accept(listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                client, _ = listener.accept()
+            except BlockingIOError:
+                break
+            except OSError as error:
+                if error.errno in _SHORTAGES and not self._make_room():
+                    self._pause()
+                    break
+                continue  # or the client is gone already
+            client.setblocking(False)
+            if len(self._connections) >= self._most:
+                self._make_room()
+            connection = Connection(self._loop, client, self)
+            self._connections.add(connection)
+            connection.open()
+
+    def _make_room(self) -> bool:
+        if not self._connections:
+            return False
+        min(self._connections, key=lambda connection: (connection.state, connection.since)).close()
+        return True
+
+    def _pause(self) -> None:
+        """Clients wait in the kernel's queue; trying again at once would do nothing else."""
+        for listener in self._sockets:
+            self._loop.forget(listener.fileno())
+        self._loop.after(_PAUSE, self._listen)
+
+    def due(self, deadline: float) -> None:
+        """Part of the connections' seam: sees to it that deadlines are looked at in time.
+
+        A deadline that moves back leaves the alarm as it is: it is set anew when it comes.
+        """
+        if self._alarm is not None:
+            if deadline >= self._alarm_time:
+                return
+            self._alarm.call_off()
+        self._alarm_time = deadline
+        self._alarm = self._loop.after(max(0.0, deadline - time.monotonic()), self._look)
+
+    def _look(self) -> None:
+        self._alarm = None
+        now = time.monotonic()
+        for connection in list(self._connections):
+            if connection.deadline <= now:
+                connection.close()
+        if self._connections:
+            self.due(min(connection.deadline for connection in self._connections))
+
+    def gone(self, connection: Connection) -> None:
+        """Part of the connections' seam."""
+        self._connections.discard(connection)
+
+    def refusal(self, status: int) -> bytes:
+        """Part of the connections' seam."""
+        return _encoded(status_routes.refusal(status), keep=False, body=True)
+
+    def take(self, connection: Connection, head: Head) -> None:
+        """Part of the connections' seam."""
+        if self._scrape is not None and status_routes.tells_metrics(head, self._knowledge):
+            self._scrape.get(lambda text: self._answer(connection, head, text))
+        else:
+            self._answer(connection, head, None)
+
+    def _answer(self, connection: Connection, head: Head, application: str | None) -> None:
+        if connection.closed:
+            return
+        try:
+            response = status_routes.respond(head, self._knowledge, application)
+            data = _encoded(response, keep=head.keep, body=head.method != "HEAD")
+        except Exception as error:  # noqa: BLE001 - a page that cannot be made is not to end what it is about
+            if not self._complained:
+                warn(f"port {PORT}: {head.path} cannot be answered: {type(error).__name__}: {error}")
+            self._complained = True
+            data = self.refusal(500)
+            head = Head(method=head.method, path=head.path, keep=False)
+        connection.answer(data, keep=head.keep)
+        if connection.pending:
+            self._drop_slow()
+
+    def _drop_slow(self) -> None:
+        """So that clients who ask for much and take nothing do not fill the memory."""
+        slow = sorted((one for one in self._connections if one.state == WRITING), key=lambda one: one.since)
+        while slow and sum(one.pending for one in slow) > _MOST_PENDING:
+            slow.pop(0).close()
+
+
+def _encoded(response: Response, *, keep: bool, body: bool) -> bytes:
+    content = response.body.encode("utf-8", "replace")
+    fields = [
+        ("Date", time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())),
+        ("Content-Type", response.kind),
+        ("Content-Length", str(len(content))),
+        ("Cache-Control", "no-store"),
+        ("Content-Security-Policy", response.policy),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "no-referrer"),
+        *response.fields,
+        *([] if keep else [("Connection", "close")]),
+    ]
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields)
+    first = f"HTTP/1.1 {response.status} {status_routes.REASONS[response.status]}\r\n"
+    return (first + head + "\r\n").encode("ascii", "replace") + (content if body else b"")
