@@ -7,13 +7,14 @@ knows of order. ``GROCKER_CONFIG_FILE`` is one merged file, with what the enviro
 from __future__ import annotations
 
 import io
+import os
 
 from .failure import Failure
 from .ini_files import find, new_parser, parse, read
 from .ini_order import prepared_name
 from .places import Places
 from .scratch import make_directory, write
-from .value import TYPE_CHECKING
+from .value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
     import configparser
@@ -22,13 +23,44 @@ if TYPE_CHECKING:
 NOT_KEYS = ("CONFIG", "SERVICE")  # C4: <NAMESPACE>_CONFIG and _SERVICE are the runner's own
 
 
+class IniText(Value):
+    """A file that counts: its name, where it was read, and its text, which can be parsed."""
+
+    name: str
+    path: str
+    text: str
+
+
+class Gathered(Value):
+    """``texts``: the weakest first; ``failures``: what was wrong, in order; a file that is wrong is left out."""
+
+    texts: tuple[IniText, ...]
+    failures: tuple[Failure, ...]
+
+
 def prepare(places: Places, namespace: str, environ: Mapping[str, str]) -> list[Failure]:
-    """Writes the copies and the merged file. Returns what was wrong, in order; a file that is wrong is left out.
+    """Writes the copies, the merged file, and where the copies are from. Returns what was wrong, in order.
 
     Raises Failure (73) when nothing can be written.
     """
+    gathered = gather(places)
+    make_directory(places.prepared)
+    merged = new_parser()
+    for place, text in enumerate(gathered.texts):
+        write(f"{places.prepared}/{prepared_name(place, text.name)}", text.text.encode("utf-8"))
+        parse(merged, text.text, text.path)
+    override(merged, namespace, environ)
+    whole = io.StringIO()
+    merged.write(whole)
+    write(places.merged, whole.getvalue().encode("utf-8", "surrogateescape"))
+    write(places.sources, b"".join(os.fsencode(text.path) + b"\0" for text in gathered.texts))
+    return list(gathered.failures)
+
+
+def gather(places: Places) -> Gathered:
+    """The files that count now."""
     failures: list[Failure] = []
-    texts: list[tuple[str, str, str]] = []
+    texts: list[IniText] = []
     try:
         files = find(places)
     except Failure as failure:
@@ -41,27 +73,35 @@ def prepare(places: Places, namespace: str, environ: Mapping[str, str]) -> list[
         except Failure as failure:
             failures.append(failure)
         else:
-            texts.append((file.name, file.path, text))
-    make_directory(places.prepared)
-    merged = new_parser()
-    for place, (name, path, text) in enumerate(texts):
-        write(f"{places.prepared}/{prepared_name(place, name)}", text.encode("utf-8"))
-        parse(merged, text, path)
-    override(merged, namespace, environ)
-    whole = io.StringIO()
-    merged.write(whole)
-    write(places.merged, whole.getvalue().encode("utf-8", "surrogateescape"))
-    return failures
+            texts.append(IniText(name=file.name, path=file.path, text=text))
+    return Gathered(texts=tuple(texts), failures=tuple(failures))
+
+
+def prepared(places: Places) -> tuple[IniText, ...]:
+    """The files that counted when the container started, as they were then. Raises OSError."""
+    with open(places.sources, "rb") as file:
+        paths = [os.fsdecode(path) for path in file.read().split(b"\0")[:-1]]
+    texts = []
+    for name, path in zip(sorted(os.listdir(places.prepared)), paths, strict=True):
+        with open(f"{places.prepared}/{name}", encoding="utf-8", newline="") as copy:
+            texts.append(IniText(name=path.rpartition("/")[2], path=path, text=copy.read()))
+    return tuple(texts)
 
 
 def override(parser: configparser.ConfigParser, namespace: str, environ: Mapping[str, str]) -> None:
-    """C4: variables beat all files, for sections and keys that stand in one; named as getconf names them."""
+    """C4: variables beat all files, for sections and keys that stand in one."""
     for section in [parser.default_section, *parser.sections()]:
         for key in list(parser[section]):
-            name = variable(namespace, "" if section == parser.default_section else section, key)
-            if name in environ and name not in [f"{namespace}_{word}" for word in NOT_KEYS]:
+            name = overriding(namespace, "" if section == parser.default_section else section, key, environ)
+            if name is not None:
                 # What reads the file takes CR for the end of a line, and only LF is continued when it is written.
                 parser[section][key] = environ[name].replace("\r\n", "\n").replace("\r", "\n")
+
+
+def overriding(namespace: str, section: str, key: str, environ: Mapping[str, str]) -> str | None:
+    """The name of the variable that beats a key, if there is one; ``section`` "" for the default section."""
+    name = variable(namespace, section, key)
+    return name if name in environ and name not in [f"{namespace}_{word}" for word in NOT_KEYS] else None
 
 
 def variable(namespace: str, section: str, key: str) -> str:

@@ -92,9 +92,9 @@ def _decoded(data: bytes, path: str) -> str:
     return text.removeprefix("\ufeff")
 
 
-def new_parser() -> configparser.ConfigParser:
-    """A parser as getconf's: strict within a file, without interpolation."""
-    return configparser.ConfigParser(interpolation=None)
+def new_parser(mapping: type[dict[str, str]] = dict) -> configparser.ConfigParser:
+    """A parser as getconf's: strict within a file, without interpolation. ``mapping``: what it keeps keys in."""
+    return configparser.ConfigParser(interpolation=None, dict_type=mapping)
 
 
 def parse(parser: configparser.ConfigParser, text: str, path: str) -> None:

@@ -1,7 +1,7 @@
 """``grocker-runner``: the image's entrypoint, and what ``docker exec`` calls. Contract: E1–E13.
 
 ``run [ARGUMENTS]`` takes what follows the image's name on the engine's command line; ``exec COMMAND…`` has the
-environment that ``run`` prepared when the container started.
+environment that ``run`` prepared when the container started; the other subcommands tell of the container.
 """
 
 from __future__ import annotations
@@ -30,12 +30,21 @@ def main(arguments: Sequence[str], mask: set[int]) -> int:
             return _run(tuple(rest), mask)
         if command == "exec":
             return _exec(tuple(rest), mask)
-        if command in ("--help", "--version"):
-            return _tell(_spec(), command)
-        raise Failure(USAGE, "grocker-runner run [ARGUMENTS] | exec COMMAND [ARGUMENTS] | --help | --version")
+        return _told(command, tuple(rest))
     except Failure as failure:
         say(failure.message)
         return failure.status
+
+
+def _told(command: str, rest: tuple[str, ...], *, warned: bool = False) -> int:
+    """A subcommand that tells. ``warned``: it has been said what is wrong with the configuration."""
+    if command == "config":
+        from .config_command import config
+
+        return config(_spec(), rest, Places(), warned=warned)
+    if command in ("--help", "--version"):
+        return _tell(_spec(), command)
+    raise Failure(USAGE, "grocker-runner run [ARGUMENTS] | exec COMMAND [ARGUMENTS] | config | --help | --version")
 
 
 def _keep_standard_descriptors() -> None:
@@ -83,6 +92,8 @@ def _tell(image: Spec, what: str) -> int:
         "  --help, --version\n"
         "       docker exec CONTAINER grocker-runner exec COMMAND [ARGS...]\n"
         "                       run a command in the environment of a running container\n"
+        "       docker exec CONTAINER grocker-runner config\n"
+        "                       the configuration, and where each value is from\n"
         f"services: {listed(image)}\n"
     )
     text = version if what == "--version" else usage + version
@@ -97,6 +108,7 @@ def _command(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
     from . import one_shot
 
     places = Places()
+    tells = _tells(arguments, places.scripts)
     try:
         with signals.Interruptible():
             if not arguments:
@@ -105,12 +117,24 @@ def _command(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
                 warn("running as root: files that are written belong to root; leave --user out")
             from .prepare import prepare
 
-            environ = prepare(image, os.environ, places, strict=bool(arguments))
+            environ = prepare(image, os.environ, places, strict=bool(arguments) and not tells)
+            if tells:
+                return _told(arguments[1], arguments[2:], warned=True)
             _check_scripts(places.scripts)
             program = _program(arguments, environ["PATH"], places)
     except Asked as asked:
         return 128 + asked.number
     return one_shot.run(program, environ, mask)
+
+
+def _tells(arguments: tuple[str, ...], scripts: str) -> bool:
+    """Whether it is a subcommand of ours that status 78 does not stop (C5), and no script of our name."""
+    from .program import is_script
+
+    if arguments[:1] == ("grocker-runner",) and is_script("grocker-runner", scripts):
+        return False
+    names = ("grocker-runner", "/opt/grocker/bin/grocker-runner")
+    return arguments[:1] != () and arguments[0] in names and arguments[1:2] not in ((), ("run",), ("exec",))
 
 
 def _program(arguments: tuple[str, ...], search: str, places: Places) -> Program:

@@ -25,3 +25,8 @@ class Places(Value):
     def merged(self) -> str:
         """The one merged file (C4)."""
         return f"{self.scratch}/merged.ini"
+
+    @property
+    def sources(self) -> str:
+        """Where the prepared files are from: their paths in order, each followed by NUL."""
+        return f"{self.scratch}/sources"
