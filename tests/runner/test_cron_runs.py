@@ -34,12 +34,15 @@ class Room:
         self.loop = loop
         self.log: list[str] = []
         self.messenger = Messenger(loop, server, environ, application="polls")
-        self.runs = Runs(loop, self._write, self.messenger, environ, set(), str(home))
+        self.runs = Runs(loop, self, self.messenger, environ, set(), str(home))
         entries = crontab_file.parse(text.encode("utf-8", "surrogateescape"), "crontab")
         self.jobs = {entry.name: Job(entry) for entry in entries}
 
-    def _write(self, job: str, pid: int, error: bool, lines: Sequence[bytes]) -> None:
+    def job(self, job: str, pid: int, error: bool, lines: Sequence[bytes]) -> None:
         self.log += [f"{job}{'!' if error else ':'} {line.decode('latin-1')}" for line in lines]
+
+    def full(self, error: bool, resume: Callable[[], None]) -> bool:
+        return False
 
     def due(self, *names: str) -> Job:
         for name in names:

@@ -1,27 +1,18 @@
-"""Where the records of jobs go: a seam of one call. Contract: K4, V4.
-
-The lines of one call belong together, end without a line end and may hold any byte.
-"""
+"""Where the records of jobs go: a seam of two calls. Contract: K4, V4."""
 
 from __future__ import annotations
-
-import os
 
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Protocol
 
-    Log = Callable[[str, int, bool, Sequence[bytes]], None]
-    """The job's name, its process id or 0, whether it is an error, the lines."""
+    class Log(Protocol):
+        """What ``log.Log`` does for jobs."""
 
+        def job(self, job: str, pid: int, error: bool, lines: Sequence[bytes]) -> None:
+            """Takes lines that belong together, without their ends, of any bytes. ``pid``: 0 for none."""
 
-def to_standard(job: str, pid: int, error: bool, lines: Sequence[bytes]) -> None:
-    """``NAME[PID]: LINE`` on stdout, errors on stderr. What nobody reads is no error."""
-    tag = f"{job}[{pid}]: ".encode() if pid else f"{job}: ".encode()
-    data = b"".join(tag + line + b"\n" for line in lines)
-    try:
-        while data:
-            data = data[os.write(2 if error else 1, data) :]
-    except OSError:
-        pass
+        def full(self, error: bool, resume: Callable[[], None]) -> bool:
+            """Whether no more output should be read now: then ``resume`` is called, once, when it should."""

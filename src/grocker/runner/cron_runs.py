@@ -50,6 +50,7 @@ class Runs:
         self._held: list[tuple[Job, float]] = []
         self._left: list[tuple[Run, Stream]] = []  # pipes that were not closed when a run ended
         self._short = 0.0  # when there was no room last, monotonic
+        self._paused: list[Stream] = []  # not read while the log is full
         self._stopping = False
         self.killed = False
         """whether a job had to be killed because the stop time was over"""
@@ -58,6 +59,11 @@ class Runs:
     def busy(self) -> bool:
         """Whether a job runs."""
         return bool(self._leaders or self._ending)
+
+    @property
+    def paused(self) -> bool:
+        """Whether there may be output that the log had no room for."""
+        return bool(self._paused)
 
     def due(self, job: Job) -> None:
         """An instant of the job has come."""
@@ -158,12 +164,25 @@ class Runs:
         self._pass_on(job, run, stream, stream.lines.take(data) if data else stream.lines.end(), keep)
         if not data:
             self._close(run, stream)
-        return bool(data)
+            return False
+        if stream in self._paused:
+            return False
+
+        def resume() -> None:
+            self._paused.remove(stream)
+            if run.open.get(stream.descriptor) is stream:
+                self._loop.watch(stream.descriptor, partial(self._read, job, run, stream, keep))
+
+        if self._log.full(stream.error, resume):
+            self._loop.forget_reader(stream.descriptor)
+            self._paused.append(stream)
+            return False
+        return True
 
     def _pass_on(self, job: Job, run: Run, stream: Stream, lines: list[bytes], keep: bool) -> None:
         if not lines:
             return
-        self._log(job.name, run.process.pid, stream.error, lines)
+        self._log.job(job.name, run.process.pid, stream.error, lines)
         if keep:
             run.tail += b"".join(line + b"\n" for line in lines)
             del run.tail[:-_TAIL]
@@ -313,7 +332,7 @@ class Runs:
                 self._ending.append((job, run))
 
     def _say(self, job: Job, pid: int, text: str, *, error: bool = False) -> None:
-        self._log(job.name, pid, error, [text.encode("utf-8", "surrogateescape")])
+        self._log.job(job.name, pid, error, [text.encode("utf-8", "surrogateescape")])
 
 
 def _status(status: int) -> str:

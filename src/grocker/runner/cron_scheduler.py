@@ -10,13 +10,13 @@ from .cron_job import Job
 from .cron_messenger import Messenger
 from .cron_runs import Runs
 from .failure import KILLED, say, warn
+from .log import Log
 from .loop import Loop
 from .value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .cron_log import Log
     from .cron_messenger import MailServer
     from .cron_zone import Zone
     from .crontab_file import Entry
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 _LOOK = 15.0  # seconds after which the clocks are looked at whatever they said: a clock set forward is not told
 _AFTER_KILL = 2.0  # seconds for what was killed to be gone
 _MESSAGES = 2.0  # seconds, of what is left of the stop time, for heartbeats and mails that are under way
+_DRAIN = 1.0  # seconds for what was said last to be written
 _NAMES = 10  # jobs named in one line
 
 
 class Settings(Value):
-    """``environ``: of the jobs; ``mask``: signals that they shall have blocked; ``stop_timeout``: seconds;
-    ``application``: for mails.
+    """``environ``: of the jobs and the log; ``mask``: signals that jobs shall have blocked; ``stop_timeout``: seconds;
+    ``application``: for the log and mails.
     """
 
     environ: Mapping[str, str]
@@ -41,17 +42,16 @@ class Settings(Value):
 
 
 class Scheduler:
-    """What is going on, for who supervises: ``jobs``, in the crontab's order, and :meth:`upcoming`.
+    """What is going on, for who supervises: ``jobs``, in the crontab's order, ``log``, and :meth:`upcoming`.
 
     A resource; ``on_start`` of :meth:`run` is given it, with its loop, before the first job.
     """
 
-    def __init__(self, entries: tuple[Entry, ...], zones: Mapping[str, Zone], settings: Settings, log: Log) -> None:
+    def __init__(self, entries: tuple[Entry, ...], zones: Mapping[str, Zone], settings: Settings) -> None:
         self.jobs = tuple(Job(entry) for entry in entries)
         self.loop = Loop(self._child)
         self._clock = Clock()
         self._settings = settings
-        self._log = log
         self._schedules = [(entry.expression, zones[entry.zone]) for entry in entries]
         self._agenda = Agenda(self._schedules, self._clock.wall(), self._clock.elapsed())
         self._runs: Runs | None = None
@@ -66,11 +66,11 @@ class Scheduler:
         return None if self.loop.asked else self._agenda.upcoming(place)
 
     def run(self, on_start: Callable[[Scheduler], None] | None = None) -> int:
-        """The exit status: 0, or 137 when jobs had to be killed."""
+        """The exit status: 0, or 137 when jobs had to be killed. Raises Failure (78): GROCKER_LOG."""
         settings = self._settings
-        with self.loop:
+        with self.loop, Log(self.loop, settings.application, "cron", settings.environ) as self.log:
             messenger = Messenger(self.loop, settings.mail_server, settings.environ, application=settings.application)
-            runs = self._runs = Runs(self.loop, self._log, messenger, settings.environ, settings.mask, settings.home)
+            runs = self._runs = Runs(self.loop, self.log, messenger, settings.environ, settings.mask, settings.home)
             if on_start is not None:
                 on_start(self)
             for place in self._agenda.at_start():
@@ -79,7 +79,9 @@ class Scheduler:
                 self.loop.turn(min(_LOOK, self._agenda.wait(self._clock.wall())))
                 if not self.loop.asked:
                     self._take(self._agenda.look(self._clock.wall(), self._clock.elapsed()), runs)
-            return self._stop(runs, messenger)
+            status = self._stop(runs, messenger)
+            self.log.drain(_DRAIN)
+            return status
 
     def _child(self) -> None:
         if self._runs is not None:
@@ -110,6 +112,7 @@ class Scheduler:
         if runs.busy:
             runs.kill()
             self._until(lambda: not runs.busy, _AFTER_KILL)
+        self._until(lambda: not runs.paused, deadline - time.monotonic())
         self._until(lambda: not messenger.busy, min(_MESSAGES, deadline - time.monotonic()))
         messenger.stop()
         return KILLED if runs.killed else 0

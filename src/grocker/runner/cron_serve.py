@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from . import cron_log, crontab_file
+from . import crontab_file
 from .child import adopt_orphans
 from .cron_messenger import mail_server
 from .cron_scheduler import Scheduler, Settings
@@ -30,12 +30,11 @@ def serve(
     places: Places,
     mask: set[int],
     *,
-    log: cron_log.Log = cron_log.to_standard,
     on_start: Callable[[Scheduler], None] | None = None,
 ) -> int:
     """Prepares, loads the crontab, schedules; the container's exit status. Raises Failure: 73, 78.
 
-    ``log``: where the jobs' records go; ``on_start``: given the scheduler before the first job.
+    ``on_start``: given the scheduler before the first job.
     """
     try:
         with Interruptible():
@@ -60,7 +59,7 @@ def serve(
         application=image.name,
         mail_server=server,
     )
-    return Scheduler(entries, known, settings, log).run(on_start)
+    return Scheduler(entries, known, settings).run(on_start)
 
 
 def users(user: str, venv: str) -> frozenset[str]:

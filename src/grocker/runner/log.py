@@ -197,6 +197,7 @@ class Log:
     def close(self) -> None:
         """What the runner says goes to stderr again; the channels are closed."""
         self._leave_loop()
+        self._finish(time.monotonic() + _LAST_WORDS)
         failure.listen(None)
         for channel in self._channels:
             channel.close()
@@ -270,8 +271,8 @@ class Log:
         if self._mode == SYSLOG:
             self.loop.after(_PATIENCE, self._give_up)
         failure.warn(
-            f"syslog: {self._path}: {failure.reason(error)}: looked for each second; a socket file that is mounted "
-            "itself comes back with a restart of the container only, one in a mounted directory (GROCKER_SYSLOG) by itself"
+            f"syslog: {self._path}: {failure.reason(error)}: looked for each second; a file mounted by itself is back "
+            "with a restart of the container only, one in a mounted directory (GROCKER_SYSLOG=PATH) without"
         )
 
     def _give_up(self) -> None:

@@ -155,12 +155,12 @@ exec cron -f
 _GROCKER = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from grocker.runner import cron_log, cron_scheduler, cron_zone, crontab_file
+from grocker.runner import cron_scheduler, cron_zone, crontab_file
 entries = crontab_file.parse(open(sys.argv[2], "rb").read(), sys.argv[2])
 zone = cron_zone.load(sys.argv[3], "/usr/share/zoneinfo")
 environ = {"LOGNAME": "root", "HOME": "/", "PATH": "/usr/bin:/bin"}
 settings = cron_scheduler.Settings(environ=environ, mask=set(), home="/", stop_timeout=1, application="x")
-cron_scheduler.Scheduler(entries, {"": zone}, settings, cron_log.to_standard).run()
+cron_scheduler.Scheduler(entries, {"": zone}, settings).run()
 """
 
 
