@@ -1,8 +1,9 @@
-"""C1–C5: the operator's INI files, the image's, and what the application sees of them."""
+"""C1–C6: the operator's INI files, the image's, and what the application sees of them."""
 
 from __future__ import annotations
 
 import configparser
+import json
 import os
 from collections.abc import Mapping
 
@@ -26,8 +27,12 @@ def _getconf(container: Container, *keys: str, options: Mapping[str, str] | None
 def _merged(container: Container, options: Mapping[str, str] | None = None) -> configparser.ConfigParser:
     done = container.run("sh", "-c", 'cat "$GROCKER_CONFIG_FILE"', options=variables(options or {}))
     assert done.status == 0, done.err
+    return _parsed(done.out)
+
+
+def _parsed(text: str) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None)
-    parser.read_string(done.out)
+    parser.read_string(text)
     return parser
 
 
@@ -222,3 +227,41 @@ def test_C5_works_when_there_is_no_configuration(engine: Engine) -> None:
     done = engine.run("env", options=["--mount", "type=tmpfs,destination=/config"])
     assert (done.status, done.err) == (0, "")
     assert environment(done.out)["POLLS_SITE_CONFIG"] == "/tmp/.grocker/config/*.ini"
+
+
+def test_C6_config_tells_what_holds_in_a_running_container(engine: Engine, folders: Folders) -> None:
+    (folders.app / "90_x.ini").write_text("[polls]\ntitle = Mine\n[db]\npassword = hunter2\nurl = x://a:hunter2@h/\n")
+    given = variables({"POLLS_SITE_DEV_DEBUG_TOOLBAR": "true"})
+    with engine.started("sleep", "1000", options=[*folders.options, *given, "--user", "12345:0"]) as container:
+        container.exec("sh", "-c", "until test -e /tmp/.grocker/environment; do sleep 0.05; done")
+        (folders.app / "90_x.ini").write_text("[polls]\ntitle = Later\n")
+        done = container.exec(
+            "grocker-runner", "config", "--json", options=variables({"POLLS_SITE_POLLS_TITLE": "now"})
+        )
+        assert (done.status, done.err) == (0, "")
+        assert "hunter2" not in done.out
+        sections = json.loads(done.out)["sections"]
+        title = sections["polls"]["title"]
+        assert (title["value"], title["file"], title["line"]) == ("Mine", "/config/app/90_x.ini", 2)
+        assert sections["django"]["media_root"]["file"] == "/opt/grocker/config/50_default_settings.ini"
+        assert sections["dev"]["debug_toolbar"]["variable"] == "POLLS_SITE_DEV_DEBUG_TOOLBAR"
+        shown = container.exec("grocker-runner", "config", "--show-secrets").out
+        assert "# /config/app/90_x.ini:4\npassword = hunter2\n" in shown
+        merged = container.exec("grocker-runner", "exec", "sh", "-c", "cat $GROCKER_CONFIG_FILE").out
+        assert _parsed(shown) == _parsed(merged)
+        unknown = container.exec("grocker-runner", "config", "--nonsense")
+        assert (unknown.status, unknown.out, len(unknown.complaints)) == (64, "", 1)
+        other = container.exec("grocker-runner", "config", options=["--user", "4242"])
+        assert (other.status, other.out, len(other.complaints)) == (77, "", 1)
+
+
+def test_C6_config_starts_with_a_warning_when_a_file_is_wrong(engine: Engine, folders: Folders) -> None:
+    (folders.app / "80_bad.ini").write_text("bad\n")
+    (folders.app / "90_good.ini").write_text("[polls]\ntitle = Mine\n")
+    for arguments, options in ((("grocker-runner", "config"), ()), (("config",), ("--entrypoint", "grocker-runner"))):
+        done = engine.run(*arguments, options=[*folders.options, *options])
+        assert (done.status, len(done.complaints)) == (0, 1)
+        assert done.complaints[0].startswith("grocker: warning: /config/app/80_bad.ini:1: ")
+        assert "# /config/app/90_good.ini:2\ntitle = Mine\n" in done.out
+    folders.script("grocker-runner", "#!/bin/sh\necho mine\n")
+    assert engine.run("grocker-runner", "config", options=folders.options).status == 78
