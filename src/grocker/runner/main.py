@@ -42,9 +42,15 @@ def _told(command: str, rest: tuple[str, ...], *, warned: bool = False) -> int:
         from .config_command import config
 
         return config(_spec(), rest, Places(), warned=warned)
+    if command == "health" and not rest:
+        from .health import health
+
+        return health(Places().scratch)
     if command in ("--help", "--version"):
         return _tell(_spec(), command)
-    raise Failure(USAGE, "grocker-runner run [ARGUMENTS] | exec COMMAND [ARGUMENTS] | config | --help | --version")
+    raise Failure(
+        USAGE, "grocker-runner run [ARGUMENTS] | exec COMMAND [ARGUMENTS] | config | health | --help | --version"
+    )
 
 
 def _keep_standard_descriptors() -> None:
@@ -94,6 +100,8 @@ def _tell(image: Spec, what: str) -> int:
         "                       run a command in the environment of a running container\n"
         "       docker exec CONTAINER grocker-runner config\n"
         "                       the configuration, and where each value is from\n"
+        "       docker run --health-cmd 'grocker-runner health' ...\n"
+        "                       whether what is started lives\n"
         f"services: {listed(image)}\n"
     )
     text = version if what == "--version" else usage + version
@@ -179,8 +187,9 @@ def _cron(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
     if os.getuid() == 0:
         raise Failure(USER, "cron: not as root: leave --user out, or give it another uid")
     from .cron_serve import serve
+    from .cron_status import supervised
 
-    return serve(image, Places(), mask)
+    return serve(image, Places(), mask, on_start=supervised(image, Places()))
 
 
 def _exec(arguments: tuple[str, ...], mask: set[int]) -> int:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from .value import Value
 
+PORT = 8081
+"""Where it is told (P2)."""
+
 RUNNING, WAITING, STOPPING, STOPPED = "running", "waiting", "stopping", "stopped"
 """States of a process; ``waiting``: it died, and is started again when its time has come."""
 

@@ -13,6 +13,7 @@ from . import scratch, status_routes, status_token
 from .failure import warn
 from .listening import open_sockets
 from .request_head import Head
+from .status import PORT
 from .status_connection import WRITING, Connection
 from .usage import Meter
 from .value import TYPE_CHECKING, Value
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from .status_routes import Response
     from .usage import Usage
 
-PORT = 8081
 MOST = 64  # connections
 _MOST_PENDING = 8 << 20  # bytes that clients have not taken, in all
 _AT_ONCE = 32  # accepted in one turn of the loop
