@@ -6,6 +6,7 @@ import pytest
 
 from grocker.runner import wsgi_server
 from grocker.runner.container_limits import Limits
+from grocker.runner.server import Given
 from grocker.runner.spec import Service
 
 _GIB = 1 << 30
@@ -14,31 +15,19 @@ _GIB = 1 << 30
 def _arguments(tmp_path: Path, environ: dict[str, str], **fields: int) -> list[str]:
     made = wsgi_server.program(
         Service(wsgi="polls.wsgi:application", **fields),  # type: ignore[arg-type]
-        venv=str(tmp_path),
-        hooks="/hooks.py",
-        sockets=(5, 6),
-        limits=Limits(cpus=2.0, memory=_GIB),
-        stop_timeout=8.0,
-        environ=environ,
+        Given(
+            venv=str(tmp_path),
+            sockets=(5, 6),
+            access=7,
+            ready=8,
+            limits=Limits(cpus=2.0, memory=_GIB),
+            stop_timeout=8.0,
+            environ=environ,
+        ),
+        "/hooks.py",
     )
     assert made.path == made.arguments[0] == f"{tmp_path}/bin/python"
     return list(made.arguments[1:])
-
-
-@pytest.mark.parametrize(
-    ("declared", "cpus", "memory", "workers"),
-    [
-        (None, 0.5, _GIB, 2),
-        (None, 2.0, _GIB, 2),
-        (None, 3.5, _GIB, 4),
-        (None, 64.0, _GIB, 8),
-        (None, 2.0, 200 << 20, 1),
-        (None, 2.0, 1 << 20, 1),
-        (9, 1.0, 1 << 20, 9),
-    ],
-)
-def test_wsgi_server_workers_follow_the_limits(declared: int | None, cpus: float, memory: int, workers: int) -> None:
-    assert wsgi_server.workers(declared, Limits(cpus=cpus, memory=memory)) == workers
 
 
 def test_wsgi_server_command_line(tmp_path: Path) -> None:
@@ -46,7 +35,7 @@ def test_wsgi_server_command_line(tmp_path: Path) -> None:
     assert arguments[:8] == ["-m", "gunicorn", "--config", "/hooks.py", "--worker-class", "gthread", "--threads", "8"]
     text = " ".join(arguments)
     assert "--bind fd://5 --bind fd://6 --workers 2 --forwarded-allow-ips  " in text
-    assert "--graceful-timeout 7 --access-logfile - polls.wsgi:application" in text
+    assert "--graceful-timeout 7 --access-logfile /dev/fd/7 polls.wsgi:application" in text
 
 
 def test_wsgi_server_leaves_to_the_operator_what_they_set(tmp_path: Path) -> None:

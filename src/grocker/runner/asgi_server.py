@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-import math
-
-from .container_limits import Limits
 from .program import Program
-from .spec import Service
+from .server import workers
 from .value import TYPE_CHECKING
-from .wsgi_server import workers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from .server import Given
+    from .spec import Service
 
 
-def program(
-    service: Service,
-    *,
-    venv: str,
-    starter: str,
-    sockets: Sequence[int],
-    limits: Limits,
-    stop_timeout: float,
-    environ: Mapping[str, str],
-) -> Program:
-    """The server's command line.
-
-    ``sockets``: descriptors that listen already; ``starter``: path of ``asgi_starter.py``; ``stop_timeout``: seconds
-    that the container has for stopping. WEB_CONCURRENCY of the operator wins over the count that the limits give.
-    """
+def program(service: Service, given: Given, starter: str) -> Program:
+    """The server's command line; ``starter``: path of ``asgi_starter.py``."""
     assert service.asgi is not None
-    count = workers(service.workers, limits)
-    if service.workers is None and environ.get("WEB_CONCURRENCY", "").isdigit():
-        count = max(1, int(environ["WEB_CONCURRENCY"]))
-    python = f"{venv}/bin/python"
-    listening = ",".join(str(descriptor) for descriptor in sockets)
-    graceful = max(1, math.floor(stop_timeout) - 1)
-    return Program(path=python, arguments=(python, starter, service.asgi, listening, str(count), str(graceful)))
+    python = f"{given.venv}/bin/python"
+    numbers = (workers(service, given), given.graceful, given.access, given.ready)
+    listening = ",".join(str(descriptor) for descriptor in given.sockets)
+    return Program(path=python, arguments=(python, starter, service.asgi, listening, *(str(n) for n in numbers)))

@@ -1,7 +1,8 @@
 """Starts uvicorn on sockets that listen already: run by the application's interpreter, in the server.
 
 Arguments: ``module:object`` (``module:object()`` for a factory), descriptors with commas between, workers, seconds for
-a graceful stop. uvicorn's own command line takes one socket alone, and the runner has one for IPv4 and one for IPv6.
+a graceful stop, descriptor of the access log, and the one into which each worker writes a byte once it serves.
+uvicorn's own command line takes one socket alone, and the runner has one for IPv4 and one for IPv6.
 """
 
 from __future__ import annotations
@@ -12,7 +13,13 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, MutableMapping
+    from typing import Any
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _HEALTH = 30  # seconds; uvicorn's own 5 kill workers that are merely busy (encode/uvicorn#2711)
 
@@ -20,14 +27,25 @@ _HEALTH = 30  # seconds; uvicorn's own 5 kill workers that are merely busy (enco
 def main(arguments: list[str]) -> None:
     """Serve until asked to stop."""
     sys.path[0] = os.getcwd()  # where the runner's own modules would be found otherwise
+    import copy
     import inspect
 
     import uvicorn
 
-    target, descriptors, workers, graceful = arguments
+    target, descriptors, workers, graceful, access, ready = arguments
+    # Workers are started anew and inherit the sockets alone: they open these two through the server that has them.
+    beside = f"/proc/{os.getpid()}/fd"
+    log = copy.deepcopy(uvicorn.config.LOGGING_CONFIG)
+    log["handlers"]["access"] = {
+        "class": "logging.FileHandler",
+        "filename": f"{beside}/{access}",
+        "mode": "a",
+        "formatter": "access",
+    }
     options: dict[str, object] = {
         "workers": int(workers),
-        "factory": target.endswith("()"),
+        "factory": True,
+        "log_config": log,
         "timeout_graceful_shutdown": int(graceful),
         "timeout_worker_healthcheck": _HEALTH,
         "proxy_headers": bool(os.environ.get("FORWARDED_ALLOW_IPS")),
@@ -35,7 +53,7 @@ def main(arguments: list[str]) -> None:
     }
     known = inspect.signature(uvicorn.Config).parameters
     config = uvicorn.Config(
-        target.removesuffix("()"), **{name: value for name, value in options.items() if name in known}
+        Factory(target, f"{beside}/{ready}"), **{name: value for name, value in options.items() if name in known}
     )
     sockets = [socket.socket(fileno=int(descriptor)) for descriptor in descriptors.split(",")]
     for listener in sockets:
@@ -55,6 +73,77 @@ def main(arguments: list[str]) -> None:
         server.run(sockets=sockets)
         if not server.started:
             sys.exit(3)
+
+
+class Factory:
+    """Gives a worker the application; it travels to the workers, so it holds no more than the names."""
+
+    def __init__(self, target: str, ready: str) -> None:
+        self._target = target
+        self._ready = ready
+
+    def __call__(self) -> Application:
+        """The application, and around it what tells when it has started."""
+        from uvicorn.importer import ImportFromStringError, import_from_string
+
+        try:
+            loaded = import_from_string(self._target.removesuffix("()"))
+        except ImportFromStringError as error:
+            sys.stderr.write(f"Error loading ASGI app. {error}\n")
+            sys.exit(1)
+        application: Application = _single_callable(loaded() if self._target.endswith("()") else loaded)
+        ready = self._ready
+
+        async def started(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "lifespan":
+                await application(scope, receive, send)
+                return
+            failed = False
+
+            async def passed(message: MutableMapping[str, Any]) -> None:
+                nonlocal failed
+                failed = failed or message["type"] == "lifespan.startup.failed"
+                await send(message)
+                if message["type"] == "lifespan.startup.complete":
+                    _tell(ready)
+
+            try:
+                await application(scope, receive, passed)
+            except BaseException:
+                if not failed:
+                    _tell(ready)  # an application that knows no lifespan says so by failing (ASGI, "Lifespan")
+                raise
+
+        return started
+
+
+def _single_callable(application: Any) -> Any:
+    """As ASGI 3 calls it; uvicorn looks at the application itself, which it does not see here."""
+    import inspect
+
+    call = application if inspect.isfunction(application) else getattr(application, "__call__", None)  # noqa: B004
+    if inspect.isclass(application):
+        new = hasattr(application, "__await__")
+    else:
+        new = inspect.iscoroutinefunction(call)
+    if new:
+        return application
+    from uvicorn.middleware.asgi2 import ASGI2Middleware
+
+    return ASGI2Middleware(application)
+
+
+def _tell(ready: str) -> None:
+    try:
+        descriptor = os.open(ready, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return  # the container stops
+    try:
+        os.write(descriptor, b".")
+    except OSError:
+        pass  # it is told already
+    finally:
+        os.close(descriptor)
 
 
 def _give_up_without_application(config: object) -> Callable[[], bool]:

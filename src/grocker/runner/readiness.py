@@ -1,6 +1,6 @@
 """When a service is ready. Contract: H1.
 
-Each of the ways is asked with :meth:`check` whenever a probe comes, is told of the main process's start, and never waits.
+Each of the ways is asked with :meth:`check` when a probe comes, is told of the main process's start, and never waits.
 """
 
 from __future__ import annotations

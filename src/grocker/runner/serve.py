@@ -1,29 +1,60 @@
-"""From a service of the image to a supervised process. Contract: E1, E2, P1."""
+"""From a service of the image to supervised processes. Contract: E1, E2, P1, P2, H1, V4."""
 
 from __future__ import annotations
 
 import os
 import signal
 
-from . import asgi_server, container_limits, wsgi_server
+from . import container_limits, loopback_request, parts, readiness, recycling, wsgi_server
 from .child import adopt_orphans, terminal
 from .environment import PORT
 from .failure import Asked
 from .listening import open_sockets
+from .log import Log
 from .prepare import prepare
 from .process import Part
-from .program import Program, find
+from .server import Given, workers
+from .service_status import Observer
 from .services import stop_timeout
 from .signals import Interruptible, hold
+from .spec import NOTIFY
+from .status_server import StatusServer, open_port
 from .supervision import Supervision
-from .value import TYPE_CHECKING
+from .value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
+    from .container_limits import Limits
+    from .log_channel import Channel
+    from .loop import Loop
     from .places import Places
+    from .process import Process
+    from .program import Program
+    from .readiness import Readiness
     from .spec import Service, Spec
+    from .status_server import Port
+
+_DRAIN = 1.0  # seconds for what was said last to be written, once everything has ended
+
+
+class _Start(Value):
+    """What is known before the first process. ``timeout``: seconds; ``sockets``: of 8080; ``supervised``: 8081;
+    ``programs``: of commands, by the process's name.
+    """
+
+    image: Spec
+    name: str
+    service: Service
+    places: Places
+    mask: set[int]
+    timeout: float
+    environ: Mapping[str, str]
+    sockets: tuple[socket.socket, ...]
+    supervised: Port
+    programs: Mapping[str, Program]
+    limits: Limits
 
 
 def serve(image: Spec, name: str, service: Service, places: Places, mask: set[int]) -> int:
@@ -32,63 +63,131 @@ def serve(image: Spec, name: str, service: Service, places: Places, mask: set[in
         with Interruptible():
             timeout = stop_timeout(os.environ.get("GROCKER_STOP_TIMEOUT"))
             environ = prepare(image, os.environ, places, service=name)
-            sockets = open_sockets(int(PORT)) if service.command is None else []
-            program = _program(service, environ, places, sockets, timeout)
+            commands = {**({name: service.command} if service.command is not None else {}), **service.processes}
+            start = _Start(
+                image=image,
+                name=name,
+                service=service,
+                places=places,
+                mask=mask,
+                timeout=timeout,
+                environ=environ,
+                sockets=tuple(open_sockets(int(PORT))) if service.command is None else (),
+                supervised=open_port(environ, places),
+                programs={process: parts.command(line, environ) for process, line in commands.items()},
+                limits=container_limits.limits(),
+            )
     except Asked:
         return 0  # asked to stop, and stopped in time
     hold()
     if os.getpid() != 1:
         adopt_orphans()
-    main = Part(
+    supervision = Supervision(name, timeout)
+    with supervision.loop as loop, Log(loop, image.name, name, environ) as log:
+        result = _run(start, supervision, log)
+        log.drain(_DRAIN)
+    return result
+
+
+def _run(start: _Start, supervision: Supervision, log: Log) -> int:
+    service, loop = start.service, supervision.loop
+    ready, environ = _readiness(start, loop)
+    channels: dict[str, tuple[Channel, ...]] = {
+        name: (log.channel(name, error=False), log.channel(name, error=True))
+        for name in (start.name, *service.processes)
+    }
+    most = None
+    if service.command is None:
+        channels[start.name] += (log.channel(start.name, error=False, access=True),)
+        given = _given(start, ready, channels[start.name][2].descriptor)
+        environ = {**environ, wsgi_server.READY: str(given.ready)}
+        main = _part(start, start.name, parts.server(service, given), environ, channels, keep=given.kept)
+        most = recycling.limit(service.memory, start.limits, workers(service, given))
+    else:
+        main = _part(start, start.name, start.programs[start.name], environ, channels)
+        most = recycling.limit(service.memory, start.limits, 1) if service.memory is not None else None
+
+    def changed(process: Process) -> None:
+        if not process.pid:
+            return
+        for channel in channels[process.part.name]:
+            channel.pid = process.pid
+        if process is supervision.main:
+            ready.started()
+            if process.starts == 1 and most is not None:
+                own = service.command is not None
+                recycling.Recycling(loop, process, most, own=own, seconds=start.timeout)
+
+    def stopping() -> None:
+        ready.close()
+        for listener in start.sockets:
+            listener.close()  # the service has its own; nobody shall wait for a connection that is never answered
+
+    supervision.on_change, supervision.on_stop = changed, stopping
+    others = tuple(_part(start, name, start.programs[name], start.environ, channels) for name in service.processes)
+    server = StatusServer(
+        loop,
+        start.supervised.sockets,
+        Observer(start.image, supervision, ready, log).status,
+        token=start.supervised.token,
+        tail=log.tail,
+        scrape_path=service.metrics,
+    )
+    try:
+        return supervision.run((main, *others))
+    finally:
+        server.close()
+
+
+def _given(start: _Start, ready: Readiness, access: int) -> Given:
+    """What the server is given."""
+    told = ready.descriptor if isinstance(ready, readiness.Told) else os.open(os.devnull, os.O_WRONLY)
+    return Given(
+        venv=start.places.venv,
+        sockets=tuple(listener.fileno() for listener in start.sockets),
+        access=access,
+        ready=told,
+        limits=start.limits,
+        stop_timeout=start.timeout,
+        environ=start.environ,
+    )
+
+
+def _part(
+    start: _Start,
+    name: str,
+    program: Program,
+    environ: Mapping[str, str],
+    channels: Mapping[str, tuple[Channel, ...]],
+    *,
+    keep: tuple[int, ...] = (),
+) -> Part:
+    """The main process has the container's stdin and terminal, the others have none."""
+    main = name == start.name
+    out, err, *_ = channels[name]
+    return Part(
         name=name,
         program=program,
         environ=environ,
-        directory=image.user.home,
-        stop_signal=signal.Signals[f"SIG{service.stop_signal}"],
-        restart=service.restart,
-        mask=mask,
-        keep=tuple(listener.fileno() for listener in sockets),
-        terminal=terminal(),
+        directory=start.image.user.home,
+        stop_signal=signal.Signals[f"SIG{start.service.stop_signal}"] if main else signal.SIGTERM,
+        restart=start.service.restart,
+        mask=start.mask,
+        keep=keep,
+        streams=(0 if main else os.open(os.devnull, os.O_RDONLY), out.descriptor, err.descriptor),
+        terminal=terminal() if main else None,
     )
 
-    def close() -> None:
-        for listener in sockets:
-            listener.close()  # the service has its own; nobody shall wait for a connection that is never answered
 
-    supervision = Supervision(name, timeout)
-    supervision.on_stop = close
-    with supervision.loop:
-        return supervision.run((main,))
-
-
-def _program(
-    service: Service, environ: Mapping[str, str], places: Places, sockets: list[socket.socket], timeout: float
-) -> Program:
-    command = service.command
-    if command is None:
-        beside = os.path.dirname(__file__)
-        listening = [listener.fileno() for listener in sockets]
-        limits = container_limits.limits()
-        if service.asgi is not None:
-            return asgi_server.program(
-                service,
-                venv=places.venv,
-                starter=os.path.join(beside, "asgi_starter.py"),
-                sockets=listening,
-                limits=limits,
-                stop_timeout=timeout,
-                environ=environ,
-            )
-        return wsgi_server.program(
-            service,
-            venv=places.venv,
-            hooks=os.path.join(beside, "server_hooks.py"),
-            sockets=listening,
-            limits=limits,
-            stop_timeout=timeout,
-            environ=environ,
-        )
-    if isinstance(command, str):
-        return Program(path="/bin/sh", arguments=("/bin/sh", "-c", command))
-    # Operators' scripts do not stand in for the application's own commands: only E5 looks among them.
-    return find(command, environ.get("PATH", os.defpath), scripts="")
+def _readiness(start: _Start, loop: Loop) -> tuple[Readiness, Mapping[str, str]]:
+    """How it is known, and the main process's environment."""
+    service, environ = start.service, start.environ
+    if service.ready == NOTIFY:
+        path = f"{start.places.scratch}/notify"
+        notified = readiness.Notified(loop, path, environ.get("NOTIFY_SOCKET"))
+        return notified, {**environ, "NOTIFY_SOCKET": path}
+    if service.ready is not None:
+        return readiness.Path(loop, service.ready, loopback_request.request), environ
+    if service.command is not None:
+        return readiness.Port(int(PORT)), environ
+    return readiness.Told(loop), environ

@@ -6,6 +6,8 @@ one, which cuts answers off, so its processes leave it to the runner.
 A worker that is told to stop in the moment between its birth and its own handlers only notes it down in a copy of the
 master's queue, and the stop would take all of the graceful time (seen with gunicorn 27.0.1). So it is born with that
 signal held back, and takes it when it can.
+
+Into the descriptor that GROCKER_READY_FD names each worker writes a byte once it has the application.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import signal
 
 _HELD = frozenset({signal.SIGTERM, signal.SIGQUIT})
 _bears_workers = False
+_ready = int(os.environ.pop("GROCKER_READY_FD", "-1"))  # not the application's
 
 
 def when_ready(_server: object) -> None:
@@ -35,6 +38,10 @@ def post_worker_init(_worker: object) -> None:
     """In each worker, once it has its own handlers and the application."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
+    try:
+        os.write(_ready, b".")
+    except OSError:
+        pass  # it is told already, or nobody listens
 
 
 def pre_exec(_server: object) -> None:

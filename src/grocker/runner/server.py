@@ -1,0 +1,50 @@
+"""What a server of an application is given, and how many workers it has. Contract: P1, X4."""
+
+from __future__ import annotations
+
+import math
+
+from .container_limits import Limits
+from .value import TYPE_CHECKING, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .spec import Service
+
+WORKER_MEMORY = 128 << 20  # bytes; what a worker of an ordinary Django site may come to
+
+
+class Given(Value):
+    """``venv``: the application's environment. Descriptors: ``sockets`` listen on 8080, ``access`` takes the access
+    log, into ``ready`` a worker writes a byte once it has the application. ``stop_timeout``: seconds that the container
+    has for stopping. ``environ``: where what the operator sets with the server's own variables is left to them.
+    """
+
+    venv: str
+    sockets: tuple[int, ...]
+    access: int
+    ready: int
+    limits: Limits
+    stop_timeout: float
+    environ: Mapping[str, str]
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The descriptors that the server inherits."""
+        return (*self.sockets, self.access, self.ready)
+
+    @property
+    def graceful(self) -> int:
+        """Whole seconds for requests that are being answered, one less than there are."""
+        return max(1, math.floor(self.stop_timeout) - 1)
+
+
+def workers(service: Service, given: Given) -> int:
+    """Processes: as declared, as WEB_CONCURRENCY says, or one a processor, two at least, as far as the memory goes."""
+    if service.workers is not None:
+        return service.workers
+    asked = given.environ.get("WEB_CONCURRENCY", "")
+    if asked.isdigit():
+        return max(1, int(asked))
+    return max(1, min(max(2, math.ceil(given.limits.cpus)), given.limits.memory // WORKER_MEMORY))
