@@ -79,7 +79,7 @@ class Log:
                 why = "a directory, not a socket: an engine makes one when what is mounted there does not exist"
             elif error.errno in (errno.EACCES, errno.EPERM):
                 why = f"not writable for uid {os.getuid()}"
-            elif error.errno == errno.ECONNREFUSED or (expected and error.errno == errno.ENOENT):
+            elif error.errno in (errno.ECONNREFUSED, errno.EAGAIN) or (expected and error.errno == errno.ENOENT):
                 self._syslog = syslog
                 self._lost(error)
                 syslog.expect()
@@ -263,7 +263,7 @@ class Log:
 
     def _tell(self) -> None:
         number, self._said = self._lost_lines - self._said, self._lost_lines
-        failure.say(f"syslog: {self._path} takes records again, {number} lines were left out")
+        failure.say(f"syslog: {self._path} takes records again, {number or 'no'} lines were left out")
 
     def _lost(self, error: OSError) -> None:
         if self._drained:

@@ -40,6 +40,7 @@ class Channel:
         self._loop = loop
         self._passes = passes
         self._lines = Blocks()
+        self._begun = b""  # of a line, read but not passed on
         self._pid = 0
         self._reader, self.descriptor = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._reader, False)
@@ -66,9 +67,17 @@ class Channel:
         try:
             data = os.read(self._reader, _BLOCK)
         except BlockingIOError:
-            return 0
-        self._passes(self, data, self._lines.take(data))
-        return len(data)
+            data = b""
+        taken = len(data)
+        if self._begun:
+            data, self._begun = self._begun + data, b""
+        if taken == _BLOCK and (end := data.rfind(b"\n") + 1):
+            # It was cut here, not where a writer stopped: nothing of others shall come into the middle of a line.
+            data, self._begun = data[:end], data[end:]
+            self._loop.after(0.0, self._go_on)
+        if data:
+            self._passes(self, data, self._lines.take(data))
+        return taken
 
     def take_all(self) -> None:
         """What is in the pipe now and there is room for; what is written meanwhile may be left."""
@@ -78,9 +87,10 @@ class Channel:
 
     def end(self) -> None:
         """The last line, if nothing ended it."""
-        lines = self._lines.end()
-        if lines:
-            self._passes(self, b"", lines)
+        data, self._begun = self._begun, b""
+        lines = (self._lines.take(data) if data else b"") + self._lines.end()
+        if data or lines:
+            self._passes(self, data, lines)
 
     def leave_loop(self) -> None:
         """It is read by :meth:`take` alone."""
@@ -88,8 +98,13 @@ class Channel:
 
     def close(self) -> None:
         """Both ends."""
+        self._begun = b""
         os.close(self._reader)
         os.close(self.descriptor)
+
+    def _go_on(self) -> None:
+        if self._begun and not self.output.full:
+            self.take()
 
     def _readable(self) -> None:
         self.take()
@@ -99,3 +114,4 @@ class Channel:
 
     def _resume(self) -> None:
         self._loop.watch(self._reader, self._readable)
+        self._go_on()

@@ -24,12 +24,12 @@ class Tail:
         kept = self._kept.pop(name, None)
         kept = bytearray() if kept is None else kept
         self._size -= len(kept)
-        if len(data) >= _BYTES:
-            kept[:] = data[-_BYTES:]
+        if len(data) > _BYTES:
+            kept[:] = data[-_BYTES - 1 :]
         else:
             kept += data
             if len(kept) > 2 * _BYTES:
-                del kept[:-_BYTES]
+                del kept[: -_BYTES - 1]
         self._kept[name] = kept
         self._size += len(kept)
         while self._size > _ALL:
@@ -38,7 +38,7 @@ class Tail:
     def lines(self, name: str) -> Sequence[str]:
         """The last whole lines, at most LINES, the oldest first."""
         kept = bytes(self._kept.get(name, b""))
-        lines = kept[-_BYTES:].split(b"\n")
+        lines = kept[-_BYTES - 1 :].split(b"\n")
         if len(kept) > _BYTES:
             del lines[0]  # its beginning is missing
         if lines and not lines[-1]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 QUEUE = 1 << 20  # bytes that wait
 _BATCH = 128  # records of a turn
 _AGAIN = 1.0  # seconds between two attempts to connect, or looks at a socket that takes nothing
+_PATIENCE = 0.5  # seconds without a record taken, at the end
 _SHORTEST = 256  # bytes; what is not even taken then is dropped
 _SHORT_OF_MEMORY = 0.1  # seconds until it is tried again; nobody tells when there is some
 _NOTHING = (0, 0)
@@ -268,13 +269,17 @@ class SyslogSocket:
         return self._socket.fileno() if self._socket is not None and self._queue else None
 
     def finish(self, latest: float) -> None:
-        """Sends what waits, until ``latest`` (monotonic) if need be; the rest goes back to who brought it."""
+        """Sends what waits, until ``latest`` (monotonic) if need be; the rest goes back to who brought it.
+
+        A daemon that takes nothing at all is waited for more shortly.
+        """
         import select
 
         while self._queue and self._socket is not None and (left := latest - time.monotonic()) > 0:
             poll = select.poll()
             poll.register(self._socket.fileno(), select.POLLOUT)
-            poll.poll(left * 1000)
+            if not poll.poll(min(left, _PATIENCE) * 1000):
+                break
             self.flush()
         self.take_back()
 
