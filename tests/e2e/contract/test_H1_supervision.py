@@ -1,0 +1,281 @@
+"""E1, H1, P2, X4 of services: probes, several processes, memory."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import pytest
+
+from grocker.runner.spec import Restart, Service
+from tests.e2e.contract.engine import RUNNER, Container, Engine, Folders, variables
+
+Services = Callable[..., list[str]]
+
+_ONCE = Restart(times=0, seconds=1)
+_LISTENS = """
+import os, socket, sys, time
+print("up", flush=True)
+time.sleep(float(sys.argv[1]))
+listener = socket.create_server(("", int(os.environ["PORT"])))
+print("listens", flush=True)
+while True:
+    listener.accept()[0].close()
+"""
+_NOTIFIES = """
+import os, signal, socket, time
+told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+told.connect(os.environ["NOTIFY_SOCKET"])
+signal.signal(signal.SIGUSR1, lambda *_: told.send(b"READY=1"))
+print("up", flush=True)
+while True:
+    time.sleep(0.1)
+"""
+_ANSWERS = """
+import http.server, signal
+class Handler(http.server.BaseHTTPRequestHandler):
+    status = 503
+    def do_GET(self):
+        self.send_response(self.status if self.path == "/ready" else 404)
+        self.end_headers()
+    def log_message(self, *_): pass
+def good(*_): Handler.status = 204
+signal.signal(signal.SIGUSR1, good)
+print("up", flush=True)
+http.server.HTTPServer(("", 8080), Handler).serve_forever()
+"""
+
+
+def _ask(container: Container, path: str, port: int = 8081) -> tuple[int, str]:
+    connection = http.client.HTTPConnection(container.address(), port, timeout=5)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def _until(container: Container, path: str, status: int, seconds: float = 15) -> str:
+    latest = time.monotonic() + seconds
+    while True:
+        try:
+            found, body = _ask(container, path)
+        except OSError:
+            found, body = 0, ""
+        if found == status:
+            return body
+        assert time.monotonic() < latest, f"{path}: {found} {body}"
+        time.sleep(0.05)
+
+
+def _command(text: str, *arguments: str, **fields: object) -> Service:
+    return Service(command=("python", "-c", text, *arguments), **{"restart": _ONCE, **fields})  # type: ignore[arg-type]
+
+
+def test_H1_served_application_is_ready_once_a_worker_has_it(engine: Engine, folders: Folders) -> None:
+    options = [*folders.options, *variables({"GROCKER_STOP_TIMEOUT": "5"})]
+    with engine.started("start", "www", options=options) as container:
+        _until(container, "/readyz", 200)
+        assert _ask(container, "/livez") == (200, "ok\n")
+        assert _ask(container, "/startupz") == (200, "ok\n")
+        verbose = _ask(container, "/readyz?verbose")[1]
+        assert re.search(r"^\[\+\]process www: runs as process \d+$", verbose, re.M)
+        assert "a worker serves the application" in verbose
+        assert container.exec(RUNNER, "health").status == 0
+        document = json.loads(_ask(container, "/status.json")[1])
+        [process] = document["processes"]
+        assert (process["name"], process["state"], process["starts"]) == ("www", "running", 1)
+        assert process["workers"] >= 1
+
+        container.exec("python", "-c", f"import os; os.kill({process['pid']}, 9)")
+        assert "grocker: www: ended by SIGKILL, started again in 0.5 s" in container.wait_for("started again")
+        _until(container, "/readyz", 200)
+        document = json.loads(_ask(container, "/status.json")[1])
+        [process] = document["processes"]
+        assert (process["starts"], process["restarts"], process["last_exit"]) == (2, 1, 137)
+        assert container.stop() == 0
+
+
+def test_H1_not_ready_from_the_moment_that_it_is_asked_to_stop(docker: Engine, services: Services) -> None:
+    text = "import signal, time\nsignal.signal(15, lambda *_: print('got 15', flush=True))\nprint('up', flush=True)\n"
+    table = {"x": _command(text + "while True: time.sleep(0.1)")}
+    options = [*services(docker, table), *variables({"GROCKER_STOP_TIMEOUT": "3"})]
+    with docker.started("start", "x", options=options) as container:
+        container.wait_for("up")
+        _until(container, "/readyz", 200)
+        container.kill("TERM")
+        container.wait_for("got 15")
+        assert _ask(container, "/readyz")[0] == 503
+        assert _ask(container, "/livez")[0] == 200
+        assert _ask(container, "/startupz")[0] == 200
+        assert "was asked to stop" in _ask(container, "/readyz?verbose")[1]
+        assert container.wait() == 137
+
+
+def test_H1_command_is_ready_when_it_accepts_or_when_it_has_run_for_a_second(
+    docker: Engine, services: Services
+) -> None:
+    with docker.started("start", "x", options=services(docker, {"x": _command(_LISTENS, "0")})) as container:
+        assert "accepts on port 8080" in _until(container, "/readyz?verbose", 200)
+    table = {"x": _command("import time; time.sleep(600)")}
+    with docker.started("start", "x", options=services(docker, table)) as container:
+        assert _ask(container, "/readyz")[0] == 503, "it has just begun"
+        assert _ask(container, "/startupz")[0] == 503
+        assert _ask(container, "/livez")[0] == 200
+        assert "has run for a second" in _until(container, "/readyz?verbose", 200)
+
+
+def test_H1_ready_by_sd_notify(docker: Engine, services: Services) -> None:
+    table = {"x": _command(_NOTIFIES, ready="notify")}
+    with docker.started("start", "x", options=services(docker, table)) as container:
+        container.wait_for("up")
+        time.sleep(1.2)
+        assert _ask(container, "/readyz")[0] == 503, "a second is not what counts here"
+        container.kill("USR1")
+        _until(container, "/readyz", 200)
+
+
+def test_H1_ready_by_a_path_that_answers_below_500(docker: Engine, services: Services) -> None:
+    table = {"x": _command(_ANSWERS, ready="/ready")}
+    with docker.started("start", "x", options=services(docker, table)) as container:
+        container.wait_for("up")
+        latest = time.monotonic() + 10
+        while "/ready answered 503" not in (body := _ask(container, "/readyz?verbose")[1]):
+            assert time.monotonic() < latest, body
+            time.sleep(0.05)
+        container.kill("USR1")
+        assert "/ready answered 204" in _until(container, "/readyz?verbose", 200)
+
+
+def test_P2_port_that_is_taken_is_69(docker: Engine, folders: Folders) -> None:
+    with docker.started("start", "www", options=folders.options) as container:
+        _until(container, "/livez", 200)
+        network = ["--network", f"container:{container.name}"]
+        for what in ("cron",):
+            (folders.config / "crontab").write_text("@hourly true\n")
+            done = docker.run(what, options=[*folders.options, *network])
+            assert (done.status, len(done.complaints)) == (69, 1), done.err
+            assert "port 8081: Address already in use: stop what listens there" in done.complaints[0]
+
+
+def test_P2_commands_open_no_port(docker: Engine, folders: Folders) -> None:
+    with docker.started("python", "-c", "import time; time.sleep(600)", options=folders.options) as container:
+        with pytest.raises(OSError):
+            _ask(container, "/livez")
+        assert container.exec(RUNNER, "health").status == 0, "nothing is supervised"
+
+
+@contextmanager
+def _two(docker: Engine, services: Services, worker: str, **fields: object) -> Iterator[Container]:
+    main = "trap 'echo main ends; exit 0' TERM; echo main up; while :; do sleep 0.1; done"
+    service = Service(command=main, processes={"worker": worker}, **{"restart": _ONCE, **fields})  # type: ignore[arg-type]
+    with docker.started("start", "x", options=services(docker, {"x": service})) as container:
+        container.wait_for("main up")
+        yield container
+
+
+def test_E1_processes_of_a_service_are_supervised_together(engine: Engine, services: Services) -> None:
+    worker = "trap 'echo worker ends; exit 0' TERM; echo worker up; while :; do sleep 0.1; done"
+    with _two(engine, services, worker, restart=Restart(times=3, seconds=60)) as container:
+        container.wait_for("worker up")
+        states = {p["name"]: p for p in json.loads(_ask(container, "/status.json")[1])["processes"]}
+        assert {name: p["state"] for name, p in states.items()} == {"x": "running", "worker": "running"}
+        container.exec("bash", "-c", f"kill -9 {states['worker']['pid']}")
+        container.wait_for("worker: ended by SIGKILL, started again")
+        assert _ask(container, "/livez")[0] == 200, "the main process is what the probe is about"
+        assert container.stop() == 0
+        logs = container.logs()
+        assert "main ends" in logs
+
+
+def test_E1_end_of_a_companion_that_is_given_up_is_the_containers(docker: Engine, services: Services) -> None:
+    with _two(docker, services, "sleep 1; exit 7") as container:
+        assert container.wait() == 7
+        logs = container.logs()
+        assert "worker: ended with status 7, given up" in logs
+        assert "main ends" in logs
+
+
+_LEAKS = """
+kept = []
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/leak":
+        kept.append(bytearray(8 << 20))
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"good"]
+"""
+
+
+def test_X4_worker_that_outgrows_its_memory_is_renewed_without_losing_a_request(
+    docker: Engine, services: Services, folders: Folders
+) -> None:
+    (folders.scripts / "leaks.py").write_text(_LEAKS)
+    service = Service(wsgi="leaks:application", workers=2, memory=96, env={"PYTHONPATH": "/scripts"})
+    with docker.started("start", "x", options=services(docker, {"x": service})) as container:
+        _until(container, "/readyz", 200)
+        url = f"http://{container.address()}:8080"
+        answers: list[object] = []
+        over = threading.Event()
+
+        def client() -> None:
+            while not over.is_set():
+                try:
+                    with urllib.request.urlopen(f"{url}/", timeout=20) as answer:
+                        answers.append(answer.status)
+                except (urllib.error.URLError, OSError) as error:
+                    answers.append(error)
+
+        clients = [threading.Thread(target=client) for _ in range(2)]
+        for one in clients:
+            one.start()
+        for _ in range(40):
+            with urllib.request.urlopen(f"{url}/leak", timeout=20) as answer:
+                answers.append(answer.status)
+        try:
+            said = container.wait_for("renewed", seconds=30)
+            container.wait_for("Booting worker", seconds=10)
+        finally:
+            over.set()
+            for one in clients:
+                one.join()
+        assert re.search(r"grocker: x: worker \d+ has \d+ MiB, over 96: renewed", said)
+        assert set(answers) == {200}, [answer for answer in answers if answer != 200]
+        recycled = [p["recycled"] for p in json.loads(_ask(container, "/status.json")[1])["processes"]]
+        assert recycled[0] >= 1
+        assert container.stop() == 0
+
+
+def _metrics(container: Container) -> Mapping[str, float]:
+    values = {}
+    for line in _ask(container, "/metrics")[1].splitlines():
+        if line and not line.startswith("#"):
+            name, _, value = line.rpartition(" ")
+            values[name] = float(value)
+    return values
+
+
+def test_H2_metrics_count_what_happened(engine: Engine, services: Services) -> None:
+    text = "print('up', flush=True)\nimport time\nwhile True: time.sleep(1)"
+    table = {"x": _command(text, restart=Restart(times=5, seconds=60))}
+    with engine.started("start", "x", options=services(engine, table)) as container:
+        container.wait_for("up")
+        _until(container, "/livez", 200)
+        before = _metrics(container)
+        container.exec("bash", "-c", f"kill -9 {json.loads(_ask(container, '/status.json')[1])['processes'][0]['pid']}")
+        container.wait_for("started again")
+        _until(container, "/livez", 200)
+        after = _metrics(container)
+        changed = {
+            name.partition("{")[0]: after[name] - before[name]
+            for name in before
+            if name in after and "total" in name and "seconds" not in name and after[name] != before[name]
+        }
+        assert changed.get("grocker_process_restarts_total") == 1, changed
