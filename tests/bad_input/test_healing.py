@@ -53,7 +53,7 @@ def remove(path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [cut, flip, remove])
-@pytest.mark.parametrize("room", ["blobs/sha256", "members", "downloads", "steps", "index", "refs"])
+@pytest.mark.parametrize("room", ["blobs/sha256", "members", "downloads", "steps", "refs"])
 def test_build_after_the_next_is_as_ever_when_files_of_the_cache_are_spoilt(
     built: Built, room: str, spoil: Callable[[Path], None]
 ) -> None:

@@ -66,16 +66,6 @@ def test_index_is_not_fetched_again_when_it_is_kept(store: Store) -> None:
     assert resolve(found.indexes, ["hello"]).packages[0].name == "hello"
 
 
-def test_index_is_made_again_when_the_kept_one_is_damaged(store: Store) -> None:
-    archive = Archive().add(Package("hello"))
-    with archive.serve() as address:
-        opened(archive, store, address)
-        for kept in (store.root / "index").iterdir():
-            kept.write_bytes(b"\xc1")
-        found, _ = opened(archive, store, address)
-    assert resolve(found.indexes, ["hello"]).packages[0].name == "hello"
-
-
 def test_next_address_is_tried_when_the_first_has_no_debian(store: Store) -> None:
     archive, other = Archive().add(Package("hello")), Archive(origin="Other")
     with archive.serve() as address, other.serve() as wrong:
@@ -141,7 +131,7 @@ def test_archive_is_refused_when_something_does_not_hold(
     assert caught.value.status == status
     assert words in caught.value.message
     assert hint in (caught.value.hint or "")
-    assert list((store.root / "index").iterdir()) == []
+    assert list((store.root / "downloads").iterdir()) == []
 
 
 def test_archive_is_unreachable_when_nobody_answers(store: Store) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from grocker.debian import index
-from grocker.debian.index import Record
+from grocker.debian.index import Index, Record
+from grocker.errors import CorruptError
 
 TEXT = b"""\
 Package: dash
@@ -31,8 +31,19 @@ SHA256: 00
 """
 
 
-def test_records_are_what_was_parsed_when_they_are_decoded() -> None:
-    found = index.decode("trixie", index.parse(TEXT))
+FOLDED = b"""\
+Version: 2
+Package: mawk
+Architecture: amd64
+Filename: pool/y.deb
+Size: 2
+SHA256: 01
+Provides: awk,
+ posix-awk (= 1)"""
+
+
+def test_records_are_what_the_text_says_when_they_are_asked_for() -> None:
+    found = Index("trixie", TEXT)
     first, second = found.records("dash")
     assert first == Record(
         name="dash",
@@ -47,27 +58,39 @@ def test_records_are_what_was_parsed_when_they_are_decoded() -> None:
         priority="required",
     )
     assert second.version == "0.5.13-1"
-    assert found.providers("posix-sh") == ("dash",)
     assert found.records("bash") == ()
-    assert found.providers("bash") == ()
     assert list(found.names()) == ["dash"]
 
 
-def test_kept_form_is_the_same_when_it_is_made_twice() -> None:
-    assert index.parse(TEXT) == index.parse(TEXT)
+@pytest.mark.parametrize("text", [TEXT + FOLDED, FOLDED + b"\n\n" + TEXT, TEXT + b"\n\n" + FOLDED + b"\n"])
+def test_stanza_is_found_when_it_stands_at_either_end_or_does_not_begin_with_its_name(text: bytes) -> None:
+    found = Index("trixie", text)
+    assert [record.version for record in found.records("mawk")] == ["2"]
+    assert len(found.records("dash")) == 2
 
 
-def test_index_is_empty_when_a_suite_has_no_packages() -> None:
-    assert list(index.decode("trixie-updates", index.parse(b"")).names()) == []
+@pytest.mark.parametrize(
+    ("name", "provider"), [("sh", "dash"), ("posix-sh", "dash"), ("awk", "mawk"), ("posix-awk", "mawk"), ("posix", "")]
+)
+def test_provider_is_found_when_the_whole_name_is_among_what_it_provides(name: str, provider: str) -> None:
+    for text in (TEXT + FOLDED, FOLDED + b"\n\n" + TEXT):
+        assert Index("trixie", text).providers(name) == ((provider,) if provider else ())
+
+
+@pytest.mark.parametrize("text", [b"", b"\n", b"no stanza"])
+def test_index_is_empty_when_a_suite_has_no_packages(text: bytes) -> None:
+    found = Index("trixie-updates", text)
+    assert list(found.names()) == []
+    assert found.providers("sh") == ()
 
 
 @pytest.mark.parametrize("field", ["Version", "Filename", "Size", "SHA256", "Architecture"])
-def test_index_is_refused_when_a_stanza_lacks_a_field(field: str) -> None:
+def test_package_is_refused_when_its_stanza_lacks_a_field(field: str) -> None:
     lines = [line for line in TEXT.split(b"\n\n")[0].split(b"\n") if not line.startswith(field.encode() + b":")]
-    with pytest.raises(ValueError, match=f"the stanza of dash has no {field}"):
-        index.parse(b"\n".join(lines))
+    with pytest.raises(CorruptError, match=f"the index of trixie: the stanza of dash has no {field}"):
+        Index("trixie", b"\n".join(lines)).records("dash")
 
 
-def test_index_is_refused_when_a_size_is_no_number() -> None:
-    with pytest.raises(ValueError, match="invalid literal"):
-        index.parse(TEXT.replace(b"98504", b"big"))
+def test_package_is_refused_when_a_size_is_no_number() -> None:
+    with pytest.raises(CorruptError, match="the stanza of dash cannot be read: invalid literal"):
+        Index("trixie", TEXT.replace(b"98504", b"big")).records("dash")

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grocker.debian import index
 from grocker.debian.index import Index
 from grocker.debian.resolve import Resolved, resolve
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
@@ -23,7 +22,7 @@ def made(suite: str, *packages: str) -> Index:
         text += f"Package: {name}\nVersion: {version or '1.0'}\nArchitecture: amd64\n"
         text += f"Filename: pool/{suite}/{name}.deb\nSize: 10\nSHA256: {HASH}\n"
         text += "".join(field + "\n" for field in fields) + "\n"
-    return index.decode(suite, index.parse(text.encode()))
+    return Index(suite, text.encode())
 
 
 def chosen(resolved: Resolved) -> list[str]:

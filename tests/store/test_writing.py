@@ -70,7 +70,7 @@ def add_blob(store: Store) -> None:
 
 
 def keep(store: Store) -> None:
-    store.keep("index", "k", LARGE)
+    store.keep("steps", "source-k", LARGE)
 
 
 def make_member(store: Store) -> None:

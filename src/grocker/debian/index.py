@@ -1,4 +1,4 @@
-"""The ``Packages`` index, and the form in which it is kept: decoded only where it is asked. Pure.
+"""The ``Packages`` index: read only where it is asked. Pure.
 
 Source: Debian Policy 5.3; wiki.debian.org/DebianRepository/Format, "Packages" indices.
 """
@@ -10,11 +10,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-FORMAT = 1
-"""Changes whenever what is kept changes its meaning."""
+from grocker.errors import CorruptError
 
 
-class Record(msgspec.Struct, frozen=True, array_like=True):
+class Record(msgspec.Struct, frozen=True):
     """A binary package as the index describes it: what resolving and fetching need, nothing else."""
 
     name: str
@@ -34,63 +33,65 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     priority: str = "optional"
 
 
-class _Document(msgspec.Struct, frozen=True, array_like=True):
-    records: dict[str, msgspec.Raw]
-    providers: dict[str, tuple[str, ...]]
-
-
-_decode_records = msgspec.msgpack.Decoder(tuple[Record, ...]).decode
-_decode_document = msgspec.msgpack.Decoder(_Document).decode
-
-
-class Index:
-    """The packages of one index, by name; records are decoded when they are asked for."""
-
-    __slots__ = ("_cache", "_document", "suite")
-
-    def __init__(self, suite: str, document: _Document) -> None:
-        self.suite = suite
-        self._document = document
-        self._cache: dict[str, tuple[Record, ...]] = {}
-
-    def records(self, name: str) -> tuple[Record, ...]:
-        """All versions of the package of that name."""
-        found = self._cache.get(name)
-        if found is None:
-            raw = self._document.records.get(name)
-            found = self._cache[name] = () if raw is None else _decode_records(raw)
-        return found
-
-    def providers(self, name: str) -> tuple[str, ...]:
-        """Names of the packages that provide ``name``, sorted."""
-        return self._document.providers.get(name, ())
-
-    def names(self) -> Iterator[str]:
-        """Names of all packages, in no order."""
-        return iter(self._document.records)
-
-
 _FIELD = re.compile(
     rb"^(Package|Version|Architecture|Filename|Size|SHA256|Depends|Pre-Depends|Provides|Conflicts|Breaks|Priority):"
     rb"[ \t]*(.*(?:\n[ \t].*)*)",
     re.MULTILINE,
 )
+_FIRST = b"Package: "
 
 
-def parse(data: bytes) -> bytes:
-    """An index (``Packages``, decompressed) in the form that is kept; ``decode`` reads it.
+class Index:
+    """The packages of one index, by name.
 
-    Raises ValueError when a stanza lacks a field that it must have.
+    Of tens of thousands of stanzas a build asks for a hundred: where each begins is looked up once, and a stanza is
+    taken apart when it is asked for.
     """
-    records: dict[str, list[Record]] = {}
-    providers: dict[str, set[str]] = {}
-    for stanza in data.split(b"\n\n"):
-        fields = dict(_FIELD.findall(stanza))
-        if not fields:
-            continue
+
+    __slots__ = ("_cache", "_providing", "_stanzas", "_text", "suite")
+
+    def __init__(self, suite: str, text: bytes) -> None:
+        """``text``: the file ``Packages``, decompressed."""
+        self.suite = suite
+        self._text = text
+        self._stanzas = _stanzas(text)
+        self._cache: dict[str, tuple[Record, ...]] = {}
+        self._providing: list[tuple[int, bytes]] | None = None
+
+    def records(self, name: str) -> tuple[Record, ...]:
+        """All versions of the package of that name. Raises CorruptError for a stanza that cannot be read."""
+        found = self._cache.get(name)
+        if found is None:
+            places = self._stanzas.get(name.encode(), ())
+            found = self._cache[name] = tuple(self._record(start, end) for start, end in places)
+        return found
+
+    def providers(self, name: str) -> tuple[str, ...]:
+        """Names of the packages that provide ``name``, sorted."""
+        if self._providing is None:
+            self._providing = list(_fields_provides(self._text))
+        word = name.encode()
+        places = [place for place, provided in self._providing if word in provided and word in _names(provided)]
+        found = set()
+        for place in places:
+            start = self._text.rfind(b"\n\n", 0, place) + 2
+            found.add(self._record(start if start > 1 else 0, self._end(place)).name)
+        return tuple(sorted(found))
+
+    def names(self) -> Iterator[str]:
+        """Names of all packages, in no order."""
+        return (name.decode("utf-8", "replace") for name in self._stanzas)
+
+    def _end(self, place: int) -> int:
+        """Where the stanza ends that ``place`` lies in."""
+        end = self._text.find(b"\n\n", place)
+        return end if end >= 0 else len(self._text)
+
+    def _record(self, start: int, end: int) -> Record:
+        fields = dict(_FIELD.findall(self._text, start, end))
         get = fields.get
         try:
-            record = Record(
+            return Record(
                 fields[b"Package"].decode(),
                 fields[b"Version"].decode(),
                 fields[b"Architecture"].decode(),
@@ -105,20 +106,43 @@ def parse(data: bytes) -> bytes:
                 get(b"Priority", b"optional").decode(),
             )
         except KeyError as error:
-            name = fields.get(b"Package", b"(no name)").decode("utf-8", "replace")
-            raise ValueError(f"the stanza of {name} has no {error.args[0].decode()}") from error
-        records.setdefault(record.name, []).append(record)
-        if record.provides:
-            for provided in record.provides.split(","):
-                providers.setdefault(provided.split("(", 1)[0].strip(), set()).add(record.name)
-    return msgspec.msgpack.encode(
-        (
-            {name: records[name] for name in sorted(records)},
-            {name: sorted(providers[name]) for name in sorted(providers)},
+            problem = f"has no {error.args[0].decode()}"
+        except ValueError as error:
+            problem = f"cannot be read: {error}"
+        name = get(b"Package", b"(no name)").decode("utf-8", "replace")
+        raise CorruptError(
+            f"the index of {self.suite}: the stanza of {name} {problem}",
+            hint="the archive is broken, and says that it is right: use another mirror",
         )
-    )
 
 
-def decode(suite: str, data: bytes) -> Index:
-    """The index that ``parse`` made, as of ``suite``; msgspec.DecodeError when it is something else."""
-    return Index(suite, _decode_document(data))
+def _stanzas(text: bytes) -> dict[bytes, list[tuple[int, int]]]:
+    """Where the stanzas of each package begin and end."""
+    found: dict[bytes, list[tuple[int, int]]] = {}
+    start, length = 0, len(text)
+    while start < length:
+        end = text.find(b"\n\n", start)
+        if end < 0:
+            end = length
+        if text.startswith(_FIRST, start):
+            name = text[start + len(_FIRST) : text.find(b"\n", start, end)]
+        else:  # the field stands elsewhere, as it may, or there is none: a stanza that is not a package's
+            name = dict(_FIELD.findall(text, start, end)).get(b"Package", b"")
+        if name:
+            found.setdefault(name, []).append((start, end))
+        start = end + 2
+    return found
+
+
+def _fields_provides(text: bytes) -> Iterator[tuple[int, bytes]]:
+    """Where each field Provides begins, and what it says."""
+    place = text.find(b"\nProvides:")
+    while place >= 0:
+        match = _FIELD.match(text, place + 1)
+        if match is not None:
+            yield place, match[2]
+        place = text.find(b"\nProvides:", place + 1)
+
+
+def _names(provided: bytes) -> list[bytes]:
+    return [one.split(b"(", 1)[0].strip() for one in provided.split(b",")]

@@ -49,7 +49,6 @@ def check(store: Store) -> tuple[Problem, ...]:
         *_named_by_hash(store.root / "downloads"),
         *_members(store),
         *_documents(store),
-        *_indexes(store),
         *_references(store),
         *_trees(store.root / "trees"),
     )
@@ -127,12 +126,6 @@ def _documents(store: Store) -> Iterator[Problem]:
                 msgspec.json.decode(data)
             except msgspec.DecodeError as error:
                 yield Problem(path, f"is no JSON document: {error}")
-
-
-def _indexes(store: Store) -> Iterator[Problem]:
-    for path in sorted((store.root / "index").iterdir()):
-        if store.kept("index", path.name) is None:
-            yield Problem(path, "is damaged")
 
 
 def _references(store: Store) -> Iterator[Problem]:

@@ -4,7 +4,6 @@
     v1/downloads/HEX        files as fetched: packages, wheels
     v1/members/KEY.gz       compressed tar segments that layers are made of; KEY beside it, written last, describes it
     v1/steps/KEY            results of steps: small documents
-    v1/index/KEY            parsed package indices
     v1/trees/KEY/           unpacked directory trees (the image's interpreter, for compiling)
     v1/refs/KEY             one file a reference
     v1/locks/KEY            one advisory lock a key, none global
@@ -32,8 +31,8 @@ from grocker.digest import Digest, Hashing
 from grocker.errors import CannotWriteError, CorruptError, MissingError
 from grocker.store.writing import Writer, storage, sync_tree, write_whole
 
-Room = Literal["steps", "index", "members", "refs"]
-ROOMS = ("blobs/sha256", "downloads", "members", "steps", "index", "trees", "refs", "locks", "tmp")
+Room = Literal["steps", "members", "refs"]
+ROOMS = ("blobs/sha256", "downloads", "members", "steps", "trees", "refs", "locks", "tmp")
 SEAL = 10
 """bytes that ``seal`` gives"""
 _ACTION = "writing to the cache"
