@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import configparser
+import json
 import os
 import string
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +19,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grocker.runner import configuration, scratch
+from grocker.runner.config_command import config
 from grocker.runner.failure import Failure
 from grocker.runner.ini_files import LARGEST, read
 from grocker.runner.places import Places
+from grocker.runner.spec import Spec
+from tests.support import tricky_configuration as tricky
 
 _KEYS = ("a", "b", "c")
 _VALUES = st.text(string.ascii_letters + string.digits + "%$#;=:[]()ä☃ \t", max_size=10).map(str.strip)
@@ -93,6 +99,26 @@ def test_configuration_is_read_by_getconf_in_the_order_of_the_contract(
                     expected = model.get("DEFAULT", {}).get(key)
                 assert getter.getstr(f"{section}.{key}", "(none)") == (expected if expected is not None else "(none)")
                 assert merged.get(section, key, fallback=None) == expected
+
+
+def test_configuration_is_the_same_to_getconf_to_the_merged_file_and_to_config(
+    places: Places, app: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path(places.base_settings).write_text(tricky.BASE)
+    for name, data in tricky.FILES.items():
+        (app / name).write_bytes(data)
+    environ = tricky.environ("SHOP")
+    assert configuration.prepare(places, "SHOP", environ) == []
+    scratch.save(places.scratch, scratch.Record(prepared=environ, given=environ))
+    environ |= {"SHOP_CONFIG": f"{places.prepared}/*.ini", "PYTHONUTF8": "1"}
+    line = [sys.executable, "-c", tricky.GETCONF, "shop", *tricky.EXPECTED]
+    read = subprocess.run(line, env=environ, capture_output=True, text=True, check=True).stdout
+    capfd.readouterr()
+    image = Spec(name="shop", version="1", namespace="SHOP", grocker="1", services={})
+    assert config(image, ("--json", "--show-secrets"), places) == 0
+    assert json.loads(read) == tricky.EXPECTED
+    assert tricky.of_merged(Path(places.merged).read_text("utf-8")) == tricky.EXPECTED
+    assert tricky.of_config(capfd.readouterr().out) == tricky.EXPECTED
 
 
 @given(_VALUES, _VALUES)
