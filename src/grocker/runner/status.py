@@ -13,6 +13,9 @@ PORT = 8081
 RUNNING, WAITING, STOPPING, STOPPED = "running", "waiting", "stopping", "stopped"
 """States of a process; ``waiting``: it died, and is started again when its time has come."""
 
+NEW, SUCCEEDED, FAILED = "new", "succeeded", "failed"
+"""States of a job that does not run: it never did, its last run ended well, or did not."""
+
 
 class Check(Value):
     """One condition of a probe, as ``?verbose`` tells it."""
@@ -57,6 +60,18 @@ class JobStatus(Value):
     last_success: float | None
     upcoming: float | None
     command: str = ""
+
+    @property
+    def state(self) -> str:
+        """RUNNING, WAITING (for the run before, or for room), NEW, SUCCEEDED or FAILED."""
+        if self.pid is not None:
+            return RUNNING
+        if self.waiting:
+            return WAITING
+        if self.last_start is None:
+            return NEW
+        # Not the status: something on stderr may be a failure too.
+        return SUCCEEDED if self.last_success is not None and self.last_success >= self.last_start else FAILED
 
 
 class LogStatus(Value):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from .status import Check, JobStatus, ProcessStatus, Status
     from .usage import Usage
@@ -16,32 +16,35 @@ if TYPE_CHECKING:
 TYPE = "application/json"
 
 
-def text(status: Status, usage: Usage, tail: Sequence[str] | None) -> str:
-    """One line of ASCII. ``tail``: the log's last lines for a holder of the token, who gets command lines too."""
+def text(status: Status, usage: Usage, tails: Mapping[str, Sequence[str]] | None) -> str:
+    """One line of ASCII. ``tails``: last log lines by who wrote them, for a holder of the token, who gets process ids
+    and command lines too.
+    """
+    full = tails is not None
     document: dict[str, object] = {
         "application": {"name": status.application, "version": status.version},
         "grocker": status.grocker,
         "contract": status.contract,
         "service": status.service,
-        "now": status.now,
-        "since": status.since,
+        "now": _rounded(status.now),
+        "since": _rounded(status.since),
         "live": all(check.passed for check in status.live),
         "ready": all(check.passed for check in status.ready),
         "started": status.was_ready,
         "stopping": status.stopping,
         "checks": {"live": _checks(status.live), "ready": _checks(status.ready)},
-        "processes": [_process(process, usage, tail is not None) for process in status.processes],
-        "jobs": [_job(job, tail is not None) for job in status.jobs],
+        "processes": [_process(process, usage, full) for process in status.processes],
+        "jobs": [_job(job, full) for job in status.jobs],
         "log": {"lines": status.log.lines, "dropped": dict(status.log.dropped), "syslog": status.log.syslog},
         "container": {"memory": usage.memory, "memory_limit": usage.memory_limit, "oom_kills": usage.oom_kills},
         "runner": {
-            "cpu_seconds": usage.runner.cpu,
+            "cpu_seconds": _rounded(usage.runner.cpu),
             "memory": usage.runner.memory,
             "open_files": usage.runner.open_files,
         },
     }
-    if tail is not None:
-        document["tail"] = list(tail)
+    if tails is not None:
+        document["tails"] = {name: list(lines) for name, lines in tails.items()}
     return encode(document) + "\n"
 
 
@@ -54,18 +57,18 @@ def _process(process: ProcessStatus, usage: Usage, full: bool) -> dict[str, obje
     found: dict[str, object] = {
         "name": process.name,
         "state": process.state,
-        "pid": process.pid,
-        "started": process.started,
+        "started": _rounded(process.started),
         "starts": process.starts,
         "restarts": process.restarts,
         "recycled": process.recycled,
         "last_exit": process.last_exit,
-        "cpu_seconds": tree and tree.cpu,
+        "cpu_seconds": tree and _rounded(tree.cpu),
         "memory": tree and tree.memory,
         "open_files": tree and tree.open_files,
         "workers": tree and tree.workers,
     }
     if full:
+        found["pid"] = process.pid
         found["command"] = list(process.command)
     return found
 
@@ -75,22 +78,27 @@ def _job(job: JobStatus, full: bool) -> dict[str, object]:
         "name": job.name,
         "line": job.line,
         "schedule": job.schedule,
-        "pid": job.pid,
+        "state": job.state,
         "waiting": job.waiting,
         "runs": job.runs,
         "failures": job.failures,
         "skips": job.skips,
         "missed": job.missed,
         "retries": job.retries,
-        "last_start": job.last_start,
-        "last_duration": job.last_duration,
+        "last_start": _rounded(job.last_start),
+        "last_duration": _rounded(job.last_duration),
         "last_status": job.last_status,
-        "last_success": job.last_success,
+        "last_success": _rounded(job.last_success),
         "next_run": job.upcoming,
     }
     if full:
+        found["pid"] = job.pid
         found["command"] = job.command
     return found
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
 
 
 def encode(value: object) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .usage import Usage
 
 PLAIN = "text/plain; charset=utf-8"
+RUNNER = "grocker"  # whose log lines are the runner's own
 PROBES = ("/livez", "/readyz", "/startupz")
 REASONS = {
     200: "OK",
@@ -43,8 +44,8 @@ class Response(Value):
 
 
 class Knowledge(Value):
-    """Where answers come from. ``tail``: the last log lines, of a process or job or of all; ``token``: None where no
-    token is set.
+    """Where answers come from. ``tail``: the last log lines of a process or job, ``NAME access`` for an access log,
+    None for the runner's own; ``token``: None where no token is set.
     """
 
     status: Callable[[], Status]
@@ -103,14 +104,14 @@ def _told(head: Head, knowledge: Knowledge, application: str | None) -> Response
         from . import metrics
 
         return Response(status=200, body=metrics.text(status, usage) + (application or ""), kind=metrics.TYPE)
-    tail = knowledge.tail(None) if holder else None
+    tails = _tails(status, knowledge) if holder else None
     if path == "/status.json":
         from . import status_document
 
-        return Response(status=200, body=status_document.text(status, usage, tail), kind=status_document.TYPE)
+        return Response(status=200, body=status_document.text(status, usage, tails), kind=status_document.TYPE)
     from . import status_page
 
-    page = status_page.text(status, usage, tail, token=knowledge.token is not None)
+    page = status_page.text(status, usage, tails, token=knowledge.token is not None)
     return Response(status=200, body=page, kind=status_page.TYPE, policy=status_page.POLICY)
 
 
@@ -143,8 +144,40 @@ def _unauthorized(application: str) -> Response:
     )
 
 
+def _tails(status: Status, knowledge: Knowledge) -> dict[str, Sequence[str]]:
+    """Of the runner and of each process; jobs are too many."""
+    tails = {RUNNER: knowledge.tail(None)}
+    for process in status.processes:
+        tails[process.name] = knowledge.tail(process.name)
+        access = knowledge.tail(f"{process.name} access")
+        if access:
+            tails[f"{process.name} access"] = access
+    return tails
+
+
 def _log(query: list[str], knowledge: Knowledge, holder: bool) -> Response:
+    """``of=NAME`` for one, which may be a job."""
     if not holder:
         return Response(status=404, body=f"Not Found: no token is set, {status_token.VARIABLE} names its file\n")
-    name = next((value for key, _, value in (part.partition("=") for part in query) if key == "of" and value), None)
-    return Response(status=200, body="".join(f"{line}\n" for line in knowledge.tail(name)))
+    names = [value for key, _, value in (part.partition("=") for part in query) if key == "of"]
+    if names:
+        name = _decoded(names[0])
+        return Response(
+            status=200, body="".join(f"{line}\n" for line in knowledge.tail(None if name == RUNNER else name))
+        )
+    parts = [
+        f"==> {name} <==\n" + "".join(f"{line}\n" for line in lines)
+        for name, lines in _tails(knowledge.status(), knowledge).items()
+    ]
+    return Response(status=200, body="\n".join(parts))
+
+
+def _decoded(value: str) -> str:
+    """Of a query: ``+`` and ``%41``."""
+    first, *rest = value.replace("+", " ").encode("latin-1", "replace").split(b"%")
+    for part in rest:
+        try:
+            first += bytes((int(part[:2], 16),)) + part[2:]
+        except ValueError:
+            first += b"%" + part
+    return first.decode("utf-8", "replace")
