@@ -135,18 +135,6 @@ def test_U1_cron_is_refused_as_root(engine: Engine, crontab: Callable[..., list[
     assert (done.status, len(done.complaints)) == (77, 1)
 
 
-def test_U1_cron_works_as_any_uid_with_a_read_only_root(engine: Engine, crontab: Callable[..., list[str]]) -> None:
-    options = [
-        *crontab("@reboot id -un; id -u; pwd; cat%stdin\n"),
-        *("--user", "12345:0", "--read-only", "--tmpfs", "/tmp", "--tmpfs", "/home/blue"),
-        *("--cap-drop=ALL", "--security-opt", "no-new-privileges"),
-    ]
-    with engine.started("cron", options=options) as container:
-        container.wait_for("ended: status 0")
-        assert said(container, "line1")[1:5] == ["blue", "12345", "/home/blue", "stdin"]
-        assert container.stop() == 0
-
-
 # K1
 
 
