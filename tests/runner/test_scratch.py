@@ -22,6 +22,17 @@ def test_scratch_is_empty_and_ours_alone(tmp_path: Path) -> None:
     assert tmp_path.exists()
 
 
+def test_scratch_is_emptied_however_deep_it_is(tmp_path: Path) -> None:
+    directory = tmp_path / ".grocker"
+    scratch.renew(str(directory))
+    deep = directory
+    for _ in range(1200):
+        deep /= "d"
+        deep.mkdir()
+    scratch.renew(str(directory))
+    assert list(directory.iterdir()) == []
+
+
 @pytest.mark.parametrize("kind", ["file", "link"])
 def test_scratch_is_refused_when_it_is_no_directory(tmp_path: Path, kind: str) -> None:
     directory = tmp_path / ".grocker"

@@ -36,7 +36,7 @@ def test_services_stop_timeout_is_in_seconds(text: str | None, seconds: float) -
     assert stop_timeout(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["-1", "soon", "nan", "inf", "8s"])
+@pytest.mark.parametrize("text", ["-1", "soon", "nan", "inf", "8s", "1e300"])
 def test_services_stop_timeout_is_refused_when_it_is_no_time(text: str) -> None:
     with pytest.raises(Failure) as caught:
         stop_timeout(text)

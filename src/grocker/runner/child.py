@@ -6,7 +6,7 @@ import errno
 import os
 import signal
 
-from .failure import NOT_EXECUTABLE, NOT_FOUND, Failure, reason
+from .failure import NOT_EXECUTABLE, NOT_FOUND, OF_DESCRIPTORS, Failure, reason
 from .program import Program
 from .signals import QUEUED, restore
 from .value import TYPE_CHECKING
@@ -60,8 +60,10 @@ def spawn(
     starts; ``keep``: descriptors that it inherits; ``streams``: what becomes its stdin, stdout and stderr; ``before``:
     called with the id when the group is there and the program is not yet. Raises Failure (126); NoProcess is one.
     """
-    told, tell = os.pipe()
-    ready, go = os.pipe()
+    try:
+        told, tell, ready, go = _pipes()
+    except OSError as error:
+        raise _no_process(error) from None
     # Between fork and exec a signal waits for the program: a handler of ours would take it away from there.
     held = signal.pthread_sigmask(signal.SIG_BLOCK, QUEUED)
     try:
@@ -70,9 +72,7 @@ def spawn(
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
         for descriptor in (told, tell, ready, go):
             os.close(descriptor)
-        raise NoProcess(
-            NOT_EXECUTABLE, f"no process can be started: {reason(error)}: raise the engine's limit (--pids-limit)"
-        ) from None
+        raise _no_process(error) from None
     if child == 0:
         try:
             os.setpgid(0, 0)
@@ -114,6 +114,22 @@ def spawn(
         os.waitpid(child, 0)
         raise _not_executed(program, int(failed))
     return child
+
+
+def _pipes() -> tuple[int, int, int, int]:
+    """Two, both ends of each. Raises OSError."""
+    first = os.pipe()
+    try:
+        return (*first, *os.pipe())
+    except OSError:
+        for descriptor in first:
+            os.close(descriptor)
+        raise
+
+
+def _no_process(error: OSError) -> NoProcess:
+    option = "--ulimit nofile" if error.errno in OF_DESCRIPTORS else "--pids-limit"
+    return NoProcess(NOT_EXECUTABLE, f"no process can be started: {reason(error)}: raise the engine's limit ({option})")
 
 
 def restore_directory(directory: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from .value import TYPE_CHECKING
@@ -17,6 +18,9 @@ CONFIGURATION = 78
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 KILLED = 137
+
+OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
+"""Errors that say that no more files may be open."""
 
 
 class Failure(Exception):

@@ -53,6 +53,7 @@ class Loop:
         self._readers: dict[int, Callable[[], object]] = {}
         self._writers: dict[int, Callable[[], object]] = {}
         self._registered: set[int] = set()
+        self._signals: set[int] = set()  # that have come, besides those that ask to stop
         self._moments: list[tuple[float, int, Moment]] = []
         self._count = 0
 
@@ -77,18 +78,21 @@ class Loop:
     def _signal(self, number: int, _: FrameType | None) -> None:
         if number in STOP:
             self.asked = True
+        else:
+            self._signals.add(number)
 
     def _take_signals(self) -> None:
+        # What is in the pipe only wakes: when somebody fills it with others, the one that counts is not in it.
         try:
-            numbers = os.read(self._told, 4096)
+            os.read(self._told, 1 << 16)
         except BlockingIOError:
             return
-        if signal.SIGCHLD in numbers:
+        came, self._signals = self._signals, set()
+        if signal.SIGCHLD in came:
             self._on_child()
         if self._on_signal is not None:
-            for number in numbers:
-                if number != signal.SIGCHLD and number not in STOP:
-                    self._on_signal(number)
+            for number in sorted(came - {signal.SIGCHLD}):
+                self._on_signal(number)
 
     def watch(self, descriptor: int, call: Callable[[], object]) -> None:
         """Calls whenever there is something to read, or the other end is closed. Not for regular files."""

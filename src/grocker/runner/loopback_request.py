@@ -39,9 +39,14 @@ class Exchange:
         self._largest = largest
         self._data = bytearray()
         self._limit = loop.after(seconds, self._fail)
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        if self._socket.connect_ex(("127.0.0.1", port)) in (0, errno.EINPROGRESS):
-            loop.watch_room(self._socket.fileno(), self._send)
+        self._socket: socket.socket | None = None
+        try:
+            made = self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        except OSError:  # no descriptor for it
+            loop.after(0.0, self._fail)
+            return
+        if made.connect_ex(("127.0.0.1", port)) in (0, errno.EINPROGRESS):
+            loop.watch_room(made.fileno(), self._send)
         else:
             loop.after(0.0, self._fail)
 
@@ -54,6 +59,7 @@ class Exchange:
         self._end(None, b"")
 
     def _send(self) -> None:
+        assert self._socket is not None
         descriptor = self._socket.fileno()
         try:
             self._rest = self._rest[self._socket.send(self._rest) :]
@@ -67,6 +73,7 @@ class Exchange:
             self._loop.watch(descriptor, self._receive)
 
     def _receive(self) -> None:
+        assert self._socket is not None
         try:
             block = self._socket.recv(_BLOCK)
         except BlockingIOError:
@@ -93,7 +100,7 @@ class Exchange:
 
     def _end(self, status: int | None, body: bytes) -> None:
         self._limit.call_off()
-        if self._socket.fileno() >= 0:
+        if self._socket is not None and self._socket.fileno() >= 0:
             self._loop.forget(self._socket.fileno())
             self._socket.close()
         self._data = bytearray()

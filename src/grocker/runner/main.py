@@ -10,7 +10,18 @@ import os
 import stat
 
 from . import signals, spec
-from .failure import CONFIGURATION, USAGE, USER, Asked, Failure, say, warn
+from .failure import (
+    CONFIGURATION,
+    NOT_EXECUTABLE,
+    OF_DESCRIPTORS,
+    USAGE,
+    USER,
+    Asked,
+    Failure,
+    reason,
+    say,
+    warn,
+)
 from .places import Places
 from .value import TYPE_CHECKING
 
@@ -34,6 +45,11 @@ def main(arguments: Sequence[str], mask: set[int]) -> int:
     except Failure as failure:
         say(failure.message)
         return failure.status
+    except OSError as error:
+        if error.errno not in OF_DESCRIPTORS:
+            raise
+        say(f"{reason(error)}: raise the engine's limit (--ulimit nofile)")
+        return NOT_EXECUTABLE
 
 
 def _told(command: str, rest: tuple[str, ...], *, warned: bool = False) -> int:

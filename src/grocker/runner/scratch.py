@@ -42,12 +42,16 @@ def renew(directory: str) -> None:
 
 def empty(directory: str) -> None:
     """Removes everything below a directory; links are removed, not followed. Raises OSError."""
-    for entry in list(os.scandir(directory)):
-        if entry.is_dir(follow_symlinks=False):
-            empty(entry.path)
-            os.rmdir(entry.path)
-        else:
-            os.unlink(entry.path)
+    directories = [directory]
+    for path in directories:  # it grows meanwhile: what is deeper comes later
+        with os.scandir(path) as entries:
+            for entry in list(entries):
+                if entry.is_dir(follow_symlinks=False):
+                    directories.append(entry.path)
+                else:
+                    os.unlink(entry.path)
+    for path in reversed(directories[1:]):
+        os.rmdir(path)
 
 
 def make_directory(path: str) -> None:

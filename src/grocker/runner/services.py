@@ -8,6 +8,7 @@ from .failure import CONFIGURATION, USAGE, Failure
 from .spec import Service, Spec
 
 STOP_TIMEOUT = 8.0  # seconds: under the ten after which Docker kills
+_LONGEST = 1_000_000  # seconds; what waits for something counts milliseconds in 32 bits
 
 
 def listed(spec: Spec) -> str:
@@ -39,6 +40,6 @@ def stop_timeout(text: str | None) -> float:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise Failure(CONFIGURATION, f"GROCKER_STOP_TIMEOUT={text}: a number of seconds from 0")
+    if not 0 <= seconds <= _LONGEST:
+        raise Failure(CONFIGURATION, f"GROCKER_STOP_TIMEOUT={text}: a number of seconds from 0 to {_LONGEST}")
     return seconds

@@ -18,27 +18,39 @@ _HELD = QUEUED | {signal.SIGTTOU}
 
 
 class Interruptible:
-    """While this lasts, TERM, INT, QUIT and HUP raise Asked; outside they wait. ``with`` only."""
+    """While this lasts, the first TERM, INT, QUIT or HUP raises Asked; outside they wait. ``with`` only.
+
+    An exception in a finaliser or in the callback of a weak reference, which importing has many of, is dropped by
+    Python: what was dropped is raised at the end.
+    """
 
     _NUMBERS = STOP | {signal.SIGHUP}
 
+    def __init__(self) -> None:
+        self._asked = 0
+
     def __enter__(self) -> None:
-        self._before = {number: signal.signal(number, _raise) for number in self._NUMBERS}
+        self._before = {number: signal.signal(number, self._take) for number in self._NUMBERS}
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self._NUMBERS)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, self._NUMBERS)
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self._asked and kind is not Asked:
+            raise Asked(self._asked) from None
 
-
-def _raise(number: int, _: FrameType | None) -> None:
-    raise Asked(number)
+    def _take(self, number: int, _: FrameType | None) -> None:
+        if not self._asked:
+            self._asked = number
+            raise Asked(number)
 
 
 def hold() -> None:
     """From now on signals wait until they are taken."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+    # Where whoever started us ignores it, nobody would be told of children, and their exit status would be lost.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def restore(mask: set[int]) -> None:

@@ -7,6 +7,10 @@ import stat
 
 from .failure import CANNOT_WRITE, CONFIGURATION, Failure, reason, warn
 from .scratch import empty
+from .value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from io import FileIO
 
 _BLOCK = 1 << 16  # bytes
 
@@ -34,7 +38,7 @@ def prepare(source: str, home: str) -> None:
     try:
         _renew(target)
         for name in files:
-            _copy(_opened(source, name, inside), f"{target}/{name}")
+            _copy(_opened(source, name, inside), f"{source}/{name}", f"{target}/{name}")
     except OSError as error:
         if not files and not os.path.lexists(target):
             return  # an empty ssh-dir and a read-only home: nothing is lost
@@ -84,12 +88,19 @@ def _renew(target: str) -> None:
     os.chmod(target, 0o700)
 
 
-def _copy(descriptor: int, path: str) -> None:
-    """Writes what ``descriptor`` reads, which it closes, to a new file."""
+def _copy(descriptor: int, source: str, path: str) -> None:
+    """Writes what ``descriptor`` reads of ``source``, and closes it, to a new file."""
     with open(descriptor, "rb", 0) as original:
         copy = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with open(copy, "wb", 0) as file:
             os.fchmod(copy, 0o600)
-            while block := original.read(_BLOCK):
+            while block := _block(original, source):
                 while block:
                     block = block[file.write(block) :]
+
+
+def _block(original: FileIO, source: str) -> bytes:
+    try:
+        return original.read(_BLOCK)
+    except OSError as error:
+        raise Failure(CONFIGURATION, f"{source}: cannot be read: {reason(error)}") from None
