@@ -80,6 +80,12 @@ def _command(text: str, *arguments: str, **fields: object) -> Service:
     return Service(command=("python", "-c", text, *arguments), **{"restart": _ONCE, **fields})  # type: ignore[arg-type]
 
 
+def _kill(container: Container, which: int = 1) -> None:
+    """Kills the main process, or one beside it, in the order in which they were started."""
+    command = f"kill -9 $(cut -d ' ' -f {which} /proc/1/task/1/children)"
+    assert container.exec("bash", "-c", command).status == 0
+
+
 def test_H1_served_application_is_ready_once_a_worker_has_it(engine: Engine, folders: Folders) -> None:
     options = [*folders.options, *variables({"GROCKER_STOP_TIMEOUT": "5"})]
     with engine.started("start", "www", options=options) as container:
@@ -95,7 +101,7 @@ def test_H1_served_application_is_ready_once_a_worker_has_it(engine: Engine, fol
         assert (process["name"], process["state"], process["starts"]) == ("www", "running", 1)
         assert process["workers"] >= 1
 
-        container.exec("python", "-c", f"import os; os.kill({process['pid']}, 9)")
+        _kill(container)
         assert "grocker: www: ended by SIGKILL, started again in 0.5 s" in container.wait_for("started again")
         _until(container, "/readyz", 200)
         document = json.loads(_ask(container, "/status.json")[1])
@@ -188,7 +194,7 @@ def test_E1_processes_of_a_service_are_supervised_together(engine: Engine, servi
         container.wait_for("worker up")
         states = {p["name"]: p for p in json.loads(_ask(container, "/status.json")[1])["processes"]}
         assert {name: p["state"] for name, p in states.items()} == {"x": "running", "worker": "running"}
-        container.exec("bash", "-c", f"kill -9 {states['worker']['pid']}")
+        _kill(container, 2)
         container.wait_for("worker: ended by SIGKILL, started again")
         assert _ask(container, "/livez")[0] == 200, "the main process is what the probe is about"
         assert container.stop() == 0
@@ -269,7 +275,7 @@ def test_H2_metrics_count_what_happened(engine: Engine, services: Services) -> N
         container.wait_for("up")
         _until(container, "/livez", 200)
         before = _metrics(container)
-        container.exec("bash", "-c", f"kill -9 {json.loads(_ask(container, '/status.json')[1])['processes'][0]['pid']}")
+        _kill(container)
         container.wait_for("started again")
         _until(container, "/livez", 200)
         after = _metrics(container)
