@@ -39,7 +39,7 @@ def _arguments(environ: dict[str, str], workers: int | None = None, target: str 
 def test_asgi_server_has_as_many_workers_as_declared_or_asked_or_the_limits_call_for(
     environ: dict[str, str], declared: int | None, workers: str
 ) -> None:
-    assert _arguments(environ, declared) == ("/starter.py", "api.main:app", "5,6", workers, "7", "7", "8")
+    assert _arguments(environ, declared) == ("/starter.py", "api.main:app", "5,6", workers, "7", "0", "7", "8")
 
 
 def test_asgi_server_hands_a_factory_on() -> None:

@@ -65,6 +65,7 @@ _SPECS = st.builds(
     django_settings_module=st.none() | _WORDS,
     variables=_VARIABLES,
     crontab=st.none() | _WORDS.map("/".__add__),
+    installed=st.from_regex(r"[0-9a-f]{0,16}", fullmatch=True),
 )
 
 _SPEC = Spec(
@@ -88,6 +89,7 @@ def test_spec_has_one_encoding() -> None:
     assert encode(forwards) == encode(backwards)
     assert encode(forwards) == (
         b'{"any_service":false,"contract":1,"crontab":null,"django_settings_module":null,"extras":[],"grocker":"1",'
+        b'"installed":"",'
         b'"name":"x","namespace":"X","schema":1,"services":{},"user":{"gid":0,"home":"/home/blue","name":"blue","uid":1000},'
         b'"variables":{"A":"1","B":"\\u00e4"},"version":"1"}\n'
     )
@@ -123,6 +125,8 @@ def _changed(change: dict[str, Any]) -> bytes:
         ({"extras": [1]}, "extras"),
         ({"crontab": "crontab"}, "crontab 'crontab' is not absolute"),
         ({"crontab": ...}, "crontab is missing"),
+        ({"installed": 'a"b'}, "installed"),
+        ({"installed": ...}, "installed is missing"),
         ({"variables": {"A=B": ""}}, "variables.A=B"),
         ({"variables": {"A": 1}}, "variables.A"),
         ({"services.www.command": "x"}, "one of command, wsgi and asgi"),

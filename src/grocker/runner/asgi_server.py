@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .program import Program
-from .server import workers
+from .server import KEPT_ALIVE, workers
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +15,6 @@ def program(service: Service, given: Given, starter: str) -> Program:
     """The server's command line; ``starter``: path of ``asgi_starter.py``."""
     assert service.asgi is not None
     python = f"{given.venv}/bin/python"
-    numbers = (workers(service, given), given.graceful, given.access, given.ready)
+    numbers = (workers(service, given), given.graceful, KEPT_ALIVE if service.front else 0, given.access, given.ready)
     listening = ",".join(str(descriptor) for descriptor in given.sockets)
     return Program(path=python, arguments=(python, starter, service.asgi, listening, *(str(n) for n in numbers)))

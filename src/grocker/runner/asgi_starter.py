@@ -1,7 +1,8 @@
 """Starts uvicorn on sockets that listen already: run by the application's interpreter, in the server.
 
 Arguments: ``module:object`` (``module:object()`` for a factory), descriptors with commas between, workers, seconds for
-a graceful stop, descriptor of the access log, and the one into which each worker writes a byte once it serves.
+a graceful stop, seconds that an idle connection is kept (0: uvicorn's own choice), descriptor of the access log (-1:
+none), and the one into which each worker writes a byte once it serves.
 uvicorn's own command line takes one socket alone, and the runner has one for IPv4 and one for IPv6.
 """
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_BESIDE = os.path.dirname(os.path.abspath(__file__))
 _HEALTH = 30  # seconds; uvicorn's own 5 kill workers that are merely busy (encode/uvicorn#2711)
 
 
@@ -32,7 +34,7 @@ def main(arguments: list[str]) -> None:
 
     import uvicorn
 
-    target, descriptors, workers, graceful, access, ready = arguments
+    target, descriptors, workers, graceful, kept_alive, access, ready = arguments
     # Workers are started anew and inherit the sockets alone: they open these two through the server that has them.
     beside = f"/proc/{os.getpid()}/fd"
     log = copy.deepcopy(uvicorn.config.LOGGING_CONFIG)
@@ -48,8 +50,10 @@ def main(arguments: list[str]) -> None:
         "log_config": log,
         "timeout_graceful_shutdown": int(graceful),
         "timeout_worker_healthcheck": _HEALTH,
-        "proxy_headers": bool(os.environ.get("FORWARDED_ALLOW_IPS")),
+        "access_log": access != "-1",
+        "proxy_headers": False,  # X1 is client_headers' to judge
         "server_header": False,
+        **({"timeout_keep_alive": int(kept_alive)} if kept_alive != "0" else {}),
     }
     known = inspect.signature(uvicorn.Config).parameters
     config = uvicorn.Config(
@@ -91,7 +95,9 @@ class Factory:
         except ImportFromStringError as error:
             sys.stderr.write(f"Error loading ASGI app. {error}\n")
             sys.exit(1)
-        application: Application = _single_callable(loaded() if self._target.endswith("()") else loaded)
+        application: Application = _client_headers().asgi(
+            _single_callable(loaded() if self._target.endswith("()") else loaded)
+        )
         ready = self._ready
 
         async def started(scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,6 +121,18 @@ class Factory:
                 raise
 
         return started
+
+
+def _client_headers() -> Any:
+    """The module beside this one, by its path: the directory's other modules would stand in for the application's."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location("grocker_client_headers", os.path.join(_BESIDE, "client_headers.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _single_callable(application: Any) -> Any:

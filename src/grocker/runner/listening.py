@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from .failure import PORT_TAKEN, Failure, reason
+from .failure import CANNOT_WRITE, PORT_TAKEN, Failure, reason
 
 BACKLOG = 2048
 _LISTEN = "0A"  # proc_net_tcp: TCP_LISTEN
@@ -28,6 +28,18 @@ def open_sockets(port: int) -> list[socket.socket]:
         if error.errno not in _NO_IPV6:
             raise
     return sockets
+
+
+def open_unix(path: str) -> socket.socket:
+    """Listens at ``path``, for nginx in front alone: its directory is the runner's own. Raises Failure (73)."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(path)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise Failure(CANNOT_WRITE, f"{path}: {reason(error)}: mount a tmpfs at /tmp (--tmpfs /tmp)") from None
+    return listener
 
 
 def _listening(family: int, address: str, port: int) -> socket.socket:

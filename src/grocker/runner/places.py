@@ -9,6 +9,7 @@ class Places(Value):
     """Absolute paths. ``scratch`` holds what the runner makes at each start; it is the runner's alone."""
 
     config: str = "/config"
+    media: str = "/media"
     scripts: str = "/scripts"
     scratch: str = "/tmp/.grocker"  # noqa: S108 - made with mkdir, mode 0700, refused when it is another uid's
     base_settings: str = "/opt/grocker/config/50_default_settings.ini"
@@ -20,6 +21,16 @@ class Places(Value):
     def prepared(self) -> str:
         """The directory of the prepared INI files."""
         return f"{self.scratch}/config"
+
+    @property
+    def front(self) -> str:
+        """The directory of nginx in front of a server."""
+        return f"{self.scratch}/nginx"
+
+    @property
+    def upstream(self) -> str:
+        """The socket of a server behind nginx."""
+        return f"{self.scratch}/server"
 
     @property
     def merged(self) -> str:

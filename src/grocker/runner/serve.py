@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import signal
 
-from . import container_limits, loopback_request, parts, readiness, recycling, wsgi_server
+from . import container_limits, loopback_request, parts, readiness, recycling, trusted_proxies, wsgi_server
 from .child import adopt_orphans, terminal
 from .environment import PORT
 from .failure import Asked
-from .listening import open_sockets
+from .listening import open_sockets, open_unix
 from .log import Log
 from .prepare import prepare
 from .process import Part
@@ -17,7 +17,7 @@ from .server import Given, workers
 from .service_status import Observer
 from .services import stop_timeout
 from .signals import Interruptible, hold
-from .spec import NOTIFY
+from .spec import FRONT, NOTIFY
 from .status_server import StatusServer, open_port
 from .supervision import Supervision
 from .value import TYPE_CHECKING, Value
@@ -40,8 +40,9 @@ _DRAIN = 1.0  # seconds for what was said last to be written, once everything ha
 
 
 class _Start(Value):
-    """What is known before the first process. ``timeout``: seconds; ``sockets``: of 8080; ``supervised``: 8081;
-    ``programs``: of commands, by the process's name.
+    """What is known before the first process. ``timeout``: seconds; ``sockets``: of 8080; ``upstream``: of the server
+    when nginx is in front of it; ``trusted``: networks (X1); ``supervised``: 8081; ``programs``: of commands, by the
+    process's name.
     """
 
     image: Spec
@@ -52,6 +53,8 @@ class _Start(Value):
     timeout: float
     environ: Mapping[str, str]
     sockets: tuple[socket.socket, ...]
+    upstream: socket.socket | None
+    trusted: tuple[str, ...]
     supervised: Port
     programs: Mapping[str, Program]
     limits: Limits
@@ -73,6 +76,8 @@ def serve(image: Spec, name: str, service: Service, places: Places, mask: set[in
                 timeout=timeout,
                 environ=environ,
                 sockets=tuple(open_sockets(int(PORT))) if service.command is None else (),
+                upstream=open_unix(places.upstream) if service.front else None,
+                trusted=trusted_proxies.networks(environ.get(trusted_proxies.VARIABLE, "")),
                 supervised=open_port(environ, places),
                 programs={process: parts.command(line, environ) for process, line in commands.items()},
                 limits=container_limits.limits(),
@@ -97,9 +102,16 @@ def _run(start: _Start, supervision: Supervision, log: Log) -> int:
         for name in (start.name, *service.processes)
     }
     most = None
+    others: list[Part] = []
     if service.command is None:
-        channels[start.name] += (log.channel(start.name, error=False, access=True),)
-        given = _given(start, ready, channels[start.name][2].descriptor)
+        access = log.channel(start.name, error=False, access=True)
+        given = _given(start, ready, access.descriptor)
+        if start.upstream is not None:
+            channels[FRONT] = (log.channel(FRONT, error=False), log.channel(FRONT, error=True), access)
+            others.append(_front(start, given, channels))
+            given = _given(start, ready, -1, (start.upstream.fileno(),))
+        else:
+            channels[start.name] += (access,)
         environ = {**environ, wsgi_server.READY: str(given.ready)}
         main = _part(start, start.name, parts.server(service, given), environ, channels, keep=given.kept)
         most = recycling.limit(service.memory, start.limits, workers(service, given))
@@ -124,7 +136,7 @@ def _run(start: _Start, supervision: Supervision, log: Log) -> int:
             listener.close()  # the service has its own; nobody shall wait for a connection that is never answered
 
     supervision.on_change, supervision.on_stop = changed, stopping
-    others = tuple(_part(start, name, start.programs[name], start.environ, channels) for name in service.processes)
+    others += [_part(start, name, start.programs[name], start.environ, channels) for name in service.processes]
     server = StatusServer(
         loop,
         start.supervised.sockets,
@@ -139,17 +151,55 @@ def _run(start: _Start, supervision: Supervision, log: Log) -> int:
         server.close()
 
 
-def _given(start: _Start, ready: Readiness, access: int) -> Given:
-    """What the server is given."""
+def _given(start: _Start, ready: Readiness, access: int, sockets: tuple[int, ...] | None = None) -> Given:
+    """What the server is given; ``sockets``: instead of those of 8080."""
     told = ready.descriptor if isinstance(ready, readiness.Told) else os.open(os.devnull, os.O_WRONLY)
     return Given(
         venv=start.places.venv,
-        sockets=tuple(listener.fileno() for listener in start.sockets),
+        sockets=sockets or tuple(listener.fileno() for listener in start.sockets),
         access=access,
         ready=told,
         limits=start.limits,
         stop_timeout=start.timeout,
         environ=start.environ,
+    )
+
+
+def _front(start: _Start, given: Given, channels: Mapping[str, tuple[Channel, ...]]) -> Part:
+    """nginx, with the sockets of 8080. Raises Failure (73)."""
+    import resource
+
+    from . import nginx_server
+
+    assert start.upstream is not None
+    for listener in start.sockets:
+        listener.setblocking(False)
+    home = start.places.front
+    nginx_server.configure(
+        nginx_server.front(
+            start.service,
+            given,
+            home=home,
+            upstream=start.places.upstream,
+            media=start.places.media,
+            revision=start.image.installed,
+            port=int(PORT),
+            trusted=start.trusted,
+            files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        )
+    )
+    out, err, access = channels[FRONT]
+    return Part(
+        name=FRONT,
+        program=nginx_server.program(home),
+        environ=nginx_server.environment(start.environ, given.sockets),
+        directory="/",
+        stop_signal=nginx_server.STOP_SIGNAL,
+        restart=start.service.restart,
+        mask=start.mask,
+        keep=(*given.sockets, access.descriptor),
+        streams=(os.open(os.devnull, os.O_RDONLY), out.descriptor, err.descriptor),
+        front=True,
     )
 
 

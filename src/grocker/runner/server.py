@@ -12,13 +12,16 @@ if TYPE_CHECKING:
 
     from .spec import Service
 
+FRONT_SHARE = 0.75  # of the stop time, which what is in front has before the others are asked too
+KEPT_ALIVE = 75  # seconds that a connection of nginx may be idle; nginx itself closes it sooner
 WORKER_MEMORY = 128 << 20  # bytes; what a worker of an ordinary Django site may come to
 
 
 class Given(Value):
-    """``venv``: the application's environment. Descriptors: ``sockets`` listen on 8080, ``access`` takes the access
-    log, into ``ready`` a worker writes a byte once it has the application. ``stop_timeout``: seconds that the container
-    has for stopping. ``environ``: where what the operator sets with the server's own variables is left to them.
+    """``venv``: the application's environment. Descriptors: ``sockets`` listen, ``access`` takes the access log (-1:
+    nginx, in front, writes it), into ``ready`` a worker writes a byte once it has the application. ``stop_timeout``:
+    seconds that the container has for stopping. ``environ``: where what the operator sets with the server's own
+    variables is left to them.
     """
 
     venv: str
@@ -32,7 +35,7 @@ class Given(Value):
     @property
     def kept(self) -> tuple[int, ...]:
         """The descriptors that the server inherits."""
-        return (*self.sockets, self.access, self.ready)
+        return tuple(descriptor for descriptor in (*self.sockets, self.access, self.ready) if descriptor >= 0)
 
     @property
     def graceful(self) -> int:

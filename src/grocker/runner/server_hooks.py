@@ -7,15 +7,25 @@ A worker that is told to stop in the moment between its birth and its own handle
 master's queue, and the stop would take all of the graceful time (seen with gunicorn 27.0.1). So it is born with that
 signal held back, and takes it when it can.
 
-Into the descriptor that GROCKER_READY_FD names each worker writes a byte once it has the application.
+Around the application is what judges the client's headers (X1). Into the descriptor that GROCKER_READY_FD names each
+worker writes a byte once it has the application.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+from importlib.util import module_from_spec, spec_from_file_location
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# X1 is client_headers' to judge. To gunicorn the peer of a Unix socket, nginx, could not lie.
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers: list[str] = []
 _HELD = frozenset({signal.SIGTERM, signal.SIGQUIT})
+_BESIDE = os.path.dirname(os.path.abspath(__file__))
 _bears_workers = False
 _ready = int(os.environ.pop("GROCKER_READY_FD", "-1"))  # not the application's
 
@@ -34,8 +44,9 @@ def post_fork(_server: object, _worker: object) -> None:
     _bears_workers = False
 
 
-def post_worker_init(_worker: object) -> None:
+def post_worker_init(worker: Any) -> None:
     """In each worker, once it has its own handlers and the application."""
+    worker.wsgi = _client_headers().wsgi(worker.wsgi)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
     try:
@@ -47,6 +58,16 @@ def post_worker_init(_worker: object) -> None:
 def pre_exec(_server: object) -> None:
     """In a new master, before it is executed (USR2)."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
+
+
+def _client_headers() -> Any:
+    """The module beside this one, by its path: the directory's other modules would stand in for the application's."""
+    spec = spec_from_file_location("grocker_client_headers", os.path.join(_BESIDE, "client_headers.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _hold() -> None:

@@ -89,6 +89,7 @@ class Spec(Value):
     variables (C4), ``[A-Z0-9_]+``. ``grocker``: the version that built the image. ``any_service``: every name that is
     not in ``services`` is served as ``www`` is (E2, a Django application that declares none). ``variables``: the
     build's own for E7's environment, weaker than ``-e``. ``crontab``: absolute path of the application's own (K1).
+    ``installed``: where a service has static files, what tells what is installed from what is in another image.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Spec(Value):
     django_settings_module: str | None = None
     variables: Mapping[str, str] = {}
     crontab: str | None = None
+    installed: str = ""
 
 
 def default_namespace(name: str) -> str:
@@ -150,6 +152,7 @@ def decode(data: bytes) -> Spec:
         django_settings_module=document.maybe("django_settings_module", str),
         variables=document.mapping("variables"),
         crontab=document.maybe("crontab", str),
+        installed=document.take("installed", str),
     )
     user.end()
     document.end()
@@ -251,6 +254,8 @@ def _check(spec: Spec) -> None:
         raise SpecError(f"image.json: home {spec.user.home!r} is not absolute")
     if spec.crontab is not None and not spec.crontab.startswith("/"):
         raise SpecError(f"image.json: crontab {spec.crontab!r} is not absolute")
+    if spec.installed and not (spec.installed.isascii() and spec.installed.isalnum()):
+        raise SpecError(f"image.json: installed {spec.installed!r} is not letters and digits")
     for name, service in spec.services.items():
         _check_name(name, "image.json", "service")
         for taken in {name, FRONT} & set(service.processes):

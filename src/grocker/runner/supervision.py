@@ -14,6 +14,7 @@ from .child import reap_some
 from .failure import KILLED
 from .loop import Loop
 from .process import Part, Process
+from .server import FRONT_SHARE
 from .signals import FORWARDED
 from .value import TYPE_CHECKING
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LONGEST = 3600.0  # seconds; there is nothing to look at in between
-_FRONT = 0.75  # of the stop time, which the processes in front have before the others are asked too
 
 
 class Supervision:
@@ -110,7 +110,7 @@ class Supervision:
         self._deadline = now + self._stop_timeout
         for process in self.processes:
             if process.part.front:
-                process.stop(now + self._stop_timeout * _FRONT)
+                process.stop(now + self._stop_timeout * FRONT_SHARE)
         self._stop_rest()
 
     def _stop_rest(self) -> None:

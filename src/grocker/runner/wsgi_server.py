@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from .program import Program
-from .server import workers
+from .server import KEPT_ALIVE, workers
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,11 +28,13 @@ def program(service: Service, given: Given, hooks: str) -> Program:
         arguments += ["--bind", f"fd://{descriptor}"]
     if service.workers is not None or not given.environ.get("WEB_CONCURRENCY"):
         arguments += ["--workers", str(workers(service, given))]
-    if "FORWARDED_ALLOW_IPS" not in given.environ:
-        arguments += ["--forwarded-allow-ips", ""]
+    arguments += ["--forwarded-allow-ips", ""]  # X1 is client_headers' to judge
     arguments += ["--worker-tmp-dir", "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else "/tmp"]  # noqa: S108
     arguments += ["--graceful-timeout", str(given.graceful)]
-    arguments += ["--access-logfile", f"/dev/fd/{given.access}"]
+    if given.access >= 0:
+        arguments += ["--access-logfile", f"/dev/fd/{given.access}"]
+    if service.front:
+        arguments += ["--keep-alive", str(KEPT_ALIVE)]
     if _knows("--no-control-socket", given.venv):
         arguments.append("--no-control-socket")
     arguments.append(service.wsgi)
