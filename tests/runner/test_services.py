@@ -19,7 +19,9 @@ def test_services_finds_the_service_of_that_name() -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("",), ("nope",), ("www", "ops")])
-@pytest.mark.parametrize(("spec", "names"), [(_SPEC, "ops, www"), (_NONE, "none")])
+@pytest.mark.parametrize(
+    ("spec", "names"), [(_SPEC, "ops, www"), (_NONE, "this image has no services: it runs commands, as --help says")]
+)
 def test_services_refuses_and_lists_them(spec: Spec, names: str, arguments: tuple[str, ...]) -> None:
     with pytest.raises(Failure) as caught:
         find(spec, arguments)

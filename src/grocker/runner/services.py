@@ -20,16 +20,22 @@ def listed(spec: Spec) -> str:
 def find(spec: Spec, arguments: tuple[str, ...]) -> tuple[str, Service]:
     """The service's name and definition; ``arguments`` are those behind ``start``. Raises Failure (64)."""
     if not arguments or not arguments[0]:
-        raise Failure(USAGE, f"start: name a service: {listed(spec)}")
+        raise Failure(USAGE, f"start: name a service: {_choice(spec)}")
     if len(arguments) > 1:
-        raise Failure(USAGE, f"start: one service, nothing behind it, not {arguments[1]!r}: {listed(spec)}")
+        raise Failure(USAGE, f"start: one service, nothing behind it, not {arguments[1]!r}: {_choice(spec)}")
     name = arguments[0]
     service = spec.services.get(name)
     if service is None and spec.any_service:
         service = spec.services.get("www")
     if service is None:
-        raise Failure(USAGE, f"start: no service {name!r}: {listed(spec)}")
+        raise Failure(USAGE, f"start: no service {name!r}: {_choice(spec)}")
     return name, service
+
+
+def _choice(spec: Spec) -> str:
+    if not spec.services:
+        return "this image has no services: it runs commands, as --help says"
+    return f"there is {listed(spec)}"
 
 
 def stop_timeout(text: str | None) -> float:
