@@ -77,6 +77,8 @@ class Log:
         except OSError as error:
             if os.path.isdir(path):
                 why = "a directory, not a socket: an engine makes one when what is mounted there does not exist"
+            elif os.path.isfile(path):
+                why = "a file, not a socket"
             elif error.errno in (errno.EACCES, errno.EPERM):
                 why = f"not writable for uid {os.getuid()}"
             elif error.errno in (errno.ECONNREFUSED, errno.EAGAIN) or (expected and error.errno == errno.ENOENT):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .loop import Loop
     from .standard_output import StandardOutput
 
+_AT_ONCE = 0.01  # seconds
 _BLOCK = 128 << 10  # bytes read in one turn
 _PIPE = 256 << 10  # bytes; of all its pipes a user has 64 MiB on a host (pipe-user-pages-soft)
 
@@ -71,10 +72,10 @@ class Channel:
         taken = len(data)
         if self._begun:
             data, self._begun = self._begun + data, b""
-        if taken == _BLOCK and (end := data.rfind(b"\n") + 1):
-            # It was cut here, not where a writer stopped: nothing of others shall come into the middle of a line.
+        if taken and not data.endswith(b"\n") and (end := data.rfind(b"\n") + 1):
+            # The pipe was full in the middle of a line, most likely: nothing of others shall come into it.
             data, self._begun = data[:end], data[end:]
-            self._loop.after(0.0, self._go_on)
+            self._loop.after(_AT_ONCE, self._go_on)
         if data:
             self._passes(self, data, self._lines.take(data))
         return taken
