@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # X1 is client_headers' to judge. To gunicorn the peer of a Unix socket, nginx, could not lie.
 secure_scheme_headers: dict[str, str] = {}
-forwarder_headers: list[str] = []
+forwarder_headers = ""
 _HELD = frozenset({signal.SIGTERM, signal.SIGQUIT})
 _BESIDE = os.path.dirname(os.path.abspath(__file__))
 _bears_workers = False
