@@ -33,6 +33,8 @@ class Room:
         environ = {"PATH": os.environ["PATH"], "HOME": str(home), "LOGNAME": "blue", "FROM": "container"}
         self.loop = loop
         self.log: list[str] = []
+        self.waiting: list[Callable[[], None]] | None = None
+        """who waits for room in the log; None while there is some"""
         self.messenger = Messenger(loop, server, environ, application="polls")
         self.runs = Runs(loop, self, self.messenger, environ, set(), str(home))
         entries = crontab_file.parse(text.encode("utf-8", "surrogateescape"), "crontab")
@@ -42,7 +44,10 @@ class Room:
         self.log += [f"{job}{'!' if error else ':'} {line.decode('latin-1')}" for line in lines]
 
     def full(self, error: bool, resume: Callable[[], None]) -> bool:
-        return False
+        if self.waiting is None:
+            return False
+        self.waiting.append(resume)
+        return True
 
     def due(self, *names: str) -> Job:
         for name in names:
@@ -105,6 +110,25 @@ def room(tmp_path: Path) -> Iterator[Callable[..., Room]]:
 def named(line: str, **pragmas: object) -> str:
     words = " ".join(f"{key.replace('_', '-')}={value}" for key, value in {"name": "job", **pragmas}.items())
     return f"# grocker: {words}\n@reboot {line}\n"
+
+
+def test_run_waits_with_its_output_when_the_log_is_full(room: Callable[..., Room]) -> None:
+    here = room(named("seq 100000; echo end") + named("echo of another", name="other"))
+    here.waiting = []
+    job = here.due("job")
+    here.due("other")
+    here.until(lambda: len(here.waiting or ()) == 2)
+    for _ in range(5):
+        here.loop.turn(0.02)
+    assert here.runs.paused
+    assert len(here.said()) < 50_000, "one block of each"
+    assert job.running
+    waiting, here.waiting = here.waiting, None
+    for resume in waiting:
+        resume()
+    here.finish("job")
+    assert here.said() == [f": {number}" for number in range(1, 100_001)] + [": end"]
+    assert not here.runs.paused
 
 
 def test_run_is_logged_with_start_output_and_end(room: Callable[..., Room]) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SOCKET = "/dev/log"
 BOTH, SYSLOG, STDOUT = "both", "syslog", "stdout"
 _PATIENCE = 5.0  # seconds that what is for syslog alone waits for the socket to come back
-_QUIET = 10.0  # seconds without a loss, after which it is said how many there were
+_QUIET = 3.0  # seconds without a loss, after which it is said how many there were
 _LAST_WORDS = 0.1  # seconds that a message at the very end may take
 _OWN = "grocker"
 
@@ -254,7 +254,7 @@ class Log:
         before = self._lost_lines
 
         def look() -> None:
-            if self._lost_lines != before:
+            if self._lost_lines != before or (self._syslog is not None and self._syslog.busy):
                 self._look_later()
             else:
                 self._lossy = False
