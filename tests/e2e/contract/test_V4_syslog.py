@@ -1,6 +1,6 @@
 """V4: the log of services, jobs and the runner, with a real syslog daemon on the host.
 
-rsyslog writes each record as ``FACILITY|SEVERITY|TAG|TEXT``. Its socket is in a directory of its own, so a container can
+rsyslog writes each record as ``FACILITY|SEVERITY|TAG|TEXT``. Its socket is in a directory of its own, so that one can
 mount the one or the other.
 """
 
