@@ -103,3 +103,17 @@ def test_services_are_refused_when_a_process_has_the_services_name() -> None:
     declared = {"www": {"wsgi": "a:b", "processes": {"www": "x"}}}
     with pytest.raises(SettingsError, match=r"services\.www\.processes: www is the service itself"):
         services(Settings(), None, Found(declared))
+
+
+@pytest.mark.parametrize(
+    ("service", "packages"),
+    [
+        (Service(wsgi="a:b"), ()),
+        (Service(wsgi="a:b", media=True), ("nginx",)),
+        (Service(asgi="a:b", static=True), ("nginx",)),
+        (Service(wsgi="a:b", static=("a/static",)), ("nginx",)),
+    ],
+)
+def test_services_need_nginx_when_they_show_files(service: Service, packages: tuple[str, ...]) -> None:
+    assert services(Settings(services={"www": service}), None, Found()).packages == packages
+    assert services(Settings(), "web: x", Found()).packages == ()

@@ -38,6 +38,20 @@ def test_set_is_closed_when_packages_depend_on_others() -> None:
     assert resolved.packages[0].suite == "trixie"
 
 
+def test_what_scripts_alone_need_is_left_out_when_nothing_else_needs_it() -> None:
+    main = made(
+        "trixie",
+        "nginx; Depends: iproute2, libc",
+        "iproute2; Depends: libdb",
+        "libc",
+        "libdb",
+        "vpn; Depends: iproute2",
+    )
+    assert chosen(resolve([main], ["nginx"])) == ["libc 1.0", "nginx 1.0"]
+    assert "iproute2 1.0" in chosen(resolve([main], ["nginx", "vpn"]))
+    assert "iproute2 1.0" in chosen(resolve([main], ["iproute2", "nginx"]))
+
+
 def test_highest_version_is_taken_when_suites_have_several() -> None:
     main = made("trixie", "a 1.0-1")
     updates = made("trixie-updates", "a 1.0-1+deb13u2")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from grocker import __version__
 from grocker.builder import contents, locking, sourcing
@@ -13,12 +14,14 @@ from grocker.builder.ahead import start_interpreter
 from grocker.builder.request import Request
 from grocker.builder.resolving import DebianAnswer, PythonAnswer, debian_packages
 from grocker.builder.sourcing import Held, Source
+from grocker.builder.static_files import revision, with_static
 from grocker.builder.workshop import Workshop
+from grocker.config.services import front_packages
 from grocker.config.settings import Settings
 from grocker.errors import SettingsError
 from grocker.lock.document import NAME as LOCK
 from grocker.lock.document import render
-from grocker.lock.values import Base, Interpreter, Lock, PlatformLock
+from grocker.lock.values import Base, Interpreter, Lock, PlatformLock, PythonFile
 from grocker.plan.steps import Application, Plan, plan
 from grocker.plan.target import MACHINES, Target
 from grocker.python import Uv, read_project
@@ -79,6 +82,7 @@ def decide(shop: Workshop, request: Request, settings: Settings, chosen: Target)
     compiling = packages if host == chosen else _compiling(shop, request, settings, host)
     index = locking.python_answer(shop, settings, source, chosen, held)
     return _decision(
+        shop,
         request,
         settings,
         chosen,
@@ -93,22 +97,26 @@ def decide(shop: Workshop, request: Request, settings: Settings, chosen: Target)
 
 def _fresh(shop: Workshop, request: Request, settings: Settings, chosen: Target) -> Decision:
     """Archive and index asked at the same time."""
+    expected = front_packages({name: bool(s.static or s.media) for name, s in settings.services.items()})
     with ThreadPoolExecutor(1) as beside:
-        archive = beside.submit(_archive, shop, settings, chosen, refresh=request.refresh)
+        archive = beside.submit(_archive, shop, settings, expected, chosen, refresh=request.refresh)
         shop.meanwhile.append(lambda: start_interpreter(shop, archive.result()[1], _host(chosen)))
         source = sourcing.source(shop, request.origin, settings, chosen, Held(), refresh=request.refresh)
         index = sourcing.dependencies(
             shop, source, settings, chosen, constraints=request.constraints, refresh=request.refresh
         )
         packages, compiling = archive.result()
+    if source.services.packages != expected:  # the application's own files declare its services
+        packages, compiling = _archive(shop, settings, source.services.packages, chosen, refresh=request.refresh)
     inputs = locking.inputs(request, settings, source, chosen)
     lock = _lock(chosen, source, packages, index, inputs)
     return _decision(
-        request, settings, chosen, sourcing.find_uv(shop, settings), source, packages, compiling, index, lock
+        shop, request, settings, chosen, sourcing.find_uv(shop, settings), source, packages, compiling, index, lock
     )
 
 
 def _decision(
+    shop: Workshop,
     request: Request,
     settings: Settings,
     chosen: Target,
@@ -120,7 +128,13 @@ def _decision(
     lock: Lock,
 ) -> Decision:
     lock_text = render(lock)
-    described = _described(settings, source)
+
+    def fetch(file: PythonFile) -> Path:
+        return sourcing.wheel_file(shop, uv, file, index.urls.get(file.sha256, ""))
+
+    services = with_static(shop.store, source.services, source.installed, index.files, fetch)
+    wheels = (source.wheel, *(file.sha256 for file in index.files))
+    described = _described(settings, source, services, revision(services.values(), wheels))
     application = Application(
         wheel=source.wheel,
         subject=f"{source.installed.name} {source.installed.version}",
@@ -143,13 +157,15 @@ def _decision(
     return Decision(chosen, uv, source, packages, compiling, index, lock, lock_text, described, application, planned)
 
 
-def _archive(shop: Workshop, settings: Settings, chosen: Target, *, refresh: bool) -> tuple[DebianAnswer, DebianAnswer]:
-    """The image's packages, and those whose interpreter runs on this host."""
-    packages = debian_packages(shop, settings, chosen, refresh=refresh)
+def _archive(
+    shop: Workshop, settings: Settings, more: Sequence[str], chosen: Target, *, refresh: bool
+) -> tuple[DebianAnswer, DebianAnswer]:
+    """The image's packages, and those whose interpreter runs on this host. ``more``: what the services need."""
+    packages = debian_packages(shop, settings, more, chosen, refresh=refresh)
     host = _host(chosen)
     if host == chosen:
         return packages, packages
-    return packages, debian_packages(shop, settings, host, refresh=refresh)
+    return packages, debian_packages(shop, settings, (), host, refresh=refresh)
 
 
 def _host(chosen: Target) -> Target:
@@ -170,7 +186,7 @@ def _compiling(shop: Workshop, request: Request, settings: Settings, host: Targe
     held = request.lock.of(host.platform)
     if held is not None:
         return locking.debian_answer(shop, settings, host, held)
-    return debian_packages(shop, settings, host, refresh=request.refresh)
+    return debian_packages(shop, settings, (), host, refresh=request.refresh)
 
 
 def _refuse_other_build(request: Request) -> None:
@@ -196,7 +212,7 @@ def _lock(
     )
 
 
-def _described(settings: Settings, source: Source) -> spec.Spec:
+def _described(settings: Settings, source: Source, services: Mapping[str, spec.Service], installed: str) -> spec.Spec:
     """What the runner is told."""
     name = source.installed.metadata.name
     user = settings.user
@@ -208,11 +224,12 @@ def _described(settings: Settings, source: Source) -> spec.Spec:
             namespace=settings.namespace or spec.default_namespace(name),
             grocker=__version__,
             user=spec.User(name=user.name, uid=user.uid, home=f"/home/{user.name}"),
-            services=dict(source.services.table),
+            services=services,
             any_service=source.services.any_service,
             django_settings_module=source.django_settings_module,
             variables=dict(sorted(settings.env.items())),
             crontab=spec.CRONTAB if source.crontab[0] is not None else None,
+            installed=installed,
         )
     except spec.SpecError as error:
         raise SettingsError(str(error), hint="mend the settings of the project") from error

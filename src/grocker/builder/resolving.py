@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -42,9 +42,13 @@ class PythonAnswer(msgspec.Struct, frozen=True):
 _Answer = TypeVar("_Answer", DebianAnswer, PythonAnswer)
 
 
-def package_names(settings: Settings) -> list[str]:
-    """The Debian packages that are asked for by name: the base, the interpreter, what the settings name; sorted."""
-    return sorted({*debian.BASE, *debian.PYTHON, *settings.dependencies})
+def package_names(settings: Settings, more: Iterable[str]) -> list[str]:
+    """The Debian packages that are asked for by name: the base, the interpreter, what the settings name; sorted.
+
+    ``more``: what the services need. A version that the settings ask for is the one.
+    """
+    named = {text.partition("=")[0] for text in settings.dependencies}
+    return sorted({*debian.BASE, *debian.PYTHON, *settings.dependencies, *(n for n in more if n not in named)})
 
 
 def mirrors(workshop: Workshop, settings: Settings) -> debian.Mirrors:
@@ -57,9 +61,11 @@ def mirrors(workshop: Workshop, settings: Settings) -> debian.Mirrors:
     )
 
 
-def debian_packages(workshop: Workshop, settings: Settings, target: Target, *, refresh: bool) -> DebianAnswer:
-    """The packages below the application."""
-    names = package_names(settings)
+def debian_packages(
+    workshop: Workshop, settings: Settings, more: Iterable[str], target: Target, *, refresh: bool
+) -> DebianAnswer:
+    """The packages below the application; ``more``: what its services need."""
+    names = package_names(settings, more)
     addresses = mirrors(workshop, settings)
 
     def ask() -> DebianAnswer:

@@ -36,6 +36,11 @@ class Services:
         """Distributions that the environment needs besides the application, to serve it; sorted."""
         return tuple(sorted({s.server for s in self.table.values() if s.command is None}))
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Debian packages that the image needs besides, for what stands in front of a server."""
+        return front_packages({name: s.media or bool(self.static.get(name)) for name, s in self.table.items()})
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -48,6 +53,11 @@ class Found:
     kind: Literal["wsgi", "asgi"] = "wsgi"
     target: str | None = None
     """``module:attribute`` of a web application, if there is one"""
+
+
+def front_packages(services: Mapping[str, bool]) -> tuple[str, ...]:
+    """What services need of Debian; each with whether it shows static files or hands out media."""
+    return ("nginx",) if any(services.values()) else ()
 
 
 def services(settings: Settings, procfile: str | None, found: Found) -> Services:

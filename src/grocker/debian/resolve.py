@@ -71,6 +71,9 @@ NOT_NEEDED: frozenset[str] = frozenset(
 """Packages that maintainer scripts alone need, which never run in an image: a dependency on one counts as met.
 Whoever asks for one by name gets it. perl-base is none of them: psql is a perl script."""
 
+NEEDED_BY_SCRIPTS: Mapping[str, frozenset[str]] = {"nginx": frozenset({"iproute2"})}
+"""Of a package what its maintainer scripts alone need, though others need it for more (nginx: ``ss``, for port 80)."""
+
 _PRIORITIES = {"required": 0, "important": 1, "standard": 2, "optional": 3, "extra": 4}
 
 
@@ -217,9 +220,10 @@ class _Resolution:
     def follow(self, name: str) -> None:
         """Choose what a chosen package depends on."""
         record = self.chosen[name].record
+        scripts = NEEDED_BY_SCRIPTS.get(name, frozenset())
         for field in ("pre_depends", "depends"):
             for group in self.relations(record, field):
-                if not any(self.met(relation) for relation in group):
+                if not any(relation.name in scripts or self.met(relation) for relation in group):
                     self.choose(name, group)
 
     def met(self, relation: Relation) -> bool:

@@ -107,6 +107,12 @@ class Spec(Value):
     installed: str = ""
 
 
+def showing(service: Service, static: tuple[str, ...]) -> Service:
+    """``service``, with these directories of static files."""
+    fields: dict[str, Any] = {field: getattr(service, field) for field in fields_of(service)}
+    return Service(**{**fields, "static": static})
+
+
 def default_namespace(name: str) -> str:
     """C4: the distribution's name in upper case, every character outside A–Z0–9 as ``_``."""
     upper = name.upper()
