@@ -75,6 +75,8 @@ class FakeEngine:
             return 200, json.dumps({"Id": identity, "RootFS": {"Layers": layers}}, separators=(",", ":")).encode()
         if plain == "/images/load" and method == "POST":
             return self._load(body)
+        if method == "DELETE" and self.images.pop(plain.removeprefix("/images/"), None) is not None:
+            return 200, b"[]"
         return 404, b'{"message":"page not found"}'
 
     def _load(self, body: bytes) -> tuple[int, bytes]:

@@ -1,18 +1,22 @@
 """What is done while a project's back end runs and this process would only wait for it.
 
 A changed line costs a back end, an interpreter that compiles, and modules to import, each tens of milliseconds: side by
-side they cost as much as one of them.
+side they cost as much as one of them. A first build has Debian's packages to decompress and compress.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from grocker.builder.resolving import DebianAnswer
 from grocker.builder.workshop import Workshop
-from grocker.plan.steps import interpreter_key
+from grocker.plan.steps import debian_key, interpreter_key
 from grocker.plan.target import Target
+
+if TYPE_CHECKING:
+    from grocker.builder.packages import Packages
 
 AFTER = ("email.parser", "packaging.requirements", "packaging.tags", "grocker.python.wheel", "grocker.python.bytecode")
 """modules that reading any wheel and compiling it takes"""
@@ -26,6 +30,25 @@ def importing(names: Iterable[str]) -> Callable[[], None]:
             import_module(name)
 
     return job
+
+
+def begin(shop: Workshop, answer: DebianAnswer) -> None:
+    """Start with the packages of an image, if their layer is to be made."""
+    if shop.makes and shop.store.kept("steps", debian_key(answer.packages, shop.epoch)) is None:
+        packages = begun(shop, answer)
+        packages.begin()
+        shop.packages[_digests(answer)] = packages
+
+
+def begun(shop: Workshop, answer: DebianAnswer) -> Packages:
+    """The packages of an image: those that were begun ahead of need, if they were."""
+    from grocker.builder.packages import Packages
+
+    return shop.packages.pop(_digests(answer), None) or Packages(shop, answer)
+
+
+def _digests(answer: DebianAnswer) -> tuple[str, ...]:
+    return tuple(package.sha256 for package in answer.packages)
 
 
 def start_interpreter(shop: Workshop, packages: DebianAnswer, target: Target) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -14,6 +14,7 @@ import msgspec
 
 from grocker import debian, python
 from grocker.builder import contents, libraries
+from grocker.builder.ahead import begun
 from grocker.builder.deciding import Decision
 from grocker.builder.layers import Made, made
 from grocker.builder.packages import Packages
@@ -37,7 +38,7 @@ class Assembly:
         self._decision = decision
         self._plan = decision.plan
         self._user = decision.described.user
-        self._packages = Packages(shop, decision.packages)
+        self._packages = begun(shop, decision.packages)
         self._compiling = (
             self._packages if decision.compiling is decision.packages else Packages(shop, decision.compiling)
         )
@@ -66,21 +67,19 @@ class Assembly:
         self._beside.shutdown(wait=True, cancel_futures=True)
         self._open.close()
 
-    def layers(self) -> list[Made]:
-        """Every layer, bottom first."""
+    def layers(self) -> Iterator[Made]:
+        """Every layer, bottom first, each as soon as it is there."""
         self._begin()
         plan, decision = self._plan, self._decision
         debian = made(self._shop, plan.debian, self._packages.members)
-        result = [
-            debian,
-            made(self._shop, plan.generated, self._generated, lower=debian.directories),
-            made(self._shop, plan.runner, partial(self._alone, plan.runner, contents.runner(), "the runner")),
-        ]
+        yield debian
+        yield made(self._shop, plan.generated, self._generated, lower=debian.directories)
+        yield made(self._shop, plan.runner, partial(self._alone, plan.runner, contents.runner(), "the runner"))
         for layer, file in plan.large:
-            result.append(made(self._shop, layer, self._of([file])))
+            yield made(self._shop, layer, self._of([file]))
         if plan.wheels is not None:
             layer, files = plan.wheels
-            result.append(made(self._shop, layer, self._of(files)))
+            yield made(self._shop, layer, self._of(files))
         environment = contents.environment(decision.lock.interpreter.version, decision.lock_text)
         application = (
             *decision.source.installed.entries,
@@ -93,8 +92,7 @@ class Assembly:
             (plan.application, application, plan.application.inputs[0]),
         )
         for layer, entries, subject in own:
-            result.append(made(self._shop, layer, partial(self._alone, layer, entries, subject)))
-        return result
+            yield made(self._shop, layer, partial(self._alone, layer, entries, subject))
 
     def missing_libraries(self) -> dict[str, tuple[str, ...]]:
         """By wheel the shared libraries that nothing in the image has."""
@@ -122,7 +120,12 @@ class Assembly:
         wheels += [self._plan.wheels[0]] if self._plan.wheels else []
         if any(store.kept("steps", layer.key) is None for layer in wheels):
             self._wheels.begin()
-            self._early = self._beside.submit(self._wheels.members, self._running)
+            self._early = self._beside.submit(self._wheels_behind_packages)
+
+    def _wheels_behind_packages(self) -> dict[Digest, Member]:
+        # The lowest layer comes first: an engine may unpack it while wheels are made (``output.sink.Early``).
+        self._packages.wait()
+        return self._wheels.members(self._running)
 
     def _generated(self) -> list[Member]:
         return [self._configuration(), *self._packages.bytecode(self._running(), self._plan.interpreter)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from grocker import digest
@@ -18,8 +19,10 @@ from grocker.builder.survey import remember
 from grocker.builder.workshop import GoneError, Workshop, workshop
 from grocker.config.settings import Settings
 from grocker.errors import SettingsError
-from grocker.oci import Image, Platform, Reference, RunConfig, image, index, layer, reference
+from grocker.oci import Image, Layer, Platform, Reference, RunConfig, image, index, reference
+from grocker.oci import layer as oci_layer
 from grocker.oci.values import named
+from grocker.output.sink import Early, Sink
 from grocker.plan import image as contract
 from grocker.plan.target import Target, target
 from grocker.progress import Progress
@@ -44,7 +47,10 @@ def build(
     settings = sourcing.configuration(request.origin, request.settings).settings
     suite = request.suite or settings.debian.suite
     targets = [target(suite, platform) for platform in request.platforms]
-    with workshop(store, transport, progress, environ, now=now, epoch=request.epoch) as shop:
+    with (
+        workshop(store, transport, progress, environ, now=now, epoch=request.epoch, makes=True) as shop,
+        _withdrawn(request.sinks),
+    ):
         shop.meanwhile.append(importing((*AFTER, *modules)))
         try:
             source, images = _made(shop, request, settings, targets)
@@ -68,6 +74,17 @@ def build(
     )
 
 
+@contextmanager
+def _withdrawn(sinks: Sequence[Sink]) -> Iterator[None]:
+    """What was offered to sinks and never became an image is taken back, however the block ends."""
+    try:
+        yield
+    finally:
+        for sink in sinks:
+            if isinstance(sink, Early):
+                sink.withdraw()
+
+
 def _made(
     shop: Workshop, request: Request, settings: Settings, targets: Sequence[Target]
 ) -> tuple[Source, tuple[BuiltImage, ...]]:
@@ -78,7 +95,11 @@ def _made(
     images = []
     for decision in decisions:
         with Assembly(shop, decision) as assembly:
-            layers = assembly.layers()
+            layers = []
+            for made in assembly.layers():
+                layers.append(made)
+                if layers[0].is_new:
+                    _offer(shop, request, decision, made)
             uncovered, missing = assembly.uncovered(), assembly.missing_libraries()
         _report(shop.progress, uncovered, strict=request.strict)
         for wheel, names in missing.items():
@@ -89,6 +110,25 @@ def _made(
         remember(shop.store, decision)
         images.append(BuiltImage(_image(request, decision, layers), tuple(_built(m) for m in layers), uncovered))
     return found, tuple(images)
+
+
+def _offer(shop: Workshop, request: Request, decision: Decision, made: Made) -> None:
+    """Give the layer to the sinks that begin before the image is whole, where there is one image alone."""
+    if len(request.platforms) > 1:
+        return
+    one = _layer(made)
+    for sink in request.sinks:
+        if isinstance(sink, Early):
+            sink.offer(one, StoredBlobs(shop.store, ()), _platform(decision), request.epoch)
+
+
+def _layer(made: Made) -> Layer:
+    layer = made.layer
+    return oci_layer(digest=layer.digest, size=layer.size, diff_id=layer.diff_id, title=made.plan.name)
+
+
+def _platform(decision: Decision) -> Platform:
+    return Platform("linux", decision.target.architecture)
 
 
 def _built(made: Made) -> BuiltLayer:
@@ -110,8 +150,8 @@ def _image(request: Request, decision: Decision, layers: Sequence[Made]) -> Imag
     )
     variables = contract.environment(described)
     return image(
-        [layer(digest=m.layer.digest, size=m.layer.size, diff_id=m.layer.diff_id, title=m.plan.name) for m in layers],
-        platform=Platform("linux", decision.target.architecture),
+        [_layer(made) for made in layers],
+        platform=_platform(decision),
         run=RunConfig(
             user=f"{described.user.uid}:{described.user.gid}",
             exposed_ports=named(*contract.PORTS),

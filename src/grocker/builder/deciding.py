@@ -10,7 +10,7 @@ from pathlib import Path
 
 from grocker import __version__
 from grocker.builder import contents, locking, sourcing
-from grocker.builder.ahead import start_interpreter
+from grocker.builder.ahead import begin, start_interpreter
 from grocker.builder.request import Request
 from grocker.builder.resolving import DebianAnswer, PythonAnswer, debian_packages
 from grocker.builder.sourcing import Held, Source
@@ -78,6 +78,7 @@ def decide(shop: Workshop, request: Request, settings: Settings, chosen: Target)
         shop.progress.warn(f"{message}; resolving without it", hint=remedy)
         return _fresh(shop, replace(request, lock=None), settings, chosen)
     packages = locking.debian_answer(shop, settings, chosen, held)
+    begin(shop, packages)
     host = _host(chosen)
     compiling = packages if host == chosen else _compiling(shop, request, settings, host)
     index = locking.python_answer(shop, settings, source, chosen, held)
@@ -162,6 +163,7 @@ def _archive(
 ) -> tuple[DebianAnswer, DebianAnswer]:
     """The image's packages, and those whose interpreter runs on this host. ``more``: what the services need."""
     packages = debian_packages(shop, settings, more, chosen, refresh=refresh)
+    begin(shop, packages)
     host = _host(chosen)
     if host == chosen:
         return packages, packages

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from pathlib import Path
 
 import msgspec
@@ -43,6 +43,10 @@ class Packages:
                 self._workshop.fetching.submit(self._file, package)
         for package in order:
             self._members[package.sha256] = self._workshop.working.submit(self._member, package)
+
+    def wait(self) -> None:
+        """Until all that was begun is done, well or not."""
+        wait(self._members.values())
 
     def members(self) -> tuple[Member, ...]:
         """Every package's member, by name; of two packages with one path the replacing one has it."""

@@ -18,6 +18,7 @@ from grocker.store.fetch import fetch
 from grocker.web import HttpMissingError, Transport
 
 if TYPE_CHECKING:
+    from grocker.builder.packages import Packages
     from grocker.python import Compiler
 
 FETCHES = 8
@@ -45,6 +46,10 @@ class Workshop:
     """what is done while a back end runs, if one does (``ahead.py``)"""
     interpreters: dict[str, Compiler] = field(default_factory=dict)
     """those started ahead of need that nobody has taken yet, by the key of their packages"""
+    packages: dict[tuple[str, ...], Packages] = field(default_factory=dict)
+    """those begun ahead of need that nobody has taken yet, by their digests"""
+    makes: bool = False
+    """whether layers will be made: what is decided may be begun"""
 
 
 class GoneError(UnavailableError):
@@ -68,13 +73,23 @@ def fetched(shop: Workshop, url: str, *, digest: Digest, size: int | None, what:
 
 @contextmanager
 def workshop(
-    store: Store, transport: Transport, progress: Progress, environ: Mapping[str, str], *, now: float, epoch: int
+    store: Store,
+    transport: Transport,
+    progress: Progress,
+    environ: Mapping[str, str],
+    *,
+    now: float,
+    epoch: int,
+    makes: bool = False,
 ) -> Iterator[Workshop]:
-    """A Workshop whose threads end with the block; what they had not begun is dropped."""
+    """A Workshop whose threads end with the block; what they had not begun is dropped.
+
+    ``makes``: whether layers will be made.
+    """
     processors = len(os.sched_getaffinity(0))
     fetching = ThreadPoolExecutor(FETCHES, thread_name_prefix="fetch")
     working = ThreadPoolExecutor(processors + 1, thread_name_prefix="work")
-    shop = Workshop(store, transport, progress, environ, now, epoch, fetching, working)
+    shop = Workshop(store, transport, progress, environ, now, epoch, fetching, working, makes=makes)
     try:
         yield shop
     finally:

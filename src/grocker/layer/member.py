@@ -91,11 +91,13 @@ def make(
     in_order = ordered(entries)
     _refuse_wrong(in_order, subject)
     parts: list[Part] = []
+    held: list[bytes] = []
     with store.new_member(key) as stream:
         for plain in _parts(segment((e for e in in_order if not isinstance(e, Directory)), epoch=epoch)):
             compressed = compress(plain)
             stream.write(compressed)
             parts.append(Part(len(compressed), len(plain), _crc(compressed)))
+            held.append(plain)
     member = Member(
         key=key,
         subject=subject,
@@ -105,6 +107,7 @@ def make(
         note=msgspec.Raw(note),
     )
     store.keep("members", key, msgspec.json.encode(member))
+    store.held.put(key, tuple(held))
     return member
 
 
@@ -113,8 +116,9 @@ def read(store: Store, member: Member) -> Iterator[tuple[bytes, bytes]]:
 
     Raises CorruptError when the file in the store is damaged; it is taken away, so that the next build makes it again.
     """
-    for part, compressed in zip(member.parts, _compressed(store, member), strict=True):
-        yield compressed, _decompress(store, member, part, compressed)
+    held = store.held.take(member.key)
+    for number, compressed in enumerate(_compressed(store, member)):
+        yield compressed, held[number] if held else _decompress(store, member, member.parts[number], compressed)
 
 
 def forget_damaged(store: Store, listed: Iterable[Member]) -> None:

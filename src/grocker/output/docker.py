@@ -3,7 +3,8 @@
 An engine with the classic image store knows a layer by the chain of diffIDs that ends with it, and skips a layer of an
 archive whose chain it has without opening the file (moby/moby, image/tarexport/load.go): what it has is left out. Which
 chains it has is read off its images. Wherever that does not hold (containerd's image store, another program behind
-the socket, a layer that went away meanwhile) the whole archive is sent.
+the socket, a layer that went away meanwhile) the whole archive is sent. Layers that are offered before the image is
+whole are sent ahead (``preloading.py``).
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from urllib.parse import quote
 
 from grocker.digest import Digest
 from grocker.errors import DeniedError, StorageError, UnavailableError, UsageError
-from grocker.oci import Blobs, Image, Platform, Reference, platforms
+from grocker.oci import Blobs, Image, Layer, Platform, Reference, platforms
 from grocker.output import archive
 from grocker.output.engine import Answer, Engine, one_line
+from grocker.output.preloading import Preloading
 from grocker.output.sink import Delivered, chosen, plural
-from grocker.progress import Progress
+from grocker.progress import Progress, Silent
 
 _MOST_ASKED = 30  # images of ours whose chains are looked at, the newest first
 _WORTH_ASKING = 1 << 20  # bytes that must be missing before further images are looked at
@@ -28,11 +30,12 @@ _FULL = "no space left"
 _FILTER = quote('{"label":["org.grocker.contract"]}', safe="")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Docker:
     """The sink ``docker``."""
 
     engine: Engine
+    _ahead: Preloading | None = None
 
     def describe(self) -> str:
         """See Sink.describe."""
@@ -54,6 +57,18 @@ class Docker:
         except (KeyError, TypeError, UsageError) as error:
             raise UnavailableError(f"{action}: the answer names none", hint="name one platform alone") from error
 
+    def offer(self, layer: Layer, blobs: Blobs, platform: Platform, created: int) -> None:
+        """See Early.offer."""
+        if self._ahead is None:
+            self._ahead = Preloading(self._had, self._load_unnamed, self._remove)
+        self._ahead.offer(layer, blobs, platform, created)
+
+    def withdraw(self) -> None:
+        """See Early.withdraw."""
+        if self._ahead is not None:
+            self._ahead.clear()
+            self._ahead = None
+
     def deliver(
         self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
     ) -> Delivered:
@@ -69,13 +84,15 @@ class Docker:
         found = {name: self._inspect(name.docker) for name in names}
         if all(_is(one, image) for one in found.values()):
             return 0, "it was there already"
-        known = self._known_layers(image, [one for one in found.values() if one is not None])
-        count = len(image.layers) - known
-        detail = f"sent {count} of {plural(len(image.layers), 'layer')}"
+        early, had, known = self._sent_ahead(image, progress)
+        if not known:
+            had = known = self._known_layers(image, [one for one in found.values() if one is not None])
+        count = len(image.layers) - had
+        detail = f"sent {count} of {plural(len(image.layers), 'layer')}" if had else _all(image)
         if known:
             sent, problem = self._load(image, names, blobs, progress, known)
             if not problem and self._arrived(image, names):
-                return sent, detail
+                return early + sent, detail
             if _FULL in problem.lower():
                 raise _failure(f"loading {place} into docker", problem)
         sent, problem = self._load(image, names, blobs, progress, 0)
@@ -86,7 +103,17 @@ class Docker:
                 f"loading {place} into docker: the engine took it without complaint, but has another image there",
                 hint="another build may have loaded the same name at the same time; build again",
             )
-        return sent, f"sent {plural(len(image.layers), 'layer')}"
+        return early + sent, _all(image)
+
+    def _sent_ahead(self, image: Image, progress: Progress) -> tuple[int, int, int]:
+        """Bytes that were sent ahead, and how many layers of the image the engine had before that, and has now."""
+        if self._ahead is None:
+            return 0, 0, 0
+        with progress.task("waiting for docker"):
+            part = self._ahead.end()
+        if part is None or image.layers[: len(part.layers)] != part.layers:
+            return self._ahead.sent, 0, 0
+        return self._ahead.sent, self._ahead.had, len(part.layers)
 
     def _arrived(self, image: Image, names: Sequence[Reference]) -> bool:
         return all(_is(self._inspect(name.docker), image) for name in names)
@@ -125,13 +152,28 @@ class Docker:
         said = _json(self.engine.request("GET", "/info", action=action), action)
         return "io.containerd.snapshotter" in json.dumps(said.get("DriverStatus") if isinstance(said, dict) else None)
 
+    def _had(self, image: Image) -> int | None:
+        """See Preloading.known."""
+        return None if self._keeps_blobs() else max((_shared(image, one) for one in self._ours()), default=0)
+
+    def _load_unnamed(self, image: Image, blobs: Blobs, known: int) -> int | None:
+        """See Preloading.load."""
+        sent, problem = self._load(image, (), blobs, Silent(), known)
+        return None if problem else sent
+
+    def _remove(self, image: Image) -> None:
+        """Take an unnamed image away; its layers stay as long as another image consists of them."""
+        self.engine.request(
+            "DELETE", f"/images/{image.config.digest}", action="removing from docker what was sent ahead"
+        )
+
     def _load(
         self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress, known: int
     ) -> tuple[int, str]:
         """Send the image without its lowest ``known`` layers: the bytes sent, and the engine's complaint if any."""
         without = frozenset[Digest](one.digest for one in image.layers[:known])
         without -= {one.digest for one in image.layers[known:]}
-        action = f"loading {names[0].docker} into docker"
+        action = f"loading {names[0].docker if names else 'layers'} into docker"
         with progress.task(action, sum(one.size for one in image.layers if one.digest not in without)) as task:
             members = archive.entries([image], names, blobs, task, without=without)
             size = archive.size(members)
@@ -146,6 +188,10 @@ class Docker:
         if answer.status != 200:
             return size, answer.message() or f"status {answer.status}"
         return size, _complaint(answer.body)
+
+
+def _all(image: Image) -> str:
+    return f"sent {plural(len(image.layers), 'layer')}"
 
 
 def _json(answer: Answer, action: str) -> Any:

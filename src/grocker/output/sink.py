@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from grocker.digest import Digest
 from grocker.errors import UsageError
-from grocker.oci import Blobs, Image, Platform, Reference
+from grocker.oci import Blobs, Image, Layer, Platform, Reference
 from grocker.oci.index import fitting
 from grocker.progress import Progress
 
@@ -60,6 +60,17 @@ class Sink(Protocol):
         Raises UnavailableError, DeniedError, StorageError, CannotWriteError or CorruptError; UsageError when an engine
         could run none.
         """
+
+
+@runtime_checkable
+class Early(Protocol):
+    """A sink that can begin before the one image that it will get is whole."""
+
+    def offer(self, layer: Layer, blobs: Blobs, platform: Platform, created: int) -> None:
+        """The next layer, from the bottom; ``created``: the image's epoch. Nothing is raised for it, or promised."""
+
+    def withdraw(self) -> None:
+        """Nothing is left of what was offered but what a delivered image consists of; always called at the end."""
 
 
 def chosen(images: Sequence[Image], platform: Callable[[], Platform], engine: str) -> tuple[Image, str]:

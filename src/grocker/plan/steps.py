@@ -7,7 +7,7 @@ inputs nor the work. The order puts what changes seldom below what changes often
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,7 +104,7 @@ def plan(
     return Plan(
         platform=lock.platform,
         interpreter=interpreter,
-        debian=layer("debian", packages, sums),
+        debian=Layer("debian", debian_key(lock.debian, epoch), tuple(packages)),
         generated=layer(
             "generated", [f"user {user[0]} {user[1]}", "static configuration", "bytecode"], sums, user, interpreter
         ),
@@ -122,6 +122,11 @@ def plan(
             interpreter,
         ),
     )
+
+
+def debian_key(packages: Iterable[DebianPackage], epoch: int) -> str:
+    """The key of the layer of these packages."""
+    return key("layer", "debian", epoch, [package.sha256 for package in sorted(packages)])
 
 
 def key(*identity: Any) -> str:

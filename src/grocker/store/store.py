@@ -29,6 +29,7 @@ from typing import BinaryIO, Literal, Self, TypeVar
 from grocker import digest as digests
 from grocker.digest import Digest, Hashing
 from grocker.errors import CannotWriteError, CorruptError, MissingError
+from grocker.store.held import Held
 from grocker.store.writing import Writer, storage, sync_tree, write_whole
 
 Room = Literal["steps", "members", "refs"]
@@ -48,6 +49,8 @@ class Store:
         self._scratch: Path | None = None
         self._scratch_lock: BinaryIO | None = None
         self._names = 0
+        self.held = Held()
+        """what members of this process are made of, until they are read"""
         self._guard = threading.Lock()
 
     @classmethod
