@@ -7,6 +7,7 @@ is taken is found out before anything runs.
 from __future__ import annotations
 
 import errno
+import os
 import socket
 
 from .failure import CANNOT_WRITE, PORT_TAKEN, Failure, reason
@@ -31,15 +32,31 @@ def open_sockets(port: int) -> list[socket.socket]:
 
 
 def open_unix(path: str) -> socket.socket:
-    """Listens at ``path``, for nginx in front alone: its directory is the runner's own. Raises Failure (73)."""
+    """Listens at ``path``, for nginx in front alone: its directory is the runner's own. Raises Failure (73).
+
+    Some servers remove the name of their socket when they end, so they get another one than clients have.
+    """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        listener.bind(path)
+        listener.bind(_servers(path))
         listener.listen(BACKLOG)
+        os.link(_servers(path), path)
     except OSError as error:
         listener.close()
         raise Failure(CANNOT_WRITE, f"{path}: {reason(error)}: mount a tmpfs at /tmp (--tmpfs /tmp)") from None
     return listener
+
+
+def restore_unix(path: str) -> None:
+    """Gives a server that was started again the name back that the one before it removed."""
+    try:
+        os.link(path, _servers(path))
+    except OSError:
+        pass  # it is still there
+
+
+def _servers(path: str) -> str:
+    return f"{path}.server"
 
 
 def _listening(family: int, address: str, port: int) -> socket.socket:

@@ -30,7 +30,7 @@ class Places(Value):
     @property
     def upstream(self) -> str:
         """The socket of a server behind nginx."""
-        return f"{self.scratch}/server"
+        return f"{self.scratch}/upstream"
 
     @property
     def merged(self) -> str:

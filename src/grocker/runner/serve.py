@@ -9,7 +9,7 @@ from . import container_limits, loopback_request, parts, readiness, recycling, t
 from .child import adopt_orphans, terminal
 from .environment import PORT
 from .failure import Asked
-from .listening import open_sockets, open_unix
+from .listening import open_sockets, open_unix, restore_unix
 from .log import Log
 from .prepare import prepare
 from .process import Part
@@ -126,6 +126,8 @@ def _run(start: _Start, supervision: Supervision, log: Log) -> int:
             channel.pid = process.pid
         if process is supervision.main:
             ready.started()
+            if start.upstream is not None:
+                restore_unix(start.places.upstream)
             if process.starts == 1 and most is not None:
                 own = service.command is not None
                 recycling.Recycling(loop, process, most, own=own, seconds=start.timeout)
