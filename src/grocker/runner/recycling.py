@@ -14,7 +14,6 @@ from .failure import say
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
-
     from .container_limits import Limits
     from .loop import Loop
     from .process import Process
