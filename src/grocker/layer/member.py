@@ -18,9 +18,9 @@ from grocker.layer.entry import Directory, Entry, parents, wrong_path
 from grocker.layer.tar import ordered, segment
 from grocker.store import Store
 
-LAYOUT = 1
+LAYOUT = 2
 """The version of everything that decides a layer's bytes besides its inputs: part size, compression, entry rules."""
-LEVEL = 6
+LEVEL = 3
 """libdeflate's level"""
 PART = 16 << 20
 """bytes, uncompressed"""
