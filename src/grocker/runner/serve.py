@@ -114,10 +114,13 @@ def _run(start: _Start, supervision: Supervision, log: Log) -> int:
             channels[start.name] += (access,)
         environ = {**environ, wsgi_server.READY: str(given.ready)}
         main = _part(start, start.name, parts.server(service, given), environ, channels, keep=given.kept)
-        most = recycling.limit(service.memory, start.limits, workers(service, given))
+        count = workers(service, given)
+        most = recycling.limit(service.memory, start.limits, count)
+        own = service.server == "uvicorn" and count == 1  # it serves itself then, with no worker beside it
     else:
         main = _part(start, start.name, start.programs[start.name], environ, channels)
         most = recycling.limit(service.memory, start.limits, 1) if service.memory is not None else None
+        own = True
 
     def changed(process: Process) -> None:
         if not process.pid:
@@ -129,7 +132,6 @@ def _run(start: _Start, supervision: Supervision, log: Log) -> int:
             if start.upstream is not None:
                 restore_unix(start.places.upstream)
             if process.starts == 1 and most is not None:
-                own = service.command is not None
                 recycling.Recycling(loop, process, most, own=own, seconds=start.timeout)
 
     def stopping() -> None:
