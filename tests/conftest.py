@@ -2,6 +2,8 @@
 
 A test whose host lacks something is skipped, and the end of the run says which and why. Where ``CI`` is set, or
 ``GROCKER_TEST_REQUIRE`` names what must be there (``docker,podman,rootless,network,root``), it fails instead.
+
+Tests run side by side, in several processes (``tests.support.side_by_side``), but for those marked ``alone``.
 """
 
 from __future__ import annotations
@@ -13,15 +15,16 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.support import rootless
+from tests.support import rootless, side_by_side
 
 
-def _answers(*command: str) -> str | None:
+def _answers(*command: str) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except FileNotFoundError:
@@ -30,18 +33,18 @@ def _answers(*command: str) -> str | None:
         return f"{' '.join(command)} does not answer"
     if done.returncode:
         return (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-    return None
+    return ""
 
 
-def _lacks_docker() -> str | None:
+def _lacks_docker() -> str:
     return _answers("docker", "version", "--format", "{{.Server.Version}}")
 
 
-def _lacks_podman() -> str | None:
+def _lacks_podman() -> str:
     return _answers("podman", "info", "--format", "{{.Version.Version}}")
 
 
-def _lacks_network() -> str | None:
+def _lacks_network() -> str:
     asked = subprocess.run(
         [sys.executable, "-c", "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"],
         capture_output=True,
@@ -54,16 +57,16 @@ def _lacks_network() -> str | None:
     index = os.environ.get("PIP_INDEX_URL") or set_up.stdout.strip() or asked.stdout.strip()
     try:
         with urllib.request.urlopen(index.rstrip("/") + "/pip/", timeout=20):
-            return None
+            return ""
     except (OSError, ValueError) as error:
         return f"the package index does not answer: {getattr(error, 'reason', error)}"
 
 
-def _lacks_root() -> str | None:
-    return None if os.geteuid() == 0 else "the tests run as an unprivileged user"
+def _lacks_root() -> str:
+    return "" if os.geteuid() == 0 else "the tests run as an unprivileged user"
 
 
-def _lacks_rootless() -> str | None:
+def _lacks_rootless() -> str:
     """What an ordinary user needs for podman; the tests make the user, and so are root's."""
     absent = rootless.lacks(("podman", "newuidmap", "newgidmap", "slirp4netns", "useradd", "setpriv", "nsenter"))
     if absent:
@@ -74,15 +77,15 @@ def _lacks_rootless() -> str | None:
     return _lacks_root() or _answers(*nobody, "unshare", "--user", "--map-root-user", "--mount", "--net", "true")
 
 
-_LACKS: dict[str, Callable[[], str | None]] = {
+_LACKS: dict[str, Callable[[], str]] = {
     "docker": _lacks_docker,
     "podman": _lacks_podman,
     "rootless": _lacks_rootless,
     "network": _lacks_network,
     "root": _lacks_root,
 }
-_found: dict[str, str | None] = {}
-_missed: Counter[tuple[str, str]] = Counter()
+_found: dict[str, str] = {}
+_end: list[Callable[[], None]] = []
 
 
 def _required() -> frozenset[str]:
@@ -99,6 +102,28 @@ def pytest_configure(config: pytest.Config) -> None:
     # What a shell starts in the background ignores these, and so would every program that a test starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        _end.append(side_by_side.begin())
+
+
+def pytest_unconfigure() -> None:
+    while _end:
+        _end.pop()()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    side_by_side.arrange(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    return side_by_side.scheduler(config, log)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # outside of pytest-timeout: to wait for a turn takes nothing of its time
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    with side_by_side.turn(alone=item.get_closest_marker("alone") is not None):
+        return (yield)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -106,12 +131,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if item.get_closest_marker(name) is None:
             continue
         if name not in _found:
-            _found[name] = lacks()
+            _found[name] = side_by_side.once(f"lacks-{name}", lacks)
         reason = _found[name]
-        if reason is not None:
+        if reason:
             if name in _required():
                 pytest.fail(f"this test needs {name}, which this run requires: {reason}", pytrace=False)
-            _missed[name, reason] += 1
             pytest.skip(f"needs {name}: {reason}")
 
 
@@ -125,8 +149,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for (name, reason), count in sorted(_missed.items()):
-        terminalreporter.write_line(f"not run here: {count} test(s) that need {name} ({reason})")
+    skipped: defaultdict[str, list[str]] = defaultdict(list)
+    for report in terminalreporter.stats.get("skipped", ()):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        skipped[reason.removeprefix("Skipped: ")].append(report.nodeid)
+    for reason, tests in sorted(skipped.items()):
+        files = sorted({Path(test.partition("::")[0]).name for test in tests})
+        shown = ", ".join(files[:4]) + (", ..." if len(files) > 4 else "")
+        terminalreporter.write_line(f"not run here: {len(tests)} test(s): {reason} ({shown})")
 
 
 _offline = threading.Event()

@@ -18,6 +18,7 @@ import pytest
 
 from grocker.runner import spec
 from tests.e2e.contract.engine import Container, Engine, Folders
+from tests.support.side_by_side import once
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILT = "grocker-test/polls-site:contract"
@@ -33,18 +34,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.docker)
 
 
+def _build(name: str) -> str:
+    """The image's id: another run on this host may give its name to another image."""
+    settings = Path(__file__).with_name("image.toml")
+    grocker = [sys.executable, "-m", "grocker", "build", str(ROOT / "examples" / "polls")]
+    grocker += ["-t", BUILT, "--config", str(settings), "--output", name]
+    done = subprocess.run(grocker, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return Engine(name, BUILT).check("image", "inspect", "--format", "{{.Id}}", BUILT)
+
+
 def _engine(name: str) -> Engine:
     if name not in _loaded:
         prefix = ("--runtime", "runc") if name == "podman" and os.geteuid() == 0 and shutil.which("runc") else ()
         given = os.environ.get("GROCKER_TEST_IMAGE")
-        engine = Engine(name, given or BUILT, prefix)
-        if given is None:
-            settings = Path(__file__).with_name("image.toml")
-            grocker = [sys.executable, "-m", "grocker", "build", str(ROOT / "examples" / "polls")]
-            grocker += ["-t", BUILT, "--config", str(settings), "--output", name]
-            done = subprocess.run(grocker, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, done.stderr
-        elif engine.command("image", "inspect", given).status:
+        engine = Engine(name, given or once(f"contract-image-{name}", lambda: _build(name)), prefix)
+        if given is not None and engine.command("image", "inspect", given).status:
             assert name == "podman", f"{given} is not in docker"
             with subprocess.Popen(["docker", "save", given], stdout=subprocess.PIPE) as saved:
                 subprocess.run([name, *prefix, "load", "--quiet"], stdin=saved.stdout, check=True, capture_output=True)

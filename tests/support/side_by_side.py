@@ -1,0 +1,122 @@
+"""What the processes of one test run have in common: a directory, work that is done once, turns on the machine.
+
+Without pytest-xdist there is one process, and all of this holds just the same.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+_PLACE = "GROCKER_TEST_SHARED"
+_USUAL = 120.0
+"""seconds: ``timeout`` of pyproject.toml"""
+
+
+def begin() -> Callable[[], None]:
+    """Makes the directory, in the process that starts the others; returns what takes it away."""
+    place = Path(tempfile.mkdtemp(prefix="grocker-run-"))
+    os.environ[_PLACE] = str(place)
+
+    def end() -> None:
+        os.environ.pop(_PLACE, None)
+        shutil.rmtree(place, ignore_errors=True)
+
+    return end
+
+
+def directory() -> Path:
+    """A directory that all processes of this run have, and that goes away with it."""
+    return Path(os.environ[_PLACE])
+
+
+def once(name: str, make: Callable[[], str]) -> str:
+    """What ``make`` gave to the first process of this run that asked for ``name``; its failure is everybody's."""
+    kept, failed = directory() / name, directory() / f"{name}.failed"
+    with _locked(directory() / f"{name}.lock", fcntl.LOCK_EX):
+        if failed.exists():
+            pytest.fail(f"{name} failed before in this run: {failed.read_text()}", pytrace=False)
+        if not kept.exists():
+            try:
+                made = make()
+            except BaseException as error:
+                failed.write_text(str(error))
+                raise
+            kept.write_text(made)
+        return kept.read_text()
+
+
+@contextmanager
+def turn(*, alone: bool) -> Iterator[None]:
+    """The machine, shared with other tests or ``alone``: that waits until no other test runs."""
+    with _locked(directory() / "turn", fcntl.LOCK_EX if alone else fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def _locked(path: Path, kind: int) -> Iterator[None]:
+    with path.open("a+") as file:
+        # Not flock: what a test forks and leaves behind would keep that.
+        fcntl.lockf(file, kind)
+        yield
+
+
+def arrange(items: list[pytest.Item]) -> None:
+    """Keeps tests together that share a fixture, and puts what may take longest first and what runs alone last.
+
+    A group is run by one worker: the tests of a module that share a fixture of it, or those that ``xdist_group`` names.
+    Any other test goes to whichever worker is free.
+    """
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        groups.setdefault(_group(item), []).append(item)
+    items[:] = [item for group in sorted(groups.values(), key=_place) for item in group]
+    once("groups", lambda: json.dumps({item.nodeid: name for name, group in groups.items() for item in group}))
+
+
+def scheduler(config: pytest.Config, log: object) -> object:
+    """What hands the groups to pytest-xdist's workers, in the order of ``arrange``; None where another is asked for."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    if config.getvalue("dist") != "load":
+        return None
+    config.option.loadscopereorder = False
+    made = LoadScopeScheduling(config, log)
+    # Its own ``loadgroup`` appends the group to the test's name, which neither pytest 9.2 nor --last-failed follows.
+    made._split_scope = _Groups().__getitem__
+    return made
+
+
+class _Groups(dict[str, str]):
+    """The group of each test, read when the first is asked for: when the workers have collected them."""
+
+    def __missing__(self, test: str) -> str:
+        self.update(json.loads((directory() / "groups").read_text()))
+        return self.get(test, test)
+
+
+def _group(item: pytest.Item) -> str:
+    named = item.get_closest_marker("xdist_group")
+    if named is not None:
+        return str(named.args[0])
+    return item.nodeid.partition("::")[0] if _shares(item) else item.nodeid
+
+
+def _shares(item: pytest.Item) -> bool:
+    known = getattr(item, "_fixtureinfo", None)
+    definitions: Sequence[Sequence[pytest.FixtureDef[object]]] = list(known.name2fixturedefs.values()) if known else []
+    return any(one.scope in ("class", "module", "package") for found in definitions for one in found)
+
+
+def _place(group: Sequence[pytest.Item]) -> tuple[bool, float]:
+    marks = [mark for item in group if (mark := item.get_closest_marker("timeout"))]
+    longest = max((float(mark.args[0]) for mark in marks), default=_USUAL)
+    return any(item.get_closest_marker("alone") for item in group), -longest
