@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import subprocess
 import sys
+import termios
 import time
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -117,7 +120,12 @@ class Room:
 
     def write(self, channel: Channel, data: bytes) -> None:
         os.write(channel.descriptor, data)
-        self.loop.turn(1)
+        self.until(lambda: not self._unread(channel))
+
+    def _unread(self, channel: Channel) -> int:
+        found = array("i", [0])
+        fcntl.ioctl(channel.descriptor, termios.FIONREAD, found)
+        return found[0]
 
 
 @pytest.fixture

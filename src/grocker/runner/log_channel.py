@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 
 from .output_lines import Blocks
 from .value import TYPE_CHECKING
@@ -11,11 +12,13 @@ from .value import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .loop import Loop
+    from .loop import Loop, Moment
     from .standard_output import StandardOutput
 
 _AT_ONCE = 0.01  # seconds
 _BLOCK = 128 << 10  # bytes read in one turn
+_NAP = 0.002  # seconds
+_MUCH = 32 << 10  # bytes, of what the pipe holds; then it is read without a nap
 _PIPE = 256 << 10  # bytes; of all its pipes a user has 64 MiB on a host (pipe-user-pages-soft)
 
 
@@ -42,7 +45,9 @@ class Channel:
         self._passes = passes
         self._lines = Blocks()
         self._begun = b""  # of a line, read but not passed on
+        self._moment: Moment | None = None
         self._pid = 0
+        self._read = 0.0  # when, monotonic
         self._reader, self.descriptor = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._reader, False)
         try:
@@ -75,7 +80,9 @@ class Channel:
         if taken and not data.endswith(b"\n") and (end := data.rfind(b"\n") + 1):
             # The pipe was full in the middle of a line, most likely: nothing of others shall come into it.
             data, self._begun = data[:end], data[end:]
-            self._loop.after(_AT_ONCE, self._go_on)
+            if self._moment is not None:
+                self._moment.call_off()
+            self._moment = self._loop.after(_AT_ONCE, self._go_on)
         if data:
             self._passes(self, data, self._lines.take(data))
         return taken
@@ -108,10 +115,16 @@ class Channel:
             self.take()
 
     def _readable(self) -> None:
-        self.take()
+        now = time.monotonic()
+        taken = self.take()
         if self.output.full:
             self._loop.forget_reader(self._reader)
             self.output.when_room(self._resume)
+        elif now - self._read < _NAP and taken < _MUCH:
+            # Line upon line: taking several at once leaves the processor to who writes them.
+            self._loop.forget_reader(self._reader)
+            self._loop.after(_NAP, self._resume)
+        self._read = now
 
     def _resume(self) -> None:
         self._loop.watch(self._reader, self._readable)
