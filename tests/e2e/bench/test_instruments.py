@@ -21,7 +21,14 @@ from tools.bench.registry import Registry, registry
 from tools.bench.rounds import COLD, LINE, PUSH, UNCHANGED, Bench
 from tools.bench.sides import Dockerfile, Grocker
 
-pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.root, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.docker,
+    pytest.mark.network,
+    pytest.mark.root,
+    pytest.mark.timeout(600),
+    pytest.mark.xdist_group("bench"),  # one bridge
+]
 
 DOCKERFILE = f"""
 FROM {BASE}

@@ -51,7 +51,7 @@ class Container:
         done = self.engine.command("logs", self.name)
         return done.out + done.err
 
-    def wait_for(self, text: str, seconds: float = 20) -> str:
+    def wait_for(self, text: str, seconds: float = 60) -> str:
         """The logs, once ``text`` is in them."""
         limit = time.monotonic() + seconds
         while text not in (logs := self.logs()):
@@ -148,7 +148,7 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self.master, keys.encode())
 
-    def expect(self, pattern: str, seconds: float = 20) -> str:
+    def expect(self, pattern: str, seconds: float = 60) -> str:
         """Waits until the regular expression matches what is shown, forgets that up to its end; returns the match."""
         limit = time.monotonic() + seconds
         while (match := re.search(pattern, self.shown)) is None:
@@ -163,7 +163,7 @@ class Terminal:
         self.shown = self.shown[match.end() :]
         return match[0]
 
-    def wait(self, seconds: float = 20) -> int:
+    def wait(self, seconds: float = 60) -> int:
         limit = time.monotonic() + seconds
         while self.process.poll() is None:
             assert time.monotonic() < limit, f"does not end:\n{self.shown}"

@@ -43,6 +43,7 @@ def _build(tmp_path: Path, files: dict[str, str]) -> Done:
 
 
 @pytest.mark.docker
+@pytest.mark.xdist_group("cron-jobs")  # one tag
 @pytest.mark.parametrize(
     "files",
     [

@@ -6,6 +6,7 @@ import fcntl
 import struct
 import termios
 import time
+import uuid
 from collections.abc import Callable
 
 import pytest
@@ -79,8 +80,6 @@ def test_E10_shell_says_what_to_pass_when_it_has_no_stdin(docker: Engine, stdin:
     else:
         script = "exec <&-; exec /opt/grocker/bin/grocker-runner run"
         done = docker.run("-c", script, options=["--entrypoint", "/bin/sh"])
-        image = docker.image
-        done = docker.command("run", "--rm", "--entrypoint", "/bin/sh", image, "-c", script)
     assert (done.status, done.out, len(done.err.splitlines())) == (64, "", 1)
     assert "-ti" in done.err
 
@@ -118,9 +117,10 @@ def test_E1_ctrl_c_is_graceful_for_requests(docker: Engine, services: Services) 
         file.write(text)
     options += ["--env", "PYTHONPATH=/config", "--volume", f"{folder}/slow.py:/config/slow.py:ro"]
     ask = "import urllib.request as u; open('/media/answer', 'wb').write(u.urlopen('http://127.0.0.1:8080').read())"
-    with docker.terminal("start", "www", options=[*options, "--name", "grocker-test-ctrl-c"]) as terminal:
+    name = f"grocker-test-{uuid.uuid4().hex[:12]}"
+    with docker.terminal("start", "www", options=[*options, "--name", name]) as terminal:
         terminal.expect("Booting worker", 40)
-        docker.command("exec", "--detach", "grocker-test-ctrl-c", "python", "-c", ask)
+        docker.command("exec", "--detach", name, "python", "-c", ask)
         terminal.expect("asked")
         terminal.press("\x03")
         assert terminal.wait() == 0

@@ -23,7 +23,7 @@ from grocker.progress import Silent
 from tests.e2e.output.programs import need, said, scratch
 from tests.support.image import FileBlobs, MemoryBlobs, made_image, two_images
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("engines")]  # one pair of names
 NAMES = (parse("grocker-test-output:1.0"), parse("registry.example.invalid/grocker-test-output:2.0"))
 
 

@@ -19,6 +19,7 @@ pytestmark = [
     pytest.mark.root,
     pytest.mark.rootless,
     pytest.mark.timeout(300),
+    pytest.mark.xdist_group("rootless"),  # one person
 ]
 
 
