@@ -80,9 +80,7 @@ class Channel:
         if taken and not data.endswith(b"\n") and (end := data.rfind(b"\n") + 1):
             # The pipe was full in the middle of a line, most likely: nothing of others shall come into it.
             data, self._begun = data[:end], data[end:]
-            if self._moment is not None:
-                self._moment.call_off()
-            self._moment = self._loop.after(_AT_ONCE, self._go_on)
+            self._expect_rest()
         if data:
             self._passes(self, data, self._lines.take(data))
         return taken
@@ -110,6 +108,11 @@ class Channel:
         os.close(self._reader)
         os.close(self.descriptor)
 
+    def _expect_rest(self) -> None:
+        if self._moment is not None:
+            self._moment.call_off()
+        self._moment = self._loop.after(_AT_ONCE, self._go_on)
+
     def _go_on(self) -> None:
         if self._begun and not self.output.full:
             self.take()
@@ -128,4 +131,5 @@ class Channel:
 
     def _resume(self) -> None:
         self._loop.watch(self._reader, self._readable)
-        self._go_on()
+        if self._begun:
+            self._expect_rest()
