@@ -23,6 +23,7 @@ from grocker.progress import Silent
 from grocker.store import Store
 from grocker.store.fetch import fetch
 from grocker.web import Transport
+from tests.support.side_by_side import directory
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network]
 
@@ -52,7 +53,10 @@ class Image:
         return done.stdout + done.stderr
 
 
-@pytest.fixture(scope="module", params=debian.SUITES)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(suite, marks=pytest.mark.xdist_group(f"image-{suite}")) for suite in debian.SUITES],
+)
 def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     try:
         mirrors = debian.locate(environ=os.environ)
@@ -60,8 +64,7 @@ def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         pytest.skip(error.message)
     root = tmp_path_factory.mktemp(request.param)
     progress = Silent()
-    cache = tmp_path_factory.mktemp("cache")
-    with Store.open(cache) as store, Transport(environ=os.environ) as transport:
+    with Store.open(directory() / "archive") as store, Transport(environ=os.environ) as transport:
         archive = debian.open_archive(
             mirrors,
             request.param,
@@ -98,7 +101,6 @@ def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     (root / "tmp").chmod(0o1777)
     yield Image(root, resolved, facts, configured)
     shutil.rmtree(root)
-    shutil.rmtree(cache)
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ from grocker.python import (
 from grocker.store import Store
 from grocker.store.fetch import fetch
 from grocker.web import Transport
+from tests.support.side_by_side import directory
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network]
 
@@ -71,15 +72,17 @@ class Root:
         return Layout(self.target.python)
 
 
-@pytest.fixture(scope="module", params=sorted(PYTHONS))
+@pytest.fixture(
+    scope="module", params=[pytest.param(suite, marks=pytest.mark.xdist_group(f"root-{suite}")) for suite in PYTHONS]
+)
 def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root]:
     try:
         mirrors = debian.locate(environ=os.environ)
     except SettingsError as error:
         pytest.skip(error.message)
-    path, cache = tmp_path_factory.mktemp(request.param), tmp_path_factory.mktemp("cache")
+    path = tmp_path_factory.mktemp(request.param)
     progress = Silent()
-    with Store.open(cache) as store, Transport(environ=os.environ) as transport:
+    with Store.open(directory() / "archive") as store, Transport(environ=os.environ) as transport:
         archive = debian.open_archive(
             mirrors,
             request.param,
@@ -105,13 +108,12 @@ def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         with ThreadPoolExecutor(4) as pool:
             entries = list(pool.map(read, debian.resolve(archive.indexes, (*debian.BASE, *debian.PYTHON)).packages))
     unpack([entry for one in entries for entry in one], path)
-    for directory in ("bin", "lib", "lib64", "sbin"):
-        if not (path / directory).exists():
-            (path / directory).symlink_to(f"usr/{directory}")
+    for name in ("bin", "lib", "lib64", "sbin"):
+        if not (path / name).exists():
+            (path / name).symlink_to(f"usr/{name}")
     python, glibc = PYTHONS[request.param]
     yield Root(path, Target(python, "amd64", glibc))
     shutil.rmtree(path)
-    shutil.rmtree(cache)
 
 
 @pytest.fixture(scope="module")
