@@ -99,11 +99,12 @@ def test_instants_are_those_of_cronsim_when_the_clock_changes(data: st.DataObjec
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(36))
+@pytest.mark.parametrize(("name", "change"), transitions())
 @settings(max_examples=60, deadline=None)
 @given(text=night_expressions(), before=st.integers(1, 400))
-def test_instants_are_those_of_both_judges_at_every_change_of_six_zones(number: int, text: str, before: int) -> None:
-    name, change = transitions()[number]
+def test_instants_are_those_of_both_judges_at_every_change_of_six_zones(
+    name: str, change: int, text: str, before: int
+) -> None:
     found = started(text, name, change - before, 800)
     assert found == debian(text, name, change - before, 800)
     assert misjudged(text, name) or found == judged(text, name, change - before, 800)
