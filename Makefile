@@ -6,6 +6,7 @@
 # make soak   200 builds killed with kill -9, then one that must give the empty cache's digest
 # make docs   writes the reference pages that are made from the code
 # make bench  Grocker beside BuildKit, in turn: twenty minutes, as root; BENCH=--write puts the figures into the docs
+# make bench-runner  the runner beside bare processes, tini and supervisord: six minutes, as root; BENCH=--write as above
 # make lock   resolves requirements/dev.txt again
 
 SHELL := /bin/bash
@@ -16,9 +17,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS ?= 4
 THOROUGH := e2e or slow or docker or podman or network or root
 
-.PHONY: help setup check lint fast test demo soak docs lock bench
+.PHONY: help setup check lint fast test demo soak docs lock bench bench-runner
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -43,15 +45,16 @@ lint: setup
 	@$(BIN)/mypy --no-error-summary
 
 # What fails is run once more, alone and said so: on a shared machine a test of processes may meet a bad second, and one
-# that fails twice is broken.
-twice = $(1) || { echo "once more, what failed:"; $(1) --last-failed; }
+# that fails twice is broken. The second argument is for the first time only.
+twice = $(1) $(2) || { echo "once more, what failed:"; $(1) --last-failed --last-failed-no-failures none; }
 
 fast: setup
 	@$(call twice,$(BIN)/python -m pytest --quiet -m "not ($(THOROUGH))")
 
-# tests/conftest.py leaves out what the host cannot do, and says so at the end.
+# tests/conftest.py leaves out what the host cannot do, and says so at the end. Side by side, for most of them wait for
+# containers or the clock; WORKERS=0 for one after the other.
 test: check
-	@$(call twice,$(BIN)/python -m pytest --quiet -m "$(THOROUGH)")
+	@$(call twice,$(BIN)/python -m pytest --quiet -m "$(THOROUGH)",--numprocesses $(WORKERS) --durations 10)
 
 demo: setup
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
@@ -70,3 +73,6 @@ lock:
 
 bench: setup
 	@$(BIN)/python -m tools.bench $(BENCH)
+
+bench-runner: setup
+	@$(BIN)/python -m tools.bench_runner $(BENCH)
