@@ -1,0 +1,148 @@
+"""A service that logs a hundred thousand lines a second: is it slowed, and is every line somewhere, or counted?"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.bench.host import BenchError, program
+from tools.bench_runner.figures import Row, Verdict, in_turn, ratios
+from tools.bench_runner.lab import BARE, RUNNER, SUPERVISORD, TINI, Container, Lab, get
+
+PACED, FLAT = (RUNNER, BARE, TINI, SUPERVISORD), (RUNNER, BARE)
+_RSYSLOG = """\
+module(load="imuxsock" SysSock.Use="off")
+input(type="imuxsock" Socket="{place}/log" RateLimit.Interval="0")
+template(name="raw" type="string" string="%syslogtag%%msg%\\n")
+action(type="omfile" file="{place}/records" template="raw")
+"""
+_SETTLED = 0.5
+"""seconds without another record, after which there will be none"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``speed``: lines a second. Lines ``written``, on ``stdout``, in ``syslog``, ``dropped`` as the metrics say."""
+
+    speed: float
+    written: int = 0
+    stdout: int = 0
+    syslog: int = 0
+    dropped: int = 0
+    memory: float = 0.0
+    """MB of process 1, at most"""
+
+    @property
+    def unaccounted(self) -> int:
+        """Lines that are not where they should be, and are not counted either."""
+        return abs(self.written - self.stdout) + abs(self.written - self.syslog - self.dropped)
+
+
+def measure(lab: Lab, lines: int, rate: int, rounds: int) -> list[Row]:
+    """``lines``: of each container; at ``rate`` a second, then as fast as it goes."""
+    done = [
+        _row(lab, f"{lines:,} log lines, {rate:,} a second wanted", PACED, lines, rate, rounds),
+        _row(lab, f"{lines:,} log lines as fast as they go", FLAT, lines, 0, rounds),
+    ]
+    outcomes = [outcome for _, found in done for outcome in found]
+    lost, memory = [float(o.unaccounted) for o in outcomes], [o.memory for o in outcomes]
+    return [
+        *(row for row, _ in done),
+        Row(
+            "log lines neither written nor counted as dropped",
+            "",
+            {RUNNER: lost},
+            (Verdict(tuple(lost), "{}", 0, worst=True),),
+        ),
+        Row(
+            "resident memory of process 1 at most, with these lines",
+            "MB",
+            {RUNNER: memory},
+            (Verdict(tuple(memory), "{} MB", 20, worst=True),),
+        ),
+    ]
+
+
+def _row(lab: Lab, name: str, sides: tuple[str, ...], lines: int, rate: int, rounds: int) -> tuple[Row, list[Outcome]]:
+    samples: dict[str, list[float]] = {side: [] for side in sides}
+    ours = []
+    for number in range(rounds):
+        for side in in_turn(sides, number):
+            outcome = _run(lab, side, lines, rate)
+            samples[side].append(outcome.speed)
+            if side == RUNNER:
+                ours.append(outcome)
+    verdict = Verdict(ratios(samples, RUNNER, BARE), "{} × bare", 0.9, least=True)
+    notes = [f"of {o.written:,} lines {o.syslog:,} in syslog, {o.dropped:,} counted as dropped" for o in ours]
+    return Row(name, "lines/s", samples, (verdict,), tuple(notes)), ours
+
+
+def _run(lab: Lab, side: str, lines: int, rate: int) -> Outcome:
+    environ = {"BENCH_LINES": str(lines), "BENCH_RATE": str(rate)}
+    with rsyslogd(lab.place / "syslog") as place:
+        socket = ["--volume", f"{place}/log:/dev/log"] if side == RUNNER else []
+        with lab.service(side, "lines", ["/bench/lines"], environ=environ, options=socket) as container:
+            written, seconds = container.result()
+            speed = written / seconds
+            if side != RUNNER:
+                return Outcome(speed)
+            syslog = records(place / "records")
+            log = json.loads(get(container.address, 8081, "/status.json")[1])["log"]
+            if not log["syslog"]:
+                raise BenchError("the runner is not connected to syslog")
+            return Outcome(
+                speed=speed,
+                written=int(written),
+                stdout=_on_stdout(container),
+                syslog=syslog,
+                dropped=log["dropped"]["syslog"],
+                memory=container.memory("VmHWM"),
+            )
+
+
+@contextmanager
+def rsyslogd(place: Path) -> Iterator[Path]:
+    """Debian's, with a socket ``log`` in ``place``, and what it was sent in ``records``."""
+    place.mkdir(exist_ok=True)
+    place.chmod(0o755)
+    for name in ("records", "log"):
+        (place / name).unlink(missing_ok=True)
+    configuration = place / "rsyslog.conf"
+    configuration.write_text(_RSYSLOG.format(place=place))
+    line: list[str | Path] = [program("rsyslogd", "rsyslog"), "-n", "-f", configuration, "-i", place / "pid"]
+    with (place / "errors").open("wb") as errors, subprocess.Popen(line, stdout=errors, stderr=errors) as daemon:
+        try:
+            limit = time.monotonic() + 10
+            while not (place / "log").is_socket():
+                if daemon.poll() is not None or time.monotonic() > limit:
+                    raise BenchError(f"rsyslogd does not start: {(place / 'errors').read_text()}")
+                time.sleep(0.01)
+            (place / "log").chmod(0o666)
+            yield place
+        finally:
+            daemon.terminate()
+
+
+def records(path: Path) -> int:
+    """How many have come that are the service's, once no more come."""
+    size = -1
+    while size != (size := path.stat().st_size if path.exists() else 0):
+        time.sleep(_SETTLED)
+    with path.open("rb") as records:
+        return sum(b": line " in record for record in records)
+
+
+def _on_stdout(container: Container) -> int:
+    with subprocess.Popen(
+        ["docker", "logs", container.name], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as client:
+        assert client.stdout is not None
+        count = 0
+        while block := client.stdout.read(1 << 20):
+            count += block.count(b"\n")
+    return count
