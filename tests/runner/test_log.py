@@ -256,10 +256,12 @@ def test_runner_s_own_messages_are_logged_those_from_before_too(room: Room) -> N
 def test_lines_belong_to_the_process_that_wrote_them(room: Room) -> None:
     room.daemon()
     channel = room.log().channel("www", error=False)
-    channel.pid = 1
     os.write(channel.descriptor, b"of the first\nwithout an end")
+    channel.pid = 1
+    room.write(channel, b"")
+    os.write(channel.descriptor, b"of the second\n")
     channel.pid = 2
-    room.write(channel, b"of the second\n")
+    room.write(channel, b"")
     assert [record.split(b" ", 1)[1] for record in room.records] == [
         b"polls.www[1]: of the first",
         b"polls.www[1]: without an end",

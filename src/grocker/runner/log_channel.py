@@ -58,14 +58,13 @@ class Channel:
 
     @property
     def pid(self) -> int:
-        """The process that the lines are from, 0 for none; set when it has been started."""
+        """The process that the lines are from, 0 for none; set between its start and the loop's next turn."""
         return self._pid
 
     @pid.setter
     def pid(self, pid: int) -> None:
         if pid != self._pid:
-            self.take_all()
-            self.end()
+            self.end()  # the pipe is not read: the new process may have written already
             self._pid = pid
 
     def take(self) -> int:

@@ -86,7 +86,7 @@ def test_E10_shell_says_what_to_pass_when_it_has_no_stdin(docker: Engine, stdin:
 
 def test_E2_service_has_the_terminal(engine: Engine, services: Services) -> None:
     text = (
-        "import os, sys; print('foreground', os.tcgetpgrp(0) == os.getpgrp() == os.getpid(), os.ttyname(1));"
+        "import os, sys; print('foreground', os.tcgetpgrp(0) == os.getpgrp() == os.getpid(), os.ttyname(0));"
         "print('heard', input()); import time; time.sleep(100)"
     )
     options = services(engine, {"x": Service(command=("python", "-u", "-c", text))})
