@@ -9,10 +9,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from grocker import digest
 from grocker.builder.request import Built, BuiltImage

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from grocker import digest
 from grocker.lock.values import DebianPackage, PlatformLock, PythonFile

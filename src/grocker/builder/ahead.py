@@ -37,14 +37,15 @@ def begin(shop: Workshop, answer: DebianAnswer) -> None:
     if shop.makes and shop.store.kept("steps", debian_key(answer.packages, shop.epoch)) is None:
         packages = begun(shop, answer)
         packages.begin()
-        shop.packages[_digests(answer)] = packages
+        shop.begun[_digests(answer)] = packages
 
 
 def begun(shop: Workshop, answer: DebianAnswer) -> Packages:
     """The packages of an image: those that were begun ahead of need, if they were."""
     from grocker.builder.packages import Packages
 
-    return shop.packages.pop(_digests(answer), None) or Packages(shop, answer)
+    found = shop.begun.pop(_digests(answer), None)
+    return found if isinstance(found, Packages) else Packages(shop, answer)
 
 
 def _digests(answer: DebianAnswer) -> tuple[str, ...]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from grocker import __version__
 from grocker.builder import contents, locking, sourcing
@@ -28,8 +30,7 @@ from grocker.python import Uv, read_project
 from grocker.runner import spec
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """One image on one platform, decided."""
 
     target: Target

@@ -7,8 +7,9 @@ import io
 import tarfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from grocker.builder.sources import ImageSource, opened
 from grocker.digest import Digest
@@ -32,8 +33,7 @@ _MOST_FILE = 16 << 20
 """bytes of that file"""
 
 
-@dataclass(frozen=True, slots=True)
-class InspectedLayer:
+class InspectedLayer(msgspec.Struct, frozen=True):
     """A layer, and what is in it as far as that can be known without reading it."""
 
     name: str
@@ -44,8 +44,7 @@ class InspectedLayer:
     """packages and wheels, ``NAME VERSION``"""
 
 
-@dataclass(frozen=True, slots=True)
-class Inspected:
+class Inspected(msgspec.Struct, frozen=True):
     """One image for one platform."""
 
     image: Image
@@ -90,8 +89,7 @@ class Inspected:
         return self.labels.get(CONTRACT)
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(msgspec.Struct, frozen=True):
     """What was found under a name."""
 
     place: str

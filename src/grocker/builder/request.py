@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from grocker.builder.origin import Origin
 from grocker.digest import Digest
@@ -16,8 +17,7 @@ EPOCH = 315532800
 """seconds: 1980-01-01, the earliest time that zip archives know (design, "Variables")"""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What is built, and for whom."""
 
     origin: Origin
@@ -31,7 +31,7 @@ class Request:
     """Debian's suite, when the command line names one"""
     epoch: int = EPOCH
     """seconds since 1970"""
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     """added to the image's own"""
     strict: bool = False
     """a maintainer script that is neither inert nor covered is an error"""
@@ -45,8 +45,7 @@ class Request:
     """a lock that does not fit, or none, is an error"""
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltLayer:
+class BuiltLayer(msgspec.Struct, frozen=True):
     """A layer of the result."""
 
     name: str
@@ -57,8 +56,7 @@ class BuiltLayer:
     """whether this build made it"""
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltImage:
+class BuiltImage(msgspec.Struct, frozen=True):
     """The result on one platform."""
 
     image: Image
@@ -67,8 +65,7 @@ class BuiltImage:
     """maintainer scripts that were not done statically: package, script, reason"""
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(msgspec.Struct, frozen=True):
     """What was built and delivered."""
 
     images: tuple[BuiltImage, ...]

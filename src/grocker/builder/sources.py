@@ -9,10 +9,11 @@ import os
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from grocker import digest as digests
 from grocker.builder.stored import names, others, stored_by_digest
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 _INDEX = "index.json"
 
 
-@dataclass(frozen=True, slots=True)
-class ImageSource:
+class ImageSource(msgspec.Struct, frozen=True):
     """An image somewhere."""
 
     place: str

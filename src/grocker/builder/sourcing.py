@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -38,8 +37,7 @@ class _PinsStep(msgspec.Struct, frozen=True):
     pins: tuple[BuildRequirement, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """The application of one build on one platform."""
 
     wheel: Digest
@@ -77,8 +75,7 @@ def configuration(origin: Origin, file: Path | None) -> config_files.Configurati
     return config_files.NONE
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True):
     """What a lock says of the application itself."""
 
     build: tuple[BuildRequirement, ...] | None = None

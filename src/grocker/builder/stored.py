@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from grocker import digest as digests
 from grocker.digest import Digest
@@ -14,8 +15,7 @@ from grocker.oci.values import Descriptor
 from grocker.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """An image in the store, for each of its platforms."""
 
     root: Document

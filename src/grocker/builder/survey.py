@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import msgspec
+from msgspec.structs import replace
 
 from grocker import digest
 from grocker.builder import sourcing
@@ -24,8 +24,7 @@ from grocker.store import Store
 from grocker.web import Transport
 
 
-@dataclass(frozen=True, slots=True)
-class Surveyed:
+class Surveyed(msgspec.Struct, frozen=True):
     """The plan of one platform, with why each layer will or will not be made."""
 
     decision: Decision
@@ -103,9 +102,9 @@ def _renewed(
     assert new is not None
     same = [name for name in ("debian", "build") if request.lock.inputs.get(name) == lock.inputs.get(name)]
     if "debian" in same and not moving & debian:
-        new = msgspec.structs.replace(new, debian=old.debian)
+        new = replace(new, debian=old.debian)
     build = request.lock.build if "build" in same else lock.build
-    return msgspec.structs.replace(lock, platforms=(new,), build=build)
+    return replace(lock, platforms=(new,), build=build)
 
 
 def _surveyed(store: Store, decision: Decision) -> Surveyed:

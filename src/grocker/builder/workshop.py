@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from grocker.digest import Digest
 from grocker.errors import UnavailableError
@@ -18,15 +19,13 @@ from grocker.store.fetch import fetch
 from grocker.web import HttpMissingError, Transport
 
 if TYPE_CHECKING:
-    from grocker.builder.packages import Packages
     from grocker.python import Compiler
 
 FETCHES = 8
 """transfers at once"""
 
 
-@dataclass(frozen=True, slots=True)
-class Workshop:
+class Workshop(msgspec.Struct, frozen=True):
     """The tools of one build; nothing of what is being built."""
 
     store: Store
@@ -42,12 +41,12 @@ class Workshop:
     """for transfers, which wait; nothing in it waits for another job of either pool"""
     working: ThreadPoolExecutor
     """for decompression, hashing and compression, which release the interpreter's lock"""
-    meanwhile: list[Callable[[], None]] = field(default_factory=list)
+    meanwhile: list[Callable[[], None]] = msgspec.field(default_factory=list)
     """what is done while a back end runs, if one does (``ahead.py``)"""
-    interpreters: dict[str, Compiler] = field(default_factory=dict)
+    interpreters: dict[str, Compiler] = msgspec.field(default_factory=dict)
     """those started ahead of need that nobody has taken yet, by the key of their packages"""
-    packages: dict[tuple[str, ...], Packages] = field(default_factory=dict)
-    """those begun ahead of need that nobody has taken yet, by their digests"""
+    begun: dict[tuple[str, ...], object] = msgspec.field(default_factory=dict)
+    """the ``Packages`` begun ahead of need that nobody has taken yet, by their digests"""
     makes: bool = False
     """whether layers will be made: what is decided may be begun"""
 

@@ -7,9 +7,10 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from grocker.builder import locking
 from grocker.builder.origin import Origin, parse
@@ -24,8 +25,7 @@ from grocker.store import Store
 from grocker.web import Transport
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(msgspec.Struct, frozen=True):
     """The tools of one command."""
 
     store: Store

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
+
+import msgspec
 
 from grocker.output import Delivered
 
@@ -26,5 +27,5 @@ def as_data(delivered: Delivered) -> dict[str, Any]:
         "detail": delivered.detail,
     }
     if delivered.transfer is not None:
-        result["blobs"] = asdict(delivered.transfer)
+        result["blobs"] = msgspec.structs.asdict(delivered.transfer)
     return result

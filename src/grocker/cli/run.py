@@ -9,9 +9,10 @@ import shutil
 import stat
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec.structs import replace
 
 from grocker.cli.asking import asked, session
 from grocker.cli.terminal import Style

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from grocker.builder.survey import Surveyed, make_lock, survey
 from grocker.cli.asking import asked, lock_path, session

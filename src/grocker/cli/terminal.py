@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
+
+import msgspec
 
 from grocker.progress import Progress, Task
 
@@ -18,8 +19,7 @@ LONG = 1.0
 """seconds: work that took less is not worth a line in a log"""
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(msgspec.Struct, frozen=True):
     """Colours where they are wanted (https://no-color.org), plain text elsewhere."""
 
     colour: bool

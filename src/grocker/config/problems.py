@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from datetime import date, time
 from difflib import get_close_matches
 from typing import Any
@@ -15,8 +14,7 @@ from msgspec import inspect
 from grocker.config.positions import Path
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """One value, or key, that cannot stand as it does."""
 
     path: Path

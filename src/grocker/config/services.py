@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -19,8 +18,7 @@ _PROCESS = re.compile(r"\s*(?P<name>[A-Za-z0-9_-]+)\s*:\s*(?P<command>.+?)\s*\Z"
 _NOT_SERVICES = frozenset({"release"})  # Heroku's release phase is a one-off command (E13), not a service
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
+class Services(msgspec.Struct, frozen=True):
     """The service table of an image."""
 
     table: Mapping[str, spec.Service]
@@ -28,7 +26,7 @@ class Services:
     """a Django application that declares none: every name is served as ``www`` (contract, E2)"""
     source: str
     """for people: where they were declared"""
-    static: Mapping[str, tuple[str, ...] | bool] = field(default_factory=lambda: MappingProxyType({}))
+    static: Mapping[str, tuple[str, ...] | bool] = msgspec.field(default_factory=lambda: MappingProxyType({}))
     """by service: the directories to show, below the installed packages; True for every one called ``static``"""
 
     @property
@@ -42,11 +40,10 @@ class Services:
         return front_packages({name: s.media or bool(self.static.get(name)) for name, s in self.table.items()})
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """What an application's files say of how it is served."""
 
-    declared: Mapping[str, Any] = field(default_factory=dict)
+    declared: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """tables by service, from its entry points"""
     django: bool = False
     """whether the target below is a Django project's"""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from grocker.debian.ownership import GROUPS
 from grocker.errors import CorruptError, SettingsError
@@ -18,8 +19,7 @@ _DYNAMIC = range(999, 100, -1)
 """Numbers for declared users and groups that ask for none, from the top as systemd-sysusers and adduser take them."""
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(msgspec.Struct, frozen=True):
     """A user of the image; its group is 0, as for every uid that an engine sets."""
 
     name: str

@@ -9,7 +9,8 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass
+
+import msgspec
 
 from grocker.debian.facts import Facts
 from grocker.debian.paths import merged
@@ -23,8 +24,7 @@ _LOOP = re.compile(
 _LITERAL = re.compile(r"[A-Za-z0-9/._+:@%=,-]+\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Alternative:
+class Alternative(msgspec.Struct, frozen=True):
     """One candidate for a link."""
 
     name: str

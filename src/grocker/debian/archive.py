@@ -6,7 +6,8 @@ Source: deb(5); ar(5); tar(5) (v7, ustar and GNU long names, which are what dpkg
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 _BLOCK = 512
 _LARGEST = 8 << 30
@@ -17,8 +18,7 @@ class Malformed(ValueError):
     """An archive that is not what its format says, or that would write where it must not."""
 
 
-@dataclass(frozen=True, slots=True)
-class TarMember:
+class TarMember(msgspec.Struct, frozen=True):
     """A member as its header describes it; ``name`` and ``target`` as they are written there."""
 
     name: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from grocker.debian import packages, release
 from grocker.debian.index import Index
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from grocker.web import Transport
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(msgspec.Struct, frozen=True):
     """The packages of one release and architecture."""
 
     suite: str

@@ -7,8 +7,9 @@ lies in them; which others are needed is the layer's business.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from grocker.debian.facts import Facts, Library
 from grocker.debian.ownership import GROUPS
@@ -22,8 +23,7 @@ _TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 """Debian's name of the directory for libraries, by architecture (Policy 9.1.1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Configured:
+class Configured(msgspec.Struct, frozen=True):
     """What is generated for a set of packages."""
 
     entries: tuple[Entry, ...]

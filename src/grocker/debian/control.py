@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
+
+import msgspec
 
 from grocker.debian import version as debian_version
 
@@ -20,8 +21,7 @@ _RELATION = re.compile(
 _OBSOLETE = {"<": "<=", ">": ">="}
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
+class Relation(msgspec.Struct, frozen=True):
     """One package, perhaps with a version, as a relationship field names it."""
 
     name: str

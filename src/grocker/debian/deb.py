@@ -5,8 +5,9 @@ Source: deb(5), deb-control(5); Debian Policy 3.3 and 6. Owners: Policy 10.9.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from grocker.debian import control, facts
 from grocker.debian.archive import Malformed, TarMember, ar_members, decompressed, tar_members
@@ -17,8 +18,7 @@ from grocker.errors import CorruptError, StorageError
 from grocker.layer.entry import Directory, Entry, File, Hardlink, Symlink
 
 
-@dataclass(frozen=True, slots=True)
-class Unpacked:
+class Unpacked(msgspec.Struct, frozen=True):
     """What a package is in an image."""
 
     entries: tuple[Entry, ...]

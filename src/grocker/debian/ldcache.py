@@ -11,8 +11,9 @@ import posixpath
 import re
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cmp_to_key
+
+import msgspec
 
 from grocker.debian.facts import Library
 from grocker.debian.paths import merged
@@ -32,8 +33,7 @@ _DEFAULT = ("/lib", "/usr/lib")
 _SKIPPED = re.compile(r".*-gdb\.py\Z|.*\.dpkg-(?:new|tmp)\Z|.*\.so\.[^;]*;")
 
 
-@dataclass(frozen=True, slots=True)
-class CacheEntry:
+class CacheEntry(msgspec.Struct, frozen=True):
     """One line of ``ldconfig -p``."""
 
     soname: str
@@ -42,8 +42,7 @@ class CacheEntry:
     flags: int
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(msgspec.Struct, frozen=True):
     """What ldconfig would do."""
 
     entries: tuple[CacheEntry, ...]

@@ -6,9 +6,10 @@ Source: wiki.debian.org/DebianRepository/Format ("Release" files, InRelease); RF
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from grocker.debian import control
 from grocker.debian.signers import Signer
@@ -24,8 +25,7 @@ _SLACK = timedelta(hours=24)
 _BEGIN = b"-----BEGIN PGP SIGNED MESSAGE-----"
 
 
-@dataclass(frozen=True, slots=True)
-class IndexFile:
+class IndexFile(msgspec.Struct, frozen=True):
     """A file that the release vouches for; ``path`` is relative to the suite's directory."""
 
     path: str
@@ -33,8 +33,7 @@ class IndexFile:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(msgspec.Struct, frozen=True):
     """What a verified ``InRelease`` says."""
 
     suite: str

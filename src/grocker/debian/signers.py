@@ -6,11 +6,10 @@ Source: Debian's package debian-archive-keyring, 2025.1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Signer:
+class Signer(msgspec.Struct, frozen=True):
     """A pinned OpenPGP certificate."""
 
     name: str

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import msgspec
+from msgspec.structs import replace
 
 from grocker.debian import control
 from grocker.errors import SettingsError
@@ -21,8 +23,7 @@ _SUITE = re.compile(
 _SCHEMES = ("http", "https")
 
 
-@dataclass(frozen=True, slots=True)
-class Mirrors:
+class Mirrors(msgspec.Struct, frozen=True):
     """Addresses to try, the likeliest first; one that serves what it should wins. Each without a slash at its end."""
 
     archive: tuple[str, ...]
@@ -34,8 +35,7 @@ class Mirrors:
     check_valid_until: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(msgspec.Struct, frozen=True):
     uri: str
     suite: str
     components: tuple[str, ...]

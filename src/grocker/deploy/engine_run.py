@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 _MOUNTS = (("config", "/config", "ro"), ("media", "/media", "rw"), ("scripts", "/scripts", "rw"))
 _UID = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(msgspec.Struct, frozen=True):
     """What of the host decides the command line."""
 
     directories: frozenset[str]
@@ -28,8 +28,7 @@ class Host:
     selinux: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(msgspec.Struct, frozen=True):
     """What the user asked for."""
 
     engine: Literal["docker", "podman"]

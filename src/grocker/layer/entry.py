@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 
 class Content(Protocol):
@@ -24,8 +25,7 @@ class Content(Protocol):
         """The bytes, from the beginning."""
 
 
-@dataclass(frozen=True, slots=True)
-class Directory:
+class Directory(msgspec.Struct, frozen=True):
     """A directory; ``mode`` is its permission bits (0o755)."""
 
     path: str
@@ -34,8 +34,7 @@ class Directory:
     gid: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(msgspec.Struct, frozen=True):
     """A regular file; ``mode`` with setuid and setgid bits where it has them."""
 
     path: str
@@ -45,8 +44,7 @@ class File:
     gid: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Symlink:
+class Symlink(msgspec.Struct, frozen=True):
     """A symbolic link; ``target`` as it stands in the link."""
 
     path: str
@@ -55,8 +53,7 @@ class Symlink:
     gid: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Hardlink:
+class Hardlink(msgspec.Struct, frozen=True):
     """Another name of the file at ``target``, a path of the same layer member, in the form of ``path``.
 
     Mode and owner are the file's: ``tar.ordered`` sets them, because engines apply those of every name they unpack.

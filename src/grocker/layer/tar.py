@@ -8,7 +8,8 @@ which takes four times as long and promises no bytes from one release of Python 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from grocker.errors import CorruptError
 from grocker.layer.entry import Directory, Entry, File, Hardlink, Symlink

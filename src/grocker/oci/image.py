@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from grocker.digest import Digest
 from grocker.errors import BugError
@@ -16,8 +17,7 @@ MOST_LAYERS = 127
 """What overlay's mount options hold in docker (moby/moby, maxLayers 125 plus the container's own two)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(msgspec.Struct, frozen=True):
     """A layer whose bytes need not be at hand."""
 
     descriptor: Descriptor
@@ -38,8 +38,7 @@ class Layer:
         return self.descriptor.size
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """A blob of an image that is at hand: its manifest or its configuration."""
 
     descriptor: Descriptor
@@ -51,8 +50,7 @@ class Document:
         return Digest(self.descriptor.digest)
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(msgspec.Struct, frozen=True):
     """One image for one platform."""
 
     manifest: Document

@@ -8,7 +8,9 @@ Docker Hub's for docker and for a push, and ``localhost/NAME`` for podman.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from grocker.digest import Digest
 from grocker.digest import parse as parse_digest
@@ -23,8 +25,7 @@ _LONGEST = 255  # host and repository, characters
 _HINT = "write it as in registry.example.com/team/polls:1.0; a repository's name is in lower case"
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """An image's name. ``host`` is None when none was written."""
 
     host: str | None

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from grocker import digest as digests
 from grocker.digest import Digest, Hashing
@@ -29,8 +30,7 @@ CONTAINERD_NAME = "io.containerd.image.name"
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class LayerBytes:
+class LayerBytes(msgspec.Struct, frozen=True):
     """A layer's bytes as the content of a tar's member; checked against its digest as they pass."""
 
     layer: Layer
@@ -160,8 +160,7 @@ def chunks(members: Sequence[Entry], *, epoch: int) -> Iterator[bytes]:
     yield END_OF_ARCHIVE
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(msgspec.Struct, frozen=True):
     """The sink ``archive:FILE``."""
 
     path: Path

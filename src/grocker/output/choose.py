@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from grocker.errors import UsageError
 from grocker.oci import Blobs, Image, Reference
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 _HINT = "name docker, podman, registry, store, oci:DIR or archive:FILE"
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(msgspec.Struct, frozen=True):
     """What sinks need of the host."""
 
     environ: Mapping[str, str]
@@ -37,8 +37,7 @@ class Host:
     """see ``Registry.store``"""
 
 
-@dataclass(frozen=True, slots=True)
-class StoreAlone:
+class StoreAlone(msgspec.Struct, frozen=True):
     """The sink ``store``: every image is in Grocker's own store; nothing more is done."""
 
     hint: str | None = None

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from grocker.digest import Digest
 from grocker.errors import DeniedError, StorageError, UnavailableError, UsageError
@@ -30,8 +31,7 @@ _FULL = "no space left"
 _FILTER = quote('{"label":["org.grocker.contract"]}', safe="")
 
 
-@dataclass(slots=True)
-class Docker:
+class Docker(msgspec.Struct):
     """The sink ``docker``."""
 
     engine: Engine

@@ -10,9 +10,10 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+import msgspec
 
 from grocker import digest as digests
 from grocker.digest import Digest
@@ -27,8 +28,7 @@ MARKER = "oci-layout"
 INDEX = "index.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """The sink ``oci:DIR``."""
 
     path: Path

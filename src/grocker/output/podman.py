@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from grocker import digest as digests
 from grocker.command import Output, run
@@ -31,8 +32,7 @@ _UNSEEN = Silent().task("")
 _REFUSALS = ("permission denied", "operation not permitted", "newuidmap", "newgidmap", "cannot clone")
 
 
-@dataclass(frozen=True, slots=True)
-class Podman:
+class Podman(msgspec.Struct, frozen=True):
     """The sink ``podman``."""
 
     environ: Mapping[str, str]

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from grocker.errors import GrockerError
 from grocker.oci import Blobs, Image, Layer, Platform, RunConfig, image
@@ -22,8 +23,7 @@ Load = Callable[[Image, Blobs, int], int | None]
 """Sends an image without its lowest so many layers: the bytes sent, None when the engine does not take it."""
 
 
-@dataclass(slots=True)
-class Preloading:
+class Preloading(msgspec.Struct):
     """What is sent ahead of one image; ``offer`` from one thread, layer by layer from the bottom."""
 
     known: Callable[[Image], int | None]
@@ -34,12 +34,12 @@ class Preloading:
     """bytes"""
     had: int = 0
     """layers that the engine had before any was sent"""
-    images: list[Image] = field(default_factory=list)
+    images: list[Image] = msgspec.field(default_factory=list)
     """those that the engine took, the lowest first"""
-    _layers: list[Layer] = field(default_factory=list)
+    _layers: list[Layer] = msgspec.field(default_factory=list)
     _thread: threading.Thread | None = None
     _closed: bool = False
-    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _guard: threading.Lock = msgspec.field(default_factory=threading.Lock)
 
     def offer(self, layer: Layer, blobs: Blobs, platform: Platform, created: int) -> None:
         """The next layer; sent at once, or with the next ones when others are on their way."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from grocker.oci import Blobs, Image, Reference
 from grocker.output.sink import Delivered, Transfer, plural
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from grocker.web import Transport
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(msgspec.Struct, frozen=True):
     """The sink ``registry``."""
 
     environ: Mapping[str, str]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
+
+import msgspec
 
 from grocker.digest import Digest
 from grocker.errors import UsageError
@@ -13,8 +14,7 @@ from grocker.oci.index import fitting
 from grocker.progress import Progress
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(msgspec.Struct, frozen=True):
     """Blobs on their way to a registry, all repositories together."""
 
     sent: int = 0
@@ -24,8 +24,7 @@ class Transfer:
     """there already"""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(msgspec.Struct, frozen=True):
     """What a sink did."""
 
     kind: str

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -24,8 +23,7 @@ MOST_LARGE = 12
 """of the largest wheels; overlay stops at 127 layers, and a pull is slow long before"""
 
 
-@dataclass(frozen=True, slots=True)
-class Application:
+class Application(msgspec.Struct, frozen=True):
     """What the application's layer is made of, beside the interpreter."""
 
     wheel: Digest
@@ -39,8 +37,7 @@ class Application:
     """the jobs, if there are any (contract, K1)"""
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(msgspec.Struct, frozen=True):
     """One layer: its name, its key, and the inputs that made the key."""
 
     name: str
@@ -49,8 +46,7 @@ class Layer:
     """for people: what it is made of"""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """The layers of one image, bottom first."""
 
     platform: str

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from grocker.errors import SettingsError, UsageError
 
 
-@dataclass(frozen=True, slots=True)
-class Suite:
+class Suite(msgspec.Struct, frozen=True):
     """A suite of Debian, as wheels see it."""
 
     name: str
@@ -27,8 +26,7 @@ MACHINES = {"aarch64": "arm64", "x86_64": "amd64"}
 ARCHITECTURES = tuple(sorted(MACHINES.values()))
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """A suite on an architecture."""
 
     suite: Suite

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from grocker.layer.entry import File
 from grocker.python.wheel import Wheel
@@ -26,8 +27,7 @@ _NAMES = ("app", "application", "api", "create_app", "make_app", "get_app")
 _ASIDE = frozenset({"tests", "test", "testing", "examples", "example", "docs", "docs_src", "benchmarks", "templates"})
 
 
-@dataclass(frozen=True, slots=True)
-class WebApplication:
+class WebApplication(msgspec.Struct, frozen=True):
     """An application that a server can serve."""
 
     kind: Literal["wsgi", "asgi"]

@@ -8,10 +8,11 @@ from __future__ import annotations
 import stat
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+import msgspec
 
 from grocker.errors import CorruptError, StorageError
 
@@ -23,8 +24,7 @@ _MOST_RATIO = 100
 _ALWAYS_ALLOWED = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True):
     """A regular file of the archive."""
 
     name: str
@@ -34,8 +34,7 @@ class Member:
     info: ZipInfo
 
 
-@dataclass(frozen=True, slots=True)
-class ZipContent:
+class ZipContent(msgspec.Struct, frozen=True):
     """A large member's bytes (a ``layer.entry.Content``): read from the archive each time."""
 
     archive: Path

@@ -11,10 +11,11 @@ import os
 import subprocess
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import msgspec
 
 from grocker.errors import BugError, CorruptError, MissingError
 from grocker.layer.entry import Directory, Entry, File
@@ -25,8 +26,7 @@ FORMAT = 1
 """Goes into step keys: raised when the same source would give other bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interpreter:
+class Interpreter(msgspec.Struct, frozen=True):
     """A CPython in an unpacked tree that this host's processor can run."""
 
     tree: Path
@@ -67,8 +67,7 @@ def pyc_path(path: str, cache_tag: str) -> str:
     return f"{head}{slash}__pycache__/{tail.removesuffix('.py')}.{cache_tag}.pyc"
 
 
-@dataclass(slots=True)
-class Compiler:
+class Compiler(msgspec.Struct):
     """Running interpreters; use with ``with``. A call in another thread has interpreters of its own.
 
     Raises MissingError when the tree holds no such interpreter, BugError when an interpreter dies.
@@ -82,8 +81,8 @@ class Compiler:
     magic: bytes = b""
     """the first four bytes of each ``.pyc``"""
     _begun: _Process | None = None
-    _idle: deque[_Process] = field(default_factory=deque)
-    _all: list[_Process] = field(default_factory=list)
+    _idle: deque[_Process] = msgspec.field(default_factory=deque)
+    _all: list[_Process] = msgspec.field(default_factory=list)
 
     def begin(self) -> None:
         """Start the first interpreter, without waiting until it is up; then ``with`` or ``close``."""

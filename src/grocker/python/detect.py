@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from grocker.layer.entry import File
 from grocker.python.wheel import Wheel
@@ -15,8 +16,7 @@ _SETTINGS = re.compile(
 _APPLICATION = re.compile(r"^(?P<name>[A-Za-z_]\w*)\s*(?::[^=\n]+)?=\s*.*\bget_(?P<kind>wsgi|asgi)_application\(", re.M)
 
 
-@dataclass(frozen=True, slots=True)
-class Django:
+class Django(msgspec.Struct, frozen=True):
     """A Django project in a wheel."""
 
     settings_module: str | None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from grocker.errors import CorruptError, SettingsError
 
@@ -21,8 +22,7 @@ def normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
+class Metadata(msgspec.Struct, frozen=True):
     """The fields of METADATA that Grocker uses."""
 
     name: str
@@ -41,8 +41,7 @@ class Metadata:
     """``Project-URL`` (label, address) and ("homepage", ``Home-page``)"""
 
 
-@dataclass(frozen=True, slots=True)
-class EntryPoint:
+class EntryPoint(msgspec.Struct, frozen=True):
     """One line of entry_points.txt: what a name in a group refers to."""
 
     group: str

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from grocker.digest import Digest, from_hex, hexadecimal
 from grocker.errors import CorruptError, MissingError, SettingsError, StorageError, UnavailableError
@@ -27,8 +28,7 @@ _PLATFORM_MINORS = (17, 28, *range(31, 41))
 """glibc minors that uv 0.13 has a ``--python-platform`` for"""
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(msgspec.Struct, frozen=True):
     """One wheel file of the image."""
 
     name: str

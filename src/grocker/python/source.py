@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from grocker.digest import Digest
 from grocker.errors import CorruptError, DeniedError, MissingError, StorageError
@@ -31,8 +32,7 @@ _RACY = 2_000_000_000
 """nanoseconds: the coarsest clock of a file system in use (FAT)"""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(msgspec.Struct, frozen=True):
     """A file or link that counts."""
 
     path: str
@@ -44,8 +44,7 @@ class SourceFile:
     """where a link leads, relative to its own directory; None for a file"""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceTree:
+class SourceTree(msgspec.Struct, frozen=True):
     """What counts of a project's directory."""
 
     root: Path
@@ -56,15 +55,14 @@ class SourceTree:
     """to be kept and given to the next ``read_tree`` of the same root"""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """Hashes of files by what stat(2) said of them, so that unchanged files are not read again.
 
     As in git's index, a file that was changed less than two seconds before its hash was noted is not trusted
     ("racy clean"): it could change again within the same tick of the clock.
     """
 
-    files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    files: Mapping[str, tuple[str, str]] = msgspec.field(default_factory=dict)
     """path → (what stat said, digest)"""
 
     def encode(self) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from grocker.errors import SettingsError
 
@@ -16,8 +16,7 @@ ARCHITECTURES = {machine: architecture for architecture, machine in MACHINES.ite
 """The kernel's machine → Debian's architecture."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """The platform that wheels are chosen for: the image's, never the host's."""
 
     python: str
@@ -58,8 +57,7 @@ class Target:
         return f"Python {self.python} on {self.architecture} (glibc {self.glibc[0]}.{self.glibc[1]})"
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """Where an image has its virtual environment; paths are entry paths, without a leading slash."""
 
     python: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from grocker import command
 from grocker.errors import (
@@ -29,8 +30,7 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 """where programs of the host are found, by uv and by back ends"""
 
 
-@dataclass(frozen=True, slots=True)
-class Uv:
+class Uv(msgspec.Struct, frozen=True):
     """A uv, and the environment it runs in."""
 
     executable: Path

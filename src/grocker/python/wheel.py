@@ -11,9 +11,10 @@ import re
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
+
+import msgspec
 
 from grocker.errors import CorruptError, MissingError, SettingsError, StorageError
 from grocker.layer.entry import Content, Directory, Entry, File
@@ -29,8 +30,7 @@ _NOT_INSTALLED = frozenset({"RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "
 _UNHASHED = frozenset({"RECORD", "RECORD.jws", "RECORD.p7s"})
 
 
-@dataclass(frozen=True, slots=True)
-class Wheel:
+class Wheel(msgspec.Struct, frozen=True):
     """A wheel as the image gets it."""
 
     file: str
@@ -81,8 +81,7 @@ def _opened(path: Path, file: str) -> Iterator[ZipFile]:
         raise StorageError(f"reading {file}: {error.strerror or error}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
+class _Checked(msgspec.Struct, frozen=True):
     """A member whose bytes are what RECORD says."""
 
     data: bytes | Content
@@ -92,8 +91,7 @@ class _Checked:
     """``e_machine`` when it is an ELF file"""
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(msgspec.Struct, frozen=True):
     path: Path
     file: str
     opened: ZipFile

@@ -11,9 +11,10 @@ import binascii
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from grocker.errors import SettingsError
 from grocker.oci.reference import HUB, Reference
@@ -29,8 +30,7 @@ _HUB_KEYS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(msgspec.Struct, frozen=True):
     """What may be presented to a registry or to its token server, and where it came from."""
 
     source: str

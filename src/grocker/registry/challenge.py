@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PARAMETER = re.compile(rf'({_WORD})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
@@ -17,8 +18,7 @@ _TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*(?=[\s,]|\Z)")
 _LONGEST = 16_384  # characters; what is longer was not made by a registry
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(msgspec.Struct, frozen=True):
     """One way to authenticate."""
 
     scheme: str

@@ -11,8 +11,9 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import msgspec
 
 from grocker.errors import DeniedError, GrockerError, UnavailableError
 from grocker.registry import challenge
@@ -27,8 +28,7 @@ _USABLE = re.compile(r"[\x21-\x7e]+\Z")
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(msgspec.Struct, frozen=True):
     header: str
     until: float
     """by the monotonic clock, seconds"""

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from grocker.digest import Digest
 from grocker.errors import BugError, CorruptError
@@ -24,8 +26,7 @@ from grocker.web import Transport
 AT_ONCE = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Pushed:
+class Pushed(msgspec.Struct, frozen=True):
     """What a push did."""
 
     names: tuple[Reference, ...]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
+
+import msgspec
 
 from grocker.errors import CorruptError, DeniedError, GrockerError, MissingError, UnavailableError
 from grocker.oci.reference import HUB, Reference
@@ -19,8 +20,7 @@ _WRONG_BYTES = frozenset({"DIGEST_INVALID", "SIZE_INVALID"})
 _ANSWERS = 2  # to a 401 of one request: with a first token, and with one for what the registry asks beyond it
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(msgspec.Struct, frozen=True):
     """One repository, and the right to it."""
 
     transport: Transport

@@ -6,10 +6,11 @@ Source: OCI distribution specification 1.1, Push ("Pushing blobs", "Mounting a b
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from enum import Enum
 from typing import BinaryIO
 from urllib.parse import urlencode
+
+import msgspec
 
 from grocker.digest import Digest, Hashing
 from grocker.errors import CorruptError, GrockerError, UnavailableError
@@ -119,8 +120,7 @@ def _sound(stream: BinaryIO, layer: Layer) -> bool:
     return hashing.digest() == layer.digest
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     """What must be done with a blob."""
 
     fate: Fate

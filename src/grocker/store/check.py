@@ -6,7 +6,6 @@ It reads every byte: for tests, and for a disk in doubt.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -20,8 +19,7 @@ _TEXTS = "source-"
 """in ``steps``: what is known of a project's files, lines and no JSON"""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """Something in the store that is not what its name says."""
 
     path: Path
