@@ -128,7 +128,8 @@ class Engine:
             assert done.status == 0, done.err
             yield Container(self, name)
         finally:
-            self.command("rm", "--force", "--volumes", name)
+            # podman's asks to stop first, and waits for ten seconds.
+            self.command("rm", "--force", "--volumes", *(["--time", "0"] if "podman" in self.name else []), name)
 
     @contextmanager
     def terminal(self, *arguments: str, options: Sequence[str] = ()) -> Iterator[Terminal]:

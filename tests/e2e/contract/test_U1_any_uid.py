@@ -60,6 +60,7 @@ def get(container: Container, port: int, path: str, seconds: float = 20) -> str:
             time.sleep(0.05)
 
 
+@pytest.mark.clause("P1", "P2", "S1", "E5", "E8", "E13", "H1")
 def test_U1_any_uid_runs_a_script_a_migration_and_a_service(
     engine: Engine, folders: Folders, options: list[str]
 ) -> None:
@@ -67,6 +68,8 @@ def test_U1_any_uid_runs_a_script_a_migration_and_a_service(
     assert (done.status, done.err, done.out.splitlines()) == (0, "", _KNOWN)
     assert (folders.scripts / "result.txt").stat().st_uid == UID
     with engine.started("start", "www", options=options) as container:
+        assert "ok" in get(container, 8081, "/readyz")
+        assert [path.name for path in folders.media.iterdir()] == ["a-file"], "no database: nobody asked to migrate"
         migrated = container.exec("django-admin.py", "migrate")
         assert (migrated.status, migrated.err) == (0, "")
         assert "Anybody's polls" in get(container, 8080, "/").replace("&#x27;", "'")
@@ -78,6 +81,7 @@ def test_U1_any_uid_runs_a_script_a_migration_and_a_service(
         assert container.stop() == 0
 
 
+@pytest.mark.clause("P2", "E3")
 def test_U1_any_uid_runs_cron(engine: Engine, folders: Folders, options: list[str]) -> None:
     with engine.started("cron", options=options) as container:
         log = container.wait_for("ended: status 0")
