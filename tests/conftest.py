@@ -1,7 +1,7 @@
 """What a test may need of its host (the markers in ``_LACKS``), and what happens without.
 
 A test whose host lacks something is skipped, and the end of the run says which and why. Where ``CI`` is set, or
-``GROCKER_TEST_REQUIRE`` names what must be there (``docker,podman,rootless,network,root``), it fails instead.
+``GROCKER_TEST_REQUIRE`` names what must be there (``docker,podman,rootless,network,root,browser``), it fails instead.
 
 Tests run side by side, in several processes (``tests.support.side_by_side``), but for those marked ``alone``.
 """
@@ -62,6 +62,10 @@ def _lacks_network() -> str:
         return f"the package index does not answer: {getattr(error, 'reason', error)}"
 
 
+def _lacks_browser() -> str:
+    return _answers("chromium", "--version")
+
+
 def _lacks_root() -> str:
     return "" if os.geteuid() == 0 else "the tests run as an unprivileged user"
 
@@ -83,6 +87,7 @@ _LACKS: dict[str, Callable[[], str]] = {
     "rootless": _lacks_rootless,
     "network": _lacks_network,
     "root": _lacks_root,
+    "browser": _lacks_browser,
 }
 _found: dict[str, str] = {}
 _end: list[Callable[[], None]] = []

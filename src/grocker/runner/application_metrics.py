@@ -9,6 +9,10 @@ from __future__ import annotations
 import re
 
 from .metrics import PREFIX
+from .value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _NAME = rb"[a-zA-Z_:][a-zA-Z0-9_:]*"
 _GAP = rb"[ \t]*+"
@@ -39,7 +43,7 @@ class _Family:
     def __init__(self) -> None:
         self.about = b""
         self.kind = b""
-        self.samples: list[bytes] = []
+        self.samples = bytearray()  # a list of lines would take ten times as much
         self.good = True
 
 
@@ -63,12 +67,12 @@ class Families:
             return
         if line.startswith(b"#"):
             about = _ABOUT.fullmatch(line)
-            if about is not None:
+            if about is not None and _is_text(line):
                 self._describe(about[1], about[2], about[3] or b"")
             return
         sample = _SAMPLE.fullmatch(line)
-        if sample is not None:
-            self._family(self._owner(sample[1])).samples.append(line)
+        if sample is not None and _is_text(line):
+            self._family(self._owner(sample[1])).samples += line + b"\n"
             return
         name = re.match(_NAME, line)
         if name is None:
@@ -76,9 +80,9 @@ class Families:
         else:
             self._family(self._owner(name[0])).good = False
 
-    def text(self) -> str:
-        """What is passed on."""
-        return b"".join(self._written(name) for name in self._families if self._fits(name)).decode("utf-8", "replace")
+    def content(self) -> bytes:
+        """What is passed on: UTF-8."""
+        return b"".join(part for name in self._families if self._fits(name) for part in self._written(name))
 
     def _fits(self, name: bytes) -> bool:
         return self._families[name].good and not name.startswith(PREFIX.encode())
@@ -106,10 +110,21 @@ class Families:
             family.good = False
         family.kind = family.kind or kind
 
-    def _written(self, name: bytes) -> bytes:
+    def _written(self, name: bytes) -> Iterator[bytes | bytearray]:
         family = self._families[name]
-        if not family.samples:
-            return b""
-        lines = [b"# HELP " + name + b" " + family.about] if family.about else []
-        lines += [b"# TYPE " + name + b" " + family.kind] if family.kind else []
-        return b"\n".join([*lines, *family.samples, b""])
+        if family.samples:
+            if family.about:
+                yield b"# HELP " + name + b" " + family.about + b"\n"
+            if family.kind:
+                yield b"# TYPE " + name + b" " + family.kind + b"\n"
+            yield family.samples
+
+
+def _is_text(line: bytes) -> bool:
+    if line.isascii():
+        return True
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .loop import Loop
 
 LIMIT = 2.0  # seconds
-LARGEST = 4 << 20  # bytes
+LARGEST = 2 << 20  # bytes
 _LINES = 1000  # of the answer, in one turn of the loop
 _ACCEPT = "text/plain;version=0.0.4,text/plain;q=0.5"
 
@@ -30,11 +30,11 @@ class Scrape:
         self._loop = loop
         self._path = path
         self._port = port
-        self._waiting: list[Callable[[str], None]] = []
+        self._waiting: list[Callable[[tuple[bytes, ...]], None]] = []
         self._began = 0.0
 
-    def get(self, done: Callable[[str], None]) -> None:
-        """``done`` is called, later, with what stands behind the runner's own families."""
+    def get(self, done: Callable[[tuple[bytes, ...]], None]) -> None:
+        """``done`` is called, later, with what stands behind the runner's own families, in parts."""
         self._waiting.append(done)
         if len(self._waiting) == 1:
             self._began = time.monotonic()
@@ -42,7 +42,7 @@ class Scrape:
 
     def _answered(self, status: int | None, body: bytes) -> None:
         if status != 200:
-            self._tell("", False, 0)
+            self._tell(b"", False, 0)
             return
         from .application_metrics import Families
 
@@ -51,7 +51,7 @@ class Scrape:
     def _read(self, families: Families, body: bytes, start: int) -> None:
         for _ in range(_LINES):
             if start >= len(body):
-                self._tell(families.text(), True, families.left_out)
+                self._tell(families.content(), True, families.left_out)
                 return
             end = body.find(b"\n", start)
             end = len(body) if end < 0 else end
@@ -59,8 +59,8 @@ class Scrape:
             start = end + 1
         self._loop.after(0.0, lambda: self._read(families, body, start))
 
-    def _tell(self, text: str, success: bool, left_out: int) -> None:
-        text = metrics.scrape(success, time.monotonic() - self._began, left_out) + text
+    def _tell(self, own: bytes, success: bool, left_out: int) -> None:
+        parts = (metrics.scrape(success, time.monotonic() - self._began, left_out).encode(), own)
         waiting, self._waiting = self._waiting, []
         for done in waiting:
-            done(text)
+            done(parts)

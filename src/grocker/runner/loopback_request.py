@@ -94,9 +94,15 @@ class Exchange:
         elif size > self._largest or (length or 0) > self._largest:
             self._fail()
         elif length is not None and size >= length:
-            self._end(status, bytes(self._data[head + 4 : head + 4 + length]))
+            self._end(status, self._body(head + 4, head + 4 + length))
+        elif not block and length is None:
+            self._end(status, self._body(head + 4, len(self._data)))
         elif not block:
-            self._end(status if length is None else None, bytes(self._data[head + 4 :]))
+            self._fail()
+
+    def _body(self, start: int, end: int) -> bytes:
+        with memoryview(self._data) as data:
+            return bytes(data[start:end])
 
     def _end(self, status: int | None, body: bytes) -> None:
         self._limit.call_off()

@@ -13,6 +13,7 @@ from . import request_head
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Protocol
 
     from .loop import Loop
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
         def take(self, connection: Connection, head: Head) -> None:
             """A request, to be answered by :meth:`Connection.answer`, now or later."""
 
-        def refusal(self, status: int) -> bytes:
+        def refusal(self, status: int) -> Sequence[bytes]:
             """The answer to what is no request."""
 
         def due(self, deadline: float) -> None:
@@ -71,7 +72,7 @@ class Connection:
         self._descriptor = client.fileno()
         self._server = server
         self._data = bytearray()
-        self._out = memoryview(b"")
+        self._out: list[memoryview] = []
         self._keep = True
         self._lingered = -1  # bytes thrown away since the last answer, -1 while there is none
         self._become(IDLE, HEAD_SECONDS)
@@ -84,7 +85,7 @@ class Connection:
     @property
     def pending(self) -> int:
         """Bytes that the client has not taken."""
-        return len(self._out)
+        return sum(len(part) for part in self._out)
 
     def open(self) -> None:
         """Takes what is there already, and what comes."""
@@ -96,16 +97,16 @@ class Connection:
         if not self.closed:
             self._loop.forget(self._descriptor)
             self._descriptor = -1
-            self._data, self._out = bytearray(), memoryview(b"")
+            self._data, self._out = bytearray(), []
             self._socket.close()
             self._server.gone(self)
 
-    def answer(self, response: bytes, *, keep: bool) -> None:
-        """The whole response, head and body; without ``keep`` it is the last."""
+    def answer(self, response: Sequence[bytes], *, keep: bool) -> None:
+        """The whole response, head and body, in parts; without ``keep`` it is the last."""
         if self.closed:
             return
         self._keep = keep
-        self._out = memoryview(response)
+        self._out = [memoryview(part) for part in response]
         self._become(WRITING, WRITE_SECONDS)
         self._write()
 
@@ -157,7 +158,11 @@ class Connection:
     def _write(self) -> None:
         try:
             while self._out:
-                self._out = self._out[self._socket.send(self._out) :]
+                sent = self._socket.sendmsg(self._out)
+                while self._out and sent >= len(self._out[0]):
+                    sent -= len(self._out.pop(0))
+                if sent:
+                    self._out[0] = self._out[0][sent:]
         except BlockingIOError:
             self._loop.watch_room(self._descriptor, self._write)
             return

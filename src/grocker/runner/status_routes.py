@@ -34,10 +34,11 @@ _PATHS = frozenset({*PROBES, "/", "/metrics", "/status.json", "/log"})
 
 
 class Response(Value):
-    """``fields``: further header fields; ``policy``: the Content-Security-Policy."""
+    """``more``: what follows the body; ``fields``: further header fields; ``policy``: the Content-Security-Policy."""
 
     status: int
     body: str
+    more: tuple[bytes, ...] = ()
     kind: str = PLAIN
     fields: tuple[tuple[str, str], ...] = ()
     policy: str = "default-src 'none'; frame-ancestors 'none'"
@@ -64,8 +65,8 @@ def tells_metrics(head: Head, knowledge: Knowledge) -> bool:
     return head.path == "/metrics" and _refused(head, knowledge) is None
 
 
-def respond(head: Head, knowledge: Knowledge, application: str | None = None) -> Response:
-    """The answer. ``application``: the merged scrape's part of ``/metrics``, None where there is none."""
+def respond(head: Head, knowledge: Knowledge, application: tuple[bytes, ...] = ()) -> Response:
+    """The answer. ``application``: the merged scrape's part of ``/metrics``."""
     refused = _refused(head, knowledge)
     if refused is not None:
         return refused
@@ -94,7 +95,7 @@ def _is_holder(head: Head, knowledge: Knowledge) -> bool:
     return knowledge.token is not None and status_token.fits(knowledge.token, head.authorization)
 
 
-def _told(head: Head, knowledge: Knowledge, application: str | None) -> Response:
+def _told(head: Head, knowledge: Knowledge, application: tuple[bytes, ...]) -> Response:
     path, holder = head.path, _is_holder(head, knowledge)
     if path == "/log":
         return _log(head.query.split("&"), knowledge, holder)
@@ -103,7 +104,7 @@ def _told(head: Head, knowledge: Knowledge, application: str | None) -> Response
     if path == "/metrics":
         from . import metrics
 
-        return Response(status=200, body=metrics.text(status, usage) + (application or ""), kind=metrics.TYPE)
+        return Response(status=200, body=metrics.text(status, usage), more=application, kind=metrics.TYPE)
     tails = _tails(status, knowledge) if holder else None
     if path == "/status.json":
         from . import status_document

@@ -7,6 +7,7 @@ when there is no room, the connection that has done the least for the longest go
 from __future__ import annotations
 
 import errno
+import os
 import time
 
 from . import scratch, status_routes, status_token
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from .usage import Usage
 
 MOST = 64  # connections
-_MOST_PENDING = 8 << 20  # bytes that clients have not taken, in all
+_MOST_PENDING = 6 << 20  # bytes that clients have not taken, in all
 _AT_ONCE = 32  # accepted in one turn of the loop
 _PAUSE = 0.5  # seconds without accepting, when there are no descriptors for it
 _SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -86,6 +87,7 @@ class StatusServer:
         self._most = most
         self._complained = False
         self._connections: set[Connection] = set()
+        self._spare = _spare()
         self._alarm: Moment | None = None
         self._alarm_time = 0.0  # when deadlines are looked at, monotonic
         for listener in self._sockets:
@@ -100,6 +102,9 @@ class StatusServer:
                 listener.close()
         for connection in list(self._connections):
             connection.close()
+        if self._spare is not None:
+            os.close(self._spare)
+            self._spare = None
 
     def _usage(self, status: Status) -> Usage:
         return self._meter.read(process.pid for process in status.processes if process.pid is not None)
@@ -119,7 +124,7 @@ class StatusServer:
             except BlockingIOError:
                 break
             except OSError as error:
-                if error.errno in _SHORTAGES and not self._make_room():
+                if error.errno in _SHORTAGES and not self._make_room() and not self._spend():
                     self._pause()
                     break
                 continue  # or the client is gone already
@@ -134,6 +139,14 @@ class StatusServer:
         if not self._connections:
             return False
         min(self._connections, key=lambda connection: (connection.state, connection.since)).close()
+        return True
+
+    def _spend(self) -> bool:
+        """A probe is answered even when there are no descriptors left: one is kept for it."""
+        if self._spare is None:
+            return False
+        os.close(self._spare)
+        self._spare = None
         return True
 
     def _pause(self) -> None:
@@ -166,19 +179,21 @@ class StatusServer:
     def gone(self, connection: Connection) -> None:
         """Part of the connections' seam."""
         self._connections.discard(connection)
+        if self._spare is None:
+            self._spare = _spare()
 
-    def refusal(self, status: int) -> bytes:
+    def refusal(self, status: int) -> tuple[bytes, ...]:
         """Part of the connections' seam."""
         return _encoded(status_routes.refusal(status), keep=False, body=True)
 
     def take(self, connection: Connection, head: Head) -> None:
         """Part of the connections' seam."""
         if self._scrape is not None and status_routes.tells_metrics(head, self._knowledge):
-            self._scrape.get(lambda text: self._answer(connection, head, text))
+            self._scrape.get(lambda parts: self._answer(connection, head, parts))
         else:
-            self._answer(connection, head, None)
+            self._answer(connection, head, ())
 
-    def _answer(self, connection: Connection, head: Head, application: str | None) -> None:
+    def _answer(self, connection: Connection, head: Head, application: tuple[bytes, ...]) -> None:
         if connection.closed:
             return
         try:
@@ -201,12 +216,20 @@ class StatusServer:
             slow.pop(0).close()
 
 
-def _encoded(response: Response, *, keep: bool, body: bool) -> bytes:
+def _spare() -> int | None:
+    try:
+        return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def _encoded(response: Response, *, keep: bool, body: bool) -> tuple[bytes, ...]:
+    """In parts: what the application has told is the same for many, and is not copied for each."""
     content = response.body.encode("utf-8", "replace")
     fields = [
         ("Date", time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())),
         ("Content-Type", response.kind),
-        ("Content-Length", str(len(content))),
+        ("Content-Length", str(len(content) + sum(len(part) for part in response.more))),
         ("Cache-Control", "no-store"),
         ("Content-Security-Policy", response.policy),
         ("X-Content-Type-Options", "nosniff"),
@@ -216,4 +239,5 @@ def _encoded(response: Response, *, keep: bool, body: bool) -> bytes:
     ]
     head = "".join(f"{name}: {value}\r\n" for name, value in fields)
     first = f"HTTP/1.1 {response.status} {status_routes.REASONS[response.status]}\r\n"
-    return (first + head + "\r\n").encode("ascii", "replace") + (content if body else b"")
+    start = (first + head + "\r\n").encode("ascii", "replace")
+    return (start + content, *response.more) if body else (start,)

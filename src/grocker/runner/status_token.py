@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from _operator import _compare_digest  # hmac's own, without hashlib
 
 from .failure import CONFIGURATION, Failure, reason
@@ -23,12 +24,11 @@ def read(environ: Mapping[str, str]) -> bytes | None:
     if not path:
         return None
     try:
-        with open(path, "rb") as file:
-            token = file.read(_LONGEST + 1).strip()
-    except (OSError, ValueError) as error:
-        why = reason(error) if isinstance(error, OSError) else str(error)
+        token = _content(path).strip()
+    except OSError as error:
+        why = f"{path}: {reason(error)}"
         raise Failure(
-            CONFIGURATION, f"{VARIABLE}: {path}: {why}: mount a file with the token there, or leave the variable out"
+            CONFIGURATION, f"{VARIABLE}: {why}: mount a file with the token there, or leave the variable out"
         ) from None
     if not token:
         raise Failure(CONFIGURATION, f"{VARIABLE}: {path}: empty: write the token into it, or leave the variable out")
@@ -38,6 +38,15 @@ def read(environ: Mapping[str, str]) -> bytes | None:
             f"{VARIABLE}: {path}: not a token: one word of at most {_LONGEST} ASCII characters, no blanks",
         )
     return token
+
+
+def _content(path: str) -> bytes:
+    """The beginning of a file; of a pipe what is in it, without waiting."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        return os.read(descriptor, _LONGEST + 1)
+    finally:
+        os.close(descriptor)
 
 
 def fits(token: bytes, authorization: str) -> bool:
