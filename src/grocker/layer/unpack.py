@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from grocker.errors import CorruptError
 from grocker.layer.entry import Directory, Entry, File, Hardlink, Symlink, parents, wrong_path
 from grocker.layer.tar import chunks, ordered
-from grocker.store.writing import storage
+from grocker.store.writing import storage_error
 
 
 def unpack(entries: Iterable[Entry], root: Path) -> None:
@@ -19,44 +20,51 @@ def unpack(entries: Iterable[Entry], root: Path) -> None:
     StorageError.
     """
     made: set[str] = set()
+    top = str(root)
     for entry in ordered(entries):
         for path in (entry.path, entry.target) if isinstance(entry, Hardlink) else (entry.path,):
             reason = wrong_path(path)
             if reason is not None:
                 raise CorruptError(f"unpacking the image's interpreter: the path {path!r} {reason}")
-        with storage("unpacking", root / entry.path):
-            for parent in reversed([*parents(entry.path)]):
-                _directory(parent, root, made)
-            _write(entry, root, made)
+        try:
+            if os.path.dirname(entry.path) not in made:
+                for parent in reversed([*parents(entry.path)]):
+                    _directory(parent, top, made)
+            _write(entry, top, made)
+        except OSError as error:
+            raise storage_error(error, "unpacking", root / entry.path) from error
 
 
-def _write(entry: Entry, root: Path, made: set[str]) -> None:
-    place = root / entry.path
-    if isinstance(entry, Directory):
-        _directory(entry.path, root, made)
-        return
-    if place.is_symlink() or place.exists():
-        return
+def _write(entry: Entry, top: str, made: set[str]) -> None:
+    place = f"{top}/{entry.path}"
     match entry:
+        case Directory():
+            _directory(entry.path, top, made)
         case File():
-            with open(place, "wb") as stream:
+            try:
+                handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o700)
+            except FileExistsError:
+                return
+            with open(handle, "wb") as stream:
                 for chunk in chunks(entry):
                     stream.write(chunk)
-            place.chmod(0o755 if entry.mode & 0o111 else 0o644)
+                os.fchmod(handle, 0o755 if entry.mode & 0o111 else 0o644)
         case Symlink():
-            place.symlink_to(entry.target)
+            if not os.path.lexists(place):
+                os.symlink(entry.target, place)
         case Hardlink():
-            place.hardlink_to(root / entry.target)
+            if not os.path.lexists(place):
+                os.link(f"{top}/{entry.target}", place, follow_symlinks=False)
 
 
-def _directory(path: str, root: Path, made: set[str]) -> None:
+def _directory(path: str, top: str, made: set[str]) -> None:
     if path in made:
         return
-    place = root / path
+    place = f"{top}/{path}"
     try:
-        place.mkdir(0o755)
+        os.mkdir(place, 0o755)
     except FileExistsError:
-        if place.is_symlink() or not place.is_dir():
+        if os.path.islink(place) or not os.path.isdir(place):
             raise CorruptError(
                 f"unpacking the image's interpreter: /{path} is no directory, and something lies in it"
             ) from None
