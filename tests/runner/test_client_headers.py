@@ -144,6 +144,32 @@ def test_peer_is_what_nginx_tells_when_the_server_has_a_unix_socket() -> None:
     assert _asgi("", list(told.items()), None) == ({"host": "h"}, ("198.51.100.4", 7), "http")
 
 
+def test_peer_is_an_ipv4_address_when_the_server_has_one_socket_for_both() -> None:
+    seen: list[Any] = []
+
+    async def asynchronous(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["client"])
+
+    async def run() -> None:
+        for client in (("::ffff:192.0.2.1", "5"), ("2001:db8::1", 6), ("", "0")):
+            scope = {
+                "type": "http",
+                "client": client,
+                "scheme": "http",
+                "headers": [(b"x-grocker-peer", b"1.1.1.1 7 http")],
+            }
+            await client_headers.asgi(asynchronous, "", mapped=True)(scope, None, None)  # type: ignore[arg-type]
+
+    asyncio.run(run())
+    assert seen == [("192.0.2.1", 5), ("2001:db8::1", 6), ("1.1.1.1", 7)]
+
+    def application(environ: Any, _: Any) -> list[bytes]:
+        return [environ["REMOTE_ADDR"].encode()]
+
+    for peer, address in (("::ffff:192.0.2.1", b"192.0.2.1"), ("2001:db8::1", b"2001:db8::1")):
+        assert client_headers.wsgi(application, "", mapped=True)({"REMOTE_ADDR": peer}, print) == [address]
+
+
 def test_peer_is_nobody_when_it_is_not_told() -> None:
     assert _wsgi("10.0.0.0/8", {"X-Forwarded-For": "203.0.113.9"}, peer="")["REMOTE_ADDR"] == ""
     assert _asgi("10.0.0.0/8", [("X-Forwarded-For", "203.0.113.9")], None) == ({"host": "h"}, None, "http")

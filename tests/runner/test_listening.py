@@ -33,6 +33,18 @@ def test_sockets_listen_on_all_addresses() -> None:
     assert not is_listening(port)
 
 
+def test_one_socket_listens_on_all_addresses_when_there_is_to_be_one() -> None:
+    port = _free()
+    (listener,) = open_sockets(port, one=True)
+    with listener:
+        for address in ("127.0.0.1", "::1") if listener.family == socket.AF_INET6 else ("127.0.0.1",):
+            with socket.create_connection((address, port), 5), listener.accept()[0]:
+                pass
+        with pytest.raises(Failure) as caught:
+            open_sockets(port, one=True)
+        assert caught.value.status == PORT_TAKEN
+
+
 def test_unix_socket_is_found_when_a_server_removes_its_name(tmp_path: Path) -> None:
     path = str(tmp_path / "upstream")
     with open_unix(path) as listener:

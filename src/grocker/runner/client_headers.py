@@ -32,11 +32,15 @@ HEADERS = (
     *(_FOR, "x-forwarded-host", _PROTO, _REAL_IP, _REAL_SCHEME),
     *("x-accel-redirect", "remote-addr", "remote-user", PEER),
 )
+_MAPPED = "::ffff:"  # RFC 4291, 2.5.5.2
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
 
-def wsgi(application: Wsgi, trusted: str | None = None) -> Wsgi:
-    """``application``, told what may be believed. ``trusted``: instead of the variable."""
+def wsgi(application: Wsgi, trusted: str | None = None, *, mapped: bool = False) -> Wsgi:
+    """``application``, told what may be believed. ``trusted``: instead of the variable.
+
+    ``mapped``: the server has one socket for both protocols, which writes an IPv4 address into an IPv6 one.
+    """
     is_trusted = _trust(os.environ.get(VARIABLE, "") if trusted is None else trusted)
     names = {header: "HTTP_" + header.upper().replace("-", "_") for header in HEADERS}
     watched = frozenset(names.values())
@@ -59,6 +63,8 @@ def wsgi(application: Wsgi, trusted: str | None = None) -> Wsgi:
             environ["wsgi.url_scheme"] = scheme
 
     def judged(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if mapped and environ["REMOTE_ADDR"].startswith(_MAPPED):
+            environ["REMOTE_ADDR"] = environ["REMOTE_ADDR"][len(_MAPPED) :]
         if not environ.keys().isdisjoint(watched):
             judge(environ)
         return application(environ, start_response)
@@ -66,8 +72,8 @@ def wsgi(application: Wsgi, trusted: str | None = None) -> Wsgi:
     return judged
 
 
-def asgi(application: Asgi, trusted: str | None = None) -> Asgi:
-    """``application``, told what may be believed. ``trusted``: instead of the variable."""
+def asgi(application: Asgi, trusted: str | None = None, *, mapped: bool = False) -> Asgi:
+    """``application``, told what may be believed. ``trusted``: instead of the variable; ``mapped``: as for WSGI."""
     is_trusted = _trust(os.environ.get(VARIABLE, "") if trusted is None else trusted)
     names = {header.encode(): header for header in HEADERS}
     alike = frozenset(spelling for name in names for spelling in _spellings(name)) - set(names)
@@ -77,7 +83,7 @@ def asgi(application: Asgi, trusted: str | None = None) -> Asgi:
         given = {names[name]: value.decode("latin-1") for name, value in scope["headers"] if name in names}
         told = given.pop(PEER, "")
         client, plain = scope.get("client"), scope.get("scheme", "http")
-        if not client and told:
+        if not (client and client[0]) and told:
             address, port, plain = told.split(" ")
             scope["client"] = client = (address, int(port or 0))
         if not client or not is_trusted(client[0]):
@@ -93,6 +99,8 @@ def asgi(application: Asgi, trusted: str | None = None) -> Asgi:
         scope["scheme"] = _of_kind(plain, scope["type"])
 
     async def judged(scope: Scope, receive: Receive, send: Send) -> None:
+        if mapped and scope["type"] != "lifespan" and scope["client"][0].startswith(_MAPPED):
+            scope["client"] = (scope["client"][0][len(_MAPPED) :], int(scope["client"][1]))
         if scope["type"] != "lifespan" and not watched.isdisjoint([name for name, _ in scope["headers"]]):
             judge(scope)
         await application(scope, receive, send)

@@ -17,11 +17,19 @@ _LISTEN = "0A"  # proc_net_tcp: TCP_LISTEN
 _NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
 
 
-def open_sockets(port: int) -> list[socket.socket]:
+def open_sockets(port: int, *, one: bool = False) -> list[socket.socket]:
     """Listens on all addresses, IPv4 and, where the container has it, IPv6; closed by the caller.
 
-    Two sockets, so that an IPv4 client is not called ``::ffff:192.0.2.1``. Raises Failure (69).
+    Two sockets, so that an IPv4 client is not called ``::ffff:192.0.2.1``, unless the server takes no more than
+    ``one``. Raises Failure (69).
     """
+    if one:
+        try:
+            return [_listening(socket.AF_INET6, "::", port, both=True)]
+        except OSError as error:
+            if error.errno not in _NO_IPV6:
+                raise
+            return [_listening(socket.AF_INET, "0.0.0.0", port)]  # noqa: S104
     sockets = [_listening(socket.AF_INET, "0.0.0.0", port)]  # noqa: S104
     try:
         sockets.append(_listening(socket.AF_INET6, "::", port))
@@ -59,12 +67,12 @@ def _servers(path: str) -> str:
     return f"{path}.server"
 
 
-def _listening(family: int, address: str, port: int) -> socket.socket:
+def _listening(family: int, address: str, port: int, *, both: bool = False) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both)
         listener.bind((address, port))
         listener.listen(BACKLOG)
     except OSError as error:

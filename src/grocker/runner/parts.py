@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from . import asgi_server, wsgi_server
+from . import asgi_server, granian_server, wsgi_server
 from .program import Program, find
+from .spec import GRANIAN
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 def server(service: Service, given: Given) -> Program:
     """The program that serves a WSGI or ASGI application."""
     beside = os.path.dirname(__file__)
+    if service.server == GRANIAN:
+        return granian_server.program(service, given, os.path.join(beside, "granian_starter.py"))
     if service.asgi is not None:
         return asgi_server.program(service, given, os.path.join(beside, "asgi_starter.py"))
     return wsgi_server.program(service, given, os.path.join(beside, "server_hooks.py"))

@@ -17,7 +17,7 @@ from .server import Given, workers
 from .service_status import Observer
 from .services import stop_timeout
 from .signals import Interruptible, hold
-from .spec import FRONT, NOTIFY
+from .spec import FRONT, GRANIAN, NOTIFY
 from .status_server import StatusServer, open_port
 from .supervision import Supervision
 from .value import TYPE_CHECKING, Value
@@ -75,7 +75,7 @@ def serve(image: Spec, name: str, service: Service, places: Places, mask: set[in
                 mask=mask,
                 timeout=timeout,
                 environ=environ,
-                sockets=tuple(open_sockets(int(PORT))) if service.command is None else (),
+                sockets=_sockets(service),
                 upstream=open_unix(places.upstream) if service.front else None,
                 trusted=trusted_proxies.networks(environ.get(trusted_proxies.VARIABLE, "")),
                 supervised=open_port(environ, places),
@@ -92,6 +92,13 @@ def serve(image: Spec, name: str, service: Service, places: Places, mask: set[in
         result = _run(start, supervision, log)
         log.drain(_DRAIN)
     return result
+
+
+def _sockets(service: Service) -> tuple[socket.socket, ...]:
+    """Of 8080. Raises Failure (69)."""
+    if service.command is not None:
+        return ()
+    return tuple(open_sockets(int(PORT), one=service.server == GRANIAN and not service.front))
 
 
 def _run(start: _Start, supervision: Supervision, log: Log) -> int:
