@@ -56,7 +56,7 @@ class Observer:
 
 def _alive(process: Process) -> Check:
     texts = {
-        status.RUNNING: f"runs as process {process.pid}",
+        status.RUNNING: "runs",
         status.STOPPING: "ends",
         status.STOPPED: "has ended",
         status.WAITING: f"ended with status {process.last_exit}, is started again",
