@@ -194,7 +194,7 @@ class Log:
         if self._syslog is not None:
             self._syslog.finish(latest)
         for output in self._outputs:
-            output.finish(latest)
+            output.finish(max(latest, time.monotonic() + _LAST_WORDS))
 
     def close(self) -> None:
         """What the runner says goes to stderr again; the channels are closed."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 0.01  # seconds
 _BLOCK = 128 << 10  # bytes read in one turn
-_NAP = 0.002  # seconds
+_NAP = 0.001  # seconds
 _MUCH = 32 << 10  # bytes, of what the pipe holds; then it is read without a nap
 _PIPE = 256 << 10  # bytes; of all its pipes a user has 64 MiB on a host (pipe-user-pages-soft)
 
