@@ -581,6 +581,7 @@ def test_K3_overlap(moments: Moments) -> None:
 
 
 @needs_faketime
+@pytest.mark.alone
 @pytest.mark.parametrize("limit", [(), ("--ulimit", "nofile=256:256")])
 def test_K3_thousand_jobs_due_in_one_minute_start_within_it(
     docker: Engine, folders: Folders, crontab: Callable[..., list[str]], limit: tuple[str, ...]
