@@ -32,11 +32,11 @@ def importing(names: Iterable[str]) -> Callable[[], None]:
     return job
 
 
-def begin(shop: Workshop, answer: DebianAnswer) -> None:
-    """Start with the packages of an image, if their layer is to be made."""
+def begin(shop: Workshop, answer: DebianAnswer, *, runs_here: bool) -> None:
+    """Start with the packages of an image, if their layer is to be made; ``runs_here``: their interpreter compiles."""
     if shop.makes and shop.store.kept("steps", debian_key(answer.packages, shop.epoch)) is None:
         packages = begun(shop, answer)
-        packages.begin()
+        packages.begin(unpack_interpreter=runs_here)
         shop.begun[_digests(answer)] = packages
 
 

@@ -99,7 +99,8 @@ def _made(
             layers = []
             for made in assembly.layers():
                 layers.append(made)
-                if layers[0].is_new:
+                # What is above Debian's layers is ready as soon as the first of it is.
+                if layers[0].is_new and len(layers) <= len(decision.plan.lowest):
                     _offer(shop, request, decision, made)
             uncovered, missing = assembly.uncovered(), assembly.missing_libraries()
         _report(shop.progress, uncovered, strict=request.strict)

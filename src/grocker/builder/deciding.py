@@ -79,8 +79,8 @@ def decide(shop: Workshop, request: Request, settings: Settings, chosen: Target)
         shop.progress.warn(f"{message}; resolving without it", hint=remedy)
         return _fresh(shop, replace(request, lock=None), settings, chosen)
     packages = locking.debian_answer(shop, settings, chosen, held)
-    begin(shop, packages)
     host = _host(chosen)
+    begin(shop, packages, runs_here=host == chosen)
     compiling = packages if host == chosen else _compiling(shop, request, settings, host)
     index = locking.python_answer(shop, settings, source, chosen, held)
     return _decision(
@@ -164,8 +164,8 @@ def _archive(
 ) -> tuple[DebianAnswer, DebianAnswer]:
     """The image's packages, and those whose interpreter runs on this host. ``more``: what the services need."""
     packages = debian_packages(shop, settings, more, chosen, refresh=refresh)
-    begin(shop, packages)
     host = _host(chosen)
+    begin(shop, packages, runs_here=host == chosen)
     if host == chosen:
         return packages, packages
     return packages, debian_packages(shop, settings, (), host, refresh=refresh)

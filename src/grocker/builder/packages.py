@@ -33,15 +33,22 @@ class Packages:
         self._entries: dict[str, tuple[Entry, ...]] = {}
         self._members: dict[str, Future[Member]] = {}
 
-    def begin(self) -> None:
-        """Start fetching and compressing what is not kept; the interpreter's packages first, then the large ones."""
+    def begin(self, *, unpack_interpreter: bool = False) -> None:
+        """Start fetching and compressing what is not kept; the interpreter's packages first, then the large ones.
+
+        ``unpack_interpreter``: whether the interpreter is unpacked in between, before an engine keeps the disk busy.
+        """
         if self._members:
             return
         order = sorted(self._packages, key=lambda p: (not is_interpreter(p), -p.size))
         for package in order:
             if members.kept(self._workshop.store, _key(package, self._workshop.epoch)) is None:
                 self._workshop.fetching.submit(self._file, package)
+        unpacks = unpack_interpreter and self._workshop.store.tree(self.interpreter_key) is None
         for package in order:
+            if unpacks and not is_interpreter(package):
+                self._workshop.working.submit(self._tree)
+                unpacks = False
             self._members[package.sha256] = self._workshop.working.submit(self._member, package)
 
     def wait(self) -> None:
@@ -65,6 +72,10 @@ class Packages:
 
     def interpreter(self, python: str) -> Interpreter:
         """The interpreter in these packages, unpacked on the host; ``python`` is its release series."""
+        architecture = next(p.architecture for p in self._packages if p.architecture != "all")
+        return Interpreter(self._tree(), python, architecture)
+
+    def _tree(self) -> Path:
         store = self._workshop.store
         name = self.interpreter_key
         with store.lock(f"tree-{name}"):
@@ -79,7 +90,7 @@ class Packages:
                         unpack(self._unpacked(package), new)
                 tree = store.tree(name)
         assert tree is not None
-        return Interpreter(tree, python, next(p.architecture for p in self._packages if p.architecture != "all"))
+        return tree
 
     def bytecode(self, compiler: Compiler, interpreter: str) -> tuple[Member, ...]:
         """What Debian's own maintainer scripts would have compiled: a member for each package with Python modules.

@@ -61,6 +61,11 @@ class Plan(msgspec.Struct, frozen=True):
     application: Layer
 
     @property
+    def lowest(self) -> tuple[Layer, ...]:
+        """Debian's part."""
+        return (self.debian, self.generated)
+
+    @property
     def layers(self) -> tuple[Layer, ...]:
         """All layers, bottom first."""
         wheels = () if self.wheels is None else (self.wheels[0],)
