@@ -38,12 +38,13 @@ def main(arguments: list[str]) -> None:
     # Workers are started anew and inherit the sockets alone: they open these two through the server that has them.
     beside = f"/proc/{os.getpid()}/fd"
     log = copy.deepcopy(uvicorn.config.LOGGING_CONFIG)
-    log["handlers"]["access"] = {
-        "class": "logging.FileHandler",
-        "filename": f"{beside}/{access}",
-        "mode": "a",
-        "formatter": "access",
-    }
+    if access != "-1":
+        log["handlers"]["access"] = {
+            "class": "logging.FileHandler",
+            "filename": f"{beside}/{access}",
+            "mode": "a",
+            "formatter": "access",
+        }
     options: dict[str, object] = {
         "workers": int(workers),
         "factory": True,
