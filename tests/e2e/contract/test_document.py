@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.contract.engine import Container, Engine, Folders
+from tests.e2e.contract.engine import Engine, Folders
+from tests.e2e.contract.test_V4_syslog import RSYSLOGD, Syslog
 
 POLLS = Path(__file__).resolve().parents[3] / "examples" / "polls"
 
@@ -32,22 +36,28 @@ def host(folders: Folders) -> Folders:
     return folders
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[str]:
-    """The host's syslog socket."""
-    if Path("/dev/log").is_socket():
-        yield "/dev/log"
-        return
-    path = Path("/tmp") / f"grocker-test-log-{time.monotonic_ns()}"  # a socket's path has at most 107 bytes
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind(str(path))
-        path.chmod(0o666)
-        yield str(path)
-    path.unlink()
+class HostLog(Syslog):
+    """The host's syslog daemon; as text its socket."""
+
+    def __str__(self) -> str:
+        return str(self.socket)
 
 
 @pytest.fixture
-def mounts(host: Folders, log: str) -> list[str]:
+def log() -> Iterator[HostLog]:
+    if RSYSLOGD is None:
+        pytest.skip("rsyslog is not installed")
+    # Where every user gets to, and a short path: that of a socket has at most 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="grocker-log-", dir="/tmp") as place:
+        made = HostLog(Path(place) / "host")
+        Path(place).chmod(0o755)
+        made.start()
+        yield made
+        made.stop()
+
+
+@pytest.fixture
+def mounts(host: Folders, log: HostLog) -> list[str]:
     return [*host.options, "--volume", f"{log}:/dev/log:rw"]
 
 
@@ -68,24 +78,70 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_document_migrates_and_runs_the_service_and_a_script(engine: Engine, host: Folders, mounts: list[str]) -> None:
-    with engine.terminal("django-admin.py", "migrate", options=mounts) as terminal:
-        terminal.expect("Applying polls.0001_initial.*OK", 60)
-        assert terminal.wait() == 0
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What the document's commands are about. ``migrates``: what ``migrate`` says; ``script``: one of its own, and its
+    arguments; ``leaves``: what that leaves in the folder; ``path``, ``shows``: a page, and words on it.
+    """
 
-    with engine.terminal("add_question", "Tabs or spaces?", "Tabs", "Spaces", options=mounts) as terminal:
+    tag: str
+    migrates: str
+    script: tuple[str, ...]
+    leaves: str
+    path: str
+    shows: tuple[str, ...]
+
+
+POLLS_SITE = Application(
+    tag="polls-site",
+    migrates="Applying polls.0001_initial.*OK",
+    script=("add_question", "Tabs or spaces?", "Tabs", "Spaces"),
+    leaves="question-*.txt",
+    path="/",
+    shows=("Polls of the demo", "Tabs or spaces?"),  # 90_override.ini counts
+)
+
+
+@pytest.mark.clause("E1", "E3", "E4", "E5", "E8", "H1", "P1", "P2", "V4")
+def test_document_works_as_written(engine: Engine, host: Folders, mounts: list[str], log: HostLog) -> None:
+    follow(POLLS_SITE, engine, host, mounts, log)
+
+
+def follow(application: Application, engine: Engine, host: Folders, mounts: list[str], log: HostLog) -> None:
+    """The document, command for command; ``mounts``: its four, and what an application may need besides."""
+    with engine.terminal("django-admin.py", "migrate", options=mounts) as terminal:
+        terminal.expect(application.migrates, 60)
+        assert terminal.wait(60) == 0
+
+    with engine.terminal(*application.script, options=mounts) as terminal:
         assert terminal.wait(60) == 0, terminal.shown
-    assert [path.name for path in host.scripts.glob("question-*.txt")], "a script's output stays in its folder"
+    assert list(host.scripts.glob(application.leaves)), "a script's output stays in its folder"
+    assert log.records() == [], "what a command says is not for syslog"
 
     port, supervision = _free_port(), _free_port()
     ports = ["-p", f"127.0.0.1:{port}:8080", "-p", f"127.0.0.1:{supervision}:8081"]
     ssh = ["--volume", f"{host.root}/ssh:/config/ssh-dir:ro"]
     with engine.terminal("start", "www", options=[*mounts, *ssh, *ports]) as terminal:
-        page = _get(f"http://127.0.0.1:{port}/")
-        assert "Polls of the demo" in page, "90_override.ini counts"
-        assert "Tabs or spaces?" in page
+        assert _get(f"http://127.0.0.1:{supervision}/readyz") == "ok\n"
+        page = _get(f"http://127.0.0.1:{port}{application.path}")
+        assert [words for words in application.shows if words not in page] == []
         terminal.press("\x03")
         assert terminal.wait() == 0, terminal.shown
+    tag, path = re.escape(application.tag), re.escape(application.path)
+    log.wait_for(
+        rf"local6\|err\|{tag}\.www\[\d+\]:\|.*Listening at.*",
+        rf'local7\|info\|{tag}\.www\[\d+\]:\|.*"GET {path} HTTP/1\.1" 200 .*',
+    )
+
+    crontab = host.config / "crontab"
+    crontab.write_text("# grocker: name=hello\n@reboot echo the job ran | tee /media/from-cron\n")
+    crontab.chmod(0o644)
+    with engine.terminal("cron", options=mounts) as terminal:
+        terminal.expect("the job ran")
+        terminal.press("\x03")
+        assert terminal.wait() == 0, terminal.shown
+    assert (host.media / "from-cron").read_text() == "the job ran\n"
+    log.wait_for(rf"cron\|info\|{tag}\.cron\.hello\[\d+\]:\| the job ran")
 
 
 def test_document_opens_a_shell(engine: Engine, mounts: list[str]) -> None:
@@ -106,14 +162,3 @@ def test_document_makes_a_folder_writable(docker: Engine, host: Folders, mounts:
     done = docker.run("report", options=mounts)
     assert (done.status, done.err) == (0, "")
     assert (host.scripts / "report.txt").read_text() == "done"
-
-
-def test_document_starts_the_service_without_a_terminal(docker: Engine, mounts: list[str]) -> None:
-    with docker.started("start", "www", options=mounts) as container:
-        _answers(container)
-        assert container.stop() == 0
-
-
-def _answers(container: Container) -> None:
-    container.wait_for("Listening at")
-    assert _get(f"http://{container.address()}:8080/healthz") == "ok\n"

@@ -23,7 +23,7 @@ import pytest
 
 from tests.e2e.build.conftest import Anywhere, anywhere  # noqa: F401 - a fixture
 from tests.e2e.contract.engine import Engine, Folders
-from tests.e2e.contract.test_document import log  # noqa: F401 - a fixture
+from tests.e2e.contract.test_document import HostLog, log  # noqa: F401 - a fixture
 from tests.support import rootless
 
 IMAGE = "localhost/grocker-test/polls-site:rootless"
@@ -137,7 +137,7 @@ def theirs(person: Person) -> Folders:
 
 
 @pytest.fixture
-def mounts(theirs: Folders, log: str) -> list[str]:  # noqa: F811
+def mounts(theirs: Folders, log: HostLog) -> list[str]:  # noqa: F811
     return [*theirs.options, "--volume", f"{log}:/dev/log:rw"]
 
 

@@ -29,27 +29,18 @@ def test_build_delivers_to_the_users_own_podman(engine: Engine, person: Person) 
     assert engine.check("image", "inspect", "--format", "{{.User}}", engine.image) == "1000:0"
 
 
-def test_document_migrates_and_runs_the_service_and_a_script(
-    engine: Engine, theirs: Folders, mounts: list[str], person: Person
+def test_document_works_as_written(
+    engine: Engine, theirs: Folders, mounts: list[str], log: document.HostLog, person: Person
 ) -> None:
-    document.test_document_migrates_and_runs_the_service_and_a_script(engine, theirs, mounts)
+    (theirs.config / "crontab").touch()
+    person.own(theirs.root)
+    document.follow(document.POLLS_SITE, engine, theirs, mounts, log)
     assert _owners(theirs.media) == _owners(theirs.scripts) == {person.uid}
     assert any(theirs.media.iterdir())
 
 
 def test_document_opens_a_shell(engine: Engine, mounts: list[str]) -> None:
     document.test_document_opens_a_shell(engine, mounts)
-
-
-def test_document_runs_the_scheduler(engine: Engine, theirs: Folders, mounts: list[str], person: Person) -> None:
-    (theirs.config / "crontab").write_text("@reboot id -u > /scripts/from-cron; echo the job ran\n")
-    person.own(theirs.root)
-    with engine.terminal("cron", options=mounts) as terminal:
-        terminal.expect("the job ran")
-        terminal.press("\x03")
-        assert terminal.wait() == 0, terminal.shown
-    assert (theirs.scripts / "from-cron").read_text() == "1000\n"
-    assert _owners(theirs.scripts) == {person.uid}
 
 
 def test_run_does_the_same_in_one_command(anywhere: Anywhere, theirs: Folders, person: Person, engine: Engine) -> None:
