@@ -66,6 +66,12 @@ def test_H2_real_processes_are_measured() -> None:
             os.killpg(process.pid, 9)
 
 
+def test_H2_runner_s_processor_time_is_its_own(tmp_path: Path) -> None:
+    """What the kernel adds to it when it waits for a service that has died was the service's."""
+    _process(tmp_path, os.getpid(), 1, 1, ticks=10)
+    assert usage.read([], root=f"{tmp_path}/").runner.cpu == 20 / TICK
+
+
 def test_H2_container_s_memory_is_told_without_what_can_be_dropped(tmp_path: Path) -> None:
     _group(
         tmp_path,

@@ -1,4 +1,4 @@
-"""A real Chromium without a window, driven by the DevTools protocol through its pipe. It finds this machine alone.
+"""A real Chromium without a window, driven by the DevTools protocol through its pipe. It reaches no other machine.
 
 Source: Chromium's ``--remote-debugging-pipe``: JSON messages that end with NUL, its descriptors 3 (in) and 4 (out).
 """
@@ -12,7 +12,7 @@ import select
 import shlex
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,6 @@ _OPTIONS = (
     "--no-first-run",
     "--no-default-browser-check",
     "--hide-scrollbars",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--remote-debugging-pipe",
 )
 
@@ -174,11 +173,14 @@ class Page:
 
 
 @contextmanager
-def chromium(directory: Path) -> Iterator[Browser]:
-    """``directory``: for what it keeps, empty."""
+def chromium(directory: Path, hosts: Sequence[str] = ("127.0.0.1",)) -> Iterator[Browser]:
+    """``directory``: for what it keeps, empty; ``hosts``: addresses that it reaches, no others."""
     read, to = os.pipe()
     come_from, write = os.pipe()
-    line = shlex.join(["chromium", *_OPTIONS, f"--user-data-dir={directory}", "about:blank"])
+    rules = ", ".join(["MAP * ~NOTFOUND", *(f"EXCLUDE {host}" for host in hosts)])
+    line = shlex.join(
+        ["chromium", *_OPTIONS, f"--host-resolver-rules={rules}", f"--user-data-dir={directory}", "about:blank"]
+    )
     with (directory / "stderr").open("wb") as errors:
         process = subprocess.Popen(
             ["bash", "-c", f"exec {line} 3<&{read} 4>&{write}"],

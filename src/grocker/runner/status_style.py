@@ -30,7 +30,7 @@ a:focus-visible,summary:focus-visible{outline:2px solid var(--link);outline-offs
 code,pre{font-size:.85em;
 font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono","DejaVu Sans Mono",monospace}
 .head{display:flex;flex-wrap:wrap;gap:.75rem 1.5rem;align-items:flex-start;justify-content:space-between}
-.head div{min-width:0;flex:1 1 20rem}
+.head div{min-width:0;flex:1 1 12rem}
 .lead{color:var(--soft);margin-top:.3rem}
 .badge{display:inline-flex;align-items:center;gap:.4em;padding:.1em .65em .1em .55em;border-radius:1em;font-size:.85rem;
 font-weight:600;line-height:1.6;white-space:nowrap;color:var(--calm);background:var(--calm-ground)}
@@ -94,7 +94,7 @@ tbody td{grid-column:span 2}tbody th,tbody .half{grid-column:span 3}
 tbody .keep{grid-column:span 3;text-align:right}
 td:not(.keep)::before{content:attr(data-of);display:block;font-size:.75rem;color:var(--soft)}
 td.number,td time{white-space:normal}
-td.none{display:none}}
+td.none:not(.half){display:none}}
 """
 
 SCRIPT = """
@@ -146,5 +146,5 @@ timer = setTimeout(update, every);
 """
 
 # The digests of what stands between the tags, which test_status_style.py compares: hashlib would take three megabytes.
-STYLE_DIGEST = "sha256-cgLIhXtetlxTTHGBd6P/IKWVmD/P7qF75GipaHqKOfE="
+STYLE_DIGEST = "sha256-ukkS620o7LiDchtddpo7kF0/LeJmGGnu6DoKFfgE+FI="
 SCRIPT_DIGEST = "sha256-zrqzGdxGsqR5VXQDzSfqkBK4Ec+P3p+lBeTLZnfRx0Y="

@@ -48,6 +48,7 @@ class _Process(Value):
     parent: int
     group: int
     ticks: int
+    waited: int  # ticks of children that have ended
     pages: int
 
 
@@ -91,7 +92,7 @@ def read(pids: Iterable[int], *, root: str = "/") -> Usage:
         below.setdefault(process.parent, []).append(process)
     trees = {pid: _tree(root, pid, processes, below) for pid in pids if pid in processes}
     own = os.getpid()
-    runner = _sum(root, [processes[own]]) if own in processes else _sum(root, [])
+    runner = _sum(root, [processes[own]] if own in processes else [], waited=False)
     groups = container_limits.directories("memory", root)
     limit = container_limits.limits(root).memory
     return Usage(
@@ -114,7 +115,8 @@ def _process(root: str, name: str) -> _Process | None:
             pid=int(name),
             parent=int(fields[1]),
             group=int(fields[2]),
-            ticks=sum(int(field) for field in fields[11:15]),
+            ticks=int(fields[11]) + int(fields[12]),
+            waited=int(fields[13]) + int(fields[14]),
             pages=int(fields[21]),
         )
     except (OSError, ValueError, IndexError):
@@ -131,10 +133,11 @@ def _tree(root: str, pid: int, processes: dict[int, _Process], below: dict[int, 
     return _sum(root, list(members.values()))
 
 
-def _sum(root: str, members: list[_Process]) -> TreeUsage:
+def _sum(root: str, members: list[_Process], *, waited: bool = True) -> TreeUsage:
+    ticks = sum(process.ticks + (process.waited if waited else 0) for process in members)
     opened = [_open_files(f"{root}proc/{process.pid}/fd") for process in members]
     return TreeUsage(
-        cpu=sum(process.ticks for process in members) / os.sysconf("SC_CLK_TCK"),
+        cpu=ticks / os.sysconf("SC_CLK_TCK"),
         memory=sum(process.pages for process in members) * os.sysconf("SC_PAGE_SIZE"),
         open_files=None if None in opened else sum(number or 0 for number in opened),
         workers=max(0, len(members) - 1),
