@@ -35,12 +35,12 @@ class Scale:
 
     warm: int = 1
     """rounds that are not counted"""
-    commands: int = 15
+    commands: int = 12
     idle: float = 60.0
     starts: int = 6
     turns: int = 4
     turn: int = 3
-    orphans: float = 8.0
+    orphans: float = 6.0
     lines: int = 1_000_000
     rate: int = 100_000
     rounds: int = 2

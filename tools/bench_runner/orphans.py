@@ -36,7 +36,9 @@ def measure(lab: Lab, seconds: float) -> list[Row]:
             time.sleep(_AFTER)
             rates[side] = [made / lasted]
             left[side] = [float(container.zombies())]
-            notes.append(f"{side}: {max(waiting)} waiting at most" + (f", {refused:.0f} refused" if refused else ""))
+            each = container.processor() / made * 1e6
+            note = f"{side}: {max(waiting)} waiting at most, {each:.0f} µs of process 1 for each"
+            notes.append(note + (f", {refused:.0f} refused" if refused else ""))
     return [
         Row("orphans made while process 1 takes them", "orphans/s", rates, notes=tuple(notes)),
         Row(

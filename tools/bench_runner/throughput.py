@@ -25,11 +25,15 @@ def measure(lab: Lab, server: Sequence[str], turns: int, seconds: int, warm: int
             wait_until(container.address, 8080, "/")
         _must_have(containers[FRONT], "nginx")
         samples: dict[str, list[float]] = {name: [] for name in containers}
+        used = 0.0
         for number in range(-warm, turns):
             for name in in_turn(list(containers), number):
+                before = containers[RUNNER].processor()
                 found = wrk(containers[name].address, seconds if number >= 0 else 1)
                 if number >= 0:
                     samples[name].append(found)
+                    used += containers[RUNNER].processor() - before
+        used = used / sum(samples[RUNNER]) / seconds * 1e6
     return [
         Row(
             f"throughput on 8080: 10 KB, {_CONNECTIONS} connections",
@@ -39,6 +43,7 @@ def measure(lab: Lab, server: Sequence[str], turns: int, seconds: int, warm: int
                 Verdict(ratios(samples, RUNNER, BARE), "{} × bare", 0.97, least=True),
                 Verdict(ratios(samples, FRONT, BARE), "{} × bare with nginx in front", 0.93, least=True),
             ),
+            (f"processor time of the runner: {used:.1f} µs a request",),
         )
     ]
 
