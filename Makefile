@@ -18,6 +18,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 4
+# Every process would compile everything anew, and pytest the assertions of every test.
+unexport PYTHONDONTWRITEBYTECODE
 THOROUGH := e2e or slow or docker or podman or network or root
 
 .PHONY: help setup check lint fast test demo soak docs lock bench bench-runner
