@@ -53,7 +53,8 @@ def test_main_loads_little_before_a_command(installed: Path, tmp_path: Path) -> 
     home = str(tmp_path)
     (tmp_path / "image.json").write_text(
         '{"any_service":false,"contract":1,"crontab":null,"django_settings_module":null,"extras":[],"grocker":"1",'
-        '"installed":"",'        '"name":"x","namespace":"X","schema":1,"services":{},"user":{"gid":0,"home":"'
+        '"installed":"",'
+        '"name":"x","namespace":"X","schema":1,"services":{},"user":{"gid":0,"home":"'
         + home
         + '","name":"blue","uid":1000},'
         '"variables":{},"version":"1"}'
