@@ -177,8 +177,15 @@ def _need_stdin() -> None:
 
 
 def _check_scripts(directory: str) -> None:
-    """V3."""
-    if os.path.isdir(directory) and not os.access(directory, os.W_OK | os.X_OK):
+    """V3, E5."""
+    try:
+        found = os.stat(directory)
+    except FileNotFoundError:
+        return
+    except OSError as error:  # a mount that is gone at the other end, as NFS's
+        warn(f"{directory}: {reason(error)}: it counts as empty: see to its mount on the host")
+        return
+    if stat.S_ISDIR(found.st_mode) and not os.access(directory, os.W_OK | os.X_OK):
         uid = os.getuid()
         warn(
             f"{directory} is not writable for uid {uid}: on the host, sudo chown -R {uid} the folder, "
