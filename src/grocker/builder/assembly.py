@@ -74,7 +74,7 @@ class Assembly:
         debian = made(self._shop, plan.debian, self._packages.members)
         yield debian
         yield made(self._shop, plan.generated, self._generated, lower=debian.directories)
-        yield made(self._shop, plan.runner, partial(self._alone, plan.runner, contents.runner(), "the runner"))
+        yield made(self._shop, plan.runner, lambda: self._alone(plan.runner, contents.runner(), "the runner"))
         for layer, file in plan.large:
             yield made(self._shop, layer, self._of([file]))
         if plan.wheels is not None:

@@ -87,7 +87,7 @@ class Packages:
                         if begun is not None:
                             # It is being read already, and its entries are held.
                             begun.result()
-                        unpack(self._unpacked(package), new)
+                        unpack((e for e in self._unpacked(package) if _is_needed_to_compile(package, e.path)), new)
                 tree = store.tree(name)
         assert tree is not None
         return tree
@@ -206,6 +206,13 @@ def _key(package: DebianPackage, epoch: int, *without: str) -> str:
 
 def _facts(member: Member) -> debian.Facts:
     return msgspec.json.decode(member.note, type=debian.Facts)
+
+
+def _is_needed_to_compile(package: DebianPackage, path: str) -> bool:
+    """Half of the interpreter's files: the rest of its library is modules, and the C library's own codecs."""
+    if package.name.endswith("-stdlib"):
+        return "/lib-dynload/" in path  # codecs of source files, names of characters
+    return "/gconv/" not in path
 
 
 def _is_module(path: str) -> bool:

@@ -248,10 +248,14 @@ def _release(
 
 def find_uv(shop: Workshop, settings: Settings) -> python.Uv:
     """uv as this build runs it; ``index-url`` of the settings wins over the host's configuration."""
-    environ = dict(shop.environ)
-    if settings.index_url is not None:
-        environ["UV_DEFAULT_INDEX"] = settings.index_url
-    return python.find_uv(environ, cache=shop.store.root / "downloads" / "uv")
+    found = shop.uv.get(settings.index_url)
+    if found is None:
+        environ = dict(shop.environ)
+        if settings.index_url is not None:
+            environ["UV_DEFAULT_INDEX"] = settings.index_url
+        found = python.find_uv(environ, cache=shop.store.root / "downloads" / "uv")
+        shop.uv[settings.index_url] = found
+    return found
 
 
 def _uv_variables(uv: python.Uv) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ from grocker.store.fetch import fetch
 from grocker.web import HttpMissingError, Transport
 
 if TYPE_CHECKING:
-    from grocker.python import Compiler
+    from grocker.python import Compiler, Uv
 
 FETCHES = 8
 """transfers at once"""
@@ -47,6 +47,8 @@ class Workshop(msgspec.Struct, frozen=True):
     """those started ahead of need that nobody has taken yet, by the key of their packages"""
     begun: dict[tuple[str, ...], object] = msgspec.field(default_factory=dict)
     """the ``Packages`` begun ahead of need that nobody has taken yet, by their digests"""
+    uv: dict[str | None, Uv] = msgspec.field(default_factory=dict)
+    """uv by the settings' ``index-url``, once it has been found"""
     makes: bool = False
     """whether layers will be made: what is decided may be begun"""
 

@@ -115,8 +115,10 @@ class Store:
 
     def keep(self, room: Room, key: str, data: bytes) -> None:
         """Keep ``data`` under ``key``, in place of what was there. Raises StorageError, CannotWriteError."""
-        sealed = data if is_bare(room, key) else data + seal(data)
-        write_whole(self.root / room / key, sealed, temporary=self._temporary())
+        bare = is_bare(room, key)
+        sealed = data if bare else data + seal(data)
+        # What a power cut leaves of a sealed result counts as not kept: it need not wait for the disk.
+        write_whole(self.root / room / key, sealed, temporary=self._temporary(), sync=bare)
 
     # -- files as fetched -----------------------------------------------------------------------------------------
 
@@ -129,8 +131,10 @@ class Store:
         """The fetched file of that digest, read and found to be it; a damaged one is removed, and None returned."""
         return _sound(self._download_path(digest), digest)
 
-    def keep_download(self, chunks: Iterable[bytes], *, digest: Digest, size: int | None, what: str) -> Path:
-        """Keep a file as it arrives, hashed on its way; ``size`` in bytes when it is known.
+    def keep_download(
+        self, chunks: Iterable[bytes], *, digest: Digest, size: int | None, what: str, sync: bool = True
+    ) -> Path:
+        """Keep a file as it arrives, hashed on its way; ``size`` in bytes when it is known, ``sync`` as ``Writer.put``.
 
         Raises CorruptError when ``what`` is not what was announced, StorageError when the disk is full; nothing is
         kept then.
@@ -142,7 +146,7 @@ class Store:
                 if size is not None and writer.hashing.size > size:
                     break  # whoever announces little and sends without end fills no disk
             verify(writer.hashing, digest=digest, size=size, what=what)
-            writer.put(target)
+            writer.put(target, sync=sync)
         return target
 
     def add_wheel(self, path: Path) -> Digest:
@@ -150,7 +154,8 @@ class Store:
         data = path.read_bytes()
         digest = digests.of(data)
         if self.sound_download(digest) is None:
-            self.keep_download([data], digest=digest, size=len(data), what=path.name)
+            # Whoever reads it hashes it, and builds it again when it is not what it was.
+            self.keep_download([data], digest=digest, size=len(data), what=path.name, sync=False)
         return digest
 
     def _download_path(self, digest: Digest) -> Path:

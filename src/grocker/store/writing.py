@@ -78,27 +78,29 @@ class Writer:
         with storage(self._action, self._temporary):
             self._stream.write(data)
 
-    def put(self, target: Path) -> None:
+    def put(self, target: Path, *, sync: bool = True) -> None:
         """All is written: the file is synced and appears as ``target``. Raises StorageError, CannotWriteError.
 
         The file's bytes are on the disk before its name is, so that a name never stands for less. The name itself is
-        not synced: a name that a power cut takes away is a file that is made again.
+        not synced: a name that a power cut takes away is a file that is made again. ``sync``: False where who reads
+        it sees by itself what a power cut left, and makes it again.
         """
         with storage(self._action, target):
             self._stream.flush()
-            os.fdatasync(self._stream.fileno())
+            if sync:
+                os.fdatasync(self._stream.fileno())
             self._stream.close()
             os.replace(self._temporary, target)
 
 
-def write_whole(target: Path, data: bytes, *, temporary: Path) -> None:
+def write_whole(target: Path, data: bytes, *, temporary: Path, sync: bool = True) -> None:
     """Put ``data`` at ``target`` through the file ``temporary``, which lies on the same file system.
 
-    Raises StorageError, CannotWriteError; the temporary file is gone then.
+    ``sync``: see ``Writer.put``. Raises StorageError, CannotWriteError; the temporary file is gone then.
     """
     with Writer(temporary, action="writing") as writer:
         writer.write(data)
-        writer.put(target)
+        writer.put(target, sync=sync)
 
 
 def sync_tree(directory: Path) -> None:
