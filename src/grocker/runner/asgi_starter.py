@@ -172,14 +172,18 @@ def _give_up_without_application(config: object) -> Callable[[], bool]:
     """
     import signal
     import threading
+    import traceback
 
+    said = os.memfd_create("stderr")  # told if it failed: the workers may not come to it
     child = os.fork()
     if child == 0:
         status = 1
         try:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the workers tell what is wrong
+            os.dup2(said, 2)
             config.load()  # type: ignore[attr-defined]
             status = 0
+        except Exception:  # noqa: BLE001 - anything may stop an application from being loaded
+            traceback.print_exc()
         finally:
             os._exit(status)
 
@@ -187,6 +191,7 @@ def _give_up_without_application(config: object) -> Callable[[], bool]:
 
     def wait() -> None:
         if os.waitpid(child, 0)[1]:
+            os.write(2, os.pread(said, os.fstat(said).st_size, 0))
             failed.set()
             os.kill(os.getpid(), signal.SIGTERM)
 
