@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 0.01  # seconds
 _BLOCK = 128 << 10  # bytes read in one turn
-_NAP = 0.001  # seconds
+_NAP = 0.001  # seconds; each that brought lines is followed by one twice as long, up to…
+_LONGEST_NAP = 0.008
 _MUCH = 32 << 10  # bytes, of what the pipe holds; then it is read without a nap
 _PIPE = 256 << 10  # bytes; of all its pipes a user has 64 MiB on a host (pipe-user-pages-soft)
 
@@ -46,6 +47,7 @@ class Channel:
         self._lines = Blocks()
         self._begun = b""  # of a line, read but not passed on
         self._moment: Moment | None = None
+        self._nap = _NAP
         self._pid = 0
         self._read = 0.0  # when, monotonic
         self._reader, self.descriptor = os.pipe2(os.O_CLOEXEC)
@@ -67,11 +69,13 @@ class Channel:
             self.end()  # the pipe is not read: the new process may have written already
             self._pid = pid
 
-    def take(self) -> int:
-        """Passes a block on; its length, 0 when there is none."""
+    def take(self, *, rest: bool = True) -> int:
+        """Passes a block on; its length, 0 when there is none: then a line that has begun goes, too, if ``rest``."""
         try:
             data = os.read(self._reader, _BLOCK)
         except BlockingIOError:
+            if not rest:
+                return 0
             data = b""
         taken = len(data)
         if self._begun:
@@ -125,8 +129,20 @@ class Channel:
         elif now - self._read < _NAP and taken < _MUCH:
             # Line upon line: taking several at once leaves the processor to who writes them.
             self._loop.forget_reader(self._reader)
-            self._loop.after(_NAP, self._resume)
+            self._nap = _NAP
+            self._loop.after(self._nap, self._wake)
         self._read = now
+
+    def _wake(self) -> None:
+        """Where lines came during a nap, more are to come."""
+        taken = self.take(rest=False)
+        if self.output.full:
+            self.output.when_room(self._resume)
+        elif 0 < taken < _MUCH:
+            self._nap = min(2 * self._nap, _LONGEST_NAP)
+            self._loop.after(self._nap, self._wake)
+        else:
+            self._resume()
 
     def _resume(self) -> None:
         self._loop.watch(self._reader, self._readable)
