@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from tests.e2e.contract import test_X1_front as front
 from tests.e2e.contract.conftest import _engine as load
 from tests.e2e.contract.engine import Container, Engine, Folders, variables
 from tests.e2e.contract.test_K_cron import Clock, needs_faketime
@@ -77,6 +81,26 @@ def test_E5_commands_are_the_same_under_podman(container: Container, folders: Fo
     assert (shell.status, shell.out) == (4, "/bin/bash\n/scripts\n")
     usage = container.run("--help")
     assert (usage.status, usage.err, "services: www" in usage.out) == (0, "", True)
+
+
+@pytest.mark.network
+@pytest.mark.xdist_group("front")
+@pytest.mark.timeout(240)
+@pytest.mark.clause("V2")
+def test_X1_front_is_the_same_under_podman(podman: Engine, folders: Folders) -> None:
+    line = [sys.executable, "-m", "grocker", "build", str(front.PROJECT), "-t", front.IMAGE, "--output", "podman"]
+    built = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    (folders.media / "secret").write_text("confidential")
+    engine = replace(podman, image=front.IMAGE)
+    with engine.started("start", "www", options=[*front.CONFINED, *folders.options]) as container:
+        www = {"www": front.ready(container)}
+        front.test_X1_headers_of_clients_are_dropped_unless_the_peer_is_trusted(www, "www")
+        front.test_X1_body_has_no_limit_and_is_not_collected(www)
+        style = front.ask(container, "/static/site.css")
+        assert (style.status, style.headers["Content-Type"]) == (200, "text/css")
+        assert b"confidential" not in front.ask(container, "/media/secret").body
+        assert container.stop() == 0
 
 
 @needs_faketime
