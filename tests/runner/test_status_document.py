@@ -4,30 +4,21 @@ import json
 import re
 import time
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from grocker.runner import status_document
+from grocker.runner.status import Status
 from tests.support import supervised
-from tests.support.statuses import cron_status, service_status, usage
+from tests.support.statuses import cron_status, job_status, service_status, usage
 
 NOW = time.time()
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inside: st.lists(inside) | st.dictionaries(st.text(), inside),
-)
 
 
-@given(VALUES)
-def test_encoded_value_is_what_json_reads(value: object) -> None:
-    text = status_document.encode(value)
-    assert json.loads(text) == value
+def test_H3_document_is_readable_when_a_crontab_was_not_utf_8() -> None:
+    now = cron_status(NOW, NOW)
+    fields = {name: getattr(now, name) for name in Status.__annotations__}
+    job = job_status("a", 1, "@daily", command="echo \udcff\u00e9\U0001f600")
+    text = status_document.text(Status(**fields | {"jobs": (job,)}), usage(NOW), {})
     assert text.isascii()
-    assert text.isprintable() or not text
-
-
-def test_encoded_text_is_readable_when_it_was_not_utf_8() -> None:
-    assert json.loads(status_document.encode("a\udcff")) == "a\ufffd"
+    assert json.loads(text)["jobs"][0]["command"] == "echo \ufffd\u00e9\U0001f600"
 
 
 def _paths(value: object, place: str = "") -> set[str]:

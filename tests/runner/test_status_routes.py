@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,6 @@ from grocker.runner import status_routes
 from grocker.runner.request_head import Head
 from grocker.runner.status import Check, Status
 from grocker.runner.status_routes import Knowledge, Response, respond
-from grocker.runner.usage import Usage
 from tests.support.statuses import SECRET_ARGUMENT, cron_status, service_status, tail, usage
 
 NOW = time.time()
@@ -27,7 +27,7 @@ SERVICE = service_status(NOW, NOW)
 
 
 def _knowledge(status: Status = SERVICE, token: bytes | None = None) -> Knowledge:
-    return Knowledge(status=lambda: status, usage=lambda _: usage(NOW), tail=tail, token=token)
+    return Knowledge(status=lambda: status, probed=lambda: status, usage=lambda _: usage(NOW), tail=tail, token=token)
 
 
 def _get(target: str, knowledge: Knowledge | None = None, *, authorization: str = "", method: str = "GET") -> Response:
@@ -161,7 +161,9 @@ def test_H4_log_is_that_of_the_one_who_is_named() -> None:
         asked.append(name)
         return [f"of {name}"]
 
-    knowledge = Knowledge(status=lambda: SERVICE, usage=lambda _: usage(NOW), tail=kept, token=b"s3same")
+    knowledge = Knowledge(
+        status=lambda: SERVICE, probed=lambda: SERVICE, usage=lambda _: usage(NOW), tail=kept, token=b"s3same"
+    )
     for query, name in [
         ("of=www", "www"),
         ("of=www%20access", "www access"),
@@ -180,11 +182,11 @@ def test_H4_log_is_not_there_without_a_token() -> None:
     assert "GROCKER_STATUS_TOKEN_FILE" in answer.body
 
 
-def test_probes_read_nothing_of_the_system() -> None:
-    def never(_: Status) -> Usage:
+def test_probes_read_nothing_of_the_system_and_of_the_jobs() -> None:
+    def never(*_: object) -> Any:
         raise AssertionError
 
-    knowledge = Knowledge(status=lambda: SERVICE, usage=never, tail=tail)
+    knowledge = Knowledge(status=never, probed=lambda: SERVICE, usage=never, tail=never)
     for path in status_routes.PROBES:
         assert _get(path, knowledge).status == 200
 

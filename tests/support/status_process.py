@@ -28,6 +28,7 @@ def serve(
     port: int = 0,
     token: str | None = None,
     broken: bool = False,
+    jobs: int = 0,
     **options: object,
 ) -> None:
     began = time.time()
@@ -39,6 +40,10 @@ def serve(
     def status() -> Status:
         make = statuses.service_status if kind == "service" else statuses.cron_status
         made = make(time.time(), began, ready=not state[signal.SIGUSR1], stopping=state[signal.SIGUSR2])
+        if jobs:
+            fields = {name: getattr(made, name) for name in Status.__annotations__}
+            many = tuple(statuses.job_status(f"job{number}", number, "@daily", runs=1) for number in range(jobs))
+            made = Status(**fields | {"jobs": many})
         return None if broken else made  # type: ignore[return-value]
 
     def made_up(pids: Iterable[int], *, root: str = "/") -> usage.Usage:

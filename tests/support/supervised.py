@@ -83,8 +83,9 @@ def read_all(client: socket.socket) -> bytes:
 
 @contextmanager
 def served(**options: object) -> Iterator[Served]:
-    """``kind``: "service" or "cron"; ``real``: the processes' usage is read from /proc; ``files``: limit of
-    descriptors; ``port``; the others as StatusServer has them, ``token`` a string.
+    """``kind``: "service" or "cron"; ``jobs``: how many instead of a few; ``real``: the usage of processes is read
+    from /proc; ``files``: limit of descriptors; ``port``; ``broken``: no status can be made; the others as StatusServer
+    has them, ``token`` a string.
     """
     process = subprocess.Popen(
         [sys.executable, "-IS", "-c", _STARTER.format(root=str(ROOT), options=options)],

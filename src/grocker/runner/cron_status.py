@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .spec import Spec
 
 SERVICE = "cron"
+_STEP = 1.0  # seconds
+_NEVER = float("inf")
 
 
 class Observer:
@@ -27,9 +29,32 @@ class Observer:
         self._image = image
         self._scheduler = scheduler
         self._since = time.time()
+        self._upcoming: dict[int, float] = {}
+        self._offset = 0.0
+
+    def probed(self) -> Status:
+        """As things are now, without the jobs: a crontab may have thousands, and a probe comes each second."""
+        return self._status(())
 
     def status(self) -> Status:
         """As things are now."""
+        now = time.time()
+        offset = now - time.monotonic()
+        if abs(offset - self._offset) > _STEP:  # the clock was changed
+            self._upcoming.clear()
+            self._offset = offset
+        jobs = enumerate(self._scheduler.jobs)
+        return self._status(tuple(job_status(job, self._next(place, now)) for place, job in jobs))
+
+    def _next(self, place: int, now: float) -> float | None:
+        """When a job is due next: worked out anew only when that has passed."""
+        known = self._upcoming.get(place, 0.0)
+        if known <= now:
+            found = self._scheduler.upcoming(place)
+            known = self._upcoming[place] = _NEVER if found is None else found
+        return None if known == _NEVER or self._scheduler.stopping else known
+
+    def _status(self, jobs: tuple[JobStatus, ...]) -> Status:
         image, scheduler = self._image, self._scheduler
         number = len(scheduler.jobs)
         loaded = Check(name="crontab", passed=True, text=f"loaded, {number} job{'' if number == 1 else 's'}")
@@ -48,7 +73,7 @@ class Observer:
             live=(Check(name="scheduler", passed=True, text="runs"),),
             ready=ready,
             was_ready=True,
-            jobs=tuple(job_status(job, scheduler.upcoming(place)) for place, job in enumerate(scheduler.jobs)),
+            jobs=jobs,
             log=scheduler.log.status(),
         )
 
@@ -81,6 +106,13 @@ def supervised(image: Spec, places: Places) -> Callable[[Scheduler], None]:
     def start(scheduler: Scheduler) -> None:
         port = open_port(os.environ, places)
         observer = Observer(image, scheduler)
-        StatusServer(scheduler.loop, port.sockets, observer.status, token=port.token, tail=scheduler.log.tail)
+        StatusServer(
+            scheduler.loop,
+            port.sockets,
+            observer.status,
+            probed=observer.probed,
+            token=port.token,
+            tail=scheduler.log.tail,
+        )
 
     return start

@@ -44,18 +44,20 @@ def text(status: Status, usage: Usage, tails: Mapping[str, Sequence[str]] | None
         },
     }
     if tails is not None:
-        document["tails"] = {name: list(lines) for name, lines in tails.items()}
-    return encode(document) + "\n"
+        document["tails"] = {name: [_plain(line) for line in lines] for name, lines in tails.items()}
+    import json  # a megabyte, for those who ask
+
+    return json.dumps(document, separators=(",", ":")) + "\n"
 
 
 def _checks(checks: tuple[Check, ...]) -> list[object]:
-    return [{"name": check.name, "passed": check.passed, "text": check.text} for check in checks]
+    return [{"name": _plain(check.name), "passed": check.passed, "text": _plain(check.text)} for check in checks]
 
 
 def _process(process: ProcessStatus, usage: Usage, full: bool) -> dict[str, object]:
     tree = None if process.pid is None else usage.trees.get(process.pid)
     found: dict[str, object] = {
-        "name": process.name,
+        "name": _plain(process.name),
         "state": process.state,
         "started": _rounded(process.started),
         "starts": process.starts,
@@ -69,15 +71,15 @@ def _process(process: ProcessStatus, usage: Usage, full: bool) -> dict[str, obje
     }
     if full:
         found["pid"] = process.pid
-        found["command"] = list(process.command)
+        found["command"] = [_plain(argument) for argument in process.command]
     return found
 
 
 def _job(job: JobStatus, full: bool) -> dict[str, object]:
     found: dict[str, object] = {
-        "name": job.name,
+        "name": _plain(job.name),
         "line": job.line,
-        "schedule": job.schedule,
+        "schedule": _plain(job.schedule),
         "state": job.state,
         "waiting": job.waiting,
         "runs": job.runs,
@@ -93,7 +95,7 @@ def _job(job: JobStatus, full: bool) -> dict[str, object]:
     }
     if full:
         found["pid"] = job.pid
-        found["command"] = job.command
+        found["command"] = _plain(job.command)
     return found
 
 
@@ -101,28 +103,6 @@ def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
 
 
-def encode(value: object) -> str:
-    """JSON of strings, numbers, booleans, None, lists and dictionaries: ``json`` takes a megabyte."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, (int, float)):
-        return repr(value)
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{_string(str(key))}:{encode(inside)}" for key, inside in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(encode(inside) for inside in value) + "]"
-    return _string(str(value))
-
-
-def _string(value: str) -> str:
-    return '"' + "".join(_ESCAPES.get(c) or (c if " " <= c <= "~" else _escaped(c)) for c in value) + '"'
-
-
-_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-
-
-def _escaped(character: str) -> str:
-    """RFC 8259, section 7; bytes that were not UTF-8 as U+FFFD."""
-    if "\ud800" <= character <= "\udfff":
-        character = "\ufffd"
-    return "".join(f"\\u{unit:04x}" for unit in memoryview(character.encode("utf-16-le")).cast("H"))
+def _plain(value: str) -> str:
+    """Bytes that were not UTF-8 are U+FFFD: a surrogate by itself is no text to most who read JSON."""
+    return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

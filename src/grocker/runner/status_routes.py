@@ -45,11 +45,12 @@ class Response(Value):
 
 
 class Knowledge(Value):
-    """Where answers come from. ``tail``: the last log lines of a process or job, ``NAME access`` for an access log,
-    None for the runner's own; ``token``: None where no token is set.
+    """Where answers come from. ``probed``: as ``status``, but for processes and jobs. ``tail``: the last log lines of a
+    process or job, ``NAME access`` for an access log, None for the runner's own; ``token``: None where none is set.
     """
 
     status: Callable[[], Status]
+    probed: Callable[[], Status]
     usage: Callable[[Status], Usage]
     tail: Callable[[str | None], Sequence[str]]
     token: bytes | None = None
@@ -72,7 +73,7 @@ def respond(head: Head, knowledge: Knowledge, application: tuple[bytes, ...] = (
         return refused
     if head.path in PROBES:
         verbose = "verbose" in {part.partition("=")[0] for part in head.query.split("&")}
-        return _probe(head.path, verbose, knowledge.status())
+        return _probe(head.path, verbose, knowledge.probed())
     return _told(head, knowledge, application)
 
 
@@ -87,7 +88,7 @@ def _refused(head: Head, knowledge: Knowledge) -> Response | None:
     if head.path in PROBES or knowledge.token is None or _is_holder(head, knowledge):
         return None
     if head.authorization or head.path == "/log" or "token" in head.query.split("&"):
-        return _unauthorized(knowledge.status().application)
+        return _unauthorized(knowledge.probed().application)
     return None
 
 

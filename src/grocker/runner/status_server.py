@@ -55,9 +55,10 @@ def open_port(environ: Mapping[str, str], places: Places) -> Port:
 class StatusServer:
     """Answers on ``sockets``, which listen, from now until :meth:`close`, and then closes them.
 
-    ``status``: called for each request, must be quick. ``token``: of :class:`Port`. ``tail``: the last log lines of a
-    process or job, None for all. ``scrape_path``: where the service on ``application_port`` tells its own metrics, or
-    None. ``most``: connections at a time.
+    ``status``: called for each request, must be quick; ``probed``: instead of it for probes, to which processes and
+    jobs do not matter. ``token``: of :class:`Port`. ``tail``: the last log lines of a process or job, None for the
+    runner's own. ``scrape_path``: where the service on ``application_port`` tells its own metrics, or None. ``most``:
+    connections at a time.
 
     The loop must be inside its ``with``; it goes on being turned while the container stops, so that probes and metrics
     are answered to the end.
@@ -71,6 +72,7 @@ class StatusServer:
         *,
         token: bytes | None = None,
         tail: Callable[[str | None], Sequence[str]] = lambda _: (),
+        probed: Callable[[], Status] | None = None,
         scrape_path: str | None = None,
         application_port: int = 8080,
         most: int = MOST,
@@ -78,7 +80,9 @@ class StatusServer:
         self._loop = loop
         self._sockets = tuple(sockets)
         self._meter = Meter()
-        self._knowledge = status_routes.Knowledge(status=status, usage=self._usage, tail=tail, token=token)
+        self._knowledge = status_routes.Knowledge(
+            status=status, probed=probed or status, usage=self._usage, tail=tail, token=token
+        )
         self._scrape: Scrape | None = None
         if scrape_path is not None:
             from .application_scrape import Scrape
@@ -212,7 +216,7 @@ class StatusServer:
     def _drop_slow(self) -> None:
         """So that clients who ask for much and take nothing do not fill the memory."""
         slow = sorted((one for one in self._connections if one.state == WRITING), key=lambda one: one.since)
-        while slow and sum(one.pending for one in slow) > _MOST_PENDING:
+        while len(slow) > 1 and sum(one.pending for one in slow) > _MOST_PENDING:
             slow.pop(0).close()
 
 
