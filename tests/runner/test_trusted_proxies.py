@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from grocker.runner.failure import CONFIGURATION, Failure
-from grocker.runner.trusted_proxies import networks
+from grocker.runner.trusted_proxies import networks, trusted
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,13 @@ from grocker.runner.trusted_proxies import networks
 )
 def test_networks_are_read_in_their_usual_spelling(text: str, found: tuple[str, ...]) -> None:
     assert networks(text) == found
+
+
+def test_operator_is_warned_when_they_tell_the_server(capfd: pytest.CaptureFixture[str]) -> None:
+    assert trusted({"GROCKER_TRUSTED_PROXIES": "*"}) == ("*",)
+    assert capfd.readouterr().err == ""
+    assert trusted({"FORWARDED_ALLOW_IPS": "*"}) == ()
+    assert capfd.readouterr().err.startswith("grocker: warning: FORWARDED_ALLOW_IPS counts for nothing here: GROCKER_")
 
 
 @pytest.mark.parametrize("text", ["proxy", "10.0.0.0/33", "10.0.0.0/8;", "**", "10.0.0/8", "::1%eth0"])

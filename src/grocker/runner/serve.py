@@ -77,7 +77,7 @@ def serve(image: Spec, name: str, service: Service, places: Places, mask: set[in
                 environ=environ,
                 sockets=_sockets(service),
                 upstream=open_unix(places.upstream) if service.front else None,
-                trusted=trusted_proxies.networks(environ.get(trusted_proxies.VARIABLE, "")),
+                trusted=trusted_proxies.trusted(environ) if service.command is None else (),
                 supervised=open_port(environ, places),
                 programs={process: parts.command(line, environ) for process, line in commands.items()},
                 limits=container_limits.limits(),

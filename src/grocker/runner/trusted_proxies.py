@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from .failure import CONFIGURATION, Failure
+from .failure import CONFIGURATION, Failure, warn
+from .value import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_OF_SERVERS = "FORWARDED_ALLOW_IPS"  # gunicorn's and uvicorn's own
 VARIABLE = "GROCKER_TRUSTED_PROXIES"
 ANYBODY = "*"
+
+
+def trusted(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """What the operator says, with a warning where they say it to the server instead. Raises Failure (78)."""
+    if environ.get(_OF_SERVERS):
+        warn(f"{_OF_SERVERS} counts for nothing here: {VARIABLE} names the proxies that are believed")
+    return networks(environ.get(VARIABLE, ""))
 
 
 def networks(text: str) -> tuple[str, ...]:
