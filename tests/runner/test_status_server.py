@@ -132,7 +132,7 @@ def test_H4_connection_stays_for_the_next_request(port_8081: Served) -> None:
         for _ in range(3):
             client.sendall(b"GET /livez HTTP/1.1\r\n\r\n")
             answer = client.recv(65536)
-            assert answer.startswith(b"HTTP/1.1 200") and b"\r\nConnection:" not in answer
+            assert answer.startswith(b"HTTP/1.1 200") and b"\r\nConnection: keep-alive\r\n" in answer
 
 
 def test_H4_token_opens_log_and_commands(port_8081: Served) -> None:

@@ -124,7 +124,7 @@ def _table(caption: str, columns: Sequence[str], rows: Sequence[str], *, more: i
         f'<th scope="col" role="columnheader"{" class=number" if column[0] == "#" else ""}>{column.lstrip("#")}</th>'
         for column in columns
     )
-    rest = f'<p class="lead">{words.count(more)} more in <a href="/status.json">status.json</a></p>\n' if more else ""
+    rest = f'<p class="lead">{words.count(more)} more in <a href="status.json">status.json</a></p>\n' if more else ""
     return (
         f'<section>\n<table role="table">\n<caption>{caption}</caption>\n'
         f'<thead role="rowgroup"><tr role="row">{heads}</tr></thead>\n<tbody role="rowgroup">\n'
@@ -153,7 +153,7 @@ def _process(process: ProcessStatus, usage: Usage, now: float, full: bool) -> st
 
 def _job(job: JobStatus, now: float, full: bool) -> str:
     command = f"<code>{escaped(job.command)}</code>" if full and job.command else ""
-    log = f' <a href="/log?of={escaped(job.name)}">log</a>' if full else ""
+    log = f' <a href="log?of={escaped(job.name)}">log</a>' if full else ""
     state = _badge("span", _JOB[job.state])
     if job.state == FAILED and job.last_status:
         status = words.exit_status(job.last_status)
@@ -205,7 +205,7 @@ def _checks(status: Status) -> str:
         about = "".join(f"<small>{escaped(check.name)}: {escaped(check.text)}</small>" for check in checks)
         items.append(
             f'<li><i class="{kind}" aria-hidden="true">{sign}</i>'
-            f'<span><a href="/{name}?verbose">{name}</a> {word}{about}</span></li>\n'
+            f'<span><a href="{name}?verbose">{name}</a> {word}{about}</span></li>\n'
         )
     return f"<section>\n<h2>Probes</h2>\n<ul>\n{''.join(items)}</ul>\n</section>\n"
 
@@ -244,11 +244,11 @@ def _log(tails: Mapping[str, Sequence[str]]) -> str:
 
 
 def _footer(status: Status, holder: bool, token: bool) -> str:
-    links = '<a href="/status.json">status.json</a> <a href="/metrics">metrics</a>'
+    links = '<a href="status.json">status.json</a> <a href="metrics">metrics</a>'
     if holder:
-        links += ' <a href="/log">log</a>'
+        links += ' <a href="log">log</a>'
     elif token:
-        links += ' <a href="/?token">Log and command lines</a>'
+        links += ' <a href="?token">Log and command lines</a>'
     updated = f"Updated {words.clock(status.now, status.now)}, each {_REFRESH} s"
     return (
         f'<footer>\n<nav aria-label="More">{links}</nav>\n'

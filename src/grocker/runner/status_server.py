@@ -137,7 +137,10 @@ class StatusServer:
                 self._make_room()
             connection = Connection(self._loop, client, self)
             self._connections.add(connection)
-            connection.open()
+            try:
+                connection.open()
+            except OSError:  # epoll_ctl(2): no room for another one to watch
+                connection.close()
 
     def _make_room(self) -> bool:
         if not self._connections:
@@ -239,7 +242,7 @@ def _encoded(response: Response, *, keep: bool, body: bool) -> tuple[bytes, ...]
         ("X-Content-Type-Options", "nosniff"),
         ("Referrer-Policy", "no-referrer"),
         *response.fields,
-        *([] if keep else [("Connection", "close")]),
+        ("Connection", "keep-alive" if keep else "close"),
     ]
     head = "".join(f"{name}: {value}\r\n" for name, value in fields)
     first = f"HTTP/1.1 {response.status} {status_routes.REASONS[response.status]}\r\n"
