@@ -25,6 +25,7 @@ def descriptors(number: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.mark.fault(number=32)
 @pytest.mark.parametrize("number", [0, 2])
 def test_child_is_a_matter_for_later_when_there_are_no_descriptors(number: int) -> None:
     program = Program(path="/bin/true", arguments=("true",))
@@ -35,6 +36,7 @@ def test_child_is_a_matter_for_later_when_there_are_no_descriptors(number: int) 
     assert os.listdir("/proc/self/fd") == before
 
 
+@pytest.mark.fault(number=32)
 def test_question_on_the_loopback_is_not_answered_when_there_are_no_descriptors() -> None:
     answers: list[int | None] = []
     with Loop(lambda: None) as loop:

@@ -78,6 +78,7 @@ def test_wait_ends_with_the_minute() -> None:
     assert world.agenda.wait(world.clock + 40) == pytest.approx(60)
 
 
+@pytest.mark.fault(number=23)
 def test_clock_set_forward_by_an_hour_runs_what_it_skipped_once() -> None:
     world = World(SCHEDULES, "2026-06-01T04:10:05+02:00")
     world.live(5)
@@ -88,6 +89,7 @@ def test_clock_set_forward_by_an_hour_runs_what_it_skipped_once() -> None:
     assert [turn.step for turn in world.turns if turn.step] == [pytest.approx(HOUR)]
 
 
+@pytest.mark.fault(number=23)
 def test_clock_set_forward_by_four_hours_counts_from_there() -> None:
     world = World(SCHEDULES, "2026-06-01T02:10:05+02:00")
     world.live(5)
@@ -97,6 +99,7 @@ def test_clock_set_forward_by_four_hours_counts_from_there() -> None:
     assert world.missed == {}
 
 
+@pytest.mark.fault(number=23)
 def test_clock_set_back_by_an_hour_runs_nothing_fixed_twice() -> None:
     world = World(SCHEDULES, "2026-06-01T04:20:05+02:00")
     world.live(30)
@@ -113,6 +116,7 @@ def test_clock_set_back_by_an_hour_runs_nothing_fixed_twice() -> None:
     ]
 
 
+@pytest.mark.fault(number=23)
 def test_clock_set_back_by_four_hours_counts_from_there() -> None:
     world = World(SCHEDULES, "2026-06-01T04:20:05+02:00")
     world.live(50)
@@ -132,6 +136,7 @@ def test_hour_back_and_forth_again_runs_nothing_fixed_twice() -> None:
     assert fixed == ["fixed 04:30", "hour 05:00"]
 
 
+@pytest.mark.fault(number=23)
 @pytest.mark.parametrize("seconds", [-55.0, -20.0, -0.5, 0.5, 9.0])
 def test_clock_that_is_kept_right_starts_nothing_twice_and_skips_nothing(seconds: float) -> None:
     world = World({"each": "* * * * *"}, "2026-06-01T04:00:30+02:00")
@@ -142,6 +147,7 @@ def test_clock_that_is_kept_right_starts_nothing_twice_and_skips_nothing(seconds
     assert {f"each 04:0{minute}" for minute in (1, 2, 3, 4)} <= set(world.log)
 
 
+@pytest.mark.fault(number=23)
 def test_pause_of_eight_hours_is_counted_and_not_made_up_for() -> None:
     world = World(SCHEDULES, "2026-06-01T01:10:05+02:00")
     world.live(5)

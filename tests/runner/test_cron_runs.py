@@ -199,6 +199,7 @@ def test_output_may_hold_any_byte(room: Callable[..., Room]) -> None:
     assert here.said() == [": a\0b\xff\r", ": ", ": last"]
 
 
+@pytest.mark.fault(number=25)
 @pytest.mark.slow
 def test_line_of_sixty_four_megabytes_is_cut(room: Callable[..., Room]) -> None:
     here = room(named("head -c 67108864 /dev/zero; echo; echo after"))
@@ -206,6 +207,7 @@ def test_line_of_sixty_four_megabytes_is_cut(room: Callable[..., Room]) -> None:
     assert here.said() == [": " + "\0" * 16384 + " [cut]", ": after"]
 
 
+@pytest.mark.fault(number=25)
 def test_much_output_of_one_job_leaves_the_others_their_turn(room: Callable[..., Room]) -> None:
     here = room("# grocker: name=loud timeout=60s\n@reboot yes 12345678901234567890\n" + named("echo hello"))
     here.due("loud")
@@ -236,6 +238,7 @@ def test_shell_that_is_not_there_is_a_failed_run(room: Callable[..., Room]) -> N
     assert here.log == [f"job! failed: {why}, status 127, 0.000 s"]
 
 
+@pytest.mark.fault(number=24)
 def test_overlap_is_skipped_by_default(room: Callable[..., Room]) -> None:
     here = room(named("sleep 0.3"))
     here.due("job", "job", "job")
@@ -244,6 +247,7 @@ def test_overlap_is_skipped_by_default(room: Callable[..., Room]) -> None:
     assert here.log.count("job! skipped: still running") == 2
 
 
+@pytest.mark.fault(number=24)
 def test_overlap_waits_when_queued(room: Callable[..., Room]) -> None:
     here = room(named("echo run; sleep 0.1", overlap="queue"))
     here.due("job", "job", "job")
@@ -256,6 +260,7 @@ def test_overlap_waits_when_queued(room: Callable[..., Room]) -> None:
     ]
 
 
+@pytest.mark.fault(number=24)
 def test_overlap_ends_the_one_before_when_killing(room: Callable[..., Room]) -> None:
     here = room(named("trap 'echo asked; exit 0' TERM; echo run; sleep 0.2 & wait", overlap="kill"))
     here.due("job")
@@ -306,6 +311,7 @@ def test_run_ends_with_its_shell_when_a_process_stays_in_the_background(
     here.until(lambda: here.said() == [": now", ": late"])
 
 
+@pytest.mark.fault(number=2)
 def test_daemon_outlives_its_job(room: Callable[..., Room], tmp_path: Path) -> None:
     here = room(
         named(f"setsid sh -c 'echo $$ > {tmp_path}/pid; exec sleep 30' > /dev/null 2>&1 & sleep 0.2", timeout="5s")
@@ -366,6 +372,7 @@ def test_kill_at_the_end_of_the_stop_time_takes_the_group(room: Callable[..., Ro
     here.until(lambda: gone(int((tmp_path / "pid").read_text())))
 
 
+@pytest.mark.fault(number=32)
 def test_jobs_wait_for_descriptors_when_there_are_none(
     room: Callable[..., Room], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -474,6 +481,7 @@ def test_heartbeat_that_hangs_delays_no_job(room: Callable[..., Room]) -> None:
         assert here.messenger.busy
 
 
+@pytest.mark.fault(number=35)
 def test_heartbeats_are_lost_and_told_when_their_process_is_killed(
     room: Callable[..., Room], capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -66,6 +66,7 @@ def test_example_of_the_manual_is_read() -> None:
     assert [job.name for job in jobs] == [f"line{job.line}" for job in jobs]
 
 
+@pytest.mark.fault(number=26)
 @pytest.mark.parametrize(
     ("line", "name", "value"),
     [
@@ -100,6 +101,7 @@ def test_cron_tz_is_the_zone_of_the_schedules_below_it() -> None:
     assert [job.zone for job in jobs] == ["", "Asia/Tokyo", "Asia/Tokyo", ""]
 
 
+@pytest.mark.fault(number=26)
 @pytest.mark.parametrize(
     ("text", "command", "stdin"),
     [
@@ -124,6 +126,7 @@ def test_percent_ends_the_command(text: str, command: str, stdin: bytes | None) 
     assert (job.command, job.stdin) == (command, stdin)
 
 
+@pytest.mark.fault(number=26)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -201,6 +204,7 @@ def test_user_is_no_error_when_the_application_has_a_command_of_that_name() -> N
     assert job.command == "blue sync"
 
 
+@pytest.mark.fault(number=26)
 def test_last_line_counts_when_nothing_ends_it() -> None:
     assert [job.command for job in parsed("* * * * * x\n* * * * * y")] == ["x", "y"]
 
@@ -209,6 +213,7 @@ def test_byte_order_mark_is_passed_over() -> None:
     assert len(parsed(b"\xef\xbb\xbf* * * * * x\n")) == 1
 
 
+@pytest.mark.fault(number=26)
 def test_blanks_may_be_tabs() -> None:
     (job,) = parsed("\t1\t2 3\t4 5\tx y\n")
     assert (job.schedule, job.command) == ("1 2 3 4 5", "x y")
@@ -224,6 +229,7 @@ def test_file_is_refused_when_it_is_no_crontab_by_size() -> None:
     assert "more than" in refused(b"#" * (crontab_file.LARGEST + 1))
 
 
+@pytest.mark.fault(number=34)
 def test_ten_thousand_lines_are_read_in_well_under_a_second() -> None:
     text = "".join(
         f"# grocker: name=job{n}\n{n % 60} {n % 24} * * * /opt/venv/bin/thing --number {n}\n" for n in range(5000)
@@ -238,6 +244,7 @@ def test_many_variables_between_many_jobs_take_little_room() -> None:
     assert len(jobs[-1].variables.mapping()) == 5000
 
 
+@pytest.mark.fault(number=34)
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300))
 def test_random_bytes_are_read_or_refused(data: bytes) -> None:
@@ -245,6 +252,7 @@ def test_random_bytes_are_read_or_refused(data: bytes) -> None:
     assert message is None or message.startswith("crontab:")
 
 
+@pytest.mark.fault(number=34)
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.text(alphabet="*/,-0123456789 \t@adiylhourgnmcktz=%\\'\"#:\n\r$_ABC", max_size=40)).map("\n".join))
 def test_random_lines_are_read_or_refused(text: str) -> None:

@@ -51,6 +51,7 @@ def test_ini_order_is_numeric() -> None:
     ]
 
 
+@pytest.mark.fault(number=12)
 def test_ini_order_operator_beats_the_image_when_the_priority_is_equal() -> None:
     operators = [("50_a.ini", True), ("50_default_settings.ini", True), ("050_z.ini", True)]
     assert _names(*operators, ("50_default_settings.ini", False)) == [

@@ -190,6 +190,7 @@ def test_output_goes_to_stdout_without_a_word_when_there_is_no_socket(
         assert log.status() == LogStatus(lines=1, dropped=(("stdout", 0), ("stderr", 0)), syslog=None)
 
 
+@pytest.mark.fault(number=15)
 @pytest.mark.parametrize(
     ("make", "why"),
     [
@@ -280,6 +281,7 @@ def test_tail_has_the_lines_of_one(room: Room) -> None:
     assert log.tail("www access") == ["GET /"]
 
 
+@pytest.mark.fault(number=16)
 def test_slow_reader_of_stdout_gets_everything_in_whole_lines(room: Room) -> None:
     log = room.log("stdout")
     channels = [log.channel(name, error=False) for name in ("one", "two")]
@@ -305,6 +307,7 @@ def test_slow_reader_of_stdout_gets_everything_in_whole_lines(room: Room) -> Non
     assert log.status() == LogStatus(lines=60_000, dropped=(("stdout", 0), ("stderr", 0)), syslog=None)
 
 
+@pytest.mark.fault(number=16)
 def test_writer_of_stdout_waits_when_nobody_reads_it(room: Room) -> None:
     log = room.log("stdout")
     out, err = log.channel("www", error=False), log.channel("www", error=True)
@@ -321,6 +324,7 @@ def test_writer_of_stdout_waits_when_nobody_reads_it(room: Room) -> None:
     assert log.status().dropped == (("stdout", 0), ("stderr", 0))
 
 
+@pytest.mark.fault(number=16)
 def test_nothing_ends_when_nobody_has_stdout_open(room: Room) -> None:
     log = room.log("stdout")
     os.close(room.standard.ends[0])
@@ -329,6 +333,7 @@ def test_nothing_ends_when_nobody_has_stdout_open(room: Room) -> None:
     assert log.status().dropped == (("stdout", 2), ("stderr", 0))
 
 
+@pytest.mark.fault(number=15)
 def test_records_left_out_are_counted_and_told_when_the_reader_stops(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -424,6 +429,7 @@ def test_socket_that_the_operator_named_is_waited_for(room: Room) -> None:
     room.until(lambda: any(b"early" in record for record in room.records))
 
 
+@pytest.mark.fault(number=9)
 def test_end_takes_what_is_in_the_pipes_and_waits_for_nobody_who_holds_them(room: Room) -> None:
     room.daemon()
     log = room.log()
@@ -441,6 +447,7 @@ def test_end_takes_what_is_in_the_pipes_and_waits_for_nobody_who_holds_them(room
     assert [record.partition(b": ")[2] for record in room.records] == [b"last words", b"unended"]
 
 
+@pytest.mark.fault(number=16)
 def test_end_comes_in_time_when_somebody_floods_and_nobody_reads(room: Room) -> None:
     log = room.log("stdout")
     channel = log.channel("www", error=False)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
+
 from grocker.runner.loop import Loop
 
 
+@pytest.mark.fault(number=37)
 def test_loop_hears_of_a_child_however_many_other_signals_came() -> None:
     """What wakes the loop is a pipe, and others can fill it."""
     ended: list[int] = []

@@ -50,6 +50,7 @@ def test_head_is_read(data: bytes, head: Head) -> None:
     assert _head(data) == head
 
 
+@pytest.mark.fault(number=21)
 @pytest.mark.parametrize(
     ("data", "status"),
     [
@@ -105,6 +106,7 @@ def test_head_ends_where_the_next_request_begins() -> None:
     assert _head(data[found[1] :]).path == "/b"
 
 
+@pytest.mark.fault(number=21)
 @given(st.binary(max_size=200))
 def test_head_is_none_refused_or_read_whatever_comes(data: bytes) -> None:
     for prefix in (b"", b"GET / HTTP/1.1\r\n", b"GET /"):

@@ -22,6 +22,7 @@ def _mask() -> Iterator[None]:
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@pytest.mark.fault(number=3)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP])
 def test_signals_interrupt_once(number: int) -> None:
     with pytest.raises(Asked) as caught, signals.Interruptible():
@@ -38,6 +39,7 @@ class _Finalised:
         signal.raise_signal(signal.SIGTERM)
 
 
+@pytest.mark.fault(number=3)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_signals_are_not_lost_when_python_drops_the_exception(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
@@ -59,6 +61,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
+@pytest.mark.fault(number=28)
 def test_signals_tell_of_children_when_whoever_started_the_runner_ignored_them() -> None:
     line = ["/bin/sh", "-c", 'trap "" CHLD; exec "$0" -c "$1"', sys.executable, _WAIT]
     done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(SOURCE)})

@@ -107,6 +107,7 @@ def test_ssh_directory_is_a_failure_of_73_when_the_home_is_missing(source: Path,
     assert caught.value.status == 73
 
 
+@pytest.mark.fault(number=29)
 def test_ssh_directory_may_hold_more_files_than_may_be_open(source: Path, home: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for number in range(300):

@@ -112,6 +112,7 @@ def test_output_is_dropped_and_counted_when_it_is_too_much(output: Callable[[int
     assert 150 < out.dropped < 200
 
 
+@pytest.mark.fault(number=16)
 def test_output_is_dropped_and_counted_when_its_reader_goes(
     loop: Loop, output: Callable[[int], StandardOutput]
 ) -> None:

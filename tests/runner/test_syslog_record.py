@@ -49,6 +49,7 @@ def test_tag_holds_nothing_that_ends_it(words: tuple[str, ...], tag: bytes) -> N
     assert syslog_record.tag(*words) == tag
 
 
+@pytest.mark.fault(number=15)
 @pytest.mark.parametrize(
     ("line", "harmless"),
     [
@@ -62,6 +63,7 @@ def test_line_is_harmless(line: bytes, harmless: bytes) -> None:
     assert syslog_record.harmless(line) == harmless
 
 
+@pytest.mark.fault(number=15)
 @given(st.binary().map(lambda data: data.replace(b"\n", b"")))
 def test_line_has_no_control_characters_and_all_others(line: bytes) -> None:
     made = syslog_record.harmless(line)

@@ -106,6 +106,7 @@ def test_turn_is_short_however_much_there_is_to_send(room: Room, daemon: Daemon)
     assert longest < 0.02
 
 
+@pytest.mark.fault(number=15)
 def test_lines_are_refused_when_the_reader_stops(room: Room, daemon: Daemon) -> None:
     block = (b"x" * 99 + b"\n") * 1000
     taken = 0
@@ -149,6 +150,7 @@ def test_daemon_that_is_away_gets_what_waited(room: Room, daemon: Daemon) -> Non
     after.socket.close()
 
 
+@pytest.mark.fault(number=15)
 def test_daemon_is_found_again_when_the_old_one_is_stuck(room: Room, daemon: Daemon) -> None:
     room.put(b"x\n" * 100)
     with daemon.socket:
@@ -175,6 +177,7 @@ def test_line_is_cut_when_it_is_too_long(room: Room, daemon: Daemon) -> None:
     assert daemon.records == [b"x" * LONGEST + CUT, b"short"]
 
 
+@pytest.mark.fault(number=15)
 def test_line_is_made_shorter_when_the_system_does_not_take_it(room: Room, daemon: Daemon) -> None:
     assert room.sender._socket is not None
     room.sender._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the kernel makes it its least, 4608

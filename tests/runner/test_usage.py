@@ -72,6 +72,7 @@ def test_H2_runner_s_processor_time_is_its_own(tmp_path: Path) -> None:
     assert usage.read([], root=f"{tmp_path}/").runner.cpu == 20 / TICK
 
 
+@pytest.mark.fault(number=8)
 def test_H2_container_s_memory_is_told_without_what_can_be_dropped(tmp_path: Path) -> None:
     _group(
         tmp_path,

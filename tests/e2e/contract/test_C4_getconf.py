@@ -50,6 +50,7 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.mark.fault(number=14)
 def test_C4_getconf_the_merged_file_and_config_say_the_same(engine: Engine, folders: Folders, releases: Path) -> None:
     base = folders.root / "base.ini"
     base.write_text(tricky.BASE)

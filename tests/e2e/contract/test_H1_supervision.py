@@ -110,6 +110,7 @@ def test_H1_served_application_is_ready_once_a_worker_has_it(engine: Engine, fol
         assert container.stop() == 0
 
 
+@pytest.mark.fault(number=33)
 def test_H1_not_ready_from_the_moment_that_it_is_asked_to_stop(docker: Engine, services: Services) -> None:
     text = "import signal, time\nsignal.signal(15, lambda *_: print('got 15', flush=True))\nprint('up', flush=True)\n"
     table = {"x": _command(text + "while True: time.sleep(0.1)")}
@@ -161,6 +162,7 @@ def test_H1_ready_by_a_path_that_answers_below_500(docker: Engine, services: Ser
         assert "/ready answered 204" in _until(container, "/readyz?verbose", 200)
 
 
+@pytest.mark.fault(number=20)
 def test_P2_port_that_is_taken_is_69(docker: Engine, folders: Folders) -> None:
     with docker.started("start", "www", options=folders.options) as container:
         _until(container, "/livez", 200)
@@ -220,6 +222,7 @@ def application(environ, start_response):
 """
 
 
+@pytest.mark.fault(number=8)
 def test_X4_worker_that_outgrows_its_memory_is_renewed_without_losing_a_request(
     docker: Engine, services: Services, folders: Folders
 ) -> None:

@@ -172,6 +172,7 @@ def test_H2_service_s_metrics_have_the_application_s_behind_them(service: Runnin
     assert values["grocker_runner_resident_memory_bytes",] < 20 << 20
 
 
+@pytest.mark.fault(number=22)
 def test_H2_application_that_hangs_takes_its_own_metrics_away_and_no_others(service: Running) -> None:
     service.container.kill("USR1")
     try:

@@ -103,6 +103,7 @@ def test_E3_wrong_crontab_is_78_with_file_line_and_reason(engine: Engine, cronta
     assert done.complaints == ["grocker: /config/crontab:2: hour '24': 24 is not within 0-23"]
 
 
+@pytest.mark.fault(number=34)
 def test_E3_crontab_of_random_bytes_is_78(docker: Engine, crontab: Callable[..., list[str]]) -> None:
     done = docker.run("cron", options=crontab(bytes(range(256)) * 40))
     assert done.status == 78
@@ -159,6 +160,7 @@ def test_K1_operators_crontab_replaces_the_images(
 # K2
 
 
+@pytest.mark.fault(number=26)
 def test_K2_line_with_a_user_column_is_refused(engine: Engine, crontab: Callable[..., list[str]]) -> None:
     for user in ("root", "www-data", "blue"):
         done = engine.run("cron", options=crontab(f"0 5 * * * {user} /bin/true\n"))
@@ -197,6 +199,7 @@ def test_K2_schedules_are_in_their_zone_and_jobs_in_theirs(
         assert said(container, "utc") == []
 
 
+@pytest.mark.fault(number=26)
 def test_K2_environment_lines_and_percent(engine: Engine, crontab: Callable[..., list[str]]) -> None:
     text = """A = "two  words "\n@reboot echo "<$A>"; date +\\%Y > /dev/null && cat%first%second\\%\n"""
     with engine.started("cron", options=crontab(text)) as container:
@@ -239,6 +242,7 @@ def test_K3_time_limit_stops_the_whole_group(engine: Engine, crontab: Callable[.
         assert "sleep" not in container.engine.check("top", container.name)
 
 
+@pytest.mark.fault(number=25)
 def test_K3_time_limit_kills_what_does_not_listen(docker: Engine, crontab: Callable[..., list[str]]) -> None:
     deaf = "trap '' TERM; (trap '' TERM; sleep 321; sleep 321) & sleep 321; sleep 321"
     text = f"# grocker: name=deaf timeout=1s\n@reboot {deaf}\n"
@@ -247,6 +251,8 @@ def test_K3_time_limit_kills_what_does_not_listen(docker: Engine, crontab: Calla
         assert "sleep" not in container.engine.check("top", container.name)
 
 
+@pytest.mark.fault(number=9)
+@pytest.mark.fault(number=25)
 def test_K3_run_ends_though_a_process_stays_in_the_background(
     docker: Engine, crontab: Callable[..., list[str]]
 ) -> None:
@@ -283,6 +289,7 @@ def test_K3_running_jobs_finish_within_the_stop_time(engine: Engine, crontab: Ca
         assert ": finished" in container.logs()
 
 
+@pytest.mark.fault(number=4)
 def test_K3_jobs_are_killed_when_the_stop_time_is_over(engine: Engine, crontab: Callable[..., list[str]]) -> None:
     options = [*crontab("@reboot trap '' TERM; echo begun; sleep 300\n"), "--env", "GROCKER_STOP_TIMEOUT=1"]
     with engine.started("cron", options=options) as container:
@@ -293,6 +300,7 @@ def test_K3_jobs_are_killed_when_the_stop_time_is_over(engine: Engine, crontab: 
         assert "failed: killed, the stop time is over, SIGKILL" in container.logs()
 
 
+@pytest.mark.fault(number=32)
 def test_K3_jobs_wait_when_the_engine_allows_few_processes(engine: Engine, crontab: Callable[..., list[str]]) -> None:
     options = [*crontab("@reboot exec sleep 0.2\n" * 60), "--pids-limit", "20"]
     with engine.started("cron", options=options) as container:
@@ -531,6 +539,7 @@ def _started(lines: Mapping[str, list[str]], job: str) -> int:
 Moments = Callable[[str], dict[str, list[str]]]
 
 
+@pytest.mark.fault(number=23)
 @needs_faketime
 @pytest.mark.docker
 @pytest.mark.parametrize("monotonic", ["1", "0"])
@@ -540,6 +549,7 @@ def test_K5_clock_set_forward_by_an_hour_runs_what_was_skipped_once(moments: Mom
     assert "cron: the clock was set forward by 1 h" in lines["grocker"]
 
 
+@pytest.mark.fault(number=23)
 @needs_faketime
 @pytest.mark.docker
 @pytest.mark.parametrize(("hours", "landing"), [(-1, 0), (-4, 1), (4, 1)])
@@ -549,6 +559,7 @@ def test_K5_clock_set_back_or_far(moments: Moments, hours: int, landing: int) ->
     assert [_started(lines, name) for name in ("first", "landing", "between")] == [1, landing, 0]
 
 
+@pytest.mark.fault(number=23)
 @needs_faketime
 @pytest.mark.docker
 @pytest.mark.parametrize("zone", SUMMER)
@@ -558,6 +569,7 @@ def test_K5_summer_time(moments: Moments, zone: str) -> None:
     assert _started(lines, "fixed") == (0 if zone.endswith("back") else 1)
 
 
+@pytest.mark.fault(number=36)
 @needs_faketime
 @pytest.mark.docker
 @pytest.mark.timeout(200)
@@ -567,6 +579,7 @@ def test_K5_pause_is_reported_and_not_made_up_for(moments: Moments) -> None:
     assert _started(lines, "each") == 1
 
 
+@pytest.mark.fault(number=24)
 @needs_faketime
 @pytest.mark.docker
 def test_K3_overlap(moments: Moments) -> None:
@@ -580,6 +593,7 @@ def test_K3_overlap(moments: Moments) -> None:
 # Budgets (issue: 1,000 jobs due in one minute all start within it)
 
 
+@pytest.mark.fault(number=32)
 @needs_faketime
 @pytest.mark.alone
 @pytest.mark.parametrize("limit", [(), ("--ulimit", "nofile=256:256")])

@@ -60,6 +60,7 @@ def get(container: Container, port: int, path: str, seconds: float = 20) -> str:
             time.sleep(0.05)
 
 
+@pytest.mark.fault(number=27)
 @pytest.mark.clause("P1", "P2", "S1", "E5", "E8", "E13", "H1")
 def test_U1_any_uid_runs_a_script_a_migration_and_a_service(
     engine: Engine, folders: Folders, options: list[str]
@@ -81,6 +82,7 @@ def test_U1_any_uid_runs_a_script_a_migration_and_a_service(
         assert container.stop() == 0
 
 
+@pytest.mark.fault(number=27)
 @pytest.mark.clause("P2", "E3")
 def test_U1_any_uid_runs_cron(engine: Engine, folders: Folders, options: list[str]) -> None:
     with engine.started("cron", options=options) as container:

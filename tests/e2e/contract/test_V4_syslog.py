@@ -171,6 +171,7 @@ def test_V4_jobs_are_in_syslog(docker: Engine, syslog: Syslog, folders: Folders)
         assert container.logs() == "", "it was for syslog alone"
 
 
+@pytest.mark.fault(number=15)
 def test_V4_without_a_socket_the_log_is_stdout_and_stderr(
     docker: Engine, syslog: Syslog, folders: Folders, services: Services
 ) -> None:
@@ -211,6 +212,7 @@ def test_V4_without_a_socket_the_log_is_stdout_and_stderr(
     assert syslog.records() == []
 
 
+@pytest.mark.fault(number=15)
 def test_V4_missing_source_that_the_engine_made_a_directory_is_one_warning(
     docker: Engine, folders: Folders, services: Services
 ) -> None:
@@ -223,6 +225,7 @@ def test_V4_missing_source_that_the_engine_made_a_directory_is_one_warning(
         assert "/dev/log: a directory, not a socket" in warnings[0]
 
 
+@pytest.mark.fault(number=15)
 def test_V4_daemon_that_starts_again_or_stops_reading_stops_nothing(
     docker: Engine, syslog: Syslog, folders: Folders, services: Services
 ) -> None:

@@ -30,6 +30,7 @@ def test_E5_runs_the_script_when_it_is_a_link(lab: Container, folders: Folders) 
     assert lab.run("link").out == "/scripts/link /opt/venv\n"
 
 
+@pytest.mark.fault(number=19)
 @pytest.mark.parametrize("kind", ["directory", "dangling", "pipe"])
 def test_E5_runs_the_command_when_scripts_has_something_else_of_that_name(
     lab: Container, folders: Folders, kind: str
@@ -45,6 +46,7 @@ def test_E5_runs_the_command_when_scripts_has_something_else_of_that_name(
     assert (done.status, done.out) == (0, "the command\n")
 
 
+@pytest.mark.fault(number=19)
 def test_E5_start_and_cron_are_reserved_and_a_path_is_not(lab: Container, folders: Folders) -> None:
     for name, status in (("start", 64), ("cron", 78)):  # E2: no service; E3: no crontab
         folders.script(name, f"#!/bin/sh\necho script {name}\n")
@@ -69,6 +71,7 @@ def test_E5_scripts_counts_as_empty_when_it_cannot_be_searched(docker: Engine, f
     assert "/scripts is not writable for uid 4242" in done.err
 
 
+@pytest.mark.fault(number=6)
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [
@@ -102,6 +105,7 @@ def test_E6_text_without_shebang_on_the_path_cannot_be_executed(lab: Container, 
     assert "/media/thing" in done.err
 
 
+@pytest.mark.fault(number=32)
 def test_E6_command_that_cannot_be_started_is_126(docker: Engine) -> None:
     done = docker.run("true", options=["--pids-limit", "1"])
     assert (done.status, len(done.err.splitlines())) == (126, 1)
@@ -126,6 +130,7 @@ def test_E6_command_without_handler_ends_at_once_on_term(engine: Engine) -> None
         assert time.monotonic() - before < 5
 
 
+@pytest.mark.fault(number=3)
 @pytest.mark.parametrize("delay", [0.0, 0.01, 0.02, 0.03, 0.05])
 def test_E6_term_is_not_lost_while_the_command_is_prepared(docker: Engine, delay: float) -> None:
     """Before the interpreter has come up, PID 1 cannot be told anything: from the first line on, it is not lost."""
@@ -143,7 +148,9 @@ def _blocks_term(path: str) -> bool:
     """Whether TERM waits or is handled (proc(5): SigBlk, SigCgt)."""
     with open(path) as file:
         masks = dict(line.split(":\t", 1) for line in file if line.startswith("Sig"))
-    return bool((int(masks["SigBlk"], 16) | int(masks["SigCgt"], 16)) & 1 << 14)
+    blocked, caught = int(masks["SigBlk"], 16), int(masks["SigCgt"], 16)
+    # For a moment the C library blocks all of them, ALRM among them.
+    return bool(caught & 1 << 14 or (blocked & 1 << 14 and not blocked & 1 << 13))
 
 
 def test_E6_orphans_are_reaped(docker: Engine) -> None:
@@ -154,12 +161,14 @@ def test_E6_orphans_are_reaped(docker: Engine) -> None:
     assert len(states) <= 3, done.out  # the runner, bash, cat
 
 
+@pytest.mark.fault(number=9)
 def test_E6_ends_with_the_command_when_a_grandchild_holds_stdout(docker: Engine) -> None:
     before = time.monotonic()
     assert docker.run("bash", "-c", "sleep 50 & exit 3").status == 3
     assert time.monotonic() - before < 20
 
 
+@pytest.mark.fault(number=28)
 def test_E6_another_init_has_its_way(docker: Engine) -> None:
     """The runner does not stay between another init, as ``--init`` puts in, and the command."""
     init = f"{RUNNER} run bash -c 'cat /proc/1/comm; echo $PPID'; exit $?"
@@ -182,6 +191,7 @@ def test_E8_django_admin_py_works_in_a_running_container(docker: Engine, folders
         assert container.exec("python", "-c", "import django").status == 0
 
 
+@pytest.mark.fault(number=19)
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -215,11 +225,13 @@ def test_E9_bad_script_says_what_to_do_when_it_is_unreadable(lab: Container, fol
     assert "not readable" in done.err
 
 
+@pytest.mark.fault(number=19)
 def test_E9_good_script_runs_without_execute_permission(lab: Container, folders: Folders) -> None:
     folders.script("plain", "#!/usr/bin/env -S python -u\nimport sys\nprint(sys.argv)\n", 0o644)
     assert lab.run("plain", "x").out == "['/scripts/plain', 'x']\n"
 
 
+@pytest.mark.fault(number=19)
 def test_E9_good_script_runs_from_a_noexec_mount(docker: Engine) -> None:
     options = ["--mount", "type=tmpfs,destination=/scripts,tmpfs-mode=1777"]
     text = "printf '#!/bin/sh\\necho ran $0\\n' > /scripts/s; chmod +x /scripts/s; /scripts/s 2>/dev/null && echo exec"
@@ -268,6 +280,7 @@ def test_X5_runner_itself_refuses_to_be_called_wrongly(lab: Container) -> None:
         assert (done.status, len(done.complaints)) == (64, 1)
 
 
+@pytest.mark.fault(number=18)
 def test_X5_tmp_that_cannot_be_written_is_73(engine: Engine) -> None:
     podman = ["--read-only-tmpfs=false"] if engine.name == "podman" else []
     for options in (podman, ["--tmpfs", "/tmp:size=8k,mode=1777"]):

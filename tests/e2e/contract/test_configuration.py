@@ -36,6 +36,7 @@ def _parsed(text: str) -> configparser.ConfigParser:
     return parser
 
 
+@pytest.mark.fault(number=12)
 def test_C1_other_names_are_named_in_one_warning(lab: Container, folders: Folders) -> None:
     for name in ("50_a.bak", "settings.cfg", ".hidden.ini", "..data", ".#90_a.ini", "90_a.ini"):
         (folders.app / name).write_text("[a]\nb = 1\n")
@@ -44,6 +45,7 @@ def test_C1_other_names_are_named_in_one_warning(lab: Container, folders: Folder
     assert done.err.rstrip().endswith(": .hidden.ini, 50_a.bak, settings.cfg")
 
 
+@pytest.mark.fault(number=10)
 def test_C1_links_are_followed_when_kubernetes_mounts_them(lab: Container, folders: Folders) -> None:
     data = folders.app / "..2026_11_22"
     data.mkdir()
@@ -58,6 +60,7 @@ def test_C2_image_brings_its_base_file(lab: Container) -> None:
     assert _getconf(lab, "django.media_root", "dev.debug_toolbar") == ["/media", "false"]
 
 
+@pytest.mark.fault(number=12)
 def test_C3_files_count_in_numeric_order(lab: Container, folders: Folders) -> None:
     for name, keys in {
         "10_low.ini": "abcdef",
@@ -88,6 +91,7 @@ def test_C3_base_file_has_priority_50(lab: Container, folders: Folders, name: st
     assert _getconf(lab, "django.media_root") == [media_root]
 
 
+@pytest.mark.fault(number=12)
 def test_C3_file_without_a_number_counts_last_with_a_warning(lab: Container, folders: Folders) -> None:
     (folders.app / "999_x.ini").write_text("[x]\na = 999\n")
     (folders.app / "local.ini").write_text("[x]\na = local\n")
@@ -97,6 +101,7 @@ def test_C3_file_without_a_number_counts_last_with_a_warning(lab: Container, fol
     assert "local.ini" in done.err
 
 
+@pytest.mark.fault(number=13)
 def test_C3_removed_file_is_gone_at_the_next_start(docker: Engine, folders: Folders) -> None:
     (folders.app / "90_x.ini").write_text("[x]\na = 1\n")
     script = "cat /tmp/.grocker/config/* | grep -c 'a = 1'; sleep 1000"
@@ -125,6 +130,8 @@ def test_C4_variable_beats_all_files(lab: Container, folders: Folders) -> None:
     assert merged["django"]["media_root"] == "/media"
 
 
+@pytest.mark.fault(number=11)
+@pytest.mark.fault(number=14)
 def test_C4_values_are_literal(lab: Container, folders: Folders) -> None:
     text = "[x]\npercent = %(no)s %d 100%\nlong = one\n  two\n\n  three\nunicode = ça ☃\n"
     (folders.app / "90_x.ini").write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
@@ -139,6 +146,8 @@ def test_C4_configuration_is_the_applications_alone(lab: Container) -> None:
     assert done.out == "700 blue\n700 blue\n600 blue\n"
 
 
+@pytest.mark.fault(number=11)
+@pytest.mark.fault(number=14)
 @pytest.mark.parametrize(
     ("content", "place", "words"),
     [
@@ -167,6 +176,8 @@ def test_C5_file_that_cannot_be_parsed_stops_the_container(
     assert "secret" not in done.err
 
 
+@pytest.mark.fault(number=10)
+@pytest.mark.fault(number=11)
 @pytest.mark.parametrize("kind", ["unreadable", "dangling", "pipe", "huge"])
 def test_C5_file_that_cannot_be_read_stops_the_container(lab: Container, folders: Folders, kind: str) -> None:
     path = folders.app / "90_bad.ini"
@@ -185,6 +196,7 @@ def test_C5_file_that_cannot_be_read_stops_the_container(lab: Container, folders
     assert "/config/app/90_bad.ini" in done.err
 
 
+@pytest.mark.fault(number=10)
 @pytest.mark.parametrize("kind", ["unlistable", "file", "dangling"])
 def test_C5_directory_that_cannot_be_listed_stops_the_container(lab: Container, folders: Folders, kind: str) -> None:
     if kind == "unlistable":
@@ -223,6 +235,7 @@ def test_C5_shell_starts_with_a_warning_and_exec_does_not(docker: Engine, folder
     assert done.complaints[0].startswith("grocker: warning: ")
 
 
+@pytest.mark.fault(number=10)
 def test_C5_works_when_there_is_no_configuration(engine: Engine) -> None:
     done = engine.run("env", options=["--mount", "type=tmpfs,destination=/config"])
     assert (done.status, done.err) == (0, "")

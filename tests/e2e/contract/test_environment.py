@@ -81,6 +81,7 @@ def test_E7_service_is_told_its_name_and_starts_at_home(docker: Engine, folders:
         )
 
 
+@pytest.mark.fault(number=30)
 def test_E7_python_variables_do_not_reach_the_runner(docker: Engine) -> None:
     given = {"PYTHONHOME": "/nowhere", "PYTHONPATH": "/nowhere", "PYTHONSTARTUP": "/x", "PYTHONINSPECT": "1"}
     done = docker.run("env", options=variables(given))
@@ -105,6 +106,7 @@ def test_E7_exec_has_the_environment_of_the_start(docker: Engine, folders: Folde
         assert (other.status, len(other.complaints)) == (77, 1)
 
 
+@pytest.mark.fault(number=27)
 @pytest.mark.parametrize("user", ["1000:0", "12345", "33:33"])
 def test_U1_names_resolve_for_any_uid(engine: Engine, user: str) -> None:
     options = ["--user", user]
@@ -127,6 +129,8 @@ def test_U1_image_is_numeric_and_its_home_is_for_the_group(docker: Engine) -> No
     assert done.out == "775 1000 0\n2775 1000 0\n2775 1000 0\n"
 
 
+@pytest.mark.fault(number=18)
+@pytest.mark.fault(number=28)
 def test_U1_works_confined(engine: Engine, folders: Folders) -> None:
     """As the image's own user; ``test_U1_any_uid`` has another."""
     options = [
@@ -155,6 +159,7 @@ def test_X4_time_zone_is_honoured(docker: Engine, zone: str) -> None:
     assert (done.out, done.err) == ("01\n", "")
 
 
+@pytest.mark.fault(number=23)
 @pytest.mark.parametrize("zone", ["Europe/Atlantis", "Paris", "../../../etc/passwd", "Europe", "+1"])
 def test_X4_unknown_time_zone_is_78(docker: Engine, zone: str) -> None:
     done = docker.run("date", options=variables({"TZ": zone}))

@@ -17,6 +17,7 @@ def _ssh(folders: Folders) -> None:
     folders.ssh.mkdir(mode=0o755)
 
 
+@pytest.mark.fault(number=29)
 def test_S1_files_are_copied_with_the_modes_that_ssh_wants(engine: Engine, folders: Folders) -> None:
     for name, mode in {"id_rsa": 0o644, "known_hosts": 0o777, ".hidden": 0o444}.items():
         (folders.ssh / name).write_text(f"{name}\n")
@@ -38,6 +39,7 @@ def test_S1_ssh_reads_the_copies(docker: Engine, folders: Folders, user: str) ->
     assert "hostname 192.0.2.1\n" in done.out
 
 
+@pytest.mark.fault(number=13)
 def test_S1_directory_is_made_anew_at_each_start(docker: Engine, folders: Folders) -> None:
     (folders.ssh / "id_rsa").write_text("old\n")
     (folders.ssh / "gone").write_text("gone\n")
@@ -63,6 +65,7 @@ def test_S1_links_inside_are_followed(lab: Container, folders: Folders) -> None:
     assert done.out == "700 1000 directory .\n600 1000 regular file id_rsa\nof a Secret\n"
 
 
+@pytest.mark.fault(number=29)
 @pytest.mark.parametrize("target", ["/etc/passwd", "../app/90_x.ini", "/proc/1/environ", "..data/../../app/90_x.ini"])
 def test_S1_link_that_leads_outside_stops_the_container(lab: Container, folders: Folders, target: str) -> None:
     (folders.app / "90_x.ini").write_text("[x]\n")
@@ -84,6 +87,7 @@ def test_S1_file_that_cannot_be_read_stops_the_container(lab: Container, folders
     assert "/config/ssh-dir/id_rsa" in done.err
 
 
+@pytest.mark.fault(number=29)
 def test_S1_other_things_are_left_out_with_a_warning_each(lab: Container, folders: Folders) -> None:
     (folders.ssh / "folder").mkdir()
     (folders.ssh / "folder-link").symlink_to("folder")
@@ -113,6 +117,7 @@ def test_S1_directory_is_left_alone_without_ssh_dir(docker: Engine) -> None:
         container.wait_for("kept")
 
 
+@pytest.mark.fault(number=27)
 def test_S1_home_that_cannot_be_written_is_73(docker: Engine, folders: Folders) -> None:
     options = [*folders.options, "--read-only", "--tmpfs", "/tmp"]
     assert docker.run("true", options=options).status == 0, "an empty ssh-dir needs nothing"

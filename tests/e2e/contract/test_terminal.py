@@ -17,6 +17,7 @@ from tests.e2e.contract.engine import Engine
 Services = Callable[..., list[str]]
 
 
+@pytest.mark.fault(number=31)
 def test_E10_shell_has_job_control(engine: Engine) -> None:
     with engine.terminal() as terminal:
         terminal.expect(r"[$#] ")
@@ -33,6 +34,7 @@ def test_E10_shell_has_job_control(engine: Engine) -> None:
         assert "no job control" not in terminal.shown
 
 
+@pytest.mark.fault(number=31)
 def test_E10_ctrl_c_interrupts_the_command(engine: Engine) -> None:
     with engine.terminal("bash", "-c", "trap 'echo interrupted; exit 7' INT; echo up; sleep 100 & wait") as terminal:
         terminal.expect("up")
@@ -61,6 +63,7 @@ def test_E10_ctrl_z_does_not_leave_a_command_stopped(docker: Engine) -> None:
         assert terminal.wait() == 0
 
 
+@pytest.mark.fault(number=31)
 def test_E10_window_size_reaches_the_command(docker: Engine) -> None:
     with docker.terminal(
         "bash", "-c", "trap 'stty size' WINCH; trap 'exit 9' INT; echo up; while :; do sleep 0.1; done"
@@ -84,6 +87,7 @@ def test_E10_shell_says_what_to_pass_when_it_has_no_stdin(docker: Engine, stdin:
     assert "-ti" in done.err
 
 
+@pytest.mark.fault(number=31)
 def test_E2_service_has_the_terminal(engine: Engine, services: Services) -> None:
     text = (
         "import os, sys; print('foreground', os.tcgetpgrp(0) == os.getpgrp() == os.getpid(), os.ttyname(0));"
@@ -98,6 +102,7 @@ def test_E2_service_has_the_terminal(engine: Engine, services: Services) -> None
         assert terminal.wait() == 0
 
 
+@pytest.mark.fault(number=31)
 def test_E1_ctrl_c_asks_to_stop(engine: Engine) -> None:
     with engine.terminal("start", "www") as terminal:
         terminal.expect("Booting worker", 40)
