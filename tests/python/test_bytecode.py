@@ -67,7 +67,7 @@ def test_pyc_bytes_do_not_depend_on_order_company_or_process(interpreter: Interp
 def compiled(source: str | bytes, room: dict[str, Any]) -> bytes:
     code, seen = room["canonical"](compile(source, "/x.py", "exec", dont_inherit=True))
     data = marshal.dumps(code)
-    seen.clear()
+    del seen
     return data
 
 

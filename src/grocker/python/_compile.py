@@ -20,7 +20,19 @@ SINGLE = [sys.intern(chr(number)) for number in range(256)]
 """There is one object for each string of one Latin-1 character; once a name is like it, it is interned for all."""
 
 
-def canonical(code: CodeType) -> "tuple[CodeType, dict[object, Any]]":
+class Seen:
+    """What of one file was met first, by kind and value: the table that lives until its bytes are written."""
+
+    __slots__ = ("constants", "strings", "tables")
+
+    def __init__(self) -> None:
+        self.strings: dict[str, str] = {}
+        self.tables: dict[object, Any] = {}
+        """names of code objects, and their tables of lines and exceptions"""
+        self.constants: dict[object, Any] = {}
+
+
+def canonical(code: CodeType) -> "tuple[CodeType, Seen]":
     """The same code in a form that the source alone decides, and what must live until it is written.
 
     Without this the bytes depend on which strings are interned in the process, that is on what else it compiled:
@@ -33,58 +45,65 @@ def canonical(code: CodeType) -> "tuple[CodeType, dict[object, Any]]":
     Here equal constants are one object, whether a string is interned follows from its text and the names in the file,
     and the table that is returned refers to everything.
     """
-    seen: dict[object, Any] = {}
-    hold_names(code, seen)
+    seen = Seen()
+    hold_names(code, seen.strings)
     return rebuilt(code, seen), seen
 
 
-def hold_names(code: CodeType, seen: "dict[object, Any]") -> None:
-    """Put all names of ``code`` and of the code in it into ``seen``, interned."""
+def hold_names(code: CodeType, strings: "dict[str, str]") -> None:
+    """Put all names of ``code`` and of the code in it into ``strings``, interned."""
     own = (code.co_name, code.co_qualname)
     for names in (own, code.co_names, code.co_varnames, code.co_cellvars, code.co_freevars):
         for name in names:
-            seen.setdefault((str, name), sys.intern(name))
+            if name not in strings:
+                strings[name] = sys.intern(name)
     for one in code.co_consts:
-        if isinstance(one, CodeType):
-            hold_names(one, seen)
+        if type(one) is CodeType:
+            hold_names(one, strings)
 
 
-def rebuilt(code: CodeType, seen: "dict[object, Any]") -> CodeType:
+def rebuilt(code: CodeType, seen: Seen) -> CodeType:
     """``code`` with constants, names and tables out of ``seen``."""
+    first = seen.tables.setdefault
     return code.replace(
         co_consts=tuple(
-            rebuilt(one, seen) if isinstance(one, CodeType) else constant(one, seen) for one in code.co_consts
+            [rebuilt(one, seen) if type(one) is CodeType else constant(one, seen) for one in code.co_consts]
         ),
-        co_names=kept(code.co_names, seen),
-        co_linetable=kept(code.co_linetable, seen),
-        co_exceptiontable=kept(code.co_exceptiontable, seen),
-        co_name=seen[str, code.co_name],
-        co_qualname=seen[str, code.co_qualname],
+        co_names=first(code.co_names, code.co_names),
+        co_linetable=first(code.co_linetable, code.co_linetable),
+        co_exceptiontable=first(code.co_exceptiontable, code.co_exceptiontable),
+        co_name=seen.strings[code.co_name],
+        co_qualname=seen.strings[code.co_qualname],
     )
 
 
-def constant(one: "Any", seen: "dict[object, Any]") -> "Any":
+def constant(one: "Any", seen: Seen) -> "Any":
     """The constant equal to ``one`` that was met first: equal in type too, 0.0 is not -0.0."""
-    if isinstance(one, str):
-        if (str, one) not in seen:
+    kind = type(one)
+    if kind is str:
+        found = seen.strings.get(one)
+        if found is None:
             # The rule of all_name_chars (codeobject.c); any other string is made anew, so that it is not interned.
             name = not one or (one.isascii() and one.replace("_", "a").isalnum())
-            seen[str, one] = sys.intern(one) if name else (one + "x")[:-1]
-        return seen[str, one]
-    if isinstance(one, tuple):
-        one = tuple(constant(part, seen) for part in one)
-    elif isinstance(one, frozenset):
-        one = frozenset(constant(part, seen) for part in one)
-    try:
-        key = marshal.dumps(one, 2)
-    except ValueError:  # slices, constants from 3.14 on, are not in version 2 of the format
-        key = repr(one).encode("utf-8", "surrogatepass")
-    return seen.setdefault((type(one), key), one)
-
-
-def kept(one: "Any", seen: "dict[object, Any]") -> "Any":
-    """The value equal to ``one`` that was met first."""
-    return seen.setdefault((type(one), one), one)
+            found = seen.strings[one] = sys.intern(one) if name else (one + "x")[:-1]
+        return found
+    key: object
+    if one is None or kind is bool:
+        return one  # there is one of each
+    if kind is int or kind is bytes:
+        key = kind, one
+    elif kind is tuple:
+        # Equal parts are one object by now, which the table holds.
+        one = tuple([constant(part, seen) for part in one])
+        key = kind, tuple([id(part) for part in one])
+    else:
+        if kind is frozenset:
+            one = frozenset([constant(part, seen) for part in one])
+        try:
+            key = kind, marshal.dumps(one, 2)
+        except ValueError:  # slices, constants from 3.14 on, are not in version 2 of the format
+            key = kind, repr(one).encode("utf-8", "surrogatepass")
+    return seen.constants.setdefault(key, one)
 
 
 def main() -> None:
@@ -111,7 +130,7 @@ def main() -> None:
         try:
             code, seen = canonical(compile(source, path, "exec", dont_inherit=True, optimize=0))
             body = marshal.dumps(code)
-            seen.clear()
+            del seen
         except Exception as error:  # noqa: BLE001 - whatever a compiler says of a source is an answer
             frame(b"-", (type(error).__name__ + ": " + str(error)).encode("utf-8", "backslashreplace"))
             continue
