@@ -208,8 +208,8 @@ def test_H4_new_client_is_heard_when_thousands_say_nothing() -> None:
 
 
 def test_H4_no_descriptors_means_neither_spinning_nor_silence() -> None:
-    """Limit 16: some ten connections fit, the others wait in the kernel's queue until there is room."""
-    with served(files=16) as server:
+    """Limit 16: some eight connections fit, the others wait in the kernel's queue until there is room."""
+    with served(files=16, most=64) as server:
         clients = [server.connect() for _ in range(60)]
         for client in clients:
             client.sendall(b"GET /livez HTTP/1.1\r\n\r\n")
@@ -221,6 +221,16 @@ def test_H4_no_descriptors_means_neither_spinning_nor_silence() -> None:
         for client in clients:
             client.close()
         assert _quick(server) < 2
+
+
+def test_H4_clients_take_an_eighth_of_the_descriptors() -> None:
+    with served(files=80) as server:
+        before = len(list(Path(f"/proc/{server.pid}/fd").iterdir()))
+        clients = [server.connect() for _ in range(40)]
+        assert _quick(server) < 2
+        assert len(list(Path(f"/proc/{server.pid}/fd").iterdir())) <= before + 10
+        for client in clients:
+            client.close()
 
 
 def test_H4_client_who_takes_nothing_holds_up_nobody() -> None:

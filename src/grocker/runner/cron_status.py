@@ -6,7 +6,7 @@ import os
 import time
 
 from .status import Check, JobStatus, Status
-from .status_server import StatusServer, open_port
+from .status_server import StatusServer, most_connections, open_port
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ def job_status(job: Job, upcoming: float | None) -> JobStatus:
 
 def supervised(image: Spec, places: Places) -> Callable[[Scheduler], None]:
     """For the scheduler's ``on_start``, which raises Failure (69, 78): 8081 answers until the process ends."""
+    most = most_connections()  # before the scheduler gives itself more descriptors than its jobs may have
 
     def start(scheduler: Scheduler) -> None:
         port = open_port(os.environ, places)
@@ -113,6 +114,7 @@ def supervised(image: Spec, places: Places) -> Callable[[Scheduler], None]:
             probed=observer.probed,
             token=port.token,
             tail=scheduler.log.tail,
+            most=most,
         )
 
     return start

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from .status_routes import Response
     from .usage import Usage
 
-MOST = 64  # connections
+MOST = 64  # connections, and no more than one for each eighth descriptor that the container may have
+_SHARE = 8
 _MOST_PENDING = 6 << 20  # bytes that clients have not taken, in all
 _AT_ONCE = 32  # accepted in one turn of the loop
 _PAUSE = 0.5  # seconds without accepting, when there are no descriptors for it
@@ -52,13 +53,18 @@ def open_port(environ: Mapping[str, str], places: Places) -> Port:
     return Port(sockets=sockets, token=token)
 
 
+def most_connections() -> int:
+    """What clients may take of the descriptors that services, jobs and their pipes need."""
+    return max(1, min(MOST, os.sysconf("SC_OPEN_MAX") // _SHARE))
+
+
 class StatusServer:
     """Answers on ``sockets``, which listen, from now until :meth:`close`, and then closes them.
 
     ``status``: called for each request, must be quick; ``probed``: instead of it for probes, to which processes and
     jobs do not matter. ``token``: of :class:`Port`. ``tail``: the last log lines of a process or job, None for the
     runner's own. ``scrape_path``: where the service on ``application_port`` tells its own metrics, or None. ``most``:
-    connections at a time.
+    connections at a time, None for :func:`most_connections`.
 
     The loop must be inside its ``with``; it goes on being turned while the container stops, so that probes and metrics
     are answered to the end.
@@ -75,7 +81,7 @@ class StatusServer:
         probed: Callable[[], Status] | None = None,
         scrape_path: str | None = None,
         application_port: int = 8080,
-        most: int = MOST,
+        most: int | None = None,
     ) -> None:
         self._loop = loop
         self._sockets = tuple(sockets)
@@ -88,7 +94,7 @@ class StatusServer:
             from .application_scrape import Scrape
 
             self._scrape = Scrape(loop, scrape_path, port=application_port)
-        self._most = most
+        self._most = most or most_connections()
         self._complained = False
         self._connections: set[Connection] = set()
         self._spare = _spare()
