@@ -15,7 +15,7 @@ from unittest import mock
 
 import pytest
 from getconf import ConfigGetter
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grocker.runner import configuration, scratch
@@ -79,6 +79,7 @@ def _model(files: dict[str, dict[str, dict[str, str]]]) -> dict[str, dict[str, s
     return result
 
 
+@settings(deadline=None)  # files are written, on a disk that others use too
 @given(_FILES)
 def test_configuration_is_read_by_getconf_in_the_order_of_the_contract(
     files: dict[str, dict[str, dict[str, str]]],
@@ -121,6 +122,7 @@ def test_configuration_is_the_same_to_getconf_to_the_merged_file_and_to_config(
     assert tricky.of_config(capfd.readouterr().out) == tricky.EXPECTED
 
 
+@settings(deadline=None)
 @given(_VALUES, _VALUES)
 def test_configuration_variables_are_what_getconf_takes(in_file: str, in_environment: str) -> None:
     with tempfile.TemporaryDirectory() as root:
