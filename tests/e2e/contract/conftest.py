@@ -24,6 +24,11 @@ ROOT = Path(__file__).resolve().parents[3]
 BUILT = "grocker-test/polls-site:contract"
 
 _loaded: dict[str, Engine] = {}
+_ANEW = """
+kill -KILL -1
+for place in /tmp /var/tmp /dev/shm /home/blue /media /scripts; do rm -rf $place/* $place/.[!.]*; done
+cp -a /root/home/. /home/blue
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,13 +39,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.docker)
 
 
-def _build(name: str) -> str:
-    """The image's id: another run on this host may give its name to another image."""
+def _build(output: str) -> str:
     settings = Path(__file__).with_name("image.toml")
     grocker = [sys.executable, "-m", "grocker", "build", str(ROOT / "examples" / "polls")]
-    grocker += ["-t", BUILT, "--config", str(settings), "--output", name]
+    grocker += ["-t", BUILT, "--config", str(settings), "--output", output]
     done = subprocess.run(grocker, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def _deliver(name: str) -> str:
+    """The image's id: another run on this host may give its name to another image."""
+    once("contract-build", lambda: _build("store"))
+    _build(name)
     return Engine(name, BUILT).check("image", "inspect", "--format", "{{.Id}}", BUILT)
 
 
@@ -48,7 +59,7 @@ def _engine(name: str) -> Engine:
     if name not in _loaded:
         prefix = ("--runtime", "runc") if name == "podman" and os.geteuid() == 0 and shutil.which("runc") else ()
         given = os.environ.get("GROCKER_TEST_IMAGE")
-        engine = Engine(name, given or once(f"contract-image-{name}", lambda: _build(name)), prefix)
+        engine = Engine(name, given or once(f"contract-image-{name}", lambda: _deliver(name)), prefix)
         if given is not None and engine.command("image", "inspect", given).status:
             assert name == "podman", f"{given} is not in docker"
             with subprocess.Popen(["docker", "save", given], stdout=subprocess.PIPE) as saved:
@@ -72,20 +83,37 @@ def docker() -> Engine:
     return _engine("docker")
 
 
-@pytest.fixture
-def folders(tmp_path: Path) -> Folders:
-    for above in (tmp_path, *tmp_path.parents):  # pytest's are 0700, and the engine's processes are someone else
+def _folders(place: Path) -> Folders:
+    for above in (place, *place.parents):  # pytest's are 0700, and the engine's processes are someone else
         mode = above.stat().st_mode
         if mode & 0o011 != 0o011 and above.stat().st_uid == os.geteuid():
             above.chmod(mode | 0o011)
-    return Folders(tmp_path / "host").make()
+    return Folders(place / "host").make()
 
 
 @pytest.fixture
-def lab(docker: Engine, folders: Folders) -> Iterator[Container]:
-    line = [*folders.options, "--entrypoint", "sleep"]
-    with docker.started("infinity", options=line) as container:
-        yield container
+def folders(request: pytest.FixtureRequest, tmp_path: Path) -> Folders:
+    if "lab" not in request.fixturenames:
+        return _folders(tmp_path)
+    container, host = request.getfixturevalue("_lab")
+    done = container.exec("sh", "-c", _ANEW, options=["--user", "0"])
+    assert done.status == 0, done.err
+    assert isinstance(host, Folders)
+    host.empty()
+    return host
+
+
+@pytest.fixture(scope="session")
+def _lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Container, Folders]]:
+    host = _folders(tmp_path_factory.mktemp("lab"))
+    with _engine("docker").started("infinity", options=[*host.options, "--entrypoint", "sleep"]) as container:
+        container.exec("cp", "-a", "/home/blue", "/root/home", options=["--user", "0"])
+        yield container, host
+
+
+@pytest.fixture
+def lab(docker: Engine, folders: Folders, _lab: tuple[Container, Folders]) -> Container:
+    return _lab[0]
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import subprocess
 import time
 import uuid
@@ -16,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 RUNNER = "/opt/grocker/bin/grocker-runner"
-_ULIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
+# podman's own are more than root may give in a container; of processes, those of every container with that uid count.
+_ULIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096")
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +231,18 @@ class Folders:
             folder.chmod(0o777)
         return self
 
+    def empty(self) -> None:
+        """As they were made, where a container has them: the directories that it mounts stay."""
+        for path in self.root.iterdir():
+            if path not in (self.config, self.media, self.scripts):
+                _remove(path)
+        for mounted in (self.config, self.media, self.scripts):
+            mounted.chmod(0o755 if mounted == self.config else 0o777)
+            for path in mounted.iterdir():
+                _remove(path)
+        self.app.mkdir()
+        self.app.chmod(0o755)
+
     def script(self, name: str, text: str | bytes, mode: int = 0o755) -> None:
         path = self.scripts / name
         path.write_bytes(text.encode() if isinstance(text, str) else text)
@@ -244,6 +258,13 @@ class Folders:
             "--volume",
             f"{self.scripts}:/scripts:rw",
         ]
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def environment(text: str) -> dict[str, str]:

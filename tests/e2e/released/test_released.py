@@ -16,6 +16,7 @@ import pytest
 from tests.e2e.contract.engine import Container, Engine
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.timeout(420)]
+# One group an application: it is built once, and delivered twice.
 ENGINES = [pytest.param("docker", marks=pytest.mark.docker), pytest.param("podman", marks=pytest.mark.podman)]
 
 
@@ -47,6 +48,7 @@ def get(container: Container, path: str, seconds: float = 60) -> tuple[int, str]
             time.sleep(0.2)
 
 
+@pytest.mark.xdist_group("released-django")
 @pytest.mark.parametrize("engine", ENGINES)
 def test_django_application_migrates_and_serves(engine: str) -> None:
     image = built("ara[server]", engine)
@@ -59,6 +61,7 @@ def test_django_application_migrates_and_serves(engine: str) -> None:
         assert container.stop() == 0
 
 
+@pytest.mark.xdist_group("released-flask")
 @pytest.mark.parametrize("engine", ENGINES)
 def test_flask_application_serves(engine: str) -> None:
     with built("httpbin", engine).started("start", "www") as container:
@@ -67,6 +70,7 @@ def test_flask_application_serves(engine: str) -> None:
         assert container.stop() == 0
 
 
+@pytest.mark.xdist_group("released-asgi")
 @pytest.mark.parametrize("engine", ENGINES)
 def test_asgi_application_serves(engine: str) -> None:
     with built("titiler.application", engine).started("start", "www") as container:
@@ -75,6 +79,7 @@ def test_asgi_application_serves(engine: str) -> None:
         assert container.stop() == 0
 
 
+@pytest.mark.xdist_group("released-command")
 @pytest.mark.parametrize("engine", ENGINES)
 def test_command_runs_by_its_name(engine: str) -> None:
     image = built("cowsay", engine)
