@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_BESIDE = os.path.dirname(os.path.abspath(__file__))
+_DIRECTORY = os.path.dirname(os.path.abspath(__file__))
 _BACKLOG = 2048
 _BACKPRESSURE = 1024  # connections of a worker, idle ones too; beyond that they wait
 _THREADS = 8  # of a worker, for WSGI, as gunicorn's
@@ -48,7 +48,8 @@ def main(arguments: list[str]) -> None:
         signal.signal(number, signal.SIG_IGN)
     listener = socket.socket(fileno=int(descriptor))
     listener.setblocking(False)
-    holder = SocketHolder(listener.fileno(), listener.family == socket.AF_UNIX, _BACKLOG)
+    is_behind = listener.family == socket.AF_UNIX
+    holder = SocketHolder(listener.fileno(), is_behind, _BACKLOG)
 
     class Server(MPServer):  # type: ignore[misc, unused-ignore] # the application's
         def _init_shared_socket(self) -> None:
@@ -75,11 +76,11 @@ def main(arguments: list[str]) -> None:
         log_access_format=_ACCESS,
         respawn_failed_workers=True,
         workers_kill_timeout=int(graceful),
-    ).serve(target_loader=lambda: _load(kind, target, int(ready)), wrap_loader=False)
+    ).serve(target_loader=lambda: _load(kind, target, int(ready), is_behind=is_behind), wrap_loader=False)
 
 
-def _load(kind: str, target: str, ready: int) -> Any:
-    """The application, in a worker."""
+def _load(kind: str, target: str, ready: int, *, is_behind: bool) -> Any:
+    """The application, in a worker, which may be behind nginx."""
     import importlib
 
     module, _, path = target.removesuffix("()").partition(":")
@@ -88,11 +89,13 @@ def _load(kind: str, target: str, ready: int) -> Any:
         application = getattr(application, name)
     if target.endswith("()"):
         application = application()
-    guard = _client_headers()
-    if kind == "wsgi":
-        _tell(ready)
-        return guard.wsgi(application, mapped=True)
-    return _telling(guard.asgi(application, mapped=True), ready)
+    if is_behind:
+        application = getattr(_beside("unread_body"), kind)(application)
+    application = getattr(_beside("client_headers"), kind)(application, mapped=True)
+    if kind == "asgi":
+        return _telling(application, ready)
+    _tell(ready)
+    return application
 
 
 def _telling(application: Any, ready: int) -> Any:
@@ -124,11 +127,11 @@ def _tell(ready: int) -> None:
         pass  # it is told already, or nobody listens
 
 
-def _client_headers() -> Any:
-    """The module beside this one, by its path: the directory's other modules would stand in for the application's."""
+def _beside(name: str) -> Any:
+    """A module beside this one, by its path: the directory's other modules would stand in for the application's."""
     from importlib.util import module_from_spec, spec_from_file_location
 
-    spec = spec_from_file_location("grocker_client_headers", os.path.join(_BESIDE, "client_headers.py"))
+    spec = spec_from_file_location(f"grocker_{name}", os.path.join(_DIRECTORY, f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
 _HELD = frozenset({signal.SIGTERM, signal.SIGQUIT})
-_BESIDE = os.path.dirname(os.path.abspath(__file__))
+_DIRECTORY = os.path.dirname(os.path.abspath(__file__))
 _bears_workers = False
 _ready = int(os.environ.pop("GROCKER_READY_FD", "-1"))  # not the application's
 
@@ -46,7 +46,10 @@ def post_fork(_server: object, _worker: object) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """In each worker, once it has its own handlers and the application."""
-    worker.wsgi = _client_headers().wsgi(worker.wsgi)
+    application = worker.wsgi
+    if any(isinstance(listener.getsockname(), str) for listener in worker.sockets):  # a Unix socket's: behind nginx
+        application = _beside("unread_body").wsgi(application)
+    worker.wsgi = _beside("client_headers").wsgi(application)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
     try:
@@ -60,9 +63,9 @@ def pre_exec(_server: object) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
 
 
-def _client_headers() -> Any:
-    """The module beside this one, by its path: the directory's other modules would stand in for the application's."""
-    spec = spec_from_file_location("grocker_client_headers", os.path.join(_BESIDE, "client_headers.py"))
+def _beside(name: str) -> Any:
+    """A module beside this one, by its path: the directory's other modules would stand in for the application's."""
+    spec = spec_from_file_location(f"grocker_{name}", os.path.join(_DIRECTORY, f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)

@@ -211,6 +211,13 @@ def test_X1_body_has_no_limit_and_is_not_collected(running: dict[str, Container]
     assert (sent.status, sent.body) == (200, str(48 << 20).encode())
 
 
+@pytest.mark.parametrize("name", ["www", "www-asgi", "www-granian"])
+def test_X1_upload_is_refused_with_the_applications_answer(running: dict[str, Container], name: str) -> None:
+    # What nginx cannot send any more it would answer with 502, now and then.
+    body = os.urandom(8 << 20)
+    assert {ask(running[name], "/refuse", "POST", body).status for _ in range(12)} == {403}
+
+
 @pytest.mark.parametrize("name", SHARED)
 def test_X1_headers_of_clients_are_dropped_unless_the_peer_is_trusted(running: dict[str, Container], name: str) -> None:
     container = running[name]

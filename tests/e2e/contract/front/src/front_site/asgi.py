@@ -20,7 +20,8 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
     headers = [(b"content-type", b"text/plain")]
     if scope["path"].startswith("/hand-out/"):
         headers.append((b"x-accel-redirect", b"/media/" + scope["path"].removeprefix("/hand-out/").encode()))
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    status = 403 if scope["path"] == "/refuse" else 200
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     for _ in range(20 if scope["path"] == "/slow" else 0):
         await asyncio.sleep(0.1)
         await send({"type": "http.response.body", "body": b".", "more_body": True})

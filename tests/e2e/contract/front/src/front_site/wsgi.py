@@ -16,6 +16,8 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
         return _answer(
             start_response, str(sum(map(len, iter(lambda: environ["wsgi.input"].read(65536), b"")))).encode()
         )
+    if path == "/refuse":
+        return _answer(start_response, b"refused", status="403 Forbidden")
     if path == "/slow":
         start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "20")])
         return _slowly(20)
