@@ -24,10 +24,10 @@ import sys
 sys.path.insert(0, {source!r})
 import _signal
 mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGTERM,))
-from grocker.runner import cron_serve, cron_status, spec, status_server
+from grocker.runner import cron_serve, cron_status, spec, status_port
 from grocker.runner.failure import Failure, say
 from grocker.runner.places import Places
-status_server.PORT = {port!r}
+status_port.PORT = {port!r}
 image = spec.Spec(name="polls", version="4.2", namespace="POLLS", grocker="9", user=spec.User(home={home!r}))
 places = Places(config={home!r}, scratch={home!r} + "/scratch", base_settings={home!r} + "/base", venv={home!r})
 try:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from grocker.runner import scratch, status_server
+from grocker.runner import scratch, status_port
 from grocker.runner.failure import Failure
 from grocker.runner.places import Places
 from tests.runner.test_loopback_request import says, silent, upstream
@@ -352,9 +352,9 @@ def _until(reached: Callable[[], bool]) -> None:
 
 def test_P2_port_that_is_taken_is_one_line_and_69(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setattr(status_server, "PORT", taken.getsockname()[1])
+        monkeypatch.setattr(status_port, "PORT", taken.getsockname()[1])
         with pytest.raises(Failure) as raised:
-            status_server.open_port({}, Places(scratch=str(tmp_path)))
+            status_port.open_port({}, Places(scratch=str(tmp_path)))
     assert raised.value.status == 69
     assert "Address already in use" in raised.value.message
     assert not (tmp_path / scratch.SUPERVISED).exists()
@@ -363,16 +363,14 @@ def test_P2_port_that_is_taken_is_one_line_and_69(tmp_path: Path, monkeypatch: p
 def test_P2_port_is_open_once_the_token_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         number = free.getsockname()[1]
-    monkeypatch.setattr(status_server, "PORT", number)
+    monkeypatch.setattr(status_port, "PORT", number)
     (tmp_path / "token").write_text("s3same\n")
-    found = status_server.open_port(
-        {"GROCKER_STATUS_TOKEN_FILE": str(tmp_path / "token")}, Places(scratch=str(tmp_path))
-    )
+    found = status_port.open_port({"GROCKER_STATUS_TOKEN_FILE": str(tmp_path / "token")}, Places(scratch=str(tmp_path)))
     assert found.token == b"s3same"
     socket.create_connection(("127.0.0.1", number)).close()
     assert (tmp_path / scratch.SUPERVISED).exists()
     for listener in found.sockets:
         listener.close()
     with pytest.raises(Failure) as raised:
-        status_server.open_port({"GROCKER_STATUS_TOKEN_FILE": "/nowhere"}, Places(scratch=str(tmp_path)))
+        status_port.open_port({"GROCKER_STATUS_TOKEN_FILE": "/nowhere"}, Places(scratch=str(tmp_path)))
     assert raised.value.status == 78

@@ -6,7 +6,8 @@ import os
 import time
 
 from .status import Check, JobStatus, Status
-from .status_server import StatusServer, most_connections, open_port
+from .status_port import open_port
+from .status_server import StatusServer, most_connections
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:

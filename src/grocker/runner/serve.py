@@ -14,11 +14,10 @@ from .log import Log
 from .prepare import prepare
 from .process import Part
 from .server import Given, workers
-from .service_status import Observer
 from .services import stop_timeout
 from .signals import Interruptible, hold
 from .spec import FRONT, GRANIAN, NOTIFY
-from .status_server import StatusServer, open_port
+from .status_port import open_port
 from .supervision import Supervision
 from .value import TYPE_CHECKING, Value
 
@@ -34,7 +33,8 @@ if TYPE_CHECKING:
     from .program import Program
     from .readiness import Readiness
     from .spec import Service, Spec
-    from .status_server import Port
+    from .status_port import Port
+    from .status_server import StatusServer
 
 _DRAIN = 1.0  # seconds for what was said last to be written, once everything has ended
 
@@ -148,18 +148,30 @@ def _run(start: _Start, supervision: Supervision, log: Log) -> int:
 
     supervision.on_change, supervision.on_stop = changed, stopping
     others += [_part(start, name, start.programs[name], start.environ, channels) for name in service.processes]
-    server = StatusServer(
-        loop,
-        start.supervised.sockets,
-        Observer(start.image, supervision, ready, log).status,
-        token=start.supervised.token,
-        tail=log.tail,
-        scrape_path=service.metrics,
-    )
+    servers: list[StatusServer] = []
+
+    def answer() -> None:
+        # Imported while the service starts on its own: nobody waits for these modules.
+        from .service_status import Observer
+        from .status_server import StatusServer
+
+        servers.append(
+            StatusServer(
+                loop,
+                start.supervised.sockets,
+                Observer(start.image, supervision, ready, log).status,
+                token=start.supervised.token,
+                tail=log.tail,
+                scrape_path=service.metrics,
+            )
+        )
+
+    loop.after(0.0, answer)
     try:
         return supervision.run((main, *others))
     finally:
-        server.close()
+        for server in servers:
+            server.close()
 
 
 def _given(start: _Start, ready: Readiness, access: int, sockets: tuple[int, ...] | None = None) -> Given:

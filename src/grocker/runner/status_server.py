@@ -10,22 +10,20 @@ import errno
 import os
 import time
 
-from . import scratch, status_routes, status_token
+from . import status_routes
 from .failure import warn
-from .listening import open_sockets
 from .request_head import Head
 from .status import PORT
 from .status_connection import WRITING, Connection
 from .usage import Meter
-from .value import TYPE_CHECKING, Value
+from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from .application_scrape import Scrape
     from .loop import Loop, Moment
-    from .places import Places
     from .status import Status
     from .status_routes import Response
     from .usage import Usage
@@ -36,21 +34,6 @@ _MOST_PENDING = 6 << 20  # bytes that clients have not taken, in all
 _AT_ONCE = 32  # accepted in one turn of the loop
 _PAUSE = 0.5  # seconds without accepting, when there are no descriptors for it
 _SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-
-
-class Port(Value):
-    """What is made before anything is started: sockets that listen on 8081, and the token."""
-
-    sockets: tuple[socket.socket, ...]
-    token: bytes | None
-
-
-def open_port(environ: Mapping[str, str], places: Places) -> Port:
-    """Once the environment is prepared; from now on ``grocker-runner health`` asks. Raises Failure: 69, 73, 78."""
-    token = status_token.read(environ)
-    sockets = tuple(open_sockets(PORT))
-    scratch.write(f"{places.scratch}/{scratch.SUPERVISED}", b"")
-    return Port(sockets=sockets, token=token)
 
 
 def most_connections() -> int:
