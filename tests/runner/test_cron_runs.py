@@ -293,6 +293,21 @@ def test_time_limit_kills_what_does_not_listen(
     here.until(lambda: gone(int((tmp_path / "pid").read_text())))
 
 
+@pytest.mark.fault(number=36)
+def test_time_limit_kills_what_does_not_listen_when_a_pause_took_all_of_its_time(
+    room: Callable[..., Room], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grocker.runner.cron_runs.GRACE", 0.2)
+    monkeypatch.setattr("grocker.runner.cron_runs._GIVE_UP", 0.2)
+    stays = f"(trap '' TERM; exec sh -c 'echo $$ > {tmp_path}/pid; exec sleep 300')"
+    here = room(named(f"{stays} & sleep 300", timeout="1s"))
+    job = here.due("job")
+    here.until(lambda: job.run is not None and bool(job.run.why))
+    time.sleep(0.6)  # as if it had been paused
+    here.finish("job")
+    here.until(lambda: gone(int((tmp_path / "pid").read_text())), 5)
+
+
 def gone(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"

@@ -25,7 +25,7 @@ class Stream:
 class Run:
     """One process of a job. ``started``: seconds of the monotonic clock; ``why``: what it is being ended for, or ""."""
 
-    __slots__ = ("ending", "limit", "noisy", "open", "process", "started", "status", "tail", "why")
+    __slots__ = ("ending", "kill_sent", "limit", "noisy", "open", "process", "started", "status", "tail", "why")
 
     def __init__(self, process: Process, started: float) -> None:
         self.process = process
@@ -36,6 +36,7 @@ class Run:
         self.open: dict[int, Stream] = {}  # by descriptor, as long as something may come
         self.limit: Moment | None = None
         self.ending = 0.0  # when the group is killed, monotonic
+        self.kill_sent: float | None = None  # when that was done
         self.tail = bytearray()  # the last of its output, for a mail
 
 

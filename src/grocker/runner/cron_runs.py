@@ -235,11 +235,15 @@ class Runs:
             return
         there = kill(run.process.pid, 0)
         now = time.monotonic()
-        if run.status is not None and (not there or now > run.ending + _GIVE_UP):
+        # Not from the time that it had: while the container is paused, that passes.
+        in_vain = run.kill_sent is not None and now > run.kill_sent + _GIVE_UP
+        if run.status is not None and (not there or in_vain):
             self._ending.remove((job, run))
             self._finish(job, run)
             return
         if now >= run.ending:
+            if run.kill_sent is None:
+                run.kill_sent = now
             kill(run.process.pid, signal.SIGKILL)
         self._loop.after(_POLL, lambda: self._look_at_group(job, run))
 

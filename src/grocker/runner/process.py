@@ -84,6 +84,7 @@ class Process:
         self._watcher: int | None = None
         self._asked = 0.0
         self._deadline = 0.0
+        self._kill_sent: float | None = None
         self._again: Moment | None = None
         self._look_soon: Moment | None = None
         self._renewing = False
@@ -210,12 +211,12 @@ class Process:
 
     def look(self) -> None:
         """Whether the group is gone, or has to be killed: asked after each end of a child, too."""
-        if not self.group or (self.pid and self.state != status.STOPPING):
+        if not self.group or self.state == status.RUNNING:
             return
         now = time.monotonic()
         if not self.pid and not self._is_there():
             self._gone()
-        elif now >= self._deadline + _LEFTOVERS:
+        elif self._kill_sent is not None and now >= self._kill_sent + _LEFTOVERS:
             self._gone()  # what cannot be killed is not waited for
         elif now >= self._deadline:
             if self.state == status.STOPPING and not self.killed:
@@ -225,6 +226,8 @@ class Process:
                     f"{self.part.name}: not ended {seconds:g} s after it was asked to, killed: "
                     "GROCKER_STOP_TIMEOUT sets the time"
                 )
+            if self._kill_sent is None:
+                self._kill_sent = now  # not the deadline: while the container is paused, that passes
             send(signal.SIGKILL, -self.group)
             self._look_later(_POLL)
         elif self.pid:
@@ -250,6 +253,7 @@ class Process:
 
     def _gone(self) -> None:
         self.pid = self.group = 0
+        self._kill_sent = None
         if self._look_soon is not None:
             self._look_soon.call_off()
             self._look_soon = None
