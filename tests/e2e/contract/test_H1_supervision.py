@@ -87,8 +87,7 @@ def _kill(container: Container, which: int = 1) -> None:
 
 
 def test_H1_served_application_is_ready_once_a_worker_has_it(engine: Engine, folders: Folders) -> None:
-    options = [*folders.options, *variables({"GROCKER_STOP_TIMEOUT": "5"})]
-    with engine.started("start", "www", options=options) as container:
+    with engine.started("start", "www", options=folders.options) as container:
         _until(container, "/readyz", 200)
         assert _ask(container, "/livez") == (200, "ok\n")
         assert _ask(container, "/startupz") == (200, "ok\n")
@@ -131,6 +130,7 @@ def test_H1_command_is_ready_when_it_accepts_or_when_it_has_run_for_a_second(
     docker: Engine, services: Services
 ) -> None:
     with docker.started("start", "x", options=services(docker, {"x": _command(_LISTENS, "0")})) as container:
+        container.wait_for("listens")
         assert "accepts on port 8080" in _until(container, "/readyz?verbose", 200)
     table = {"x": _command("import time; time.sleep(600)")}
     with docker.started("start", "x", options=services(docker, table)) as container:
