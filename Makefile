@@ -51,7 +51,7 @@ lint: setup
 twice = $(1) $(2) || { echo "once more, what failed:"; $(1) --last-failed --last-failed-no-failures none; }
 
 fast: setup
-	@$(call twice,$(BIN)/python -m pytest --quiet -m "not ($(THOROUGH))")
+	@$(call twice,$(BIN)/python -m pytest --quiet -m "not ($(THOROUGH))",--numprocesses $(WORKERS))
 
 # tests/conftest.py leaves out what the host cannot do, and says so at the end. Side by side, for most of them wait for
 # containers or the clock; WORKERS=0 for one after the other.
