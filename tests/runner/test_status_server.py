@@ -31,7 +31,7 @@ def port_8081() -> Iterator[Served]:
 
 
 def _quick(server: Served) -> float:
-    took = []
+    took: list[float] = []
     while len(took) < 3 and (not took or min(took) >= QUICK):
         began = time.monotonic()
         assert server.get("/livez", timeout=20)[0] == 200
