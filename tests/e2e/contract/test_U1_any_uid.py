@@ -48,7 +48,7 @@ def options(folders: Folders) -> list[str]:
     return [*folders.options, *CONFINED]
 
 
-def get(container: Container, port: int, path: str, seconds: float = 20) -> str:
+def get(container: Container, port: int, path: str, seconds: float = 60) -> str:
     """The body, once the answer is 200."""
     limit = time.monotonic() + seconds
     while True:

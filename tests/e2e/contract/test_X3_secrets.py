@@ -20,7 +20,7 @@ def _get(container: Container, port: int, path: str, token: str = "") -> str:
     request = urllib.request.Request(f"http://{container.address()}:{port}{path}")
     if token:
         request.add_header("Authorization", f"Bearer {token}")
-    limit = time.monotonic() + 20
+    limit = time.monotonic() + 60
     while True:
         try:
             with urllib.request.urlopen(request, timeout=5) as answer:

@@ -77,7 +77,7 @@ def options(version: Version, folders: Folders, services: Callable[..., list[str
     return [*services(version.engine, table), *version.options, "--volume", f"{program}:{RUNNER}:ro"]
 
 
-def _get(container: Container, path: str, seconds: float = 20) -> str:
+def _get(container: Container, path: str, seconds: float = 60) -> str:
     limit = time.monotonic() + seconds
     while True:
         try:
