@@ -17,6 +17,7 @@ RUNNER = Path(__file__).resolve().parents[2] / "src" / "grocker" / "runner"
 _DEAR = {
     *("argparse", "asyncio", "dataclasses", "glob", "inspect", "json", "logging", "pathlib", "selectors", "shutil"),
     *("socket", "subprocess", "tempfile", "threading", "traceback", "typing", "urllib", "zipfile", "ctypes", "struct"),
+    *("configparser", "contextlib", "enum", "functools", "re", "signal"),
 }
 
 _PREPARE = """

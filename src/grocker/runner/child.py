@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 
 from .failure import NOT_EXECUTABLE, NOT_FOUND, OF_DESCRIPTORS, Failure, reason
 from .program import Program
@@ -12,8 +11,11 @@ from .signals import QUEUED, restore
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable, Mapping
     from typing import NoReturn
+else:
+    import _signal as signal  # as in signals
 
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, prctl(2)
 _TURN = 500  # children taken before others have their turn

@@ -6,9 +6,9 @@ knows of order. ``GROCKER_CONFIG_FILE`` is one merged file, with what the enviro
 
 from __future__ import annotations
 
-import io
 import os
 
+from . import plain_ini
 from .failure import Failure
 from .ini_files import find, new_parser, parse, read
 from .ini_order import prepared_name
@@ -18,17 +18,20 @@ from .value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
     import configparser
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 NOT_KEYS = ("CONFIG", "SERVICE")  # C4: <NAMESPACE>_CONFIG and _SERVICE are the runner's own
 
 
 class IniText(Value):
-    """A file that counts: its name, where it was read, and its text, which can be parsed."""
+    """A file that counts: its name, where it was read, and its text, which can be parsed; ``plain``: what it says, if
+    that can be told without configparser.
+    """
 
     name: str
     path: str
     text: str
+    plain: plain_ini.Sections | None = None
 
 
 class Gathered(Value):
@@ -45,14 +48,9 @@ def prepare(places: Places, namespace: str, environ: Mapping[str, str]) -> list[
     """
     gathered = gather(places)
     make_directory(places.prepared)
-    merged = new_parser()
     for place, text in enumerate(gathered.texts):
         write(f"{places.prepared}/{prepared_name(place, text.name)}", text.text.encode("utf-8"))
-        parse(merged, text.text, text.path)
-    override(merged, namespace, environ)
-    whole = io.StringIO()
-    merged.write(whole)
-    write(places.merged, whole.getvalue().encode("utf-8", "surrogateescape"))
+    write(places.merged, merged(gathered.texts, namespace, environ).encode("utf-8", "surrogateescape"))
     write(places.sources, b"".join(os.fsencode(text.path) + b"\0" for text in gathered.texts))
     return list(gathered.failures)
 
@@ -69,11 +67,13 @@ def gather(places: Places) -> Gathered:
     for file in files:
         try:
             text = read(file.path)
-            parse(new_parser(), text, file.path)
+            plain = plain_ini.read(text)
+            if plain is None:
+                parse(new_parser(), text, file.path)
         except Failure as failure:
             failures.append(failure)
         else:
-            texts.append(IniText(name=file.name, path=file.path, text=text))
+            texts.append(IniText(name=file.name, path=file.path, text=text, plain=plain))
     return Gathered(texts=tuple(texts), failures=tuple(failures))
 
 
@@ -88,14 +88,43 @@ def prepared(places: Places) -> tuple[IniText, ...]:
     return tuple(texts)
 
 
+def merged(texts: Sequence[IniText], namespace: str, environ: Mapping[str, str]) -> str:
+    """The one file that says what they say together, the weakest first, and what beats them."""
+    plain: plain_ini.Sections = {}
+    for text in texts:
+        if text.plain is None:
+            break
+        plain_ini.merge(plain, text.plain)
+    else:
+        for section, keys in plain.items():
+            for key in keys:
+                name = overriding(namespace, section, key, environ)
+                if name is not None:
+                    keys[key] = _one_value(environ[name])
+        return plain_ini.written(plain)
+    import io
+
+    parser = new_parser()
+    for text in texts:
+        parse(parser, text.text, text.path)
+    override(parser, namespace, environ)
+    whole = io.StringIO()
+    parser.write(whole)
+    return whole.getvalue()
+
+
 def override(parser: configparser.ConfigParser, namespace: str, environ: Mapping[str, str]) -> None:
     """C4: variables beat all files, for sections and keys that stand in one."""
     for section in [parser.default_section, *parser.sections()]:
         for key in list(parser[section]):
             name = overriding(namespace, "" if section == parser.default_section else section, key, environ)
             if name is not None:
-                # What reads the file takes CR for the end of a line, and only LF is continued when it is written.
-                parser[section][key] = environ[name].replace("\r\n", "\n").replace("\r", "\n")
+                parser[section][key] = _one_value(environ[name])
+
+
+def _one_value(variable: str) -> str:
+    """What reads the file takes CR for the end of a line, and only LF is continued when it is written."""
+    return variable.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def overriding(namespace: str, section: str, key: str, environ: Mapping[str, str]) -> str | None:

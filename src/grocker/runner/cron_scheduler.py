@@ -10,7 +10,7 @@ from .cron_job import Job
 from .cron_messenger import Messenger
 from .cron_runs import Runs
 from .failure import KILLED, say, warn
-from .log import Log
+from .log import READER, Log
 from .loop import Loop
 from .value import TYPE_CHECKING, Value
 
@@ -108,6 +108,7 @@ class Scheduler:
     def _stop(self, runs: Runs, messenger: Messenger) -> int:
         runs.stop(self.jobs)
         deadline = time.monotonic() + self._settings.stop_timeout
+        self.loop.after(self._settings.stop_timeout * READER, self.log.let_go)
         self._until(lambda: not runs.busy, self._settings.stop_timeout)
         if runs.busy:
             runs.kill()

@@ -6,7 +6,6 @@ A failure names the file, the line and the reason, never what stands in the line
 from __future__ import annotations
 
 import codecs
-import configparser
 import io
 import os
 import stat
@@ -14,6 +13,10 @@ import stat
 from .failure import CONFIGURATION, Failure, reason, warn
 from .ini_order import IniFile, in_order, sort_out
 from .places import Places
+from .value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import configparser
 
 LARGEST = 16 << 20  # bytes; a mistake rather than configuration, and it would stay in the supervisor's memory
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -94,11 +97,15 @@ def _decoded(data: bytes, path: str) -> str:
 
 def new_parser(mapping: type[dict[str, str]] = dict) -> configparser.ConfigParser:
     """A parser as getconf's: strict within a file, without interpolation. ``mapping``: what it keeps keys in."""
+    import configparser
+
     return configparser.ConfigParser(interpolation=None, dict_type=mapping)
 
 
 def parse(parser: configparser.ConfigParser, text: str, path: str) -> None:
     """Adds a file to ``parser``, over what is there. Raises Failure (78); the parser is spoilt then."""
+    import configparser
+
     try:
         # Lines end as in text mode: CRLF and CR too, nothing else.
         parser.read_file(io.StringIO(text, newline=None), path)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .loop import Loop
 
 SOCKET = "/dev/log"
+READER = 0.25  # of the stop time, which a reader of stdout has before nobody waits for it any more
 BOTH, SYSLOG, STDOUT = "both", "syslog", "stdout"
 _PATIENCE = 5.0  # seconds that what is for syslog alone waits for the socket to come back
 _QUIET = 3.0  # seconds without a loss, after which it is said how many there were
@@ -157,6 +158,11 @@ class Log:
             self._outputs[error].when_room(resume)
             return True
         return False
+
+    def let_go(self) -> None:
+        """What nobody takes of stdout and stderr is dropped from now on: who is stuck in writing there can end."""
+        for output in self._outputs:
+            output.let_go()
 
     def status(self) -> LogStatus:
         """For the metrics and the page."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 
 from .child import become, reap, resume_when_stopped, send, spawn, status_of, terminal
 from .program import Program
@@ -11,7 +10,10 @@ from .signals import hold, waiting
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Mapping
+else:
+    import _signal as signal  # as in signals
 
 
 def run(program: Program, environ: Mapping[str, str], mask: set[int]) -> int:

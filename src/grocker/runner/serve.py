@@ -10,7 +10,7 @@ from .child import adopt_orphans, terminal
 from .environment import PORT
 from .failure import Asked
 from .listening import open_sockets, open_unix, restore_unix
-from .log import Log
+from .log import READER, Log
 from .prepare import prepare
 from .process import Part
 from .server import Given, workers
@@ -143,6 +143,7 @@ def _run(start: _Start, supervision: Supervision, log: Log) -> int:
 
     def stopping() -> None:
         ready.close()
+        loop.after(start.timeout * READER, log.let_go)
         for listener in start.sockets:
             listener.close()  # the service has its own; nobody shall wait for a connection that is never answered
 

@@ -37,6 +37,7 @@ class StandardOutput:
         self._size = 0
         self._resume: list[Callable[[], None]] = []
         self.dropped = 0
+        self._patient = True
         self._descriptor = descriptor
         self._own: int | None = None
         self._socket: socket.socket | None = None
@@ -59,7 +60,7 @@ class StandardOutput:
     @property
     def full(self) -> bool:
         """Whether nothing more should be given to it now."""
-        return self._size > FULL
+        return self._patient and self._size > FULL
 
     @property
     def busy(self) -> bool:
@@ -74,6 +75,11 @@ class StandardOutput:
     def when_room(self, call: Callable[[], None]) -> None:
         """Calls once, when it is not full any more."""
         self._resume.append(call)
+
+    def let_go(self) -> None:
+        """From now on nobody pauses for its reader: what there is no room for is dropped."""
+        self._patient = False
+        self.flush()
 
     def write(self, data: bytes) -> None:
         """Now if possible, else later."""

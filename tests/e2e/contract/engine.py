@@ -56,11 +56,32 @@ class Container:
     def wait_for(self, text: str, seconds: float = 60) -> str:
         """The logs, once ``text`` is in them."""
         limit = time.monotonic() + seconds
-        while text not in (logs := self.logs()):
+        while not self._follow(text.encode(), limit) and text not in (logs := self.logs()):
             assert time.monotonic() < limit, f"{text!r} is not in the log:\n{logs}"
             assert self.running() or text in self.logs(), f"ended without {text!r}:\n{logs}"
             time.sleep(0.05)
-        return logs
+        return self.logs()
+
+    def _follow(self, text: bytes, limit: float) -> bool:
+        """Whether it is in stdout or in stderr before the limit; to ask again and again takes half a processor."""
+        line = [self.engine.name, *self.engine.prefix, "logs", "--follow", self.name]
+        with subprocess.Popen(
+            line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None and process.stderr is not None
+            shown = {process.stdout.fileno(): b"", process.stderr.fileno(): b""}
+            try:
+                while shown and (ready := select.select(list(shown), [], [], max(0.0, limit - time.monotonic()))[0]):
+                    for descriptor in ready:
+                        block = os.read(descriptor, 65536)
+                        shown[descriptor] += block
+                        if text in shown[descriptor]:
+                            return True
+                        if not block:
+                            del shown[descriptor]
+            finally:
+                process.kill()
+        return False
 
     def running(self) -> bool:
         return self.inspect("{{.State.Running}}") == "true"
