@@ -93,7 +93,7 @@ class Engine:
         options += ("--env", "DJANGO_SETTINGS_MODULE=polls_site.settings")
         container = self.docker("run", "--detach", *options, tag, *arguments).strip()
         try:
-            self.docker("exec", container, *migrate)
+            self._soon("exec", container, *migrate)
             answer = ""
             for _ in range(40):
                 answer = self.docker("exec", container, "python3", "-c", _ASK)
@@ -105,6 +105,19 @@ class Engine:
                 raise BenchError(f"{tag} does not serve the site: {answer.strip()}, not 200 {expected}\n{logs}")
         finally:
             self.docker("rm", "--force", "--volumes", container)
+
+    def _soon(self, *arguments: str) -> None:
+        """A command that a container cannot carry out while it is being prepared."""
+        deadline = time.monotonic() + _UP
+        while True:
+            try:
+                self.docker(*arguments)
+            except BenchError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.25)
+            else:
+                return
 
 
 BRIDGE = "grocker-bench"
