@@ -63,7 +63,7 @@ class Container:
         return self.logs()
 
     def _follow(self, text: bytes, limit: float) -> bool:
-        """Whether it is in stdout or in stderr before the limit; to ask again and again takes half a processor."""
+        """Whether it is in one of the streams before the limit; to ask again and again keeps a processor busy."""
         line = [self.engine.name, *self.engine.prefix, "logs", "--follow", self.name]
         with subprocess.Popen(
             line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
