@@ -168,7 +168,7 @@ def test_settings_in_a_file_of_their_own_stand_at_its_top(tmp_path: Path) -> Non
             "1: services.www: the command of the process w is empty",
             SEE,
         ),
-        ('[services.www]\nwsgi = "a:b"\nserver = "uvicorn"', "does not serve a wsgi service; gunicorn or granian", SEE),
+        ('[services.www]\nwsgi = "a:b"\nserver = "uvicorn"', "does not serve wsgi services; gunicorn or granian", SEE),
         ('[services.www]\ncommand = "a"\nstatic = true', "static and media are for a wsgi or asgi service", SEE),
         ('[[services]]\nname = "www"', "1: services: expected a table, found a list", SEE),
     ],

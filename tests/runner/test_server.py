@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from grocker.runner.container_limits import Limits
+from grocker.runner.failure import Failure
 from grocker.runner.server import Given, workers
 from grocker.runner.spec import Service
 
@@ -37,10 +38,19 @@ def test_workers_follow_the_limits(declared: int | None, cpus: float, memory: in
     assert workers(Service(wsgi="a:b", workers=declared), _given(cpus, memory)) == expected
 
 
-@pytest.mark.parametrize(("asked", "expected"), [("5", 5), ("0", 1), ("many", 2), ("", 2)])
+@pytest.mark.parametrize(("asked", "expected"), [("5", 5), ("0", 1)])
 def test_workers_are_as_many_as_the_operator_asks_for(asked: str, expected: int) -> None:
     assert workers(Service(wsgi="a:b"), _given(WEB_CONCURRENCY=asked)) == expected
     assert workers(Service(wsgi="a:b", workers=3), _given(WEB_CONCURRENCY=asked)) == 3
+
+
+@pytest.mark.parametrize("asked", ["many", "", "-1", "2.5", "²"])
+@pytest.mark.parametrize("declared", [None, 3])
+def test_workers_are_refused_when_the_operator_asks_for_no_number(asked: str, declared: int | None) -> None:
+    with pytest.raises(Failure) as raised:
+        workers(Service(wsgi="a:b", workers=declared), _given(WEB_CONCURRENCY=asked))
+    assert raised.value.status == 78
+    assert raised.value.message == f"WEB_CONCURRENCY={asked}: write a number of processes, or leave it out"
 
 
 @pytest.mark.parametrize(("seconds", "graceful"), [(8.0, 7), (1.0, 1), (0.0, 1), (30.5, 29)])

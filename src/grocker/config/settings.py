@@ -93,7 +93,7 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
         served_by = SERVERS.get(given[0], ())
         if self.server is not None and self.server not in served_by:
             able = " or ".join(served_by) or "nothing"
-            raise ValueError(f"{self.server} does not serve a {given[0]} service; {able} does")
+            raise ValueError(f"{self.server} does not serve {given[0]} services; {able} does")
         if self.command is not None and (self.static or self.media):
             raise ValueError("static and media are for a wsgi or asgi service; a command serves its own files")
         if self.command is not None and _is_empty(self.command):

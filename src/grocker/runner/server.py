@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .container_limits import Limits
+from .failure import CONFIGURATION, Failure
 from .value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
@@ -44,10 +45,15 @@ class Given(Value):
 
 
 def workers(service: Service, given: Given) -> int:
-    """Processes: as declared, as WEB_CONCURRENCY says, or one a processor, two at least, as far as the memory goes."""
+    """Processes: as declared, as WEB_CONCURRENCY says, or one a processor, two at least, as far as the memory goes.
+
+    Raises Failure (78) when WEB_CONCURRENCY is no number: gunicorn would end at it, with a traceback, each time.
+    """
+    asked = given.environ.get("WEB_CONCURRENCY")
+    if asked is not None and not (asked.isascii() and asked.isdigit()):
+        raise Failure(CONFIGURATION, f"WEB_CONCURRENCY={asked}: write a number of processes, or leave it out")
     if service.workers is not None:
         return service.workers
-    asked = given.environ.get("WEB_CONCURRENCY", "")
-    if asked.isdigit():
+    if asked is not None:
         return max(1, int(asked))
     return max(1, min(max(2, math.ceil(given.limits.cpus)), given.limits.memory // WORKER_MEMORY))

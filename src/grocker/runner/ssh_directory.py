@@ -69,7 +69,8 @@ def _opened(source: str, name: str, inside: str) -> int:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:
         raise Failure(
-            CONFIGURATION, f"{path}: not readable for uid {os.getuid()}: {reason(error)}: chmod go+r it"
+            CONFIGURATION,
+            f"{path}: not readable for uid {os.getuid()}: {reason(error)}: chown it to that uid, or chmod go+r it",
         ) from None
     really = os.readlink(f"/proc/self/fd/{descriptor}")
     if not really.startswith(f"{inside}/") or not stat.S_ISREG(os.fstat(descriptor).st_mode):

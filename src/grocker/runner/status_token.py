@@ -25,6 +25,11 @@ def read(environ: Mapping[str, str]) -> bytes | None:
         return None
     try:
         token = _content(path).strip()
+    except PermissionError:
+        raise Failure(
+            CONFIGURATION,
+            f"{VARIABLE}: {path}: not readable for uid {os.getuid()}: chown it to that uid, or chmod go+r it",
+        ) from None
     except OSError as error:
         why = f"{path}: {reason(error)}"
         raise Failure(
