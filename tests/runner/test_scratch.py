@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,33 @@ def test_scratch_is_refused_when_it_is_no_directory(tmp_path: Path, kind: str) -
     with pytest.raises(Failure) as caught:
         scratch.renew(str(directory))
     assert caught.value.status == 73
+
+
+@pytest.mark.fault(number=38)
+def test_scratch_is_refused_while_a_service_has_it(tmp_path: Path) -> None:
+    directory = str(tmp_path / ".grocker")
+    scratch.renew(directory)
+    claimed, say = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            scratch.claim(directory)
+            os.write(say, b".")
+            signal.pause()
+        finally:
+            os._exit(1)
+    os.close(say)
+    assert os.read(claimed, 1) == b"."
+    os.close(claimed)
+    with pytest.raises(Failure) as caught:
+        scratch.renew(directory)
+    assert caught.value.status == 64
+    assert "grocker-runner exec" in caught.value.message
+    assert (tmp_path / ".grocker" / scratch.SUPERVISED).exists()
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    scratch.renew(directory)
+    assert os.listdir(directory) == [], "as after a restart of the container"
 
 
 def test_scratch_keeps_the_start_for_exec(tmp_path: Path) -> None:

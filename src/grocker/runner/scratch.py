@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 
-from .failure import CANNOT_WRITE, CONFIGURATION, USER, Failure, reason
+from .failure import CANNOT_WRITE, CONFIGURATION, USAGE, USER, Failure, reason
 from .value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 SUPERVISED = "supervised"
-"""The file that is there under ``start`` and ``cron``, for ``grocker-runner health``."""
+"""The file that is there under ``start`` and ``cron``, for ``grocker-runner health``; locked while they live."""
 
 
 class Record(Value):
@@ -28,16 +28,51 @@ class Record(Value):
 
 
 def renew(directory: str) -> None:
-    """An empty directory of our own. Raises Failure (73)."""
+    """An empty directory of our own. Raises Failure: 73, and 64 when what a running service has there would be lost."""
     try:
         try:
             os.mkdir(directory, 0o700)
         except FileExistsError:
             _refuse_anothers(directory, CANNOT_WRITE, "remove it")
+            _refuse_claimed(directory)
             empty(directory)
         os.chmod(directory, 0o700)  # whatever the umask was
     except OSError as error:
         raise _cannot_write(directory, error) from None
+
+
+def claim(directory: str) -> None:
+    """It is that of ``start`` or ``cron``, as long as this process lives. Raises Failure (73)."""
+    path = f"{directory}/{SUPERVISED}"
+    write(path, b"")
+    try:
+        _lock(os.open(path, os.O_RDWR | os.O_NOFOLLOW))  # and never closed
+    except OSError:
+        pass  # a file system without locks
+
+
+def _refuse_claimed(directory: str) -> None:
+    try:
+        descriptor = os.open(f"{directory}/{SUPERVISED}", os.O_RDWR | os.O_NOFOLLOW)
+    except OSError:
+        return
+    try:
+        _lock(descriptor)
+    except (BlockingIOError, PermissionError):
+        raise Failure(
+            USAGE, f"{directory}: a service or cron runs here: grocker-runner exec COMMAND is for what runs beside it"
+        ) from None
+    except OSError:
+        pass  # a file system without locks
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Raises OSError: BlockingIOError or PermissionError when another process has it (fcntl(2): EAGAIN, EACCES)."""
+    import fcntl
+
+    fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def empty(directory: str) -> None:

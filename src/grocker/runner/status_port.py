@@ -28,5 +28,5 @@ def open_port(environ: Mapping[str, str], places: Places) -> Port:
     """Once the environment is prepared; from now on ``grocker-runner health`` asks. Raises Failure: 69, 73, 78."""
     token = status_token.read(environ)
     sockets = tuple(open_sockets(PORT))
-    scratch.write(f"{places.scratch}/{scratch.SUPERVISED}", b"")
+    scratch.claim(places.scratch)
     return Port(sockets=sockets, token=token)

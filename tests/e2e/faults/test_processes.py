@@ -1,4 +1,4 @@
-"""Items 1, 5, 7, 8, 9, 33, 35 and 36: processes that end, hang, multiply, or are killed from outside."""
+"""Items 1, 5, 7, 8, 9, 33, 35, 36 and 38: processes that end, hang, multiply, or are killed from outside."""
 
 from __future__ import annotations
 
@@ -212,3 +212,23 @@ def test_fault_36_paused_service_goes_on(docker: Engine, services: Services) -> 
         assert ask(address, "/readyz")[0] == 200
         assert "started again" not in container.logs()
         assert container.stop() == 0
+
+
+# 38
+
+
+@pytest.mark.fault(number=38)
+def test_fault_38_entrypoint_is_refused_where_it_runs_already(docker: Engine, services: Services) -> None:
+    """``docker exec C grocker-runner run …`` would take away what the service has in /tmp."""
+    options = services(docker, {"x": Service(command=("sleep", "1000"), restart=_ONCE)})
+    with docker.started("start", "x", options=options) as container:
+        until(container.address(), "/readyz", 200)
+        before = container.exec("ls", "-lin", "/tmp/.grocker").out
+        for arguments in (("true",), ("start", "x"), ("cron",), ()):
+            done = container.run(*arguments, stdin="echo shell\n")
+            assert (done.status, done.out, len(done.complaints)) == (64, "", 1), done
+            assert "grocker-runner exec" in done.err
+        assert container.exec("ls", "-lin", "/tmp/.grocker").out == before
+        assert container.exec("grocker-runner", "exec", "sh", "-c", "exit 3").status == 3
+        docker.check("restart", "--time", "5", container.name)
+        until(container.address(), "/readyz", 200)
