@@ -53,6 +53,7 @@ def run(
             env=dict(environment),
             umask=0o022,
             start_new_session=True,
+            close_fds=False,  # the lock on the temporary directory goes along; everything else closes itself
         )
     except OSError as error:
         where = f" in {directory}" if directory is not None and not directory.is_dir() else ""

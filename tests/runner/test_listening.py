@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import _socket
 import socket
 from pathlib import Path
 
@@ -16,9 +17,13 @@ def _free() -> int:
         return port
 
 
+def _public(opened: _socket.socket) -> socket.socket:
+    return socket.socket(fileno=opened.detach())
+
+
 def test_sockets_listen_on_all_addresses() -> None:
     port = _free()
-    sockets = open_sockets(port)
+    sockets = [_public(one) for one in open_sockets(port)]
     try:
         assert is_listening(port)
         for listener, address in zip(sockets, ("127.0.0.1", "::1"), strict=False):
@@ -35,8 +40,8 @@ def test_sockets_listen_on_all_addresses() -> None:
 
 def test_one_socket_listens_on_all_addresses_when_there_is_to_be_one() -> None:
     port = _free()
-    (listener,) = open_sockets(port, one=True)
-    with listener:
+    (opened,) = open_sockets(port, one=True)
+    with _public(opened) as listener:
         for address in ("127.0.0.1", "::1") if listener.family == socket.AF_INET6 else ("127.0.0.1",):
             with socket.create_connection((address, port), 5), listener.accept()[0]:
                 pass
@@ -47,7 +52,7 @@ def test_one_socket_listens_on_all_addresses_when_there_is_to_be_one() -> None:
 
 def test_unix_socket_is_found_when_a_server_removes_its_name(tmp_path: Path) -> None:
     path = str(tmp_path / "upstream")
-    with open_unix(path) as listener:
+    with _public(open_unix(path)) as listener:
         for _ in range(2):
             Path(listener.getsockname()).unlink()  # as gunicorn does when it ends
             restore_unix(path)

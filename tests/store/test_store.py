@@ -284,6 +284,30 @@ def test_temporary_files_of_a_killed_process_are_swept_and_those_of_a_living_one
     alive.communicate()
 
 
+def test_temporary_directory_stays_while_a_program_that_a_killed_process_ran_writes_there(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    killed = process(
+        "from grocker import command\n"
+        "with store.scratch() as scratch:\n"
+        "  command.run(['/bin/sh', '-c', f'read line <{sys.argv[1]}/gate'], action='x', environment={},\n"
+        "    directory=scratch, meanwhile=lambda: print('x', flush=True))\n",
+        tmp_path,
+    )
+    assert killed.stdout is not None
+    assert killed.stdout.readline() == "x\n"
+    killed.kill()
+    killed.wait()
+    watching = Store(tmp_path / "v1")
+    with open(gate, "w"):  # the program has come this far, and ends when this is closed
+        assert abandoned(watching) == ()
+    killed.communicate()
+    deadline = time.monotonic() + 10
+    while not abandoned(watching) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [p.name.partition(".")[0] for p in abandoned(watching)] == [str(killed.pid)]
+
+
 def test_store_is_the_same_when_many_write_the_same_at_once(tmp_path: Path) -> None:
     script = (
         "from grocker import digest\n"

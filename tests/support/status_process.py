@@ -59,6 +59,7 @@ def serve(
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     listener.listen(2048)
+    port = listener.getsockname()[1]
     with Loop(lambda: None, switch) as loop:
         server = status_server.StatusServer(
             loop,
@@ -68,7 +69,7 @@ def serve(
             tail=statuses.tail,
             **options,  # type: ignore[arg-type]
         )
-        os.write(1, f"{listener.getsockname()[1]}\n".encode())
+        os.write(1, f"{port}\n".encode())
         while not loop.asked:
             loop.turn(60)
         server.close()

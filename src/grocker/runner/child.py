@@ -8,14 +8,12 @@ import os
 from .failure import NOT_EXECUTABLE, NOT_FOUND, OF_DESCRIPTORS, Failure, reason
 from .program import Program
 from .signals import QUEUED, restore
+from .underscored import signal
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import signal
     from collections.abc import Callable, Mapping
     from typing import NoReturn
-else:
-    import _signal as signal  # as in signals
 
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, prctl(2)
 _TURN = 500  # children taken before others have their turn

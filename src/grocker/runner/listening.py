@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 
 from .failure import CANNOT_WRITE, PORT_TAKEN, Failure, reason
+from .underscored import socket
 
 BACKLOG = 2048
 _LISTEN = "0A"  # proc_net_tcp: TCP_LISTEN

@@ -8,10 +8,10 @@ from __future__ import annotations
 import heapq
 import os
 import select
-import signal
 import time
 
 from .signals import FORWARDED, STOP
+from .underscored import signal
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ HTTP/1.0 with the connection closed behind it: what every server answers in one 
 from __future__ import annotations
 
 import errno
-import socket
 
+from .underscored import socket
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:

@@ -7,13 +7,11 @@ import os
 from .child import become, reap, resume_when_stopped, send, spawn, status_of, terminal
 from .program import Program
 from .signals import hold, waiting
+from .underscored import signal
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import signal
     from collections.abc import Mapping
-else:
-    import _signal as signal  # as in signals
 
 
 def run(program: Program, environ: Mapping[str, str], mask: set[int]) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from . import asgi_server, granian_server, wsgi_server
 from .program import Program, find
 from .spec import GRANIAN
 from .value import TYPE_CHECKING
@@ -19,10 +18,17 @@ if TYPE_CHECKING:
 def server(service: Service, given: Given) -> Program:
     """The program that serves a WSGI or ASGI application."""
     beside = os.path.dirname(__file__)
+    # Each is imported where it is wanted: of three, one is.
     if service.server == GRANIAN:
+        from . import granian_server
+
         return granian_server.program(service, given, os.path.join(beside, "granian_starter.py"))
     if service.asgi is not None:
+        from . import asgi_server
+
         return asgi_server.program(service, given, os.path.join(beside, "asgi_starter.py"))
+    from . import wsgi_server
+
     return wsgi_server.program(service, given, os.path.join(beside, "server_hooks.py"))
 
 

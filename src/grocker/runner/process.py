@@ -6,7 +6,6 @@ Nothing here waits: what takes time is looked at again later, by the loop.
 from __future__ import annotations
 
 import os
-import signal
 import time
 
 from . import restart_policy, status
@@ -15,6 +14,7 @@ from .failure import Failure, say
 from .program import Program
 from .restart_policy import Restarts
 from .terminal_watch import PRESSED, watch
+from .underscored import signal
 from .value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
@@ -290,6 +290,8 @@ class Process:
 
 def _ended(exit_status: int) -> str:
     if exit_status > 128:
+        import signal
+
         try:
             return f"ended by {signal.Signals(exit_status - 128).name}"
         except ValueError:

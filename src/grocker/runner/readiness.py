@@ -6,12 +6,12 @@ Each of the ways is asked with :meth:`check` when a probe comes, is told of the 
 from __future__ import annotations
 
 import os
-import socket
 import time
 
 from .failure import CANNOT_WRITE, Failure, reason
 from .listening import is_listening
 from .status import Check
+from .underscored import socket
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:

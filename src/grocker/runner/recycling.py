@@ -6,11 +6,11 @@ The server is asked to end the worker as it would for a reload: it answers what 
 from __future__ import annotations
 
 import os
-import signal
 
 from . import status
 from .child import send
 from .failure import say
+from .underscored import signal
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:

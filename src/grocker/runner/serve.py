@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 
 from . import container_limits, loopback_request, parts, readiness, recycling, trusted_proxies, wsgi_server
 from .child import adopt_orphans, terminal
@@ -19,10 +18,11 @@ from .signals import Interruptible, hold
 from .spec import FRONT, GRANIAN, NOTIFY
 from .status_port import open_port
 from .supervision import Supervision
+from .underscored import signal
 from .value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
-    import socket
+    from _socket import socket
     from collections.abc import Mapping
 
     from .container_limits import Limits
@@ -52,8 +52,8 @@ class _Start(Value):
     mask: set[int]
     timeout: float
     environ: Mapping[str, str]
-    sockets: tuple[socket.socket, ...]
-    upstream: socket.socket | None
+    sockets: tuple[socket, ...]
+    upstream: socket | None
     trusted: tuple[str, ...]
     supervised: Port
     programs: Mapping[str, Program]
@@ -94,7 +94,7 @@ def serve(image: Spec, name: str, service: Service, places: Places, mask: set[in
     return result
 
 
-def _sockets(service: Service) -> tuple[socket.socket, ...]:
+def _sockets(service: Service) -> tuple[socket, ...]:
     """Of 8080. Raises Failure (69)."""
     if service.command is not None:
         return ()
@@ -244,7 +244,7 @@ def _part(
         program=program,
         environ=environ,
         directory=start.image.user.home,
-        stop_signal=signal.Signals[f"SIG{start.service.stop_signal}"] if main else signal.SIGTERM,
+        stop_signal=getattr(signal, f"SIG{start.service.stop_signal}") if main else signal.SIGTERM,
         restart=start.service.restart,
         mask=start.mask,
         keep=keep,

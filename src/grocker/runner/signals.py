@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from .failure import Asked
+from .underscored import signal
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import signal
     from types import FrameType
-else:
-    import _signal as signal  # the other makes enumerations of its numbers, which takes half as long as Python's start
 
 STOP = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 FORWARDED = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2})

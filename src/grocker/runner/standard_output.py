@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 import select
-import socket
 import stat
 import time
-from collections import deque
 
+from .underscored import deque, socket
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from .status import PORT
 from .value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
-    import socket
+    from _socket import socket
     from collections.abc import Mapping
 
     from .places import Places
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Port(Value):
     """What is made before anything is started: sockets that listen on 8081, and the token."""
 
-    sockets: tuple[socket.socket, ...]
+    sockets: tuple[socket, ...]
     token: bytes | None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import time
 
 from . import status_routes
@@ -19,7 +20,7 @@ from .usage import Meter
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import socket
+    import _socket
     from collections.abc import Callable, Sequence
 
     from .application_scrape import Scrape
@@ -42,7 +43,7 @@ def most_connections() -> int:
 
 
 class StatusServer:
-    """Answers on ``sockets``, which listen, from now until :meth:`close`, and then closes them.
+    """Answers on ``sockets``, which listen and are taken over, from now until :meth:`close`.
 
     ``status``: called for each request, must be quick; ``probed``: instead of it for probes, to which processes and
     jobs do not matter. ``token``: of :class:`Port`. ``tail``: the last log lines of a process or job, None for the
@@ -56,7 +57,7 @@ class StatusServer:
     def __init__(
         self,
         loop: Loop,
-        sockets: Sequence[socket.socket],
+        sockets: Sequence[_socket.socket],
         status: Callable[[], Status],
         *,
         token: bytes | None = None,
@@ -67,7 +68,7 @@ class StatusServer:
         most: int | None = None,
     ) -> None:
         self._loop = loop
-        self._sockets = tuple(sockets)
+        self._sockets = tuple(socket.socket(fileno=one.detach()) for one in sockets)
         self._meter = Meter()
         self._knowledge = status_routes.Knowledge(
             status=status, probed=probed or status, usage=self._usage, tail=tail, token=token

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import time
-from collections import deque
 
 from .output_lines import CUT, LONGEST
 from .syslog_record import harmless, is_harmless
+from .underscored import deque, socket
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:

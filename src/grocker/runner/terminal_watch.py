@@ -7,7 +7,8 @@ and what the service makes of them does not tell whether it was asked to stop (E
 from __future__ import annotations
 
 import os
-import signal
+
+from .underscored import signal
 
 PRESSED = 3
 """Its exit status once a key was pressed."""

@@ -284,7 +284,8 @@ class Store:
         """Make this process's directory in tmp and sweep those whose owners are gone.
 
         A directory is its owner's as long as the lock on its file ``owner`` is held, which ends with the process,
-        however it ended. It is made under the sweep's lock, so that no other process sees it before it is locked.
+        however it ended, and with the programs that it ran, which write there too. It is made under the sweep's
+        lock, so that no other process sees it before it is locked.
         """
         tmp = self.root / "tmp"
         with storage(_ACTION, tmp), self.lock("tmp"):
@@ -294,6 +295,7 @@ class Store:
             scratch.mkdir()
             owner = open(scratch / "owner", "wb")
             fcntl.flock(owner, fcntl.LOCK_EX)
+            os.set_inheritable(owner.fileno(), True)
             self._scratch_lock = owner
             return scratch
 
