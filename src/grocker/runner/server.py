@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from .spec import Service
 
+READY = "GROCKER_READY_FD"  # what ``server_hooks`` reads, and the application does not see
 FRONT_SHARE = 0.75  # of the stop time, which what is in front has before the others are asked too
 KEPT_ALIVE = 75  # seconds that a connection of nginx may be idle; nginx itself closes it sooner
 WORKER_MEMORY = 128 << 20  # bytes; what a worker of an ordinary Django site may come to

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from .server import Given
     from .spec import Service
 
-READY = "GROCKER_READY_FD"  # what ``server_hooks`` reads, and the application does not see
 THREADS = 8  # of a worker
 
 
