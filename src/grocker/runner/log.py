@@ -16,13 +16,13 @@ from .log_channel import Channel
 from .log_tail import Tail
 from .standard_output import StandardOutput
 from .status import LogStatus
-from .syslog_socket import SyslogSocket
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from .loop import Loop
+    from .syslog_socket import SyslogSocket
 
 SOCKET = "/dev/log"
 READER = 0.25  # of the stop time, which a reader of stdout has before nobody waits for it any more
@@ -71,6 +71,10 @@ class Log:
 
     def _open(self, path: str, *, expected: bool) -> None:
         """``expected``: the operator named the socket, so it is waited for."""
+        if not expected and not os.path.lexists(path):
+            return
+        from .syslog_socket import SyslogSocket
+
         syslog = SyslogSocket(self.loop, path, lost=self._lost, back=self._back)
         self._path = path
         try:

@@ -5,13 +5,12 @@ Nothing that is called from it may wait.
 
 from __future__ import annotations
 
-import heapq
 import os
 import select
 import time
 
 from .signals import FORWARDED, STOP
-from .underscored import signal
+from .underscored import heapq, signal
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:

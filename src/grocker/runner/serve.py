@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from . import readiness, recycling
+from . import readiness
 from .child import adopt_orphans
 from .environment import PORT
 from .failure import Asked
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .places import Places
     from .process import Process
     from .readiness import Readiness
+    from .service_parts import Parts
     from .service_start import Start
     from .spec import Service, Spec
     from .status_server import StatusServer
@@ -52,9 +53,6 @@ def _run(start: Start, supervision: Supervision, log: Log) -> int:
     service, loop = start.service, supervision.loop
     ready, environ = _readiness(start, loop)
     made = parts(start, ready, environ, log)
-    most: int | None = None
-    if service.command is None or service.memory is not None:
-        most = recycling.limit(service.memory, start.limits, made.workers)
 
     def changed(process: Process) -> None:
         if not process.pid:
@@ -65,8 +63,8 @@ def _run(start: Start, supervision: Supervision, log: Log) -> int:
             ready.started()
             if start.upstream is not None:
                 restore_unix(start.places.upstream)
-            if process.starts == 1 and most is not None:
-                recycling.Recycling(loop, process, most, own=made.own, seconds=start.timeout)
+            if process.starts == 1:
+                _recycle(start, made, process, loop)
 
     def stopping() -> None:
         ready.close()
@@ -99,6 +97,17 @@ def _run(start: Start, supervision: Supervision, log: Log) -> int:
     finally:
         for server in servers:
             server.close()
+
+
+def _recycle(start: Start, made: Parts, process: Process, loop: Loop) -> None:
+    """From now on, where workers have a limit: a command's one only where it is declared."""
+    from . import recycling  # it looks for the first time in some seconds
+
+    service = start.service
+    if service.command is None or service.memory is not None:
+        most = recycling.limit(service.memory, start.limits, made.workers)
+        if most is not None:
+            recycling.Recycling(loop, process, most, own=made.own, seconds=start.timeout)
 
 
 def _readiness(start: Start, loop: Loop) -> tuple[Readiness, Mapping[str, str]]:

@@ -1,4 +1,4 @@
-"""``signal``, ``socket`` and ``deque`` from the modules in C that the public ones wrap.
+"""``signal``, ``socket``, ``deque`` and ``heapq`` from the modules in C that the public ones wrap.
 
 The public ones make enumerations of their numbers, which takes half as long as Python's start. What they add is not
 here: a signal's name, a socket's ``accept``, ``makefile`` and ``with``.
@@ -6,6 +6,7 @@ here: a signal's name, a socket's ``accept``, ``makefile`` and ``with``.
 
 from __future__ import annotations
 
+import _heapq as heapq
 import _socket as socket
 
 from .value import TYPE_CHECKING
@@ -17,4 +18,4 @@ else:
     import _signal as signal
     from _collections import deque
 
-__all__ = ["deque", "signal", "socket"]
+__all__ = ["deque", "heapq", "signal", "socket"]
