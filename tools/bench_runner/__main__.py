@@ -37,7 +37,7 @@ class Scale:
     """rounds that are not counted"""
     commands: int = 12
     idle: float = 60.0
-    starts: int = 6
+    starts: int = 31
     turns: int = 4
     turn: int = 3
     orphans: float = 6.0
