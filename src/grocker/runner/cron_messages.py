@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -58,6 +59,11 @@ def send(message: dict[str, Any]) -> str:
     return f"{what}: {why}"
 
 
+def _literal(address: str) -> str:
+    """How a client without a name of its own says who it is. Source: RFC 5321, 4.1.3 and 4.1.4."""
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+
 def _heartbeat(message: dict[str, Any]) -> str:
     import urllib.error
     import urllib.request
@@ -102,11 +108,14 @@ def _mail(message: dict[str, Any]) -> str:
         security = message["security"]
         context = ssl.create_default_context()
         host, port = message["host"], message["port"]
+        name = os.uname().nodename  # without it smtplib asks the name server for one, for as long as that takes
         if security == "tls":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=_TIMEOUT, context=context)
+            server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, name, timeout=_TIMEOUT, context=context)
         else:
-            server = smtplib.SMTP(host, port, timeout=_TIMEOUT)
+            server = smtplib.SMTP(host, port, name, timeout=_TIMEOUT)
         with server:
+            if "." not in name and server.sock is not None:
+                server.local_hostname = _literal(server.sock.getsockname()[0])
             server.ehlo()
             safe = security == "tls"
             if security == "starttls" or (security == "auto" and server.has_extn("starttls")):
