@@ -178,6 +178,7 @@ def test_H2_application_that_hangs_takes_its_own_metrics_away_and_no_others(serv
     try:
         service.until(lambda: service.metrics()["grocker_application_scrape_success",] == 0)
         took: list[float] = []
+        values: Mapping[tuple[str, ...], float] = {}
         while len(took) < 3 and (not took or min(took) >= 5):  # all containers of a host may weigh as much as one test
             began = time.monotonic()
             values = service.metrics()
