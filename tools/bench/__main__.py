@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from grocker.errors import GrockerError
-from grocker.python import find_uv
+from grocker.python import Uv, find_uv
 from tools.bench import base, report
 from tools.bench.engine import engine
 from tools.bench.host import BenchError, as_root, machine, program, run
@@ -67,13 +66,12 @@ def measure(place: Path, kept: Path, environ: dict[str, str], *, rounds: int, re
     _check()
     _say("making the base image of the peers (mmdebstrap)")
     tar = base.make(kept, environ)
-    cache, code = place / "cache", place / "src"
-    shutil.copytree(ROOT / "src", code, ignore=shutil.ignore_patterns("__pycache__"))
     uv = find_uv(environ, cache=place / "uv")
+    program = _installed(place / "venv", uv)
     project = prepare(ROOT / "examples" / "polls", place / "polls", environ, cache=place / "uv")
     with engine(place, environ) as docker, registry(place / "registry") as target:
         base.give(docker, tar)
-        ours = Grocker(docker, target, environ, cache, code)
+        ours = Grocker(docker, target, environ, place / "cache", program)
         told = secrets(place / "secrets", uv.environment)
         peers = []
         for name, words in (("copy", "Dockerfile, copying"), ("split", "Dockerfile, installing")):
@@ -86,6 +84,15 @@ def measure(place: Path, kept: Path, environ: dict[str, str], *, rounds: int, re
         with_uv = run([uv.executable, "--version"]).split()[1]
         versions = f"Python {sys.version.split()[0]}, uv {with_uv}, {docker.versions()}"
     return done, versions
+
+
+def _installed(venv: Path, uv: Uv) -> Path:
+    """Grocker as ``pip install`` gives it, without what its development needs, in this Python: the program's path."""
+    _say("installing Grocker")
+    run([uv.executable, "venv", "--quiet", "--python", sys.executable, venv], environ=uv.environment)
+    words = ("--quiet", "--compile-bytecode", "--constraints", ROOT / "requirements" / "dev.txt")
+    run([uv.executable, "pip", "install", *words, "--python", venv / "bin" / "python", ROOT], environ=uv.environment)
+    return venv / "bin" / "grocker"
 
 
 def _check() -> None:

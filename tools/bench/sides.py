@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,21 +45,20 @@ class Side(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Grocker:
-    """``grocker build``, with the libraries beside this Python."""
+    """``grocker build``."""
 
     engine: Engine
     registry: Registry
     environ: Mapping[str, str]
     cache: Path
-    code: Path
-    """a copy of its source: what is edited meanwhile does not count"""
+    program: Path
     name: str = "Grocker"
     tag: str = "bench/grocker:1"
     repository: str = "grocker"
 
     def _grocker(self, project: Path, *words: str) -> str:
         command: list[str | Path] = [
-            Path(sys.executable).with_name("grocker"),
+            self.program,
             "build",
             project,
             "--debian",
@@ -71,7 +69,6 @@ class Grocker:
             **self.environ,
             "GROCKER_CACHE": str(self.cache),
             "DOCKER_HOST": self.engine.environ["DOCKER_HOST"],
-            "PYTHONPATH": str(self.code),
         }
         return run(command, environ=environ)
 

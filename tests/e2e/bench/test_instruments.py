@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,7 +81,7 @@ def test_bench_measures_what_it_says(
     place: Path, environ: dict[str, str], project: Project, docker: Engine, target: Registry
 ) -> None:
     cache = place / "cache"
-    ours = Grocker(docker, target, environ, cache, ROOT / "src")
+    ours = Grocker(docker, target, environ, cache, Path(sys.executable).with_name("grocker"))
     ours.build(project.directory)
     project.change_line(7)
     ours.build(project.directory)
