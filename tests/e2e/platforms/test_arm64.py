@@ -8,15 +8,20 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
+import uuid
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 
 from grocker.output.layout import problems
+from tests.e2e.contract.engine import Done, Engine
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.timeout(300)]
 
@@ -106,3 +111,45 @@ def test_image_runs_when_the_host_can_emulate_it(layout: Path, tmp_path: Path) -
         check=False,
     )
     assert (done.stdout, done.returncode) == ("aarch64 django\n", 0), done.stderr
+
+
+def _is_registered() -> bool:
+    """Whether the kernel runs such programs, in containers too (F: the emulator was opened beforehand)."""
+    for path in Path("/proc/sys/fs/binfmt_misc").glob("*aarch64*"):
+        words = path.read_text().splitlines()
+        if "enabled" in words and any(word.startswith("flags:") and "F" in word for word in words):
+            return True
+    return os.uname().machine == "aarch64"
+
+
+@pytest.mark.docker
+def test_E2_service_answers_when_the_kernel_runs_its_programs() -> None:
+    if not _is_registered():
+        pytest.skip("no emulator for aarch64 is registered here (binfmt_misc)")
+    tag = f"polls-arm64-{uuid.uuid4().hex[:8]}:test"
+    subprocess.run(
+        [sys.executable, "-m", "grocker", "build", POLLS, "--platform", "linux/arm64", "-o", "docker", "--tag", tag],
+        check=True,
+        capture_output=True,
+    )
+    engine = Engine("docker", tag)
+    platform = ("--platform", "linux/arm64")
+    try:
+        assert engine.run("sh", "-c", "uname -m; exit 7", options=platform) == Done(7, "aarch64\n", "")
+        with engine.started("start", "www", options=platform) as container:
+            limit = time.monotonic() + 60
+            while (found := _status(f"http://{container.address()}:8080/healthz")) != 200:
+                assert time.monotonic() < limit, f"{found}\n{container.logs()}"
+                time.sleep(0.2)
+            assert _status(f"http://{container.address()}:8081/readyz") == 200
+            assert container.stop() == 0
+    finally:
+        engine.command("rmi", "--force", tag)
+
+
+def _status(url: str) -> int | None:
+    try:
+        with urlopen(url, timeout=30) as answer:
+            return int(answer.status)
+    except (URLError, OSError):
+        return None
