@@ -73,7 +73,7 @@ def test_resolve_says_package_platform_and_choices_when_there_is_only_an_sdist(i
         pins(index, tmp_path, "compiled==2.0")
     assert "compiled" in caught.value.message
     assert "no wheel for Python 3.13 on amd64 (glibc 2.41)" in caught.value.message
-    assert "another architecture" in str(caught.value.hint)
+    assert "--wheel-dir wheels compiled==2.0, and find-links" in str(caught.value.hint)
 
 
 def test_resolve_refuses_when_only_other_platforms_have_wheels(index: Index, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -81,6 +82,27 @@ def test_file_is_refused_when_it_is_another_than_announced(store: Store) -> None
     with server(DATA[::-1]) as (address, _), Transport(environ={}) as transport, pytest.raises(CorruptError) as raised:
         fetch(store, transport, f"{address}/file", digest=DIGEST, size=len(DATA), what="x 1", progress=Silent())
     assert "x 1: its hash is" in raised.value.message
+    assert store.download(DIGEST) is None
+
+
+def test_file_of_this_host_is_kept_when_it_is_as_announced(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "a b.whl"
+    path.write_bytes(DATA)
+    with Transport(environ={}) as transport:
+        found = fetch(store, transport, path.as_uri(), digest=DIGEST, size=None, what="x 1", progress=Silent())
+        path.unlink()
+        assert found.read_bytes() == DATA
+
+
+@pytest.mark.parametrize(("data", "words"), [(None, "No such file"), (b"other", "is another file than when")])
+def test_file_of_this_host_is_missing_when_it_is_no_more_what_it_was(
+    store: Store, tmp_path: Path, data: bytes | None, words: str
+) -> None:
+    path = tmp_path / "x.whl"
+    if data is not None:
+        path.write_bytes(data)
+    with Transport(environ={}) as transport, pytest.raises(MissingError, match=f"fetching x 1: {path}.*{words}"):
+        fetch(store, transport, path.as_uri(), digest=DIGEST, size=len(DATA), what="x 1", progress=Silent())
     assert store.download(DIGEST) is None
 
 

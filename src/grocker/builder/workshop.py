@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from grocker.digest import Digest
-from grocker.errors import UnavailableError
+from grocker.errors import MissingError, UnavailableError
 from grocker.progress import Progress
 from grocker.store import Store
 from grocker.store.fetch import fetch
-from grocker.web import HttpMissingError, Transport
+from grocker.web import Transport
 
 if TYPE_CHECKING:
     from grocker.python import Compiler, Uv
@@ -60,11 +60,11 @@ class GoneError(UnavailableError):
 def fetched(shop: Workshop, url: str, *, digest: Digest, size: int | None, what: str) -> Path:
     """The file of that digest, kept or fetched; ``size`` in bytes when known, ``what`` names it for people.
 
-    Raises GoneError when the server has it no more, and what ``store.fetch`` raises.
+    Raises GoneError when it is not there any more, and what ``store.fetch`` raises.
     """
     try:
         return fetch(shop.store, shop.transport, url, digest=digest, size=size, what=what, progress=shop.progress)
-    except HttpMissingError as error:
+    except MissingError as error:
         raise GoneError(
             f"{what} has left its archive or index: {error.message}",
             hint="with a lock: grocker lock --upgrade, or a mirror that still has it "

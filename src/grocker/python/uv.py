@@ -168,10 +168,11 @@ def _without_wheels(text: str) -> set[str]:
 
 def no_wheel(name: str, version: str | None, platform: str) -> MissingError:
     """A package that would have to be compiled."""
+    pinned = (f"{name}=={version}" if version else name).replace(" ", "==")
     return MissingError(
         f"{name}{' ' + version if version else ''}: no wheel for {platform}; it would have to be built",
-        hint="ask for a version that has one, build it elsewhere and serve the wheel from an index of your own"
-        " (UV_INDEX), or build the image for another architecture",
+        hint=f'when it is Python alone: pip wheel --no-deps --wheel-dir wheels {pinned}, and find-links = ["wheels"] in'
+        " [tool.uv]; else ask for a version that has one, or serve one for that platform from an index (UV_INDEX)",
     )
 
 

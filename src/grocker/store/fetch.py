@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grocker import digest as digests
 from grocker.digest import Digest
+from grocker.errors import MissingError
 from grocker.progress import Progress
 from grocker.store.store import Store
 
@@ -17,11 +19,12 @@ if TYPE_CHECKING:
 def fetch(
     store: Store, transport: Transport, url: str, *, digest: Digest, size: int | None, what: str, progress: Progress
 ) -> Path:
-    """The file of that digest: the kept one, else fetched from ``url``, verified and kept.
+    """The file of that digest: the kept one, else fetched from ``url`` (http, https, file), verified and kept.
 
     ``size`` in bytes when known; ``what`` names the file for people ("numpy 2.1"). A kept file is hashed before it is
     given out, because whoever asks is about to take it apart, which costs far more; a damaged one is fetched again.
-    Raises CorruptError when the file is not what was announced, UnavailableError when it cannot be had.
+    Raises CorruptError when the file is not what was announced, UnavailableError when it cannot be had, MissingError
+    when a file of this host is not there any more, or is another one.
     """
     if store.download(digest) is None:
         with store.lock("download-" + digest[7:23]):
@@ -41,6 +44,8 @@ def _fetch(
     store: Store, transport: Transport, url: str, *, digest: Digest, size: int | None, what: str, progress: Progress
 ) -> Path:
     action = f"fetching {what}"
+    if url.startswith("file:"):
+        return _take(store, url, digest=digest, action=action)
     with progress.task(action, size) as task, transport.open("GET", url, action=action) as response:
 
         def counted() -> Iterator[bytes]:
@@ -49,3 +54,17 @@ def _fetch(
                 yield chunk
 
         return store.keep_download(counted(), digest=digest, size=size, what=what)
+
+
+def _take(store: Store, url: str, *, digest: Digest, action: str) -> Path:
+    """A file of this host, as a directory of wheels has them: copied, for it may change while a build reads it."""
+    from urllib.parse import unquote, urlsplit
+
+    path = Path(unquote(urlsplit(url).path))
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MissingError(f"{action}: {path}: {error.strerror}") from error
+    if digests.of(data) != digest:
+        raise MissingError(f"{action}: {path} is another file than when it was resolved")
+    return store.keep_download([data], digest=digest, size=len(data), what=path.name)
