@@ -25,7 +25,6 @@ DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 MANIFESTS = frozenset({MANIFEST, DOCKER_MANIFEST})
 """what docker wrote before OCI has the same fields (distribution, manifest/schema2)"""
 INDEXES = frozenset({INDEX, DOCKER_LIST})
-LAYERS = frozenset({LAYER, LAYER_GZIP, LAYER_ZSTD})
 REF_NAME = "org.opencontainers.image.ref.name"
 LAYOUT_VERSION = "1.0.0"
 

@@ -16,7 +16,6 @@ SCHEMA = 1
 CONTRACT = 1
 PATH = "/opt/grocker/image.json"
 CRONTAB = "/opt/grocker/crontab"
-RESERVED = frozenset({"start", "cron"})  # E5
 USERS_OF_OTHERS = frozenset({"root", "www-data"})  # K2: whom a crontab with a user column names
 STOP_SIGNALS = ("TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH")
 GRANIAN = "granian"

@@ -6,7 +6,6 @@ import time
 from itertools import pairwise
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-_DAY = 86400
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
