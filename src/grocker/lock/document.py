@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import asdict, astuple
 
 from grocker.digest import Digest
 from grocker.errors import SettingsError
@@ -22,6 +23,10 @@ from grocker.lock.values import (
 NAME = "grocker.lock"
 VERSION = 1
 _HINT = "make it again: grocker lock"
+
+
+# The rows have the fields of DebianPackage and PythonFile in their order, under the names that people read; then the
+# platforms.
 
 
 class _DebianRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,16 +100,8 @@ def parse(text: str, *, place: str) -> Lock:
     platforms = tuple(
         PlatformLock(
             name,
-            tuple(
-                DebianPackage(r.name, r.version, r.arch, r.suite, r.path, r.size, r.sha256)
-                for r in document.debian
-                if name in r.platforms
-            ),
-            tuple(
-                PythonFile(r.name, r.version, r.file, r.index, r.size, r.sha256)
-                for r in document.python
-                if name in r.platforms
-            ),
+            tuple(DebianPackage(*astuple(row)[:-1]) for row in document.debian if name in row.platforms),
+            tuple(PythonFile(*astuple(row)[:-1]) for row in document.python if name in row.platforms),
         )
         for name in names
     )
@@ -115,31 +112,8 @@ _Row = TypeVar("_Row", DebianPackage, PythonFile)
 
 
 def _rows(lock: Lock) -> list[tuple[str, Mapping[str, Any]]]:
-    debian = [
-        {
-            "name": p.name,
-            "version": p.version,
-            "arch": p.architecture,
-            "suite": p.suite,
-            "path": p.filename,
-            "size": p.size,
-            "sha256": p.sha256,
-            "platforms": platforms,
-        }
-        for p, platforms in _shared((one.platform, one.debian) for one in lock.platforms)
-    ]
-    python = [
-        {
-            "name": f.name,
-            "version": f.version,
-            "file": f.file,
-            "index": f.index,
-            "size": f.size,
-            "sha256": f.sha256,
-            "platforms": platforms,
-        }
-        for f, platforms in _shared((one.platform, one.python) for one in lock.platforms)
-    ]
+    debian = _shared((one.platform, one.debian) for one in lock.platforms)
+    python = _shared((one.platform, one.python) for one in lock.platforms)
     build = [
         {
             "name": r.name,
@@ -150,16 +124,16 @@ def _rows(lock: Lock) -> list[tuple[str, Mapping[str, Any]]]:
         for r in sorted(lock.build)
     ]
     return [
-        *(("debian", row) for row in debian),
-        *(("python", row) for row in python),
+        *(("debian", asdict(_DebianRow(*(*astuple(package), platforms)))) for package, platforms in debian),
+        *(("python", asdict(_PythonRow(*(*astuple(file), platforms)))) for file, platforms in python),
         *(("build", row) for row in build),
     ]
 
 
-def _shared(rows: Iterable[tuple[str, Iterable[_Row]]]) -> list[tuple[_Row, list[str]]]:
+def _shared(rows: Iterable[tuple[str, Iterable[_Row]]]) -> list[tuple[_Row, tuple[str, ...]]]:
     """Each row once, sorted, with the platforms that take it."""
     found: dict[_Row, list[str]] = {}
     for platform, values in rows:
         for value in values:
             found.setdefault(value, []).append(platform)
-    return [(value, sorted(found[value])) for value in sorted(found)]
+    return [(value, tuple(sorted(found[value]))) for value in sorted(found)]
