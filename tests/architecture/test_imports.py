@@ -10,7 +10,7 @@ import pytest
 from tests.architecture.source import Module, imported, project, reached
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "digest", "progress", "command", "web"}),
+    frozenset({"errors", "digest", "progress", "command", "lazily", "web"}),
     frozenset({"oci", "runner"}),
     frozenset({"store", "config"}),
     frozenset({"layer", "lock"}),

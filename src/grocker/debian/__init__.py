@@ -18,11 +18,11 @@ their places.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from grocker.debian.configure import Configured, configure
 from grocker.debian.resolve import BASE, PYTHON, Resolved, resolve
+from grocker.lazily import lazily
 
 if TYPE_CHECKING:
     from grocker.debian.archives import Archive, archive_addresses, open_archive
@@ -64,11 +64,4 @@ __all__ = [
     "unpack",
 ]
 
-
-def __getattr__(name: str) -> object:
-    for module, names in _HOMES.items():
-        if name in names:
-            value: object = getattr(import_module(f"{__name__}.{module}"), name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazily(__name__, _HOMES)

@@ -17,8 +17,9 @@ The modules are imported when a name is first used: a build in which nothing cha
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from grocker.lazily import lazily
 
 if TYPE_CHECKING:
     from grocker.python.applications import WebApplication, find_application
@@ -85,11 +86,4 @@ __all__ = [
     "with_bytecode",
 ]
 
-
-def __getattr__(name: str) -> object:
-    for module, names in _HOMES.items():
-        if name in names:
-            value: object = getattr(import_module(f"{__name__}.{module}"), name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazily(__name__, _HOMES)
