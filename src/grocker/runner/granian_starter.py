@@ -25,6 +25,7 @@ _DIRECTORY = os.path.dirname(os.path.abspath(__file__))
 _BACKLOG = 2048
 _BACKPRESSURE = 1024  # connections of a worker, idle ones too; beyond that they wait
 _THREADS = 8  # of a worker, for WSGI, as gunicorn's
+_STRANGE = "grocker: this granian takes no socket: pin another version of it, or declare another server"
 _ACCESS = (
     '%(addr)s - - [%(time)s] "%(method)s %(path)s %(protocol)s" %(status)d - "%(header{referer})s" '
     '"%(header{user-agent})s"'
@@ -37,10 +38,15 @@ def main(arguments: list[str]) -> None:
     import multiprocessing
     import signal
 
-    from granian.constants import Interfaces
-    from granian.log import LOGGING_CONFIG
-    from granian.net import SocketHolder
-    from granian.server import MPServer
+    try:
+        from granian.constants import Interfaces
+        from granian.log import LOGGING_CONFIG
+        from granian.net import SocketHolder
+        from granian.server import MPServer
+    except ImportError as error:
+        sys.exit(f"{_STRANGE} ({error})")
+    if not hasattr(MPServer, "_init_shared_socket"):  # it would listen elsewhere, and nobody would hear of it
+        sys.exit(f"{_STRANGE} (MPServer has no _init_shared_socket)")
 
     kind, target, descriptor, workers, graceful, access, ready = arguments
     multiprocessing.set_start_method("fork")  # others would not hand the socket on
