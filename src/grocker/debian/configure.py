@@ -73,7 +73,6 @@ def configure(
     user: str = "blue",
     uid: int = 1000,
     home: str | None = None,
-    shell: str = "/bin/bash",
 ) -> Configured:
     """Everything that is generated for an image of these packages.
 
@@ -96,7 +95,7 @@ def configure(
         *_DIRECTORIES,
         *links,
         *(File(target, contents[source], mode) for source, target, mode in _COPIES if source in contents),
-        *accounts.entries(contents, accounts.User(user, uid, home, shell)),
+        *accounts.entries(contents, accounts.User(user, uid, home)),
         *_home(contents, home, uid),
         *_shells(contents),
         *_zone(present),

@@ -9,7 +9,7 @@ Source: Debian Policy 7.2 (Depends, Pre-Depends), 7.3, 7.4 (Breaks, Conflicts), 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 import msgspec
@@ -99,12 +99,7 @@ class _Candidate(msgspec.Struct, frozen=True):
     suite: str
 
 
-def resolve(
-    indexes: Sequence[Index],
-    names: Iterable[str],
-    *,
-    not_needed: Collection[str] = NOT_NEEDED,
-) -> Resolved:
+def resolve(indexes: Sequence[Index], names: Iterable[str]) -> Resolved:
     """The packages that ``names`` stand for and everything that they depend on.
 
     ``names``: each ``NAME`` or ``NAME=VERSION``; a virtual name stands for its first provider.
@@ -112,13 +107,12 @@ def resolve(
     Raises MissingError when there is no such package or version, SettingsError when what was asked for cannot be
     installed together.
     """
-    return _Resolution(indexes, frozenset(not_needed)).run(sorted(set(names)))
+    return _Resolution(indexes).run(sorted(set(names)))
 
 
 class _Resolution:
-    def __init__(self, indexes: Sequence[Index], not_needed: frozenset[str]) -> None:
+    def __init__(self, indexes: Sequence[Index]) -> None:
         self.indexes = indexes
-        self.not_needed = not_needed
         self.chosen: dict[str, _Candidate] = {}
         self.reasons: dict[str, str] = {}
         self.provided: dict[str, list[tuple[str, str]]] = {}
@@ -226,7 +220,7 @@ class _Resolution:
                     self.choose(name, group)
 
     def met(self, relation: Relation) -> bool:
-        if relation.name in self.not_needed and relation.name not in self.chosen:
+        if relation.name in NOT_NEEDED and relation.name not in self.chosen:
             return True
         chosen = self.chosen.get(relation.name)
         if chosen is not None and relation.accepts(chosen.record.version):
