@@ -52,7 +52,7 @@ def test_H5_container_does_not_live_when_nothing_listens(supervised: str, capfd:
     assert capfd.readouterr().err == f"grocker: health: port {port} does not answer: Connection refused\n"
 
 
-@pytest.mark.parametrize("behaviour", [silent, says(*[b"x"] * 100, pause=0.01)], ids=["silent", "drips"])
+@pytest.mark.parametrize("behaviour", [silent, says(*[b"x"] * 100, pause=0.05)], ids=["silent", "drips"])
 def test_H5_container_does_not_live_when_livez_takes_too_long(
     supervised: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], behaviour: object
 ) -> None:
@@ -61,7 +61,7 @@ def test_H5_container_does_not_live_when_livez_takes_too_long(
     with upstream(behaviour) as port:  # type: ignore[arg-type]
         began = time.monotonic()
         assert health(supervised, port=port) == 1
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 4
     assert capfd.readouterr().err == "grocker: health: /livez does not answer within 0.2 s\n"
 
 
