@@ -8,12 +8,12 @@ no place on a command line) and answers each with a line: empty, or what went wr
 from __future__ import annotations
 
 import os
-import signal
 import sys
 
 from .child import send
 from .failure import CONFIGURATION, Failure, reason, warn
 from .output_lines import Lines
+from .underscored import signal
 from .value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import errno
 import fcntl
 import os
 import resource
-import signal
 
 from .failure import NOT_EXECUTABLE, NOT_FOUND, Failure, reason
+from .underscored import signal
 from .value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:

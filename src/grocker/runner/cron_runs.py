@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from functools import partial
 
@@ -11,6 +10,7 @@ from .child import reap, status_of
 from .cron_job import Job, Run, Stream
 from .cron_process import SHORTAGES, Limits, kill, spawn
 from .failure import Failure, reason, warn
+from .underscored import signal
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -341,8 +341,10 @@ class Runs:
 
 def _status(status: int) -> str:
     if status > 128:
+        from signal import Signals
+
         try:
-            return signal.Signals(status - 128).name
+            return Signals(status - 128).name
         except ValueError:
             pass
     return f"status {status}"

@@ -7,12 +7,12 @@ on the Fly": the variable NGINX), so they outlive it, and everything that it wri
 from __future__ import annotations
 
 import math
-import signal
 
 from . import nginx_configuration, scratch
 from .nginx_configuration import Front
 from .program import Program
 from .server import FRONT_SHARE
+from .underscored import signal
 from .value import TYPE_CHECKING
 
 if TYPE_CHECKING:
