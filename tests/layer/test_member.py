@@ -7,6 +7,7 @@ import io
 import os
 import tarfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,19 @@ def test_member_is_kept_and_reads_as_a_tar_without_its_directories(store: Store)
     with tarfile.open(fileobj=io.BytesIO(data + END_OF_ARCHIVE)) as tar:
         assert tar.getnames() == ["usr/a", "usr/b", "usr/c"]
     assert check(store) == ()
+
+
+def test_member_is_made_once_when_several_want_it_at_once(store: Store) -> None:
+    began: list[str] = []
+
+    def making() -> Member:
+        began.append("once")
+        return members.make(store, "k", [File("a", b"1")], subject="one", epoch=0)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: members.kept_or_made(store, "k", making), range(4)))
+    assert began == ["once"]
+    assert found == [members.kept(store, "k")] * 4
 
 
 def test_member_keeps_what_its_maker_noted(store: Store) -> None:

@@ -155,17 +155,14 @@ class Packages:
     def _member(self, package: DebianPackage) -> Member:
         store, epoch = self._workshop.store, self._workshop.epoch
         name = _key(package, epoch)
-        made = members.kept(store, name)
-        if made is not None:
-            return made
-        with store.lock(f"member-{name}"):
-            made = members.kept(store, name)
-            if made is None:
-                read = self._read(package)
-                subject = f"{package.name} {package.version}"
-                note = msgspec.json.encode(read.facts)
-                made = members.make(store, name, read.entries, subject=subject, epoch=epoch, note=note)
-        return made
+
+        def making() -> Member:
+            read = self._read(package)
+            subject = f"{package.name} {package.version}"
+            note = msgspec.json.encode(read.facts)
+            return members.make(store, name, read.entries, subject=subject, epoch=epoch, note=note)
+
+        return members.kept_or_made(store, name, making)
 
     def _without_replaced(self, made: Sequence[tuple[DebianPackage, Member]]) -> list[Member]:
         """A file that another package replaces (Policy 7.6.1) is left out of the package that gives it up."""

@@ -63,17 +63,14 @@ class Wheels:
     def _member(self, file: PythonFile, compiler: Callable[[], Compiler]) -> Member:
         store, epoch = self._workshop.store, self._workshop.epoch
         name = self._key(file)
-        made = members.kept(store, name)
-        if made is not None:
-            return made
-        with store.lock(f"member-{name}"):
-            made = members.kept(store, name)
-            if made is None:
-                entries = self._entries(file, compiler)
-                note = msgspec.json.encode(libraries.of(entries))
-                subject = f"{file.name} {file.version}"
-                made = members.make(store, name, entries, subject=subject, epoch=epoch, note=note)
-        return made
+
+        def making() -> Member:
+            entries = self._entries(file, compiler)
+            note = msgspec.json.encode(libraries.of(entries))
+            subject = f"{file.name} {file.version}"
+            return members.make(store, name, entries, subject=subject, epoch=epoch, note=note)
+
+        return members.kept_or_made(store, name, making)
 
     def _entries(self, file: PythonFile, compiler: Callable[[], Compiler]) -> tuple[Entry, ...]:
         wheel = read_wheel(self._file(file), Layout(self._target.python), self._target, file=file.file)

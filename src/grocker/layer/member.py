@@ -7,7 +7,7 @@ each directory once, before all files (``compose.py``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import NoReturn
 
@@ -72,6 +72,15 @@ def kept(store: Store, key: str) -> Member | None:
     except FileNotFoundError:
         return None
     return member if size == member.compressed else None
+
+
+def kept_or_made(store: Store, key: str, making: Callable[[], Member]) -> Member:
+    """The member of that key, else what ``making`` gives: of builds that want it at once, one makes it."""
+    found = kept(store, key)
+    if found is None:
+        with store.lock(f"member-{key}"):
+            found = kept(store, key) or making()
+    return found
 
 
 def make(
