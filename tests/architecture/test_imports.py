@@ -27,7 +27,10 @@ FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in room
 RUNNER_FACE = frozenset({"grocker.runner.spec", "grocker.runner.texts"})
 PURE = ("oci", "lock", "plan", "layer.entry", "debian.version", "debian.resolve")
 # Run inside the server's process, by the application's interpreter, where the server is.
-IN_THE_SERVER = {"grocker.runner.asgi_starter": ("uvicorn",), "grocker.runner.granian_starter": ("granian",)}
+IN_THE_SERVER = {
+    "grocker.runner.servers.asgi_starter": ("uvicorn",),
+    "grocker.runner.servers.granian_starter": ("granian",),
+}
 # In the standard library of 3.11, with which the tests run, and in a later one's no more.
 DROPPED = frozenset(
     {

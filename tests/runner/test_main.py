@@ -35,6 +35,12 @@ print(*sorted(sys.modules))
 """
 
 
+def _dotted(path: Path) -> str:
+    """A module's name in the image."""
+    parts = path.relative_to(RUNNER).with_suffix("").parts
+    return ".".join(("grocker_runner", *(part for part in parts if part != "__init__")))
+
+
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
     """The runner as it is in an image, by its other name."""
@@ -68,15 +74,14 @@ def test_main_loads_little_before_a_command(installed: Path, tmp_path: Path) -> 
     assert not any(name.partition(".")[0] == "grocker" for name in loaded)
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in RUNNER.glob("*.py")))
+@pytest.mark.parametrize("name", sorted(_dotted(path) for path in RUNNER.rglob("*.py")))
 def test_main_and_every_module_work_by_their_name_in_the_image(installed: Path, name: str) -> None:
-    module = "grocker_runner" if name == "__init__" else f"grocker_runner.{name}"
     code = "import sys; sys.path.insert(0, sys.argv[1]); __import__(sys.argv[2]); print('typing' in sys.modules)"
-    done = _python("-c", code, installed, module)
+    done = _python("-c", code, installed, name)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("name", ["service_start", "service_parts", "nginx_server", "cron_serve"])
+@pytest.mark.parametrize("name", ["service_start", "service_parts", "servers.nginx_server", "cron.serve"])
 def test_main_loads_no_enumerations_before_the_first_process(installed: Path, name: str) -> None:
     """They are made anew in each interpreter, which takes half as long as its start."""
     code = "import sys; sys.path.insert(0, sys.argv[1]); __import__(sys.argv[2]); print(*sorted(sys.modules))"

@@ -7,17 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grocker.runner.spec import (
-    STOP_SIGNALS,
-    Restart,
-    Service,
-    Spec,
-    SpecError,
-    User,
-    decode,
-    default_namespace,
-    encode,
-)
+from grocker.runner.spec import STOP_SIGNALS, Restart, Service, Spec, SpecError, User, decode, default_namespace, encode
 
 _WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
 _VARIABLES = st.dictionaries(

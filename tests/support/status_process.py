@@ -10,9 +10,10 @@ import signal
 import socket
 import time
 
-from grocker.runner import status_server, usage
 from grocker.runner.loop import Loop
 from grocker.runner.status import Status
+from grocker.runner.status_server import server as status_server
+from grocker.runner.status_server import usage
 from grocker.runner.value import TYPE_CHECKING
 from tests.support import statuses
 

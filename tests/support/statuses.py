@@ -4,16 +4,8 @@ from __future__ import annotations
 
 import time
 
-from grocker.runner.status import (
-    RUNNING,
-    WAITING,
-    Check,
-    JobStatus,
-    LogStatus,
-    ProcessStatus,
-    Status,
-)
-from grocker.runner.usage import TreeUsage, Usage
+from grocker.runner.status import RUNNING, WAITING, Check, JobStatus, LogStatus, ProcessStatus, Status
+from grocker.runner.status_server.usage import TreeUsage, Usage
 
 DAY = 86400
 SECRET_ARGUMENT = "--password=hunter2"

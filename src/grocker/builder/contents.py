@@ -21,7 +21,7 @@ CRONTAB = "crontab"
 def runner_sources() -> tuple[tuple[str, bytes], ...]:
     """The runner's modules as they are installed with Grocker: name and bytes, sorted."""
     package = Path(texts.__file__).parent
-    return tuple((f.name, f.read_bytes()) for f in sorted(package.glob("*.py")))
+    return tuple(sorted((f.relative_to(package).as_posix(), f.read_bytes()) for f in package.rglob("*.py")))
 
 
 def runner_digest() -> str:

@@ -10,18 +10,7 @@ import os
 import stat
 
 from . import signals, spec
-from .failure import (
-    CONFIGURATION,
-    NOT_EXECUTABLE,
-    OF_DESCRIPTORS,
-    USAGE,
-    USER,
-    Asked,
-    Failure,
-    reason,
-    say,
-    warn,
-)
+from .failure import CONFIGURATION, NOT_EXECUTABLE, OF_DESCRIPTORS, USAGE, USER, Asked, Failure, reason, say, warn
 from .places import Places
 from .value import TYPE_CHECKING
 
@@ -209,8 +198,8 @@ def _cron(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
         raise Failure(USAGE, f"cron: nothing behind it, not {arguments[0]!r}: the jobs are those of the crontab")
     if os.getuid() == 0:
         raise Failure(USER, "cron: not as root: leave --user out, or give it another uid")
-    from .cron_serve import serve
-    from .cron_status import supervised
+    from .cron.serve import serve
+    from .cron.status import supervised
 
     return serve(image, Places(), mask, on_start=supervised(image, Places()))
 

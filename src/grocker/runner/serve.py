@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .service_parts import Parts
     from .service_start import Start
     from .spec import Service, Spec
-    from .status_server import StatusServer
+    from .status_server.server import StatusServer
 
 _DRAIN = 1.0  # seconds for what was said last to be written, once everything has ended
 
@@ -78,7 +78,7 @@ def _run(start: Start, supervision: Supervision, log: Log) -> int:
     def answer() -> None:
         # Imported while the service starts on its own: nobody waits for these modules.
         from .service_status import Observer
-        from .status_server import StatusServer
+        from .status_server.server import StatusServer
 
         servers.append(
             StatusServer(

@@ -8,7 +8,7 @@ from . import readiness
 from .child import terminal
 from .environment import PORT
 from .process import Part
-from .server import READY, Given, workers
+from .servers.server import READY, Given, workers
 from .spec import FRONT, GRANIAN
 from .underscored import signal
 from .value import TYPE_CHECKING, Value
@@ -83,16 +83,16 @@ def _given(start: Start, ready: Readiness, access: int, sockets: tuple[int, ...]
 
 def _server(service: Service, given: Given) -> Program:
     """The program that serves a WSGI or ASGI application; of the three, the one that is wanted is imported."""
-    beside = os.path.dirname(__file__)
+    beside = os.path.join(os.path.dirname(__file__), "servers")
     if service.server == GRANIAN:
-        from . import granian_server
+        from .servers import granian_server
 
         return granian_server.program(service, given, os.path.join(beside, "granian_starter.py"))
     if service.asgi is not None:
-        from . import asgi_server
+        from .servers import asgi_server
 
         return asgi_server.program(service, given, os.path.join(beside, "asgi_starter.py"))
-    from . import wsgi_server
+    from .servers import wsgi_server
 
     return wsgi_server.program(service, given, os.path.join(beside, "server_hooks.py"))
 
@@ -101,7 +101,7 @@ def _front(start: Start, given: Given, channels: Mapping[str, tuple[Channel, ...
     """nginx, with the sockets of 8080. Raises Failure (73)."""
     import resource
 
-    from . import nginx_server
+    from .servers import nginx_server
 
     for listener in start.sockets:
         listener.setblocking(False)

@@ -171,7 +171,7 @@ def check_crontab(data: bytes, place: str, user: str, commands: Iterable[str]) -
 
     ``user``: the container's; ``commands``: those of the application. Time zones are looked for in the container alone.
     """
-    from . import crontab_file
+    from .cron import crontab_file
     from .failure import Failure
 
     try:

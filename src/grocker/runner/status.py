@@ -42,7 +42,7 @@ class ProcessStatus(Value):
 
 
 class JobStatus(Value):
-    """A job of the crontab; the counters are those of :class:`.cron_job.Job`. ``command`` as in ProcessStatus."""
+    """A job of the crontab; the counters are those of :class:`.cron.job.Job`. ``command`` as in ProcessStatus."""
 
     name: str
     line: int

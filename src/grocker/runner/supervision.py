@@ -14,7 +14,7 @@ from .child import reap_some
 from .failure import KILLED
 from .loop import Loop
 from .process import Part, Process
-from .server import FRONT_SHARE
+from .servers.server import FRONT_SHARE
 from .signals import FORWARDED
 from .value import TYPE_CHECKING
 

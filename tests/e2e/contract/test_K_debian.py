@@ -21,7 +21,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from grocker.runner import crontab_file, spec
+from grocker.runner import spec
+from grocker.runner.cron import crontab_file
 from grocker.runner.failure import Failure
 
 SOURCE = Path(spec.__file__).parents[2]
@@ -155,12 +156,13 @@ exec cron -f
 _GROCKER = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from grocker.runner import cron_scheduler, cron_zone, crontab_file
+from grocker.runner.cron import crontab_file, scheduler
+from grocker.runner.cron.zone import load
 entries = crontab_file.parse(open(sys.argv[2], "rb").read(), sys.argv[2])
-zone = cron_zone.load(sys.argv[3], "/usr/share/zoneinfo")
+zone = load(sys.argv[3], "/usr/share/zoneinfo")
 environ = {"LOGNAME": "root", "HOME": "/", "PATH": "/usr/bin:/bin"}
-settings = cron_scheduler.Settings(environ=environ, mask=set(), home="/", stop_timeout=1, application="x")
-cron_scheduler.Scheduler(entries, {"": zone}, settings).run()
+settings = scheduler.Settings(environ=environ, mask=set(), home="/", stop_timeout=1, application="x")
+scheduler.Scheduler(entries, {"": zone}, settings).run()
 """
 
 

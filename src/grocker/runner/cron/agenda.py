@@ -1,0 +1,128 @@
+"""What is due, read off the clocks. Contract: K5. Pure.
+
+Two clocks: the wall clock, which people and daylight saving set, and the time elapsed, which nothing sets and which
+goes on while the machine sleeps. Where they part, the clock was changed (Debian's rule, see ``cron.timeline``); where
+both went on without us, the container was paused, and what passed is counted, not run.
+"""
+
+from __future__ import annotations
+
+from ..value import TYPE_CHECKING, Value
+from . import crontab_expression
+from .timeline import Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from .crontab_expression import Expression
+    from .timeline import Span
+    from .zone import Zone
+
+STEP = 10.0  # seconds; less is a clock that is being kept right, not one that was changed
+
+
+class Turn(Value):
+    """What one look at the clocks brought: places of jobs in the crontab.
+
+    ``due``: to be started, in this order, each once even if several of its times were skipped. ``missed``: place → how
+    often it was due in the ``passed`` minutes of a pause. ``step``: seconds by which the clock was changed, 0.0 if it
+    was not.
+    """
+
+    due: tuple[int, ...] = ()
+    missed: Mapping[int, int] = {}
+    passed: int = 0
+    step: float = 0.0
+
+
+class _Zone:
+    """The jobs of one zone; those with the same schedule are looked at once."""
+
+    def __init__(self, zone: Zone, minute: int) -> None:
+        self.timeline = Timeline(zone, minute)
+        self.wildcard: dict[Expression, list[int]] = {}
+        self.fixed: dict[Expression, list[int]] = {}
+
+    def of(self, span: Span) -> Iterator[tuple[Expression, list[int]]]:
+        if span.wildcard:
+            yield from self.wildcard.items()
+        if span.fixed:
+            yield from self.fixed.items()
+
+
+class Agenda:
+    """Made when the scheduler starts: the minute that runs then is over for it.
+
+    ``schedules``: for each job its expression (None: @reboot) and zone; ``wall``: seconds since 1970; ``elapsed``:
+    seconds since any point.
+    """
+
+    def __init__(self, schedules: Sequence[tuple[Expression | None, Zone]], wall: float, elapsed: float) -> None:
+        self._schedules = schedules
+        self._wall = wall
+        self._elapsed = elapsed
+        self._minute = int(wall // 60)
+        self._zones: dict[str, _Zone] = {}
+        for place, (expression, zone) in enumerate(schedules):
+            if expression is not None:
+                found = self._zones.setdefault(zone.name, _Zone(zone, self._minute))
+                kind = found.wildcard if expression.wildcard else found.fixed
+                kind.setdefault(expression, []).append(place)
+
+    def at_start(self) -> tuple[int, ...]:
+        """The @reboot jobs."""
+        return tuple(place for place, (expression, _) in enumerate(self._schedules) if expression is None)
+
+    def wait(self, wall: float) -> float:
+        """Seconds until there may be something to do, if nobody changes the clock."""
+        return max(0.0, (int(wall // 60) + 1) * 60 - wall)
+
+    def look(self, wall: float, elapsed: float) -> Turn:
+        """What the clocks say now."""
+        step = (wall - self._wall) - (elapsed - self._elapsed)
+        minute = expected = int(wall // 60)
+        if abs(step) < STEP:
+            step = 0.0
+        else:
+            expected = int((self._wall + elapsed - self._elapsed) // 60)
+        self._wall, self._elapsed = wall, elapsed
+        last, passed = self._minute, max(0, expected - 1 - self._minute)
+        # A clock that went back by less than a minute: Debian's cron, asleep until the next one, does not see it.
+        if not passed and minute in (last, last - 1):
+            return Turn(step=step)
+        missed: dict[int, int] = {}
+        due: list[int] = []
+        for zone in self._zones.values():
+            if passed:
+                _count(zone, zone.timeline.pass_over(last + 1, last + passed), missed)
+            for span in zone.timeline.advance(minute):
+                due += _due(zone, span)
+        self._minute = minute
+        return Turn(due=tuple(dict.fromkeys(due)), missed=missed, passed=passed, step=step)
+
+    def upcoming(self, place: int) -> float | None:
+        """When the job is due next, in seconds since 1970, if nobody changes the clock; None when it never is."""
+        expression, zone = self._schedules[place]
+        if expression is None:
+            return None
+        found = self._zones[zone.name].timeline.upcoming(expression, self._minute)
+        return None if found is None else found * 60.0
+
+
+def _due(zone: _Zone, span: Span) -> Iterator[int]:
+    groups = list(zone.of(span))
+    expressions = [expression for expression, _ in groups]
+    for local in range(span.start, span.stop):
+        places: list[int] = []
+        for found in crontab_expression.due(expressions, local):
+            places += groups[found][1]
+        yield from sorted(places)
+
+
+def _count(zone: _Zone, spans: Sequence[Span], missed: dict[int, int]) -> None:
+    for span in spans:
+        for expression, places in zone.of(span):
+            number = crontab_expression.count(expression, span.start, span.stop)
+            if number:
+                for place in places:
+                    missed[place] = missed.get(place, 0) + number

@@ -1,0 +1,121 @@
+"""What ``cron`` knows of its jobs, as values, and port 8081 that tells them. Contract: H1–H3, K4, P2."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ..status import Check, JobStatus, Status
+from ..status_port import open_port
+from ..status_server.server import StatusServer, most_connections
+from ..value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..places import Places
+    from ..spec import Spec
+    from .job import Job
+    from .scheduler import Scheduler
+
+SERVICE = "cron"
+_STEP = 1.0  # seconds
+_NEVER = float("inf")
+
+
+class Observer:
+    """Asked by 8081. The crontab is loaded before there is a scheduler, so it is ready from the first moment on."""
+
+    def __init__(self, image: Spec, scheduler: Scheduler) -> None:
+        self._image = image
+        self._scheduler = scheduler
+        self._since = time.time()
+        self._upcoming: dict[int, float] = {}
+        self._offset = 0.0
+
+    def probed(self) -> Status:
+        """As things are now, without the jobs: a crontab may have thousands, and a probe comes each second."""
+        return self._status(())
+
+    def status(self) -> Status:
+        """As things are now."""
+        now = time.time()
+        offset = now - time.monotonic()
+        if abs(offset - self._offset) > _STEP:  # the clock was changed
+            self._upcoming.clear()
+            self._offset = offset
+        jobs = enumerate(self._scheduler.jobs)
+        return self._status(tuple(job_status(job, self._next(place, now)) for place, job in jobs))
+
+    def _next(self, place: int, now: float) -> float | None:
+        """When a job is due next: worked out anew only when that has passed."""
+        known = self._upcoming.get(place, 0.0)
+        if known <= now:
+            found = self._scheduler.upcoming(place)
+            known = self._upcoming[place] = _NEVER if found is None else found
+        return None if known == _NEVER or self._scheduler.stopping else known
+
+    def _status(self, jobs: tuple[JobStatus, ...]) -> Status:
+        image, scheduler = self._image, self._scheduler
+        number = len(scheduler.jobs)
+        loaded = Check(name="crontab", passed=True, text=f"loaded, {number} job{'' if number == 1 else 's'}")
+        ready: tuple[Check, ...] = (loaded,)
+        if scheduler.stopping:
+            ready = (Check(name="stopping", passed=False, text="was asked to stop"), loaded)
+        return Status(
+            application=image.name,
+            version=image.version,
+            grocker=image.grocker,
+            contract=image.contract,
+            service=SERVICE,
+            since=self._since,
+            now=time.time(),
+            stopping=scheduler.stopping,
+            live=(Check(name="scheduler", passed=True, text="runs"),),
+            ready=ready,
+            was_ready=True,
+            jobs=jobs,
+            log=scheduler.log.status(),
+        )
+
+
+def job_status(job: Job, upcoming: float | None) -> JobStatus:
+    """``upcoming``: when it is due next, in seconds since 1970."""
+    return JobStatus(
+        name=job.name,
+        line=job.entry.line,
+        schedule=job.entry.schedule,
+        pid=job.run.process.pid if job.run is not None else None,
+        waiting=job.queued + job.replacing + job.held,
+        runs=job.runs,
+        failures=job.failures,
+        skips=job.skips,
+        missed=job.missed,
+        retries=job.retries,
+        last_start=job.last_start,
+        last_duration=job.last_duration,
+        last_status=job.last_status,
+        last_success=job.last_success,
+        upcoming=upcoming,
+        command=job.entry.command,
+    )
+
+
+def supervised(image: Spec, places: Places) -> Callable[[Scheduler], None]:
+    """For the scheduler's ``on_start``, which raises Failure (69, 78): 8081 answers until the process ends."""
+    most = most_connections()  # before the scheduler gives itself more descriptors than its jobs may have
+
+    def start(scheduler: Scheduler) -> None:
+        port = open_port(os.environ, places)
+        observer = Observer(image, scheduler)
+        StatusServer(
+            scheduler.loop,
+            port.sockets,
+            observer.status,
+            probed=observer.probed,
+            token=port.token,
+            tail=scheduler.log.tail,
+            most=most,
+        )
+
+    return start
