@@ -10,7 +10,7 @@ import pytest
 
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
 from grocker.lock.values import BuildRequirement
-from grocker.python import Layout, build_key, build_wheel, find_uv, read_project, read_tree, read_wheel
+from grocker.python import Layout, backend, build_key, build_wheel, find_uv, read_project, read_tree, read_wheel
 from grocker.python.backend import constraint
 from grocker.python.build import read_pins, resolve_build
 from grocker.store import Store
@@ -199,3 +199,9 @@ def test_build_key_differs_with_tree_pins_and_epoch(tmp_path: Path) -> None:
     assert key != build_key(described, tree, (BuildRequirement("a", "1"),), EPOCH + 1)
     (project / "demo" / "__init__.py").write_text("x = 1\n")
     assert key != build_key(described, read_tree(project, now=NOW), (BuildRequirement("a", "1"),), EPOCH)
+
+
+def test_build_says_which_packages_to_include_when_there_are_several_side_by_side() -> None:
+    text = "error: Multiple top-level packages discovered in a flat-layout: ['shop', 'catalog'].\n\nTo avoid accidental"
+    hint = backend.failure(text, "shop").hint
+    assert hint == 'say which belong to it: [tool.setuptools.packages.find] include = ["shop*", "catalog*"]'

@@ -100,11 +100,18 @@ def call(
     return "wheel" in json.loads(answer.read_text("utf-8"))
 
 
+_FLAT = re.compile(r"Multiple top-level packages discovered in a flat-layout: \[([^]]+)]")
+
+
 def failure(text: str, name: str) -> CorruptError:
     """The error of a back end that failed, with its last lines."""
+    hint = "the same happens with: python -m build --wheel"
+    if found := _FLAT.search(text):
+        included = ", ".join(f'"{package}*"' for package in re.findall(r"[\w.-]+", found[1]))
+        hint = f"say which belong to it: [tool.setuptools.packages.find] include = [{included}]"
     lines = [line.rstrip() for line in without_credentials(text).splitlines() if line.strip()]
     tail = [line for line in lines if not re.match(r"Building wheel|warning:|hint:|  File \"<string>\"", line)]
     return CorruptError(
         f"building {name}: its build back end failed:\n" + "\n".join("    " + line for line in tail[-_LINES:]),
-        hint="the same happens with: python -m build --wheel",
+        hint=hint,
     )
