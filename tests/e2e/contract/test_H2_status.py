@@ -59,7 +59,7 @@ class Running:
     address: str
 
     def ask(self, path: str, method: str = "GET", **fields: str) -> tuple[int, Mapping[str, str], str]:
-        connection = HTTPConnection(self.address, 8081, timeout=30)
+        connection = HTTPConnection(self.address, 8081, timeout=10)
         try:
             connection.request(method, path, headers=fields)
             answer = connection.getresponse()
@@ -177,13 +177,9 @@ def test_H2_application_that_hangs_takes_its_own_metrics_away_and_no_others(serv
     service.container.kill("USR1")
     try:
         service.until(lambda: service.metrics()["grocker_application_scrape_success",] == 0)
-        took: list[float] = []
-        values: Mapping[tuple[str, ...], float] = {}
-        while len(took) < 3 and (not took or min(took) >= 5):  # all containers of a host may weigh as much as one test
-            began = time.monotonic()
-            values = service.metrics()
-            took.append(time.monotonic() - began)
-        assert 1.9 < min(took) < 5
+        began = time.monotonic()
+        values = service.metrics()
+        assert 1.9 < time.monotonic() - began < 5
         assert values["grocker_process_starts_total", "www", "www"] == 1
         assert ("votes_total",) not in values
     finally:
