@@ -67,11 +67,11 @@ def measure(place: Path, kept: Path, environ: dict[str, str], *, rounds: int, re
     _say("making the base image of the peers (mmdebstrap)")
     tar = base.make(kept, environ)
     uv = find_uv(environ, cache=place / "uv")
-    program = _installed(place / "venv", uv)
+    grocker = _installed(place / "venv", uv)
     project = prepare(ROOT / "examples" / "polls", place / "polls", environ, cache=place / "uv")
     with engine(place, environ) as docker, registry(place / "registry") as target:
         base.give(docker, tar)
-        ours = Grocker(docker, target, environ, place / "cache", program)
+        ours = Grocker(docker, target, environ, place / "cache", grocker)
         told = secrets(place / "secrets", uv.environment)
         peers = []
         for name, words in (("copy", "Dockerfile, copying"), ("split", "Dockerfile, installing")):

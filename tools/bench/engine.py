@@ -121,6 +121,7 @@ class Engine:
 
 
 BRIDGE = "grocker-bench"
+_ADDRESS = "02:42:0a:ff:00:01"  # a bridge without one changes it with each container that comes or goes
 
 _ASK = """
 import urllib.request
@@ -155,7 +156,7 @@ def engine(place: Path, environ: Mapping[str, str]) -> Iterator[Engine]:
     # Beside another daemon the same containerd serves both: names of its own keep them apart.
     words += ["--containerd-namespace", "bench", "--containerd-plugins-namespace", "bench-plugins"]
     log = place / "docker.log"
-    run(as_root("ip", "link", "add", BRIDGE, "type", "bridge"))
+    run(as_root("ip", "link", "add", BRIDGE, "address", _ADDRESS, "type", "bridge"))
     run(as_root("ip", "address", "add", "10.213.0.1/24", "dev", BRIDGE))
     run(as_root("ip", "link", "set", BRIDGE, "up"))
     with log.open("wb") as out:

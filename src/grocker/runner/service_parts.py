@@ -48,12 +48,13 @@ def parts(start: Start, ready: Readiness, environ: Mapping[str, str], log: Log) 
         main = _part(start, start.name, start.programs[start.name], environ, channels)
         return Parts(main=main, others=companions, channels=channels, workers=1, own=True)
     access = log.channel(start.name, error=False, access=True)
-    given = _given(start, ready, access.descriptor)
+    told = ready.descriptor if isinstance(ready, readiness.Told) else os.open(os.devnull, os.O_WRONLY)
+    given = _given(start, told, access.descriptor, tuple(listener.fileno() for listener in start.sockets))
     front: tuple[Part, ...] = ()
     if start.upstream is not None:
         channels[FRONT] = (log.channel(FRONT, error=False), log.channel(FRONT, error=True), access)
         front = (_front(start, given, channels),)
-        given = _given(start, ready, -1, (start.upstream.fileno(),))
+        given = _given(start, told, -1, (start.upstream.fileno(),))
     else:
         channels[start.name] += (access,)
     environ = {**environ, READY: str(given.ready)}
@@ -67,12 +68,11 @@ def parts(start: Start, ready: Readiness, environ: Mapping[str, str], log: Log) 
     )
 
 
-def _given(start: Start, ready: Readiness, access: int, sockets: tuple[int, ...] | None = None) -> Given:
-    """What the server is given; ``sockets``: instead of those of 8080."""
-    told = ready.descriptor if isinstance(ready, readiness.Told) else os.open(os.devnull, os.O_WRONLY)
+def _given(start: Start, told: int, access: int, sockets: tuple[int, ...]) -> Given:
+    """What the server is given, or nginx as if it were the server. Descriptors: see :class:`Given`."""
     return Given(
         venv=start.places.venv,
-        sockets=sockets or tuple(listener.fileno() for listener in start.sockets),
+        sockets=sockets,
         access=access,
         ready=told,
         limits=start.limits,
