@@ -106,6 +106,45 @@ def test_push_sends_one_request_when_the_tag_is_there_already(registry: Registry
     assert blobs.opened == []
 
 
+def test_push_asks_for_no_blob_of_the_image_that_the_tag_had(registry: Registry, transport: Transport) -> None:
+    before, blobs = made_image("a", "b", "c")
+    pushed(transport, registry, before, blobs)
+    registry.requests.clear()
+    image, blobs = made_image("a", "b", "d")
+    done = pushed(transport, registry, image, blobs)
+    assert (done.sent_blobs, done.present_blobs) == (2, 2)
+    assert registry.requests[:2] == [
+        ("HEAD", "/v2/team/polls/manifests/1.0"),
+        ("GET", f"/v2/team/polls/manifests/{before.digest}"),
+    ]
+    asked = {path.rpartition("/")[2] for method, path in registry.requests if method == "HEAD"}
+    assert asked == {"1.0", image.layers[2].digest, image.config.digest}
+
+
+def test_push_asks_for_every_blob_when_the_image_of_the_tag_cannot_be_read(
+    registry: Registry, transport: Transport
+) -> None:
+    pushed(transport, registry, *made_image("a", "b", "c"))
+    registry.requests.clear()
+    registry.fail("GET", "manifests", status=403, times=1)
+    done = pushed(transport, registry, *made_image("a", "b", "d"))
+    assert (done.sent_blobs, done.present_blobs) == (2, 2)
+    assert registry.asked("HEAD", "blobs/sha256") == 4
+
+
+def test_push_sends_a_blob_that_the_registry_has_lost_though_its_manifest_names_it(
+    registry: Registry, transport: Transport
+) -> None:
+    image, blobs = made_image("a", "b", "c")
+    pushed(transport, registry, image, blobs)
+    del registry.blobs["team/polls", image.layers[0].digest]
+    image, blobs = made_image("a", "b", "d")
+    done = pushed(transport, registry, image, blobs)
+    assert registry.blobs["team/polls", image.layers[0].digest] == blobs.blobs[image.layers[0].digest]
+    assert registry.manifests["team/polls", "1.0"][1] == image.manifest.data
+    assert (done.sent_blobs, done.present_blobs) == (1, 3)
+
+
 def test_push_sends_only_the_manifest_when_the_tag_is_another(registry: Registry, transport: Transport) -> None:
     image, blobs = made_image()
     pushed(transport, registry, image, blobs)
@@ -297,6 +336,22 @@ def test_push_sends_a_manifest_for_each_platform_and_an_index_under_the_name(
     assert done.names[0].digest == index(images).digest
     again = registries.push(transport, lambda: NOBODY, images, names, blobs, Silent(), known=Known())
     assert not again.new
+
+
+def test_push_asks_for_no_blob_of_the_index_that_the_tag_had(registry: Registry, transport: Transport) -> None:
+    names = [name(registry, "team/polls:1.0")]
+    before, blobs = two_images("first")
+    registries.push(transport, lambda: NOBODY, before, names, blobs, Silent(), known=Known())
+    registry.requests.clear()
+    images, blobs = two_images("second")
+    done = registries.push(transport, lambda: NOBODY, images, names, blobs, Silent(), known=Known())
+    shared = {one.digest for image in images for one in image.layers} & {
+        one.digest for image in before for one in image.layers
+    }
+    asked = {path.rpartition("/")[2] for method, path in registry.requests if method == "HEAD"}
+    assert shared and not shared & asked
+    assert done.present_blobs == len(shared)
+    assert registry.asked("GET", "manifests") == 3
 
 
 def test_push_sends_blobs_once_when_there_are_several_tags(registry: Registry, transport: Transport) -> None:

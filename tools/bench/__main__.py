@@ -70,7 +70,7 @@ def measure(place: Path, kept: Path, environ: dict[str, str], *, rounds: int, re
     grocker = _installed(place / "venv", uv)
     project = prepare(ROOT / "examples" / "polls", place / "polls", environ, cache=place / "uv")
     with engine(place, environ) as docker, registry(place / "registry") as target:
-        base.give(docker, tar)
+        base.give(docker, target, tar)
         ours = Grocker(docker, target, environ, place / "cache", grocker)
         told = secrets(place / "secrets", uv.environment)
         peers = []

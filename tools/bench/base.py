@@ -8,6 +8,7 @@ from pathlib import Path
 from grocker.debian import locate
 from tools.bench.engine import BASE, Engine
 from tools.bench.host import as_root, program, run
+from tools.bench.registry import Registry
 
 SUITE = "bookworm"
 PACKAGES = ("ca-certificates", "python3", "python3-pip", "python3-venv")
@@ -33,7 +34,10 @@ def make(place: Path, environ: Mapping[str, str]) -> Path:
     return tar
 
 
-def give(engine: Engine, tar: Path) -> None:
-    """Put the base into the engine's store, where the peers find it."""
+def give(engine: Engine, registry: Registry, tar: Path) -> None:
+    """Put the base into the engine's store and into the registry, where the peers find it."""
     if not engine.docker("image", "ls", "--quiet", BASE).strip():
         engine.docker("import", tar, BASE)
+    there = f"{registry.address}/{BASE}"
+    engine.docker("tag", BASE, there)
+    engine.docker("push", there)

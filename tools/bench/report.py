@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
 from statistics import median
 
-from tools.bench.rounds import CASES, COLD, DEPENDENCY, LINE, PUSH, UNCHANGED, Sample, Size
+from tools.bench.rounds import CASES, COLD, COLD_PUSH, DEPENDENCY, LINE, PUSH, UNCHANGED, Sample, Size
 
 WORDS = {
     COLD: "cold, downloads kept",
+    COLD_PUSH: "cold, downloads kept, and pushed",
     UNCHANGED: "nothing changed",
     LINE: "one line changed",
     PUSH: "one line changed, and pushed",
@@ -99,7 +100,11 @@ def _names(kind: type[Sample | Size]) -> list[str]:
 def _goals(peers: Sequence[str]) -> dict[tuple[str, str], float]:
     """The most that is allowed, by case and peer: ``peers`` are the copying one and the installing one."""
     copying, installing = peers
-    both = {(case, peer): most for case, most in ((COLD, 0.5), (UNCHANGED, 1.5), ("size", 0.75)) for peer in peers}
+    both = {
+        (case, peer): most
+        for case, most in ((COLD, 0.5), (COLD_PUSH, 0.5), (UNCHANGED, 1.5), ("size", 0.75))
+        for peer in peers
+    }
     return {**both, (PUSH, copying): 1.5, (PUSH, installing): 0.4}
 
 

@@ -7,14 +7,15 @@ import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from tools.bench.engine import Engine
 from tools.bench.project import Project
 from tools.bench.registry import Registry
 from tools.bench.sides import Side
 
-COLD, UNCHANGED, LINE, PUSH, DEPENDENCY = "cold", "unchanged", "line", "push", "dependency"
-CASES = (COLD, UNCHANGED, LINE, PUSH, DEPENDENCY)
+COLD, COLD_PUSH, UNCHANGED, LINE, PUSH, DEPENDENCY = "cold", "cold-push", "unchanged", "line", "push", "dependency"
+CASES = (COLD, COLD_PUSH, UNCHANGED, LINE, PUSH, DEPENDENCY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,10 @@ class Bench:
             side.forget()
             self._time(COLD, side, number, 0, side.build)
         for side in sides:
+            side.forget()
+            # A repository that has nothing: what the one before holds would not be sent again.
+            self._time(COLD_PUSH, side, number, 0, partial(side.push, repository=f"{side.repository}-{number}"))
+        for side in sides:
             # The next side's cold start took this one's image away.
             side.build(self.project.directory)
         for turn in range(repeats):
@@ -96,11 +101,11 @@ class Bench:
             for side in sides:
                 self._time(LINE, side, number, turn, side.build)
         for side in sides:
-            side.push(self.project.directory)
+            self._push(side)
         for turn in range(repeats):
             self._edit()
             for side in sides:
-                self._time(PUSH, side, number, turn, side.push)
+                self._time(PUSH, side, number, turn, partial(side.push, repository=side.repository))
         self.project.add_dependency()
         for side in sides:
             self._time(DEPENDENCY, side, number, 0, side.build)
@@ -118,10 +123,13 @@ class Bench:
         seconds = time.perf_counter() - began
         used = self._processor() - used
         if case == DEPENDENCY:
-            side.push(self.project.directory)
+            self._push(side)
         pushed = self.registry.held() - held if case in (PUSH, DEPENDENCY) else None
         self.samples.append(Sample(case, side.name, number, turn, round(seconds, 4), round(used, 2), pushed))
         self.logs.append((case, side.name, said))
+
+    def _push(self, side: Side) -> None:
+        side.push(self.project.directory, side.repository)
 
     def _processor(self) -> float:
         ours = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -133,7 +141,7 @@ class Bench:
             self._edit()
             side.build(self.project.directory)
             side.serve(f"ok {self._edits}")
-            side.push(self.project.directory)
+            self._push(side)
             self.sizes.append(
                 Size(
                     side.name,

@@ -28,13 +28,13 @@ class Side(Protocol):
 
     @property
     def repository(self) -> str:
-        """Of its image in the registry; the tag is ``1``."""
+        """Of its image in the registry."""
 
     def build(self, project: Path) -> str:
         """Build until the image is in the engine's store; what was said."""
 
-    def push(self, project: Path) -> str:
-        """Build until the image is in the registry; what was said."""
+    def push(self, project: Path, repository: str) -> str:
+        """Build until the image is in the registry, tagged ``1``; what was said."""
 
     def forget(self) -> None:
         """Drop all that is derived, keep files as they were fetched."""
@@ -76,9 +76,9 @@ class Grocker:
         """See Side.build."""
         return self._grocker(project, "--output", "docker", "--tag", self.tag)
 
-    def push(self, project: Path) -> str:
+    def push(self, project: Path, repository: str) -> str:
         """See Side.push."""
-        return self._grocker(project, "--push", "--tag", f"{self.registry.address}/{self.repository}:1")
+        return self._grocker(project, "--push", "--tag", f"{self.registry.address}/{repository}:1")
 
     def forget(self) -> None:
         """See Side.forget: what is left of the cache is ``v1/downloads``, uv's own among them."""
@@ -108,9 +108,9 @@ class Dockerfile:
         """See Side.build."""
         return self.engine.build(self.dockerfile, project, self.tag, secrets=self.secrets)
 
-    def push(self, project: Path) -> str:
+    def push(self, project: Path, repository: str) -> str:
         """See Side.push."""
-        tag = f"{self.registry.address}/{self.repository}:1"
+        tag = f"{self.registry.address}/{repository}:1"
         said = self.engine.build(self.dockerfile, project, tag, secrets=self.secrets)
         return said + self.engine.docker("push", tag)
 

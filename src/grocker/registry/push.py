@@ -6,22 +6,22 @@ Source: OCI distribution specification 1.1, Push.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
 from grocker.digest import Digest
-from grocker.errors import BugError, CorruptError
-from grocker.oci import Blobs, Document, Image, Reference
+from grocker.errors import BugError, CorruptError, GrockerError, MissingError
+from grocker.oci import Blobs, Document, Image, Layer, Reference, values
 from grocker.oci.index import root
 from grocker.progress import Progress, Task
-from grocker.registry import upload
+from grocker.registry import pull, upload
 from grocker.registry.auth import Credentials
 from grocker.registry.known import Known
 from grocker.registry.session import Session, session
 from grocker.registry.upload import Fate, Stop, short
-from grocker.web import Transport
+from grocker.web import HttpError, Transport
 
 AT_ONCE = 4
 
@@ -64,33 +64,37 @@ def push(
     first = names[0]
     tagged = tuple(dict.fromkeys(replace(name, tag=name.tag or "latest", digest=top.digest) for name in names))
     repository = session(transport, first, find, actions="pull,push")
-    missing = [name for name in tagged if not _tagged(repository, top, name.tag or "")]
-    layers = {one.digest: one for image in images for one in image.layers}
-    sizes = {one.digest: one.size for one in layers.values()}
+    has = {name: _digest_of(repository, top, name.tag or "") for name in tagged}
+    missing = [name for name in tagged if has[name] != top.digest]
+    sizes = {one.digest: one.size for image in images for one in image.layers}
     sizes |= {image.config.digest: len(image.config.data) for image in images}
     if not missing:
         return Pushed(tagged, 0, 0, 0, len(sizes), new=False)
-    sent_bytes = 0
-    fates: Counter[Fate] = Counter()
     if len(missing) < len(tagged):
-        fates[Fate.PRESENT] = len(sizes)  # a name that has the manifest stands for all that it refers to
+        # A name that has the manifest stands for all that it refers to.
+        fates = dict.fromkeys(sizes, Fate.PRESENT)
+        sent = _manifests(repository, (), top, missing)
     else:
-        with progress.task(f"pushing to {first}", sum(one.size for one in layers.values())) as task:
-            for digest, fate in _blobs(repository, images, blobs, known, task).items():
-                fates[fate] += 1
-                sent_bytes += sizes[digest] if fate is Fate.SENT else 0
-        for image in images if len(images) > 1 else ():
-            _manifest(repository, image.manifest, image.digest)
-            sent_bytes += len(image.manifest.data)
-    for name in missing:
-        _manifest(repository, top, name.tag or "")
-        sent_bytes += len(top.data)
+        held = _held(repository, {one for one in has.values() if one is not None})
+        with progress.task(f"pushing to {first}", sum(one.size for one in _layers(images))) as task:
+            fates = _blobs(repository, images, blobs, known, task, held)
+        try:
+            sent = _manifests(repository, images, top, missing)
+        except (MissingError, HttpError):
+            if not held:
+                raise
+            # It has lost what a manifest of its own refers to: now every blob is asked for.
+            with progress.task(f"pushing to {first}") as task:
+                fates = _blobs(repository, images, blobs, known, task, {})
+            sent = _manifests(repository, images, top, missing)
+    sent += sum(sizes[digest] for digest, fate in fates.items() if fate is Fate.SENT)
     known.note(first.registry, first.path, sorted(sizes))
-    return Pushed(tagged, sent_bytes, fates[Fate.SENT], fates[Fate.MOUNTED], fates[Fate.PRESENT], new=True)
+    count = Counter(fates.values())
+    return Pushed(tagged, sent, count[Fate.SENT], count[Fate.MOUNTED], count[Fate.PRESENT], new=True)
 
 
-def _tagged(repository: Session, top: Document, tag: str) -> bool:
-    """Whether the registry has the very manifest or index under that tag."""
+def _digest_of(repository: Session, top: Document, tag: str) -> str | None:
+    """The digest of the manifest or index that the registry has under that tag, as far as it says."""
     action = f"pushing to {repository.reference.name}:{tag}"
     with repository.send(
         "HEAD",
@@ -99,31 +103,67 @@ def _tagged(repository: Session, top: Document, tag: str) -> bool:
         headers={"Accept": top.descriptor.media_type},
         accept=(200, 404),
     ) as response:
-        if response.status != 200 or response.headers.get("Docker-Content-Digest") != top.digest:
-            return False
+        digest = response.headers.get("Docker-Content-Digest") if response.status == 200 else None
         size = response.headers.get("Content-Length", "")
-        if size.isdigit() and int(size) not in (0, len(top.data)):
+        if digest == top.digest and size.isdigit() and int(size) not in (0, len(top.data)):
             raise CorruptError(
                 f"{action}: {repository.reference.registry} says that {short(top.digest)} has {size} bytes; "
                 f"it has {len(top.data)}",
                 hint="the registry, or a proxy before it, is broken",
             )
-        return True
+        return digest
 
 
-def _blobs(repository: Session, images: Sequence[Image], blobs: Blobs, known: Known, task: Task) -> dict[Digest, Fate]:
-    """Bring every blob there, each once. The first error ends it, and running uploads with it."""
+def _held(repository: Session, digests: Collection[str]) -> dict[Digest, int]:
+    """The blobs, with sizes in bytes, of the images that the repository has by these digests.
+
+    One request tells of all layers that an image shares with the one before it. What cannot be read tells nothing:
+    its blobs are asked for one by one.
+    """
+    manifests = []
+    try:
+        for digest in sorted(digests):
+            document = pull.manifest(repository, digest)
+            if document.descriptor.media_type in values.INDEXES:
+                index = values.decode(document.data, values.Index, what=f"the index {digest}")
+                below = [one for one in index.manifests if one.media_type in values.MANIFESTS]
+                manifests += [pull.manifest(repository, one.digest, size=one.size) for one in below]
+            else:
+                manifests.append(document)
+        listed = [values.decode(one.data, values.Manifest, what=f"the manifest {one.digest}") for one in manifests]
+        return {values.digest_of(blob): blob.size for one in listed for blob in (one.config, *one.layers)}
+    except GrockerError:
+        return {}
+
+
+def _layers(images: Sequence[Image]) -> Collection[Layer]:
+    """The layers of all images, each once."""
+    return {one.digest: one for image in images for one in image.layers}.values()
+
+
+def _blobs(
+    repository: Session, images: Sequence[Image], blobs: Blobs, known: Known, task: Task, held: Mapping[Digest, int]
+) -> dict[Digest, Fate]:
+    """Bring every blob there that is not ``held``, each once. The first error ends it, and running uploads with it."""
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
     stop = Stop()
-    layers = {one.digest: one for image in images for one in image.layers}
+    layers = {one.digest: one for one in _layers(images)}
     configs = {image.config.digest: image.config for image in images}
+    present = {one.digest for one in layers.values() if held.get(one.digest) == one.size}
+    present |= {one.digest for one in configs.values() if held.get(one.digest) == len(one.data)}
+    task.advance(sum(one.size for one in layers.values() if one.digest in present))
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="push") as pool:
         jobs = {
             digest: pool.submit(upload.layer, repository, one, blobs, known, task, stop)
             for digest, one in layers.items()
+            if digest not in present
         }
-        jobs |= {digest: pool.submit(upload.config, repository, one, known, stop) for digest, one in configs.items()}
+        jobs |= {
+            digest: pool.submit(upload.config, repository, one, known, stop)
+            for digest, one in configs.items()
+            if digest not in present
+        }
         try:
             done, _ = wait(jobs.values(), return_when=FIRST_EXCEPTION)
             for job in done:
@@ -133,7 +173,17 @@ def _blobs(repository: Session, images: Sequence[Image], blobs: Blobs, known: Kn
             for job in jobs.values():
                 job.cancel()
             raise
-        return {digest: job.result() for digest, job in jobs.items()}
+        return dict.fromkeys(present, Fate.PRESENT) | {digest: job.result() for digest, job in jobs.items()}
+
+
+def _manifests(repository: Session, images: Sequence[Image], top: Document, names: Sequence[Reference]) -> int:
+    """Send the manifests of an index and, under every name, what the name stands for; the bytes."""
+    below = [image.manifest for image in images] if len(images) > 1 else []
+    for document in below:
+        _manifest(repository, document, document.digest)
+    for name in names:
+        _manifest(repository, top, name.tag or "")
+    return sum(len(document.data) for document in (*below, *(top for _ in names)))
 
 
 def _manifest(repository: Session, document: Document, name: str) -> None:

@@ -19,7 +19,7 @@ from tests.architecture.source import ROOT
 from tools.bench.engine import BASE, Engine, engine
 from tools.bench.project import ADDED, Project, prepare
 from tools.bench.registry import Registry, registry
-from tools.bench.rounds import COLD, LINE, PUSH, UNCHANGED, Bench
+from tools.bench.rounds import COLD, COLD_PUSH, LINE, PUSH, UNCHANGED, Bench
 from tools.bench.sides import Dockerfile, Grocker
 
 pytestmark = [
@@ -103,7 +103,7 @@ def test_bench_measures_what_it_says(
     bench = Bench([ours, theirs], project, docker, target, print)
     bench._round(1, 1)
     found = {(one.case, one.side): one for one in bench.samples}
-    assert len(found) == len(bench.samples) == 10
+    assert len(found) == len(bench.samples) == 12
     said = {(case, side): text for case, side, text in bench.logs}
     assert ran(said[COLD, "Dockerfile"])
     assert not ran(said[UNCHANGED, "Dockerfile"])
@@ -111,6 +111,9 @@ def test_bench_measures_what_it_says(
     assert "new: debian, generated, runner" in said[COLD, "Grocker"]
     assert "nothing changed" in said[UNCHANGED, "Grocker"]
     assert "new: application" in said[LINE, "Grocker"]
+    # Cold, all of it is sent: to a repository of its own, whatever others of the registry hold.
+    assert "new: debian, generated, runner" in said[COLD_PUSH, "Grocker"]
+    assert target.compressed("grocker-1", "1") > 10_000_000
     # A module, its bytecode, configuration and manifest, and nothing else.
     assert 0 < (found[PUSH, "Grocker"].pushed or 0) < 60_000
     assert all(one.seconds > 0 and one.processor >= 0 for one in bench.samples)
@@ -122,8 +125,8 @@ def test_bench_measures_what_it_says(
     assert len(log.splitlines()) >= 2
 
     held = target.held()
-    theirs.push(project.directory)
-    ours.push(project.directory)
+    theirs.push(project.directory, theirs.repository)
+    ours.push(project.directory, ours.repository)
     assert target.held() == held
 
 
