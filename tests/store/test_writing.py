@@ -19,7 +19,7 @@ from grocker.layer import member as members
 from grocker.layer.entry import File
 from grocker.store import Store
 from grocker.store.check import check
-from grocker.store.writing import storage, storage_error
+from grocker.store.writing import destination, storage, storage_error
 from tests.support.user import ordinary_user
 
 LARGE = bytes(range(256)) * 4096
@@ -134,3 +134,15 @@ def unprivileged() -> Iterator[Path]:
 def test_store_is_refused_when_its_place_may_not_be_written() -> None:
     with unprivileged() as place, pytest.raises(CannotWriteError, match=r"opening the cache .*: Permission denied"):
         Store.open(place)
+
+
+def test_destination_is_no_device_whose_place_a_file_would_take(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "stdout").symlink_to("pipe")
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("file")
+    for name, reason in (("pipe", "no file"), ("stdout", "no file"), (".", "a directory")):
+        with pytest.raises(CannotWriteError, match=f"it is {reason}"):
+            destination(tmp_path / name)
+    assert destination(tmp_path / "link") == tmp_path / "file"
+    assert destination(tmp_path / "new") == tmp_path / "new"

@@ -10,14 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from grocker.builder.request import Built
 from grocker.cli import delivery, unchanged
 from grocker.cli.asking import asked, host_platform, labels, session
 from grocker.cli.terminal import Style
-from grocker.store.writing import storage, write_whole
+from grocker.store.writing import destination, write_whole
 
 
 def run_build(options: Mapping[str, Any], arguments: Sequence[str], environ: Mapping[str, str]) -> None:
@@ -34,9 +33,7 @@ def run_build(options: Mapping[str, Any], arguments: Sequence[str], environ: Map
             labels=labels(options["labels"]),
             strict=options["strict"],
         )
-        pushing = options["push"] or "registry" in options["outputs"]
-        modules = ("urllib3", "grocker.registry") if pushing else ()
-        built = build(request, **tools.arguments(), modules=modules)
+        built = build(request, **tools.arguments())
         data = as_json(built) if options["as_json"] else f"{built.names[0].name}@{built.digest}\n"
         style = Style.of(sys.stderr, environ)
         talk, again = ("", "") if options["quiet"] else (summary(built, style), summary(built, style, again=True))
@@ -60,9 +57,8 @@ def run_build(options: Mapping[str, Any], arguments: Sequence[str], environ: Map
 
 def write_result(path: Path, text: str) -> None:
     """The result as JSON at ``path``, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with storage("writing the result", path):
-        write_whole(path, text.encode(), temporary=temporary)
+    target = destination(path)
+    write_whole(target, text.encode(), temporary=target.with_name(f".{target.name}.{os.getpid()}"))
 
 
 def summary(built: Built, style: Style, *, again: bool = False) -> str:
@@ -129,4 +125,4 @@ def as_json(built: Built) -> str:
         ],
         "outputs": [delivery.as_data(one) for one in built.delivered],
     }
-    return msgspec.json.encode(document).decode() + "\n"
+    return delivery.as_line(document)

@@ -30,6 +30,8 @@ def invoke(arguments: list[str]) -> None:
         raise UsageError(error.format_message(), hint=f"{command} --help") from error
     except click.Abort as error:
         raise KeyboardInterrupt from error
+    except SystemExit as error:  # click's own end when nobody reads standard output any more
+        raise BrokenPipeError from error
 
 
 def _print_version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:

@@ -1,7 +1,8 @@
-"""What a sink did, for people and as data: the same for ``build``, ``push`` and ``load``."""
+"""What a sink did, for people and as data: the same for ``build``, ``push`` and ``load``; and data as a line."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -29,3 +30,9 @@ def as_data(delivered: Delivered) -> dict[str, Any]:
     if delivered.transfer is not None:
         result["blobs"] = msgspec.structs.asdict(delivered.transfer)
     return result
+
+
+def as_line(document: Any) -> str:
+    """``document`` as one line of JSON, which is UTF-8: a path that is none has U+FFFD for the bytes that are not."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from grocker.builder.blobs import StoredBlobs
 from grocker.builder.stored import Stored, stored
 from grocker.cli import delivery
@@ -91,4 +89,4 @@ def as_json(name: Reference, found: Stored, delivered: Sequence[Delivered]) -> s
         ],
         "outputs": [delivery.as_data(one) for one in delivered],
     }
-    return msgspec.json.encode(document).decode() + "\n"
+    return delivery.as_line(document)

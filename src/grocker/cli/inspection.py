@@ -6,11 +6,10 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from grocker.builder.inspecting import Inspected, Inspection, inspect
 from grocker.cli.asking import session
 from grocker.cli.build import size
+from grocker.cli.delivery import as_line
 from grocker.cli.terminal import Style
 from grocker.oci import platforms
 from grocker.runner.spec import Service
@@ -29,7 +28,7 @@ def run_inspect(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
             environ=environ,
         )
     if options["as_json"]:
-        sys.stdout.write(msgspec.json.encode(as_data(options["image"], found)).decode() + "\n")
+        sys.stdout.write(as_line(as_data(options["image"], found)))
     else:
         sys.stdout.write(as_text(options["image"], found, Style.of(sys.stdout, environ)))
 

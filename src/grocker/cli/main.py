@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import io
 import os
 import signal
 import sys
@@ -16,6 +17,8 @@ TYPE_CHECKING = False  # importing typing takes as long as the rest
 if TYPE_CHECKING:
     from typing import NoReturn, TextIO
 
+    from typing_extensions import Buffer
+
 INTERRUPTED = 130
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG})
 
@@ -23,6 +26,7 @@ _UNWRITABLE = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG})
 def main() -> NoReturn:
     """The console script ``grocker``."""
     signal.signal(signal.SIGTERM, _terminate)
+    _open_streams()
     # What is imported and what a build holds lives to its end: looking for cycles in it took a tenth of a cold build's
     # processor time, and found 4 % of its memory.
     gc.disable()
@@ -33,7 +37,7 @@ def main() -> NoReturn:
         status = run(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output went away; there is nobody to tell (and nothing to flush at exit).
+        # Whoever read our result went away; there is nobody to tell (and nothing to flush at exit).
         _discard(sys.stdout)
         status = 0
     except OSError as error:
@@ -42,12 +46,10 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         sys.stderr.write("grocker: interrupted; what was finished is kept\n")
         status = INTERRUPTED
-    try:
-        sys.stderr.flush()
-    finally:
-        # Everything is written, and every thread and program of ours has ended: to take a thousand modules apart again
-        # takes longer than a build in which nothing changed.
-        os._exit(status)
+    sys.stderr.flush()
+    # Everything is written, and every thread and program of ours has ended: to take a thousand modules apart again
+    # takes longer than a build in which nothing changed.
+    os._exit(status)
 
 
 def run(arguments: list[str]) -> int:
@@ -74,6 +76,32 @@ def run(arguments: list[str]) -> int:
             _discard(sys.stdout)
         return _show(_bug(error))
     return 0
+
+
+class _Talk(io.FileIO):
+    """Standard error: what cannot be said, since its reader went away or its disk is full, changes nothing."""
+
+    def write(self, data: Buffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
+
+
+def _open_streams() -> None:
+    """Streams that were closed lead nowhere, and no file of ours gets their numbers; JSON is UTF-8 in every locale."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number is this one
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)
+    assert isinstance(sys.stdout, io.TextIOWrapper)
+    sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    encoding = sys.stderr.encoding if sys.stderr is not None else "utf-8"
+    talk = io.BufferedWriter(_Talk(2, "w", closefd=False))
+    sys.stderr = io.TextIOWrapper(talk, encoding, "backslashreplace", line_buffering=True)
 
 
 def _terminate(number: int, frame: object) -> NoReturn:

@@ -7,16 +7,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from grocker.builder.survey import Surveyed, make_lock, survey
 from grocker.cli.asking import asked, lock_path, session
+from grocker.cli.delivery import as_line
 from grocker.cli.terminal import Style
 from grocker.config.files import Configuration
 from grocker.lock.document import render
 from grocker.lock.values import Lock
-from grocker.store.writing import storage, write_whole
+from grocker.store.writing import destination, write_whole
 
 
 def run_lock(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
@@ -32,8 +32,8 @@ def run_lock(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
     with session(environ, quiet=options["quiet"]) as tools:
         lock = make_lock(request, **tools.arguments(), upgrade=names)
     path = lock_path(request.origin, options["lock"])
-    with storage("writing the lock", path):
-        write_whole(path, render(lock).encode(), temporary=path.with_name(f".{path.name}.{os.getpid()}"))
+    target = destination(path)
+    write_whole(target, render(lock).encode(), temporary=target.with_name(f".{target.name}.{os.getpid()}"))
     if not options["quiet"]:
         old, new = versions(request.lock), versions(lock)
         for name, platform in sorted({*old, *new}):
@@ -61,7 +61,7 @@ def run_plan(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
     with session(environ, quiet=options["quiet"]) as tools:
         configuration, surveyed = survey(request, **tools.arguments())
     if options["as_json"]:
-        sys.stdout.write(msgspec.json.encode(as_data(configuration, surveyed)).decode() + "\n")
+        sys.stdout.write(as_line(as_data(configuration, surveyed)))
     else:
         style = Style.of(sys.stdout, environ)
         sys.stdout.write(as_text(configuration, surveyed, style, explain=options["explain"]))

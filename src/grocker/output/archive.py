@@ -16,7 +16,7 @@ import msgspec
 
 from grocker import digest as digests
 from grocker.digest import Digest, Hashing
-from grocker.errors import CannotWriteError, StorageError
+from grocker.errors import StorageError
 from grocker.layer.entry import Directory, Entry, File
 from grocker.layer.tar import BLOCK, END_OF_ARCHIVE, segment
 from grocker.oci import Blobs, Descriptor, Document, Image, Layer, Reference, values
@@ -24,7 +24,7 @@ from grocker.oci.blobs import damaged
 from grocker.oci.index import descriptor, root
 from grocker.output.sink import Delivered, plural
 from grocker.progress import Progress, Task
-from grocker.store.writing import storage
+from grocker.store.writing import destination, storage
 
 CONTAINERD_NAME = "io.containerd.image.name"
 _CHUNK = 1 << 20
@@ -173,10 +173,9 @@ class Archive(msgspec.Struct, frozen=True):
         self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
     ) -> Delivered:
         """Write the file under a temporary name beside its own, and rename it. See Sink.deliver."""
-        if self.path.is_dir():
-            raise CannotWriteError(f"writing {self.path}: it is a directory", hint="name a file: --output archive:FILE")
+        target = destination(self.path)
         action = f"writing {self.path}"
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         total = sum(one.size for one in layers(images))
         with progress.task(action, total) as task, storage("writing", self.path):
             members = entries(images, names, blobs, task)
@@ -187,7 +186,7 @@ class Archive(msgspec.Struct, frozen=True):
                     written = stream.tell()
                     stream.flush()
                     os.fdatasync(stream.fileno())
-                temporary.replace(self.path)
+                temporary.replace(target)
             finally:
                 temporary.unlink(missing_ok=True)
         detail = f"{plural(len(layers(images)), 'layer')} in one file"

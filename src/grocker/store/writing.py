@@ -93,6 +93,22 @@ class Writer:
             os.replace(self._temporary, target)
 
 
+def destination(path: Path) -> Path:
+    """The file that is to be written at ``path``, links followed; whoever writes it puts a new file in its place.
+
+    Raises CannotWriteError when something else is there: a directory, or a device (``/dev/stdout``), which would be
+    gone then.
+    """
+    real = Path(os.path.realpath(path))
+    with storage("writing", path):
+        if real.exists() and not real.is_file():
+            kind = "a directory" if real.is_dir() else "no file"
+            raise CannotWriteError(
+                f"writing {path}: it is {kind}", hint="name a file: --output archive:FILE, --result-file FILE"
+            )
+    return real
+
+
 def write_whole(target: Path, data: bytes, *, temporary: Path, sync: bool = True) -> None:
     """Put ``data`` at ``target`` through the file ``temporary``, which lies on the same file system.
 

@@ -1,0 +1,44 @@
+"""The console script and its streams: closed, without a reader, full, in another locale."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from grocker.cli.delivery import as_line
+
+GROCKER = [sys.executable, "-c", "from grocker.cli.main import main; main()"]
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(["version"], 0), (["build", "/nowhere"], 66)])
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_change_nothing(arguments: list[str], status: int, closed: str) -> None:
+    line = ["sh", "-c", f'"$@" {closed}', "sh", *GROCKER, *arguments]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(["version"], 0), (["build", "/nowhere"], 66)])
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_reader_that_went_away_changes_nothing(arguments: list[str], status: int, name: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([*GROCKER, *arguments], **{name: writing}, check=False)  # type: ignore[call-overload]
+    os.close(writing)
+    assert done.returncode == status
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_status_is_that_of_the_work_when_standard_error_is_full() -> None:
+    with Path("/dev/full").open("w") as full:
+        assert subprocess.run([*GROCKER, "build", "/nowhere"], stderr=full, check=False).returncode == 66
+
+
+def test_json_is_utf_8_whatever_bytes_a_path_has() -> None:
+    assert json.loads(as_line({"place": "/caf\udce9", "name": "ä"})) == {"place": "/caf\ufffd", "name": "ä"}
