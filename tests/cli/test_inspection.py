@@ -52,7 +52,7 @@ def both() -> tuple[list[Any], MemoryBlobs]:
 def pushed(registry: Registry, images: list[Any], blobs: MemoryBlobs) -> str:
     name = parse(f"{registry.host}/team/polls:1.0")
     with Transport(environ={}) as transport:
-        registries.push(transport, lambda: NOBODY, images, [name], blobs, Silent(), known=Known())
+        registries.push(registries.look(transport, lambda: NOBODY, [name]), images, blobs, Silent(), known=Known())
     registry.requests.clear()
     return str(name)
 

@@ -54,7 +54,9 @@ def pushed(
 ) -> Pushed:
     made, blobs = made_image()
     name = parse(f"{registry.host}/{repository}:1.0")
-    return registries.push(transport, lambda: credentials, [made], [name], blobs, Silent(), known=known or Known())
+    return registries.push(
+        registries.look(transport, lambda: credentials, [name]), [made], blobs, Silent(), known=known or Known()
+    )
 
 
 def failure(transport: Transport, registry: Registry, credentials: Credentials = NOBODY) -> GrockerError:
@@ -233,7 +235,7 @@ def test_push_answers_no_challenge_of_another_host(transport: Transport) -> None
     with support.running() as registry, serving(evil) as other:
         registry.users["bob"] = "right"
         other_host = other.url("/v2/team/polls/manifests/1.0").replace("127.0.0.1", "localhost")
-        registry.fail("HEAD", "manifests", status=307, headers={"Location": other_host}, times=9)
+        registry.fail("GET", "manifests", status=307, headers={"Location": other_host}, times=9)
         error = failure(transport, registry, BOB)
         assert isinstance(error, DeniedError)
         assert f"localhost, where {registry.host} sends its clients, wants credentials" in error.message

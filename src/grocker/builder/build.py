@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -23,7 +24,7 @@ from grocker.errors import SettingsError
 from grocker.oci import Image, Layer, Platform, Reference, RunConfig, image, index, reference
 from grocker.oci import layer as oci_layer
 from grocker.oci.values import named
-from grocker.output.sink import Early, Sink
+from grocker.output.sink import Asking, Early, Sink
 from grocker.plan import image as contract
 from grocker.plan.target import Target, target
 from grocker.progress import Progress
@@ -39,12 +40,8 @@ def build(
     progress: Progress,
     environ: Mapping[str, str],
     now: float,
-    modules: Sequence[str] = (),
 ) -> Built:
-    """Make the image and give it to every sink; ``now`` in seconds since 1970. Raises GrockerError.
-
-    ``modules``: what the sinks will import, to be imported while a back end runs.
-    """
+    """Make the image and give it to every sink; ``now`` in seconds since 1970. Raises GrockerError."""
     settings = sourcing.configuration(request.origin, request.settings).settings
     suite = request.suite or settings.debian.suite
     targets = [target(suite, platform) for platform in request.platforms]
@@ -52,7 +49,10 @@ def build(
         workshop(store, transport, progress, environ, now=now, epoch=request.epoch, makes=True) as shop,
         _withdrawn(request.sinks),
     ):
-        shop.meanwhile.append(importing((*AFTER, *modules)))
+        shop.meanwhile.append(importing(AFTER))
+        for sink in request.sinks:
+            if isinstance(sink, Asking) and request.tags:
+                shop.meanwhile.append(partial(sink.ask, _tagged(request.tags)))
         try:
             source, images = _made(shop, request, settings, targets)
         except GoneError as error:
@@ -141,6 +141,10 @@ def _names(tags: Sequence[str], source: Source) -> tuple[Reference, ...]:
     """The image's names, each with a tag: those asked for, else NAME:VERSION of the application."""
     if not tags:
         return (reference.of_release(source.installed.name, source.installed.version),)
+    return _tagged(tags)
+
+
+def _tagged(tags: Sequence[str]) -> tuple[Reference, ...]:
     return tuple(reference.with_tag(reference.parse(tag)) for tag in tags)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from grocker.output.sink import Delivered, Transfer, plural
 from grocker.progress import Progress
 
 if TYPE_CHECKING:
-    from grocker.registry import Pushed
+    from grocker.registry import Place, Pushed
     from grocker.store import Store
     from grocker.web import Transport
 
@@ -28,10 +29,22 @@ class Registry(msgspec.Struct, frozen=True):
     """the transport, made or found when the first request is to be sent"""
     store: Store | None = None
     """where is kept which blobs a registry has, so that another repository of it mounts them"""
+    _looks: dict[str, Future[Place]] = msgspec.field(default_factory=dict)
+    """what was asked ahead, by the repository's name"""
 
     def describe(self) -> str:
         """See Sink.describe."""
         return "the registry"
+
+    def ask(self, names: Sequence[Reference]) -> None:
+        """See Asking.ask."""
+        for repository, group in _repositories(names).items():
+            look: Future[Place] = Future()
+            self._looks[repository] = look
+            try:
+                look.set_result(self._look(group))
+            except BaseException as error:  # noqa: BLE001 - whoever delivers meets it
+                look.set_exception(error)
 
     def deliver(
         self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
@@ -40,21 +53,11 @@ class Registry(msgspec.Struct, frozen=True):
         from grocker import registry
 
         known = registry.Known(self.store)
-        repositories: dict[tuple[str, str], list[Reference]] = {}
-        for name in names:
-            repositories.setdefault((name.registry, name.path), []).append(name)
-        pushed = [
-            registry.push(
-                self.transport(),
-                partial(registry.credentials, self.environ, group[0], uid=self.uid),
-                images,
-                group,
-                blobs,
-                progress,
-                known=known,
-            )
-            for group in repositories.values()
-        ]
+        pushed = []
+        for repository, group in _repositories(names).items():
+            asked = self._looks.pop(repository, None)
+            place = asked.result() if asked is not None else self._look(group)
+            pushed.append(registry.push(place, images, blobs, progress, known=known))
         listed = tuple(str(name) for one in pushed for name in one.names)
         transfer = Transfer(
             sum(one.sent_blobs for one in pushed),
@@ -63,6 +66,20 @@ class Registry(msgspec.Struct, frozen=True):
         )
         new = sum(one.sent_bytes for one in pushed)
         return Delivered("registry", listed[0], new, _detail(pushed, transfer), listed, transfer=transfer)
+
+    def _look(self, names: Sequence[Reference]) -> Place:
+        from grocker import registry
+
+        find = partial(registry.credentials, self.environ, names[0], uid=self.uid)
+        return registry.look(self.transport(), find, names)
+
+
+def _repositories(names: Sequence[Reference]) -> dict[str, list[Reference]]:
+    """The names, by their repository's."""
+    found: dict[str, list[Reference]] = {}
+    for name in names:
+        found.setdefault(name.name, []).append(name)
+    return found
 
 
 def _detail(pushed: Sequence[Pushed], transfer: Transfer) -> str:

@@ -62,6 +62,14 @@ class Sink(Protocol):
 
 
 @runtime_checkable
+class Asking(Protocol):
+    """A sink that can ask its place for something before there is an image."""
+
+    def ask(self, names: Sequence[Reference]) -> None:
+        """Ask on behalf of a ``deliver`` under these names, which raises what goes wrong. Any thread may call it."""
+
+
+@runtime_checkable
 class Early(Protocol):
     """A sink that can begin before the one image that it will get is whole."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from grocker.registry.auth import Credentials, credentials
 from grocker.registry.known import Known
+from grocker.registry.look import Place, look
 from grocker.registry.push import Pushed, push
 from grocker.registry.session import Session, session
 
-__all__ = ["Credentials", "Known", "Pushed", "Session", "credentials", "push", "session"]
+__all__ = ["Credentials", "Known", "Place", "Pushed", "Session", "credentials", "look", "push", "session"]

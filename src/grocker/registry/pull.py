@@ -16,13 +16,16 @@ from grocker.registry.upload import short
 _ACCEPT = ", ".join(sorted(values.MANIFESTS | values.INDEXES))
 
 
-def manifest(session: Session, name: str, *, size: int | None = None) -> Document:
+def manifest(session: Session, name: str, *, size: int | None = None, action: str | None = None) -> Document:
     """The manifest or index that the repository has under a tag or digest; ``size`` in bytes, where it was announced.
 
+    ``action``: what this is a part of, for errors.
     Raises MissingError when there is none, CorruptError when it is not what was announced, else as ``Session.send``.
     """
     by_digest = ":" in name
-    action = f"reading {session.reference.name}{'@' if by_digest else ':'}{short(name) if by_digest else name}"
+    action = (
+        action or f"reading {session.reference.name}{'@' if by_digest else ':'}{short(name) if by_digest else name}"
+    )
     with session.send(
         "GET", session.url(f"manifests/{name}"), action=action, headers={"Accept": _ACCEPT}, accept=(200, 404)
     ) as response:

@@ -6,22 +6,22 @@ Source: OCI distribution specification 1.1, Push.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
 from grocker.digest import Digest
-from grocker.errors import BugError, CorruptError, GrockerError, MissingError
-from grocker.oci import Blobs, Document, Image, Layer, Reference, values
+from grocker.errors import MissingError
+from grocker.oci import Blobs, Document, Image, Layer, Reference
 from grocker.oci.index import root
 from grocker.progress import Progress, Task
-from grocker.registry import pull, upload
-from grocker.registry.auth import Credentials
+from grocker.registry import upload
 from grocker.registry.known import Known
-from grocker.registry.session import Session, session
+from grocker.registry.look import Place
+from grocker.registry.session import Session
 from grocker.registry.upload import Fate, Stop, short
-from grocker.web import HttpError, Transport
+from grocker.web import HttpError
 
 AT_ONCE = 4
 
@@ -41,31 +41,17 @@ class Pushed(msgspec.Struct, frozen=True):
     """whether a manifest was sent under a name that did not have it"""
 
 
-def push(
-    transport: Transport,
-    find: Callable[[], Credentials],
-    images: Sequence[Image],
-    names: Sequence[Reference],
-    blobs: Blobs,
-    progress: Progress,
-    *,
-    known: Known,
-) -> Pushed:
-    """Push the images, one for each platform, under every tag of ``names`` (``latest`` where there is none).
+def push(place: Place, images: Sequence[Image], blobs: Blobs, progress: Progress, *, known: Known) -> Pushed:
+    """Push the images, one for each platform, under every name that was looked at.
 
-    The names are of one repository. ``find`` is asked for credentials if the registry wants any. ``known``: what may be
-    mounted from other repositories; what is there now is added to it.
+    ``known``: what may be mounted from other repositories; what is there now is added to it.
     Raises DeniedError (401, 403), MissingError (404), TryAgainError (429), UnavailableError (5xx, no connection, cut),
     CorruptError (a blob in the cache, or the registry's answer, has another digest or size than it should).
     """
-    if len({(name.registry, name.path) for name in names}) != 1:
-        raise BugError("a push to several repositories at once")
     top = root(images)
-    first = names[0]
-    tagged = tuple(dict.fromkeys(replace(name, tag=name.tag or "latest", digest=top.digest) for name in names))
-    repository = session(transport, first, find, actions="pull,push")
-    has = {name: _digest_of(repository, top, name.tag or "") for name in tagged}
-    missing = [name for name in tagged if has[name] != top.digest]
+    repository = place.session
+    tagged = tuple(replace(name, digest=top.digest) for name in place.has)
+    missing = [name for name, digest in place.has.items() if digest != top.digest]
     sizes = {one.digest: one.size for image in images for one in image.layers}
     sizes |= {image.config.digest: len(image.config.data) for image in images}
     if not missing:
@@ -75,65 +61,21 @@ def push(
         fates = dict.fromkeys(sizes, Fate.PRESENT)
         sent = _manifests(repository, (), top, missing)
     else:
-        held = _held(repository, {one for one in has.values() if one is not None})
-        with progress.task(f"pushing to {first}", sum(one.size for one in _layers(images))) as task:
-            fates = _blobs(repository, images, blobs, known, task, held)
+        with progress.task(f"pushing to {tagged[0].name}", sum(one.size for one in _layers(images))) as task:
+            fates = _blobs(repository, images, blobs, known, task, place.held)
         try:
             sent = _manifests(repository, images, top, missing)
         except (MissingError, HttpError):
-            if not held:
+            if not place.held:
                 raise
             # It has lost what a manifest of its own refers to: now every blob is asked for.
-            with progress.task(f"pushing to {first}") as task:
+            with progress.task(f"pushing to {tagged[0].name}") as task:
                 fates = _blobs(repository, images, blobs, known, task, {})
             sent = _manifests(repository, images, top, missing)
     sent += sum(sizes[digest] for digest, fate in fates.items() if fate is Fate.SENT)
-    known.note(first.registry, first.path, sorted(sizes))
+    known.note(repository.reference.registry, repository.reference.path, sorted(sizes))
     count = Counter(fates.values())
     return Pushed(tagged, sent, count[Fate.SENT], count[Fate.MOUNTED], count[Fate.PRESENT], new=True)
-
-
-def _digest_of(repository: Session, top: Document, tag: str) -> str | None:
-    """The digest of the manifest or index that the registry has under that tag, as far as it says."""
-    action = f"pushing to {repository.reference.name}:{tag}"
-    with repository.send(
-        "HEAD",
-        repository.url(f"manifests/{tag}"),
-        action=action,
-        headers={"Accept": top.descriptor.media_type},
-        accept=(200, 404),
-    ) as response:
-        digest = response.headers.get("Docker-Content-Digest") if response.status == 200 else None
-        size = response.headers.get("Content-Length", "")
-        if digest == top.digest and size.isdigit() and int(size) not in (0, len(top.data)):
-            raise CorruptError(
-                f"{action}: {repository.reference.registry} says that {short(top.digest)} has {size} bytes; "
-                f"it has {len(top.data)}",
-                hint="the registry, or a proxy before it, is broken",
-            )
-        return digest
-
-
-def _held(repository: Session, digests: Collection[str]) -> dict[Digest, int]:
-    """The blobs, with sizes in bytes, of the images that the repository has by these digests.
-
-    One request tells of all layers that an image shares with the one before it. What cannot be read tells nothing:
-    its blobs are asked for one by one.
-    """
-    manifests = []
-    try:
-        for digest in sorted(digests):
-            document = pull.manifest(repository, digest)
-            if document.descriptor.media_type in values.INDEXES:
-                index = values.decode(document.data, values.Index, what=f"the index {digest}")
-                below = [one for one in index.manifests if one.media_type in values.MANIFESTS]
-                manifests += [pull.manifest(repository, one.digest, size=one.size) for one in below]
-            else:
-                manifests.append(document)
-        listed = [values.decode(one.data, values.Manifest, what=f"the manifest {one.digest}") for one in manifests]
-        return {values.digest_of(blob): blob.size for one in listed for blob in (one.config, *one.layers)}
-    except GrockerError:
-        return {}
 
 
 def _layers(images: Sequence[Image]) -> Collection[Layer]:

@@ -32,7 +32,9 @@ NOBODY = Credentials("no credentials (test)")
 
 
 def push(transport: Transport, credentials: Credentials, made: Image, name: Reference, blobs: Blobs) -> Pushed:
-    return registries.push(transport, lambda: credentials, [made], [name], blobs, Silent(), known=Known())
+    return registries.push(
+        registries.look(transport, lambda: credentials, [name]), [made], blobs, Silent(), known=Known()
+    )
 
 
 @pytest.fixture
@@ -102,7 +104,9 @@ class Secured:
     def push(self, images: list[Image], blobs: Blobs, *names: str, known: Known | None = None) -> Pushed:
         listed = [parse(f"{self.host}/{name}") for name in names]
         found = partial(registries.credentials, self.environment, listed[0], uid=0)
-        return registries.push(self.transport, found, images, listed, blobs, Silent(), known=known or Known())
+        return registries.push(
+            registries.look(self.transport, found, listed), images, blobs, Silent(), known=known or Known()
+        )
 
     def copy(self, name: str, target: Path, *options: str) -> None:
         """Pull with skopeo."""
