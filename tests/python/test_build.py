@@ -205,3 +205,11 @@ def test_build_says_which_packages_to_include_when_there_are_several_side_by_sid
     text = "error: Multiple top-level packages discovered in a flat-layout: ['shop', 'catalog'].\n\nTo avoid accidental"
     hint = backend.failure(text, "shop").hint
     assert hint == 'say which belong to it: [tool.setuptools.packages.find] include = ["shop*", "catalog*"]'
+
+
+@pytest.mark.parametrize("text", ["six >>> 3", "--help", "-r /etc/passwd", "six\n--index-url https://example.com"])
+def test_build_requirements_are_no_options_of_uv(tmp_path: Path, text: str) -> None:
+    uv = find_uv({"HOME": "/nonexistent", "UV_OFFLINE": "1"}, cache=tmp_path / "uv")
+    with pytest.raises(SettingsError, match="is no requirement") as caught:
+        resolve_build([text], uv, workspace=tmp_path)
+    assert caught.value.hint is not None

@@ -180,8 +180,20 @@ def test_wanted_keeps_what_holds_for_target_and_extras() -> None:
         'postgres[binary]; extra == "db"',
         'dev; extra == "dev"',
     )
-    assert wanted(requirements, ["DB"], TARGET) == ("always>=1", "postgres[binary]")
-    assert wanted(requirements, [], Target("3.12", "arm64")) == ("always>=1", "arm", "old")
+    assert wanted("app", requirements, ["DB"], TARGET) == ("always>=1", "postgres[binary]")
+    assert wanted("app", requirements, [], Target("3.12", "arm64")) == ("always>=1", "arm", "old")
+
+
+def test_wanted_takes_the_extras_that_an_extra_names_of_its_own_project() -> None:
+    requirements = (
+        'six; extra == "one"',
+        'attrs; extra == "two"',
+        'App_X[one]; extra == "most"',
+        'app.x[most, two]; extra == "all"',
+        'app-x[all]; extra == "all"',
+    )
+    assert wanted("app-x", requirements, ["all"], TARGET) == ("attrs", "six")
+    assert wanted("app-x", requirements, ["most"], TARGET) == ("six",)
 
 
 PYLOCK = """

@@ -112,7 +112,7 @@ def dependencies(
     """
     uv = find_uv(shop, settings)
     wheels = python_target(target)
-    wanted = python.wanted(source.installed.metadata.requires, source.extras, wheels)
+    wanted = python.wanted(source.installed.name, source.installed.metadata.requires, source.extras, wheels)
     directory = source.project.directory if source.project else None
     lock = source.project.uv_lock if source.project else None
     identity = [

@@ -13,8 +13,9 @@ from pathlib import Path
 from grocker.digest import of
 from grocker.errors import CorruptError, MissingError, SettingsError, StorageError
 from grocker.lock.values import BuildRequirement
-from grocker.python import backend, source
+from grocker.python import backend, source, uv_sources
 from grocker.python import uv as _uv
+from grocker.python.pins import parse_requirement
 from grocker.python.project import Project
 from grocker.python.source import SourceTree
 from grocker.python.uv import Uv
@@ -37,8 +38,14 @@ def resolve_build(
     ``[tool.uv]`` (indexes) counts.
     Raises as ``pins.resolve``.
     """
+    from packaging.markers import default_environment
+
+    markers = {name: str(value) for name, value in default_environment().items()}
     action = "resolving build requirements"
     path = workspace / "build-requirements.in"
+    parsed = [parse_requirement(text) for text in requires]
+    if directory is not None:
+        uv_sources.check([r.name for r in parsed], directory, uv.environment, markers)
     _write(path, requires)
     output = _uv.run(
         uv,

@@ -46,9 +46,9 @@ def settled_by_uv(directory: Path, environ: Mapping[str, str], etc: Path = Path(
     uv reads the nearest of the project's and its parents', then the user's and the system's ("Configuration files").
     """
     home = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME') or '/nonexistent'}/.config"
-    tables = [_uv_table(Path(home) / "uv" / "uv.toml"), _uv_table(etc / "uv" / "uv.toml")]
+    tables = [uv_table(Path(home) / "uv" / "uv.toml"), uv_table(etc / "uv" / "uv.toml")]
     for parent in (directory.absolute(), *directory.absolute().parents):
-        tables += [_uv_table(parent / "uv.toml"), _uv_table(parent / "pyproject.toml")]
+        tables += [uv_table(parent / "uv.toml"), uv_table(parent / "pyproject.toml")]
     found = set()
     for table in tables:
         indexes = [index for index in table.get("index", []) if isinstance(index, dict) and not index.get("explicit")]
@@ -59,7 +59,8 @@ def settled_by_uv(directory: Path, environ: Mapping[str, str], etc: Path = Path(
     return frozenset(found)
 
 
-def _uv_table(path: Path) -> dict[str, Any]:
+def uv_table(path: Path) -> dict[str, Any]:
+    """What ``uv.toml`` or ``pyproject.toml`` says to uv; nothing when the file cannot be read."""
     import tomllib
 
     try:

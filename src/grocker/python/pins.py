@@ -17,6 +17,7 @@ from grocker.digest import Digest, from_hex, hexadecimal
 from grocker.errors import CorruptError, MissingError, SettingsError, StorageError, UnavailableError
 from grocker.lock.values import PythonFile
 from grocker.python import uv as _uv
+from grocker.python import uv_sources
 from grocker.python.indexes import without_credentials
 from grocker.python.metadata import normalised
 from grocker.python.project import Project
@@ -63,23 +64,31 @@ def environment(target: Target) -> dict[str, str]:
     }
 
 
-def wanted(requirements: Iterable[str], extras: Iterable[str], target: Target) -> tuple[str, ...]:
-    """Those of a wheel's ``Requires-Dist`` that hold for ``target`` with ``extras``, without markers; sorted.
+def wanted(name: str, requirements: Iterable[str], extras: Iterable[str], target: Target) -> tuple[str, ...]:
+    """Those ``Requires-Dist`` of the wheel ``name`` that hold for ``target`` with ``extras``, without markers; sorted.
 
-    Raises SettingsError for a malformed requirement.
+    Its requirement of itself (``all = ["name[one,two]"]``) stands for those extras. Raises SettingsError for a
+    malformed requirement.
     """
     variables = environment(target)
-    asked = ["", *sorted({normalised(extra) for extra in extras})]
-    kept = set()
-    for text in requirements:
-        requirement = _requirement(text)
-        if requirement.marker is None or any(requirement.marker.evaluate({**variables, "extra": e}) for e in asked):
-            requirement.marker = None
-            kept.add(str(requirement))
-    return tuple(sorted(kept))
+    parsed = [parse_requirement(text) for text in requirements]
+    asked = {"", *map(normalised, extras)}
+    while True:
+        held = [
+            r for r in parsed if r.marker is None or any(r.marker.evaluate({**variables, "extra": e}) for e in asked)
+        ]
+        more = {normalised(extra) for r in held if normalised(r.name) == name for extra in r.extras} - asked
+        if not more:
+            break
+        asked |= more
+    kept = [requirement for requirement in held if normalised(requirement.name) != name]
+    for requirement in kept:
+        requirement.marker = None
+    return tuple(sorted({str(requirement) for requirement in kept}))
 
 
-def _requirement(text: str) -> Any:
+def parse_requirement(text: str) -> Any:
+    """``text`` as a ``packaging`` requirement (PEP 508). Raises SettingsError."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
@@ -107,10 +116,13 @@ def resolve(
     ``directory``: the project's, whose ``[tool.uv]`` (indexes, overrides) counts.
     Raises MissingError (no such package or version, no wheel), SettingsError (conflict), UnavailableError, DeniedError.
     """
-    for text in requirements:
-        _check_address(_requirement(text))
+    parsed = [parse_requirement(text) for text in requirements]
+    for requirement in parsed:
+        _check_address(requirement)
     if not requirements:
         return ()
+    if directory is not None:
+        uv_sources.check([requirement.name for requirement in parsed], directory, uv.environment, environment(target))
     return read_pylock(_compiled(requirements, target, uv, workspace, constraints, directory), target)
 
 
@@ -237,7 +249,7 @@ def _check_fresh(project: Project) -> None:
         }
         asked = set()
         for text in (*project.dependencies, *(text for _, texts in project.extras for text in texts)):
-            requirement = _requirement(text)
+            requirement = parse_requirement(text)
             extras = tuple(sorted(normalised(extra) for extra in requirement.extras))
             asked.add((normalised(requirement.name), extras, _specifiers(str(requirement.specifier))))
         if locked != asked:

@@ -130,7 +130,11 @@ def wheels(root: Root, tmp_path_factory: pytest.TempPathFactory) -> tuple[Wheel,
     own = build_wheel(project, tree, uv, workspace=work / "build", epoch=EPOCH, pins=pins)
     application = read_wheel(own, root.layout, root.target)
     check_python(application.metadata, root.target)
-    requirements = (*wanted(application.metadata.requires, [], root.target), "gunicorn", "psycopg[binary]")
+    requirements = (
+        *wanted(application.name, application.metadata.requires, [], root.target),
+        "gunicorn",
+        "psycopg[binary]",
+    )
     found = []
     for pin in resolve(requirements, root.target, uv, workspace=work / "resolve"):
         path = work / pin.file

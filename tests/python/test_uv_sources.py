@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from grocker.errors import SettingsError
+from grocker.python.uv_sources import check
+
+MARKERS = {"sys_platform": "linux"}
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ('{ path = "../lib", editable = true }', "path"),
+        ('{ git = "https://example.com/lib" }', "git"),
+        ("{ workspace = true }", "workspace"),
+        ('[{ index = "theirs", marker = "sys_platform == \'linux\'" }]', "index"),
+    ],
+)
+def test_sources_are_refused_where_the_index_would_be_asked_instead(tmp_path: Path, source: str, kind: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[tool.uv.sources]\nMy_Lib = {source}\n")
+    with pytest.raises(SettingsError, match=f"my-lib from elsewhere \\({kind}\\)") as caught:
+        check(["six", "my.lib"], tmp_path, {}, MARKERS)
+    assert caught.value.hint is not None and "UV_NO_SOURCES=1" in caught.value.hint
+    check(["six"], tmp_path, {}, MARKERS)
+    check(["my-lib"], tmp_path, {"UV_NO_SOURCES": "1"}, MARKERS)
+
+
+def test_sources_are_not_asked_for_when_their_marker_is_for_another_platform(tmp_path: Path) -> None:
+    source = """[{ path = "x", marker = "sys_platform == 'win32'" }]"""
+    (tmp_path / "pyproject.toml").write_text(f"[tool.uv.sources]\nlib = {source}\n")
+    check(["lib"], tmp_path, {}, MARKERS)
+
+
+def test_sources_of_the_workspace_hold_for_its_members(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.uv.workspace]\nmembers = ["packages/*"]\n[tool.uv.sources]\nlib = { workspace = true }\n'
+    )
+    for name in ("packages/member", "other"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "pyproject.toml").touch()
+    with pytest.raises(SettingsError, match="lib from elsewhere"):
+        check(["lib"], tmp_path / "packages/member", {}, MARKERS)
+    check(["lib"], tmp_path / "other", {}, MARKERS)
+
+
+@pytest.mark.parametrize(
+    "text", ["[tool.uv]\nsources = 3\n", "[tool.uv.sources]\nlib = 3\n", "[tool]\nuv = 1\n", "\xff"]
+)
+def test_sources_that_are_malformed_are_for_uv_to_tell(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text, "latin-1")
+    check(["lib"], tmp_path, {}, MARKERS)
