@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.support.archive import Link, Package, signer
 from tests.support.registry import Fault as RegistryFault
-from tests.support.wheels import make_project, make_sdist, make_wheel
+from tests.support.wheels import Files, make_project, make_sdist, make_wheel
 from tests.support.world import Fault, World
 
 WHEEL = ("build", "WHEEL", "--config", "CONFIG", "--output", "store")
@@ -155,7 +155,7 @@ def _settings(text: str) -> Arrange:
     return lambda world: world.configure(text)
 
 
-def _project(files: dict[str, str] | None = None, **how: str) -> Arrange:
+def _project(files: Files | None = None, **how: str) -> Arrange:
     def arrange(world: World) -> None:
         make_project(world.project, files, **how)
 
@@ -350,6 +350,15 @@ _SETTINGS = (
         ("Procfile:2: not NAME: COMMAND",),
         ("colon",),
         _project({"Procfile": "web: x\nworker\n"}),
+        PROJECT,
+    ),
+    Case(
+        "procfile-in-latin-1",
+        "a `Procfile` that is not UTF-8",
+        78,
+        ("Procfile:1: not UTF-8",),
+        ("UTF-8",),
+        _project({"Procfile": b"web: caf\xe9\n"}),
         PROJECT,
     ),
     Case(

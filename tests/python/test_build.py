@@ -84,7 +84,8 @@ def test_build_needs_compiling_when_the_wheel_is_for_one_platform(tmp_path: Path
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_build_shows_last_lines_of_the_back_end_when_it_fails(tmp_path: Path, kept: bool) -> None:
-    project = make_project(tmp_path / "p", extra="raise RuntimeError('no https://joe:hunter2@example.invalid today')")
+    reason = "RuntimeError('no https://joe:hunter2@example.invalid today')"
+    project = make_project(tmp_path / "p", extra=f"print('copying\\n' * 100); raise {reason}")
     with pytest.raises(CorruptError) as caught:
         built(project, tmp_path, kept=kept)
     assert caught.value.message.startswith("building demo: its build back end failed:\n")

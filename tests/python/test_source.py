@@ -192,3 +192,6 @@ def test_version_control_is_the_same_in_a_clone_and_another_after_commit_and_tag
     assert version_control(root) not in (first, tagged)
     git("worktree", "add", "-q", str(tmp_path / "w"), cwd=root)
     assert version_control(tmp_path / "w") != b""
+    index = root / ".git" / "index"
+    index.write_bytes(index.read_bytes()[:76])
+    assert version_control(root) != first

@@ -170,7 +170,7 @@ def _of_project(
         step,
         project=project,
         build=pins,
-        procfile=procfile.read_text("utf-8") if procfile.is_file() else None,
+        procfile=_text(procfile.read_bytes(), procfile.name) if procfile.is_file() else None,
         files=tuple(sorted(str(p) for p in (*directories, *(directory / f.path for f in tree.files)))),
         sources=[f.path for f in tree.files],
     )
@@ -275,7 +275,7 @@ def _tree(shop: Workshop, directory: Path) -> python.SourceTree:
 
 def _pins(shop: Workshop, project: python.Project, uv: python.Uv, *, refresh: bool) -> tuple[BuildRequirement, ...]:
     """The project's build requirements, pinned; asked for again once a day."""
-    name = key("build requirements", project.build_requires)
+    name = key("build requirements", project.build_requires, _uv_settings(project.directory), _uv_variables(uv))
     data = None if refresh else shop.store.kept("steps", name)
     if data is not None:
         kept = msgspec.json.decode(data, type=_PinsStep)
@@ -346,7 +346,15 @@ def _base_config(directory: Path, settings: Settings, installed: python.Wheel) -
                 f"base-config: reading {path}: {reason}", hint="name a UTF-8 INI file of the project"
             ) from error
     found, place = _beside_init(installed, BASE_CONFIG)
-    return (found.decode("utf-8") if found is not None else None), place
+    return (_text(found, place) if found is not None else None), place
+
+
+def _text(data: bytes, place: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SettingsError(f"{place}:{line}: not UTF-8", hint="save the file as UTF-8") from error
 
 
 def _crontab(directory: Path, settings: Settings, installed: python.Wheel) -> tuple[bytes | None, str]:
@@ -378,4 +386,4 @@ def _uv_settings(directory: Path) -> str:
     loaded = config_files.load_toml(directory / "pyproject.toml")
     table = loaded[0].get("tool", {}).get("uv", {}) if loaded is not None else {}
     own = directory / "uv.toml"
-    return repr(table) + (own.read_text("utf-8") if own.is_file() else "")
+    return repr(table) + (own.read_text("utf-8", "backslashreplace") if own.is_file() else "")

@@ -95,7 +95,8 @@ def call(
         meanwhile=meanwhile,
     )
     if output.status != 0 or not answer.is_file():
-        text = output.stderr + "\n" + output.stdout.decode("utf-8", "replace") if output.status else "it gave no wheel"
+        # The reason comes last: a traceback on standard error, after pages of what was copied on the other.
+        text = output.stdout.decode("utf-8", "replace") + "\n" + output.stderr if output.status else "it gave no wheel"
         raise failure(text, project.name or project.directory.name)
     return "wheel" in json.loads(answer.read_text("utf-8"))
 

@@ -251,7 +251,7 @@ def git_directory(root: Path) -> Path | None:
 def _index_names(path: Path) -> bytes:
     """The index without what it remembers of stat(2), which differs between clones (gitformat-index, version 2 and 3).
 
-    Another version of the format counts as it is.
+    Another version of the format counts as it is, and so does an index that is cut off: git says what to do with it.
     """
     data = path.read_bytes()
     if data[:4] != b"DIRC" or int.from_bytes(data[4:8], "big") not in (2, 3):
@@ -260,7 +260,9 @@ def _index_names(path: Path) -> bytes:
     for _ in range(int.from_bytes(data[8:12], "big")):
         flags = int.from_bytes(data[position + 60 : position + 62], "big")
         start = position + (64 if flags & 0x4000 else 62)
-        end = data.index(b"\0", start)
+        end = data.find(b"\0", start)
+        if end < 0:
+            return data
         found.append(data[position + 24 : position + 28] + data[position + 40 : position + 60] + data[start:end])
         position += (end - position + 8) // 8 * 8
     return b"\n".join(found)
