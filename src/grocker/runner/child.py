@@ -74,22 +74,7 @@ def spawn(
             os.close(descriptor)
         raise _no_process(error) from None
     if child == 0:
-        try:
-            os.setpgid(0, 0)
-            os.close(go)
-            os.read(ready, 1)
-            restore_directory(directory)
-            for descriptor in keep:
-                os.set_inheritable(descriptor, True)
-            for place, descriptor in enumerate(streams):
-                if descriptor != place:
-                    os.dup2(descriptor, place)
-            restore(mask)
-            os.execve(program.path, program.arguments, environ)  # noqa: S606
-        except OSError as error:
-            os.write(tell, str(error.errno or 0).encode())
-        finally:
-            os._exit(NOT_FOUND)
+        _in_child(program, environ, mask, directory, keep, streams, (ready, go, tell))
     signal.pthread_sigmask(signal.SIG_SETMASK, held)
     os.close(tell)
     os.close(ready)
@@ -114,6 +99,35 @@ def spawn(
         os.waitpid(child, 0)
         raise _not_executed(program, int(failed))
     return child
+
+
+def _in_child(
+    program: Program,
+    environ: Mapping[str, str],
+    mask: set[int],
+    directory: str | None,
+    keep: tuple[int, ...],
+    streams: tuple[int, int, int],
+    pipes: tuple[int, int, int],
+) -> NoReturn:
+    """What happens between fork and exec: waits for a byte, and tells the number of an error."""
+    ready, go, tell = pipes
+    try:
+        os.setpgid(0, 0)
+        os.close(go)
+        os.read(ready, 1)
+        restore_directory(directory)
+        for descriptor in keep:
+            os.set_inheritable(descriptor, True)
+        for place, descriptor in enumerate(streams):
+            if descriptor != place:
+                os.dup2(descriptor, place)
+        restore(mask)
+        os.execve(program.path, program.arguments, environ)  # noqa: S606
+    except OSError as error:
+        os.write(tell, str(error.errno or 0).encode())
+    finally:
+        os._exit(NOT_FOUND)
 
 
 def _pipes() -> tuple[int, int, int, int]:

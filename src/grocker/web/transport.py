@@ -49,6 +49,14 @@ class Stream(Protocol):
         """Whether it can be read again."""
 
 
+class _Count:
+    """How often a request was sent, this time included, and how often it may be."""
+
+    def __init__(self, most: int, sent: int = 1) -> None:
+        self.most = most
+        self.sent = sent
+
+
 class Transport:
     """Where every request goes through; used with ``with``, by any number of threads.
 
@@ -116,46 +124,62 @@ class Transport:
             sent["Content-Length"] = str(size)
         start = body.tell() if body is not None and not isinstance(body, bytes) and body.seekable() else None
         repeatable = body is None or isinstance(body, bytes) or start is not None
-        attempts = (attempts or self._attempts) if repeatable else 1
+        count = _Count((attempts or self._attempts) if repeatable else 1)
 
         def send(extra: Mapping[str, str]) -> tuple[BaseHTTPResponse, str]:
             return self._follow(method, url, action, {**sent, **extra}, body, start, accept, redirects)
 
-        attempt = 1
+        raw, place = self._accepted(send, count, accept, url, action, source)
+
+        def again(done: int, reason: str) -> BaseHTTPResponse:
+            return self._rest(lambda extra: send(extra)[0], count, raw, done, f"{action}: {public(url)}", reason)
+
+        return Response(raw, place, action, again if method == "GET" and raw.status == 200 else None)
+
+    def _accepted(
+        self,
+        send: Callable[[Mapping[str, str]], tuple[BaseHTTPResponse, str]],
+        count: _Count,
+        accept: Container[int],
+        url: str,
+        action: str,
+        source: str,
+    ) -> tuple[BaseHTTPResponse, str]:
+        """The answer that is accepted, and where it came from; ``source``: of the credentials."""
         while True:
             try:
                 raw, place = send({})
             except BrokenError as failure:
-                if attempt >= min(attempts, failure.attempts or attempts):
+                if count.sent >= min(count.most, failure.attempts or count.most):
                     raise self._unreachable(url, action, failure.reason) from failure
-                self._wait(attempt, None)
-                attempt += 1
+                self._wait(count, None)
                 continue
             if raw.status in accept:
-                break
+                return raw, place
             asked = retry_after(raw.headers.get("Retry-After"))
-            last = raw.status not in RETRIED or attempt >= attempts or (asked or 0.0) > _LONGEST_WAIT
+            last = raw.status not in RETRIED or count.sent >= count.most or (asked or 0.0) > _LONGEST_WAIT
             if last:
                 raise refused(raw, place, action, source, asked, beginning(raw))
             release(raw)
-            self._wait(attempt, asked)
-            attempt += 1
+            self._wait(count, asked)
 
-        first = raw
-
-        def again(done: int, reason: str) -> BaseHTTPResponse:
-            nonlocal attempt
-            while True:
-                if attempt >= attempts:
-                    raise UnavailableError(f"{action}: {public(url)}: {reason} after {done} bytes", hint="try again")
-                self._wait(attempt, None)
-                attempt += 1
-                try:
-                    return resumed(lambda extra: send(extra)[0], first, done)
-                except BrokenError as failure:
-                    reason = failure.reason
-
-        return Response(raw, place, action, again if method == "GET" and raw.status == 200 else None)
+    def _rest(
+        self,
+        send: Callable[[Mapping[str, str]], BaseHTTPResponse],
+        count: _Count,
+        first: BaseHTTPResponse,
+        done: int,
+        action: str,
+        reason: str,
+    ) -> BaseHTTPResponse:
+        """The body of ``first`` from byte ``done`` on, where it broke for ``reason``."""
+        while count.sent < count.most:
+            self._wait(count, None)
+            try:
+                return resumed(send, first, done)
+            except BrokenError as failure:
+                reason = failure.reason
+        raise UnavailableError(f"{action}: {reason} after {done} bytes", hint="try again")
 
     def _authorize(self, url: str, headers: dict[str, str], netrc: bool, action: str) -> tuple[str, str]:
         """The address without credentials, and where those now in ``headers`` came from."""
@@ -280,11 +304,13 @@ class Transport:
             return False
         if attempt >= self._attempts:
             return False
-        self._wait(attempt, asked)
+        self._wait(_Count(self._attempts, attempt), asked)
         return True
 
-    def _wait(self, attempt: int, asked: float | None) -> None:
-        delay = min(self._backoff * 2 ** (attempt - 1), _LONGEST_WAIT) * random.uniform(0.5, 1.0)  # noqa: S311
+    def _wait(self, count: _Count, asked: float | None) -> None:
+        """Before the next attempt, which it counts; ``asked``: seconds that the server wants, if it said so."""
+        delay = min(self._backoff * 2 ** (count.sent - 1), _LONGEST_WAIT) * random.uniform(0.5, 1.0)  # noqa: S311
+        count.sent += 1
         self._sleep(max(delay, asked or 0.0))
 
     def _unreachable(self, url: str, action: str, reason: str) -> UnavailableError:
