@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -41,10 +42,14 @@ class Registry(msgspec.Struct, frozen=True):
         for repository, group in _repositories(names).items():
             look: Future[Place] = Future()
             self._looks[repository] = look
-            try:
-                look.set_result(self._look(group))
-            except BaseException as error:  # noqa: BLE001 - whoever delivers meets it
-                look.set_exception(error)
+            # Nobody waits for it but a delivery: a registry that does not answer delays neither an error nor Ctrl-C.
+            threading.Thread(target=self._answer, args=(look, group), name="ask", daemon=True).start()
+
+    def _answer(self, look: Future[Place], names: Sequence[Reference]) -> None:
+        try:
+            look.set_result(self._look(names))
+        except BaseException as error:  # noqa: BLE001 - whoever delivers meets it
+            look.set_exception(error)
 
     def deliver(
         self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress

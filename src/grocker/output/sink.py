@@ -66,7 +66,7 @@ class Asking(Protocol):
     """A sink that can ask its place for something before there is an image."""
 
     def ask(self, names: Sequence[Reference]) -> None:
-        """Ask on behalf of a ``deliver`` under these names, which raises what goes wrong. Any thread may call it."""
+        """Begin to ask, for a ``deliver`` under these names, which raises what goes wrong. Any thread may call it."""
 
 
 @runtime_checkable
