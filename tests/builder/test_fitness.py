@@ -24,17 +24,25 @@ def wheel(directory: Path, files: dict[str, str] | None = None, *, metadata: str
 @pytest.mark.parametrize("wanted", ["<3.13", ">=3.14", "==3.11.*"])
 def test_application_is_refused_when_it_wants_another_python(tmp_path: Path, wanted: str) -> None:
     with pytest.raises(SettingsError, match="demo 1.0 wants Python .*; the image has 3.13"):
-        check(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), Silent())
+        check(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), (), Silent())
 
 
 @pytest.mark.parametrize("wanted", [">=3.13.2", ">=3.11,<4", "!=3.13.0"])
 def test_application_is_taken_when_a_patch_release_may_fit(tmp_path: Path, wanted: str) -> None:
-    check(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), Silent())
+    check(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), (), Silent())
+
+
+def test_extra_is_refused_when_the_application_has_none_of_that_name(tmp_path: Path) -> None:
+    installed = wheel(tmp_path, metadata="Provides-Extra: Post_Gres\n")
+    check(installed, TARGET, ["post-gres", "POST.GRES"], (), Silent())
+    with pytest.raises(SettingsError, match="demo 1.0 has no extra mysql") as caught:
+        check(installed, TARGET, ["post.gres", "mysql"], (), Silent())
+    assert caught.value.hint == "it has: post-gres"
 
 
 def test_user_is_warned_when_the_back_end_left_all_code_out(tmp_path: Path) -> None:
     progress = Silent()
-    check(wheel(tmp_path, DATA), TARGET, ["app.py", "setup.py", "shop/__init__.py", "static/a.css"], progress)
+    check(wheel(tmp_path, DATA), TARGET, (), ["app.py", "setup.py", "shop/__init__.py", "static/a.css"], progress)
     ((message, hint),) = progress.warnings
     assert message == "the wheel of demo has no module: its build back end left out app.py, shop/"
     assert hint is not None

@@ -40,5 +40,12 @@ def test_status_is_that_of_the_work_when_standard_error_is_full() -> None:
         assert subprocess.run([*GROCKER, "build", "/nowhere"], stderr=full, check=False).returncode == 66
 
 
+def test_message_does_not_control_the_terminal() -> None:
+    done = subprocess.run([*GROCKER, "build", "/no\x1b[31mwhere"], capture_output=True, text=True, check=False)
+    assert done.returncode == 66
+    assert "/no\\x1b[31mwhere" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
 def test_json_is_utf_8_whatever_bytes_a_path_has() -> None:
     assert json.loads(as_line({"place": "/caf\udce9", "name": "ä"})) == {"place": "/caf\ufffd", "name": "ä"}

@@ -196,6 +196,11 @@ def test_wanted_takes_the_extras_that_an_extra_names_of_its_own_project() -> Non
     assert wanted("app-x", requirements, ["most"], TARGET) == ("six",)
 
 
+def test_wanted_refuses_a_marker_that_compares_what_cannot_be_compared() -> None:
+    with pytest.raises(SettingsError, match="cannot be compared"):
+        wanted("app", ['six; sys_platform ~= "linux"'], [], TARGET)
+
+
 PYLOCK = """
 lock-version = "1.0"
 [[packages]]

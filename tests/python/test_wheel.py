@@ -155,6 +155,16 @@ BAD: dict[str, tuple[dict[str, object], str]] = {
     "no name in METADATA": ({"metadata_name": " "}, "no project is named ''"),
     "wheel format of the future": ({"wheel_version": "2.0"}, "wheel format 2.0"),
     "unknown scheme": ({"files": {"demo-1.0.data/etc/x": ""}}, "no scheme is named etc"),
+    "name that is too long": ({"files": {"demo/" + "ü" * 128: ""}}, "longer than any may be on Linux"),
+    "path that is too long": ({"files": {"demo/" + "d/" * 2048 + "x": ""}}, "longer than any may be on Linux"),
+    "name of a command that is too long": (
+        {"entry_points": f"[console_scripts]\n{'x' * 256} = demo:main\n"},
+        "longer than any may be on Linux",
+    ),
+    "file in the place of the environment's commands": (
+        {"files": {"demo-1.0.data/data/bin": ""}},
+        "it would replace the environment's own /opt/venv/bin",
+    ),
     "two files at one place": (
         {"files": {"x.py": "1", "demo-1.0.data/purelib/x.py": "2"}},
         f"two of its files go to /{SITE}/x.py",

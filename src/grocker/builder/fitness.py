@@ -19,12 +19,26 @@ _NO_CODE = frozenset({"setup.py", "conftest.py", "noxfile.py", "manage.py"})
 _NO_PACKAGES = frozenset({"tests", "test", "docs", "doc", "examples", "tools", "scripts"})
 
 
-def check(installed: python.Wheel, target: python.Target, sources: Iterable[str], progress: Progress) -> None:
-    """Raise SettingsError for a Python that the application does not want; warn when its wheel has no code.
+def check(
+    installed: python.Wheel,
+    target: python.Target,
+    extras: Iterable[str],
+    sources: Iterable[str],
+    progress: Progress,
+) -> None:
+    """Raise SettingsError for a Python that the application does not want, or an extra that it does not have; warn
+    when its wheel has no code.
 
     ``sources``: the files of the project that it was built from, relative paths; none for a wheel or a release.
     """
     check_python(installed.metadata, target)
+    known = installed.metadata.extras
+    unknown = [extra for extra in extras if normalised(extra) not in known]
+    if unknown:
+        raise SettingsError(
+            f"{installed.name} {installed.version} has no extra {', '.join(unknown)}",
+            hint=f"it has: {', '.join(known) or 'none'}",
+        )
     left = left_out(installed, sources)
     if left:
         shown = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")

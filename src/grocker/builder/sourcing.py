@@ -195,13 +195,14 @@ def _of_wheel(
         raise CorruptError(f"the kept wheel {step.file} was damaged", hint="it was removed: build again")
     layout = python.Layout(target.suite.python)
     installed = python.read_wheel(path, layout, python_target(target), file=step.file)
-    fitness.check(installed, python_target(target), sources, shop.progress)
+    extras = tuple(sorted({*settings.extras, *origin.extras}))
+    fitness.check(installed, python_target(target), extras, sources, shop.progress)
     django = python.find_django(installed)
     return Source(
         wheel=step.sha256,
         file=locked,
         installed=installed,
-        extras=tuple(sorted({*settings.extras, *origin.extras})),
+        extras=extras,
         build=build,
         services=services(settings, procfile, _found(installed, django)),
         django_settings_module=django.settings_module if django else None,

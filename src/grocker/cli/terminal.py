@@ -67,9 +67,16 @@ def display(stream: TextIO, environ: Mapping[str, str], *, quiet: bool) -> Displ
     return Lines(stream, style, quiet=quiet)
 
 
+def printable(text: str) -> str:
+    """``text`` without what would control a terminal: names of files and what others say go into messages."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
 def _warning(style: Style, message: str, hint: str | None) -> str:
-    text = f"{style.yellow('warning:')} {message}\n"
-    return text + f"{style.dim('hint:')} {hint}\n" if hint else text
+    text = f"{style.yellow('warning:')} {printable(message)}\n"
+    return text + f"{style.dim('hint:')} {printable(hint)}\n" if hint else text
 
 
 class _TimedTask:

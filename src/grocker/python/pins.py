@@ -74,9 +74,7 @@ def wanted(name: str, requirements: Iterable[str], extras: Iterable[str], target
     parsed = [parse_requirement(text) for text in requirements]
     asked = {"", *map(normalised, extras)}
     while True:
-        held = [
-            r for r in parsed if r.marker is None or any(r.marker.evaluate({**variables, "extra": e}) for e in asked)
-        ]
+        held = [r for r in parsed if any(_holds(r, {**variables, "extra": extra}) for extra in asked)]
         more = {normalised(extra) for r in held if normalised(r.name) == name for extra in r.extras} - asked
         if not more:
             break
@@ -85,6 +83,18 @@ def wanted(name: str, requirements: Iterable[str], extras: Iterable[str], target
     for requirement in kept:
         requirement.marker = None
     return tuple(sorted({str(requirement) for requirement in kept}))
+
+
+def _holds(requirement: Any, variables: dict[str, str]) -> bool:
+    from packaging.markers import UndefinedComparison
+
+    try:
+        return requirement.marker is None or bool(requirement.marker.evaluate(variables))
+    except UndefinedComparison as error:
+        raise SettingsError(
+            f"resolving: {without_credentials(str(requirement))!r} compares what cannot be compared: {error}",
+            hint="correct its marker, after the semicolon (PEP 508)",
+        ) from error
 
 
 def parse_requirement(text: str) -> Any:

@@ -28,6 +28,10 @@ FORMAT = 1
 
 _NOT_INSTALLED = frozenset({"RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json"})
 _UNHASHED = frozenset({"RECORD", "RECORD.jws", "RECORD.p7s"})
+_LONGEST = 255
+"""bytes of a file's name (NAME_MAX)"""
+_LONGEST_PATH = 4095
+"""bytes of a path with its root and its end (PATH_MAX)"""
 
 
 class Wheel(msgspec.Struct, frozen=True):
@@ -125,7 +129,7 @@ class _Reading(msgspec.Struct, frozen=True):
             path = f"{self.layout.scripts}/{name}"
             lines.pop(path, None)
             files[path] = File(path, content, 0o755)
-        self._check_environment(files)
+        self._check_places(files)
         home = f"{self.layout.site}/{info}"
         self._add(files, File(f"{home}/INSTALLER", b"grocker\n"))
         self._add(files, File(f"{home}/RECORD", self._record(files.values(), lines, f"{info}/RECORD")))
@@ -251,11 +255,13 @@ class _Reading(msgspec.Struct, frozen=True):
             raise CorruptError(f"reading {self.file}: two of its files go to /{file.path}")
         files[file.path] = file
 
-    def _check_environment(self, files: Iterable[str]) -> None:
-        """What makes the environment is no wheel's to bring."""
+    def _check_places(self, files: Iterable[str]) -> None:
+        """What makes the environment is no wheel's to bring, nor what Linux has no names for."""
         bin_, own = self.layout.scripts, f"{self.layout.prefix}/pyvenv.cfg"
         for path in files:
-            if path == own or re.fullmatch(rf"{re.escape(bin_)}/python[\d.]*", path):
+            if len(path.encode()) >= _LONGEST_PATH or any(len(part.encode()) > _LONGEST for part in path.split("/")):
+                raise CorruptError(f"reading {self.file}: the path /{path[:80]}… is longer than any may be on Linux")
+            if path in (own, bin_) or re.fullmatch(rf"{re.escape(bin_)}/python[\d.]*", path):
                 raise CorruptError(f"reading {self.file}: it would replace the environment's own /{path}")
 
     def _record(self, files: Iterable[File], lines: dict[str, str], own: str) -> bytes:
