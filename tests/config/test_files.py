@@ -72,6 +72,33 @@ def test_settings_are_read_with_their_origins(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"{key}\\n{rest}" for key, rest in (('dependencies = ["libpq5', '"]'), ('extras = ["x', '"]'))),
+        'namespace = "X\\n"',
+        'base-config = "a.ini\\n"',
+        'index-url = "https://example.com/\\n"',
+        'env = { "A\\n" = "1" }',
+        'user = { name = "blue\\n" }',
+        'services = { "www\\n" = { command = "x" } }',
+        'services = { www = { wsgi = "x:y\\n" } }',
+        'services = { www = { command = "x", ready = "/\\n" } }',
+        'services = { www = { command = "x", metrics = "/\\n" } }',
+        'services = { www = { wsgi = "x:y", static = ["x\\n"] } }',
+        'base-config = "a\\u0000"',
+        'crontab = "a\\u0000"',
+        'env = { A = "\\u0000" }',
+        'services = { www = { command = "x\\u0000" } }',
+        'services = { www = { command = ["x", "\\u0000"] } }',
+        'services = { www = { command = ["", "x"] } }',
+    ],
+)
+def test_settings_are_refused_when_a_line_ends_in_them_or_they_hold_nul(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError, match="grocker.toml:1: "):
+        files.read(write(tmp_path, grocker=text))
+
+
 def test_settings_in_a_file_of_their_own_stand_at_its_top(tmp_path: Path) -> None:
     found = files.read(write(tmp_path, grocker='namespace = "P"\n', pyproject="[project]\n"))
     assert found.settings.namespace == "P"

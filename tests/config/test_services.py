@@ -48,6 +48,11 @@ def test_procfile_is_refused_with_its_line_when_it_is_malformed() -> None:
         services(Settings(), "web: x\nworker x\n", Found())
 
 
+def test_procfile_is_refused_when_a_name_comes_twice() -> None:
+    with pytest.raises(SettingsError, match="Procfile:3: web comes twice"):
+        services(Settings(), "web: x\nworker: x\nweb: y\n", Found())
+
+
 def test_services_are_the_wheels_own_when_only_its_entry_points_declare_any() -> None:
     declared = {"ws": {"asgi": "shop.asgi:application", "workers": 2}, "www": {"wsgi": "shop.wsgi:application"}}
     found = services(Settings(), "web: x", Found(declared, target="a:b"))

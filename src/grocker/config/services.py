@@ -139,10 +139,12 @@ def _procfile(text: str) -> dict[str, spec.Service]:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = _PROCESS.match(line)
-        if match is None:
+        if match is None or "\0" in line:
             raise SettingsError(
                 f"Procfile:{number}: not NAME: COMMAND", hint="write a process type, a colon, a command"
             )
+        if match["name"] in table:
+            raise SettingsError(f"Procfile:{number}: {match['name']} comes twice", hint="keep one of the two lines")
         if match["name"] not in _NOT_SERVICES:
             table[match["name"]] = spec.Service(command=match["command"])
     if "web" in table and "www" not in table:

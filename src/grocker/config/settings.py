@@ -15,38 +15,40 @@ from grocker.runner.spec import FRONT, SERVERS
 
 Suite = Literal["trixie", "bookworm"]
 StopSignal = Literal["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"]
+# Patterns end with \Z: $ would let a line end through, and a user's name goes into /etc/passwd.
+Text = Annotated[str, Meta(pattern=r"^[^\0]*\Z", description="text without NUL")]
 VariableName = Annotated[
-    str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$", description="a variable's name: letters, digits and _")
+    str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z", description="a variable's name: letters, digits and _")
 ]
 ServiceName = Annotated[
     str,
-    Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="a service's name: letters, digits, -, _ and ."),
+    Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z", description="a service's name: letters, digits, -, _ and ."),
 ]
 DebianPackage = Annotated[
     str,
     # Debian Policy 5.6.1 (names), 5.6.12 (versions)
     Meta(
-        pattern=r"^[a-z0-9][a-z0-9+.-]+(=[0-9][A-Za-z0-9.+:~-]*)?$",
+        pattern=r"^[a-z0-9][a-z0-9+.-]+(=[0-9][A-Za-z0-9.+:~-]*)?\Z",
         description="a Debian package, NAME or NAME=VERSION",
     ),
 ]
-Extra = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", description="the name of an extra")]
-Address = Annotated[str, Meta(pattern=r"^https?://[^\s/]+", description="an address that begins with https://")]
+Extra = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\Z", description="the name of an extra")]
+Address = Annotated[str, Meta(pattern=r"^https?://[^\s/]\S*\Z", description="an address that begins with https://")]
 InProject = Annotated[
-    str, Meta(pattern=r"^(?!/)(?!(.*/)?\.\.(/|$)).", description="the path of a file inside the project")
+    str, Meta(pattern=r"^(?!/)(?!(.*/)?\.\.(/|$))[^\0\n]+\Z", description="the path of a file inside the project")
 ]
 Positive = Annotated[int, Meta(ge=1)]
 InPackages = Annotated[
     str,
     Meta(
-        pattern=r"^(?!/)(?!(.*/)?\.\.?(/|$))[^\s\"'\\$;{}*?#]+$",
+        pattern=r"^(?!/)(?!(.*/)?\.\.?(/|$))[^\s\"'\\$;{}*?#]+\Z",
         description="a directory inside the application's packages, as mysite/static",
     ),
 ]
-Path = Annotated[str, Meta(pattern=r"^/[!-~]*$", description="a path that begins with /")]
-Command = str | tuple[str, ...]
+Path = Annotated[str, Meta(pattern=r"^/[!-~]*\Z", description="a path that begins with /")]
+Command = Text | tuple[Text, ...]
 Target = Annotated[
-    str, Meta(pattern=r"^[^:\s]+:[^:\s]+$", description="MODULE:ATTRIBUTE, as in mysite.wsgi:application")
+    str, Meta(pattern=r"^[^:\s\0]+:[^:\s\0]+\Z", description="MODULE:ATTRIBUTE, as in mysite.wsgi:application")
 ]
 
 
@@ -66,10 +68,10 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
     server: Literal["gunicorn", "uvicorn", "granian"] | None = None
     """None: gunicorn for WSGI, uvicorn for ASGI"""
     workers: Positive | None = None
-    env: dict[VariableName, str] = {}
+    env: dict[VariableName, Text] = {}
     stop_signal: StopSignal = "TERM"
     ready: (
-        Annotated[str, Meta(pattern="^(/[!-~]*|notify)$", description="a path that begins with /, or notify")] | None
+        Annotated[str, Meta(pattern=r"^(/[!-~]*|notify)\Z", description="a path that begins with /, or notify")] | None
     ) = None
     """a path that answers once the service is ready, or that it says so by sd_notify (contract, H1)"""
     restart: Restart = Restart()
@@ -106,7 +108,7 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
 
 
 def _is_empty(command: Command) -> bool:
-    return not (command.strip() if isinstance(command, str) else command)
+    return not (command if isinstance(command, str) else "".join(command[:1])).strip()
 
 
 class Debian(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
@@ -126,7 +128,7 @@ class User(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Annotated[
         str,
         Meta(
-            pattern="^[a-z_][a-z0-9_-]{0,31}$",
+            pattern=r"^[a-z_][a-z0-9_-]{0,31}\Z",
             description="a user's name: at most 32 lower-case letters, digits, - and _",
         ),
     ] = "blue"
@@ -142,7 +144,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     """extras of the application that are installed with it"""
     index_url: Address | None = None
     """the package index, instead of the host's"""
-    namespace: Annotated[str, Meta(pattern="^[A-Z0-9_]+$", description="upper-case letters, digits and _")] | None = (
+    namespace: Annotated[str, Meta(pattern=r"^[A-Z0-9_]+\Z", description="upper-case letters, digits and _")] | None = (
         None
     )
     """prefix of the application's variables (contract, C4)"""
@@ -150,7 +152,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     """INI file of the project that overrides Grocker's defaults (contract, C2)"""
     crontab: InProject | None = None
     """crontab of the project: the jobs of the image (contract, K1)"""
-    env: dict[VariableName, str] = {}
+    env: dict[VariableName, Text] = {}
     """variables of the image, weaker than the operator's"""
     services: dict[ServiceName, Service] = {}
     debian: Debian = Debian()
