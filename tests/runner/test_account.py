@@ -59,3 +59,20 @@ def test_account_warns_when_the_library_is_missing(
     monkeypatch.setattr(account, "_installed", lambda: False)
     assert account.prepare(User(), _absent_uid(), 0, str(tmp_path), "").variables == {}
     assert "libnss-wrapper" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "outside"),
+    [
+        ("         0          0 4294967295\n", 1000),
+        ("0 1001 1\n1 100000 65536\n", 100999),  # podman, rootless
+        ("0 165536 65536\n", 166536),  # docker with userns-remap
+        ("0 1 500\n", 1000),
+        ("damaged\n", 1000),
+        (None, 1000),
+    ],
+)
+def test_on_host_follows_the_map_of_the_engine(tmp_path: Path, text: str | None, outside: int) -> None:
+    if text is not None:
+        (tmp_path / "uid_map").write_text(text)
+    assert account.on_host(1000, str(tmp_path / "uid_map")) == outside

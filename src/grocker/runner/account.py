@@ -55,6 +55,19 @@ def prepare(user: User, uid: int, gid: int, scratch: str, preload: str) -> Accou
     )
 
 
+def on_host(uid: int, uid_map: str = "/proc/self/uid_map") -> int:
+    """The owner, seen from outside, of what ``uid`` owns: another one under a rootless engine (user_namespaces(7))."""
+    try:
+        with open(uid_map) as file:
+            for line in file:
+                inside, outside, length = map(int, line.split())
+                if inside <= uid < inside + length:
+                    return outside + uid - inside
+    except (OSError, ValueError):
+        pass
+    return uid
+
+
 def _entry(uid: int) -> pwd.struct_passwd | None:
     try:
         return pwd.getpwuid(uid)

@@ -175,9 +175,13 @@ def _check_scripts(directory: str) -> None:
         warn(f"{directory}: {reason(error)}: it counts as empty: see to its mount on the host")
         return
     if stat.S_ISDIR(found.st_mode) and not os.access(directory, os.W_OK | os.X_OK):
+        from .account import on_host
+
         uid = os.getuid()
+        outside = on_host(uid)
+        mapped = f", {outside} on the host: with podman --userns=keep-id:uid={uid}, else" if outside != uid else ":"
         warn(
-            f"{directory} is not writable for uid {uid}: on the host, sudo chown -R {uid} the folder, "
+            f"{directory} is not writable for uid {uid}{mapped} on the host, sudo chown -R {outside} the folder, "
             "or chmod -R go+rwX it"
         )
 

@@ -44,6 +44,15 @@ def test_document_opens_a_shell(engine: Engine, mounts: list[str]) -> None:
     document.test_document_opens_a_shell(engine, mounts)
 
 
+def test_V3_names_the_option_that_a_rootless_engine_needs(engine: Engine, theirs: Folders) -> None:
+    scripts = ["--volume", f"{theirs.scripts}:/scripts"]
+    done = engine.run("true", options=["--userns=host", *scripts])  # the last one counts: as without any
+    assert done.status == 0, done.err
+    assert "uid 1000" in done.err and "--userns=keep-id:uid=1000" in done.err
+    outside = done.err.partition("sudo chown -R ")[2].split()[0]
+    assert int(outside) >= 65536, "a subordinate id"
+
+
 def test_run_does_the_same_in_one_command(anywhere: Anywhere, theirs: Folders, person: Person, engine: Engine) -> None:
     def grocker_run(*arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
