@@ -202,10 +202,30 @@ def test_build_key_differs_with_tree_pins_and_epoch(tmp_path: Path) -> None:
     assert key != build_key(described, read_tree(project, now=NOW), (BuildRequirement("a", "1"),), EPOCH)
 
 
-def test_build_says_which_packages_to_include_when_there_are_several_side_by_side() -> None:
-    text = "error: Multiple top-level packages discovered in a flat-layout: ['shop', 'catalog'].\n\nTo avoid accidental"
-    hint = backend.failure(text, "shop").hint
-    assert hint == 'say which belong to it: [tool.setuptools.packages.find] include = ["shop*", "catalog*"]'
+@pytest.mark.parametrize("kind", ["packages", "modules"])
+def test_build_says_what_to_include_when_several_lie_side_by_side(tmp_path: Path, kind: str) -> None:
+    code = ("app.py", "templates/a.html", "config/__init__.py", "shop/__init__.py")
+    for path in (
+        *code,
+        "manage.py",
+        "test_app.py",
+        "tests/__init__.py",
+        "media/a",
+        "docs/a.md",
+        ".git/a",
+        "v/pyvenv.cfg",
+    ):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    text = f"error: Multiple top-level {kind} discovered in a flat-layout: ['a', 'b'].\n\nTo avoid accidental"
+    assert str(backend.failure(text, "shop", tmp_path).hint).splitlines()[1:] == [
+        "[tool.setuptools]",
+        'py-modules = ["app"]',
+        "[tool.setuptools.packages.find]",
+        'include = ["config*", "shop*", "templates*"]',
+        "[tool.setuptools.package-data]",
+        '"*" = ["**/*"]',
+    ]
 
 
 @pytest.mark.parametrize("text", ["six >>> 3", "--help", "-r /etc/passwd", "six\n--index-url https://example.com"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -56,9 +57,21 @@ def test_project_is_known_by_its_legacy_files(tmp_path: Path, name: str) -> None
 
 def test_project_without_metadata_is_told_to_take_over_its_requirements(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("flask\n")
+    (tmp_path / "app.py").write_text("")
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "index.html").write_text("")
     with pytest.raises(GrockerError) as caught:
         read_project(tmp_path)
-    assert "dependencies = [the lines of requirements.txt, each in quotes]" in (caught.value.hint or "")
+    heading, _, text = str(caught.value.hint).partition("\n")
+    assert heading == "write pyproject.toml:"
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert read_project(tmp_path).dependencies is None
+    assert tomllib.loads(text)["tool"]["setuptools"] == {
+        "py-modules": ["app"],
+        "packages": {"find": {"include": ["templates*"]}},
+        "package-data": {"*": ["**/*"]},
+        "dynamic": {"dependencies": {"file": ["requirements.txt"]}},
+    }
 
 
 BAD = {

@@ -6,7 +6,7 @@ import pytest
 
 from grocker.command import Output
 from grocker.python import find_uv
-from grocker.python.uv import explanation, failure
+from grocker.python.uv import explanation, failure, no_wheel
 
 CALLER = {
     "HOME": "/home/joe",
@@ -88,3 +88,9 @@ def test_explanation_leaves_warnings_out_and_has_one_line() -> None:
     text = "warning: not this\n  cause: nor this\nerror: this\n  cause: and this\n         too\nhint: not this\n"
     assert explanation(text) == "this and this too"
     assert len(explanation("error: " + "x" * 5000)) == 600
+
+
+def test_hint_names_the_package_with_wheels_when_its_makers_serve_it_under_another_name() -> None:
+    assert "depend on psycopg[binary]" in str(no_wheel("psycopg-c 3.2.1", None, "P").hint)
+    assert "depend on psycopg2-binary" in str(no_wheel("psycopg2", "2.9", "P").hint)
+    assert "pip wheel --no-deps --wheel-dir wheels docopt==0.6.2" in str(no_wheel("docopt", "0.6.2", "P").hint)

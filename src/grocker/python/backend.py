@@ -16,6 +16,7 @@ from grocker import command
 from grocker.digest import hexadecimal, of
 from grocker.errors import CorruptError, StorageError
 from grocker.lock.values import BuildRequirement
+from grocker.python import flat
 from grocker.python import uv as _uv
 from grocker.python.indexes import without_credentials
 from grocker.python.project import Project
@@ -97,20 +98,19 @@ def call(
     if output.status != 0 or not answer.is_file():
         # The reason comes last: a traceback on standard error, after pages of what was copied on the other.
         text = output.stdout.decode("utf-8", "replace") + "\n" + output.stderr if output.status else "it gave no wheel"
-        raise failure(text, project.name or project.directory.name)
+        raise failure(text, project.name or project.directory.name, project.directory)
     return "wheel" in json.loads(answer.read_text("utf-8"))
 
 
-_FLAT = re.compile(r"Multiple top-level packages discovered in a flat-layout: \[([^]]+)]")
-
-
-def failure(text: str, name: str) -> CorruptError:
-    """The error of a back end that failed, with its last lines."""
+def failure(text: str, name: str, directory: Path) -> CorruptError:
+    """The error of a back end that failed for the project in ``directory``, with its last lines."""
     hint = "the same happens with: python -m build --wheel"
-    if found := _FLAT.search(text):
-        included = ", ".join(f'"{package}*"' for package in re.findall(r"[\w.-]+", found[1]))
-        hint = f"say which belong to it: [tool.setuptools.packages.find] include = [{included}]"
-    lines = [line.rstrip() for line in without_credentials(text).splitlines() if line.strip()]
+    if "discovered in a flat-layout" in text:
+        hint = (
+            "add to pyproject.toml, without what does not belong to it:\n" + flat.table(flat.names(directory)).rstrip()
+        )
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", without_credentials(text))
+    lines = [line.rstrip() for line in plain.splitlines() if line.strip()]
     tail = [line for line in lines if not re.match(r"Building wheel|warning:|hint:|  File \"<string>\"", line)]
     return CorruptError(
         f"building {name}: its build back end failed:\n" + "\n".join("    " + line for line in tail[-_LINES:]),

@@ -181,7 +181,7 @@ def _build_by_uv(
         # Trouble with the build requirements is not the back end's.
         if _FRONT_END.search(output.stderr):
             raise _uv.failure(output, action=action, platform="this host")
-        raise backend.failure(output.stderr, name)
+        raise backend.failure(output.stderr, name, copy)
 
 
 def _git(project: Project, copy: Path, workspace: Path) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from grocker.errors import MissingError, SettingsError, StorageError
+from grocker.python import flat
 from grocker.python.metadata import normalised
 
 _LEGACY_REQUIRES = ("setuptools>=40.8.0",)
@@ -58,7 +59,7 @@ def read_project(directory: Path) -> Project:
         state = "has neither [project] nor [build-system]" if document else "is missing, and so is setup.py"
         raise MissingError(
             f"reading the project: {path} {state}",
-            hint="write pyproject.toml: " + _minimal(directory),
+            hint="write pyproject.toml:" + _minimal(directory),
         )
     dynamic = _strings(table or {}, "dynamic", "project", path)
     if table is not None and "name" not in table:
@@ -93,11 +94,13 @@ def read_project(directory: Path) -> Project:
 
 
 def _minimal(directory: Path) -> str:
-    """The least that a project has to say of itself, for a hint."""
-    least = f'[project] with name = "{_name_for(directory)}", version = "1.0" and dependencies = '
+    """A whole pyproject.toml for what lies in ``directory``, for a hint."""
+    least = f'\n[project]\nname = "{_name_for(directory)}"\nversion = "1.0"\n'
+    arrangement = flat.table(flat.names(directory))
     if (directory / "requirements.txt").is_file():
-        return f"{least}[the lines of requirements.txt, each in quotes]"
-    return f'{least}["NAME>=VERSION"]'
+        read = '[tool.setuptools.dynamic]\ndependencies = { file = ["requirements.txt"] }'
+        return f'{least}dynamic = ["dependencies"]\n{arrangement}{read}'
+    return f"{least}dependencies = []\n{arrangement}".rstrip()
 
 
 def _name_for(directory: Path) -> str:

@@ -119,6 +119,9 @@ _NO_VERSION = re.compile(
     r"there (?:is|are) no versions? of|only [\w.-]+(?:\[[^]]*\])?(?:[<>=!~][^ ]*| .*)? (?:is|are) available"
 )
 
+_BINARY = {"psycopg2": "psycopg2-binary", "psycopg-c": "psycopg[binary]"}
+"""what has no wheels, and under which name its makers serve it with them"""
+
 
 def failure(output: command.Output, *, action: str, platform: str) -> GrockerError:
     """The error that a failed uv means: its last lines, without credentials.
@@ -149,7 +152,8 @@ def failure(output: command.Output, *, action: str, platform: str) -> GrockerErr
             hint="check the spelling; a private package needs its index (UV_INDEX, or extra-index-url for pip)",
         )
     if _NO_VERSION.search(text):
-        return MissingError(f"{action}: {words}", hint="ask for a version that exists")
+        where = " in [build-system] requires" if "build requirements" in action else ""
+        return MissingError(f"{action}: {words}", hint=f"ask for a version that exists{where}")
     if "No solution found" in text:
         return SettingsError(f"{action}: {words}", hint="loosen one of the requirements")
     if "needs to be updated" in text and "lock" in text:
@@ -169,10 +173,13 @@ def _without_wheels(text: str) -> set[str]:
 def no_wheel(name: str, version: str | None, platform: str) -> MissingError:
     """A package that would have to be compiled."""
     pinned = (f"{name}=={version}" if version else name).replace(" ", "==")
+    binary = _BINARY.get(name.partition(" ")[0])
     return MissingError(
         f"{name}{' ' + version if version else ''}: no wheel for {platform}; it would have to be built",
-        hint=f'when it is Python alone: pip wheel --no-deps --wheel-dir wheels {pinned}, and find-links = ["wheels"] in'
-        " [tool.uv]; else ask for a version that has one, or serve one for that platform from an index (UV_INDEX)",
+        hint=f"depend on {binary}, the same with wheels"
+        if binary
+        else "ask for a version that has one, or serve one for that platform from an index (UV_INDEX); when it is"
+        f' Python alone: pip wheel --no-deps --wheel-dir wheels {pinned}, and find-links = ["wheels"] in [tool.uv]',
     )
 
 
