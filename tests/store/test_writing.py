@@ -34,6 +34,7 @@ LARGE = bytes(range(256)) * 4096
         (errno.EFBIG, StorageError, "free some space"),
         (errno.EACCES, CannotWriteError, "GROCKER_CACHE"),
         (errno.EROFS, CannotWriteError, "GROCKER_CACHE"),
+        (errno.ENOENT, CannotWriteError, "--output"),
         (errno.ENOTDIR, CannotWriteError, "--output"),
         (errno.EIO, StorageError, "look at that file system"),
     ],

@@ -157,7 +157,8 @@ def verified(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
             ) from error
         raise CorruptError(
             f"{what} has a bad signature",
-            hint="the download was changed on its way, or the mirror is being updated: try again or use another mirror",
+            hint="the download was changed on its way, the mirror is being updated, or this machine's clock is wrong:"
+            " try again, or use another mirror",
         ) from error
     fingerprints = {signer.fingerprint.lower() for signer in pinned}
     if not any(signature.certificate.lower() in fingerprints for signature in result.valid_sigs):

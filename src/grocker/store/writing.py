@@ -15,7 +15,10 @@ from grocker.errors import CannotWriteError, GrockerError, StorageError
 # EFBIG: a limit on the size of files (RLIMIT_FSIZE, FAT) is a full disk to whoever meets it.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _REFUSED = frozenset(
-    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP}
+    {
+        *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR),
+        *(errno.ENAMETOOLONG, errno.ELOOP),
+    }
 )
 
 
