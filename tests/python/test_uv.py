@@ -74,6 +74,7 @@ def test_uv_keeps_the_cache_that_the_caller_names() -> None:
         ("error: x\n  cause: error sending request for url (http://h)\n  cause: dns error", 69, "is unreachable"),
         ("error: The lockfile at `uv.lock` needs to be updated, but `--locked` was provided.", 78, "uv.lock is stale"),
         ("error: Hash mismatch for `x==1`", 65, "Hash mismatch"),
+        ("error: Failed to download `x`\n  cause: No space left on device (os error 28)", 74, "No space left"),
         ("error: something new", 78, "something new"),
         ("", 78, "no reason given"),
     ],

@@ -109,6 +109,10 @@ def failure(text: str, name: str, directory: Path) -> CorruptError:
         hint = (
             "add to pyproject.toml, without what does not belong to it:\n" + flat.table(flat.names(directory)).rstrip()
         )
+    elif re.search(r"unable to detect version", text, re.IGNORECASE):
+        hint = (
+            "git is asked where .git lies beside pyproject.toml, and needs a tag; or write the version into [project]"
+        )
     plain = re.sub(r"\x1b\[[0-9;]*m", "", without_credentials(text))
     lines = [line.rstrip() for line in plain.splitlines() if line.strip()]
     tail = [line for line in lines if not re.match(r"Building wheel|warning:|hint:|  File \"<string>\"", line)]

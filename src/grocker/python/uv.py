@@ -16,6 +16,7 @@ from grocker.errors import (
     GrockerError,
     MissingError,
     SettingsError,
+    StorageError,
     TryAgainError,
     UnavailableError,
 )
@@ -132,6 +133,8 @@ def failure(output: command.Output, *, action: str, platform: str) -> GrockerErr
     words = explanation(text)
     status = _STATUS.search(text)
     code = int(status[1] or status[2]) if status else 0
+    if re.search(r"No space left on device|Disk quota exceeded", text):
+        return StorageError(f"{action}: {words}", hint="free some space, or point GROCKER_CACHE at a larger disk")
     if code in (401, 403):
         return DeniedError(f"{action}: the package index refuses: {words}", hint="give credentials: UV_INDEX, ~/.netrc")
     if code == 429:
