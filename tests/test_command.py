@@ -46,6 +46,15 @@ def test_program_reads_what_it_is_given_and_else_nothing(tmp_path: Path) -> None
     )
 
 
+def test_daemon_that_a_program_leaves_behind_is_not_waited_for() -> None:
+    began = time.monotonic()
+    output = sh("echo out; sleep 5 & echo $!")
+    assert time.monotonic() - began < 4
+    out, daemon = output.stdout.split()
+    assert out == b"out"
+    os.kill(int(daemon), signal.SIGKILL)
+
+
 def test_program_that_a_signal_ended_says_so() -> None:
     assert sh("kill -9 $$").status == -signal.SIGKILL
 

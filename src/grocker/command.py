@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -40,36 +41,43 @@ def run(
     ``hint``: the remedy when the program does not exist. ``seconds``: how long it may take, None for any time.
     ``meanwhile``: called once, when the program has been started.
     Raises UnavailableError when the program cannot be started, or takes longer. Whatever is raised while it runs
-    (Ctrl-C) ends it, and all that it has started. It has no terminal: a password that git would ask for is an error
-    and no hang.
+    (Ctrl-C) ends it, and all that it has started; a daemon that it leaves behind is not waited for. It has no terminal:
+    a password that git would ask for is an error and no hang.
     """
-    try:
-        program = subprocess.Popen(
-            [str(a) for a in arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=directory,
-            env=dict(environment),
-            umask=0o022,
-            start_new_session=True,
-            close_fds=False,  # the lock on the temporary directory goes along; everything else closes itself
-        )
-    except OSError as error:
-        where = f" in {directory}" if directory is not None and not directory.is_dir() else ""
-        raise UnavailableError(f"{action}: cannot start {arguments[0]}{where}: {error.strerror}", hint=hint) from error
-    with program:
+    with ExitStack() as files:
         try:
-            if meanwhile is not None:
-                meanwhile()
-            stdout, stderr = program.communicate(stdin, seconds)
-        except subprocess.TimeoutExpired as error:
-            _end(program)
-            raise UnavailableError(f"{action}: {arguments[0]} took longer than {seconds:g} s", hint=hint) from error
-        except BaseException:
-            _end(program)
-            raise
-    return Output(program.returncode, stdout, stderr.decode("utf-8", "replace"))
+            # A pipe's end would come with the end of the last process that holds it: of a daemon that was left behind.
+            out, err = (files.enter_context(open(os.memfd_create(name), "w+b")) for name in ("stdout", "stderr"))
+            program = subprocess.Popen(
+                [str(a) for a in arguments],
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=err,
+                cwd=directory,
+                env=dict(environment),
+                umask=0o022,
+                start_new_session=True,
+                close_fds=False,  # the lock on the temporary directory goes along; everything else closes itself
+            )
+        except OSError as error:
+            where = f" in {directory}" if directory is not None and not directory.is_dir() else ""
+            raise UnavailableError(
+                f"{action}: cannot start {arguments[0]}{where}: {error.strerror}", hint=hint
+            ) from error
+        with program:
+            try:
+                if meanwhile is not None:
+                    meanwhile()
+                program.communicate(stdin, seconds)
+            except subprocess.TimeoutExpired as error:
+                _end(program)
+                raise UnavailableError(f"{action}: {arguments[0]} took longer than {seconds:g} s", hint=hint) from error
+            except BaseException:
+                _end(program)
+                raise
+        out.seek(0)
+        err.seek(0)
+        return Output(program.returncode, out.read(), err.read().decode("utf-8", "replace"))
 
 
 def _end(program: subprocess.Popen[bytes]) -> None:

@@ -144,7 +144,8 @@ def dependencies(
                     constraints=constraints,
                     directory=directory,
                 )
-        return _answer(shop, uv, pins)
+        # What depends on the application gets this one, and not the index's beside it.
+        return _answer(shop, uv, [pin for pin in pins if pin.name != source.installed.name])
 
     return fresh(shop, key(*identity), PythonAnswer, ask, refresh=refresh)
 

@@ -98,6 +98,8 @@ def call(
     if output.status != 0 or not answer.is_file():
         # The reason comes last: a traceback on standard error, after pages of what was copied on the other.
         text = output.stdout.decode("utf-8", "replace") + "\n" + output.stderr if output.status else "it gave no wheel"
+        if output.status < 0:
+            text += f"\nit was ended by signal {-output.status}"
         raise failure(text, project.name or project.directory.name, project.directory)
     return "wheel" in json.loads(answer.read_text("utf-8"))
 

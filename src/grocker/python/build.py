@@ -143,7 +143,7 @@ def build_wheel(
         )
     ):
         _build_by_uv(name, copy, out, uv, pins, variables)
-    wheels = sorted(out.glob("*.whl")) if out.is_dir() else []
+    wheels = sorted(path for path in out.glob("*.whl") if path.is_file()) if out.is_dir() else []
     if len(wheels) != 1:
         raise CorruptError(f"building {name}: the back end made {len(wheels)} wheels where 1 is due")
     if not wheels[0].name.endswith("-none-any.whl"):
