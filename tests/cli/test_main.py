@@ -40,6 +40,14 @@ def test_status_is_that_of_the_work_when_standard_error_is_full() -> None:
         assert subprocess.run([*GROCKER, "build", "/nowhere"], stderr=full, check=False).returncode == 66
 
 
+def test_lack_of_memory_is_no_bug(tmp_path: Path) -> None:
+    line = ["sh", "-c", 'ulimit -v 500000; exec "$@"', "sh", *GROCKER, "build", str(tmp_path), "-c", "/dev/zero"]
+    environ = {**os.environ, "GROCKER_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(line, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 74
+    assert "ulimit" in done.stderr
+
+
 def test_message_does_not_control_the_terminal() -> None:
     done = subprocess.run([*GROCKER, "build", "/no\x1b[31mwhere"], capture_output=True, text=True, check=False)
     assert done.returncode == 66

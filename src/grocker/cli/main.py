@@ -126,6 +126,11 @@ def _bug(error: Exception) -> Exception:
         return StorageError(f"writing to standard output: {error.strerror}", hint="send it to another place")
     if isinstance(error, OSError) and error.filename is not None:
         return StorageError(f"{error.filename}: {error.strerror}")
+    if isinstance(error, MemoryError) or "can't start new thread" in str(error):
+        return StorageError(
+            f"not enough memory or threads: {error or 'out of memory'}",
+            hint="raise the limit of the container or the shell (ulimit -v, ulimit -u), or end other programs",
+        )
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
