@@ -128,7 +128,7 @@ def _bug(error: Exception) -> Exception:
         return StorageError(f"{error.filename}: {error.strerror}")
     if isinstance(error, MemoryError) or "can't start new thread" in str(error):
         return StorageError(
-            f"not enough memory or threads: {error or 'out of memory'}",
+            f"not enough memory or threads: {str(error) or 'out of memory'}",
             hint="raise the limit of the container or the shell (ulimit -v, ulimit -u), or end other programs",
         )
     trace = error.__traceback__
