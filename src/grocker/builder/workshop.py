@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from grocker.digest import Digest
-from grocker.errors import MissingError, UnavailableError
+from grocker.errors import CannotWriteError, MissingError, UnavailableError
 from grocker.progress import Progress
 from grocker.store import Store
 from grocker.store.fetch import fetch
@@ -85,8 +85,9 @@ def workshop(
 ) -> Iterator[Workshop]:
     """A Workshop whose threads end with the block; what they had not begun is dropped.
 
-    ``makes``: whether layers will be made.
+    ``makes``: whether layers will be made. Raises CannotWriteError where nothing can be made.
     """
+    check_executable(store.root)
     processors = len(os.sched_getaffinity(0))
     fetching = ThreadPoolExecutor(FETCHES, thread_name_prefix="fetch")
     working = ThreadPoolExecutor(processors + 1, thread_name_prefix="work")
@@ -98,3 +99,12 @@ def workshop(
             pool.shutdown(wait=True, cancel_futures=True)
         for compiler in shop.interpreters.values():
             compiler.close()
+
+
+def check_executable(cache: Path) -> None:
+    """CannotWriteError where programs cannot be run from the cache: back ends are, and the image's interpreter."""
+    if os.statvfs(cache).f_flag & os.ST_NOEXEC:
+        raise CannotWriteError(
+            f"the cache {cache} is on a file system that is mounted noexec: no back end or interpreter runs there",
+            hint="choose another place: GROCKER_CACHE",
+        )
