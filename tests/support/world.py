@@ -87,7 +87,8 @@ class Outcome:
 
     @property
     def hint(self) -> str:
-        return self.line("hint:")
+        """What begins with the last ``hint:``; it may be lines to copy."""
+        return self.stderr.rpartition("hint:")[2].strip()
 
 
 @dataclass
