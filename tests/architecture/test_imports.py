@@ -25,7 +25,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 RUNNER_FACE = frozenset({"grocker.runner.spec", "grocker.runner.texts"})
-PURE = ("oci", "lock", "plan", "layer.entry", "debian.version", "debian.resolve")
+PURE = ("oci", "lock", "plan", "layer.entry", "debian.version", "debian.resolving")
 # Run inside the server's process, by the application's interpreter, where the server is.
 IN_THE_SERVER = {
     "grocker.runner.servers.asgi_starter": ("uvicorn",),

@@ -11,31 +11,32 @@ What a build calls, in this order:
 - ``replaces(a, b)``: whether a package may take over another one's files;
 - ``REVISION`` belongs into the key of whatever is kept of ``unpack`` and ``configure``.
 
-Most modules are imported when a name of theirs is first used: a build that changes a line of the application reads
-neither an index nor a package. ``configure`` and ``resolve`` are imported at once: modules of the same names would take
-their places.
+Modules are imported when a name of theirs is first used: a build that changes a line of the application reads neither
+an index nor a package.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grocker.debian.configure import Configured, configure
-from grocker.debian.resolve import BASE, PYTHON, Resolved, resolve
 from grocker.lazily import lazily
 
 if TYPE_CHECKING:
     from grocker.debian.archives import Archive, archive_addresses, open_archive
+    from grocker.debian.configuring import Configured, configure
     from grocker.debian.deb import Unpacked, unpack
     from grocker.debian.facts import REVISION, Facts, replaces
+    from grocker.debian.resolving import BASE, PYTHON, Resolved, resolve
     from grocker.debian.scripts import Uncovered
     from grocker.debian.signers import SIGNERS, SUITES, Signer
     from grocker.debian.sources import Mirrors, locate
 
 _HOMES = {
     "archives": ("Archive", "archive_addresses", "open_archive"),
+    "configuring": ("Configured", "configure"),
     "deb": ("Unpacked", "unpack"),
     "facts": ("REVISION", "Facts", "replaces"),
+    "resolving": ("BASE", "PYTHON", "Resolved", "resolve"),
     "scripts": ("Uncovered",),
     "signers": ("SIGNERS", "SUITES", "Signer"),
     "sources": ("Mirrors", "locate"),

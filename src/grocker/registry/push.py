@@ -97,12 +97,12 @@ def _blobs(
     task.advance(sum(one.size for one in layers.values() if one.digest in present))
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="push") as pool:
         jobs = {
-            digest: pool.submit(upload.layer, repository, one, blobs, known, task, stop)
+            digest: pool.submit(upload.layer, repository, one, blobs, known, task, stop, likely=not held)
             for digest, one in layers.items()
             if digest not in present
         }
         jobs |= {
-            digest: pool.submit(upload.config, repository, one, known, stop)
+            digest: pool.submit(upload.config, repository, one, known, stop, likely=not held)
             for digest, one in configs.items()
             if digest not in present
         }

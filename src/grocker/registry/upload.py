@@ -23,6 +23,7 @@ from grocker.registry.session import Session
 from grocker.web import HttpError, HttpTryAgainError, Response, Stream
 
 _PART = 16 << 20  # bytes of one request when a registry or a proxy before it refuses a whole blob
+_SMALL = 1 << 16  # bytes
 _REFUSES_WHOLE = frozenset({405, 411, 413, 501})
 
 
@@ -69,10 +70,10 @@ class _Reading:
         return True
 
 
-def layer(session: Session, layer: Layer, blobs: Blobs, known: Known, task: Task, stop: Stop) -> Fate:
-    """Bring a layer there; its bytes are opened when they must be sent."""
+def layer(session: Session, layer: Layer, blobs: Blobs, known: Known, task: Task, stop: Stop, *, likely: bool) -> Fate:
+    """Bring a layer there; its bytes are opened when they must be sent. ``likely``: whether it may be there already."""
     action = f"pushing layer {short(layer.digest)} ({layer.title}) to {session.reference.name}"
-    found = _found(session, layer.digest, layer.size, known, action, stop)
+    found = _found(session, layer.digest, layer.size, known, action, stop, likely=likely)
     if found.fate is not Fate.SENT:
         task.advance(layer.size)
         return found.fate
@@ -89,10 +90,10 @@ def layer(session: Session, layer: Layer, blobs: Blobs, known: Known, task: Task
     return Fate.SENT
 
 
-def config(session: Session, config: Document, known: Known, stop: Stop) -> Fate:
-    """Bring a configuration there."""
+def config(session: Session, config: Document, known: Known, stop: Stop, *, likely: bool) -> Fate:
+    """Bring a configuration there; ``likely`` as in ``layer``."""
     action = f"pushing the configuration {short(config.digest)} to {session.reference.name}"
-    found = _found(session, config.digest, len(config.data), known, action, stop)
+    found = _found(session, config.digest, len(config.data), known, action, stop, likely=likely)
     if found.fate is Fate.SENT:
         _upload(session, config.digest, len(config.data), io.BytesIO(config.data), action, stop, found)
     return found.fate
@@ -130,10 +131,13 @@ class _Found(msgspec.Struct, frozen=True):
     """whether the registry says that it has the blob with another size"""
 
 
-def _found(session: Session, digest: Digest, size: int, known: Known, action: str, stop: Stop) -> _Found:
+def _found(
+    session: Session, digest: Digest, size: int, known: Known, action: str, stop: Stop, *, likely: bool
+) -> _Found:
     if stop.now:
         return _Found(Fate.PRESENT)
-    there = _there(session, digest, action)
+    # To send a small one takes no longer than to ask for it.
+    there = _there(session, digest, action) if likely or size > _SMALL else None
     if there is not None:
         # Cut short there by a disk, say: it is sent again, and the registry hashes it.
         return _Found(Fate.PRESENT) if there in (size, -1) else _Found(Fate.SENT, other_size=True)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grocker.debian.index import Index
-from grocker.debian.resolve import Resolved, resolve
+from grocker.debian.resolving import Resolved, resolve
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
 
 HASH = "0" * 64
