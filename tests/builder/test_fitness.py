@@ -46,7 +46,27 @@ def test_user_is_warned_when_the_back_end_left_all_code_out(tmp_path: Path) -> N
     ((message, hint),) = progress.warnings
     assert message == "the wheel of demo has no module: its build back end left out app.py, shop/"
     assert hint is not None
-    assert hint.endswith('[tool.setuptools] py-modules = ["app"], packages = ["shop"]')
+    assert '[tool.setuptools]\npy-modules = ["app"]\n[tool.setuptools.packages.find]\ninclude = ["shop*"' in hint
+
+
+@pytest.mark.parametrize(
+    ("files", "sources", "left"),
+    [
+        ({"app.py": ""}, ["app.py", "templates/a.html", "static/a/b.css"], ["static/", "templates/"]),
+        ({"shop/__init__.py": ""}, ["src/shop/__init__.py", "src/shop/templates/a.html"], ["src/shop/templates/"]),
+        ({"shop/static/a": "", "shop/__init__.py": ""}, ["src/shop/static/a", "src/shop/static/b"], []),
+        ({"shop/__init__.py": ""}, ["tests/a.py", "tests/templates/a", "web/static/a", "static/a"], []),
+        ({"shop/__init__.py": ""}, [], []),
+    ],
+)
+def test_user_is_warned_when_templates_or_static_files_are_left_out(
+    tmp_path: Path, files: dict[str, str], sources: list[str], left: list[str]
+) -> None:
+    progress = Silent()
+    check(wheel(tmp_path, files), TARGET, (), sources, progress)
+    assert [message for message, _ in progress.warnings] == (
+        [f"the wheel of demo has nothing of {', '.join(left)}"] if left else []
+    )
 
 
 @pytest.mark.parametrize(

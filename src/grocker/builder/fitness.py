@@ -11,11 +11,14 @@ from grocker import python
 from grocker.errors import SettingsError
 from grocker.layer.entry import File
 from grocker.progress import Progress
+from grocker.python import flat
 from grocker.python.metadata import normalised
 from grocker.runner.spec import Service
 
 _NO_CODE = frozenset({"setup.py", "conftest.py", "noxfile.py", "manage.py"})
 """modules beside pyproject.toml that a wheel is right to leave out"""
+_DATA = re.compile(r"(?:[^/]+/)*?(?P<kind>templates|static)/")
+_KIND = re.compile(r"(?<![^/])(?:templates|static)/.*")
 _NO_PACKAGES = frozenset({"tests", "test", "docs", "doc", "examples", "tools", "scripts"})
 
 
@@ -39,12 +42,16 @@ def check(
             f"{installed.name} {installed.version} has no extra {', '.join(unknown)}",
             hint=f"it has: {', '.join(known) or 'none'}",
         )
-    left = left_out(installed, sources)
+    sources = list(sources)
+    code = left_out(installed, sources)
+    left = code or data_left_out(installed, sources)
     if left:
         shown = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
+        has = f"has no module: its build back end left out {shown}" if code else f"has nothing of {shown}"
+        table = flat.table(sources).rstrip() or '[tool.setuptools.package-data]\n"*" = ["**/*"]'
         progress.warn(
-            f"the wheel of {installed.name} has no module: its build back end left out {shown}",
-            f"name them in pyproject.toml; with setuptools [tool.setuptools] {_declared(left)}",
+            f"the wheel of {installed.name} {has}",
+            f"name what belongs to it in pyproject.toml; with setuptools\n{table}",
         )
 
 
@@ -92,9 +99,18 @@ def left_out(installed: python.Wheel, sources: Iterable[str]) -> list[str]:
     return sorted(found)
 
 
-def _declared(left: Iterable[str]) -> str:
-    """The two settings of setuptools that name them."""
-    modules = [f'"{one.removesuffix(".py")}"' for one in left if not one.endswith("/")]
-    packages = [f'"{one.removesuffix("/")}"' for one in left if one.endswith("/")]
-    names = (("py-modules", modules), ("packages", packages))
-    return ", ".join(f"{setting} = [{', '.join(some)}]" for setting, some in names if some)
+def data_left_out(installed: python.Wheel, sources: Iterable[str]) -> list[str]:
+    """Directories of templates and static files (``shop/templates/``) beside modules, none of it in the wheel; sorted."""
+    sources = list(sources)
+    beside = {path.rpartition("/")[0] for path in sources if path.endswith(".py") and path != "setup.py"}
+    of: dict[str, set[str]] = {}
+    for path in sources:
+        found = _DATA.match(path)
+        if found and path.partition("/")[0] not in _NO_PACKAGES and path[: found.start("kind")].rstrip("/") in beside:
+            of.setdefault(found[0], set()).add(path[found.start("kind") :])
+    if not of:
+        return []
+    installed_as = {
+        found[0] for entry in installed.entries if isinstance(entry, File) for found in _KIND.finditer(entry.path)
+    }
+    return sorted(directory for directory, files in of.items() if installed_as.isdisjoint(files))
