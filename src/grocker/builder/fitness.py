@@ -100,7 +100,7 @@ def left_out(installed: python.Wheel, sources: Iterable[str]) -> list[str]:
 
 
 def data_left_out(installed: python.Wheel, sources: Iterable[str]) -> list[str]:
-    """Directories of templates and static files (``shop/templates/``) beside modules, with no file in the wheel; sorted."""
+    """Directories of templates and static files (``shop/templates/``) that no file of the wheel is from, sorted."""
     sources = list(sources)
     beside = {path.rpartition("/")[0] for path in sources if path.endswith(".py") and path != "setup.py"}
     of: dict[str, set[str]] = {}
