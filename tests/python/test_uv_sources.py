@@ -52,3 +52,12 @@ def test_sources_of_the_workspace_hold_for_its_members(tmp_path: Path) -> None:
 def test_sources_that_are_malformed_are_for_uv_to_tell(tmp_path: Path, text: str) -> None:
     (tmp_path / "pyproject.toml").write_text(text, "latin-1")
     check(["lib"], tmp_path, {}, MARKERS)
+
+
+@pytest.mark.parametrize("pattern", ["/packages/*", "**packages", "["])
+def test_members_that_are_no_pattern_are_for_uv_to_tell(tmp_path: Path, pattern: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        f'[tool.uv.workspace]\nmembers = ["{pattern}"]\n[tool.uv.sources]\nlib = {{ workspace = true }}\n'
+    )
+    (tmp_path / "member").mkdir()
+    check(["lib"], tmp_path / "member", {}, MARKERS)

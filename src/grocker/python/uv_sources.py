@@ -56,7 +56,10 @@ def _sources(directory: Path) -> dict[str, Any]:
 def _has_member(table: Mapping[str, Any], root: Path, member: Path) -> bool:
     workspace = table.get("workspace")
     patterns = workspace.get("members", []) if isinstance(workspace, dict) else []
-    return any(member in root.glob(pattern) for pattern in patterns if isinstance(pattern, str) and pattern)
+    try:
+        return any(member in root.glob(pattern) for pattern in patterns if isinstance(pattern, str) and pattern)
+    except (ValueError, NotImplementedError):  # no pattern at all, or an absolute one: uv does not take it either
+        return False
 
 
 def _kinds(source: object, markers: Mapping[str, str]) -> Iterator[str]:
