@@ -57,3 +57,12 @@ def test_deliver_fails_as_the_question_did(server: support.Registry, sink: Regis
     with pytest.raises(DeniedError, match=r"pushing to 127\.0\.0\.1:\d+/team/polls:1\.0: 401"):
         sink.deliver([image], names(server), blobs, Silent())
     assert not server.asked("HEAD") and not server.asked("POST")
+
+
+def test_deliver_asks_anew_when_it_was_asked_for_other_names(server: support.Registry, sink: Registry) -> None:
+    image, blobs = made_image()
+    asked, other = names(server)[:2]
+    sink.ask([asked])
+    delivered = sink.deliver([image], [other], blobs, Silent())
+    assert delivered.names == (f"{other}@{image.digest}",)
+    assert ("team/polls", "1.0") not in server.manifests

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -26,7 +26,7 @@ def check(
     installed: python.Wheel,
     target: python.Target,
     extras: Iterable[str],
-    sources: Iterable[str],
+    sources: Sequence[str],
     progress: Progress,
 ) -> None:
     """Raise SettingsError for a Python that the application does not want, or an extra that it does not have; warn
@@ -42,7 +42,6 @@ def check(
             f"{installed.name} {installed.version} has no extra {', '.join(unknown)}",
             hint=f"it has: {', '.join(known) or 'none'}",
         )
-    sources = list(sources)
     code = left_out(installed, sources)
     left = code or data_left_out(installed, sources)
     if left:
@@ -99,9 +98,8 @@ def left_out(installed: python.Wheel, sources: Iterable[str]) -> list[str]:
     return sorted(found)
 
 
-def data_left_out(installed: python.Wheel, sources: Iterable[str]) -> list[str]:
+def data_left_out(installed: python.Wheel, sources: Sequence[str]) -> list[str]:
     """Directories of templates and static files (``shop/templates/``) that no file of the wheel is from, sorted."""
-    sources = list(sources)
     beside = {path.rpartition("/")[0] for path in sources if path.endswith(".py") and path != "setup.py"}
     of: dict[str, set[str]] = {}
     for path in sources:

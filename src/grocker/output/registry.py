@@ -30,8 +30,8 @@ class Registry(msgspec.Struct, frozen=True):
     """the transport, made or found when the first request is to be sent"""
     store: Store | None = None
     """where is kept which blobs a registry has, so that another repository of it mounts them"""
-    _looks: dict[str, Future[Place]] = msgspec.field(default_factory=dict)
-    """what was asked ahead, by the repository's name"""
+    _looks: dict[tuple[Reference, ...], Future[Place]] = msgspec.field(default_factory=dict)
+    """what was asked ahead, by the names in one repository"""
 
     def describe(self) -> str:
         """See Sink.describe."""
@@ -39,9 +39,9 @@ class Registry(msgspec.Struct, frozen=True):
 
     def ask(self, names: Sequence[Reference]) -> None:
         """See Asking.ask."""
-        for repository, group in _repositories(names).items():
+        for group in _repositories(names):
             look: Future[Place] = Future()
-            self._looks[repository] = look
+            self._looks[group] = look
             # Nobody waits for it but a delivery: a registry that does not answer delays neither an error nor Ctrl-C.
             threading.Thread(target=self._answer, args=(look, group), name="ask", daemon=True).start()
 
@@ -59,8 +59,8 @@ class Registry(msgspec.Struct, frozen=True):
 
         known = registry.Known(self.store)
         pushed = []
-        for repository, group in _repositories(names).items():
-            asked = self._looks.pop(repository, None)
+        for group in _repositories(names):
+            asked = self._looks.pop(group, None)
             place = asked.result() if asked is not None else self._look(group)
             pushed.append(registry.push(place, images, blobs, progress, known=known))
         listed = tuple(str(name) for one in pushed for name in one.names)
@@ -79,12 +79,12 @@ class Registry(msgspec.Struct, frozen=True):
         return registry.look(self.transport(), find, names)
 
 
-def _repositories(names: Sequence[Reference]) -> dict[str, list[Reference]]:
-    """The names, by their repository's."""
+def _repositories(names: Sequence[Reference]) -> list[tuple[Reference, ...]]:
+    """The names of each repository."""
     found: dict[str, list[Reference]] = {}
     for name in names:
         found.setdefault(name.name, []).append(name)
-    return found
+    return [tuple(group) for group in found.values()]
 
 
 def _detail(pushed: Sequence[Pushed], transfer: Transfer) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,13 +17,14 @@ _NO_DATA = re.compile(
 
 
 def names(directory: Path) -> list[str]:
-    """Files in ``directory`` and in its directories, relative; none of a virtual environment."""
+    """Files in ``directory``, and what is in its directories, relative; nothing of a virtual environment."""
     found: list[str] = []
     for top in directory.iterdir():
         if top.is_file():
             found.append(top.name)
         elif top.is_dir() and not top.name.startswith(".") and not (top / "pyvenv.cfg").exists():
-            found += (f"{top.name}/{file.name}" for file in top.iterdir())
+            _, directories, files = next(os.walk(top), ("", [], []))  # one that may not be read has nothing
+            found += (f"{top.name}/{name}" for name in (*directories, *files))
     return found
 
 
