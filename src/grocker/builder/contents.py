@@ -10,7 +10,8 @@ from pathlib import Path
 
 from grocker.errors import SettingsError
 from grocker.layer.entry import Directory, Entry, File, Symlink
-from grocker.runner import spec, texts
+from grocker.runner.contract import installed_files as texts
+from grocker.runner.contract import spec
 
 _GROCKER = "opt/grocker"
 _RUNNER = f"{_GROCKER}/lib/grocker_runner"
@@ -20,7 +21,7 @@ CRONTAB = "crontab"
 
 def runner_sources() -> tuple[tuple[str, bytes], ...]:
     """The runner's modules as they are installed with Grocker: name and bytes, sorted."""
-    package = Path(texts.__file__).parent
+    package = Path(texts.__file__).parent.parent
     return tuple(sorted((f.relative_to(package).as_posix(), f.read_bytes()) for f in package.rglob("*.py")))
 
 

@@ -27,7 +27,7 @@ from grocker.lock.values import Base, Interpreter, Lock, PlatformLock, PythonFil
 from grocker.plan.steps import Application, Plan, plan
 from grocker.plan.target import MACHINES, Target
 from grocker.python import Uv, read_project
-from grocker.runner import spec
+from grocker.runner.contract import spec
 
 
 class Decision(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from grocker.layer.entry import File
 from grocker.progress import Progress
 from grocker.python import flat
 from grocker.python.metadata import normalised
-from grocker.runner.spec import Service
+from grocker.runner.contract.spec import Service
 
 _NO_CODE = frozenset({"setup.py", "conftest.py", "noxfile.py", "manage.py"})
 """modules beside pyproject.toml that a wheel is right to leave out"""

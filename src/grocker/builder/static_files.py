@@ -16,7 +16,7 @@ from grocker.layer.entry import File
 from grocker.lock.values import PythonFile
 from grocker.plan.steps import key
 from grocker.python import Wheel
-from grocker.runner.spec import Service, is_plain, showing
+from grocker.runner.contract.spec import Service, is_plain, showing
 from grocker.store import Store
 
 NAME = "static"

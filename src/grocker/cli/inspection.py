@@ -12,7 +12,7 @@ from grocker.cli.build import size
 from grocker.cli.delivery import as_line
 from grocker.cli.terminal import Style
 from grocker.oci import platforms
-from grocker.runner.spec import Service
+from grocker.runner.contract.spec import Service
 
 
 def run_inspect(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:

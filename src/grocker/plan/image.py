@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from grocker.runner.spec import CONTRACT, Spec
+from grocker.runner.contract.spec import CONTRACT, Spec
 
 VENV = "/opt/venv"
 PATH = f"{VENV}/bin:/opt/grocker/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
