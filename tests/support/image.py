@@ -19,7 +19,8 @@ from grocker.lock.values import Base, DebianPackage, Interpreter, Lock, Platform
 from grocker.oci import Image, Layer, Platform, RunConfig, image, layer
 from grocker.oci.index import root
 from grocker.oci.reference import parse
-from grocker.runner.contract.spec import Service, Spec, encode
+from grocker.runner.contract.codec import encode
+from grocker.runner.contract.spec import Service, Spec
 from grocker.store import Store
 
 EPOCH = 315532800

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
+from grocker.runner.log.log import LogStatus
 from grocker.runner.status.usage import TreeUsage, Usage
-from grocker.runner.status.values import RUNNING, WAITING, Check, JobStatus, LogStatus, ProcessStatus, Status
+from grocker.runner.status.values import RUNNING, WAITING, Check, JobStatus, ProcessStatus, Status
 
 DAY = 86400
 SECRET_ARGUMENT = "--password=hunter2"

@@ -14,12 +14,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from grocker.runner.contract.spec import Restart, Service
+from grocker.runner.contract.spec import RestartLimit, Service
 from tests.e2e.contract.engine import RUNNER, Container, Engine, Folders, variables
 
 Services = Callable[..., list[str]]
 
-_ONCE = Restart(times=0, seconds=1)
+_ONCE = RestartLimit(times=0, seconds=1)
 _LISTENS = """
 import os, socket, sys, time
 print("up", flush=True)
@@ -133,7 +133,7 @@ def test_H1_not_ready_from_the_moment_that_it_is_asked_to_stop(docker: Engine, s
         assert _ask(container, "/readyz")[0] == 503
         assert _ask(container, "/livez")[0] == 200
         assert _ask(container, "/startupz")[0] == 200
-        assert "was asked to stop" in _ask(container, "/readyz?verbose")[1]
+        assert "the container is stopping" in _ask(container, "/readyz?verbose")[1]
         assert container.wait() == 137
 
 
@@ -203,7 +203,7 @@ def _two(docker: Engine, services: Services, worker: str, **fields: object) -> I
 
 def test_E1_processes_of_a_service_are_supervised_together(engine: Engine, services: Services) -> None:
     worker = "trap 'echo worker ends; exit 0' TERM; echo worker up; while :; do sleep 0.1; done"
-    with _two(engine, services, worker, restart=Restart(times=3, seconds=60)) as container:
+    with _two(engine, services, worker, restart=RestartLimit(times=3, seconds=60)) as container:
         container.wait_for("worker up")
         states = {p["name"]: p for p in json.loads(_ask(container, "/status.json")[1])["processes"]}
         assert {name: p["state"] for name, p in states.items()} == {"x": "running", "worker": "running"}
@@ -284,7 +284,7 @@ def _metrics(container: Container) -> Mapping[str, float]:
 
 def test_H2_metrics_count_what_happened(engine: Engine, services: Services) -> None:
     text = "print('up', flush=True)\nimport time\nwhile True: time.sleep(1)"
-    table = {"x": _command(text, restart=Restart(times=5, seconds=60))}
+    table = {"x": _command(text, restart=RestartLimit(times=5, seconds=60))}
     with engine.started("start", "x", options=services(engine, table)) as container:
         container.wait_for("up")
         _until(container, "/livez", 200)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner.contract import spec
+from grocker.runner.contract import codec, names, spec
 from tests.e2e.contract.conftest import _engine as load
 from tests.e2e.contract.engine import Container, Engine, Folders, environment, variables
 
@@ -94,13 +94,13 @@ def test_E3_stops_on_other_signals(docker: Engine, crontab: Callable[..., list[s
 def test_E3_no_crontab_is_78(engine: Engine, folders: Folders) -> None:
     done = engine.run("cron", options=folders.options)
     assert (done.status, done.out) == (78, "")
-    assert done.complaints == ["grocker: cron: this image has no crontab: mount one at /config/crontab"]
+    assert done.complaints == ["grocker: cron: this image has no crontab; mount one at /config/crontab"]
 
 
 def test_E3_wrong_crontab_is_78_with_file_line_and_reason(engine: Engine, crontab: Callable[..., list[str]]) -> None:
     done = engine.run("cron", options=crontab("A=b\n* 24 * * * x\n"))
     assert (done.status, done.out) == (78, "")
-    assert done.complaints == ["grocker: /config/crontab:2: hour '24': 24 is not within 0-23"]
+    assert done.complaints == ["grocker: /config/crontab:2: hour '24': 24 is not in 0-23"]
 
 
 @pytest.mark.fault(number=34)
@@ -146,10 +146,10 @@ def test_K1_operators_crontab_replaces_the_images(
     fields = {name: getattr(image, name) for name in spec.Spec.__annotations__}
     built, document = folders.root / "built", folders.root / "image.json"
     built.write_text("@reboot echo built\n")
-    document.write_bytes(spec.encode(spec.Spec(**{**fields, "crontab": spec.CRONTAB})))
+    document.write_bytes(codec.encode(spec.Spec(**{**fields, "crontab": names.CRONTAB})))
     for path in (built, document):
         path.chmod(0o644)
-    mounts = [*("--volume", f"{built}:{spec.CRONTAB}:ro"), *("--volume", f"{document}:{spec.PATH}:ro")]
+    mounts = [*("--volume", f"{built}:{names.CRONTAB}:ro"), *("--volume", f"{document}:{names.IMAGE_JSON}:ro")]
     with engine.started("cron", options=[*folders.options, *mounts]) as container:
         container.wait_for(": built")
     with engine.started("cron", options=[*crontab("@reboot echo mine\n"), *mounts]) as container:
@@ -172,7 +172,7 @@ def test_K2_time_zone_that_is_not_there_is_refused(engine: Engine, crontab: Call
     for name in ("CRON_TZ", "TZ"):
         done = engine.run("cron", options=crontab(f"{name}=Mars/Base\n@daily x\n"))
         assert done.status == 78
-        assert f"/config/crontab:1: {name}=Mars/Base: no such time zone" in done.err
+        assert f"/config/crontab:1: {name}=Mars/Base: unknown time zone" in done.err
 
 
 @needs_faketime
@@ -238,7 +238,7 @@ def test_K3_time_limit_stops_the_whole_group(engine: Engine, crontab: Callable[.
     text = "# grocker: name=long timeout=1s\n@reboot sleep 321 & sleep 321\n"
     with engine.started("cron", options=crontab(text)) as container:
         container.wait_for("long[")
-        container.wait_for("failed: time limit of 1 s, SIGTERM, 1.")
+        container.wait_for("failed: timeout of 1 s, SIGTERM, 1.")
         assert "sleep" not in container.engine.check("top", container.name)
 
 
@@ -247,7 +247,7 @@ def test_K3_time_limit_kills_what_does_not_listen(docker: Engine, crontab: Calla
     deaf = "trap '' TERM; (trap '' TERM; sleep 321; sleep 321) & sleep 321; sleep 321"
     text = f"# grocker: name=deaf timeout=1s\n@reboot {deaf}\n"
     with docker.started("cron", options=crontab(text)) as container:
-        container.wait_for("failed: time limit of 1 s, SIGKILL, 6.")
+        container.wait_for("failed: timeout of 1 s, SIGKILL, 6.")
         assert "sleep" not in container.engine.check("top", container.name)
 
 
@@ -277,7 +277,7 @@ def test_K3_stderr_means_failure_where_the_pragma_says_so(engine: Engine, cronta
     text = "# grocker: name=strict stderr=fail\n@reboot echo x >&2\n# grocker: name=easy\n@reboot echo x >&2\n"
     with engine.started("cron", options=crontab(text)) as container:
         container.wait_for("strict[")
-        container.wait_for("failed: something on stderr, status 0")
+        container.wait_for("failed: output on stderr, status 0")
         container.wait_for("ended: status 0")
         assert [line.partition(",")[0] for line in said(container, "easy")] == ["started", "ended: status 0", "x"]
 
@@ -297,7 +297,7 @@ def test_K3_jobs_are_killed_when_the_stop_time_is_over(engine: Engine, crontab: 
         began = time.monotonic()
         assert container.stop() == 137
         assert time.monotonic() - began < 6
-        assert "failed: killed, the stop time is over, SIGKILL" in container.logs()
+        assert "failed: killed when the stop time was over, SIGKILL" in container.logs()
 
 
 @pytest.mark.fault(number=32)
@@ -426,7 +426,7 @@ SUMMER = {
 }
 
 
-class Moment:
+class Timer:
     """A container with a clock of its own; ``live`` lets it have its time and gives what its jobs said."""
 
     SLACK = 5.0
@@ -492,9 +492,9 @@ def moments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
         if above.stat().st_mode & 0o011 != 0o011 and above.stat().st_uid == os.geteuid():
             above.chmod(above.stat().st_mode | 0o011)
 
-    def moment(name: str, begins: str, crontab: str, **given: str) -> Moment:
+    def moment(name: str, begins: str, crontab: str, **given: str) -> Timer:
         place = root / re.sub(r"[^\w-]+", "_", name)
-        return Moment(engine, place, begins, crontab, **given)
+        return Timer(engine, place, begins, crontab, **given)
 
     june = "2026-06-01T"
     overlap = "".join(

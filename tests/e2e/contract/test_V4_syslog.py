@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner.contract.spec import Restart, Service
+from grocker.runner.contract.spec import RestartLimit, Service
 from tests.e2e.contract.engine import Container, Engine, Folders, variables
 
 RSYSLOGD = shutil.which("rsyslogd", path="/usr/sbin:/sbin:/usr/bin:/bin")
@@ -33,7 +33,7 @@ template(name="record" type="string" string="%syslogfacility-text%|%syslogseveri
 input(type="imuxsock" Socket="{socket}")
 action(type="omfile" file="{file}" template="record" fileCreateMode="0644")
 """
-_ONCE = Restart(times=0, seconds=1)
+_ONCE = RestartLimit(times=0, seconds=1)
 _SAYS = "echo out; echo err >&2"
 # A line each 20 ms; 20,000 at once when there is a file /scripts/flood.
 _COUNTS = """
@@ -239,7 +239,7 @@ def test_V4_daemon_that_starts_again_or_stops_reading_stops_nothing(
         syslog.stop()
         container.wait_for("with a restart of the container only")
         syslog.start()
-        syslog.wait_for(r"local6\|notice\|polls-site\.grocker\[1\]:\| .* takes records again, no lines were left out")
+        syslog.wait_for(r"local6\|notice\|polls-site\.grocker\[1\]:\| .* accepts records again, dropped lines: 0")
         numbers = [int(record.rpartition(" ")[2]) for record in syslog.records() if "| line " in record]
         assert numbers == sorted(set(numbers))
         lost = sorted(set(range(numbers[-1])) - set(numbers))
@@ -259,6 +259,6 @@ def test_V4_daemon_that_starts_again_or_stops_reading_stops_nothing(
         dropped = dict(log["dropped"])["syslog"]
         assert 5000 < dropped < 20000
         syslog.signal(signal.SIGCONT)
-        told = syslog.wait_for(r".*takes records again, (\d+) lines were left out")[0]
+        told = syslog.wait_for(r".*accepts records again, dropped lines: (\d+)")[0]
         assert int(told[1]) >= dropped
         assert container.stop() == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner.contract import spec
+from grocker.runner.contract import codec, names, spec
 from tests.e2e.contract.conftest import _engine as load
 from tests.e2e.contract.conftest import docker, image_spec, services  # noqa: F401 - fixtures
 from tests.e2e.contract.engine import RUNNER, Container, Done, Folders, variables
@@ -69,9 +69,9 @@ class Lab:
     def services(self, table: Mapping[str, spec.Service]) -> None:
         """From now on these are the image's."""
         path = self.folders.root.parent / "image.json"
-        image = spec.decode(path.read_bytes())
+        image = codec.decode(path.read_bytes())
         fields = {name: getattr(image, name) for name in spec.Spec.__annotations__}
-        path.write_bytes(spec.encode(spec.Spec(**{**fields, "services": dict(table)})))  # the file is what is mounted
+        path.write_bytes(codec.encode(spec.Spec(**{**fields, "services": dict(table)})))  # the file is what is mounted
 
     def crontab(self, text: str | bytes) -> None:
         """From now on it is the operator's."""
@@ -104,7 +104,7 @@ def module_lab(tmp_path_factory: pytest.TempPathFactory, lab_options: Sequence[s
     options = [
         *host.options,
         "--volume",
-        f"{document}:{spec.PATH}:ro",
+        f"{document}:{names.IMAGE_JSON}:ro",
         "--volume",
         f"{INSIDE}:/inside/tests/e2e/faults/inside:ro",
     ]

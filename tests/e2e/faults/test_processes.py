@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner.contract.spec import Restart, Service
+from grocker.runner.contract.spec import RestartLimit, Service
 from tests.e2e.contract.engine import Container, Engine, variables
 from tests.e2e.faults.asking import ask, children, metrics, states, until, wait_for
 from tests.e2e.faults.conftest import INSIDE, reachable
 
 Services = Callable[..., list[str]]
-_ONCE = Restart(times=0, seconds=1)
-_OFTEN = Restart(times=20, seconds=60)
+_ONCE = RestartLimit(times=0, seconds=1)
+_OFTEN = RestartLimit(times=20, seconds=60)
 
 
 # 1
@@ -93,7 +93,7 @@ def test_fault_05_stopped_processes_end_with_the_container(docker: Engine, servi
 def test_fault_07_crash_loop_is_never_ready_and_ends_with_the_status(docker: Engine, services: Services) -> None:
     """Each time something stays behind, in a session of its own, that holds stdout and stderr."""
     command = ("python3", "-c", "import os, time; os.fork() and os._exit(3); os.setsid(); time.sleep(1000)")
-    table = {"x": Service(command=command, restart=Restart(times=2, seconds=4))}
+    table = {"x": Service(command=command, restart=RestartLimit(times=2, seconds=4))}
     with docker.started("start", "x", options=services(docker, table)) as container:
         address = container.address()
         answers = set()

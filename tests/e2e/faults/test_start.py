@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from grocker.runner.contract.spec import Restart, Service
+from grocker.runner.contract.spec import RestartLimit, Service
 from tests.e2e.contract.engine import RUNNER, Engine
 from tests.e2e.faults.conftest import Lab
 
 Services = Callable[..., list[str]]
-_ONCE = Restart(times=0, seconds=1)
+_ONCE = RestartLimit(times=0, seconds=1)
 _SLEEP = Service(command=("sleep", "1000"), restart=_ONCE)
 
 
@@ -154,7 +154,7 @@ def test_fault_30_runner_does_without_the_applications_interpreter_settings(lab:
 
 @pytest.mark.fault(number=32)
 def test_fault_32_service_is_given_up_when_no_process_can_be_started(docker: Engine, services: Services) -> None:
-    table = {"x": Service(command=("sleep", "9"), restart=Restart(times=1, seconds=60))}
+    table = {"x": Service(command=("sleep", "9"), restart=RestartLimit(times=1, seconds=60))}
     done = docker.run("start", "x", options=[*services(docker, table), "--pids-limit", "1"])
     assert done.status == 126
     assert [line.partition("x: ")[2].partition(":")[0] for line in done.complaints] == [
