@@ -24,12 +24,12 @@ FLOORS: tuple[frozenset[str], ...] = (
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-RUNNER_FACE = frozenset({"grocker.runner.contract.spec", "grocker.runner.contract.installed_files"})
+RUNNER_FACE = frozenset({"grocker.runner.contract", "grocker.runner.cron.crontab_check"})
 PURE = ("oci", "lock", "plan", "layer.entry", "debian.version", "debian.resolving")
 # Run inside the server's process, by the application's interpreter, where the server is.
 IN_THE_SERVER = {
-    "grocker.runner.servers.asgi_starter": ("uvicorn",),
-    "grocker.runner.servers.granian_starter": ("granian",),
+    "grocker.runner.servers.uvicorn_server": ("uvicorn",),
+    "grocker.runner.servers.granian_server": ("granian",),
 }
 # In the standard library of 3.11, with which the tests run, and in a later one's no more.
 DROPPED = frozenset(
@@ -58,7 +58,7 @@ def _allowed(room: str, target: str) -> bool:
     other = _room(target)
     if other in ("", room):
         return True
-    if other == "runner" and target not in RUNNER_FACE:
+    if other == "runner" and not {target, target.rpartition(".")[0]} & RUNNER_FACE:
         return False
     ground = FLOOR_OF[room] == FLOOR_OF[other] == 0
     return ground or FLOOR_OF[other] < FLOOR_OF[room]

@@ -28,6 +28,7 @@ from grocker.output.sink import Asking, Early, Sink
 from grocker.plan import image as contract
 from grocker.plan.target import Target, target
 from grocker.progress import Progress
+from grocker.runner.contract.names import SCRIPTS
 from grocker.store import Store
 from grocker.web import Transport
 
@@ -164,7 +165,7 @@ def _image(request: Request, decision: Decision, layers: Sequence[Made]) -> Imag
             env=tuple(f"{name}={variables[name]}" for name in sorted(variables)),
             entrypoint=contract.ENTRYPOINT,
             volumes=named(*contract.VOLUMES),
-            working_dir="/scripts",
+            working_dir=SCRIPTS,
             labels=dict(sorted({**request.labels, **labels}.items())),
             stop_signal="SIGTERM",
         ),

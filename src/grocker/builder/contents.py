@@ -10,18 +10,17 @@ from pathlib import Path
 
 from grocker.errors import SettingsError
 from grocker.layer.entry import Directory, Entry, File, Symlink
-from grocker.runner.contract import installed_files as texts
-from grocker.runner.contract import spec
+from grocker.runner.contract import installed_files, names, spec
+from grocker.runner.cron.crontab_check import check_crontab
 
-_GROCKER = "opt/grocker"
-_RUNNER = f"{_GROCKER}/lib/grocker_runner"
-BASE_CONFIG = "50_default_settings.ini"
+_BIN, _RUNNER, _VENV = (path.removeprefix("/") for path in (names.BIN, f"{names.LIBRARY}/{names.PACKAGE}", names.VENV))
+BASE_CONFIG = names.BASE_SETTINGS.rpartition("/")[2]
 CRONTAB = "crontab"
 
 
 def runner_sources() -> tuple[tuple[str, bytes], ...]:
     """The runner's modules as they are installed with Grocker: name and bytes, sorted."""
-    package = Path(texts.__file__).parent.parent
+    package = Path(installed_files.__file__).parent.parent
     return tuple(sorted((f.relative_to(package).as_posix(), f.read_bytes()) for f in package.rglob("*.py")))
 
 
@@ -40,7 +39,7 @@ def runner() -> tuple[Entry, ...]:
     """The runner's files, without bytecode."""
     modules = tuple(File(f"{_RUNNER}/{name}", data) for name, data in runner_sources())
     programs = tuple(
-        File(f"{_GROCKER}/bin/{name}", text.encode(), mode=0o755) for name, text in sorted(texts.PROGRAMS.items())
+        File(f"{_BIN}/{name}", text.encode(), mode=0o755) for name, text in sorted(installed_files.PROGRAMS.items())
     )
     return (*modules, *programs)
 
@@ -50,22 +49,22 @@ def environment(python: str, lock_text: str) -> tuple[Entry, ...]:
     target = f"/usr/bin/python{python}"
     return (
         File(
-            "opt/venv/pyvenv.cfg",
+            f"{_VENV}/pyvenv.cfg",
             f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {python}\n".encode(),
         ),
-        *(Symlink(f"opt/venv/bin/{name}", target) for name in ("python", f"python{python}", "python3")),
-        Directory(f"opt/venv/lib/python{python}/site-packages"),
-        File(f"{_GROCKER}/grocker.lock", lock_text.encode()),
+        *(Symlink(f"{_VENV}/bin/{name}", target) for name in ("python", f"python{python}", "python3")),
+        Directory(f"{_VENV}/lib/python{python}/site-packages"),
+        File(names.LOCK.removeprefix("/"), lock_text.encode()),
     )
 
 
 def application(image_json: bytes, base_config: bytes, crontab: bytes | None = None) -> tuple[Entry, ...]:
     """The documents of the application's layer, beside its wheel."""
     documents = (
-        File(f"{_GROCKER}/image.json", image_json),
-        File(f"{_GROCKER}/config/{BASE_CONFIG}", base_config),
+        File(names.IMAGE_JSON.removeprefix("/"), image_json),
+        File(names.BASE_SETTINGS.removeprefix("/"), base_config),
     )
-    return documents if crontab is None else (*documents, File(spec.CRONTAB.removeprefix("/"), crontab))
+    return documents if crontab is None else (*documents, File(names.CRONTAB.removeprefix("/"), crontab))
 
 
 def checked_crontab(crontab: tuple[bytes | None, str], user: str, commands: Iterable[str]) -> bytes | None:
@@ -76,7 +75,7 @@ def checked_crontab(crontab: tuple[bytes | None, str], user: str, commands: Iter
     data, place = crontab
     if data is not None:
         try:
-            spec.check_crontab(data, place, user, commands)
+            check_crontab(data, place, user, commands)
         except spec.SpecError as error:
             raise SettingsError(str(error), hint="mend the crontab; it is read as the runner will") from error
     return data
@@ -99,7 +98,7 @@ def base_config(override: str | None, place: str) -> bytes:
     Raises SettingsError with the line when that text cannot be parsed.
     """
     merged = _parser()
-    merged.read_string(texts.DEFAULT_SETTINGS)
+    merged.read_string(installed_files.DEFAULT_SETTINGS)
     if override is not None:
         own = _parser()
         try:

@@ -27,7 +27,7 @@ from grocker.lock.values import Base, Interpreter, Lock, PlatformLock, PythonFil
 from grocker.plan.steps import Application, Plan, plan
 from grocker.plan.target import MACHINES, Target
 from grocker.python import Uv, read_project
-from grocker.runner.contract import spec
+from grocker.runner.contract import codec, names, spec
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -140,7 +140,7 @@ def _decision(
     application = Application(
         wheel=source.wheel,
         subject=f"{source.installed.name} {source.installed.version}",
-        image_json=spec.encode(described),
+        image_json=codec.encode(described),
         settings_ini=contents.base_config(*source.base_config),
         crontab=contents.checked_crontab(source.crontab, described.user.name, source.commands),
     )
@@ -226,12 +226,12 @@ def _described(settings: Settings, source: Source, services: Mapping[str, spec.S
             extras=source.extras,
             namespace=settings.namespace or spec.default_namespace(name),
             grocker=__version__,
-            user=spec.User(name=user.name, uid=user.uid, home=f"/home/{user.name}"),
+            user=spec.ContainerUser(name=user.name, uid=user.uid, home=f"/home/{user.name}"),
             services=services,
             any_service=source.services.any_service,
             django_settings_module=source.django_settings_module,
             variables=dict(sorted(settings.env.items())),
-            crontab=spec.CRONTAB if source.crontab[0] is not None else None,
+            crontab=names.CRONTAB if source.crontab[0] is not None else None,
             installed=installed,
         )
     except spec.SpecError as error:

@@ -18,15 +18,15 @@ from grocker.lock.document import parse
 from grocker.lock.values import DebianPackage, Lock, PythonFile
 from grocker.oci import Document, Image, Layer, Platform, RunConfig, values
 from grocker.oci.reading import document, images
-from grocker.runner.contract import spec
+from grocker.runner.contract import codec, names, spec
 from grocker.store import Store
 
 if TYPE_CHECKING:
     from grocker.web import Transport
 
 CONTRACT = "org.grocker.contract"
-_LOCK = "opt/grocker/grocker.lock"
-_IMAGE = "opt/grocker/image.json"
+_LOCK = names.LOCK.removeprefix("/")
+_IMAGE = names.IMAGE_JSON.removeprefix("/")
 _MOST = 64 << 20
 """bytes: a layer above this size is not read for a file in it"""
 _MOST_FILE = 16 << 20
@@ -194,7 +194,7 @@ def _read_lock(data: bytes, notes: list[str]) -> Lock | None:
 
 def _read_spec(data: bytes, notes: list[str]) -> spec.Spec | None:
     try:
-        return spec.decode(data)
+        return codec.decode(data)
     except spec.SpecError as error:
         notes.append(f"{error} (made by another version of Grocker?)")
         return None

@@ -16,7 +16,7 @@ from grocker.layer.entry import File
 from grocker.lock.values import PythonFile
 from grocker.plan.steps import key
 from grocker.python import Wheel
-from grocker.runner.contract.spec import Service, is_plain, showing
+from grocker.runner.contract.spec import Service, is_plain, replace_static
 from grocker.store import Store
 
 NAME = "static"
@@ -55,7 +55,7 @@ def with_static(
     for name, given in wanted.items():
         found = _found(name, given, [own, *others])
         places = tuple(f"/{application.site}/{directory}" for directory in found)
-        table[name] = showing(table[name], places)
+        table[name] = replace_static(table[name], places)
     return table
 
 

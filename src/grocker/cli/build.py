@@ -16,6 +16,7 @@ from grocker.builder.request import Built
 from grocker.cli import delivery, unchanged
 from grocker.cli.asking import asked, host_platform, labels, session
 from grocker.cli.terminal import Style
+from grocker.runner.contract.names import APPLICATION_PORT
 from grocker.store.writing import destination, write_whole
 
 
@@ -85,7 +86,7 @@ def try_line(engine: str, name: str, built: Built) -> str:
     start = [engine, "run", "--rm"]
     if built.services:
         service = "www" if "www" in built.services else built.services[0]
-        return shlex.join([*start, "-p", "8080:8080", name, "start", service])
+        return shlex.join([*start, "-p", f"{APPLICATION_PORT}:{APPLICATION_PORT}", name, "start", service])
     if built.commands:
         return shlex.join([*start, name, built.commands[0], "--help"])
     return shlex.join([*start, "-ti", name])

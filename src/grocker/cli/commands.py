@@ -14,6 +14,7 @@ import click
 from grocker import __version__
 from grocker.cli.pages import Commands
 from grocker.errors import UsageError
+from grocker.runner.contract.names import APPLICATION_PORT, STATUS_PORT
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -139,16 +140,16 @@ def build(**options: Any) -> None:
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    default=8080,
+    default=APPLICATION_PORT,
     metavar="PORT",
-    help="Host port of the service: 8080.",
+    help=f"Host port of the service: {APPLICATION_PORT}.",
 )
 @click.option(
     "--supervision",
     type=click.IntRange(0, 65535),
-    default=8081,
+    default=STATUS_PORT,
     metavar="PORT",
-    help="Host port of supervision: 8081.",
+    help=f"Host port of supervision: {STATUS_PORT}.",
 )
 @click.option("-e", "--env", multiple=True, metavar="NAME[=VALUE]", help="Variable of the container.")
 @click.option(

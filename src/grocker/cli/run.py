@@ -19,6 +19,7 @@ from grocker.cli.terminal import Style
 from grocker.deploy.engine_run import Host, Wish, command_line, unwritable
 from grocker.errors import UnavailableError
 from grocker.oci import reference
+from grocker.runner.contract.names import SYSLOG_SOCKET
 
 Engine = Literal["docker", "podman"]
 _IMAGE = re.compile(r"[^=<>~!\[\]]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*|@sha256:[0-9a-f]{64})\Z")
@@ -105,7 +106,7 @@ def _host(base: Path, engine: Engine) -> Host:
     return Host(
         directories=frozenset(name for name in ("config", "media", "scripts") if (base / name).is_dir()),
         base=base,
-        syslog=_is_socket(Path("/dev/log")),
+        syslog=_is_socket(Path(SYSLOG_SOCKET)),
         terminal=sys.stdin.isatty() and sys.stdout.isatty(),
         rootless=engine == "podman" and os.getuid() != 0,
         selinux=Path("/sys/fs/selinux/enforce").exists(),

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from grocker.runner.contract.spec import FRONT, SERVERS
+from grocker.runner.contract.spec import FRONT, servers_for
 
 Suite = Literal["trixie", "bookworm"]
 StopSignal = Literal["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"]
@@ -92,7 +92,7 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
             raise ValueError("a service has a command or a wsgi or asgi application, this one has none")
         if len(given) > 1:
             raise ValueError(f"a service has one of command, wsgi and asgi, this one has {' and '.join(given)}")
-        served_by = SERVERS.get(given[0], ())
+        served_by = servers_for(given[0])
         if self.server is not None and self.server not in served_by:
             able = " or ".join(served_by) or "nothing"
             raise ValueError(f"{self.server} does not serve {given[0]} services; {able} does")

@@ -7,23 +7,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from grocker.runner.contract import names
 from grocker.runner.contract.spec import CONTRACT, Spec
 
-VENV = "/opt/venv"
-PATH = f"{VENV}/bin:/opt/grocker/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-ENTRYPOINT = ("/opt/grocker/bin/grocker-runner", "run")
-PORTS = ("8080/tcp", "8081/tcp")
-VOLUMES = ("/config", "/media", "/scripts")
+ENTRYPOINT = (names.RUNNER, "run")
+PORTS = (f"{names.APPLICATION_PORT}/tcp", f"{names.STATUS_PORT}/tcp")
+VOLUMES = (names.CONFIG, names.MEDIA, names.SCRIPTS)
 
 
 def environment(spec: Spec) -> dict[str, str]:
     """The variables that every process of a container has, also under ``docker exec``; the build's own included."""
     return {
         **dict(spec.variables),
-        "LANG": "C.UTF-8",
-        "PATH": PATH,
+        "LANG": names.LANG,
+        "PATH": names.PATH,
         "PYTHONUTF8": "1",
-        "VIRTUAL_ENV": VENV,
+        "VIRTUAL_ENV": names.VENV,
     }
 
 

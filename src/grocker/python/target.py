@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from grocker.errors import SettingsError
+from grocker.runner.contract.names import VENV
 
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 """Debian's architecture → the kernel's machine, which platform tags and markers use."""
@@ -62,7 +63,7 @@ class Layout(msgspec.Struct, frozen=True):
 
     python: str
     """the minor version: ``3.13``"""
-    prefix: str = "opt/venv"
+    prefix: str = VENV.removeprefix("/")
 
     @property
     def site(self) -> str:
