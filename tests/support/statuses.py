@@ -19,7 +19,7 @@ def service_status(now: float, began: float, *, ready: bool = True, stopping: bo
         Check(name="ready", passed=ready, text="a worker serves the application" if ready else "/ does not answer"),
     )
     if stopping:
-        checks = (Check(name="stopping", passed=False, text="was asked to stop"), *checks)
+        checks = (Check(name="stopping", passed=False, text="the container is stopping"), *checks)
     return Status(
         application="polls-site",
         version="4.2.1",
@@ -135,7 +135,7 @@ def cron_status(now: float, began: float, *, ready: bool = True, stopping: bool 
         ),
     )
     loaded = Check(name="crontab", passed=ready, text=f"loaded, {len(jobs)} jobs")
-    stop = (Check(name="stopping", passed=False, text="was asked to stop"),) if stopping else ()
+    stop = (Check(name="stopping", passed=False, text="the container is stopping"),) if stopping else ()
     return Status(
         application="polls-site",
         version="4.2.1",

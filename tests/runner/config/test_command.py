@@ -107,7 +107,7 @@ def test_config_command_explains_what_a_value_overrides(call: Call, layout: Cont
     app = f"{layout.config}/app/90_shop.ini"
     assert f"title = Given\n#   overrides {app}:2: The shop\n#   overrides {layout.base_settings}:2: (none)\n" in out
     assert f"password = ********\n#   overrides {layout.base_settings}:5: ********\n" in out
-    assert out.endswith("\n# no key of any file: SHOP_SHOP_TITEL\n")
+    assert out.endswith("\n# matching no key: SHOP_SHOP_TITEL\n")
     configparser.ConfigParser(interpolation=None).read_string(out)
 
 
