@@ -25,7 +25,7 @@ import os, sys
 sys.path.insert(0, sys.argv[1])
 from grocker_runner import main
 from grocker_runner.contract import codec
-from grocker_runner.contract.layout import ContainerLayout
+from grocker_runner.contract.names import ContainerLayout
 from grocker_runner.prepare.preparation import prepare
 from grocker_runner.process import one_shot, program
 root = sys.argv[2]

@@ -24,8 +24,7 @@ from .base.failure import (
 )
 from .base.value import TYPE_CHECKING
 from .contract import codec
-from .contract.layout import ContainerLayout
-from .contract.names import IMAGE_JSON, RUNNER
+from .contract.names import IMAGE_JSON, RUNNER, SCRIPTS, ContainerLayout
 from .contract.spec import SpecError
 from .process import signals
 
@@ -118,7 +117,7 @@ def _show_help(image: Spec, what: str) -> int:
         "usage: docker run [OPTIONS] IMAGE [ARGUMENTS]\n"
         "  start SERVICE        run a service\n"
         "  cron                 run the jobs of the crontab\n"
-        "  COMMAND [ARGS...]    run the script /scripts/COMMAND if it exists, else a command\n"
+        f"  COMMAND [ARGS...]    run the script {SCRIPTS}/COMMAND if it exists, else a command\n"
         "  (nothing)            run an interactive shell (needs -ti)\n"
         "  --help, --version\n"
         "       docker exec CONTAINER grocker-runner exec COMMAND [ARGS...]\n"

@@ -15,7 +15,7 @@ from grocker.runner.base import scratch
 from grocker.runner.base.failure import Failure
 from grocker.runner.config import configuration
 from grocker.runner.config.command import show_config
-from grocker.runner.contract.layout import ContainerLayout
+from grocker.runner.contract.names import ContainerLayout
 from grocker.runner.contract.spec import Spec
 
 _SPEC = Spec(name="shop", version="1", namespace="SHOP", grocker="1", services={})

@@ -23,7 +23,7 @@ from grocker.runner.base.failure import Failure
 from grocker.runner.config import configuration
 from grocker.runner.config.command import show_config
 from grocker.runner.config.ini_files import LARGEST, read_file
-from grocker.runner.contract.layout import ContainerLayout
+from grocker.runner.contract.names import ContainerLayout
 from grocker.runner.contract.spec import Spec
 from tests.support import tricky_configuration as tricky
 

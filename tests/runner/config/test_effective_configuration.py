@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from grocker.runner.config import configuration
 from grocker.runner.config.configuration import IniText
 from grocker.runner.config.effective_configuration import EffectiveConfiguration, effective
-from grocker.runner.contract.layout import ContainerLayout
+from grocker.runner.contract.names import ContainerLayout
 
 _VALUES = st.text(string.ascii_letters + "%$#;=:[]()ä \t", max_size=8).map(str.strip)
 _LINES = st.one_of(

@@ -17,7 +17,7 @@ import pytest
 
 from grocker.runner.base.failure import Failure
 from grocker.runner.contract import spec
-from grocker.runner.contract.layout import ContainerLayout
+from grocker.runner.contract.names import ContainerLayout
 from grocker.runner.cron import service
 
 SOURCE = Path(spec.__file__).parents[3]
@@ -29,7 +29,7 @@ sys.path.insert(0, {source!r})
 from grocker.runner.contract import spec
 from grocker.runner.cron.service import run_cron
 from grocker.runner.base.failure import Failure, say
-from grocker.runner.contract.layout import ContainerLayout
+from grocker.runner.contract.names import ContainerLayout
 user = spec.ContainerUser(home={home!r})
 image = spec.Spec(name="polls", version="1", namespace="POLLS", grocker="0", user=user, crontab={built!r})
 layout = ContainerLayout(config={config!r}, scratch={scratch!r}, base_settings={base!r}, venv={home!r})

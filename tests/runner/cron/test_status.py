@@ -28,7 +28,7 @@ from grocker.runner.contract import spec
 from grocker.runner.status import port as status_port
 from grocker.runner.cron import service, status
 from grocker.runner.base.failure import Failure, say
-from grocker.runner.contract.layout import ContainerLayout
+from grocker.runner.contract.names import ContainerLayout
 image = spec.Spec(name="polls", version="4.2", namespace="POLLS", grocker="9", user=spec.ContainerUser(home={home!r}))
 layout = ContainerLayout(
     config={home!r}, scratch={home!r} + "/scratch", base_settings={home!r} + "/base", venv={home!r},

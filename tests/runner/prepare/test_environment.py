@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from grocker.plan import image
 from grocker.runner.contract import names
-from grocker.runner.contract.layout import ContainerLayout
+from grocker.runner.contract.names import ContainerLayout
 from grocker.runner.contract.spec import Service, Spec
 from grocker.runner.prepare import environment
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner.contract.layout import ContainerLayout
+from grocker.runner.contract.names import ContainerLayout
 from grocker.runner.contract.spec import Service
 from grocker.runner.process.container_limits import ContainerLimits
 from grocker.runner.servers import nginx

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from grocker.runner.base import scratch
 from grocker.runner.base.failure import Failure
-from grocker.runner.contract.layout import ContainerLayout
+from grocker.runner.contract.names import ContainerLayout
 from grocker.runner.status import port as status_port
 from tests.runner.status.test_loopback_request import says, silent, upstream
 from tests.support.supervised import Served, read_all, served

@@ -15,7 +15,7 @@ from .masking import MASK, mask_secrets
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..contract.layout import ContainerLayout
+    from ..contract.names import ContainerLayout
     from ..contract.spec import Spec
     from .configuration import IniText
     from .effective_configuration import ConfigurationKey, EffectiveConfiguration, ValueOrigin

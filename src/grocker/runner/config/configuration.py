@@ -11,7 +11,7 @@ import os
 from ..base.failure import Failure
 from ..base.scratch import make_directory, write
 from ..base.value import TYPE_CHECKING, Value
-from ..contract.layout import ContainerLayout
+from ..contract.names import ContainerLayout
 from . import plain_ini
 from .ini_files import find_files, new_parser, parse_text, prepared_name, read_file
 

@@ -12,7 +12,7 @@ import stat
 
 from ..base.failure import CONFIGURATION, Failure, reason, warn
 from ..base.value import TYPE_CHECKING, Value
-from ..contract.layout import ContainerLayout
+from ..contract.names import ContainerLayout
 
 if TYPE_CHECKING:
     import configparser

@@ -1,7 +1,11 @@
 """Ports, paths and environment variables that the image contract fixes, each written once. Contract: P1, P2, V1–V4, E7.
 
-Imports nothing: servers load this file by its path, inside the application's interpreter.
+:class:`ContainerLayout` is where a container has its files and ports; tests pass a layout of their own.
 """
+
+from __future__ import annotations
+
+from ..base.value import Value
 
 APPLICATION_PORT = 8080
 """Where a service answers (P1)."""
@@ -65,3 +69,49 @@ WEB_CONCURRENCY = "WEB_CONCURRENCY"
 
 PEER_HEADER = "X-Grocker-Peer"
 """The header in which nginx tells the server its own peer: address, port and scheme, separated by blanks (X1)."""
+
+
+class ContainerLayout(Value):
+    """Absolute paths, and ports. ``scratch``: what the runner writes at each start, for its own use."""
+
+    config: str = CONFIG
+    media: str = MEDIA
+    scripts: str = SCRIPTS
+    scratch: str = SCRATCH
+    base_settings: str = BASE_SETTINGS
+    venv: str = VENV
+    syslog: str = SYSLOG_SOCKET
+    zones: str = "/usr/share/zoneinfo"
+    shell: str = "/bin/bash"
+    application_port: int = APPLICATION_PORT
+    status_port: int = STATUS_PORT
+
+    @property
+    def prepared(self) -> str:
+        """The directory of the prepared INI files."""
+        return f"{self.scratch}/config"
+
+    @property
+    def merged(self) -> str:
+        """The one merged INI file (C4)."""
+        return f"{self.scratch}/merged.ini"
+
+    @property
+    def sources(self) -> str:
+        """The original paths of the prepared files, in order, each followed by NUL."""
+        return f"{self.scratch}/sources"
+
+    @property
+    def front(self) -> str:
+        """The directory of nginx, when it stands in front of a server."""
+        return f"{self.scratch}/nginx"
+
+    @property
+    def upstream(self) -> str:
+        """The socket of a server behind nginx."""
+        return f"{self.scratch}/upstream"
+
+    @property
+    def notify(self) -> str:
+        """The socket for sd_notify (H1)."""
+        return f"{self.scratch}/notify"

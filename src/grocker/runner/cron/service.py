@@ -21,7 +21,7 @@ from .zone import is_zone, load_zone
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..contract.layout import ContainerLayout
+    from ..contract.names import ContainerLayout
     from ..contract.spec import Spec
     from .crontab_file import CrontabEntry
 

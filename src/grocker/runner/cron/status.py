@@ -13,7 +13,7 @@ from ..status.values import Check, JobStatus, Status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..contract.layout import ContainerLayout
+    from ..contract.names import ContainerLayout
     from ..contract.spec import Spec
     from .job import Job
     from .scheduler import Scheduler

@@ -8,7 +8,7 @@ from ..contract import names
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..contract.layout import ContainerLayout
+    from ..contract.names import ContainerLayout
     from ..contract.spec import Spec
 
 

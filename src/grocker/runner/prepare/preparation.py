@@ -8,7 +8,7 @@ from ..base import scratch
 from ..base.failure import CONFIGURATION, Failure, warn
 from ..base.value import TYPE_CHECKING
 from ..config import configuration
-from ..contract.layout import ContainerLayout
+from ..contract.names import ContainerLayout
 from . import account, environment
 
 if TYPE_CHECKING:

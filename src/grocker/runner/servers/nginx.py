@@ -20,7 +20,7 @@ from .table import FRONT_SHARE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..contract.layout import ContainerLayout
+    from ..contract.names import ContainerLayout
     from ..contract.spec import Service
     from .table import ServerContext
 

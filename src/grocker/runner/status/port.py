@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from _socket import socket
     from collections.abc import Mapping
 
-    from ..contract.layout import ContainerLayout
+    from ..contract.names import ContainerLayout
 
 
 class StatusPort(Value):

@@ -19,7 +19,7 @@ from .supervisor import Supervisor
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..contract.layout import ContainerLayout
+    from ..contract.names import ContainerLayout
     from ..contract.spec import Service, Spec
     from ..process.loop import Loop
     from ..status.server import StatusServer

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from _socket import socket
     from collections.abc import Mapping
 
-    from ..contract.layout import ContainerLayout
+    from ..contract.names import ContainerLayout
     from ..contract.spec import Service, Spec
     from ..process.container_limits import ContainerLimits
     from ..status.port import StatusPort

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from grocker.runner.contract import names
-from grocker.runner.contract.layout import ContainerLayout
+from grocker.runner.contract.names import ContainerLayout
 
 
 def test_layout_is_that_of_the_contract() -> None:
