@@ -6,14 +6,18 @@ completes the sentence "expected …" of an error message.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from grocker.platforms.suites import DEFAULT, SUITES
 from grocker.runner.spec import FRONT, SERVERS
 
-Suite = Literal["trixie", "bookworm"]
+if TYPE_CHECKING:
+    SuiteName = str
+else:  # the values come from a table, which a type checker cannot follow
+    SuiteName = Literal[tuple(SUITES)]
 StopSignal = Literal["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"]
 # Patterns end with \Z: $ would let a line end through, and a user's name goes into /etc/passwd.
 Text = Annotated[str, Meta(pattern=r"^[^\0]*\Z", description="text without NUL")]
@@ -114,7 +118,7 @@ def _is_empty(command: Command) -> bool:
 class Debian(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """``[tool.grocker.debian]``: where the packages below the application come from."""
 
-    suite: Suite = "trixie"
+    suite: SuiteName = DEFAULT
     mirror: Address | None = None
     """address of an archive; by default that of the host's apt sources"""
     security_mirror: Address | None = None

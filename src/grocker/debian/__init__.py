@@ -4,7 +4,7 @@ What a build calls, in this order:
 
 - ``locate(...) -> Mirrors``: where the archive is (settings, environment, the host's apt sources);
 - ``open_archive(mirrors, suite, architecture, ...) -> Archive``: verified releases and their indices;
-- ``resolve(archive.indexes, names) -> Resolved``: the closed set; ``BASE`` and ``PYTHON`` are the names to begin with;
+- ``resolve(archive.indexes, names) -> Resolved``: the closed set;
 - ``archive.address(suite)``: where the files of a suite lie; ``archive_addresses(mirrors, suite)`` without an index;
 - ``unpack(path, name=...) -> Unpacked``: a .deb as entries and ``Facts``;
 - ``configure(facts, user=..., uid=...) -> Configured``: what is generated for the image, and the scripts to warn about;
@@ -27,33 +27,29 @@ if TYPE_CHECKING:
     from grocker.debian.deb import Unpacked, unpack
     from grocker.debian.facts import REVISION, Facts, replaces
     from grocker.debian.mirrors import Mirrors, locate
-    from grocker.debian.resolver import BASE, PYTHON, Resolved, resolve
+    from grocker.debian.resolver import Resolved, resolve
     from grocker.debian.scripts import Uncovered
-    from grocker.debian.signers import SIGNERS, SUITES, Signer
+    from grocker.debian.signers import SIGNERS
 
 _HOMES = {
     "archives": ("Archive", "archive_addresses", "open_archive"),
     "configuration": ("Configured", "configure"),
     "deb": ("Unpacked", "unpack"),
     "facts": ("REVISION", "Facts", "replaces"),
-    "resolver": ("BASE", "PYTHON", "Resolved", "resolve"),
+    "resolver": ("Resolved", "resolve"),
     "scripts": ("Uncovered",),
-    "signers": ("SIGNERS", "SUITES", "Signer"),
+    "signers": ("SIGNERS",),
     "mirrors": ("Mirrors", "locate"),
 }
 
 __all__ = [
-    "BASE",
-    "PYTHON",
     "REVISION",
     "SIGNERS",
-    "SUITES",
     "Archive",
     "Configured",
     "Facts",
     "Mirrors",
     "Resolved",
-    "Signer",
     "Uncovered",
     "Unpacked",
     "archive_addresses",

@@ -12,8 +12,9 @@ from grocker.debian import packages, release
 from grocker.debian.index import Index
 from grocker.debian.mirrors import Mirrors
 from grocker.debian.release import Release
-from grocker.debian.signers import SIGNERS, SUITES, Signer
+from grocker.debian.signers import SIGNERS
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
+from grocker.platforms.suites import SUITES, Signer
 from grocker.progress import Progress
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def open_archive(
 
 
 def _suites(suite: str) -> tuple[str, ...]:
-    return (suite, f"{suite}-updates", f"{suite}-security")
+    return tuple(SUITES[suite].signers)
 
 
 def _candidates(mirrors: Mirrors, suite: str) -> tuple[str, ...]:

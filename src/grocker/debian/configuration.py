@@ -14,13 +14,11 @@ import msgspec
 from grocker.debian.facts import Facts, Library
 from grocker.debian.ownership import GROUPS
 from grocker.debian.paths import merged
+from grocker.platforms.architectures import ARCHITECTURES
 from grocker.tar.entry import Directory, Entry, File, Symlink
 
 if TYPE_CHECKING:
     from grocker.debian.scripts import Uncovered
-
-_TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
-"""Debian's name of the directory for libraries, by architecture (Policy 9.1.1)."""
 
 
 class Configured(msgspec.Struct, frozen=True):
@@ -162,7 +160,8 @@ def _libraries(packages: list[Facts], contents: Mapping[str, bytes], chosen: Ite
     architecture = next((p.architecture for p in packages if p.architecture != "all"), "")
     found = [library for package in packages for library in package.libraries]
     found += [Library(entry.path, entry.target) for entry in chosen if isinstance(entry, Symlink)]
-    scan = ldcache.scan(found, ldcache.directories(contents, _TRIPLETS.get(architecture, architecture)))
+    known = ARCHITECTURES.get(architecture)
+    scan = ldcache.scan(found, ldcache.directories(contents, known.triplet if known else architecture))
     if not scan.entries:
         return []
     return [

@@ -21,39 +21,6 @@ from grocker.digest import from_hex
 from grocker.errors import CorruptError, MissingError, SettingsError
 from grocker.lock.values import DebianPackage
 
-PYTHON = ("python3",)
-"""Debian's own interpreter."""
-
-BASE: tuple[str, ...] = (
-    "base-files",
-    "base-passwd",
-    "bash",
-    "ca-certificates",
-    "coreutils",
-    "dash",
-    "debianutils",
-    "diffutils",
-    "findutils",
-    "grep",
-    "gzip",
-    "hostname",
-    "libc-bin",
-    "libnss-wrapper",
-    "libstdc++6",
-    "mawk",
-    "media-types",
-    "ncurses-base",
-    "ncurses-bin",
-    "netbase",
-    "sed",
-    "tar",
-    "tzdata",
-)
-"""In every image. Essential packages are in nobody's Depends, so those that scripts take for granted are named here
-(Policy 3.8); the others carry what the contract promises: time zones and CAs, names for arbitrary uids
-(libnss-wrapper), media types and service names for Python's library, and the C++ library that every manylinux
-wheel may take for granted (PEP 600)."""
-
 NOT_NEEDED: frozenset[str] = frozenset(
     {
         "adduser",

@@ -15,6 +15,7 @@ import msgspec
 from grocker import __version__
 from grocker.digest import Digest
 from grocker.lock.values import DebianPackage, PlatformLock, PythonFile
+from grocker.platforms.suites import suite_of
 from grocker.tar.member import LAYOUT, LEVEL, PART
 
 LARGE = 6 << 20
@@ -136,13 +137,9 @@ def key(*identity: Any) -> str:
     return hashlib.sha256(document).hexdigest()
 
 
-_INTERPRETER = ("libpython3.", "python3.")
-_INTERPRETER_LIBRARIES = frozenset({"libc6", "libgcc-s1", "zlib1g", "libexpat1", "libssl3t64", "libssl3", "libzstd1"})
-
-
 def is_interpreter(package: DebianPackage) -> bool:
     """Whether the image's interpreter needs that package to compile."""
-    return package.name.startswith(_INTERPRETER) or package.name in _INTERPRETER_LIBRARIES
+    return suite_of(package.suite).is_interpreter(package.name)
 
 
 def interpreter_key(packages: Sequence[DebianPackage]) -> str:

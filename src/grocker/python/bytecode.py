@@ -18,10 +18,9 @@ from typing import Self
 import msgspec
 
 from grocker.errors import BugError, CorruptError, MissingError
+from grocker.platforms.architectures import ARCHITECTURES
 from grocker.tar.entry import Directory, Entry, File
 
-_LOADERS = {"amd64": "lib64/ld-linux-x86-64.so.2", "arm64": "lib/ld-linux-aarch64.so.1"}
-_LIBRARIES = {"amd64": "usr/lib/x86_64-linux-gnu", "arm64": "usr/lib/aarch64-linux-gnu"}
 FORMAT = 1
 """Goes into step keys: raised when the same source would give other bytes."""
 
@@ -41,9 +40,10 @@ class Interpreter(msgspec.Struct, frozen=True):
         Not ``-I``: that would ignore PYTHONHASHSEED and PYTHONHOME too; ``-s -P`` are the rest of it.
         """
         usr = self.tree / "usr"
+        about = ARCHITECTURES[self.architecture]
         return (
-            str(_inside(self.tree, _LOADERS[self.architecture])),
-            *("--inhibit-cache", "--library-path", str(self.tree / _LIBRARIES[self.architecture])),
+            str(_inside(self.tree, about.loader)),
+            *("--inhibit-cache", "--library-path", str(usr / "lib" / about.triplet)),
             str(usr / "bin" / f"python{self.python}"),
             *("-s", "-P", "-S", "-B", "-W", "ignore", "-X", "utf8"),
         )

@@ -9,20 +9,20 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from grocker.platforms.architectures import ARCHITECTURES
 from grocker.python.target import Target
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
 
 _LEGACY = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
-_OLDEST = {"x86_64": 5, "aarch64": 17}
 
 
 def platforms(target: Target) -> Iterator[str]:
     """Platform tags that the target runs, the best first: ``manylinux_2_41_x86_64`` … and the bare ``linux_x86_64``."""
     machine = target.machine
     major, newest = target.glibc
-    for minor in range(newest, _OLDEST[machine] - 1, -1):
+    for minor in range(newest, ARCHITECTURES[target.architecture].oldest_glibc - 1, -1):
         yield f"manylinux_{major}_{minor}_{machine}"
         legacy = _LEGACY.get((major, minor))
         if legacy:

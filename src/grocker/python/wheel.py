@@ -17,10 +17,11 @@ from zipfile import BadZipFile, ZipFile
 import msgspec
 
 from grocker.errors import CorruptError, MissingError, SettingsError, StorageError
+from grocker.platforms.architectures import ARCHITECTURES
 from grocker.python import archive, metadata, record, scripts
 from grocker.python.archive import Member, ZipContent
 from grocker.python.metadata import EntryPoint, Metadata, normalised
-from grocker.python.target import ELF_MACHINES, Layout, Target
+from grocker.python.target import Layout, Target
 from grocker.tar.entry import Content, Directory, Entry, File
 
 FORMAT = 1
@@ -287,7 +288,7 @@ class _Reading(msgspec.Struct, frozen=True):
                 f"{self.file} does not fit the image: {target}",
                 hint="take a wheel for this platform, or build for the platform that the wheel is for",
             )
-        if machines and ELF_MACHINES[target.architecture] not in machines:
+        if machines and ARCHITECTURES[target.architecture].elf_machine not in machines:
             raise CorruptError(
                 f"reading {self.file}: none of its binaries is for {target.architecture}, whatever its name says",
                 hint="tell its publisher; choose another version meanwhile",

@@ -17,6 +17,7 @@ from grocker import debian
 from grocker.debian import Configured, Facts, Resolved
 from grocker.errors import SettingsError
 from grocker.lock.values import DebianPackage
+from grocker.platforms.suites import DEFAULT, SUITES
 from grocker.progress import Silent
 from grocker.store import Store
 from grocker.store.fetch import fetch
@@ -27,7 +28,7 @@ from tests.support.side_by_side import directory
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network]
 
-NAMES = (*debian.BASE, *debian.PYTHON, "libpq5", "openssh-client")
+NAMES = (*SUITES[DEFAULT].base, *SUITES[DEFAULT].interpreter, "libpq5", "openssh-client")
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Image:
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(suite, marks=pytest.mark.xdist_group(f"image-{suite}")) for suite in debian.SUITES],
+    params=[pytest.param(suite, marks=pytest.mark.xdist_group(f"image-{suite}")) for suite in SUITES],
 )
 def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     try:

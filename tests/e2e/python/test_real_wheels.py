@@ -21,6 +21,7 @@ import pytest
 from grocker import debian
 from grocker.errors import SettingsError
 from grocker.lock.values import DebianPackage
+from grocker.platforms.suites import SUITES
 from grocker.progress import Silent
 from grocker.python import (
     Compiler,
@@ -106,7 +107,9 @@ def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             return debian.unpack(file, name=package.name).entries
 
         with ThreadPoolExecutor(4) as pool:
-            entries = list(pool.map(read, debian.resolve(archive.indexes, (*debian.BASE, *debian.PYTHON)).packages))
+            suite = SUITES[request.param]
+            packages = debian.resolve(archive.indexes, (*suite.base, *suite.interpreter)).packages
+            entries = list(pool.map(read, packages))
     unpack([entry for one in entries for entry in one], path)
     for name in ("bin", "lib", "lib64", "sbin"):
         if not (path / name).exists():
