@@ -28,7 +28,7 @@ from grocker.oci import Image, Layer, Platform, Reference, RunConfig, image, ind
 from grocker.oci import layer as oci_layer
 from grocker.oci.values import named
 from grocker.plan import image as contract
-from grocker.platforms.target import Target, target
+from grocker.platforms.target import Target, select_target
 from grocker.progress import Progress
 from grocker.store import Store
 from grocker.web import Transport
@@ -46,7 +46,7 @@ def build(
     """Make the image and give it to every sink; ``now`` in seconds since 1970. Raises GrockerError."""
     settings = sourcing.configuration(request.origin, request.settings).settings
     suite = request.suite or settings.debian.suite
-    targets = [target(suite, platform) for platform in request.platforms]
+    targets = [select_target(suite, platform) for platform in request.platforms]
     with (
         workshop(store, transport, progress, environ, now=now, epoch=request.epoch, makes=True) as shop,
         _withdrawn(request.sinks),

@@ -25,7 +25,8 @@ from grocker.lock.document import NAME as LOCK
 from grocker.lock.document import render
 from grocker.lock.values import Base, Interpreter, Lock, PlatformLock, PythonFile
 from grocker.plan.layers import Application, Plan, plan
-from grocker.platforms.target import MACHINES, Target
+from grocker.platforms.architectures import BY_MACHINE
+from grocker.platforms.target import Target
 from grocker.python import Uv, read_project
 from grocker.runner import spec
 
@@ -174,13 +175,13 @@ def _archive(
 def _host(chosen: Target) -> Target:
     """The same suite on this host's architecture: its interpreter compiles."""
     machine = os.uname().machine
-    architecture = MACHINES.get(machine)
+    architecture = BY_MACHINE.get(machine)
     if architecture is None:
         raise SettingsError(
             f"Grocker does not build on {machine}: the image's interpreter must run here to compile",
-            hint=f"build on {' or '.join(sorted(MACHINES))}, for any platform",
+            hint=f"build on {' or '.join(sorted(BY_MACHINE))}, for any platform",
         )
-    return Target(chosen.suite, architecture)
+    return Target(chosen.suite, architecture.name)
 
 
 def _compiling(shop: Workshop, request: Request, settings: Settings, host: Target) -> DebianAnswer:

@@ -34,7 +34,7 @@ def inputs(request: Request, settings: Settings, source: Source, target: Target)
     """What a lock is resolved from, by name; it fits as long as these are the same."""
     requires = sorted(source.installed.metadata.requires)
     result = {
-        "debian": _digest([target.suite.name, *package_names(settings, source.services.packages)]),
+        "debian": _digest([target.suite.name, *package_names(settings, target.suite, source.services.packages)]),
         "requirements": _digest([*requires, "", *source.extras, "", *source.services.servers]),
     }
     if request.origin.kind == "release":

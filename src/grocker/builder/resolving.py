@@ -13,6 +13,7 @@ from grocker.builder.workshop import Workshop
 from grocker.config.settings import Settings
 from grocker.lock.values import DebianPackage, PythonFile
 from grocker.plan.layers import key
+from grocker.platforms.suites import Suite
 from grocker.platforms.target import Target
 
 DAY = 86400.0
@@ -42,13 +43,13 @@ class PythonAnswer(msgspec.Struct, frozen=True):
 _Answer = TypeVar("_Answer", DebianAnswer, PythonAnswer)
 
 
-def package_names(settings: Settings, more: Iterable[str]) -> list[str]:
+def package_names(settings: Settings, suite: Suite, more: Iterable[str]) -> list[str]:
     """The Debian packages that are asked for by name: the base, the interpreter, what the settings name; sorted.
 
     ``more``: what the services need. A version that the settings ask for is the one.
     """
     named = {text.partition("=")[0] for text in settings.dependencies}
-    return sorted({*debian.BASE, *debian.PYTHON, *settings.dependencies, *(n for n in more if n not in named)})
+    return sorted({*suite.base, *suite.interpreter, *settings.dependencies, *(n for n in more if n not in named)})
 
 
 def mirrors(workshop: Workshop, settings: Settings) -> debian.Mirrors:
@@ -65,7 +66,7 @@ def debian_packages(
     workshop: Workshop, settings: Settings, more: Iterable[str], target: Target, *, refresh: bool
 ) -> DebianAnswer:
     """The packages below the application; ``more``: what its services need."""
-    names = package_names(settings, more)
+    names = package_names(settings, target.suite, more)
     addresses = mirrors(workshop, settings)
 
     def ask() -> DebianAnswer:

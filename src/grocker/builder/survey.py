@@ -17,7 +17,7 @@ from grocker.config.settings import Settings
 from grocker.errors import MissingError, SettingsError, UsageError
 from grocker.lock.values import Lock, merged
 from grocker.plan.explain import Explained, Remembered, explain, remembered
-from grocker.platforms.target import Target, target
+from grocker.platforms.target import Target, select_target
 from grocker.progress import Progress
 from grocker.python.metadata import normalised
 from grocker.store import Store
@@ -48,7 +48,7 @@ def survey(
     settings = configuration.settings
     suite = request.suite or settings.debian.suite
     with workshop(store, transport, progress, environ, now=now, epoch=request.epoch) as shop:
-        decisions = [decide(shop, request, settings, target(suite, name)) for name in request.platforms]
+        decisions = [decide(shop, request, settings, select_target(suite, name)) for name in request.platforms]
     return configuration, tuple(_surveyed(store, decision) for decision in decisions)
 
 
@@ -71,7 +71,7 @@ def make_lock(
     suite = request.suite or settings.debian.suite
     with workshop(store, transport, progress, environ, now=now, epoch=request.epoch) as shop:
         return merged(
-            tuple(_renewed(shop, request, settings, target(suite, name), upgrade) for name in request.platforms)
+            tuple(_renewed(shop, request, settings, select_target(suite, name), upgrade) for name in request.platforms)
         )
 
 
