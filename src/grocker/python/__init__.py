@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from grocker.python.declared import declared_services
     from grocker.python.detect import Django, find_django
     from grocker.python.metadata import EntryPoint, Metadata, check_python
-    from grocker.python.pins import Pin, locate, resolve, resolve_locked, wanted
     from grocker.python.project import Project, read_project
+    from grocker.python.resolution import Pin, locate, resolve, resolve_locked, wanted
     from grocker.python.source_tree import Known, SourceTree, read_tree
     from grocker.python.target import Layout, Target
     from grocker.python.uv import Uv, find_uv
@@ -43,7 +43,7 @@ _HOMES = {
     "detect": ("Django", "find_django"),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
-    "pins": ("Pin", "locate", "resolve", "resolve_locked", "wanted"),
+    "resolution": ("Pin", "locate", "resolve", "resolve_locked", "wanted"),
     "source_tree": ("Known", "SourceTree", "read_tree"),
     "target": ("Layout", "Target"),
     "uv": ("Uv", "find_uv"),

@@ -7,8 +7,8 @@ import pytest
 
 from grocker.errors import DeniedError, GrockerError, MissingError, SettingsError, UnavailableError
 from grocker.python import Pin, Target, find_uv, resolve, resolve_locked, wanted
-from grocker.python.pins import read_pylock
 from grocker.python.project import read_project
+from grocker.python.resolution import read_pylock
 from tests.support.wheels import Index, make_sdist, make_wheel, serve
 
 TARGET = Target("3.13", "amd64", (2, 41))
