@@ -232,6 +232,6 @@ def test_build_says_what_to_include_when_several_lie_side_by_side(tmp_path: Path
 @pytest.mark.parametrize("text", ["six >>> 3", "--help", "-r /etc/passwd", "six\n--index-url https://example.com"])
 def test_build_requirements_are_no_options_of_uv(tmp_path: Path, text: str) -> None:
     uv = find_uv({"HOME": "/nonexistent", "UV_OFFLINE": "1"}, cache=tmp_path / "uv")
-    with pytest.raises(SettingsError, match="is no requirement") as caught:
+    with pytest.raises(SettingsError, match="invalid requirement") as caught:
         resolve_build([text], uv, workspace=tmp_path)
     assert caught.value.hint is not None

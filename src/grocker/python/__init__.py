@@ -6,9 +6,10 @@ What the builder calls, in the order of a build:
 - ``read_project``: its description; ``build_key``: all that its wheel depends on, as one value.
 - ``find_uv``: the uv to run, with the host's index configuration.
 - ``resolve_build`` → ``build_wheel``: its wheel, by its own back end, on a normalised copy.
-- ``read_metadata``, ``check_python``, ``wanted``: what the wheel asks for on a ``Target``; ``find_django``,
-  ``find_application``, ``declared_services``: what it is.
-- ``resolve``, ``resolve_locked``: pinned files (``Pin``) for a ``Target``; ``locate``: where those of a lock are.
+- ``read_metadata``, ``check_python``, ``active_requirements``: what the wheel requires on a ``Target``;
+  ``find_django``, ``find_application``, ``declared_services``: what it is.
+- ``find_lock``, ``resolve_locked``, ``resolve``: pinned files (``Pin``) for a ``Target``; ``locate``: where those of
+  Grocker's own lock are.
 - ``read_wheel``: a wheel's entries below a ``Layout``; ``overlay``: none of them collide.
 - ``Compiler``, ``with_bytecode``: the same entries with bytecode by the image's own ``Interpreter``.
 
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
     from grocker.python.bytecode import Compiler, Interpreter, compile_sources, with_bytecode
     from grocker.python.declared import declared_services
     from grocker.python.detect import Django, find_django
+    from grocker.python.locks import LockFile, find_lock, resolve_locked
     from grocker.python.metadata import EntryPoint, Metadata, check_python
     from grocker.python.project import Project, read_project
-    from grocker.python.resolution import Pin, locate, resolve, resolve_locked, wanted
+    from grocker.python.pylock import Pin
+    from grocker.python.requirements import active_requirements
+    from grocker.python.resolution import locate, resolve
     from grocker.python.source_tree import Known, SourceTree, read_tree
     from grocker.python.target import Layout, Target
     from grocker.python.uv import Uv, find_uv
@@ -43,7 +47,10 @@ _HOMES = {
     "detect": ("Django", "find_django"),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
-    "resolution": ("Pin", "locate", "resolve", "resolve_locked", "wanted"),
+    "locks": ("LockFile", "find_lock", "resolve_locked"),
+    "pylock": ("Pin",),
+    "requirements": ("active_requirements",),
+    "resolution": ("locate", "resolve"),
     "source_tree": ("Known", "SourceTree", "read_tree"),
     "target": ("Layout", "Target"),
     "uv": ("Uv", "find_uv"),
@@ -57,6 +64,7 @@ __all__ = [
     "Interpreter",
     "Known",
     "Layout",
+    "LockFile",
     "Metadata",
     "Pin",
     "Project",
@@ -65,6 +73,7 @@ __all__ = [
     "Uv",
     "WebApplication",
     "Wheel",
+    "active_requirements",
     "build_key",
     "build_wheel",
     "check_python",
@@ -72,6 +81,7 @@ __all__ = [
     "declared_services",
     "find_application",
     "find_django",
+    "find_lock",
     "find_uv",
     "locate",
     "overlay",
@@ -82,7 +92,6 @@ __all__ = [
     "resolve",
     "resolve_build",
     "resolve_locked",
-    "wanted",
     "with_bytecode",
 ]
 

@@ -16,7 +16,7 @@ from grocker.lock.values import BuildRequirement
 from grocker.python import backend, source_tree, uv_sources
 from grocker.python import uv as _uv
 from grocker.python.project import Project
-from grocker.python.resolution import parse_requirement
+from grocker.python.requirements import parse_requirement
 from grocker.python.source_tree import SourceTree
 from grocker.python.uv import Uv
 from grocker.store import Store

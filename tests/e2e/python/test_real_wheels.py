@@ -29,6 +29,7 @@ from grocker.python import (
     Layout,
     Target,
     Wheel,
+    active_requirements,
     build_wheel,
     check_python,
     find_django,
@@ -39,7 +40,6 @@ from grocker.python import (
     read_wheel,
     resolve,
     resolve_build,
-    wanted,
     with_bytecode,
 )
 from grocker.store import Store
@@ -134,7 +134,7 @@ def wheels(root: Root, tmp_path_factory: pytest.TempPathFactory) -> tuple[Wheel,
     application = read_wheel(own, root.layout, root.target)
     check_python(application.metadata, root.target)
     requirements = (
-        *wanted(application.name, application.metadata.requires, [], root.target),
+        *active_requirements(application.name, application.metadata.requires, [], root.target),
         "gunicorn",
         "psycopg[binary]",
     )
