@@ -41,8 +41,9 @@ def inputs(request: Request, settings: Settings, source: Source, target: Target)
         result["release"] = request.origin.requirement
     if source.project is not None:
         result["build"] = build_input(source.project)
-        if source.project.uv_lock is not None:
-            result["uv.lock"] = digest.of(source.project.uv_lock.read_bytes())
+        own = python.find_lock(source.project.directory)
+        if own is not None:
+            result[own.path.name] = digest.of(own.path.read_bytes())
     return result
 
 

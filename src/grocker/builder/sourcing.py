@@ -112,12 +112,13 @@ def dependencies(
     """
     uv = find_uv(shop, settings)
     wheels = python_target(target)
-    wanted = python.wanted(source.installed.name, source.installed.metadata.requires, source.extras, wheels)
+    installed = source.installed
+    wanted = python.active_requirements(installed.name, installed.metadata.requires, source.extras, wheels)
     directory = source.project.directory if source.project else None
-    lock = source.project.uv_lock if source.project else None
+    lock = python.find_lock(directory) if directory else None
     identity = [
         *("dependencies", wanted, source.services.servers, source.extras, str(wheels)),
-        hashlib.sha256(lock.read_bytes()).hexdigest() if lock else "",
+        hashlib.sha256(lock.path.read_bytes()).hexdigest() if lock else "",
         _uv_settings(directory) if directory else "",
         _uv_variables(uv),
         *constraints,
@@ -129,6 +130,7 @@ def dependencies(
                 assert source.project is not None
                 pins = python.resolve_locked(
                     source.project,
+                    lock,
                     wheels,
                     uv,
                     workspace=scratch,
