@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from grocker.errors import GrockerError
-from grocker.python import Target
+from grocker.python import WheelTarget
 from grocker.python.pylock import read_pylock
 
-TARGET = Target("3.13", "amd64", (2, 41))
+TARGET = WheelTarget("3.13", "amd64", (2, 41))
 
 PYLOCK = """
 lock-version = "1.0"

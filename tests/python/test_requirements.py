@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from grocker.errors import SettingsError
-from grocker.python import Target, active_requirements
+from grocker.python import WheelTarget, active_requirements
 
-TARGET = Target("3.13", "amd64", (2, 41))
+TARGET = WheelTarget("3.13", "amd64", (2, 41))
 
 
 def test_active_requirements_keeps_what_holds_for_target_and_extras() -> None:
@@ -20,7 +20,7 @@ def test_active_requirements_keeps_what_holds_for_target_and_extras() -> None:
         'dev; extra == "dev"',
     )
     assert active_requirements("app", requirements, ["DB"], TARGET) == ("always>=1", "postgres[binary]")
-    assert active_requirements("app", requirements, [], Target("3.12", "arm64")) == ("always>=1", "arm", "old")
+    assert active_requirements("app", requirements, [], WheelTarget("3.12", "arm64")) == ("always>=1", "arm", "old")
 
 
 def test_active_requirements_takes_the_extras_that_an_extra_names_of_its_own_project() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import DeniedError, GrockerError, MissingError, SettingsError, UnavailableError
-from grocker.python import Pin, Target, find_uv, resolve
+from grocker.python import Pin, WheelTarget, find_uv, resolve
 from tests.support.wheels import Index, make_sdist, make_wheel, serve
 
-TARGET = Target("3.13", "amd64", (2, 41))
+TARGET = WheelTarget("3.13", "amd64", (2, 41))
 
 
 @pytest.fixture
@@ -20,7 +20,9 @@ def index(tmp_path: Path) -> Iterator[Index]:
         yield index
 
 
-def pins(index: Index, tmp_path: Path, *requirements: str, target: Target = TARGET, **more: str) -> tuple[Pin, ...]:
+def pins(
+    index: Index, tmp_path: Path, *requirements: str, target: WheelTarget = TARGET, **more: str
+) -> tuple[Pin, ...]:
     work = tmp_path / "work"
     work.mkdir(exist_ok=True)
     uv = find_uv(index.environ(**more), cache=tmp_path / "uv")
@@ -44,14 +46,14 @@ def test_resolve_pins_file_with_size_and_digest_when_index_has_it(index: Index, 
 @pytest.mark.parametrize(
     ("target", "file"),
     [
-        (Target("3.13", "amd64", (2, 41)), "ext-1.0-cp313-cp313-manylinux_2_28_x86_64.whl"),
-        (Target("3.13", "amd64", (2, 17)), "ext-1.0-cp313-cp313-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"),
-        (Target("3.13", "arm64", (2, 41)), "ext-1.0-cp313-cp313-manylinux_2_28_aarch64.whl"),
-        (Target("3.11", "amd64", (2, 36)), "ext-1.0-cp310-abi3-manylinux_2_28_x86_64.whl"),
+        (WheelTarget("3.13", "amd64", (2, 41)), "ext-1.0-cp313-cp313-manylinux_2_28_x86_64.whl"),
+        (WheelTarget("3.13", "amd64", (2, 17)), "ext-1.0-cp313-cp313-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"),
+        (WheelTarget("3.13", "arm64", (2, 41)), "ext-1.0-cp313-cp313-manylinux_2_28_aarch64.whl"),
+        (WheelTarget("3.11", "amd64", (2, 36)), "ext-1.0-cp310-abi3-manylinux_2_28_x86_64.whl"),
     ],
 )
 def test_resolve_chooses_file_for_the_target_and_not_the_host(
-    index: Index, tmp_path: Path, target: Target, file: str
+    index: Index, tmp_path: Path, target: WheelTarget, file: str
 ) -> None:
     for tag in (
         "cp313-cp313-manylinux_2_28_x86_64",
@@ -79,7 +81,7 @@ def test_resolve_says_package_platform_and_choices_when_there_is_only_an_sdist(i
 def test_resolve_refuses_when_only_other_platforms_have_wheels(index: Index, tmp_path: Path) -> None:
     make_wheel(index.directory, "ext", tag="cp313-cp313-win_amd64")
     with pytest.raises(MissingError, match=r"^ext 1\.0: no wheel for Python 3\.13 on arm64"):
-        pins(index, tmp_path, "ext", target=Target("3.13", "arm64"))
+        pins(index, tmp_path, "ext", target=WheelTarget("3.13", "arm64"))
 
 
 def test_resolve_says_which_package_is_unknown(index: Index, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from grocker.debian.facts import Facts
 from grocker.platforms.architectures import ARCHITECTURES
 
 
-class Uncovered(msgspec.Struct, frozen=True):
+class UnreviewedScript(msgspec.Struct, frozen=True):
     """A script that nobody has reviewed."""
 
     package: str
@@ -113,7 +113,7 @@ def reviewed() -> dict[str, str]:
     return found
 
 
-def uncovered(facts: Iterable[Facts]) -> tuple[Uncovered, ...]:
+def uncovered(facts: Iterable[Facts]) -> tuple[UnreviewedScript, ...]:
     """The scripts of the packages that are neither inert nor covered, in order of package and script."""
     found = []
     for package in facts:
@@ -123,7 +123,7 @@ def uncovered(facts: Iterable[Facts]) -> tuple[Uncovered, ...]:
                 continue
             reason = unsettled(script)
             if reason is not None:
-                found.append(Uncovered(package.name, name, reason, mark))
+                found.append(UnreviewedScript(package.name, name, reason, mark))
     return tuple(found)
 
 

@@ -1,19 +1,19 @@
-"""The Python world: a project directory into its wheel, requirements into pinned wheel files, wheels into entries.
+"""The Python world: from a project directory to its wheel, from requirements to pinned wheels, from wheels to entries.
 
-What the builder calls, in the order of a build:
+A build calls, in this order:
 
-- ``read_tree``: what counts of a project's directory, with one digest; ``known`` saves the next call from reading.
-- ``read_project``: its description; ``build_key``: all that its wheel depends on, as one value.
+- ``read_tree``: the files of a project that count, with one digest; its ``FileHashes`` save the next call from reading.
+- ``read_project``: the project's description; ``build_key``: a digest of all that its wheel depends on.
 - ``find_uv``: the uv to run, with the host's index configuration.
-- ``resolve_build`` → ``build_wheel``: its wheel, by its own back end, on a normalised copy.
-- ``read_metadata``, ``check_python``, ``active_requirements``: what the wheel requires on a ``Target``;
+- ``resolve_build`` → ``build_wheel``: the project's wheel, by its own back end, on a normalised copy.
+- ``read_metadata``, ``check_python``, ``active_requirements``: what the wheel requires on a ``WheelTarget``;
   ``find_django``, ``find_application``, ``declared_services``: what it is.
-- ``find_lock``, ``resolve_locked``, ``resolve``: pinned files (``Pin``) for a ``Target``; ``locate``: where those of
-  Grocker's own lock are.
-- ``read_wheel``: a wheel's entries below a ``Layout``; ``overlay``: none of them collide.
-- ``Compiler``, ``with_bytecode``: the same entries with bytecode by the image's own ``Interpreter``.
+- ``find_lock``, ``resolve_locked``, ``resolve``: pinned files (``Pin``) for a ``WheelTarget``; ``locate``: the
+  addresses of the files that Grocker's own lock names.
+- ``read_wheel``: a wheel's entries below an ``InstallScheme``; ``overlay``: several wheels' entries without collisions.
+- ``Compiler``, ``with_bytecode``: the same entries with bytecode by the image's own ``InterpreterTree``.
 
-The modules are imported when a name is first used: a build in which nothing changed wants ``read_tree`` alone.
+Modules are imported when one of their names is first used: a build in which nothing changed needs ``read_tree`` alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from grocker.lazy_imports import lazily
 if TYPE_CHECKING:
     from grocker.python.applications import WebApplication, find_application
     from grocker.python.build import build_key, build_wheel, resolve_build
-    from grocker.python.bytecode import Compiler, Interpreter, compile_sources, with_bytecode
+    from grocker.python.bytecode import Compiler, InterpreterTree, compile_sources, with_bytecode
     from grocker.python.declared import declared_services
     from grocker.python.detect import Django, find_django
     from grocker.python.locks import LockFile, find_lock, resolve_locked
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from grocker.python.pylock import Pin
     from grocker.python.requirements import active_requirements
     from grocker.python.resolution import locate, resolve
-    from grocker.python.source_tree import Known, SourceTree, read_tree
-    from grocker.python.target import Layout, Target
+    from grocker.python.source_tree import FileHashes, SourceTree, read_tree
+    from grocker.python.target import InstallScheme, WheelTarget
     from grocker.python.uv import Uv, find_uv
     from grocker.python.wheel import Wheel, overlay, read_metadata, read_wheel
 
@@ -43,7 +43,7 @@ _HOMES = {
     "applications": ("WebApplication", "find_application"),
     "declared": ("declared_services",),
     "build": ("build_key", "build_wheel", "resolve_build"),
-    "bytecode": ("Compiler", "Interpreter", "compile_sources", "with_bytecode"),
+    "bytecode": ("Compiler", "InterpreterTree", "compile_sources", "with_bytecode"),
     "detect": ("Django", "find_django"),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
@@ -51,8 +51,8 @@ _HOMES = {
     "pylock": ("Pin",),
     "requirements": ("active_requirements",),
     "resolution": ("locate", "resolve"),
-    "source_tree": ("Known", "SourceTree", "read_tree"),
-    "target": ("Layout", "Target"),
+    "source_tree": ("FileHashes", "SourceTree", "read_tree"),
+    "target": ("InstallScheme", "WheelTarget"),
     "uv": ("Uv", "find_uv"),
     "wheel": ("Wheel", "overlay", "read_metadata", "read_wheel"),
 }
@@ -61,18 +61,18 @@ __all__ = [
     "Compiler",
     "Django",
     "EntryPoint",
-    "Interpreter",
-    "Known",
-    "Layout",
+    "FileHashes",
+    "InstallScheme",
+    "InterpreterTree",
     "LockFile",
     "Metadata",
     "Pin",
     "Project",
     "SourceTree",
-    "Target",
     "Uv",
     "WebApplication",
     "Wheel",
+    "WheelTarget",
     "active_requirements",
     "build_key",
     "build_wheel",

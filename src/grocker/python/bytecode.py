@@ -25,7 +25,7 @@ FORMAT = 1
 """Goes into step keys: raised when the same source would give other bytes."""
 
 
-class Interpreter(msgspec.Struct, frozen=True):
+class InterpreterTree(msgspec.Struct, frozen=True):
     """A CPython in an unpacked tree that this host's processor can run."""
 
     tree: Path
@@ -73,7 +73,7 @@ class Compiler(msgspec.Struct):
     Raises MissingError when the tree holds no such interpreter, BugError when an interpreter dies.
     """
 
-    interpreter: Interpreter
+    interpreter: InterpreterTree
     processes: int = 0
     """how many interpreters run; 0: one for each processor that we may use"""
     cache_tag: str = ""
@@ -155,7 +155,7 @@ class Compiler(msgspec.Struct):
 class _Process:
     """One interpreter and the frames of ``_compile.py``."""
 
-    def __init__(self, interpreter: Interpreter, program: str) -> None:
+    def __init__(self, interpreter: InterpreterTree, program: str) -> None:
         arguments = [*interpreter.arguments(), "-c", program]
         self._program = interpreter.tree / "usr" / "bin" / f"python{interpreter.python}"
         try:
@@ -240,7 +240,7 @@ def _batches(sources: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, b
         yield batch
 
 
-def compile_sources(interpreter: Interpreter, sources: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+def compile_sources(interpreter: InterpreterTree, sources: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
     """See ``Compiler.compile``; the interpreters live as long as the iterator."""
     with Compiler(interpreter) as compiler:
         yield from compiler.compile(sources)

@@ -16,7 +16,7 @@ from grocker.python.indexes import without_credentials
 from grocker.python.metadata import normalised
 from grocker.python.requirements import marker_environment
 from grocker.python.tags import best
-from grocker.python.target import Target
+from grocker.python.target import WheelTarget
 
 
 class Pin(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ class Pin(msgspec.Struct, frozen=True):
     """the index's address without credentials, when uv says it"""
 
 
-def read_pylock(data: bytes, target: Target) -> tuple[Pin, ...]:
+def read_pylock(data: bytes, target: WheelTarget) -> tuple[Pin, ...]:
     """The wheel of each package in a pylock.toml that ``target`` needs, sorted by name.
 
     Raises MissingError when a package has no compatible wheel, SettingsError for a source that is not a wheel.
@@ -89,7 +89,7 @@ def unsupported_source(name: str, what: str) -> SettingsError:
     )
 
 
-def _pin(package: Mapping[str, Any], target: Target) -> Pin:
+def _pin(package: Mapping[str, Any], target: WheelTarget) -> Pin:
     name = normalised(package["name"])
     for source in ("vcs", "directory"):
         if source in package:

@@ -11,10 +11,10 @@ from typing import Any
 from grocker.errors import SettingsError
 from grocker.python.indexes import without_credentials
 from grocker.python.metadata import normalised
-from grocker.python.target import Target
+from grocker.python.target import WheelTarget
 
 
-def marker_environment(target: Target) -> dict[str, str]:
+def marker_environment(target: WheelTarget) -> dict[str, str]:
     """The values of the marker variables on ``target``."""
     return {
         "implementation_name": "cpython",
@@ -47,7 +47,7 @@ def parse_requirement(text: str) -> Any:
 
 
 def active_requirements(
-    name: str, requirements: Iterable[str], extras: Iterable[str], target: Target
+    name: str, requirements: Iterable[str], extras: Iterable[str], target: WheelTarget
 ) -> tuple[str, ...]:
     """The requirements of the distribution ``name`` that apply on ``target`` with ``extras``, without markers; sorted.
 

@@ -16,7 +16,7 @@ from grocker.python.indexes import without_credentials
 from grocker.python.metadata import normalised
 from grocker.python.pylock import Pin, address, file_name, read_packages, read_pylock, unsupported_source
 from grocker.python.requirements import marker_environment, parse_requirement
-from grocker.python.target import Target
+from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
 
 _PLATFORM_MINORS = (17, 28, *range(31, 41))
@@ -26,7 +26,7 @@ _GONE = "lock again (grocker lock --upgrade NAME), or use an index that still ha
 
 def resolve(
     requirements: Sequence[str],
-    target: Target,
+    target: WheelTarget,
     uv: Uv,
     *,
     workspace: Path,
@@ -54,7 +54,7 @@ def resolve(
 
 
 def locate(
-    files: Sequence[PythonFile], target: Target, uv: Uv, *, workspace: Path, directory: Path | None = None
+    files: Sequence[PythonFile], target: WheelTarget, uv: Uv, *, workspace: Path, directory: Path | None = None
 ) -> dict[Digest, str]:
     """The address of each file of a lock on the index, by digest, without credentials.
 
@@ -85,7 +85,7 @@ def locate(
 
 def _compile(
     requirements: Sequence[str],
-    target: Target,
+    target: WheelTarget,
     uv: Uv,
     workspace: Path,
     constraints: Sequence[str],
@@ -120,7 +120,7 @@ def _check_address(requirement: Any) -> None:
         raise unsupported_source(normalised(requirement.name), without_credentials(url))
 
 
-def _platform(target: Target) -> str:
+def _platform(target: WheelTarget) -> str:
     """uv's name of the newest platform that it knows and the target runs."""
     minor = max((minor for minor in _PLATFORM_MINORS if (2, minor) <= target.glibc), default=17)
     return f"{target.machine}-manylinux_2_{minor}"

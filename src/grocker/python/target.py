@@ -8,7 +8,7 @@ from grocker.errors import SettingsError
 from grocker.platforms.architectures import ARCHITECTURES
 
 
-class Target(msgspec.Struct, frozen=True):
+class WheelTarget(msgspec.Struct, frozen=True):
     """The platform that wheels are chosen for: the image's, never the host's."""
 
     python: str
@@ -49,7 +49,7 @@ class Target(msgspec.Struct, frozen=True):
         return f"Python {self.python} on {self.architecture} (glibc {self.glibc[0]}.{self.glibc[1]})"
 
 
-class Layout(msgspec.Struct, frozen=True):
+class InstallScheme(msgspec.Struct, frozen=True):
     """Where an image has its virtual environment; paths are entry paths, without a leading slash."""
 
     python: str

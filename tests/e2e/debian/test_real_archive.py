@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from grocker import debian
-from grocker.debian import Configured, Facts, Resolved
+from grocker.debian import Facts, PackageSet, StaticConfiguration
 from grocker.errors import SettingsError
 from grocker.lock.values import DebianPackage
 from grocker.platforms.suites import DEFAULT, SUITES
@@ -36,9 +36,9 @@ class Image:
     """The root of an image, on disk."""
 
     root: Path
-    resolved: Resolved
+    resolved: PackageSet
     facts: tuple[Facts, ...]
-    configured: Configured
+    configured: StaticConfiguration
 
     def run(self, *command: str, user: int = 0) -> str:
         """What a command prints inside."""
@@ -77,7 +77,7 @@ def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         )
         resolved = debian.resolve(archive.indexes, NAMES)
 
-        def read(package: DebianPackage) -> debian.Unpacked:
+        def read(package: DebianPackage) -> debian.UnpackedPackage:
             address = f"{archive.address(package.suite)}/{package.filename}"
             file = fetch(
                 store,

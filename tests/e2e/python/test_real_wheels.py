@@ -25,10 +25,10 @@ from grocker.platforms.suites import SUITES
 from grocker.progress import Silent
 from grocker.python import (
     Compiler,
-    Interpreter,
-    Layout,
-    Target,
+    InstallScheme,
+    InterpreterTree,
     Wheel,
+    WheelTarget,
     active_requirements,
     build_wheel,
     check_python,
@@ -62,15 +62,15 @@ class Root:
     """A suite's packages below an application, unpacked."""
 
     path: Path
-    target: Target
+    target: WheelTarget
 
     @property
-    def interpreter(self) -> Interpreter:
-        return Interpreter(self.path, self.target.python, "amd64")
+    def interpreter(self) -> InterpreterTree:
+        return InterpreterTree(self.path, self.target.python, "amd64")
 
     @property
-    def layout(self) -> Layout:
-        return Layout(self.target.python)
+    def layout(self) -> InstallScheme:
+        return InstallScheme(self.target.python)
 
 
 @pytest.fixture(
@@ -115,7 +115,7 @@ def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         if not (path / name).exists():
             (path / name).symlink_to(f"usr/{name}")
     python, glibc = PYTHONS[request.param]
-    yield Root(path, Target(python, "amd64", glibc))
+    yield Root(path, WheelTarget(python, "amd64", glibc))
     shutil.rmtree(path)
 
 
@@ -213,7 +213,7 @@ def test_wheels_are_chosen_for_the_other_architecture(tmp_path: Path) -> None:
     uv = find_uv(os.environ)
     (binary,) = (
         pin
-        for pin in resolve(["psycopg[binary]"], Target("3.13", "arm64"), uv, workspace=tmp_path)
+        for pin in resolve(["psycopg[binary]"], WheelTarget("3.13", "arm64"), uv, workspace=tmp_path)
         if pin.name == "psycopg-binary"
     )
     assert "aarch64" in binary.file

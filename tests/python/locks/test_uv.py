@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import SettingsError
-from grocker.python import Target, find_lock, find_uv, read_project, resolve_locked
+from grocker.python import WheelTarget, find_lock, find_uv, read_project, resolve_locked
 from grocker.python.locks.uv import read
 from tests.support.wheels import Index, make_wheel, serve
 
-TARGET = Target("3.13", "amd64", (2, 41))
+TARGET = WheelTarget("3.13", "amd64", (2, 41))
 
 UV_LOCK = """version = 1
 revision = 3

@@ -16,7 +16,7 @@ from grocker.python.locks import uv as uv_lock
 from grocker.python.project import Project
 from grocker.python.pylock import Pin
 from grocker.python.resolution import resolve
-from grocker.python.target import Target
+from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
 
 
@@ -27,7 +27,7 @@ class LockFormat(Protocol):
         """The lock file of the project in ``directory``; None when it has none of this format."""
 
     def read(
-        self, path: Path, project: Project, target: Target, uv: Uv, *, workspace: Path, extras: Sequence[str]
+        self, path: Path, project: Project, target: WheelTarget, uv: Uv, *, workspace: Path, extras: Sequence[str]
     ) -> tuple[Pin, ...]:
         """The wheels that the lock file at ``path`` pins for ``target`` with ``extras`` of the project.
 
@@ -60,7 +60,7 @@ def find_lock(directory: Path) -> LockFile | None:
 def resolve_locked(
     project: Project,
     lock: LockFile,
-    target: Target,
+    target: WheelTarget,
     uv: Uv,
     *,
     workspace: Path,

@@ -12,7 +12,7 @@ from grocker.python.metadata import normalised
 from grocker.python.project import Project
 from grocker.python.pylock import Pin, read_pylock
 from grocker.python.requirements import parse_requirement
-from grocker.python.target import Target
+from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
 
 _WRONG_PYTHON = re.compile(r"incompatible with the project's Python requirement|No interpreter found|inspect Python")
@@ -25,7 +25,7 @@ def find(directory: Path) -> Path | None:
 
 
 def read(
-    path: Path, project: Project, target: Target, uv: Uv, *, workspace: Path, extras: Sequence[str]
+    path: Path, project: Project, target: WheelTarget, uv: Uv, *, workspace: Path, extras: Sequence[str]
 ) -> tuple[Pin, ...]:
     """The wheels that the lock file pins; see ``LockFormat.read``."""
     action = "reading uv.lock"
