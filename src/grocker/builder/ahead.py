@@ -58,8 +58,8 @@ def start_interpreter(shop: Workshop, packages: DebianAnswer, target: Target) ->
     tree = shop.store.tree(name)
     if tree is None or name in shop.interpreters:
         return
-    from grocker.python import Compiler, Interpreter
+    from grocker.python import Compiler, InterpreterTree
 
-    compiler = Compiler(Interpreter(tree, target.suite.python, target.architecture))
+    compiler = Compiler(InterpreterTree(tree, target.suite.python, target.architecture))
     compiler.begin()
     shop.interpreters[name] = compiler

@@ -15,7 +15,7 @@ from grocker.builder.resolving import DebianAnswer
 from grocker.builder.workshop import Workshop, fetched
 from grocker.lock.values import DebianPackage
 from grocker.plan.layers import interpreter_key, is_interpreter, key
-from grocker.python import Compiler, Interpreter, with_bytecode
+from grocker.python import Compiler, InterpreterTree, with_bytecode
 from grocker.tar import member as members
 from grocker.tar.entry import Entry
 from grocker.tar.member import Member
@@ -70,10 +70,10 @@ class Packages:
         """Names the interpreter in these packages."""
         return interpreter_key(self._packages)
 
-    def interpreter(self, python: str) -> Interpreter:
+    def interpreter(self, python: str) -> InterpreterTree:
         """The interpreter in these packages, unpacked on the host; ``python`` is its release series."""
         architecture = next(p.architecture for p in self._packages if p.architecture != "all")
-        return Interpreter(self._tree(), python, architecture)
+        return InterpreterTree(self._tree(), python, architecture)
 
     def _tree(self) -> Path:
         store = self._workshop.store
@@ -145,7 +145,7 @@ class Packages:
             return held
         return self._read(package).entries
 
-    def _read(self, package: DebianPackage) -> debian.Unpacked:
+    def _read(self, package: DebianPackage) -> debian.UnpackedPackage:
         read = debian.unpack(self._file(package), name=f"{package.name} {package.version}")
         if is_interpreter(package) or any(_is_module(e.path) for e in read.entries):
             with self._guard:

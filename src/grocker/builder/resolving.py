@@ -102,6 +102,6 @@ def fresh(
     return answer
 
 
-def python_target(target: Target) -> python.Target:
+def python_target(target: Target) -> python.WheelTarget:
     """The target as wheels see it."""
-    return python.Target(target.suite.python, target.architecture, target.suite.glibc)
+    return python.WheelTarget(target.suite.python, target.architecture, target.suite.glibc)

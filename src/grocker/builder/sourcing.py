@@ -14,7 +14,7 @@ from grocker.builder.contents import BASE_CONFIG, CRONTAB
 from grocker.builder.resolving import PythonAnswer, fresh, python_target
 from grocker.builder.workshop import Workshop, fetched
 from grocker.config import files as config_files
-from grocker.config.services import Found, Services, services
+from grocker.config.services import DetectedApplication, Services, services
 from grocker.config.settings import Settings
 from grocker.digest import Digest
 from grocker.errors import CorruptError, SettingsError
@@ -196,7 +196,7 @@ def _of_wheel(
     path = shop.store.sound_download(step.sha256)
     if path is None:
         raise CorruptError(f"the kept wheel {step.file} was damaged", hint="it was removed: build again")
-    layout = python.Layout(target.suite.python)
+    layout = python.InstallScheme(target.suite.python)
     installed = python.read_wheel(path, layout, python_target(target), file=step.file)
     extras = tuple(sorted({*settings.extras, *origin.extras}))
     validation.check(installed, python_target(target), extras, sources, shop.progress)
@@ -216,15 +216,19 @@ def _of_wheel(
     )
 
 
-def _found(installed: python.Wheel, django: python.Django | None) -> Found:
+def _found(installed: python.Wheel, django: python.Django | None) -> DetectedApplication:
     """How the application is served, as far as its files tell."""
     declared = python.declared_services(installed)
     if django is not None:
         if django.wsgi is None and django.asgi is not None:
-            return Found(declared, django=True, kind="asgi", target=django.asgi)
-        return Found(declared, django=True, target=django.wsgi)
+            return DetectedApplication(declared, django=True, kind="asgi", target=django.asgi)
+        return DetectedApplication(declared, django=True, target=django.wsgi)
     web = python.find_application(installed)
-    return Found(declared, kind=web.kind, target=web.target) if web is not None else Found(declared)
+    return (
+        DetectedApplication(declared, kind=web.kind, target=web.target)
+        if web is not None
+        else DetectedApplication(declared)
+    )
 
 
 def _release(
@@ -270,7 +274,7 @@ def _tree(shop: Workshop, directory: Path) -> python.SourceTree:
     """The project's files, hashed where stat(2) says something new."""
     name = "source-" + hashlib.sha256(os.fsencode(directory.absolute())).hexdigest()
     kept = shop.store.kept("steps", name)
-    known = python.Known.decode(kept) if kept is not None else None
+    known = python.FileHashes.decode(kept) if kept is not None else None
     tree = python.read_tree(directory, now=int(shop.now * 1e9), known=known)
     if known is None or tree.known != known:
         shop.store.keep("steps", name, tree.known.encode())

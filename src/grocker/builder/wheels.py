@@ -13,7 +13,7 @@ from grocker.builder.workshop import Workshop
 from grocker.digest import Digest
 from grocker.lock.values import PythonFile
 from grocker.plan.layers import key
-from grocker.python import Compiler, Layout, Target, Uv, overlay, read_wheel, with_bytecode
+from grocker.python import Compiler, InstallScheme, Uv, WheelTarget, overlay, read_wheel, with_bytecode
 from grocker.tar import member as members
 from grocker.tar.entry import Directory, Entry
 from grocker.tar.member import Member
@@ -29,7 +29,7 @@ class Wheels:
         urls: Mapping[str, str],
         *,
         uv: Uv,
-        target: Target,
+        target: WheelTarget,
         interpreter: str,
     ) -> None:
         """``urls``: where each file is served, by its sha256, for ``uv`` to complete.
@@ -73,7 +73,7 @@ class Wheels:
         return members.kept_or_made(store, name, making)
 
     def _entries(self, file: PythonFile, compiler: Callable[[], Compiler]) -> tuple[Entry, ...]:
-        wheel = read_wheel(self._file(file), Layout(self._target.python), self._target, file=file.file)
+        wheel = read_wheel(self._file(file), InstallScheme(self._target.python), self._target, file=file.file)
         return with_bytecode(compiler(), wheel.entries)
 
     def _file(self, file: PythonFile) -> Path:
