@@ -14,11 +14,14 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"oci", "platforms", "runner"}),
     frozenset({"store", "config"}),
     frozenset({"tar", "lock"}),
-    frozenset({"sandbox"}),
+    frozenset({"sandbox", "context"}),
     frozenset({"registry", "debian", "python"}),
-    frozenset({"plan"}),
     frozenset({"attest", "images", "deploy"}),
     frozenset({"inputs"}),
+    frozenset({"resolve"}),
+    frozenset({"plan"}),
+    frozenset({"layers"}),
+    frozenset({"execute"}),
     frozenset({"builder"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
@@ -80,6 +83,8 @@ def test_arrow_upwards_is_refused_when_there_is_one() -> None:
     assert not _allowed("store", "grocker.builder.build")
     assert not _allowed("debian", "grocker.python.wheel")
     assert not _allowed("plan", "grocker.runner.main")
+    assert not _allowed("resolve", "grocker.plan.plan")
+    assert not _allowed("plan", "grocker.layers.recipes")
     assert _allowed("plan", "grocker.runner.spec")
     assert _allowed("web", "grocker.errors")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grocker.builder.request import Built, BuiltImage
+from grocker.builder.result import Built, BuiltImage
 from grocker.cli.build import size, summary
 from grocker.cli.request import epoch, host_platform, labels
 from grocker.cli.terminal import Style

@@ -12,9 +12,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from grocker.builder.request import Built
+from grocker.builder.result import Built
 from grocker.cli import delivery, replay
-from grocker.cli.request import asked, host_platform, labels, session
+from grocker.cli.request import asked, host_platform, labels, open_context
 from grocker.cli.terminal import Style
 from grocker.store.writing import destination, write_whole
 
@@ -24,7 +24,7 @@ def run_build(options: Mapping[str, Any], arguments: Sequence[str], environ: Map
     from grocker.builder.build import build
     from grocker.images.outputs import Host, sinks
 
-    with session(environ, quiet=options["quiet"]) as tools:
+    with open_context(environ, quiet=options["quiet"]) as tools:
         host = Host(environ, Path.cwd(), os.getuid(), lambda: tools.transport, tools.store.scratch, tools.store)
         request = replace(
             asked(options, environ),
@@ -33,7 +33,7 @@ def run_build(options: Mapping[str, Any], arguments: Sequence[str], environ: Map
             labels=labels(options["labels"]),
             strict=options["strict"],
         )
-        built = build(request, **tools.arguments())
+        built = build(request, tools)
         data = as_json(built) if options["as_json"] else f"{built.names[0].name}@{built.digest}\n"
         style = Style.of(sys.stderr, environ)
         talk, again = ("", "") if options["quiet"] else (summary(built, style), summary(built, style, again=True))

@@ -10,8 +10,9 @@ from typing import Any
 
 from grocker.builder.blobs import StoredBlobs
 from grocker.cli import delivery
-from grocker.cli.request import Session, session
+from grocker.cli.request import open_context
 from grocker.cli.terminal import Style
+from grocker.context import Context
 from grocker.errors import UnavailableError, UsageError
 from grocker.images import Delivered, Sink
 from grocker.images.store import Stored, stored
@@ -20,7 +21,7 @@ from grocker.oci import Reference, reference
 
 def run_push(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
     """Push the image under its own name, or under those that are given instead."""
-    with session(environ, quiet=options["quiet"]) as tools:
+    with open_context(environ, quiet=options["quiet"]) as tools:
         name = reference.parse(options["name"])
         names = [reference.with_tag(reference.parse(text)) for text in options["names"]]
         if not names and name.digest is not None:
@@ -34,7 +35,7 @@ def run_push(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
 
 def run_load(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
     """Give the image to an engine under its own name."""
-    with session(environ, quiet=options["quiet"]) as tools:
+    with open_context(environ, quiet=options["quiet"]) as tools:
         name = reference.parse(options["name"])
         found = stored(tools.store, name)
         if name.digest is not None:
@@ -45,7 +46,7 @@ def run_load(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
     _show(name, found, delivered, options, environ)
 
 
-def _sink(output: str | None, tools: Session, environ: Mapping[str, str]) -> Sink:
+def _sink(output: str | None, tools: Context, environ: Mapping[str, str]) -> Sink:
     from grocker.images.outputs import Host, StoreAlone, sinks
 
     host = Host(environ, Path.cwd(), os.getuid(), lambda: tools.transport, tools.store.scratch, tools.store)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 
 TYPE_CHECKING = False  # importing typing takes 5 ms
 if TYPE_CHECKING:
-    from grocker.builder.request import Built
+    from grocker.builder.result import Built
     from grocker.images import Delivered
     from grocker.store import Store
 

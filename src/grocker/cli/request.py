@@ -10,44 +10,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from grocker.builder import locking
-from grocker.builder.request import EPOCH, Request
 from grocker.cli.replay import cache_directory
 from grocker.cli.terminal import display
+from grocker.context import Context
 from grocker.errors import SettingsError, UsageError
 from grocker.inputs.origin import Origin, parse
+from grocker.inputs.request import EPOCH, Request
 from grocker.lock.document import NAME
 from grocker.platforms.architectures import ARCHITECTURES, BY_MACHINE
-from grocker.progress import Progress
+from grocker.resolve import lock as locks
 from grocker.store import Store
 from grocker.web import Transport
 
 
-class Session(msgspec.Struct, frozen=True):
-    """The tools of one command."""
-
-    store: Store
-    transport: Transport
-    progress: Progress
-    environ: Mapping[str, str]
-    now: float
-    """seconds since 1970: when the command began"""
-
-    def arguments(self) -> dict[str, Any]:
-        """As the functions of the builder take them."""
-        return {
-            "store": self.store,
-            "transport": self.transport,
-            "progress": self.progress,
-            "environ": self.environ,
-            "now": self.now,
-        }
-
-
 @contextmanager
-def session(environ: Mapping[str, str], *, quiet: bool) -> Iterator[Session]:
+def open_context(environ: Mapping[str, str], *, quiet: bool) -> Iterator[Context]:
     """The tools, closed at the end of the block."""
     now = time.time()
     with (
@@ -55,13 +32,13 @@ def session(environ: Mapping[str, str], *, quiet: bool) -> Iterator[Session]:
         display(sys.stderr, environ, quiet=quiet) as progress,
         Store.open(Path(cache_directory(environ))) as store,
     ):
-        yield Session(store, transport, progress, environ, now)
+        yield Context(store, transport, progress, environ, now)
 
 
 def asked(options: Mapping[str, Any], environ: Mapping[str, str]) -> Request:
     """The request of the options that ``build``, ``plan`` and ``lock`` share."""
     origin = parse(options["source"], Path.cwd())
-    lock = locking.read(lock_path(origin, options["lock"]))
+    lock = locks.read(lock_path(origin, options["lock"]))
     return Request(
         origin=origin,
         settings=options["config"],
