@@ -52,7 +52,7 @@ def read(directory: Path) -> Configuration:
     if own is not None and project is not None:
         line = positions.positions(project[3]).get(("tool", "grocker"), 0)
         raise SettingsError(
-            f"settings stand in grocker.toml and in {SettingOrigin('pyproject.toml', line)} [tool.grocker]",
+            f"settings found in both grocker.toml and {SettingOrigin('pyproject.toml', line)} [tool.grocker]",
             hint="keep one of the two",
         )
     found = own or project
@@ -69,7 +69,7 @@ def read_file(path: Path) -> Configuration:
     """
     loaded = load_toml(path)
     if loaded is None:
-        raise MissingError(f"there is no settings file {path}", hint="give the path of a TOML file")
+        raise MissingError(f"settings file {path} not found", hint="give the path of a TOML file")
     table, text = loaded
     inner = table.get("tool", {}).get("grocker") if isinstance(table.get("tool"), dict) else None
     prefix = () if inner is None else ("tool", "grocker")
@@ -96,12 +96,12 @@ def load_toml(path: Path) -> tuple[dict[str, Any], str] | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise SettingsError(f"reading {path}: {error.strerror}", hint="make it a file that you may read") from error
+        raise SettingsError(f"reading {path}: {error.strerror}", hint="make the file readable") from error
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise SettingsError(f"{path.name}:{line}: not UTF-8", hint="TOML files are UTF-8: save the file so") from error
+        raise SettingsError(f"{path.name}:{line}: not UTF-8", hint="save the file as UTF-8") from error
     try:
         return tomllib.loads(text), text
     except tomllib.TOMLDecodeError as error:
@@ -139,7 +139,8 @@ def _load(path: Path, prefix: tuple[str, ...]) -> tuple[dict[str, Any], Path, tu
         if not isinstance(value, dict):
             place = SettingOrigin(path.name, positions.positions(text).get(prefix[: number + 1], 0))
             raise SettingsError(
-                f"{place}: {name(prefix[: number + 1])} is no table", hint=f"write [{name(prefix)}] and keys below it"
+                f"{place}: {name(prefix[: number + 1])} is not a table",
+                hint=f"write [{name(prefix)}], and its keys below",
             )
     return value, path, prefix, text
 

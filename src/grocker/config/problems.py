@@ -67,9 +67,9 @@ def _judge(value: Any, info: inspect.Type, path: Path, words: str | None) -> Ite
             if not isinstance(value, int) or isinstance(value, bool):
                 yield _other(value, "a whole number", path)
             elif least is not None and value < least:
-                yield SettingProblem(path, f"expected a number from {least}, found {value}")
+                yield SettingProblem(path, f"expected a number of at least {least}, found {value}")
             elif most is not None and value > most:
-                yield SettingProblem(path, f"expected a number up to {most}, found {value}")
+                yield SettingProblem(path, f"expected a number of at most {most}, found {value}")
         case inspect.BoolType():
             if not isinstance(value, bool):
                 yield _other(value, "true or false", path)
@@ -84,7 +84,7 @@ def _struct(value: Any, info: inspect.StructType, path: Path) -> Iterator[Settin
     for key, inner in value.items():
         if key not in fields:
             sound = False
-            yield SettingProblem((*path, key), "there is no such setting", _near(key, fields))
+            yield SettingProblem((*path, key), "unknown setting", _near(key, fields))
             continue
         for problem in _judge(inner, fields[key].type, (*path, key), None):
             sound = False

@@ -82,7 +82,8 @@ def _of_tables(tables: Mapping[str, ServiceSettings], source: str) -> Services:
     for name, service in table.items():
         if name in service.processes:
             raise SettingsError(
-                f"services.{name}.processes: {name} is the service itself", hint="give the process another name"
+                f"services.{name}.processes: {name} is the name of the service itself",
+                hint="give the process another name",
             )
     static = {name: tables[name].static for name in table}
     return Services(
@@ -107,7 +108,7 @@ def _entry_points(declared: Mapping[str, Any]) -> dict[str, ServiceSettings]:
             words = "; ".join(f"{dotted(one.path[1:])}: {one.what}" for one in found) or f"{name}: {error}"
             raise SettingsError(
                 f"entry point of the group grocker.services: {words}",
-                hint="write it as [tool.grocker.services] would have it",
+                hint="use the format of [tool.grocker.services]",
             ) from error
         table[name] = service
     return table
@@ -140,10 +141,12 @@ def _procfile(text: str) -> dict[str, spec.Service]:
         match = _PROCESS.match(line)
         if match is None or "\0" in line:
             raise SettingsError(
-                f"Procfile:{number}: not NAME: COMMAND", hint="write a process type, a colon, a command"
+                f"Procfile:{number}: expected NAME: COMMAND", hint="write a process type, a colon and a command"
             )
         if match["name"] in table:
-            raise SettingsError(f"Procfile:{number}: {match['name']} comes twice", hint="keep one of the two lines")
+            raise SettingsError(
+                f"Procfile:{number}: duplicate process type {match['name']}", hint="remove one of the two lines"
+            )
         if match["name"] not in _NOT_SERVICES:
             table[match["name"]] = spec.Service(command=match["command"])
     if "web" in table and "www" not in table:

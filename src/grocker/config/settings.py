@@ -93,22 +93,22 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     def __post_init__(self) -> None:
         given = [n for n in ("command", "wsgi", "asgi") if getattr(self, n) is not None]
         if not given:
-            raise ValueError("a service has a command or a wsgi or asgi application, this one has none")
+            raise ValueError("a service needs one of command, wsgi and asgi")
         if len(given) > 1:
-            raise ValueError(f"a service has one of command, wsgi and asgi, this one has {' and '.join(given)}")
+            raise ValueError(f"a service needs one of command, wsgi and asgi, got {' and '.join(given)}")
         served_by = SERVERS.get(given[0], ())
         if self.server is not None and self.server not in served_by:
             able = " or ".join(served_by) or "nothing"
             raise ValueError(f"{self.server} does not serve {given[0]} services; {able} does")
         if self.command is not None and (self.static or self.media):
-            raise ValueError("static and media are for a wsgi or asgi service; a command serves its own files")
+            raise ValueError("static and media require a wsgi or asgi service; a command serves its own files")
         if self.command is not None and _is_empty(self.command):
             raise ValueError("the command is empty")
         for name, command in self.processes.items():
             if _is_empty(command):
                 raise ValueError(f"the command of the process {name} is empty")
             if name == FRONT:
-                raise ValueError(f"{FRONT} is the name of the process in front of the server, not of another")
+                raise ValueError(f"the process name {FRONT} is reserved for the proxy in front of the server")
 
 
 def _is_empty(command: Command) -> bool:

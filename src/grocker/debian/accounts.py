@@ -41,8 +41,8 @@ def entries(contents: Mapping[str, bytes], user: Account) -> list[Entry]:
     for row in passwd:
         if row[0] == user.name or int(row[2]) == user.uid:
             raise SettingsError(
-                f"the user {user.name} ({user.uid}) is taken: Debian has {row[0]} ({row[2]})",
-                hint="choose another name, or a uid from 1000 on",
+                f"the user {user.name} ({user.uid}) collides with Debian's own user {row[0]} ({row[2]})",
+                hint="choose another name, or a uid of at least 1000",
             )
     # Before the packages' own, so that no package's file can take the application's number.
     passwd.append([user.name, "*", str(user.uid), "0", user.name, user.home, user.shell])

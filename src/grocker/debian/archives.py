@@ -63,7 +63,7 @@ def open_archive(
     """
     if suite not in SUITES:
         raise MissingError(
-            f"Grocker makes no images of the Debian release {suite!r}",
+            f"unknown Debian suite {suite!r}",
             hint="set debian.suite to one of " + ", ".join(SUITES),
         )
     indexes, addresses, releases = [], {}, []
@@ -83,12 +83,12 @@ def open_archive(
                     progress=progress,
                 )
             )
-    expired = [f"{one.codename} on {one.valid_until:%Y-%m-%d}" for one in releases if one.has_expired(now)]
+    expired = [f"{one.codename} (since {one.valid_until:%Y-%m-%d})" for one in releases if one.has_expired(now)]
     if expired:  # and yet here: their expiry is not to be checked
         progress.warn(
-            f"expired, and used all the same: {', '.join(expired)}; apt's configuration or debian.check-valid-until "
-            "says so",
-            "a mirror that is out of date holds back security updates: use another, or debian.check-valid-until = true",
+            f"using an expired release of {', '.join(expired)}: apt's configuration or debian.check-valid-until turns "
+            "off the check",
+            "an outdated mirror withholds security updates: use another one, or set debian.check-valid-until = true",
         )
     return DebianArchive(suite, architecture, tuple(indexes), addresses, tuple(releases))
 
@@ -121,7 +121,7 @@ def _release(
             if problem is None or _weight(error) > _weight(problem):
                 problem = error
     if problem is None:
-        raise SettingsError(f"no address of the suite {suite} is known", hint="set debian.mirror")
+        raise SettingsError(f"no known mirror of the suite {suite}", hint="set debian.mirror")
     raise problem
 
 

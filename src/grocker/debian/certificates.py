@@ -57,7 +57,7 @@ def entries(contents: Mapping[str, bytes]) -> list[Entry]:
             der = certificate(data)
             found = by_hash.setdefault(subject_hash(der), [])
         except (ValueError, IndexError) as error:
-            raise CorruptError(f"the certificate {path} cannot be read: {error}") from error
+            raise CorruptError(f"cannot read the certificate {path}: {error}") from error
         fingerprint = hashlib.sha256(der).hexdigest()
         if all(fingerprint != other for other, _ in found):
             found.append((fingerprint, name))
@@ -114,7 +114,7 @@ def _items(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
             start += count
         end = start + length
         if end > len(data):
-            raise ValueError("it is truncated")
+            raise ValueError("truncated")
         yield tag, data[start:end], data[position:end]
         position = end
 

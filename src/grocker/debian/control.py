@@ -83,14 +83,14 @@ def stanzas(text: str) -> Iterator[dict[str, str]]:
             fields, name = {}, ""
         elif line[0] in " \t":
             if not name:
-                raise ValueError(f"a continued line without a field: {line!r}")
+                raise ValueError(f"continuation line without a field: {line!r}")
             fields[name] += "\n" + line.strip()
         else:
             name, colon, value = line.partition(":")
             if not colon or not name or name != name.strip():
                 raise ValueError(f"not a field: {line!r}")
             if name in fields:
-                raise ValueError(f"field {name} twice in one stanza")
+                raise ValueError(f"duplicate field {name}")
             fields[name] = value.strip()
     if fields:
         yield fields
@@ -100,5 +100,5 @@ def stanza(text: str) -> dict[str, str]:
     """The only stanza of ``text``; ValueError when there is not exactly one."""
     found = list(stanzas(text))
     if len(found) != 1:
-        raise ValueError(f"{len(found)} stanzas where one is expected")
+        raise ValueError(f"expected one stanza, got {len(found)}")
     return found[0]

@@ -153,7 +153,7 @@ def _text(control_files: Mapping[str, bytes], name: str) -> str:
     except UnicodeDecodeError as error:
         if name in ("preinst", "postinst"):
             return control_files[name].decode("latin-1")
-        raise ValueError(f"its control file {name} is not UTF-8") from error
+        raise ValueError(f"control file {name} is not UTF-8") from error
 
 
 def replaces(package: Facts, other: Facts) -> bool:

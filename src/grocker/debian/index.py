@@ -112,7 +112,7 @@ class PackageIndex:
         name = get(b"Package", b"(no name)").decode("utf-8", "replace")
         raise CorruptError(
             f"the index of {self.suite}: the stanza of {name} {problem}",
-            hint="the archive is broken, and says that it is right: use another mirror",
+            hint="the archive itself is broken: use another mirror",
         )
 
 

@@ -64,8 +64,8 @@ def locate(
     for name, address in (("mirror", mirror), ("security-mirror", security_mirror)):
         if address is not None and _scheme(address) not in _SCHEMES:
             raise SettingsError(
-                f"debian.{name} is not an http or https address",
-                hint="give the archive's root, the directory that has dists/ and pool/",
+                f"debian.{name}: expected an http or https address",
+                hint="give the root of the archive, which contains dists/ and pool/",
             )
     host = tuple(_host_sources(root)) if mirror is None or security_mirror is None else ()
     security = _addresses(host, security=True) if security_mirror is None else (security_mirror.rstrip("/"),)
@@ -74,8 +74,8 @@ def locate(
         if not addresses:
             variable = "GROCKER_DEBIAN_" + setting.replace("-", "_").upper()
             raise SettingsError(
-                f"no address of Debian's {'security ' if setting != 'mirror' else ''}archive is known: "
-                f"neither a setting nor apt's sources in {root} name one",
+                f"no mirror of Debian's {'security ' if setting != 'mirror' else ''}archive configured: "
+                f"none in the settings, none in apt's sources in {root}",
                 hint=f"set debian.{setting} or {variable} to the address of a mirror",
             )
     if check_valid_until is None:

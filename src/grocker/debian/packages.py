@@ -38,8 +38,8 @@ def load(
     chosen = next((f for f in (release.files.get(plain + end) for end in (".gz", ".xz", "")) if f is not None), None)
     if chosen is None:
         raise MissingError(
-            f"the suite {release.suite} has no packages for {architecture} in {component}",
-            hint="its architectures: " + " ".join(release.architectures) if release.architectures else None,
+            f"suite {release.suite} has no packages for {architecture} in {component}",
+            hint="available architectures: " + " ".join(release.architectures) if release.architectures else None,
         )
     file = _fetch(release, chosen, mirror=mirror, store=store, transport=transport, progress=progress)
     try:

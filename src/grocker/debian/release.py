@@ -79,8 +79,8 @@ def fetch(
                 message = response.read()
         except HttpMissingError as error:
             raise MissingError(
-                f"the archive {public(mirror)} has no suite {suite}",
-                hint="check the suite's name and the mirror's address (debian.mirror, debian.security-mirror)",
+                f"suite {suite} not found in the archive {public(mirror)}",
+                hint="check the suite and the mirror (debian.mirror, debian.security-mirror)",
             ) from error
     return check(
         message,
@@ -110,12 +110,12 @@ def check(
     if release.codename != suite:
         raise CorruptError(
             f"{what} describes {release.codename or 'no suite'}",
-            hint="the mirror serves another suite under this name: use another mirror",
+            hint="the mirror serves another suite under that name: use another mirror",
         )
     if release.date > now + _SLACK:
         raise CorruptError(
-            f"{what} is dated {release.date:%Y-%m-%d %H:%M} UTC, which lies in the future",
-            hint="set this machine's clock",
+            f"{what} is dated {release.date:%Y-%m-%d %H:%M} UTC, in the future",
+            hint="check this machine's clock",
         )
     if check_valid_until and release.has_expired(now):
         raise CorruptError(
@@ -135,11 +135,13 @@ def verified(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
 
     pinned = tuple(signers)
     if _BEGIN not in message:
-        raise CorruptError(f"{what} is not signed", hint="a captive portal or a wrong address answers like this")
+        raise CorruptError(
+            f"{what} is not signed", hint="check the mirror: a captive portal or another web server answers like this"
+        )
     certificates = [pysequoia.Cert.from_bytes(certificate(signer)) for signer in pinned]
     for signer, own in zip(pinned, certificates, strict=True):
         if own.fingerprint.lower() != signer.fingerprint.lower():
-            raise CorruptError(f"the key {signer.name} that came with Grocker is not the pinned one")
+            raise CorruptError(f"the key {signer.name} shipped with Grocker does not have the pinned fingerprint")
     asked: set[str] = set()
 
     def known(identifiers: list[str]) -> list[pysequoia.Cert]:
@@ -153,20 +155,20 @@ def verified(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
         if asked and not any(key.endswith(identifier) for identifier in asked for key in ours):
             raise CorruptError(
                 f"{what} is signed by {', '.join(sorted(asked))}, which Grocker does not trust for this suite",
-                hint="use a mirror of Debian's own archive; trusted: "
+                hint="use a mirror of Debian's own archive; trusted keys: "
                 + ", ".join(sorted(signer.fingerprint for signer in pinned)),
             ) from error
         raise CorruptError(
             f"{what} has a bad signature",
-            hint="the download was changed on its way, the mirror is being updated, or this machine's clock is wrong:"
-            " try again, or use another mirror",
+            hint="try again, or use another mirror: the download was tampered with, the mirror is being updated, or "
+            "this machine's clock is wrong",
         ) from error
     fingerprints = {signer.fingerprint.lower() for signer in pinned}
     if not any(signature.certificate.lower() in fingerprints for signature in result.valid_sigs):
-        raise CorruptError(f"{what} has no signature by a trusted key")
+        raise CorruptError(f"{what} is not signed by a trusted key")
     content = result.bytes
     if content is None:
-        raise CorruptError(f"{what} has a signature over nothing")
+        raise CorruptError(f"{what} has a signature over no content")
     return content
 
 

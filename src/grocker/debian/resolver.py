@@ -101,7 +101,7 @@ class _Resolution:
         try:
             found.sort(key=lambda candidate: version.key(candidate.record.version), reverse=True)
         except ValueError as error:
-            raise CorruptError(f"the index of packages: {name}: {error}") from error
+            raise CorruptError(f"reading the package index: {name}: {error}") from error
         return found
 
     def ask(self, text: str) -> None:
@@ -113,7 +113,7 @@ class _Resolution:
             found = self.best(relation)
         except ValueError as error:
             raise SettingsError(
-                f"debian package {text!r}: {error}", hint="write NAME, or NAME=VERSION with the whole version"
+                f"invalid Debian package {text!r}: {error}", hint="write NAME, or NAME=VERSION with the full version"
             ) from error
         if found is None and not equals:
             found = self.provider(relation)
@@ -125,16 +125,16 @@ class _Resolution:
         suites = ", ".join(index.suite for index in self.indexes)
         if wanted and (others := self.candidates(name)):
             return MissingError(
-                f"package {name} has no version {wanted} in {suites}",
-                hint="there: " + ", ".join(dict.fromkeys(other.record.version for other in others)),
+                f"no version {wanted} of the Debian package {name} in {suites}",
+                hint="available: " + ", ".join(dict.fromkeys(other.record.version for other in others)),
             )
         known = sorted({known for index in self.indexes for known in index.names()})
         near = get_close_matches(name, known, 3, 0.75) or [other for other in known if other.startswith(name)][:3]
         return MissingError(
-            f"there is no package {name} in {suites}",
+            f"no Debian package {name} in {suites}",
             hint="did you mean " + " or ".join(near) + "?"
             if near
-            else "names of packages change between releases of Debian: look for this one's",
+            else "check the name: package names change between Debian releases",
         )
 
     def best(self, relation: Relation) -> _Candidate | None:
@@ -158,7 +158,7 @@ class _Resolution:
         try:
             return control.relations(getattr(record, field))
         except ValueError as error:
-            raise CorruptError(f"the index of packages: {field} of {record.name}: {error}") from error
+            raise CorruptError(f"reading the package index: {field} of {record.name}: {error}") from error
 
     def take(self, candidate: _Candidate, reason: str) -> None:
         """Add a package, unless its name is taken; its dependencies are followed later."""
@@ -167,8 +167,8 @@ class _Resolution:
         if taken is not None:
             if taken.record.version != record.version:
                 raise SettingsError(
-                    f"package {record.name} is wanted in the versions {taken.record.version} and {record.version}",
-                    hint=f"ask for one version of {record.name}",
+                    f"conflicting versions of package {record.name}: {taken.record.version} and {record.version}",
+                    hint=f"name one version of {record.name}",
                 )
             return
         self.chosen[record.name] = candidate
@@ -210,12 +210,11 @@ class _Resolution:
         if taken:
             raise SettingsError(
                 f"package {name} depends on {text}, but {taken[0].name} is {taken[0].version}",
-                hint=f"ask for another version of {taken[0].name} or of {self.asked(name)}",
+                hint=f"choose another version of {taken[0].name} or of {self.asked(name)}",
             )
         raise MissingError(
-            f"package {name} depends on {text}, which is in none of the suites "
-            + ", ".join(index.suite for index in self.indexes),
-            hint=f"it came with {self.asked(name)}; is the mirror complete?",
+            f"package {name} depends on {text}, which is not in " + ", ".join(index.suite for index in self.indexes),
+            hint=f"check that the mirror is complete, or remove {self.asked(name)}",
         )
 
     def asked(self, name: str) -> str:
@@ -234,7 +233,7 @@ class _Resolution:
                             verb = "conflicts with" if field == "conflicts" else "breaks"
                             raise SettingsError(
                                 f"package {name} {verb} {relation}, and {other} is in the image",
-                                hint=f"they came with {self.asked(name)} and {self.asked(other)}: leave one out",
+                                hint=f"remove {self.asked(name)} or {self.asked(other)}",
                             )
 
     def hit(self, name: str, relation: Relation) -> str | None:
@@ -260,7 +259,7 @@ def _package(record: PackageRecord, suite: str) -> DebianPackage:
     try:
         digest = from_hex(record.sha256)
     except ValueError as error:
-        raise CorruptError(f"the index of packages: {record.name}: {error}") from error
+        raise CorruptError(f"reading the package index: {record.name}: {error}") from error
     return DebianPackage(
         name=record.name,
         version=record.version,

@@ -74,4 +74,4 @@ def satisfies(version: str, operator: str, wanted: str) -> bool:
         return order >= 0
     if operator == ">>":
         return order > 0
-    raise ValueError(f"not a relation between versions: {operator!r}")
+    raise ValueError(f"unknown version relation: {operator!r}")

@@ -40,17 +40,17 @@ def check(
     if unknown:
         raise SettingsError(
             f"{installed.name} {installed.version} has no extra {', '.join(unknown)}",
-            hint=f"it has: {', '.join(known) or 'none'}",
+            hint=f"available extras: {', '.join(known) or 'none'}",
         )
     code = left_out(installed, sources)
     left = code or data_left_out(installed, sources)
     if left:
         shown = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
-        has = f"has no module: its build back end left out {shown}" if code else f"has nothing of {shown}"
+        has = f"has no module: its build back end left out {shown}" if code else f"has no file of {shown}"
         table = flat.table(sources).rstrip() or '[tool.setuptools.package-data]\n"*" = ["**/*"]'
         progress.warn(
             f"the wheel of {installed.name} {has}",
-            f"name what belongs to it in pyproject.toml; with setuptools\n{table}",
+            f"list its packages and data in pyproject.toml; with setuptools\n{table}",
         )
 
 
@@ -72,7 +72,7 @@ def check_services(installed: python.Wheel, table: Mapping[str, Service], progre
         if module.replace(".", "/") not in modules and (top in tops or normalised(top) not in owners):
             progress.warn(
                 f"service {name}: the wheel of {installed.name} has no module {module}",
-                f"mend the service's {target!r}, or the back end's list of packages; ignore it if a dependency has it",
+                f"fix {target!r}, or the back end's list of packages; ignore this if a dependency provides the module",
             )
 
 

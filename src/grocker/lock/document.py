@@ -22,7 +22,7 @@ from grocker.lock.values import (
 
 NAME = "grocker.lock"
 VERSION = 1
-_HINT = "make it again: grocker lock"
+_HINT = "recreate it: grocker lock"
 
 
 # The rows have the fields of DebianPackage and PythonFile in their order, under the names that people read; then the
@@ -89,7 +89,8 @@ def parse(text: str, *, place: str) -> Lock:
         raise SettingsError(f"{place}: not TOML: {error}", hint=_HINT) from error
     if table.get("version") != VERSION:
         raise SettingsError(
-            f"{place}: a lock of version {table.get('version')!r}, and this Grocker reads {VERSION}", hint=_HINT
+            f"{place}: unsupported lock version {table.get('version')!r}; this Grocker reads version {VERSION}",
+            hint=_HINT,
         )
     try:
         document = msgspec.convert(table, _Document)

@@ -74,7 +74,7 @@ def read_pins(text: str) -> tuple[BuildRequirement, ...]:
         match = _PIN.match(head)
         if not match:
             raise SettingsError(
-                f"resolving build requirements: {head.strip()!r} is no pinned package",
+                f"resolving build requirements: {head.strip()!r} is not a pinned package",
                 hint="build requirements come from an index; write them as NAME or NAME>=1.0",
             )
         hashed = tuple(sorted(digest.strip() for digest in hashes))
@@ -145,12 +145,12 @@ def build_wheel(
         _build_by_uv(name, copy, out, uv, pins, variables)
     wheels = sorted(path for path in out.glob("*.whl") if path.is_file()) if out.is_dir() else []
     if len(wheels) != 1:
-        raise CorruptError(f"building {name}: the back end made {len(wheels)} wheels where 1 is due")
+        raise CorruptError(f"building {name}: expected one wheel from the back end, got {len(wheels)}")
     if not wheels[0].name.endswith("-none-any.whl"):
         raise MissingError(
-            f"building {name}: {wheels[0].name} is for this host's platform only; {name} needs compiling",
-            hint="build its wheel for the image's platform elsewhere and give Grocker that wheel,"
-            " or move the compiled part into a dependency that has wheels",
+            f"building {name}: {wheels[0].name} is a wheel for this host's platform; {name} has compiled modules",
+            hint="build its wheel for the image's platform elsewhere and pass that wheel to Grocker,"
+            " or move the compiled modules into a dependency that has wheels",
         )
     return wheels[0]
 

@@ -93,7 +93,7 @@ class Compiler(msgspec.Struct):
         try:
             prefix, magic, self.cache_tag = first.greeting()
             if prefix != str(self.interpreter.tree / "usr"):
-                raise BugError(f"compiling Python sources: the interpreter's files are {prefix}, not the image's")
+                raise BugError(f"compiling Python sources: the interpreter uses the files in {prefix}, not the image's")
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -173,7 +173,7 @@ class _Process:
         except OSError as error:
             raise MissingError(
                 f"compiling Python sources: cannot start {arguments[0]}: {error.strerror}",
-                hint="the image's Debian packages must hold its C library and interpreter for this host's processor",
+                hint="the packages must include the C library and the interpreter for this host's architecture",
             ) from error
 
     def greeting(self) -> tuple[str, str, str]:
@@ -181,8 +181,8 @@ class _Process:
             prefix, magic, tag = self._answer("start").split(b"\n")
         except EOFError as error:
             raise MissingError(
-                f"compiling Python sources: {self._program} does not run here",
-                hint="the image's packages must hold the interpreter, its minimal library, the C library, zlib, expat",
+                f"compiling Python sources: {self._program} does not run on this host",
+                hint="the packages must include the interpreter, its minimal library, the C library, zlib and expat",
             ) from error
         return os.fsdecode(prefix), magic.decode(), tag.decode()
 
@@ -200,7 +200,7 @@ class _Process:
         except (EOFError, BrokenPipeError) as error:
             raise CorruptError(
                 f"compiling {path}: the interpreter died (status {self._process.wait()})",
-                hint="leave the file out of its wheel, or report it as a bug of CPython",
+                hint="remove the file from its wheel, or report a bug to CPython",
             ) from error
 
     def _answer(self, path: str) -> bytes:

@@ -32,19 +32,19 @@ def _value(wheel: Wheel, point: EntryPoint) -> Any:
     files = {entry.path: entry for entry in wheel.entries}
     entry = files.get(f"{base}.py") or files.get(f"{base}/__init__.py")
     if not isinstance(entry, File) or not isinstance(entry.data, bytes):
-        raise SettingsError(f"{place}: the wheel has no module {point.module}", hint="mend the entry point")
+        raise SettingsError(f"{place}: the wheel has no module {point.module}", hint="fix the entry point")
     try:
         tree = ast.parse(entry.data)
     except (SyntaxError, ValueError) as error:
-        raise SettingsError(f"{place}: {point.module} is no Python: {error}", hint="mend the module") from error
+        raise SettingsError(f"{place}: {point.module} is not valid Python: {error}", hint="fix the module") from error
     for node in tree.body:
         expression = _named(node, point.object)
         if expression is not None:
             try:
                 return ast.literal_eval(expression)
             except ValueError as error:
-                raise SettingsError(f"{place}: it is no literal", hint=_HINT) from error
-    raise SettingsError(f"{place}: {point.module} has no {point.object} that could be read", hint=_HINT)
+                raise SettingsError(f"{place}: not a literal", hint=_HINT) from error
+    raise SettingsError(f"{place}: no readable {point.object} in {point.module}", hint=_HINT)
 
 
 def _named(node: ast.stmt, name: str) -> ast.expr | None:

@@ -144,7 +144,7 @@ def _read(path: Path) -> dict[str, str]:
     except Error as error:
         raise SettingsError(
             f"reading pip's configuration: {path}: {str(error).splitlines()[0]}",
-            hint="correct the file, or set UV_DEFAULT_INDEX",
+            hint="fix the file, or set UV_DEFAULT_INDEX",
         ) from error
     found: dict[str, str] = {}
     for section in ("global", "install"):

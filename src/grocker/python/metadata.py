@@ -79,11 +79,11 @@ def parse(data: bytes, what: str) -> Metadata:
 
     name, version = one("name"), one("version")
     if not _NAME.fullmatch(name):
-        raise CorruptError(f"reading {what}: no project is named {name!r}")
+        raise CorruptError(f"reading {what}: invalid project name {name!r}")
     try:
         Version(version)
     except InvalidVersion as error:
-        raise CorruptError(f"reading {what}: {version!r} is no version (PEP 440)") from error
+        raise CorruptError(f"reading {what}: invalid version {version!r} (PEP 440)") from error
     licence = one("license-expression") or ("" if "\n" in one("license") else one("license"))
     urls = [(label.strip(), url.strip()) for label, _, url in (u.partition(",") for u in found.get("project-url", ()))]
     if one("home-page"):
@@ -110,13 +110,13 @@ def check_python(metadata: Metadata, target: WheelTarget) -> None:
         wanted = SpecifierSet(metadata.requires_python)
     except InvalidSpecifier:
         raise CorruptError(
-            f"reading METADATA of {metadata.name}: Requires-Python {metadata.requires_python!r} is malformed"
+            f"reading METADATA of {metadata.name}: malformed Requires-Python {metadata.requires_python!r}"
         ) from None
     if not wanted.contains(target.full, prereleases=True):
         raise SettingsError(
-            f"{metadata.name} {metadata.version} wants Python {metadata.requires_python};"
+            f"{metadata.name} {metadata.version} requires Python {metadata.requires_python};"
             f" the image has {target.full_version or target.python}",
-            hint="choose a suite whose Python fits, or change requires-python",
+            hint="choose a Debian suite with a compatible Python, or change requires-python",
         )
 
 
@@ -135,6 +135,6 @@ def parse_entry_points(data: bytes, what: str) -> tuple[EntryPoint, ...]:
         for name, value in parser.items(group):
             match = _OBJECT.fullmatch(value.strip())
             if not match:
-                raise CorruptError(f"reading {what}: [{group}] {name} = {value}: not MODULE or MODULE:OBJECT")
+                raise CorruptError(f"reading {what}: [{group}] {name} = {value}: expected MODULE or MODULE:OBJECT")
             points.append(EntryPoint(group, name, match["module"], match["object"] or ""))
     return tuple(sorted(points, key=lambda p: (p.group, p.name)))

@@ -48,7 +48,9 @@ def read_project(directory: Path) -> Project:
     path = directory / "pyproject.toml"
     if not directory.is_dir():
         kind = "is a file" if directory.exists() else "does not exist"
-        raise MissingError(f"reading the project: {directory} {kind}", hint="give the directory with pyproject.toml")
+        raise MissingError(
+            f"reading the project: {directory} {kind}", hint="give the directory that contains pyproject.toml"
+        )
     legacy = (directory / "setup.py").is_file() or (directory / "setup.cfg").is_file()
     document = _document(path) if path.is_file() else {}
     table = _table(document, "project", path)
@@ -109,7 +111,7 @@ def _document(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path}: {error}", hint="correct the file; it is TOML") from error
+        raise SettingsError(f"{path}: {error}", hint="fix the TOML syntax") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: not UTF-8: byte {error.start}") from error
     except OSError as error:
@@ -119,19 +121,19 @@ def _document(path: Path) -> dict[str, Any]:
 def _table(document: Mapping[str, Any], key: str, path: Path) -> dict[str, Any] | None:
     value = document.get(key)
     if value is not None and not isinstance(value, dict):
-        raise SettingsError(f"{path}: {key}: a table is due")
+        raise SettingsError(f"{path}: {key}: expected a table")
     return value
 
 
 def _string(table: Mapping[str, Any], key: str, where: str, path: Path) -> str | None:
     value = table.get(key)
     if value is not None and not isinstance(value, str):
-        raise SettingsError(f"{path}: {where}.{key}: a string is due")
+        raise SettingsError(f"{path}: {where}.{key}: expected a string")
     return value
 
 
 def _strings(table: Mapping[str, Any], key: str, where: str, path: Path) -> tuple[str, ...]:
     value = table.get(key, [])
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise SettingsError(f"{path}: {where}.{key}: a list of strings is due")
+        raise SettingsError(f"{path}: {where}.{key}: expected a list of strings")
     return tuple(value)

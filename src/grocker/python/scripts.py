@@ -30,9 +30,11 @@ def generated(points: Iterable[EntryPoint], interpreter: str, file: str) -> dict
         if point.group not in ("console_scripts", "gui_scripts"):
             continue
         if "/" in point.name or "\0" in point.name or point.name in (".", ".."):
-            raise CorruptError(f"reading {file}: entry_points.txt: {point.name!r} cannot be the name of a script")
+            raise CorruptError(f"reading {file}: entry_points.txt: invalid script name {point.name!r}")
         if not point.object:
-            raise CorruptError(f"reading {file}: entry_points.txt: {point.name} names no function in {point.module}")
+            raise CorruptError(
+                f"reading {file}: entry_points.txt: {point.name} does not name a function in {point.module}"
+            )
         scripts[point.name] = _TEMPLATE.format(
             interpreter=interpreter,
             module=point.module,

@@ -94,7 +94,9 @@ def read_tree(root: Path, *, now: int, known: FileHashes | None = None) -> Sourc
     """
     if not root.is_dir():
         kind = "is a file" if root.exists() else "does not exist"
-        raise MissingError(f"reading the project: {root} {kind}", hint="give the directory that holds pyproject.toml")
+        raise MissingError(
+            f"reading the project: {root} {kind}", hint="give the directory that contains pyproject.toml"
+        )
     earlier = known.files if known else {}
     real = os.path.realpath(root)
     files: list[SourceFile] = []
@@ -157,8 +159,8 @@ def _link(real: str, path: str, entry: os.DirEntry[str]) -> str:
     end = os.path.realpath(os.path.join(here, target))
     if end != real and not end.startswith(real + os.sep):
         raise CorruptError(
-            f"reading the project: the link {path} leads out of the project, to {target}",
-            hint="copy what it leads to into the project, or remove the link",
+            f"reading the project: the link {path} points outside of the project, to {target}",
+            hint="copy its target into the project, or remove the link",
         )
     return os.path.relpath(end, here) if os.path.isabs(target) else target
 
@@ -168,7 +170,7 @@ def _hash(path: Path) -> str:
         with path.open("rb", buffering=0) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except PermissionError as error:
-        raise DeniedError(f"reading the project: {path}: {error.strerror}", hint="make it readable") from error
+        raise DeniedError(f"reading the project: {path}: {error.strerror}", hint="make the file readable") from error
     except OSError as error:
         raise StorageError(f"reading the project: {path}: {error.strerror}") from error
 
@@ -196,7 +198,7 @@ def copy_tree(tree: SourceTree, destination: Path, *, epoch: int) -> None:
                 data = (tree.root / file.path).read_bytes()
                 if hashlib.sha256(data).hexdigest() != file.digest:
                     raise CorruptError(
-                        f"copying the project: {file.path} changed while it was read", hint="build again"
+                        f"copying the project: {file.path} changed while it was being read", hint="build again"
                     )
                 path.write_bytes(data)
                 path.chmod(0o755 if file.executable else 0o644)

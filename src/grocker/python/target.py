@@ -25,8 +25,8 @@ class WheelTarget(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:
             raise SettingsError(
-                f"choosing wheels: no such architecture: {self.architecture}",
-                hint="architectures: " + ", ".join(ARCHITECTURES),
+                f"unsupported architecture {self.architecture!r}",
+                hint="supported: " + ", ".join(ARCHITECTURES),
             )
 
     @property

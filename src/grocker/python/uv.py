@@ -57,9 +57,7 @@ def find_uv(environ: Mapping[str, str], *, cache: Path | None = None) -> Uv:
 
         executable = Path(find_uv_bin())
     except (ImportError, FileNotFoundError) as error:
-        raise UnavailableError(
-            "resolving Python packages: uv is not installed", hint="install Grocker again"
-        ) from error
+        raise UnavailableError("resolving Python packages: uv is not installed", hint="reinstall Grocker") from error
     home = environ.get("HOME") or "/nonexistent"
     pip = from_pip(environ)
     environment = {
@@ -100,7 +98,7 @@ def run(
         action=action,
         environment={**own, **(environment or {})},
         directory=directory,
-        hint="install Grocker again",
+        hint="reinstall Grocker",
     )
 
 
@@ -134,14 +132,18 @@ def failure(output: command.Output, *, action: str, platform: str) -> GrockerErr
     status = _STATUS.search(text)
     code = int(status[1] or status[2]) if status else 0
     if re.search(r"No space left on device|Disk quota exceeded", text):
-        return StorageError(f"{action}: {words}", hint="free some space, or point GROCKER_CACHE at a larger disk")
+        return StorageError(
+            f"{action}: {words}", hint="free disk space, or set GROCKER_CACHE to a directory on a larger disk"
+        )
     if code in (401, 403):
-        return DeniedError(f"{action}: the package index refuses: {words}", hint="give credentials: UV_INDEX, ~/.netrc")
+        return DeniedError(
+            f"{action}: the package index denies access: {words}", hint="set credentials in UV_INDEX or ~/.netrc"
+        )
     if code == 429:
-        return TryAgainError(f"{action}: the package index asks to come back later: {words}", hint="try again later")
+        return TryAgainError(f"{action}: rate limited by the package index: {words}", hint="try again later")
     if code >= 500 or _UNREACHABLE.search(text):
         return UnavailableError(
-            f"{action}: the package index is unreachable: {words}",
+            f"{action}: cannot reach the package index: {words}",
             hint="check the network and the index (UV_DEFAULT_INDEX, or index-url in pip's configuration)",
         )
     lacking = _without_wheels(text)
@@ -151,18 +153,18 @@ def failure(output: command.Output, *, action: str, platform: str) -> GrockerErr
     if unknown:
         asked = f"you require {unknown['name']}" in words  # by the user: uv's sentence says nothing more
         return MissingError(
-            f"{action}: no package {unknown['name']} on the index{'' if asked else f': {words}'}",
-            hint="check the spelling; a private package needs its index (UV_INDEX, or extra-index-url for pip)",
+            f"{action}: package {unknown['name']} not found on the index{'' if asked else f': {words}'}",
+            hint="check the spelling; for a private package, add its index (UV_INDEX, or pip's extra-index-url)",
         )
     if _NO_VERSION.search(text):
         where = " in [build-system] requires" if "build requirements" in action else ""
-        return MissingError(f"{action}: {words}", hint=f"ask for a version that exists{where}")
+        return MissingError(f"{action}: {words}", hint=f"choose a version that exists{where}")
     if "No solution found" in text:
-        return SettingsError(f"{action}: {words}", hint="loosen one of the requirements")
+        return SettingsError(f"{action}: {words}", hint="relax one of the requirements")
     if "needs to be updated" in text and "lock" in text:
         return SettingsError(f"{action}: uv.lock is stale: {words}", hint="run: uv lock")
     if re.search(r"hash mismatch", text, re.IGNORECASE):
-        return CorruptError(f"{action}: {words}", hint="the index serves another file than is pinned")
+        return CorruptError(f"{action}: {words}", hint="the index serves another file than the pinned one")
     return SettingsError(f"{action}: uv: {words}")
 
 
@@ -178,11 +180,11 @@ def no_wheel(name: str, version: str | None, platform: str) -> MissingError:
     pinned = (f"{name}=={version}" if version else name).replace(" ", "==")
     binary = _BINARY.get(name.partition(" ")[0])
     return MissingError(
-        f"{name}{' ' + version if version else ''}: no wheel for {platform}; it would have to be built",
-        hint=f"depend on {binary}, the same with wheels"
+        f"{name}{' ' + version if version else ''}: no wheel for {platform}, and Grocker does not build sdists",
+        hint=f"depend on {binary}, which has wheels"
         if binary
-        else "ask for a version that has one, or serve one for that platform from an index (UV_INDEX); when it is"
-        f' Python alone: pip wheel --no-deps --wheel-dir wheels {pinned}, and find-links = ["wheels"] in [tool.uv]',
+        else "choose a version that has one, or serve one for that platform from an index (UV_INDEX); for a package of"
+        f' pure Python: pip wheel --no-deps --wheel-dir wheels {pinned}, and find-links = ["wheels"] in [tool.uv]',
     )
 
 

@@ -29,13 +29,13 @@ def check(names: Iterable[str], directory: Path, environ: Mapping[str, str], mar
         kind = next((kind for kind in _kinds(sources[name], markers)), None)
         if kind is None:
             continue
-        remedy = f"serve a wheel of {name} from an index, and take it from there: UV_NO_SOURCES=1"
+        remedy = f"serve a wheel of {name} from an index, and ignore the source: UV_NO_SOURCES=1"
         if kind in ("url", "index"):
             remedy = (
-                "run: uv lock, for uv.lock beside pyproject.toml is followed; or leave sources out: UV_NO_SOURCES=1"
+                "run: uv lock (Grocker follows a uv.lock beside pyproject.toml), or ignore the source: UV_NO_SOURCES=1"
             )
         raise SettingsError(
-            f"resolving dependencies: [tool.uv.sources] takes {name} from elsewhere ({kind}), not from the index",
+            f"resolving dependencies: [tool.uv.sources] replaces the index as the source of {name} ({kind})",
             hint=remedy,
         )
 

@@ -81,7 +81,9 @@ def _opened(path: Path, file: str) -> Iterator[ZipFile]:
         with ZipFile(path) as opened:
             yield opened
     except (BadZipFile, EOFError, UnicodeDecodeError, NotImplementedError, struct.error) as error:
-        raise CorruptError(f"reading {file}: not a whole wheel: {error}", hint="fetch or build it again") from error
+        raise CorruptError(
+            f"reading {file}: truncated or malformed: {error}", hint="download or build it again"
+        ) from error
     except OSError as error:
         raise StorageError(f"reading {file}: {error.strerror or error}") from error
 
@@ -158,11 +160,11 @@ class _Reading(msgspec.Struct, frozen=True):
         try:
             name, version, _, _ = parse_wheel_filename(self.file)
         except InvalidWheelFilename as error:
-            raise CorruptError(f"reading {self.file}: not the name of a wheel") from error
+            raise CorruptError(f"reading {self.file}: invalid wheel file name") from error
         if (normalised(found.name), Version(found.version)) != (name, version):
             raise CorruptError(
-                f"reading {self.file}: METADATA says {found.name} {found.version}, the file's name does not",
-                hint="the file was renamed or forged; fetch it again, or tell its publisher",
+                f"reading {self.file}: METADATA is of {found.name} {found.version}, which the file name contradicts",
+                hint="download it again, or tell its publisher: the file was renamed or forged",
             )
         return found
 
@@ -177,24 +179,24 @@ class _Reading(msgspec.Struct, frozen=True):
         tops = {name.partition("/")[0] for name in names if "/" in name}
         found = sorted(top for top in tops if top.endswith(".dist-info"))
         if len(found) != 1:
-            raise CorruptError(f"reading {self.file}: {len(found)} .dist-info directories where 1 is due")
+            raise CorruptError(f"reading {self.file}: expected one .dist-info directory, got {len(found)}")
         stem = self.file.split("-")
         if normalised(found[0].removesuffix(".dist-info").partition("-")[0]) != normalised(stem[0]):
-            raise CorruptError(f"reading {self.file}: it holds {found[0]}, of another project")
+            raise CorruptError(f"reading {self.file}: {found[0]} belongs to another project")
         return found[0]
 
     def _check_wheel_version(self, info: str) -> None:
         found = metadata.fields(self._read(f"{info}/WHEEL"), f"WHEEL of {self.file}")
         version = found.get("wheel-version", ("",))[0]
         if version.partition(".")[0] != "1":
-            raise CorruptError(f"reading {self.file}: wheel format {version or 'unknown'}; 1.x is known")
+            raise CorruptError(f"reading {self.file}: unsupported wheel format {version or '(none)'}; expected 1.x")
 
     def _read(self, name: str) -> bytes:
         info = self.opened.NameToInfo.get(name)
         if info is None:
             raise CorruptError(f"reading {self.file}: {name} is missing")
         if info.file_size > archive.LARGE:
-            raise CorruptError(f"reading {self.file}: {name} is {info.file_size} bytes large")
+            raise CorruptError(f"reading {self.file}: {name} is too large: {info.file_size} bytes")
         member = ZipMember(name, info.file_size, executable=False, info=info)
         return b"".join(archive.chunks(self.opened, member, self.file))
 
@@ -204,7 +206,7 @@ class _Reading(msgspec.Struct, frozen=True):
         for name in sorted(present - listed - own):
             raise CorruptError(f"reading {self.file}: {name} is not in RECORD")
         for name in sorted(name for name in listed - present - own if not name.endswith("/")):
-            raise CorruptError(f"reading {self.file}: {name} is in RECORD and not in the archive")
+            raise CorruptError(f"reading {self.file}: {name} is in RECORD but not in the archive")
 
     def _verified(self, member: ZipMember, expected: record.Hash | None) -> _Checked:
         if expected is None:
@@ -221,8 +223,8 @@ class _Reading(msgspec.Struct, frozen=True):
                 parts.append(chunk)
         if record.encoded(hashing.digest()) != expected.value:
             raise CorruptError(
-                f"reading {self.file}: {member.name} is not what RECORD says ({expected.algorithm})",
-                hint="the wheel was changed after it was built; fetch it again, or tell its publisher",
+                f"reading {self.file}: {member.name} does not match its hash in RECORD ({expected.algorithm})",
+                hint="download it again, or tell its publisher: the wheel was changed after it was built",
             )
         large = member.size > archive.LARGE
         data = ZipContent(self.path, self.file, member.name, member.size) if large else b"".join(parts)
@@ -238,7 +240,7 @@ class _Reading(msgspec.Struct, frozen=True):
             return f"{self.layout.site}/{name}", False
         scheme, _, path = rest.partition("/")
         if not path:
-            raise CorruptError(f"reading {self.file}: {name} lies in no scheme")
+            raise CorruptError(f"reading {self.file}: {name} is outside of every install scheme")
         match scheme:
             case "purelib" | "platlib":
                 return f"{self.layout.site}/{path}", False
@@ -249,11 +251,11 @@ class _Reading(msgspec.Struct, frozen=True):
             case "headers":
                 return f"{self.layout.headers(project)}/{path}", False
             case _:
-                raise CorruptError(f"reading {self.file}: {name}: no scheme is named {scheme}")
+                raise CorruptError(f"reading {self.file}: {name}: unknown install scheme {scheme}")
 
     def _add(self, files: dict[str, File], file: File) -> None:
         if file.path in files:
-            raise CorruptError(f"reading {self.file}: two of its files go to /{file.path}")
+            raise CorruptError(f"reading {self.file}: two files would be installed as /{file.path}")
         files[file.path] = file
 
     def _check_places(self, files: Iterable[str]) -> None:
@@ -261,9 +263,9 @@ class _Reading(msgspec.Struct, frozen=True):
         bin_, own = self.layout.scripts, f"{self.layout.prefix}/pyvenv.cfg"
         for path in files:
             if len(path.encode()) >= _LONGEST_PATH or any(len(part.encode()) > _LONGEST for part in path.split("/")):
-                raise CorruptError(f"reading {self.file}: the path /{path[:80]}… is longer than any may be on Linux")
+                raise CorruptError(f"reading {self.file}: the path /{path[:80]}… is longer than Linux permits")
             if path in (own, bin_) or re.fullmatch(rf"{re.escape(bin_)}/python[\d.]*", path):
-                raise CorruptError(f"reading {self.file}: it would replace the environment's own /{path}")
+                raise CorruptError(f"reading {self.file}: it would overwrite the environment's own /{path}")
 
     def _record(self, files: Iterable[File], lines: dict[str, str], own: str) -> bytes:
         rows = []
@@ -285,13 +287,13 @@ class _Reading(msgspec.Struct, frozen=True):
         # Computing a thousand tags to find this one takes longer than reading a small wheel.
         if not self.file.endswith("-py3-none-any.whl") and rank(self.file, target) is None:
             raise MissingError(
-                f"{self.file} does not fit the image: {target}",
-                hint="take a wheel for this platform, or build for the platform that the wheel is for",
+                f"{self.file} is not compatible with the image: {target}",
+                hint="use a wheel for this platform, or build for the platform of the wheel",
             )
         if machines and ARCHITECTURES[target.architecture].elf_machine not in machines:
             raise CorruptError(
-                f"reading {self.file}: none of its binaries is for {target.architecture}, whatever its name says",
-                hint="tell its publisher; choose another version meanwhile",
+                f"reading {self.file}: none of its binaries is for {target.architecture}, contrary to its file name",
+                hint="choose another version, and tell its publisher",
             )
 
 
@@ -314,7 +316,7 @@ def with_directories(files: Iterable[Entry]) -> tuple[Entry, ...]:
     for path in found:
         parent = path.rpartition("/")[0]
         if parent and not isinstance(found[parent], Directory):
-            raise CorruptError(f"/{path} lies below /{parent}, which is a file")
+            raise CorruptError(f"/{path} is below /{parent}, which is a file")
     return tuple(found[path] for path in sorted(found))
 
 
@@ -333,8 +335,8 @@ def overlay(wheels: Iterable[tuple[str, Iterable[Entry]]]) -> Iterator[tuple[str
                 own.append(entry)
             if not _same(earlier[1], entry):
                 raise SettingsError(
-                    f"{earlier[0]} and {wheel} both bring /{entry.path}, and not the same",
-                    hint="they cannot be installed together: drop one of them, or choose versions that do not collide",
+                    f"{earlier[0]} and {wheel} both install /{entry.path}, with different contents",
+                    hint="remove one of them, or choose versions that do not collide",
                 )
         yield wheel, tuple(own)
 

@@ -108,16 +108,16 @@ def _refuse_conflicts(
         for path in part.paths:
             other = owner.setdefault(path, part)
             if other is not part:
-                raise CorruptError(f"{other.subject} and {part.subject} both bring /{path}", hint=hint)
+                raise CorruptError(f"{other.subject} and {part.subject} both contain /{path}", hint=hint)
             if path in lower:
                 raise CorruptError(
-                    f"{part.subject} brings /{path} as a file or link, and the layers below have a directory there",
+                    f"/{path} is a file or link in {part.subject}, but a directory in the layers below",
                     hint=hint,
                 )
     for path in sorted(owner.keys() & directories.keys()):
         inside = next(part for part in parts if _has_inside(part, path))
         raise CorruptError(
-            f"{owner[path].subject} brings /{path} as a file or link, for {inside.subject} it is a directory", hint=hint
+            f"/{path} is a file or link in {owner[path].subject}, but a directory in {inside.subject}", hint=hint
         )
 
 

@@ -176,7 +176,7 @@ def _damaged(store: Store, member: Member, reason: str) -> NoReturn:
     store.forget_member(member.key)
     raise CorruptError(
         f"reading {member.subject} from the cache: {store.member(member.key)} {reason}",
-        hint="it was removed: build again, and it is made anew; if it comes back, check the disk under GROCKER_CACHE",
+        hint="build again: the damaged file was removed; if this recurs, check the disk of GROCKER_CACHE",
     )
 
 
@@ -191,10 +191,10 @@ def _refuse_wrong(in_order: list[Entry], subject: str) -> None:
     for entry in in_order:
         reason = wrong_path(entry.path)
         if reason is not None:
-            raise CorruptError(f"{subject}: the path {entry.path!r} {reason}", hint=hint)
+            raise CorruptError(f"{subject}: path {entry.path!r} {reason}", hint=hint)
     for one, other in pairwise(in_order):
         if one.path == other.path:
-            raise CorruptError(f"{subject} brings /{one.path} twice", hint=hint)
+            raise CorruptError(f"{subject} contains /{one.path} twice", hint=hint)
     files = {entry.path for entry in in_order if not isinstance(entry, Directory)}
     seen: set[str] = set()
     for entry in in_order:
@@ -202,7 +202,7 @@ def _refuse_wrong(in_order: list[Entry], subject: str) -> None:
             if parent in seen:
                 break
             if parent in files:
-                raise CorruptError(f"{subject}: /{parent} is no directory, and /{entry.path} lies in it", hint=hint)
+                raise CorruptError(f"{subject}: /{entry.path} is below /{parent}, which is not a directory", hint=hint)
             seen.add(parent)
 
 

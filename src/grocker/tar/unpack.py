@@ -66,6 +66,6 @@ def _directory(path: str, top: str, made: set[str]) -> None:
     except FileExistsError:
         if os.path.islink(place) or not os.path.isdir(place):
             raise CorruptError(
-                f"unpacking the image's interpreter: /{path} is no directory, and something lies in it"
+                f"unpacking the image's interpreter: /{path} is not a directory, but has entries below it"
             ) from None
     made.add(path)

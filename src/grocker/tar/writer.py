@@ -74,8 +74,8 @@ def _first_name_carries(entries: list[Entry], links: list[Hardlink]) -> list[Ent
     if names:
         target, (path, *_) = min(names.items())
         raise CorruptError(
-            f"/{path} is a hard link to /{target}, and there is no such file",
-            hint="the archive that it comes from is damaged, or was made wrong",
+            f"/{path} is a hard link to /{target}, which does not exist",
+            hint="the archive that it comes from is damaged or malformed",
         )
     return result
 
@@ -165,7 +165,7 @@ def chunks(file: File) -> Iterator[bytes]:
         yield chunk
     if passed != announced:
         raise CorruptError(
-            f"/{file.path} has {'more' if passed > announced else 'fewer'} bytes than the {announced} announced",
+            f"/{file.path} has {'more' if passed > announced else 'fewer'} bytes than the expected {announced}",
             hint="the archive that it comes from is damaged, or changed while it was read",
         )
 
