@@ -660,7 +660,7 @@ _PYTHON = (
         "index-denied",
         "the package index wants credentials",
         77,
-        ("the package index refuses",),
+        ("the package index denies access",),
         ("credentials",),
         _needs_and(Fault("/simple/lib", status=401)),
     ),
