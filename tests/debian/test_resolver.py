@@ -125,7 +125,15 @@ def test_set_is_the_same_when_names_come_in_another_order(names: list[str]) -> N
 
 CASES: list[tuple[str, list[str], list[str], type[GrockerError], int, str, str]] = [
     ("unknown package", ["libpq5"], ["libpg5"], MissingError, 66, "no Debian package libpg5 in trixie", "libpq5"),
-    ("unknown version", ["a 1.0"], ["a=2.0"], MissingError, 66, "no version 2.0 of the Debian package a", "available: 1.0"),
+    (
+        "unknown version",
+        ["a 1.0"],
+        ["a=2.0"],
+        MissingError,
+        66,
+        "no version 2.0 of the Debian package a",
+        "available: 1.0",
+    ),
     ("malformed version", ["a 1.0"], ["a=2 0"], SettingsError, 78, "'a=2 0'", "NAME=VERSION"),
     ("unmet dependency", ["a; Depends: b (>= 9)", "b 1"], ["a"], MissingError, 66, "depends on b (>= 9)", "mirror"),
     ("absent dependency", ["a; Depends: b"], ["a"], MissingError, 66, "depends on b", "remove a"),

@@ -51,7 +51,11 @@ def test_uv_keeps_the_cache_that_the_caller_names() -> None:
             66,
             "c 1.0: no wheel for P",
         ),
-        ("error: No solution found\n  cause: Because n was not found in the package registry and", 66, "package n not found"),
+        (
+            "error: No solution found\n  cause: Because n was not found in the package registry and",
+            66,
+            "package n not found",
+        ),
         (
             "error: No solution found\n  cause: Because n was not found in the package registry and you require n, we",
             66,

@@ -1,4 +1,4 @@
-"""Reads settings from a project's files, and tells for each value where it came from."""
+"""Read settings from a project's files, and record where each value was set."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from grocker.errors import MissingError, SettingsError
 
 REFERENCE = "docs/reference/settings.md"
 _MANY = 4
-"""more problems than this are counted and not told"""
+"""problems beyond this number are counted, but not shown"""
 
 
 class SettingOrigin(msgspec.Struct, frozen=True):
-    """Where a value stands."""
+    """Where a value was set."""
 
     file: str
     line: int
-    """from 1; 0 when it is a flag or not known"""
+    """from 1; 0 when unknown"""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
 class Configuration(msgspec.Struct, frozen=True):
-    """Settings, and by dotted name where each one that was given came from."""
+    """Settings, and by dotted name where each one was set."""
 
     settings: Settings
     origins: Mapping[str, SettingOrigin]
 
 
 NONE = Configuration(Settings(), MappingProxyType({}))
-"""What holds where nothing is set."""
+"""The defaults."""
 
 
 def read(directory: Path) -> Configuration:
     """The settings of a project directory; the defaults when it has none.
 
-    Settings stand in ``grocker.toml`` or in ``[tool.grocker]`` of ``pyproject.toml``; both at once is an error, because
-    one of the two would be passed over in silence. Raises SettingsError that names file, line and key.
+    Settings are in ``grocker.toml`` or in ``[tool.grocker]`` of ``pyproject.toml``; both at once is an error, because
+    one of the two would be silently ignored. Raises SettingsError that names file, line and key.
     """
     own = _load(directory / "grocker.toml", ())
     project = _load(directory / "pyproject.toml", ("tool", "grocker"))
@@ -63,7 +63,7 @@ def read(directory: Path) -> Configuration:
 
 
 def read_file(path: Path) -> Configuration:
-    """The settings in a file that the user names: ``[tool.grocker]`` in it, else the whole of it.
+    """The settings in a file that the user names: ``[tool.grocker]`` in it, or else all of it.
 
     Raises SettingsError that names file, line and key, MissingError when there is no such file.
     """
@@ -77,7 +77,7 @@ def read_file(path: Path) -> Configuration:
 
 
 def decode(table: Mapping[str, Any], *, file: str, prefix: tuple[str, ...], text: str) -> Configuration:
-    """Check a parsed table against the schema; ``text`` is the file's, to find lines in."""
+    """Check a parsed table against the schema; ``text`` is the file's, to look up line numbers."""
     lines = positions.positions(text)
     try:
         settings = msgspec.convert(table, Settings)
@@ -113,7 +113,7 @@ def load_toml(path: Path) -> tuple[dict[str, Any], str] | None:
 
 
 def name(path: positions.Path) -> str:
-    """A path of keys as people write it: ``services.www.command[1]``."""
+    """A path of keys as written in messages: ``services.www.command[1]``."""
     text = ""
     for key in path:
         if isinstance(key, int):
@@ -148,7 +148,7 @@ def _load(path: Path, prefix: tuple[str, ...]) -> tuple[dict[str, Any], Path, tu
 def _refusal(
     table: Mapping[str, Any], file: str, prefix: tuple[str, ...], lines: Mapping[positions.Path, int]
 ) -> SettingsError | None:
-    """The error that tells all that is wrong, in the order of the file."""
+    """The error that names all problems, in the order of the file."""
     from grocker.config.problems import problems
 
     found = sorted(
@@ -170,7 +170,7 @@ def _leaves(value: Any, path: positions.Path = ()) -> list[positions.Path]:
 
 
 def _origin(path: positions.Path, lines: Mapping[positions.Path, int], file: str) -> SettingOrigin:
-    """The line of a value, or of what it stands in."""
+    """The line of a value, or of the nearest table or array around it."""
     while path and path not in lines:
         path = path[:-1]
     return SettingOrigin(file, lines.get(path, 0))

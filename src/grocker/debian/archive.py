@@ -1,4 +1,4 @@
-"""The two archive formats inside a .deb, read strictly: what dpkg would refuse is refused, and what would be dangerous.
+"""The two archive formats inside a .deb, read strictly: what dpkg rejects is rejected, and what is unsafe.
 
 Source: deb(5); ar(5); tar(5) (v7, ustar and GNU long names, which are what dpkg reads and writes).
 """
@@ -15,11 +15,11 @@ _LARGEST = 8 << 30
 
 
 class Malformed(ValueError):
-    """An archive that is not what its format says, or that would write where it must not."""
+    """A malformed archive, or one with unsafe paths."""
 
 
 class TarMember(msgspec.Struct, frozen=True):
-    """A member as its header describes it; ``name`` and ``target`` as they are written there."""
+    """A member as its header describes it; ``name`` and ``target`` as written."""
 
     name: str
     kind: str
@@ -36,7 +36,7 @@ class TarMember(msgspec.Struct, frozen=True):
 
 
 def ar_members(data: bytes) -> dict[str, tuple[int, int]]:
-    """Where the members of an ar archive are: start and size by name, in order. Raises Malformed."""
+    """The start and size of each member of an ar archive by name, in order. Raises Malformed."""
     if data[:8] != b"!<arch>\n":
         raise Malformed("not an ar archive")
     found: dict[str, tuple[int, int]] = {}

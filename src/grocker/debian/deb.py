@@ -19,20 +19,19 @@ from grocker.tar.entry import Directory, Entry, File, Hardlink, Symlink
 
 
 class UnpackedPackage(msgspec.Struct, frozen=True):
-    """What a package is in an image."""
+    """A package's contribution to an image."""
 
     entries: tuple[Entry, ...]
-    """sorted: directories before what is in them; parents that the package does not ship are not added"""
+    """sorted: directories before their contents; parents that the package does not ship are not added"""
     facts: Facts
 
 
 def unpack(path: Path, *, name: str) -> UnpackedPackage:
     """The package in the file ``path``, whose hash has been checked.
 
-    ``name``: for errors ("bash 5.2.37-2"). Manual pages, other documentation but the copyright, and translated
-    messages are left out.
-    Raises CorruptError when it is damaged, truncated, or would write where no package may; StorageError when it
-    cannot be read.
+    ``name``: for errors ("bash 5.2.37-2"). Manual pages, documentation except copyright files, and
+    translated messages are left out.
+    Raises CorruptError when it is damaged, truncated or has unsafe paths; StorageError when it cannot be read.
     """
     try:
         data = path.read_bytes()
@@ -101,7 +100,7 @@ def _clean(name: str) -> str:
 
 
 def _entries(tar: bytes) -> tuple[tuple[Entry, ...], dict[str, str]]:
-    """Entries, and for each path the one that the package itself gives it, without merging."""
+    """Entries, and for each path the package's own, unmerged one."""
     found: dict[str, Entry] = {}
     unmerged: dict[str, str] = {}
     files: dict[str, TarMember] = {}
@@ -156,7 +155,7 @@ _ROOT = Directory("")
 
 
 def _kept(paths: list[str], found: dict[str, Entry], files: dict[str, TarMember], tar: bytes) -> tuple[Entry, ...]:
-    """The entries at ``paths``, with content; of several names of one file the first has it, the others are links."""
+    """The entries at ``paths``, with content; of several names of one file, the first has it, the others are links."""
     entries: list[Entry] = []
     first: dict[str, str] = {}
     for path in paths:

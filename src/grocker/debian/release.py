@@ -1,4 +1,4 @@
-"""The signed description of a suite: fetched, its signature verified in this process, then read.
+"""The signed description of a suite: downloaded, verified in this process, then parsed.
 
 Source: wiki.debian.org/DebianRepository/Format ("Release" files, InRelease); RFC 9580, 7 (cleartext signatures).
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from grocker.web import Transport
 
 _SLACK = timedelta(hours=24)
-"""How far the archive's clock may be ahead of ours."""
+"""How far the archive's clock may be ahead of this host's."""
 
 _BEGIN = b"-----BEGIN PGP SIGNED MESSAGE-----"
 
@@ -35,10 +35,10 @@ class IndexFile(msgspec.Struct, frozen=True):
 
 
 class Release(msgspec.Struct, frozen=True):
-    """What a verified ``InRelease`` says."""
+    """The content of a verified ``InRelease``."""
 
     suite: str
-    """as it was asked for: the directory under ``dists/``"""
+    """as requested: the directory below ``dists/``"""
     origin: str
     codename: str
     version: str
@@ -50,7 +50,7 @@ class Release(msgspec.Struct, frozen=True):
     files: Mapping[str, IndexFile]
 
     def has_expired(self, now: datetime) -> bool:
-        """Whether it says that it holds no more at ``now``, which has a time zone."""
+        """Whether it has expired at ``now``, which has a time zone."""
         return self.valid_until is not None and self.valid_until < now
 
 
@@ -68,7 +68,7 @@ def fetch(
 
     ``now``: with a time zone. ``check_valid_until``: whether an expired release is an error.
     Raises MissingError when the archive has no such suite, UnavailableError when it cannot be reached, CorruptError
-    when signature, signer, suite or date do not hold.
+    for an invalid signature, signer, suite or date.
     """
     from grocker.web import HttpMissingError, public
 
@@ -127,9 +127,9 @@ def check(
 
 
 def verified(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
-    """The text that a pinned signer signed, and nothing of what stands around it.
+    """The text that a pinned signer signed, without anything around it.
 
-    Raises CorruptError when there is no signature, none by one of ``signers``, or a bad one.
+    Raises CorruptError for a missing or bad signature, or one by another signer.
     """
     import pysequoia
 
@@ -150,7 +150,7 @@ def verified(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
 
     try:
         result = pysequoia.verify(bytes=message, store=known)
-    except Exception as error:  # the library raises RuntimeError, or whatever its parser says
+    except Exception as error:  # the library raises RuntimeError, or any error of its parser
         ours = {key.lower() for signer in pinned for key in (signer.fingerprint, *signer.subkeys)}
         if asked and not any(key.endswith(identifier) for identifier in asked for key in ours):
             raise CorruptError(
@@ -173,7 +173,7 @@ def verified(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
 
 
 def parse(content: bytes, suite: str, *, what: str) -> Release:
-    """``content``, already verified, as a value; CorruptError when it is malformed or not Debian's."""
+    """Parse ``content``, already verified. Raises CorruptError when it is malformed or not Debian's."""
     try:
         fields = control.stanza(content.decode("utf-8"))
         origin = fields.get("Origin", "")

@@ -1,8 +1,8 @@
-"""From the names of packages to the closed set of packages that they need. Pure.
+"""Resolve names of packages to the closed set of packages that they need. Pure.
 
-No backtracking: the highest version that the suites have, alternatives in the order in which they are written, and of
-the packages that provide a virtual one the most important, then the first by name. What does not fit is an error that
-names both sides, because a set that depends on a search is one that nobody can foresee.
+No backtracking: the highest version in the suites wins, the first alternative that exists, and of the packages that
+provide a virtual one the most important, then the first by name. A conflict is an error that names both sides, because
+the result of a search would be unpredictable.
 Source: Debian Policy 7.2 (Depends, Pre-Depends), 7.3, 7.4 (Breaks, Conflicts), 7.5 (Provides).
 """
 
@@ -36,11 +36,11 @@ NOT_NEEDED: frozenset[str] = frozenset(
         "usrmerge",
     }
 )
-"""Packages that maintainer scripts alone need, which never run in an image: a dependency on one counts as met.
-Whoever asks for one by name gets it. perl-base is none of them: psql is a perl script."""
+"""Packages that only maintainer scripts need, which never run in an image: a dependency on one counts as met.
+One that is requested by name is installed. perl-base is not among them: psql is a perl script."""
 
 NEEDED_BY_SCRIPTS: Mapping[str, frozenset[str]] = {"nginx": frozenset({"iproute2"})}
-"""Of a package what its maintainer scripts alone need, though others need it for more (nginx: ``ss``, for port 80)."""
+"""By package, dependencies that only its own maintainer scripts need (nginx: ``ss``, to check port 80)."""
 
 _PRIORITIES = {"required": 0, "important": 1, "standard": 2, "optional": 3, "extra": 4}
 
@@ -51,10 +51,10 @@ class PackageSet(msgspec.Struct, frozen=True):
     packages: tuple[DebianPackage, ...]
     """sorted by name"""
     reasons: Mapping[str, str]
-    """for each package the one that first asked for it; empty: it was asked for by name"""
+    """for each package, the first one that depends on it; empty for one that was requested by name"""
 
     def why(self, name: str) -> tuple[str, ...]:
-        """The chain from a package that was asked for by name down to ``name``."""
+        """The chain of dependencies from a package that was requested by name down to ``name``."""
         chain = [name]
         while parent := self.reasons.get(chain[-1]):
             chain.append(parent)
@@ -67,12 +67,12 @@ class _Candidate(msgspec.Struct, frozen=True):
 
 
 def resolve(indexes: Sequence[PackageIndex], names: Iterable[str]) -> PackageSet:
-    """The packages that ``names`` stand for and everything that they depend on.
+    """The packages named by ``names``, and all their dependencies.
 
     ``names``: each ``NAME`` or ``NAME=VERSION``; a virtual name stands for its first provider.
-    ``indexes``: of one architecture; of equal versions the one in the first index is taken.
-    Raises MissingError when there is no such package or version, SettingsError when what was asked for cannot be
-    installed together.
+    ``indexes``: of one architecture; of equal versions, the one in the first index wins.
+    Raises MissingError when there is no such package or version, SettingsError for packages that
+    conflict.
     """
     return _Resolution(indexes).run(sorted(set(names)))
 
@@ -105,7 +105,7 @@ class _Resolution:
         return found
 
     def ask(self, text: str) -> None:
-        """Choose what the user named."""
+        """Choose a package that was requested by name."""
         name, equals, wanted = text.partition("=")
         name, wanted = name.strip(), wanted.strip()
         relation = Relation(name, "=" if equals else "", wanted)
@@ -178,7 +178,7 @@ class _Resolution:
         self.queue.append(record.name)
 
     def follow(self, name: str) -> None:
-        """Choose what a chosen package depends on."""
+        """Choose the dependencies of a chosen package."""
         record = self.chosen[name].record
         scripts = NEEDED_BY_SCRIPTS.get(name, frozenset())
         for field in ("pre_depends", "depends"):
@@ -200,7 +200,7 @@ class _Resolution:
     def choose(self, name: str, group: Alternatives) -> None:
         for relation in group:
             if relation.name in self.chosen:
-                continue  # chosen in another version, which `met` did not accept
+                continue  # chosen in another version, which `met` rejected
             found = self.best(relation) or self.provider(relation)
             if found is not None and found.record.name not in self.chosen:
                 self.take(found, name)
@@ -218,7 +218,7 @@ class _Resolution:
         )
 
     def asked(self, name: str) -> str:
-        """The package that was asked for by name and that ``name`` came with."""
+        """The package that was requested by name and requires ``name``."""
         while self.reasons.get(name):
             name = self.reasons[name]
         return name
@@ -242,7 +242,7 @@ class _Resolution:
         if chosen is not None and relation.name != name and relation.accepts(chosen.record.version):
             return relation.name
         for provider, provided in self.provided.get(relation.name, ()):
-            # Policy 7.5: versioned Provides alone meet a versioned relation; a package never conflicts with itself.
+            # Policy 7.5: only versioned Provides satisfy a versioned relation; a package never conflicts with itself.
             if provider != name and (not relation.operator or (provided and relation.accepts(provided))):
                 return provider
         return None

@@ -1,4 +1,4 @@
-"""What the user named: a project's directory, a wheel, or a release on a package index."""
+"""The origin that the user names: a project's directory, a wheel, or a release on a package index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The zip archive under a wheel, distrusted: names, sizes, links, overlaps and hashes are checked before use.
+"""The zip archive of a wheel, untrusted: names, sizes, links, overlaps and hashes are checked before use.
 
 Source: Python packaging specifications, "Binary distribution format"; PKWARE APPNOTE 4.3.
 """
@@ -17,7 +17,7 @@ import msgspec
 from grocker.errors import CorruptError, StorageError
 
 LARGE = 8 << 20
-"""bytes; a larger member is never held in memory"""
+"""bytes; larger members are streamed"""
 
 _CHUNK = 1 << 18
 _MOST_RATIO = 100
@@ -35,7 +35,7 @@ class ZipMember(msgspec.Struct, frozen=True):
 
 
 class ZipContent(msgspec.Struct, frozen=True):
-    """A large member's bytes (a ``layer.entry.Content``): read from the archive each time."""
+    """A large member's bytes (a ``tar.entry.Content``): read from the archive each time."""
 
     archive: Path
     file: str
@@ -44,7 +44,7 @@ class ZipContent(msgspec.Struct, frozen=True):
     size: int
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes; CorruptError when the archive has changed or does not hold them."""
+        """The bytes. Raises CorruptError when the archive has changed or is damaged."""
         try:
             with ZipFile(self.archive) as archive:
                 yield from _chunks(archive, archive.getinfo(self.name), self.file)
@@ -58,8 +58,8 @@ def members(archive: ZipFile, file: str) -> dict[str, ZipMember]:
     """The archive's regular files by name; directories are left out.
 
     ``file``: the archive's name, for errors.
-    Raises CorruptError for a name that leaves the root or comes twice, a link, an encrypted or unknown compression,
-    members that overlap, or sizes that no honest archive has.
+    Raises CorruptError for an unsafe or duplicate name, a link, encryption, an unknown compression, overlapping
+    members, or the sizes of a zip bomb.
     """
     found: dict[str, ZipMember] = {}
     spans: list[tuple[int, int, str]] = []
@@ -101,7 +101,7 @@ def _check_name(name: str, file: str) -> None:
 
 
 def chunks(archive: ZipFile, member: ZipMember, file: str) -> Iterator[bytes]:
-    """A member's bytes, from the beginning; CorruptError when they are cut short, too many or damaged."""
+    """A member's bytes, from the beginning. Raises CorruptError when they are truncated, too many or damaged."""
     yield from _chunks(archive, member.info, file)
 
 

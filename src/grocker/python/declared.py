@@ -1,7 +1,7 @@
 """Services that a wheel declares itself: entry points of the group ``grocker.services``.
 
 An entry point ``NAME = package.module:object`` names a literal, or a function that returns one: the table
-that ``[tool.grocker.services.NAME]`` would hold. It is read from the module's source, because nothing of an application
+that ``[tool.grocker.services.NAME]`` would hold. It is parsed from the module's source, because no application code
 is executed to build its image.
 """
 
@@ -21,7 +21,7 @@ _HINT = 'write the table as a literal: {"wsgi": "package.wsgi:application"}, or 
 
 
 def declared_services(wheel: Wheel) -> Mapping[str, Any]:
-    """The tables by service, empty when the wheel declares none. SettingsError when one cannot be read."""
+    """The tables by service, empty when the wheel declares none. Raises SettingsError for a malformed one."""
     points = sorted((p for p in wheel.entry_points if p.group == GROUP), key=lambda p: p.name)
     return {point.name: _value(wheel, point) for point in points}
 
@@ -48,7 +48,7 @@ def _value(wheel: Wheel, point: EntryPoint) -> Any:
 
 
 def _named(node: ast.stmt, name: str) -> ast.expr | None:
-    """What ``name`` is given by a statement at the top of a module: an assigned value, or what a function returns."""
+    """The value of ``name`` at the top of a module: an assigned value, or a function's return value."""
     match node:
         case ast.Assign(targets=[ast.Name(id=found)], value=value) if found == name:
             return value

@@ -1,4 +1,4 @@
-"""What a distribution says of itself: METADATA, WHEEL and entry_points.txt (Python packaging specifications)."""
+"""The metadata of a distribution: METADATA, WHEEL and entry_points.txt (Python packaging specifications)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OBJECT = re.compile(r"(?P<module>\w+(?:\.\w+)*)(?:\s*:\s*(?P<object>\w+(?:\.\w+
 
 
 def normalised(name: str) -> str:
-    """A project's name in its one form (PEP 503): ``Flask_Login`` → ``flask-login``."""
+    """The normalised name of a project (PEP 503): ``Flask_Login`` → ``flask-login``."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -42,7 +42,7 @@ class Metadata(msgspec.Struct, frozen=True):
 
 
 class EntryPoint(msgspec.Struct, frozen=True):
-    """One line of entry_points.txt: what a name in a group refers to."""
+    """One line of entry_points.txt."""
 
     group: str
     name: str
@@ -66,7 +66,7 @@ def fields(data: bytes, what: str) -> Mapping[str, tuple[str, ...]]:
 
 
 def parse(data: bytes, what: str) -> Metadata:
-    """METADATA's fields; CorruptError when name or version are missing or malformed.
+    """Parse METADATA. Raises CorruptError when name or version is missing or malformed.
 
     ``what``: "METADATA of polls-1.0-py3-none-any.whl", for errors.
     """
@@ -101,7 +101,7 @@ def parse(data: bytes, what: str) -> Metadata:
 
 
 def check_python(metadata: Metadata, target: WheelTarget) -> None:
-    """SettingsError when the project does not want the target's Python (``Requires-Python``)."""
+    """Raise SettingsError when the project does not support the target's Python (``Requires-Python``)."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     if not metadata.requires_python:
@@ -121,7 +121,7 @@ def check_python(metadata: Metadata, target: WheelTarget) -> None:
 
 
 def parse_entry_points(data: bytes, what: str) -> tuple[EntryPoint, ...]:
-    """entry_points.txt, sorted by group and name; CorruptError when it is malformed (entry points specification)."""
+    """Parse entry_points.txt; sorted by group and name. Raises CorruptError when it is malformed."""
     from configparser import ConfigParser, Error
 
     parser = ConfigParser(delimiters=("=",), interpolation=None, strict=False, default_section="\0")

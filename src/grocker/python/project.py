@@ -1,4 +1,4 @@
-"""A project's own description: pyproject.toml, or setup.py and setup.cfg as before it (PEP 517, 518, 621)."""
+"""A project's description: pyproject.toml, or the older setup.py and setup.cfg (PEP 517, 518, 621)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
 
 
 class Project(msgspec.Struct, frozen=True):
-    """What a project's directory says of it before anything is built."""
+    """A project's description before anything is built."""
 
     directory: Path
     name: str | None
@@ -35,15 +35,15 @@ class Project(msgspec.Struct, frozen=True):
     backend: str
     """``build-system.build-backend``"""
     backend_path: tuple[str, ...]
-    """``build-system.backend-path``: where in the tree a back end of its own lies"""
+    """``build-system.backend-path``: directories of an in-tree back end"""
     uses_git: bool
-    """the version comes from the back end, and there is a ``.git`` that it may come from"""
+    """whether the version may come from git: the back end determines it, and there is a ``.git``"""
 
 
 def read_project(directory: Path) -> Project:
     """The description of the project in ``directory``.
 
-    Raises MissingError when there is none, SettingsError when it is malformed.
+    Raises MissingError when it is missing, SettingsError when it is malformed.
     """
     path = directory / "pyproject.toml"
     if not directory.is_dir():
@@ -92,7 +92,7 @@ def read_project(directory: Path) -> Project:
 
 
 def _minimal(directory: Path) -> str:
-    """A whole pyproject.toml for what lies in ``directory``, for a hint."""
+    """A complete pyproject.toml for the files in ``directory``, for a hint."""
     least = f'\n[project]\nname = "{_name_for(directory)}"\nversion = "1.0"\n'
     arrangement = flat.table(flat.names(directory))
     if (directory / "requirements.txt").is_file():

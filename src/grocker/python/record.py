@@ -25,7 +25,7 @@ class Hash(msgspec.Struct, frozen=True):
 def parse(data: bytes, file: str) -> Mapping[str, Hash | None]:
     """RECORD's paths with their hashes; None where none is given.
 
-    ``file``: the wheel's name, for errors. Raises CorruptError for a malformed line, a path that comes twice with
+    ``file``: the wheel's name, for errors. Raises CorruptError for a malformed line, a path listed twice with
     different hashes, or a hash weaker than sha256.
     """
     found: dict[str, Hash | None] = {}

@@ -1,4 +1,4 @@
-"""Commands of a distribution: generated from its console_scripts, or shipped and given the image's interpreter.
+"""Commands of a distribution: generated from its console_scripts, or shipped and adapted to the image's interpreter.
 
 Source: entry points specification, "Use for scripts"; binary distribution format, "Recommended installer features".
 """
@@ -20,10 +20,10 @@ if __name__ == "__main__":
 
 
 def generated(points: Iterable[EntryPoint], interpreter: str, file: str) -> dict[str, bytes]:
-    """Name → content of each script that ``console_scripts`` and ``gui_scripts`` ask for.
+    """Name → content of each script in ``console_scripts`` and ``gui_scripts``.
 
     ``interpreter``: its absolute path in the image. ``file``: the wheel's name, for errors.
-    Raises CorruptError for a name that is no file name, or a script without a function.
+    Raises CorruptError for an invalid file name, or a script without a function.
     """
     scripts = {}
     for point in points:

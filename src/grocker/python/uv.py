@@ -1,4 +1,4 @@
-"""Runs uv, and turns what it says into errors of ours. The only module that knows that program's words."""
+"""Run uv, and translate its errors. The only module that parses uv's messages."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 class Uv(msgspec.Struct, frozen=True):
-    """A uv, and the environment it runs in."""
+    """The uv executable, and its environment."""
 
     executable: Path
     environment: Mapping[str, str]
     python: Path
     """the host's interpreter for back ends"""
     from_pip: frozenset[str] = frozenset()
-    """names in ``environment`` that pip's configuration gave, and that uv's own has precedence over"""
+    """names in ``environment`` that pip's configuration gave, which uv's own overrides"""
 
     def address(self, url: str) -> str:
-        """``url`` as it is to be requested: with the credentials of its index, if it has any; never keep or show it."""
+        """``url`` for a request: with the credentials of its index, if any. Never store or show it."""
         return with_credentials(url, self.environment)
 
 
@@ -87,7 +87,7 @@ def run(
     directory: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> command.Output:
-    """Run uv to its end; the status is the caller's to judge.
+    """Run uv until it exits. The caller checks the status.
 
     ``directory``: where it runs; its configuration files and its parents' count. ``environment`` overrides uv's own.
     """
@@ -119,11 +119,11 @@ _NO_VERSION = re.compile(
 )
 
 _BINARY = {"psycopg2": "psycopg2-binary", "psycopg-c": "psycopg[binary]"}
-"""what has no wheels, and under which name its makers serve it with them"""
+"""packages without wheels, and the names under which their authors publish wheels"""
 
 
 def failure(output: command.Output, *, action: str, platform: str) -> GrockerError:
-    """The error that a failed uv means: its last lines, without credentials.
+    """The error for a failed uv, without credentials.
 
     ``platform``: the target, for "has no wheel for PLATFORM".
     """
@@ -151,7 +151,7 @@ def failure(output: command.Output, *, action: str, platform: str) -> GrockerErr
         return no_wheel(", ".join(sorted(lacking)), None, platform)
     unknown = _UNKNOWN.search(text)
     if unknown:
-        asked = f"you require {unknown['name']}" in words  # by the user: uv's sentence says nothing more
+        asked = f"you require {unknown['name']}" in words  # then uv's message adds nothing
         return MissingError(
             f"{action}: package {unknown['name']} not found on the index{'' if asked else f': {words}'}",
             hint="check the spelling; for a private package, add its index (UV_INDEX, or pip's extra-index-url)",
@@ -176,7 +176,7 @@ def _without_wheels(text: str) -> set[str]:
 
 
 def no_wheel(name: str, version: str | None, platform: str) -> MissingError:
-    """A package that would have to be compiled."""
+    """The error for a package without a compatible wheel."""
     pinned = (f"{name}=={version}" if version else name).replace(" ", "==")
     binary = _BINARY.get(name.partition(" ")[0])
     return MissingError(

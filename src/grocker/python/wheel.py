@@ -1,4 +1,4 @@
-"""Wheels → entries: installing without a staging directory, an interpreter or the host's word in it.
+"""Wheels → entries: installed without a staging directory or an interpreter, independently of the host.
 
 Source: Python packaging specifications, "Binary distribution format", "Recording installed projects", "Entry points".
 """
@@ -43,11 +43,11 @@ class Wheel(msgspec.Struct, frozen=True):
     name: str
     """the project's normalised name"""
     version: str
-    """as METADATA has it"""
+    """as in METADATA"""
     site: str
     """the entry path of its site directory"""
     pure: bool
-    """it holds no binary and its tags name no platform"""
+    """whether it has no binaries, and no platform in its tags"""
     metadata: Metadata
     entry_points: tuple[EntryPoint, ...]
     entries: tuple[Entry, ...]
@@ -57,10 +57,10 @@ class Wheel(msgspec.Struct, frozen=True):
 def read_wheel(path: Path, layout: InstallScheme, target: WheelTarget | None = None, *, file: str = "") -> Wheel:
     """The wheel at ``path``, verified, as entries below ``layout``.
 
-    ``path`` must stay as it is while the entries are used: large files are read from it when they are written.
-    ``file``: the wheel's file name, where it is kept under another.
-    ``target``: when given, a wheel whose tags do not fit it, or whose binaries are all for other processors, is an
-    error. Raises CorruptError for a file that is not what its name and RECORD say; MissingError for the wrong platform.
+    The file must not change while the entries are used: large files are read from it when they are written.
+    ``file``: the wheel's file name, if ``path`` has another.
+    ``target``: if given, a wheel with incompatible tags, or with binaries for other processors only, is an error.
+    Raises CorruptError for a file that contradicts its name or RECORD; MissingError for the wrong platform.
     """
     file = file or path.name
     with _opened(path, file) as opened:
@@ -89,7 +89,7 @@ def _opened(path: Path, file: str) -> Iterator[ZipFile]:
 
 
 class _Checked(msgspec.Struct, frozen=True):
-    """A member whose bytes are what RECORD says."""
+    """A member verified against RECORD."""
 
     data: bytes | Content
     line_hash: str
@@ -151,7 +151,7 @@ class _Reading(msgspec.Struct, frozen=True):
         )
 
     def metadata(self) -> Metadata:
-        """METADATA; CorruptError when it names another project or version than the file's name does."""
+        """METADATA. Raises CorruptError when it contradicts the file name."""
         from packaging.utils import InvalidWheelFilename, parse_wheel_filename
         from packaging.version import Version
 
@@ -169,7 +169,7 @@ class _Reading(msgspec.Struct, frozen=True):
         return found
 
     def entry_points(self) -> tuple[EntryPoint, ...]:
-        """entry_points.txt; none when there is no such file."""
+        """The entry points; none when there is no entry_points.txt."""
         name = f"{self._dist_info(self.opened.namelist())}/entry_points.txt"
         if name not in self.opened.NameToInfo:
             return ()
@@ -259,7 +259,7 @@ class _Reading(msgspec.Struct, frozen=True):
         files[file.path] = file
 
     def _check_places(self, files: Iterable[str]) -> None:
-        """What makes the environment is no wheel's to bring, nor what Linux has no names for."""
+        """Reject files of the environment itself, and paths that are too long for Linux."""
         bin_, own = self.layout.scripts, f"{self.layout.prefix}/pyvenv.cfg"
         for path in files:
             if len(path.encode()) >= _LONGEST_PATH or any(len(part.encode()) > _LONGEST for part in path.split("/")):
@@ -304,7 +304,7 @@ def _elf_machine(head: bytes) -> int | None:
 
 
 def with_directories(files: Iterable[Entry]) -> tuple[Entry, ...]:
-    """``files`` and the directories above them, each once, sorted by path."""
+    """``files`` and their parent directories, each once, sorted by path."""
     found: dict[str, Entry] = {}
     for file in files:
         found[file.path] = file
@@ -321,10 +321,10 @@ def with_directories(files: Iterable[Entry]) -> tuple[Entry, ...]:
 
 
 def overlay(wheels: Iterable[tuple[str, Iterable[Entry]]]) -> Iterator[tuple[str, tuple[Entry, ...]]]:
-    """Each wheel's name with its directories and those of its files that no earlier one brings.
+    """Each wheel's name with its directories, and the files that no earlier wheel has.
 
-    ``wheels``: (name for errors, entries). Two that bring the same file with the same bytes and mode agree.
-    Raises SettingsError that names both and the file when they do not.
+    ``wheels``: (name for errors, entries). The same file with the same content and mode may be in several.
+    Raises SettingsError that names the file and both wheels when they differ.
     """
     seen: dict[str, tuple[str, Entry]] = {}
     for wheel, entries in wheels:
