@@ -13,7 +13,7 @@ from grocker.errors import SettingsError
 from grocker.lock.values import PythonFile
 from grocker.python import Layout, read_wheel
 from grocker.resolve.static_files import with_static
-from grocker.runner.spec import Service
+from grocker.runner.contract.spec import Service
 from grocker.store import Store
 from tests.support.wheels import make_wheel
 

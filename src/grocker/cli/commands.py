@@ -281,7 +281,7 @@ def show_help(context: click.Context, command: str | None) -> None:
 
 
 def _write_version(*, as_json: bool) -> None:
-    from grocker.runner.spec import CONTRACT
+    from grocker.runner.contract.spec import CONTRACT
 
     if as_json:
         click.echo(f'{{"contract": {CONTRACT}, "version": "{__version__}"}}')

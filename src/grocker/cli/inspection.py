@@ -12,7 +12,7 @@ from grocker.cli.request import open_context
 from grocker.cli.terminal import Style
 from grocker.images.inspection import Inspected, Inspection, inspect
 from grocker.oci import platforms
-from grocker.runner.spec import Service
+from grocker.runner.contract.spec import Service
 
 
 def run_inspect(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from grocker.runner.spec import FRONT, SERVERS
+from grocker.runner.contract.spec import FRONT, SERVERS
 
 Suite = Literal["trixie", "bookworm"]
 StopSignal = Literal["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner import spec
+from grocker.runner.contract import spec
 from tests.e2e.contract.conftest import _engine as load
 from tests.e2e.contract.conftest import docker, image_spec, services  # noqa: F401 - fixtures
 from tests.e2e.contract.engine import RUNNER, Container, Done, Folders, variables

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner.spec import Restart, Service
+from grocker.runner.contract.spec import Restart, Service
 from tests.e2e.contract.engine import Container, Engine, variables
 from tests.e2e.faults.asking import ask, children, metrics, states, until, wait_for
 from tests.e2e.faults.conftest import INSIDE, reachable
