@@ -22,8 +22,7 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from grocker.debian.resolver import BASE
-from grocker.debian.signers import Signer
+from grocker.platforms.suites import DEFAULT, SUITES, Signer
 from grocker.store import Store
 from grocker.store.check import check
 from tests.architecture.source import ROOT
@@ -62,7 +61,10 @@ def base() -> tuple[Package, ...]:
     """The packages that every image has, empty but for what their configuration needs; and an interpreter."""
     fields = {"python3": {"Depends": "libpython3.13-minimal, libc6"}}
     return (
-        *(Package(name, files=dict(_FILES.get(name, {})), fields=fields.get(name, {})) for name in (*BASE, "python3")),
+        *(
+            Package(name, files=dict(_FILES.get(name, {})), fields=fields.get(name, {}))
+            for name in (*SUITES[DEFAULT].base, "python3")
+        ),
         Package("libc6", files={"usr/lib64/ld-linux-x86-64.so.2": Program(STAND_IN.encode())}),
         Package("libpython3.13-minimal", files={"usr/lib/python3.13/os.py": "name = 'posix'\n"}),
     )

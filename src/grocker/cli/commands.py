@@ -14,6 +14,8 @@ import click
 from grocker import __version__
 from grocker.cli.pages import Commands
 from grocker.errors import UsageError
+from grocker.platforms.architectures import ARCHITECTURES
+from grocker.platforms.suites import DEFAULT, SUITES
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -63,14 +65,14 @@ _ENGINE = click.Choice(["docker", "podman"])
 _SHARED = (
     click.argument("source", default=".", type=click.Path()),
     click.option("-c", "--config", type=_LOCK, metavar="FILE", help="Settings, instead of the project's own."),
-    click.option("--debian", "suite", metavar="SUITE", help="trixie (default) or bookworm."),
+    click.option("--debian", "suite", metavar="SUITE", help=f"{', '.join(SUITES)}. Default: {DEFAULT}."),
     click.option("--lock", type=_LOCK, metavar="FILE", help="Default: grocker.lock in the project."),
     click.option(
         "--platform",
         "platforms",
         multiple=True,
         metavar="OS/ARCH",
-        help="linux/amd64, linux/arm64. Default: this host's.",
+        help=", ".join(f"linux/{name}" for name in ARCHITECTURES) + ". Default: this host's.",
     ),
 )
 _DECIDING = (

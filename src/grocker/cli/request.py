@@ -17,7 +17,7 @@ from grocker.errors import SettingsError, UsageError
 from grocker.inputs.origin import Origin, parse
 from grocker.inputs.request import EPOCH, Request
 from grocker.lock.document import NAME
-from grocker.platforms.target import ARCHITECTURES, MACHINES
+from grocker.platforms.architectures import ARCHITECTURES, BY_MACHINE
 from grocker.resolve import lock as locks
 from grocker.store import Store
 from grocker.web import Transport
@@ -53,8 +53,8 @@ def asked(options: Mapping[str, Any], environ: Mapping[str, str]) -> Request:
 
 def host_platform() -> str:
     """This host's own, which its engines run; the first that Grocker builds for where it is none of those."""
-    architecture = MACHINES.get(os.uname().machine, ARCHITECTURES[0])
-    return f"linux/{architecture}"
+    architecture = BY_MACHINE.get(os.uname().machine) or next(iter(ARCHITECTURES.values()))
+    return f"linux/{architecture.name}"
 
 
 def lock_path(origin: Origin, named: Path | None) -> Path:
