@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.cli.delivery import as_line
+from grocker.cli.rendering import as_line
 
 GROCKER = [sys.executable, "-c", "from grocker.cli.main import main; main()"]
 

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from grocker.builder.request import Built
-from grocker.cli import delivery, replay
+from grocker.cli import rendering, replay
 from grocker.cli.request import asked, host_platform, labels, session
 from grocker.cli.terminal import Style
 from grocker.store.writing import destination, write_whole
@@ -71,7 +71,7 @@ def summary(built: Built, style: Style, *, again: bool = False) -> str:
             made = f"new: {', '.join(layer.name for layer in new)} ({size(sum(layer.size for layer in new))})"
         lines.append(f"  {one.image.platform}: {len(one.layers)} layers, {size(one.image.size)} compressed; {made}")
     for delivered in built.delivered:
-        lines.append(delivery.line(replace(delivered, detail="it was there already") if again else delivered))
+        lines.append(rendering.line(replace(delivered, detail="it was there already") if again else delivered))
     engine = next((d for d in built.delivered if d.kind in ("docker", "podman")), None)
     if engine is not None:
         platforms = [str(one.image.platform) for one in built.images]
@@ -123,6 +123,6 @@ def as_json(built: Built) -> str:
             }
             for one in built.images
         ],
-        "outputs": [delivery.as_data(one) for one in built.delivered],
+        "outputs": [rendering.as_data(one) for one in built.delivered],
     }
-    return delivery.as_line(document)
+    return rendering.as_line(document)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from grocker import __version__
-from grocker.cli.pages import Commands
+from grocker.cli.help_page import Commands
 from grocker.errors import UsageError
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -251,7 +251,7 @@ def inspect(**options: Any) -> None:
     IMAGE is the name of an image that was built here, oci:DIR, archive:FILE, or a name in a registry
     (registry.example.com/team/polls:1.0). Of a registry only small documents and layers are read.
     """
-    from grocker.cli.inspection import run_inspect
+    from grocker.cli.inspect import run_inspect
 
     run_inspect(options, os.environ)
 

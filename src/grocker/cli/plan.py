@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from grocker.builder.survey import Surveyed, make_lock, survey
-from grocker.cli.delivery import as_line
+from grocker.cli.rendering import as_line
 from grocker.cli.request import asked, lock_path, session
 from grocker.cli.terminal import Style
 from grocker.config.files import Configuration

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from grocker.builder.blobs import StoredBlobs
-from grocker.cli import delivery
+from grocker.cli import rendering
 from grocker.cli.request import Session, session
 from grocker.cli.terminal import Style
 from grocker.errors import UnavailableError, UsageError
@@ -63,7 +63,7 @@ def _show(
 ) -> None:
     style = Style.of(sys.stderr, environ)
     if not options["quiet"]:
-        sys.stderr.write(f"{style.bold(str(name))}  {found.root.digest}\n{delivery.line(delivered)}\n")
+        sys.stderr.write(f"{style.bold(str(name))}  {found.root.digest}\n{rendering.line(delivered)}\n")
     if options["as_json"]:
         sys.stdout.write(as_json(name, found, [delivered]))
     else:
@@ -87,6 +87,6 @@ def as_json(name: Reference, found: Stored, delivered: Sequence[Delivered]) -> s
             {"platform": str(one.platform), "digest": one.digest, "config": one.config.digest, "size": one.size}
             for one in found.images
         ],
-        "outputs": [delivery.as_data(one) for one in delivered],
+        "outputs": [rendering.as_data(one) for one in delivered],
     }
-    return delivery.as_line(document)
+    return rendering.as_line(document)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from grocker.cli.build import size
-from grocker.cli.delivery import as_line
+from grocker.cli.rendering import as_line
 from grocker.cli.request import session
 from grocker.cli.terminal import Style
 from grocker.images.inspection import Inspected, Inspection, inspect
