@@ -1,74 +1,49 @@
-"""``grocker plan`` and ``grocker lock``."""
+"""``grocker plan``: what a build would do, for people and as data."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import replace
+import click
 
-from grocker.builder.survey import Surveyed, make_lock, survey
-from grocker.cli.rendering import as_line
-from grocker.cli.request import asked, lock_path, session
-from grocker.cli.terminal import Style
-from grocker.config.files import Configuration
-from grocker.lock.document import render
-from grocker.lock.values import Lock
-from grocker.store.writing import destination, write_whole
+from grocker.cli.options import INPUTS, QUIET, RESOLUTION, SOURCE, json_option, with_options
+from grocker.cli.options import command as declare
+from grocker.cli.rendering import json_line
 
-
-def run_lock(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
-    """Make or renew the lock, and say what moved."""
-    request = asked(options, environ)
-    if not options["platforms"] and request.lock is not None:
-        request = replace(request, platforms=tuple(one.platform for one in request.lock.platforms))
-    names: tuple[str, ...] | None = tuple(name for name in options["upgrade"] if name)
-    if not options["upgrade"]:
-        names = None
-    elif "" in options["upgrade"]:
-        names = ()
-    with session(environ, quiet=options["quiet"]) as tools:
-        lock = make_lock(request, **tools.arguments(), upgrade=names)
-    path = lock_path(request.origin, options["lock"])
-    target = destination(path)
-    write_whole(target, render(lock).encode(), temporary=target.with_name(f".{target.name}.{os.getpid()}"))
-    if not options["quiet"]:
-        old, new = versions(request.lock), versions(lock)
-        for name, platform in sorted({*old, *new}):
-            was, now = old.get((name, platform), "none"), new.get((name, platform), "none")
-            if was != now and old:
-                sys.stderr.write(f"  {name}: {was} → {now} ({platform})\n")
-        counts = ", ".join(
-            f"{len(one.debian)} packages and {len(one.python)} wheels for {one.platform}" for one in lock.platforms
-        )
-        sys.stderr.write(f"{path}: {counts}\n")
+if TYPE_CHECKING:
+    from grocker.builder.survey import Surveyed
+    from grocker.cli.terminal import Style
+    from grocker.config.files import Configuration
 
 
-def versions(lock: Lock | None) -> dict[tuple[str, str], str]:
-    """Each package's and wheel's version by name and platform."""
-    found: dict[tuple[str, str], str] = {}
-    for one in lock.platforms if lock is not None else ():
-        found.update({(package.name, one.platform): package.version for package in one.debian})
-        found.update({(file.name, one.platform): file.version for file in one.python})
-    return found
+@declare("plan", short_help="show what a build would do")
+@with_options(SOURCE, *INPUTS, *RESOLUTION)
+@click.option("--explain", is_flag=True, help="Say for each layer why it will be built or reused.")
+@with_options(json_option("the plan"), QUIET)
+def command(**options: Any) -> None:
+    """Print what `grocker build` would do: packages, wheels, services, settings, layers. Nothing is built or delivered.
 
+    If the project has changed, its wheel is built all the same, to read the application's requirements from it.
+    """
+    from grocker.builder.survey import survey
+    from grocker.cli.request import open_tools, request_from_options
+    from grocker.cli.terminal import Style
 
-def run_plan(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
-    """Print the plan, for people or as JSON."""
-    request = asked(options, environ)
-    with session(environ, quiet=options["quiet"]) as tools:
+    request = request_from_options(options, os.environ)
+    with open_tools(os.environ, quiet=options["quiet"]) as tools:
         configuration, surveyed = survey(request, **tools.arguments())
     if options["as_json"]:
-        sys.stdout.write(as_line(as_data(configuration, surveyed)))
+        sys.stdout.write(json_line(as_data(configuration, surveyed)))
     else:
-        style = Style.of(sys.stdout, environ)
+        style = Style.of(sys.stdout, os.environ)
         sys.stdout.write(as_text(configuration, surveyed, style, explain=options["explain"]))
 
 
 def as_text(configuration: Configuration, surveyed: Sequence[Surveyed], style: Style, *, explain: bool) -> str:
-    """The plan for people; with ``explain`` each layer's reason and the maintainer scripts that nothing stands for."""
+    """Write the plan for people; with ``explain``, also the reason for each layer."""
     lines: list[str] = []
     for one in surveyed:
         decision = one.decision
@@ -93,7 +68,7 @@ def as_text(configuration: Configuration, surveyed: Sequence[Surveyed], style: S
 
 
 def as_data(configuration: Configuration, surveyed: Sequence[Surveyed]) -> dict[str, Any]:
-    """The plan as a document (docs/reference/plan.md)."""
+    """Make the plan's document (docs/reference/plan.md)."""
     return {
         "schema": 1,
         "settings": {name: str(origin) for name, origin in sorted(configuration.origins.items())},

@@ -1,25 +1,26 @@
-"""What a sink did, for people and as data: the same for ``build``, ``push`` and ``load``; and data as a line."""
+"""Results for people and as data: what several commands print in the same form."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
+if TYPE_CHECKING:
+    from grocker.images import Delivered
 
-from grocker.images import Delivered
 
-
-def line(delivered: Delivered) -> str:
-    """One line; every name where there are several. A registry's digest was said already."""
+def delivery_line(delivered: Delivered) -> str:
+    """Say in one line what a sink did, with every name where there are several; without a registry's digest."""
     names = delivered.place
     if delivered.kind == "registry":
         names = ", ".join(name.partition("@")[0] for name in delivered.names)
     return f"  {delivered.kind}: {names}: {delivered.detail}"
 
 
-def as_data(delivered: Delivered) -> dict[str, Any]:
-    """An element of ``outputs`` in a result (docs/reference/outputs.md)."""
+def delivery_data(delivered: Delivered) -> dict[str, Any]:
+    """Make an element of a result's ``outputs`` (docs/reference/outputs.md)."""
+    from msgspec.structs import asdict
+
     result: dict[str, Any] = {
         "kind": delivered.kind,
         "place": delivered.place,
@@ -28,11 +29,21 @@ def as_data(delivered: Delivered) -> dict[str, Any]:
         "detail": delivered.detail,
     }
     if delivered.transfer is not None:
-        result["blobs"] = msgspec.structs.asdict(delivered.transfer)
+        result["blobs"] = asdict(delivered.transfer)
     return result
 
 
-def as_line(document: Any) -> str:
-    """``document`` as one line of JSON, which is UTF-8: a path that is none has U+FFFD for the bytes that are not."""
+def json_line(document: Any) -> str:
+    """Write ``document`` as one line of JSON in UTF-8; bytes of a path that are not UTF-8 become U+FFFD."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def format_size(number: int) -> str:
+    """Write ``number`` of bytes in decimal units with three digits: ``67.1 MB``."""
+    amount, unit = float(number), "B"
+    for larger in ("kB", "MB", "GB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{number} B" if unit == "B" else f"{amount:.{2 if amount < 10 else 1 if amount < 100 else 0}f} {unit}"
