@@ -62,7 +62,7 @@ def command(**options: Any) -> None:
     from grocker.cli import replay
     from grocker.cli.request import host_platform, open_tools, parse_labels, request_from_options
     from grocker.cli.terminal import Style
-    from grocker.images.outputs import Host, sinks
+    from grocker.images.places import Host, sinks
 
     environ = os.environ
     with open_tools(environ, quiet=options["quiet"]) as tools:

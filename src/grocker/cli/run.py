@@ -115,8 +115,8 @@ def _build(options: Mapping[str, Any], environ: Mapping[str, str], tools: Tools)
 
     from grocker.builder.build import build
     from grocker.cli.request import request_from_options
-    from grocker.images.outputs import Host as Outputs
-    from grocker.images.outputs import sinks
+    from grocker.images.places import Host as Outputs
+    from grocker.images.places import sinks
 
     engine = _choose_engine(options["engine"], environ)
     outputs = Outputs(environ, Path.cwd(), os.getuid(), lambda: tools.transport, tools.store.scratch)

@@ -12,7 +12,7 @@ from grocker.cli.request import Tools
 from grocker.cli.terminal import Style
 from grocker.errors import UnavailableError
 from grocker.images import Delivered, Sink
-from grocker.images.outputs import Host, StoreAlone, sinks
+from grocker.images.places import Host, StoreAlone, sinks
 from grocker.images.store import Stored
 from grocker.oci import Reference, reference
 
