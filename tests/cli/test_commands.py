@@ -33,7 +33,7 @@ def test_page_has_one_line_for_each_option(name: str) -> None:
 
 def test_page_of_build_puts_options_under_headings() -> None:
     headings = re.findall(r"(?m)^(\w.*):$", page("build"))
-    assert headings == ["The image", "Where it goes", "Which versions", "What is shown"]
+    assert headings == ["Image", "Destination", "Versions", "Messages and results"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -80,5 +80,5 @@ def test_full_standard_output_is_no_bug() -> None:
         done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 74
     assert done.stderr == (
-        "error: writing to standard output: No space left on device\nhint: send it to another place\n"
+        "error: writing to standard output: No space left on device\nhint: redirect the output elsewhere\n"
     )

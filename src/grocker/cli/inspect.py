@@ -1,49 +1,67 @@
-"""``grocker inspect``: what an image says, for people and as data."""
+"""``grocker inspect``: what an image says of itself, for people and as data."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from grocker.cli.build import size
-from grocker.cli.delivery import as_line
-from grocker.cli.request import open_context
-from grocker.cli.terminal import Style
-from grocker.images.inspection import Inspected, Inspection, inspect
-from grocker.oci import platforms
-from grocker.runner.contract.spec import Service
+import click
+
+from grocker.cli.options import command as declare
+from grocker.cli.options import json_option, with_options
+from grocker.cli.rendering import format_size, json_line
+
+if TYPE_CHECKING:
+    from grocker.cli.terminal import Style
+    from grocker.images.inspection import Inspected, Inspection
+    from grocker.runner.contract.spec import Service
 
 
-def run_inspect(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
-    """Read, and print."""
-    wanted = platforms.parse(options["platform"]) if options["platform"] else None
-    with open_context(environ, quiet=True) as tools:
+@declare("inspect", short_help="show what is in an image")
+@click.argument("image")
+@click.option("--platform", metavar="OS/ARCH", help="Show only the image for that platform.")
+@click.option("--remote", is_flag=True, help="Read from the registry, not from Grocker's store.")
+@with_options(json_option("the description"))
+def command(**options: Any) -> None:
+    """Show platforms, layers, Debian packages, wheels, services and labels of IMAGE.
+
+    IMAGE is the name of an image built here, oci:DIR, archive:FILE, or a name in a registry
+    (registry.example.com/team/polls:1.0). From a registry, only documents and small layers are read.
+    """
+    from grocker.cli.request import open_context
+    from grocker.cli.terminal import Style
+    from grocker.images.inspection import inspect
+    from grocker.oci import platforms
+
+    name = options["image"]
+    platform = platforms.parse(options["platform"]) if options["platform"] else None
+    with open_context(os.environ, quiet=True) as tools:
         found = inspect(
-            options["image"],
-            platform=wanted,
+            name,
+            platform=platform,
             remote=options["remote"],
             store=tools.store,
             transport=tools.transport,
-            environ=environ,
+            environ=os.environ,
         )
     if options["as_json"]:
-        sys.stdout.write(as_line(as_data(options["image"], found)))
+        sys.stdout.write(json_line(as_data(name, found)))
     else:
-        sys.stdout.write(as_text(options["image"], found, Style.of(sys.stdout, environ)))
+        sys.stdout.write(as_text(name, found, Style.of(sys.stdout, os.environ)))
 
 
 def as_text(name: str, found: Inspection, style: Style) -> str:
-    """For people."""
+    """Write it for people."""
     kind = "an index" if found.is_index else "one image"
     lines = [f"{style.bold(name)}  {found.root.digest}", f"  in {found.place}: {kind}"]
     for one in found.images:
         lines += ["", f"{style.bold(str(one.image.platform))}  {one.image.digest}"]
         lines += [_printable(line) for line in _about(one)]
-        lines.append(f"  layers: {len(one.layers)}, {size(one.image.size)} compressed")
+        lines.append(f"  layers: {len(one.layers)}, {format_size(one.image.size)} compressed")
         for layer in one.layers:
             what = _printable(_layer(layer.name, layer.content))
-            lines.append(f"    {size(layer.size):>8}  {layer.digest[:19]}  {what}")
+            lines.append(f"    {format_size(layer.size):>8}  {layer.digest[:19]}  {what}")
         if one.debian:
             lines.append(f"  Debian packages: {len(one.debian)}")
             lines += [_printable(f"    {package.name} {package.version}") for package in one.debian]
@@ -58,7 +76,7 @@ def as_text(name: str, found: Inspection, style: Style) -> str:
 
 
 def as_data(name: str, found: Inspection) -> dict[str, Any]:
-    """As a document (docs/reference/outputs.md)."""
+    """Make its document (docs/reference/outputs.md)."""
     return {
         "schema": 1,
         "name": name,
@@ -109,7 +127,7 @@ def _layer(name: str, content: tuple[str, ...]) -> str:
 
 
 def _printable(line: str) -> str:
-    """Without what an image of somebody else could do to a terminal."""
+    """Replace what an untrusted image could use to control a terminal."""
     return "".join(c if c.isprintable() else " " for c in line)
 
 

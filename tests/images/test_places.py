@@ -11,7 +11,7 @@ from grocker.errors import DeniedError, GrockerError, StorageError, UnavailableE
 from grocker.images.archive import Archive
 from grocker.images.docker import Docker
 from grocker.images.layout import Layout
-from grocker.images.outputs import Host, StoreAlone, default, parse, sinks
+from grocker.images.places import Host, StoreAlone, default, parse, sinks
 from grocker.images.podman import Podman
 from grocker.images.registry import Registry
 from grocker.oci.reference import parse as reference

@@ -101,6 +101,19 @@ def test_inspect_says_what_is_in_an_image_of_the_store(store: Store, capsys: pyt
     assert inspected(capsys, f"polls@{images[1].digest}")["images"][0]["platform"] == "linux/arm64"
 
 
+def test_inspect_tells_kinds_from_titles_when_the_layers_of_an_older_image_do_not_say_them(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, says_kinds in (("new:1", True), ("old:1", False)):
+        image, blobs = grockers_image(says_kinds=says_kinds)
+        keep(store, name, [image], blobs)
+    new, old = (inspected(capsys, name)["images"][0] for name in ("new:1", "old:1"))
+    assert new["digest"] != old["digest"]
+    for one in (new, old):
+        del one["digest"], one["size"]
+    assert new == old
+
+
 @pytest.mark.parametrize(
     "form", ["oci:{}/layout", "archive:{}/a.tar", "oci:{}/layout:polls:1.0", "archive:{}/a.tar:polls:1.0"]
 )
@@ -168,8 +181,8 @@ def test_inspect_says_so_when_another_grocker_made_the_image(store: Store, capsy
     keep(store, "polls:1.0", [made], blobs)
     [found] = inspected(capsys, "polls:1.0")["images"]
     assert found["notes"] == [
-        "its layer environment has no /opt/grocker/grocker.lock",
-        "its layer application has no /opt/grocker/image.json",
+        "its environment layer has no /opt/grocker/grocker.lock",
+        "its application layer has no /opt/grocker/image.json",
     ]
     assert (found["application"], found["services"], found["grocker"]) == (
         {"name": "a", "version": "3"},
