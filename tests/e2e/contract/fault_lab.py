@@ -63,7 +63,7 @@ class Lab:
     def inside(self, script: str, *arguments: str, root: bool = False) -> Done:
         """A module of ``inside``, run."""
         options = ["--workdir", "/inside", *(["--user", "0"] if root else [])]
-        name = f"tests.e2e.faults.inside.{script}"
+        name = f"tests.e2e.contract.inside.{script}"
         return self.container.exec("/usr/bin/python3", "-m", name, *arguments, options=options)
 
     def services(self, table: Mapping[str, spec.Service]) -> None:
@@ -106,7 +106,7 @@ def module_lab(tmp_path_factory: pytest.TempPathFactory, lab_options: Sequence[s
         "--volume",
         f"{document}:{spec.PATH}:ro",
         "--volume",
-        f"{INSIDE}:/inside/tests/e2e/faults/inside:ro",
+        f"{INSIDE}:/inside/tests/e2e/contract/inside:ro",
     ]
     with docker_engine.started("infinity", options=[*options, *lab_options, "--entrypoint", "sleep"]) as container:
         yield Lab(container, host)

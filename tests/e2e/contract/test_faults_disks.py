@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.contract.engine import Done, Engine
-from tests.e2e.faults.conftest import INSIDE, reachable
+from tests.e2e.contract.fault_lab import INSIDE, reachable
 
 
 @pytest.mark.fault(number=17)

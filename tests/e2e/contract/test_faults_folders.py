@@ -12,7 +12,7 @@ import pytest
 
 from grocker.runner.spec import Restart, Service
 from tests.e2e.contract.engine import Done, Folders
-from tests.e2e.faults.conftest import Lab
+from tests.e2e.contract.fault_lab import Lab
 
 _ONCE = Restart(times=0, seconds=1)
 

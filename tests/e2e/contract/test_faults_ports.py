@@ -17,7 +17,7 @@ import pytest
 from grocker.runner.spec import Restart, Service
 from tests.e2e.contract.conftest import _engine as load
 from tests.e2e.contract.engine import Container, Engine
-from tests.e2e.faults.asking import ask, metrics, until, wait_for
+from tests.e2e.contract.probes import ask, metrics, until, wait_for
 
 Services = Callable[..., list[str]]
 _ONCE = Restart(times=0, seconds=1)

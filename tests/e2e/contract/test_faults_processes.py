@@ -15,8 +15,8 @@ import pytest
 
 from grocker.runner.spec import Restart, Service
 from tests.e2e.contract.engine import Container, Engine, variables
-from tests.e2e.faults.asking import ask, children, metrics, states, until, wait_for
-from tests.e2e.faults.conftest import INSIDE, reachable
+from tests.e2e.contract.fault_lab import INSIDE, reachable
+from tests.e2e.contract.probes import ask, children, metrics, states, until, wait_for
 
 Services = Callable[..., list[str]]
 _ONCE = Restart(times=0, seconds=1)
