@@ -15,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from grocker.runner import spec
 from grocker.runner.spec import Service
-from tests.e2e.contract.conftest import _engine as load
 from tests.e2e.contract.engine import RUNNER, Container, Engine, Folders, variables
+from tests.e2e.contract.image import load
 
 TOKEN = "s3same-token"
 SECRET = "s3cret-value"

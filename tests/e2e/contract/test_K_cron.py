@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from grocker.runner import spec
-from tests.e2e.contract.conftest import _engine as load
 from tests.e2e.contract.engine import Container, Engine, Folders, environment, variables
+from tests.e2e.contract.image import load
 
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 needs_faketime = pytest.mark.skipif(LIBRARY is None, reason="faketime is not installed")

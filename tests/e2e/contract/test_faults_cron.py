@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e.contract.engine import Container, Engine, Folders
-from tests.e2e.contract.fault_lab import Lab
+from tests.e2e.contract.lab import Lab
 from tests.e2e.contract.probes import ask, children, states, until, wait_for
 
 Crontab = Callable[[str], list[str]]

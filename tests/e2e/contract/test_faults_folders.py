@@ -12,7 +12,7 @@ import pytest
 
 from grocker.runner.spec import Restart, Service
 from tests.e2e.contract.engine import Done, Folders
-from tests.e2e.contract.fault_lab import Lab
+from tests.e2e.contract.lab import Lab
 
 _ONCE = Restart(times=0, seconds=1)
 
@@ -22,7 +22,7 @@ def _is_78(done: Done, words: str) -> None:
     assert words in done.err
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lab_options() -> Sequence[str]:
     """Namespaces can be made in it."""
     return ("--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined")

@@ -15,7 +15,6 @@ from threading import Thread
 import pytest
 
 from grocker.runner.spec import Restart, Service
-from tests.e2e.contract.conftest import _engine as load
 from tests.e2e.contract.engine import Container, Engine
 from tests.e2e.contract.probes import ask, metrics, until, wait_for
 
@@ -67,9 +66,8 @@ MALFORMED: dict[str, tuple[bytes, set[int]]] = {
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    engine = load("docker")
-    with engine.started("start", "www") as container:
+def address(docker: Engine) -> Iterator[str]:
+    with docker.started("start", "www") as container:
         until(container.address(), "/readyz", 200)
         _started[container.address()] = container
         yield container.address()

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from grocker.runner.spec import Restart, Service
-from tests.e2e.contract.engine import Container, Engine, variables
-from tests.e2e.contract.fault_lab import INSIDE, reachable
+from tests.e2e.contract.engine import Container, Engine, reachable, variables
+from tests.e2e.contract.lab import INSIDE
 from tests.e2e.contract.probes import ask, children, metrics, states, until, wait_for
 
 Services = Callable[..., list[str]]

@@ -10,14 +10,14 @@ import pytest
 
 from grocker.runner.spec import Restart, Service
 from tests.e2e.contract.engine import RUNNER, Engine
-from tests.e2e.contract.fault_lab import Lab
+from tests.e2e.contract.lab import Lab
 
 Services = Callable[..., list[str]]
 _ONCE = Restart(times=0, seconds=1)
 _SLEEP = Service(command=("sleep", "1000"), restart=_ONCE)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lab_options() -> Sequence[str]:
     """Namespaces can be made in it: the runner is PID 1 of one, which takes 20 ms instead of a container's 500."""
     return ("--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined")

@@ -11,8 +11,8 @@ from dataclasses import replace
 import pytest
 
 from tests.e2e.contract import test_X1_front as front
-from tests.e2e.contract.conftest import _engine as load
 from tests.e2e.contract.engine import Container, Engine, Folders, variables
+from tests.e2e.contract.image import load
 from tests.e2e.contract.test_K_cron import Clock, needs_faketime
 
 pytestmark = pytest.mark.podman
