@@ -100,6 +100,10 @@ def _required() -> frozenset[str]:
     return frozenset(_LACKS) if os.environ.get("CI") else frozenset()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden/*.json anew (make golden)")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     unknown = _required() - set(_LACKS)
     if unknown:
