@@ -127,8 +127,8 @@ def test_fault_21_slow_clients_keep_nobody_out(address: str) -> None:
                     client.send(b"a")
                 except OSError:
                     pass  # it had to go
-            assert ask(address, "/livez", seconds=4) == (200, "ok\n")
-            assert ask(address, "/readyz", seconds=4)[0] == 200
+            assert ask(address, "/livez", seconds=9) == (200, "ok\n")
+            assert ask(address, "/readyz", seconds=9)[0] == 200
     assert ask(address, "/livez") == (200, "ok\n")
 
 
@@ -145,7 +145,7 @@ def test_fault_21_ten_thousand_connections_are_survived(address: str) -> None:
             if len(selector.get_map()) >= 500:
                 _open(selector)
         _open(selector)
-        assert ask(address, "/livez", seconds=4) == (200, "ok\n")
+        assert ask(address, "/livez", seconds=9) == (200, "ok\n")
     wait_for(lambda: _files(address) <= files + 2)
     assert ask(address, "/livez") == (200, "ok\n")
     assert _memory(address) < before + (8 << 20)
@@ -175,8 +175,8 @@ def test_fault_22_metrics_are_told_when_the_applications_own_hang(docker: Engine
         for thread in asked:
             thread.start()
         while any(thread.is_alive() for thread in asked):
-            assert ask(there, "/livez", seconds=4) == (200, "ok\n"), "nobody waits for it but who asked"
-        assert time.monotonic() - began < 12
+            assert ask(there, "/livez", seconds=9) == (200, "ok\n"), "nobody waits for it but who asked"
+        assert time.monotonic() - began < 30
         assert metrics(there)["grocker_application_scrape_success"] == 0
         assert container.stop() == 0
 
