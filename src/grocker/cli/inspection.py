@@ -6,11 +6,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from grocker.builder.inspecting import Inspected, Inspection, inspect
-from grocker.cli.asking import session
 from grocker.cli.build import size
 from grocker.cli.delivery import as_line
+from grocker.cli.request import open_context
 from grocker.cli.terminal import Style
+from grocker.images.inspection import Inspected, Inspection, inspect
 from grocker.oci import platforms
 from grocker.runner.spec import Service
 
@@ -18,7 +18,7 @@ from grocker.runner.spec import Service
 def run_inspect(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
     """Read, and print."""
     wanted = platforms.parse(options["platform"]) if options["platform"] else None
-    with session(environ, quiet=True) as tools:
+    with open_context(environ, quiet=True) as tools:
         found = inspect(
             options["image"],
             platform=wanted,

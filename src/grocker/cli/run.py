@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from grocker.cli.asking import asked, session
+from grocker.cli.request import asked, open_context
 from grocker.cli.terminal import Style
 from grocker.deploy.engine_run import Host, Wish, command_line, unwritable
 from grocker.errors import UnavailableError
@@ -27,7 +27,7 @@ _IMAGE = re.compile(r"[^=<>~!\[\]]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*|@sha256:[0-9a
 def run_run(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
     """Never returns: the engine takes this process's place, with its terminal, signals and exit status."""
     what = options["source"]
-    with session(environ, quiet=options["quiet"]) as tools:
+    with open_context(environ, quiet=options["quiet"]) as tools:
         engine, image = (
             (_engine(options["engine"], environ), _engine_name(what, options["engine"], environ))
             if is_image(what)
@@ -67,20 +67,20 @@ def is_image(text: str) -> bool:
 
 def _built(options: Mapping[str, Any], environ: Mapping[str, str], tools: Any) -> tuple[Engine, str]:
     from grocker.builder.build import build
-    from grocker.output.choose import Host as Outputs
-    from grocker.output.choose import sinks
+    from grocker.images.outputs import Host as Outputs
+    from grocker.images.outputs import sinks
 
     engine = _engine(options["engine"], environ)
     outputs = Outputs(environ, Path.cwd(), os.getuid(), lambda: tools.transport, tools.store.scratch)
     request = replace(asked(options, environ), sinks=sinks([engine], push=False, host=outputs))
-    built = build(request, **tools.arguments())
+    built = build(request, tools)
     return engine, built.delivered[0].place
 
 
 def _engine(named: Engine | None, environ: Mapping[str, str]) -> Engine:
     """The engine that was asked for, else docker when its daemon answers, else podman."""
-    from grocker.output.docker import Docker
-    from grocker.output.engine import of_environment
+    from grocker.images.docker import Docker
+    from grocker.images.engine import of_environment
 
     if named is not None:
         return named
