@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from grocker.output.layout import problems
+from grocker.images.layout import problems
 from tests.support.archive import Archive, Folder, Link, Package, Program
 from tests.support.wheels import make_project, make_wheel
 from tests.support.world import World, base, world
