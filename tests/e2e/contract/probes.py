@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from tests.e2e.contract.engine import Container
 
 
-def ask(address: str, path: str, *, port: int = 8081, seconds: float = 5) -> tuple[int, str]:
+def ask(address: str, path: str, *, port: int = 8081, seconds: float = 20) -> tuple[int, str]:
     """Status and body; 0 and the reason when there is none."""
     connection = http.client.HTTPConnection(address, port, timeout=seconds)
     try:
@@ -22,13 +22,13 @@ def ask(address: str, path: str, *, port: int = 8081, seconds: float = 5) -> tup
         connection.close()
 
 
-def until(address: str, path: str, status: int, *, port: int = 8081, seconds: float = 20) -> str:
+def until(address: str, path: str, status: int, *, port: int = 8081, seconds: float = 60) -> str:
     """The body, once it answers so."""
     wait_for(lambda: ask(address, path, port=port)[0] == status, seconds, lambda: f"{ask(address, path, port=port)}")
     return ask(address, path, port=port)[1]
 
 
-def wait_for(reached: Callable[[], object], seconds: float = 20, told: Callable[[], str] = lambda: "") -> None:
+def wait_for(reached: Callable[[], object], seconds: float = 60, told: Callable[[], str] = lambda: "") -> None:
     """Returns once it is reached."""
     latest = time.monotonic() + seconds
     while not reached():

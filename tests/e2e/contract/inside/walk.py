@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.e2e.faults.inside import pid_one
+from tests.e2e.contract.inside import pid_one
 
 PATTERNS: tuple[tuple[int, ...], ...] = (
     (signal.SIGTERM,),

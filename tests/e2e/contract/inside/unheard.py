@@ -12,8 +12,8 @@ import subprocess
 import sys
 import time
 
-from tests.e2e.faults.inside.pid_one import RUNNER
-from tests.e2e.faults.inside.walk import children
+from tests.e2e.contract.inside.pid_one import RUNNER
+from tests.e2e.contract.inside.walk import children
 
 reader, *arguments = sys.argv[1:]
 end, pipe = os.pipe()

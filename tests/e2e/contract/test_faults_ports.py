@@ -15,9 +15,8 @@ from threading import Thread
 import pytest
 
 from grocker.runner.contract.spec import Restart, Service
-from tests.e2e.contract.conftest import _engine as load
 from tests.e2e.contract.engine import Container, Engine
-from tests.e2e.faults.asking import ask, metrics, until, wait_for
+from tests.e2e.contract.probes import ask, metrics, until, wait_for
 
 Services = Callable[..., list[str]]
 _ONCE = Restart(times=0, seconds=1)
@@ -67,9 +66,8 @@ MALFORMED: dict[str, tuple[bytes, set[int]]] = {
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    engine = load("docker")
-    with engine.started("start", "www") as container:
+def address(docker: Engine) -> Iterator[str]:
+    with docker.started("start", "www") as container:
         until(container.address(), "/readyz", 200)
         _started[container.address()] = container
         yield container.address()
@@ -129,8 +127,8 @@ def test_fault_21_slow_clients_keep_nobody_out(address: str) -> None:
                     client.send(b"a")
                 except OSError:
                     pass  # it had to go
-            assert ask(address, "/livez", seconds=4) == (200, "ok\n")
-            assert ask(address, "/readyz", seconds=4)[0] == 200
+            assert ask(address, "/livez", seconds=9) == (200, "ok\n")
+            assert ask(address, "/readyz", seconds=9)[0] == 200
     assert ask(address, "/livez") == (200, "ok\n")
 
 
@@ -147,7 +145,7 @@ def test_fault_21_ten_thousand_connections_are_survived(address: str) -> None:
             if len(selector.get_map()) >= 500:
                 _open(selector)
         _open(selector)
-        assert ask(address, "/livez", seconds=4) == (200, "ok\n")
+        assert ask(address, "/livez", seconds=9) == (200, "ok\n")
     wait_for(lambda: _files(address) <= files + 2)
     assert ask(address, "/livez") == (200, "ok\n")
     assert _memory(address) < before + (8 << 20)
@@ -177,8 +175,8 @@ def test_fault_22_metrics_are_told_when_the_applications_own_hang(docker: Engine
         for thread in asked:
             thread.start()
         while any(thread.is_alive() for thread in asked):
-            assert ask(there, "/livez", seconds=4) == (200, "ok\n"), "nobody waits for it but who asked"
-        assert time.monotonic() - began < 12
+            assert ask(there, "/livez", seconds=9) == (200, "ok\n"), "nobody waits for it but who asked"
+        assert time.monotonic() - began < 30
         assert metrics(there)["grocker_application_scrape_success"] == 0
         assert container.stop() == 0
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e.contract.engine import Container, Engine, Folders
-from tests.e2e.faults.asking import ask, children, states, until, wait_for
-from tests.e2e.faults.conftest import Lab
+from tests.e2e.contract.lab import Lab
+from tests.e2e.contract.probes import ask, children, states, until, wait_for
 
 Crontab = Callable[[str], list[str]]
 
@@ -68,7 +68,7 @@ def test_fault_25_jobs_may_say_whatever_they_like(docker: Engine, crontab: Cront
             **dict.fromkeys(("much", "lines", "bytes", "nothing", "daemon"), 0),
             "closes": 3,
         }
-        assert slowest < 4
+        assert slowest < 9
         status = container.exec("cat", "/proc/1/status").out
         assert int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) < 40_000
         assert container.exec("sh", "-c", "grep -lx sleep /proc/[0-9]*/comm").out != "", "the daemon goes on"
@@ -99,7 +99,7 @@ def test_fault_35_jobs_may_be_stopped_and_killed(docker: Engine, crontab: Cronta
         container.wait_for("failed: SIGKILL")
         began = time.monotonic()
         assert container.stop() == 137
-        assert time.monotonic() - began < 6
+        assert time.monotonic() - began < 9
         assert "stopped[" in container.logs().split("failed: killed, the stop time is over, SIGKILL")[0]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -14,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from grocker.runner.contract.spec import Restart, Service
-from tests.e2e.contract.engine import Container, Engine, variables
-from tests.e2e.faults.asking import ask, children, metrics, states, until, wait_for
-from tests.e2e.faults.conftest import INSIDE, reachable
+from tests.e2e.contract.engine import Container, Engine, reachable, variables
+from tests.e2e.contract.lab import INSIDE
+from tests.e2e.contract.probes import ask, children, metrics, states, until, wait_for
 
 Services = Callable[..., list[str]]
 _ONCE = Restart(times=0, seconds=1)
@@ -82,7 +81,7 @@ def test_fault_05_stopped_processes_end_with_the_container(docker: Engine, servi
         wait_for(lambda: states(container).count("T") == 2)
         began = time.monotonic()
         assert container.stop() == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 9
 
 
 # 7, 9
@@ -93,7 +92,7 @@ def test_fault_05_stopped_processes_end_with_the_container(docker: Engine, servi
 def test_fault_07_crash_loop_is_never_ready_and_ends_with_the_status(docker: Engine, services: Services) -> None:
     """Each time something stays behind, in a session of its own, that holds stdout and stderr."""
     command = ("python3", "-c", "import os, time; os.fork() and os._exit(3); os.setsid(); time.sleep(1000)")
-    table = {"x": Service(command=command, restart=Restart(times=2, seconds=4))}
+    table = {"x": Service(command=command, restart=Restart(times=2, seconds=600))}
     with docker.started("start", "x", options=services(docker, table)) as container:
         address = container.address()
         answers = set()
@@ -142,20 +141,21 @@ def test_fault_08_worker_killed_for_memory_is_replaced_and_counted(docker: Engin
 
 @pytest.mark.fault(number=33)
 def test_fault_33_questions_are_answered_while_the_container_stops(docker: Engine, services: Services) -> None:
-    table = {"x": Service(command="trap 'sleep 2; exit 4' TERM; echo up; while :; do sleep 0.05; done")}
-    with docker.started("start", "x", options=services(docker, table)) as container:
+    ends = "until [ -e /tmp/over ]; do sleep 0.05; done; exit 4"
+    table = {"x": Service(command=f"trap '{ends}' TERM; echo up; while :; do sleep 0.05; done")}
+    with docker.started(
+        "start", "x", options=[*services(docker, table), *variables({"GROCKER_STOP_TIMEOUT": "60"})]
+    ) as container:
         address = container.address()
         until(address, "/readyz", 200)
-        threading.Timer(0.2, container.kill, ("TERM",)).start()
+        container.kill("TERM")
         until(address, "/readyz", 503)
-        began, count = time.monotonic(), 0
-        while time.monotonic() < began + 1.2:
+        for _ in range(20):
             assert ask(address, "/livez") == (200, "ok\n")
             assert ask(address, "/readyz")[0] == 503
             assert "grocker_" in ask(address, "/metrics")[1]
             assert ask(address, "/status.json")[0] == 200
-            count += 1
-        assert count
+        container.exec("touch", "/tmp/over")
         assert container.wait() == 0
 
 

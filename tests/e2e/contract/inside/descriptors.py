@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from tests.e2e.faults.inside.pid_one import RUNNER
+from tests.e2e.contract.inside.pid_one import RUNNER
 
 _LIMITS = (5, 6, 7, 8, 9, 10, 11, 12, 14, 24)  # fewer do not load the C library
 _LIMIT = 20.0  # seconds

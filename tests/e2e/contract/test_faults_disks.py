@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.contract.engine import Done, Engine
-from tests.e2e.faults.conftest import INSIDE, reachable
+from tests.e2e.contract.engine import Done, Engine, reachable
+from tests.e2e.contract.lab import INSIDE
 
 
 @pytest.mark.fault(number=17)
