@@ -1,4 +1,4 @@
-"""Makes the pages of docs/reference that are made from code (``make docs``)."""
+"""Makes the pages of docs/ that are made from code (``make docs``)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tests.e2e.contract.clauses import contract_tests  # noqa: E402
 from tests.e2e.faults.checklist import faults  # noqa: E402
 
 PAGES = {
-    "docs/reference/contract-tests.md": contract_tests,
+    "docs/development/contract-tests.md": contract_tests,
     "docs/reference/exit-statuses.md": exit_statuses,
-    "docs/reference/faults.md": faults,
+    "docs/development/faults.md": faults,
 }
 
 

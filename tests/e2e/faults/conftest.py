@@ -1,4 +1,4 @@
-"""The failure checklist in real containers: docs/reference/faults.md has it, with what shows each item.
+"""The failure checklist in real containers: docs/development/faults.md has it, with what shows each item.
 
 The image is that of the contract's tests. A module is a group of items; a test that shows item 15 is marked
 ``fault(number=15)``, wherever it lies: ``pytest -m 'fault(number=15)'`` runs all of them.
