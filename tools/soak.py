@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grocker.output.layout import problems
+from grocker.images.layout import problems
 from grocker.store import Store
 from grocker.store.check import check
 from grocker.store.store import abandoned

@@ -10,14 +10,15 @@ import pytest
 from tests.architecture.source import Module, imported, project, reached
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "digest", "progress", "command", "lazily", "web"}),
-    frozenset({"oci", "runner"}),
+    frozenset({"errors", "digest", "progress", "command", "lazy_imports", "web"}),
+    frozenset({"oci", "platforms", "runner"}),
     frozenset({"store", "config"}),
-    frozenset({"layer", "lock"}),
+    frozenset({"tar", "lock"}),
     frozenset({"sandbox"}),
     frozenset({"registry", "debian", "python"}),
     frozenset({"plan"}),
-    frozenset({"attest", "output", "deploy"}),
+    frozenset({"attest", "images", "deploy"}),
+    frozenset({"inputs"}),
     frozenset({"builder"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
@@ -25,7 +26,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 RUNNER_FACE = frozenset({"grocker.runner.spec", "grocker.runner.texts"})
-PURE = ("oci", "lock", "plan", "layer.entry", "debian.version", "debian.resolving")
+PURE = ("oci", "lock", "plan", "platforms", "tar.entry", "debian.version", "debian.resolver")
 # Run inside the server's process, by the application's interpreter, where the server is.
 IN_THE_SERVER = {
     "grocker.runner.servers.asgi_starter": ("uvicorn",),

@@ -8,7 +8,7 @@ import pytest
 
 from grocker.builder import contents
 from grocker.errors import SettingsError
-from grocker.layer.entry import Directory, File, Symlink
+from grocker.tar.entry import Directory, File, Symlink
 
 
 def test_base_config_is_grockers_defaults_when_the_application_has_none() -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from grocker.builder.layers import made
 from grocker.builder.workshop import Workshop
-from grocker.layer import member as members
-from grocker.layer.entry import File
-from grocker.layer.member import Member
-from grocker.plan.steps import Layer
+from grocker.plan.layers import Layer
 from grocker.progress import Silent, Task
 from grocker.store import Store
+from grocker.tar import member as members
+from grocker.tar.entry import File
+from grocker.tar.member import Member
 from grocker.web import Transport
 
 

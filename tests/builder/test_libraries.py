@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grocker.builder import libraries
 from grocker.builder.libraries import Libraries
-from grocker.layer.entry import File
+from grocker.tar.entry import File
 
 
 def test_libraries_are_read_from_shared_objects_alone() -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from grocker.builder.request import Built, BuiltImage
-from grocker.cli.asking import epoch, host_platform, labels
 from grocker.cli.build import size, summary
+from grocker.cli.request import epoch, host_platform, labels
 from grocker.cli.terminal import Style
 from grocker.errors import GrockerError
+from grocker.images import Delivered
 from grocker.oci import reference
-from grocker.output import Delivered
 from tests.support.image import two_images
 
 

@@ -12,14 +12,14 @@ import pytest
 from grocker import digest as digests
 from grocker import registry as registries
 from grocker.cli.main import run
-from grocker.layer.entry import File
+from grocker.images.archive import Archive
+from grocker.images.layout import Layout
 from grocker.oci.index import index
 from grocker.oci.reference import parse
-from grocker.output.archive import Archive
-from grocker.output.layout import Layout
 from grocker.progress import Silent
 from grocker.registry import Credentials, Known
 from grocker.store import Store
+from grocker.tar.entry import File
 from grocker.web import Transport
 from tests.support import registry as support
 from tests.support.image import AMD64, ARM64, MemoryBlobs, grockers_image, keep, made_image, made_layer

@@ -7,7 +7,7 @@ import pytest
 from grocker.debian import accounts
 from grocker.debian.accounts import User
 from grocker.errors import CorruptError, SettingsError
-from grocker.layer.entry import File
+from grocker.tar.entry import File
 
 MASTERS = {
     "usr/share/base-passwd/passwd.master": b"root:*:0:0:root:/root:/bin/bash\nnobody:*:65534:65534:nobody:/:/nologin\n",

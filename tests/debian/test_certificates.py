@@ -11,7 +11,7 @@ import pytest
 from grocker.debian import certificates
 from grocker.debian.certificates import subject_hash
 from grocker.errors import CorruptError
-from grocker.layer.entry import File, Symlink
+from grocker.tar.entry import File, Symlink
 from tests.support.certificates import certificate, pem
 
 OPENSSL = shutil.which("openssl")

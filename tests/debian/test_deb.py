@@ -12,7 +12,7 @@ import pytest
 from grocker.debian import deb
 from grocker.debian.deb import Unpacked
 from grocker.errors import CorruptError, StorageError
-from grocker.layer.entry import Directory, File, Hardlink, Symlink
+from grocker.tar.entry import Directory, File, Hardlink, Symlink
 from tests.support.archive import Content, Folder, Hard, Link, Package, Program, ar, compressed, tar
 
 

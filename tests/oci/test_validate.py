@@ -8,9 +8,9 @@ from collections.abc import Iterable
 import pytest
 
 from grocker import digest as digests
-from grocker.layer.entry import Directory, Entry, File, Hardlink, Symlink
 from grocker.oci import Image, Layer, Platform, RunConfig, image, layer, validate, values
 from grocker.oci.values import Descriptor, Index, LayoutMarker
+from grocker.tar.entry import Directory, Entry, File, Hardlink, Symlink
 from tests.support.image import EPOCH, MemoryBlobs, made_image, made_layer
 
 MARKER = values.encode(LayoutMarker("1.0.0"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from grocker.plan.explain import explain, remembered
-from grocker.plan.steps import LARGE
-from tests.plan.test_steps import APPLICATION, LOCK, planned, wheel, with_python
+from grocker.plan.layers import LARGE
+from tests.plan.test_layers import APPLICATION, LOCK, planned, wheel, with_python
 
 
 def test_explain_says_kept_when_a_result_is() -> None:

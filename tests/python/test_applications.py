@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import pytest
 
 from grocker.errors import SettingsError
-from grocker.layer.entry import File
 from grocker.python import Wheel, declared_services, find_application
 from grocker.python.metadata import EntryPoint, Metadata
+from grocker.tar.entry import File
 
 SITE = "opt/venv/lib/python3.13/site-packages"
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from grocker.errors import GrockerError, MissingError
-from grocker.layer.entry import Directory, File
 from grocker.python import Compiler, Interpreter, bytecode, compile_sources, with_bytecode
 from grocker.python.bytecode import pyc_path
+from grocker.tar.entry import Directory, File
 
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
 TAG = str(sys.implementation.cache_tag)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
-from grocker.layer.entry import Directory, Entry, File
 from grocker.python import Layout, Target, overlay, read_metadata, read_wheel
 from grocker.python.archive import LARGE, ZipContent
+from grocker.tar.entry import Directory, Entry, File
 from tests.support.wheels import Files, make_wheel
 
 LAYOUT = Layout("3.13")

@@ -15,11 +15,11 @@ import pytest
 
 from grocker import digest as digests
 from grocker.errors import CannotWriteError, GrockerError, StorageError
-from grocker.layer import member as members
-from grocker.layer.entry import File
 from grocker.store import Store
 from grocker.store.check import check
 from grocker.store.writing import destination, storage, storage_error
+from grocker.tar import member as members
+from grocker.tar.entry import File
 from tests.support.user import ordinary_user
 
 LARGE = bytes(range(256)) * 4096

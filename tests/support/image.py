@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from grocker import digest as digests
-from grocker.builder import stored
 from grocker.digest import Digest
 from grocker.errors import MissingError
-from grocker.layer.entry import Directory, Entry, File
-from grocker.layer.tar import END_OF_ARCHIVE, segment
+from grocker.images import store as stored
 from grocker.lock.document import render
 from grocker.lock.values import Base, DebianPackage, Interpreter, Lock, PlatformLock, PythonFile
 from grocker.oci import Image, Layer, Platform, RunConfig, image, layer
@@ -21,6 +19,8 @@ from grocker.oci.index import root
 from grocker.oci.reference import parse
 from grocker.runner.spec import Service, Spec, encode
 from grocker.store import Store
+from grocker.tar.entry import Directory, Entry, File
+from grocker.tar.writer import END_OF_ARCHIVE, segment
 
 EPOCH = 315532800
 AMD64 = Platform("linux", "amd64")

@@ -22,7 +22,7 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from grocker.debian.resolving import BASE
+from grocker.debian.resolver import BASE
 from grocker.debian.signers import Signer
 from grocker.store import Store
 from grocker.store.check import check

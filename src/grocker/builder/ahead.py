@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from grocker.builder.resolving import DebianAnswer
 from grocker.builder.workshop import Workshop
-from grocker.plan.steps import debian_key, interpreter_key
-from grocker.plan.target import Target
+from grocker.plan.layers import debian_key, interpreter_key
+from grocker.platforms.target import Target
 
 if TYPE_CHECKING:
     from grocker.builder.packages import Packages

@@ -23,11 +23,11 @@ from grocker.builder.wheels import Wheels
 from grocker.builder.workshop import Workshop
 from grocker.digest import Digest
 from grocker.errors import BugError, CorruptError, MissingError
-from grocker.layer import member as members
-from grocker.layer.entry import Entry
-from grocker.layer.member import Member
 from grocker.lock.values import PythonFile
-from grocker.plan.steps import Layer, key
+from grocker.plan.layers import Layer, key
+from grocker.tar import member as members
+from grocker.tar.entry import Entry
+from grocker.tar.member import Member
 
 
 class Assembly:

@@ -9,7 +9,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from grocker import digest
-from grocker.builder import fitness, sourcing, stored
+from grocker.builder import sourcing
 from grocker.builder.ahead import AFTER, importing
 from grocker.builder.assembly import Assembly
 from grocker.builder.blobs import StoredBlobs
@@ -21,12 +21,14 @@ from grocker.builder.survey import remember
 from grocker.builder.workshop import GoneError, Workshop, workshop
 from grocker.config.settings import Settings
 from grocker.errors import SettingsError
+from grocker.images import store as image_store
+from grocker.images.sink import Asking, Early, Sink
+from grocker.inputs import validation
 from grocker.oci import Image, Layer, Platform, Reference, RunConfig, image, index, reference
 from grocker.oci import layer as oci_layer
 from grocker.oci.values import named
-from grocker.output.sink import Asking, Early, Sink
 from grocker.plan import image as contract
-from grocker.plan.target import Target, target
+from grocker.platforms.target import Target, target
 from grocker.progress import Progress
 from grocker.store import Store
 from grocker.web import Transport
@@ -92,7 +94,7 @@ def _made(
     """The application, and its image on every target."""
     decisions = [decide(shop, request, settings, chosen) for chosen in targets]
     found = decisions[0].source
-    fitness.check_services(found.installed, found.services.table, shop.progress)
+    validation.check_services(found.installed, found.services.table, shop.progress)
     images = []
     for decision in decisions:
         with Assembly(shop, decision) as assembly:
@@ -191,4 +193,4 @@ def _keep(store: Store, names: Sequence[Reference], images: Sequence[BuiltImage]
         store.add_blob(one.image.manifest.data)
     root = store.add_blob(index.root([one.image for one in images]).data)
     for name in names:
-        store.keep("refs", stored.key(name), f"{name.full} {root}\n".encode())
+        store.keep("refs", image_store.key(name), f"{name.full} {root}\n".encode())

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from grocker.errors import SettingsError
-from grocker.layer.entry import Directory, Entry, File, Symlink
 from grocker.runner import spec, texts
+from grocker.tar.entry import Directory, Entry, File, Symlink
 
 _GROCKER = "opt/grocker"
 _RUNNER = f"{_GROCKER}/lib/grocker_runner"

@@ -24,8 +24,8 @@ from grocker.errors import SettingsError
 from grocker.lock.document import NAME as LOCK
 from grocker.lock.document import render
 from grocker.lock.values import Base, Interpreter, Lock, PlatformLock, PythonFile
-from grocker.plan.steps import Application, Plan, plan
-from grocker.plan.target import MACHINES, Target
+from grocker.plan.layers import Application, Plan, plan
+from grocker.platforms.target import MACHINES, Target
 from grocker.python import Uv, read_project
 from grocker.runner import spec
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from grocker.builder.workshop import Workshop
-from grocker.layer.compose import Composed, compose
-from grocker.layer.entry import Directory
-from grocker.layer.member import Member
-from grocker.plan.steps import Layer
+from grocker.plan.layers import Layer
+from grocker.tar.compose import Composed, compose
+from grocker.tar.entry import Directory
+from grocker.tar.member import Member
 
 
 class _Kept(msgspec.Struct, frozen=True):

@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 
 from grocker.debian import elf
-from grocker.layer.entry import Entry, File
-from grocker.layer.tar import chunks
+from grocker.tar.entry import Entry, File
+from grocker.tar.writer import chunks
 
 
 class Libraries(msgspec.Struct, frozen=True):

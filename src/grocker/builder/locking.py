@@ -17,7 +17,7 @@ from grocker.config.settings import Settings
 from grocker.errors import SettingsError
 from grocker.lock import document
 from grocker.lock.values import Lock, PlatformLock
-from grocker.plan.target import Target
+from grocker.platforms.target import Target
 
 
 def read(path: Path) -> Lock | None:

@@ -13,13 +13,13 @@ from grocker import debian
 from grocker.builder import contents
 from grocker.builder.resolving import DebianAnswer
 from grocker.builder.workshop import Workshop, fetched
-from grocker.layer import member as members
-from grocker.layer.entry import Entry
-from grocker.layer.member import Member
-from grocker.layer.unpack import unpack
 from grocker.lock.values import DebianPackage
-from grocker.plan.steps import interpreter_key, is_interpreter, key
+from grocker.plan.layers import interpreter_key, is_interpreter, key
 from grocker.python import Compiler, Interpreter, with_bytecode
+from grocker.tar import member as members
+from grocker.tar.entry import Entry
+from grocker.tar.member import Member
+from grocker.tar.unpack import unpack
 
 
 class Packages:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import msgspec
 
-from grocker.builder.origin import Origin
 from grocker.digest import Digest
+from grocker.images import Delivered, Sink
+from grocker.inputs.origin import Origin
 from grocker.lock.values import Lock
 from grocker.oci import Image, Reference, index
-from grocker.output import Delivered, Sink
 
 EPOCH = 315532800
 """seconds: 1980-01-01, the earliest time that zip archives know (design, "Variables")"""

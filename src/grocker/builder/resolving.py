@@ -12,8 +12,8 @@ from grocker import debian, python
 from grocker.builder.workshop import Workshop
 from grocker.config.settings import Settings
 from grocker.lock.values import DebianPackage, PythonFile
-from grocker.plan.steps import key
-from grocker.plan.target import Target
+from grocker.plan.layers import key
+from grocker.platforms.target import Target
 
 DAY = 86400.0
 """seconds: how long an answer of the archive or the index counts before it is asked again"""

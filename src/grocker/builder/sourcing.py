@@ -10,9 +10,7 @@ from pathlib import Path
 import msgspec
 
 from grocker import python
-from grocker.builder import fitness
 from grocker.builder.contents import BASE_CONFIG, CRONTAB
-from grocker.builder.origin import Origin
 from grocker.builder.resolving import PythonAnswer, fresh, python_target
 from grocker.builder.workshop import Workshop, fetched
 from grocker.config import files as config_files
@@ -20,10 +18,12 @@ from grocker.config.services import Found, Services, services
 from grocker.config.settings import Settings
 from grocker.digest import Digest
 from grocker.errors import CorruptError, SettingsError
-from grocker.layer.entry import File
+from grocker.inputs import validation
+from grocker.inputs.origin import Origin
 from grocker.lock.values import BuildRequirement, PythonFile
-from grocker.plan.steps import key
-from grocker.plan.target import Target
+from grocker.plan.layers import key
+from grocker.platforms.target import Target
+from grocker.tar.entry import File
 
 
 class _WheelStep(msgspec.Struct, frozen=True):
@@ -197,7 +197,7 @@ def _of_wheel(
     layout = python.Layout(target.suite.python)
     installed = python.read_wheel(path, layout, python_target(target), file=step.file)
     extras = tuple(sorted({*settings.extras, *origin.extras}))
-    fitness.check(installed, python_target(target), extras, sources, shop.progress)
+    validation.check(installed, python_target(target), extras, sources, shop.progress)
     django = python.find_django(installed)
     return Source(
         wheel=step.sha256,

@@ -12,12 +12,12 @@ import msgspec
 from grocker.config.services import Services
 from grocker.digest import Digest
 from grocker.errors import CorruptError, SettingsError
-from grocker.layer.entry import File
 from grocker.lock.values import PythonFile
-from grocker.plan.steps import key
+from grocker.plan.layers import key
 from grocker.python import Wheel
 from grocker.runner.spec import Service, is_plain, showing
 from grocker.store import Store
+from grocker.tar.entry import File
 
 NAME = "static"
 _FORMAT = 1

@@ -17,7 +17,7 @@ from grocker.config.settings import Settings
 from grocker.errors import MissingError, SettingsError, UsageError
 from grocker.lock.values import Lock, merged
 from grocker.plan.explain import Explained, Remembered, explain, remembered
-from grocker.plan.target import Target, target
+from grocker.platforms.target import Target, target
 from grocker.progress import Progress
 from grocker.python.metadata import normalised
 from grocker.store import Store

@@ -11,12 +11,12 @@ from grocker.builder import libraries
 from grocker.builder.sourcing import wheel_file
 from grocker.builder.workshop import Workshop
 from grocker.digest import Digest
-from grocker.layer import member as members
-from grocker.layer.entry import Directory, Entry
-from grocker.layer.member import Member
 from grocker.lock.values import PythonFile
-from grocker.plan.steps import key
+from grocker.plan.layers import key
 from grocker.python import Compiler, Layout, Target, Uv, overlay, read_wheel, with_bytecode
+from grocker.tar import member as members
+from grocker.tar.entry import Directory, Entry
+from grocker.tar.member import Member
 
 
 class Wheels:

@@ -13,8 +13,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from grocker.builder.request import Built
-from grocker.cli import delivery, unchanged
-from grocker.cli.asking import asked, host_platform, labels, session
+from grocker.cli import delivery, replay
+from grocker.cli.request import asked, host_platform, labels, session
 from grocker.cli.terminal import Style
 from grocker.store.writing import destination, write_whole
 
@@ -22,7 +22,7 @@ from grocker.store.writing import destination, write_whole
 def run_build(options: Mapping[str, Any], arguments: Sequence[str], environ: Mapping[str, str]) -> None:
     """Build, deliver, print, and remember what a rebuild with nothing changed can be told from."""
     from grocker.builder.build import build
-    from grocker.output.choose import Host, sinks
+    from grocker.images.outputs import Host, sinks
 
     with session(environ, quiet=options["quiet"]) as tools:
         host = Host(environ, Path.cwd(), os.getuid(), lambda: tools.transport, tools.store.scratch, tools.store)
@@ -39,7 +39,7 @@ def run_build(options: Mapping[str, Any], arguments: Sequence[str], environ: Map
         talk, again = ("", "") if options["quiet"] else (summary(built, style), summary(built, style, again=True))
         if options["result_file"] is not None:
             write_result(options["result_file"], as_json(built))
-        unchanged.remember(
+        replay.remember(
             tools.store,
             arguments,
             environ,

@@ -192,7 +192,7 @@ def lock(**options: Any) -> None:
     serves one version of each: to name one of them upgrades all. `grocker build` uses the lock where it fits, and
     `grocker build --locked` refuses one that does not. The platforms are those of the lock that there is, or as given.
     """
-    from grocker.cli.survey import run_lock
+    from grocker.cli.plan import run_lock
 
     run_lock(options, os.environ)
 
@@ -207,7 +207,7 @@ def plan(**options: Any) -> None:
 
     A project that has changed has its wheel built, since what the application needs stands in it.
     """
-    from grocker.cli.survey import run_plan
+    from grocker.cli.plan import run_plan
 
     run_plan(options, os.environ)
 
@@ -223,7 +223,7 @@ def push(**options: Any) -> None:
     Every platform that it was built for goes there. Names in one repository are one transfer; what another repository
     of the registry has is mounted there. Credentials are those of docker login and podman login.
     """
-    from grocker.cli.handing_on import run_push
+    from grocker.cli.push import run_push
 
     run_push(options, os.environ)
 
@@ -235,7 +235,7 @@ def push(**options: Any) -> None:
 @click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only.")
 def load(**options: Any) -> None:
     """Load the image NAME, as it was built last, into docker or podman: the one of the engine's own platform."""
-    from grocker.cli.handing_on import run_load
+    from grocker.cli.push import run_load
 
     run_load(options, os.environ)
 

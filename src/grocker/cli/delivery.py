@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from grocker.output import Delivered
+from grocker.images import Delivered
 
 
 def line(delivered: Delivered) -> str:

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from grocker.builder.inspecting import Inspected, Inspection, inspect
-from grocker.cli.asking import session
 from grocker.cli.build import size
 from grocker.cli.delivery import as_line
+from grocker.cli.request import session
 from grocker.cli.terminal import Style
+from grocker.images.inspection import Inspected, Inspection, inspect
 from grocker.oci import platforms
 from grocker.runner.spec import Service
 

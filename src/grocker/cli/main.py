@@ -54,9 +54,9 @@ def main() -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Carry out a command line and return its exit status."""
-    from grocker.cli import unchanged
+    from grocker.cli import replay
 
-    replayed = unchanged.replay(arguments, os.environ)
+    replayed = replay.replay(arguments, os.environ)
     if replayed is not None:
         return replayed
     from grocker.errors import GrockerError

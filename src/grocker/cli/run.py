@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from grocker.cli.asking import asked, session
+from grocker.cli.request import asked, session
 from grocker.cli.terminal import Style
 from grocker.deploy.engine_run import Host, Wish, command_line, unwritable
 from grocker.errors import UnavailableError
@@ -67,8 +67,8 @@ def is_image(text: str) -> bool:
 
 def _built(options: Mapping[str, Any], environ: Mapping[str, str], tools: Any) -> tuple[Engine, str]:
     from grocker.builder.build import build
-    from grocker.output.choose import Host as Outputs
-    from grocker.output.choose import sinks
+    from grocker.images.outputs import Host as Outputs
+    from grocker.images.outputs import sinks
 
     engine = _engine(options["engine"], environ)
     outputs = Outputs(environ, Path.cwd(), os.getuid(), lambda: tools.transport, tools.store.scratch)
@@ -79,8 +79,8 @@ def _built(options: Mapping[str, Any], environ: Mapping[str, str], tools: Any) -
 
 def _engine(named: Engine | None, environ: Mapping[str, str]) -> Engine:
     """The engine that was asked for, else docker when its daemon answers, else podman."""
-    from grocker.output.docker import Docker
-    from grocker.output.engine import of_environment
+    from grocker.images.docker import Docker
+    from grocker.images.engine import of_environment
 
     if named is not None:
         return named

@@ -19,27 +19,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grocker.lazily import lazily
+from grocker.lazy_imports import lazily
 
 if TYPE_CHECKING:
     from grocker.debian.archives import Archive, archive_addresses, open_archive
-    from grocker.debian.configuring import Configured, configure
+    from grocker.debian.configuration import Configured, configure
     from grocker.debian.deb import Unpacked, unpack
     from grocker.debian.facts import REVISION, Facts, replaces
-    from grocker.debian.resolving import BASE, PYTHON, Resolved, resolve
+    from grocker.debian.mirrors import Mirrors, locate
+    from grocker.debian.resolver import BASE, PYTHON, Resolved, resolve
     from grocker.debian.scripts import Uncovered
     from grocker.debian.signers import SIGNERS, SUITES, Signer
-    from grocker.debian.sources import Mirrors, locate
 
 _HOMES = {
     "archives": ("Archive", "archive_addresses", "open_archive"),
-    "configuring": ("Configured", "configure"),
+    "configuration": ("Configured", "configure"),
     "deb": ("Unpacked", "unpack"),
     "facts": ("REVISION", "Facts", "replaces"),
-    "resolving": ("BASE", "PYTHON", "Resolved", "resolve"),
+    "resolver": ("BASE", "PYTHON", "Resolved", "resolve"),
     "scripts": ("Uncovered",),
     "signers": ("SIGNERS", "SUITES", "Signer"),
-    "sources": ("Mirrors", "locate"),
+    "mirrors": ("Mirrors", "locate"),
 }
 
 __all__ = [

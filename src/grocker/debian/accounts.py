@@ -12,7 +12,7 @@ import msgspec
 
 from grocker.debian.ownership import GROUPS
 from grocker.errors import CorruptError, SettingsError
-from grocker.layer.entry import Entry, File
+from grocker.tar.entry import Entry, File
 
 _PASSWD, _GROUP = "usr/share/base-passwd/passwd.master", "usr/share/base-passwd/group.master"
 _DYNAMIC = range(999, 100, -1)

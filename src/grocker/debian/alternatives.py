@@ -14,7 +14,7 @@ import msgspec
 
 from grocker.debian.facts import Facts
 from grocker.debian.paths import merged
-from grocker.layer.entry import Directory, Entry, Symlink
+from grocker.tar.entry import Directory, Entry, Symlink
 
 _CALL = re.compile(r"update-alternatives\s+(?:--(?:force|quiet)\s+)*--install\s+([^\n;&|<>]*)")
 _LOOP = re.compile(

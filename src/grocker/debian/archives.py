@@ -10,9 +10,9 @@ import msgspec
 
 from grocker.debian import packages, release
 from grocker.debian.index import Index
+from grocker.debian.mirrors import Mirrors
 from grocker.debian.release import Release
 from grocker.debian.signers import SIGNERS, SUITES, Signer
-from grocker.debian.sources import Mirrors
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
 from grocker.progress import Progress
 

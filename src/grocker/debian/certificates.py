@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from grocker.errors import CorruptError
-from grocker.layer.entry import Directory, Entry, File, Symlink
+from grocker.tar.entry import Directory, Entry, File, Symlink
 
 _DIRECTORY = "etc/ssl/certs"
 _SHARED = "usr/share/ca-certificates/"

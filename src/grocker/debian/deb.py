@@ -15,7 +15,7 @@ from grocker.debian.facts import Facts
 from grocker.debian.ownership import GROUPS, USERS
 from grocker.debian.paths import MERGED, left_out, merged
 from grocker.errors import CorruptError, StorageError
-from grocker.layer.entry import Directory, Entry, File, Hardlink, Symlink
+from grocker.tar.entry import Directory, Entry, File, Hardlink, Symlink
 
 
 class Unpacked(msgspec.Struct, frozen=True):

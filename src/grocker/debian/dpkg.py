@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from grocker.debian.facts import Facts
-from grocker.layer.entry import Directory, Entry, File
+from grocker.tar.entry import Directory, Entry, File
 
 _ADMIN = "var/lib/dpkg"
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from grocker.debian import control, elf
-from grocker.layer.entry import Entry, File, Symlink
+from grocker.tar.entry import Entry, File, Symlink
 
 REVISION = 2
 """Changes whenever a package gives other entries or facts than before, or the same facts are configured otherwise.

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-from grocker.plan.steps import Plan
+from grocker.plan.layers import Plan
 
 
 class Remembered(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grocker.lazily import lazily
+from grocker.lazy_imports import lazily
 
 if TYPE_CHECKING:
     from grocker.python.applications import WebApplication, find_application
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from grocker.python.metadata import EntryPoint, Metadata, check_python
     from grocker.python.pins import Pin, locate, resolve, resolve_locked, wanted
     from grocker.python.project import Project, read_project
-    from grocker.python.source import Known, SourceTree, read_tree
+    from grocker.python.source_tree import Known, SourceTree, read_tree
     from grocker.python.target import Layout, Target
     from grocker.python.uv import Uv, find_uv
     from grocker.python.wheel import Wheel, overlay, read_metadata, read_wheel
@@ -44,7 +44,7 @@ _HOMES = {
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
     "pins": ("Pin", "locate", "resolve", "resolve_locked", "wanted"),
-    "source": ("Known", "SourceTree", "read_tree"),
+    "source_tree": ("Known", "SourceTree", "read_tree"),
     "target": ("Layout", "Target"),
     "uv": ("Uv", "find_uv"),
     "wheel": ("Wheel", "overlay", "read_metadata", "read_wheel"),

@@ -8,8 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from grocker.layer.entry import File
 from grocker.python.wheel import Wheel
+from grocker.tar.entry import File
 
 _KINDS: dict[str, Literal["wsgi", "asgi"]] = {
     "flask": "wsgi",

@@ -13,11 +13,11 @@ from pathlib import Path
 from grocker.digest import of
 from grocker.errors import CorruptError, MissingError, SettingsError, StorageError
 from grocker.lock.values import BuildRequirement
-from grocker.python import backend, source, uv_sources
+from grocker.python import backend, source_tree, uv_sources
 from grocker.python import uv as _uv
 from grocker.python.pins import parse_requirement
 from grocker.python.project import Project
-from grocker.python.source import SourceTree
+from grocker.python.source_tree import SourceTree
 from grocker.python.uv import Uv
 from grocker.store import Store
 
@@ -84,7 +84,7 @@ def read_pins(text: str) -> tuple[BuildRequirement, ...]:
 
 def build_key(project: Project, tree: SourceTree, pins: Sequence[BuildRequirement], epoch: int) -> str:
     """All that the wheel depends on, as one digest: the tree, git where the version comes from it, pins and epoch."""
-    git = source.version_control(project.directory) if project.uses_git else b""
+    git = source_tree.version_control(project.directory) if project.uses_git else b""
     lines = [
         f"grocker project wheel {FORMAT}",
         tree.digest,
@@ -117,7 +117,7 @@ def build_wheel(
     """
     name = project.name or tree.root.name
     copy, out, home = workspace / "source", workspace / "wheel", workspace / "home"
-    source.copy_tree(tree, copy, epoch=max(epoch, _ZIP_EPOCH))
+    source_tree.copy_tree(tree, copy, epoch=max(epoch, _ZIP_EPOCH))
     try:
         home.mkdir()
         git = _git(project, copy, workspace) if project.uses_git else {}
@@ -188,7 +188,7 @@ def _git(project: Project, copy: Path, workspace: Path) -> dict[str, str]:
     """Let the copy be the work tree of the project's repository, which stays untouched."""
     import shutil
 
-    git = source.git_directory(project.directory)
+    git = source_tree.git_directory(project.directory)
     if git is None:
         return {}
     (copy / ".git").write_text(f"gitdir: {git}\n")

@@ -18,7 +18,7 @@ from typing import Self
 import msgspec
 
 from grocker.errors import BugError, CorruptError, MissingError
-from grocker.layer.entry import Directory, Entry, File
+from grocker.tar.entry import Directory, Entry, File
 
 _LOADERS = {"amd64": "lib64/ld-linux-x86-64.so.2", "arm64": "lib/ld-linux-aarch64.so.1"}
 _LIBRARIES = {"amd64": "usr/lib/x86_64-linux-gnu", "arm64": "usr/lib/aarch64-linux-gnu"}

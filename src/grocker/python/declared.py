@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from grocker.errors import SettingsError
-from grocker.layer.entry import File
 from grocker.python.metadata import EntryPoint
 from grocker.python.wheel import Wheel
+from grocker.tar.entry import File
 
 GROUP = "grocker.services"
 _HINT = 'write the table as a literal: {"wsgi": "package.wsgi:application"}, or a function that returns one'

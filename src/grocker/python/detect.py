@@ -6,8 +6,8 @@ import re
 
 import msgspec
 
-from grocker.layer.entry import File
 from grocker.python.wheel import Wheel
+from grocker.tar.entry import File
 
 _SETTINGS = re.compile(
     r"""os\.environ\.setdefault\(\s*["']DJANGO_SETTINGS_MODULE["']\s*,\s*["'](?P<module>[\w.]+)["']"""

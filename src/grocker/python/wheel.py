@@ -17,11 +17,11 @@ from zipfile import BadZipFile, ZipFile
 import msgspec
 
 from grocker.errors import CorruptError, MissingError, SettingsError, StorageError
-from grocker.layer.entry import Content, Directory, Entry, File
 from grocker.python import archive, metadata, record, scripts
 from grocker.python.archive import Member, ZipContent
 from grocker.python.metadata import EntryPoint, Metadata, normalised
 from grocker.python.target import ELF_MACHINES, Layout, Target
+from grocker.tar.entry import Content, Directory, Entry, File
 
 FORMAT = 1
 """Goes into step keys: raised when the same wheel would give other entries."""

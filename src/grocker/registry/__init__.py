@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from grocker.registry.auth import Credentials, credentials
-from grocker.registry.known import Known
-from grocker.registry.look import Place, look
+from grocker.registry.mount_candidates import Known
+from grocker.registry.preflight import Place, look
 from grocker.registry.push import Pushed, push
 from grocker.registry.session import Session, session
 

@@ -17,8 +17,8 @@ from grocker.oci import Blobs, Document, Image, Layer, Reference
 from grocker.oci.index import root
 from grocker.progress import Progress, Task
 from grocker.registry import upload
-from grocker.registry.known import Known
-from grocker.registry.look import Place
+from grocker.registry.mount_candidates import Known
+from grocker.registry.preflight import Place
 from grocker.registry.session import Session
 from grocker.registry.upload import Fate, Stop, short
 from grocker.web import HttpError

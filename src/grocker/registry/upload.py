@@ -18,7 +18,7 @@ from grocker.oci import Blobs
 from grocker.oci.blobs import damaged
 from grocker.oci.image import Document, Layer
 from grocker.progress import Task
-from grocker.registry.known import Known
+from grocker.registry.mount_candidates import Known
 from grocker.registry.session import Session
 from grocker.web import HttpError, HttpTryAgainError, Response, Stream
 

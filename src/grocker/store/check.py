@@ -28,7 +28,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class _Described(msgspec.Struct, frozen=True):
-    """As much of a member's description (``grocker.layer.member``) as its bytes are held against."""
+    """As much of a member's description (``grocker.tar.member``) as its bytes are held against."""
 
     key: str
     parts: tuple[tuple[int, int, int], ...]

@@ -29,7 +29,7 @@ from typing import BinaryIO, Literal, Self, TypeVar
 from grocker import digest as digests
 from grocker.digest import Digest, Hashing
 from grocker.errors import CannotWriteError, CorruptError, MissingError
-from grocker.store.held import Held
+from grocker.store.memory_cache import Held
 from grocker.store.writing import Writer, storage, sync_tree, write_whole
 
 Room = Literal["steps", "members", "refs"]

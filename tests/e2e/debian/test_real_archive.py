@@ -16,12 +16,12 @@ import pytest
 from grocker import debian
 from grocker.debian import Configured, Facts, Resolved
 from grocker.errors import SettingsError
-from grocker.layer.entry import Directory, Entry
-from grocker.layer.unpack import unpack
 from grocker.lock.values import DebianPackage
 from grocker.progress import Silent
 from grocker.store import Store
 from grocker.store.fetch import fetch
+from grocker.tar.entry import Directory, Entry
+from grocker.tar.unpack import unpack
 from grocker.web import Transport
 from tests.support.side_by_side import directory
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import CorruptError
+from grocker.images import layout
+from grocker.images.archive import Archive
+from grocker.images.docker import Docker
+from grocker.images.engine import of_environment
+from grocker.images.layout import Layout
+from grocker.images.podman import Podman
 from grocker.oci import Image
 from grocker.oci.reference import parse
-from grocker.output import layout
-from grocker.output.archive import Archive
-from grocker.output.docker import Docker
-from grocker.output.engine import of_environment
-from grocker.output.layout import Layout
-from grocker.output.podman import Podman
 from grocker.progress import Silent
 from tests.e2e.output.programs import need, said, scratch
 from tests.support.image import FileBlobs, MemoryBlobs, made_image, two_images

@@ -15,9 +15,9 @@ from grocker import digest as digests
 from grocker import registry as registries
 from grocker.cli.main import run
 from grocker.errors import DeniedError
+from grocker.images import layout
 from grocker.oci import Blobs, Image, Reference
 from grocker.oci.reference import parse
-from grocker.output import layout
 from grocker.progress import Silent
 from grocker.registry import Credentials, Known, Pushed, upload
 from grocker.web import Transport

@@ -20,8 +20,6 @@ import pytest
 
 from grocker import debian
 from grocker.errors import SettingsError
-from grocker.layer.entry import Entry, File, Symlink
-from grocker.layer.unpack import unpack
 from grocker.lock.values import DebianPackage
 from grocker.progress import Silent
 from grocker.python import (
@@ -45,6 +43,8 @@ from grocker.python import (
 )
 from grocker.store import Store
 from grocker.store.fetch import fetch
+from grocker.tar.entry import Entry, File, Symlink
+from grocker.tar.unpack import unpack
 from grocker.web import Transport
 from tests.support.side_by_side import directory
 

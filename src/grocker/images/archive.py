@@ -1,0 +1,197 @@
+"""Images as one tar file that every engine loads, and the same bytes for the same images and names.
+
+It is an OCI layout (image-layout.md) and a ``docker save`` archive at once: containerd and skopeo read
+``index.json``, older Docker engines ``manifest.json``; both name the same blobs. ``manifest.json`` knows no platforms
+and names the first image alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from grocker import digest as digests
+from grocker.digest import Digest, Hashing
+from grocker.errors import StorageError
+from grocker.images.sink import Delivered, plural
+from grocker.oci import Blobs, Descriptor, Document, Image, Layer, Reference, values
+from grocker.oci.blobs import damaged
+from grocker.oci.index import descriptor, root
+from grocker.progress import Progress, Task
+from grocker.store.writing import destination, storage
+from grocker.tar.entry import Directory, Entry, File
+from grocker.tar.writer import BLOCK, END_OF_ARCHIVE, segment
+
+CONTAINERD_NAME = "io.containerd.image.name"
+_CHUNK = 1 << 20
+
+
+class LayerBytes(msgspec.Struct, frozen=True):
+    """A layer's bytes as the content of a tar's member; checked against its digest as they pass."""
+
+    layer: Layer
+    blobs: Blobs
+    task: Task
+
+    @property
+    def size(self) -> int:
+        """Bytes, compressed."""
+        return self.layer.size
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes; CorruptError when they are not what the layer says."""
+        yield from checked(self.layer, self.blobs, self.task)
+
+
+def checked(layer: Layer, blobs: Blobs, task: Task) -> Iterator[bytes]:
+    """A layer's bytes, reported to ``task``.
+
+    Raises CorruptError at the end when they are not what its digest says, StorageError when they cannot be read.
+    """
+    hashing = Hashing()
+    try:
+        stream = blobs.open(layer.digest)
+    except OSError as error:
+        raise _unreadable(layer, error) from error
+    with stream:
+        while True:
+            try:
+                chunk = stream.read(_CHUNK)
+            except OSError as error:
+                raise _unreadable(layer, error) from error
+            if not chunk:
+                break
+            hashing.update(chunk)
+            if hashing.size > layer.size:
+                break
+            task.advance(len(chunk))
+            yield chunk
+    if hashing.size != layer.size or hashing.digest() != layer.digest:
+        raise damaged(layer.digest, layer.title, blobs)
+
+
+def _unreadable(layer: Layer, error: OSError) -> StorageError:
+    reason = error.strerror or str(error)
+    return StorageError(
+        f"reading the cached layer {layer.digest} ({layer.title}): {reason}", hint="build again, or check the disk"
+    )
+
+
+def index(images: Sequence[Image], names: Sequence[Reference]) -> values.Index:
+    """``index.json`` of a layout that holds the images under ``names``."""
+    return values.Index(schema_version=2, media_type=values.INDEX, manifests=tuple(described(images, names)))
+
+
+def described(images: Sequence[Image], names: Sequence[Reference]) -> Iterator[Descriptor]:
+    """The descriptor of what the names refer to, once for each, or once without any."""
+    plain = descriptor(images[0]) if len(images) == 1 else root(images).descriptor
+    if not names:
+        yield plain
+    for name in names:
+        annotations = {values.REF_NAME: name.podman, CONTAINERD_NAME: name.full}
+        yield Descriptor(plain.media_type, plain.digest, plain.size, annotations, plain.platform)
+
+
+def documents(images: Sequence[Image]) -> list[Document]:
+    """Configurations and manifests, and the index where there are several images."""
+    found = [document for image in images for document in (image.config, image.manifest)]
+    return found if len(images) == 1 else [*found, root(images)]
+
+
+def layers(images: Sequence[Image]) -> tuple[Layer, ...]:
+    """The layers of all images, each once, from the bottom of the first image to the top of the last."""
+    return tuple({layer.digest: layer for image in images for layer in image.layers}.values())
+
+
+def docker_manifest(image: Image, names: Sequence[Reference]) -> bytes:
+    """``manifest.json`` as ``docker load`` reads it (moby/moby, image/tarexport/load.go)."""
+    document = [
+        {
+            "Config": _blob(image.config.digest),
+            "Layers": [_blob(one.digest) for one in image.layers],
+            "RepoTags": [name.docker for name in names],
+        }
+    ]
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def entries(
+    images: Sequence[Image],
+    names: Sequence[Reference],
+    blobs: Blobs,
+    task: Task,
+    *,
+    without: frozenset[Digest] = frozenset(),
+) -> list[Entry]:
+    """The members of the archive. ``without``: layers that are left out, then only for an engine that has them."""
+    found: dict[str, Entry] = {}
+    if not without:
+        found["oci-layout"] = File("oci-layout", values.encode(values.LayoutMarker(values.LAYOUT_VERSION)))
+        found["index.json"] = File("index.json", values.encode(index(images, names)))
+    found["manifest.json"] = File("manifest.json", docker_manifest(images[0], names))
+    found["blobs"] = Directory("blobs")
+    found["blobs/sha256"] = Directory("blobs/sha256")
+    for document in documents(images):
+        found[_blob(document.digest)] = File(_blob(document.digest), document.data)
+    for layer in layers(images):
+        if layer.digest not in without:
+            found[_blob(layer.digest)] = File(_blob(layer.digest), LayerBytes(layer, blobs, task))
+    return [found[path] for path in sorted(found)]
+
+
+def size(members: Sequence[Entry]) -> int:
+    """The archive's bytes, known before any is read. All names are short, so each member has one header block."""
+    total = len(END_OF_ARCHIVE)
+    for one in members:
+        content = 0
+        if isinstance(one, File):
+            content = len(one.data) if isinstance(one.data, bytes) else one.data.size
+        total += BLOCK + -(-content // BLOCK) * BLOCK
+    return total
+
+
+def chunks(members: Sequence[Entry], *, epoch: int) -> Iterator[bytes]:
+    """The archive's bytes."""
+    yield from segment(members, epoch=epoch)
+    yield END_OF_ARCHIVE
+
+
+class Archive(msgspec.Struct, frozen=True):
+    """The sink ``archive:FILE``."""
+
+    path: Path
+
+    def describe(self) -> str:
+        """See Sink.describe."""
+        return f"archive:{self.path}"
+
+    def deliver(
+        self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
+    ) -> Delivered:
+        """Write the file under a temporary name beside its own, and rename it. See Sink.deliver."""
+        target = destination(self.path)
+        action = f"writing {self.path}"
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        total = sum(one.size for one in layers(images))
+        with progress.task(action, total) as task, storage("writing", self.path):
+            members = entries(images, names, blobs, task)
+            try:
+                with temporary.open("wb") as stream:
+                    for chunk in chunks(members, epoch=images[0].created):
+                        stream.write(chunk)
+                    written = stream.tell()
+                    stream.flush()
+                    os.fdatasync(stream.fileno())
+                temporary.replace(target)
+            finally:
+                temporary.unlink(missing_ok=True)
+        detail = f"{plural(len(layers(images)), 'layer')} in one file"
+        return Delivered("archive", str(self.path), written, detail, tuple(name.podman for name in names))
+
+
+def _blob(digest: Digest) -> str:
+    return f"blobs/sha256/{digests.hexadecimal(digest)}"

@@ -1,0 +1,1 @@
+"""What images are built for: Debian suites, their Pythons, architectures. Pure values."""

@@ -1,0 +1,60 @@
+"""What the user's word names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from grocker.errors import GrockerError
+from grocker.inputs.origin import parse
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "polls").mkdir()
+    (tmp_path / "file.txt").write_text("")
+    (tmp_path / "app-1.0-py3-none-any.whl").write_bytes(b"")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "extras", "name"),
+    [
+        (".", "project", (), ""),
+        ("./polls", "project", (), ""),
+        ("polls", "project", (), ""),
+        ("polls[b,A_a]", "project", ("a-a", "b"), ""),
+        ("app-1.0-py3-none-any.whl", "wheel", (), ""),
+        ("./app-1.0-py3-none-any.whl[x]", "wheel", ("x",), ""),
+        ("Django", "release", (), "django"),
+        ("Flask_Login[a]==1.2", "release", ("a",), "flask-login"),
+        ("app>=1,<2", "release", (), "app"),
+        ("app @ https://example.invalid/app-1.0-py3-none-any.whl", "release", (), "app"),
+    ],
+)
+def test_origin_is_told_from_the_text(place: Path, text: str, kind: str, extras: tuple[str, ...], name: str) -> None:
+    origin = parse(text, place)
+    assert (origin.kind, origin.extras, origin.name) == (kind, extras, name)
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "words"),
+    [
+        ("./nowhere", 66, "./nowhere does not exist"),
+        ("./file.txt", 66, "is a file that is no wheel"),
+        ("none-1.0-py3-none-any.whl", 66, "there is no wheel none-1.0-py3-none-any.whl"),
+        ("app==", 64, "neither a directory, nor a wheel, nor a release"),
+        ("app; python_version > '3'", 64, "has a marker"),
+        ("./polls[]", 64, "names no extras"),
+        ("./polls[a b]", 64, "names no extras"),
+        ("-x", 64, "neither a directory"),
+        ("", 64, "neither a directory"),
+    ],
+)
+def test_origin_is_refused_with_a_remedy_when_it_names_nothing(place: Path, text: str, status: int, words: str) -> None:
+    with pytest.raises(GrockerError) as caught:
+        parse(text, place)
+    assert caught.value.status == status
+    assert words in caught.value.message
+    assert caught.value.hint
