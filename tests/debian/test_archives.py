@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from grocker.debian import Mirrors, open_archive, resolve
-from grocker.debian.archives import Archive as Opened
-from grocker.debian.archives import archive_addresses
+from grocker.debian.archives import DebianArchive, archive_addresses
 from grocker.errors import GrockerError
 from grocker.progress import Silent
 from grocker.store import Store
@@ -26,7 +25,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def opened(
     archive: Archive, store: Store, *addresses: str, architecture: str = "amd64", check_valid_until: bool = True
-) -> tuple[Opened, Silent]:
+) -> tuple[DebianArchive, Silent]:
     progress = Silent()
     with Transport(environ={}, attempts=1) as transport:
         found = open_archive(

@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from grocker.debian import deb
-from grocker.debian.deb import Unpacked
+from grocker.debian.deb import UnpackedPackage
 from grocker.errors import CorruptError, StorageError
 from grocker.tar.entry import Directory, File, Hardlink, Symlink
 from tests.support.archive import Content, Folder, Hard, Link, Package, Program, ar, compressed, tar
 
 
-def unpacked(**files: Content) -> Unpacked:
+def unpacked(**files: Content) -> UnpackedPackage:
     return deb.unpack_bytes(Package("hello", files=files).deb(), name="hello 1.0-1")
 
 
-def members(files: dict[str, Content], **fields: str) -> Unpacked:
+def members(files: dict[str, Content], **fields: str) -> UnpackedPackage:
     return deb.unpack_bytes(Package("hello", files=files, fields=fields).deb(), name="hello 1.0-1")
 
 

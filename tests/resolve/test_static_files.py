@@ -11,9 +11,9 @@ from grocker.config.services import Services
 from grocker.digest import of
 from grocker.errors import SettingsError
 from grocker.lock.values import PythonFile
-from grocker.python import Layout, read_wheel
+from grocker.python import InstallScheme, read_wheel
 from grocker.resolve.static_files import with_static
-from grocker.runner.spec import Service
+from grocker.runner.contract.spec import Service
 from grocker.store import Store
 from tests.support.wheels import make_wheel
 
@@ -34,7 +34,7 @@ class Shop:
     """An application with one other wheel, which is counted when it is looked into."""
 
     def __init__(self, directory: Path, store: Store) -> None:
-        self.application = read_wheel(make_wheel(directory / "own", files=OWN), Layout("3.13"))
+        self.application = read_wheel(make_wheel(directory / "own", files=OWN), InstallScheme("3.13"))
         self.path = make_wheel(directory / "other", name="other", files=OTHER)
         data = self.path.read_bytes()
         self.file = PythonFile("other", "1.0", self.path.name, "default", len(data), of(data))
@@ -82,4 +82,4 @@ def test_static_is_refused_when_there_is_none(shop: Shop) -> None:
     empty = make_wheel(shop.path.parent / "empty", name="empty", files={"empty/__init__.py": ""})
     services = Services({"www": Service(wsgi="a:b")}, any_service=False, source="", static={"www": True})
     with pytest.raises(SettingsError, match="no package that is installed has a directory static"):
-        with_static(shop.store, services, read_wheel(empty, Layout("3.13")), [], shop.fetch)
+        with_static(shop.store, services, read_wheel(empty, InstallScheme("3.13")), [], shop.fetch)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pysequoia
 
-from grocker.debian.signers import Signer
+from grocker.platforms.suites import Signer
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 """When the archive was made, for code under test that is told the time."""

@@ -101,9 +101,9 @@ class Prefetch:
         tree = self._context.store.tree(key)
         if tree is None:
             return
-        from grocker.python import Compiler, Interpreter
+        from grocker.python import Compiler, InterpreterTree
 
-        compiler = Compiler(Interpreter(tree, compiling.suite.python, compiling.architecture))
+        compiler = Compiler(InterpreterTree(tree, compiling.suite.python, compiling.architecture))
         with self._guard:
             if key in self._compilers:
                 return

@@ -21,7 +21,7 @@ from grocker.errors import DeniedError, StorageError, UnavailableError, UsageErr
 from grocker.images import archive
 from grocker.images.engine import Answer, Engine, one_line
 from grocker.images.preload import Preloading
-from grocker.images.sink import Delivered, chosen, plural
+from grocker.images.sink import UP_TO_DATE, Delivered, chosen, plural
 from grocker.oci import Blobs, Image, Layer, Platform, Reference, platforms
 from grocker.progress import Progress, Silent
 
@@ -83,7 +83,7 @@ class Docker(msgspec.Struct):
         place = names[0].docker
         found = {name: self._inspect(name.docker) for name in names}
         if all(_is(one, image) for one in found.values()):
-            return 0, "it was there already"
+            return 0, UP_TO_DATE
         early, had, known = self._sent_ahead(image, progress)
         if not known:
             had = known = self._known_layers(image, [one for one in found.values() if one is not None])

@@ -19,7 +19,7 @@ from grocker import digest as digests
 from grocker.digest import Digest
 from grocker.errors import CannotWriteError, MissingError
 from grocker.images.archive import checked, described, documents, layers
-from grocker.images.sink import Delivered, plural
+from grocker.images.sink import UP_TO_DATE, Delivered, plural
 from grocker.oci import Blobs, Descriptor, Image, Reference, values
 from grocker.progress import Progress
 from grocker.store.writing import storage
@@ -61,7 +61,7 @@ class Layout(msgspec.Struct, frozen=True):
             if old is None or values.encode(old) != new:
                 _write(self.path / INDEX, [new], [])
         count = plural(len(all_layers), "layer")
-        detail = f"wrote {missing} of {count}" if written else "it was there already"
+        detail = f"wrote {missing} of {count}" if written else UP_TO_DATE
         return Delivered("oci", str(self.path), written, detail, tuple(name.podman for name in names))
 
 

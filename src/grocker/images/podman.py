@@ -20,7 +20,7 @@ from grocker.errors import DeniedError, GrockerError, StorageError, UnavailableE
 from grocker.images import layout
 from grocker.images.archive import checked
 from grocker.images.engine import one_line
-from grocker.images.sink import Delivered, chosen, plural
+from grocker.images.sink import UP_TO_DATE, Delivered, chosen, plural
 from grocker.oci import Blobs, Image, Platform, Reference, platforms
 from grocker.progress import Progress, Silent, Task
 from grocker.store.writing import storage
@@ -85,7 +85,7 @@ class Podman(msgspec.Struct, frozen=True):
         """Bytes of the layers that were new to it, and what was done."""
         place = names[0].podman
         if self._holds(image, names):
-            return 0, "it was there already"
+            return 0, UP_TO_DATE
         action = f"loading {place} into podman"
         before = self._layers(names)
         lacking = [one for one in image.layers if one.diff_id not in before]

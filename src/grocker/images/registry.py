@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from grocker.images.sink import Delivered, Transfer, plural
+from grocker.images.sink import UP_TO_DATE, Delivered, Transfer, plural
 from grocker.oci import Blobs, Image, Reference
 from grocker.progress import Progress
 
@@ -89,7 +89,7 @@ def _repositories(names: Sequence[Reference]) -> list[tuple[Reference, ...]]:
 
 def _detail(pushed: Sequence[Pushed], transfer: Transfer) -> str:
     if not any(one.new for one in pushed):
-        return "it was there already"
+        return UP_TO_DATE
     total = transfer.sent + transfer.mounted + transfer.present
     words = f"sent {transfer.sent} of {plural(total, 'blob')}"
     return words + (f", {transfer.mounted} mounted" if transfer.mounted else "")

@@ -13,6 +13,9 @@ from grocker.oci import Blobs, Image, Layer, Platform, Reference
 from grocker.oci.index import fitting
 from grocker.progress import Progress
 
+UP_TO_DATE = "already up to date"
+"""detail of a delivery that had nothing to do"""
+
 
 class Transfer(msgspec.Struct, frozen=True):
     """Blobs on their way to a registry, all repositories together."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -21,6 +23,33 @@ class Stored(msgspec.Struct, frozen=True):
     root: Document
     """what the name refers to: a manifest or an index"""
     images: tuple[Image, ...]
+
+
+class StoredBlobs:
+    """The layers of ``images``, which lie in the store."""
+
+    def __init__(self, store: Store, images: Iterable[Image]) -> None:
+        self._store = store
+        self._layers = {layer.digest for image in images for layer in image.layers}
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """See oci.Blobs.open."""
+        path = self._store.blob(digest)
+        if path is None:
+            raise MissingError(f"blob {digest} is not in the cache any more", hint="build again")
+        return open(path, "rb")
+
+    def path(self, digest: Digest) -> Path | None:
+        """See oci.Blobs.path."""
+        return self._store.blob(digest)
+
+    def forget(self, digest: Digest) -> None:
+        """See oci.Blobs.forget: whoever needs the layer next finds none, and composes it again.
+
+        What harmed one may have harmed others: all are looked at, so that building again once is enough.
+        """
+        for one in sorted({digest, *self._layers}):
+            self._store.sound_blob(one)
 
 
 def key(name: Reference) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from grocker import python
-from grocker.config.services import Found, Services, services
+from grocker.config.services import DetectedApplication, Services, services
 from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.digest import Digest
@@ -102,7 +102,7 @@ def read_application(
     if path is None:
         raise CorruptError(f"the cached wheel {wheel.file} was damaged", hint="it was removed; build again")
     settings, target = request.settings, wheel_target(request.target)
-    installed = python.read_wheel(path, python.Layout(request.target.suite.python), target, file=wheel.file)
+    installed = python.read_wheel(path, python.InstallScheme(request.target.suite.python), target, file=wheel.file)
     extras = tuple(sorted({*settings.extras, *request.origin.extras}))
     validation.check(installed, target, extras, sources, request.context.progress)
     django = python.find_django(installed)
@@ -122,12 +122,14 @@ def read_application(
     )
 
 
-def _found(installed: python.Wheel, django: python.Django | None) -> Found:
+def _found(installed: python.Wheel, django: python.Django | None) -> DetectedApplication:
     """Tell how the application is served, as far as its files say."""
     declared = python.declared_services(installed)
     if django is not None:
         if django.wsgi is None and django.asgi is not None:
-            return Found(declared, django=True, kind="asgi", target=django.asgi)
-        return Found(declared, django=True, target=django.wsgi)
+            return DetectedApplication(declared, django=True, kind="asgi", target=django.asgi)
+        return DetectedApplication(declared, django=True, target=django.wsgi)
     web = python.find_application(installed)
-    return Found(declared, kind=web.kind, target=web.target) if web is not None else Found(declared)
+    if web is None:
+        return DetectedApplication(declared)
+    return DetectedApplication(declared, kind=web.kind, target=web.target)

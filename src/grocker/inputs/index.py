@@ -37,9 +37,9 @@ def uv_settings(directory: Path) -> str:
     return repr(table) + (own.read_text("utf-8", "backslashreplace") if own.is_file() else "")
 
 
-def wheel_target(target: Target) -> python.Target:
+def wheel_target(target: Target) -> python.WheelTarget:
     """Return the target as wheels see it."""
-    return python.Target(target.suite.python, target.architecture, target.suite.glibc)
+    return python.WheelTarget(target.suite.python, target.architecture, target.suite.glibc)
 
 
 def download_wheel(context: Context, uv: python.Uv, file: PythonFile, url: str) -> Path:

@@ -50,7 +50,7 @@ def _read_tree(context: Context, directory: Path) -> python.SourceTree:
     """Read the project's files; only those are hashed of which stat(2) says something new."""
     name = "source-" + hashlib.sha256(os.fsencode(directory.absolute())).hexdigest()
     kept = context.store.kept("steps", name)
-    known = python.Known.decode(kept) if kept is not None else None
+    known = python.FileHashes.decode(kept) if kept is not None else None
     tree = python.read_tree(directory, now=int(context.now * 1e9), known=known)
     if known is None or tree.known != known:
         context.store.keep("steps", name, tree.known.encode())

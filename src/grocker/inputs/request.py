@@ -12,7 +12,7 @@ from grocker.config.settings import Settings
 from grocker.images import Sink
 from grocker.inputs.origin import Origin
 from grocker.lock.values import Lock
-from grocker.platforms.target import Target, target
+from grocker.platforms.target import Target, select_target
 
 EPOCH = 315532800
 """seconds: 1980-01-01, the earliest time that zip archives can hold"""
@@ -59,4 +59,4 @@ def read_configuration(request: Request) -> config_files.Configuration:
 def targets(request: Request, settings: Settings) -> tuple[Target, ...]:
     """Return the targets of the request, one for each platform. Raises SettingsError, UsageError."""
     suite = request.suite or settings.debian.suite
-    return tuple(target(suite, platform) for platform in request.platforms)
+    return tuple(select_target(suite, platform) for platform in request.platforms)

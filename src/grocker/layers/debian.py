@@ -15,7 +15,7 @@ from grocker.layers.workers import Workers
 from grocker.lock.answers import DebianAnswer
 from grocker.lock.values import DebianPackage
 from grocker.plan.layers import interpreter_key, is_interpreter
-from grocker.python import Interpreter
+from grocker.python import InterpreterTree
 from grocker.tar import member as members
 from grocker.tar.entry import Entry
 from grocker.tar.keys import cache_key
@@ -75,10 +75,10 @@ class DebianPackages:
         """The key of the interpreter in these packages."""
         return interpreter_key(self._packages)
 
-    def interpreter(self, python: str) -> Interpreter:
+    def interpreter(self, python: str) -> InterpreterTree:
         """Return the interpreter in these packages, unpacked on the host; ``python`` is its release series."""
         architecture = next(p.architecture for p in self._packages if p.architecture != "all")
-        return Interpreter(self._tree(), python, architecture)
+        return InterpreterTree(self._tree(), python, architecture)
 
     def _tree(self) -> Path:
         store = self._store
@@ -122,7 +122,7 @@ class DebianPackages:
             return held
         return self._read(package).entries
 
-    def _read(self, package: DebianPackage) -> debian.Unpacked:
+    def _read(self, package: DebianPackage) -> debian.UnpackedPackage:
         read = debian.unpack(self._file(package), name=f"{package.name} {package.version}")
         if is_interpreter(package) or any(is_module(e.path) for e in read.entries):
             with self._guard:

@@ -14,7 +14,7 @@ from grocker.layers import libraries
 from grocker.layers.workers import Workers
 from grocker.lock.answers import PythonAnswer
 from grocker.lock.values import PythonFile
-from grocker.python import Compiler, Layout, Target, Uv, overlay, read_wheel, with_bytecode
+from grocker.python import Compiler, InstallScheme, Uv, WheelTarget, overlay, read_wheel, with_bytecode
 from grocker.tar import member as members
 from grocker.tar.entry import Directory, Entry
 from grocker.tar.keys import cache_key
@@ -31,7 +31,7 @@ class IndexWheels:
         answer: PythonAnswer,
         *,
         uv: Uv,
-        target: Target,
+        target: WheelTarget,
         interpreter: str,
         epoch: int,
     ) -> None:
@@ -78,7 +78,7 @@ class IndexWheels:
         return members.kept_or_made(store, name, making)
 
     def _entries(self, file: PythonFile, compiler: Callable[[], Compiler]) -> tuple[Entry, ...]:
-        wheel = read_wheel(self._file(file), Layout(self._target.python), self._target, file=file.file)
+        wheel = read_wheel(self._file(file), InstallScheme(self._target.python), self._target, file=file.file)
         return with_bytecode(compiler(), wheel.entries)
 
     def _file(self, file: PythonFile) -> Path:

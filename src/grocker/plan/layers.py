@@ -14,6 +14,7 @@ import msgspec
 from grocker.digest import Digest
 from grocker.lock.values import DebianPackage, PlatformLock, PythonFile
 from grocker.plan.documents import Documents
+from grocker.platforms.suites import suite_of
 from grocker.tar.keys import cache_key
 
 LARGE = 6 << 20
@@ -106,13 +107,9 @@ def debian_key(packages: Iterable[DebianPackage], epoch: int) -> str:
     return cache_key("layer", "debian", epoch, [package.sha256 for package in sorted(packages)])
 
 
-_INTERPRETER = ("libpython3.", "python3.")
-_INTERPRETER_LIBRARIES = frozenset({"libc6", "libgcc-s1", "zlib1g", "libexpat1", "libssl3t64", "libssl3", "libzstd1"})
-
-
 def is_interpreter(package: DebianPackage) -> bool:
     """Tell whether the image's interpreter needs that package to compile."""
-    return package.name.startswith(_INTERPRETER) or package.name in _INTERPRETER_LIBRARIES
+    return suite_of(package.suite).is_interpreter(package.name)
 
 
 def interpreter_key(packages: Sequence[DebianPackage]) -> str:

@@ -9,18 +9,19 @@ from grocker import debian
 from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.lock.answers import DebianAnswer
+from grocker.platforms.suites import Suite
 from grocker.platforms.target import Target
 from grocker.store.answers import recent_answer
 from grocker.tar.keys import cache_key
 
 
-def package_names(settings: Settings, more: Iterable[str]) -> list[str]:
+def package_names(settings: Settings, suite: Suite, more: Iterable[str]) -> list[str]:
     """Return the Debian packages to resolve: the base, the interpreter, what the settings name; sorted.
 
     ``more``: what the services need. A version named in the settings wins.
     """
     named = {text.partition("=")[0] for text in settings.dependencies}
-    return sorted({*debian.BASE, *debian.PYTHON, *settings.dependencies, *(n for n in more if n not in named)})
+    return sorted({*suite.base, *suite.interpreter, *settings.dependencies, *(n for n in more if n not in named)})
 
 
 def find_mirrors(context: Context, settings: Settings) -> debian.Mirrors:
@@ -37,7 +38,7 @@ def resolve_packages(
     context: Context, settings: Settings, more: Iterable[str], target: Target, *, refresh: bool
 ) -> DebianAnswer:
     """Resolve the packages below the application; ``more``: what its services need."""
-    names = package_names(settings, more)
+    names = package_names(settings, target.suite, more)
     mirrors = find_mirrors(context, settings)
 
     def ask() -> DebianAnswer:

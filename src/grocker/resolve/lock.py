@@ -36,15 +36,16 @@ def inputs(request: Request, settings: Settings, application: Application, targe
     """Return what a lock is resolved from, by name: it fits as long as these stay the same."""
     requires = sorted(application.installed.metadata.requires)
     result = {
-        "debian": _digest([target.suite.name, *package_names(settings, application.services.packages)]),
+        "debian": _digest([target.suite.name, *package_names(settings, target.suite, application.services.packages)]),
         "requirements": _digest([*requires, "", *application.extras, "", *application.services.servers]),
     }
     if request.origin.kind == "release":
         result["release"] = request.origin.requirement
     if application.project is not None:
         result["build"] = build_input(application.project)
-        if application.project.uv_lock is not None:
-            result["uv.lock"] = digest.of(application.project.uv_lock.read_bytes())
+        own = python.find_lock(application.project.directory)
+        if own is not None:
+            result[own.path.name] = digest.of(own.path.read_bytes())
     return result
 
 

@@ -30,16 +30,16 @@ def resolve_wheels(
     """
     wheels = wheel_target(target)
     installed, project, servers = application.installed, application.project, application.services.servers
-    requirements = python.wanted(installed.name, installed.metadata.requires, application.extras, wheels)
+    requirements = python.active_requirements(installed.name, installed.metadata.requires, application.extras, wheels)
     directory = project.directory if project else None
-    lock = project.uv_lock if project else None
+    lock = python.find_lock(project.directory) if project else None
 
     def ask() -> PythonAnswer:
         with context.store.scratch() as scratch, context.progress.task("resolving Python packages"):
             if lock is not None:
                 assert project is not None
                 pins = python.resolve_locked(
-                    project, wheels, uv, workspace=scratch, extras=application.extras, additions=servers
+                    project, lock, wheels, uv, workspace=scratch, extras=application.extras, additions=servers
                 )
             else:
                 pins = python.resolve(
@@ -55,7 +55,7 @@ def resolve_wheels(
 
     key = cache_key(
         *("dependencies", requirements, servers, application.extras, str(wheels)),
-        hashlib.sha256(lock.read_bytes()).hexdigest() if lock else "",
+        hashlib.sha256(lock.path.read_bytes()).hexdigest() if lock else "",
         uv_settings(directory) if directory else "",
         uv_variables(uv),
         *constraints,

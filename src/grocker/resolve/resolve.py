@@ -23,14 +23,15 @@ from grocker.inputs.request import Request
 from grocker.lock.answers import DebianAnswer, PythonAnswer
 from grocker.lock.document import NAME as LOCK
 from grocker.lock.values import Lock, PythonFile
-from grocker.platforms.target import MACHINES, Target
+from grocker.platforms.architectures import BY_MACHINE
+from grocker.platforms.target import Target
 from grocker.python import Uv, read_project
 from grocker.resolve import lock as locks
 from grocker.resolve.debian import resolve_packages
 from grocker.resolve.python import resolve_wheels
 from grocker.resolve.static_files import with_static
 from grocker.resolve.subscriber import Subscriber
-from grocker.runner import spec
+from grocker.runner.contract import spec
 
 
 class Resolution(msgspec.Struct, frozen=True):
@@ -163,13 +164,13 @@ def _resolution(
 def _host(target: Target) -> Target:
     """Return the same suite on this host's architecture: its interpreter compiles."""
     machine = os.uname().machine
-    architecture = MACHINES.get(machine)
+    architecture = BY_MACHINE.get(machine)
     if architecture is None:
         raise SettingsError(
             f"Grocker does not build on {machine}: the image's interpreter has to run here to compile bytecode",
-            hint=f"build on {' or '.join(sorted(MACHINES))}, for any platform",
+            hint=f"build on {' or '.join(sorted(BY_MACHINE))}, for any platform",
         )
-    return Target(target.suite, architecture)
+    return Target(target.suite, architecture.name)
 
 
 def _compiling(context: Context, request: Request, lock: Lock, settings: Settings, host: Target) -> DebianAnswer:

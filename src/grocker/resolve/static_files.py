@@ -12,7 +12,7 @@ from grocker.config.services import Services
 from grocker.errors import CorruptError, SettingsError
 from grocker.lock.values import PythonFile
 from grocker.python import Wheel
-from grocker.runner.spec import Service, is_plain, showing
+from grocker.runner.contract.spec import Service, is_plain, showing
 from grocker.store import Store
 from grocker.tar.entry import File
 from grocker.tar.keys import cache_key

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner import spec
+from grocker.runner.contract import spec
 from tests.e2e.contract import lab as labs
 from tests.e2e.contract.engine import Engine, Folders, reachable
 from tests.e2e.contract.image import load

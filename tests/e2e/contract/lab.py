@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from grocker.runner import spec
+from grocker.runner.contract import spec
 from tests.e2e.contract.engine import RUNNER, Container, Done, Engine, Folders, variables
 
 INSIDE = Path(__file__).parent / "inside"

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from grocker.runner import spec
-from grocker.runner.spec import Service
+from grocker.runner.contract import spec
+from grocker.runner.contract.spec import Service
 from tests.e2e.contract.engine import RUNNER, Container, Engine, Folders, variables
 from tests.e2e.contract.image import load
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner import spec
+from grocker.runner.contract import spec
 from tests.e2e.contract.engine import Container, Engine, Folders, environment, variables
 from tests.e2e.contract.image import load
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner.spec import Restart, Service
+from grocker.runner.contract.spec import Restart, Service
 from tests.e2e.contract.engine import Container, Engine, Folders, variables
 
 RSYSLOGD = shutil.which("rsyslogd", path="/usr/sbin:/sbin:/usr/bin:/bin")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner.spec import Restart, Service
+from grocker.runner.contract.spec import Restart, Service
 from tests.e2e.contract.engine import Done, Folders
 from tests.e2e.contract.lab import Lab
 

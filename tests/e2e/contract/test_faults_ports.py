@@ -14,7 +14,7 @@ from threading import Thread
 
 import pytest
 
-from grocker.runner.spec import Restart, Service
+from grocker.runner.contract.spec import Restart, Service
 from tests.e2e.contract.engine import Container, Engine
 from tests.e2e.contract.probes import ask, metrics, until, wait_for
 

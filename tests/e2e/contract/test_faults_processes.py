@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner.spec import Restart, Service
+from grocker.runner.contract.spec import Restart, Service
 from tests.e2e.contract.engine import Container, Engine, reachable, variables
 from tests.e2e.contract.lab import INSIDE
 from tests.e2e.contract.probes import ask, children, metrics, states, until, wait_for

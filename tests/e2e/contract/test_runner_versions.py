@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner import texts
-from grocker.runner.spec import Service
+from grocker.runner.contract import installed_files as texts
+from grocker.runner.contract.spec import Service
 from tests.e2e.contract.engine import RUNNER, Container, Engine, Folders
 from tests.e2e.contract.image import ROOT, load
 from tests.support import python314

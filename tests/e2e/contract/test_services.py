@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from grocker.runner.spec import Restart, Service
+from grocker.runner.contract.spec import Restart, Service
 from tests.e2e.contract.engine import RUNNER, Container, Engine, Folders, variables
 
 Services = Callable[..., list[str]]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from grocker.runner.spec import Service
+from grocker.runner.contract.spec import Service
 from tests.e2e.contract.engine import Engine, Terminal
 
 Services = Callable[..., list[str]]
