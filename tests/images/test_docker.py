@@ -157,7 +157,9 @@ def test_docker_gets_the_image_of_its_own_platform_when_there_are_several(engine
     assert engine.tags["polls:1.0"] == images[number].config.digest
     assert done.detail == f"sent 2 layers, {images[number].platform} of linux/amd64 and linux/arm64"
     assert done.names == ("polls:1.0", "registry.example.invalid/team/polls:1.0")
-    assert images[number].config.digest in done.identities
+    assert done.evidence == tuple(
+        ("docker", name, images[number].config.digest, images[number].digest) for name in done.names
+    )
 
 
 def test_docker_gets_the_only_image_whatever_its_platform(engine: FakeEngine) -> None:
@@ -173,7 +175,7 @@ def test_docker_is_refused_when_no_image_is_for_its_platform(engine: FakeEngine,
     with pytest.raises(GrockerError) as caught:
         Docker(Engine(engine.address)).deliver(images, NAMES, blobs, Silent())
     if platform[0] == "linux":
-        assert caught.value.message == "docker runs linux/riscv64, and the images are for linux/amd64 and linux/arm64"
+        assert caught.value.message == "docker runs linux/riscv64, but the images are for linux/amd64 and linux/arm64"
         assert "--platform linux/riscv64" in (caught.value.hint or "")
     assert engine.layers == []
 

@@ -17,6 +17,7 @@ from grocker.builder.request import EPOCH, Request
 from grocker.cli.replay import cache_directory
 from grocker.cli.terminal import display
 from grocker.errors import SettingsError, UsageError
+from grocker.images.sink import PlaceContext
 from grocker.inputs.origin import Origin, parse
 from grocker.lock.document import NAME
 from grocker.platforms.target import ARCHITECTURES, MACHINES
@@ -44,6 +45,11 @@ class Tools(msgspec.Struct, frozen=True):
             "environ": self.environ,
             "now": self.now,
         }
+
+
+def place_context(tools: Tools) -> PlaceContext:
+    """What places of images work with, of the tools."""
+    return PlaceContext(tools.store, tools.transport, tools.environ, Path.cwd(), os.getuid())
 
 
 @contextmanager

@@ -19,9 +19,9 @@ import msgspec
 from grocker.digest import Digest
 from grocker.errors import DeniedError, StorageError, UnavailableError, UsageError
 from grocker.images import archive
-from grocker.images.engine import Answer, Engine, one_line
+from grocker.images.engine import Answer, Engine, evidence, of_environment, one_line
 from grocker.images.preload import Preloading
-from grocker.images.sink import UP_TO_DATE, Delivered, chosen, plural
+from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, plural, select_image
 from grocker.oci import Blobs, Image, Layer, Platform, Reference, platforms
 from grocker.progress import Progress, Silent
 
@@ -29,6 +29,11 @@ _MOST_ASKED = 30  # images of ours whose chains are looked at, the newest first
 _WORTH_ASKING = 1 << 20  # bytes that must be missing before further images are looked at
 _FULL = "no space left"
 _FILTER = quote('{"label":["org.grocker.contract"]}', safe="")
+
+
+def open_sink(path: str, context: PlaceContext) -> Docker:
+    """See sink.SinkModule."""
+    return Docker(of_environment(context.environ))
 
 
 class Docker(msgspec.Struct):
@@ -58,13 +63,13 @@ class Docker(msgspec.Struct):
             raise UnavailableError(f"{action}: the answer names none", hint="name one platform alone") from error
 
     def offer(self, layer: Layer, blobs: Blobs, platform: Platform, created: int) -> None:
-        """See Early.offer."""
+        """See LayerSink.offer."""
         if self._ahead is None:
             self._ahead = Preloading(self._had, self._load_unnamed, self._remove)
         self._ahead.offer(layer, blobs, platform, created)
 
     def withdraw(self) -> None:
-        """See Early.withdraw."""
+        """See LayerSink.withdraw."""
         if self._ahead is not None:
             self._ahead.clear()
             self._ahead = None
@@ -73,10 +78,12 @@ class Docker(msgspec.Struct):
         self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
     ) -> Delivered:
         """See Sink.deliver."""
-        image, note = chosen(images, self.platform, "docker")
+        image, note = select_image(images, self.platform, "docker")
         sent, detail = self._deliver(image, names, blobs, progress)
         listed = tuple(name.docker for name in names)
-        return Delivered("docker", listed[0], sent, detail + note, listed, (image.config.digest, image.digest))
+        # The classic store calls an image by its configuration, containerd's by its manifest.
+        found = tuple(evidence(name, (image.config.digest, image.digest)) for name in listed)
+        return Delivered("docker", listed[0], sent, detail + note, listed, evidence=found)
 
     def _deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> tuple[int, str]:
         """Bytes sent, and what was done."""
