@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grocker.builder.request import Built, BuiltImage
+from grocker.builder.result import Built, BuiltImage
 from grocker.cli.build import summary
 from grocker.cli.rendering import format_size
 from grocker.cli.request import epoch, parse_labels

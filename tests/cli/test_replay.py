@@ -15,7 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from grocker import digest
-from grocker.builder.request import Built, BuiltImage
+from grocker.builder.result import Built, BuiltImage
 from grocker.cli import replay
 from grocker.images import Delivered
 from grocker.images.engine import evidence

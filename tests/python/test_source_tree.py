@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import CorruptError, MissingError
-from grocker.python import Known, read_tree
+from grocker.python import FileHashes, read_tree
 from grocker.python.source_tree import copy_tree, version_control
 
 NOW = 4_000_000_000_000_000_000
@@ -101,7 +101,7 @@ def test_tree_digest_differs_when_the_source_does(tmp_path: Path, change: str) -
 def test_tree_is_not_read_again_when_stat_says_the_same(tmp_path: Path) -> None:
     root = make(tmp_path, a="a")
     first = read_tree(root, now=NOW)
-    lie = Known({path: (seen, "0" * 64) for path, (seen, _) in first.known.files.items()})
+    lie = FileHashes({path: (seen, "0" * 64) for path, (seen, _) in first.known.files.items()})
     assert {file.digest for file in read_tree(root, now=NOW, known=lie).files} == {"0" * 64}
     (root / "a").write_text("b")
     changed = {file.path: file.digest for file in read_tree(root, now=NOW, known=lie).files}
@@ -110,14 +110,14 @@ def test_tree_is_not_read_again_when_stat_says_the_same(tmp_path: Path) -> None:
 
 def test_tree_does_not_note_files_that_changed_just_now(tmp_path: Path) -> None:
     root = make(tmp_path, a="a")
-    assert read_tree(root, now=(root / "a").stat().st_mtime_ns + 1).known == Known()
+    assert read_tree(root, now=(root / "a").stat().st_mtime_ns + 1).known == FileHashes()
 
 
 def test_known_is_read_back_as_written(tmp_path: Path) -> None:
     known = read_tree(make(tmp_path, **{"ü\udcff": "a", "tab\tx": "b"}), now=NOW).known
-    assert Known.decode(known.encode()) == known
+    assert FileHashes.decode(known.encode()) == known
     assert len(known.files) == 4
-    assert Known.decode(b"rubbish\n") == Known()
+    assert FileHashes.decode(b"rubbish\n") == FileHashes()
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../outside", "app/../../outside"])

@@ -17,7 +17,7 @@ from grocker.lock.values import Base, DebianPackage, Interpreter, Lock, Platform
 from grocker.oci import Image, Layer, Platform, RunConfig, image, layer
 from grocker.oci.index import root
 from grocker.oci.reference import parse
-from grocker.runner.spec import Service, Spec, encode
+from grocker.runner.contract.spec import Service, Spec, encode
 from grocker.store import Store
 from grocker.tar.entry import Directory, Entry, File
 from grocker.tar.writer import END_OF_ARCHIVE, segment

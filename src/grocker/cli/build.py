@@ -15,7 +15,7 @@ from grocker.cli.options import command as declare
 from grocker.cli.rendering import delivery_data, delivery_line, format_size, json_line
 
 if TYPE_CHECKING:
-    from grocker.builder.request import Built
+    from grocker.builder.result import Built
     from grocker.cli.terminal import Style
 
 
@@ -60,12 +60,12 @@ def command(**options: Any) -> None:
 
     from grocker.builder.build import build
     from grocker.cli import replay
-    from grocker.cli.request import host_platform, open_tools, parse_labels, place_context, request_from_options
+    from grocker.cli.request import host_platform, open_context, parse_labels, place_context, request_from_options
     from grocker.cli.terminal import Style
     from grocker.images.places import open_sinks
 
     environ = os.environ
-    with open_tools(environ, quiet=options["quiet"]) as tools:
+    with open_context(environ, quiet=options["quiet"]) as tools:
         request = replace(
             request_from_options(options, environ),
             tags=options["tags"],
@@ -73,7 +73,7 @@ def command(**options: Any) -> None:
             labels=parse_labels(options["labels"]),
             strict=options["strict"],
         )
-        built = build(request, **tools.arguments())
+        built = build(request, tools)
         data = result_json(built) if options["as_json"] else f"{built.names[0].name}@{built.digest}\n"
         talk = again = ""
         if not options["quiet"]:

@@ -15,7 +15,7 @@ from grocker.cli.rendering import format_size, json_line
 if TYPE_CHECKING:
     from grocker.cli.terminal import Style
     from grocker.images.inspection import Inspected, Inspection
-    from grocker.runner.spec import Service
+    from grocker.runner.contract.spec import Service
 
 
 @declare("inspect", short_help="show what is in an image")
@@ -29,14 +29,14 @@ def command(**options: Any) -> None:
     IMAGE is the name of an image built here, oci:DIR, archive:FILE, or a name in a registry
     (registry.example.com/team/polls:1.0). From a registry, only documents and small layers are read.
     """
-    from grocker.cli.request import open_tools, place_context
+    from grocker.cli.request import open_context, place_context
     from grocker.cli.terminal import Style
     from grocker.images.inspection import inspect
     from grocker.oci import platforms
 
     name = options["image"]
     platform = platforms.parse(options["platform"]) if options["platform"] else None
-    with open_tools(os.environ, quiet=True) as tools:
+    with open_context(os.environ, quiet=True) as tools:
         found = inspect(name, place_context(tools), platform=platform, remote=options["remote"])
     if options["as_json"]:
         sys.stdout.write(json_line(as_data(name, found)))

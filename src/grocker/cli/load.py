@@ -17,13 +17,13 @@ from grocker.cli.options import command as declare
 @with_options(json_option("the result"), QUIET)
 def command(**options: Any) -> None:
     """Load the last build of image NAME into docker or podman: the image for the engine's own platform."""
-    from grocker.cli.request import open_tools
+    from grocker.cli.request import open_context
     from grocker.cli.transfer import open_sink, show
     from grocker.errors import UsageError
     from grocker.images.store import StoredBlobs, stored
     from grocker.oci import reference
 
-    with open_tools(os.environ, quiet=options["quiet"]) as tools:
+    with open_context(os.environ, quiet=options["quiet"]) as tools:
         name = reference.parse(options["name"])
         found = stored(tools.store, name)
         if name.digest is not None:

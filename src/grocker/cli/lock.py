@@ -35,8 +35,8 @@ def command(**options: Any) -> None:
     """
     from msgspec.structs import replace
 
-    from grocker.builder.survey import make_lock
-    from grocker.cli.request import lock_path, open_tools, request_from_options
+    from grocker.builder.lock import make_lock
+    from grocker.cli.request import lock_path, open_context, request_from_options
     from grocker.lock.document import render
     from grocker.store.writing import destination, write_whole
 
@@ -48,8 +48,8 @@ def command(**options: Any) -> None:
         names = None
     elif "" in options["upgrade"]:
         names = ()
-    with open_tools(os.environ, quiet=options["quiet"]) as tools:
-        lock = make_lock(request, **tools.arguments(), upgrade=names)
+    with open_context(os.environ, quiet=options["quiet"]) as tools:
+        lock = make_lock(request, tools, upgrade=names)
     path = lock_path(request.origin, options["lock"])
     target = destination(path)
     write_whole(target, render(lock).encode(), temporary=target.with_name(f".{target.name}.{os.getpid()}"))

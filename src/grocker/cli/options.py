@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from grocker.cli.help_page import HelpPage
+from grocker.platforms.architectures import ARCHITECTURES
+from grocker.platforms.suites import DEFAULT, SUITES
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Option = Callable[[Any], Any]
@@ -19,14 +21,14 @@ ENGINE = click.Choice(["docker", "podman"])
 SOURCE = click.argument("source", default=".", type=click.Path())
 INPUTS: tuple[_Option, ...] = (
     click.option("-c", "--config", type=FILE, metavar="FILE", help="Read settings from FILE, not the project."),
-    click.option("--debian", "suite", metavar="SUITE", help="trixie (default) or bookworm."),
+    click.option("--debian", "suite", metavar="SUITE", help=f"{', '.join(SUITES)}. Default: {DEFAULT}."),
     click.option("--lock", type=FILE, metavar="FILE", help="Lock file. Default: grocker.lock in the project."),
     click.option(
         "--platform",
         "platforms",
         multiple=True,
         metavar="OS/ARCH",
-        help="linux/amd64, linux/arm64. Default: this host's.",
+        help=", ".join(f"linux/{name}" for name in ARCHITECTURES) + ". Default: this host's.",
     ),
 )
 """which application, and for what"""

@@ -14,7 +14,7 @@ from grocker.cli.options import command as declare
 from grocker.cli.rendering import json_line
 
 if TYPE_CHECKING:
-    from grocker.builder.survey import Surveyed
+    from grocker.builder.preview import Preview
     from grocker.cli.terminal import Style
     from grocker.config.files import Configuration
 
@@ -28,33 +28,34 @@ def command(**options: Any) -> None:
 
     If the project has changed, its wheel is built all the same, to read the application's requirements from it.
     """
-    from grocker.builder.survey import survey
-    from grocker.cli.request import open_tools, request_from_options
+    from grocker.builder.preview import preview
+    from grocker.cli.request import open_context, request_from_options
     from grocker.cli.terminal import Style
 
     request = request_from_options(options, os.environ)
-    with open_tools(os.environ, quiet=options["quiet"]) as tools:
-        configuration, surveyed = survey(request, **tools.arguments())
+    with open_context(os.environ, quiet=options["quiet"]) as tools:
+        configuration, previews = preview(request, tools)
     if options["as_json"]:
-        sys.stdout.write(json_line(as_data(configuration, surveyed)))
+        sys.stdout.write(json_line(as_data(configuration, previews)))
     else:
         style = Style.of(sys.stdout, os.environ)
-        sys.stdout.write(as_text(configuration, surveyed, style, explain=options["explain"]))
+        sys.stdout.write(as_text(configuration, previews, style, explain=options["explain"]))
 
 
-def as_text(configuration: Configuration, surveyed: Sequence[Surveyed], style: Style, *, explain: bool) -> str:
+def as_text(configuration: Configuration, previews: Sequence[Preview], style: Style, *, explain: bool) -> str:
     """Write the plan for people; with ``explain``, also the reason for each layer."""
     lines: list[str] = []
-    for one in surveyed:
-        decision = one.decision
-        source = decision.source
-        lines.append(style.bold(f"{source.installed.name} {source.installed.version} on {decision.target.platform}"))
-        base = decision.target.suite
+    for one in previews:
+        resolution = one.resolution
+        application = resolution.application
+        release = f"{application.installed.name} {application.installed.version}"
+        lines.append(style.bold(f"{release} on {resolution.target.platform}"))
+        base = resolution.target.suite
         lines.append(f"  base: Debian {base.name}, Python {base.python}")
-        services = ", ".join(source.services.table) or "none"
-        lines.append(f"  services: {services} ({source.services.source})")
-        if source.commands:
-            lines.append(f"  commands: {', '.join(source.commands)}")
+        services = ", ".join(application.services.table) or "none"
+        lines.append(f"  services: {services} ({application.services.source})")
+        if application.commands:
+            lines.append(f"  commands: {', '.join(application.commands)}")
         lines.append("  layers:")
         for layer in one.layers:
             state = style.bold("make") if layer.will_run else style.dim("keep")
@@ -67,28 +68,28 @@ def as_text(configuration: Configuration, surveyed: Sequence[Surveyed], style: S
     return "\n".join(lines) + "\n"
 
 
-def as_data(configuration: Configuration, surveyed: Sequence[Surveyed]) -> dict[str, Any]:
+def as_data(configuration: Configuration, previews: Sequence[Preview]) -> dict[str, Any]:
     """Make the plan's document (docs/reference/plan.md)."""
     return {
         "schema": 1,
         "settings": {name: str(origin) for name, origin in sorted(configuration.origins.items())},
         "platforms": [
             {
-                "platform": one.decision.target.platform,
-                "suite": one.decision.target.suite.name,
-                "python": one.decision.target.suite.python,
-                "name": one.decision.source.installed.name,
-                "version": one.decision.source.installed.version,
-                "services": list(one.decision.source.services.table),
-                "commands": list(one.decision.source.commands),
-                "debian": [{"name": p.name, "version": p.version} for p in one.decision.packages.packages],
-                "python_packages": [{"name": f.name, "version": f.version} for f in one.decision.index.files],
+                "platform": one.resolution.target.platform,
+                "suite": one.resolution.target.suite.name,
+                "python": one.resolution.target.suite.python,
+                "name": one.resolution.application.installed.name,
+                "version": one.resolution.application.installed.version,
+                "services": list(one.resolution.application.services.table),
+                "commands": list(one.resolution.application.commands),
+                "debian": [{"name": p.name, "version": p.version} for p in one.resolution.packages.packages],
+                "python_packages": [{"name": f.name, "version": f.version} for f in one.resolution.wheels.files],
                 "layers": [
                     {"name": e.name, "key": e.key, "inputs": list(e.inputs), "run": e.will_run, "why": e.why}
                     for e in one.layers
                 ],
             }
-            for one in surveyed
+            for one in previews
         ],
     }
 

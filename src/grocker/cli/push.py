@@ -21,13 +21,13 @@ def command(**options: Any) -> None:
     Every platform that the image was built for is pushed. Names in one repository are one transfer; blobs that another
     repository of the registry has are mounted. Credentials are those of docker login and podman login.
     """
-    from grocker.cli.request import open_tools
+    from grocker.cli.request import open_context
     from grocker.cli.transfer import open_sink, show
     from grocker.errors import UsageError
     from grocker.images.store import StoredBlobs, stored
     from grocker.oci import reference
 
-    with open_tools(os.environ, quiet=options["quiet"]) as tools:
+    with open_context(os.environ, quiet=options["quiet"]) as tools:
         name = reference.parse(options["name"])
         names = [reference.with_tag(reference.parse(text)) for text in options["names"]]
         if not names and name.digest is not None:

@@ -17,7 +17,7 @@ from grocker.images.places import is_still_there
 
 TYPE_CHECKING = False  # importing typing takes 5 ms
 if TYPE_CHECKING:
-    from grocker.builder.request import Built
+    from grocker.builder.result import Built
     from grocker.store import Store
 
 FORMAT = 2

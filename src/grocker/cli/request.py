@@ -10,64 +10,41 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from grocker.builder import locking
-from grocker.builder.request import EPOCH, Request
 from grocker.cli.replay import cache_directory
 from grocker.cli.terminal import display
+from grocker.context import Context
 from grocker.errors import SettingsError, UsageError
 from grocker.images.sink import PlaceContext
 from grocker.inputs.origin import Origin, parse
+from grocker.inputs.request import EPOCH, Request
 from grocker.lock.document import NAME
-from grocker.platforms.target import ARCHITECTURES, MACHINES
-from grocker.progress import Progress
+from grocker.platforms.architectures import ARCHITECTURES, BY_MACHINE
+from grocker.resolve import lock as locks
 from grocker.store import Store
 from grocker.web import Transport
 
 
-class Tools(msgspec.Struct, frozen=True):
-    """The tools of one command."""
-
-    store: Store
-    transport: Transport
-    progress: Progress
-    environ: Mapping[str, str]
-    now: float
-    """seconds since 1970: when the command began"""
-
-    def arguments(self) -> dict[str, Any]:
-        """As the functions of the builder take them."""
-        return {
-            "store": self.store,
-            "transport": self.transport,
-            "progress": self.progress,
-            "environ": self.environ,
-            "now": self.now,
-        }
-
-
-def place_context(tools: Tools) -> PlaceContext:
+def place_context(tools: Context) -> PlaceContext:
     """What places of images work with, of the tools."""
     return PlaceContext(tools.store, tools.transport, tools.environ, Path.cwd(), os.getuid())
 
 
 @contextmanager
-def open_tools(environ: Mapping[str, str], *, quiet: bool) -> Iterator[Tools]:
-    """Open the tools; they are closed at the end of the block."""
+def open_context(environ: Mapping[str, str], *, quiet: bool) -> Iterator[Context]:
+    """Open the tools of a command; they are closed at the end of the block."""
     now = time.time()
     with (
         Transport(environ=environ) as transport,
         display(sys.stderr, environ, quiet=quiet) as progress,
         Store.open(Path(cache_directory(environ))) as store,
     ):
-        yield Tools(store, transport, progress, environ, now)
+        yield Context(store, transport, progress, environ, now)
 
 
 def request_from_options(options: Mapping[str, Any], environ: Mapping[str, str]) -> Request:
     """Make a request of the options that commands share. Raises UsageError, SettingsError."""
     origin = parse(options["source"], Path.cwd())
-    lock = locking.read(lock_path(origin, options["lock"]))
+    lock = locks.read(lock_path(origin, options["lock"]))
     return Request(
         origin=origin,
         settings=options["config"],
@@ -82,8 +59,8 @@ def request_from_options(options: Mapping[str, Any], environ: Mapping[str, str])
 
 def host_platform() -> str:
     """This host's platform, which its engines run; the first that Grocker builds for if this host's is not one."""
-    architecture = MACHINES.get(os.uname().machine, ARCHITECTURES[0])
-    return f"linux/{architecture}"
+    architecture = BY_MACHINE.get(os.uname().machine) or next(iter(ARCHITECTURES.values()))
+    return f"linux/{architecture.name}"
 
 
 def lock_path(origin: Origin, named: Path | None) -> Path:

@@ -18,7 +18,7 @@ from grocker.cli.options import ENGINE, FILE, INPUTS, QUIET, RESOLUTION, example
 from grocker.cli.options import command as declare
 
 if TYPE_CHECKING:
-    from grocker.cli.request import Tools
+    from grocker.context import Context
     from grocker.deploy.engine_run import Host
 
 Engine = Literal["docker", "podman"]
@@ -65,14 +65,14 @@ def command(**options: Any) -> None:
     `start SERVICE`, a command, a script, or nothing for a shell. ./config, ./media and ./scripts are mounted if they
     exist. Grocker shows the engine's command line, then replaces itself with the engine. Options go before SOURCE.
     """
-    from grocker.cli.request import open_tools
+    from grocker.cli.request import open_context
     from grocker.cli.terminal import Style
     from grocker.deploy.engine_run import EngineRun, command_line, unwritable
     from grocker.errors import UnavailableError
 
     environ = os.environ
     what = options["source"]
-    with open_tools(environ, quiet=options["quiet"]) as tools:
+    with open_context(environ, quiet=options["quiet"]) as tools:
         engine, image = (
             (_choose_engine(options["engine"], environ), _engine_name(what, options["engine"], environ))
             if is_image(what)
@@ -110,7 +110,7 @@ def is_image(text: str) -> bool:
     return not text.startswith((".", "/")) and _IMAGE.match(text) is not None
 
 
-def _build(options: Mapping[str, Any], environ: Mapping[str, str], tools: Tools) -> tuple[Engine, str]:
+def _build(options: Mapping[str, Any], environ: Mapping[str, str], tools: Context) -> tuple[Engine, str]:
     from msgspec.structs import replace
 
     from grocker.builder.build import build
@@ -119,7 +119,7 @@ def _build(options: Mapping[str, Any], environ: Mapping[str, str], tools: Tools)
 
     engine = _choose_engine(options["engine"], environ)
     request = replace(request_from_options(options, environ), sinks=(open_sink(engine, place_context(tools)),))
-    built = build(request, **tools.arguments())
+    built = build(request, tools)
     return engine, built.delivered[0].place
 
 

@@ -6,8 +6,9 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from grocker.cli.rendering import delivery_data, delivery_line, json_line
-from grocker.cli.request import Tools, place_context
+from grocker.cli.request import place_context
 from grocker.cli.terminal import Style
+from grocker.context import Context
 from grocker.errors import UnavailableError
 from grocker.images import Delivered, Sink
 from grocker.images.places import open_sinks
@@ -15,7 +16,7 @@ from grocker.images.store import Stored, StoreSink
 from grocker.oci import Reference, reference
 
 
-def open_sink(output: str | None, tools: Tools) -> Sink:
+def open_sink(output: str | None, tools: Context) -> Sink:
     """The sink of that name, else an engine. UnavailableError when no engine can be used."""
     [sink] = open_sinks([output] if output else [], push=False, context=place_context(tools))
     if isinstance(sink, StoreSink):

@@ -24,7 +24,7 @@ def print_and_exit(context: click.Context, parameter: click.Parameter, is_given:
 
 
 def _print_version(*, as_json: bool) -> None:
-    from grocker.runner.spec import CONTRACT
+    from grocker.runner.contract.spec import CONTRACT
 
     if as_json:
         click.echo(f'{{"contract": {CONTRACT}, "version": "{__version__}"}}')

@@ -19,7 +19,7 @@ from grocker.lock.document import parse
 from grocker.lock.values import DebianPackage, Lock, PythonFile
 from grocker.oci import Document, Image, Layer, Platform, RunConfig, values
 from grocker.oci.reading import document, images
-from grocker.runner import spec
+from grocker.runner.contract import spec
 
 CONTRACT = "org.grocker.contract"
 _LOCK = "opt/grocker/grocker.lock"

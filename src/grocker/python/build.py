@@ -15,8 +15,8 @@ from grocker.errors import CorruptError, MissingError, SettingsError, StorageErr
 from grocker.lock.values import BuildRequirement
 from grocker.python import backend, source_tree, uv_sources
 from grocker.python import uv as _uv
-from grocker.python.pins import parse_requirement
 from grocker.python.project import Project
+from grocker.python.requirements import parse_requirement
 from grocker.python.source_tree import SourceTree
 from grocker.python.uv import Uv
 from grocker.store import Store
@@ -36,7 +36,7 @@ def resolve_build(
 
     ``requires``: ``build-system.requires``. ``workspace``: a scratch directory. ``directory``: the project's, whose
     ``[tool.uv]`` (indexes) counts.
-    Raises as ``pins.resolve``.
+    Raises as ``resolution.resolve``.
     """
     from packaging.markers import default_environment
 

@@ -51,11 +51,11 @@ class SourceTree(msgspec.Struct, frozen=True):
     files: tuple[SourceFile, ...]
     """sorted by path"""
     digest: Digest
-    known: Known
+    known: FileHashes
     """to be kept and given to the next ``read_tree`` of the same root"""
 
 
-class Known(msgspec.Struct, frozen=True):
+class FileHashes(msgspec.Struct, frozen=True):
     """Hashes of files by what stat(2) said of them, so that unchanged files are not read again.
 
     As in git's index, a file that was changed less than two seconds before its hash was noted is not trusted
@@ -74,7 +74,7 @@ class Known(msgspec.Struct, frozen=True):
         )
 
     @classmethod
-    def decode(cls, data: bytes) -> Known:
+    def decode(cls, data: bytes) -> FileHashes:
         """What ``encode`` gave; nothing at all when it is damaged."""
         files = {}
         for line in data.decode("utf-8", "surrogateescape").splitlines(keepends=True):
@@ -85,7 +85,7 @@ class Known(msgspec.Struct, frozen=True):
         return cls(files)
 
 
-def read_tree(root: Path, *, now: int, known: Known | None = None) -> SourceTree:
+def read_tree(root: Path, *, now: int, known: FileHashes | None = None) -> SourceTree:
     """What counts below ``root``, hashed.
 
     ``now``: the time, nanoseconds since the epoch. ``known``: from an earlier call.
@@ -112,7 +112,7 @@ def read_tree(root: Path, *, now: int, known: Known | None = None) -> SourceTree
             noted[path] = (seen, digest)
         files.append(SourceFile(path, digest, executable=bool(about.st_mode & 0o100)))
     files.sort(key=lambda file: file.path)
-    return SourceTree(root, tuple(files), digest_of(files), Known(noted))
+    return SourceTree(root, tuple(files), digest_of(files), FileHashes(noted))
 
 
 def digest_of(files: list[SourceFile] | tuple[SourceFile, ...]) -> Digest:

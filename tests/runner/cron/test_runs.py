@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from grocker.runner.base.failure import Failure
 from grocker.runner.cron import crontab_file
 from grocker.runner.cron.job import Job
 from grocker.runner.cron.messenger import MailServer, Messenger, mail_server
 from grocker.runner.cron.runs import Runs
-from grocker.runner.failure import Failure
-from grocker.runner.loop import Loop
+from grocker.runner.process.loop import Loop
 
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
