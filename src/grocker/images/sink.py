@@ -128,6 +128,3 @@ def select_image(images: Sequence[Image], platform: Callable[[], Platform], engi
 def plural(count: int, noun: str) -> str:
     """Write ``1 layer``, ``2 layers``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-Asking, Early = Preflight, LayerSink
