@@ -18,7 +18,7 @@ from grocker.images.store import key
 from grocker.oci.index import index
 from grocker.oci.reference import parse
 from grocker.progress import Silent
-from grocker.registry import Credentials, Known
+from grocker.registry import Credentials, MountCandidates
 from grocker.store import Store
 from grocker.tar.entry import File
 from grocker.web import Transport
@@ -53,7 +53,13 @@ def both() -> tuple[list[Any], MemoryBlobs]:
 def pushed(registry: Registry, images: list[Any], blobs: MemoryBlobs) -> str:
     name = parse(f"{registry.host}/team/polls:1.0")
     with Transport(environ={}) as transport:
-        registries.push(registries.look(transport, lambda: NOBODY, [name]), images, blobs, Silent(), known=Known())
+        registries.push(
+            registries.inspect_repository(transport, lambda: NOBODY, [name]),
+            images,
+            blobs,
+            Silent(),
+            candidates=MountCandidates(),
+        )
     registry.requests.clear()
     return str(name)
 

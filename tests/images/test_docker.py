@@ -29,8 +29,8 @@ def engine() -> Iterator[FakeEngine]:
         yield one
 
 
-def delivered(engine: FakeEngine, image: Image, blobs: MemoryBlobs) -> Delivered:
-    return Docker(Engine(engine.address)).deliver([image], NAMES, blobs, Silent())
+def delivered(engine: FakeEngine, image: Image, blobs: MemoryBlobs, worth_asking: int = 1 << 20) -> Delivered:
+    return Docker(Engine(engine.address), worth_asking).deliver([image], NAMES, blobs, Silent())
 
 
 def failure(engine: FakeEngine) -> GrockerError:
@@ -83,15 +83,12 @@ def test_docker_gets_all_above_when_a_lower_layer_changed(engine: FakeEngine) ->
     assert engine.layers[-1] == [f"blobs/sha256/{one.digest[7:]}" for one in image.layers[1:]]
 
 
-def test_docker_is_asked_for_other_images_when_much_is_missing(
-    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("grocker.images.docker._WORTH_ASKING", 1000)
+def test_docker_is_asked_for_other_images_when_much_is_missing(engine: FakeEngine) -> None:
     image, blobs = made_image(LARGE, "b", "c")
     delivered(engine, image, blobs)
     engine.tags.clear()
     image, blobs = made_image(LARGE, "b", "d")
-    assert delivered(engine, image, blobs).detail == "sent 1 of 3 layers"
+    assert delivered(engine, image, blobs, worth_asking=1000).detail == "sent 1 of 3 layers"
 
 
 def test_docker_gets_the_whole_image_when_layers_went_away_meanwhile(engine: FakeEngine) -> None:

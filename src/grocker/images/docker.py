@@ -4,7 +4,7 @@ An engine with the classic image store knows a layer by the chain of diffIDs tha
 archive whose chain it has without opening the file (moby/moby, image/tarexport/load.go): what it has is left out. Which
 chains it has is read off its images. Wherever that does not hold (containerd's image store, another program behind
 the socket, a layer that went away meanwhile) the whole archive is sent. Layers that are offered before the image is
-whole are sent ahead (``preloading.py``).
+whole are sent ahead (``preload.py``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from grocker.oci import Blobs, Image, Layer, Platform, Reference, platforms
 from grocker.progress import Progress, Silent
 
 _MOST_ASKED = 30  # images of ours whose chains are looked at, the newest first
-_WORTH_ASKING = 1 << 20  # bytes that must be missing before further images are looked at
 _FULL = "no space left"
 _FILTER = quote('{"label":["org.grocker.contract"]}', safe="")
 
@@ -40,6 +39,8 @@ class Docker(msgspec.Struct):
     """The sink ``docker``."""
 
     engine: Engine
+    worth_asking: int = 1 << 20
+    """bytes that the image's namesakes must lack before other images are looked at"""
     _ahead: Preloading | None = None
 
     def describe(self) -> str:
@@ -137,7 +138,7 @@ class Docker(msgspec.Struct):
     def _known_layers(self, image: Image, namesakes: Sequence[dict[str, Any]]) -> int:
         """How many layers, from the bottom, the engine has in this very order."""
         most = max((_shared(image, one) for one in namesakes), default=0)
-        if sum(one.size for one in image.layers[most:-1]) > _WORTH_ASKING:
+        if sum(one.size for one in image.layers[most:-1]) > self.worth_asking:
             for one in self._ours():
                 most = max(most, _shared(image, one))
         return 0 if most == 0 or self._keeps_blobs() else most

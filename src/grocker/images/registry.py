@@ -1,4 +1,4 @@
-"""The place ``registry``: images are pushed (``--push``) to the registries in their names, and read from them."""
+"""The state ``registry``: images are pushed (``--push``) to the registries in their names, and read from them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from grocker.oci.values import Descriptor
 from grocker.progress import Progress
 
 if TYPE_CHECKING:
-    from grocker.registry import Place, Pushed
+    from grocker.registry import PushResult, RepositoryState
     from grocker.store import Store
     from grocker.web import Transport
 
@@ -35,16 +35,16 @@ def open_image(text: str, context: PlaceContext) -> Iterator[OpenedImage]:
     from grocker.registry import pull
 
     name = reference.parse(text)
-    find = partial(registry.credentials, context.environ, name, uid=context.uid)
-    session = registry.session(context.transport, name, find, actions="pull")
+    find = partial(registry.find_credentials, context.environ, name, uid=context.uid)
+    session = registry.open_session(context.transport, name, find, actions="pull")
 
     def fetch(descriptor: Descriptor) -> bytes:
         if descriptor.media_type in values.MANIFESTS | values.INDEXES:
-            return pull.manifest(session, descriptor.digest, size=descriptor.size).data
-        return pull.blob(session, descriptor)
+            return pull.read_manifest(session, descriptor.digest, size=descriptor.size).data
+        return pull.read_blob(session, descriptor)
 
-    top = pull.manifest(session, name.digest or name.tag or "latest")
-    yield OpenedImage(f"the registry {name.registry}", top, fetch, partial(pull.blob, session))
+    top = pull.read_manifest(session, name.digest or name.tag or "latest")
+    yield OpenedImage(f"the registry {name.registry}", top, fetch, partial(pull.read_blob, session))
 
 
 class RegistrySink(msgspec.Struct, frozen=True):
@@ -56,7 +56,7 @@ class RegistrySink(msgspec.Struct, frozen=True):
     transport: Transport
     store: Store | None = None
     """keeps which blobs a registry has, so that another repository of it mounts them"""
-    _preflights: dict[tuple[Reference, ...], Future[Place]] = msgspec.field(default_factory=dict)
+    _preflights: dict[tuple[Reference, ...], Future[RepositoryState]] = msgspec.field(default_factory=dict)
     """what was asked before there was an image, by the names in one repository"""
 
     def describe(self) -> str:
@@ -66,12 +66,12 @@ class RegistrySink(msgspec.Struct, frozen=True):
     def ask(self, names: Sequence[Reference]) -> None:
         """See Preflight.ask."""
         for group in _by_repository(names):
-            answer: Future[Place] = Future()
+            answer: Future[RepositoryState] = Future()
             self._preflights[group] = answer
             # Only a delivery waits for it: a registry that does not answer delays neither an error nor Ctrl-C.
             threading.Thread(target=self._answer, args=(answer, group), name="preflight", daemon=True).start()
 
-    def _answer(self, answer: Future[Place], names: Sequence[Reference]) -> None:
+    def _answer(self, answer: Future[RepositoryState], names: Sequence[Reference]) -> None:
         try:
             answer.set_result(self._inspect(names))
         except BaseException as error:  # noqa: BLE001 - the delivery raises it
@@ -83,12 +83,12 @@ class RegistrySink(msgspec.Struct, frozen=True):
         """See Sink.deliver. Names in one repository are one push; a further repository mounts what the first got."""
         from grocker import registry
 
-        known = registry.Known(self.store)
+        candidates = registry.MountCandidates(self.store)
         pushed = []
         for group in _by_repository(names):
             asked = self._preflights.pop(group, None)
-            place = asked.result() if asked is not None else self._inspect(group)
-            pushed.append(registry.push(place, images, blobs, progress, known=known))
+            state = asked.result() if asked is not None else self._inspect(group)
+            pushed.append(registry.push(state, images, blobs, progress, candidates=candidates))
         listed = tuple(str(name) for one in pushed for name in one.names)
         transfer = Transfer(
             sum(one.sent_blobs for one in pushed),
@@ -98,11 +98,11 @@ class RegistrySink(msgspec.Struct, frozen=True):
         new = sum(one.sent_bytes for one in pushed)
         return Delivered("registry", listed[0], new, _detail(pushed, transfer), listed, transfer)
 
-    def _inspect(self, names: Sequence[Reference]) -> Place:
+    def _inspect(self, names: Sequence[Reference]) -> RepositoryState:
         from grocker import registry
 
-        find = partial(registry.credentials, self.environ, names[0], uid=self.uid)
-        return registry.look(self.transport, find, names)
+        find = partial(registry.find_credentials, self.environ, names[0], uid=self.uid)
+        return registry.inspect_repository(self.transport, find, names)
 
 
 def _by_repository(names: Sequence[Reference]) -> list[tuple[Reference, ...]]:
@@ -113,7 +113,7 @@ def _by_repository(names: Sequence[Reference]) -> list[tuple[Reference, ...]]:
     return [tuple(group) for group in found.values()]
 
 
-def _detail(pushed: Sequence[Pushed], transfer: Transfer) -> str:
+def _detail(pushed: Sequence[PushResult], transfer: Transfer) -> str:
     if not any(one.new for one in pushed):
         return UP_TO_DATE
     total = transfer.sent + transfer.mounted + transfer.present
