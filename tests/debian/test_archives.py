@@ -121,7 +121,7 @@ CASES = [
         "suite trixie not found",
         "mirror",
     ),
-    ("unknown architecture", Archive(architecture="arm64"), 66, "no packages for amd64 in main", "arm64"),
+    ("unknown architecture", Archive(architectures=("arm64",)), 66, "no packages for amd64 in main", "arm64"),
     ("expired", Archive(valid_until=NOW - timedelta(days=1)), 65, "has expired", "check-valid-until"),
     ("unpinned signer", Archive(signed_by=("stranger",)), 65, "does not trust", "mirror"),
     ("not Debian", Archive(origin="Other"), 65, "the origin Other", "GROCKER_DEBIAN_MIRROR"),

@@ -113,8 +113,7 @@ def test_long_names_are_read_when_the_archive_has_gnu_headers() -> None:
 @pytest.mark.parametrize("how", ["xz", "gz", ""])
 def test_package_is_read_when_it_is_compressed_by(how: str) -> None:
     package = Package("hello", files={"usr/bin/hello": Program(b"x" * 5000)}, compression=how)
-    data = package.deb() if how else package.deb().replace(b"data.tar. ", b"data.tar  ")
-    assert deb.unpack_bytes(data, name="hello").entries[-1] == File("usr/bin/hello", b"x" * 5000, 0o755)
+    assert deb.unpack_bytes(package.deb(), name="hello").entries[-1] == File("usr/bin/hello", b"x" * 5000, 0o755)
 
 
 GOOD = Package("hello", files={"usr/bin/hello": Program(b"hello" * 4000)}).deb()

@@ -10,7 +10,7 @@ from grocker.errors import SettingsError
 from grocker.inputs.validation import check, check_services, left_out
 from grocker.progress import Silent
 from grocker.python import InstallScheme, Wheel, WheelTarget, read_wheel
-from grocker.runner.spec import Service
+from grocker.runner.contract.spec import Service
 from tests.support.wheels import make_wheel
 
 TARGET = WheelTarget("3.13")

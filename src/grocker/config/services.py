@@ -11,7 +11,7 @@ import msgspec
 
 from grocker.config.settings import ServiceName, ServiceSettings, Settings
 from grocker.errors import SettingsError
-from grocker.runner import spec
+from grocker.runner.contract import spec
 
 _PROCESS = re.compile(r"\s*(?P<name>[A-Za-z0-9_-]+)\s*:\s*(?P<command>.+?)\s*\Z")
 _NOT_SERVICES = frozenset({"release"})  # Heroku's release phase is a one-off command (E13), not a service

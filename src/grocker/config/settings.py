@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from grocker.platforms.suites import DEFAULT, SUITES
-from grocker.runner.spec import FRONT, SERVERS
+from grocker.runner.contract.spec import FRONT, SERVERS
 
 if TYPE_CHECKING:
     SuiteName = str

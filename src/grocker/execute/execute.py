@@ -81,7 +81,9 @@ def execute(
 def as_oci(finished: FinishedLayer) -> Layer:
     """Return the layer as images have it."""
     layer = finished.layer
-    return oci_layer(digest=layer.digest, size=layer.size, diff_id=layer.diff_id, title=finished.plan.title)
+    return oci_layer(
+        digest=layer.digest, size=layer.size, diff_id=layer.diff_id, title=finished.plan.title, kind=finished.plan.kind
+    )
 
 
 def _build(bench: Workbench, finished: Callable[[FinishedLayer], None]) -> list[FinishedLayer]:

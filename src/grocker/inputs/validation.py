@@ -12,7 +12,7 @@ from grocker.errors import SettingsError
 from grocker.progress import Progress
 from grocker.python import flat
 from grocker.python.metadata import normalised
-from grocker.runner.spec import Service
+from grocker.runner.contract.spec import Service
 from grocker.tar.entry import File
 
 _NO_CODE = frozenset({"setup.py", "conftest.py", "noxfile.py", "manage.py"})

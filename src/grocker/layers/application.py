@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from grocker.inputs.documents import BASE_CONFIG
 from grocker.plan.documents import Documents
-from grocker.runner import spec
+from grocker.runner.contract import spec
 from grocker.tar.entry import Entry, File
 
 

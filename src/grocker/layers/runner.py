@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from grocker.runner import texts
+from grocker.runner.contract import installed_files
 from grocker.tar.entry import Entry, File
 
 _LIBRARY = "opt/grocker/lib/grocker_runner"
@@ -28,13 +28,12 @@ def digest() -> str:
 
 def _files() -> tuple[File, ...]:
     modules = tuple(File(f"{_LIBRARY}/{name}", data) for name, data in sources())
-    programs = tuple(
-        File(f"{_PROGRAMS}/{name}", text.encode(), mode=0o755) for name, text in sorted(texts.PROGRAMS.items())
-    )
+    texts = sorted(installed_files.PROGRAMS.items())
+    programs = tuple(File(f"{_PROGRAMS}/{name}", text.encode(), mode=0o755) for name, text in texts)
     return (*modules, *programs)
 
 
 def sources() -> tuple[tuple[str, bytes], ...]:
     """Return the runner's modules as they are installed with Grocker: name and bytes, sorted."""
-    package = Path(texts.__file__).parent
+    package = Path(installed_files.__file__).parent.parent
     return tuple(sorted((f.relative_to(package).as_posix(), f.read_bytes()) for f in package.rglob("*.py")))

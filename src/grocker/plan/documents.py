@@ -11,7 +11,7 @@ import msgspec
 
 from grocker import __version__
 from grocker.errors import SettingsError
-from grocker.runner import spec, texts
+from grocker.runner.contract import installed_files, spec
 
 if TYPE_CHECKING:
     from grocker.config.settings import Settings
@@ -60,7 +60,7 @@ def merge_base_config(override: str | None, place: str) -> bytes:
     Contract: C2. Raises SettingsError with the line if that text cannot be parsed.
     """
     merged = _parser()
-    merged.read_string(texts.DEFAULT_SETTINGS)
+    merged.read_string(installed_files.DEFAULT_SETTINGS)
     if override is not None:
         own = _parser()
         try:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from grocker.oci import RunConfig
 from grocker.oci.values import named
-from grocker.runner.spec import CONTRACT, Spec
+from grocker.runner.contract.spec import CONTRACT, Spec
 
 VENV = "/opt/venv"
 PATH = f"{VENV}/bin:/opt/grocker/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -15,7 +15,7 @@ from grocker.oci.values import RunConfig
 from grocker.plan import image
 from grocker.plan.documents import Documents, check_crontab, describe, merge_base_config
 from grocker.plan.layers import PlannedLayer, interpreter_key, plan_layers
-from grocker.runner import spec
+from grocker.runner.contract import spec
 
 if TYPE_CHECKING:
     from grocker.config.settings import Settings

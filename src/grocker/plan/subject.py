@@ -8,7 +8,7 @@ import msgspec
 
 from grocker.digest import Digest
 from grocker.lock.values import DebianPackage, Lock
-from grocker.runner.spec import Service
+from grocker.runner.contract.spec import Service
 
 
 class Subject(msgspec.Struct, frozen=True):

@@ -31,7 +31,7 @@ from grocker.resolve.debian import resolve_packages
 from grocker.resolve.python import resolve_wheels
 from grocker.resolve.static_files import with_static
 from grocker.resolve.subscriber import Subscriber
-from grocker.runner import spec
+from grocker.runner.contract import spec
 
 
 class Resolution(msgspec.Struct, frozen=True):
