@@ -57,7 +57,7 @@ def resolve_build(
         directory=directory or workspace,
     )
     if output.status != 0:
-        raise _uv.failure(output, action=action, platform="this host")
+        raise _uv.translate_error(output, action=action, platform="this host")
     return read_pins(output.stdout.decode("utf-8"))
 
 
@@ -180,7 +180,7 @@ def _build_by_uv(
     if output.status != 0:
         # An error of the build requirements is not one of the back end.
         if _FRONT_END.search(output.stderr):
-            raise _uv.failure(output, action=action, platform="this host")
+            raise _uv.translate_error(output, action=action, platform="this host")
         raise backend.failure(output.stderr, name, copy)
 
 
