@@ -84,26 +84,42 @@ def person() -> Iterator[Person]:
     _must("useradd", "--user-group", "--create-home", "--home-dir", str(base / "home"), *ranges, name)
     uid = int(_must("id", "--user", name))
     made = Person(name, uid, base / "home", rootless.launcher(uid, _tun(base)))
-    made.runtime.mkdir(mode=0o700, parents=True)
-    os.chown(made.runtime, uid, uid)
-    containers = made.home / ".config" / "containers"
-    containers.mkdir(parents=True)
-    runtime = 'runtime = "runc"\n' if shutil.which("runc", path=_PATH) else ""
-    (containers / "containers.conf").write_text(_ENGINE + runtime)
-    # podman's own choice is vfs, 5 s a container, where /dev/fuse is root's; on an overlay there is nothing else.
-    driver = "vfs" if _must("stat", "--file-system", "--format=%T", str(base)) == "overlayfs" else "overlay"
-    (containers / "storage.conf").write_text(f'[storage]\ndriver = "{driver}"\n')
-    made.own(made.home)
     try:
+        _clear(made)  # of a user with that uid, left by a run that was killed
+        _prepare(made)
         yield made
     finally:
         podman = [*made.launcher, "env", "-i", *_assignments(made), "podman"]
         for arguments in (("rm", "--force", "--all"), ("system", "migrate")):
             subprocess.run([*podman, *arguments], cwd=base, capture_output=True, timeout=60, check=False)
-        _end(uid)
+        _clear(made)
         subprocess.run(["userdel", "--force", name], capture_output=True, check=False)
         shutil.rmtree(base, ignore_errors=True)
-        shutil.rmtree(made.runtime, ignore_errors=True)
+
+
+def _prepare(person: Person) -> None:
+    """Give them what an administrator gives."""
+    person.runtime.mkdir(mode=0o700, parents=True)
+    os.chown(person.runtime, person.uid, person.uid)
+    containers = person.home / ".config" / "containers"
+    containers.mkdir(parents=True)
+    runtime = 'runtime = "runc"\n' if shutil.which("runc", path=_PATH) else ""
+    (containers / "containers.conf").write_text(_ENGINE + runtime)
+    # podman's own choice is vfs, 5 s a container, where /dev/fuse is root's; on an overlay there is nothing else.
+    file_system = _must("stat", "--file-system", "--format=%T", str(person.home))
+    driver = "vfs" if file_system == "overlayfs" else "overlay"
+    (containers / "storage.conf").write_text(f'[storage]\ndriver = "{driver}"\n')
+    person.own(person.home)
+
+
+def _clear(person: Person) -> None:
+    """End the processes of that uid, and remove its runtime directory."""
+    _end(person.uid)
+    below = f"{person.runtime}/"
+    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for mount in [one for one in mounts if one.startswith(below)]:
+        subprocess.run(["umount", "--lazy", mount], capture_output=True, check=False)
+    shutil.rmtree(person.runtime, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
