@@ -14,10 +14,11 @@ from grocker import registry as registries
 from grocker.cli.main import run
 from grocker.images.archive import Archive
 from grocker.images.layout import Layout
+from grocker.images.store import key
 from grocker.oci.index import index
 from grocker.oci.reference import parse
 from grocker.progress import Silent
-from grocker.registry import Credentials, Known
+from grocker.registry import Credentials, MountCandidates
 from grocker.store import Store
 from grocker.tar.entry import File
 from grocker.web import Transport
@@ -52,7 +53,13 @@ def both() -> tuple[list[Any], MemoryBlobs]:
 def pushed(registry: Registry, images: list[Any], blobs: MemoryBlobs) -> str:
     name = parse(f"{registry.host}/team/polls:1.0")
     with Transport(environ={}) as transport:
-        registries.push(registries.look(transport, lambda: NOBODY, [name]), images, blobs, Silent(), known=Known())
+        registries.push(
+            registries.inspect_repository(transport, lambda: NOBODY, [name]),
+            images,
+            blobs,
+            Silent(),
+            candidates=MountCandidates(),
+        )
     registry.requests.clear()
     return str(name)
 
@@ -165,7 +172,7 @@ def test_inspect_says_what_can_be_said_when_the_image_is_not_grockers(
     )
     for data in (plain, manifest):
         store.add_blob(data)
-    store.keep("refs", "x", f"docker.io/library/foreign:1 {digests.of(manifest)}\n".encode())
+    store.keep("refs", key(parse("foreign:1")), f"docker.io/library/foreign:1 {digests.of(manifest)}\n".encode())
     [found] = inspected(capsys, "foreign:1")["images"]
     assert found["notes"] == ["it is not Grocker's: packages, wheels and services cannot be told from its documents"]
     assert (found["contract"], found["application"], found["debian"]) == (None, None, [])
@@ -199,12 +206,12 @@ def test_inspect_says_so_when_another_grocker_made_the_image(store: Store, capsy
             66,
             "hint: build one: grocker build DIRECTORY -t NAME (Docker Hub's is docker.io/library/none:1)",
         ),
-        (["oci:{tmp}/none"], 66, "there is no such directory"),
-        (["oci:{tmp}"], 65, "is no OCI layout"),
+        (["oci:{tmp}/none"], 66, "no such directory"),
+        (["oci:{tmp}"], 65, "is not an OCI layout"),
         (["archive:{tmp}/none"], 66, "no such file"),
-        (["archive:{tmp}/text"], 65, "this is no tar archive"),
-        (["oci:{tmp}/layout:none:1"], 66, f"has no image none:1\nhint: it has: {BOTH}"),
-        (["oci:{tmp}/layout"], 64, f"has 2 images\nhint: add a colon and one of: {BOTH}"),
+        (["archive:{tmp}/text"], 65, "not a tar archive"),
+        (["oci:{tmp}/layout:none:1"], 66, f"has no image none:1\nhint: its images: {BOTH}"),
+        (["oci:{tmp}/layout"], 64, f"has 2 images\nhint: append a colon and one of: {BOTH}"),
         (
             ["oci:{tmp}/layout:polls:1.0", "--platform", "linux/riscv64"],
             66,

@@ -8,7 +8,6 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from grocker.builder.blobs import StoredBlobs
 from grocker.builder.planning import plan_image, remember
 from grocker.builder.result import Built, BuiltImage, BuiltLayer
 from grocker.config.settings import Settings
@@ -17,7 +16,8 @@ from grocker.errors import SettingsError
 from grocker.execute.execute import Execution, as_oci, execute
 from grocker.execute.prefetch import Prefetch
 from grocker.images import store as image_store
-from grocker.images.sink import Asking, Early, Sink
+from grocker.images.sink import LayerSink, Preflight, Sink
+from grocker.images.store import StoredBlobs
 from grocker.inputs import validation
 from grocker.inputs.index import find_uv
 from grocker.inputs.request import Request, read_configuration, targets
@@ -34,7 +34,7 @@ def build(request: Request, context: Context) -> Built:
     """Make the image and deliver it to every sink. Raises GrockerError."""
     settings = read_configuration(request).settings
     check_executable(context.store.root)
-    questions = [partial(sink.ask, _tagged(request.tags)) for sink in request.sinks if isinstance(sink, Asking)]
+    questions = [partial(sink.ask, _tagged(request.tags)) for sink in request.sinks if isinstance(sink, Preflight)]
     meanwhile = questions if request.tags else []
     with (
         workers() as pools,
@@ -91,7 +91,7 @@ def _withdrawing(sinks: Sequence[Sink]) -> Iterator[None]:
         yield
     finally:
         for sink in sinks:
-            if isinstance(sink, Early):
+            if isinstance(sink, LayerSink):
                 sink.withdraw()
 
 
@@ -112,7 +112,7 @@ class _Offer:
         if not self._begun or layer.plan.kind not in DEBIAN_KINDS or len(self._request.platforms) > 1:
             return
         for sink in self._request.sinks:
-            if isinstance(sink, Early):
+            if isinstance(sink, LayerSink):
                 sink.offer(as_oci(layer), StoredBlobs(self._store, ()), self._platform, self._request.epoch)
 
 

@@ -60,17 +60,16 @@ def command(**options: Any) -> None:
 
     from grocker.builder.build import build
     from grocker.cli import replay
-    from grocker.cli.request import host_platform, open_context, parse_labels, request_from_options
+    from grocker.cli.request import host_platform, open_context, parse_labels, place_context, request_from_options
     from grocker.cli.terminal import Style
-    from grocker.images.places import Host, sinks
+    from grocker.images.places import open_sinks
 
     environ = os.environ
     with open_context(environ, quiet=options["quiet"]) as tools:
-        host = Host(environ, Path.cwd(), os.getuid(), lambda: tools.transport, tools.store.scratch, tools.store)
         request = replace(
             request_from_options(options, environ),
             tags=options["tags"],
-            sinks=sinks(options["outputs"], push=options["push"], host=host),
+            sinks=open_sinks(options["outputs"], push=options["push"], context=place_context(tools)),
             labels=parse_labels(options["labels"]),
             strict=options["strict"],
         )

@@ -14,6 +14,7 @@ from grocker.cli.replay import cache_directory
 from grocker.cli.terminal import display
 from grocker.context import Context
 from grocker.errors import SettingsError, UsageError
+from grocker.images.sink import PlaceContext
 from grocker.inputs.origin import Origin, parse
 from grocker.inputs.request import EPOCH, Request
 from grocker.lock.document import NAME
@@ -21,6 +22,11 @@ from grocker.platforms.architectures import ARCHITECTURES, BY_MACHINE
 from grocker.resolve import lock as locks
 from grocker.store import Store
 from grocker.web import Transport
+
+
+def place_context(tools: Context) -> PlaceContext:
+    """What places of images work with, of the tools."""
+    return PlaceContext(tools.store, tools.transport, tools.environ, Path.cwd(), os.getuid())
 
 
 @contextmanager

@@ -114,13 +114,11 @@ def _build(options: Mapping[str, Any], environ: Mapping[str, str], tools: Contex
     from msgspec.structs import replace
 
     from grocker.builder.build import build
-    from grocker.cli.request import request_from_options
-    from grocker.images.places import Host as Outputs
-    from grocker.images.places import sinks
+    from grocker.cli.request import place_context, request_from_options
+    from grocker.images.places import open_sink
 
     engine = _choose_engine(options["engine"], environ)
-    outputs = Outputs(environ, Path.cwd(), os.getuid(), lambda: tools.transport, tools.store.scratch)
-    request = replace(request_from_options(options, environ), sinks=sinks([engine], push=False, host=outputs))
+    request = replace(request_from_options(options, environ), sinks=(open_sink(engine, place_context(tools)),))
     built = build(request, tools)
     return engine, built.delivered[0].place
 

@@ -7,22 +7,19 @@ import io
 import tarfile
 import zlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from grocker.digest import Digest
 from grocker.errors import GrockerError
-from grocker.images.reading import ImageSource, opened
+from grocker.images.places import open_image
+from grocker.images.reading import OpenedImage
+from grocker.images.sink import PlaceContext
 from grocker.lock.document import parse
 from grocker.lock.values import DebianPackage, Lock, PythonFile
 from grocker.oci import Document, Image, Layer, Platform, RunConfig, values
 from grocker.oci.reading import document, images
 from grocker.runner.contract import spec
-from grocker.store import Store
-
-if TYPE_CHECKING:
-    from grocker.web import Transport
 
 CONTRACT = "org.grocker.contract"
 _LOCK = "opt/grocker/grocker.lock"
@@ -111,25 +108,17 @@ class Inspection(msgspec.Struct, frozen=True):
         return self.root.descriptor.media_type in values.INDEXES
 
 
-def inspect(
-    text: str,
-    *,
-    platform: Platform | None,
-    remote: bool,
-    store: Store,
-    transport: Transport,
-    environ: Mapping[str, str],
-) -> Inspection:
-    """What ``text`` names (see ``sources.opened``); ``platform``: its image for that platform alone.
+def inspect(text: str, context: PlaceContext, *, platform: Platform | None = None, remote: bool = False) -> Inspection:
+    """Inspect what ``text`` names (see ``places.open_image``); ``platform``: only its image for that platform.
 
     Raises MissingError, UsageError, CorruptError, and what a registry raises.
     """
-    with opened(text, store=store, transport=transport, environ=environ, remote=remote) as source:
+    with open_image(text, context, remote=remote) as source:
         found = images(source.root, source.fetch, what=text, wanted=platform)
         return Inspection(source.place, source.root, tuple(_inspected(one, source) for one in found))
 
 
-def _inspected(image: Image, source: ImageSource) -> Inspected:
+def _inspected(image: Image, source: OpenedImage) -> Inspected:
     config = values.decode(image.config.data, values.ImageConfig, what=f"the configuration {image.config.digest}")
     run = config.config or RunConfig()
     notes: list[str] = []
@@ -176,7 +165,7 @@ def _content(
     return ()
 
 
-def _read_file(image: Image, kind: str, path: str, source: ImageSource, notes: list[str]) -> bytes | None:
+def _read_file(image: Image, kind: str, path: str, source: OpenedImage, notes: list[str]) -> bytes | None:
     """Read a file from the layer of that kind; None, and a note with the reason, when it cannot be read."""
     layer = next((one for one in image.layers if layer_kind(one) == kind), None)
     if layer is None:
