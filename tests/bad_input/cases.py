@@ -736,7 +736,7 @@ _STORAGE = (
         "cut-blob",
         "a truncated blob in the cache: it is removed, and the next build makes it again",
         66,
-        ("layer sha256:", "is not in Grocker's store any more"),
+        ("layer sha256:", "is no longer in Grocker's store"),
         ("build again",),
         _spoil_blob(lambda data: data[:-10]),
         ("push", "demo:1.0", "REGISTRY/demo:1.0"),
