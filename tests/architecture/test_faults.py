@@ -1,4 +1,4 @@
-"""The failure checklist is whole: docs/reference/faults.md."""
+"""The failure checklist is whole: docs/development/faults.md."""
 
 from __future__ import annotations
 

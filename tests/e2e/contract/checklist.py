@@ -1,4 +1,4 @@
-"""What can happen to a container, by number, and what shows what becomes of it: docs/reference/faults.md.
+"""What can happen to a container, by number, and what shows what becomes of it: docs/development/faults.md.
 
 A test that shows item 15 is marked ``fault(number=15)``, wherever it lies, and is found by reading the tests' sources.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGE = ROOT / "docs" / "reference" / "faults.md"
+PAGE = ROOT / "docs" / "development" / "faults.md"
 TESTS = ROOT / "tests"
 
 _LIST = """

@@ -1,4 +1,4 @@
-"""Which tests prove which clause of the contract, and under which engines: docs/reference/contract-tests.md.
+"""Which tests prove which clause of the contract, and under which engines: docs/development/contract-tests.md.
 
 A test proves the clause that its name begins with, ``test_E5_…``, and those of its marker ``clause``; one that begins
 with ``test_document_`` the contract's "Text that must work as written". This is a plugin of pytest too, which says what
@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGE = ROOT / "docs" / "reference" / "contract-tests.md"
+PAGE = ROOT / "docs" / "development" / "contract-tests.md"
 CONTRACT = ROOT / "docs" / "reference" / "image-contract.md"
 TEXT = "Text"
 """stands for the contract's commands"""
@@ -33,9 +33,9 @@ _NAMED = re.compile(r"test_([A-Z][0-9]+)_")
 _HEAD = """\
 # What proves the contract
 
-Each clause of the [image contract](image-contract.md) is proved in real containers, under docker and under podman; a
-fault, and what no engine has a part in, under one or none. `make docs` makes this page from the tests, and a test keeps
-it true. The tests are below `tests/e2e`; `pytest -k test_E5_` runs those whose names begin with a clause.
+Each clause of the [image contract](../reference/image-contract.md) is proved in real containers, under docker and under
+podman; a fault, and what no engine has a part in, under one or none. `make docs` makes this page from the tests, and a
+test keeps it true. The tests are below `tests/e2e`; `pytest -k test_E5_` runs those whose names begin with a clause.
 
 | clause | docker | podman | rootless podman | no engine |
 | --- | --- | --- | --- | --- |
