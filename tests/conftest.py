@@ -1,9 +1,11 @@
-"""What a test may need of its host (the markers in ``_LACKS``), and what happens without.
+"""Hooks of every test run: what a test needs of its host, who runs beside whom, and no way out of the machine.
 
-A test whose host lacks something is skipped, and the end of the run says which and why. Where ``CI`` is set, or
-``GROCKER_TEST_REQUIRE`` names what must be there (``docker,podman,rootless,network,root,browser``), it fails instead.
+A test whose host lacks what one of the markers in ``_LACKS`` needs is skipped, and the end of the run says which and
+why. Where ``CI`` is set, or ``GROCKER_TEST_REQUIRE`` names it (``docker,podman,rootless,network,root,browser``), the
+test fails instead.
 
-Tests run side by side, in several processes (``tests.support.side_by_side``), but for those marked ``alone``.
+Tests run side by side, in several processes (``tests.support.side_by_side``), except those marked ``alone``. What fails
+has failed, except what is marked ``quarantine`` (``tests.support.quarantine``).
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import rootless, side_by_side
+from tests.support import quarantine, rootless, side_by_side
 
 
 def _answers(*command: str) -> str:
@@ -100,10 +102,15 @@ def _required() -> frozenset[str]:
     return frozenset(_LACKS) if os.environ.get("CI") else frozenset()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden/*.json anew (make golden)")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     unknown = _required() - set(_LACKS)
     if unknown:
         raise pytest.UsageError(f"GROCKER_TEST_REQUIRE: unknown: {', '.join(sorted(unknown))}")
+    config.pluginmanager.register(quarantine, "quarantine")
     # What a shell starts in the background ignores these, and so would every program that a test starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
@@ -127,6 +134,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # outside of pytest-timeout: to wait for a turn takes nothing of its time
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    if quarantine.is_second_try(item):  # within the first, which has the turn
+        return (yield)
     with side_by_side.turn(alone=item.get_closest_marker("alone") is not None):
         return (yield)
 

@@ -16,7 +16,7 @@ def test_name_of_a_package_is_its_modules_when_it_is_used() -> None:
 
 def test_modules_of_a_package_wait_until_a_name_of_theirs_is_used() -> None:
     text = (
-        "import sys; import grocker.python as p; before = 'grocker.python.target' in sys.modules; p.Target; "
+        "import sys; import grocker.python as p; before = 'grocker.python.target' in sys.modules; p.WheelTarget; "
         "print(before, 'grocker.python.target' in sys.modules, 'grocker.python.uv' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)

@@ -9,8 +9,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.bad_input.page import exit_statuses  # noqa: E402
+from tests.e2e.contract.checklist import faults  # noqa: E402
 from tests.e2e.contract.clauses import contract_tests  # noqa: E402
-from tests.e2e.faults.checklist import faults  # noqa: E402
 from tools import commands, decisions, messages  # noqa: E402
 
 PAGES = {

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from types import FrameType
 
 import msgspec
 
@@ -44,10 +46,13 @@ def run(
     (Ctrl-C) ends it, and all that it has started; a daemon that it leaves behind is not waited for. It has no terminal:
     a password that git would ask for is an error and no hang.
     """
+    interrupts = _Interrupts()
     with ExitStack() as files:
+        files.callback(interrupts.release)
         try:
             # A pipe's end would come with the end of the last process that holds it: of a daemon that was left behind.
             out, err = (files.enter_context(open(os.memfd_create(name), "w+b")) for name in ("stdout", "stderr"))
+            interrupts.hold()
             program = subprocess.Popen(
                 [str(a) for a in arguments],
                 stdin=subprocess.PIPE,
@@ -66,6 +71,7 @@ def run(
             ) from error
         with program:
             try:
+                interrupts.release()
                 if meanwhile is not None:
                     meanwhile()
                 program.communicate(stdin, seconds)
@@ -78,6 +84,38 @@ def run(
         out.seek(0)
         err.seek(0)
         return Output(program.returncode, out.read(), err.read().decode("utf-8", "replace"))
+
+
+class _Interrupts:
+    """Holds back what signals raise (Ctrl-C) while a program starts: within Popen, it would leave the program running.
+
+    Python interrupts the main thread only.
+    """
+
+    def __init__(self) -> None:
+        self._handlers: dict[int, Callable[[int, FrameType | None], object]] = {}
+        self._came: list[int] = []
+
+    def hold(self) -> None:
+        """Note the signals that come from now on, and do nothing."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            handler = signal.getsignal(number)
+            if callable(handler):  # an ignored signal stays ignored: the program inherits that
+                self._handlers[number] = handler
+                signal.signal(number, lambda number, _: self._came.append(number))
+
+    def release(self) -> None:
+        """Give the signals back to their handlers, and raise what came meanwhile."""
+        if not self._handlers:
+            return
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._handlers)
+        while self._handlers:
+            signal.signal(*self._handlers.popitem())
+        while self._came:
+            signal.raise_signal(self._came.pop())
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _end(program: subprocess.Popen[bytes]) -> None:

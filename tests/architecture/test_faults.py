@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.e2e.faults.checklist import items, shown
+from tests.e2e.contract.checklist import items, shown
 
 
 def test_every_fault_is_shown_by_a_test() -> None:

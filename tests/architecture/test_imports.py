@@ -14,18 +14,21 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"oci", "platforms", "runner"}),
     frozenset({"store", "config"}),
     frozenset({"tar", "lock"}),
-    frozenset({"sandbox"}),
+    frozenset({"sandbox", "context"}),
     frozenset({"registry", "debian", "python"}),
-    frozenset({"plan"}),
     frozenset({"attest", "images", "deploy"}),
     frozenset({"inputs"}),
+    frozenset({"resolve"}),
+    frozenset({"plan"}),
+    frozenset({"layers"}),
+    frozenset({"execute"}),
     frozenset({"builder"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-RUNNER_FACE = frozenset({"grocker.runner.spec", "grocker.runner.texts"})
+RUNNER_FACE = frozenset({"grocker.runner.contract.spec", "grocker.runner.contract.installed_files"})
 PURE = ("oci", "lock", "plan", "platforms", "tar.entry", "debian.version", "debian.resolver")
 # Run inside the server's process, by the application's interpreter, where the server is.
 IN_THE_SERVER = {
@@ -80,7 +83,9 @@ def test_arrow_upwards_is_refused_when_there_is_one() -> None:
     assert not _allowed("store", "grocker.builder.build")
     assert not _allowed("debian", "grocker.python.wheel")
     assert not _allowed("plan", "grocker.runner.main")
-    assert _allowed("plan", "grocker.runner.spec")
+    assert not _allowed("resolve", "grocker.plan.plan")
+    assert not _allowed("plan", "grocker.layers.recipes")
+    assert _allowed("plan", "grocker.runner.contract.spec")
     assert _allowed("web", "grocker.errors")
 
 
@@ -95,14 +100,14 @@ def test_import_is_seen_when_it_stands_in_a_function() -> None:
 @pytest.mark.parametrize(
     ("text", "target"),
     [
-        ("from . import spec", "grocker.runner.spec"),
-        ("from .spec import Image", "grocker.runner.spec"),
+        ("from . import main", "grocker.runner.main"),
+        ("from .contract.spec import Spec", "grocker.runner.contract.spec"),
         ("from ..errors import GrockerError", "grocker.errors"),
         ("from .. import errors", "grocker.errors"),
     ],
 )
 def test_import_is_seen_when_it_is_relative(text: str, target: str) -> None:
-    modules = frozenset({"grocker.runner.spec", "grocker.errors"})
+    modules = frozenset({"grocker.runner.main", "grocker.runner.contract.spec", "grocker.errors"})
     assert list(imported(ast.walk(ast.parse(text)), modules, "grocker.runner")) == [target]
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from grocker.config import files
-from grocker.config.files import Origin
-from grocker.config.settings import Debian, Restart, Service, Settings
+from grocker.config.files import SettingOrigin
+from grocker.config.settings import DebianSettings, RestartSettings, ServiceSettings, Settings
 from grocker.errors import SettingsError
 
 SEE = "see docs/reference/settings.md"
@@ -53,10 +53,10 @@ def test_settings_are_read_with_their_origins(tmp_path: Path) -> None:
         dependencies=("libpq5", "libxml2=2.12.7+dfsg+really2.9.14-2.1"),
         extras=("postgres",),
         env={"A": "1"},
-        debian=Debian(suite="bookworm"),
+        debian=DebianSettings(suite="bookworm"),
         services={
-            "www": Service(wsgi="polls.wsgi:application", stop_signal="QUIT", restart=Restart(0, 30)),
-            "ops-2": Service(command=("python", "-m", "ops")),
+            "www": ServiceSettings(wsgi="polls.wsgi:application", stop_signal="QUIT", restart=RestartSettings(0, 30)),
+            "ops-2": ServiceSettings(command=("python", "-m", "ops")),
         },
     )
     assert {key: str(origin) for key, origin in found.origins.items()} == {
@@ -102,7 +102,7 @@ def test_settings_are_refused_when_a_line_ends_in_them_or_they_hold_nul(tmp_path
 def test_settings_in_a_file_of_their_own_stand_at_its_top(tmp_path: Path) -> None:
     found = files.read(write(tmp_path, grocker='namespace = "P"\n', pyproject="[project]\n"))
     assert found.settings.namespace == "P"
-    assert found.origins["namespace"] == Origin("grocker.toml", 1)
+    assert found.origins["namespace"] == SettingOrigin("grocker.toml", 1)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from grocker.debian import Mirrors, open_archive, resolve
-from grocker.debian.archives import Archive as Opened
-from grocker.debian.archives import archive_addresses
+from grocker.debian.archives import DebianArchive, archive_addresses
 from grocker.errors import GrockerError
 from grocker.progress import Silent
 from grocker.store import Store
@@ -26,7 +25,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def opened(
     archive: Archive, store: Store, *addresses: str, architecture: str = "amd64", check_valid_until: bool = True
-) -> tuple[Opened, Silent]:
+) -> tuple[DebianArchive, Silent]:
     progress = Silent()
     with Transport(environ={}, attempts=1) as transport:
         found = open_archive(
@@ -114,7 +113,7 @@ def forged() -> Archive:
 CASES = [
     ("bad hash", forged(), 65, "Packages.xz", ""),
     ("unknown suite", Archive(packages={"trixie-security": [], "trixie-updates": []}), 66, "no suite trixie", "mirror"),
-    ("unknown architecture", Archive(architecture="arm64"), 66, "no packages for amd64 in main", "arm64"),
+    ("unknown architecture", Archive(architectures=("arm64",)), 66, "no packages for amd64 in main", "arm64"),
     ("expired", Archive(valid_until=NOW - timedelta(days=1)), 65, "has expired", "check-valid-until"),
     ("unpinned signer", Archive(signed_by=("stranger",)), 65, "does not trust", "mirror"),
     ("not Debian", Archive(origin="Other"), 65, "the origin Other", "GROCKER_DEBIAN_MIRROR"),

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grocker.debian.index import Index
-from grocker.debian.resolver import Resolved, resolve
+from grocker.debian.index import PackageIndex
+from grocker.debian.resolver import PackageSet, resolve
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
 
 HASH = "0" * 64
 
 
-def made(suite: str, *packages: str) -> Index:
+def made(suite: str, *packages: str) -> PackageIndex:
     """An index of packages, each written ``NAME VERSION; Field: value; …``."""
     text = ""
     for package in packages:
@@ -22,10 +22,10 @@ def made(suite: str, *packages: str) -> Index:
         text += f"Package: {name}\nVersion: {version or '1.0'}\nArchitecture: amd64\n"
         text += f"Filename: pool/{suite}/{name}.deb\nSize: 10\nSHA256: {HASH}\n"
         text += "".join(field + "\n" for field in fields) + "\n"
-    return Index(suite, text.encode())
+    return PackageIndex(suite, text.encode())
 
 
-def chosen(resolved: Resolved) -> list[str]:
+def chosen(resolved: PackageSet) -> list[str]:
     return [f"{package.name} {package.version}" for package in resolved.packages]
 
 

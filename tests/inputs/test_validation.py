@@ -9,16 +9,16 @@ import pytest
 from grocker.errors import SettingsError
 from grocker.inputs.validation import check, check_services, left_out
 from grocker.progress import Silent
-from grocker.python import Layout, Target, Wheel, read_wheel
-from grocker.runner.spec import Service
+from grocker.python import InstallScheme, Wheel, WheelTarget, read_wheel
+from grocker.runner.contract.spec import Service
 from tests.support.wheels import make_wheel
 
-TARGET = Target("3.13")
+TARGET = WheelTarget("3.13")
 DATA = {"static/a.css": "a"}
 
 
 def wheel(directory: Path, files: dict[str, str] | None = None, *, metadata: str = "") -> Wheel:
-    return read_wheel(make_wheel(directory, files=files, metadata=metadata), Layout("3.13"))
+    return read_wheel(make_wheel(directory, files=files, metadata=metadata), InstallScheme("3.13"))
 
 
 @pytest.mark.parametrize("wanted", ["<3.13", ">=3.14", "==3.11.*"])

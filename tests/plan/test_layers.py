@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 from msgspec.structs import replace
 
 from grocker import digest
+from grocker.digest import Digest
 from grocker.lock.values import DebianPackage, PlatformLock, PythonFile
-from grocker.plan.layers import LARGE, Application, Plan, plan
+from grocker.plan.documents import Documents
+from grocker.plan.layers import LARGE, PlannedLayer, interpreter_key, plan_layers
 
 
 def package(name: str, version: str = "1") -> DebianPackage:
@@ -28,14 +32,19 @@ LOCK = PlatformLock(
     debian=(package("bash"), package("libpython3.13-stdlib")),
     python=(wheel("django"), wheel("numpy", size=LARGE)),
 )
-APPLICATION = Application(digest.of(b"0"), "polls 1", b"{}", b"")
+DOCUMENTS = Documents(b"{}", b"")
+OWN = digest.of(b"0")
 
 
-def planned(lock: PlatformLock = LOCK, application: Application = APPLICATION, epoch: int = 0, uid: int = 1000) -> Plan:
-    return plan(
+def planned(
+    lock: PlatformLock = LOCK, documents: Documents = DOCUMENTS, own: Digest = OWN, epoch: int = 0, uid: int = 1000
+) -> tuple[PlannedLayer, ...]:
+    return plan_layers(
         lock,
-        application,
-        compiling=lock.debian,
+        documents,
+        wheel=own,
+        subject="polls 1",
+        interpreter=interpreter_key(lock.debian),
         runner="r",
         python="3.13",
         lock_text=repr(lock),
@@ -44,13 +53,13 @@ def planned(lock: PlatformLock = LOCK, application: Application = APPLICATION, e
     )
 
 
-def changed(one: Plan, other: Plan) -> set[str]:
-    before = {layer.name: layer.key for layer in one.layers}
-    return {layer.name for layer in other.layers if before.get(layer.name) != layer.key}
+def changed(one: Sequence[PlannedLayer], other: Sequence[PlannedLayer]) -> set[str]:
+    before = {layer.title: layer.key for layer in one}
+    return {layer.title for layer in other if before.get(layer.title) != layer.key}
 
 
 def test_plan_has_its_layers_in_the_designs_order() -> None:
-    assert [layer.name for layer in planned().layers] == [
+    assert [layer.title for layer in planned()] == [
         *("debian", "generated", "runner", "wheel numpy", "wheels", "environment", "application")
     ]
 
@@ -73,8 +82,8 @@ EVERYTHING = {"debian", "generated", "runner", "wheel numpy", "wheels", "environ
 @pytest.mark.parametrize(
     ("other", "layers"),
     [
-        (planned(application=replace(APPLICATION, wheel=digest.of(b"1"))), {"application"}),
-        (planned(application=replace(APPLICATION, image_json=b"{1}")), {"application"}),
+        (planned(own=digest.of(b"1")), {"application"}),
+        (planned(documents=replace(DOCUMENTS, image_json=b"{1}")), {"application"}),
         (planned(with_python(wheel("django", "2"), wheel("numpy", size=LARGE))), {"wheels", "environment"}),
         (planned(with_python(wheel("django"), wheel("numpy", "2", LARGE))), {"wheel numpy", "environment"}),
         (planned(with_debian(package("bash", "2"), LOCK.debian[1])), {"debian", "generated", "environment"}),
@@ -84,12 +93,21 @@ EVERYTHING = {"debian", "generated", "runner", "wheel numpy", "wheels", "environ
     ],
     ids=["code", "settings", "small wheel", "large wheel", "package", "interpreter", "user", "epoch"],
 )
-def test_plan_changes_only_the_layers_that_depend_on_it_when(other: Plan, layers: set[str]) -> None:
+def test_plan_changes_only_the_layers_that_depend_on_it_when(other: Sequence[PlannedLayer], layers: set[str]) -> None:
     assert changed(planned(), other) == layers
 
 
 def test_plan_has_no_layer_for_small_wheels_when_there_is_none() -> None:
-    assert planned(with_python()).wheels is None
-    assert [layer.name for layer in planned(with_python()).layers] == [
+    assert [layer.title for layer in planned(with_python())] == [
         *("debian", "generated", "runner", "environment", "application")
     ]
+
+
+def test_kinds_are_those_of_the_titles_and_each_wheel_is_named_by_its_digest() -> None:
+    layers = {layer.title: layer for layer in planned()}
+    assert [layer.kind for layer in planned()] == [
+        *("debian", "configured", "runner", "wheel", "wheels", "environment", "application")
+    ]
+    assert layers["wheel numpy"].files == (LOCK.python[1].sha256,)
+    assert layers["wheels"].files == (LOCK.python[0].sha256,)
+    assert layers["debian"].files == tuple(one.sha256 for one in LOCK.debian)

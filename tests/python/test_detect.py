@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grocker.python import Django, Layout, find_django, read_wheel
+from grocker.python import Django, InstallScheme, find_django, read_wheel
 from grocker.python.detect import all_django
 from grocker.python.wheel import Wheel
 from tests.support.wheels import Files, make_wheel
@@ -16,7 +16,7 @@ application = get_wsgi_application()
 
 
 def wheel(tmp_path: Path, files: Files) -> Wheel:
-    return read_wheel(make_wheel(tmp_path, files=files), Layout("3.13"))
+    return read_wheel(make_wheel(tmp_path, files=files), InstallScheme("3.13"))
 
 
 def test_django_is_found_by_its_wsgi_and_asgi_modules(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from grocker.errors import CorruptError, SettingsError
-from grocker.python import Metadata, Target, check_python
+from grocker.python import Metadata, WheelTarget, check_python
 from grocker.python.metadata import normalised, parse, parse_entry_points
 
 TEXT = """Metadata-Version: 2.4
@@ -63,7 +63,7 @@ def test_metadata_is_refused_when_malformed(text: bytes, words: str) -> None:
     ],
 )
 def test_python_is_checked_against_what_the_project_wants(wanted: str, full_version: str, fits: bool) -> None:
-    target = Target("3.13", full_version=full_version)
+    target = WheelTarget("3.13", full_version=full_version)
     metadata = Metadata("demo", "1.0", requires_python=wanted)
     if fits:
         check_python(metadata, target)
@@ -74,7 +74,7 @@ def test_python_is_checked_against_what_the_project_wants(wanted: str, full_vers
 
 def test_python_wanted_in_no_known_form_is_corrupt() -> None:
     with pytest.raises(CorruptError, match="malformed"):
-        check_python(Metadata("demo", "1.0", requires_python="three"), Target("3.13"))
+        check_python(Metadata("demo", "1.0", requires_python="three"), WheelTarget("3.13"))
 
 
 def test_entry_points_keep_case_and_are_sorted() -> None:

@@ -32,12 +32,11 @@ dependencies = ["django"]
 [project.optional-dependencies]
 Postgres_DB = ["psycopg"]
 """
-    found = read_project(project(tmp_path, text, "uv.lock"))
+    found = read_project(project(tmp_path, text))
     assert (found.name, found.version, found.requires_python) == ("polls-site", "1.2", ">=3.11")
     assert found.dependencies == ("django",)
     assert found.extras == (("postgres-db", ("psycopg",)),)
     assert (found.build_requires, found.backend) == (("hatchling>=1.20",), "hatchling.build")
-    assert found.uv_lock is not None
     assert not found.uses_git
 
 

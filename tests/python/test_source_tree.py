@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from grocker.errors import CorruptError, MissingError
-from grocker.python import Known, read_tree
-from grocker.python.source_tree import copy_tree, version_control
+from grocker.python import FileHashes, read_tree
+from grocker.python.source_tree import copy_tree
 
 NOW = 4_000_000_000_000_000_000
 
@@ -101,7 +99,7 @@ def test_tree_digest_differs_when_the_source_does(tmp_path: Path, change: str) -
 def test_tree_is_not_read_again_when_stat_says_the_same(tmp_path: Path) -> None:
     root = make(tmp_path, a="a")
     first = read_tree(root, now=NOW)
-    lie = Known({path: (seen, "0" * 64) for path, (seen, _) in first.known.files.items()})
+    lie = FileHashes({path: (seen, "0" * 64) for path, (seen, _) in first.known.files.items()})
     assert {file.digest for file in read_tree(root, now=NOW, known=lie).files} == {"0" * 64}
     (root / "a").write_text("b")
     changed = {file.path: file.digest for file in read_tree(root, now=NOW, known=lie).files}
@@ -110,14 +108,14 @@ def test_tree_is_not_read_again_when_stat_says_the_same(tmp_path: Path) -> None:
 
 def test_tree_does_not_note_files_that_changed_just_now(tmp_path: Path) -> None:
     root = make(tmp_path, a="a")
-    assert read_tree(root, now=(root / "a").stat().st_mtime_ns + 1).known == Known()
+    assert read_tree(root, now=(root / "a").stat().st_mtime_ns + 1).known == FileHashes()
 
 
 def test_known_is_read_back_as_written(tmp_path: Path) -> None:
     known = read_tree(make(tmp_path, **{"ü\udcff": "a", "tab\tx": "b"}), now=NOW).known
-    assert Known.decode(known.encode()) == known
+    assert FileHashes.decode(known.encode()) == known
     assert len(known.files) == 4
-    assert Known.decode(b"rubbish\n") == Known()
+    assert FileHashes.decode(b"rubbish\n") == FileHashes()
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../outside", "app/../../outside"])
@@ -163,35 +161,3 @@ def test_copy_is_refused_when_a_file_changed_meanwhile(tmp_path: Path) -> None:
     (root / "a").write_text("b")
     with pytest.raises(CorruptError, match="a changed while it was read"):
         copy_tree(tree, tmp_path / "copy", epoch=0)
-
-
-@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
-def test_version_control_is_the_same_in_a_clone_and_another_after_commit_and_tag(tmp_path: Path) -> None:
-    def git(*arguments: str, cwd: Path) -> None:
-        subprocess.run(
-            ["git", "-c", "user.name=x", "-c", "user.email=x@example.invalid", *arguments],
-            cwd=cwd,
-            check=True,
-            capture_output=True,
-            env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"},
-        )
-
-    root = make(tmp_path / "r")
-    assert version_control(root) == b""
-    git("init", "-q", "-b", "main", cwd=root)
-    git("add", ".", cwd=root)
-    git("commit", "-q", "-m", "one", cwd=root)
-    first = version_control(root)
-    os.utime(root / "pyproject.toml", (1, 1))
-    git("status", cwd=root)
-    assert version_control(root) == first
-    git("tag", "v1", cwd=root)
-    tagged = version_control(root)
-    assert tagged != first
-    git("commit", "-q", "--allow-empty", "-m", "two", cwd=root)
-    assert version_control(root) not in (first, tagged)
-    git("worktree", "add", "-q", str(tmp_path / "w"), cwd=root)
-    assert version_control(tmp_path / "w") != b""
-    index = root / ".git" / "index"
-    index.write_bytes(index.read_bytes()[:76])
-    assert version_control(root) != first

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from grocker.errors import SettingsError
-from grocker.python import Target
+from grocker.python import WheelTarget
 from grocker.python.tags import best, platforms, rank
 
-AMD64 = Target("3.13", "amd64", (2, 41))
-ARM64 = Target("3.13", "arm64", (2, 36))
+AMD64 = WheelTarget("3.13", "amd64", (2, 41))
+ARM64 = WheelTarget("3.13", "arm64", (2, 36))
 
 
 def test_platforms_go_from_the_newest_glibc_to_the_oldest() -> None:
@@ -58,5 +58,5 @@ def test_best_is_the_most_specific_then_the_highest_build(files: list[str], choi
 
 def test_target_is_refused_when_the_architecture_is_unknown() -> None:
     with pytest.raises(SettingsError, match="no such architecture: pdp11") as caught:
-        Target("3.13", "pdp11")
+        WheelTarget("3.13", "pdp11")
     assert caught.value.hint == "architectures: amd64, arm64"

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
-from grocker.python import Layout, Target, overlay, read_metadata, read_wheel
+from grocker.python import InstallScheme, WheelTarget, overlay, read_metadata, read_wheel
 from grocker.python.archive import LARGE, ZipContent
 from grocker.tar.entry import Directory, Entry, File
 from tests.support.wheels import Files, make_wheel
 
-LAYOUT = Layout("3.13")
-TARGET = Target("3.13", "amd64", (2, 41))
+LAYOUT = InstallScheme("3.13")
+TARGET = WheelTarget("3.13", "amd64", (2, 41))
 SITE = "opt/venv/lib/python3.13/site-packages"
 
 
@@ -242,7 +242,7 @@ def test_wheel_is_refused_when_it_is_for_another_platform(tmp_path: Path) -> Non
     path = make_wheel(tmp_path, tag="cp313-cp313-manylinux_2_28_aarch64", files={"demo/x.so": elf(183)})
     with pytest.raises(MissingError, match="does not fit the image: Python 3.13 on amd64"):
         read_wheel(path, LAYOUT, TARGET)
-    assert not read_wheel(path, LAYOUT, Target("3.13", "arm64")).pure
+    assert not read_wheel(path, LAYOUT, WheelTarget("3.13", "arm64")).pure
 
 
 def test_wheel_is_refused_when_its_binaries_are_for_another_processor(tmp_path: Path) -> None:

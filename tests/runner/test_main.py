@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner import texts
+from grocker.runner.contract import installed_files as texts
 
 RUNNER = Path(__file__).resolve().parents[2] / "src" / "grocker" / "runner"
 
@@ -23,9 +23,11 @@ _DEAR = {
 _PREPARE = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-from grocker_runner import main, one_shot, program, spec
-from grocker_runner.places import Places
-from grocker_runner.prepare import prepare
+from grocker_runner import main
+from grocker_runner.contract import spec
+from grocker_runner.contract.paths import Places
+from grocker_runner.prepare.preparation import prepare
+from grocker_runner.process import one_shot, program
 root = sys.argv[2]
 image = spec.decode(open(f"{root}/image.json", "rb").read())
 places = Places(config=f"{root}/config", scratch=f"{root}/scratch", base_settings=f"{root}/50_default_settings.ini")
@@ -70,7 +72,7 @@ def test_main_loads_little_before_a_command(installed: Path, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.split())
     assert sorted(loaded & _DEAR) == []
-    assert "grocker_runner.supervision" not in loaded
+    assert "grocker_runner.supervise" not in loaded
     assert not any(name.partition(".")[0] == "grocker" for name in loaded)
 
 
@@ -81,7 +83,7 @@ def test_main_and_every_module_work_by_their_name_in_the_image(installed: Path, 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("name", ["service_start", "service_parts", "servers.nginx_server", "cron.serve"])
+@pytest.mark.parametrize("name", ["supervise.startup", "supervise.process_specs", "servers.nginx", "cron.service"])
 def test_main_loads_no_enumerations_before_the_first_process(installed: Path, name: str) -> None:
     """They are made anew in each interpreter, which takes half as long as its start."""
     code = "import sys; sys.path.insert(0, sys.argv[1]); __import__(sys.argv[2]); print(*sorted(sys.modules))"

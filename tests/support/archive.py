@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pysequoia
 
-from grocker.debian.signers import Signer
+from grocker.platforms.suites import Signer
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 """When the archive was made, for code under test that is told the time."""
@@ -80,6 +80,7 @@ class Package:
     control: Mapping[str, str] = field(default_factory=dict)
     """further control files: ``postinst``, ``conffiles``, ``triggers``"""
     compression: str = "xz"
+    """``xz``, ``gz``, or empty for none"""
 
     def stanza(self) -> str:
         """Its control stanza."""
@@ -102,11 +103,12 @@ class Package:
     def deb(self) -> bytes:
         """The .deb; the same package gives the same bytes."""
         control = {"control": self.stanza(), **self.control}
+        end = f".{self.compression}" if self.compression else ""
         return ar(
             {
                 "debian-binary": b"2.0\n",
-                "control.tar.xz": compressed(tar(dict(control)), "xz"),
-                f"data.tar.{self.compression}": compressed(tar(self.files), self.compression),
+                f"control.tar{end}": compressed(tar(dict(control)), self.compression),
+                f"data.tar{end}": compressed(tar(self.files), self.compression),
             }
         )
 
@@ -206,7 +208,7 @@ def _signer(name: str) -> Signer:
 class Archive:
     """The archive; ``files`` is what it serves, made anew with each change."""
 
-    architecture: str = "amd64"
+    architectures: tuple[str, ...] = ("amd64",)
     signed_by: tuple[str, ...] = ("archive",)
     origin: str = "Debian"
     date: datetime = NOW - timedelta(hours=2)
@@ -233,20 +235,24 @@ class Archive:
         """Every file of the archive by its path."""
         found: dict[str, bytes] = {}
         for suite, packages in self.packages.items():
-            index = ""
-            for package in packages:
-                data = package.deb()
-                found[package.path] = data
-                index += package.stanza() + f"Filename: {package.path}\nSize: {len(data)}\n"
-                index += f"SHA256: {hashlib.sha256(data).hexdigest()}\n\n"
-            plain = index.encode()
-            where = f"main/binary-{self.architecture}"
-            end = f".{self.compression}" if self.compression else ""
-            packed = compressed(plain, self.compression)
-            found[f"dists/{suite}/{where}/Packages{end}"] = packed
-            if self.by_hash:
-                found[f"dists/{suite}/{where}/by-hash/SHA256/{hashlib.sha256(packed).hexdigest()}"] = packed
-            found[f"dists/{suite}/InRelease"] = self._release(suite, {f"{where}/Packages{end}": packed})
+            indices = {}
+            for architecture in self.architectures:
+                index = ""
+                for package in packages:
+                    if package.architecture not in (architecture, "all"):
+                        continue
+                    data = package.deb()
+                    found[package.path] = data
+                    index += package.stanza() + f"Filename: {package.path}\nSize: {len(data)}\n"
+                    index += f"SHA256: {hashlib.sha256(data).hexdigest()}\n\n"
+                where = f"main/binary-{architecture}"
+                end = f".{self.compression}" if self.compression else ""
+                packed = compressed(index.encode(), self.compression)
+                indices[f"{where}/Packages{end}"] = packed
+                if self.by_hash:
+                    found[f"dists/{suite}/{where}/by-hash/SHA256/{hashlib.sha256(packed).hexdigest()}"] = packed
+            found.update({f"dists/{suite}/{path}": packed for path, packed in indices.items()})
+            found[f"dists/{suite}/InRelease"] = self._release(suite, indices)
         return {**found, **self.replaced}
 
     def _release(self, suite: str, indices: Mapping[str, bytes]) -> bytes:
@@ -258,7 +264,7 @@ class Archive:
             f"Date: {self.date.strftime(form)}",
             *([f"Valid-Until: {self.valid_until.strftime(form)}"] if self.valid_until else []),
             f"Acquire-By-Hash: {'yes' if self.by_hash else 'no'}",
-            f"Architectures: {self.architecture} all",
+            f"Architectures: {' '.join(self.architectures)} all",
             "Components: main",
             "SHA256:",
             *(f" {hashlib.sha256(data).hexdigest()} {len(data)} {path}" for path, data in indices.items()),

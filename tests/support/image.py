@@ -17,7 +17,7 @@ from grocker.lock.values import Base, DebianPackage, Interpreter, Lock, Platform
 from grocker.oci import Image, Layer, Platform, RunConfig, image, layer
 from grocker.oci.index import root
 from grocker.oci.reference import parse
-from grocker.runner.spec import Service, Spec, encode
+from grocker.runner.contract.spec import Service, Spec, encode
 from grocker.store import Store
 from grocker.tar.entry import Directory, Entry, File
 from grocker.tar.writer import END_OF_ARCHIVE, segment
@@ -78,11 +78,13 @@ class FailingBlobs(MemoryBlobs):
         return super().open(digest)
 
 
-def made_layer(title: str, entries: Iterable[Entry], *, epoch: int = EPOCH) -> tuple[Layer, bytes]:
+def made_layer(
+    title: str, entries: Iterable[Entry], *, kind: str | None = None, epoch: int = EPOCH
+) -> tuple[Layer, bytes]:
     """A layer of those entries, and its bytes."""
     plain = b"".join(segment(entries, epoch=epoch)) + END_OF_ARCHIVE
     packed = gzip.compress(plain, mtime=0)
-    made = layer(digest=digests.of(packed), size=len(packed), diff_id=digests.of(plain), title=title)
+    made = layer(digest=digests.of(packed), size=len(packed), diff_id=digests.of(plain), title=title, kind=kind)
     return made, packed
 
 
@@ -130,8 +132,13 @@ def keep(store: Store, name: str, images: Sequence[Image], blobs: MemoryBlobs) -
     store.keep("refs", stored.key(called), f"{called.full} {digest}\n".encode())
 
 
-def grockers_image(platform: Platform = AMD64, *, version: str = "1.0") -> tuple[Image, MemoryBlobs]:
-    """A small image that is Grocker's, with lock and ``image.json`` where the contract has them."""
+def grockers_image(
+    platform: Platform = AMD64, *, version: str = "1.0", says_kinds: bool = True
+) -> tuple[Image, MemoryBlobs]:
+    """A small image that is Grocker's, with lock and ``image.json`` where the contract has them.
+
+    ``says_kinds``: whether its layers say their kind, as those of older images do not.
+    """
     package = DebianPackage(
         "libc6", "2.41-1", platform.architecture, "trixie", "pool/libc6.deb", 5, digests.of(b"libc6")
     )
@@ -153,14 +160,15 @@ def grockers_image(platform: Platform = AMD64, *, version: str = "1.0") -> tuple
         grocker="9.0.0",
         services={"www": Service(wsgi="polls.wsgi:application"), "worker": Service(command=("work", "hard"))},
     )
+    layers: tuple[tuple[str, str, list[Entry]], ...] = (
+        ("debian", "debian", [File("lib", platform.architecture.encode())]),
+        ("wheel", "wheel django", [File("django", b"django")]),
+        ("wheels", "wheels", [File("sqlparse", b"sqlparse")]),
+        ("environment", "environment", [*_OPT, File("opt/grocker/grocker.lock", render(lock).encode())]),
+        ("application", "application", [*_OPT, File("opt/grocker/image.json", encode(described))]),
+    )
     return made_image(
-        layers=[
-            made_layer("debian", [File("lib", platform.architecture.encode())]),
-            made_layer("wheel django", [File("django", b"django")]),
-            made_layer("wheels", [File("sqlparse", b"sqlparse")]),
-            made_layer("environment", [*_OPT, File("opt/grocker/grocker.lock", render(lock).encode())]),
-            made_layer("application", [*_OPT, File("opt/grocker/image.json", encode(described))]),
-        ],
+        layers=[made_layer(title, entries, kind=kind if says_kinds else None) for kind, title, entries in layers],
         platform=platform,
         texts=(),
     )

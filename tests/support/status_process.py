@@ -10,11 +10,11 @@ import signal
 import socket
 import time
 
-from grocker.runner.loop import Loop
-from grocker.runner.status import Status
-from grocker.runner.status_server import server as status_server
-from grocker.runner.status_server import usage
-from grocker.runner.value import TYPE_CHECKING
+from grocker.runner.base.value import TYPE_CHECKING
+from grocker.runner.process.loop import Loop
+from grocker.runner.status import server as status_server
+from grocker.runner.status import usage
+from grocker.runner.status.values import Status
 from tests.support import statuses
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from grocker.runner.status import RUNNING, WAITING, Check, JobStatus, LogStatus, ProcessStatus, Status
-from grocker.runner.status_server.usage import TreeUsage, Usage
+from grocker.runner.status.usage import TreeUsage, Usage
+from grocker.runner.status.values import RUNNING, WAITING, Check, JobStatus, LogStatus, ProcessStatus, Status
 
 DAY = 86400
 SECRET_ARGUMENT = "--password=hunter2"

@@ -48,6 +48,7 @@ def make_wheel(
     record: Mapping[str, str | None] | None = None,
     more: Sequence[tuple[zipfile.ZipInfo, bytes]] = (),
     time: tuple[int, int, int, int, int, int] = (2024, 1, 2, 3, 4, 6),
+    compression: int = zipfile.ZIP_DEFLATED,
 ) -> Path:
     """A wheel in ``directory``; whatever is asked for, so that bad ones can be made too.
 
@@ -75,10 +76,10 @@ def make_wheel(
     ).encode()
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{stem}-{version}-{build + '-' if build else ''}{tag}.whl"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w", compression) as archive:
         for member, data in content.items():
             about = zipfile.ZipInfo(member, time)
-            about.compress_type = zipfile.ZIP_DEFLATED
+            about.compress_type = compression
             about.external_attr = (stat.S_IFREG | (0o755 if member in executable else 0o644)) << 16
             archive.writestr(about, data)
         for about, data in more:
@@ -114,7 +115,9 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     {extra}
     files = {{str(p): p.read_bytes() for p in sorted(pathlib.Path("{package}").rglob("*")) if p.is_file()}}
     info = "{package}-1.0.dist-info"
-    files[info + "/METADATA"] = b"Metadata-Version: 2.1\\nName: {name}\\nVersion: 1.0\\n"
+    files[info + "/METADATA"] = ("Metadata-Version: 2.1\\nName: {name}\\nVersion: 1.0\\n" + {metadata!r}).encode()
+    if {entry_points!r}:
+        files[info + "/entry_points.txt"] = {entry_points!r}.encode()
     files[info + "/WHEEL"] = ("Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: " + TAG + "\\n").encode()
     def hashed(data):
         return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
@@ -137,13 +140,20 @@ def make_project(
     tag: str = "py3-none-any",
     extra: str = "pass",
     pyproject: str = "",
+    metadata: str = "",
+    entry_points: str = "",
 ) -> Path:
-    """A project that builds offline: its back end lies in the tree. ``extra``: a statement run by ``build_wheel``."""
+    """A project that builds offline: its back end lies in the tree.
+
+    ``extra``: a statement run by ``build_wheel``. ``metadata``: further lines of the wheel's METADATA.
+    """
     package = name.replace("-", "_")
     content: dict[str, str | bytes] = {
         "pyproject.toml": f'[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n\n'
         f'[project]\nname = "{name}"\nversion = "1.0"\n{pyproject}',
-        "backend.py": BACKEND.format(tag=tag, name=name, package=package, extra=extra),
+        "backend.py": BACKEND.format(
+            tag=tag, name=name, package=package, extra=extra, metadata=metadata, entry_points=entry_points
+        ),
         f"{package}/__init__.py": "",
         **(files or {}),
     }

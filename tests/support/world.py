@@ -14,7 +14,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,26 +22,34 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from grocker.debian.resolver import BASE
-from grocker.debian.signers import Signer
+from grocker.platforms.suites import DEFAULT, SUITES, Signer
 from grocker.store import Store
 from grocker.store.check import check
 from tests.architecture.source import ROOT
-from tests.support.archive import Archive, Package, Program
+from tests.support.archive import Archive, Content, Package, Program
 from tests.support.registry import Registry
 from tests.support.registry import running as running_registry
 from tests.support.wheels import Index, make_wheel, serve
 
-STAND_IN = f"""\
-#!/usr/bin/env -S -u PYTHONHOME {sys.executable}
-import os, sys
-sys.prefix = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-exec(sys.argv[-1])
+STAND_IN = """\
+#!/bin/sh
+unset PYTHONHOME
+exec "$(readlink /proc/$PPID/exe)" -S -c '
+import importlib.util, marshal, os, sys
+real = marshal.dumps
+marshal.dumps = lambda value, *version: real(value, *version) if version else value.co_filename.encode()
+importlib.util.MAGIC_NUMBER = bytes.fromhex("f30d0d0a")
+sys.implementation.cache_tag = "cpython-313"
+sys.prefix = os.path.dirname(os.path.dirname(sys.argv[1]))
+exec(sys.argv[-1])' "$0" "$@"
 """
-"""Lies where the loader of the C library is, and compiles with the Python that runs the tests: whose bytecode an image
-gets is not what is tested here."""
+"""Lies where the loader of the C library is, and stands in for the image's interpreter when a build compiles.
 
-_FILES: dict[str, dict[str, str | Program]] = {
+It is run by the Python that runs the build. Its bytecode is made up, so that images are the same under every Python:
+compiling is tested elsewhere.
+"""
+
+_FILES: dict[str, Mapping[str, Content]] = {
     "base-passwd": {
         "usr/share/base-passwd/passwd.master": "root:*:0:0:root:/root:/bin/bash\n",
         "usr/share/base-passwd/group.master": "root:*:0:\n",
@@ -57,14 +65,21 @@ _FILES: dict[str, dict[str, str | Program]] = {
 }
 
 
+_LOADERS = {"amd64": "usr/lib64/ld-linux-x86-64.so.2", "arm64": "usr/lib/ld-linux-aarch64.so.1"}
+
+
 @cache
-def base() -> tuple[Package, ...]:
+def base(architecture: str = "amd64", compression: str = "xz") -> tuple[Package, ...]:
     """The packages that every image has, empty but for what their configuration needs; and an interpreter."""
     fields = {"python3": {"Depends": "libpython3.13-minimal, libc6"}}
-    return (
-        *(Package(name, files=dict(_FILES.get(name, {})), fields=fields.get(name, {})) for name in (*BASE, "python3")),
-        Package("libc6", files={"usr/lib64/ld-linux-x86-64.so.2": Program(STAND_IN.encode())}),
-        Package("libpython3.13-minimal", files={"usr/lib/python3.13/os.py": "name = 'posix'\n"}),
+    files: dict[str, Mapping[str, Content]] = {
+        **_FILES,
+        "libc6": {_LOADERS[architecture]: Program(STAND_IN.encode())},
+        "libpython3.13-minimal": {"usr/lib/python3.13/os.py": "name = 'posix'\n"},
+    }
+    return tuple(
+        Package(name, "1.0-1", architecture, files.get(name, {}), fields.get(name, {}), compression=compression)
+        for name in (*SUITES[DEFAULT].base, "python3", "libc6", "libpython3.13-minimal")
     )
 
 

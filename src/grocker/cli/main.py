@@ -123,7 +123,7 @@ def _bug(error: Exception) -> Exception:
     from grocker.errors import BugError, StorageError
 
     if isinstance(error, OSError) and _is_output(error):
-        return StorageError(f"writing to standard output: {error.strerror}", hint="send it to another place")
+        return StorageError(f"writing to standard output: {error.strerror}", hint="redirect the output elsewhere")
     if isinstance(error, OSError) and error.filename is not None:
         return StorageError(f"{error.filename}: {error.strerror}")
     if isinstance(error, MemoryError) or "can't start new thread" in str(error):

@@ -1,85 +1,61 @@
-"""``grocker plan`` and ``grocker lock``."""
+"""``grocker plan``: what a build would do, for people and as data."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import replace
+import click
 
-from grocker.builder.survey import Surveyed, make_lock, survey
-from grocker.cli.delivery import as_line
-from grocker.cli.request import asked, lock_path, session
-from grocker.cli.terminal import Style
-from grocker.config.files import Configuration
-from grocker.lock.document import render
-from grocker.lock.values import Lock
-from grocker.store.writing import destination, write_whole
+from grocker.cli.options import INPUTS, QUIET, RESOLUTION, SOURCE, json_option, with_options
+from grocker.cli.options import command as declare
+from grocker.cli.rendering import json_line
 
-
-def run_lock(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
-    """Make or renew the lock, and say what moved."""
-    request = asked(options, environ)
-    if not options["platforms"] and request.lock is not None:
-        request = replace(request, platforms=tuple(one.platform for one in request.lock.platforms))
-    names: tuple[str, ...] | None = tuple(name for name in options["upgrade"] if name)
-    if not options["upgrade"]:
-        names = None
-    elif "" in options["upgrade"]:
-        names = ()
-    with session(environ, quiet=options["quiet"]) as tools:
-        lock = make_lock(request, **tools.arguments(), upgrade=names)
-    path = lock_path(request.origin, options["lock"])
-    target = destination(path)
-    write_whole(target, render(lock).encode(), temporary=target.with_name(f".{target.name}.{os.getpid()}"))
-    if not options["quiet"]:
-        old, new = versions(request.lock), versions(lock)
-        for name, platform in sorted({*old, *new}):
-            was, now = old.get((name, platform), "none"), new.get((name, platform), "none")
-            if was != now and old:
-                sys.stderr.write(f"  {name}: {was} → {now} ({platform})\n")
-        counts = ", ".join(
-            f"{len(one.debian)} packages and {len(one.python)} wheels for {one.platform}" for one in lock.platforms
-        )
-        sys.stderr.write(f"{path}: {counts}\n")
+if TYPE_CHECKING:
+    from grocker.builder.preview import Preview
+    from grocker.cli.terminal import Style
+    from grocker.config.files import Configuration
 
 
-def versions(lock: Lock | None) -> dict[tuple[str, str], str]:
-    """Each package's and wheel's version by name and platform."""
-    found: dict[tuple[str, str], str] = {}
-    for one in lock.platforms if lock is not None else ():
-        found.update({(package.name, one.platform): package.version for package in one.debian})
-        found.update({(file.name, one.platform): file.version for file in one.python})
-    return found
+@declare("plan", short_help="show what a build would do")
+@with_options(SOURCE, *INPUTS, *RESOLUTION)
+@click.option("--explain", is_flag=True, help="Say for each layer why it will be built or reused.")
+@with_options(json_option("the plan"), QUIET)
+def command(**options: Any) -> None:
+    """Print what `grocker build` would do: packages, wheels, services, settings, layers. Nothing is built or delivered.
 
+    If the project has changed, its wheel is built all the same, to read the application's requirements from it.
+    """
+    from grocker.builder.preview import preview
+    from grocker.cli.request import open_context, request_from_options
+    from grocker.cli.terminal import Style
 
-def run_plan(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
-    """Print the plan, for people or as JSON."""
-    request = asked(options, environ)
-    with session(environ, quiet=options["quiet"]) as tools:
-        configuration, surveyed = survey(request, **tools.arguments())
+    request = request_from_options(options, os.environ)
+    with open_context(os.environ, quiet=options["quiet"]) as tools:
+        configuration, previews = preview(request, tools)
     if options["as_json"]:
-        sys.stdout.write(as_line(as_data(configuration, surveyed)))
+        sys.stdout.write(json_line(as_data(configuration, previews)))
     else:
-        style = Style.of(sys.stdout, environ)
-        sys.stdout.write(as_text(configuration, surveyed, style, explain=options["explain"]))
+        style = Style.of(sys.stdout, os.environ)
+        sys.stdout.write(as_text(configuration, previews, style, explain=options["explain"]))
 
 
-def as_text(configuration: Configuration, surveyed: Sequence[Surveyed], style: Style, *, explain: bool) -> str:
-    """The plan for people; with ``explain`` each layer's reason and the maintainer scripts that nothing stands for."""
+def as_text(configuration: Configuration, previews: Sequence[Preview], style: Style, *, explain: bool) -> str:
+    """Write the plan for people; with ``explain``, also the reason for each layer."""
     lines: list[str] = []
-    for one in surveyed:
-        decision = one.decision
-        source = decision.source
-        lines.append(style.bold(f"{source.installed.name} {source.installed.version} on {decision.target.platform}"))
-        base = decision.target.suite
+    for one in previews:
+        resolution = one.resolution
+        application = resolution.application
+        release = f"{application.installed.name} {application.installed.version}"
+        lines.append(style.bold(f"{release} on {resolution.target.platform}"))
+        base = resolution.target.suite
         lines.append(f"  base: Debian {base.name}, Python {base.python}")
-        services = ", ".join(source.services.table) or "none"
-        lines.append(f"  services: {services} ({source.services.source})")
-        if source.commands:
-            lines.append(f"  commands: {', '.join(source.commands)}")
+        services = ", ".join(application.services.table) or "none"
+        lines.append(f"  services: {services} ({application.services.source})")
+        if application.commands:
+            lines.append(f"  commands: {', '.join(application.commands)}")
         lines.append("  layers:")
         for layer in one.layers:
             state = style.bold("make") if layer.will_run else style.dim("keep")
@@ -92,28 +68,28 @@ def as_text(configuration: Configuration, surveyed: Sequence[Surveyed], style: S
     return "\n".join(lines) + "\n"
 
 
-def as_data(configuration: Configuration, surveyed: Sequence[Surveyed]) -> dict[str, Any]:
-    """The plan as a document (docs/reference/plan.md)."""
+def as_data(configuration: Configuration, previews: Sequence[Preview]) -> dict[str, Any]:
+    """Make the plan's document (docs/reference/plan.md)."""
     return {
         "schema": 1,
         "settings": {name: str(origin) for name, origin in sorted(configuration.origins.items())},
         "platforms": [
             {
-                "platform": one.decision.target.platform,
-                "suite": one.decision.target.suite.name,
-                "python": one.decision.target.suite.python,
-                "name": one.decision.source.installed.name,
-                "version": one.decision.source.installed.version,
-                "services": list(one.decision.source.services.table),
-                "commands": list(one.decision.source.commands),
-                "debian": [{"name": p.name, "version": p.version} for p in one.decision.packages.packages],
-                "python_packages": [{"name": f.name, "version": f.version} for f in one.decision.index.files],
+                "platform": one.resolution.target.platform,
+                "suite": one.resolution.target.suite.name,
+                "python": one.resolution.target.suite.python,
+                "name": one.resolution.application.installed.name,
+                "version": one.resolution.application.installed.version,
+                "services": list(one.resolution.application.services.table),
+                "commands": list(one.resolution.application.commands),
+                "debian": [{"name": p.name, "version": p.version} for p in one.resolution.packages.packages],
+                "python_packages": [{"name": f.name, "version": f.version} for f in one.resolution.wheels.files],
                 "layers": [
                     {"name": e.name, "key": e.key, "inputs": list(e.inputs), "run": e.will_run, "why": e.why}
                     for e in one.layers
                 ],
             }
-            for one in surveyed
+            for one in previews
         ],
     }
 

@@ -1,4 +1,4 @@
-"""What every command that decides or builds has in common: its tools, and the request that its options make."""
+"""What commands that resolve or build share: their tools, and the request that their options make."""
 
 from __future__ import annotations
 
@@ -10,58 +10,41 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from grocker.builder import locking
-from grocker.builder.request import EPOCH, Request
 from grocker.cli.replay import cache_directory
 from grocker.cli.terminal import display
+from grocker.context import Context
 from grocker.errors import SettingsError, UsageError
+from grocker.images.sink import PlaceContext
 from grocker.inputs.origin import Origin, parse
+from grocker.inputs.request import EPOCH, Request
 from grocker.lock.document import NAME
-from grocker.platforms.target import ARCHITECTURES, MACHINES
-from grocker.progress import Progress
+from grocker.platforms.architectures import ARCHITECTURES, BY_MACHINE
+from grocker.resolve import lock as locks
 from grocker.store import Store
 from grocker.web import Transport
 
 
-class Session(msgspec.Struct, frozen=True):
-    """The tools of one command."""
-
-    store: Store
-    transport: Transport
-    progress: Progress
-    environ: Mapping[str, str]
-    now: float
-    """seconds since 1970: when the command began"""
-
-    def arguments(self) -> dict[str, Any]:
-        """As the functions of the builder take them."""
-        return {
-            "store": self.store,
-            "transport": self.transport,
-            "progress": self.progress,
-            "environ": self.environ,
-            "now": self.now,
-        }
+def place_context(tools: Context) -> PlaceContext:
+    """What places of images work with, of the tools."""
+    return PlaceContext(tools.store, tools.transport, tools.environ, Path.cwd(), os.getuid())
 
 
 @contextmanager
-def session(environ: Mapping[str, str], *, quiet: bool) -> Iterator[Session]:
-    """The tools, closed at the end of the block."""
+def open_context(environ: Mapping[str, str], *, quiet: bool) -> Iterator[Context]:
+    """Open the tools of a command; they are closed at the end of the block."""
     now = time.time()
     with (
         Transport(environ=environ) as transport,
         display(sys.stderr, environ, quiet=quiet) as progress,
         Store.open(Path(cache_directory(environ))) as store,
     ):
-        yield Session(store, transport, progress, environ, now)
+        yield Context(store, transport, progress, environ, now)
 
 
-def asked(options: Mapping[str, Any], environ: Mapping[str, str]) -> Request:
-    """The request of the options that ``build``, ``plan`` and ``lock`` share."""
+def request_from_options(options: Mapping[str, Any], environ: Mapping[str, str]) -> Request:
+    """Make a request of the options that commands share. Raises UsageError, SettingsError."""
     origin = parse(options["source"], Path.cwd())
-    lock = locking.read(lock_path(origin, options["lock"]))
+    lock = locks.read(lock_path(origin, options["lock"]))
     return Request(
         origin=origin,
         settings=options["config"],
@@ -75,13 +58,13 @@ def asked(options: Mapping[str, Any], environ: Mapping[str, str]) -> Request:
 
 
 def host_platform() -> str:
-    """This host's own, which its engines run; the first that Grocker builds for where it is none of those."""
-    architecture = MACHINES.get(os.uname().machine, ARCHITECTURES[0])
-    return f"linux/{architecture}"
+    """This host's platform, which its engines run; the first that Grocker builds for if this host's is not one."""
+    architecture = BY_MACHINE.get(os.uname().machine) or next(iter(ARCHITECTURES.values()))
+    return f"linux/{architecture.name}"
 
 
 def lock_path(origin: Origin, named: Path | None) -> Path:
-    """Where the lock of ``origin`` lies: as named, else in the project, else in the working directory."""
+    """The lock file of ``origin``: ``named``, else in the project, else in the working directory."""
     if named is not None:
         return named
     return (origin.path if origin.kind == "project" and origin.path is not None else Path()) / NAME
@@ -94,19 +77,24 @@ def epoch(environ: Mapping[str, str]) -> int:
         return EPOCH
     if not (text.isascii() and text.isdigit()) or int(text) > 0o77777777777:
         raise SettingsError(
-            f"SOURCE_DATE_EPOCH is {text!r}", hint="seconds since 1970 as a decimal number, or unset the variable"
+            f"invalid SOURCE_DATE_EPOCH {text!r}", hint="set it to seconds since 1970 as a decimal number, or unset it"
         )
     return int(text)
 
 
-def labels(given: Sequence[str]) -> dict[str, str]:
-    """``NAME=VALUE`` options as a mapping."""
+def parse_labels(given: Sequence[str]) -> dict[str, str]:
+    """Read ``NAME=VALUE`` options. UsageError for anything else, and for a name that is Grocker's own."""
     result = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not name or not equals:
-            raise UsageError(f"--label {text}: not NAME=VALUE", hint="--label org.opencontainers.image.revision=1a2b3c")
+            raise UsageError(
+                f"invalid --label {text!r}: expected NAME=VALUE",
+                hint="for example: --label org.opencontainers.image.revision=1a2b3c",
+            )
         if name.startswith("org.grocker."):
-            raise UsageError(f"--label {text}: org.grocker.* is Grocker's own", hint="choose another name")
+            raise UsageError(
+                f"invalid --label {text!r}: names that start with org.grocker. are reserved", hint="choose another name"
+            )
         result[name] = value
     return result

@@ -19,7 +19,7 @@ _MANY = 4
 """more problems than this are counted and not told"""
 
 
-class Origin(msgspec.Struct, frozen=True):
+class SettingOrigin(msgspec.Struct, frozen=True):
     """Where a value stands."""
 
     file: str
@@ -34,7 +34,7 @@ class Configuration(msgspec.Struct, frozen=True):
     """Settings, and by dotted name where each one that was given came from."""
 
     settings: Settings
-    origins: Mapping[str, Origin]
+    origins: Mapping[str, SettingOrigin]
 
 
 NONE = Configuration(Settings(), MappingProxyType({}))
@@ -52,7 +52,7 @@ def read(directory: Path) -> Configuration:
     if own is not None and project is not None:
         line = positions.positions(project[3]).get(("tool", "grocker"), 0)
         raise SettingsError(
-            f"settings stand in grocker.toml and in {Origin('pyproject.toml', line)} [tool.grocker]",
+            f"settings stand in grocker.toml and in {SettingOrigin('pyproject.toml', line)} [tool.grocker]",
             hint="keep one of the two",
         )
     found = own or project
@@ -137,7 +137,7 @@ def _load(path: Path, prefix: tuple[str, ...]) -> tuple[dict[str, Any], Path, tu
             return None
         value = value[key]
         if not isinstance(value, dict):
-            place = Origin(path.name, positions.positions(text).get(prefix[: number + 1], 0))
+            place = SettingOrigin(path.name, positions.positions(text).get(prefix[: number + 1], 0))
             raise SettingsError(
                 f"{place}: {name(prefix[: number + 1])} is no table", hint=f"write [{name(prefix)}] and keys below it"
             )
@@ -168,8 +168,8 @@ def _leaves(value: Any, path: positions.Path = ()) -> list[positions.Path]:
     return [path]
 
 
-def _origin(path: positions.Path, lines: Mapping[positions.Path, int], file: str) -> Origin:
+def _origin(path: positions.Path, lines: Mapping[positions.Path, int], file: str) -> SettingOrigin:
     """The line of a value, or of what it stands in."""
     while path and path not in lines:
         path = path[:-1]
-    return Origin(file, lines.get(path, 0))
+    return SettingOrigin(file, lines.get(path, 0))

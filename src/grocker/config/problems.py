@@ -14,7 +14,7 @@ from msgspec import inspect
 from grocker.config.positions import Path
 
 
-class Problem(msgspec.Struct, frozen=True):
+class SettingProblem(msgspec.Struct, frozen=True):
     """One value, or key, that cannot stand as it does."""
 
     path: Path
@@ -25,12 +25,12 @@ class Problem(msgspec.Struct, frozen=True):
     """another kind of value altogether"""
 
 
-def problems(table: object, kind: type) -> tuple[Problem, ...]:
+def problems(table: object, kind: type) -> tuple[SettingProblem, ...]:
     """Every problem of ``table``, as TOML gives it, with the msgspec struct ``kind``, in the order of the file."""
     return tuple(_judge(table, inspect.type_info(kind), (), None))
 
 
-def _judge(value: Any, info: inspect.Type, path: Path, words: str | None) -> Iterator[Problem]:
+def _judge(value: Any, info: inspect.Type, path: Path, words: str | None) -> Iterator[SettingProblem]:
     match info:
         case inspect.Metadata(type=inner, extra_json_schema=schema):
             yield from _judge(value, inner, path, (schema or {}).get("description", words))
@@ -57,25 +57,25 @@ def _judge(value: Any, info: inspect.Type, path: Path, words: str | None) -> Ite
             elif value not in values:
                 choices = ", ".join(str(v) for v in values)
                 few = choices if len(values) == 1 else f"one of {choices}"
-                yield Problem(path, f"expected {few}, found {value!r}", _near(value, [str(v) for v in values]))
+                yield SettingProblem(path, f"expected {few}, found {value!r}", _near(value, [str(v) for v in values]))
         case inspect.StrType(pattern=pattern):
             if not isinstance(value, str):
                 yield _other(value, "text", path)
             elif pattern is not None and re.search(pattern, value) is None:
-                yield Problem(path, f"expected {words or f'text that matches {pattern}'}, found {_shown(value)}")
+                yield SettingProblem(path, f"expected {words or f'text that matches {pattern}'}, found {_shown(value)}")
         case inspect.IntType(ge=least, le=most):
             if not isinstance(value, int) or isinstance(value, bool):
                 yield _other(value, "a whole number", path)
             elif least is not None and value < least:
-                yield Problem(path, f"expected a number from {least}, found {value}")
+                yield SettingProblem(path, f"expected a number from {least}, found {value}")
             elif most is not None and value > most:
-                yield Problem(path, f"expected a number up to {most}, found {value}")
+                yield SettingProblem(path, f"expected a number up to {most}, found {value}")
         case inspect.BoolType():
             if not isinstance(value, bool):
                 yield _other(value, "true or false", path)
 
 
-def _struct(value: Any, info: inspect.StructType, path: Path) -> Iterator[Problem]:
+def _struct(value: Any, info: inspect.StructType, path: Path) -> Iterator[SettingProblem]:
     if not isinstance(value, dict):
         yield _other(value, "a table", path)
         return
@@ -84,7 +84,7 @@ def _struct(value: Any, info: inspect.StructType, path: Path) -> Iterator[Proble
     for key, inner in value.items():
         if key not in fields:
             sound = False
-            yield Problem((*path, key), "there is no such setting", _near(key, fields))
+            yield SettingProblem((*path, key), "there is no such setting", _near(key, fields))
             continue
         for problem in _judge(inner, fields[key].type, (*path, key), None):
             sound = False
@@ -93,10 +93,10 @@ def _struct(value: Any, info: inspect.StructType, path: Path) -> Iterator[Proble
         try:
             msgspec.convert(value, info.cls)
         except msgspec.ValidationError as error:
-            yield Problem(path, str(error).partition(" - at ")[0])
+            yield SettingProblem(path, str(error).partition(" - at ")[0])
 
 
-def _union(value: Any, types: Collection[inspect.Type], path: Path, words: str | None) -> Iterator[Problem]:
+def _union(value: Any, types: Collection[inspect.Type], path: Path, words: str | None) -> Iterator[SettingProblem]:
     """The one of a union that ``value`` looks like is the one that judges it; TOML has no null."""
     choices = [one for one in types if not isinstance(one, inspect.NoneType)]
     for one in choices:
@@ -117,8 +117,8 @@ _KINDS = {
 """what a union of settings is made of"""
 
 
-def _other(value: Any, expected: str, path: Path) -> Problem:
-    return Problem(path, f"expected {expected}, found {_kind(value)}", is_kind=True)
+def _other(value: Any, expected: str, path: Path) -> SettingProblem:
+    return SettingProblem(path, f"expected {expected}, found {_kind(value)}", is_kind=True)
 
 
 def _kind(value: Any) -> str:

@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from grocker.config.settings import Service as Declared
-from grocker.config.settings import ServiceName, Settings
+from grocker.config.settings import ServiceName, ServiceSettings, Settings
 from grocker.errors import SettingsError
-from grocker.runner import spec
+from grocker.runner.contract import spec
 
 _PROCESS = re.compile(r"\s*(?P<name>[A-Za-z0-9_-]+)\s*:\s*(?P<command>.+?)\s*\Z")
 _NOT_SERVICES = frozenset({"release"})  # Heroku's release phase is a one-off command (E13), not a service
@@ -40,7 +39,7 @@ class Services(msgspec.Struct, frozen=True):
         return front_packages({name: s.media or bool(self.static.get(name)) for name, s in self.table.items()})
 
 
-class Found(msgspec.Struct, frozen=True):
+class DetectedApplication(msgspec.Struct, frozen=True):
     """What an application's files say of how it is served."""
 
     declared: Mapping[str, Any] = msgspec.field(default_factory=dict)
@@ -57,7 +56,7 @@ def front_packages(services: Mapping[str, bool]) -> tuple[str, ...]:
     return ("nginx",) if any(services.values()) else ()
 
 
-def services(settings: Settings, procfile: str | None, found: Found) -> Services:
+def services(settings: Settings, procfile: str | None, found: DetectedApplication) -> Services:
     """The service table: the first source that has any wins whole.
 
     ``procfile``: the text of the project's ``Procfile``, if there is one. Raises SettingsError.
@@ -71,14 +70,14 @@ def services(settings: Settings, procfile: str | None, found: Found) -> Services
         if table:
             return Services(MappingProxyType(table), any_service=False, source="Procfile")
     if found.target is not None:
-        www = Declared(asgi=found.target) if found.kind == "asgi" else Declared(wsgi=found.target)
+        www = ServiceSettings(asgi=found.target) if found.kind == "asgi" else ServiceSettings(wsgi=found.target)
         return Services(
             MappingProxyType({"www": _declared(www)}), any_service=found.django, source=f"found {found.target}"
         )
     return Services(MappingProxyType({}), any_service=False, source="none")
 
 
-def _of_tables(tables: Mapping[str, Declared], source: str) -> Services:
+def _of_tables(tables: Mapping[str, ServiceSettings], source: str) -> Services:
     table = {name: _declared(tables[name]) for name in sorted(tables)}
     for name, service in table.items():
         if name in service.processes:
@@ -94,11 +93,11 @@ def _of_tables(tables: Mapping[str, Declared], source: str) -> Services:
     )
 
 
-def _entry_points(declared: Mapping[str, Any]) -> dict[str, Declared]:
+def _entry_points(declared: Mapping[str, Any]) -> dict[str, ServiceSettings]:
     table = {}
     for name in sorted(declared):
         try:
-            service = msgspec.convert(declared[name], Declared)
+            service = msgspec.convert(declared[name], ServiceSettings)
             msgspec.convert(name, ServiceName)
         except msgspec.ValidationError as error:
             from grocker.config.files import name as dotted
@@ -114,7 +113,7 @@ def _entry_points(declared: Mapping[str, Any]) -> dict[str, Declared]:
     return table
 
 
-def _declared(service: Declared) -> spec.Service:
+def _declared(service: ServiceSettings) -> spec.Service:
     return spec.Service(
         command=service.command,
         wsgi=service.wsgi,

@@ -6,14 +6,18 @@ completes the sentence "expected …" of an error message.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from grocker.runner.spec import FRONT, SERVERS
+from grocker.platforms.suites import DEFAULT, SUITES
+from grocker.runner.contract.spec import FRONT, SERVERS
 
-Suite = Literal["trixie", "bookworm"]
+if TYPE_CHECKING:
+    SuiteName = str
+else:  # the values come from a table, which a type checker cannot follow
+    SuiteName = Literal[tuple(SUITES)]
 StopSignal = Literal["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"]
 # Patterns end with \Z: $ would let a line end through, and a user's name goes into /etc/passwd.
 Text = Annotated[str, Meta(pattern=r"^[^\0]*\Z", description="text without NUL")]
@@ -24,7 +28,7 @@ ServiceName = Annotated[
     str,
     Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z", description="a service's name: letters, digits, -, _ and ."),
 ]
-DebianPackage = Annotated[
+PackageRequest = Annotated[
     str,
     # Debian Policy 5.6.1 (names), 5.6.12 (versions)
     Meta(
@@ -47,24 +51,24 @@ InPackages = Annotated[
 ]
 Path = Annotated[str, Meta(pattern=r"^/[!-~]*\Z", description="a path that begins with /")]
 Command = Text | tuple[Text, ...]
-Target = Annotated[
+ObjectReference = Annotated[
     str, Meta(pattern=r"^[^:\s\0]+:[^:\s\0]+\Z", description="MODULE:ATTRIBUTE, as in mysite.wsgi:application")
 ]
 
 
-class Restart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RestartSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How often a service that died is started again (contract, E1)."""
 
     times: Annotated[int, Meta(ge=0)] = 5
     seconds: Positive = 60
 
 
-class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """``[tool.grocker.services.NAME]``: a command, or a WSGI or ASGI application with its server."""
 
     command: Command | None = None
-    wsgi: Target | None = None
-    asgi: Target | None = None
+    wsgi: ObjectReference | None = None
+    asgi: ObjectReference | None = None
     server: Literal["gunicorn", "uvicorn", "granian"] | None = None
     """None: gunicorn for WSGI, uvicorn for ASGI"""
     workers: Positive | None = None
@@ -74,7 +78,7 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="k
         Annotated[str, Meta(pattern=r"^(/[!-~]*|notify)\Z", description="a path that begins with /, or notify")] | None
     ) = None
     """a path that answers once the service is ready, or that it says so by sd_notify (contract, H1)"""
-    restart: Restart = Restart()
+    restart: RestartSettings = RestartSettings()
     processes: dict[ServiceName, Command] = {}
     """what runs beside it in the same container"""
     static: bool | tuple[InPackages, ...] = False
@@ -111,10 +115,10 @@ def _is_empty(command: Command) -> bool:
     return not (command if isinstance(command, str) else "".join(command[:1])).strip()
 
 
-class Debian(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+class DebianSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """``[tool.grocker.debian]``: where the packages below the application come from."""
 
-    suite: Suite = "trixie"
+    suite: SuiteName = DEFAULT
     mirror: Address | None = None
     """address of an archive; by default that of the host's apt sources"""
     security_mirror: Address | None = None
@@ -122,7 +126,7 @@ class Debian(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ke
     """None: as apt's own configuration of the host says"""
 
 
-class User(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class UserSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[tool.grocker.user]``: who the container runs as (contract, U1)."""
 
     name: Annotated[
@@ -138,7 +142,7 @@ class User(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """``[tool.grocker]``, whole."""
 
-    dependencies: tuple[DebianPackage, ...] = ()
+    dependencies: tuple[PackageRequest, ...] = ()
     """Debian packages that the application needs at run time, beside the base: ``libpq5``, ``libpq5=17.2-1``"""
     extras: tuple[Extra, ...] = ()
     """extras of the application that are installed with it"""
@@ -154,6 +158,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     """crontab of the project: the jobs of the image (contract, K1)"""
     env: dict[VariableName, Text] = {}
     """variables of the image, weaker than the operator's"""
-    services: dict[ServiceName, Service] = {}
-    debian: Debian = Debian()
-    user: User = User()
+    services: dict[ServiceName, ServiceSettings] = {}
+    debian: DebianSettings = DebianSettings()
+    user: UserSettings = UserSettings()

@@ -19,7 +19,7 @@ _DYNAMIC = range(999, 100, -1)
 """Numbers for declared users and groups that ask for none, from the top as systemd-sysusers and adduser take them."""
 
 
-class User(msgspec.Struct, frozen=True):
+class Account(msgspec.Struct, frozen=True):
     """A user of the image; its group is 0, as for every uid that an engine sets."""
 
     name: str
@@ -28,7 +28,7 @@ class User(msgspec.Struct, frozen=True):
     shell: str = "/bin/bash"
 
 
-def entries(contents: Mapping[str, bytes], user: User) -> list[Entry]:
+def entries(contents: Mapping[str, bytes], user: Account) -> list[Entry]:
     """``/etc/passwd``, ``group``, ``shadow`` and ``gshadow``; no account has a password.
 
     ``contents``: base-passwd's masters and the sysusers.d files of the packages, by path.

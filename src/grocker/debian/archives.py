@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from grocker.debian import packages, release
-from grocker.debian.index import Index
+from grocker.debian.index import PackageIndex
 from grocker.debian.mirrors import Mirrors
 from grocker.debian.release import Release
-from grocker.debian.signers import SIGNERS, SUITES, Signer
+from grocker.debian.signers import SIGNERS
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
+from grocker.platforms.suites import SUITES, Signer
 from grocker.progress import Progress
 
 if TYPE_CHECKING:
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
     from grocker.web import Transport
 
 
-class Archive(msgspec.Struct, frozen=True):
+class DebianArchive(msgspec.Struct, frozen=True):
     """The packages of one release and architecture."""
 
     suite: str
     architecture: str
-    indexes: tuple[Index, ...]
+    indexes: tuple[PackageIndex, ...]
     """of the release, its updates, its security updates"""
     addresses: Mapping[str, str]
     """the archive's root by suite, without a slash at its end"""
@@ -53,7 +54,7 @@ def open_archive(
     now: datetime,
     components: Sequence[str] = ("main",),
     signers: Mapping[str, Sequence[Signer]] = SIGNERS,
-) -> Archive:
+) -> DebianArchive:
     """The release ``suite`` (``trixie``) with its updates and security updates, for ``architecture`` (``amd64``).
 
     ``now``: with a time zone; expiry is judged by it. ``signers``: by suite, whose signature is enough.
@@ -89,11 +90,11 @@ def open_archive(
             "says so",
             "a mirror that is out of date holds back security updates: use another, or debian.check-valid-until = true",
         )
-    return Archive(suite, architecture, tuple(indexes), addresses, tuple(releases))
+    return DebianArchive(suite, architecture, tuple(indexes), addresses, tuple(releases))
 
 
 def _suites(suite: str) -> tuple[str, ...]:
-    return (suite, f"{suite}-updates", f"{suite}-security")
+    return tuple(SUITES[suite].signers)
 
 
 def _candidates(mirrors: Mirrors, suite: str) -> tuple[str, ...]:

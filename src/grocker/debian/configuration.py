@@ -14,21 +14,19 @@ import msgspec
 from grocker.debian.facts import Facts, Library
 from grocker.debian.ownership import GROUPS
 from grocker.debian.paths import merged
+from grocker.platforms.architectures import ARCHITECTURES
 from grocker.tar.entry import Directory, Entry, File, Symlink
 
 if TYPE_CHECKING:
-    from grocker.debian.scripts import Uncovered
-
-_TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
-"""Debian's name of the directory for libraries, by architecture (Policy 9.1.1)."""
+    from grocker.debian.scripts import UnreviewedScript
 
 
-class Configured(msgspec.Struct, frozen=True):
+class StaticConfiguration(msgspec.Struct, frozen=True):
     """What is generated for a set of packages."""
 
     entries: tuple[Entry, ...]
     """sorted by path, each path once"""
-    uncovered: tuple[Uncovered, ...]
+    uncovered: tuple[UnreviewedScript, ...]
     """maintainer scripts that nobody has reviewed: to be named to the user, an error when strict"""
 
 
@@ -73,7 +71,7 @@ def configure(
     user: str = "blue",
     uid: int = 1000,
     home: str | None = None,
-) -> Configured:
+) -> StaticConfiguration:
     """Everything that is generated for an image of these packages.
 
     ``user``, ``uid``: who the application runs as; the group is 0. ``home``: absolute, ``/home/USER`` by default.
@@ -95,7 +93,7 @@ def configure(
         *_DIRECTORIES,
         *links,
         *(File(target, contents[source], mode) for source, target, mode in _COPIES if source in contents),
-        *accounts.entries(contents, accounts.User(user, uid, home)),
+        *accounts.entries(contents, accounts.Account(user, uid, home)),
         *_home(contents, home, uid),
         *_shells(contents),
         *_zone(present),
@@ -109,7 +107,7 @@ def configure(
     ]
     # A package's own file stands: each postinst that copies a default asks first whether there is one.
     by_path = {entry.path: entry for entry in made if entry.path not in present or isinstance(entry, Directory)}
-    return Configured(tuple(by_path[path] for path in sorted(by_path)), scripts.uncovered(packages))
+    return StaticConfiguration(tuple(by_path[path] for path in sorted(by_path)), scripts.uncovered(packages))
 
 
 def _home(contents: Mapping[str, bytes], home: str, uid: int) -> list[Entry]:
@@ -162,7 +160,8 @@ def _libraries(packages: list[Facts], contents: Mapping[str, bytes], chosen: Ite
     architecture = next((p.architecture for p in packages if p.architecture != "all"), "")
     found = [library for package in packages for library in package.libraries]
     found += [Library(entry.path, entry.target) for entry in chosen if isinstance(entry, Symlink)]
-    scan = ldcache.scan(found, ldcache.directories(contents, _TRIPLETS.get(architecture, architecture)))
+    known = ARCHITECTURES.get(architecture)
+    scan = ldcache.scan(found, ldcache.directories(contents, known.triplet if known else architecture))
     if not scan.entries:
         return []
     return [

@@ -18,7 +18,7 @@ from grocker.errors import CorruptError, StorageError
 from grocker.tar.entry import Directory, Entry, File, Hardlink, Symlink
 
 
-class Unpacked(msgspec.Struct, frozen=True):
+class UnpackedPackage(msgspec.Struct, frozen=True):
     """What a package is in an image."""
 
     entries: tuple[Entry, ...]
@@ -26,7 +26,7 @@ class Unpacked(msgspec.Struct, frozen=True):
     facts: Facts
 
 
-def unpack(path: Path, *, name: str) -> Unpacked:
+def unpack(path: Path, *, name: str) -> UnpackedPackage:
     """The package in the file ``path``, whose hash has been checked.
 
     ``name``: for errors ("bash 5.2.37-2"). Manual pages, other documentation but the copyright, and translated
@@ -41,7 +41,7 @@ def unpack(path: Path, *, name: str) -> Unpacked:
     return unpack_bytes(data, name=name)
 
 
-def unpack_bytes(data: bytes, *, name: str) -> Unpacked:
+def unpack_bytes(data: bytes, *, name: str) -> UnpackedPackage:
     """``unpack`` of the bytes of a .deb."""
     try:
         members = ar_members(data)
@@ -59,7 +59,7 @@ def unpack_bytes(data: bytes, *, name: str) -> Unpacked:
                 raise Malformed(f"its control file has no field {field}")
         tar = decompressed(*_member(data, members, "data.tar"))
         entries, unmerged = _entries(tar)
-        return Unpacked(entries, facts.extract(fields, scripts, entries, unmerged))
+        return UnpackedPackage(entries, facts.extract(fields, scripts, entries, unmerged))
     except (Malformed, ValueError) as error:
         raise CorruptError(
             f"package {name}: {error}",

@@ -13,7 +13,7 @@ import msgspec
 from grocker.errors import CorruptError
 
 
-class Record(msgspec.Struct, frozen=True):
+class PackageRecord(msgspec.Struct, frozen=True):
     """A binary package as the index describes it: what resolving and fetching need, nothing else."""
 
     name: str
@@ -41,7 +41,7 @@ _FIELD = re.compile(
 _FIRST = b"Package: "
 
 
-class Index:
+class PackageIndex:
     """The packages of one index, by name.
 
     Of tens of thousands of stanzas a build asks for a hundred: where each begins is looked up once, and a stanza is
@@ -55,10 +55,10 @@ class Index:
         self.suite = suite
         self._text = text
         self._stanzas = _stanzas(text)
-        self._cache: dict[str, tuple[Record, ...]] = {}
+        self._cache: dict[str, tuple[PackageRecord, ...]] = {}
         self._providing: list[tuple[int, bytes]] | None = None
 
-    def records(self, name: str) -> tuple[Record, ...]:
+    def records(self, name: str) -> tuple[PackageRecord, ...]:
         """All versions of the package of that name. Raises CorruptError for a stanza that cannot be read."""
         found = self._cache.get(name)
         if found is None:
@@ -87,11 +87,11 @@ class Index:
         end = self._text.find(b"\n\n", place)
         return end if end >= 0 else len(self._text)
 
-    def _record(self, start: int, end: int) -> Record:
+    def _record(self, start: int, end: int) -> PackageRecord:
         fields = dict(_FIELD.findall(self._text, start, end))
         get = fields.get
         try:
-            return Record(
+            return PackageRecord(
                 fields[b"Package"].decode(),
                 fields[b"Version"].decode(),
                 fields[b"Architecture"].decode(),

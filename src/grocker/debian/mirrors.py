@@ -15,9 +15,12 @@ from msgspec.structs import replace
 
 from grocker.debian import control
 from grocker.errors import SettingsError
+from grocker.platforms.suites import SUITES
 
+_OTHER_SUITES = ("bullseye", "buster", "forky", "duke", "sid", "(?:old){0,2}stable", "testing", "unstable")
+"""Names in the sources of hosts whose suite no image is built from: the archive has the image's suite too."""
 _SUITE = re.compile(
-    r"(?:trixie|bookworm|bullseye|buster|forky|duke|sid|(?:old){0,2}stable|testing|unstable)"
+    rf"(?:{'|'.join((*SUITES, *_OTHER_SUITES))})"
     r"(?P<pocket>-updates|-security|-backports|-proposed-updates)?\Z"
 )
 _SCHEMES = ("http", "https")

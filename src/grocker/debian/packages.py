@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grocker import digest as digests
-from grocker.debian.index import Index
+from grocker.debian.index import PackageIndex
 from grocker.debian.release import IndexFile, Release
 from grocker.errors import CorruptError, MissingError
 from grocker.progress import Progress
@@ -28,7 +28,7 @@ def load(
     store: Store,
     transport: Transport,
     progress: Progress,
-) -> Index:
+) -> PackageIndex:
     """The index of one component and architecture, from the store or else from the archive at ``mirror``.
 
     Raises MissingError when the release has no such index, CorruptError when the index is not what the release says.
@@ -43,7 +43,7 @@ def load(
         )
     file = _fetch(release, chosen, mirror=mirror, store=store, transport=transport, progress=progress)
     try:
-        return Index(release.suite, _decompressed(chosen.path, file.read_bytes()))
+        return PackageIndex(release.suite, _decompressed(chosen.path, file.read_bytes()))
     except (ValueError, EOFError) as error:
         raise CorruptError(f"reading {release.suite}/{chosen.path}: {error}") from error
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from grocker.debian import control
-from grocker.debian.signers import Signer
+from grocker.debian.signers import certificate
 from grocker.errors import CorruptError, MissingError
+from grocker.platforms.suites import Signer
 from grocker.progress import Progress
 
 if TYPE_CHECKING:
@@ -135,9 +136,9 @@ def verified(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
     pinned = tuple(signers)
     if _BEGIN not in message:
         raise CorruptError(f"{what} is not signed", hint="a captive portal or a wrong address answers like this")
-    certificates = [pysequoia.Cert.from_bytes(signer.certificate()) for signer in pinned]
-    for signer, certificate in zip(pinned, certificates, strict=True):
-        if certificate.fingerprint.lower() != signer.fingerprint.lower():
+    certificates = [pysequoia.Cert.from_bytes(certificate(signer)) for signer in pinned]
+    for signer, own in zip(pinned, certificates, strict=True):
+        if own.fingerprint.lower() != signer.fingerprint.lower():
             raise CorruptError(f"the key {signer.name} that came with Grocker is not the pinned one")
     asked: set[str] = set()
 
@@ -149,7 +150,7 @@ def verified(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
         result = pysequoia.verify(bytes=message, store=known)
     except Exception as error:  # the library raises RuntimeError, or whatever its parser says
         ours = {key.lower() for signer in pinned for key in (signer.fingerprint, *signer.subkeys)}
-        if asked and not any(own.endswith(identifier) for identifier in asked for own in ours):
+        if asked and not any(key.endswith(identifier) for identifier in asked for key in ours):
             raise CorruptError(
                 f"{what} is signed by {', '.join(sorted(asked))}, which Grocker does not trust for this suite",
                 hint="use a mirror of Debian's own archive; trusted: "

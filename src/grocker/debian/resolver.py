@@ -16,43 +16,10 @@ import msgspec
 
 from grocker.debian import control, version
 from grocker.debian.control import Alternatives, Relation
-from grocker.debian.index import Index, Record
+from grocker.debian.index import PackageIndex, PackageRecord
 from grocker.digest import from_hex
 from grocker.errors import CorruptError, MissingError, SettingsError
 from grocker.lock.values import DebianPackage
-
-PYTHON = ("python3",)
-"""Debian's own interpreter."""
-
-BASE: tuple[str, ...] = (
-    "base-files",
-    "base-passwd",
-    "bash",
-    "ca-certificates",
-    "coreutils",
-    "dash",
-    "debianutils",
-    "diffutils",
-    "findutils",
-    "grep",
-    "gzip",
-    "hostname",
-    "libc-bin",
-    "libnss-wrapper",
-    "libstdc++6",
-    "mawk",
-    "media-types",
-    "ncurses-base",
-    "ncurses-bin",
-    "netbase",
-    "sed",
-    "tar",
-    "tzdata",
-)
-"""In every image. Essential packages are in nobody's Depends, so those that scripts take for granted are named here
-(Policy 3.8); the others carry what the contract promises: time zones and CAs, names for arbitrary uids
-(libnss-wrapper), media types and service names for Python's library, and the C++ library that every manylinux
-wheel may take for granted (PEP 600)."""
 
 NOT_NEEDED: frozenset[str] = frozenset(
     {
@@ -78,7 +45,7 @@ NEEDED_BY_SCRIPTS: Mapping[str, frozenset[str]] = {"nginx": frozenset({"iproute2
 _PRIORITIES = {"required": 0, "important": 1, "standard": 2, "optional": 3, "extra": 4}
 
 
-class Resolved(msgspec.Struct, frozen=True):
+class PackageSet(msgspec.Struct, frozen=True):
     """A closed set of packages."""
 
     packages: tuple[DebianPackage, ...]
@@ -95,11 +62,11 @@ class Resolved(msgspec.Struct, frozen=True):
 
 
 class _Candidate(msgspec.Struct, frozen=True):
-    record: Record
+    record: PackageRecord
     suite: str
 
 
-def resolve(indexes: Sequence[Index], names: Iterable[str]) -> Resolved:
+def resolve(indexes: Sequence[PackageIndex], names: Iterable[str]) -> PackageSet:
     """The packages that ``names`` stand for and everything that they depend on.
 
     ``names``: each ``NAME`` or ``NAME=VERSION``; a virtual name stands for its first provider.
@@ -111,7 +78,7 @@ def resolve(indexes: Sequence[Index], names: Iterable[str]) -> Resolved:
 
 
 class _Resolution:
-    def __init__(self, indexes: Sequence[Index]) -> None:
+    def __init__(self, indexes: Sequence[PackageIndex]) -> None:
         self.indexes = indexes
         self.chosen: dict[str, _Candidate] = {}
         self.reasons: dict[str, str] = {}
@@ -119,14 +86,14 @@ class _Resolution:
         """virtual name → (provider, provided version or empty)"""
         self.queue: deque[str] = deque()
 
-    def run(self, names: Iterable[str]) -> Resolved:
+    def run(self, names: Iterable[str]) -> PackageSet:
         for name in names:
             self.ask(name)
         while self.queue:
             self.follow(self.queue.popleft())
         self.refuse_conflicts()
         chosen = sorted(self.chosen.items())
-        return Resolved(tuple(_package(c.record, c.suite) for _, c in chosen), dict(sorted(self.reasons.items())))
+        return PackageSet(tuple(_package(c.record, c.suite) for _, c in chosen), dict(sorted(self.reasons.items())))
 
     def candidates(self, name: str) -> list[_Candidate]:
         """All versions of ``name``, the highest first."""
@@ -187,7 +154,7 @@ class _Resolution:
         found.sort(key=lambda c: (_PRIORITIES.get(c.record.priority, 5), c.record.name))
         return found[0] if found else None
 
-    def relations(self, record: Record, field: str) -> tuple[Alternatives, ...]:
+    def relations(self, record: PackageRecord, field: str) -> tuple[Alternatives, ...]:
         try:
             return control.relations(getattr(record, field))
         except ValueError as error:
@@ -289,7 +256,7 @@ def _provides(relation: Relation, group: Alternatives) -> bool:
     return not relation.operator or bool(provided.version and relation.accepts(provided.version))
 
 
-def _package(record: Record, suite: str) -> DebianPackage:
+def _package(record: PackageRecord, suite: str) -> DebianPackage:
     try:
         digest = from_hex(record.sha256)
     except ValueError as error:

@@ -17,9 +17,10 @@ import msgspec
 
 from grocker.debian.alternatives import calls
 from grocker.debian.facts import Facts
+from grocker.platforms.architectures import ARCHITECTURES
 
 
-class Uncovered(msgspec.Struct, frozen=True):
+class UnreviewedScript(msgspec.Struct, frozen=True):
     """A script that nobody has reviewed."""
 
     package: str
@@ -71,6 +72,8 @@ _MAINTSCRIPT = re.compile(
     r"\s*dpkg-maintscript-helper\s+(?:rm_conffile|mv_conffile|symlink_to_dir|dir_to_symlink)\s.*--"
 )
 
+_TRIPLET = re.compile(rf"\b(?:{'|'.join(re.escape(row.triplet) for row in ARCHITECTURES.values())})\b")
+
 
 def normalised(script: str, architecture: str = "", version: str = "") -> str:
     """``script`` without comments, blank lines and indentation; its package's architecture and version made neutral.
@@ -83,7 +86,7 @@ def normalised(script: str, architecture: str = "", version: str = "") -> str:
         if text and (number == 0 or not text.startswith("#")):
             lines.append(text)
     text = "\n".join(lines) + "\n"
-    text = re.sub(r"\b(?:x86_64|aarch64)-linux-gnu\b", "TRIPLET", text)
+    text = _TRIPLET.sub("TRIPLET", text)
     if architecture not in ("", "all"):
         text = re.sub(rf"(?<=:){re.escape(architecture)}\b", "ARCHITECTURE", text)
     # A native package's short version would be found where it means something else.
@@ -110,7 +113,7 @@ def reviewed() -> dict[str, str]:
     return found
 
 
-def uncovered(facts: Iterable[Facts]) -> tuple[Uncovered, ...]:
+def uncovered(facts: Iterable[Facts]) -> tuple[UnreviewedScript, ...]:
     """The scripts of the packages that are neither inert nor covered, in order of package and script."""
     found = []
     for package in facts:
@@ -120,7 +123,7 @@ def uncovered(facts: Iterable[Facts]) -> tuple[Uncovered, ...]:
                 continue
             reason = unsettled(script)
             if reason is not None:
-                found.append(Uncovered(package.name, name, reason, mark))
+                found.append(UnreviewedScript(package.name, name, reason, mark))
     return tuple(found)
 
 

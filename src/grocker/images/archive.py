@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import json
 import os
+import tarfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from grocker import digest as digests
 from grocker.digest import Digest, Hashing
-from grocker.errors import StorageError
-from grocker.images.sink import Delivered, plural
+from grocker.errors import CorruptError, MissingError, StorageError
+from grocker.images.file_evidence import of_file
+from grocker.images.reading import OpenedImage, image_of_files, split_path
+from grocker.images.sink import Delivered, PlaceContext, plural
 from grocker.oci import Blobs, Descriptor, Document, Image, Layer, Reference, values
 from grocker.oci.blobs import damaged
 from grocker.oci.index import descriptor, root
@@ -160,6 +165,19 @@ def chunks(members: Sequence[Entry], *, epoch: int) -> Iterator[bytes]:
     yield END_OF_ARCHIVE
 
 
+def open_sink(path: str, context: PlaceContext) -> Archive:
+    """See sink.SinkModule."""
+    return Archive(context.directory / path)
+
+
+@contextmanager
+def open_image(text: str, context: PlaceContext) -> Iterator[OpenedImage]:
+    """See reading.ImageModule."""
+    path, name = split_path(text)
+    with _open_tar(path) as archive:
+        yield image_of_files(f"archive:{path}", partial(_read_member, archive, path), name)
+
+
 class Archive(msgspec.Struct, frozen=True):
     """The sink ``archive:FILE``."""
 
@@ -190,7 +208,35 @@ class Archive(msgspec.Struct, frozen=True):
             finally:
                 temporary.unlink(missing_ok=True)
         detail = f"{plural(len(layers(images)), 'layer')} in one file"
-        return Delivered("archive", str(self.path), written, detail, tuple(name.podman for name in names))
+        evidence = (of_file("archive", str(self.path)),)
+        return Delivered(
+            "archive", str(self.path), written, detail, tuple(name.podman for name in names), evidence=evidence
+        )
+
+
+@contextmanager
+def _open_tar(path: Path) -> Iterator[tarfile.TarFile]:
+    try:
+        archive = tarfile.open(path, "r:*")
+    except OSError as error:
+        raise MissingError(f"archive:{path}: {(error.strerror or str(error)).lower()}") from error
+    except tarfile.TarError as error:
+        raise CorruptError(f"archive:{path}: not a tar archive: {error}") from error
+    with archive:
+        yield archive
+
+
+def _read_member(archive: tarfile.TarFile, path: Path, member: str, most: int) -> bytes | None:
+    try:
+        stream = archive.extractfile(member)
+        if stream is None:
+            return None
+        with stream:
+            return stream.read(most + 1)
+    except KeyError:
+        return None
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise CorruptError(f"archive:{path}: damaged: {error}") from error
 
 
 def _blob(digest: Digest) -> str:

@@ -4,7 +4,7 @@ An engine with the classic image store knows a layer by the chain of diffIDs tha
 archive whose chain it has without opening the file (moby/moby, image/tarexport/load.go): what it has is left out. Which
 chains it has is read off its images. Wherever that does not hold (containerd's image store, another program behind
 the socket, a layer that went away meanwhile) the whole archive is sent. Layers that are offered before the image is
-whole are sent ahead (``preloading.py``).
+whole are sent ahead (``preload.py``).
 """
 
 from __future__ import annotations
@@ -19,22 +19,28 @@ import msgspec
 from grocker.digest import Digest
 from grocker.errors import DeniedError, StorageError, UnavailableError, UsageError
 from grocker.images import archive
-from grocker.images.engine import Answer, Engine, one_line
+from grocker.images.engine import Answer, Engine, evidence, of_environment, one_line
 from grocker.images.preload import Preloading
-from grocker.images.sink import Delivered, chosen, plural
+from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, plural, select_image
 from grocker.oci import Blobs, Image, Layer, Platform, Reference, platforms
 from grocker.progress import Progress, Silent
 
 _MOST_ASKED = 30  # images of ours whose chains are looked at, the newest first
-_WORTH_ASKING = 1 << 20  # bytes that must be missing before further images are looked at
 _FULL = "no space left"
 _FILTER = quote('{"label":["org.grocker.contract"]}', safe="")
+
+
+def open_sink(path: str, context: PlaceContext) -> Docker:
+    """See sink.SinkModule."""
+    return Docker(of_environment(context.environ))
 
 
 class Docker(msgspec.Struct):
     """The sink ``docker``."""
 
     engine: Engine
+    worth_asking: int = 1 << 20
+    """bytes that the image's namesakes must lack before other images are looked at"""
     _ahead: Preloading | None = None
 
     def describe(self) -> str:
@@ -58,13 +64,13 @@ class Docker(msgspec.Struct):
             raise UnavailableError(f"{action}: the answer names none", hint="name one platform alone") from error
 
     def offer(self, layer: Layer, blobs: Blobs, platform: Platform, created: int) -> None:
-        """See Early.offer."""
+        """See LayerSink.offer."""
         if self._ahead is None:
             self._ahead = Preloading(self._had, self._load_unnamed, self._remove)
         self._ahead.offer(layer, blobs, platform, created)
 
     def withdraw(self) -> None:
-        """See Early.withdraw."""
+        """See LayerSink.withdraw."""
         if self._ahead is not None:
             self._ahead.clear()
             self._ahead = None
@@ -73,17 +79,19 @@ class Docker(msgspec.Struct):
         self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
     ) -> Delivered:
         """See Sink.deliver."""
-        image, note = chosen(images, self.platform, "docker")
+        image, note = select_image(images, self.platform, "docker")
         sent, detail = self._deliver(image, names, blobs, progress)
         listed = tuple(name.docker for name in names)
-        return Delivered("docker", listed[0], sent, detail + note, listed, (image.config.digest, image.digest))
+        # The classic store calls an image by its configuration, containerd's by its manifest.
+        found = tuple(evidence(name, (image.config.digest, image.digest)) for name in listed)
+        return Delivered("docker", listed[0], sent, detail + note, listed, evidence=found)
 
     def _deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> tuple[int, str]:
         """Bytes sent, and what was done."""
         place = names[0].docker
         found = {name: self._inspect(name.docker) for name in names}
         if all(_is(one, image) for one in found.values()):
-            return 0, "it was there already"
+            return 0, UP_TO_DATE
         early, had, known = self._sent_ahead(image, progress)
         if not known:
             had = known = self._known_layers(image, [one for one in found.values() if one is not None])
@@ -130,7 +138,7 @@ class Docker(msgspec.Struct):
     def _known_layers(self, image: Image, namesakes: Sequence[dict[str, Any]]) -> int:
         """How many layers, from the bottom, the engine has in this very order."""
         most = max((_shared(image, one) for one in namesakes), default=0)
-        if sum(one.size for one in image.layers[most:-1]) > _WORTH_ASKING:
+        if sum(one.size for one in image.layers[most:-1]) > self.worth_asking:
             for one in self._ours():
                 most = max(most, _shared(image, one))
         return 0 if most == 0 or self._keeps_blobs() else most

@@ -16,7 +16,7 @@ from grocker.errors import DeniedError, SettingsError, UnavailableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 DEFAULT = "unix:///var/run/docker.sock"
 _CONNECT = 5.0  # seconds
@@ -175,6 +175,23 @@ def of_environment(environ: Mapping[str, str]) -> Engine:
         return Engine(address)
     place = environ.get("DOCKER_CERT_PATH") or f"{environ.get('HOME', '')}/.docker"
     return Engine(address, place)
+
+
+def evidence(name: str, identities: Iterable[str]) -> tuple[str, ...]:
+    """Evidence that an engine has an image of that name, under one of these ids; see ``places.is_still_there``."""
+    return ("docker", name, *identities)
+
+
+def is_still_there(evidence: Sequence[str], environ: Mapping[str, str]) -> bool:
+    """See ``places.is_still_there``."""
+    from grocker.errors import GrockerError
+
+    _, name, *identities = evidence
+    try:
+        answer = of_environment(environ).request("GET", f"/images/{name}/json", action="asking docker")
+    except GrockerError:
+        return False
+    return answer.status == 200 and any(f'"Id":"{one}"'.encode() in answer.body for one in identities)
 
 
 def one_line(text: str) -> str:

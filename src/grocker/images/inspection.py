@@ -7,26 +7,32 @@ import io
 import tarfile
 import zlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from grocker.digest import Digest
 from grocker.errors import GrockerError
-from grocker.images.reading import ImageSource, opened
+from grocker.images.places import open_image
+from grocker.images.reading import OpenedImage
+from grocker.images.sink import PlaceContext
 from grocker.lock.document import parse
 from grocker.lock.values import DebianPackage, Lock, PythonFile
 from grocker.oci import Document, Image, Layer, Platform, RunConfig, values
 from grocker.oci.reading import document, images
-from grocker.runner import spec
-from grocker.store import Store
-
-if TYPE_CHECKING:
-    from grocker.web import Transport
+from grocker.runner.contract import spec
 
 CONTRACT = "org.grocker.contract"
 _LOCK = "opt/grocker/grocker.lock"
 _IMAGE = "opt/grocker/image.json"
+_TITLES = {
+    "debian": "debian",
+    "generated": "configured",
+    "runner": "runner",
+    "wheels": "wheels",
+    "environment": "environment",
+    "application": "application",
+}
+"""kinds by the titles of layers that were built before layers said their kind"""
 _MOST = 64 << 20
 """bytes: a layer above this size is not read for a file in it"""
 _MOST_FILE = 16 << 20
@@ -102,35 +108,27 @@ class Inspection(msgspec.Struct, frozen=True):
         return self.root.descriptor.media_type in values.INDEXES
 
 
-def inspect(
-    text: str,
-    *,
-    platform: Platform | None,
-    remote: bool,
-    store: Store,
-    transport: Transport,
-    environ: Mapping[str, str],
-) -> Inspection:
-    """What ``text`` names (see ``sources.opened``); ``platform``: its image for that platform alone.
+def inspect(text: str, context: PlaceContext, *, platform: Platform | None = None, remote: bool = False) -> Inspection:
+    """Inspect what ``text`` names (see ``places.open_image``); ``platform``: only its image for that platform.
 
     Raises MissingError, UsageError, CorruptError, and what a registry raises.
     """
-    with opened(text, store=store, transport=transport, environ=environ, remote=remote) as source:
+    with open_image(text, context, remote=remote) as source:
         found = images(source.root, source.fetch, what=text, wanted=platform)
         return Inspection(source.place, source.root, tuple(_inspected(one, source) for one in found))
 
 
-def _inspected(image: Image, source: ImageSource) -> Inspected:
+def _inspected(image: Image, source: OpenedImage) -> Inspected:
     config = values.decode(image.config.data, values.ImageConfig, what=f"the configuration {image.config.digest}")
     run = config.config or RunConfig()
     notes: list[str] = []
     application: spec.Spec | None = None
     lock: Lock | None = None
     if CONTRACT in (run.labels or {}):
-        data = _file(image, "environment", _LOCK, source, notes)
+        data = _read_file(image, "environment", _LOCK, source, notes)
         if data is not None:
             lock = _read_lock(data, notes)
-        data = _file(image, "application", _IMAGE, source, notes)
+        data = _read_file(image, "application", _IMAGE, source, notes)
         if data is not None:
             application = _read_spec(data, notes)
     else:
@@ -145,28 +143,36 @@ def _inspected(image: Image, source: ImageSource) -> Inspected:
     return Inspected(image, run, layers, application, lock, debian, python, tuple(notes))
 
 
+def layer_kind(layer: Layer) -> str | None:
+    """What the plan put into a layer (``grocker.plan.layers``): as the layer says, else as its title tells."""
+    if layer.kind is not None:
+        return layer.kind
+    return "wheel" if layer.title.startswith("wheel ") else _TITLES.get(layer.title)
+
+
 def _content(
     layer: Layer, image: Image, debian: tuple[DebianPackage, ...], python: tuple[PythonFile, ...]
 ) -> tuple[str, ...]:
-    """What the plan put into a layer of that name (``grocker.plan.layers``)."""
-    if layer.title == "debian":
+    """The packages and wheels in a layer, as the lock tells."""
+    kind = layer_kind(layer)
+    if kind == "debian":
         return tuple(f"{one.name} {one.version}" for one in debian)
-    if layer.title.startswith("wheel "):
+    if kind == "wheel":
         return tuple(f"{one.name} {one.version}" for one in python if f"wheel {one.name}" == layer.title)
-    if layer.title == "wheels":
-        alone = {one.title for one in image.layers}
+    if kind == "wheels":
+        alone = {one.title for one in image.layers if layer_kind(one) == "wheel"}
         return tuple(f"{one.name} {one.version}" for one in python if f"wheel {one.name}" not in alone)
     return ()
 
 
-def _file(image: Image, title: str, path: str, source: ImageSource, notes: list[str]) -> bytes | None:
-    """A file out of the layer of that title; None, and why, when it cannot be had."""
-    layer = next((one for one in image.layers if one.title == title), None)
+def _read_file(image: Image, kind: str, path: str, source: OpenedImage, notes: list[str]) -> bytes | None:
+    """Read a file from the layer of that kind; None, and a note with the reason, when it cannot be read."""
+    layer = next((one for one in image.layers if layer_kind(one) == kind), None)
     if layer is None:
-        notes.append(f"it has no layer {title}")
+        notes.append(f"it has no {kind} layer")
         return None
     if layer.size > _MOST:
-        notes.append(f"its layer {title} has {layer.size} bytes, and is not read for /{path}")
+        notes.append(f"its {kind} layer is too large to read /{path} from it ({layer.size} bytes)")
         return None
     packed = document(layer.descriptor, source.layer(layer.descriptor)).data
     try:
@@ -178,9 +184,9 @@ def _file(image: Image, title: str, path: str, source: ImageSource, notes: list[
                     stream = archive.extractfile(entry)
                     return stream.read() if stream is not None else None
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        notes.append(f"its layer {title} cannot be read: {error}")
+        notes.append(f"its {kind} layer cannot be read: {error}")
         return None
-    notes.append(f"its layer {title} has no /{path}")
+    notes.append(f"its {kind} layer has no /{path}")
     return None
 
 

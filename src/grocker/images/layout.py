@@ -1,4 +1,4 @@
-"""The sink ``oci:DIR``: an OCI image layout (image-layout.md), and the reading of one for the project's own judge.
+"""The place ``oci:DIR``: an OCI image layout (image-layout.md), written, read and validated.
 
 A reader sees the layout as it was or as it is to be: blobs first, each by rename, then ``index.json`` by rename.
 Other images in the layout stay. After a failure nothing new is left.
@@ -19,13 +19,37 @@ from grocker import digest as digests
 from grocker.digest import Digest
 from grocker.errors import CannotWriteError, MissingError
 from grocker.images.archive import checked, described, documents, layers
-from grocker.images.sink import Delivered, plural
+from grocker.images.file_evidence import of_file
+from grocker.images.reading import OpenedImage, image_of_files, split_path
+from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, plural
 from grocker.oci import Blobs, Descriptor, Image, Reference, values
 from grocker.progress import Progress
 from grocker.store.writing import storage
 
 MARKER = "oci-layout"
 INDEX = "index.json"
+
+
+def open_sink(path: str, context: PlaceContext) -> Layout:
+    """See sink.SinkModule."""
+    return Layout(context.directory / path)
+
+
+@contextmanager
+def open_image(text: str, context: PlaceContext) -> Iterator[OpenedImage]:
+    """See reading.ImageModule."""
+    path, name = split_path(text)
+    if not path.is_dir():
+        raise MissingError(f"oci:{path}: no such directory", hint="name an OCI layout: oci:DIR or oci:DIR:NAME")
+
+    def read(member: str, most: int) -> bytes | None:
+        try:
+            with (path / member).open("rb") as stream:
+                return stream.read(most + 1)
+        except OSError:
+            return None
+
+    yield image_of_files(f"oci:{path}", read, name)
 
 
 class Layout(msgspec.Struct, frozen=True):
@@ -61,8 +85,11 @@ class Layout(msgspec.Struct, frozen=True):
             if old is None or values.encode(old) != new:
                 _write(self.path / INDEX, [new], [])
         count = plural(len(all_layers), "layer")
-        detail = f"wrote {missing} of {count}" if written else "it was there already"
-        return Delivered("oci", str(self.path), written, detail, tuple(name.podman for name in names))
+        detail = f"wrote {missing} of {count}" if written else UP_TO_DATE
+        evidence = (of_file("oci", str(self.path / INDEX)),)
+        return Delivered(
+            "oci", str(self.path), written, detail, tuple(name.podman for name in names), evidence=evidence
+        )
 
 
 def link(path: Path, image: Image, names: Sequence[Reference], blobs: Blobs, lent: Iterable[Path]) -> None:

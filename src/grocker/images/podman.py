@@ -20,7 +20,7 @@ from grocker.errors import DeniedError, GrockerError, StorageError, UnavailableE
 from grocker.images import layout
 from grocker.images.archive import checked
 from grocker.images.engine import one_line
-from grocker.images.sink import Delivered, chosen, plural
+from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, plural, select_image
 from grocker.oci import Blobs, Image, Platform, Reference, platforms
 from grocker.progress import Progress, Silent, Task
 from grocker.store.writing import storage
@@ -30,6 +30,11 @@ _INSTALL = (
 )
 _UNSEEN = Silent().task("")
 _REFUSALS = ("permission denied", "operation not permitted", "newuidmap", "newgidmap", "cannot clone")
+
+
+def open_sink(path: str, context: PlaceContext) -> Podman:
+    """See sink.SinkModule."""
+    return Podman(context.environ, context.store.scratch)
 
 
 class Podman(msgspec.Struct, frozen=True):
@@ -76,16 +81,16 @@ class Podman(msgspec.Struct, frozen=True):
         self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
     ) -> Delivered:
         """See Sink.deliver."""
-        image, note = chosen(images, self.platform, "podman")
+        image, note = select_image(images, self.platform, "podman")
         new, detail = self._deliver(image, names, blobs, progress)
         listed = tuple(name.podman for name in names)
-        return Delivered("podman", listed[0], new, detail + note, listed, (image.config.digest,))
+        return Delivered("podman", listed[0], new, detail + note, listed)
 
     def _deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> tuple[int, str]:
         """Bytes of the layers that were new to it, and what was done."""
         place = names[0].podman
         if self._holds(image, names):
-            return 0, "it was there already"
+            return 0, UP_TO_DATE
         action = f"loading {place} into podman"
         before = self._layers(names)
         lacking = [one for one in image.layers if one.diff_id not in before]

@@ -12,7 +12,7 @@ from grocker.errors import SettingsError
 from grocker.progress import Progress
 from grocker.python import flat
 from grocker.python.metadata import normalised
-from grocker.runner.spec import Service
+from grocker.runner.contract.spec import Service
 from grocker.tar.entry import File
 
 _NO_CODE = frozenset({"setup.py", "conftest.py", "noxfile.py", "manage.py"})
@@ -24,7 +24,7 @@ _NO_PACKAGES = frozenset({"tests", "test", "docs", "doc", "examples", "tools", "
 
 def check(
     installed: python.Wheel,
-    target: python.Target,
+    target: python.WheelTarget,
     extras: Iterable[str],
     sources: Sequence[str],
     progress: Progress,
@@ -76,7 +76,7 @@ def check_services(installed: python.Wheel, table: Mapping[str, Service], progre
             )
 
 
-def check_python(metadata: python.Metadata, target: python.Target) -> None:
+def check_python(metadata: python.Metadata, target: python.WheelTarget) -> None:
     """SettingsError when no ``target.python`` is wanted; which one of its patch releases there is shows later."""
     try:
         python.check_python(metadata, replace(target, full_version=f"{target.python}.999"))

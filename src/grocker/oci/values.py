@@ -26,6 +26,8 @@ MANIFESTS = frozenset({MANIFEST, DOCKER_MANIFEST})
 """what docker wrote before OCI has the same fields (distribution, manifest/schema2)"""
 INDEXES = frozenset({INDEX, DOCKER_LIST})
 REF_NAME = "org.opencontainers.image.ref.name"
+LAYER_KIND = "org.grocker.layer.kind"
+"""annotation of a layer's descriptor: what Grocker put into the layer (``debian``, ``wheel``, ``application``)"""
 LAYOUT_VERSION = "1.0.0"
 
 _Value = TypeVar("_Value", bound=msgspec.Struct)

@@ -1,29 +1,11 @@
-"""What an image is built for: what each suite of Debian brings, as far as wheels and bytecode depend on it."""
+"""The target of an image: a Debian suite on an architecture."""
 
 from __future__ import annotations
 
 import msgspec
 
-from grocker.errors import SettingsError, UsageError
-
-
-class Suite(msgspec.Struct, frozen=True):
-    """A suite of Debian, as wheels see it."""
-
-    name: str
-    python: str
-    """release series of its python3"""
-    glibc: tuple[int, int]
-    """version of its C library: the newest manylinux policy that runs there (PEP 600)"""
-
-
-SUITES = {
-    "bookworm": Suite("bookworm", "3.11", (2, 36)),
-    "trixie": Suite("trixie", "3.13", (2, 41)),
-}
-MACHINES = {"aarch64": "arm64", "x86_64": "amd64"}
-"""The kernel's machine → Debian's and OCI's architecture."""
-ARCHITECTURES = tuple(sorted(MACHINES.values()))
+from grocker.errors import UsageError
+from grocker.platforms.suites import Suite, find_suite
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -31,7 +13,7 @@ class Target(msgspec.Struct, frozen=True):
 
     suite: Suite
     architecture: str
-    """Debian's and OCI's word for it: ``amd64``"""
+    """Debian's and OCI's name: ``amd64``"""
 
     @property
     def platform(self) -> str:
@@ -39,15 +21,14 @@ class Target(msgspec.Struct, frozen=True):
         return f"linux/{self.architecture}"
 
 
-def target(suite: str, platform: str) -> Target:
-    """The target of that suite (``trixie``) on that platform (``linux/amd64``).
+def select_target(suite: str, platform: str) -> Target:
+    """The target for a suite (``trixie``) and a platform (``linux/amd64``).
 
-    Raises SettingsError for a suite, UsageError for a platform that Grocker does not build for.
+    Raises SettingsError for an unknown suite, UsageError for a platform that the suite does not support.
     """
-    if suite not in SUITES:
-        raise SettingsError(f"suite {suite!r} is not known", hint=f"one of {', '.join(sorted(SUITES))}")
+    row = find_suite(suite)
     system, _, architecture = platform.partition("/")
-    if system != "linux" or architecture not in ARCHITECTURES:
-        known = ", ".join(f"linux/{a}" for a in ARCHITECTURES)
-        raise UsageError(f"platform {platform!r} is not one that Grocker builds for", hint=f"one of {known}")
-    return Target(SUITES[suite], architecture)
+    if system != "linux" or architecture not in row.architectures:
+        known = ", ".join(f"linux/{name}" for name in row.architectures)
+        raise UsageError(f"unsupported platform {platform!r}", hint=f"choose one of {known}")
+    return Target(row, architecture)

@@ -24,7 +24,7 @@ _MOST_RATIO = 100
 _ALWAYS_ALLOWED = 64 << 20
 
 
-class Member(msgspec.Struct, frozen=True):
+class ZipMember(msgspec.Struct, frozen=True):
     """A regular file of the archive."""
 
     name: str
@@ -54,14 +54,14 @@ class ZipContent(msgspec.Struct, frozen=True):
             raise StorageError(f"reading {self.name} from {self.file}: {error.strerror}") from error
 
 
-def members(archive: ZipFile, file: str) -> dict[str, Member]:
+def members(archive: ZipFile, file: str) -> dict[str, ZipMember]:
     """The archive's regular files by name; directories are left out.
 
     ``file``: the archive's name, for errors.
     Raises CorruptError for a name that leaves the root or comes twice, a link, an encrypted or unknown compression,
     members that overlap, or sizes that no honest archive has.
     """
-    found: dict[str, Member] = {}
+    found: dict[str, ZipMember] = {}
     spans: list[tuple[int, int, str]] = []
     packed = total = 0
     for info in archive.infolist():
@@ -81,7 +81,7 @@ def members(archive: ZipFile, file: str) -> dict[str, Member]:
             raise CorruptError(
                 f"reading {file}: {name} is compressed by method {info.compress_type}; 0 and 8 are known"
             )
-        found[name] = Member(name, info.file_size, bool(mode & 0o111), info)
+        found[name] = ZipMember(name, info.file_size, bool(mode & 0o111), info)
         spans.append((info.header_offset, info.header_offset + 30 + info.compress_size, name))
         packed += info.compress_size
         total += info.file_size
@@ -100,7 +100,7 @@ def _check_name(name: str, file: str) -> None:
         raise CorruptError(f"reading {file}: the path {name!r} leaves its root or is malformed")
 
 
-def chunks(archive: ZipFile, member: Member, file: str) -> Iterator[bytes]:
+def chunks(archive: ZipFile, member: ZipMember, file: str) -> Iterator[bytes]:
     """A member's bytes, from the beginning; CorruptError when they are cut short, too many or damaged."""
     yield from _chunks(archive, member.info, file)
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from grocker.digest import of
 from grocker.errors import CorruptError, MissingError, SettingsError, StorageError
 from grocker.lock.values import BuildRequirement
-from grocker.python import backend, source_tree, uv_sources
+from grocker.python import backend, git, source_tree, uv_sources
 from grocker.python import uv as _uv
-from grocker.python.pins import parse_requirement
 from grocker.python.project import Project
+from grocker.python.requirements import parse_requirement
 from grocker.python.source_tree import SourceTree
 from grocker.python.uv import Uv
 from grocker.store import Store
@@ -36,7 +36,7 @@ def resolve_build(
 
     ``requires``: ``build-system.requires``. ``workspace``: a scratch directory. ``directory``: the project's, whose
     ``[tool.uv]`` (indexes) counts.
-    Raises as ``pins.resolve``.
+    Raises as ``resolution.resolve``.
     """
     from packaging.markers import default_environment
 
@@ -84,12 +84,12 @@ def read_pins(text: str) -> tuple[BuildRequirement, ...]:
 
 def build_key(project: Project, tree: SourceTree, pins: Sequence[BuildRequirement], epoch: int) -> str:
     """All that the wheel depends on, as one digest: the tree, git where the version comes from it, pins and epoch."""
-    git = source_tree.version_control(project.directory) if project.uses_git else b""
+    state = git.read_state(project.directory) if project.uses_git else b""
     lines = [
         f"grocker project wheel {FORMAT}",
         tree.digest,
         str(epoch),
-        of(git),
+        of(state),
         *(backend.constraint(pin) for pin in pins),
     ]
     return of("\n".join(lines).encode())
@@ -120,7 +120,7 @@ def build_wheel(
     source_tree.copy_tree(tree, copy, epoch=max(epoch, _ZIP_EPOCH))
     try:
         home.mkdir()
-        git = _git(project, copy, workspace) if project.uses_git else {}
+        shared = git.share_repository(project.directory, copy, workspace) if project.uses_git else {}
     except OSError as error:
         raise StorageError(f"building {name}: {error.filename}: {error.strerror}") from error
     variables = {
@@ -132,7 +132,7 @@ def build_wheel(
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",
-        **git,
+        **shared,
     }
     complete = bool(pins) or not project.build_requires
     if (
@@ -182,28 +182,6 @@ def _build_by_uv(
         if _FRONT_END.search(output.stderr):
             raise _uv.failure(output, action=action, platform="this host")
         raise backend.failure(output.stderr, name, copy)
-
-
-def _git(project: Project, copy: Path, workspace: Path) -> dict[str, str]:
-    """Let the copy be the work tree of the project's repository, which stays untouched."""
-    import shutil
-
-    git = source_tree.git_directory(project.directory)
-    if git is None:
-        return {}
-    (copy / ".git").write_text(f"gitdir: {git}\n")
-    index = workspace / "git-index"
-    if (git / "index").is_file():
-        shutil.copyfile(git / "index", index)
-    return {
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_INDEX_FILE": str(index),
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": "safe.directory",
-        "GIT_CONFIG_VALUE_0": "*",
-        "GIT_CONFIG_GLOBAL": "/dev/null",
-        "GIT_CONFIG_NOSYSTEM": "1",
-    }
 
 
 def _write(path: Path, lines: Sequence[str]) -> None:

@@ -18,15 +18,14 @@ from typing import Self
 import msgspec
 
 from grocker.errors import BugError, CorruptError, MissingError
+from grocker.platforms.architectures import ARCHITECTURES
 from grocker.tar.entry import Directory, Entry, File
 
-_LOADERS = {"amd64": "lib64/ld-linux-x86-64.so.2", "arm64": "lib/ld-linux-aarch64.so.1"}
-_LIBRARIES = {"amd64": "usr/lib/x86_64-linux-gnu", "arm64": "usr/lib/aarch64-linux-gnu"}
 FORMAT = 1
 """Goes into step keys: raised when the same source would give other bytes."""
 
 
-class Interpreter(msgspec.Struct, frozen=True):
+class InterpreterTree(msgspec.Struct, frozen=True):
     """A CPython in an unpacked tree that this host's processor can run."""
 
     tree: Path
@@ -41,9 +40,10 @@ class Interpreter(msgspec.Struct, frozen=True):
         Not ``-I``: that would ignore PYTHONHASHSEED and PYTHONHOME too; ``-s -P`` are the rest of it.
         """
         usr = self.tree / "usr"
+        about = ARCHITECTURES[self.architecture]
         return (
-            str(_inside(self.tree, _LOADERS[self.architecture])),
-            *("--inhibit-cache", "--library-path", str(self.tree / _LIBRARIES[self.architecture])),
+            str(_inside(self.tree, about.loader)),
+            *("--inhibit-cache", "--library-path", str(usr / "lib" / about.triplet)),
             str(usr / "bin" / f"python{self.python}"),
             *("-s", "-P", "-S", "-B", "-W", "ignore", "-X", "utf8"),
         )
@@ -73,7 +73,7 @@ class Compiler(msgspec.Struct):
     Raises MissingError when the tree holds no such interpreter, BugError when an interpreter dies.
     """
 
-    interpreter: Interpreter
+    interpreter: InterpreterTree
     processes: int = 0
     """how many interpreters run; 0: one for each processor that we may use"""
     cache_tag: str = ""
@@ -155,7 +155,7 @@ class Compiler(msgspec.Struct):
 class _Process:
     """One interpreter and the frames of ``_compile.py``."""
 
-    def __init__(self, interpreter: Interpreter, program: str) -> None:
+    def __init__(self, interpreter: InterpreterTree, program: str) -> None:
         arguments = [*interpreter.arguments(), "-c", program]
         self._program = interpreter.tree / "usr" / "bin" / f"python{interpreter.python}"
         try:
@@ -240,7 +240,7 @@ def _batches(sources: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, b
         yield batch
 
 
-def compile_sources(interpreter: Interpreter, sources: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+def compile_sources(interpreter: InterpreterTree, sources: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
     """See ``Compiler.compile``; the interpreters live as long as the iterator."""
     with Compiler(interpreter) as compiler:
         yield from compiler.compile(sources)

@@ -11,7 +11,7 @@ import msgspec
 from grocker.errors import CorruptError, SettingsError
 
 if TYPE_CHECKING:
-    from grocker.python.target import Target
+    from grocker.python.target import WheelTarget
 
 _NAME = re.compile(r"[^\W_]+(?:[-_.]+[^\W_]+)*", re.ASCII)
 _OBJECT = re.compile(r"(?P<module>\w+(?:\.\w+)*)(?:\s*:\s*(?P<object>\w+(?:\.\w+)*))?\s*(?:\[[^]]*\])?\s*")
@@ -100,7 +100,7 @@ def parse(data: bytes, what: str) -> Metadata:
     )
 
 
-def check_python(metadata: Metadata, target: Target) -> None:
+def check_python(metadata: Metadata, target: WheelTarget) -> None:
     """SettingsError when the project does not want the target's Python (``Requires-Python``)."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 

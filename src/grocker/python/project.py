@@ -38,8 +38,6 @@ class Project(msgspec.Struct, frozen=True):
     """``build-system.backend-path``: where in the tree a back end of its own lies"""
     uses_git: bool
     """the version comes from the back end, and there is a ``.git`` that it may come from"""
-    uv_lock: Path | None
-    """``uv.lock``, when there is one"""
 
 
 def read_project(directory: Path) -> Project:
@@ -70,7 +68,6 @@ def read_project(directory: Path) -> Project:
     optional = _table(table or {}, "optional-dependencies", path) or {}
     requires = _strings(system or {}, "requires", "build-system", path)
     name = _string(table or {}, "name", "project", path)
-    lock = directory / "uv.lock"
     return Project(
         directory=directory,
         name=normalised(name) if name else None,
@@ -89,7 +86,6 @@ def read_project(directory: Path) -> Project:
         backend=_string(system or {}, "build-backend", "build-system", path) or _LEGACY_BACKEND,
         backend_path=_strings(system or {}, "backend-path", "build-system", path),
         uses_git=version is None and (directory / ".git").exists(),
-        uv_lock=lock if lock.is_file() else None,
     )
 
 

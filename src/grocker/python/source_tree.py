@@ -51,11 +51,11 @@ class SourceTree(msgspec.Struct, frozen=True):
     files: tuple[SourceFile, ...]
     """sorted by path"""
     digest: Digest
-    known: Known
+    known: FileHashes
     """to be kept and given to the next ``read_tree`` of the same root"""
 
 
-class Known(msgspec.Struct, frozen=True):
+class FileHashes(msgspec.Struct, frozen=True):
     """Hashes of files by what stat(2) said of them, so that unchanged files are not read again.
 
     As in git's index, a file that was changed less than two seconds before its hash was noted is not trusted
@@ -74,7 +74,7 @@ class Known(msgspec.Struct, frozen=True):
         )
 
     @classmethod
-    def decode(cls, data: bytes) -> Known:
+    def decode(cls, data: bytes) -> FileHashes:
         """What ``encode`` gave; nothing at all when it is damaged."""
         files = {}
         for line in data.decode("utf-8", "surrogateescape").splitlines(keepends=True):
@@ -85,7 +85,7 @@ class Known(msgspec.Struct, frozen=True):
         return cls(files)
 
 
-def read_tree(root: Path, *, now: int, known: Known | None = None) -> SourceTree:
+def read_tree(root: Path, *, now: int, known: FileHashes | None = None) -> SourceTree:
     """What counts below ``root``, hashed.
 
     ``now``: the time, nanoseconds since the epoch. ``known``: from an earlier call.
@@ -112,7 +112,7 @@ def read_tree(root: Path, *, now: int, known: Known | None = None) -> SourceTree
             noted[path] = (seen, digest)
         files.append(SourceFile(path, digest, executable=bool(about.st_mode & 0o100)))
     files.sort(key=lambda file: file.path)
-    return SourceTree(root, tuple(files), digest_of(files), Known(noted))
+    return SourceTree(root, tuple(files), digest_of(files), FileHashes(noted))
 
 
 def digest_of(files: list[SourceFile] | tuple[SourceFile, ...]) -> Digest:
@@ -206,63 +206,3 @@ def copy_tree(tree: SourceTree, destination: Path, *, epoch: int) -> None:
             os.utime(destination / directory, (epoch, epoch))
     except OSError as error:
         raise StorageError(f"copying the project: {error.filename or destination}: {error.strerror}") from error
-
-
-def version_control(root: Path) -> bytes:
-    """What a version that comes from git depends on besides the files: HEAD, its ref, the tags.
-
-    Empty when ``root`` has no ``.git``. The commit count follows from HEAD, whether the tree is dirty from the index.
-    """
-    git = git_directory(root)
-    if git is None:
-        return b""
-    common = git
-    try:
-        if (git / "commondir").is_file():
-            common = git / (git / "commondir").read_text().strip()
-        head = (git / "HEAD").read_bytes()
-        parts = [b"HEAD", head]
-        paths = [common / "packed-refs", git / "index"]
-        if head.startswith(b"ref: "):
-            paths.append(common / os.fsdecode(head[5:].strip()))
-        tags = common / "refs" / "tags"
-        paths += sorted(path for path in tags.rglob("*") if path.is_file()) if tags.is_dir() else []
-        for path in paths:
-            if path.is_file():
-                data = path.read_bytes() if path.name != "index" else _index_names(path)
-                parts += [os.fsencode(os.path.relpath(path, common)), data]
-    except OSError as error:
-        raise StorageError(f"reading the project's version from git: {error.filename}: {error.strerror}") from error
-    return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
-
-
-def git_directory(root: Path) -> Path | None:
-    """Where git keeps the repository whose work tree is ``root``; None when there is none."""
-    dot = root / ".git"
-    if dot.is_dir():
-        return dot.absolute()
-    if dot.is_file():
-        text = dot.read_text(errors="surrogateescape").strip()
-        if text.startswith("gitdir: "):
-            return (root / text.removeprefix("gitdir: ")).absolute()
-    return None
-
-
-def _index_names(path: Path) -> bytes:
-    """The index without what it remembers of stat(2), which differs between clones (gitformat-index, version 2 and 3).
-
-    Another version of the format counts as it is, and so does an index that is cut off: git says what to do with it.
-    """
-    data = path.read_bytes()
-    if data[:4] != b"DIRC" or int.from_bytes(data[4:8], "big") not in (2, 3):
-        return data
-    position, found = 12, []
-    for _ in range(int.from_bytes(data[8:12], "big")):
-        flags = int.from_bytes(data[position + 60 : position + 62], "big")
-        start = position + (64 if flags & 0x4000 else 62)
-        end = data.find(b"\0", start)
-        if end < 0:
-            return data
-        found.append(data[position + 24 : position + 28] + data[position + 40 : position + 60] + data[start:end])
-        position += (end - position + 8) // 8 * 8
-    return b"\n".join(found)

@@ -9,20 +9,20 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from grocker.python.target import Target
+from grocker.platforms.architectures import ARCHITECTURES
+from grocker.python.target import WheelTarget
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
 
 _LEGACY = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
-_OLDEST = {"x86_64": 5, "aarch64": 17}
 
 
-def platforms(target: Target) -> Iterator[str]:
+def platforms(target: WheelTarget) -> Iterator[str]:
     """Platform tags that the target runs, the best first: ``manylinux_2_41_x86_64`` … and the bare ``linux_x86_64``."""
     machine = target.machine
     major, newest = target.glibc
-    for minor in range(newest, _OLDEST[machine] - 1, -1):
+    for minor in range(newest, ARCHITECTURES[target.architecture].oldest_glibc - 1, -1):
         yield f"manylinux_{major}_{minor}_{machine}"
         legacy = _LEGACY.get((major, minor))
         if legacy:
@@ -31,7 +31,7 @@ def platforms(target: Target) -> Iterator[str]:
 
 
 @lru_cache(maxsize=8)
-def ranks(target: Target) -> dict[Tag, int]:
+def ranks(target: WheelTarget) -> dict[Tag, int]:
     """Each tag that the target supports → its place, 0 the best."""
     from packaging.tags import compatible_tags, cpython_tags
 
@@ -47,7 +47,7 @@ def ranks(target: Target) -> dict[Tag, int]:
     return ordered
 
 
-def rank(file: str, target: Target) -> int | None:
+def rank(file: str, target: WheelTarget) -> int | None:
     """The place of a wheel's best tag, 0 the best; None when it does not fit or is not a wheel's name."""
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
@@ -60,7 +60,7 @@ def rank(file: str, target: Target) -> int | None:
     return min(found, default=None)
 
 
-def best(files: Iterable[str], target: Target) -> str | None:
+def best(files: Iterable[str], target: WheelTarget) -> str | None:
     """The file that installers would take: the best tag, then the highest build number; None when none fits."""
     from packaging.utils import parse_wheel_filename
 

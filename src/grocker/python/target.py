@@ -5,18 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from grocker.errors import SettingsError
-
-MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
-"""Debian's architecture → the kernel's machine, which platform tags and markers use."""
-
-ELF_MACHINES = {"amd64": 62, "arm64": 183}
-"""Debian's architecture → ``e_machine`` (ELF specification)."""
-
-ARCHITECTURES = {machine: architecture for architecture, machine in MACHINES.items()}
-"""The kernel's machine → Debian's architecture."""
+from grocker.platforms.architectures import ARCHITECTURES
 
 
-class Target(msgspec.Struct, frozen=True):
+class WheelTarget(msgspec.Struct, frozen=True):
     """The platform that wheels are chosen for: the image's, never the host's."""
 
     python: str
@@ -31,16 +23,16 @@ class Target(msgspec.Struct, frozen=True):
     """the tag's prefix; CPython is the only one"""
 
     def __post_init__(self) -> None:
-        if self.architecture not in MACHINES:
+        if self.architecture not in ARCHITECTURES:
             raise SettingsError(
                 f"choosing wheels: no such architecture: {self.architecture}",
-                hint="architectures: " + ", ".join(sorted(MACHINES)),
+                hint="architectures: " + ", ".join(ARCHITECTURES),
             )
 
     @property
     def machine(self) -> str:
         """``x86_64``, ``aarch64``"""
-        return MACHINES[self.architecture]
+        return ARCHITECTURES[self.architecture].machine
 
     @property
     def version_info(self) -> tuple[int, int]:
@@ -57,7 +49,7 @@ class Target(msgspec.Struct, frozen=True):
         return f"Python {self.python} on {self.architecture} (glibc {self.glibc[0]}.{self.glibc[1]})"
 
 
-class Layout(msgspec.Struct, frozen=True):
+class InstallScheme(msgspec.Struct, frozen=True):
     """Where an image has its virtual environment; paths are entry paths, without a leading slash."""
 
     python: str

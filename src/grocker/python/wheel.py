@@ -17,10 +17,11 @@ from zipfile import BadZipFile, ZipFile
 import msgspec
 
 from grocker.errors import CorruptError, MissingError, SettingsError, StorageError
+from grocker.platforms.architectures import ARCHITECTURES
 from grocker.python import archive, metadata, record, scripts
-from grocker.python.archive import Member, ZipContent
+from grocker.python.archive import ZipContent, ZipMember
 from grocker.python.metadata import EntryPoint, Metadata, normalised
-from grocker.python.target import ELF_MACHINES, Layout, Target
+from grocker.python.target import InstallScheme, WheelTarget
 from grocker.tar.entry import Content, Directory, Entry, File
 
 FORMAT = 1
@@ -53,7 +54,7 @@ class Wheel(msgspec.Struct, frozen=True):
     """directories and files, sorted by path, without bytecode"""
 
 
-def read_wheel(path: Path, layout: Layout, target: Target | None = None, *, file: str = "") -> Wheel:
+def read_wheel(path: Path, layout: InstallScheme, target: WheelTarget | None = None, *, file: str = "") -> Wheel:
     """The wheel at ``path``, verified, as entries below ``layout``.
 
     ``path`` must stay as it is while the entries are used: large files are read from it when they are written.
@@ -70,7 +71,7 @@ def read_metadata(path: Path, *, file: str = "") -> tuple[Metadata, tuple[EntryP
     """METADATA and entry points alone, without reading the rest; arguments and errors as ``read_wheel``."""
     file = file or path.name
     with _opened(path, file) as opened:
-        reading = _Reading(path, file, opened, Layout("3"))
+        reading = _Reading(path, file, opened, InstallScheme("3"))
         return reading.metadata(), reading.entry_points()
 
 
@@ -99,9 +100,9 @@ class _Reading(msgspec.Struct, frozen=True):
     path: Path
     file: str
     opened: ZipFile
-    layout: Layout
+    layout: InstallScheme
 
-    def wheel(self, target: Target | None) -> Wheel:
+    def wheel(self, target: WheelTarget | None) -> Wheel:
         members = archive.members(self.opened, self.file)
         info = self._dist_info(members)
         self._check_wheel_version(info)
@@ -194,7 +195,7 @@ class _Reading(msgspec.Struct, frozen=True):
             raise CorruptError(f"reading {self.file}: {name} is missing")
         if info.file_size > archive.LARGE:
             raise CorruptError(f"reading {self.file}: {name} is {info.file_size} bytes large")
-        member = Member(name, info.file_size, executable=False, info=info)
+        member = ZipMember(name, info.file_size, executable=False, info=info)
         return b"".join(archive.chunks(self.opened, member, self.file))
 
     def _check_listed(self, hashes: Iterable[str], members: Iterable[str], info: str) -> None:
@@ -205,7 +206,7 @@ class _Reading(msgspec.Struct, frozen=True):
         for name in sorted(name for name in listed - present - own if not name.endswith("/")):
             raise CorruptError(f"reading {self.file}: {name} is in RECORD and not in the archive")
 
-    def _verified(self, member: Member, expected: record.Hash | None) -> _Checked:
+    def _verified(self, member: ZipMember, expected: record.Hash | None) -> _Checked:
         if expected is None:
             raise CorruptError(f"reading {self.file}: RECORD has no hash for {member.name}")
         hashing, ours = hashlib.new(expected.algorithm), hashlib.sha256()
@@ -278,7 +279,7 @@ class _Reading(msgspec.Struct, frozen=True):
             rows.append((path, lines.get(file.path) or _line_hash(file), size))
         return record.write(rows, own)
 
-    def _check_platform(self, target: Target, machines: set[int | None]) -> None:
+    def _check_platform(self, target: WheelTarget, machines: set[int | None]) -> None:
         from grocker.python.tags import rank
 
         # Computing a thousand tags to find this one takes longer than reading a small wheel.
@@ -287,7 +288,7 @@ class _Reading(msgspec.Struct, frozen=True):
                 f"{self.file} does not fit the image: {target}",
                 hint="take a wheel for this platform, or build for the platform that the wheel is for",
             )
-        if machines and ELF_MACHINES[target.architecture] not in machines:
+        if machines and ARCHITECTURES[target.architecture].elf_machine not in machines:
             raise CorruptError(
                 f"reading {self.file}: none of its binaries is for {target.architecture}, whatever its name says",
                 hint="tell its publisher; choose another version meanwhile",

@@ -51,7 +51,7 @@ def parse(header: str) -> tuple[Challenge, ...]:
     return tuple(Challenge(scheme, parameters) for scheme, parameters in found)
 
 
-def merged(scopes: Iterable[str]) -> tuple[str, ...]:
+def merge_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
     """Scopes as one request asks for them: ``repository:team/polls:pull,push``; each resource once, sorted.
 
     Source: Docker Registry v2, "Token Scope Documentation".

@@ -74,12 +74,12 @@ class Login:
             found = self._found
             return found is not None and bool(found.authorization or found.identity_token or found.registry_token)
 
-    def header(self, scopes: Sequence[str]) -> str | None:
+    def authorization(self, scopes: Sequence[str]) -> str | None:
         """The Authorization for a request that needs ``scopes``, as far as the registry has said what it wants."""
         with self._lock:
             if self._fixed is not None or self._bearer is None:
                 return self._fixed
-            return self._token(challenge.merged(scopes)).header
+            return self._get_token(challenge.merge_scopes(scopes)).header
 
     def answer(self, asked: str, scopes: Sequence[str], sent: str | None) -> str | None:
         """The Authorization that answers a 401 whose WWW-Authenticate is ``asked``; None when there is none to give.
@@ -95,7 +95,7 @@ class Login:
                 return self._fixed if sent != self._fixed else None
             bearer = next((c for c in challenges if c.scheme == "bearer" and c.parameters.get("realm")), None)
             if bearer is not None:
-                return self._renewed(bearer.parameters, scopes, sent)
+                return self._renew(bearer.parameters, scopes, sent)
             # A 401 without any challenge is no HTTP (RFC 9110, section 15.5.2), but such registries are met.
             if own.authorization is None or not (any(one.scheme == "basic" for one in challenges) or not challenges):
                 return None
@@ -107,31 +107,31 @@ class Login:
             self._found = self._find()
         return self._found
 
-    def _renewed(self, parameters: Mapping[str, str], scopes: Sequence[str], sent: str | None) -> str:
+    def _renew(self, parameters: Mapping[str, str], scopes: Sequence[str], sent: str | None) -> str:
         """A token that was not refused; another thread may have got it already."""
         self._bearer = parameters
-        key = challenge.merged(scopes)
+        key = challenge.merge_scopes(scopes)
         kept = self._tokens.get(key)
         if kept is not None and kept.header != sent:
             return kept.header
         self._tokens.pop(key, None)
-        return self._token(key, parameters.get("scope", "").split()).header
+        return self._get_token(key, parameters.get("scope", "").split()).header
 
-    def _token(self, key: tuple[str, ...], more: Sequence[str] = ()) -> _Token:
+    def _get_token(self, key: tuple[str, ...], more: Sequence[str] = ()) -> _Token:
         """The token for the scopes ``key``, and for what else the registry said that it wants."""
         kept = self._tokens.get(key)
         if kept is not None and kept.until > self._clock():
             return kept
         assert self._bearer is not None
         began = self._clock()
-        text, lives = self._fetch(self._bearer, challenge.merged((*key, *more)))
+        text, lives = self._fetch_token(self._bearer, challenge.merge_scopes((*key, *more)))
         token = _Token(f"Bearer {text}", began + max(lives - _EARLY, lives / 2))
         self._tokens[key] = token
         return token
 
-    def _fetch(self, parameters: Mapping[str, str], scopes: Sequence[str]) -> tuple[str, float]:
+    def _fetch_token(self, parameters: Mapping[str, str], scopes: Sequence[str]) -> tuple[str, float]:
         """A token from the realm, and for how many seconds it holds."""
-        realm, host = self._realm(parameters["realm"])
+        realm, host = self._token_server(parameters["realm"])
         action = f"asking {host} for a token for {self._registry}"
         own = self._credentials()
         service = [("service", parameters["service"])] if parameters.get("service") else []
@@ -151,10 +151,10 @@ class Login:
                 if own.authorization is not None:
                     query += [("account", own.user or ""), ("client_id", _CLIENT)]
                     headers["Authorization"] = own.authorization
-                data = self._exchange("GET", _with(realm, query), action, headers, None)
+                data = self._exchange("GET", _with_query(realm, query), action, headers, None)
         except HttpError as error:
-            raise self._refused(error, action, host, own) from error
-        return _read(data, action)
+            raise self._refusal(error, action, host, own) from error
+        return _parse_token(data, action)
 
     def _exchange(self, method: str, url: str, action: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
         with self._transport.open(
@@ -169,7 +169,7 @@ class Login:
         ) as response:
             return response.read(_MOST)
 
-    def _realm(self, text: str) -> tuple[str, str]:
+    def _token_server(self, text: str) -> tuple[str, str]:
         """The token server's address and host. DeniedError when credentials would be readable on their way there."""
         try:
             parts = urlsplit(text)
@@ -188,9 +188,9 @@ class Login:
         clean = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path or "/", parts.query, ""))
         return clean, host
 
-    def _refused(self, error: HttpError, action: str, host: str, own: Credentials) -> GrockerError:
+    def _refusal(self, error: HttpError, action: str, host: str, own: Credentials) -> GrockerError:
         """What a token server's refusal means."""
-        words = _words(error.detail)
+        words = _error_words(error.detail)
         if error.status_code in (400, 401, 403, 404, 405):
             said = f"{error.status_code}, {words}" if words else str(error.status_code)
             what = own.source if self.has_credentials else f"a request with {own.source}"
@@ -209,12 +209,12 @@ class Login:
         )
 
 
-def _with(url: str, query: Sequence[tuple[str, str]]) -> str:
+def _with_query(url: str, query: Sequence[tuple[str, str]]) -> str:
     parts = urlsplit(url)
     return urlunsplit(parts._replace(query=urlencode([*parse_qsl(parts.query, keep_blank_values=True), *query])))
 
 
-def _read(data: bytes, action: str) -> tuple[str, float]:
+def _parse_token(data: bytes, action: str) -> tuple[str, float]:
     """The token in a token server's answer, and its seconds."""
     try:
         document = json.loads(data)
@@ -227,7 +227,7 @@ def _read(data: bytes, action: str) -> tuple[str, float]:
     return text, float(lives) if isinstance(lives, int | float) and lives > 0 else _LIVES
 
 
-def _words(detail: bytes) -> str:
+def _error_words(detail: bytes) -> str:
     """A token server's own words: an OAuth error, the registry's form of errors, or ``details``."""
     try:
         document = json.loads(detail)

@@ -10,21 +10,25 @@ from grocker.errors import CorruptError, MissingError
 from grocker.oci import Document, values
 from grocker.oci.reading import LARGEST, root
 from grocker.oci.values import Descriptor
-from grocker.registry.session import Session
-from grocker.registry.upload import short
+from grocker.registry.session import RepositorySession
+from grocker.registry.upload import short_digest
 
 _ACCEPT = ", ".join(sorted(values.MANIFESTS | values.INDEXES))
 
 
-def manifest(session: Session, name: str, *, size: int | None = None, action: str | None = None) -> Document:
+def read_manifest(
+    session: RepositorySession, name: str, *, size: int | None = None, action: str | None = None
+) -> Document:
     """The manifest or index that the repository has under a tag or digest; ``size`` in bytes, where it was announced.
 
     ``action``: what this is a part of, for errors.
-    Raises MissingError when there is none, CorruptError when it is not what was announced, else as ``Session.send``.
+    Raises MissingError when there is none, CorruptError when it is not what was announced, and what
+    ``RepositorySession.send`` raises.
     """
     by_digest = ":" in name
     action = (
-        action or f"reading {session.reference.name}{'@' if by_digest else ':'}{short(name) if by_digest else name}"
+        action
+        or f"reading {session.reference.name}{'@' if by_digest else ':'}{short_digest(name) if by_digest else name}"
     )
     with session.send(
         "GET", session.url(f"manifests/{name}"), action=action, headers={"Accept": _ACCEPT}, accept=(200, 404)
@@ -37,20 +41,20 @@ def manifest(session: Session, name: str, *, size: int | None = None, action: st
     found = digests.of(data)
     for announced in (name if by_digest else None, said if (said or "").startswith("sha256:") else None):
         if announced is not None and announced != found:
-            raise _lied(session, action, f"its digest is {found}, announced was {announced}")
+            raise _mismatch(session, action, f"its digest is {found}, announced was {announced}")
     if size is not None and size != len(data):
-        raise _lied(session, action, f"it has {len(data)} bytes, announced were {size}")
+        raise _mismatch(session, action, f"it has {len(data)} bytes, announced were {size}")
     return root(data, kind)
 
 
-def blob(session: Session, descriptor: Descriptor) -> bytes:
+def read_blob(session: RepositorySession, descriptor: Descriptor) -> bytes:
     """A blob's bytes, held in memory: for small ones. Raises as ``manifest``."""
     digest = values.digest_of(descriptor)
-    action = f"reading {short(digest)} from {session.reference.name}"
+    action = f"reading {short_digest(digest)} from {session.reference.name}"
     with session.send("GET", session.url(f"blobs/{digest}"), action=action, accept=(200,)) as response:
         data = response.read(descriptor.size)
     if len(data) != descriptor.size or digests.of(data) != digest:
-        raise _lied(
+        raise _mismatch(
             session,
             action,
             f"{len(data)} bytes of the digest {digests.of(data)} came, announced were {descriptor.size}",
@@ -58,7 +62,7 @@ def blob(session: Session, descriptor: Descriptor) -> bytes:
     return data
 
 
-def _lied(session: Session, action: str, what: str) -> CorruptError:
+def _mismatch(session: RepositorySession, action: str, what: str) -> CorruptError:
     return CorruptError(
         f"{action}: {what}", hint=f"{session.reference.registry}, or a proxy before it, serves something else"
     )

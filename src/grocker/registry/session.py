@@ -20,7 +20,7 @@ _WRONG_BYTES = frozenset({"DIGEST_INVALID", "SIZE_INVALID"})
 _ANSWERS = 2  # to a 401 of one request: with a first token, and with one for what the registry asks beyond it
 
 
-class Session(msgspec.Struct, frozen=True):
+class RepositorySession(msgspec.Struct, frozen=True):
     """One repository, and the right to it."""
 
     transport: Transport
@@ -29,13 +29,17 @@ class Session(msgspec.Struct, frozen=True):
     """``https://HOST``; ``http://`` for this machine alone"""
     login: Login
     actions: str
-    """what is to be done there: ``pull`` or ``pull,push``"""
+    """what the session is for: ``pull`` or ``pull,push``"""
+    part_size: int = 16 << 20
+    """bytes of one request when a registry, or a proxy before it, refuses a whole blob"""
+    sends_whole: bool = True
+    """whether a blob is sent in one request at first"""
 
     def url(self, rest: str) -> str:
         """An address below the repository: ``blobs/sha256:…``."""
         return f"{self.origin}/v2/{self.reference.path}/{rest}"
 
-    def location(self, response: Response, asked: str, action: str) -> str:
+    def upload_location(self, response: Response, asked: str, action: str) -> str:
         """Where an upload goes on: the Location header, absolute.
 
         Raises UnavailableError when there is none, or one that would leave HTTPS.
@@ -69,11 +73,11 @@ class Session(msgspec.Struct, frozen=True):
     ) -> Response:
         """A request with the right to it, which no other host gets. ``reading``: other repositories that it reads.
 
-        Raises as ``refused`` says, and as ``Login.answer``.
+        Raises as ``translate_error`` says, and as ``Login.answer``.
         """
         own = _origin(url) == _origin(self.origin)
         scopes = [f"repository:{self.reference.path}:{self.actions}", *(f"repository:{one}:pull" for one in reading)]
-        sent = self.login.header(scopes) if own else None
+        sent = self.login.authorization(scopes) if own else None
         start = body.tell() if body is not None and not isinstance(body, bytes) else 0
         answers = 0
         while True:
@@ -95,7 +99,7 @@ class Session(msgspec.Struct, frozen=True):
                 if error.status_code == 401 and own and self._ours(error) and answers < _ANSWERS:
                     again = self.login.answer(error.headers.get("WWW-Authenticate", ""), scopes, sent)
                 if again is None:
-                    raise self.refused(error, action) from error
+                    raise self.translate_error(error, action) from error
                 answers += 1
                 sent = again
                 if body is not None and not isinstance(body, bytes):
@@ -104,13 +108,13 @@ class Session(msgspec.Struct, frozen=True):
     def _ours(self, error: HttpError) -> bool:
         return _origin(error.url) == _origin(self.origin)
 
-    def refused(self, error: HttpError, action: str) -> GrockerError:
+    def translate_error(self, error: HttpError, action: str) -> GrockerError:
         """What an HTTP error of a registry means.
 
         DeniedError for 401 and 403, with the source of the credentials; MissingError for 404; CorruptError when the
         bytes that arrived are not those that were announced; else the error itself, with the registry's words.
         """
-        codes, words = _said(error.detail)
+        codes, words = _error_words(error.detail)
         where = f"{action}: {error.status_code}" + (f", {words}" if words else "")
         status = error.status_code
         registry = self.reference.registry
@@ -141,12 +145,14 @@ class Session(msgspec.Struct, frozen=True):
         )
 
 
-def session(transport: Transport, reference: Reference, find: Callable[[], Credentials], *, actions: str) -> Session:
+def open_session(
+    transport: Transport, reference: Reference, find: Callable[[], Credentials], *, actions: str
+) -> RepositorySession:
     """A session with the repository of ``reference``; ``find`` is asked for credentials if the registry wants any."""
     host = _HUB_HOST if reference.registry == HUB else reference.registry
     name = urlsplit(f"//{host}").hostname or host
     origin = f"{'http' if loopback(name) else 'https'}://{host}"
-    return Session(transport, reference, origin, Login(transport, reference.registry, origin, find), actions)
+    return RepositorySession(transport, reference, origin, Login(transport, reference.registry, origin, find), actions)
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
@@ -154,7 +160,7 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def _said(detail: bytes) -> tuple[frozenset[str], str]:
+def _error_words(detail: bytes) -> tuple[frozenset[str], str]:
     """Codes and words of an error document (distribution-spec, Error Codes)."""
     try:
         errors = json.loads(detail)["errors"]

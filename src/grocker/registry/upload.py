@@ -18,11 +18,10 @@ from grocker.oci import Blobs
 from grocker.oci.blobs import damaged
 from grocker.oci.image import Document, Layer
 from grocker.progress import Task
-from grocker.registry.mount_candidates import Known
-from grocker.registry.session import Session
+from grocker.registry.mount_candidates import MountCandidates
+from grocker.registry.session import RepositorySession
 from grocker.web import HttpError, HttpTryAgainError, Response, Stream
 
-_PART = 16 << 20  # bytes of one request when a registry or a proxy before it refuses a whole blob
 _SMALL = 1 << 16  # bytes
 _REFUSES_WHOLE = frozenset({405, 411, 413, 501})
 
@@ -35,23 +34,23 @@ class Fate(Enum):
     SENT = "sent"
 
 
-class Stop:
+class Cancellation:
     """Tells the other uploads that there is no use in going on."""
 
-    now = False
+    is_set = False
 
 
 class _Reading:
     """A blob's stream that reports what is read of it, also when it is read again."""
 
-    def __init__(self, stream: BinaryIO, task: Task, stop: Stop) -> None:
+    def __init__(self, stream: BinaryIO, task: Task, cancellation: Cancellation) -> None:
         self._stream = stream
         self._task = task
-        self._stop = stop
+        self._cancellation = cancellation
         self._reported = 0
 
     def read(self, size: int = -1) -> bytes:
-        if self._stop.now:
+        if self._cancellation.is_set:
             raise ConnectionAbortedError("another upload failed")
         data = self._stream.read(size)
         position = self._stream.tell()
@@ -70,10 +69,19 @@ class _Reading:
         return True
 
 
-def layer(session: Session, layer: Layer, blobs: Blobs, known: Known, task: Task, stop: Stop, *, likely: bool) -> Fate:
+def push_layer(
+    session: RepositorySession,
+    layer: Layer,
+    blobs: Blobs,
+    candidates: MountCandidates,
+    task: Task,
+    cancellation: Cancellation,
+    *,
+    likely: bool,
+) -> Fate:
     """Bring a layer there; its bytes are opened when they must be sent. ``likely``: whether it may be there already."""
-    action = f"pushing layer {short(layer.digest)} ({layer.title}) to {session.reference.name}"
-    found = _found(session, layer.digest, layer.size, known, action, stop, likely=likely)
+    action = f"pushing layer {short_digest(layer.digest)} ({layer.title}) to {session.reference.name}"
+    found = _found(session, layer.digest, layer.size, candidates, action, cancellation, likely=likely)
     if found.fate is not Fate.SENT:
         task.advance(layer.size)
         return found.fate
@@ -81,7 +89,9 @@ def layer(session: Session, layer: Layer, blobs: Blobs, known: Known, task: Task
         if stream.seek(0, 2) != layer.size:
             raise damaged(layer.digest, layer.title, blobs)
         try:
-            _upload(session, layer.digest, layer.size, _Reading(stream, task, stop), action, stop, found)
+            _upload(
+                session, layer.digest, layer.size, _Reading(stream, task, cancellation), action, cancellation, found
+            )
         except CorruptError as error:
             # The bytes are not hashed on their way, because the registry does that; whose fault it is, is seen here.
             if _sound(stream, layer):
@@ -90,16 +100,23 @@ def layer(session: Session, layer: Layer, blobs: Blobs, known: Known, task: Task
     return Fate.SENT
 
 
-def config(session: Session, config: Document, known: Known, stop: Stop, *, likely: bool) -> Fate:
+def push_config(
+    session: RepositorySession,
+    config: Document,
+    candidates: MountCandidates,
+    cancellation: Cancellation,
+    *,
+    likely: bool,
+) -> Fate:
     """Bring a configuration there; ``likely`` as in ``layer``."""
-    action = f"pushing the configuration {short(config.digest)} to {session.reference.name}"
-    found = _found(session, config.digest, len(config.data), known, action, stop, likely=likely)
+    action = f"pushing the configuration {short_digest(config.digest)} to {session.reference.name}"
+    found = _found(session, config.digest, len(config.data), candidates, action, cancellation, likely=likely)
     if found.fate is Fate.SENT:
-        _upload(session, config.digest, len(config.data), io.BytesIO(config.data), action, stop, found)
+        _upload(session, config.digest, len(config.data), io.BytesIO(config.data), action, cancellation, found)
     return found.fate
 
 
-def same(said: str | None, digest: str, session: Session, action: str) -> None:
+def check_stored(said: str | None, digest: str, session: RepositorySession, action: str) -> None:
     """CorruptError when a registry says that it has stored something else."""
     if said is not None and said != digest:
         raise CorruptError(
@@ -108,7 +125,7 @@ def same(said: str | None, digest: str, session: Session, action: str) -> None:
         )
 
 
-def short(digest: str) -> str:
+def short_digest(digest: str) -> str:
     """A digest as people recognise it: the algorithm and twelve digits."""
     return digest[:19]
 
@@ -132,20 +149,27 @@ class _Found(msgspec.Struct, frozen=True):
 
 
 def _found(
-    session: Session, digest: Digest, size: int, known: Known, action: str, stop: Stop, *, likely: bool
+    session: RepositorySession,
+    digest: Digest,
+    size: int,
+    candidates: MountCandidates,
+    action: str,
+    cancellation: Cancellation,
+    *,
+    likely: bool,
 ) -> _Found:
-    if stop.now:
+    if cancellation.is_set:
         return _Found(Fate.PRESENT)
     # To send a small one takes no longer than to ask for it.
     there = _there(session, digest, action) if likely or size > _SMALL else None
     if there is not None:
         # Cut short there by a disk, say: it is sent again, and the registry hashes it.
         return _Found(Fate.PRESENT) if there in (size, -1) else _Found(Fate.SENT, other_size=True)
-    source = known.source(session.reference.registry, session.reference.path, digest)
+    source = candidates.find(session.reference.registry, session.reference.path, digest)
     return _Found(Fate.SENT) if source is None else _mounted(session, digest, source, action)
 
 
-def _there(session: Session, digest: str, action: str) -> int | None:
+def _there(session: RepositorySession, digest: str, action: str) -> int | None:
     """The size that the registry says the blob has, -1 when it does not say; None when the blob is not there."""
     with session.send("HEAD", session.url(f"blobs/{digest}"), action=action, accept=(200, 404)) as response:
         if response.status == 404:
@@ -153,7 +177,7 @@ def _there(session: Session, digest: str, action: str) -> int | None:
         said = response.headers.get("Docker-Content-Digest")
         if said is not None and said.startswith("sha256:") and said != digest:
             raise CorruptError(
-                f"{action}: asked for {short(digest)}, {session.reference.registry} has {said}",
+                f"{action}: asked for {short_digest(digest)}, {session.reference.registry} has {said}",
                 hint="the registry, or a proxy before it, is broken",
             )
         # Some proxies drop Content-Length from answers to HEAD.
@@ -161,7 +185,7 @@ def _there(session: Session, digest: str, action: str) -> int | None:
         return int(size) if size.isdigit() else -1
 
 
-def _mounted(session: Session, digest: str, source: str, action: str) -> _Found:
+def _mounted(session: RepositorySession, digest: str, source: str, action: str) -> _Found:
     """Ask for the blob out of the repository ``source``; a registry that will not do it may begin an upload instead."""
     url = session.url("blobs/uploads/") + "?" + urlencode({"mount": digest, "from": source})
     try:
@@ -173,15 +197,23 @@ def _mounted(session: Session, digest: str, source: str, action: str) -> _Found:
         return _Found(Fate.SENT)
     with response:
         if response.status == 202:
-            return _Found(Fate.SENT, session.location(response, url, action))
-        same(response.headers.get("Docker-Content-Digest"), digest, session, action)
+            return _Found(Fate.SENT, session.upload_location(response, url, action))
+        check_stored(response.headers.get("Docker-Content-Digest"), digest, session, action)
         return _Found(Fate.MOUNTED)
 
 
-def _upload(session: Session, digest: str, size: int, stream: Stream, action: str, stop: Stop, found: _Found) -> None:
+def _upload(
+    session: RepositorySession,
+    digest: str,
+    size: int,
+    stream: Stream,
+    action: str,
+    cancellation: Cancellation,
+    found: _Found,
+) -> None:
     """Send one blob, each attempt as an upload of its own: what a cut one has left in the registry is unknown."""
     target = found.begun
-    whole = True
+    whole = session.sends_whole
     attempt = 1
     while True:
         stream.seek(0)
@@ -195,10 +227,10 @@ def _upload(session: Session, digest: str, size: int, stream: Stream, action: st
             if whole and isinstance(error, HttpError) and error.status_code in _REFUSES_WHOLE:
                 whole = False
                 continue
-            if stop.now or not session.transport.pause(attempt, error):
+            if cancellation.is_set or not session.transport.pause(attempt, error):
                 raise
         except HttpTryAgainError as error:
-            if stop.now or not session.transport.pause(attempt, error):
+            if cancellation.is_set or not session.transport.pause(attempt, error):
                 raise
         finally:
             target = None
@@ -211,13 +243,13 @@ def _upload(session: Session, digest: str, size: int, stream: Stream, action: st
         )
 
 
-def _begin(session: Session, action: str) -> str:
+def _begin(session: RepositorySession, action: str) -> str:
     url = session.url("blobs/uploads/")
     with session.send("POST", url, action=action, accept=(202,), body=b"", size=0) as response:
-        return session.location(response, url, action)
+        return session.upload_location(response, url, action)
 
 
-def _send_whole(session: Session, digest: str, size: int, stream: Stream, action: str, target: str) -> None:
+def _send_whole(session: RepositorySession, digest: str, size: int, stream: Stream, action: str, target: str) -> None:
     with session.send(
         "PUT",
         _with_digest(target, digest),
@@ -228,13 +260,13 @@ def _send_whole(session: Session, digest: str, size: int, stream: Stream, action
         size=size,
         attempts=1,
     ) as response:
-        same(response.headers.get("Docker-Content-Digest"), digest, session, action)
+        check_stored(response.headers.get("Docker-Content-Digest"), digest, session, action)
 
 
-def _send_parts(session: Session, digest: str, size: int, stream: Stream, action: str, target: str) -> None:
+def _send_parts(session: RepositorySession, digest: str, size: int, stream: Stream, action: str, target: str) -> None:
     done = 0
     while done < size:
-        part = stream.read(_PART)
+        part = stream.read(session.part_size)
         if not part:
             raise CorruptError(f"{action}: the cached blob has {done} bytes instead of {size}", hint="build again")
         with session.send(
@@ -249,14 +281,14 @@ def _send_parts(session: Session, digest: str, size: int, stream: Stream, action
         ) as response:
             done += len(part)
             _counted(response, done, session, action)
-            target = session.location(response, target, action)
+            target = session.upload_location(response, target, action)
     with session.send(
         "PUT", _with_digest(target, digest), action=action, accept=(201, 204), body=b"", size=0, attempts=1
     ) as response:
-        same(response.headers.get("Docker-Content-Digest"), digest, session, action)
+        check_stored(response.headers.get("Docker-Content-Digest"), digest, session, action)
 
 
-def _counted(response: Response, done: int, session: Session, action: str) -> None:
+def _counted(response: Response, done: int, session: RepositorySession, action: str) -> None:
     """CorruptError when a registry says that it has fewer or more bytes than it was sent."""
     said = response.headers.get("Range", "").removeprefix("bytes=").partition("-")[2]
     if said.isdigit() and int(said) != done - 1:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import os
 import stat
 
-from . import signals, spec
-from .failure import CONFIGURATION, NOT_EXECUTABLE, OF_DESCRIPTORS, USAGE, USER, Asked, Failure, reason, say, warn
-from .places import Places
-from .value import TYPE_CHECKING
+from .base.failure import CONFIGURATION, NOT_EXECUTABLE, OF_DESCRIPTORS, USAGE, USER, Asked, Failure, reason, say, warn
+from .base.value import TYPE_CHECKING
+from .contract import spec
+from .contract.paths import Places
+from .process import signals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .program import Program
-    from .spec import Spec
+    from .contract.spec import Spec
+    from .process.program import Program
 
 
 def main(arguments: Sequence[str], mask: set[int]) -> int:
@@ -44,11 +45,11 @@ def main(arguments: Sequence[str], mask: set[int]) -> int:
 def _told(command: str, rest: tuple[str, ...], *, warned: bool = False) -> int:
     """A subcommand that tells. ``warned``: it has been said what is wrong with the configuration."""
     if command == "config":
-        from .config_command import config
+        from .config.command import config
 
         return config(_spec(), rest, Places(), warned=warned)
     if command == "health" and not rest:
-        from .health import health
+        from .status.health import health
 
         return health(Places().scratch)
     if command in ("--help", "--version"):
@@ -91,7 +92,7 @@ def _run(arguments: tuple[str, ...], mask: set[int]) -> int:
 
 def _tell(image: Spec, what: str) -> int:
     """E12, on stdout."""
-    from .services import listed
+    from .contract.services import listed
 
     version = f"{image.name} {image.version} (Grocker {image.grocker}, image contract {image.contract})\n"
     usage = (
@@ -118,7 +119,7 @@ def _tell(image: Spec, what: str) -> int:
 
 
 def _command(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
-    from . import one_shot
+    from .process import one_shot
 
     places = Places()
     tells = _tells(arguments, places.scripts)
@@ -128,7 +129,7 @@ def _command(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
                 _need_stdin()
             if os.getuid() == 0:
                 warn("running as root: files that are written belong to root; leave --user out")
-            from .prepare import prepare
+            from .prepare.preparation import prepare
 
             environ = prepare(image, os.environ, places, strict=bool(arguments) and not tells)
             if tells:
@@ -142,7 +143,7 @@ def _command(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
 
 def _tells(arguments: tuple[str, ...], scripts: str) -> bool:
     """Whether it is a subcommand of ours that status 78 does not stop (C5), and no script of our name."""
-    from .program import is_script
+    from .process.program import is_script
 
     if arguments[:1] == ("grocker-runner",) and is_script("grocker-runner", scripts):
         return False
@@ -151,7 +152,7 @@ def _tells(arguments: tuple[str, ...], scripts: str) -> bool:
 
 
 def _program(arguments: tuple[str, ...], search: str, places: Places) -> Program:
-    from . import program
+    from .process import program
 
     if not arguments:
         return program.Program(path=places.shell, arguments=(places.shell,))
@@ -175,7 +176,7 @@ def _check_scripts(directory: str) -> None:
         warn(f"{directory}: {reason(error)}: it counts as empty: see to its mount on the host")
         return
     if stat.S_ISDIR(found.st_mode) and not os.access(directory, os.W_OK | os.X_OK):
-        from .account import on_host
+        from .prepare.account import on_host
 
         uid = os.getuid()
         outside = on_host(uid)
@@ -187,12 +188,12 @@ def _check_scripts(directory: str) -> None:
 
 
 def _start(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
-    from .services import find
+    from .contract.services import find
 
     name, service = find(image, arguments)
     if os.getuid() == 0:
         raise Failure(USER, "start: not as root: leave --user out, or give it another uid")
-    from .serve import serve
+    from .supervise.service import serve
 
     return serve(image, name, service, Places(), mask)
 
@@ -202,15 +203,17 @@ def _cron(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
         raise Failure(USAGE, f"cron: nothing behind it, not {arguments[0]!r}: the jobs are those of the crontab")
     if os.getuid() == 0:
         raise Failure(USER, "cron: not as root: leave --user out, or give it another uid")
-    from .cron.serve import serve
+    from .cron.service import serve
     from .cron.status import supervised
 
     return serve(image, Places(), mask, on_start=supervised(image, Places()))
 
 
 def _exec(arguments: tuple[str, ...], mask: set[int]) -> int:
-    from . import environment, program, scratch
-    from .child import become
+    from .base import scratch
+    from .prepare import environment
+    from .process import program
+    from .process.child import become
 
     if not arguments:
         raise Failure(USAGE, "exec: name a command")

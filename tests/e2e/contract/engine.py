@@ -281,6 +281,15 @@ class Folders:
         ]
 
 
+def reachable(path: Path) -> Path:
+    """Open a directory of pytest's, which are 0700, to the engine's processes, which run as someone else; ``path``."""
+    for above in (path, *path.parents):
+        mode = above.stat().st_mode
+        if mode & 0o011 != 0o011 and above.stat().st_uid == os.geteuid():
+            above.chmod(mode | 0o011)
+    return path
+
+
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)

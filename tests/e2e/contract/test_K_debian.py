@@ -21,9 +21,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from grocker.runner import spec
+from grocker.runner.base.failure import Failure
+from grocker.runner.contract import spec
 from grocker.runner.cron import crontab_file
-from grocker.runner.failure import Failure
 
 SOURCE = Path(spec.__file__).parents[2]
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)

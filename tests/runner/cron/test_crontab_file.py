@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grocker.runner import spec
+from grocker.runner.base.failure import CONFIGURATION, Failure
+from grocker.runner.contract import spec
 from grocker.runner.cron import crontab_file
 from grocker.runner.cron.crontab_file import Entry
 from grocker.runner.cron.crontab_pragma import Policy
-from grocker.runner.failure import CONFIGURATION, Failure
 
 USERS = frozenset({"root", "www-data", "blue"})
 

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from grocker.runner.cron import crontab_file, status
 from grocker.runner.cron.job import Job
-from grocker.runner.status import FAILED, NEW, RUNNING, SUCCEEDED, WAITING, JobStatus
+from grocker.runner.status.values import FAILED, NEW, RUNNING, SUCCEEDED, WAITING, JobStatus
 from tests.support.supervised import ROOT, Served
 
 STARTER = """
@@ -24,15 +24,16 @@ import sys
 sys.path.insert(0, {source!r})
 import _signal
 mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGTERM,))
-from grocker.runner import spec, status_port
-from grocker.runner.cron import serve, status
-from grocker.runner.failure import Failure, say
-from grocker.runner.places import Places
+from grocker.runner.contract import spec
+from grocker.runner.status import port as status_port
+from grocker.runner.cron import service, status
+from grocker.runner.base.failure import Failure, say
+from grocker.runner.contract.paths import Places
 status_port.PORT = {port!r}
 image = spec.Spec(name="polls", version="4.2", namespace="POLLS", grocker="9", user=spec.User(home={home!r}))
 places = Places(config={home!r}, scratch={home!r} + "/scratch", base_settings={home!r} + "/base", venv={home!r})
 try:
-    sys.exit(serve.serve(image, places, mask, on_start=status.supervised(image, places)))
+    sys.exit(service.serve(image, places, mask, on_start=status.supervised(image, places)))
 except Failure as failure:
     say(failure.message)
     sys.exit(failure.status)

@@ -9,10 +9,10 @@ from cronsim import CronSim, CronSimError
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from grocker.runner.base.failure import Failure
 from grocker.runner.cron import crontab_expression
 from grocker.runner.cron import zone as cron_zone
 from grocker.runner.cron.timeline import Timeline
-from grocker.runner.failure import Failure
 from tests.runner.cron.support import ZONES, DebianCron, expressions, night_expressions, parsed, zone
 
 # An hour, half an hour, at midnight, at a quarter to three, on other dates each year, none.

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from grocker.runner.container_limits import Limits
+from grocker.runner.contract.spec import Service
+from grocker.runner.process.container_limits import Limits
 from grocker.runner.servers import granian_server
-from grocker.runner.servers.server import Given
-from grocker.runner.spec import Service
+from grocker.runner.servers.context import Given
 
 
 @pytest.mark.parametrize(

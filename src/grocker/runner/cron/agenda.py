@@ -7,7 +7,7 @@ both went on without us, the container was paused, and what passed is counted, n
 
 from __future__ import annotations
 
-from ..value import TYPE_CHECKING, Value
+from ..base.value import TYPE_CHECKING, Value
 from . import crontab_expression
 from .timeline import Timeline
 

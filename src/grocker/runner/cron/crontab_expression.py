@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from ..value import TYPE_CHECKING, Value
+from ..base.value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,8 @@ Sources: crontab(5) of Debian's cron 3.0pl1, and its ``env.c``, ``entry.c``, ``d
 
 from __future__ import annotations
 
-from ..failure import CONFIGURATION, Failure
-from ..value import TYPE_CHECKING, Value
+from ..base.failure import CONFIGURATION, Failure
+from ..base.value import TYPE_CHECKING, Value
 from . import crontab_expression, crontab_pragma
 from .crontab_expression import Expression, ExpressionError
 from .crontab_pragma import Policy, PragmaError

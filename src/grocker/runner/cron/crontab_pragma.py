@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..value import TYPE_CHECKING, Value
+from ..base.value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

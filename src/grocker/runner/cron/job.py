@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..output_lines import Lines
-from ..value import TYPE_CHECKING
+from ..base.value import TYPE_CHECKING
+from ..log.lines import Lines
 
 if TYPE_CHECKING:
-    from ..loop import Moment
+    from ..process.loop import Moment
     from .crontab_file import Entry
-    from .process import Process
+    from .job_process import Process
 
 
 class Stream:

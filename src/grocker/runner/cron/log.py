@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..value import TYPE_CHECKING
+from ..base.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

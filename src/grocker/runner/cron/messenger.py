@@ -10,16 +10,16 @@ from __future__ import annotations
 import os
 import sys
 
-from ..child import send
-from ..failure import CONFIGURATION, Failure, reason, warn
-from ..output_lines import Lines
-from ..underscored import signal
-from ..value import TYPE_CHECKING, Value
+from ..base.c_modules import signal
+from ..base.failure import CONFIGURATION, Failure, reason, warn
+from ..base.value import TYPE_CHECKING, Value
+from ..log.lines import Lines
+from ..process.child import send
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..loop import Loop, Moment
+    from ..process.loop import Loop, Moment
     from .job import Job
 
 _IDLE = 20.0  # seconds
@@ -146,7 +146,7 @@ class Messenger:
         package, root = __package__ or "", os.path.abspath(__file__)
         for _ in range(package.count(".") + 2):
             root = os.path.dirname(root)
-        code = f"import sys; sys.path.insert(0, {root!r}); from {package}.messages import main; main()"
+        code = f"import sys; sys.path.insert(0, {root!r}); from {package}.sender import main; main()"
         stdin, self._stdin = os.pipe()
         self._stdout, stdout = os.pipe()
         try:

@@ -6,17 +6,17 @@ import os
 import time
 from functools import partial
 
-from ..child import reap, status_of
-from ..failure import Failure, reason, warn
-from ..underscored import signal
-from ..value import TYPE_CHECKING
+from ..base.c_modules import signal
+from ..base.failure import Failure, reason, warn
+from ..base.value import TYPE_CHECKING
+from ..process.child import reap, status_of
 from .job import Job, Run, Stream
-from .process import SHORTAGES, Limits, kill, spawn
+from .job_process import SHORTAGES, Limits, kill, spawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..loop import Loop
+    from ..process.loop import Loop
     from .log import Log
     from .messenger import Messenger
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from ..failure import KILLED, say, warn
-from ..log import READER, Log
-from ..loop import Loop
-from ..value import TYPE_CHECKING, Value
+from ..base.failure import KILLED, say, warn
+from ..base.value import TYPE_CHECKING, Value
+from ..log.log import READER, Log
+from ..process.loop import Loop
 from .agenda import Agenda, Turn
 from .clock import Clock
 from .job import Job

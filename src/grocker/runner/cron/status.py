@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import time
 
-from ..status import Check, JobStatus, Status
-from ..status_port import open_port
-from ..status_server.server import StatusServer, most_connections
-from ..value import TYPE_CHECKING
+from ..base.value import TYPE_CHECKING
+from ..status.port import open_port
+from ..status.server import StatusServer, most_connections
+from ..status.values import Check, JobStatus, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..places import Places
-    from ..spec import Spec
+    from ..contract.paths import Places
+    from ..contract.spec import Spec
     from .job import Job
     from .scheduler import Scheduler
 

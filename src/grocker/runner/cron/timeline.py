@@ -6,7 +6,7 @@ been started for. It follows the clock, and a clock that goes back by up to thre
 
 from __future__ import annotations
 
-from ..value import TYPE_CHECKING, Value
+from ..base.value import TYPE_CHECKING, Value
 from . import crontab_expression
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import struct
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from ..failure import CONFIGURATION, Failure
+from ..base.failure import CONFIGURATION, Failure
 
 _AMERICAN = ",M3.2.0,M11.1.0"  # what tzset(3) takes where a rule names summer time and does not say when
 _STEP = 12 * 60  # minutes; offsets that are equal at both ends of this are equal between: no zone changes twice a day

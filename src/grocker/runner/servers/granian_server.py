@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..program import Program
-from ..value import TYPE_CHECKING
-from .server import workers
+from ..base.value import TYPE_CHECKING
+from ..process.program import Program
+from .context import workers
 
 if TYPE_CHECKING:
-    from ..spec import Service
-    from .server import Given
+    from ..contract.spec import Service
+    from .context import Given
 
 
 def program(service: Service, given: Given, starter: str) -> Program:

@@ -5,8 +5,8 @@ Sources: nginx's reference of directives; the choices are explained in docs/deci
 
 from __future__ import annotations
 
-from ..listening import BACKLOG
-from ..value import TYPE_CHECKING, Value
+from ..base.value import TYPE_CHECKING, Value
+from ..process.listeners import BACKLOG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,0 +1,1 @@
+"""Ground of the runner: frozen values, C-level modules, failures, private files."""

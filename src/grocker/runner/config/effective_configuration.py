@@ -1,0 +1,105 @@
+"""What holds, key by key, and where each value came from. Contract: C3, C4, C6. Pure."""
+
+from __future__ import annotations
+
+import io
+
+from ..base.value import TYPE_CHECKING, Value
+from .configuration import overriding
+from .ini_files import new_parser
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from .configuration import IniText
+
+DEFAULT = "DEFAULT"
+
+
+class Origin(Value):
+    """A value, and the file (with the key's line, from 1) or the variable that gives it."""
+
+    value: str
+    file: str = ""
+    line: int | None = None
+    variable: str = ""
+
+
+class Entry(Value):
+    """A key: what gives it a value, the strongest first; the first one holds."""
+
+    section: str
+    key: str
+    origins: tuple[Origin, ...]
+
+
+class Effective(Value):
+    """``entries``: of every section in turn, as the merged file has them; ``sections``: also those without a key.
+
+    ``unmatched``: variables of the namespace that are no key of any file; getconf takes them for keys all the same.
+    """
+
+    entries: tuple[Entry, ...]
+    sections: tuple[str, ...]
+    unmatched: tuple[str, ...]
+
+
+def effective(texts: Sequence[IniText], namespace: str, environ: Mapping[str, str]) -> Effective:
+    """``texts`` the weakest first, each of which can be parsed; ``environ``: what the container was started with."""
+    found: dict[str, dict[str, list[Origin]]] = {DEFAULT: {}}
+    for text in texts:
+        for section, own in _parsed(text).items():
+            known = found.setdefault(section, {})
+            for key, origin in own.items():
+                known.setdefault(key, []).insert(0, origin)
+    used = set()
+    for section, keys in found.items():
+        for key in [*keys, *(key for key in found[DEFAULT] if key not in keys)]:
+            name = overriding(namespace, "" if section == DEFAULT else section, key, environ)
+            if name is not None:
+                used.add(name)
+                keys.setdefault(key, []).insert(0, Origin(value=environ[name], variable=name))
+    return Effective(
+        entries=tuple(
+            Entry(section=section, key=key, origins=tuple(origins))
+            for section, keys in found.items()
+            for key, origins in keys.items()
+        ),
+        sections=tuple(section for section in found if section != DEFAULT),
+        unmatched=tuple(sorted(_of_namespace(namespace, environ) - used)),
+    )
+
+
+def _of_namespace(namespace: str, environ: Mapping[str, str]) -> set[str]:
+    from .configuration import NOT_KEYS
+
+    own = {f"{namespace}_{word}" for word in NOT_KEYS}
+    return {name for name in environ if name.startswith(f"{namespace}_")} - own
+
+
+def _parsed(text: IniText) -> dict[str, dict[str, Origin]]:
+    """Section → key → origin. configparser tells no lines: the dictionaries that it fills are asked."""
+    sections: dict[str, dict[str, str]] = {}
+    lines: dict[tuple[int, str], int] = {}
+    line = 0
+
+    class Keys(dict[str, str]):
+        def __setitem__(self, key: str, value: object) -> None:
+            if isinstance(value, Keys):
+                sections[key] = value
+            elif isinstance(value, list):  # as it is read; what has several lines is put together at the end
+                lines.setdefault((id(self), key), line)
+            super().__setitem__(key, value)  # type: ignore[assignment]
+
+    def numbered() -> Iterator[str]:
+        nonlocal line
+        for content in io.StringIO(text.text, newline=None):
+            line += 1
+            yield content
+
+    parser = new_parser(Keys)
+    parser.read_file(numbered(), text.path)
+    return {
+        section: {key: Origin(value=keys[key], file=text.path, line=lines.get((id(keys), key))) for key in keys}
+        for section, keys in ((DEFAULT, parser.defaults()), *sections.items())
+    }

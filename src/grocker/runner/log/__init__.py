@@ -1,0 +1,1 @@
+"""The container's log: pipes, lines, standard output, syslog. Contract: V4."""

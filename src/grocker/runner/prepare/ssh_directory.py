@@ -1,0 +1,107 @@
+"""S1: files of ``/config/ssh-dir`` become ``~/.ssh``, with the modes that ssh insists on."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ..base.failure import CANNOT_WRITE, CONFIGURATION, Failure, reason, warn
+from ..base.scratch import empty
+from ..base.value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from io import FileIO
+
+_BLOCK = 1 << 16  # bytes
+
+
+def prepare(source: str, home: str) -> None:
+    """Makes ``HOME/.ssh`` anew out of ``source``; without a ``source`` it is left alone.
+
+    Raises Failure: 78 for a file that cannot be read or a link that leads outside, 73 when the home cannot be written.
+    """
+    try:
+        names = sorted(name for name in os.listdir(source) if not name.startswith(".."))
+    except FileNotFoundError:
+        if os.path.islink(source):
+            raise Failure(CONFIGURATION, f"{source}: a link to nothing: mount what it points to as well") from None
+        return
+    except OSError as error:
+        raise Failure(
+            CONFIGURATION, f"{source}: cannot be listed by uid {os.getuid()}: {reason(error)}: chmod -R go+rX it"
+        ) from None
+    target = f"{home}/.ssh"
+    inside = os.path.realpath(source)
+    files = [name for name in names if _is_file(source, name)]
+    for name in files:  # all of them before the first is copied; one by one, descriptors are limited
+        os.close(_opened(source, name, inside))
+    try:
+        _renew(target)
+        for name in files:
+            _copy(_opened(source, name, inside), f"{source}/{name}", f"{target}/{name}")
+    except OSError as error:
+        if not files and not os.path.lexists(target):
+            return  # an empty ssh-dir and a read-only home: nothing is lost
+        raise Failure(
+            CANNOT_WRITE,
+            f"{target}: cannot be written by uid {os.getuid()}: {reason(error)}: mount a tmpfs at {home}",
+        ) from None
+
+
+def _is_file(source: str, name: str) -> bool:
+    """Whether it is to be copied; what is neither file nor link to one is mentioned, and never opened."""
+    path = f"{source}/{name}"
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        why = "a link to nothing" if isinstance(error, FileNotFoundError) and os.path.islink(path) else reason(error)
+        raise Failure(CONFIGURATION, f"{path}: {why}") from None
+    if not stat.S_ISREG(mode):
+        warn(f"{path}: left out, not a regular file")
+        return False
+    return True
+
+
+def _opened(source: str, name: str, inside: str) -> int:
+    """A descriptor of the file, once it is sure that it is one and lies inside, whatever happened in between."""
+    path = f"{source}/{name}"
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        raise Failure(
+            CONFIGURATION,
+            f"{path}: not readable for uid {os.getuid()}: {reason(error)}: chown it to that uid, or chmod go+r it",
+        ) from None
+    really = os.readlink(f"/proc/self/fd/{descriptor}")
+    if not really.startswith(f"{inside}/") or not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Failure(CONFIGURATION, f"{path}: leads out of {source}: put a copy of the file there")
+    return descriptor
+
+
+def _renew(target: str) -> None:
+    if os.path.islink(target) or (os.path.lexists(target) and not os.path.isdir(target)):
+        os.unlink(target)
+    if os.path.isdir(target):
+        empty(target)  # and kept: it may be a mount point
+    else:
+        os.mkdir(target, 0o700)
+    os.chmod(target, 0o700)
+
+
+def _copy(descriptor: int, source: str, path: str) -> None:
+    """Writes what ``descriptor`` reads of ``source``, and closes it, to a new file."""
+    with open(descriptor, "rb", 0) as original:
+        copy = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with open(copy, "wb", 0) as file:
+            os.fchmod(copy, 0o600)
+            while block := _block(original, source):
+                while block:
+                    block = block[file.write(block) :]
+
+
+def _block(original: FileIO, source: str) -> bytes:
+    try:
+        return original.read(_BLOCK)
+    except OSError as error:
+        raise Failure(CONFIGURATION, f"{source}: cannot be read: {reason(error)}") from None

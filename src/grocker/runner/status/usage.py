@@ -1,0 +1,181 @@
+"""What processes and the container use, from /proc and the control group. Contract: H2.
+
+Sources: proc_pid_stat(5); Linux, Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ..base.value import TYPE_CHECKING, Value
+from ..process import container_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+FRESH = 1.0  # seconds that what was read is told again, however many ask
+
+
+class TreeUsage(Value):
+    """A process with its descendants, and what else is in its process group.
+
+    ``cpu``: seconds, with those of children that have ended; ``memory``: resident bytes, what is shared counted in each
+    process; ``open_files``: descriptors, None where the system does not tell; ``workers``: processes but for the first.
+    """
+
+    cpu: float
+    memory: int
+    open_files: int | None
+    workers: int
+
+
+class Usage(Value):
+    """``trees``: by the process id of the first; ``runner``: the runner alone. Of the container, None where it does
+    not tell: ``memory``: bytes without what the kernel can drop at once; ``memory_limit``; ``oom_kills``: processes
+    that the kernel killed for memory.
+    """
+
+    trees: Mapping[int, TreeUsage]
+    runner: TreeUsage
+    memory: int | None = None
+    memory_limit: int | None = None
+    oom_kills: int | None = None
+
+
+class _Process(Value):
+    pid: int
+    parent: int
+    group: int
+    ticks: int
+    waited: int  # ticks of children that have ended
+    pages: int
+
+
+class Meter:
+    """Reads at most once a second, and never tells less processor time of a process than before."""
+
+    def __init__(self, root: str = "/") -> None:
+        self._root = root
+        self._cpu: dict[int, float] = {}
+        self._last: tuple[float, frozenset[int], Usage] | None = None
+
+    def read(self, pids: Iterable[int]) -> Usage:
+        """Of these process trees; those that are gone are left out."""
+        wanted = frozenset(pids)
+        now = time.monotonic()
+        if self._last is not None and self._last[1] == wanted and now - self._last[0] < FRESH:
+            return self._last[2]
+        found = read(wanted, root=self._root)
+        trees = {}
+        for pid, tree in found.trees.items():
+            # What a descendant has used is gone with it when it was not its parent that waited for it.
+            cpu = max(tree.cpu, self._cpu.get(pid, 0.0))
+            trees[pid] = TreeUsage(cpu=cpu, memory=tree.memory, open_files=tree.open_files, workers=tree.workers)
+        self._cpu = {pid: tree.cpu for pid, tree in trees.items()}
+        usage = Usage(
+            trees=trees,
+            runner=found.runner,
+            memory=found.memory,
+            memory_limit=found.memory_limit,
+            oom_kills=found.oom_kills,
+        )
+        self._last = (now, wanted, usage)
+        return usage
+
+
+def read(pids: Iterable[int], *, root: str = "/") -> Usage:
+    """At this moment. ``root`` is for tests."""
+    processes = {found.pid: found for name in _pids(root) if (found := _process(root, name)) is not None}
+    below: dict[int, list[_Process]] = {}
+    for process in processes.values():
+        below.setdefault(process.parent, []).append(process)
+    trees = {pid: _tree(root, pid, processes, below) for pid in pids if pid in processes}
+    own = os.getpid()
+    runner = _sum(root, [processes[own]] if own in processes else [], waited=False)
+    groups = container_limits.directories("memory", root)
+    limit = container_limits.limits(root).memory
+    return Usage(
+        trees=trees, runner=runner, memory=_memory(groups), memory_limit=limit or None, oom_kills=_oom_kills(groups)
+    )
+
+
+def _pids(root: str) -> list[str]:
+    try:
+        return [name for name in os.listdir(f"{root}proc") if name.isdecimal()]
+    except OSError:
+        return []
+
+
+def _process(root: str, name: str) -> _Process | None:
+    try:
+        with open(f"{root}proc/{name}/stat", "rb", 0) as file:
+            fields = file.read(4096).rpartition(b")")[2].split()
+        return _Process(
+            pid=int(name),
+            parent=int(fields[1]),
+            group=int(fields[2]),
+            ticks=int(fields[11]) + int(fields[12]),
+            waited=int(fields[13]) + int(fields[14]),
+            pages=int(fields[21]),
+        )
+    except (OSError, ValueError, IndexError):
+        return None  # it has just ended
+
+
+def _tree(root: str, pid: int, processes: dict[int, _Process], below: dict[int, list[_Process]]) -> TreeUsage:
+    members: dict[int, _Process] = {}
+    waiting = [processes[pid], *(process for process in processes.values() if process.group == pid)]
+    for process in waiting:
+        if process.pid not in members:
+            members[process.pid] = process
+            waiting += below.get(process.pid, ())
+    return _sum(root, list(members.values()))
+
+
+def _sum(root: str, members: list[_Process], *, waited: bool = True) -> TreeUsage:
+    ticks = sum(process.ticks + (process.waited if waited else 0) for process in members)
+    opened = [_open_files(f"{root}proc/{process.pid}/fd") for process in members]
+    return TreeUsage(
+        cpu=ticks / os.sysconf("SC_CLK_TCK"),
+        memory=sum(process.pages for process in members) * os.sysconf("SC_PAGE_SIZE"),
+        open_files=None if None in opened else sum(number or 0 for number in opened),
+        workers=max(0, len(members) - 1),
+    )
+
+
+def _open_files(directory: str) -> int | None:
+    try:
+        # Linux 6.2 and later tell the number as the directory's size: a process may have a hundred thousand.
+        return os.stat(directory).st_size or len(os.listdir(directory))
+    except FileNotFoundError:
+        return 0
+    except OSError:
+        return None
+
+
+def _memory(groups: list[str]) -> int | None:
+    for directory in groups:
+        for name, cache in (("memory.current", "inactive_file"), ("memory.usage_in_bytes", "total_inactive_file")):
+            used = container_limits.text(f"{directory}/{name}")
+            if used.isdecimal():
+                return max(0, int(used) - _line(f"{directory}/memory.stat", cache, 0))
+    return None
+
+
+def _oom_kills(groups: list[str]) -> int | None:
+    for directory in groups:
+        for name in ("memory.events", "memory.oom_control"):
+            found = _line(f"{directory}/{name}", "oom_kill", -1)
+            if found >= 0:
+                return found
+    return None
+
+
+def _line(path: str, name: str, default: int) -> int:
+    """The number behind ``name`` in a file of such lines."""
+    for line in container_limits.text(path).splitlines():
+        key, _, value = line.partition(" ")
+        if key == name and value.isdecimal():
+            return int(value)
+    return default

@@ -1,0 +1,88 @@
+"""Real processes, and a real loop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from grocker.runner.contract.spec import Restart
+from grocker.runner.process.child import reap_some
+from grocker.runner.process.loop import Loop
+from grocker.runner.process.program import Program
+from grocker.runner.status import values as status
+from grocker.runner.supervise import supervised_process as process
+from grocker.runner.supervise.supervised_process import Part, Process
+
+
+class Room:
+    """A process, and what was said of it."""
+
+    def __init__(self, command: str, *, times: int = 0, terminal: int | None = None) -> None:
+        self.given_up: list[int] = []
+        self.changes: list[str] = []
+        self.keys = 0
+        self.loop = Loop(self._child)
+        part = Part(
+            name="x",
+            program=Program(path="/bin/sh", arguments=("/bin/sh", "-c", command)),
+            environ={},
+            directory="/",
+            restart=Restart(times=times, seconds=60),
+            mask=set(),
+            terminal=terminal,
+        )
+        self.process = Process(
+            part,
+            self.loop,
+            on_change=lambda changed: self.changes.append(changed.state),
+            on_given_up=lambda _, exit_status: self.given_up.append(exit_status),
+            on_key=self._key,
+        )
+
+    def _key(self) -> None:
+        self.keys += 1
+
+    def _child(self) -> None:
+        reap_some(self._take, os.WNOHANG | os.WUNTRACED)
+        self.process.look()
+
+    def _take(self, pid: int, wait_status: int) -> None:
+        self.process.take(pid, wait_status)
+
+    def until(self, reached: Callable[[], object], seconds: float = 10) -> None:
+        latest = time.monotonic() + seconds
+        while not reached():
+            assert time.monotonic() < latest
+            self.loop.turn(0.05)
+
+
+@pytest.mark.fault(number=31)
+@pytest.mark.parametrize("terminal", [None, 0])
+def test_process_that_ends_is_given_up_with_its_status_with_a_terminal_too(terminal: int | None) -> None:
+    """With one, something else waits in its group for Ctrl-C, and its end is believed a moment later."""
+    room = Room("exit 3", times=1, terminal=terminal)
+    with room.loop:
+        room.process.start()
+        room.until(lambda: room.given_up)
+        assert room.given_up == [3]
+        assert (room.process.starts, room.process.restarts) == (2, 1)
+        assert room.changes == [status.RUNNING, status.WAITING] * 2
+
+
+@pytest.mark.fault(number=36)
+def test_process_is_killed_when_a_pause_took_all_of_its_time() -> None:
+    room = Room("trap '' TERM; exec sleep 1000")
+    with room.loop:
+        room.process.start()
+        name = Path(f"/proc/{room.process.pid}/comm")
+        room.until(lambda: name.read_text() == "sleep\n")
+        room.process.stop(time.monotonic() + 0.1)
+        time.sleep(process._LEFTOVERS + 0.2)  # as if it had been paused
+        room.until(lambda: room.process.state == status.STOPPED)
+        assert room.process.killed
+        assert room.process.last_exit == 128 + signal.SIGKILL
