@@ -18,7 +18,7 @@ TESTS = ROOT / "tests"
 _LIST = """
 ## The tests
 
-| no. | what is shown | in |
+| no. | shows | in |
 | --- | --- | --- |
 """
 
