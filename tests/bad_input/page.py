@@ -15,8 +15,8 @@ _HEAD = """\
 # Exit statuses
 
 What `grocker` exits with. Anything but 0 comes with a line `error:` on standard error that says what failed and where,
-and usually a line `hint:` that says what to do. A script may retry after 69 and 75; no other status improves by waiting.
-A container's statuses are [the runner's](runner.md#exit-statuses); the texts are in [messages](messages.md).
+and usually a line `hint:` that says what to do. A script may retry after 69 and 75; no other status improves by
+waiting. A container's statuses are [the runner's](runner.md#exit-statuses); the texts are in [messages](messages.md).
 
 | status | meaning |
 | --- | --- |

@@ -34,9 +34,9 @@ _HEAD = """\
 # What proves the contract
 
 Each clause of the [image contract](../reference/image-contract.md) is tested in real containers, under docker and under
-podman; faults, and what does not involve an engine, under one or none. `make docs` generates this page from the tests, and a
-test checks that it is current. The tests are below `tests/e2e`; `pytest -k test_E5_` runs those whose names begin with a
-clause.
+podman; faults, and what does not involve an engine, under one or none. `make docs` generates this page from the tests,
+and a test checks that it is current. The tests are below `tests/e2e`; `pytest -k test_E5_` runs those whose names begin
+with a clause.
 
 | clause | docker | podman | rootless podman | no engine |
 | --- | --- | --- | --- | --- |
