@@ -116,7 +116,7 @@ def make_member(
         note=msgspec.Raw(note),
     )
     store.keep("members", key, msgspec.json.encode(member))
-    store.held.put(key, tuple(held))
+    store.memory.put(key, tuple(held))
     return member
 
 
@@ -125,7 +125,7 @@ def read_parts(store: Store, member: Member) -> Iterator[tuple[bytes, bytes]]:
 
     Raises CorruptError when the file in the store is damaged; it is deleted, so that the next build makes it again.
     """
-    held = store.held.take(member.key)
+    held = store.memory.take(member.key)
     for number, compressed in enumerate(_compressed(store, member)):
         yield compressed, held[number] if held else _decompress(store, member, member.parts[number], compressed)
 
