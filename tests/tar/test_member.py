@@ -87,18 +87,16 @@ class Pattern:
 
 @given(st.lists(st.binary(max_size=40), max_size=12), st.integers(1, 30))
 def test_parts_are_the_same_bytes_however_they_come(blocks: list[bytes], part: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(members, "PART", part)
-        parts = list(members._parts(iter(blocks)))
+    parts = list(members._parts(iter(blocks), part))
     assert b"".join(parts) == b"".join(blocks)
     assert all(len(p) == part for p in parts[:-1])
     assert all(0 < len(p) <= part for p in parts[-1:])
     assert all(type(p) is bytes for p in parts)
 
 
-def test_member_has_several_parts_when_it_is_large(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(members, "PART", 10_000)
-    made = make(store, File("f", Pattern(35_000, 999)), File("g", b"g"))
+def test_member_has_several_parts_when_it_is_large(store: Store) -> None:
+    entries = [File("f", Pattern(35_000, 999)), File("g", b"g")]
+    made = members.make_member(store, "k", entries, subject="thing 1.0", epoch=EPOCH, part=10_000)
     assert [p.plain for p in made.parts] == [10_000, 10_000, 10_000, 512 + 35_328 + 1024 - 30_000]
     assert gzip.decompress(store.member("k").read_bytes()) == plain(store, made)
 

@@ -102,7 +102,7 @@ def merged_directories(parts: Iterable[Member], lower: Mapping[str, Directory]) 
 def _refuse_conflicts(
     parts: Sequence[Member], directories: Mapping[str, Directory], lower: Mapping[str, Directory]
 ) -> None:
-    hint = "leave one of the two out, or ask their makers which one should own the path"
+    hint = "remove one of the two, or ask their maintainers which one should have the file"
     owner: dict[str, Member] = {}
     for part in parts:
         for path in part.paths:

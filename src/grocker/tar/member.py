@@ -91,8 +91,11 @@ def make_member(
     subject: str,
     epoch: int,
     note: bytes = b"null",
+    part: int = PART,
 ) -> Member:
     """Compress the entries into the store; ``note`` is a JSON document, ``epoch`` in seconds.
+
+    ``part``: bytes of a part, uncompressed; another than PART is for tests, since keys do not depend on it.
 
     No two entries may have the same path: the caller resolves conflicts. Raises StorageError, CannotWriteError, and
     CorruptError for an unsafe path: this is the last check of what archives contain.
@@ -102,7 +105,7 @@ def make_member(
     parts: list[MemberPart] = []
     held: list[bytes] = []
     with store.new_member(key) as stream:
-        for plain in _parts(segment((e for e in in_order if not isinstance(e, Directory)), epoch=epoch)):
+        for plain in _parts(segment((e for e in in_order if not isinstance(e, Directory)), epoch=epoch), part):
             compressed = compress(plain)
             stream.write(compressed)
             parts.append(MemberPart(len(compressed), len(plain), _crc(compressed)))
@@ -187,7 +190,7 @@ def _crc(data: bytes) -> int:
 
 
 def _refuse_wrong(in_order: list[Entry], subject: str) -> None:
-    hint = "leave the package out, or ask its maker to mend it"
+    hint = "remove the package, or report this to its maintainer"
     for entry in in_order:
         reason = path_problem(entry.path)
         if reason is not None:
@@ -206,16 +209,16 @@ def _refuse_wrong(in_order: list[Entry], subject: str) -> None:
             seen.add(parent)
 
 
-def _parts(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """``blocks`` regathered into parts of PART bytes, the last one smaller."""
+def _parts(blocks: Iterable[bytes], part: int) -> Iterator[bytes]:
+    """``blocks`` regrouped into parts of ``part`` bytes, the last one smaller."""
     gathered: list[bytes | memoryview] = []
     size = 0
     for block in blocks:
         rest: bytes | memoryview = block
-        while size + len(rest) >= PART:
+        while size + len(rest) >= part:
             view = memoryview(rest)
-            gathered.append(view[: PART - size])
-            rest = view[PART - size :]
+            gathered.append(view[: part - size])
+            rest = view[part - size :]
             yield b"".join(gathered)
             gathered, size = [], 0
         if len(rest):
