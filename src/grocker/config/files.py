@@ -108,7 +108,7 @@ def load_toml(path: Path) -> tuple[dict[str, Any], str] | None:
         found = re.search(r"\(at line (\d+), column \d+\)", str(error))
         line = int(found[1]) if found else text.count("\n") + (not text.endswith("\n"))
         message = re.sub(r"\s*\(at .*\)$", "", str(error))
-        hint = "save the file without a byte order mark" if text.startswith("\ufeff") else "mend the line"
+        hint = "save the file without a byte order mark" if text.startswith("\ufeff") else "fix the line"
         raise SettingsError(f"{path.name}:{line}: not TOML: {message}", hint=hint) from error
 
 

@@ -120,8 +120,8 @@ def check(
     if check_valid_until and release.has_expired(now):
         raise CorruptError(
             f"{what} has expired: it was valid until {release.valid_until:%Y-%m-%d %H:%M} UTC",
-            hint="the mirror is out of date, or this machine's clock is wrong; "
-            "for a snapshot set debian.check-valid-until = false",
+            hint="use an up-to-date mirror, or check this machine's clock; for a snapshot archive, set "
+            "debian.check-valid-until = false",
         )
     return release
 

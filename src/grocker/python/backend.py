@@ -107,16 +107,14 @@ def call(
 
 def failure(text: str, name: str, directory: Path) -> CorruptError:
     """The error of a back end that failed for the project in ``directory``, with its last lines."""
-    hint = "the same happens with: python -m build --wheel"
+    hint = "reproduce it with: python -m build --wheel"
     if "discovered in a flat-layout" in text:
         hint = (
-            "add to pyproject.toml, without what does not belong to it:\n"
+            "add to pyproject.toml, without the directories that do not belong to it:\n"
             + flat.setuptools_table(flat.list_files(directory)).rstrip()
         )
     elif re.search(r"unable to detect version", text, re.IGNORECASE):
-        hint = (
-            "git is asked where .git lies beside pyproject.toml, and needs a tag; or write the version into [project]"
-        )
+        hint = "add a git tag (.git has to be beside pyproject.toml), or set the version in [project]"
     plain = re.sub(r"\x1b\[[0-9;]*m", "", hide_credentials(text))
     lines = [line.rstrip() for line in plain.splitlines() if line.strip()]
     tail = [line for line in lines if not re.match(r"Building wheel|warning:|hint:|  File \"<string>\"", line)]

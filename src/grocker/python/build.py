@@ -75,7 +75,7 @@ def read_pins(text: str) -> tuple[BuildRequirement, ...]:
         if not match:
             raise SettingsError(
                 f"resolving build requirements: {head.strip()!r} is not a pinned package",
-                hint="build requirements come from an index; write them as NAME or NAME>=1.0",
+                hint="write build requirements as NAME or NAME>=1.0; they are installed from an index",
             )
         hashed = tuple(sorted(digest.strip() for digest in hashes))
         pins.append(BuildRequirement(match["name"].lower(), match["version"], match["marker"] or "", hashed))

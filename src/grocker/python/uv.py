@@ -164,7 +164,7 @@ def translate_error(output: command.Output, *, action: str, platform: str) -> Gr
     if "needs to be updated" in text and "lock" in text:
         return SettingsError(f"{action}: uv.lock is stale: {words}", hint="run: uv lock")
     if re.search(r"hash mismatch", text, re.IGNORECASE):
-        return CorruptError(f"{action}: {words}", hint="the index serves another file than the pinned one")
+        return CorruptError(f"{action}: {words}", hint="check the index: it serves another file than the pinned one")
     return SettingsError(f"{action}: uv: {words}")
 
 
