@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from grocker.debian import control, facts
-from grocker.debian.archive import Malformed, TarMember, ar_members, decompress, tar_members
+from grocker.debian.deb_formats import Malformed, TarMember, ar_members, decompress, tar_members
 from grocker.debian.facts import Facts
 from grocker.debian.ownership import GROUPS, USERS
 from grocker.debian.paths import MERGED, is_left_out, merge_usr

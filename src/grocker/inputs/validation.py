@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from grocker import python
 from grocker.errors import SettingsError
 from grocker.progress import Progress
-from grocker.python import flat
+from grocker.python import flat_layout
 from grocker.python.metadata import normalise_name
 from grocker.runner.contract.spec import Service
 from grocker.tar.entry import File
@@ -48,7 +48,7 @@ def check_application(
     if left:
         shown = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
         has = f"has no module: its build back end left out {shown}" if code else f"has no file of {shown}"
-        table = flat.setuptools_table(sources).rstrip() or '[tool.setuptools.package-data]\n"*" = ["**/*"]'
+        table = flat_layout.setuptools_table(sources).rstrip() or '[tool.setuptools.package-data]\n"*" = ["**/*"]'
         progress.warn(
             f"the wheel of {installed.name} {has}",
             f"list its packages and data in pyproject.toml; with setuptools\n{table}",

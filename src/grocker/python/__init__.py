@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from grocker.python.applications import WebApplication, find_application
     from grocker.python.build import build_key, build_wheel, resolve_build
     from grocker.python.bytecode import Compiler, InterpreterTree, add_bytecode, compile_sources
-    from grocker.python.declared import declared_services
-    from grocker.python.detect import Django, find_django
+    from grocker.python.django import Django, find_django
     from grocker.python.locks import LockFile, find_lock, resolve_locked
     from grocker.python.metadata import EntryPoint, Metadata, check_python
     from grocker.python.project import Project, read_project
     from grocker.python.pylock import Pin
     from grocker.python.requirements import active_requirements
     from grocker.python.resolution import find_addresses, resolve
+    from grocker.python.service_entry_points import declared_services
     from grocker.python.source_tree import FileHashes, SourceTree, read_tree
     from grocker.python.target import InstallScheme, WheelTarget
     from grocker.python.uv import Uv, find_uv
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "applications": ("WebApplication", "find_application"),
-    "declared": ("declared_services",),
+    "service_entry_points": ("declared_services",),
     "build": ("build_key", "build_wheel", "resolve_build"),
     "bytecode": ("Compiler", "InterpreterTree", "compile_sources", "add_bytecode"),
-    "detect": ("Django", "find_django"),
+    "django": ("Django", "find_django"),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
     "locks": ("LockFile", "find_lock", "resolve_locked"),

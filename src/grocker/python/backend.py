@@ -16,7 +16,7 @@ from grocker import command
 from grocker.digest import hexadecimal, of
 from grocker.errors import CorruptError, StorageError
 from grocker.lock.values import BuildRequirement
-from grocker.python import flat
+from grocker.python import flat_layout
 from grocker.python import uv as _uv
 from grocker.python.indexes import hide_credentials
 from grocker.python.project import Project
@@ -111,7 +111,7 @@ def failure(text: str, name: str, directory: Path) -> CorruptError:
     if "discovered in a flat-layout" in text:
         hint = (
             "add to pyproject.toml, without the directories that do not belong to it:\n"
-            + flat.setuptools_table(flat.list_files(directory)).rstrip()
+            + flat_layout.setuptools_table(flat_layout.list_files(directory)).rstrip()
         )
     elif re.search(r"unable to detect version", text, re.IGNORECASE):
         hint = "add a git tag (.git has to be beside pyproject.toml), or set the version in [project]"

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from grocker.errors import MissingError, SettingsError, StorageError
-from grocker.python import flat
+from grocker.python import flat_layout
 from grocker.python.metadata import normalise_name
 
 _LEGACY_REQUIRES = ("setuptools>=40.8.0",)
@@ -94,7 +94,7 @@ def read_project(directory: Path) -> Project:
 def _minimal(directory: Path) -> str:
     """A complete pyproject.toml for the files in ``directory``, for a hint."""
     least = f'\n[project]\nname = "{_name_for(directory)}"\nversion = "1.0"\n'
-    arrangement = flat.setuptools_table(flat.list_files(directory))
+    arrangement = flat_layout.setuptools_table(flat_layout.list_files(directory))
     if (directory / "requirements.txt").is_file():
         read = '[tool.setuptools.dynamic]\ndependencies = { file = ["requirements.txt"] }'
         return f'{least}dynamic = ["dependencies"]\n{arrangement}{read}'

@@ -18,10 +18,10 @@ import msgspec
 
 from grocker.errors import CorruptError, MissingError, SettingsError, StorageError
 from grocker.platforms.architectures import ARCHITECTURES
-from grocker.python import archive, metadata, record, scripts
-from grocker.python.archive import ZipContent, ZipMember
+from grocker.python import metadata, record, scripts, wheel_archive
 from grocker.python.metadata import EntryPoint, Metadata, normalise_name
 from grocker.python.target import InstallScheme, WheelTarget
+from grocker.python.wheel_archive import ZipContent, ZipMember
 from grocker.tar.entry import Content, Directory, Entry, File
 
 FORMAT = 1
@@ -105,7 +105,7 @@ class _Reading(msgspec.Struct, frozen=True):
     layout: InstallScheme
 
     def wheel(self, target: WheelTarget | None) -> Wheel:
-        members = archive.members(self.opened, self.file)
+        members = wheel_archive.members(self.opened, self.file)
         info = self._dist_info(members)
         self._check_wheel_version(info)
         described, points = self.metadata(), self.entry_points()
@@ -195,10 +195,10 @@ class _Reading(msgspec.Struct, frozen=True):
         info = self.opened.NameToInfo.get(name)
         if info is None:
             raise CorruptError(f"reading {self.file}: {name} is missing")
-        if info.file_size > archive.LARGE:
+        if info.file_size > wheel_archive.LARGE:
             raise CorruptError(f"reading {self.file}: {name} is too large: {info.file_size} bytes")
         member = ZipMember(name, info.file_size, executable=False, info=info)
-        return b"".join(archive.chunks(self.opened, member, self.file))
+        return b"".join(wheel_archive.chunks(self.opened, member, self.file))
 
     def _check_listed(self, hashes: Iterable[str], members: Iterable[str], info: str) -> None:
         listed, present = set(hashes), set(members)
@@ -214,19 +214,19 @@ class _Reading(msgspec.Struct, frozen=True):
         hashing, ours = hashlib.new(expected.algorithm), hashlib.sha256()
         parts: list[bytes] = []
         head = b""
-        for chunk in archive.chunks(self.opened, member, self.file):
+        for chunk in wheel_archive.chunks(self.opened, member, self.file):
             head = head or chunk[:20]
             hashing.update(chunk)
             if expected.algorithm != "sha256":
                 ours.update(chunk)
-            if member.size <= archive.LARGE:
+            if member.size <= wheel_archive.LARGE:
                 parts.append(chunk)
         if record.encoded(hashing.digest()) != expected.value:
             raise CorruptError(
                 f"reading {self.file}: {member.name} does not match its hash in RECORD ({expected.algorithm})",
                 hint="download it again, or tell its publisher: the wheel was changed after it was built",
             )
-        large = member.size > archive.LARGE
+        large = member.size > wheel_archive.LARGE
         data = ZipContent(self.path, self.file, member.name, member.size) if large else b"".join(parts)
         digest = hashing.digest() if expected.algorithm == "sha256" else ours.digest()
         return _Checked(data, "sha256=" + record.encoded(digest), _elf_machine(head))

@@ -9,7 +9,7 @@ from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 import pytest
 
 from grocker.errors import CorruptError
-from grocker.python.archive import ZipContent, chunks, members
+from grocker.python.wheel_archive import ZipContent, chunks, members
 
 
 def archive(directory: Path, *files: tuple[str, bytes], mode: int = 0o100644, method: int = ZIP_DEFLATED) -> Path:

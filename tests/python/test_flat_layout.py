@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from grocker.python.flat import list_files, setuptools_table
+from grocker.python.flat_layout import list_files, setuptools_table
 
 
 def test_table_names_modules_and_packages() -> None:

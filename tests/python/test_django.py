@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from grocker.python import Django, InstallScheme, find_django, read_wheel
-from grocker.python.detect import find_django_projects
+from grocker.python.django import find_django_projects
 from grocker.python.wheel import Wheel
 from tests.support.wheels import Files, make_wheel
 
