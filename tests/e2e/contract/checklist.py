@@ -15,10 +15,9 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "development" / "faults.md"
 TESTS = ROOT / "tests"
 
-_LIST = """
-## The tests
-
-| no. | what is shown | in |
+_HEADING = "\n## The tests\n"
+_LIST = f"""{_HEADING}
+| no. | shows | in |
 | --- | --- | --- |
 """
 
@@ -44,7 +43,7 @@ def items() -> list[int]:
 
 def _written() -> str:
     """Return the handwritten part of the page."""
-    return PAGE.read_text("utf-8").partition(_LIST)[0]
+    return PAGE.read_text("utf-8").partition(_HEADING)[0]
 
 
 def shown() -> list[Shown]:

@@ -33,9 +33,10 @@ _NAMED = re.compile(r"test_([A-Z][0-9]+)_")
 _HEAD = """\
 # What proves the contract
 
-Each clause of the [image contract](../reference/image-contract.md) is proved in real containers, under docker and under
-podman; a fault, and what no engine has a part in, under one or none. `make docs` makes this page from the tests, and a
-test keeps it true. The tests are below `tests/e2e`; `pytest -k test_E5_` runs those whose names begin with a clause.
+Each clause of the [image contract](../reference/image-contract.md) is tested in real containers, under docker and under
+podman; faults, and what does not involve an engine, under one or none. `make docs` generates this page from the tests,
+and a test checks that it is current. The tests are below `tests/e2e`; `pytest -k test_E5_` runs those whose names begin
+with a clause.
 
 | clause | docker | podman | rootless podman | no engine |
 | --- | --- | --- | --- | --- |
@@ -43,7 +44,7 @@ test keeps it true. The tests are below `tests/e2e`; `pytest -k test_E5_` runs t
 _MIDDLE = """
 ## The tests
 
-| clause | what is shown | engines | in |
+| clause | shows | engines | in |
 | --- | --- | --- | --- |
 """
 
