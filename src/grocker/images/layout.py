@@ -23,6 +23,7 @@ from grocker.images.file_evidence import of_file
 from grocker.images.reading import OpenedImage, image_of_files, split_path
 from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, plural
 from grocker.oci import Blobs, Descriptor, Image, Reference, values
+from grocker.oci.artifact import Artifact
 from grocker.progress import Progress
 from grocker.store.writing import storage
 
@@ -91,6 +92,18 @@ class Layout(msgspec.Struct, frozen=True):
             "oci", str(self.path), written, detail, tuple(name.podman for name in names), evidence=evidence
         )
 
+    def attach(self, artifact: Artifact, names: Sequence[Reference]) -> None:
+        """See ReferrerSink.attach. The artifact has no name; the image that it refers to has."""
+        with storage("writing the layout", self.path), _directory(self.path) as made:
+            for document in (*artifact.blobs, artifact.manifest):
+                if not _has_blob(self.path, document.descriptor):
+                    _write(_blob_path(self.path, document.digest), [document.data], made)
+            old = read_index(self.path) if (self.path / INDEX).exists() else None
+            kept = [one for one in (old.manifests if old else ()) if one.digest != artifact.manifest.digest]
+            new = values.encode(_index(old, [*kept, artifact.descriptor]))
+            if old is None or values.encode(old) != new:
+                _write(self.path / INDEX, [new], [])
+
 
 def link(path: Path, image: Image, names: Sequence[Reference], blobs: Blobs, lent: Iterable[Path]) -> None:
     """Make at ``path``, an empty directory, a layout for a program that reads it at once; nothing is copied.
@@ -155,7 +168,11 @@ def _merged(old: values.Index | None, images: Sequence[Image], names: Sequence[R
     new = list(described(images, names))
     taken = {_name(one) for one in new}
     kept = [one for one in (old.manifests if old else ()) if _name(one) not in taken]
-    listed = sorted([*kept, *new], key=lambda one: (_name(one) or "", one.digest))
+    return _index(old, [*kept, *new])
+
+
+def _index(old: values.Index | None, manifests: Iterable[Descriptor]) -> values.Index:
+    listed = sorted(manifests, key=lambda one: (_name(one) or "", one.digest))
     return values.Index(
         schema_version=2,
         media_type=values.INDEX,

@@ -75,12 +75,13 @@ def image_of_files(place: str, read: Callable[[str, int], bytes | None], name: s
         )
     index = values.decode(data, values.Index, what=f"{place}, {_INDEX}")
     found = {}
-    for one in index.manifests:
+    listed = [one for one in index.manifests if one.artifact_type is None]
+    for one in listed:
         called = (one.annotations or {}).get(values.REF_NAME)
         if name is None or name in _names(called):
             found[one.digest] = one
     if len(found) != 1:
-        known = ", ".join(sorted({(o.annotations or {}).get(values.REF_NAME, o.digest) for o in index.manifests}))
+        known = ", ".join(sorted({(o.annotations or {}).get(values.REF_NAME, o.digest) for o in listed}))
         if not found:
             raise MissingError(f"{place} has no image {name or ''}".rstrip(), hint=f"its images: {known or 'none'}")
         raise UsageError(f"{place} has {len(found)} images", hint=f"append a colon and one of: {known}")

@@ -10,6 +10,7 @@ import msgspec
 
 from grocker.errors import UsageError
 from grocker.oci import Blobs, Image, Layer, Platform, Reference
+from grocker.oci.artifact import Artifact
 from grocker.oci.index import fitting
 from grocker.progress import Progress
 
@@ -104,6 +105,16 @@ class LayerSink(Protocol):
 
     def withdraw(self) -> None:
         """Discard what was offered and did not become part of a delivered image. Always called at the end."""
+
+
+@runtime_checkable
+class ReferrerSink(Protocol):
+    """A sink that takes artifacts that refer to its images."""
+
+    def attach(self, artifact: Artifact, names: Sequence[Reference]) -> None:
+        """Put the artifact beside the image that it refers to, which was delivered under ``names``. Raises as
+        ``Sink.deliver``.
+        """
 
 
 def select_image(images: Sequence[Image], platform: Callable[[], Platform], engine: str) -> tuple[Image, str]:
