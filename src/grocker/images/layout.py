@@ -18,7 +18,7 @@ import msgspec
 from grocker import digest as digests
 from grocker.digest import Digest
 from grocker.errors import CannotWriteError, MissingError
-from grocker.images.archive import checked, described, documents, layers
+from grocker.images.archive import describe_root, list_documents, list_layers, read_checked
 from grocker.images.file_evidence import of_file
 from grocker.images.reading import OpenedImage, image_of_files, split_path
 from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, plural
@@ -68,7 +68,7 @@ class Layout(msgspec.Struct, frozen=True):
         """See Sink.deliver."""
         missing = 0
         written = 0
-        all_layers = layers(images)
+        all_layers = list_layers(images)
         with storage("writing the layout", self.path), _directory(self.path) as made:
             total = sum(one.size for one in all_layers)
             with progress.task(f"writing {self.path}", total) as task:
@@ -77,8 +77,8 @@ class Layout(msgspec.Struct, frozen=True):
                         task.advance(layer.size)
                         continue
                     missing += 1
-                    written += _write(_blob_path(self.path, layer.digest), checked(layer, blobs, task), made)
-            for document in documents(images):
+                    written += _write(_blob_path(self.path, layer.digest), read_checked(layer, blobs, task), made)
+            for document in list_documents(images):
                 if not _has_blob(self.path, document.descriptor):
                     written += _write(_blob_path(self.path, document.digest), [document.data], made)
             old = read_index(self.path) if (self.path / INDEX).exists() else None
@@ -165,7 +165,7 @@ def _name(descriptor: Descriptor) -> str | None:
 
 def _merged(old: values.Index | None, images: Sequence[Image], names: Sequence[Reference]) -> values.Index:
     """``old`` with the images under their names, in place of what had them; sorted, so that order tells no history."""
-    new = list(described(images, names))
+    new = list(describe_root(images, names))
     taken = {_name(one) for one in new}
     kept = [one for one in (old.manifests if old else ()) if _name(one) not in taken]
     return _index(old, [*kept, *new])

@@ -11,7 +11,7 @@ import msgspec
 from grocker.errors import UsageError
 from grocker.oci import Blobs, Image, Layer, Platform, Reference
 from grocker.oci.artifact import Artifact
-from grocker.oci.index import fitting
+from grocker.oci.index import find_image
 from grocker.progress import Progress
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def select_image(images: Sequence[Image], platform: Callable[[], Platform], engi
     if len(images) == 1:
         return images[0], ""
     own = platform()
-    found = fitting(images, own)
+    found = find_image(images, own)
     built = " and ".join(str(one.platform) for one in images)
     if found is None:
         raise UsageError(
