@@ -4,6 +4,7 @@
 # make setup  the development environment in .venv: hashed, and quick when nothing changed
 # make check  the fast tier: offline, no root, no engine, under a minute
 # make soak   200 builds killed with kill -9, then one that must give the empty cache's digest
+# make golden writes the digests of tests/golden anew, when the bytes of an image are meant to change
 # make docs   writes the reference pages that are made from the code
 # make bench  Grocker beside BuildKit, in turn: twenty minutes, as root; BENCH=--write puts the figures into the docs
 # make bench-runner  the runner beside bare processes, tini and supervisord: six minutes, as root; BENCH=--write as above
@@ -22,7 +23,7 @@ WORKERS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 THOROUGH := e2e or slow or docker or podman or network or root
 
-.PHONY: help setup check lint fast test demo soak docs lock bench bench-runner
+.PHONY: help setup check lint fast test golden demo soak docs lock bench bench-runner
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -46,17 +47,16 @@ lint: setup
 	@$(BIN)/ruff format --check --quiet || { echo "hint: $(BIN)/ruff format" >&2; exit 1; }
 	@$(BIN)/mypy --no-error-summary
 
-# What fails is run once more, alone and said so: on a shared machine a test of processes may meet a bad second, and one
-# that fails twice is broken. The second argument is for the first time only.
-twice = $(1) $(2) || { echo "once more, what failed:"; $(1) --last-failed --last-failed-no-failures none; }
-
 fast: setup
-	@$(call twice,$(BIN)/python -m pytest --quiet -m "not ($(THOROUGH))",--numprocesses $(WORKERS))
+	@$(BIN)/python -m pytest --quiet -m "not ($(THOROUGH))" --numprocesses $(WORKERS)
 
-# tests/conftest.py leaves out what the host cannot do, and says so at the end. Side by side, for most of them wait for
-# containers or the clock; WORKERS=0 for one after the other.
+# tests/conftest.py skips what the host cannot do, and says so at the end. Tests run side by side, since most of them wait
+# for containers or the clock; WORKERS=0 runs one after the other.
 test: check
-	@$(call twice,$(BIN)/python -m pytest --quiet -m "$(THOROUGH)",--numprocesses $(WORKERS) --durations 10)
+	@$(BIN)/python -m pytest --quiet -m "$(THOROUGH)" --numprocesses $(WORKERS) --durations 10
+
+golden: setup
+	@$(BIN)/python -m pytest --quiet --update-golden tests/golden
 
 demo: setup
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh

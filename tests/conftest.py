@@ -1,9 +1,11 @@
-"""What a test may need of its host (the markers in ``_LACKS``), and what happens without.
+"""Hooks of every test run: what a test needs of its host, who runs beside whom, and no way out of the machine.
 
-A test whose host lacks something is skipped, and the end of the run says which and why. Where ``CI`` is set, or
-``GROCKER_TEST_REQUIRE`` names what must be there (``docker,podman,rootless,network,root,browser``), it fails instead.
+A test whose host lacks what one of the markers in ``_LACKS`` needs is skipped, and the end of the run says which and
+why. Where ``CI`` is set, or ``GROCKER_TEST_REQUIRE`` names it (``docker,podman,rootless,network,root,browser``), the
+test fails instead.
 
-Tests run side by side, in several processes (``tests.support.side_by_side``), but for those marked ``alone``.
+Tests run side by side, in several processes (``tests.support.side_by_side``), except those marked ``alone``. What fails
+has failed, except what is marked ``quarantine`` (``tests.support.quarantine``).
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import rootless, side_by_side
+from tests.support import quarantine, rootless, side_by_side
 
 
 def _answers(*command: str) -> str:
@@ -71,7 +73,7 @@ def _lacks_root() -> str:
 
 
 def _lacks_rootless() -> str:
-    """What an ordinary user needs for podman; the tests make the user, and so are root's."""
+    """What an ordinary user needs for podman. The tests make the user, so they run as root."""
     absent = rootless.lacks(("podman", "newuidmap", "newgidmap", "slirp4netns", "useradd", "setpriv", "nsenter"))
     if absent:
         return f"not installed: {', '.join(absent)}"
@@ -100,11 +102,16 @@ def _required() -> frozenset[str]:
     return frozenset(_LACKS) if os.environ.get("CI") else frozenset()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden/*.json anew (make golden)")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     unknown = _required() - set(_LACKS)
     if unknown:
         raise pytest.UsageError(f"GROCKER_TEST_REQUIRE: unknown: {', '.join(sorted(unknown))}")
-    # What a shell starts in the background ignores these, and so would every program that a test starts.
+    config.pluginmanager.register(quarantine, "quarantine")
+    # A shell makes its background jobs ignore these, and every program that a test starts would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     if "PYTEST_XDIST_WORKER" not in os.environ:
@@ -125,8 +132,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return side_by_side.scheduler(config, log)
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)  # outside of pytest-timeout: to wait for a turn takes nothing of its time
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # outside pytest-timeout: waiting for a turn does not count
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    if quarantine.is_second_try(item):  # within the first try, which has the turn
+        return (yield)
     with side_by_side.turn(alone=item.get_closest_marker("alone") is not None):
         return (yield)
 
@@ -187,7 +196,7 @@ sys.addaudithook(_keep_offline)
 
 @pytest.fixture(autouse=True)
 def _offline_without_marker(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The fast tier is offline: a connection that leaves this machine is an error of the test that makes it."""
+    """Keep the fast tier offline: a connection that leaves this machine fails the test that makes it."""
     if not {"e2e", "network"} & {marker.name for marker in request.node.iter_markers()}:
         _offline.set()
     yield

@@ -1,4 +1,4 @@
-"""Makes the pages of docs/reference that are made from code (``make docs``)."""
+"""Make the pages of docs/ that are generated from code (``make docs``)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.bad_input.page import exit_statuses  # noqa: E402
+from tests.e2e.contract.checklist import faults  # noqa: E402
 from tests.e2e.contract.clauses import contract_tests  # noqa: E402
-from tests.e2e.faults.checklist import faults  # noqa: E402
+from tools import commands, decisions, messages  # noqa: E402
 
 PAGES = {
-    "docs/reference/contract-tests.md": contract_tests,
+    "docs/decisions/README.md": decisions.page,
+    "docs/development/contract-tests.md": contract_tests,
+    "docs/development/faults.md": faults,
+    "docs/reference/commands.md": commands.page,
     "docs/reference/exit-statuses.md": exit_statuses,
-    "docs/reference/faults.md": faults,
+    "docs/reference/messages.md": messages.page,
 }
 
 

@@ -1,10 +1,10 @@
-"""The failure checklist is whole: docs/reference/faults.md."""
+"""The failure checklist is whole: docs/development/faults.md."""
 
 from __future__ import annotations
 
 import re
 
-from tests.e2e.faults.checklist import items, shown
+from tests.e2e.contract.checklist import items, shown
 
 
 def test_every_fault_is_shown_by_a_test() -> None:

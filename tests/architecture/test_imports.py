@@ -10,14 +10,18 @@ import pytest
 from tests.architecture.source import Module, imported, project, reached
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "digest", "progress", "command", "lazily", "web"}),
-    frozenset({"oci", "runner"}),
+    frozenset({"errors", "digest", "progress", "command", "lazy_imports", "web"}),
+    frozenset({"oci", "platforms", "runner"}),
     frozenset({"store", "config"}),
-    frozenset({"layer", "lock"}),
-    frozenset({"sandbox"}),
+    frozenset({"tar", "lock"}),
+    frozenset({"sandbox", "context"}),
     frozenset({"registry", "debian", "python"}),
+    frozenset({"attest", "images", "deploy"}),
+    frozenset({"inputs"}),
+    frozenset({"resolve"}),
     frozenset({"plan"}),
-    frozenset({"attest", "output", "deploy"}),
+    frozenset({"layers"}),
+    frozenset({"execute"}),
     frozenset({"builder"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
@@ -36,9 +40,8 @@ RUNNER_FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"main"}),
 )
 RUNNER_FLOOR_OF = {room: number for number, rooms in enumerate(RUNNER_FLOORS) for room in rooms}
-
 RUNNER_FACE = frozenset({"grocker.runner.contract", "grocker.runner.cron.crontab_check"})
-PURE = ("oci", "lock", "plan", "layer.entry", "debian.version", "debian.resolving")
+PURE = ("oci", "lock", "plan", "platforms", "tar.entry", "debian.version", "debian.resolver")
 # Run inside the server's process, by the application's interpreter, where the server is.
 IN_THE_SERVER = {
     "grocker.runner.servers.uvicorn_server": ("uvicorn",),
@@ -113,6 +116,8 @@ def test_arrow_upwards_is_refused_when_there_is_one() -> None:
     assert not _allowed("store", "grocker.builder.build")
     assert not _allowed("debian", "grocker.python.wheel")
     assert not _allowed("plan", "grocker.runner.main")
+    assert not _allowed("resolve", "grocker.plan.plan")
+    assert not _allowed("plan", "grocker.layers.recipes")
     assert _allowed("plan", "grocker.runner.contract.spec")
     assert _allowed("web", "grocker.errors")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.output.layout import problems
+from grocker.images.layout import problems
 from tests.bad_input.cases import WHEEL
 from tests.support.world import World, world
 

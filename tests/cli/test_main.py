@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.cli.delivery import as_line
+from grocker.cli.rendering import json_line
 
 GROCKER = [sys.executable, "-c", "from grocker.cli.main import main; main()"]
 
@@ -56,4 +56,4 @@ def test_message_does_not_control_the_terminal() -> None:
 
 
 def test_json_is_utf_8_whatever_bytes_a_path_has() -> None:
-    assert json.loads(as_line({"place": "/caf\udce9", "name": "ä"})) == {"place": "/caf\ufffd", "name": "ä"}
+    assert json.loads(json_line({"place": "/caf\udce9", "name": "ä"})) == {"place": "/caf\ufffd", "name": "ä"}

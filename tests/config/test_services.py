@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from grocker.config.services import Found, services
-from grocker.config.settings import Service, Settings
+from grocker.config.services import DetectedApplication, find_services
+from grocker.config.settings import ServiceSettings, Settings
 from grocker.errors import SettingsError
 
-DECLARED = Settings(services={"ws": Service(command="ws"), "api": Service(wsgi="a:b", env={"B": "2", "A": "1"})})
+DECLARED = Settings(
+    services={"ws": ServiceSettings(command="ws"), "api": ServiceSettings(wsgi="a:b", env={"B": "2", "A": "1"})}
+)
 
 
 def test_services_are_the_declared_ones_when_there_are_any() -> None:
-    found = services(DECLARED, "web: x", Found(target="a:b"))
+    found = find_services(DECLARED, "web: x", DetectedApplication(target="a:b"))
     assert list(found.table) == ["api", "ws"]
     assert list(found.table["api"].env.items()) == [("A", "1"), ("B", "2")]
     assert not found.any_service
@@ -22,7 +24,7 @@ def test_services_are_the_declared_ones_when_there_are_any() -> None:
 
 def test_services_are_those_of_the_procfile_when_none_is_declared() -> None:
     text = "# comment\n\nrelease: migrate\nworker : python -m work  \nweb: gunicorn x: y\n"
-    found = services(Settings(), text, Found(target="a:b"))
+    found = find_services(Settings(), text, DetectedApplication(target="a:b"))
     assert {name: s.command for name, s in found.table.items()} == {
         "web": "gunicorn x: y",
         "worker": "python -m work",
@@ -33,29 +35,31 @@ def test_services_are_those_of_the_procfile_when_none_is_declared() -> None:
 
 
 def test_services_are_found_when_a_django_project_declares_none() -> None:
-    found = services(Settings(), "# nothing\nrelease: migrate\n", Found(django=True, target="mysite.wsgi:application"))
+    found = find_services(
+        Settings(), "# nothing\nrelease: migrate\n", DetectedApplication(django=True, target="mysite.wsgi:application")
+    )
     assert {name: s.wsgi for name, s in found.table.items()} == {"www": "mysite.wsgi:application"}
     assert found.any_service
 
 
 def test_there_are_no_services_when_nothing_says_so() -> None:
-    found = services(Settings(), None, Found())
+    found = find_services(Settings(), None, DetectedApplication())
     assert (dict(found.table), found.source, found.servers) == ({}, "none", ())
 
 
 def test_procfile_is_refused_with_its_line_when_it_is_malformed() -> None:
-    with pytest.raises(SettingsError, match="Procfile:2: not NAME: COMMAND"):
-        services(Settings(), "web: x\nworker x\n", Found())
+    with pytest.raises(SettingsError, match="Procfile:2: expected NAME: COMMAND"):
+        find_services(Settings(), "web: x\nworker x\n", DetectedApplication())
 
 
 def test_procfile_is_refused_when_a_name_comes_twice() -> None:
-    with pytest.raises(SettingsError, match="Procfile:3: web comes twice"):
-        services(Settings(), "web: x\nworker: x\nweb: y\n", Found())
+    with pytest.raises(SettingsError, match="Procfile:3: duplicate process type web"):
+        find_services(Settings(), "web: x\nworker: x\nweb: y\n", DetectedApplication())
 
 
 def test_services_are_the_wheels_own_when_only_its_entry_points_declare_any() -> None:
     declared = {"ws": {"asgi": "shop.asgi:application", "workers": 2}, "www": {"wsgi": "shop.wsgi:application"}}
-    found = services(Settings(), "web: x", Found(declared, target="a:b"))
+    found = find_services(Settings(), "web: x", DetectedApplication(declared, target="a:b"))
     assert {name: (one.wsgi, one.asgi, one.server) for name, one in found.table.items()} == {
         "ws": (None, "shop.asgi:application", "uvicorn"),
         "www": ("shop.wsgi:application", None, "gunicorn"),
@@ -76,16 +80,16 @@ def test_services_are_the_wheels_own_when_only_its_entry_points_declare_any() ->
 )
 def test_services_are_refused_when_an_entry_points_table_is_none(table: object) -> None:
     with pytest.raises(SettingsError, match=r"entry point of the group grocker\.services: www"):
-        services(Settings(), None, Found({"www": table}))
+        find_services(Settings(), None, DetectedApplication({"www": table}))
 
 
 def test_services_have_an_asgi_application_when_one_is_found() -> None:
-    found = services(Settings(), None, Found(kind="asgi", target="api.main:app"))
+    found = find_services(Settings(), None, DetectedApplication(kind="asgi", target="api.main:app"))
     assert (found.table["www"].asgi, found.any_service, found.servers) == ("api.main:app", False, ("uvicorn",))
 
 
 def test_services_carry_what_runs_beside_and_in_front_of_them() -> None:
-    www = Service(
+    www = ServiceSettings(
         wsgi="a:b",
         server="granian",
         ready="notify",
@@ -95,7 +99,9 @@ def test_services_carry_what_runs_beside_and_in_front_of_them() -> None:
         metrics="/metrics",
         memory=300,
     )
-    found = services(Settings(services={"www": www, "api": Service(asgi="a:b", static=True)}), None, Found())
+    found = find_services(
+        Settings(services={"www": www, "api": ServiceSettings(asgi="a:b", static=True)}), None, DetectedApplication()
+    )
     one = found.table["www"]
     assert (one.server, one.ready, one.media, one.metrics, one.memory) == ("granian", "notify", True, "/metrics", 300)
     assert list(one.processes.items()) == [("beat", "beat"), ("worker", ("work", "-v"))]
@@ -106,19 +112,19 @@ def test_services_carry_what_runs_beside_and_in_front_of_them() -> None:
 
 def test_services_are_refused_when_a_process_has_the_services_name() -> None:
     declared = {"www": {"wsgi": "a:b", "processes": {"www": "x"}}}
-    with pytest.raises(SettingsError, match=r"services\.www\.processes: www is the service itself"):
-        services(Settings(), None, Found(declared))
+    with pytest.raises(SettingsError, match=r"services\.www\.processes: www is the name of the service itself"):
+        find_services(Settings(), None, DetectedApplication(declared))
 
 
 @pytest.mark.parametrize(
     ("service", "packages"),
     [
-        (Service(wsgi="a:b"), ()),
-        (Service(wsgi="a:b", media=True), ("nginx",)),
-        (Service(asgi="a:b", static=True), ("nginx",)),
-        (Service(wsgi="a:b", static=("a/static",)), ("nginx",)),
+        (ServiceSettings(wsgi="a:b"), ()),
+        (ServiceSettings(wsgi="a:b", media=True), ("nginx",)),
+        (ServiceSettings(asgi="a:b", static=True), ("nginx",)),
+        (ServiceSettings(wsgi="a:b", static=("a/static",)), ("nginx",)),
     ],
 )
-def test_services_need_nginx_when_they_show_files(service: Service, packages: tuple[str, ...]) -> None:
-    assert services(Settings(services={"www": service}), None, Found()).packages == packages
-    assert services(Settings(), "web: x", Found()).packages == ()
+def test_services_need_nginx_when_they_show_files(service: ServiceSettings, packages: tuple[str, ...]) -> None:
+    assert find_services(Settings(services={"www": service}), None, DetectedApplication()).packages == packages
+    assert find_services(Settings(), "web: x", DetectedApplication()).packages == ()

@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 
 from grocker.debian import accounts
-from grocker.debian.accounts import User
+from grocker.debian.accounts import Account
 from grocker.errors import CorruptError, SettingsError
-from grocker.layer.entry import File
+from grocker.tar.entry import File
 
 MASTERS = {
     "usr/share/base-passwd/passwd.master": b"root:*:0:0:root:/root:/bin/bash\nnobody:*:65534:65534:nobody:/:/nologin\n",
     "usr/share/base-passwd/group.master": b"root:*:0:\nmail:*:8:\nshadow:*:42:\n",
 }
-BLUE = User("blue", 1000, "/home/blue")
+BLUE = Account("blue", 1000, "/home/blue")
 
 
-def files(contents: dict[str, bytes], user: User = BLUE) -> dict[str, str]:
+def files(contents: dict[str, bytes], user: Account = BLUE) -> dict[str, str]:
     found = {}
     for entry in accounts.entries({**MASTERS, **contents}, user):
         assert isinstance(entry, File)
@@ -74,13 +74,13 @@ def test_declared_account_is_passed_over_when_its_line_is_malformed() -> None:
     assert files({"usr/lib/sysusers.d/x.conf": b'u "\n\nz what\n'}) == files({})
 
 
-@pytest.mark.parametrize("user", [User("nobody", 1000, "/"), User("blue", 0, "/"), User("blue", 65534, "/")])
-def test_user_is_refused_when_debian_has_it(user: User) -> None:
+@pytest.mark.parametrize("user", [Account("nobody", 1000, "/"), Account("blue", 0, "/"), Account("blue", 65534, "/")])
+def test_user_is_refused_when_debian_has_it(user: Account) -> None:
     with pytest.raises(SettingsError) as caught:
         files({}, user)
     assert caught.value.status == 78
-    assert "is taken: Debian has" in caught.value.message
-    assert "uid from 1000" in (caught.value.hint or "")
+    assert "collides with Debian's own user" in caught.value.message
+    assert "uid of at least 1000" in (caught.value.hint or "")
 
 
 def test_masters_are_refused_when_malformed() -> None:

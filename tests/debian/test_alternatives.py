@@ -7,7 +7,7 @@ import pytest
 from grocker.debian import alternatives
 from grocker.debian.alternatives import Alternative
 from grocker.debian.facts import Facts
-from grocker.layer.entry import Directory, Symlink
+from grocker.tar.entry import Directory, Symlink
 
 
 def package(name: str, postinst: str) -> Facts:

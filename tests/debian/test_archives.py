@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from grocker.debian import Mirrors, open_archive, resolve
-from grocker.debian.archives import Archive as Opened
-from grocker.debian.archives import archive_addresses
+from grocker.debian.archives import DebianArchive, archive_addresses
 from grocker.errors import GrockerError
 from grocker.progress import Silent
 from grocker.store import Store
@@ -26,7 +25,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def opened(
     archive: Archive, store: Store, *addresses: str, architecture: str = "amd64", check_valid_until: bool = True
-) -> tuple[Opened, Silent]:
+) -> tuple[DebianArchive, Silent]:
     progress = Silent()
     with Transport(environ={}, attempts=1) as transport:
         found = open_archive(
@@ -96,7 +95,9 @@ def test_user_is_warned_once_when_what_has_expired_is_used(store: Store) -> None
     with archive.serve() as address:
         _, progress = opened(archive, store, address, check_valid_until=False)
     ((message, hint),) = progress.warnings
-    assert message.startswith(f"expired, and used all the same: trixie on {NOW - timedelta(days=1):%Y-%m-%d}, trixie-u")
+    assert message.startswith(
+        f"using an expired release of trixie (since {NOW - timedelta(days=1):%Y-%m-%d}), trixie-u"
+    )
     assert hint is not None
     assert "security updates" in hint
 
@@ -113,8 +114,14 @@ def forged() -> Archive:
 
 CASES = [
     ("bad hash", forged(), 65, "Packages.xz", ""),
-    ("unknown suite", Archive(packages={"trixie-security": [], "trixie-updates": []}), 66, "no suite trixie", "mirror"),
-    ("unknown architecture", Archive(architecture="arm64"), 66, "no packages for amd64 in main", "arm64"),
+    (
+        "unknown suite",
+        Archive(packages={"trixie-security": [], "trixie-updates": []}),
+        66,
+        "suite trixie not found",
+        "mirror",
+    ),
+    ("unknown architecture", Archive(architectures=("arm64",)), 66, "no packages for amd64 in main", "arm64"),
     ("expired", Archive(valid_until=NOW - timedelta(days=1)), 65, "has expired", "check-valid-until"),
     ("unpinned signer", Archive(signed_by=("stranger",)), 65, "does not trust", "mirror"),
     ("not Debian", Archive(origin="Other"), 65, "the origin Other", "GROCKER_DEBIAN_MIRROR"),

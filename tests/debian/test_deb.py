@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from grocker.debian import deb
-from grocker.debian.deb import Unpacked
+from grocker.debian.deb import UnpackedPackage
 from grocker.errors import CorruptError, StorageError
-from grocker.layer.entry import Directory, File, Hardlink, Symlink
+from grocker.tar.entry import Directory, File, Hardlink, Symlink
 from tests.support.archive import Content, Folder, Hard, Link, Package, Program, ar, compressed, tar
 
 
-def unpacked(**files: Content) -> Unpacked:
+def unpacked(**files: Content) -> UnpackedPackage:
     return deb.unpack_bytes(Package("hello", files=files).deb(), name="hello 1.0-1")
 
 
-def members(files: dict[str, Content], **fields: str) -> Unpacked:
+def members(files: dict[str, Content], **fields: str) -> UnpackedPackage:
     return deb.unpack_bytes(Package("hello", files=files, fields=fields).deb(), name="hello 1.0-1")
 
 
@@ -113,8 +113,7 @@ def test_long_names_are_read_when_the_archive_has_gnu_headers() -> None:
 @pytest.mark.parametrize("how", ["xz", "gz", ""])
 def test_package_is_read_when_it_is_compressed_by(how: str) -> None:
     package = Package("hello", files={"usr/bin/hello": Program(b"x" * 5000)}, compression=how)
-    data = package.deb() if how else package.deb().replace(b"data.tar. ", b"data.tar  ")
-    assert deb.unpack_bytes(data, name="hello").entries[-1] == File("usr/bin/hello", b"x" * 5000, 0o755)
+    assert deb.unpack_bytes(package.deb(), name="hello").entries[-1] == File("usr/bin/hello", b"x" * 5000, 0o755)
 
 
 GOOD = Package("hello", files={"usr/bin/hello": Program(b"hello" * 4000)}).deb()
@@ -147,18 +146,22 @@ def twice() -> bytes:
 
 
 CASES: list[tuple[str, bytes, str]] = [
-    ("empty", b"", "no ar archive"),
-    ("a web page", b"<html>" * 100, "no ar archive"),
+    ("empty", b"", "not an ar archive"),
+    ("a web page", b"<html>" * 100, "not an ar archive"),
     ("truncated in a header", GOOD[:100], "truncated"),
     ("truncated in a member", GOOD[:-700], "truncated"),
     ("truncated before the data", ar({"debian-binary": b"2.0\n", "control.tar.xz": CONTROL}), "data.tar is missing"),
     ("not a package", ar({"x": b""}), "debian-binary is missing"),
-    ("another format", ar({"debian-binary": b"3.0\n"}), "unknown format"),
-    ("a member twice", GOOD + ar({"debian-binary": b"2.0\n"})[8:], "there twice"),
-    ("no control file", wrapped(lzma.compress(tar({})), control=lzma.compress(tar({}))), "no control file"),
+    ("another format", ar({"debian-binary": b"3.0\n"}), "unknown Debian package format"),
+    ("a member twice", GOOD + ar({"debian-binary": b"2.0\n"})[8:], "duplicate"),
+    (
+        "control file is missing",
+        wrapped(lzma.compress(tar({})), control=lzma.compress(tar({}))),
+        "control file is missing",
+    ),
     ("incomplete control", wrapped(b"", control=lzma.compress(tar({"control": "Package: a\n"}))), "no field Version"),
     ("malformed control", wrapped(b"", control=lzma.compress(tar({"control": "x\n"}))), "not a field"),
-    ("zstd", wrapped(b"\x28\xb5\x2f\xfd", "data.tar.zst"), "reads xz and gz, not zstd"),
+    ("zstd", wrapped(b"\x28\xb5\x2f\xfd", "data.tar.zst"), "expected xz or gz, got zstd"),
     ("xz cut short", wrapped(lzma.compress(tar({"a": b"x" * 9999}))[:-20]), "data.tar.xz is truncated"),
     ("no xz", wrapped(b"x" * 100), "not xz data"),
     ("gzip cut short", wrapped(gzip.compress(tar({"a": b"x"}))[:-9], "data.tar.gz"), "data.tar.gz is truncated"),
@@ -172,16 +175,16 @@ CASES: list[tuple[str, bytes, str]] = [
     ("absolute hard link", shipping({"a": b"", "b": Hard("/etc/shadow")}), "/etc/shadow leaves the root"),
     ("hard link upwards", shipping({"b": Hard("../x")}), "leaves the root"),
     ("hard link to nothing", shipping({"b": Hard("./x")}), "hard link to x"),
-    ("through a link", shipping({"a": Link("/etc"), "a/passwd": b"x"}), "a/passwd lies below a"),
-    ("below a file", shipping({"a": b"", "a/b": b"x"}), "lies below a"),
-    ("twice", twice(), "usr/x is there twice"),
-    ("twice when merged", shipping({"bin/sh": b"1", "usr/bin/sh": b"2"}), "usr/bin/sh is there twice"),
+    ("through a link", shipping({"a": Link("/etc"), "a/passwd": b"x"}), "a/passwd is below a"),
+    ("below a file", shipping({"a": b"", "a/b": b"x"}), "is below a"),
+    ("twice", twice(), "duplicate path usr/x"),
+    ("twice when merged", shipping({"bin/sh": b"1", "usr/bin/sh": b"2"}), "duplicate path usr/bin/sh"),
     ("character device", shipping({"dev/x": device(tarfile.CHRTYPE)}), "dev/x is a character device"),
     ("block device", shipping({"dev/x": device(tarfile.BLKTYPE)}), "a block device"),
     ("pipe", shipping({"dev/x": device(tarfile.FIFOTYPE)}), "a pipe"),
     ("line break in a name", shipping({"usr/a\nb": b""}), "line break"),
     ("name in another encoding", wrapped(lzma.compress(tar({"caf" + "zz": b""}).replace(b"cafzz", b"caf\xe9z"))), ""),
-    ("empty link", shipping({"a": Link("")}), "a link to nothing"),
+    ("empty link", shipping({"a": Link("")}), "a link without a target"),
 ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grocker.debian.index import Index, Record
+from grocker.debian.index import PackageIndex, PackageRecord
 from grocker.errors import CorruptError
 
 TEXT = b"""\
@@ -43,9 +43,9 @@ Provides: awk,
 
 
 def test_records_are_what_the_text_says_when_they_are_asked_for() -> None:
-    found = Index("trixie", TEXT)
+    found = PackageIndex("trixie", TEXT)
     first, second = found.records("dash")
-    assert first == Record(
+    assert first == PackageRecord(
         name="dash",
         version="0.5.12-12",
         architecture="amd64",
@@ -64,7 +64,7 @@ def test_records_are_what_the_text_says_when_they_are_asked_for() -> None:
 
 @pytest.mark.parametrize("text", [TEXT + FOLDED, FOLDED + b"\n\n" + TEXT, TEXT + b"\n\n" + FOLDED + b"\n"])
 def test_stanza_is_found_when_it_stands_at_either_end_or_does_not_begin_with_its_name(text: bytes) -> None:
-    found = Index("trixie", text)
+    found = PackageIndex("trixie", text)
     assert [record.version for record in found.records("mawk")] == ["2"]
     assert len(found.records("dash")) == 2
 
@@ -74,12 +74,12 @@ def test_stanza_is_found_when_it_stands_at_either_end_or_does_not_begin_with_its
 )
 def test_provider_is_found_when_the_whole_name_is_among_what_it_provides(name: str, provider: str) -> None:
     for text in (TEXT + FOLDED, FOLDED + b"\n\n" + TEXT):
-        assert Index("trixie", text).providers(name) == ((provider,) if provider else ())
+        assert PackageIndex("trixie", text).providers(name) == ((provider,) if provider else ())
 
 
 @pytest.mark.parametrize("text", [b"", b"\n", b"no stanza"])
 def test_index_is_empty_when_a_suite_has_no_packages(text: bytes) -> None:
-    found = Index("trixie-updates", text)
+    found = PackageIndex("trixie-updates", text)
     assert list(found.names()) == []
     assert found.providers("sh") == ()
 
@@ -88,9 +88,9 @@ def test_index_is_empty_when_a_suite_has_no_packages(text: bytes) -> None:
 def test_package_is_refused_when_its_stanza_lacks_a_field(field: str) -> None:
     lines = [line for line in TEXT.split(b"\n\n")[0].split(b"\n") if not line.startswith(field.encode() + b":")]
     with pytest.raises(CorruptError, match=f"the index of trixie: the stanza of dash has no {field}"):
-        Index("trixie", b"\n".join(lines)).records("dash")
+        PackageIndex("trixie", b"\n".join(lines)).records("dash")
 
 
 def test_package_is_refused_when_a_size_is_no_number() -> None:
     with pytest.raises(CorruptError, match="the stanza of dash cannot be read: invalid literal"):
-        Index("trixie", TEXT.replace(b"98504", b"big")).records("dash")
+        PackageIndex("trixie", TEXT.replace(b"98504", b"big")).records("dash")

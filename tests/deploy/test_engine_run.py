@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from grocker.deploy.engine_run import Host, Wish, command_line, unwritable
+from grocker.deploy.engine_run import EngineRun, Host, command_line, unwritable
 
 HOST = Host(frozenset(), Path("/srv/polls"), syslog=False, terminal=False, rootless=False, selinux=False)
-WISH = Wish("docker", "polls:1.0", ("start", "www"), 8080, 8081)
+WISH = EngineRun("docker", "polls:1.0", ("start", "www"), 8080, 8081)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ WISH = Wish("docker", "polls:1.0", ("start", "www"), 8080, 8081)
         ),
     ],
 )
-def test_command_line_is_the_contracts(wish: Wish, host: Host, line: str) -> None:
+def test_command_line_is_the_contracts(wish: EngineRun, host: Host, line: str) -> None:
     assert shlex.join(command_line(wish, host)) == line
 
 

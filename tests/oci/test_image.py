@@ -48,6 +48,16 @@ def test_image_has_literal_documents_when_everything_is_given() -> None:
     assert made.size == 10 + len(made.config.data) + len(made.manifest.data)
 
 
+def test_layer_kind_is_an_annotation_of_its_descriptor_in_the_manifest() -> None:
+    plain = layer(digest=DIGEST, size=10, diff_id=DIFF_ID, title="django")
+    wheel = layer(digest=DIGEST, size=10, diff_id=DIFF_ID, title="wheel django", kind="wheel")
+    made = image([plain, wheel], platform=Platform("linux", "amd64"), run=RunConfig(), created=0)
+    assert (plain.kind, wheel.kind) == (None, "wheel")
+    listed = json.loads(made.manifest.data)["layers"]
+    assert "annotations" not in listed[0]
+    assert listed[1]["annotations"] == {"org.grocker.layer.kind": "wheel"}
+
+
 @pytest.mark.parametrize("count", [0, 128])
 def test_image_is_refused_when_no_engine_could_run_it(count: int) -> None:
     with pytest.raises(BugError):

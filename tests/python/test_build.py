@@ -10,7 +10,7 @@ import pytest
 
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
 from grocker.lock.values import BuildRequirement
-from grocker.python import Layout, backend, build_key, build_wheel, find_uv, read_project, read_tree, read_wheel
+from grocker.python import InstallScheme, backend, build_key, build_wheel, find_uv, read_project, read_tree, read_wheel
 from grocker.python.backend import constraint
 from grocker.python.build import read_pins, resolve_build
 from grocker.store import Store
@@ -45,7 +45,7 @@ def test_wheel_is_built_from_what_counts_of_the_tree(tmp_path: Path, kept: bool)
     project = make_project(
         tmp_path / "p", {"demo/x.py": "x = 1\n", "demo/old.pyc": "stale", "build/lib/demo/x.py": "old"}
     )
-    wheel = read_wheel(built(project, tmp_path, kept=kept), Layout("3.13"))
+    wheel = read_wheel(built(project, tmp_path, kept=kept), InstallScheme("3.13"))
     assert [entry.path.rpartition("/")[2] for entry in wheel.entries if "/demo/" in entry.path] == [
         "__init__.py",
         "x.py",
@@ -64,12 +64,12 @@ def test_wheel_does_not_depend_on_umask_times_home_or_zone(tmp_path: Path, monke
     two = make_project(tmp_path / "two", {"demo/tool": "x"}, extra=spy)
     os.utime(two / "demo" / "tool", (5, 5))
     (two / "demo" / "tool").chmod(0o600)
-    first = read_wheel(built(one, tmp_path, "w1"), Layout("3.13"))
+    first = read_wheel(built(one, tmp_path, "w1"), InstallScheme("3.13"))
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     before = os.umask(0o077)
     try:
         more = {"HOME": str(tmp_path), "TZ": "Asia/Tokyo", "LC_ALL": "fr_FR", "SECRET": "x"}
-        second = read_wheel(built(two, tmp_path, "w2", more), Layout("3.13"))
+        second = read_wheel(built(two, tmp_path, "w2", more), InstallScheme("3.13"))
     finally:
         os.umask(before)
     assert first.entries == second.entries
@@ -77,7 +77,7 @@ def test_wheel_does_not_depend_on_umask_times_home_or_zone(tmp_path: Path, monke
 
 def test_build_needs_compiling_when_the_wheel_is_for_one_platform(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", tag="cp311-cp311-linux_x86_64")
-    with pytest.raises(MissingError, match="demo needs compiling") as caught:
+    with pytest.raises(MissingError, match="demo has compiled modules") as caught:
         built(project, tmp_path)
     assert "elsewhere" in str(caught.value.hint)
 
@@ -130,7 +130,7 @@ def test_build_holds_requirements_to_the_pins(tmp_path: Path, kept: bool) -> Non
             make_wheel(index.directory, "dep", version, files={"dep.py": f"V = '{version}'"})
         environ = index.environ(UV_OFFLINE="0")
         wheel = read_wheel(
-            built(project, tmp_path, "w1", environ, (BuildRequirement("dep", "1.0"),), kept=kept), Layout("3.13")
+            built(project, tmp_path, "w1", environ, (BuildRequirement("dep", "1.0"),), kept=kept), InstallScheme("3.13")
         )
         assert {e.path.rpartition("/")[2]: getattr(e, "data", b"") for e in wheel.entries}["v"] == b"1.0"
         wrong = BuildRequirement("dep", "1.0", "", ("sha256:" + "0" * 64,))
@@ -148,7 +148,7 @@ def test_environment_of_the_back_end_is_made_once_and_kept_with_bytecode(tmp_pat
         make_wheel(index.directory, "dep", files={"dep.py": ""})
         first = built(project, tmp_path, "w1", index.environ(UV_OFFLINE="0"), pin)
     second = built(project, tmp_path, "w2", {"UV_CACHE_DIR": str(tmp_path / "empty")}, pin)
-    assert read_wheel(first, Layout("3.13")).entries == read_wheel(second, Layout("3.13")).entries
+    assert read_wheel(first, InstallScheme("3.13")).entries == read_wheel(second, InstallScheme("3.13")).entries
     (tree,) = (tmp_path / "store").glob("**/trees/*")
     assert len(list(tree.glob("lib/*/site-packages/__pycache__/dep.*.pyc"))) == 1
     assert sorted(path.name for path in project.iterdir()) == ["backend.py", "demo", "pyproject.toml"]
@@ -164,7 +164,7 @@ def test_build_lets_uv_make_the_environment_when_the_back_end_asks_for_more(tmp_
 
 
 def test_pins_are_refused_when_a_requirement_is_an_address() -> None:
-    with pytest.raises(SettingsError, match="is no pinned package"):
+    with pytest.raises(SettingsError, match="is not a pinned package"):
         read_pins("dep @ https://example.invalid/dep.whl\n")
 
 
@@ -184,7 +184,7 @@ def test_version_from_git_sees_the_repository_and_leaves_it_alone(tmp_path: Path
     described, tree = read_project(project), read_tree(project, now=NOW)
     assert described.uses_git
     index = (project / ".git" / "index").read_bytes()
-    wheel = read_wheel(built(project, tmp_path), Layout("3.13"))
+    wheel = read_wheel(built(project, tmp_path), InstallScheme("3.13"))
     assert {e.path.rpartition("/")[2]: getattr(e, "data", b"") for e in wheel.entries}["v"] == b"v3\n"
     assert (project / ".git" / "index").read_bytes() == index
     key = build_key(described, tree, (), EPOCH)
@@ -232,6 +232,6 @@ def test_build_says_what_to_include_when_several_lie_side_by_side(tmp_path: Path
 @pytest.mark.parametrize("text", ["six >>> 3", "--help", "-r /etc/passwd", "six\n--index-url https://example.com"])
 def test_build_requirements_are_no_options_of_uv(tmp_path: Path, text: str) -> None:
     uv = find_uv({"HOME": "/nonexistent", "UV_OFFLINE": "1"}, cache=tmp_path / "uv")
-    with pytest.raises(SettingsError, match="is no requirement") as caught:
+    with pytest.raises(SettingsError, match="invalid requirement") as caught:
         resolve_build([text], uv, workspace=tmp_path)
     assert caught.value.hint is not None

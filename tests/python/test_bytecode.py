@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from grocker.errors import GrockerError, MissingError
-from grocker.layer.entry import Directory, File
-from grocker.python import Compiler, Interpreter, bytecode, compile_sources, with_bytecode
+from grocker.python import Compiler, InterpreterTree, add_bytecode, bytecode, compile_sources
 from grocker.python.bytecode import pyc_path
+from grocker.tar.entry import Directory, File
 
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
 TAG = str(sys.implementation.cache_tag)
@@ -23,7 +23,7 @@ LOADER = '#!/bin/sh\nshift 3\nexec "$@"\n'
 
 
 @pytest.fixture
-def interpreter(tmp_path: Path) -> Interpreter:
+def interpreter(tmp_path: Path) -> InterpreterTree:
     """The interpreter of the tests, laid out as an image has it; what stands for the loader only runs it."""
     usr = tmp_path / "usr"
     (usr / "bin").mkdir(parents=True)
@@ -33,10 +33,10 @@ def interpreter(tmp_path: Path) -> Interpreter:
     loader = usr / "lib64" / "ld-linux-x86-64.so.2"
     loader.write_text(LOADER)
     loader.chmod(0o755)
-    return Interpreter(tmp_path, MINOR, "amd64")
+    return InterpreterTree(tmp_path, MINOR, "amd64")
 
 
-def test_pyc_is_unchecked_hash_and_names_the_path_in_the_image(interpreter: Interpreter) -> None:
+def test_pyc_is_unchecked_hash_and_names_the_path_in_the_image(interpreter: InterpreterTree) -> None:
     source = b"def f():\n    return __file__\n"
     ((path, pyc),) = compile_sources(interpreter, [("opt/app/x.py", source)])
     assert path == f"opt/app/__pycache__/x.{TAG}.pyc"
@@ -46,7 +46,7 @@ def test_pyc_is_unchecked_hash_and_names_the_path_in_the_image(interpreter: Inte
     assert marshal.loads(pyc[16:]).co_filename == "/opt/app/x.py"
 
 
-def test_pyc_bytes_do_not_depend_on_order_company_or_process(interpreter: Interpreter) -> None:
+def test_pyc_bytes_do_not_depend_on_order_company_or_process(interpreter: InterpreterTree) -> None:
     body = (
         'def {0}(m):\n    if m in {{"forkserver", "spawn"}}:\n'
         '        return ("a b", 1.0, -0.0, {{"x y": 2}})\n    return b"z"\n'
@@ -119,7 +119,7 @@ def test_code_is_canonical_when_strings_of_it_are_interned_already(room: dict[st
     assert changed, "this interpreter needs no canonical form any more"
 
 
-def test_pyc_means_the_same_as_the_source(interpreter: Interpreter) -> None:
+def test_pyc_means_the_same_as_the_source(interpreter: InterpreterTree) -> None:
     source = (
         b"import math\nA = 0.0, -0.0, 1, True, 1.0, 'x', b'x', ..., None, frozenset((1,))\n"
         b"def f(x, *, y=(1, 2)):\n    z = 3\n    class C:\n"
@@ -138,12 +138,12 @@ def test_pyc_means_the_same_as_the_source(interpreter: Interpreter) -> None:
 @pytest.mark.parametrize(
     "source", [b"print 'python 2'\n", b"x = 1\0\n", b"# coding: nonsense\n", b"\xff\xfe", b"(" * 5000, b"return\n"]
 )
-def test_source_is_passed_over_when_it_does_not_compile(interpreter: Interpreter, source: bytes) -> None:
+def test_source_is_passed_over_when_it_does_not_compile(interpreter: InterpreterTree, source: bytes) -> None:
     found = compile_sources(interpreter, [("bad.py", source), ("good.py", b"x = 1\n")])
     assert [path for path, _ in found] == [f"__pycache__/good.{TAG}.pyc"]
 
 
-def test_compiler_gives_results_in_the_order_of_the_sources(interpreter: Interpreter) -> None:
+def test_compiler_gives_results_in_the_order_of_the_sources(interpreter: InterpreterTree) -> None:
     sources = [(f"p/{n}.py", b"x = 1\n" * (n % 50)) for n in range(500)]
     with Compiler(interpreter, processes=3) as compiler:
         assert compiler.cache_tag == TAG
@@ -152,9 +152,9 @@ def test_compiler_gives_results_in_the_order_of_the_sources(interpreter: Interpr
             assert found == [f"p/__pycache__/{n}.{TAG}.pyc" for n in range(500)]
 
 
-def test_entries_get_bytecode_beside_their_sources(interpreter: Interpreter) -> None:
+def test_entries_get_bytecode_beside_their_sources(interpreter: InterpreterTree) -> None:
     with Compiler(interpreter) as compiler:
-        found = with_bytecode(
+        found = add_bytecode(
             compiler,
             [
                 Directory("a"),
@@ -177,18 +177,21 @@ def test_entries_get_bytecode_beside_their_sources(interpreter: Interpreter) -> 
 
 
 def test_interpreter_is_missing_when_the_tree_has_none(tmp_path: Path) -> None:
-    with pytest.raises(MissingError, match="cannot start") as caught, Compiler(Interpreter(tmp_path, MINOR, "amd64")):
+    with (
+        pytest.raises(MissingError, match="cannot start") as caught,
+        Compiler(InterpreterTree(tmp_path, MINOR, "amd64")),
+    ):
         pass
-    assert "Debian packages" in str(caught.value.hint)
+    assert "C library" in str(caught.value.hint)
 
 
-def test_interpreter_is_refused_when_it_does_not_run(interpreter: Interpreter) -> None:
+def test_interpreter_is_refused_when_it_does_not_run(interpreter: InterpreterTree) -> None:
     (interpreter.tree / "usr" / "bin" / f"python{MINOR}").unlink()
-    with pytest.raises(MissingError, match="does not run here"), Compiler(interpreter):
+    with pytest.raises(MissingError, match="does not run on this host"), Compiler(interpreter):
         pass
 
 
-def test_interpreter_that_dies_names_the_file(interpreter: Interpreter) -> None:
+def test_interpreter_that_dies_names_the_file(interpreter: InterpreterTree) -> None:
     binary = interpreter.tree / "usr" / "bin" / f"python{MINOR}"
     real = binary.resolve()
     binary.unlink()

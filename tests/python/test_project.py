@@ -32,12 +32,11 @@ dependencies = ["django"]
 [project.optional-dependencies]
 Postgres_DB = ["psycopg"]
 """
-    found = read_project(project(tmp_path, text, "uv.lock"))
+    found = read_project(project(tmp_path, text))
     assert (found.name, found.version, found.requires_python) == ("polls-site", "1.2", ">=3.11")
     assert found.dependencies == ("django",)
     assert found.extras == (("postgres-db", ("psycopg",)),)
     assert (found.build_requires, found.backend) == (("hatchling>=1.20",), "hatchling.build")
-    assert found.uv_lock is not None
     assert not found.uses_git
 
 
@@ -89,14 +88,14 @@ BAD = {
     "a string where a list is due": (
         '[project]\nname = "a"\nversion = "1"\ndependencies = "django"\n',
         78,
-        "project.dependencies: a list of strings is due",
+        "project.dependencies: expected a list of strings",
         None,
     ),
-    "a list where a table is due": ("project = []\n", 78, "project: a table is due", None),
+    "a list where a table is due": ("project = []\n", 78, "project: expected a table", None),
     "a number where a string is due": (
         "[project]\nname = 1\nversion = '1'\n",
         78,
-        "project.name: a string is due",
+        "project.name: expected a string",
         None,
     ),
 }

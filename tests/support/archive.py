@@ -1,4 +1,4 @@
-"""A Debian archive of made-up packages, signed with a key that is made for it: in memory, over HTTP, or on disk.
+"""A Debian archive of made-up packages, signed with a generated key: in memory, over HTTP, or on disk.
 
 ``Archive().add(Package("hello"))`` and ``with archive.serve() as address:``. The code under test trusts it when it is
 given ``archive.signers()``, or when a test puts those into ``grocker.debian.SIGNERS``.
@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pysequoia
 
-from grocker.debian.signers import Signer
+from grocker.platforms.suites import Signer
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 """When the archive was made, for code under test that is told the time."""
@@ -39,7 +39,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Hard:
-    """A hard link of a package; ``target`` as it stands in the archive."""
+    """A hard link of a package; ``target``: as written in the archive."""
 
     target: str
 
@@ -76,10 +76,11 @@ class Package:
     files: Mapping[str, Content] = field(default_factory=dict)
     """by path, as ``usr/bin/hello``; parents are added"""
     fields: Mapping[str, str] = field(default_factory=dict)
-    """of its control stanza, beside those that every package has: ``Depends``, ``Provides``"""
+    """of its control stanza, added to those that every package has: ``Depends``, ``Provides``"""
     control: Mapping[str, str] = field(default_factory=dict)
     """further control files: ``postinst``, ``conffiles``, ``triggers``"""
     compression: str = "xz"
+    """``xz``, ``gz``, or empty for none"""
 
     def stanza(self) -> str:
         """Its control stanza."""
@@ -100,13 +101,14 @@ class Package:
         return f"pool/main/{self.name[0]}/{self.name}/{self.name}_{self.version}_{self.architecture}.deb"
 
     def deb(self) -> bytes:
-        """The .deb; the same package gives the same bytes."""
+        """Return the .deb; the same package gives the same bytes."""
         control = {"control": self.stanza(), **self.control}
+        end = f".{self.compression}" if self.compression else ""
         return ar(
             {
                 "debian-binary": b"2.0\n",
-                "control.tar.xz": compressed(tar(dict(control)), "xz"),
-                f"data.tar.{self.compression}": compressed(tar(self.files), self.compression),
+                f"control.tar{end}": compressed(tar(dict(control)), self.compression),
+                f"data.tar{end}": compressed(tar(self.files), self.compression),
             }
         )
 
@@ -204,9 +206,9 @@ def _signer(name: str) -> Signer:
 
 @dataclass
 class Archive:
-    """The archive; ``files`` is what it serves, made anew with each change."""
+    """The archive; ``files`` are computed from the packages at each call."""
 
-    architecture: str = "amd64"
+    architectures: tuple[str, ...] = ("amd64",)
     signed_by: tuple[str, ...] = ("archive",)
     origin: str = "Debian"
     date: datetime = NOW - timedelta(hours=2)
@@ -215,9 +217,9 @@ class Archive:
     compression: str = "xz"
     packages: dict[str, list[Package]] = field(default_factory=lambda: {suite: [] for suite in SUITES})
     codenames: dict[str, str] = field(default_factory=dict)
-    """where a suite's release calls itself otherwise"""
+    """by suite, where its release has another codename"""
     replaced: dict[str, bytes] = field(default_factory=dict)
-    """files that are served instead, by path: for faults"""
+    """files to serve instead, by path: for faults"""
     requests: list[str] = field(default_factory=list)
 
     def add(self, *packages: Package, suite: str = "trixie") -> Archive:
@@ -226,27 +228,31 @@ class Archive:
         return self
 
     def signers(self) -> dict[str, tuple[Signer, ...]]:
-        """Whom to trust, by suite."""
+        """Return the signers to trust, by suite."""
         return {suite: (signer(),) for suite in self.packages}
 
     def files(self) -> dict[str, bytes]:
-        """Every file of the archive by its path."""
+        """Return every file of the archive by its path."""
         found: dict[str, bytes] = {}
         for suite, packages in self.packages.items():
-            index = ""
-            for package in packages:
-                data = package.deb()
-                found[package.path] = data
-                index += package.stanza() + f"Filename: {package.path}\nSize: {len(data)}\n"
-                index += f"SHA256: {hashlib.sha256(data).hexdigest()}\n\n"
-            plain = index.encode()
-            where = f"main/binary-{self.architecture}"
-            end = f".{self.compression}" if self.compression else ""
-            packed = compressed(plain, self.compression)
-            found[f"dists/{suite}/{where}/Packages{end}"] = packed
-            if self.by_hash:
-                found[f"dists/{suite}/{where}/by-hash/SHA256/{hashlib.sha256(packed).hexdigest()}"] = packed
-            found[f"dists/{suite}/InRelease"] = self._release(suite, {f"{where}/Packages{end}": packed})
+            indices = {}
+            for architecture in self.architectures:
+                index = ""
+                for package in packages:
+                    if package.architecture not in (architecture, "all"):
+                        continue
+                    data = package.deb()
+                    found[package.path] = data
+                    index += package.stanza() + f"Filename: {package.path}\nSize: {len(data)}\n"
+                    index += f"SHA256: {hashlib.sha256(data).hexdigest()}\n\n"
+                where = f"main/binary-{architecture}"
+                end = f".{self.compression}" if self.compression else ""
+                packed = compressed(index.encode(), self.compression)
+                indices[f"{where}/Packages{end}"] = packed
+                if self.by_hash:
+                    found[f"dists/{suite}/{where}/by-hash/SHA256/{hashlib.sha256(packed).hexdigest()}"] = packed
+            found.update({f"dists/{suite}/{path}": packed for path, packed in indices.items()})
+            found[f"dists/{suite}/InRelease"] = self._release(suite, indices)
         return {**found, **self.replaced}
 
     def _release(self, suite: str, indices: Mapping[str, bytes]) -> bytes:
@@ -258,7 +264,7 @@ class Archive:
             f"Date: {self.date.strftime(form)}",
             *([f"Valid-Until: {self.valid_until.strftime(form)}"] if self.valid_until else []),
             f"Acquire-By-Hash: {'yes' if self.by_hash else 'no'}",
-            f"Architectures: {self.architecture} all",
+            f"Architectures: {' '.join(self.architectures)} all",
             "Components: main",
             "SHA256:",
             *(f" {hashlib.sha256(data).hexdigest()} {len(data)} {path}" for path, data in indices.items()),
@@ -268,7 +274,7 @@ class Archive:
         return content if first is None else sign(content, key(first))
 
     def write(self, directory: Path) -> None:
-        """The archive as a tree of files."""
+        """Write the archive as a tree of files."""
         for path, data in self.files().items():
             place = directory / path
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -276,7 +282,7 @@ class Archive:
 
     @contextmanager
     def serve(self) -> Iterator[str]:
-        """The archive over HTTP on 127.0.0.1, as it is now; gives its address."""
+        """Serve the archive over HTTP on 127.0.0.1 in its present state; the address."""
         files, requests = self.files(), self.requests
 
         class Handler(BaseHTTPRequestHandler):

@@ -9,19 +9,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 from grocker import digest as digests
-from grocker.builder import stored
 from grocker.digest import Digest
 from grocker.errors import MissingError
-from grocker.layer.entry import Directory, Entry, File
-from grocker.layer.tar import END_OF_ARCHIVE, segment
+from grocker.images.store import keep_images
 from grocker.lock.document import render
 from grocker.lock.values import Base, DebianPackage, Interpreter, Lock, PlatformLock, PythonFile
 from grocker.oci import Image, Layer, Platform, RunConfig, image, layer
-from grocker.oci.index import root
 from grocker.oci.reference import parse
 from grocker.runner.contract.codec import encode
 from grocker.runner.contract.spec import Service, Spec
 from grocker.store import Store
+from grocker.tar.entry import Directory, Entry, File
+from grocker.tar.writer import END_OF_ARCHIVE, segment
 
 EPOCH = 315532800
 AMD64 = Platform("linux", "amd64")
@@ -79,11 +78,13 @@ class FailingBlobs(MemoryBlobs):
         return super().open(digest)
 
 
-def made_layer(title: str, entries: Iterable[Entry], *, epoch: int = EPOCH) -> tuple[Layer, bytes]:
+def made_layer(
+    title: str, entries: Iterable[Entry], *, kind: str | None = None, epoch: int = EPOCH
+) -> tuple[Layer, bytes]:
     """A layer of those entries, and its bytes."""
     plain = b"".join(segment(entries, epoch=epoch)) + END_OF_ARCHIVE
     packed = gzip.compress(plain, mtime=0)
-    made = layer(digest=digests.of(packed), size=len(packed), diff_id=digests.of(plain), title=title)
+    made = layer(digest=digests.of(packed), size=len(packed), diff_id=digests.of(plain), title=title, kind=kind)
     return made, packed
 
 
@@ -123,16 +124,16 @@ def keep(store: Store, name: str, images: Sequence[Image], blobs: MemoryBlobs) -
     """Put the images into a store under ``name``, as a build does."""
     for data in blobs.blobs.values():
         store.add_blob(data)
-    for one in images:
-        store.add_blob(one.config.data)
-        store.add_blob(one.manifest.data)
-    digest = store.add_blob(root(images).data)
-    called = parse(name)
-    store.keep("refs", stored.key(called), f"{called.full} {digest}\n".encode())
+    keep_images(store, images, [parse(name)])
 
 
-def grockers_image(platform: Platform = AMD64, *, version: str = "1.0") -> tuple[Image, MemoryBlobs]:
-    """A small image that is Grocker's, with lock and ``image.json`` where the contract has them."""
+def grockers_image(
+    platform: Platform = AMD64, *, version: str = "1.0", says_kinds: bool = True
+) -> tuple[Image, MemoryBlobs]:
+    """A small image that is Grocker's, with lock and ``image.json`` where the contract has them.
+
+    ``says_kinds``: whether its layers say their kind, as those of older images do not.
+    """
     package = DebianPackage(
         "libc6", "2.41-1", platform.architecture, "trixie", "pool/libc6.deb", 5, digests.of(b"libc6")
     )
@@ -154,14 +155,15 @@ def grockers_image(platform: Platform = AMD64, *, version: str = "1.0") -> tuple
         grocker="9.0.0",
         services={"www": Service(wsgi="polls.wsgi:application"), "worker": Service(command=("work", "hard"))},
     )
+    layers: tuple[tuple[str, str, list[Entry]], ...] = (
+        ("debian", "debian", [File("lib", platform.architecture.encode())]),
+        ("wheel", "wheel django", [File("django", b"django")]),
+        ("wheels", "wheels", [File("sqlparse", b"sqlparse")]),
+        ("environment", "environment", [*_OPT, File("opt/grocker/grocker.lock", render(lock).encode())]),
+        ("application", "application", [*_OPT, File("opt/grocker/image.json", encode(described))]),
+    )
     return made_image(
-        layers=[
-            made_layer("debian", [File("lib", platform.architecture.encode())]),
-            made_layer("wheel django", [File("django", b"django")]),
-            made_layer("wheels", [File("sqlparse", b"sqlparse")]),
-            made_layer("environment", [*_OPT, File("opt/grocker/grocker.lock", render(lock).encode())]),
-            made_layer("application", [*_OPT, File("opt/grocker/image.json", encode(described))]),
-        ],
+        layers=[made_layer(title, entries, kind=kind if says_kinds else None) for kind, title, entries in layers],
         platform=platform,
         texts=(),
     )

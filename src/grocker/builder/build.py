@@ -1,147 +1,129 @@
-"""One build, from the request to the delivered images: decide, make, describe, deliver."""
+"""One build: resolve, plan, execute, deliver."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 from msgspec.structs import replace
 
-from grocker import digest
-from grocker.builder import fitness, sourcing, stored
-from grocker.builder.ahead import AFTER, importing
-from grocker.builder.assembly import Assembly
-from grocker.builder.blobs import StoredBlobs
-from grocker.builder.deciding import Decision, decide
-from grocker.builder.layers import Made
-from grocker.builder.request import Built, BuiltImage, BuiltLayer, Request
-from grocker.builder.sourcing import Source
-from grocker.builder.survey import remember
-from grocker.builder.workshop import GoneError, Workshop, workshop
+from grocker.builder.planning import plan_image, remember
+from grocker.builder.result import Built, BuiltImage, BuiltLayer
 from grocker.config.settings import Settings
+from grocker.context import Context, GoneError, check_executable
 from grocker.errors import SettingsError
-from grocker.oci import Image, Layer, Platform, Reference, RunConfig, image, index, reference
-from grocker.oci import layer as oci_layer
-from grocker.oci.values import named
-from grocker.output.sink import Asking, Early, Sink
-from grocker.plan import image as contract
-from grocker.plan.target import Target, target
+from grocker.execute.execute import Execution, as_oci, execute
+from grocker.execute.prefetch import Prefetch
+from grocker.images.sink import LayerSink, Preflight, Sink
+from grocker.images.store import StoredBlobs, keep_images
+from grocker.inputs import validation
+from grocker.inputs.index import find_uv
+from grocker.inputs.request import Request, read_configuration, targets
+from grocker.layers.composition import FinishedLayer
+from grocker.layers.workers import Workers, workers
+from grocker.oci import Platform, Reference, reference
+from grocker.plan.layers import DEBIAN_KINDS
 from grocker.progress import Progress
-from grocker.runner.contract.names import SCRIPTS
+from grocker.resolve.resolve import Resolution, resolve
 from grocker.store import Store
-from grocker.web import Transport
 
 
-def build(
-    request: Request,
-    *,
-    store: Store,
-    transport: Transport,
-    progress: Progress,
-    environ: Mapping[str, str],
-    now: float,
-) -> Built:
-    """Make the image and give it to every sink; ``now`` in seconds since 1970. Raises GrockerError."""
-    settings = sourcing.configuration(request.origin, request.settings).settings
-    suite = request.suite or settings.debian.suite
-    targets = [target(suite, platform) for platform in request.platforms]
+def build(request: Request, context: Context) -> Built:
+    """Make the image and deliver it to every sink. Raises GrockerError."""
+    settings = read_configuration(request).settings
+    check_executable(context.store.root)
+    questions = [partial(sink.ask, _tagged(request.tags)) for sink in request.sinks if isinstance(sink, Preflight)]
+    meanwhile = questions if request.tags else []
     with (
-        workshop(store, transport, progress, environ, now=now, epoch=request.epoch, makes=True) as shop,
-        _withdrawn(request.sinks),
+        workers() as pools,
+        Prefetch(context, pools, epoch=request.epoch, meanwhile=meanwhile) as prefetch,
+        _withdrawing(request.sinks),
     ):
-        shop.meanwhile.append(importing(AFTER))
-        for sink in request.sinks:
-            if isinstance(sink, Asking) and request.tags:
-                shop.meanwhile.append(partial(sink.ask, _tagged(request.tags)))
         try:
-            source, images = _made(shop, request, settings, targets)
+            resolution, images = _make_images(context, pools, prefetch, request, settings)
         except GoneError as error:
             if request.lock is not None or request.refresh:
                 raise
-            progress.warn(f"{error.message}; resolving again")
-            source, images = _made(shop, replace(request, refresh=True), settings, targets)
-        names = _names(request.tags, source)
-        _keep(store, names, images)
+            context.progress.warn(f"{error.message}; resolving again")
+            resolution, images = _make_images(context, pools, prefetch, replace(request, refresh=True), settings)
+        application = resolution.application
+        names = _names(request.tags, resolution)
         made = [one.image for one in images]
-        blobs = StoredBlobs(store, made)
-        delivered = tuple(sink.deliver(made, names, blobs, progress) for sink in request.sinks)
+        keep_images(context.store, made, names)
+        blobs = StoredBlobs(context.store, made)
+        delivered = tuple(sink.deliver(made, names, blobs, context.progress) for sink in request.sinks)
     return Built(
         images=images,
         names=names,
-        services=tuple(sorted(source.services.table)),
-        commands=source.commands,
+        services=tuple(sorted(application.services.table)),
+        commands=application.commands,
         delivered=delivered,
-        files=source.files,
+        files=application.files,
     )
 
 
+def _make_images(
+    context: Context, pools: Workers, prefetch: Prefetch, request: Request, settings: Settings
+) -> tuple[Resolution, tuple[BuiltImage, ...]]:
+    """Return the first platform's resolution and every platform's image."""
+    uv = find_uv(context, settings)
+    resolutions = [resolve(context, request, settings, target, uv, prefetch) for target in targets(request, settings)]
+    application = resolutions[0].application
+    validation.check_services(application.installed, application.services.table, context.progress)
+    plans = [plan_image(request, settings, resolution) for resolution in resolutions]
+    images = []
+    for resolution, plan in zip(resolutions, plans, strict=True):
+        offer = _Offer(context.store, request, Platform("linux", resolution.target.architecture))
+        execution = execute(context, pools, plan, resolution, prefetch, finished=offer)
+        _report(context.progress, execution, strict=request.strict)
+        remember(context.store, resolution, plan)
+        layers = tuple(_built(layer) for layer in execution.layers)
+        images.append(BuiltImage(execution.image, layers, execution.uncovered))
+    return resolutions[0], tuple(images)
+
+
 @contextmanager
-def _withdrawn(sinks: Sequence[Sink]) -> Iterator[None]:
-    """What was offered to sinks and never became an image is taken back, however the block ends."""
+def _withdrawing(sinks: Sequence[Sink]) -> Iterator[None]:
+    """Take back what was offered to sinks and never became an image, however the block ends."""
     try:
         yield
     finally:
         for sink in sinks:
-            if isinstance(sink, Early):
+            if isinstance(sink, LayerSink):
                 sink.withdraw()
 
 
-def _made(
-    shop: Workshop, request: Request, settings: Settings, targets: Sequence[Target]
-) -> tuple[Source, tuple[BuiltImage, ...]]:
-    """The application, and its image on every target."""
-    decisions = [decide(shop, request, settings, chosen) for chosen in targets]
-    found = decisions[0].source
-    fitness.check_services(found.installed, found.services.table, shop.progress)
-    images = []
-    for decision in decisions:
-        with Assembly(shop, decision) as assembly:
-            layers = []
-            for made in assembly.layers():
-                layers.append(made)
-                # What is above Debian's layers is ready as soon as the first of it is.
-                if layers[0].is_new and len(layers) <= len(decision.plan.lowest):
-                    _offer(shop, request, decision, made)
-            uncovered, missing = assembly.uncovered(), assembly.missing_libraries()
-        _report(shop.progress, uncovered, strict=request.strict)
-        for wheel, names in missing.items():
-            shop.progress.warn(
-                f"{wheel} asks for shared libraries that nothing in the image has: {', '.join(names)}",
-                hint="if the application uses them, name their Debian packages: [tool.grocker] dependencies",
-            )
-        remember(shop.store, decision)
-        images.append(BuiltImage(_image(request, decision, layers), tuple(_built(m) for m in layers), uncovered))
-    return found, tuple(images)
+class _Offer:
+    """Offers Debian's layers to the sinks that begin before the image is whole, if there is one image alone.
+
+    What is above the lowest layer is ready as soon as that is, so a lowest layer that is not new is no reason to begin.
+    """
+
+    def __init__(self, store: Store, request: Request, platform: Platform) -> None:
+        self._store = store
+        self._request = request
+        self._platform = platform
+        self._begun = False
+
+    def __call__(self, layer: FinishedLayer) -> None:
+        self._begun = self._begun or (layer.plan.kind == "debian" and layer.is_new)
+        if not self._begun or layer.plan.kind not in DEBIAN_KINDS or len(self._request.platforms) > 1:
+            return
+        for sink in self._request.sinks:
+            if isinstance(sink, LayerSink):
+                sink.offer(as_oci(layer), StoredBlobs(self._store, ()), self._platform, self._request.epoch)
 
 
-def _offer(shop: Workshop, request: Request, decision: Decision, made: Made) -> None:
-    """Give the layer to the sinks that begin before the image is whole, where there is one image alone."""
-    if len(request.platforms) > 1:
-        return
-    one = _layer(made)
-    for sink in request.sinks:
-        if isinstance(sink, Early):
-            sink.offer(one, StoredBlobs(shop.store, ()), _platform(decision), request.epoch)
+def _built(layer: FinishedLayer) -> BuiltLayer:
+    return BuiltLayer(layer.plan.title, layer.layer.digest, layer.layer.size, layer.is_new)
 
 
-def _layer(made: Made) -> Layer:
-    layer = made.layer
-    return oci_layer(digest=layer.digest, size=layer.size, diff_id=layer.diff_id, title=made.plan.name)
-
-
-def _platform(decision: Decision) -> Platform:
-    return Platform("linux", decision.target.architecture)
-
-
-def _built(made: Made) -> BuiltLayer:
-    return BuiltLayer(made.plan.name, made.layer.digest, made.layer.size, made.is_new)
-
-
-def _names(tags: Sequence[str], source: Source) -> tuple[Reference, ...]:
-    """The image's names, each with a tag: those asked for, else NAME:VERSION of the application."""
+def _names(tags: Sequence[str], resolution: Resolution) -> tuple[Reference, ...]:
+    """Return the image's names, each with a tag: those asked for, else NAME:VERSION of the application."""
     if not tags:
-        return (reference.of_release(source.installed.name, source.installed.version),)
+        installed = resolution.application.installed
+        return (reference.of_release(installed.name, installed.version),)
     return _tagged(tags)
 
 
@@ -149,47 +131,17 @@ def _tagged(tags: Sequence[str]) -> tuple[Reference, ...]:
     return tuple(reference.with_tag(reference.parse(tag)) for tag in tags)
 
 
-def _image(request: Request, decision: Decision, layers: Sequence[Made]) -> Image:
-    """The image of the layers, with the configuration that the contract asks for (P3, U1, X2, X4)."""
-    described = decision.described
-    labels = contract.labels(
-        described, created=contract.timestamp(request.epoch), lock=digest.of(decision.lock_text.encode())
-    )
-    variables = contract.environment(described)
-    return image(
-        [_layer(made) for made in layers],
-        platform=_platform(decision),
-        run=RunConfig(
-            user=f"{described.user.uid}:{described.user.gid}",
-            exposed_ports=named(*contract.PORTS),
-            env=tuple(f"{name}={variables[name]}" for name in sorted(variables)),
-            entrypoint=contract.ENTRYPOINT,
-            volumes=named(*contract.VOLUMES),
-            working_dir=SCRIPTS,
-            labels=dict(sorted({**request.labels, **labels}.items())),
-            stop_signal="SIGTERM",
-        ),
-        created=request.epoch,
-    )
-
-
-def _report(progress: Progress, uncovered: Sequence[tuple[str, str, str]], *, strict: bool) -> None:
-    """Name every maintainer script whose work is not in the image."""
-    if not uncovered:
-        return
-    named_scripts = ", ".join(f"{package}.{script}" for package, script, _ in uncovered)
-    message = f"maintainer scripts that are neither inert nor done statically: {named_scripts}"
-    hint = "; ".join(f"{package}: {reason}" for package, _, reason in uncovered)
-    if strict:
-        raise SettingsError(message, hint=f"{hint}; build without --strict if the application does not need it")
-    progress.warn(message, hint=hint)
-
-
-def _keep(store: Store, names: Sequence[Reference], images: Sequence[BuiltImage]) -> None:
-    """Keep the images' documents, and under each name which manifest or index it is."""
-    for one in images:
-        store.add_blob(one.image.config.data)
-        store.add_blob(one.image.manifest.data)
-    root = store.add_blob(index.root([one.image for one in images]).data)
-    for name in names:
-        store.keep("refs", stored.key(name), f"{name.full} {root}\n".encode())
+def _report(progress: Progress, execution: Execution, *, strict: bool) -> None:
+    """Name every maintainer script whose work is not in the image, and every library that a wheel lacks."""
+    if execution.uncovered:
+        names = ", ".join(f"{package}.{script}" for package, script, _ in execution.uncovered)
+        message = f"maintainer scripts that are neither inert nor done statically: {names}"
+        hint = "; ".join(f"{package}: {reason}" for package, _, reason in execution.uncovered)
+        if strict:
+            raise SettingsError(message, hint=f"{hint}; build without --strict if the application does not need it")
+        progress.warn(message, hint=hint)
+    for wheel, libraries in execution.missing_libraries.items():
+        progress.warn(
+            f"{wheel} needs shared libraries that are not in the image: {', '.join(libraries)}",
+            hint="if the application uses them, add their Debian packages to [tool.grocker] dependencies",
+        )

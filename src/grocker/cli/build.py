@@ -5,44 +5,86 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import replace
+import click
 
-from grocker.builder.request import Built
-from grocker.cli import delivery, unchanged
-from grocker.cli.asking import asked, host_platform, labels, session
-from grocker.cli.terminal import Style
+from grocker.cli.options import FILE, INPUTS, QUIET, RESOLUTION, SOURCE, examples, json_option, with_options
+from grocker.cli.options import command as declare
+from grocker.cli.rendering import delivery_data, delivery_line, format_size, json_line
 from grocker.runner.contract.names import APPLICATION_PORT
-from grocker.store.writing import destination, write_whole
+
+if TYPE_CHECKING:
+    from grocker.builder.result import Built
+    from grocker.cli.terminal import Style
 
 
-def run_build(options: Mapping[str, Any], arguments: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Build, deliver, print, and remember what a rebuild with nothing changed can be told from."""
+@declare(
+    "build",
+    short_help="build an image of a project, a wheel or a release",
+    epilog=examples(
+        "grocker build",
+        'grocker build "httpbin==0.10.4" -o archive:httpbin.tar',
+        "grocker build . -t registry.example.com/shop:2.1 --push",
+    ),
+)
+@with_options(SOURCE, *INPUTS)
+@click.option("-t", "--tag", "tags", multiple=True, metavar="NAME[:TAG]", help="Name of the image.")
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="WHERE",
+    help="docker, podman, oci:DIR, archive:FILE or store.",
+)
+@click.option("--push", is_flag=True, help="Push to the registries in the tags.")
+@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="Label of the image.")
+@click.option("--strict", is_flag=True, help="Fail if a maintainer script is not covered.")
+@with_options(*RESOLUTION)
+@click.option("--result-file", type=FILE, metavar="FILE", help="Write the result to FILE as JSON.")
+@with_options(json_option("the result"), QUIET)
+def command(**options: Any) -> None:
+    """Build an image of SOURCE and deliver it to an engine, a registry or a file.
+
+    SOURCE is a project's directory (default: the current one), a wheel (./app-1.0-py3-none-any.whl[extra]) or a release
+    on the package index (app[extra]==1.0). The image is named NAME:VERSION unless --tag says otherwise. It goes to
+    docker if docker answers, else to podman, unless --output or --push says otherwise. --tag, --platform, --output and
+    --label can be repeated.
+
+    Standard output is one line, NAME@DIGEST; everything else goes to standard error.
+    """
+    import time
+
+    from msgspec.structs import replace
+
     from grocker.builder.build import build
-    from grocker.output.choose import Host, sinks
+    from grocker.cli import replay
+    from grocker.cli.request import host_platform, open_context, parse_labels, place_context, request_from_options
+    from grocker.cli.terminal import Style
+    from grocker.images.places import open_sinks
 
-    with session(environ, quiet=options["quiet"]) as tools:
-        host = Host(environ, Path.cwd(), os.getuid(), lambda: tools.transport, tools.store.scratch, tools.store)
+    environ = os.environ
+    with open_context(environ, quiet=options["quiet"]) as tools:
         request = replace(
-            asked(options, environ),
+            request_from_options(options, environ),
             tags=options["tags"],
-            sinks=sinks(options["outputs"], push=options["push"], host=host),
-            labels=labels(options["labels"]),
+            sinks=open_sinks(options["outputs"], push=options["push"], context=place_context(tools)),
+            labels=parse_labels(options["labels"]),
             strict=options["strict"],
         )
-        built = build(request, **tools.arguments())
-        data = as_json(built) if options["as_json"] else f"{built.names[0].name}@{built.digest}\n"
-        style = Style.of(sys.stderr, environ)
-        talk, again = ("", "") if options["quiet"] else (summary(built, style), summary(built, style, again=True))
+        built = build(request, tools)
+        data = result_json(built) if options["as_json"] else f"{built.names[0].name}@{built.digest}\n"
+        talk = again = ""
+        if not options["quiet"]:
+            style, own = Style.of(sys.stderr, environ), host_platform()
+            talk, again = summary(built, style, host=own), summary(built, style, host=own, again=True)
         if options["result_file"] is not None:
-            write_result(options["result_file"], as_json(built))
-        unchanged.remember(
+            write_result(options["result_file"], result_json(built))
+        replay.remember(
             tools.store,
-            arguments,
+            sys.argv[1:],
             environ,
             built,
             stderr=again,
@@ -57,32 +99,42 @@ def run_build(options: Mapping[str, Any], arguments: Sequence[str], environ: Map
 
 
 def write_result(path: Path, text: str) -> None:
-    """The result as JSON at ``path``, whole or not at all."""
+    """Write the result, JSON, to ``path``: whole or not at all. Raises StorageError, CannotWriteError."""
+    from grocker.store.writing import destination, write_whole
+
     target = destination(path)
     write_whole(target, text.encode(), temporary=target.with_name(f".{target.name}.{os.getpid()}"))
 
 
-def summary(built: Built, style: Style, *, again: bool = False) -> str:
-    """What was made, for people: name, digest, sizes, what is new, where it went, what to try."""
+def summary(built: Built, style: Style, *, host: str, again: bool = False) -> str:
+    """Say what was built, for people: name, digest, sizes, new layers, destinations, a command to try.
+
+    ``host``: this host's platform. ``again``: as for a build that changed nothing.
+    """
+    from msgspec.structs import replace
+
+    from grocker.images.sink import UP_TO_DATE
+
     lines = [f"{style.bold(str(built.names[0]))}  {built.digest}"]
     for one in built.images:
         new = [layer for layer in one.layers if layer.is_new and not again]
         made = "nothing changed" if again else "no new layer"
         if new:
-            made = f"new: {', '.join(layer.name for layer in new)} ({size(sum(layer.size for layer in new))})"
-        lines.append(f"  {one.image.platform}: {len(one.layers)} layers, {size(one.image.size)} compressed; {made}")
+            made = f"new: {', '.join(layer.name for layer in new)} ({format_size(sum(layer.size for layer in new))})"
+        count = f"{len(one.layers)} layers, {format_size(one.image.size)} compressed"
+        lines.append(f"  {one.image.platform}: {count}; {made}")
     for delivered in built.delivered:
-        lines.append(delivery.line(replace(delivered, detail="it was there already") if again else delivered))
+        lines.append(delivery_line(replace(delivered, detail=UP_TO_DATE) if again else delivered))
     engine = next((d for d in built.delivered if d.kind in ("docker", "podman")), None)
     if engine is not None:
         platforms = [str(one.image.platform) for one in built.images]
-        elsewhere = "" if host_platform() in platforms else f" (on {platforms[0]})"
+        elsewhere = "" if host in platforms else f" (on {platforms[0]})"
         lines.append(f"{style.dim(f'try{elsewhere}:')} {try_line(engine.kind, engine.place, built)}")
     return "\n".join(lines) + "\n"
 
 
 def try_line(engine: str, name: str, built: Built) -> str:
-    """A command line that shows the image at work."""
+    """Suggest a command line that runs the image."""
     start = [engine, "run", "--rm"]
     if built.services:
         service = "www" if "www" in built.services else built.services[0]
@@ -92,18 +144,8 @@ def try_line(engine: str, name: str, built: Built) -> str:
     return shlex.join([*start, "-ti", name])
 
 
-def size(number: int) -> str:
-    """``number`` of bytes in decimal units, three digits: ``67.1 MB``."""
-    amount, unit = float(number), "B"
-    for larger in ("kB", "MB", "GB"):
-        if amount < 1000:
-            break
-        amount, unit = amount / 1000, larger
-    return f"{number} B" if unit == "B" else f"{amount:.{2 if amount < 10 else 1 if amount < 100 else 0}f} {unit}"
-
-
-def as_json(built: Built) -> str:
-    """The result as a JSON document of one line (docs/reference/outputs.md)."""
+def result_json(built: Built) -> str:
+    """Write the result as a JSON document of one line (docs/reference/outputs.md)."""
     document = {
         "schema": 1,
         "name": str(built.names[0]),
@@ -124,6 +166,6 @@ def as_json(built: Built) -> str:
             }
             for one in built.images
         ],
-        "outputs": [delivery.as_data(one) for one in built.delivered],
+        "outputs": [delivery_data(one) for one in built.delivered],
     }
-    return delivery.as_line(document)
+    return json_line(document)

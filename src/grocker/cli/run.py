@@ -10,33 +10,78 @@ import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from msgspec.structs import replace
+import click
 
-from grocker.cli.asking import asked, session
-from grocker.cli.terminal import Style
-from grocker.deploy.engine_run import Host, Wish, command_line, unwritable
-from grocker.errors import UnavailableError
-from grocker.oci import reference
-from grocker.runner.contract.names import SYSLOG_SOCKET
+from grocker.cli.options import ENGINE, FILE, INPUTS, QUIET, RESOLUTION, examples, with_options
+from grocker.cli.options import command as declare
+from grocker.runner.contract.names import APPLICATION_PORT, STATUS_PORT, SYSLOG_SOCKET
+
+if TYPE_CHECKING:
+    from grocker.context import Context
+    from grocker.deploy.engine_run import Host
 
 Engine = Literal["docker", "podman"]
 _IMAGE = re.compile(r"[^=<>~!\[\]]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*|@sha256:[0-9a-f]{64})\Z")
 
 
-def run_run(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
-    """Never returns: the engine takes this process's place, with its terminal, signals and exit status."""
+@declare(
+    "run",
+    short_help="run an image, building it first if needed",
+    context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
+    epilog=examples("grocker run . start www", "grocker run --port 9000 polls:1.0 start www"),
+)
+@click.argument("source", metavar="SOURCE|IMAGE")
+@click.argument("arguments", nargs=-1)
+@click.option("--engine", type=ENGINE, metavar="ENGINE", help="docker or podman. Default: docker if it answers.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=APPLICATION_PORT,
+    metavar="PORT",
+    help=f"Host port of the service ({APPLICATION_PORT}).",
+)
+@click.option(
+    "--supervision",
+    type=click.IntRange(0, 65535),
+    default=STATUS_PORT,
+    metavar="PORT",
+    help=f"Host port of supervision ({STATUS_PORT}).",
+)
+@click.option("-e", "--env", multiple=True, metavar="NAME[=VALUE]", help="Variable of the container.")
+@click.option(
+    "--mounts",
+    type=FILE,
+    default=Path(),
+    metavar="DIR",
+    help="Parent of config, media, scripts. Default: .",
+)
+@click.option("--engine-options", default="", metavar="TEXT", help="More options for the engine's `run`.")
+@with_options(*INPUTS, *RESOLUTION, QUIET)
+def command(**options: Any) -> None:
+    """Run an application as the image contract says: with its mounts, ports, /dev/log and terminal.
+
+    SOURCE is as for `grocker build`; an IMAGE has a tag (polls:1.0) or a digest. ARGUMENTS are those of the image:
+    `start SERVICE`, a command, a script, or nothing for a shell. ./config, ./media and ./scripts are mounted if they
+    exist. Grocker shows the engine's command line, then replaces itself with the engine. Options go before SOURCE.
+    """
+    from grocker.cli.request import open_context
+    from grocker.cli.terminal import Style
+    from grocker.deploy.engine_run import EngineRun, command_line, unwritable
+    from grocker.errors import UnavailableError
+
+    environ = os.environ
     what = options["source"]
-    with session(environ, quiet=options["quiet"]) as tools:
+    with open_context(environ, quiet=options["quiet"]) as tools:
         engine, image = (
-            (_engine(options["engine"], environ), _engine_name(what, options["engine"], environ))
+            (_choose_engine(options["engine"], environ), _engine_name(what, options["engine"], environ))
             if is_image(what)
-            else _built(options, environ, tools)
+            else _build(options, environ, tools)
         )
     base = options["mounts"].absolute()
-    host = _host(base, engine)
-    wish = Wish(
+    host = _look_at_host(base, engine)
+    run = EngineRun(
         engine,
         image,
         tuple(options["arguments"]),
@@ -45,43 +90,45 @@ def run_run(options: Mapping[str, Any], environ: Mapping[str, str]) -> None:
         options["env"],
         tuple(shlex.split(options["engine_options"])),
     )
-    line = command_line(wish, host)
+    line = command_line(run, host)
     style = Style.of(sys.stderr, environ)
     if not options["quiet"]:
         sys.stderr.write(f"{style.dim('+')} {shlex.join(line)}\n")
     if not host.rootless:  # where the user's own uid is 1000 inside
         for name in unwritable([(n, *_owner(base / n)) for n in sorted(host.directories)]):
             place = base / name
-            sys.stderr.write(f"{style.yellow('warning:')} {place} is not writable for uid 1000, the container's\n")
+            sys.stderr.write(f"{style.yellow('warning:')} {place} is not writable by the container's user (uid 1000)\n")
             sys.stderr.write(f"{style.dim('hint:')} sudo chown -R 1000 {shlex.quote(str(place))}\n")
     sys.stderr.flush()
     program = shutil.which(engine, path=environ.get("PATH"))
     if program is None:
-        raise UnavailableError(f"there is no program {engine} on the PATH", hint=f"install it: apt install {engine}")
+        raise UnavailableError(f"{engine} is not on the PATH", hint=f"install it: sudo apt install {engine}")
     os.execve(program, list(line), dict(environ))  # noqa: S606 - the engine takes over terminal and signals
 
 
 def is_image(text: str) -> bool:
-    """Whether ``text`` names an image rather than a source: it has a tag or a digest, and is no path."""
+    """Whether ``text`` names an image rather than a source: it has a tag or a digest, and is not a path."""
     return not text.startswith((".", "/")) and _IMAGE.match(text) is not None
 
 
-def _built(options: Mapping[str, Any], environ: Mapping[str, str], tools: Any) -> tuple[Engine, str]:
-    from grocker.builder.build import build
-    from grocker.output.choose import Host as Outputs
-    from grocker.output.choose import sinks
+def _build(options: Mapping[str, Any], environ: Mapping[str, str], tools: Context) -> tuple[Engine, str]:
+    from msgspec.structs import replace
 
-    engine = _engine(options["engine"], environ)
-    outputs = Outputs(environ, Path.cwd(), os.getuid(), lambda: tools.transport, tools.store.scratch)
-    request = replace(asked(options, environ), sinks=sinks([engine], push=False, host=outputs))
-    built = build(request, **tools.arguments())
+    from grocker.builder.build import build
+    from grocker.cli.request import place_context, request_from_options
+    from grocker.images.places import open_sink
+
+    engine = _choose_engine(options["engine"], environ)
+    request = replace(request_from_options(options, environ), sinks=(open_sink(engine, place_context(tools)),))
+    built = build(request, tools)
     return engine, built.delivered[0].place
 
 
-def _engine(named: Engine | None, environ: Mapping[str, str]) -> Engine:
-    """The engine that was asked for, else docker when its daemon answers, else podman."""
-    from grocker.output.docker import Docker
-    from grocker.output.engine import of_environment
+def _choose_engine(named: Engine | None, environ: Mapping[str, str]) -> Engine:
+    """Choose the engine: the one named, else docker when its daemon answers, else podman."""
+    from grocker.errors import UnavailableError
+    from grocker.images.docker import Docker
+    from grocker.images.engine import of_environment
 
     if named is not None:
         return named
@@ -90,19 +137,23 @@ def _engine(named: Engine | None, environ: Mapping[str, str]) -> Engine:
     if shutil.which("podman", path=environ.get("PATH")):
         return "podman"
     raise UnavailableError(
-        "no engine can run the image: docker does not answer, and podman is not installed",
+        "cannot run the image: docker does not answer and podman is not installed",
         hint="start docker (sudo systemctl start docker), or install podman (sudo apt install podman)",
     )
 
 
 def _engine_name(text: str, engine: Engine | None, environ: Mapping[str, str]) -> str:
+    from grocker.oci import reference
+
     name = reference.parse(text)
     if name.digest is not None:
         return text
-    return name.docker if _engine(engine, environ) == "docker" else name.podman
+    return name.docker if _choose_engine(engine, environ) == "docker" else name.podman
 
 
-def _host(base: Path, engine: Engine) -> Host:
+def _look_at_host(base: Path, engine: Engine) -> Host:
+    from grocker.deploy.engine_run import Host
+
     return Host(
         directories=frozenset(name for name in ("config", "media", "scripts") if (base / name).is_dir()),
         base=base,

@@ -1,4 +1,4 @@
-"""What is wrong with a table of settings, all of it, in plain words. Asked only once something is."""
+"""Find all problems of a table of settings. Called only after msgspec has rejected it."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from msgspec import inspect
 from grocker.config.positions import Path
 
 
-class Problem(msgspec.Struct, frozen=True):
-    """One value, or key, that cannot stand as it does."""
+class SettingProblem(msgspec.Struct, frozen=True):
+    """An invalid value or key."""
 
     path: Path
     what: str
     near: str | None = None
-    """what was probably meant"""
+    """the likely intention"""
     is_kind: bool = False
-    """another kind of value altogether"""
+    """whether the value is of another kind altogether"""
 
 
-def problems(table: object, kind: type) -> tuple[Problem, ...]:
+def find_problems(table: object, kind: type) -> tuple[SettingProblem, ...]:
     """Every problem of ``table``, as TOML gives it, with the msgspec struct ``kind``, in the order of the file."""
     return tuple(_judge(table, inspect.type_info(kind), (), None))
 
 
-def _judge(value: Any, info: inspect.Type, path: Path, words: str | None) -> Iterator[Problem]:
+def _judge(value: Any, info: inspect.Type, path: Path, words: str | None) -> Iterator[SettingProblem]:
     match info:
         case inspect.Metadata(type=inner, extra_json_schema=schema):
             yield from _judge(value, inner, path, (schema or {}).get("description", words))
@@ -57,25 +57,25 @@ def _judge(value: Any, info: inspect.Type, path: Path, words: str | None) -> Ite
             elif value not in values:
                 choices = ", ".join(str(v) for v in values)
                 few = choices if len(values) == 1 else f"one of {choices}"
-                yield Problem(path, f"expected {few}, found {value!r}", _near(value, [str(v) for v in values]))
+                yield SettingProblem(path, f"expected {few}, found {value!r}", _near(value, [str(v) for v in values]))
         case inspect.StrType(pattern=pattern):
             if not isinstance(value, str):
                 yield _other(value, "text", path)
             elif pattern is not None and re.search(pattern, value) is None:
-                yield Problem(path, f"expected {words or f'text that matches {pattern}'}, found {_shown(value)}")
+                yield SettingProblem(path, f"expected {words or f'text that matches {pattern}'}, found {_shown(value)}")
         case inspect.IntType(ge=least, le=most):
             if not isinstance(value, int) or isinstance(value, bool):
                 yield _other(value, "a whole number", path)
             elif least is not None and value < least:
-                yield Problem(path, f"expected a number from {least}, found {value}")
+                yield SettingProblem(path, f"expected a number of at least {least}, found {value}")
             elif most is not None and value > most:
-                yield Problem(path, f"expected a number up to {most}, found {value}")
+                yield SettingProblem(path, f"expected a number of at most {most}, found {value}")
         case inspect.BoolType():
             if not isinstance(value, bool):
                 yield _other(value, "true or false", path)
 
 
-def _struct(value: Any, info: inspect.StructType, path: Path) -> Iterator[Problem]:
+def _struct(value: Any, info: inspect.StructType, path: Path) -> Iterator[SettingProblem]:
     if not isinstance(value, dict):
         yield _other(value, "a table", path)
         return
@@ -84,7 +84,7 @@ def _struct(value: Any, info: inspect.StructType, path: Path) -> Iterator[Proble
     for key, inner in value.items():
         if key not in fields:
             sound = False
-            yield Problem((*path, key), "there is no such setting", _near(key, fields))
+            yield SettingProblem((*path, key), "unknown setting", _near(key, fields))
             continue
         for problem in _judge(inner, fields[key].type, (*path, key), None):
             sound = False
@@ -93,11 +93,11 @@ def _struct(value: Any, info: inspect.StructType, path: Path) -> Iterator[Proble
         try:
             msgspec.convert(value, info.cls)
         except msgspec.ValidationError as error:
-            yield Problem(path, str(error).partition(" - at ")[0])
+            yield SettingProblem(path, str(error).partition(" - at ")[0])
 
 
-def _union(value: Any, types: Collection[inspect.Type], path: Path, words: str | None) -> Iterator[Problem]:
-    """The one of a union that ``value`` looks like is the one that judges it; TOML has no null."""
+def _union(value: Any, types: Collection[inspect.Type], path: Path, words: str | None) -> Iterator[SettingProblem]:
+    """Check against the member of a union that ``value`` resembles; TOML has no null."""
     choices = [one for one in types if not isinstance(one, inspect.NoneType)]
     for one in choices:
         found = tuple(_judge(value, one, path, words))
@@ -114,15 +114,15 @@ _KINDS = {
     inspect.StrType: "text",
     inspect.VarTupleType: "a list",
 }
-"""what a union of settings is made of"""
+"""the members of unions in the settings"""
 
 
-def _other(value: Any, expected: str, path: Path) -> Problem:
-    return Problem(path, f"expected {expected}, found {_kind(value)}", is_kind=True)
+def _other(value: Any, expected: str, path: Path) -> SettingProblem:
+    return SettingProblem(path, f"expected {expected}, found {_kind(value)}", is_kind=True)
 
 
 def _kind(value: Any) -> str:
-    """The value's kind and not the value: a variable's may be a secret."""
+    """The value's kind, not the value itself, which may be a secret."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -140,7 +140,7 @@ def _kind(value: Any) -> str:
 
 
 def _shown(value: str) -> str:
-    """A short value as it stands; an address may hold a password, of a long one the beginning says enough."""
+    """A value for a message: shortened, and hidden if it may contain a password."""
     if "://" in value or "@" in value:
         return "something else"
     return repr(value if len(value) <= 40 else value[:40] + "…")

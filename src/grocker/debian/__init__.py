@@ -1,64 +1,61 @@
-"""Names of Debian packages → entries of layers, without running Debian.
+"""From names of Debian packages to entries of layers, without running Debian.
 
-What a build calls, in this order:
+A build calls, in this order:
 
-- ``locate(...) -> Mirrors``: where the archive is (settings, environment, the host's apt sources);
-- ``open_archive(mirrors, suite, architecture, ...) -> Archive``: verified releases and their indices;
-- ``resolve(archive.indexes, names) -> Resolved``: the closed set; ``BASE`` and ``PYTHON`` are the names to begin with;
-- ``archive.address(suite)``: where the files of a suite lie; ``archive_addresses(mirrors, suite)`` without an index;
-- ``unpack(path, name=...) -> Unpacked``: a .deb as entries and ``Facts``;
-- ``configure(facts, user=..., uid=...) -> Configured``: what is generated for the image, and the scripts to warn about;
-- ``replaces(a, b)``: whether a package may take over another one's files;
-- ``REVISION`` belongs into the key of whatever is kept of ``unpack`` and ``configure``.
+- ``find_mirrors(...) -> Mirrors``: where the archive is (settings, environment, the host's apt sources);
+- ``open_archive(mirrors, suite, architecture, ...) -> DebianArchive``: verified releases and their indices;
+- ``resolve(archive.indexes, names) -> PackageSet``: the packages and all their dependencies;
+- ``archive.address(suite)``: the root of a suite's files; ``archive_addresses(mirrors, suite)`` without an index;
+- ``unpack(path, name=...) -> UnpackedPackage``: a .deb as entries and ``Facts``;
+- ``configure(facts, user=..., uid=...) -> StaticConfiguration``: what is generated for the image, and the maintainer
+  scripts to warn about;
+- ``replaces(a, b)``: whether a package may overwrite another one's files;
+- ``REVISION`` is part of the key of every stored result of ``unpack`` and ``configure``.
 
-Modules are imported when a name of theirs is first used: a build that changes a line of the application reads neither
-an index nor a package.
+Modules are imported when one of their names is first used: a build that changes a line of the application reads
+neither an index nor a package.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grocker.lazily import lazily
+from grocker.lazy_imports import lazily
 
 if TYPE_CHECKING:
-    from grocker.debian.archives import Archive, archive_addresses, open_archive
-    from grocker.debian.configuring import Configured, configure
-    from grocker.debian.deb import Unpacked, unpack
+    from grocker.debian.archives import DebianArchive, archive_addresses, open_archive
+    from grocker.debian.configuration import StaticConfiguration, configure
+    from grocker.debian.deb import UnpackedPackage, unpack
     from grocker.debian.facts import REVISION, Facts, replaces
-    from grocker.debian.resolving import BASE, PYTHON, Resolved, resolve
-    from grocker.debian.scripts import Uncovered
-    from grocker.debian.signers import SIGNERS, SUITES, Signer
-    from grocker.debian.sources import Mirrors, locate
+    from grocker.debian.mirrors import Mirrors, find_mirrors
+    from grocker.debian.resolver import PackageSet, resolve
+    from grocker.debian.scripts import UnreviewedScript
+    from grocker.debian.signers import SIGNERS
 
 _HOMES = {
-    "archives": ("Archive", "archive_addresses", "open_archive"),
-    "configuring": ("Configured", "configure"),
-    "deb": ("Unpacked", "unpack"),
+    "archives": ("DebianArchive", "archive_addresses", "open_archive"),
+    "configuration": ("StaticConfiguration", "configure"),
+    "deb": ("UnpackedPackage", "unpack"),
     "facts": ("REVISION", "Facts", "replaces"),
-    "resolving": ("BASE", "PYTHON", "Resolved", "resolve"),
-    "scripts": ("Uncovered",),
-    "signers": ("SIGNERS", "SUITES", "Signer"),
-    "sources": ("Mirrors", "locate"),
+    "resolver": ("PackageSet", "resolve"),
+    "scripts": ("UnreviewedScript",),
+    "signers": ("SIGNERS",),
+    "mirrors": ("Mirrors", "find_mirrors"),
 }
 
 __all__ = [
-    "BASE",
-    "PYTHON",
     "REVISION",
     "SIGNERS",
-    "SUITES",
-    "Archive",
-    "Configured",
+    "DebianArchive",
     "Facts",
     "Mirrors",
-    "Resolved",
-    "Signer",
-    "Uncovered",
-    "Unpacked",
+    "PackageSet",
+    "StaticConfiguration",
+    "UnpackedPackage",
+    "UnreviewedScript",
     "archive_addresses",
     "configure",
-    "locate",
+    "find_mirrors",
     "open_archive",
     "replaces",
     "resolve",

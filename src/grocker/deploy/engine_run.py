@@ -30,7 +30,7 @@ class Host(msgspec.Struct, frozen=True):
     selinux: bool
 
 
-class Wish(msgspec.Struct, frozen=True):
+class EngineRun(msgspec.Struct, frozen=True):
     """What the user asked for."""
 
     engine: Literal["docker", "podman"]
@@ -46,13 +46,13 @@ class Wish(msgspec.Struct, frozen=True):
     """further options of the engine, as they are"""
 
 
-def command_line(wish: Wish, host: Host) -> tuple[str, ...]:
+def command_line(run: EngineRun, host: Host) -> tuple[str, ...]:
     """The plain command line that runs the image: removed at its end, with the mounts that there are.
 
     Ports are published for ``start`` (both) and ``cron`` (supervision): commands open none (P2).
     """
-    service = wish.arguments[:1]
-    line = [wish.engine, "run", "--rm"]
+    service = run.arguments[:1]
+    line = [run.engine, "run", "--rm"]
     line += ["-ti"] if host.terminal else [] if service in (("start",), ("cron",)) else ["-i"]
     if host.rootless:
         line.append(f"--userns=keep-id:uid={_UID}")
@@ -63,12 +63,12 @@ def command_line(wish: Wish, host: Host) -> tuple[str, ...]:
     if host.syslog:
         line += ["-v", f"{names.SYSLOG_SOCKET}:{names.SYSLOG_SOCKET}:rw"]
     if service == ("start",):
-        line += ["-p", _published(wish.port, names.APPLICATION_PORT)]
+        line += ["-p", _published(run.port, names.APPLICATION_PORT)]
     if service in (("start",), ("cron",)):
-        line += ["-p", _published(wish.supervision, names.STATUS_PORT)]
-    for variable in wish.variables:
+        line += ["-p", _published(run.supervision, names.STATUS_PORT)]
+    for variable in run.variables:
         line += ["-e", variable]
-    return (*line, *wish.options, wish.image, *wish.arguments)
+    return (*line, *run.options, run.image, *run.arguments)
 
 
 def unwritable(owners: Sequence[tuple[str, int, int]]) -> tuple[str, ...]:

@@ -28,6 +28,11 @@ class Layer(msgspec.Struct, frozen=True):
     """what is in it, for people: ``the application``; part of the configuration's history, so the same on every host"""
 
     @property
+    def kind(self) -> str | None:
+        """What Grocker put into it (``debian``, ``wheel``, ``application``), as its descriptor says; None if unsaid."""
+        return (self.descriptor.annotations or {}).get(values.LAYER_KIND)
+
+    @property
     def digest(self) -> Digest:
         """Of the compressed bytes."""
         return Digest(self.descriptor.digest)
@@ -72,9 +77,21 @@ class Image(msgspec.Struct, frozen=True):
         return len(self.manifest.data) + len(self.config.data) + sum(one.size for one in self.layers)
 
 
-def layer(*, digest: Digest, size: int, diff_id: Digest, title: str, media_type: str = values.LAYER_GZIP) -> Layer:
-    """A layer from what composing it gave; ``digest`` and ``size`` (bytes) of the compressed form."""
-    return Layer(Descriptor(media_type=media_type, digest=digest, size=size), diff_id, title)
+def layer(
+    *,
+    digest: Digest,
+    size: int,
+    diff_id: Digest,
+    title: str,
+    kind: str | None = None,
+    media_type: str = values.LAYER_GZIP,
+) -> Layer:
+    """Make a layer's value; ``digest`` and ``size`` (bytes) are of the compressed form.
+
+    ``kind`` becomes an annotation of the descriptor (``values.LAYER_KIND``).
+    """
+    annotations = {values.LAYER_KIND: kind} if kind is not None else None
+    return Layer(Descriptor(media_type=media_type, digest=digest, size=size, annotations=annotations), diff_id, title)
 
 
 def image(
@@ -85,12 +102,12 @@ def image(
     created: int,
     annotations: Mapping[str, str] | None = None,
 ) -> Image:
-    """The image of ``layers``, from the bottom to the top; ``created`` in seconds since 1970.
+    """Make the image of ``layers``, from the bottom to the top; ``created`` in seconds since 1970.
 
-    ``annotations`` stand in the manifest. The same arguments give the same bytes. BugError when no engine could run it.
+    ``annotations`` go into the manifest. The same arguments give the same bytes. BugError when no engine could run it.
     """
     if not layers or len(layers) > MOST_LAYERS:
-        raise BugError(f"an image of {len(layers)} layers: engines take 1 to {MOST_LAYERS}")
+        raise BugError(f"an image of {len(layers)} layers; engines accept 1 to {MOST_LAYERS}")
     stamp = datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     config_data = values.encode(
         ImageConfig(

@@ -1,12 +1,12 @@
-"""Why a layer will be made again, or not: today's plan beside the last one of the same image. Pure."""
+"""Why a layer will be made again, or not: today's plan compared with the last one of the same image. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
-from grocker.plan.steps import Plan
+from grocker.plan.layers import PlannedLayer
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -26,26 +26,26 @@ class Explained(msgspec.Struct, frozen=True):
     why: str
 
 
-def remembered(plan: Plan) -> Remembered:
-    """What is kept of ``plan``."""
-    return Remembered(tuple((layer.name, layer.key, layer.inputs) for layer in plan.layers))
+def remembered(layers: Iterable[PlannedLayer]) -> Remembered:
+    """Return what is kept of a plan's layers."""
+    return Remembered(tuple((layer.title, layer.key, layer.inputs) for layer in layers))
 
 
-def explain(plan: Plan, kept: Collection[str], last: Remembered | None) -> tuple[Explained, ...]:
-    """Each layer of ``plan``, bottom first.
+def explain(layers: Iterable[PlannedLayer], kept: Collection[str], last: Remembered | None) -> tuple[Explained, ...]:
+    """Explain each layer of a plan.
 
-    ``kept``: the keys that results are kept under; ``last``: the plan of this image's last build, if there was one.
+    ``kept``: the keys of results in the store; ``last``: the plan of this image's last build, if there was one.
     """
     before = {name: (key, inputs) for name, key, inputs in last.layers} if last is not None else {}
     return tuple(
         Explained(
-            layer.name,
+            layer.title,
             layer.key,
             layer.inputs,
             layer.key not in kept,
-            "kept" if layer.key in kept else _why(layer.key, layer.inputs, before.get(layer.name), bool(before)),
+            "kept" if layer.key in kept else _why(layer.key, layer.inputs, before.get(layer.title), bool(before)),
         )
-        for layer in plan.layers
+        for layer in layers
     )
 
 
@@ -54,7 +54,7 @@ def _why(key: str, inputs: Sequence[str], before: tuple[str, Sequence[str]] | No
         return "new in this image" if known else "never built here"
     old_key, old = before
     if old_key == key:
-        return "its result is not kept any more"
+        return "its result is no longer in the store"
     added, gone = sorted(set(inputs) - set(old)), sorted(set(old) - set(inputs))
     if not added and not gone:
         return "the content of its inputs changed"

@@ -1,12 +1,15 @@
-"""The image's configuration (OCI image specification, config.md): what engines and orchestrators read.
+"""The image's configuration (OCI image specification, config.md): what engines and orchestrators read. Pure.
 
 Contract: P3, X2, X4, U1.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from grocker.oci import RunConfig
+from grocker.oci.values import named
 from grocker.runner.contract import names
 from grocker.runner.contract.spec import CONTRACT, Spec
 
@@ -15,8 +18,27 @@ PORTS = (f"{names.APPLICATION_PORT}/tcp", f"{names.STATUS_PORT}/tcp")
 VOLUMES = (names.CONFIG, names.MEDIA, names.SCRIPTS)
 
 
+def run_config(spec: Spec, *, created: int, lock: str, labels: Mapping[str, str]) -> RunConfig:
+    """Return how a container of the image runs.
+
+    ``created``: seconds since 1970; ``lock``: digest of the lock in the image; ``labels``: added to the image's own.
+    """
+    variables = environment(spec)
+    own = image_labels(spec, created=timestamp(created), lock=lock)
+    return RunConfig(
+        user=f"{spec.user.uid}:{spec.user.gid}",
+        exposed_ports=named(*PORTS),
+        env=tuple(f"{name}={variables[name]}" for name in sorted(variables)),
+        entrypoint=ENTRYPOINT,
+        volumes=named(*VOLUMES),
+        working_dir=names.SCRIPTS,
+        labels=dict(sorted({**labels, **own}.items())),
+        stop_signal="SIGTERM",
+    )
+
+
 def environment(spec: Spec) -> dict[str, str]:
-    """The variables that every process of a container has, also under ``docker exec``; the build's own included."""
+    """Return the variables that every process of a container has, also under ``docker exec``; the build's included."""
     return {
         **dict(spec.variables),
         "LANG": names.LANG,
@@ -26,8 +48,8 @@ def environment(spec: Spec) -> dict[str, str]:
     }
 
 
-def labels(spec: Spec, *, created: str, lock: str) -> dict[str, str]:
-    """The labels of X2; ``lock`` is the digest of the lock file in the image."""
+def image_labels(spec: Spec, *, created: str, lock: str) -> dict[str, str]:
+    """Return the labels of X2; ``lock`` is the digest of the lock in the image."""
     return {
         "org.grocker.contract": str(CONTRACT),
         "org.grocker.lock": lock,
@@ -40,5 +62,5 @@ def labels(spec: Spec, *, created: str, lock: str) -> dict[str, str]:
 
 
 def timestamp(epoch: int) -> str:
-    """``epoch``, in seconds, as RFC 3339 writes it."""
+    """Return ``epoch``, in seconds since 1970, as RFC 3339 writes it."""
     return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,51 +1,58 @@
-"""The Python world: a project directory into its wheel, requirements into pinned wheel files, wheels into entries.
+"""The Python world: from a project directory to its wheel, from requirements to pinned wheels, from wheels to entries.
 
-What the builder calls, in the order of a build:
+A build calls, in this order:
 
-- ``read_tree``: what counts of a project's directory, with one digest; ``known`` saves the next call from reading.
-- ``read_project``: its description; ``build_key``: all that its wheel depends on, as one value.
+- ``read_tree``: the files of a project that count, with one digest; its ``FileHashes`` save the next call from reading.
+- ``read_project``: the project's description; ``build_key``: a digest of all that its wheel depends on.
 - ``find_uv``: the uv to run, with the host's index configuration.
-- ``resolve_build`` → ``build_wheel``: its wheel, by its own back end, on a normalised copy.
-- ``read_metadata``, ``check_python``, ``wanted``: what the wheel asks for on a ``Target``; ``find_django``,
-  ``find_application``, ``declared_services``: what it is.
-- ``resolve``, ``resolve_locked``: pinned files (``Pin``) for a ``Target``; ``locate``: where those of a lock are.
-- ``read_wheel``: a wheel's entries below a ``Layout``; ``overlay``: none of them collide.
-- ``Compiler``, ``with_bytecode``: the same entries with bytecode by the image's own ``Interpreter``.
+- ``resolve_build`` → ``build_wheel``: the project's wheel, by its own back end, on a normalised copy.
+- ``read_metadata``, ``check_python``, ``active_requirements``: what the wheel requires on a ``WheelTarget``;
+  ``find_django``, ``find_application``, ``declared_services``: what it is.
+- ``find_lock``, ``resolve_locked``, ``resolve``: pinned files (``Pin``) for a ``WheelTarget``; ``find_addresses``: the
+  addresses of the files that Grocker's own lock names.
+- ``read_wheel``: a wheel's entries below an ``InstallScheme``; ``overlay``: several wheels' entries without collisions.
+- ``Compiler``, ``add_bytecode``: the same entries with bytecode by the image's own ``InterpreterTree``.
 
-The modules are imported when a name is first used: a build in which nothing changed wants ``read_tree`` alone.
+Modules are imported when one of their names is first used: a build in which nothing changed needs ``read_tree`` alone.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grocker.lazily import lazily
+from grocker.lazy_imports import lazily
 
 if TYPE_CHECKING:
     from grocker.python.applications import WebApplication, find_application
     from grocker.python.build import build_key, build_wheel, resolve_build
-    from grocker.python.bytecode import Compiler, Interpreter, compile_sources, with_bytecode
-    from grocker.python.declared import declared_services
-    from grocker.python.detect import Django, find_django
+    from grocker.python.bytecode import Compiler, InterpreterTree, add_bytecode, compile_sources
+    from grocker.python.django import Django, find_django
+    from grocker.python.locks import LockFile, find_lock, resolve_locked
     from grocker.python.metadata import EntryPoint, Metadata, check_python
-    from grocker.python.pins import Pin, locate, resolve, resolve_locked, wanted
     from grocker.python.project import Project, read_project
-    from grocker.python.source import Known, SourceTree, read_tree
-    from grocker.python.target import Layout, Target
+    from grocker.python.pylock import Pin
+    from grocker.python.requirements import active_requirements
+    from grocker.python.resolution import find_addresses, resolve
+    from grocker.python.service_entry_points import declared_services
+    from grocker.python.source_tree import FileHashes, SourceTree, read_tree
+    from grocker.python.target import InstallScheme, WheelTarget
     from grocker.python.uv import Uv, find_uv
     from grocker.python.wheel import Wheel, overlay, read_metadata, read_wheel
 
 _HOMES = {
     "applications": ("WebApplication", "find_application"),
-    "declared": ("declared_services",),
+    "service_entry_points": ("declared_services",),
     "build": ("build_key", "build_wheel", "resolve_build"),
-    "bytecode": ("Compiler", "Interpreter", "compile_sources", "with_bytecode"),
-    "detect": ("Django", "find_django"),
+    "bytecode": ("Compiler", "InterpreterTree", "compile_sources", "add_bytecode"),
+    "django": ("Django", "find_django"),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
-    "pins": ("Pin", "locate", "resolve", "resolve_locked", "wanted"),
-    "source": ("Known", "SourceTree", "read_tree"),
-    "target": ("Layout", "Target"),
+    "locks": ("LockFile", "find_lock", "resolve_locked"),
+    "pylock": ("Pin",),
+    "requirements": ("active_requirements",),
+    "resolution": ("find_addresses", "resolve"),
+    "source_tree": ("FileHashes", "SourceTree", "read_tree"),
+    "target": ("InstallScheme", "WheelTarget"),
     "uv": ("Uv", "find_uv"),
     "wheel": ("Wheel", "overlay", "read_metadata", "read_wheel"),
 }
@@ -54,26 +61,30 @@ __all__ = [
     "Compiler",
     "Django",
     "EntryPoint",
-    "Interpreter",
-    "Known",
-    "Layout",
+    "FileHashes",
+    "InstallScheme",
+    "InterpreterTree",
+    "LockFile",
     "Metadata",
     "Pin",
     "Project",
     "SourceTree",
-    "Target",
     "Uv",
     "WebApplication",
     "Wheel",
+    "WheelTarget",
+    "active_requirements",
+    "add_bytecode",
     "build_key",
     "build_wheel",
     "check_python",
     "compile_sources",
     "declared_services",
+    "find_addresses",
     "find_application",
     "find_django",
+    "find_lock",
     "find_uv",
-    "locate",
     "overlay",
     "read_metadata",
     "read_project",
@@ -82,8 +93,6 @@ __all__ = [
     "resolve",
     "resolve_build",
     "resolve_locked",
-    "wanted",
-    "with_bytecode",
 ]
 
 __getattr__ = lazily(__name__, _HOMES)

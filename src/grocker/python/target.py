@@ -1,23 +1,15 @@
-"""The image's interpreter and platform, and where the image keeps Python things: values."""
+"""The interpreter and platform of an image, and the paths of its virtual environment. Pure values."""
 
 from __future__ import annotations
 
 import msgspec
 
 from grocker.errors import SettingsError
+from grocker.platforms.architectures import ARCHITECTURES
 from grocker.runner.contract.names import VENV
 
-MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
-"""Debian's architecture → the kernel's machine, which platform tags and markers use."""
 
-ELF_MACHINES = {"amd64": 62, "arm64": 183}
-"""Debian's architecture → ``e_machine`` (ELF specification)."""
-
-ARCHITECTURES = {machine: architecture for architecture, machine in MACHINES.items()}
-"""The kernel's machine → Debian's architecture."""
-
-
-class Target(msgspec.Struct, frozen=True):
+class WheelTarget(msgspec.Struct, frozen=True):
     """The platform that wheels are chosen for: the image's, never the host's."""
 
     python: str
@@ -32,16 +24,16 @@ class Target(msgspec.Struct, frozen=True):
     """the tag's prefix; CPython is the only one"""
 
     def __post_init__(self) -> None:
-        if self.architecture not in MACHINES:
+        if self.architecture not in ARCHITECTURES:
             raise SettingsError(
-                f"choosing wheels: no such architecture: {self.architecture}",
-                hint="architectures: " + ", ".join(sorted(MACHINES)),
+                f"unsupported architecture {self.architecture!r}",
+                hint="supported: " + ", ".join(ARCHITECTURES),
             )
 
     @property
     def machine(self) -> str:
         """``x86_64``, ``aarch64``"""
-        return MACHINES[self.architecture]
+        return ARCHITECTURES[self.architecture].machine
 
     @property
     def version_info(self) -> tuple[int, int]:
@@ -58,8 +50,8 @@ class Target(msgspec.Struct, frozen=True):
         return f"Python {self.python} on {self.architecture} (glibc {self.glibc[0]}.{self.glibc[1]})"
 
 
-class Layout(msgspec.Struct, frozen=True):
-    """Where an image has its virtual environment; paths are entry paths, without a leading slash."""
+class InstallScheme(msgspec.Struct, frozen=True):
+    """The paths of an image's virtual environment: entry paths, without a leading slash."""
 
     python: str
     """the minor version: ``3.13``"""
@@ -77,7 +69,7 @@ class Layout(msgspec.Struct, frozen=True):
 
     @property
     def interpreter(self) -> str:
-        """The absolute path that a script's first line names."""
+        """The absolute path in the first line of scripts."""
         return f"/{self.prefix}/bin/python"
 
     def headers(self, distribution: str) -> str:

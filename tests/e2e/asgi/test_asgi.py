@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 import urllib.request
 
 import pytest
@@ -42,6 +41,7 @@ from starlette.routing import Route
 
 
 async def who(request):
+    print("asked", flush=True)
     await asyncio.sleep(float(request.query_params.get("wait", 0)))
     return PlainTextResponse(request.client.host)
 
@@ -76,11 +76,11 @@ def test_asgi_service_finishes_its_answers_when_asked_to_stop(docker: Engine) ->
     with docker.started("start", "www") as container:
         container.wait_for("Application startup complete")
         url = f"http://{container.address()}:8080/?wait=2"
-        script = f"import urllib.request as u; print(u.urlopen({url!r}, timeout=10).status)"
+        script = f"import urllib.request as u; print(u.urlopen({url!r}, timeout=30).status)"
         client = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-        time.sleep(0.7)
+        container.wait_for("asked")
         assert container.stop() == 0
-        assert client.communicate(timeout=10)[0] == "200\n"
+        assert client.communicate(timeout=60)[0] == "200\n"
 
 
 def test_asgi_service_ends_when_its_application_cannot_be_loaded(docker: Engine) -> None:

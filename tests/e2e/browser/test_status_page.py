@@ -45,7 +45,7 @@ def _address(server: Served, path: str = "/") -> str:
 def _is_whole(shown: str) -> bool:
     """Whether everything of the page is there."""
     service = ("Processes", "nginx", "● Running", "↻ Starting again", "SIGKILL (137)")
-    cron = ("Jobs", "nightly-report", "✕ Failed", "✓ Succeeded", "○ Not run yet", "30 4 * * mon-fri")
+    cron = ("Jobs", "nightly-report", "✕ Failed", "✓ Succeeded", "○ Never run", "30 4 * * mon-fri")
     both = ("polls-site", "4.2.1", "● Ready", "livez passes", "342 MiB of 768 MiB", "Grocker 9.0.0")
     return any(all(words in shown for words in (*both, *kind)) for kind in (service, cron))
 

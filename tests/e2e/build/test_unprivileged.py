@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.output.layout import problems
+from grocker.images.layout import problems
 from tests.e2e.build.conftest import Anywhere
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.root, pytest.mark.timeout(300)]

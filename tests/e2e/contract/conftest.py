@@ -1,34 +1,25 @@
-"""The image that the contract is proved with: ``GROCKER_TEST_IMAGE``, else examples/polls, built once a session.
+"""Fixtures of the contract's tests and of the fault tests, which are those marked ``fault``.
 
-A module is a group of clauses, a test's name begins with its clause: ``grep -rn test_E5_ tests/e2e/contract``.
-Fixtures: ``docker``, ``engine`` (docker, then podman), ``folders`` (the operator's), ``lab`` (a container that stays,
-in which the entrypoint is run again and again: quick, but not PID 1), ``services`` (a service table of the test's own).
+A module is a group of clauses, or of faults (``test_faults_*``). A test's name begins with its clause, as in
+``grep -rn test_E5_ tests/e2e/contract``, or with its fault. ``pytest -m 'fault(number=15)'`` runs what shows fault 15.
+
+``docker``; ``engine`` (docker, then podman); ``folders`` (the operator's); ``lab`` (a container that stays up: see
+``tests.e2e.contract.lab``); ``services`` (options that replace the image's service table).
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from grocker.runner.contract import codec, spec
-from tests.e2e.contract.engine import Container, Engine, Folders
-from tests.support.side_by_side import once
-
-ROOT = Path(__file__).resolve().parents[3]
-BUILT = "grocker-test/polls-site:contract"
-
-_loaded: dict[str, Engine] = {}
-_ANEW = """
-kill -KILL -1
-for place in /tmp /var/tmp /dev/shm /home/blue /media /scripts; do rm -rf $place/* $place/.[!.]*; done
-cp -a /root/home/. /home/blue
-"""
+from tests.e2e.contract import lab as labs
+from tests.e2e.contract.engine import Engine, Folders, reachable
+from tests.e2e.contract.image import load
+from tests.e2e.contract.lab import Lab
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,35 +30,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.docker)
 
 
-def _build(output: str) -> str:
-    settings = Path(__file__).with_name("image.toml")
-    grocker = [sys.executable, "-m", "grocker", "build", str(ROOT / "examples" / "polls")]
-    grocker += ["-t", BUILT, "--config", str(settings), "--output", output]
-    done = subprocess.run(grocker, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stderr
-
-
-def _deliver(name: str) -> str:
-    """The image's id: another run on this host may give its name to another image."""
-    once("contract-build", lambda: _build("store"))
-    _build(name)
-    return Engine(name, BUILT).check("image", "inspect", "--format", "{{.Id}}", BUILT)
-
-
-def _engine(name: str) -> Engine:
-    if name not in _loaded:
-        prefix = ("--runtime", "runc") if name == "podman" and os.geteuid() == 0 and shutil.which("runc") else ()
-        given = os.environ.get("GROCKER_TEST_IMAGE")
-        engine = Engine(name, given or once(f"contract-image-{name}", lambda: _deliver(name)), prefix)
-        if given is not None and engine.command("image", "inspect", given).status:
-            assert name == "podman", f"{given} is not in docker"
-            with subprocess.Popen(["docker", "save", given], stdout=subprocess.PIPE) as saved:
-                subprocess.run([name, *prefix, "load", "--quiet"], stdin=saved.stdout, check=True, capture_output=True)
-        _loaded[name] = engine
-    return _loaded[name]
-
-
 @pytest.fixture(
     params=[
         pytest.param("docker", marks=pytest.mark.docker),
@@ -75,45 +37,49 @@ def _engine(name: str) -> Engine:
     ]
 )
 def engine(request: pytest.FixtureRequest) -> Engine:
-    return _engine(request.param)
+    return load(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def docker() -> Engine:
-    return _engine("docker")
-
-
-def _folders(place: Path) -> Folders:
-    for above in (place, *place.parents):  # pytest's are 0700, and the engine's processes are someone else
-        mode = above.stat().st_mode
-        if mode & 0o011 != 0o011 and above.stat().st_uid == os.geteuid():
-            above.chmod(mode | 0o011)
-    return Folders(place / "host").make()
+    return load("docker")
 
 
 @pytest.fixture
 def folders(request: pytest.FixtureRequest, tmp_path: Path) -> Folders:
+    """The lab's, where the test has a lab."""
     if "lab" not in request.fixturenames:
-        return _folders(tmp_path)
-    container, host = request.getfixturevalue("_lab")
-    done = container.exec("sh", "-c", _ANEW, options=["--user", "0"])
-    assert done.status == 0, done.err
-    assert isinstance(host, Folders)
-    host.empty()
-    return host
+        return Folders(reachable(tmp_path) / "host").make()
+    lab: Lab = request.getfixturevalue("lab")
+    return lab.folders
 
 
 @pytest.fixture(scope="session")
-def _lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Container, Folders]]:
-    host = _folders(tmp_path_factory.mktemp("lab"))
-    with _engine("docker").started("infinity", options=[*host.options, "--entrypoint", "sleep"]) as container:
-        container.exec("cp", "-a", "/home/blue", "/root/home", options=["--user", "0"])
-        yield container, host
+def lab_options() -> Sequence[str]:
+    """Options of the lab's ``docker run``; a module may override them."""
+    return ()
+
+
+@pytest.fixture(scope="session")
+def _labs(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Sequence[str]], Lab]]:
+    """Starts a lab with the options, once a session."""
+    started: dict[tuple[str, ...], Lab] = {}
+    with ExitStack() as stack:
+
+        def start(options: Sequence[str]) -> Lab:
+            if (key := tuple(options)) not in started:
+                place = reachable(tmp_path_factory.mktemp("lab"))
+                started[key] = stack.enter_context(labs.started(docker, place, options))
+            return started[key]
+
+        yield start
 
 
 @pytest.fixture
-def lab(docker: Engine, folders: Folders, _lab: tuple[Container, Folders]) -> Container:
-    return _lab[0]
+def lab(_labs: Callable[[Sequence[str]], Lab], lab_options: Sequence[str]) -> Lab:
+    found = _labs(lab_options)
+    found.reset()
+    return found
 
 
 @pytest.fixture(scope="session")

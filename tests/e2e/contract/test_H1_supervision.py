@@ -54,7 +54,7 @@ http.server.HTTPServer(("", 8080), Handler).serve_forever()
 
 
 def _ask(container: Container, path: str, port: int = 8081) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(container.address(), port, timeout=5)
+    connection = http.client.HTTPConnection(container.address(), port, timeout=20)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -63,7 +63,7 @@ def _ask(container: Container, path: str, port: int = 8081) -> tuple[int, str]:
         connection.close()
 
 
-def _first(container: Container, path: str, seconds: float = 15) -> int:
+def _first(container: Container, path: str, seconds: float = 60) -> int:
     """The status of the first answer."""
     latest = time.monotonic() + seconds
     while True:
@@ -74,7 +74,7 @@ def _first(container: Container, path: str, seconds: float = 15) -> int:
             time.sleep(0.01)
 
 
-def _until(container: Container, path: str, status: int, seconds: float = 15) -> str:
+def _until(container: Container, path: str, status: int, seconds: float = 60) -> str:
     latest = time.monotonic() + seconds
     while True:
         try:
@@ -144,11 +144,14 @@ def test_H1_command_is_ready_when_it_accepts_or_when_it_has_run_for_a_second(
         container.wait_for("listens")
         assert "accepts on port 8080" in _until(container, "/readyz?verbose", 200)
     table = {"x": _command("import time; time.sleep(600)")}
-    with docker.started("start", "x", options=services(docker, table)) as container:
-        assert _first(container, "/readyz") == 503, "it has just begun"
-        assert _ask(container, "/startupz")[0] == 503
-        assert _ask(container, "/livez")[0] == 200
-        assert "has run for a second" in _until(container, "/readyz?verbose", 200)
+    answers: list[int] = []
+    for _ in range(9):  # where the first question comes after that second, begin again
+        with docker.started("start", "x", options=services(docker, table)) as container:
+            answers = [_first(container, "/readyz"), *(_ask(container, path)[0] for path in ("/startupz", "/livez"))]
+            assert "has run for a second" in _until(container, "/readyz?verbose", 200)
+        if answers[:2] == [503, 503]:
+            break
+    assert answers == [503, 503, 200], "it has just begun"
 
 
 def test_H1_ready_by_sd_notify(docker: Engine, services: Services) -> None:
@@ -165,7 +168,7 @@ def test_H1_ready_by_a_path_that_answers_below_500(docker: Engine, services: Ser
     table = {"x": _command(_ANSWERS, ready="/ready")}
     with docker.started("start", "x", options=services(docker, table)) as container:
         container.wait_for("up")
-        latest = time.monotonic() + 10
+        latest = time.monotonic() + 60
         while "/ready answered 503" not in (body := _ask(container, "/readyz?verbose")[1]):
             assert time.monotonic() < latest, body
             time.sleep(0.05)
@@ -260,8 +263,8 @@ def test_X4_worker_that_outgrows_its_memory_is_renewed_without_losing_a_request(
             with urllib.request.urlopen(f"{url}/leak", timeout=20) as answer:
                 answers.append(answer.status)
         try:
-            said = container.wait_for("renewed", seconds=30)
-            container.wait_for("Booting worker", seconds=10)
+            said = container.wait_for("renewed")
+            container.wait_for("Booting worker")
         finally:
             over.set()
             for one in clients:

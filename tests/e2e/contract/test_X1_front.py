@@ -67,7 +67,7 @@ def ask(
 
 def ready(container: Container) -> Container:
     """Once it is; the container itself."""
-    limit = time.monotonic() + 30
+    limit = time.monotonic() + 60
     while True:
         try:
             with socket.create_connection((container.address(), 8081), 5) as connection:

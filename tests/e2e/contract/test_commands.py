@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -127,7 +128,7 @@ def test_E6_command_without_handler_ends_at_once_on_term(engine: Engine) -> None
         _wait_for_process(container, "sleep")
         before = time.monotonic()
         assert container.stop() == 143
-        assert time.monotonic() - before < 5
+        assert time.monotonic() - before < 9
 
 
 @pytest.mark.fault(number=3)
@@ -135,18 +136,21 @@ def test_E6_command_without_handler_ends_at_once_on_term(engine: Engine) -> None
 def test_E6_term_is_not_lost_while_the_command_is_prepared(docker: Engine, delay: float) -> None:
     """Before the interpreter has come up, PID 1 cannot be told anything: from the first line on, it is not lost."""
     with docker.started("sleep", "1000") as container:
-        process = f"/proc/{container.inspect('{{.State.Pid}}')}/status"
-        limit = time.monotonic() + 5
-        while not _blocks_term(process) and time.monotonic() < limit:
+        process = container.inspect("{{.State.Pid}}")
+        limit = time.monotonic() + 60
+        while not _blocks_term(process):
+            assert time.monotonic() < limit
             time.sleep(0.001)
         time.sleep(delay)
         container.kill("TERM")
         assert container.wait() == 143
 
 
-def _blocks_term(path: str) -> bool:
-    """Whether TERM waits or is handled (proc(5): SigBlk, SigCgt)."""
-    with open(path) as file:
+def _blocks_term(process: str) -> bool:
+    """Whether TERM waits or is handled (proc(5): SigBlk, SigCgt), or the command runs already."""
+    if Path(f"/proc/{process}/task/{process}/children").read_text():
+        return True
+    with open(f"/proc/{process}/status") as file:
         masks = dict(line.split(":\t", 1) for line in file if line.startswith("Sig"))
     blocked, caught = int(masks["SigBlk"], 16), int(masks["SigCgt"], 16)
     # For a moment the C library blocks all of them, ALRM among them.
@@ -154,7 +158,9 @@ def _blocks_term(path: str) -> bool:
 
 
 def test_E6_orphans_are_reaped(docker: Engine) -> None:
-    text = "for i in 1 2 3 4 5 6 7 8 9; do (sleep 0.1 &) ; done; sleep 0.6; cat /proc/[0-9]*/stat"
+    # Until only the runner and bash are there, for a minute at most.
+    reaped = "for i in {1..600}; do set -- /proc/[0-9]*; [ $# -gt 2 ] || break; sleep 0.1; done"
+    text = f"for i in 1 2 3 4 5 6 7 8 9; do (sleep 0.1 &) ; done; {reaped}; cat /proc/[0-9]*/stat"
     done = docker.run("bash", "-c", text)
     states = [line.rpartition(")")[2].split()[0] for line in done.out.splitlines()]
     assert "Z" not in states
@@ -297,7 +303,7 @@ def test_X5_scratch_of_someone_else_is_not_trusted(lab: Container) -> None:
 
 
 def _wait_for_process(container: Container, name: str) -> None:
-    limit = time.monotonic() + 10
+    limit = time.monotonic() + 60
     while name not in container.exec("cat", "/proc/2/comm", "/proc/6/comm", "/proc/7/comm", "/proc/8/comm").out:
         if name in json.dumps(container.engine.command("top", container.name).out):
             return

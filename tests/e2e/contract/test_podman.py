@@ -11,8 +11,8 @@ from dataclasses import replace
 import pytest
 
 from tests.e2e.contract import test_X1_front as front
-from tests.e2e.contract.conftest import _engine as load
 from tests.e2e.contract.engine import Container, Engine, Folders, variables
+from tests.e2e.contract.image import load
 from tests.e2e.contract.test_K_cron import Clock, needs_faketime
 
 pytestmark = pytest.mark.podman
@@ -106,12 +106,16 @@ def test_X1_front_is_the_same_under_podman(podman: Engine, folders: Folders) -> 
 @needs_faketime
 def test_K5_summer_time_is_the_same_under_podman(podman: Engine, folders: Folders) -> None:
     crontab = folders.config / "crontab"
-    crontab.write_text("# grocker: name=fixed\n15,45 2 * * * true\n# grocker: name=wild\n* * * * * true\n")
+    crontab.write_text(
+        "@reboot true\n# grocker: name=fixed\n15,45 2 * * * true\n# grocker: name=wild\n* * * * * true\n"
+    )
     crontab.chmod(0o644)
-    clock = Clock(folders, "2026-03-29T01:59:52+01:00")
+    clock = Clock(folders, "2026-03-29T01:59:02+01:00")
     options = [*folders.options, *clock.options, *variables({"TZ": "Europe/Paris"})]
     with podman.started("cron", options=options) as container:
-        container.wait_for("fixed[", 40)
+        container.wait_for("ended: status 0", 50)
+        clock.set("2026-03-29T01:59:57+01:00")
+        container.wait_for("fixed[")
         assert container.stop() == 0
         log = container.logs()
         assert len(re.findall(r"^fixed\[\d+\]: started", log, re.MULTILINE)) == 1, log

@@ -16,9 +16,8 @@ import pytest
 
 from grocker.runner.contract import installed_files as texts
 from grocker.runner.contract.spec import Service
-from tests.e2e.contract.conftest import ROOT
-from tests.e2e.contract.conftest import _engine as load
 from tests.e2e.contract.engine import RUNNER, Container, Engine, Folders
+from tests.e2e.contract.image import ROOT, load
 from tests.support import python314
 from tests.support.side_by_side import once
 

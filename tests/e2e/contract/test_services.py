@@ -64,7 +64,7 @@ def test_E1_kills_the_whole_group_when_it_does_not_stop(engine: Engine, services
         container.wait_for("up")
         before = time.monotonic()
         assert container.stop() == 137
-        assert time.monotonic() - before < 6
+        assert time.monotonic() - before < 9
         assert "killed" in container.logs()
 
 
@@ -82,9 +82,10 @@ def test_E1_default_stop_time_is_under_dockers(docker: Engine, services: Service
     with docker.started("start", "x", options=services(docker, table)) as container:
         container.wait_for("up")
         before = time.monotonic()
-        container.kill("TERM")
-        assert container.wait() == 137
-        assert 7.5 < time.monotonic() - before < 9.9
+        assert container.stop(60) == 137
+        assert time.monotonic() - before > 7.5
+        # By the runner's own clock: docker waits for 10 s, and then kills without a word.
+        assert re.search(r"^grocker: x: .*\b8 s\b.*killed", container.logs(), re.MULTILINE)
 
 
 @pytest.mark.parametrize(("name", "number"), [("HUP", 1), ("USR1", 10), ("USR2", 12)])
@@ -114,7 +115,7 @@ def test_E1_exit_status_is_that_of_the_process_given_up_on(
 
 @pytest.mark.fault(number=7)
 def test_E1_restarts_with_back_off_then_gives_up(engine: Engine, services: Services) -> None:
-    table = {"x": Service(command="echo run; exit 3", restart=RestartLimit(times=3, seconds=8))}
+    table = {"x": Service(command="echo run; exit 3", restart=RestartLimit(times=3, seconds=600))}
     done = engine.run("start", "x", options=services(engine, table))
     assert (done.status, done.out) == (3, "run\n" * 4)
     waits = [float(wait) for wait in re.findall(r"again in ([\d.]+) s", done.err)]
@@ -125,10 +126,11 @@ def test_E1_restarts_with_back_off_then_gives_up(engine: Engine, services: Servi
 def test_E1_stops_at_once_while_it_waits_to_restart(docker: Engine, services: Services) -> None:
     table = {"x": Service(command="exit 3", restart=RestartLimit(times=9, seconds=6000))}
     with docker.started("start", "x", options=services(docker, table)) as container:
-        container.wait_for("in 4 s")
+        container.wait_for("in 8 s")
         before = time.monotonic()
         assert container.stop() == 0
-        assert time.monotonic() - before < 3
+        assert time.monotonic() - before < 7
+        assert container.logs().count("again in") == 5, "it did not wait for the next start"
 
 
 @pytest.mark.fault(number=35)
@@ -158,13 +160,13 @@ def test_E1_what_a_dead_process_leaves_behind_is_ended(docker: Engine, services:
 def test_E1_stop_at_any_moment_of_the_start_is_graceful(docker: Engine, folders: Folders, delay: float) -> None:
     with docker.started("start", "www", options=folders.options) as container:
         process = f"/proc/{container.inspect('{{.State.Pid}}')}/status"
-        limit = time.monotonic() + 5
+        limit = time.monotonic() + 60
         while not _takes_term(process) and time.monotonic() < limit:
             time.sleep(0.001)
         time.sleep(delay)
         before = time.monotonic()
         assert container.stop() == 0, container.logs()
-        assert time.monotonic() - before < 6, "it does not wait for the end of gunicorn's graceful time, 7 s"
+        assert time.monotonic() - before < 6.5, "it does not wait for the end of gunicorn's graceful time, 7 s"
 
 
 def _takes_term(path: str) -> bool:
@@ -348,7 +350,7 @@ def test_X2_labels_say_what_it_is(engine: Engine) -> None:
     assert labels["org.grocker.version"]
 
 
-def _get(container: Container, seconds: float = 20) -> str:
+def _get(container: Container, seconds: float = 60) -> str:
     limit = time.monotonic() + seconds
     while True:
         try:

@@ -5,24 +5,28 @@ from __future__ import annotations
 import fcntl
 import struct
 import termios
-import time
 import uuid
 from collections.abc import Callable
 
 import pytest
 
 from grocker.runner.contract.spec import Service
-from tests.e2e.contract.engine import Engine
+from tests.e2e.contract.engine import Engine, Terminal
 
 Services = Callable[..., list[str]]
+
+
+def _press_and_wait(terminal: Terminal, command: str) -> None:
+    """Type a command at the shell's prompt, and wait until it runs: keys that signal are then for it alone."""
+    terminal.press(f"sh -c 'echo be\"\"gun; exec {command}'\n")
+    terminal.expect("begun")
 
 
 @pytest.mark.fault(number=31)
 def test_E10_shell_has_job_control(engine: Engine) -> None:
     with engine.terminal() as terminal:
         terminal.expect(r"[$#] ")
-        terminal.press("sleep 100\n")
-        time.sleep(0.3)
+        _press_and_wait(terminal, "sleep 100")
         terminal.press("\x1a")
         terminal.expect(r"Stopped .*sleep 100")
         terminal.press("bg; jobs; kill %1; wait; echo over\n")
@@ -46,8 +50,7 @@ def test_E10_ctrl_c_interrupts_the_command(engine: Engine) -> None:
 def test_E10_ctrl_c_leaves_the_shell_alone(docker: Engine) -> None:
     with docker.terminal() as terminal:
         terminal.expect(r"[$#] ")
-        terminal.press("sleep 100\n")
-        time.sleep(0.3)
+        _press_and_wait(terminal, "sleep 100")
         terminal.press("\x03")
         terminal.press("echo st''ill here $?\n")
         terminal.expect("still here 130")

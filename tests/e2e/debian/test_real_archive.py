@@ -14,20 +14,21 @@ from pathlib import Path
 import pytest
 
 from grocker import debian
-from grocker.debian import Configured, Facts, Resolved
+from grocker.debian import Facts, PackageSet, StaticConfiguration
 from grocker.errors import SettingsError
-from grocker.layer.entry import Directory, Entry
-from grocker.layer.unpack import unpack
 from grocker.lock.values import DebianPackage
+from grocker.platforms.suites import DEFAULT, SUITES
 from grocker.progress import Silent
 from grocker.store import Store
 from grocker.store.fetch import fetch
+from grocker.tar.entry import Directory, Entry
+from grocker.tar.unpack import unpack
 from grocker.web import Transport
 from tests.support.side_by_side import directory
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network]
 
-NAMES = (*debian.BASE, *debian.PYTHON, "libpq5", "openssh-client")
+NAMES = (*SUITES[DEFAULT].base, *SUITES[DEFAULT].interpreter, "libpq5", "openssh-client")
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ class Image:
     """The root of an image, on disk."""
 
     root: Path
-    resolved: Resolved
+    resolved: PackageSet
     facts: tuple[Facts, ...]
-    configured: Configured
+    configured: StaticConfiguration
 
     def run(self, *command: str, user: int = 0) -> str:
         """What a command prints inside."""
@@ -55,11 +56,11 @@ class Image:
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(suite, marks=pytest.mark.xdist_group(f"image-{suite}")) for suite in debian.SUITES],
+    params=[pytest.param(suite, marks=pytest.mark.xdist_group(f"image-{suite}")) for suite in SUITES],
 )
 def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     try:
-        mirrors = debian.locate(environ=os.environ)
+        mirrors = debian.find_mirrors(environ=os.environ)
     except SettingsError as error:
         pytest.skip(error.message)
     root = tmp_path_factory.mktemp(request.param)
@@ -76,7 +77,7 @@ def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         )
         resolved = debian.resolve(archive.indexes, NAMES)
 
-        def read(package: DebianPackage) -> debian.Unpacked:
+        def read(package: DebianPackage) -> debian.UnpackedPackage:
             address = f"{archive.address(package.suite)}/{package.filename}"
             file = fetch(
                 store,

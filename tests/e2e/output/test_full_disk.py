@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import StorageError
+from grocker.images.archive import Archive
+from grocker.images.layout import Layout
+from grocker.images.sink import Sink
 from grocker.oci.reference import parse
-from grocker.output.archive import Archive
-from grocker.output.layout import Layout
-from grocker.output.sink import Sink
 from grocker.progress import Silent
 from tests.support.image import made_image
 

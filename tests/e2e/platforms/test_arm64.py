@@ -20,7 +20,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from grocker.output.layout import problems
+from grocker.images.layout import problems
 from tests.e2e.contract.engine import Done, Engine
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.timeout(300)]

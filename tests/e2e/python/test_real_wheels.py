@@ -20,16 +20,17 @@ import pytest
 
 from grocker import debian
 from grocker.errors import SettingsError
-from grocker.layer.entry import Entry, File, Symlink
-from grocker.layer.unpack import unpack
 from grocker.lock.values import DebianPackage
+from grocker.platforms.suites import SUITES
 from grocker.progress import Silent
 from grocker.python import (
     Compiler,
-    Interpreter,
-    Layout,
-    Target,
+    InstallScheme,
+    InterpreterTree,
     Wheel,
+    WheelTarget,
+    active_requirements,
+    add_bytecode,
     build_wheel,
     check_python,
     find_django,
@@ -40,11 +41,11 @@ from grocker.python import (
     read_wheel,
     resolve,
     resolve_build,
-    wanted,
-    with_bytecode,
 )
 from grocker.store import Store
 from grocker.store.fetch import fetch
+from grocker.tar.entry import Entry, File, Symlink
+from grocker.tar.unpack import unpack
 from grocker.web import Transport
 from tests.support.side_by_side import directory
 
@@ -61,15 +62,15 @@ class Root:
     """A suite's packages below an application, unpacked."""
 
     path: Path
-    target: Target
+    target: WheelTarget
 
     @property
-    def interpreter(self) -> Interpreter:
-        return Interpreter(self.path, self.target.python, "amd64")
+    def interpreter(self) -> InterpreterTree:
+        return InterpreterTree(self.path, self.target.python, "amd64")
 
     @property
-    def layout(self) -> Layout:
-        return Layout(self.target.python)
+    def layout(self) -> InstallScheme:
+        return InstallScheme(self.target.python)
 
 
 @pytest.fixture(
@@ -77,7 +78,7 @@ class Root:
 )
 def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root]:
     try:
-        mirrors = debian.locate(environ=os.environ)
+        mirrors = debian.find_mirrors(environ=os.environ)
     except SettingsError as error:
         pytest.skip(error.message)
     path = tmp_path_factory.mktemp(request.param)
@@ -106,13 +107,15 @@ def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             return debian.unpack(file, name=package.name).entries
 
         with ThreadPoolExecutor(4) as pool:
-            entries = list(pool.map(read, debian.resolve(archive.indexes, (*debian.BASE, *debian.PYTHON)).packages))
+            suite = SUITES[request.param]
+            packages = debian.resolve(archive.indexes, (*suite.base, *suite.interpreter)).packages
+            entries = list(pool.map(read, packages))
     unpack([entry for one in entries for entry in one], path)
     for name in ("bin", "lib", "lib64", "sbin"):
         if not (path / name).exists():
             (path / name).symlink_to(f"usr/{name}")
     python, glibc = PYTHONS[request.param]
-    yield Root(path, Target(python, "amd64", glibc))
+    yield Root(path, WheelTarget(python, "amd64", glibc))
     shutil.rmtree(path)
 
 
@@ -131,7 +134,7 @@ def wheels(root: Root, tmp_path_factory: pytest.TempPathFactory) -> tuple[Wheel,
     application = read_wheel(own, root.layout, root.target)
     check_python(application.metadata, root.target)
     requirements = (
-        *wanted(application.name, application.metadata.requires, [], root.target),
+        *active_requirements(application.name, application.metadata.requires, [], root.target),
         "gunicorn",
         "psycopg[binary]",
     )
@@ -153,7 +156,7 @@ def test_django_project_runs_in_a_tree_of_the_suite(root: Root, wheels: tuple[Wh
     entries: list[Entry] = []
     with Compiler(root.interpreter) as compiler:
         for _, own in overlay((wheel.file, wheel.entries) for wheel in wheels):
-            entries += with_bytecode(compiler, own)
+            entries += add_bytecode(compiler, own)
     unpack(
         [
             *entries,
@@ -210,7 +213,7 @@ def test_wheels_are_chosen_for_the_other_architecture(tmp_path: Path) -> None:
     uv = find_uv(os.environ)
     (binary,) = (
         pin
-        for pin in resolve(["psycopg[binary]"], Target("3.13", "arm64"), uv, workspace=tmp_path)
+        for pin in resolve(["psycopg[binary]"], WheelTarget("3.13", "arm64"), uv, workspace=tmp_path)
         if pin.name == "psycopg-binary"
     )
     assert "aarch64" in binary.file

@@ -103,6 +103,6 @@ def test_hiding_a_long_value_takes_no_time() -> None:
     "words", [secret_words.ANYWHERE, secret_words.WORDS, secret_words.TAILS, secret_words.SECTIONS]
 )
 def test_reference_has_the_words(words: tuple[str, ...]) -> None:
-    section = PAGE.read_text("utf-8").partition("## The configuration that holds")[2]
+    section = PAGE.read_text("utf-8").partition("## The effective configuration")[2]
     lists = [set(re.findall(r"`([^`]+)`", paragraph)) for paragraph in section.split("\n\n")]
     assert set(words) in lists

@@ -275,7 +275,7 @@ def test_random_lines_are_read_or_refused(text: str) -> None:
 
 def test_build_refuses_what_the_container_would() -> None:
     with pytest.raises(spec.SpecError, match=r"polls/crontab:2: minute '61'"):
-        crontab_check.check_crontab(b"\n61 * * * * x\n", "polls/crontab", "blue", ())
+        crontab_check.validate_crontab(b"\n61 * * * * x\n", "polls/crontab", "blue", ())
     with pytest.raises(spec.SpecError, match="the user name"):
-        crontab_check.check_crontab(b"@daily blue x\n", "polls/crontab", "blue", ("polls",))
-    crontab_check.check_crontab(b"CRON_TZ=Europe/Paris\n@daily blue x\n", "polls/crontab", "blue", ("blue",))
+        crontab_check.validate_crontab(b"@daily blue x\n", "polls/crontab", "blue", ("polls",))
+    crontab_check.validate_crontab(b"CRON_TZ=Europe/Paris\n@daily blue x\n", "polls/crontab", "blue", ("blue",))

@@ -224,7 +224,7 @@ def test_much_output_of_one_job_leaves_the_others_their_turn(room: Callable[...,
     began = time.monotonic()
     here.run()
     assert here.said() == [": hello"]
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_stderr_means_failure_when_the_pragma_says_so(room: Callable[..., Room]) -> None:
@@ -322,11 +322,11 @@ def gone(pid: int) -> bool:
 def test_run_ends_with_its_shell_when_a_process_stays_in_the_background(
     room: Callable[..., Room], tmp_path: Path
 ) -> None:
-    here = room(named(f"(sleep 1; echo late) & echo $! > {tmp_path}/pid; printf now"))
-    job = here.run()
-    assert job.last_duration is not None and job.last_duration < 0.9
+    here = room(named(f"(until [ -e {tmp_path}/go ]; do sleep 0.05; done; echo late) & printf now"))
+    here.run()
     assert here.log[-1].endswith(" s, background processes are still running")
     assert here.said() == [": now"]
+    (tmp_path / "go").touch()
     here.until(lambda: here.said() == [": now", ": late"])
 
 
@@ -495,7 +495,7 @@ def test_heartbeat_that_hangs_delays_no_job(room: Callable[..., Room]) -> None:
         began = time.monotonic()
         for _ in range(5):
             here.run()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
         assert here.messenger.busy
 
 

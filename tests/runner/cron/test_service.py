@@ -126,7 +126,7 @@ def test_scheduler_kills_what_does_not_end_in_the_stop_time(cron: Callable[..., 
     began = time.monotonic()
     running.process.send_signal(signal.SIGTERM)
     assert running.stop(signal.SIGINT) == 137
-    assert 0.4 < time.monotonic() - began < 5
+    assert 0.4 < time.monotonic() - began < 30
     assert "failed: killed when the stop time was over, SIGKILL" in running.read()
 
 
@@ -266,5 +266,5 @@ def test_heartbeat_that_hangs_delays_the_stop_by_two_seconds(cron: Callable[...,
         silent.accept()[0].close()  # it has been asked; the next attempt hangs
         began = time.monotonic()
         assert running.stop() == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
     assert "heartbeats and mails not sent because the container is stopping: 1" in running.read()

@@ -86,7 +86,7 @@ def test_H2_application_that_hangs_is_waited_for_two_seconds() -> None:
     with upstream(silent) as port:
         began = time.monotonic()
         (text,) = _scraped(port)
-    assert 1.9 < time.monotonic() - began < 5
+    assert 1.9 < time.monotonic() - began < 15
     assert _success(text) == 0
 
 

@@ -58,7 +58,7 @@ def test_H5_container_does_not_live_when_livez_takes_too_long(
     with upstream(behaviour) as port:  # type: ignore[arg-type]
         began = time.monotonic()
         assert check_health(supervised, port=port, seconds=0.2) == 1
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 4, "what drips would take five"
     assert capfd.readouterr().err == "grocker: health: no response from /livez within 0.2 s\n"
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def check_crontab(data: bytes, path: str, user: str, commands: Iterable[str]) -> None:
+def validate_crontab(data: bytes, path: str, user: str, commands: Iterable[str]) -> None:
     """Raise SpecError, with path and line, for a crontab that ``cron`` would refuse in a container.
 
     ``user``: the container's; ``commands``: the application's. Time zones are checked in the container only.

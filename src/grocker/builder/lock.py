@@ -1,0 +1,63 @@
+"""The lock of an application, made or renewed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from grocker.config.settings import Settings
+from grocker.context import Context, check_executable
+from grocker.errors import MissingError, SettingsError, UsageError
+from grocker.inputs.index import find_uv
+from grocker.inputs.request import Request, read_configuration, targets
+from grocker.lock.values import Lock, merge_locks
+from grocker.platforms.target import Target
+from grocker.python import Uv
+from grocker.python.metadata import normalise_name
+from grocker.resolve.resolve import resolve
+from grocker.resolve.subscriber import NoSubscriber
+
+
+def make_lock(request: Request, context: Context, *, upgrade: Sequence[str] | None) -> Lock:
+    """Lock what ``request`` names, on all its platforms.
+
+    ``request.lock``: the existing one; its versions are kept as far as they fit. ``upgrade``: the names to move, empty
+    for all, None for none.
+    """
+    settings = read_configuration(request).settings
+    check_executable(context.store.root)
+    uv = find_uv(context, settings)
+    chosen = targets(request, settings)
+    return merge_locks(tuple(_renew(context, request, settings, target, uv, upgrade) for target in chosen))
+
+
+def _renew(
+    context: Context, request: Request, settings: Settings, target: Target, uv: Uv, upgrade: Sequence[str] | None
+) -> Lock:
+    """Lock one platform; what the old lock has stays where it fits and is not to move."""
+
+    def resolve_lock(request: Request) -> Lock:
+        return resolve(context, request, settings, target, uv, NoSubscriber()).lock
+
+    old = request.lock.of(target.platform) if request.lock is not None else None
+    if old is None or request.lock is None or upgrade == ():
+        return resolve_lock(replace(request, lock=None, refresh=True))
+    debian, python = {p.name for p in old.debian}, {f.name for f in old.python}
+    moving = {normalise_name(name) for name in upgrade or ()}
+    unknown = sorted(moving - debian - python)
+    if unknown:
+        raise UsageError(f"--upgrade {unknown[0]}: not in the lock", hint="name a distribution or package in the lock")
+    pins = tuple(f"{f.name}=={f.version}" for f in old.python if f.name not in moving)
+    asked = replace(request, lock=None, refresh=True, constraints=pins)
+    try:
+        lock = resolve_lock(asked)
+    except (SettingsError, MissingError):  # the locked versions no longer fit
+        lock = resolve_lock(replace(asked, constraints=()))
+    new = lock.of(target.platform)
+    assert new is not None
+    same = [name for name in ("debian", "build") if request.lock.inputs.get(name) == lock.inputs.get(name)]
+    if "debian" in same and not moving & debian:
+        new = replace(new, debian=old.debian)
+    build = request.lock.build if "build" in same else lock.build
+    return replace(lock, platforms=(new,), build=build)

@@ -1,0 +1,62 @@
+"""Plans of builds: made from a request, and remembered to explain the next one."""
+
+from __future__ import annotations
+
+import msgspec
+
+from grocker import digest
+from grocker.config.settings import Settings
+from grocker.inputs.request import Request
+from grocker.layers import runner
+from grocker.plan.explain import Explained, Remembered, explain, remembered
+from grocker.plan.plan import Plan, plan
+from grocker.plan.subject import Subject
+from grocker.resolve.resolve import Resolution
+from grocker.store import Store
+
+
+def plan_image(request: Request, settings: Settings, resolution: Resolution) -> Plan:
+    """Plan the image of what was resolved."""
+    return plan(_subject(resolution), settings, labels=request.labels, runner=runner.digest(), epoch=request.epoch)
+
+
+def remember(store: Store, resolution: Resolution, plan: Plan) -> None:
+    """Keep a plan that was carried out, for the next explanation."""
+    store.keep("steps", _key(resolution), msgspec.json.encode(remembered(plan.layers)))
+
+
+def explain_plan(store: Store, resolution: Resolution, plan: Plan) -> tuple[Explained, ...]:
+    """Explain why each layer will or will not be made, compared with the last plan that was carried out."""
+    kept = {layer.key for layer in plan.layers if store.kept("steps", layer.key) is not None}
+    data = store.kept("steps", _key(resolution))
+    last = msgspec.json.decode(data, type=Remembered) if data is not None else None
+    return explain(plan.layers, kept, last)
+
+
+def _subject(resolution: Resolution) -> Subject:
+    application, target = resolution.application, resolution.target
+    installed = application.installed
+    return Subject(
+        name=installed.metadata.name,
+        title=f"{installed.name} {installed.version}",
+        version=installed.version,
+        extras=application.extras,
+        commands=application.commands,
+        services=resolution.services,
+        any_service=application.services.any_service,
+        django_settings_module=application.django_settings_module,
+        base_config=application.base_config,
+        crontab=application.crontab,
+        wheel=application.wheel,
+        platform=target.platform,
+        python=target.suite.python,
+        lock=resolution.lock,
+        compiling=resolution.compiling.packages,
+    )
+
+
+def _key(resolution: Resolution) -> str:
+    """One plan of each application and platform is remembered."""
+    target = resolution.target
+    name = f"{resolution.application.installed.name} {target.suite.name} {target.platform}"
+    return f"plan-{digest.hexadecimal(digest.of(name.encode()))}"

@@ -1,0 +1,40 @@
+"""What a build would do, without doing it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from grocker.builder.planning import explain_plan, plan_image
+from grocker.config.files import Configuration
+from grocker.context import Context, check_executable
+from grocker.inputs.index import find_uv
+from grocker.inputs.request import Request, read_configuration, targets
+from grocker.plan.explain import Explained
+from grocker.plan.plan import Plan
+from grocker.resolve.resolve import Resolution, resolve
+from grocker.resolve.subscriber import NoSubscriber
+
+
+class Preview(msgspec.Struct, frozen=True):
+    """The plan of one platform, with why each layer will or will not be made."""
+
+    resolution: Resolution
+    plan: Plan
+    layers: tuple[Explained, ...]
+
+
+def preview(request: Request, context: Context) -> tuple[Configuration, tuple[Preview, ...]]:
+    """Resolve and plan as ``build`` does, and compare with what is in the store.
+
+    A project that changed has its wheel built, because the wheel says what the application needs. Nothing else is made.
+    """
+    configuration = read_configuration(request)
+    settings = configuration.settings
+    check_executable(context.store.root)
+    uv = find_uv(context, settings)
+    previews = []
+    for target in targets(request, settings):
+        resolution = resolve(context, request, settings, target, uv, NoSubscriber())
+        plan = plan_image(request, settings, resolution)
+        previews.append(Preview(resolution, plan, explain_plan(context.store, resolution, plan)))
+    return configuration, tuple(previews)

@@ -1,0 +1,53 @@
+"""What a build gives back."""
+
+from __future__ import annotations
+
+import msgspec
+
+from grocker.digest import Digest
+from grocker.images import Delivered
+from grocker.oci import Image, Reference, index
+
+
+class BuiltLayer(msgspec.Struct, frozen=True):
+    """A layer of the result."""
+
+    name: str
+    digest: Digest
+    size: int
+    """bytes, compressed"""
+    is_new: bool
+    """whether this build made it"""
+
+
+class BuiltImage(msgspec.Struct, frozen=True):
+    """The result on one platform."""
+
+    image: Image
+    layers: tuple[BuiltLayer, ...]
+    uncovered: tuple[tuple[str, str, str], ...]
+    """maintainer scripts that were not done statically: package, script, reason"""
+
+
+class Built(msgspec.Struct, frozen=True):
+    """What was built and delivered."""
+
+    images: tuple[BuiltImage, ...]
+    """one for each platform, in the order of the request"""
+    names: tuple[Reference, ...]
+    services: tuple[str, ...]
+    commands: tuple[str, ...]
+    """the application's own console scripts"""
+    delivered: tuple[Delivered, ...]
+    files: tuple[str, ...]
+    """every file and directory of the host that the result depends on and that may change"""
+
+    @property
+    def digest(self) -> Digest:
+        """What a registry calls it: the digest of one image's manifest, or of the index of several."""
+        return index.root([one.image for one in self.images]).digest
+
+    @property
+    def image(self) -> Image:
+        """The image of the first platform."""
+        return self.images[0].image

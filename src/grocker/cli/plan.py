@@ -1,0 +1,100 @@
+"""``grocker plan``: what a build would do, for people and as data."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from grocker.cli.options import INPUTS, QUIET, RESOLUTION, SOURCE, json_option, with_options
+from grocker.cli.options import command as declare
+from grocker.cli.rendering import json_line
+
+if TYPE_CHECKING:
+    from grocker.builder.preview import Preview
+    from grocker.cli.terminal import Style
+    from grocker.config.files import Configuration
+
+
+@declare("plan", short_help="show what a build would do")
+@with_options(SOURCE, *INPUTS, *RESOLUTION)
+@click.option("--explain", is_flag=True, help="Say for each layer why it will be built or reused.")
+@with_options(json_option("the plan"), QUIET)
+def command(**options: Any) -> None:
+    """Print what `grocker build` would do: packages, wheels, services, settings, layers. Nothing is built or delivered.
+
+    If the project has changed, its wheel is built all the same, to read the application's requirements from it.
+    """
+    from grocker.builder.preview import preview
+    from grocker.cli.request import open_context, request_from_options
+    from grocker.cli.terminal import Style
+
+    request = request_from_options(options, os.environ)
+    with open_context(os.environ, quiet=options["quiet"]) as tools:
+        configuration, previews = preview(request, tools)
+    if options["as_json"]:
+        sys.stdout.write(json_line(as_data(configuration, previews)))
+    else:
+        style = Style.of(sys.stdout, os.environ)
+        sys.stdout.write(as_text(configuration, previews, style, explain=options["explain"]))
+
+
+def as_text(configuration: Configuration, previews: Sequence[Preview], style: Style, *, explain: bool) -> str:
+    """Write the plan for people; with ``explain``, also the reason for each layer."""
+    lines: list[str] = []
+    for one in previews:
+        resolution = one.resolution
+        application = resolution.application
+        release = f"{application.installed.name} {application.installed.version}"
+        lines.append(style.bold(f"{release} on {resolution.target.platform}"))
+        base = resolution.target.suite
+        lines.append(f"  base: Debian {base.name}, Python {base.python}")
+        services = ", ".join(application.services.table) or "none"
+        lines.append(f"  services: {services} ({application.services.source})")
+        if application.commands:
+            lines.append(f"  commands: {', '.join(application.commands)}")
+        lines.append("  layers:")
+        for layer in one.layers:
+            state = style.bold("make") if layer.will_run else style.dim("keep")
+            lines.append(f"    {state} {layer.name}: {_shown(layer.inputs, whole=explain)}")
+            if explain:
+                lines.append(f"         {style.dim('because: ' + layer.why)}")
+    if configuration.origins:
+        lines.append("  settings:")
+        lines += [f"    {name} ({origin})" for name, origin in sorted(configuration.origins.items())]
+    return "\n".join(lines) + "\n"
+
+
+def as_data(configuration: Configuration, previews: Sequence[Preview]) -> dict[str, Any]:
+    """Make the plan's document (docs/reference/plan.md)."""
+    return {
+        "schema": 1,
+        "settings": {name: str(origin) for name, origin in sorted(configuration.origins.items())},
+        "platforms": [
+            {
+                "platform": one.resolution.target.platform,
+                "suite": one.resolution.target.suite.name,
+                "python": one.resolution.target.suite.python,
+                "name": one.resolution.application.installed.name,
+                "version": one.resolution.application.installed.version,
+                "services": list(one.resolution.application.services.table),
+                "commands": list(one.resolution.application.commands),
+                "debian": [{"name": p.name, "version": p.version} for p in one.resolution.packages.packages],
+                "python_packages": [{"name": f.name, "version": f.version} for f in one.resolution.wheels.files],
+                "layers": [
+                    {"name": e.name, "key": e.key, "inputs": list(e.inputs), "run": e.will_run, "why": e.why}
+                    for e in one.layers
+                ],
+            }
+            for one in previews
+        ],
+    }
+
+
+def _shown(inputs: Sequence[str], *, whole: bool) -> str:
+    if whole or len(inputs) <= 4:
+        return ", ".join(inputs)
+    return f"{', '.join(inputs[:3])} and {len(inputs) - 3} more"

@@ -1,0 +1,122 @@
+"""The third phase: a plan carried out. Layers are looked up or made by the recipe of their kind; nothing is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+
+from grocker import debian
+from grocker.context import Context
+from grocker.execute.prefetch import Prefetch
+from grocker.inputs.index import wheel_target
+from grocker.layers import configured, libraries
+from grocker.layers.composition import FinishedLayer, build_layer
+from grocker.layers.recipes import RECIPES, configuration
+from grocker.layers.wheels import IndexWheels
+from grocker.layers.workbench import Workbench
+from grocker.layers.workers import Workers
+from grocker.oci import Image, Layer, Platform, image
+from grocker.oci import layer as oci_layer
+from grocker.plan.layers import WHEEL_KINDS
+from grocker.plan.plan import Plan
+from grocker.resolve.resolve import Resolution
+from grocker.tar.keys import cache_key
+
+
+class Execution(msgspec.Struct, frozen=True):
+    """An image whose layers are in the store."""
+
+    image: Image
+    layers: tuple[FinishedLayer, ...]
+    """bottom first"""
+    uncovered: tuple[tuple[str, str, str], ...]
+    """maintainer scripts that are neither inert nor done statically: package, script, reason"""
+    missing_libraries: dict[str, tuple[str, ...]]
+    """by wheel the shared libraries that nothing in the image has"""
+
+
+def execute(
+    context: Context,
+    workers: Workers,
+    plan: Plan,
+    resolution: Resolution,
+    prefetch: Prefetch,
+    *,
+    finished: Callable[[FinishedLayer], None],
+) -> Execution:
+    """Make the image that is planned of what is resolved.
+
+    ``prefetch``: what was begun while resolving; ``finished``: called with each layer as soon as it is in the store,
+    bottom first.
+    """
+    packages = prefetch.take_packages(resolution.packages)
+    same = resolution.compiling is resolution.packages
+    with Workbench(
+        context,
+        plan,
+        packages=packages,
+        compiling=packages if same else prefetch.take_packages(resolution.compiling),
+        wheels=IndexWheels(
+            context,
+            workers,
+            resolution.wheels,
+            uv=resolution.uv,
+            target=wheel_target(resolution.target),
+            interpreter=plan.interpreter,
+            epoch=plan.epoch,
+        ),
+        installed=resolution.application.installed,
+        compiler=prefetch.take_compiler(plan.interpreter),
+    ) as bench:
+        layers = _build(bench, finished)
+        uncovered = _uncovered(bench)
+        missing = _missing_libraries(bench)
+    oci = [as_oci(layer) for layer in layers]
+    made = image(oci, platform=Platform(*plan.platform.split("/")), run=plan.run, created=plan.epoch)
+    return Execution(made, tuple(layers), uncovered, missing)
+
+
+def as_oci(finished: FinishedLayer) -> Layer:
+    """Return the layer as images have it."""
+    layer = finished.layer
+    return oci_layer(
+        digest=layer.digest, size=layer.size, diff_id=layer.diff_id, title=finished.plan.title, kind=finished.plan.kind
+    )
+
+
+def _build(bench: Workbench, finished: Callable[[FinishedLayer], None]) -> list[FinishedLayer]:
+    bench.begin()
+    layers: list[FinishedLayer] = []
+    for plan in bench.plan.layers:
+        recipe = RECIPES[plan.kind]
+        # The configuration names directories that the packages below own.
+        lower = layers[0].directories if plan.kind == "configured" else None
+        layer = build_layer(bench.context, plan, partial(recipe, plan, bench), epoch=bench.plan.epoch, lower=lower)
+        layers.append(layer)
+        finished(layer)
+    return layers
+
+
+def _uncovered(bench: Workbench) -> tuple[tuple[str, str, str], ...]:
+    [layer] = [layer for layer in bench.plan.layers if layer.kind == "configured"]
+    return configured.uncovered(configuration(layer, bench))
+
+
+def _missing_libraries(bench: Workbench) -> dict[str, tuple[str, ...]]:
+    """Return by wheel the shared libraries that nothing in the image has; kept for the same packages and wheels."""
+    store = bench.context.store
+    concerned = [layer.key for layer in bench.plan.layers if layer.kind in {"debian", *WHEEL_KINDS}]
+    key = cache_key("libraries", debian.REVISION, concerned)
+    data = store.kept("steps", key)
+    if data is not None:
+        return msgspec.json.decode(data, type=dict[str, tuple[str, ...]])
+    provided = {library.soname for facts in bench.packages.facts() for library in facts.libraries}
+    noted = {
+        member.subject: msgspec.json.decode(member.note, type=libraries.Libraries | None)
+        for member in bench.wheel_members().values()
+    }
+    missing = libraries.find_missing({name: one for name, one in noted.items() if one is not None}, provided)
+    store.keep("steps", key, msgspec.json.encode(missing))
+    return missing

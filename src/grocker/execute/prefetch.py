@@ -1,0 +1,116 @@
+"""Work begun while resolving still runs, because this process would only wait for a back end or an archive.
+
+A changed line costs a back end, an interpreter that compiles, and modules to import, each tens of milliseconds: side by
+side they cost as much as one of them. A first build has Debian's packages to decompress and compress.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from threading import Lock
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from grocker.context import Context
+from grocker.layers.workers import Workers
+from grocker.lock.answers import DebianAnswer
+from grocker.plan.layers import debian_key, interpreter_key
+from grocker.platforms.target import Target
+
+if TYPE_CHECKING:
+    from grocker.layers.debian import DebianPackages
+    from grocker.python import Compiler
+
+_MODULES = (
+    *("email.parser", "packaging.requirements", "packaging.tags"),
+    *("grocker.python.wheel", "grocker.python.bytecode", "grocker.execute.execute"),
+)
+"""needed to read any wheel and to compile it"""
+
+
+class Prefetch:
+    """A ``resolve.Subscriber``; executing a plan takes from it what it began. Used with ``with``."""
+
+    def __init__(
+        self, context: Context, workers: Workers, *, epoch: int, meanwhile: Sequence[Callable[[], None]] = ()
+    ) -> None:
+        """``epoch``: seconds since 1970; ``meanwhile``: further jobs for the time in which a back end runs."""
+        self._context = context
+        self._workers = workers
+        self._epoch = epoch
+        self._meanwhile = meanwhile
+        self._guard = Lock()
+        self._backend_runs = False
+        self._interpreter: tuple[DebianAnswer, Target] | None = None
+        self._packages: dict[tuple[str, ...], DebianPackages] = {}
+        self._compilers: dict[str, Compiler] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for compiler in self._compilers.values():
+            compiler.close()
+
+    def backend_started(self) -> None:
+        """Import what comes after the back end, start the interpreter if it is known, do the further jobs."""
+        for job in (_import_modules, *self._meanwhile):
+            self._workers.processors.submit(job)
+        with self._guard:
+            self._backend_runs = True
+            known = self._interpreter
+        if known is not None:
+            self._workers.processors.submit(self._start_interpreter, *known)
+
+    def debian_resolved(self, image: DebianAnswer, compiling: Target) -> None:
+        """Start with the packages, if their layer has to be made."""
+        if self._context.store.kept("steps", debian_key(image.packages, self._epoch)) is not None:
+            return
+        packages = self._new(image)
+        packages.begin(unpack_interpreter=compiling.architecture in {p.architecture for p in image.packages})
+        self._packages[image.digests] = packages
+
+    def interpreter_resolved(self, packages: DebianAnswer, compiling: Target) -> None:
+        """Start the interpreter if a back end runs, else as soon as one does."""
+        with self._guard:
+            self._interpreter = packages, compiling
+            runs = self._backend_runs
+        if runs:
+            self._workers.processors.submit(self._start_interpreter, packages, compiling)
+
+    def take_packages(self, answer: DebianAnswer) -> DebianPackages:
+        """Return the packages of an image: those already begun, else new ones."""
+        return self._packages.pop(answer.digests, None) or self._new(answer)
+
+    def take_compiler(self, key: str) -> Compiler | None:
+        """Return the interpreter with that key if it was started; the caller closes it."""
+        with self._guard:
+            return self._compilers.pop(key, None)
+
+    def _new(self, answer: DebianAnswer) -> DebianPackages:
+        from grocker.layers.debian import DebianPackages
+
+        return DebianPackages(self._context, self._workers, answer, epoch=self._epoch)
+
+    def _start_interpreter(self, packages: DebianAnswer, compiling: Target) -> None:
+        """Start the interpreter if it is unpacked in the store."""
+        key = interpreter_key(packages.packages)
+        tree = self._context.store.tree(key)
+        if tree is None:
+            return
+        from grocker.python import Compiler, InterpreterTree
+
+        compiler = Compiler(InterpreterTree(tree, compiling.suite.python, compiling.architecture))
+        with self._guard:
+            if key in self._compilers:
+                return
+            self._compilers[key] = compiler
+        compiler.begin()
+
+
+def _import_modules() -> None:
+    for name in _MODULES:
+        import_module(name)

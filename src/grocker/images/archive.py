@@ -1,0 +1,244 @@
+"""The place ``archive:FILE``: images as one tar file that every engine loads, with the same bytes for the same images.
+
+The file is an OCI layout (image-layout.md) and a ``docker save`` archive at once: containerd and skopeo read
+``index.json``, older Docker engines ``manifest.json``; both name the same blobs. ``manifest.json`` has no platforms
+and names only the first image.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from grocker import digest as digests
+from grocker.digest import Digest, Hashing
+from grocker.errors import CorruptError, MissingError, StorageError
+from grocker.images.file_evidence import of_file
+from grocker.images.reading import OpenedImage, image_of_files, split_path
+from grocker.images.sink import Delivered, PlaceContext, plural
+from grocker.oci import Blobs, Descriptor, Document, Image, Layer, Reference, values
+from grocker.oci.blobs import damaged
+from grocker.oci.index import describe_image, root
+from grocker.progress import Progress, Task
+from grocker.store.writing import destination, storage
+from grocker.tar.entry import Directory, Entry, File
+from grocker.tar.writer import BLOCK, END_OF_ARCHIVE, segment
+
+CONTAINERD_NAME = "io.containerd.image.name"
+_CHUNK = 1 << 20
+
+
+class LayerBytes(msgspec.Struct, frozen=True):
+    """A layer's bytes as the content of a tar member, checked against the layer's digest as they are read."""
+
+    layer: Layer
+    blobs: Blobs
+    task: Task
+
+    @property
+    def size(self) -> int:
+        """Bytes, compressed."""
+        return self.layer.size
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes; CorruptError when they do not match the layer."""
+        yield from read_checked(self.layer, self.blobs, self.task)
+
+
+def read_checked(layer: Layer, blobs: Blobs, task: Task) -> Iterator[bytes]:
+    """Yield a layer's bytes, reporting them to ``task``.
+
+    Raises CorruptError at the end when they do not match its digest, StorageError when they cannot be read.
+    """
+    hashing = Hashing()
+    try:
+        stream = blobs.open(layer.digest)
+    except OSError as error:
+        raise _unreadable(layer, error) from error
+    with stream:
+        while True:
+            try:
+                chunk = stream.read(_CHUNK)
+            except OSError as error:
+                raise _unreadable(layer, error) from error
+            if not chunk:
+                break
+            hashing.update(chunk)
+            if hashing.size > layer.size:
+                break
+            task.advance(len(chunk))
+            yield chunk
+    if hashing.size != layer.size or hashing.digest() != layer.digest:
+        raise damaged(layer.digest, layer.title, blobs)
+
+
+def _unreadable(layer: Layer, error: OSError) -> StorageError:
+    reason = error.strerror or str(error)
+    return StorageError(
+        f"cannot read the cached layer {layer.digest} ({layer.title}): {reason}",
+        hint="build again; if that fails, check the disk",
+    )
+
+
+def make_index(images: Sequence[Image], names: Sequence[Reference]) -> values.Index:
+    """Make ``index.json`` of a layout that has the images under ``names``."""
+    return values.Index(schema_version=2, media_type=values.INDEX, manifests=tuple(describe_root(images, names)))
+
+
+def describe_root(images: Sequence[Image], names: Sequence[Reference]) -> Iterator[Descriptor]:
+    """Yield the descriptor of what the names refer to, once for each name, or once when there are none."""
+    plain = describe_image(images[0]) if len(images) == 1 else root(images).descriptor
+    if not names:
+        yield plain
+    for name in names:
+        annotations = {values.REF_NAME: name.podman, CONTAINERD_NAME: name.full}
+        yield Descriptor(plain.media_type, plain.digest, plain.size, annotations, plain.platform)
+
+
+def list_documents(images: Sequence[Image]) -> list[Document]:
+    """List configurations and manifests, and the index if there are several images."""
+    found = [document for image in images for document in (image.config, image.manifest)]
+    return found if len(images) == 1 else [*found, root(images)]
+
+
+def list_layers(images: Sequence[Image]) -> tuple[Layer, ...]:
+    """List the layers of all images, each once, from the bottom of the first image to the top of the last."""
+    return tuple({layer.digest: layer for image in images for layer in image.layers}.values())
+
+
+def make_docker_manifest(image: Image, names: Sequence[Reference]) -> bytes:
+    """``manifest.json`` as ``docker load`` reads it (moby/moby, image/tarexport/load.go)."""
+    document = [
+        {
+            "Config": _blob(image.config.digest),
+            "Layers": [_blob(one.digest) for one in image.layers],
+            "RepoTags": [name.docker for name in names],
+        }
+    ]
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def list_members(
+    images: Sequence[Image],
+    names: Sequence[Reference],
+    blobs: Blobs,
+    task: Task,
+    *,
+    without: frozenset[Digest] = frozenset(),
+) -> list[Entry]:
+    """List the members of the archive. ``without``: layers to leave out, for an engine that has them already."""
+    found: dict[str, Entry] = {}
+    if not without:
+        found["oci-layout"] = File("oci-layout", values.encode(values.LayoutMarker(values.LAYOUT_VERSION)))
+        found["index.json"] = File("index.json", values.encode(make_index(images, names)))
+    found["manifest.json"] = File("manifest.json", make_docker_manifest(images[0], names))
+    found["blobs"] = Directory("blobs")
+    found["blobs/sha256"] = Directory("blobs/sha256")
+    for document in list_documents(images):
+        found[_blob(document.digest)] = File(_blob(document.digest), document.data)
+    for layer in list_layers(images):
+        if layer.digest not in without:
+            found[_blob(layer.digest)] = File(_blob(layer.digest), LayerBytes(layer, blobs, task))
+    return [found[path] for path in sorted(found)]
+
+
+def measure(members: Sequence[Entry]) -> int:
+    """Compute the archive's size in bytes without reading it. All names are short: each member has one header block."""
+    total = len(END_OF_ARCHIVE)
+    for one in members:
+        content = 0
+        if isinstance(one, File):
+            content = len(one.data) if isinstance(one.data, bytes) else one.data.size
+        total += BLOCK + -(-content // BLOCK) * BLOCK
+    return total
+
+
+def read_chunks(members: Sequence[Entry], *, epoch: int) -> Iterator[bytes]:
+    """Yield the archive's bytes."""
+    yield from segment(members, epoch=epoch)
+    yield END_OF_ARCHIVE
+
+
+def open_sink(path: str, context: PlaceContext) -> Archive:
+    """See sink.SinkModule."""
+    return Archive(context.directory / path)
+
+
+@contextmanager
+def open_image(text: str, context: PlaceContext) -> Iterator[OpenedImage]:
+    """See reading.ImageModule."""
+    path, name = split_path(text)
+    with _open_tar(path) as archive:
+        yield image_of_files(f"archive:{path}", partial(_read_member, archive, path), name)
+
+
+class Archive(msgspec.Struct, frozen=True):
+    """The sink ``archive:FILE``."""
+
+    path: Path
+
+    def describe(self) -> str:
+        """See Sink.describe."""
+        return f"archive:{self.path}"
+
+    def deliver(
+        self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
+    ) -> Delivered:
+        """Write the file under a temporary name beside its own, and rename it. See Sink.deliver."""
+        target = destination(self.path)
+        action = f"writing {self.path}"
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        total = sum(one.size for one in list_layers(images))
+        with progress.task(action, total) as task, storage("writing", self.path):
+            members = list_members(images, names, blobs, task)
+            try:
+                with temporary.open("wb") as stream:
+                    for chunk in read_chunks(members, epoch=images[0].created):
+                        stream.write(chunk)
+                    written = stream.tell()
+                    stream.flush()
+                    os.fdatasync(stream.fileno())
+                temporary.replace(target)
+            finally:
+                temporary.unlink(missing_ok=True)
+        detail = f"{plural(len(list_layers(images)), 'layer')} in one file"
+        evidence = (of_file("archive", str(self.path)),)
+        return Delivered(
+            "archive", str(self.path), written, detail, tuple(name.podman for name in names), evidence=evidence
+        )
+
+
+@contextmanager
+def _open_tar(path: Path) -> Iterator[tarfile.TarFile]:
+    try:
+        archive = tarfile.open(path, "r:*")
+    except OSError as error:
+        raise MissingError(f"archive:{path}: {(error.strerror or str(error)).lower()}") from error
+    except tarfile.TarError as error:
+        raise CorruptError(f"archive:{path}: not a tar archive: {error}") from error
+    with archive:
+        yield archive
+
+
+def _read_member(archive: tarfile.TarFile, path: Path, member: str, most: int) -> bytes | None:
+    try:
+        stream = archive.extractfile(member)
+        if stream is None:
+            return None
+        with stream:
+            return stream.read(most + 1)
+    except KeyError:
+        return None
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise CorruptError(f"archive:{path}: damaged: {error}") from error
+
+
+def _blob(digest: Digest) -> str:
+    return f"blobs/sha256/{digests.hexadecimal(digest)}"

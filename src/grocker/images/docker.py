@@ -1,0 +1,251 @@
+"""The place ``docker``: loads an image into a Docker engine, sending only the layers that it lacks.
+
+An engine with the classic image store knows a layer by the chain of diffIDs that ends with it, and skips a layer of an
+archive whose chain it has without opening the file (moby/moby, image/tarexport/load.go): such layers are left out.
+Its images tell which chains it has. Where that does not work (containerd's image store, another program behind the
+socket, a layer removed meanwhile), the whole archive is sent. Layers that are offered before the image is whole are
+sent ahead (``preload.py``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from grocker.digest import Digest
+from grocker.errors import DeniedError, StorageError, UnavailableError, UsageError
+from grocker.images import archive
+from grocker.images.engine import Engine, EngineAnswer, evidence, of_environment, one_line
+from grocker.images.preload import Preloading
+from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, plural, select_image
+from grocker.oci import Blobs, Image, Layer, Platform, Reference, platforms
+from grocker.progress import Progress, Silent
+
+_MOST_ASKED = 30  # images of ours whose chains are looked at, the newest first
+_FULL = "no space left"
+_FILTER = quote('{"label":["org.grocker.contract"]}', safe="")
+
+
+def open_sink(path: str, context: PlaceContext) -> Docker:
+    """See sink.SinkModule."""
+    return Docker(of_environment(context.environ))
+
+
+class Docker(msgspec.Struct):
+    """The sink ``docker``."""
+
+    engine: Engine
+    worth_asking: int = 1 << 20
+    """bytes that the image's namesakes must lack before other images are looked at"""
+    _ahead: Preloading | None = None
+
+    def describe(self) -> str:
+        """See Sink.describe."""
+        return "docker"
+
+    def answers(self) -> bool:
+        """Whether an engine answers and may be used."""
+        try:
+            return self.engine.request("GET", "/_ping", action="asking docker").status == 200
+        except (DeniedError, UnavailableError):
+            return False
+
+    def platform(self) -> Platform:
+        """Ask for the engine's own platform. Raises what ``Engine.request`` raises."""
+        action = "asking docker for its platform"
+        said = _json(self.engine.request("GET", "/version", action=action), action)
+        try:
+            return platforms.parse(f"{said['Os']}/{said['Arch']}")
+        except (KeyError, TypeError, UsageError) as error:
+            raise UnavailableError(
+                f"{action}: the answer has no platform", hint="build for one platform only"
+            ) from error
+
+    def offer(self, layer: Layer, blobs: Blobs, platform: Platform, created: int) -> None:
+        """See LayerSink.offer."""
+        if self._ahead is None:
+            self._ahead = Preloading(self._had, self._load_unnamed, self._remove)
+        self._ahead.offer(layer, blobs, platform, created)
+
+    def withdraw(self) -> None:
+        """See LayerSink.withdraw."""
+        if self._ahead is not None:
+            self._ahead.clear()
+            self._ahead = None
+
+    def deliver(
+        self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
+    ) -> Delivered:
+        """See Sink.deliver."""
+        image, note = select_image(images, self.platform, "docker")
+        sent, detail = self._deliver(image, names, blobs, progress)
+        listed = tuple(name.docker for name in names)
+        # The classic store calls an image by its configuration, containerd's by its manifest.
+        found = tuple(evidence(name, (image.config.digest, image.digest)) for name in listed)
+        return Delivered("docker", listed[0], sent, detail + note, listed, evidence=found)
+
+    def _deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> tuple[int, str]:
+        """Bytes sent, and what was done."""
+        place = names[0].docker
+        found = {name: self._inspect(name.docker) for name in names}
+        if all(_is(one, image) for one in found.values()):
+            return 0, UP_TO_DATE
+        early, had, known = self._sent_ahead(image, progress)
+        if not known:
+            had = known = self._known_layers(image, [one for one in found.values() if one is not None])
+        count = len(image.layers) - had
+        detail = f"sent {count} of {plural(len(image.layers), 'layer')}" if had else _all(image)
+        if known:
+            sent, problem = self._load(image, names, blobs, progress, known)
+            if not problem and self._arrived(image, names):
+                return early + sent, detail
+            if _FULL in problem.lower():
+                raise _failure(f"loading {place} into docker", problem)
+        sent, problem = self._load(image, names, blobs, progress, 0)
+        if problem:
+            raise _failure(f"loading {place} into docker", problem)
+        if not self._arrived(image, names):
+            raise UnavailableError(
+                f"loading {place} into docker: the engine reported no error, but the name refers to another image",
+                hint="another build may have loaded the same name; build again",
+            )
+        return early + sent, _all(image)
+
+    def _sent_ahead(self, image: Image, progress: Progress) -> tuple[int, int, int]:
+        """Bytes that were sent ahead, and how many layers of the image the engine had before that, and has now."""
+        if self._ahead is None:
+            return 0, 0, 0
+        with progress.task("waiting for docker"):
+            part = self._ahead.end()
+        if part is None or image.layers[: len(part.layers)] != part.layers:
+            return self._ahead.sent, 0, 0
+        return self._ahead.sent, self._ahead.had, len(part.layers)
+
+    def _arrived(self, image: Image, names: Sequence[Reference]) -> bool:
+        return all(_is(self._inspect(name.docker), image) for name in names)
+
+    def _inspect(self, name: str) -> dict[str, Any] | None:
+        """What the engine says of an image, None when it has none of that name."""
+        action = f"asking docker for {name}"
+        answer = self.engine.request("GET", f"/images/{quote(name, safe='/:')}/json", action=action)
+        if answer.status == 404:
+            return None
+        found = _json(answer, action)
+        return found if isinstance(found, dict) else None
+
+    def _known_layers(self, image: Image, namesakes: Sequence[dict[str, Any]]) -> int:
+        """How many layers, from the bottom, the engine has in this very order."""
+        most = max((_shared(image, one) for one in namesakes), default=0)
+        if sum(one.size for one in image.layers[most:-1]) > self.worth_asking:
+            for one in self._ours():
+                most = max(most, _shared(image, one))
+        return 0 if most == 0 or self._keeps_blobs() else most
+
+    def _ours(self) -> Iterator[dict[str, Any]]:
+        action = "asking docker for its images"
+        listed = _json(self.engine.request("GET", f"/images/json?filters={_FILTER}", action=action), action)
+        if not isinstance(listed, list):
+            return
+        listed.sort(key=lambda one: (-int(one.get("Created", 0)), str(one.get("Id"))))
+        for one in listed[:_MOST_ASKED]:
+            found = self._inspect(str(one["Id"]))
+            if found is not None:
+                yield found
+
+    def _keeps_blobs(self) -> bool:
+        """Whether the engine keeps images in containerd, where an archive must be whole."""
+        action = "asking docker how it stores images"
+        said = _json(self.engine.request("GET", "/info", action=action), action)
+        return "io.containerd.snapshotter" in json.dumps(said.get("DriverStatus") if isinstance(said, dict) else None)
+
+    def _had(self, image: Image) -> int | None:
+        """See Preloading.known."""
+        return None if self._keeps_blobs() else max((_shared(image, one) for one in self._ours()), default=0)
+
+    def _load_unnamed(self, image: Image, blobs: Blobs, known: int) -> int | None:
+        """See Preloading.load."""
+        sent, problem = self._load(image, (), blobs, Silent(), known)
+        return None if problem else sent
+
+    def _remove(self, image: Image) -> None:
+        """Take an unnamed image away; its layers stay as long as another image consists of them."""
+        self.engine.request("DELETE", f"/images/{image.config.digest}", action="removing preloaded layers from docker")
+
+    def _load(
+        self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress, known: int
+    ) -> tuple[int, str]:
+        """Send the image without its lowest ``known`` layers: the bytes sent, and the engine's complaint if any."""
+        without = frozenset[Digest](one.digest for one in image.layers[:known])
+        without -= {one.digest for one in image.layers[known:]}
+        action = f"loading {names[0].docker if names else 'layers'} into docker"
+        with progress.task(action, sum(one.size for one in image.layers if one.digest not in without)) as task:
+            members = archive.list_members([image], names, blobs, task, without=without)
+            size = archive.measure(members)
+            answer = self.engine.request(
+                "POST",
+                "/images/load?quiet=1",
+                action=action,
+                body=archive.read_chunks(members, epoch=image.created),
+                size=size,
+                kind="application/x-tar",
+            )
+        if answer.status != 200:
+            return size, answer.message() or f"status {answer.status}"
+        return size, _complaint(answer.body)
+
+
+def _all(image: Image) -> str:
+    return f"sent {plural(len(image.layers), 'layer')}"
+
+
+def _json(answer: EngineAnswer, action: str) -> Any:
+    if answer.status != 200:
+        raise UnavailableError(f"{action}: status {answer.status}: {answer.message()}")
+    try:
+        return json.loads(answer.body)
+    except ValueError as error:
+        raise UnavailableError(f"{action}: the answer is not JSON", hint="check DOCKER_HOST") from error
+
+
+def _is(found: dict[str, Any] | None, image: Image) -> bool:
+    """Whether an inspected image is this one: the classic store calls it by its configuration, containerd's by its
+    manifest.
+    """
+    return found is not None and found.get("Id") in (image.config.digest, image.digest)
+
+
+def _shared(image: Image, found: dict[str, Any]) -> int:
+    """How many layers from the bottom an inspected image and this one have in common."""
+    theirs = (found.get("RootFS") or {}).get("Layers") or []
+    count = 0
+    for one, diff_id in zip(image.layers, theirs, strict=False):
+        if one.diff_id != diff_id:
+            break
+        count += 1
+    return count
+
+
+def _complaint(body: bytes) -> str:
+    """The error in the stream of JSON lines that answers a load, if any."""
+    for line in body.splitlines():
+        try:
+            said = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(said, dict) and (said.get("error") or said.get("errorDetail")):
+            detail = said.get("errorDetail")
+            text = said.get("error") or (detail.get("message") if isinstance(detail, dict) else None)
+            return one_line(str(text or "unknown error"))
+    return ""
+
+
+def _failure(action: str, problem: str) -> UnavailableError | StorageError:
+    if _FULL in problem.lower():
+        return StorageError(
+            f"{action}: {problem}", hint="free space in the engine's store: docker system prune, docker image prune"
+        )
+    return UnavailableError(f"{action}: {problem}", hint="check the engine's log: journalctl -u docker")

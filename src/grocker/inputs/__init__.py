@@ -1,0 +1,1 @@
+"""The kinds of inputs: a project, a wheel or a release becomes an application."""

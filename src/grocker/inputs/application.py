@@ -1,0 +1,135 @@
+"""The application of a build: what its wheel, its settings and its project say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from grocker import python
+from grocker.config.services import DetectedApplication, Services, find_services
+from grocker.config.settings import Settings
+from grocker.context import Context
+from grocker.digest import Digest
+from grocker.errors import CorruptError
+from grocker.inputs import documents, validation
+from grocker.inputs.index import wheel_target
+from grocker.inputs.origin import Origin
+from grocker.lock.values import BuildRequirement, PythonFile
+from grocker.platforms.target import Target
+
+
+class LockedApplication(msgspec.Struct, frozen=True):
+    """What a lock says of the application itself."""
+
+    build: tuple[BuildRequirement, ...] | None = None
+    """the back end's environment"""
+    files: tuple[PythonFile, ...] | None = None
+    """the locked wheels; a release's own is among them"""
+
+
+class ApplicationRequest(msgspec.Struct, frozen=True):
+    """What the kinds of inputs are given to load an application."""
+
+    context: Context
+    uv: python.Uv
+    origin: Origin
+    settings: Settings
+    target: Target
+    epoch: int
+    """seconds since 1970"""
+    locked: LockedApplication
+    refresh: bool
+    """ask the index again, whatever is kept"""
+    backend_started: Callable[[], object]
+    """called when a back end runs, before waiting for it"""
+
+
+class WheelFile(msgspec.Struct, frozen=True):
+    """A wheel in the store."""
+
+    sha256: Digest
+    file: str
+    """its name"""
+
+
+class Application(msgspec.Struct, frozen=True):
+    """The application on one platform."""
+
+    wheel: Digest
+    file: PythonFile | None
+    """the application's own line in the lock; None for a wheel that was built here or given as a file"""
+    installed: python.Wheel
+    """the wheel as the image gets it"""
+    extras: tuple[str, ...]
+    build: tuple[BuildRequirement, ...]
+    """what the back end ran with"""
+    services: Services
+    django_settings_module: str | None
+    base_config: tuple[str | None, str]
+    """C2: the application's own INI text, if any, and where it stands"""
+    crontab: tuple[bytes | None, str]
+    """K1: the application's own crontab, if any, and where it stands"""
+    files: tuple[str, ...]
+    """files and directories of the host that all this was read from"""
+    project: python.Project | None
+    """None for a wheel or a release"""
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The application's own console scripts, sorted."""
+        return tuple(sorted(p.name for p in self.installed.entry_points if p.group == "console_scripts"))
+
+
+def read_application(
+    request: ApplicationRequest,
+    wheel: WheelFile,
+    *,
+    file: PythonFile | None = None,
+    project: python.Project | None = None,
+    build: tuple[BuildRequirement, ...] = (),
+    procfile: str | None = None,
+    files: tuple[str, ...] = (),
+    sources: Sequence[str] = (),
+) -> Application:
+    """Read an application from its wheel in the store.
+
+    ``procfile``: the text of the project's ``Procfile``; ``sources``: the project's files, relative paths; the others
+    as in Application. Raises CorruptError for a damaged wheel, SettingsError for one that the settings do not fit.
+    """
+    path = request.context.store.sound_download(wheel.sha256)
+    if path is None:
+        raise CorruptError(f"the cached wheel {wheel.file} was damaged", hint="it was removed; build again")
+    settings, target = request.settings, wheel_target(request.target)
+    installed = python.read_wheel(path, python.InstallScheme(request.target.suite.python), target, file=wheel.file)
+    extras = tuple(sorted({*settings.extras, *request.origin.extras}))
+    validation.check_application(installed, target, extras, sources, request.context.progress)
+    django = python.find_django(installed)
+    directory = project.directory if project else Path()
+    return Application(
+        wheel=wheel.sha256,
+        file=file,
+        installed=installed,
+        extras=extras,
+        build=build,
+        services=find_services(settings, procfile, _found(installed, django)),
+        django_settings_module=django.settings_module if django else None,
+        base_config=documents.read_base_config(directory, settings, installed),
+        crontab=documents.read_crontab(directory, settings, installed),
+        files=files,
+        project=project,
+    )
+
+
+def _found(installed: python.Wheel, django: python.Django | None) -> DetectedApplication:
+    """Tell how the application is served, as far as its files say."""
+    declared = python.declared_services(installed)
+    if django is not None:
+        if django.wsgi is None and django.asgi is not None:
+            return DetectedApplication(declared, django=True, kind="asgi", target=django.asgi)
+        return DetectedApplication(declared, django=True, target=django.wsgi)
+    web = python.find_application(installed)
+    if web is None:
+        return DetectedApplication(declared)
+    return DetectedApplication(declared, kind=web.kind, target=web.target)

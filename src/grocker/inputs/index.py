@@ -1,0 +1,62 @@
+"""The package index as this build reaches it: uv, its configuration, and wheels fetched with its credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from grocker import python
+from grocker.config import files as config_files
+from grocker.config.settings import Settings
+from grocker.context import Context, download
+from grocker.lock.answers import PythonAnswer
+from grocker.lock.values import PythonFile
+from grocker.platforms.target import Target
+
+
+def find_uv(context: Context, settings: Settings) -> python.Uv:
+    """Find uv as this build runs it; the settings' ``index-url`` wins over the host's configuration."""
+    environ = dict(context.environ)
+    if settings.index_url is not None:
+        environ["UV_DEFAULT_INDEX"] = settings.index_url
+    return python.find_uv(environ, cache=context.store.root / "downloads" / "uv")
+
+
+def uv_variables(uv: python.Uv) -> list[tuple[str, str]]:
+    """Return uv's variables by name, sorted: answers depend on them."""
+    return [(name, uv.environment[name]) for name in sorted(uv.environment) if name.startswith("UV_")]
+
+
+def uv_settings(directory: Path) -> str:
+    """Return what the project's files tell uv about resolving, ``[tool.uv]`` and ``uv.toml``: answers depend on it."""
+    loaded = config_files.load_toml(directory / "pyproject.toml")
+    table = loaded[0].get("tool", {}).get("uv", {}) if loaded is not None else {}
+    own = directory / "uv.toml"
+    return repr(table) + (own.read_text("utf-8", "backslashreplace") if own.is_file() else "")
+
+
+def wheel_target(target: Target) -> python.WheelTarget:
+    """Return the target as wheels see it."""
+    return python.WheelTarget(target.suite.python, target.architecture, target.suite.glibc)
+
+
+def download_wheel(context: Context, uv: python.Uv, file: PythonFile, url: str) -> Path:
+    """Return the wheel, from the store or from ``url``, which ``uv`` completes with its credentials.
+
+    A size of 0 is one that the index did not tell.
+    """
+    what = f"{file.name} {file.version}"
+    return download(context, uv.address(url), digest=file.sha256, size=file.size or None, what=what)
+
+
+def answer_of_pins(context: Context, uv: python.Uv, pins: Sequence[python.Pin]) -> PythonAnswer:
+    """Return pins as locked files; a file whose size the index does not tell is fetched to measure it."""
+    files = []
+    for pin in pins:
+        file = PythonFile(pin.name, pin.version, pin.file, "default", pin.size or 0, pin.sha256)
+        if pin.size is None:
+            file = replace(file, size=download_wheel(context, uv, file, pin.url).stat().st_size)
+        files.append(file)
+    return PythonAnswer(context.now, tuple(files), {pin.sha256: pin.url for pin in pins})

@@ -1,0 +1,19 @@
+"""The kinds of inputs, and how each becomes an application. A new kind is a module here and a row in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from grocker.inputs import package, release, wheel
+from grocker.inputs.application import Application, ApplicationRequest
+
+KINDS: Mapping[str, Callable[[ApplicationRequest], Application]] = MappingProxyType(
+    {"project": package.load, "wheel": wheel.load, "release": release.load}
+)
+"""By ``Origin.kind``."""
+
+
+def load_application(request: ApplicationRequest) -> Application:
+    """Load the application that the request's origin names. It may run a back end and ask the index."""
+    return KINDS[request.origin.kind](request)

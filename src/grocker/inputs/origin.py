@@ -1,0 +1,83 @@
+"""The origin that the user names: a project's directory, a wheel, or a release on a package index."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from grocker.errors import MissingError, UsageError
+
+_EXTRAS = re.compile(r"^(?P<rest>.+?)\[(?P<extras>[^\[\]]*)\]\Z")
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where an application comes from."""
+
+    kind: Literal["project", "wheel", "release"]
+    text: str
+    """as the user wrote it"""
+    path: Path | None = None
+    """of a project or a wheel"""
+    requirement: str = ""
+    """of a release: PEP 508"""
+    name: str = ""
+    """of a release: the distribution, normalised"""
+    extras: tuple[str, ...] = ()
+    """normalised, sorted"""
+
+
+def parse_origin(text: str, directory: Path) -> Origin:
+    """What ``text`` names, relative to ``directory``.
+
+    A path if it looks like one (a separator, a leading dot, the ending ``.whl``) or if there is such a directory;
+    else a release, written as a requirement (``polls[ldap]==1.2``, ``polls``). Raises UsageError, MissingError.
+    """
+    if " @ " in text:
+        return _release(text)
+    match = _EXTRAS.match(text)
+    rest, extras = (match["rest"], _extras(match["extras"], text)) if match else (text, ())
+    if rest.endswith(".whl"):
+        path = directory / rest
+        if not path.is_file():
+            raise MissingError(f"wheel {rest} not found", hint="give the path of a .whl file, or a release: NAME==1.0")
+        return Origin("wheel", text, path, extras=extras)
+    path = directory / rest
+    if "/" in rest or rest.startswith(".") or (rest and path.is_dir()):
+        if not path.is_dir():
+            state = "is a file, but not a wheel" if path.exists() else "does not exist"
+            raise MissingError(
+                f"{rest} {state}", hint="give a project's directory, a .whl file, or a release: NAME==1.0"
+            )
+        return Origin("project", text, path, extras=extras)
+    return _release(text)
+
+
+def _release(text: str) -> Origin:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(
+            f"{text!r} is not a directory, a wheel or a release: {reason}",
+            hint="give a project's directory, a .whl file, or a release: NAME, NAME==1.0, NAME[extra]>=1.0",
+        ) from error
+    if requirement.marker is not None:
+        raise UsageError(f"{text!r}: markers are not supported here", hint="remove the marker, after the semicolon")
+    extras = tuple(sorted(_normal(extra) for extra in requirement.extras))
+    return Origin("release", text, requirement=text, name=_normal(requirement.name), extras=extras)
+
+
+def _extras(text: str, whole: str) -> tuple[str, ...]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names or not all(re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", name) for name in names):
+        raise UsageError(f"{whole!r}: invalid extras [{text}]", hint="write them as in ./app-1.0-py3-none-any.whl[a,b]")
+    return tuple(sorted({_normal(name) for name in names}))
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,0 +1,62 @@
+"""What the user asks of a build."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from grocker.config import files as config_files
+from grocker.config.settings import Settings
+from grocker.images import Sink
+from grocker.inputs.origin import Origin
+from grocker.lock.values import Lock
+from grocker.platforms.target import Target, select_target
+
+EPOCH = 315532800
+"""seconds: 1980-01-01, the earliest time that zip archives can hold"""
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What to build, and for whom."""
+
+    origin: Origin
+    settings: Path | None = None
+    """a settings file named on the command line"""
+    tags: tuple[str, ...] = ()
+    """names of the image; empty for NAME:VERSION"""
+    sinks: Sequence[Sink] = ()
+    platforms: tuple[str, ...] = ("linux/amd64",)
+    suite: str | None = None
+    """the Debian suite, if named on the command line"""
+    epoch: int = EPOCH
+    """seconds since 1970: the one time of everything in the image"""
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """added to the image's own"""
+    strict: bool = False
+    """whether a maintainer script that is neither inert nor covered is an error"""
+    refresh: bool = False
+    """resolve again, whatever is kept"""
+    lock: Lock | None = None
+    """used if it fits"""
+    constraints: tuple[str, ...] = ()
+    """PEP 508: versions that the index's answer has to keep to"""
+    locked: bool = False
+    """whether a missing or stale lock is an error"""
+
+
+def read_configuration(request: Request) -> config_files.Configuration:
+    """Read the settings: the file that the request names, else the project's own, else the defaults."""
+    if request.settings is not None:
+        return config_files.read_file(request.settings)
+    if request.origin.kind == "project":
+        assert request.origin.path is not None
+        return config_files.read(request.origin.path)
+    return config_files.NONE
+
+
+def targets(request: Request, settings: Settings) -> tuple[Target, ...]:
+    """Return the targets of the request, one for each platform. Raises SettingsError, UsageError."""
+    suite = request.suite or settings.debian.suite
+    return tuple(select_target(suite, platform) for platform in request.platforms)

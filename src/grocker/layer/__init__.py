@@ -1,1 +1,0 @@
-"""Entries, and the layers made of them."""

@@ -1,0 +1,1 @@
+"""Recipes: how each kind of layer is made from locked files."""

@@ -1,0 +1,68 @@
+"""Layers on their way into an image: looked up by key, or composed of their members."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from grocker.context import Context
+from grocker.plan.layers import PlannedLayer
+from grocker.tar.compose import ComposedLayer, compose
+from grocker.tar.entry import Directory
+from grocker.tar.member import Member
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    layer: ComposedLayer
+    directories: tuple[tuple[str, int, int, int], ...]
+
+
+class FinishedLayer(msgspec.Struct, frozen=True):
+    """A layer in the store."""
+
+    plan: PlannedLayer
+    layer: ComposedLayer
+    directories: Mapping[str, Directory]
+    """of this layer and those below that it was composed over"""
+    is_new: bool
+    """whether it was composed in this build"""
+
+
+def build_layer(
+    context: Context,
+    plan: PlannedLayer,
+    members: Callable[[], Iterable[Member]],
+    *,
+    epoch: int,
+    lower: Mapping[str, Directory] | None = None,
+) -> FinishedLayer:
+    """Return the planned layer: the kept one, else composed of ``members()`` over the directories ``lower``.
+
+    ``epoch``: seconds since 1970, the time of every file.
+    """
+    found = _kept(context, plan)
+    if found is not None:
+        return found
+    with context.progress.task(f"packing the layer {plan.title}"):
+        parts = tuple(members())
+    with context.store.lock(f"layer-{plan.key}"):
+        found = _kept(context, plan)
+        if found is not None:
+            return found
+        with context.progress.task(f"composing the layer {plan.title}"):
+            layer, directories = compose(context.store, parts, lower=lower or {}, epoch=epoch)
+        kept = _Kept(layer, tuple((d.path, d.mode, d.uid, d.gid) for d in directories.values()))
+        context.store.keep("steps", plan.key, msgspec.json.encode(kept))
+    return FinishedLayer(plan, layer, directories, is_new=True)
+
+
+def _kept(context: Context, plan: PlannedLayer) -> FinishedLayer | None:
+    data = context.store.kept("steps", plan.key)
+    if data is None:
+        return None
+    kept = msgspec.json.decode(data, type=_Kept)
+    if context.store.blob(kept.layer.digest, kept.layer.size) is None:
+        return None
+    directories = {path: Directory(path, mode, uid, gid) for path, mode, uid, gid in kept.directories}
+    return FinishedLayer(plan, kept.layer, directories, is_new=False)

@@ -1,0 +1,68 @@
+"""The layer of what maintainer scripts would have made of the Debian packages, done statically."""
+
+from __future__ import annotations
+
+import msgspec
+
+from grocker import debian
+from grocker.layers.debian import DebianPackages, is_module
+from grocker.python import Compiler, add_bytecode
+from grocker.store import Store
+from grocker.tar import member as members
+from grocker.tar.entry import Directory, Entry
+from grocker.tar.keys import cache_key
+from grocker.tar.member import Member
+
+
+def configure(store: Store, packages: DebianPackages, layer_key: str, *, user: str, uid: int, epoch: int) -> Member:
+    """Configure the packages statically, and make the contract's directories; kept by the key of the layer.
+
+    The member's note lists the maintainer scripts that are neither inert nor covered, see ``uncovered``.
+    """
+    key = cache_key("configuration", debian.REVISION, layer_key)
+    member = members.find_member(store, key)
+    if member is None:
+        configured = debian.configure(packages.facts(), user=user, uid=uid)
+        places = mount_points(user, uid)
+        promised = {e.path for e in places}
+        entries = [e for e in configured.entries if e.path not in promised]
+        note = msgspec.json.encode([[s.package, s.name, s.reason] for s in configured.uncovered])
+        subject = "static configuration"
+        member = members.make_member(store, key, [*entries, *places], subject=subject, epoch=epoch, note=note)
+    return member
+
+
+def uncovered(configuration: Member) -> tuple[tuple[str, str, str], ...]:
+    """Return the maintainer scripts that are neither inert nor done statically: package, script, reason."""
+    return msgspec.json.decode(configuration.note, type=tuple[tuple[str, str, str], ...])
+
+
+def compile_modules(
+    store: Store, packages: DebianPackages, compiler: Compiler, interpreter: str, *, epoch: int
+) -> list[Member]:
+    """Compile what Debian's maintainer scripts would have compiled: a member for each package with Python modules.
+
+    ``interpreter``: the key of the one that ``compiler`` runs.
+    """
+    result = []
+    for package in packages.with_modules():
+        key = cache_key("bytecode", package.sha256, interpreter, epoch)
+        member = members.find_member(store, key)
+        if member is None:
+            compiled = add_bytecode(compiler, packages.read_modules(package))
+            bytecode = [e for e in compiled if not is_module(e.path)]
+            subject = f"bytecode of {package.name} {package.version}"
+            member = members.make_member(store, key, bytecode, subject=subject, epoch=epoch)
+        result.append(member)
+    return result
+
+
+def mount_points(user: str, uid: int) -> tuple[Entry, ...]:
+    """Return the directories that the contract promises."""
+    return (
+        Directory("config"),
+        Directory("media", 0o2775, uid, 0),
+        Directory("scripts", 0o2775, uid, 0),
+        Directory("home"),
+        Directory(f"home/{user}", 0o775, uid, 0),
+    )

@@ -1,0 +1,194 @@
+"""The layer of Debian packages: each fetched, read and compressed once. And the interpreter in them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, wait
+from pathlib import Path
+
+import msgspec
+
+from grocker import debian
+from grocker.context import Context, download
+from grocker.layers.workers import Workers
+from grocker.lock.answers import DebianAnswer
+from grocker.lock.values import DebianPackage
+from grocker.plan.layers import interpreter_key, is_interpreter
+from grocker.python import InterpreterTree
+from grocker.tar import member as members
+from grocker.tar.entry import Entry
+from grocker.tar.keys import cache_key
+from grocker.tar.member import Member
+from grocker.tar.unpack import unpack
+
+
+class DebianPackages:
+    """The packages of one image."""
+
+    def __init__(self, context: Context, workers: Workers, answer: DebianAnswer, *, epoch: int) -> None:
+        """``epoch``: seconds since 1970, the time of every file."""
+        self._context = context
+        self._store = context.store
+        self._workers = workers
+        self._epoch = epoch
+        self._packages = answer.packages
+        self._mirrors = answer.mirrors
+        self._guard = threading.Lock()
+        self._entries: dict[str, tuple[Entry, ...]] = {}
+        self._members: dict[str, Future[Member]] = {}
+
+    def begin(self, *, unpack_interpreter: bool = False) -> None:
+        """Start fetching and compressing what is not in the store; the interpreter's packages first, then large ones.
+
+        ``unpack_interpreter``: whether to unpack the interpreter in between, before an engine keeps the disk busy.
+        """
+        if self._members:
+            return
+        order = sorted(self._packages, key=lambda p: (not is_interpreter(p), -p.size))
+        for package in order:
+            if members.find_member(self._store, _key(package, self._epoch)) is None:
+                self._workers.transfers.submit(self._file, package)
+        unpacks = unpack_interpreter and self._store.tree(self.interpreter_key) is None
+        for package in order:
+            if unpacks and not is_interpreter(package):
+                self._workers.processors.submit(self._tree)
+                unpacks = False
+            self._members[package.sha256] = self._workers.processors.submit(self._member, package)
+
+    def wait(self) -> None:
+        """Wait until everything that was started is done, successfully or not."""
+        wait(self._members.values())
+
+    def members(self) -> tuple[Member, ...]:
+        """Return every package's member, by name; of two packages with one path the replacing one has it."""
+        self.begin()
+        made = [(p, self._members[p.sha256].result()) for p in self._packages]
+        return tuple(self._without_replaced(made))
+
+    def facts(self) -> tuple[debian.Facts, ...]:
+        """Return what static configuration needs of each package, in the order of their names."""
+        return tuple(_facts(m) for m in self.members())
+
+    @property
+    def interpreter_key(self) -> str:
+        """The key of the interpreter in these packages."""
+        return interpreter_key(self._packages)
+
+    def interpreter(self, python: str) -> InterpreterTree:
+        """Return the interpreter in these packages, unpacked on the host; ``python`` is its release series."""
+        architecture = next(p.architecture for p in self._packages if p.architecture != "all")
+        return InterpreterTree(self._tree(), python, architecture)
+
+    def _tree(self) -> Path:
+        store = self._store
+        name = self.interpreter_key
+        with store.lock(f"tree-{name}"):
+            tree = store.tree(name)
+            if tree is None:
+                with store.new_tree(name) as new:
+                    for package in filter(is_interpreter, self._packages):
+                        begun = self._members.get(package.sha256)
+                        if begun is not None:
+                            # It is being read already, and its entries are held.
+                            begun.result()
+                        unpack((e for e in self._unpacked(package) if _is_needed_to_compile(package, e.path)), new)
+                tree = store.tree(name)
+        assert tree is not None
+        return tree
+
+    def with_modules(self) -> list[DebianPackage]:
+        """Return the packages with Python modules, which Debian's own maintainer scripts would have compiled."""
+        pairs = zip(self._packages, self.members(), strict=True)
+        return [package for package, own in pairs if any(map(is_module, own.paths))]
+
+    def read_modules(self, package: DebianPackage) -> list[Entry]:
+        """Read the package's Python modules."""
+        return [entry for entry in self._unpacked(package) if is_module(entry.path)]
+
+    def _file(self, package: DebianPackage) -> Path:
+        return download(
+            self._context,
+            f"{self._mirrors[package.suite]}/{package.filename}",
+            digest=package.sha256,
+            size=package.size,
+            what=f"{package.name} {package.version}",
+        )
+
+    def _unpacked(self, package: DebianPackage) -> tuple[Entry, ...]:
+        """The package's entries; those with Python modules are read more than once in a build, and held."""
+        held = self._entries.get(package.sha256)
+        if held is not None:
+            return held
+        return self._read(package).entries
+
+    def _read(self, package: DebianPackage) -> debian.UnpackedPackage:
+        read = debian.unpack(self._file(package), name=f"{package.name} {package.version}")
+        if is_interpreter(package) or any(is_module(e.path) for e in read.entries):
+            with self._guard:
+                self._entries[package.sha256] = read.entries
+        return read
+
+    def _member(self, package: DebianPackage) -> Member:
+        store, epoch = self._store, self._epoch
+        name = _key(package, epoch)
+
+        def making() -> Member:
+            read = self._read(package)
+            subject = f"{package.name} {package.version}"
+            note = msgspec.json.encode(read.facts)
+            return members.make_member(store, name, read.entries, subject=subject, epoch=epoch, note=note)
+
+        return members.find_or_make(store, name, making)
+
+    def _without_replaced(self, made: Sequence[tuple[DebianPackage, Member]]) -> list[Member]:
+        """A file that another package replaces (Policy 7.6.1) is left out of the package that gives it up."""
+        owners: dict[str, int] = {}
+        lost: dict[int, set[str]] = {}
+        for place, (_, member) in enumerate(made):
+            for path in member.paths:
+                other = owners.setdefault(path, place)
+                if other == place:
+                    continue
+                if debian.replaces(_facts(member), _facts(made[other][1])):
+                    owners[path] = place
+                    lost.setdefault(other, set()).add(path)
+                elif debian.replaces(_facts(made[other][1]), _facts(member)):
+                    lost.setdefault(place, set()).add(path)
+        result = [member for _, member in made]
+        for place, paths in lost.items():
+            package, member = made[place]
+            name = _key(package, self._epoch, *sorted(paths))
+            smaller = members.find_member(self._store, name)
+            if smaller is None:
+                entries = [e for e in self._unpacked(package) if e.path not in paths]
+                smaller = members.make_member(
+                    self._store,
+                    name,
+                    entries,
+                    subject=member.subject,
+                    epoch=self._epoch,
+                    note=bytes(member.note),
+                )
+            result[place] = smaller
+        return result
+
+
+def _key(package: DebianPackage, epoch: int, *without: str) -> str:
+    return cache_key("package", debian.REVISION, package.sha256, epoch, *without)
+
+
+def _facts(member: Member) -> debian.Facts:
+    return msgspec.json.decode(member.note, type=debian.Facts)
+
+
+def _is_needed_to_compile(package: DebianPackage, path: str) -> bool:
+    """Half of the interpreter's files: the rest of its library is modules, and the C library's own codecs."""
+    if package.name.endswith("-stdlib"):
+        return "/lib-dynload/" in path  # codecs of source files, names of characters
+    return "/gconv/" not in path
+
+
+def is_module(path: str) -> bool:
+    """Tell whether a path is a module of Debian's own Python, which its maintainer scripts would have compiled."""
+    return path.endswith(".py") and path.startswith(("usr/lib/python3", "usr/share/python3/"))

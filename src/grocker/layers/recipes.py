@@ -1,0 +1,78 @@
+"""The recipe of each kind of layer. A new kind is a module here, a row in the table, and a row in ``plan.layers``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+
+from grocker import python
+from grocker.layers import application, configured, environment, runner
+from grocker.layers.workbench import Workbench
+from grocker.plan.layers import Kind, PlannedLayer
+from grocker.tar import member as members
+from grocker.tar.entry import Entry
+from grocker.tar.keys import cache_key
+from grocker.tar.member import Member
+
+Recipe = Callable[[PlannedLayer, Workbench], Iterable[Member]]
+"""Makes the members of a layer; called if the layer is not in the store."""
+
+
+def _debian(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
+    return bench.packages.members()
+
+
+def _configured(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
+    store, plan = bench.context.store, bench.plan
+    bytecode = configured.compile_modules(store, bench.packages, bench.compiler(), plan.interpreter, epoch=plan.epoch)
+    return [configuration(layer, bench), *bytecode]
+
+
+def _wheels(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
+    made = bench.wheel_members()
+    return [made[sha256] for sha256 in layer.files]
+
+
+def _runner(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
+    return [_own(layer, bench, runner.entries(), "the runner")]
+
+
+def _environment(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
+    return [_own(layer, bench, environment.entries(bench.plan.python, bench.plan.lock_text), "the environment")]
+
+
+def _application(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
+    entries = application.entries(bench.installed.entries, bench.plan.documents)
+    return [_own(layer, bench, entries, layer.inputs[0])]
+
+
+def _own(layer: PlannedLayer, bench: Workbench, entries: Iterable[Entry], subject: str) -> Member:
+    """Make the one member of a layer of the application's or Grocker's own files."""
+    store = bench.context.store
+    key = cache_key("own", layer.key)
+    found = members.find_member(store, key)
+    if found is None:
+        compiled = python.add_bytecode(bench.compiler(), entries)
+        found = members.make_member(store, key, compiled, subject=subject, epoch=bench.plan.epoch)
+    return found
+
+
+def configuration(layer: PlannedLayer, bench: Workbench) -> Member:
+    """Return the configuration in a layer of the kind ``configured``, from the store if it is there."""
+    user, uid = bench.plan.user
+    return configured.configure(
+        bench.context.store, bench.packages, layer.key, user=user, uid=uid, epoch=bench.plan.epoch
+    )
+
+
+RECIPES: Mapping[Kind, Recipe] = MappingProxyType(
+    {
+        "debian": _debian,
+        "configured": _configured,
+        "runner": _runner,
+        "wheel": _wheels,
+        "wheels": _wheels,
+        "environment": _environment,
+        "application": _application,
+    }
+)

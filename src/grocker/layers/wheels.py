@@ -1,0 +1,116 @@
+"""The layers of wheels: each fetched, installed as entries, compiled and compressed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from grocker.context import Context
+from grocker.digest import Digest
+from grocker.inputs.index import download_wheel
+from grocker.layers import libraries
+from grocker.layers.workers import Workers
+from grocker.lock.answers import PythonAnswer
+from grocker.lock.values import PythonFile
+from grocker.python import Compiler, InstallScheme, Uv, WheelTarget, add_bytecode, overlay, read_wheel
+from grocker.tar import member as members
+from grocker.tar.entry import Directory, Entry
+from grocker.tar.keys import cache_key
+from grocker.tar.member import Member
+
+
+class IndexWheels:
+    """The wheels of one image that come from an index."""
+
+    def __init__(
+        self,
+        context: Context,
+        workers: Workers,
+        answer: PythonAnswer,
+        *,
+        uv: Uv,
+        target: WheelTarget,
+        interpreter: str,
+        epoch: int,
+    ) -> None:
+        """``uv`` completes the answer's addresses; ``interpreter``: the key of the one that compiles.
+
+        ``epoch``: seconds since 1970, the time of every file.
+        """
+        self._uv = uv
+        self._context = context
+        self._workers = workers
+        self._epoch = epoch
+        self._files = answer.files
+        self._urls = answer.urls
+        self._target = target
+        self._interpreter = interpreter
+
+    def begin(self) -> None:
+        """Start fetching what is not in the store."""
+        for file in sorted(self._files, key=lambda f: -f.size):
+            if members.find_member(self._context.store, self._key(file)) is None:
+                self._workers.transfers.submit(self._file, file)
+
+    def members(self, compiler: Callable[[], Compiler]) -> dict[Digest, Member]:
+        """Return every wheel's member, by its sha256; a file that several wheels share stays with the first by name.
+
+        ``compiler`` returns the running interpreter; called when there is something to compile.
+        """
+        result = {f.sha256: self._member(f, compiler) for f in self._files}
+        shared = _sharing(result.values())
+        if shared:
+            self._share_out([f for f in self._files if result[f.sha256].key in shared], result, compiler)
+        return result
+
+    def _member(self, file: PythonFile, compiler: Callable[[], Compiler]) -> Member:
+        store, epoch = self._context.store, self._epoch
+        name = self._key(file)
+
+        def making() -> Member:
+            entries = self._entries(file, compiler)
+            note = msgspec.json.encode(libraries.read_libraries(entries))
+            subject = f"{file.name} {file.version}"
+            return members.make_member(store, name, entries, subject=subject, epoch=epoch, note=note)
+
+        return members.find_or_make(store, name, making)
+
+    def _entries(self, file: PythonFile, compiler: Callable[[], Compiler]) -> tuple[Entry, ...]:
+        wheel = read_wheel(self._file(file), InstallScheme(self._target.python), self._target, file=file.file)
+        return add_bytecode(compiler(), wheel.entries)
+
+    def _file(self, file: PythonFile) -> Path:
+        return download_wheel(self._context, self._uv, file, self._urls.get(file.sha256, ""))
+
+    def _key(self, file: PythonFile, *without: str) -> str:
+        return cache_key("wheel", file.sha256, self._interpreter, self._epoch, *without)
+
+    def _share_out(
+        self, files: Sequence[PythonFile], result: dict[Digest, Member], compiler: Callable[[], Compiler]
+    ) -> None:
+        by_name = {f"{f.name} {f.version}": f for f in sorted(files)}
+        whole = ((subject, self._entries(file, compiler)) for subject, file in by_name.items())
+        for subject, entries in overlay(whole):
+            file = by_name[subject]
+            paths = {e.path for e in entries if not isinstance(e, Directory)}
+            left = sorted(set(result[file.sha256].paths) - paths)
+            if left:
+                name = self._key(file, *left)
+                store, epoch = self._context.store, self._epoch
+                result[file.sha256] = members.find_member(store, name) or members.make_member(
+                    store, name, entries, subject=subject, epoch=epoch, note=bytes(result[file.sha256].note)
+                )
+
+
+def _sharing(made: Iterable[Member]) -> frozenset[str]:
+    """The keys of members that have a path in common with another one."""
+    owners: dict[str, str] = {}
+    shared: set[str] = set()
+    for member in made:
+        for path in member.paths:
+            other = owners.setdefault(path, member.key)
+            if other != member.key:
+                shared |= {other, member.key}
+    return frozenset(shared)

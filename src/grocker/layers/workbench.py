@@ -1,0 +1,106 @@
+"""What the recipes of one image work with: its packages, its wheels, and the image's running interpreter."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from threading import Lock
+from types import TracebackType
+from typing import Self
+
+from grocker import python
+from grocker.context import Context
+from grocker.digest import Digest
+from grocker.errors import BugError, CorruptError, MissingError
+from grocker.layers.debian import DebianPackages
+from grocker.layers.wheels import IndexWheels
+from grocker.plan.layers import DEBIAN_KINDS, WHEEL_KINDS
+from grocker.plan.plan import Plan
+from grocker.tar.member import Member
+
+
+class Workbench:
+    """Used with ``with``, because the image's interpreter runs meanwhile."""
+
+    def __init__(
+        self,
+        context: Context,
+        plan: Plan,
+        *,
+        packages: DebianPackages,
+        compiling: DebianPackages,
+        wheels: IndexWheels,
+        installed: python.Wheel,
+        compiler: python.Compiler | None,
+    ) -> None:
+        """``compiling``: the packages whose interpreter compiles; ``installed``: the application's wheel.
+
+        ``compiler``: that interpreter, if it was started already; it is closed with the workbench.
+        """
+        self.context = context
+        self.plan = plan
+        self.packages = packages
+        self.installed = installed
+        self._compiling = compiling
+        self._wheels = wheels
+        self._wheel_members: dict[Digest, Member] | None = None
+        self._started = compiler
+        self._compiler: python.Compiler | None = None
+        self._starting = Lock()
+        # Wheels are made beside the packages: they need no more of those than the interpreter.
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="wheels")
+        self._early: Future[dict[Digest, Member]] | None = None
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._beside.shutdown(wait=True, cancel_futures=True)
+        self._open.close()
+        if self._started is not None:
+            self._started.close()
+
+    def begin(self) -> None:
+        """Start transfers and compression ahead of need, unless every layer is in the store."""
+        store = self.context.store
+        missing = {layer.kind for layer in self.plan.layers if store.kept("steps", layer.key) is None}
+        if missing & DEBIAN_KINDS:
+            self.packages.begin()
+        if missing & WHEEL_KINDS:
+            self._wheels.begin()
+            self._early = self._beside.submit(self._wheels_behind_packages)
+
+    def wheel_members(self) -> dict[Digest, Member]:
+        """Return every wheel's member, by its sha256; made at the first call."""
+        if self._wheel_members is None:
+            if self._early is not None:
+                self._wheel_members = self._early.result()
+            else:
+                self._wheel_members = self._wheels.members(self.compiler)
+        return self._wheel_members
+
+    def compiler(self) -> python.Compiler:
+        """Return the image's interpreter, started when the first file is to be compiled. Any thread may call it.
+
+        Raises CorruptError if the unpacked interpreter does not run; it is then removed.
+        """
+        with self._starting:
+            if self._compiler is None:
+                started = self._started or python.Compiler(self._compiling.interpreter(self.plan.python))
+                self._started = None
+                try:
+                    self._compiler = self._open.enter_context(started)
+                except (BugError, MissingError) as error:
+                    self.context.store.forget_tree(self._compiling.interpreter_key)
+                    raise CorruptError(
+                        f"the cached interpreter was damaged: {error.message}", hint="it was removed; build again"
+                    ) from error
+            return self._compiler
+
+    def _wheels_behind_packages(self) -> dict[Digest, Member]:
+        # The lowest layer comes first: an engine may unpack it while wheels are made.
+        self.packages.wait()
+        return self._wheels.members(self.compiler)

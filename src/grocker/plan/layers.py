@@ -1,0 +1,125 @@
+"""The layers of an image and what each depends on, from the bottom up. Pure.
+
+A layer's key is a digest of everything that its bytes depend on; whoever has a result under that key needs neither the
+inputs nor the work. The order puts what changes seldom below what changes often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from grocker.digest import Digest
+from grocker.lock.values import DebianPackage, PlatformLock, PythonFile
+from grocker.plan.documents import Documents
+from grocker.platforms.suites import suite_of
+from grocker.tar.keys import cache_key
+
+LARGE = 6 << 20
+"""bytes: a wheel of this size or more has a layer of its own, which all images and nodes share"""
+MOST_LARGE = 12
+"""of the largest wheels; overlay stops at 127 layers, and a pull is slow long before"""
+
+Kind = Literal["debian", "configured", "runner", "wheel", "wheels", "environment", "application"]
+"""What a layer holds; each kind has a recipe in ``grocker.layers``."""
+DEBIAN_KINDS: frozenset[Kind] = frozenset({"debian", "configured"})
+WHEEL_KINDS: frozenset[Kind] = frozenset({"wheel", "wheels"})
+
+
+class PlannedLayer(msgspec.Struct, frozen=True):
+    """One layer."""
+
+    kind: Kind
+    title: str
+    """for people, and in the image's history"""
+    key: str
+    """names its result in the store"""
+    inputs: tuple[str, ...]
+    """for people: what it is made of"""
+    files: tuple[Digest, ...] = ()
+    """the packages or wheels in it"""
+
+
+def plan_layers(
+    lock: PlatformLock,
+    documents: Documents,
+    *,
+    wheel: Digest,
+    subject: str,
+    interpreter: str,
+    runner: str,
+    lock_text: str,
+    python: str,
+    user: tuple[str, int],
+    epoch: int,
+) -> tuple[PlannedLayer, ...]:
+    """Plan the layers of an image, bottom first.
+
+    ``wheel``: the application's own, which is in no other layer even if the lock has it; ``subject``: its name and
+    version. ``interpreter``: the key of the interpreter that compiles. ``runner``: digest of the runner's files.
+    ``lock_text``: the lock as the image gets it. ``python``: the interpreter's release series. ``user``: name and uid.
+    ``epoch``: seconds since 1970, the one time of every file.
+    """
+    large, small = _split([f for f in lock.python if f.sha256 != wheel])
+
+    def layer(
+        kind: Kind, inputs: Sequence[str], *identity: Any, title: str | None = None, files: Sequence[Digest] = ()
+    ) -> PlannedLayer:
+        name = title or kind
+        return PlannedLayer(kind, name, cache_key("layer", name, epoch, *identity), tuple(inputs), tuple(files))
+
+    def wheels(kind: Kind, files: Sequence[PythonFile], title: str) -> PlannedLayer:
+        sums = [f.sha256 for f in files]
+        return layer(kind, [f"{f.name} {f.version}" for f in files], sums, interpreter, title=title, files=sums)
+
+    packages = tuple(p.sha256 for p in lock.debian)
+    own = [
+        wheel,
+        documents.image_json.decode(),
+        documents.settings_ini.decode(),
+        documents.crontab.decode("latin-1") if documents.crontab is not None else None,
+        interpreter,
+    ]
+    return (
+        PlannedLayer(
+            *("debian", "debian", debian_key(lock.debian, epoch)),
+            inputs=tuple(f"{p.name} {p.version}" for p in lock.debian),
+            files=packages,
+        ),
+        layer(
+            "configured",
+            [f"user {user[0]} {user[1]}", "static configuration", "bytecode"],
+            *(packages, user, interpreter),
+            title="generated",
+        ),
+        layer("runner", [f"runner {runner[:12]}"], runner, interpreter),
+        *(wheels("wheel", [f], f"wheel {f.name}") for f in large),
+        *([wheels("wheels", small, "wheels")] if small else []),
+        layer("environment", ["pyvenv.cfg", "grocker.lock"], lock_text, python),
+        layer("application", [subject], *own),
+    )
+
+
+def debian_key(packages: Iterable[DebianPackage], epoch: int) -> str:
+    """Return the key of the layer of these packages."""
+    return cache_key("layer", "debian", epoch, [package.sha256 for package in sorted(packages)])
+
+
+def is_interpreter(package: DebianPackage) -> bool:
+    """Tell whether the image's interpreter needs that package to compile."""
+    return suite_of(package.suite).is_interpreter(package.name)
+
+
+def interpreter_key(packages: Sequence[DebianPackage]) -> str:
+    """Return the key of the interpreter in these packages: bytecode depends on it."""
+    return cache_key("interpreter", sorted(p.sha256 for p in packages if is_interpreter(p)))
+
+
+def _split(files: Sequence[PythonFile]) -> tuple[tuple[PythonFile, ...], tuple[PythonFile, ...]]:
+    """Return the wheels with a layer of their own, and the others; both by name."""
+    candidates = sorted((f for f in files if f.size >= LARGE), key=lambda f: (-f.size, f.name))[:MOST_LARGE]
+    large = frozenset(f.name for f in candidates)
+    ordered = sorted(files)
+    return tuple(f for f in ordered if f.name in large), tuple(f for f in ordered if f.name not in large)

@@ -1,0 +1,84 @@
+"""The second phase: from what an image consists of to its layers and its configuration, as data. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from grocker import digest
+from grocker.digest import Digest
+from grocker.lock.document import render
+from grocker.oci.values import RunConfig
+from grocker.plan import image
+from grocker.plan.documents import Documents, check_crontab, describe, merge_base_config
+from grocker.plan.layers import PlannedLayer, interpreter_key, plan_layers
+from grocker.runner.contract import codec, spec
+
+if TYPE_CHECKING:
+    from grocker.config.settings import Settings
+    from grocker.plan.subject import Subject
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """One image on one platform, before anything is made."""
+
+    platform: str
+    layers: tuple[PlannedLayer, ...]
+    """bottom first"""
+    interpreter: str
+    """key of the interpreter that compiles"""
+    user: tuple[str, int]
+    """name and uid of the image's user"""
+    documents: Documents
+    lock_text: str
+    """the lock as the image gets it"""
+    python: str
+    """release series of the image's interpreter"""
+    run: RunConfig
+    """what engines read"""
+    epoch: int
+    """seconds since 1970: the one time of everything in the image"""
+
+
+def plan(subject: Subject, settings: Settings, *, labels: Mapping[str, str], runner: str, epoch: int) -> Plan:
+    """Plan an image.
+
+    ``labels``: added to the image's own; ``runner``: digest of the runner's files; ``epoch``: seconds since 1970.
+    Raises SettingsError for settings, INI text or a crontab that the runner would refuse.
+    """
+    lock = subject.lock.of(subject.platform)
+    assert lock is not None
+    wheels = {subject.wheel, *(file.sha256 for file in lock.python)}
+    described = describe(subject, settings, static_revision(subject.services.values(), wheels))
+    user = described.user.name, described.user.uid
+    documents = Documents(
+        image_json=codec.encode(described),
+        settings_ini=merge_base_config(*subject.base_config),
+        crontab=check_crontab(subject.crontab, described.user.name, subject.commands),
+    )
+    lock_text = render(subject.lock)
+    interpreter = interpreter_key(subject.compiling)
+    layers = plan_layers(
+        lock,
+        documents,
+        wheel=subject.wheel,
+        subject=subject.title,
+        interpreter=interpreter,
+        runner=runner,
+        lock_text=lock_text,
+        python=subject.python,
+        user=user,
+        epoch=epoch,
+    )
+    run = image.run_config(described, created=epoch, lock=digest.of(lock_text.encode()), labels=labels)
+    return Plan(subject.platform, layers, interpreter, user, documents, lock_text, subject.python, run, epoch)
+
+
+def static_revision(services: Iterable[spec.Service], wheels: Iterable[Digest]) -> str:
+    """Return what tells the static files of one image from another's by all wheels; empty if there are none to show."""
+    if not any(service.static for service in services):
+        return ""
+    return hashlib.sha256("\n".join(sorted(wheels)).encode()).hexdigest()[:16]

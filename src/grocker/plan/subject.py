@@ -1,0 +1,42 @@
+"""What planning needs to know of a resolved application. Pure values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from grocker.digest import Digest
+from grocker.lock.values import DebianPackage, Lock
+from grocker.runner.contract.spec import Service
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """An application on one platform, resolved."""
+
+    name: str
+    """of the distribution, as its metadata writes it"""
+    title: str
+    """normalised name and version, for people"""
+    version: str
+    extras: tuple[str, ...]
+    commands: tuple[str, ...]
+    """its own console scripts"""
+    services: Mapping[str, Service]
+    any_service: bool
+    """whether every service name is served as ``www`` (contract, E2)"""
+    django_settings_module: str | None
+    base_config: tuple[str | None, str]
+    """C2: its own INI text, if any, and where it stands"""
+    crontab: tuple[bytes | None, str]
+    """K1: its own crontab, if any, and where it stands"""
+    wheel: Digest
+    """its own, which is in no layer but the application's, even if the lock has it"""
+    platform: str
+    """``linux/amd64``"""
+    python: str
+    """release series of the image's interpreter"""
+    lock: Lock
+    """of this platform"""
+    compiling: tuple[DebianPackage, ...]
+    """the packages whose interpreter compiles"""

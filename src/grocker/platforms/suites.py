@@ -1,0 +1,164 @@
+"""The Debian suites that images are built from: one row each, with all that differs between suites.
+
+Sources: the suites' package indices; Debian's package debian-archive-keyring, 2025.1 (signers); Policy 3.8 (essential
+packages).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from grocker.errors import SettingsError
+from grocker.platforms.architectures import ARCHITECTURES
+
+
+class Signer(msgspec.Struct, frozen=True):
+    """A pinned OpenPGP certificate."""
+
+    name: str
+    fingerprint: str
+    """of the primary key, 40 hexadecimal digits"""
+    subkeys: tuple[str, ...] = ()
+    """fingerprints of its signing subkeys"""
+    key: bytes | None = None
+    """the certificate, binary or armoured; None: read it from ``grocker/debian/keys/NAME.asc``"""
+
+
+class Pocket(msgspec.Struct, frozen=True):
+    """A part of a suite that the archive publishes, and signs, on its own."""
+
+    suffix: str
+    """behind the suite's name: empty, ``-updates``, ``-security``"""
+    signers: tuple[Signer, ...]
+    """one valid signature by one of them suffices"""
+
+
+class Suite(msgspec.Struct, frozen=True):
+    """A suite of Debian."""
+
+    name: str
+    """``trixie``"""
+    python: str
+    """release series of its python3: ``3.13``"""
+    glibc: tuple[int, int]
+    """version of its C library: the newest manylinux policy that runs there (PEP 600)"""
+    pockets: tuple[Pocket, ...]
+    compiler_libraries: frozenset[str]
+    """packages that its interpreter needs to compile, besides its own"""
+    base: tuple[str, ...]
+    """packages of every image"""
+    interpreter: tuple[str, ...] = ("python3",)
+    """packages that install its interpreter"""
+    architectures: tuple[str, ...] = tuple(ARCHITECTURES)
+
+    @property
+    def signers(self) -> dict[str, tuple[Signer, ...]]:
+        """The signers of each suite of the archive: ``trixie``, ``trixie-updates``, ``trixie-security``."""
+        return {self.name + pocket.suffix: pocket.signers for pocket in self.pockets}
+
+    def is_interpreter(self, package: str) -> bool:
+        """Whether the interpreter needs the package of that name to compile."""
+        own = (f"python{self.python}", f"libpython{self.python}")
+        return package in self.compiler_libraries or package.startswith(own)
+
+
+_BASE = (
+    "base-files",
+    "base-passwd",
+    "bash",
+    "ca-certificates",
+    "coreutils",
+    "dash",
+    "debianutils",
+    "diffutils",
+    "findutils",
+    "grep",
+    "gzip",
+    "hostname",
+    "libc-bin",
+    "libnss-wrapper",
+    "libstdc++6",
+    "mawk",
+    "media-types",
+    "ncurses-base",
+    "ncurses-bin",
+    "netbase",
+    "sed",
+    "tar",
+    "tzdata",
+)
+"""No package depends on essential packages, so those that scripts take for granted are named here. The others provide
+what the image contract promises: time zones, CAs, names for arbitrary uids (libnss-wrapper), media types and service
+names for Python's library, and the C++ library that every manylinux wheel may take for granted (PEP 600)."""
+
+_COMPILER_LIBRARIES = frozenset({"libc6", "libgcc-s1", "zlib1g", "libexpat1", "libzstd1"})
+
+_TRIXIE = Signer(
+    "trixie-automatic",
+    "04B54C3CDCA79751B16BC6B5225629DF75B188BD",
+    ("B8E5F13176D2A7A75220028078DBA3BC47EF2265",),
+)
+_TRIXIE_SECURITY = Signer(
+    "trixie-security-automatic",
+    "5E04A1E3223A19A20706E20F9904613D4CCE68C6",
+    ("89C87ACEA5DD6B8E6A7068808E9F831205B4BA95",),
+)
+_TRIXIE_STABLE = Signer("trixie-stable", "41587F7DB8C774BCCF131416762F67A0B2C39DE4")
+_BOOKWORM = Signer(
+    "bookworm-automatic",
+    "B8B80B5B623EAB6AD8775C45B7C5D7D6350947F8",
+    ("4CB50190207B4758A3F73A796ED0E7B82643E131",),
+)
+_BOOKWORM_SECURITY = Signer(
+    "bookworm-security-automatic",
+    "05AB90340C0C5E797F44A8C8254CF3B5AEC0A8F0",
+    ("B0CAB9266E8C3929798B3EEEBDE6D2B9216EC7A8",),
+)
+_BOOKWORM_STABLE = Signer("bookworm-stable", "4D64FEC119C2029067D6E791F8D2585B8783D481")
+
+SUITES = {
+    row.name: row
+    for row in (
+        Suite(
+            name="trixie",
+            python="3.13",
+            glibc=(2, 41),
+            pockets=(
+                Pocket("", (_TRIXIE, _TRIXIE_STABLE)),
+                Pocket("-updates", (_TRIXIE,)),
+                Pocket("-security", (_TRIXIE_SECURITY,)),
+            ),
+            compiler_libraries=_COMPILER_LIBRARIES | {"libssl3t64"},
+            base=_BASE,
+        ),
+        Suite(
+            name="bookworm",
+            python="3.11",
+            glibc=(2, 36),
+            pockets=(
+                Pocket("", (_BOOKWORM, _BOOKWORM_STABLE)),
+                Pocket("-updates", (_BOOKWORM,)),
+                Pocket("-security", (_BOOKWORM_SECURITY,)),
+            ),
+            compiler_libraries=_COMPILER_LIBRARIES | {"libssl3"},
+            base=_BASE,
+        ),
+    )
+}
+"""By name, the default first."""
+
+DEFAULT = next(iter(SUITES))
+"""Name of the suite of an image whose settings name none."""
+
+
+def suite_of(archive: str) -> Suite:
+    """The suite that an archive's suite (``trixie-security``) belongs to. Raises SettingsError for an unknown one."""
+    return find_suite(archive.partition("-")[0])
+
+
+def find_suite(name: str) -> Suite:
+    """The suite of that name. Raises SettingsError for an unknown one."""
+    row = SUITES.get(name)
+    if row is None:
+        raise SettingsError(f"unknown Debian suite {name!r}", hint=f"choose one of {', '.join(SUITES)}")
+    return row

@@ -1,0 +1,86 @@
+"""The lock files that a project may have: each format is one module here, and one row of ``FORMATS``.
+
+A module finds its file in a directory and reads the pins in it. A format with versions and hashes but
+without addresses gets them from ``resolution.resolve(…, with_dependencies=False)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from grocker.python.locks import uv as uv_lock
+from grocker.python.project import Project
+from grocker.python.pylock import Pin
+from grocker.python.resolution import resolve
+from grocker.python.target import WheelTarget
+from grocker.python.uv import Uv
+
+
+class LockFormat(Protocol):
+    """The interface of each module of this package."""
+
+    def find(self, directory: Path) -> Path | None:
+        """The lock file of the project in ``directory``; None when it has none of this format."""
+
+    def read(
+        self, path: Path, project: Project, target: WheelTarget, uv: Uv, *, workspace: Path, extras: Sequence[str]
+    ) -> tuple[Pin, ...]:
+        """The wheels that the lock file at ``path`` pins for ``target`` with ``extras`` of the project.
+
+        Development dependencies and the project itself are left out. ``workspace``: a scratch directory.
+        Raises SettingsError for a lock file that is malformed or stale, and what ``resolution.resolve`` raises.
+        """
+
+
+FORMATS: dict[str, LockFormat] = {"uv": uv_lock}
+"""By name, in order of precedence: of several lock files in a directory, the first counts."""
+
+
+class LockFile(msgspec.Struct, frozen=True):
+    """A project's own lock file."""
+
+    format: str
+    """key of ``FORMATS``"""
+    path: Path
+
+
+def find_lock(directory: Path) -> LockFile | None:
+    """The lock file of the project in ``directory``, if it has one."""
+    for name, lock_format in FORMATS.items():
+        path = lock_format.find(directory)
+        if path is not None:
+            return LockFile(name, path)
+    return None
+
+
+def resolve_locked(
+    project: Project,
+    lock: LockFile,
+    target: WheelTarget,
+    uv: Uv,
+    *,
+    workspace: Path,
+    extras: Sequence[str] = (),
+    additions: Sequence[str] = (),
+) -> tuple[Pin, ...]:
+    """What ``lock`` pins for ``target``, and ``additions`` resolved with those pins as constraints; sorted by name.
+
+    Raises as ``LockFormat.read`` and ``resolution.resolve``.
+    """
+    pins = FORMATS[lock.format].read(lock.path, project, target, uv, workspace=workspace, extras=extras)
+    if not additions:
+        return pins
+    names = {pin.name for pin in pins}
+    more = resolve(
+        additions,
+        target,
+        uv,
+        workspace=workspace,
+        constraints=[f"{pin.name}=={pin.version}" for pin in pins],
+        directory=project.directory,
+    )
+    return tuple(sorted((*pins, *(pin for pin in more if pin.name not in names)), key=lambda pin: pin.name))

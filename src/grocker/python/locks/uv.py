@@ -1,0 +1,74 @@
+"""``uv.lock``, read by uv itself (uv documentation, "Locking and syncing")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from grocker.errors import SettingsError
+from grocker.python import uv as _uv
+from grocker.python.metadata import normalise_name
+from grocker.python.project import Project
+from grocker.python.pylock import Pin, read_pylock
+from grocker.python.requirements import parse_requirement
+from grocker.python.target import WheelTarget
+from grocker.python.uv import Uv
+
+_WRONG_PYTHON = re.compile(r"incompatible with the project's Python requirement|No interpreter found|inspect Python")
+
+
+def find(directory: Path) -> Path | None:
+    """``uv.lock`` in ``directory``; None when there is none."""
+    path = directory / "uv.lock"
+    return path if path.is_file() else None
+
+
+def read(
+    path: Path, project: Project, target: WheelTarget, uv: Uv, *, workspace: Path, extras: Sequence[str]
+) -> tuple[Pin, ...]:
+    """The wheels that the lock file pins; see ``LockFormat.read``."""
+    action = "reading uv.lock"
+    arguments: list[str | Path] = ["export", "--format", "pylock.toml", "--quiet", "--no-header"]
+    arguments += ["--no-emit-project", "--no-dev", "--no-default-groups"]
+    for extra in sorted(extras):
+        arguments += ["--extra", extra]
+    output = _uv.run(uv, [*arguments, "--locked", "--python", uv.python], action=action, directory=project.directory)
+    if output.status != 0 and _WRONG_PYTHON.search(output.stderr):
+        _check_fresh(path, project)
+        output = _uv.run(uv, [*arguments, "--frozen"], action=action, directory=project.directory)
+    if output.status != 0:
+        raise _uv.translate_error(output, action=action, platform=str(target))
+    return read_pylock(output.stdout, target)
+
+
+def _check_fresh(path: Path, project: Project) -> None:
+    """Check that the lock is for the dependencies in pyproject.toml, when uv finds no interpreter here to check it."""
+    import tomllib
+
+    document = tomllib.loads(path.read_text("utf-8"))
+    for package in document.get("package", []):
+        if project.name is None or package.get("name") != project.name or project.dependencies is None:
+            continue
+        locked = {
+            (
+                normalise_name(item["name"]),
+                tuple(sorted(item.get("extras", ()))),
+                _specifiers(item.get("specifier", "")),
+            )
+            for item in package.get("metadata", {}).get("requires-dist", [])
+        }
+        declared = set()
+        for text in (*project.dependencies, *(text for _, texts in project.extras for text in texts)):
+            requirement = parse_requirement(text)
+            extras = tuple(sorted(normalise_name(extra) for extra in requirement.extras))
+            declared.add((normalise_name(requirement.name), extras, _specifiers(str(requirement.specifier))))
+        if locked != declared:
+            raise SettingsError(
+                f"reading uv.lock: {path} is stale: pyproject.toml has changed since", hint="run: uv lock"
+            )
+        return
+
+
+def _specifiers(text: str) -> frozenset[str]:
+    return frozenset(part.strip().replace(" ", "") for part in text.split(",") if part.strip())

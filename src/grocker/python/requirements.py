@@ -1,0 +1,83 @@
+"""Requirements and environment markers, evaluated for the image and never for the host.
+
+Source: PyPA dependency specifiers (PEP 508).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from grocker.errors import SettingsError
+from grocker.python.indexes import hide_credentials
+from grocker.python.metadata import normalise_name
+from grocker.python.target import WheelTarget
+
+
+def marker_environment(target: WheelTarget) -> dict[str, str]:
+    """The values of the marker variables on ``target``."""
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": target.full,
+        "os_name": "posix",
+        "platform_machine": target.machine,
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": "Linux",
+        "platform_version": "",
+        "python_full_version": target.full,
+        "python_version": target.python,
+        "sys_platform": "linux",
+        "extra": "",
+    }
+
+
+def parse_requirement(text: str) -> Any:
+    """``text`` as a ``packaging`` requirement. Raises SettingsError when it is malformed."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        return Requirement(text)
+    except InvalidRequirement as error:
+        reason = str(error).splitlines()[0]
+        raise SettingsError(
+            f"invalid requirement {hide_credentials(text)!r}: {hide_credentials(reason)}",
+            hint="write it as NAME, NAME==1.0 or NAME[extra]>=1.0 (PEP 508)",
+        ) from error
+
+
+def active_requirements(
+    name: str, requirements: Iterable[str], extras: Iterable[str], target: WheelTarget
+) -> tuple[str, ...]:
+    """The requirements of the distribution ``name`` that apply on ``target`` with ``extras``, without markers; sorted.
+
+    ``requirements``: its ``Requires-Dist``. A requirement of itself (``all = ["name[one,two]"]``) adds those extras.
+    Raises SettingsError for a malformed requirement.
+    """
+    variables = marker_environment(target)
+    parsed = [parse_requirement(text) for text in requirements]
+    requested = {"", *map(normalise_name, extras)}
+    while True:
+        active = [r for r in parsed if any(_applies(r, {**variables, "extra": extra}) for extra in requested)]
+        more = {
+            normalise_name(extra) for r in active if normalise_name(r.name) == name for extra in r.extras
+        } - requested
+        if not more:
+            break
+        requested |= more
+    others = [requirement for requirement in active if normalise_name(requirement.name) != name]
+    for requirement in others:
+        requirement.marker = None
+    return tuple(sorted({str(requirement) for requirement in others}))
+
+
+def _applies(requirement: Any, variables: dict[str, str]) -> bool:
+    from packaging.markers import UndefinedComparison
+
+    try:
+        return requirement.marker is None or bool(requirement.marker.evaluate(variables))
+    except UndefinedComparison as error:
+        raise SettingsError(
+            f"invalid marker in {hide_credentials(str(requirement))!r}: {error}",
+            hint="fix the marker, after the semicolon (PEP 508)",
+        ) from error

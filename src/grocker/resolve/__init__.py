@@ -1,0 +1,1 @@
+"""From what the user asks to locked files: archives and indexes asked, back ends run. The only phase that does."""

@@ -1,0 +1,112 @@
+"""The lock of an application: whether it fits, and its answers in place of the archive's and the index's."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from grocker import debian, digest, python
+from grocker.config.settings import Settings
+from grocker.context import Context
+from grocker.errors import SettingsError
+from grocker.inputs.application import Application
+from grocker.inputs.index import wheel_target
+from grocker.inputs.request import Request
+from grocker.lock import document
+from grocker.lock.answers import DebianAnswer, PythonAnswer
+from grocker.lock.values import Base, Interpreter, Lock, PlatformLock
+from grocker.platforms.target import Target
+from grocker.resolve.debian import find_mirrors, package_names
+
+
+def read(path: Path) -> Lock | None:
+    """Read the lock at ``path``; None if there is none. Raises SettingsError if it is malformed."""
+    try:
+        return document.parse(path.read_text("utf-8"), place=path.name)
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"reading {path}: {error}", hint="recreate it: grocker lock") from error
+
+
+def inputs(request: Request, settings: Settings, application: Application, target: Target) -> dict[str, str]:
+    """Return what a lock is resolved from, by name: it fits as long as these stay the same."""
+    requires = sorted(application.installed.metadata.requires)
+    result = {
+        "debian": _digest([target.suite.name, *package_names(settings, target.suite, application.services.packages)]),
+        "requirements": _digest([*requires, "", *application.extras, "", *application.services.servers]),
+    }
+    if request.origin.kind == "release":
+        result["release"] = request.origin.requirement
+    if application.project is not None:
+        result["build"] = build_input(application.project)
+        own = python.find_lock(application.project.directory)
+        if own is not None:
+            result[own.path.name] = digest.of(own.path.read_bytes())
+    return result
+
+
+def build_input(project: python.Project) -> str:
+    """Return what the back end's environment is resolved from."""
+    return _digest(project.build_requires)
+
+
+def create(
+    target: Target,
+    application: Application,
+    packages: DebianAnswer,
+    wheels: PythonAnswer,
+    inputs: Mapping[str, str],
+) -> Lock:
+    """Create the lock of one platform."""
+    suite = target.suite
+    files = tuple(sorted((*wheels.files, *([application.file] if application.file else ()))))
+    return Lock(
+        inputs=dict(inputs),
+        base=Base("debian", suite.name),
+        interpreter=Interpreter("cpython", suite.python, f"debian:{suite.name}"),
+        platforms=(PlatformLock(target.platform, tuple(sorted(packages.packages)), files),),
+        build=tuple(sorted(application.build)),
+    )
+
+
+def misfit(lock: Lock, current: Mapping[str, str], platform: str) -> tuple[str, str] | None:
+    """Return what is wrong with ``lock`` and what to do; None if it fits.
+
+    ``current``: today's inputs, by name. The lock may be made from others, or not for ``platform``.
+    """
+    changed = [name for name in sorted({*lock.inputs, *current}) if lock.inputs.get(name) != current.get(name)]
+    if changed:
+        return f"{document.NAME} is stale: {', '.join(changed)} changed since it was made", "recreate it: grocker lock"
+    if lock.of(platform) is None:
+        platforms = sorted({platform, *(one.platform for one in lock.platforms)})
+        remedy = " ".join(f"--platform {name}" for name in platforms)
+        return f"{document.NAME} does not cover {platform}", f"recreate it for all platforms: grocker lock {remedy}"
+    return None
+
+
+def debian_answer(context: Context, settings: Settings, target: Target, locked: PlatformLock) -> DebianAnswer:
+    """Return the lock's packages, and where this host's archive has them."""
+    addresses = debian.archive_addresses(find_mirrors(context, settings), target.suite.name)
+    return DebianAnswer(context.now, locked.debian, addresses)
+
+
+def python_answer(
+    context: Context, uv: python.Uv, application: Application, target: Target, locked: PlatformLock
+) -> PythonAnswer:
+    """Return the lock's wheels without the application's own; only for those not in the store is the index asked."""
+    files = tuple(f for f in locked.python if f.sha256 != application.wheel)
+    missing = [f for f in files if context.store.download(f.sha256) is None]
+    if not missing:
+        return PythonAnswer(context.now, files, {})
+    directory = application.project.directory if application.project else None
+    with context.store.scratch() as scratch, context.progress.task("asking the index for the locked wheels"):
+        urls = python.find_addresses(missing, wheel_target(target), uv, workspace=scratch, directory=directory)
+    return PythonAnswer(context.now, files, {str(key): url for key, url in urls.items()})
+
+
+def _digest(words: Sequence[str]) -> str:
+    return "sha256:" + hashlib.sha256(msgspec.json.encode(words)).hexdigest()

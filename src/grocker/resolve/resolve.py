@@ -1,0 +1,190 @@
+"""The first phase: from what the user asks to everything that the image consists of, locked.
+
+It may run the project's back end and use the network; nothing after it decides what goes into the image.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+
+from grocker.config.services import proxy_packages
+from grocker.config.settings import Settings
+from grocker.context import Context
+from grocker.errors import SettingsError
+from grocker.inputs.application import Application, ApplicationRequest, LockedApplication
+from grocker.inputs.index import download_wheel
+from grocker.inputs.load import load_application
+from grocker.inputs.request import Request
+from grocker.lock.answers import DebianAnswer, PythonAnswer
+from grocker.lock.document import NAME as LOCK
+from grocker.lock.values import Lock, PythonFile
+from grocker.platforms.architectures import BY_MACHINE
+from grocker.platforms.target import Target
+from grocker.python import Uv, read_project
+from grocker.resolve import lock as locks
+from grocker.resolve.debian import resolve_packages
+from grocker.resolve.python import resolve_wheels
+from grocker.resolve.static_files import with_static
+from grocker.resolve.subscriber import Subscriber
+from grocker.runner.contract import spec
+
+
+class Resolution(msgspec.Struct, frozen=True):
+    """Everything that one image on one platform consists of."""
+
+    target: Target
+    uv: Uv
+    """as this build runs it: it knows the credentials of its indexes"""
+    application: Application
+    services: Mapping[str, spec.Service]
+    """the application's, with the directories of their static files"""
+    packages: DebianAnswer
+    compiling: DebianAnswer
+    """the packages whose interpreter compiles: of the host's architecture, because nothing foreign is executed"""
+    wheels: PythonAnswer
+    lock: Lock
+    """of this platform alone"""
+
+
+def resolve(
+    context: Context, request: Request, settings: Settings, target: Target, uv: Uv, subscriber: Subscriber
+) -> Resolution:
+    """Resolve what ``request`` names on one platform.
+
+    The request's lock answers if it fits; otherwise the archive and the index do, with a warning, or an error if the
+    request insists on its lock. ``subscriber`` hears what is known early. Raises SettingsError for a stale lock, and
+    what loading the application and asking archive and index raise.
+    """
+    host = _host(target)
+    if request.lock is None:
+        if request.locked:
+            raise SettingsError("--locked is given but there is no lock", hint="create one: grocker lock")
+        return _ask(context, request, settings, target, host, uv, subscriber)
+    locked = request.lock.of(target.platform)
+    _refuse_other_build(request)
+    held = LockedApplication(build=request.lock.build, files=locked.python if locked else None)
+    application = load_application(_application(context, request, settings, target, uv, held, subscriber))
+    current = locks.inputs(request, settings, application, target)
+    problem = locks.misfit(request.lock, current, target.platform)
+    if locked is None or problem is not None:
+        message, remedy = problem or ("", "")
+        if request.locked:
+            raise SettingsError(message, hint=f"{remedy}; or build without --locked")
+        context.progress.warn(f"{message}; resolving without it", hint=remedy)
+        return _ask(context, request, settings, target, host, uv, subscriber)
+    packages = locks.debian_answer(context, settings, target, locked)
+    subscriber.debian_resolved(packages, host)
+    compiling = packages if host == target else _compiling(context, request, request.lock, settings, host)
+    subscriber.interpreter_resolved(compiling, host)
+    wheels = locks.python_answer(context, uv, application, target, locked)
+    only = request.lock.only(target.platform)
+    return _resolution(context, target, uv, application, packages, compiling, wheels, only)
+
+
+def _ask(
+    context: Context,
+    request: Request,
+    settings: Settings,
+    target: Target,
+    host: Target,
+    uv: Uv,
+    subscriber: Subscriber,
+) -> Resolution:
+    """Ask the archive and the index at the same time."""
+    expected = proxy_packages({name: bool(s.static or s.media) for name, s in settings.services.items()})
+
+    def ask_archive(more: Sequence[str]) -> tuple[DebianAnswer, DebianAnswer]:
+        packages = resolve_packages(context, settings, more, target, refresh=request.refresh)
+        subscriber.debian_resolved(packages, host)
+        compiling = packages
+        if host != target:
+            compiling = resolve_packages(context, settings, (), host, refresh=request.refresh)
+        subscriber.interpreter_resolved(compiling, host)
+        return packages, compiling
+
+    with ThreadPoolExecutor(1, thread_name_prefix="archive") as beside:
+        archive = beside.submit(ask_archive, expected)
+        unlocked = LockedApplication()
+        application = load_application(_application(context, request, settings, target, uv, unlocked, subscriber))
+        wheels = resolve_wheels(
+            context, uv, application, target, constraints=request.constraints, refresh=request.refresh
+        )
+        packages, compiling = archive.result()
+    if application.services.packages != expected:  # the application's own files declare its services
+        packages, compiling = ask_archive(application.services.packages)
+    inputs = locks.inputs(request, settings, application, target)
+    lock = locks.create(target, application, packages, wheels, inputs)
+    return _resolution(context, target, uv, application, packages, compiling, wheels, lock)
+
+
+def _application(
+    context: Context,
+    request: Request,
+    settings: Settings,
+    target: Target,
+    uv: Uv,
+    locked: LockedApplication,
+    subscriber: Subscriber,
+) -> ApplicationRequest:
+    return ApplicationRequest(
+        context=context,
+        uv=uv,
+        origin=request.origin,
+        settings=settings,
+        target=target,
+        epoch=request.epoch,
+        locked=locked,
+        refresh=request.refresh,
+        backend_started=subscriber.backend_started,
+    )
+
+
+def _resolution(
+    context: Context,
+    target: Target,
+    uv: Uv,
+    application: Application,
+    packages: DebianAnswer,
+    compiling: DebianAnswer,
+    wheels: PythonAnswer,
+    lock: Lock,
+) -> Resolution:
+    def fetch(file: PythonFile) -> Path:
+        return download_wheel(context, uv, file, wheels.urls.get(file.sha256, ""))
+
+    services = with_static(context.store, application.services, application.installed, wheels.files, fetch)
+    return Resolution(target, uv, application, services, packages, compiling, wheels, lock)
+
+
+def _host(target: Target) -> Target:
+    """Return the same suite on this host's architecture: its interpreter compiles."""
+    machine = os.uname().machine
+    architecture = BY_MACHINE.get(machine)
+    if architecture is None:
+        raise SettingsError(
+            f"Grocker does not build on {machine}: the image's interpreter has to run here to compile bytecode",
+            hint=f"build on {' or '.join(sorted(BY_MACHINE))}, for any platform",
+        )
+    return Target(target.suite, architecture.name)
+
+
+def _compiling(context: Context, request: Request, lock: Lock, settings: Settings, host: Target) -> DebianAnswer:
+    """Return the packages of the host's interpreter: the lock's if it covers this platform, else the archive's."""
+    locked = lock.of(host.platform)
+    if locked is not None:
+        return locks.debian_answer(context, settings, host, locked)
+    return resolve_packages(context, settings, (), host, refresh=request.refresh)
+
+
+def _refuse_other_build(request: Request) -> None:
+    """Raise SettingsError if ``--locked`` would run a back end that is not in the lock, before anything is executed."""
+    if not request.locked or request.lock is None or request.origin.kind != "project":
+        return
+    assert request.origin.path is not None
+    if request.lock.inputs.get("build") != locks.build_input(read_project(request.origin.path)):
+        raise SettingsError(f"{LOCK} is stale: build changed since it was made", hint="recreate it: grocker lock")

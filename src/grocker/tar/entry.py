@@ -1,0 +1,91 @@
+"""The entries of a layer: the members of its tar archive, as values.
+
+Paths are relative to the image's root, without a leading or trailing slash, normalised, in merged-/usr form
+(``usr/bin/sh``, never ``bin/sh``). Entries have no times of their own: the layer's epoch applies.
+Source: OCI image specification, layer.md.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from typing import Protocol
+
+import msgspec
+
+
+class Content(Protocol):
+    """The content of a file too large to hold in memory: read each time that it is written."""
+
+    @property
+    def size(self) -> int:
+        """bytes"""
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes, from the beginning."""
+
+
+class Directory(msgspec.Struct, frozen=True):
+    """A directory; ``mode`` is its permission bits (0o755)."""
+
+    path: str
+    mode: int = 0o755
+    uid: int = 0
+    gid: int = 0
+
+
+class File(msgspec.Struct, frozen=True):
+    """A regular file; ``mode`` with setuid and setgid bits where it has them."""
+
+    path: str
+    data: bytes | Content
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
+
+
+class Symlink(msgspec.Struct, frozen=True):
+    """A symbolic link; ``target`` is its text."""
+
+    path: str
+    target: str
+    uid: int = 0
+    gid: int = 0
+
+
+class Hardlink(msgspec.Struct, frozen=True):
+    """Another name of the file at ``target``, a path of the same layer member, in the form of ``path``.
+
+    Mode and owner are the file's: ``tar.ordered`` sets them, because engines apply those of every name they unpack.
+    """
+
+    path: str
+    target: str
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
+
+
+Entry = Directory | File | Symlink | Hardlink
+
+WHITEOUT = ".wh."
+"""Prefix of names that hide something in the layers below (layer.md, Whiteouts)."""
+
+
+def path_problem(path: str) -> str | None:
+    """The reason why no entry may have that path; None when one may."""
+    if path.startswith("/") or ".." in path.split("/"):
+        return "leaves the image's root"
+    if not path or path == "." or "\0" in path or posixpath.normpath(path) != path:
+        return "is not a normalised path"
+    if posixpath.basename(path).startswith(WHITEOUT):
+        return "would take away what lies below it (a whiteout)"
+    return None
+
+
+def parents(path: str) -> Iterator[str]:
+    """The parents of a path, the nearest first, without the root."""
+    path = posixpath.dirname(path)
+    while path:
+        yield path
+        path = posixpath.dirname(path)

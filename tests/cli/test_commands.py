@@ -1,0 +1,86 @@
+"""The help pages can be scanned: a line for each option, commands in the order in which one needs them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from grocker.cli.commands import grocker
+from grocker.cli.main import run
+
+COMMANDS = sorted(grocker.commands)
+
+
+def page(name: str) -> str:
+    """The page of a command on a terminal of 80 columns."""
+    # With its group, from which it has -h: click keeps a command's help option once it was made.
+    parent = click.Context(grocker, info_name="grocker", **grocker.context_settings)
+    return grocker.commands[name].get_help(click.Context(grocker.commands[name], parent, name, terminal_width=80))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_page_has_one_line_for_each_option(name: str) -> None:
+    text = page(name)
+    shown = re.findall(r"(?m)^  (?:-\w, )?(--[\w-]+)(?: [^ ]+)?  +[^ ].*$", text)
+    options = [p for p in grocker.commands[name].params if isinstance(p, click.Option)]
+    assert sorted(shown) == sorted([*(option.opts[-1] for option in options), "--help"] if name != "help" else [])
+    continued = re.compile(r"(?m)^  -.*\n {8,}")
+    assert not continued.search(text)
+
+
+def test_page_of_build_puts_options_under_headings() -> None:
+    headings = re.findall(r"(?m)^(\w.*):$", page("build"))
+    assert headings == ["Image", "Destination", "Versions", "Messages and results"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_the_page_of_a_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["help", name]) == 0
+    assert capsys.readouterr().out.startswith(f"Usage: grocker {name} ")
+
+
+def test_help_lists_the_commands_when_none_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["help"]) == 0
+    listed = re.findall(r"(?m)^  ([a-z]+)  +[a-z]", capsys.readouterr().out)
+    assert listed[:2] == ["build", "run"]
+    assert sorted(listed) == COMMANDS
+
+
+@pytest.mark.parametrize("arguments", [["help", "bild"], ["bild"]])
+def test_command_that_there_is_not_names_the_nearest(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 64
+    assert "build" in capsys.readouterr().err
+
+
+def test_version_is_an_option_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    said = capsys.readouterr().out
+    assert run(["version"]) == 0
+    assert capsys.readouterr().out == said
+
+
+def test_shell_completes_commands_and_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    def completed(words: str, number: int) -> list[str]:
+        environ = {"COMP_WORDS": words, "COMP_CWORD": str(number), "_GROCKER_COMPLETE": "bash_complete"}
+        line = [sys.executable, "-c", "from grocker.cli.main import main; main()"]
+        return subprocess.run(line, env=environ, capture_output=True, text=True, check=True).stdout.split()
+
+    assert completed("grocker ins", 1) == ["plain,inspect"]
+    assert completed("grocker build --pl", 2) == ["plain,--platform"]
+    assert completed("grocker build ex", 2) == ["file,ex"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_full_standard_output_is_no_bug() -> None:
+    with Path("/dev/full").open("w") as full:
+        line = [sys.executable, "-c", "from grocker.cli.main import main; main()", "version"]
+        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 74
+    assert done.stderr == (
+        "error: writing to standard output: No space left on device\nhint: redirect the output elsewhere\n"
+    )

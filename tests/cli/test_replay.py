@@ -1,0 +1,257 @@
+"""The quick way: when it may be taken, and what it costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from grocker import digest
+from grocker.builder.result import Built, BuiltImage
+from grocker.cli import replay
+from grocker.images import Delivered
+from grocker.images.engine import evidence
+from grocker.images.file_evidence import of_file
+from grocker.oci import Platform, RunConfig, image, layer, reference
+from grocker.store import Store
+from tests.support import engine as engines
+
+ARGUMENTS = ["build", "--output", "oci:layout"]
+_MOST_MODULES = 45
+"""modules beyond those of bare Python; 31 when this was written"""
+_MOST_FILES = 3
+"""files of the project, the store or the host that are opened: the record, and what Python's own modules open"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project that was last changed an hour ago, in the working directory."""
+    directory = tmp_path / "project"
+    (directory / "src").mkdir(parents=True)
+    (directory / "layout").mkdir()
+    for name in ("pyproject.toml", "src/app.py", "layout/index.json"):
+        (directory / name).write_text("x")
+    hour_ago = time.time() - 3600
+    for path in (*directory.rglob("*"), directory):
+        os.utime(path, (hour_ago, hour_ago))
+    monkeypatch.chdir(directory)
+    return directory
+
+
+def environment(tmp_path: Path, **more: str) -> dict[str, str]:
+    return {"HOME": str(tmp_path), "GROCKER_CACHE": str(tmp_path / "cache"), **more}
+
+
+def built(project: Path) -> Built:
+    one = digest.of(b"layer")
+    made = image(
+        [layer(digest=one, size=5, diff_id=one, title="application")],
+        platform=Platform("linux", "amd64"),
+        run=RunConfig(),
+        created=0,
+    )
+    return Built(
+        images=(BuiltImage(made, (), ()),),
+        names=(reference.parse("app:1"),),
+        services=(),
+        commands=(),
+        delivered=(Delivered("oci", "layout", 5, "wrote", evidence=(of_file("oci", "layout/index.json"),)),),
+        files=tuple(str(project / name) for name in ("", "src", "pyproject.toml", "src/app.py")),
+    )
+
+
+def remember(project: Path, environ: Mapping[str, str], arguments: list[str] = ARGUMENTS, ago: float = 0) -> None:
+    now = time.time() - ago
+    with Store.open(Path(environ["GROCKER_CACHE"])) as store:
+        replay.remember(
+            store, arguments, environ, built(project), stderr="again\n", stdout="app@1\n", began=now, finished=now + 1
+        )
+
+
+def test_replay_prints_the_result_again_when_nothing_changed(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environ = environment(tmp_path)
+    remember(project, environ)
+    assert replay.replay(ARGUMENTS, environ) == 0
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("app@1\n", "again\n")
+
+
+def touch_source(project: Path) -> None:
+    (project / "src" / "app.py").write_text("y")
+
+
+def add_file(project: Path) -> None:
+    (project / "src" / "new.py").write_text("")
+
+
+def remove_file(project: Path) -> None:
+    (project / "src" / "app.py").unlink()
+
+
+def change_mode(project: Path) -> None:
+    (project / "src" / "app.py").chmod(0o755)
+
+
+def lose_output(project: Path) -> None:
+    (project / "layout" / "index.json").unlink()
+
+
+@pytest.mark.parametrize("change", [touch_source, add_file, remove_file, change_mode, lose_output])
+def test_replay_does_not_know_when_something_changed(project: Path, tmp_path: Path, change) -> None:  # type: ignore[no-untyped-def]
+    environ = environment(tmp_path)
+    remember(project, environ)
+    change(project)
+    assert replay.replay(ARGUMENTS, environ) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "more"),
+    [
+        (["build", "--output", "oci:other"], {}),
+        ([*ARGUMENTS, "--push"], {}),
+        ([*ARGUMENTS, "--refresh"], {}),
+        (["version"], {}),
+        ([], {}),
+        (ARGUMENTS, {"SOURCE_DATE_EPOCH": "1"}),
+        (ARGUMENTS, {"GROCKER_DEBIAN_MIRROR": "http://127.0.0.1:1"}),
+        (ARGUMENTS, {"UV_DEFAULT_INDEX": "http://127.0.0.1:1"}),
+    ],
+)
+def test_replay_does_not_know_when_something_else_is_asked(
+    project: Path, tmp_path: Path, arguments: list[str], more: dict[str, str]
+) -> None:
+    environ = environment(tmp_path)
+    remember(project, environ)
+    assert replay.replay(arguments, {**environ, **more}) is None
+
+
+def test_replay_does_not_know_when_the_result_file_is_gone(project: Path, tmp_path: Path) -> None:
+    environ = environment(tmp_path)
+    result = tmp_path / "result.json"
+    result.write_text("{}")
+    now = time.time()
+    with Store.open(Path(environ["GROCKER_CACHE"])) as store:
+        replay.remember(
+            store,
+            ARGUMENTS,
+            environ,
+            built(project),
+            stderr="",
+            stdout="",
+            written=[str(result)],
+            began=now,
+            finished=now + 1,
+        )
+    assert replay.replay(ARGUMENTS, environ) == 0
+    result.unlink()
+    assert replay.replay(ARGUMENTS, environ) is None
+
+
+@pytest.mark.parametrize("lost", [None, "polls:1.0", "polls:2.0"])
+def test_replay_asks_docker_for_every_name_of_the_image(project: Path, lost: str | None) -> None:
+    with tempfile.TemporaryDirectory() as directory, engines.running(Path(directory)) as engine:
+        environ = environment(Path(directory), DOCKER_HOST=engine.address)
+        one = built(project)
+        image = one.images[0].image
+        engine.images[image.config.digest] = {"rootfs": {"diff_ids": []}}
+        engine.tags = {"polls:1.0": image.config.digest, "polls:2.0": image.config.digest}
+        identities = (image.config.digest, image.digest)
+        delivered = Delivered(
+            "docker", "polls:1.0", 1, "", evidence=tuple(evidence(n, identities) for n in engine.tags)
+        )
+        now = time.time()
+        with Store.open(Path(environ["GROCKER_CACHE"])) as store:
+            replay.remember(
+                store,
+                ARGUMENTS,
+                environ,
+                replace(one, delivered=(delivered,)),
+                stderr="",
+                stdout="",
+                began=now,
+                finished=now + 1,
+            )
+        if lost is not None:
+            del engine.tags[lost]
+        assert replay.replay(ARGUMENTS, environ) == (0 if lost is None else None)
+
+
+def test_replay_does_not_know_when_a_day_has_passed(project: Path, tmp_path: Path) -> None:
+    environ = environment(tmp_path)
+    os.utime(project / "layout" / "index.json", (0, 0))
+    long_ago = time.time() - 10 * replay.DAY
+    for path in (*project.rglob("*"), project):
+        os.utime(path, (long_ago, long_ago))
+    remember(project, environ, ago=replay.DAY + 5)
+    assert replay.replay(ARGUMENTS, environ) is None
+
+
+def test_replay_does_not_know_when_the_record_is_damaged(project: Path, tmp_path: Path) -> None:
+    environ = environment(tmp_path)
+    remember(project, environ)
+    record = tmp_path / "cache" / "v1" / "steps" / replay.key(ARGUMENTS, environ)
+    record.write_bytes(record.read_bytes()[:50])
+    assert replay.replay(ARGUMENTS, environ) is None
+
+
+def test_remember_keeps_nothing_when_a_file_is_too_young(project: Path, tmp_path: Path) -> None:
+    environ = environment(tmp_path)
+    touch_source(project)
+    remember(project, environ)
+    assert replay.replay(ARGUMENTS, environ) is None
+
+
+_WATCHED = """
+import sys
+before = set(sys.modules)
+opened, started = [], []
+def watch(event, arguments):
+    if event == "open" and isinstance(arguments[0], str):
+        opened.append(arguments[0])
+    if event.startswith(("subprocess", "os.exec", "os.fork", "os.posix_spawn", "socket.connect", "urllib")):
+        started.append(event)
+sys.addaudithook(watch)
+from grocker.cli.main import run
+status = run(sys.argv[1:])
+modules = set(sys.modules) - before
+import json
+print(json.dumps([status, sorted(modules), opened, started]))
+"""
+
+
+def test_build_in_which_nothing_changed_imports_and_opens_next_to_nothing(project: Path, tmp_path: Path) -> None:
+    environ = environment(tmp_path)
+    remember(project, environ)
+    done = subprocess.run(
+        [sys.executable, "-c", _WATCHED, *ARGUMENTS], env=environ, capture_output=True, text=True, check=True
+    )
+    status, modules, opened, started = json.loads(done.stdout.splitlines()[-1])
+    assert status == 0
+    assert started == []
+    heavy = {
+        "click",
+        "rich",
+        "msgspec",
+        "urllib3",
+        "http",
+        "ssl",
+        "email",
+        "typing",
+        "dataclasses",
+        "pathlib",
+        "grocker.errors",
+    }
+    assert heavy.isdisjoint(modules)
+    assert len(modules) <= _MOST_MODULES, modules
+    files = [path for path in opened if not path.endswith((".pyc", ".py", ".so")) and "__pycache__" not in path]
+    assert len(files) <= _MOST_FILES, files

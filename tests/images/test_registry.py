@@ -1,0 +1,68 @@
+"""The sink ``registry``: what it asks before there is an image, and what becomes of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from grocker.errors import DeniedError
+from grocker.images.registry import RegistrySink
+from grocker.images.sink import Preflight
+from grocker.oci import Reference
+from grocker.oci.reference import parse
+from grocker.progress import Silent
+from grocker.web import Transport
+from tests.support import registry as support
+from tests.support.image import made_image
+
+
+@pytest.fixture
+def server() -> Iterator[support.Registry]:
+    with support.running() as found:
+        yield found
+
+
+@pytest.fixture
+def sink(tmp_path: Path) -> Iterator[RegistrySink]:
+    with Transport(environ={}, attempts=1) as transport:
+        yield RegistrySink({"HOME": str(tmp_path)}, 1000, transport)
+
+
+def names(server: support.Registry) -> list[Reference]:
+    return [parse(f"{server.host}/team/{rest}") for rest in ("polls:1.0", "polls:latest", "copy:1.0")]
+
+
+def test_deliver_asks_nothing_anew_when_it_was_asked_ahead(server: support.Registry, sink: RegistrySink) -> None:
+    assert isinstance(sink, Preflight)
+    image, blobs = made_image()
+    sink.ask(names(server))
+    delivered = sink.deliver([image], names(server), blobs, Silent())
+    assert sorted(path for method, path in server.requests if method == "GET") == [
+        "/v2/team/copy/manifests/1.0",
+        "/v2/team/polls/manifests/1.0",
+        "/v2/team/polls/manifests/latest",
+    ]
+    assert len(delivered.names) == len(server.manifests) - 2 == 3
+    # What was asked ahead held for one push.
+    assert sink.deliver([image], names(server), blobs, Silent()).new_bytes == 0
+    assert server.asked("GET") == 6
+
+
+def test_deliver_fails_as_the_question_did(server: support.Registry, sink: RegistrySink) -> None:
+    server.users["bob"] = "right"
+    image, blobs = made_image()
+    sink.ask(names(server))
+    with pytest.raises(DeniedError, match=r"pushing to 127\.0\.0\.1:\d+/team/polls:1\.0: 401"):
+        sink.deliver([image], names(server), blobs, Silent())
+    assert not server.asked("HEAD") and not server.asked("POST")
+
+
+def test_deliver_asks_anew_when_it_was_asked_for_other_names(server: support.Registry, sink: RegistrySink) -> None:
+    image, blobs = made_image()
+    asked, other = names(server)[:2]
+    sink.ask([asked])
+    delivered = sink.deliver([image], [other], blobs, Silent())
+    assert delivered.names == (f"{other}@{image.digest}",)
+    assert ("team/polls", "1.0") not in server.manifests

@@ -1,0 +1,60 @@
+"""What the user's word names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from grocker.errors import GrockerError
+from grocker.inputs.origin import parse_origin
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "polls").mkdir()
+    (tmp_path / "file.txt").write_text("")
+    (tmp_path / "app-1.0-py3-none-any.whl").write_bytes(b"")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "extras", "name"),
+    [
+        (".", "project", (), ""),
+        ("./polls", "project", (), ""),
+        ("polls", "project", (), ""),
+        ("polls[b,A_a]", "project", ("a-a", "b"), ""),
+        ("app-1.0-py3-none-any.whl", "wheel", (), ""),
+        ("./app-1.0-py3-none-any.whl[x]", "wheel", ("x",), ""),
+        ("Django", "release", (), "django"),
+        ("Flask_Login[a]==1.2", "release", ("a",), "flask-login"),
+        ("app>=1,<2", "release", (), "app"),
+        ("app @ https://example.invalid/app-1.0-py3-none-any.whl", "release", (), "app"),
+    ],
+)
+def test_origin_is_told_from_the_text(place: Path, text: str, kind: str, extras: tuple[str, ...], name: str) -> None:
+    origin = parse_origin(text, place)
+    assert (origin.kind, origin.extras, origin.name) == (kind, extras, name)
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "words"),
+    [
+        ("./nowhere", 66, "./nowhere does not exist"),
+        ("./file.txt", 66, "is a file, but not a wheel"),
+        ("none-1.0-py3-none-any.whl", 66, "wheel none-1.0-py3-none-any.whl not found"),
+        ("app==", 64, "is not a directory, a wheel or a release"),
+        ("app; python_version > '3'", 64, "markers are not supported"),
+        ("./polls[]", 64, "invalid extras"),
+        ("./polls[a b]", 64, "invalid extras"),
+        ("-x", 64, "is not a directory, a wheel"),
+        ("", 64, "is not a directory, a wheel"),
+    ],
+)
+def test_origin_is_refused_with_a_remedy_when_it_names_nothing(place: Path, text: str, status: int, words: str) -> None:
+    with pytest.raises(GrockerError) as caught:
+        parse_origin(text, place)
+    assert caught.value.status == status
+    assert words in caught.value.message
+    assert caught.value.hint

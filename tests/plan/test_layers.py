@@ -1,0 +1,113 @@
+"""Keys: the same inputs the same key, another input another key, and only where it matters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from grocker import digest
+from grocker.digest import Digest
+from grocker.lock.values import DebianPackage, PlatformLock, PythonFile
+from grocker.plan.documents import Documents
+from grocker.plan.layers import LARGE, PlannedLayer, interpreter_key, plan_layers
+
+
+def package(name: str, version: str = "1") -> DebianPackage:
+    return DebianPackage(
+        name, version, "amd64", "trixie", f"pool/{name}.deb", 9, digest.of(f"{name}{version}".encode())
+    )
+
+
+def wheel(name: str, version: str = "1", size: int = 9) -> PythonFile:
+    return PythonFile(
+        name, version, f"{name}-{version}-py3-none-any.whl", "default", size, digest.of(f"{name}{version}".encode())
+    )
+
+
+LOCK = PlatformLock(
+    "linux/amd64",
+    debian=(package("bash"), package("libpython3.13-stdlib")),
+    python=(wheel("django"), wheel("numpy", size=LARGE)),
+)
+DOCUMENTS = Documents(b"{}", b"")
+OWN = digest.of(b"0")
+
+
+def planned(
+    lock: PlatformLock = LOCK, documents: Documents = DOCUMENTS, own: Digest = OWN, epoch: int = 0, uid: int = 1000
+) -> tuple[PlannedLayer, ...]:
+    return plan_layers(
+        lock,
+        documents,
+        wheel=own,
+        subject="polls 1",
+        interpreter=interpreter_key(lock.debian),
+        runner="r",
+        python="3.13",
+        lock_text=repr(lock),
+        user=("blue", uid),
+        epoch=epoch,
+    )
+
+
+def changed(one: Sequence[PlannedLayer], other: Sequence[PlannedLayer]) -> set[str]:
+    before = {layer.title: layer.key for layer in one}
+    return {layer.title for layer in other if before.get(layer.title) != layer.key}
+
+
+def test_plan_has_its_layers_in_the_designs_order() -> None:
+    assert [layer.title for layer in planned()] == [
+        *("debian", "generated", "runner", "wheel numpy", "wheels", "environment", "application")
+    ]
+
+
+def test_plan_is_the_same_when_the_inputs_are() -> None:
+    assert planned() == planned()
+
+
+def with_debian(*packages: DebianPackage) -> PlatformLock:
+    return msgspec.structs.replace(LOCK, debian=packages)
+
+
+def with_python(*files: PythonFile) -> PlatformLock:
+    return msgspec.structs.replace(LOCK, python=files)
+
+
+EVERYTHING = {"debian", "generated", "runner", "wheel numpy", "wheels", "environment", "application"}
+
+
+@pytest.mark.parametrize(
+    ("other", "layers"),
+    [
+        (planned(own=digest.of(b"1")), {"application"}),
+        (planned(documents=replace(DOCUMENTS, image_json=b"{1}")), {"application"}),
+        (planned(with_python(wheel("django", "2"), wheel("numpy", size=LARGE))), {"wheels", "environment"}),
+        (planned(with_python(wheel("django"), wheel("numpy", "2", LARGE))), {"wheel numpy", "environment"}),
+        (planned(with_debian(package("bash", "2"), LOCK.debian[1])), {"debian", "generated", "environment"}),
+        (planned(with_debian(LOCK.debian[0], package("libpython3.13-stdlib", "2"))), EVERYTHING),
+        (planned(uid=1001), {"generated"}),
+        (planned(epoch=1), EVERYTHING),
+    ],
+    ids=["code", "settings", "small wheel", "large wheel", "package", "interpreter", "user", "epoch"],
+)
+def test_plan_changes_only_the_layers_that_depend_on_it_when(other: Sequence[PlannedLayer], layers: set[str]) -> None:
+    assert changed(planned(), other) == layers
+
+
+def test_plan_has_no_layer_for_small_wheels_when_there_is_none() -> None:
+    assert [layer.title for layer in planned(with_python())] == [
+        *("debian", "generated", "runner", "environment", "application")
+    ]
+
+
+def test_kinds_are_those_of_the_titles_and_each_wheel_is_named_by_its_digest() -> None:
+    layers = {layer.title: layer for layer in planned()}
+    assert [layer.kind for layer in planned()] == [
+        *("debian", "configured", "runner", "wheel", "wheels", "environment", "application")
+    ]
+    assert layers["wheel numpy"].files == (LOCK.python[1].sha256,)
+    assert layers["wheels"].files == (LOCK.python[0].sha256,)
+    assert layers["debian"].files == tuple(one.sha256 for one in LOCK.debian)

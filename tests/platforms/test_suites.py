@@ -1,0 +1,54 @@
+"""The table of suites: each row is whole, and consistent with the other tables."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from grocker.platforms.architectures import ARCHITECTURES
+from grocker.platforms.suites import DEFAULT, SUITES, suite_of
+
+
+def test_default_suite_is_trixie() -> None:
+    assert DEFAULT == "trixie"
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_suite_has_a_signer_for_each_of_its_pockets(name: str) -> None:
+    signers = SUITES[name].signers
+    assert list(signers) == [name, f"{name}-updates", f"{name}-security"]
+    assert all(re.fullmatch("[0-9A-F]{40}", one.fingerprint) for several in signers.values() for one in several)
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_suite_has_known_architectures(name: str) -> None:
+    assert set(SUITES[name].architectures) <= set(ARCHITECTURES)
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_suite_has_a_base_without_duplicates(name: str) -> None:
+    base = SUITES[name].base
+    assert list(base) == sorted(set(base))
+
+
+@pytest.mark.parametrize(
+    ("suite", "package", "expected"),
+    [
+        ("trixie", "python3.13-minimal", True),
+        ("trixie", "libpython3.13-stdlib", True),
+        ("trixie", "libssl3t64", True),
+        ("bookworm", "libssl3", True),
+        ("bookworm", "python3.11", True),
+        ("bookworm", "libc6", True),
+        ("trixie", "python3", False),
+        ("trixie", "bash", False),
+    ],
+)
+def test_suite_knows_which_packages_its_interpreter_needs(suite: str, package: str, expected: bool) -> None:
+    assert SUITES[suite].is_interpreter(package) is expected
+
+
+@pytest.mark.parametrize("archive", ["bookworm", "bookworm-updates", "bookworm-security"])
+def test_suite_of_an_archive_is_found_by_its_name(archive: str) -> None:
+    assert suite_of(archive).name == "bookworm"

@@ -1,0 +1,84 @@
+"""uv.lock: what it pins is what is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from grocker.errors import SettingsError
+from grocker.python import WheelTarget, find_lock, find_uv, read_project, resolve_locked
+from grocker.python.locks.uv import read
+from tests.support.wheels import Index, make_wheel, serve
+
+TARGET = WheelTarget("3.13", "amd64", (2, 41))
+
+UV_LOCK = """version = 1
+revision = 3
+requires-python = ">=3.11"
+
+[[package]]
+name = "app"
+version = "1.0"
+source = {{ virtual = "." }}
+dependencies = [{{ name = "dep" }}]
+
+[package.metadata]
+requires-dist = [{{ name = "dep" }}]
+
+[[package]]
+name = "dep"
+version = "1.0"
+source = {{ registry = "{url}" }}
+wheels = [{{ url = "{files}/dep-1.0-py3-none-any.whl", hash = "sha256:{hash}", size = {size} }}]
+"""
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Index]:
+    with serve(tmp_path / "index") as index:
+        yield index
+
+
+def locked_project(index: Index, tmp_path: Path, dependencies: str = '["dep"]', python: str = ">=3.11") -> Path:
+    import hashlib
+
+    wheel = make_wheel(index.directory, "dep", "1.0")
+    make_wheel(index.directory, "dep", "2.0")
+    make_wheel(index.directory, "server", "3.0", requires=["dep"])
+    directory = tmp_path / "app"
+    directory.mkdir()
+    (directory / "pyproject.toml").write_text(
+        f'[project]\nname = "app"\nversion = "1.0"\nrequires-python = "{python}"\ndependencies = {dependencies}\n'
+    )
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    files = index.url.replace("/simple", "/files")
+    lock = UV_LOCK.format(url=index.url, files=files, hash=digest, size=wheel.stat().st_size)
+    (directory / "uv.lock").write_text(lock.replace(">=3.11", python))
+    return directory
+
+
+@pytest.mark.parametrize("python", [">=3.11", ">=3.99"])
+def test_resolve_locked_takes_the_lock_pins_and_additions_follow_them(
+    index: Index, tmp_path: Path, python: str
+) -> None:
+    project = read_project(locked_project(index, tmp_path, python=python))
+    before = sorted(path.name for path in project.directory.iterdir())
+    work = tmp_path / "work"
+    work.mkdir()
+    uv = find_uv(index.environ(), cache=tmp_path / "uv")
+    lock = find_lock(project.directory)
+    assert lock is not None
+    found = resolve_locked(project, lock, TARGET, uv, workspace=work, additions=["server"])
+    assert [(pin.name, pin.version) for pin in found] == [("dep", "1.0"), ("server", "3.0")]
+    assert sorted(path.name for path in project.directory.iterdir()) == before
+
+
+@pytest.mark.parametrize("python", [">=3.11", ">=3.99"])
+def test_resolve_locked_refuses_stale_lock(index: Index, tmp_path: Path, python: str) -> None:
+    project = read_project(locked_project(index, tmp_path, '["dep>=2"]', python))
+    uv = find_uv(index.environ(), cache=tmp_path / "uv")
+    with pytest.raises(SettingsError, match="stale") as caught:
+        read(project.directory / "uv.lock", project, TARGET, uv, workspace=tmp_path, extras=())
+    assert caught.value.hint == "run: uv lock"

@@ -1,0 +1,349 @@
+"""Extract every error, warning and hint of the product from its source: docs/reference/messages.md.
+
+Nothing is imported: the source is parsed with ``ast``, and a message is evaluated as far as its text is literal. A
+placeholder of an f-string becomes ``{name}``, and a message that is one of several becomes a row for each.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice, product
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "grocker"
+
+_HEAD = """\
+# Messages
+
+Every error, warning and hint that Grocker and its runner print, by the module that prints it. `make docs` extracts this
+page from the source. `{name}` stands for a value.
+
+| kind | meaning |
+| --- | --- |
+| error N | `grocker` prints `error: MESSAGE`, then `hint: HINT`, and exits with [status](exit-statuses.md) N |
+| warning | `grocker` prints `warning: MESSAGE` and goes on |
+| container N | the [runner](runner.md#exit-statuses) prints `grocker: MESSAGE` and the container exits with status N |
+| container warning | the runner prints `grocker: warning: MESSAGE` and goes on |
+| container log | the runner prints `grocker: MESSAGE`, or a job's line in the [log](logging.md), and goes on |
+| output | written to standard error as it is |
+| detail | part of one of the messages above |
+"""
+_ALTERNATIVES = 12
+"""Texts that one expression may have: more than these say nothing new."""
+_DEPTH = 6
+_FEW = 3
+"""Alternatives of one placeholder that are worth a row each."""
+_LETTERS = re.compile(r"[A-Za-z]{2}")
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Message:
+    """A row of the page. ``line``: where it stands in the source, for the order alone."""
+
+    module: str
+    line: int
+    kind: str
+    text: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Module:
+    name: str
+    constants: Mapping[str, ast.expr]
+    functions: Mapping[str, ast.FunctionDef]
+    within: Mapping[ast.AST, ast.FunctionDef]
+    """each node's innermost function"""
+    calls: Sequence[ast.Call]
+    classes: Mapping[str, ast.ClassDef]
+    assigned: dict[ast.FunctionDef, dict[str, list[ast.expr]]] = field(default_factory=dict)
+    """what a function assigns to each of its names, filled when asked for"""
+
+
+def read(source: Path = SOURCE) -> list[Message]:
+    """All messages of the package below ``source``, in the order of the page."""
+    modules = [_module(path, source) for path in sorted(source.rglob("*.py"))]
+    classes = {name: node for one in modules for name, node in one.classes.items()}
+    numbers = {
+        name: value.value
+        for one in modules
+        for name, value in one.constants.items()
+        if name.isupper() and isinstance(value, ast.Constant) and isinstance(value.value, int)
+    }
+    found = {message for one in modules for message in _messages(one, classes, numbers)}
+    return sorted(found)
+
+
+def page() -> str:
+    """The page."""
+    text = _HEAD
+    module = None
+    shown = set()
+    for one in read():
+        if one.module != module:
+            module = one.module
+            text += f"\n## `{module}`\n\n| kind | message | hint |\n| --- | --- | --- |\n"
+        row = f"| {one.kind} | {_cell(one.text)} | {_cell(one.hint)} |\n"
+        if (module, row) not in shown:
+            shown.add((module, row))
+            text += row
+    return text
+
+
+def _cell(text: str) -> str:
+    """Text as code in a table: one line, in more backticks than it has itself."""
+    if not text:
+        return ""
+    line = text.strip().replace("\n", "⏎").replace("|", "\\|")
+    fence = "``" if "`" in line else "`"
+    space = " " if "`" in line else ""
+    return f"{fence}{space}{line}{space}{fence}"
+
+
+def _module(path: Path, source: Path) -> _Module:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    constants: dict[str, ast.expr] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            constants[node.targets[0].id] = node.value
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            constants[node.target.id] = node.value
+    functions: dict[str, ast.FunctionDef] = {}
+    within: dict[ast.AST, ast.FunctionDef] = {}
+    calls: list[ast.Call] = []
+    classes: dict[str, ast.ClassDef] = {}
+
+    def visit(node: ast.AST, function: ast.FunctionDef | None) -> None:
+        for inner in ast.iter_child_nodes(node):
+            if function is not None:
+                within[inner] = function
+            if isinstance(inner, ast.Call):
+                calls.append(inner)
+            elif isinstance(inner, ast.ClassDef):
+                classes[inner.name] = inner
+            elif isinstance(inner, ast.FunctionDef):
+                functions.setdefault(inner.name, inner)
+            visit(inner, inner if isinstance(inner, ast.FunctionDef) else function)
+
+    visit(tree, None)
+    return _Module(path.relative_to(source.parent).as_posix(), constants, functions, within, calls, classes)
+
+
+def _takes_status(node: ast.ClassDef) -> bool:
+    """Whether it is an exception of the runner's that carries an exit status and a message."""
+    return any(
+        isinstance(one, ast.FunctionDef) and [arg.arg for arg in one.args.args] == ["self", "status", "message"]
+        for one in node.body
+    )
+
+
+def _messages(module: _Module, classes: Mapping[str, ast.ClassDef], numbers: Mapping[str, int]) -> Iterator[Message]:
+    is_runner = "/runner/" in module.name
+    failures = {name for name, node in classes.items() if _takes_status(node)}
+    for call in module.calls:
+        name = _last(call.func)
+        bases = set(_bases(name, classes))
+        keywords = {one.arg: one.value for one in call.keywords}
+        hints: tuple[str, ...] = ("",)
+        if "GrockerError" in bases:
+            kind = f"error {_status(name, classes)}"
+            text = call.args[0] if call.args else keywords.get("message")
+            hint = keywords.get("hint")
+            if hint is not None:
+                hints = texts(hint, module)
+        elif is_runner and bases & failures:
+            kind = f"container {_number(call.args[0], numbers)}" if call.args else "container"
+            text = call.args[1] if len(call.args) > 1 else None
+        elif "Exception" in bases or "ValueError" in bases:
+            kind = "detail"
+            text = call.args[0] if call.args else None
+        elif name == "Problem" and len(call.args) > 1:
+            kind, text = "detail", call.args[1]
+        elif name == "warn" and call.args:
+            kind = "container warning" if is_runner else "warning"
+            text = call.args[0]
+            hint = keywords.get("hint") or (call.args[1] if len(call.args) > 1 else None)
+            if hint is not None:
+                hints = texts(hint, module)
+        elif name in {"say", "_say"} and call.args and is_runner:
+            kind = "container log"
+            text = call.args[2] if len(call.args) > 2 else call.args[0]
+        elif ast.unparse(call.func) == "sys.stderr.write" and call.args:
+            kind, text = "output", call.args[0]
+        else:
+            continue
+        if text is None:
+            continue
+        for words, remedy in product(texts(text, module), hints):
+            if _says(words) or _says(remedy):
+                yield Message(module.name, call.lineno, kind, words, "" if remedy == "{None}" else remedy)
+
+
+def _says(text: str) -> bool:
+    """Whether there is anything in it besides placeholders."""
+    return _LETTERS.search(_PLACEHOLDER.sub("", text)) is not None
+
+
+def _last(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def _bases(name: str, classes: Mapping[str, ast.ClassDef]) -> Iterator[str]:
+    if name in classes:
+        yield name
+        for base in classes[name].bases:
+            inner = _last(base)
+            yield inner
+            yield from _bases(inner, classes)
+
+
+def _status(name: str, classes: Mapping[str, ast.ClassDef]) -> int:
+    """The exit status of an error: of the class or of the first base that says so."""
+    for one in _bases(name, classes):
+        for node in classes[one].body if one in classes and one != "GrockerError" else ():
+            match node:
+                case ast.Assign(targets=[ast.Name(id="status")], value=ast.Constant(value=int(status))):
+                    return status
+    return 70
+
+
+def _number(node: ast.expr, numbers: Mapping[str, int]) -> str:
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.IfExp):
+        return f"{_number(node.body, numbers)} or {_number(node.orelse, numbers)}"
+    return str(numbers.get(_last(node), f"{{{_named(node)}}}"))
+
+
+def texts(node: ast.expr, module: _Module, depth: int = 0) -> tuple[str, ...]:
+    """What an expression may say: its literal parts, with ``{name}`` for the rest; at most twelve alternatives."""
+    if depth > _DEPTH:
+        return (f"{{{_named(node)}}}",)
+    found = tuple(dict.fromkeys(islice(_texts(node, module, depth), _ALTERNATIVES)))
+    return found or (f"{{{_named(node)}}}",)
+
+
+def _texts(node: ast.expr, module: _Module, depth: int) -> Iterator[str]:
+    match node:
+        case ast.Constant(value=str(value)):
+            yield value
+        case ast.JoinedStr(values=parts):
+            yield from map("".join, product(*(_part(part, module, depth) for part in parts)))
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            yield from map("".join, product(texts(left, module, depth + 1), texts(right, module, depth + 1)))
+        case ast.IfExp(body=body, orelse=orelse):
+            yield from texts(body, module, depth + 1)
+            yield from texts(orelse, module, depth + 1)
+        case ast.BoolOp(op=ast.Or(), values=values):
+            for inner in values:
+                yield from texts(inner, module, depth + 1)
+        case ast.Name():
+            for inner in _values(node, node.id, module):
+                yield from texts(inner, module, depth + 1)
+        case ast.Call(func=ast.Name(id=name)) if name in module.functions:
+            for one in ast.walk(module.functions[name]):
+                if isinstance(one, ast.Return) and one.value is not None and _is_text(one.value):
+                    yield from texts(one.value, module, depth + 1)
+
+
+def _part(part: ast.expr, module: _Module, depth: int) -> tuple[str, ...]:
+    if isinstance(part, ast.Constant):
+        return (str(part.value),)
+    assert isinstance(part, ast.FormattedValue)
+    inner = texts(part.value, module, depth + 1) if part.conversion == -1 else ()
+    may_be_empty = isinstance(part.value, ast.IfExp)
+    known = [text for text in inner if _says(text) or (may_be_empty and not text)]
+    if not 0 < len(known) <= _FEW or len(known) < len(inner):
+        return (f"{{{_named(part.value)}}}",)
+    return tuple(known)
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.JoinedStr | ast.IfExp | ast.BinOp | ast.Name) or (
+        isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+
+
+def _values(node: ast.Name, name: str, module: _Module) -> Iterator[ast.expr]:
+    """What a name may be: what its function assigns to it or is called with, else the module's constant."""
+    function = module.within.get(node)
+    if function is not None:
+        assigned = _assigned(function, module).get(name)
+        if assigned is not None:
+            yield from assigned
+            return
+        if name in {one.arg for one in (*function.args.args, *function.args.kwonlyargs)}:
+            yield from _given(function, name, module)
+            return
+    if name in module.constants:
+        yield module.constants[name]
+
+
+def _assigned(function: ast.FunctionDef, module: _Module) -> Mapping[str, Sequence[ast.expr]]:
+    found = module.assigned.get(function)
+    if found is None:
+        found = module.assigned[function] = {}
+        for node in ast.walk(function):
+            for target in node.targets if isinstance(node, ast.Assign) else ():
+                for name, value in _pairs(target, node.value):  # type: ignore[attr-defined]
+                    found.setdefault(name, []).append(value)
+    return found
+
+
+def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    if isinstance(target, ast.Name):
+        yield target.id, value
+    elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+        for one, inner in zip(target.elts, value.elts, strict=True):
+            yield from _pairs(one, inner)
+
+
+def _given(function: ast.FunctionDef, name: str, module: _Module) -> Iterator[ast.expr]:
+    """What the module's own calls of ``function`` give for the parameter ``name``."""
+    names = [one.arg for one in function.args.args]
+    is_method = names[:1] in (["self"], ["cls"])
+    for call in module.calls:
+        owner = _last(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+        if _last(call.func) != function.name or owner not in ({"self", "cls"} if is_method else {""}):
+            continue
+        position = names.index(name) - is_method if name in names else len(call.args)
+        if position < len(call.args):
+            yield call.args[position]
+        yield from (one.value for one in call.keywords if one.arg == name)
+
+
+def _named(node: ast.expr) -> str:
+    """A short name for a placeholder."""
+    match node:
+        case ast.Name(id=name):
+            return name.strip("_").lower()
+        case ast.Attribute(attr=name):
+            return name.strip("_").lower()
+        case ast.Call(func=ast.Attribute(attr="join"), args=[inner, *_]):
+            return _named(inner)
+        case ast.Call(func=ast.Name(id="len"), args=[inner]):
+            return f"number of {_named(inner)}"
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="os"), attr=name)):
+            return name
+        case ast.Call(func=func, args=[]):
+            return _named(func.value) if isinstance(func, ast.Attribute) else _named(func)
+        case ast.Call(func=func, args=[ast.Name() | ast.Attribute() as inner, *_]) if _last(func) != "reason":
+            return _named(inner)
+        case ast.Call(func=func):
+            return _last(func).strip("_") or "value"
+        case ast.Subscript(value=value) | ast.Starred(value=value):
+            return _named(value)
+        case ast.BinOp(left=left):
+            return _named(left)
+        case ast.BoolOp(values=[first, *_]):
+            return _named(first)
+        case ast.IfExp(body=body):
+            return _named(body)
+        case ast.GeneratorExp(elt=element) | ast.ListComp(elt=element):
+            return _named(element)
+    return "value"
