@@ -48,12 +48,12 @@ def test_there_are_no_services_when_nothing_says_so() -> None:
 
 
 def test_procfile_is_refused_with_its_line_when_it_is_malformed() -> None:
-    with pytest.raises(SettingsError, match="Procfile:2: not NAME: COMMAND"):
+    with pytest.raises(SettingsError, match="Procfile:2: expected NAME: COMMAND"):
         services(Settings(), "web: x\nworker x\n", DetectedApplication())
 
 
 def test_procfile_is_refused_when_a_name_comes_twice() -> None:
-    with pytest.raises(SettingsError, match="Procfile:3: web comes twice"):
+    with pytest.raises(SettingsError, match="Procfile:3: duplicate process type web"):
         services(Settings(), "web: x\nworker: x\nweb: y\n", DetectedApplication())
 
 
@@ -112,7 +112,7 @@ def test_services_carry_what_runs_beside_and_in_front_of_them() -> None:
 
 def test_services_are_refused_when_a_process_has_the_services_name() -> None:
     declared = {"www": {"wsgi": "a:b", "processes": {"www": "x"}}}
-    with pytest.raises(SettingsError, match=r"services\.www\.processes: www is the service itself"):
+    with pytest.raises(SettingsError, match=r"services\.www\.processes: www is the name of the service itself"):
         services(Settings(), None, DetectedApplication(declared))
 
 
