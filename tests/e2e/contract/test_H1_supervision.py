@@ -112,7 +112,7 @@ def test_H1_served_application_is_ready_once_a_worker_has_it(engine: Engine, fol
         assert process["workers"] >= 1
 
         _kill(container)
-        assert "grocker: www: ended by SIGKILL, started again in 0.5 s" in container.wait_for("started again")
+        assert "grocker: www: killed by SIGKILL; restarting in 0.5 s" in container.wait_for("restarting")
         _until(container, "/readyz", 200)
         document = json.loads(_ask(container, "/status.json")[1])
         [process] = document["processes"]
@@ -211,7 +211,7 @@ def test_E1_processes_of_a_service_are_supervised_together(engine: Engine, servi
         states = {p["name"]: p for p in json.loads(_ask(container, "/status.json")[1])["processes"]}
         assert {name: p["state"] for name, p in states.items()} == {"x": "running", "worker": "running"}
         _kill(container, 2)
-        container.wait_for("worker: ended by SIGKILL, started again")
+        container.wait_for("worker: killed by SIGKILL; restarting")
         assert _ask(container, "/livez")[0] == 200, "the main process is what the probe is about"
         assert container.stop() == 0
         logs = container.logs()
@@ -222,7 +222,7 @@ def test_E1_end_of_a_companion_that_is_given_up_is_the_containers(docker: Engine
     with _two(docker, services, "sleep 1; exit 7") as container:
         assert container.wait() == 7
         logs = container.logs()
-        assert "worker: ended with status 7, given up" in logs
+        assert "worker: exited with status 7; giving up" in logs
         assert "main ends" in logs
 
 
@@ -293,7 +293,7 @@ def test_H2_metrics_count_what_happened(engine: Engine, services: Services) -> N
         _until(container, "/livez", 200)
         before = _metrics(container)
         _kill(container)
-        container.wait_for("started again")
+        container.wait_for("restarting")
         _until(container, "/livez", 200)
         after = _metrics(container)
         changed = {

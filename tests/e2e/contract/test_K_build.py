@@ -60,7 +60,7 @@ def test_K1_crontab_of_the_package_or_the_settings_is_in_the_image(tmp_path: Pat
     built = _build(tmp_path, files)
     assert built.status == 0, built.err
     with Engine("docker", TAG).started("cron") as container:
-        logs = container.wait_for("ended: status 0")
+        logs = container.wait_for("succeeded: status 0")
         assert "greet[" in logs
         assert "]: hello from the package" in logs
         assert "not this" not in logs

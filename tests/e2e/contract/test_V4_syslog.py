@@ -186,7 +186,7 @@ def test_V4_without_a_socket_the_log_is_stdout_and_stderr(
 
             def start(**environ: str) -> tuple[str, list[str]]:
                 done = container.run("start", "x", options=variables(environ))
-                given_up = "grocker: x: ended with status 0, given up, restarting is left to the engine"
+                given_up = "grocker: x: exited with status 0; giving up, restarts are left to the engine"
                 own = [line for line in done.complaints if line != given_up]
                 if done.status != 78:
                     assert (done.status, "err" in done.err.splitlines()) == (1, True)

@@ -302,7 +302,7 @@ def test_E1_front_survives_signals_and_the_death_of_its_processes(engine: Engine
             p for p in processes(container, "/opt/venv/bin/python\0-m\0gunicorn") if _parent(container, p) == 1
         ]
         send(container, "TERM", server)  # it ends, and takes the name of its socket away
-        container.wait_for("www: ended with status 0, started again")
+        container.wait_for("www: exited with status 0; restarting")
         assert ask(container, "/seen").status == 200
         assert container.stop() == 0
 

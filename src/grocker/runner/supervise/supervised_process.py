@@ -256,8 +256,10 @@ class SupervisedProcess:
         limit = self.spec.restart
         if delay is None:
             self.state = STOPPED
-            why = f"{limit.times} restarts in {limit.seconds} s" if limit.times else "the engine restarts the container"
-            say(f"{self.spec.name}: {_describe(status)}; giving up ({why})")
+            why = ", restarts are left to the engine"
+            if limit.times:
+                why = f" after {limit.times} restart{'s' if limit.times > 1 else ''} in {limit.seconds} s"
+            say(f"{self.spec.name}: {_describe(status)}; giving up{why}")
             self._on_given_up(self, status)
             return
         self.restarts += 1
