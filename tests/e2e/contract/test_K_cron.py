@@ -597,7 +597,10 @@ def test_K5_pause_is_reported_and_not_made_up_for(moments: Moments) -> None:
 def test_K3_overlap(moments: Moments) -> None:
     lines = moments("overlap")
     assert (lines["skip"].count("run"), lines["skip"].count("skipped: the previous run is still running")) == (1, 1)
-    assert (lines["queue"].count("run"), lines["queue"].count("queued: the previous run is still running, 1 waiting")) == (2, 1)
+    assert (
+        lines["queue"].count("run"),
+        lines["queue"].count("queued: the previous run is still running, 1 waiting"),
+    ) == (2, 1)
     assert lines["kill"].count("run") == 2
     assert any(line.startswith("failed: the next run is due, SIGTERM") for line in lines["kill"])
 
