@@ -70,7 +70,7 @@ def fetch(
     Raises MissingError when the archive has no such suite, UnavailableError when it cannot be reached, CorruptError
     for an invalid signature, signer, suite or date.
     """
-    from grocker.web import HttpMissingError, public
+    from grocker.web import HttpMissingError, redact_url
 
     address = f"{mirror}/dists/{suite}/InRelease"
     with progress.task(f"fetching the release of {suite}"):
@@ -79,7 +79,7 @@ def fetch(
                 message = response.read()
         except HttpMissingError as error:
             raise MissingError(
-                f"suite {suite} not found in the archive {public(mirror)}",
+                f"suite {suite} not found in the archive {redact_url(mirror)}",
                 hint="check the suite and the mirror (debian.mirror, debian.security-mirror)",
             ) from error
     return check(
@@ -88,7 +88,7 @@ def fetch(
         signers=signers,
         now=now,
         check_valid_until=check_valid_until,
-        place=public(mirror),
+        place=redact_url(mirror),
     )
 
 
