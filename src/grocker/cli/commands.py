@@ -53,5 +53,5 @@ def invoke(arguments: list[str]) -> None:
         raise UsageError(error.format_message(), hint=f"{command} --help") from error
     except click.Abort as error:
         raise KeyboardInterrupt from error
-    except SystemExit as error:  # click's own end when nobody reads standard output any more
+    except SystemExit as error:  # click's reaction when standard output has no reader any more
         raise BrokenPipeError from error

@@ -25,7 +25,7 @@ from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, plural, sel
 from grocker.oci import Blobs, Image, Layer, Platform, Reference, platforms
 from grocker.progress import Progress, Silent
 
-_MOST_ASKED = 30  # images of ours whose chains are looked at, the newest first
+_MOST_INSPECTED = 30  # of our images whose chains are checked, the newest first
 _FULL = "no space left"
 _FILTER = quote('{"label":["org.grocker.contract"]}', safe="")
 
@@ -84,12 +84,12 @@ class Docker(msgspec.Struct):
         image, note = select_image(images, self.platform, "docker")
         sent, detail = self._deliver(image, names, blobs, progress)
         listed = tuple(name.docker for name in names)
-        # The classic store calls an image by its configuration, containerd's by its manifest.
+        # An image's id is its configuration's digest in the classic store, its manifest's in containerd's.
         found = tuple(evidence(name, (image.config.digest, image.digest)) for name in listed)
         return Delivered("docker", listed[0], sent, detail + note, listed, evidence=found)
 
     def _deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> tuple[int, str]:
-        """Bytes sent, and what was done."""
+        """Load the image; return the bytes sent, and what was done."""
         place = names[0].docker
         found = {name: self._inspect(name.docker) for name in names}
         if all(_is(one, image) for one in found.values()):
@@ -116,7 +116,7 @@ class Docker(msgspec.Struct):
         return early + sent, _all(image)
 
     def _sent_ahead(self, image: Image, progress: Progress) -> tuple[int, int, int]:
-        """Bytes that were sent ahead, and how many layers of the image the engine had before that, and has now."""
+        """Return the bytes sent ahead, and how many layers of the image the engine had before that, and has now."""
         if self._ahead is None:
             return 0, 0, 0
         with progress.task("waiting for docker"):
@@ -129,7 +129,7 @@ class Docker(msgspec.Struct):
         return all(_is(self._inspect(name.docker), image) for name in names)
 
     def _inspect(self, name: str) -> dict[str, Any] | None:
-        """What the engine says of an image, None when it has none of that name."""
+        """Ask the engine about an image; None when it has none of that name."""
         action = f"asking docker for {name}"
         answer = self.engine.request("GET", f"/images/{quote(name, safe='/:')}/json", action=action)
         if answer.status == 404:
@@ -138,7 +138,7 @@ class Docker(msgspec.Struct):
         return found if isinstance(found, dict) else None
 
     def _known_layers(self, image: Image, namesakes: Sequence[dict[str, Any]]) -> int:
-        """How many layers, from the bottom, the engine has in this very order."""
+        """Find how many layers, from the bottom, the engine has in this order."""
         most = max((_shared(image, one) for one in namesakes), default=0)
         if sum(one.size for one in image.layers[most:-1]) > self.worth_asking:
             for one in self._ours():
@@ -151,13 +151,13 @@ class Docker(msgspec.Struct):
         if not isinstance(listed, list):
             return
         listed.sort(key=lambda one: (-int(one.get("Created", 0)), str(one.get("Id"))))
-        for one in listed[:_MOST_ASKED]:
+        for one in listed[:_MOST_INSPECTED]:
             found = self._inspect(str(one["Id"]))
             if found is not None:
                 yield found
 
     def _keeps_blobs(self) -> bool:
-        """Whether the engine keeps images in containerd, where an archive must be whole."""
+        """Whether the engine keeps images in containerd, which requires complete archives."""
         action = "asking docker how it stores images"
         said = _json(self.engine.request("GET", "/info", action=action), action)
         return "io.containerd.snapshotter" in json.dumps(said.get("DriverStatus") if isinstance(said, dict) else None)
@@ -172,13 +172,13 @@ class Docker(msgspec.Struct):
         return None if problem else sent
 
     def _remove(self, image: Image) -> None:
-        """Take an unnamed image away; its layers stay as long as another image consists of them."""
+        """Remove an unnamed image; its layers stay as long as another image has them."""
         self.engine.request("DELETE", f"/images/{image.config.digest}", action="removing preloaded layers from docker")
 
     def _load(
         self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress, known: int
     ) -> tuple[int, str]:
-        """Send the image without its lowest ``known`` layers: the bytes sent, and the engine's complaint if any."""
+        """Send the image without its lowest ``known`` layers; return the bytes sent, and the engine's error if any."""
         without = frozenset[Digest](one.digest for one in image.layers[:known])
         without -= {one.digest for one in image.layers[known:]}
         action = f"loading {names[0].docker if names else 'layers'} into docker"
@@ -195,7 +195,7 @@ class Docker(msgspec.Struct):
             )
         if answer.status != 200:
             return size, answer.message() or f"status {answer.status}"
-        return size, _complaint(answer.body)
+        return size, _load_error(answer.body)
 
 
 def _all(image: Image) -> str:
@@ -212,14 +212,14 @@ def _json(answer: EngineAnswer, action: str) -> Any:
 
 
 def _is(found: dict[str, Any] | None, image: Image) -> bool:
-    """Whether an inspected image is this one: the classic store calls it by its configuration, containerd's by its
-    manifest.
+    """Whether an inspected image is this one: its id is the configuration's digest in the classic store, the
+    manifest's in containerd's.
     """
     return found is not None and found.get("Id") in (image.config.digest, image.digest)
 
 
 def _shared(image: Image, found: dict[str, Any]) -> int:
-    """How many layers from the bottom an inspected image and this one have in common."""
+    """Count the layers from the bottom that an inspected image and this one have in common."""
     theirs = (found.get("RootFS") or {}).get("Layers") or []
     count = 0
     for one, diff_id in zip(image.layers, theirs, strict=False):
@@ -229,8 +229,8 @@ def _shared(image: Image, found: dict[str, Any]) -> int:
     return count
 
 
-def _complaint(body: bytes) -> str:
-    """The error in the stream of JSON lines that answers a load, if any."""
+def _load_error(body: bytes) -> str:
+    """Find the error in the JSON lines that answer a load, if any."""
     for line in body.splitlines():
         try:
             said = json.loads(line)

@@ -105,14 +105,14 @@ class Layout(msgspec.Struct, frozen=True):
                 _write(self.path / INDEX, [new], [])
 
 
-def link(path: Path, image: Image, names: Sequence[Reference], blobs: Blobs, lent: Iterable[Path]) -> None:
-    """Make at ``path``, an empty directory, a layout for a program that reads it at once; nothing is copied.
+def link(path: Path, image: Image, names: Sequence[Reference], blobs: Blobs, files: Iterable[Path]) -> None:
+    """Make a layout at ``path``, an empty directory, for a program that reads it at once; nothing is copied.
 
-    ``lent``: where the layers lie as files, from the bottom to the top. Raises StorageError, CannotWriteError.
+    ``files``: those of the layers, from the bottom to the top. Raises StorageError, CannotWriteError.
     """
     with storage("writing a layout", path):
         (path / "blobs" / "sha256").mkdir(parents=True)
-        for layer, place in zip(image.layers, lent, strict=True):
+        for layer, place in zip(image.layers, files, strict=True):
             target = _blob_path(path, layer.digest)
             if not target.is_symlink():
                 target.symlink_to(place)

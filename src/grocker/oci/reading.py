@@ -56,10 +56,10 @@ class _Shape(msgspec.Struct, frozen=True, rename="camel"):
     layers: msgspec.Raw = msgspec.Raw()
 
 
-def read_images(root: Document, fetch: Fetch, *, what: str, wanted: Platform | None = None) -> tuple[Image, ...]:
+def read_images(root: Document, fetch: Fetch, *, what: str, platform: Platform | None = None) -> tuple[Image, ...]:
     """Read the images that ``root``, a manifest or an index, refers to, in its order.
 
-    ``wanted``: only the image for that platform. ``what`` names the root for people. What an index lists besides
+    ``platform``: only the image for that platform. ``what`` names the root for people. What an index lists besides
     images (attestations without a platform) is left out.
     Raises CorruptError for malformed documents, MissingError when there is no image for the platform.
     """
@@ -74,14 +74,14 @@ def read_images(root: Document, fetch: Fetch, *, what: str, wanted: Platform | N
     else:
         index = values.decode(root.data, Index, what=f"the index {root.digest}")
         listed = [one for one in index.manifests if one.media_type in values.MANIFESTS and not _beside(one)]
-        if wanted is not None and all(one.platform is not None for one in listed):
-            listed = [one for one in listed if _platform(one) == wanted] or listed
+        if platform is not None and all(one.platform is not None for one in listed):
+            listed = [one for one in listed if _platform(one) == platform] or listed
         found = [_image(check_document(_plain(one), fetch(one)), fetch) for one in listed]
-    fitting = [one for one in found if wanted in (None, one.platform)]
-    if not fitting:
+    selected = [one for one in found if platform in (None, one.platform)]
+    if not selected:
         has = ", ".join(str(one.platform) for one in found) or "none at all"
-        raise MissingError(f"{what} has no image for {wanted or 'any platform'}", hint=f"its platforms: {has}")
-    return tuple(fitting)
+        raise MissingError(f"{what} has no image for {platform or 'any platform'}", hint=f"its platforms: {has}")
+    return tuple(selected)
 
 
 def _image(manifest: Document, fetch: Fetch) -> Image:
