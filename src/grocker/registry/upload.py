@@ -20,7 +20,7 @@ from grocker.oci.image import Document, Layer
 from grocker.progress import Task
 from grocker.registry.mount_candidates import MountCandidates
 from grocker.registry.session import RepositorySession
-from grocker.web import HttpError, HttpTryAgainError, Response, Stream
+from grocker.web import BodyStream, HttpError, HttpResponse, HttpTryAgainError
 
 _SMALL = 1 << 16  # bytes
 _REFUSES_WHOLE = frozenset({405, 411, 413, 501})
@@ -208,7 +208,7 @@ def _upload(
     session: RepositorySession,
     digest: str,
     size: int,
-    stream: Stream,
+    stream: BodyStream,
     action: str,
     cancellation: Cancellation,
     found: _Found,
@@ -251,7 +251,9 @@ def _begin(session: RepositorySession, action: str) -> str:
         return session.upload_location(response, url, action)
 
 
-def _send_whole(session: RepositorySession, digest: str, size: int, stream: Stream, action: str, target: str) -> None:
+def _send_whole(
+    session: RepositorySession, digest: str, size: int, stream: BodyStream, action: str, target: str
+) -> None:
     with session.send(
         "PUT",
         _with_digest(target, digest),
@@ -265,7 +267,9 @@ def _send_whole(session: RepositorySession, digest: str, size: int, stream: Stre
         check_stored(response.headers.get("Docker-Content-Digest"), digest, session, action)
 
 
-def _send_parts(session: RepositorySession, digest: str, size: int, stream: Stream, action: str, target: str) -> None:
+def _send_parts(
+    session: RepositorySession, digest: str, size: int, stream: BodyStream, action: str, target: str
+) -> None:
     done = 0
     while done < size:
         part = stream.read(session.part_size)
@@ -290,7 +294,7 @@ def _send_parts(session: RepositorySession, digest: str, size: int, stream: Stre
         check_stored(response.headers.get("Docker-Content-Digest"), digest, session, action)
 
 
-def _counted(response: Response, done: int, session: RepositorySession, action: str) -> None:
+def _counted(response: HttpResponse, done: int, session: RepositorySession, action: str) -> None:
     """Raise CorruptError when a registry reports fewer or more bytes than were sent."""
     said = response.headers.get("Range", "").removeprefix("bytes=").partition("-")[2]
     if said.isdigit() and int(said) != done - 1:
