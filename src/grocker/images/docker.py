@@ -68,7 +68,7 @@ class Docker(msgspec.Struct):
     def offer(self, layer: Layer, blobs: Blobs, platform: Platform, created: int) -> None:
         """See LayerSink.offer."""
         if self._ahead is None:
-            self._ahead = Preloading(self._had, self._load_unnamed, self._remove)
+            self._ahead = Preloading(self._count_known, self._load_unnamed, self._remove)
         self._ahead.offer(layer, blobs, platform, created)
 
     def withdraw(self) -> None:
@@ -92,30 +92,30 @@ class Docker(msgspec.Struct):
         """Load the image; return the bytes sent, and what was done."""
         place = names[0].docker
         found = {name: self._inspect(name.docker) for name in names}
-        if all(_is(one, image) for one in found.values()):
+        if all(_is_same(one, image) for one in found.values()):
             return 0, UP_TO_DATE
-        early, had, known = self._sent_ahead(image, progress)
+        early, had, known = self._finish_preload(image, progress)
         if not known:
             had = known = self._known_layers(image, [one for one in found.values() if one is not None])
         count = len(image.layers) - had
-        detail = f"sent {count} of {plural(len(image.layers), 'layer')}" if had else _all(image)
+        detail = f"sent {count} of {plural(len(image.layers), 'layer')}" if had else _say_all(image)
         if known:
             sent, problem = self._load(image, names, blobs, progress, known)
-            if not problem and self._arrived(image, names):
+            if not problem and self._has_arrived(image, names):
                 return early + sent, detail
             if _FULL in problem.lower():
                 raise _failure(f"loading {place} into docker", problem)
         sent, problem = self._load(image, names, blobs, progress, 0)
         if problem:
             raise _failure(f"loading {place} into docker", problem)
-        if not self._arrived(image, names):
+        if not self._has_arrived(image, names):
             raise UnavailableError(
                 f"loading {place} into docker: the engine reported no error, but the name refers to another image",
                 hint="another build may have loaded the same name; build again",
             )
-        return early + sent, _all(image)
+        return early + sent, _say_all(image)
 
-    def _sent_ahead(self, image: Image, progress: Progress) -> tuple[int, int, int]:
+    def _finish_preload(self, image: Image, progress: Progress) -> tuple[int, int, int]:
         """Return the bytes sent ahead, and how many layers of the image the engine had before that, and has now."""
         if self._ahead is None:
             return 0, 0, 0
@@ -125,8 +125,8 @@ class Docker(msgspec.Struct):
             return self._ahead.sent, 0, 0
         return self._ahead.sent, self._ahead.had, len(part.layers)
 
-    def _arrived(self, image: Image, names: Sequence[Reference]) -> bool:
-        return all(_is(self._inspect(name.docker), image) for name in names)
+    def _has_arrived(self, image: Image, names: Sequence[Reference]) -> bool:
+        return all(_is_same(self._inspect(name.docker), image) for name in names)
 
     def _inspect(self, name: str) -> dict[str, Any] | None:
         """Ask the engine about an image; None when it has none of that name."""
@@ -139,10 +139,10 @@ class Docker(msgspec.Struct):
 
     def _known_layers(self, image: Image, namesakes: Sequence[dict[str, Any]]) -> int:
         """Find how many layers, from the bottom, the engine has in this order."""
-        most = max((_shared(image, one) for one in namesakes), default=0)
+        most = max((_count_shared(image, one) for one in namesakes), default=0)
         if sum(one.size for one in image.layers[most:-1]) > self.worth_asking:
             for one in self._ours():
-                most = max(most, _shared(image, one))
+                most = max(most, _count_shared(image, one))
         return 0 if most == 0 or self._keeps_blobs() else most
 
     def _ours(self) -> Iterator[dict[str, Any]]:
@@ -162,9 +162,9 @@ class Docker(msgspec.Struct):
         said = _json(self.engine.request("GET", "/info", action=action), action)
         return "io.containerd.snapshotter" in json.dumps(said.get("DriverStatus") if isinstance(said, dict) else None)
 
-    def _had(self, image: Image) -> int | None:
+    def _count_known(self, image: Image) -> int | None:
         """See Preloading.known."""
-        return None if self._keeps_blobs() else max((_shared(image, one) for one in self._ours()), default=0)
+        return None if self._keeps_blobs() else max((_count_shared(image, one) for one in self._ours()), default=0)
 
     def _load_unnamed(self, image: Image, blobs: Blobs, known: int) -> int | None:
         """See Preloading.load."""
@@ -198,7 +198,7 @@ class Docker(msgspec.Struct):
         return size, _load_error(answer.body)
 
 
-def _all(image: Image) -> str:
+def _say_all(image: Image) -> str:
     return f"sent {plural(len(image.layers), 'layer')}"
 
 
@@ -211,14 +211,14 @@ def _json(answer: EngineAnswer, action: str) -> Any:
         raise UnavailableError(f"{action}: the answer is not JSON", hint="check DOCKER_HOST") from error
 
 
-def _is(found: dict[str, Any] | None, image: Image) -> bool:
+def _is_same(found: dict[str, Any] | None, image: Image) -> bool:
     """Whether an inspected image is this one: its id is the configuration's digest in the classic store, the
     manifest's in containerd's.
     """
     return found is not None and found.get("Id") in (image.config.digest, image.digest)
 
 
-def _shared(image: Image, found: dict[str, Any]) -> int:
+def _count_shared(image: Image, found: dict[str, Any]) -> int:
     """Count the layers from the bottom that an inspected image and this one have in common."""
     theirs = (found.get("RootFS") or {}).get("Layers") or []
     count = 0

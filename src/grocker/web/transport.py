@@ -131,14 +131,14 @@ class Transport:
         def send(extra: Mapping[str, str]) -> tuple[BaseHTTPResponse, str]:
             return self._follow(method, url, action, {**sent, **extra}, body, start, accept, redirects)
 
-        raw, place = self._accepted(send, count, accept, url, action, source)
+        raw, place = self._send_until_accepted(send, count, accept, url, action, source)
 
         def again(done: int, reason: str) -> BaseHTTPResponse:
-            return self._rest(lambda extra: send(extra)[0], count, raw, done, f"{action}: {redact_url(url)}", reason)
+            return self._resume(lambda extra: send(extra)[0], count, raw, done, f"{action}: {redact_url(url)}", reason)
 
         return HttpResponse(raw, place, action, again if method == "GET" and raw.status == 200 else None)
 
-    def _accepted(
+    def _send_until_accepted(
         self,
         send: Callable[[Mapping[str, str]], tuple[BaseHTTPResponse, str]],
         count: _Count,
@@ -165,7 +165,7 @@ class Transport:
             release_connection(raw)
             self._wait(count, asked)
 
-    def _rest(
+    def _resume(
         self,
         send: Callable[[Mapping[str, str]], BaseHTTPResponse],
         count: _Count,
