@@ -1,6 +1,6 @@
 """The table of commands: each is declared in the module of its name, calls one function of the domain and renders it.
 
-Their modules import click alone; what a command works with is imported when it is called.
+Their modules import click and little else; what a command works with is imported when it is called.
 """
 
 from __future__ import annotations
