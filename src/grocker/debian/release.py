@@ -13,6 +13,7 @@ import msgspec
 
 from grocker.debian import control
 from grocker.debian.signers import certificate
+from grocker.digest import Digest, from_hex
 from grocker.errors import CorruptError, MissingError
 from grocker.platforms.suites import Signer
 from grocker.progress import Progress
@@ -31,7 +32,7 @@ class IndexFile(msgspec.Struct, frozen=True):
 
     path: str
     size: int
-    sha256: str
+    sha256: Digest
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -211,5 +212,5 @@ def _files(value: str) -> dict[str, IndexFile]:
     for line in value.splitlines():
         if line:
             sha256, size, path = line.split()
-            files[path] = IndexFile(path, int(size), sha256)
+            files[path] = IndexFile(path, int(size), from_hex(sha256))
     return files

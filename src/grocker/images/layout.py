@@ -108,13 +108,13 @@ def _bytes(path: Path) -> bytes | None:
         return None
 
 
-def _place(path: Path, digest: str) -> Path:
-    return path / "blobs" / "sha256" / digests.hexadecimal(Digest(digest))
+def _place(path: Path, digest: Digest) -> Path:
+    return path / "blobs" / "sha256" / digests.hexadecimal(digest)
 
 
 def _there(path: Path, descriptor: Descriptor) -> bool:
     try:
-        return _place(path, descriptor.digest).stat().st_size == descriptor.size
+        return _place(path, values.digest_of(descriptor)).stat().st_size == descriptor.size
     except OSError:
         return False
 
