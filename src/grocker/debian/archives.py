@@ -54,10 +54,12 @@ def open_archive(
     now: datetime,
     components: Sequence[str] = ("main",),
     signers: Mapping[str, Sequence[Signer]] = SIGNERS,
+    warn_expired: bool = True,
 ) -> DebianArchive:
     """The release ``suite`` (``trixie``) with its updates and security updates, for ``architecture`` (``amd64``).
 
     ``now``: with a time zone; expiry is judged by it. ``signers``: by suite, whose signature is enough.
+    ``warn_expired``: whether to warn of a release that has expired and is used all the same.
     Raises MissingError for an unknown release, suite or architecture, CorruptError when something does not hold,
     UnavailableError when no mirror answers, SettingsError when none is Debian's.
     """
@@ -84,7 +86,7 @@ def open_archive(
                 )
             )
     expired = [f"{one.codename} on {one.valid_until:%Y-%m-%d}" for one in releases if one.has_expired(now)]
-    if expired:  # and yet here: their expiry is not to be checked
+    if expired and warn_expired:  # and yet here: their expiry is not to be checked
         progress.warn(
             f"expired, and used all the same: {', '.join(expired)}; apt's configuration or debian.check-valid-until "
             "says so",

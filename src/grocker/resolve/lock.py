@@ -20,6 +20,7 @@ from grocker.lock.answers import DebianAnswer, PythonAnswer
 from grocker.lock.values import Base, Interpreter, Lock, PlatformLock
 from grocker.platforms.target import Target
 from grocker.resolve.debian import find_mirrors, package_names
+from grocker.resolve.signatures import require_signed
 
 
 def read(path: Path) -> Lock | None:
@@ -89,8 +90,14 @@ def misfit(lock: Lock, current: Mapping[str, str], platform: str) -> tuple[str, 
 
 
 def debian_answer(context: Context, settings: Settings, target: Target, locked: PlatformLock) -> DebianAnswer:
-    """Return the lock's packages, and where this host's archive has them."""
-    addresses = debian.archive_addresses(find_mirrors(context, settings), target.suite.name)
+    """Return the lock's packages, all of which Debian signed, and where this host's archive has them.
+
+    Raises as ``signatures.require_signed``.
+    """
+    mirrors = find_mirrors(context, settings)
+    addresses = require_signed(context, mirrors, target, locked.debian)
+    if addresses is None:
+        addresses = debian.archive_addresses(mirrors, target.suite.name)
     return DebianAnswer(context.now, locked.debian, addresses)
 
 
