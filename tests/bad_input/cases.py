@@ -366,7 +366,7 @@ _SETTINGS = (
         "a `base-config` that there is not",
         78,
         ("base-config", "nowhere.ini"),
-        ("INI file of the project",),
+        ("inside the project",),
         _project({"grocker.toml": 'base-config = "nowhere.ini"\n'}),
         PROJECT,
     ),

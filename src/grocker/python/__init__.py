@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from grocker.python.bytecode import Compiler, InterpreterTree, compile_sources, with_bytecode
     from grocker.python.declared import declared_services
     from grocker.python.detect import Django, find_django
+    from grocker.python.indexes import index_files
     from grocker.python.locks import LockFile, find_lock, resolve_locked
     from grocker.python.metadata import EntryPoint, Metadata, check_python
     from grocker.python.project import Project, read_project
     from grocker.python.pylock import Pin
     from grocker.python.requirements import active_requirements
     from grocker.python.resolution import locate, resolve
-    from grocker.python.source_tree import FileHashes, SourceTree, read_tree
+    from grocker.python.source_tree import FileHashes, SourceTree, read_named_file, read_tree, version_files
     from grocker.python.target import InstallScheme, WheelTarget
     from grocker.python.uv import Uv, find_uv
     from grocker.python.wheel import Wheel, overlay, read_metadata, read_wheel
@@ -45,13 +46,14 @@ _HOMES = {
     "build": ("build_key", "build_wheel", "resolve_build"),
     "bytecode": ("Compiler", "InterpreterTree", "compile_sources", "with_bytecode"),
     "detect": ("Django", "find_django"),
+    "indexes": ("index_files",),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
     "locks": ("LockFile", "find_lock", "resolve_locked"),
     "pylock": ("Pin",),
     "requirements": ("active_requirements",),
     "resolution": ("locate", "resolve"),
-    "source_tree": ("FileHashes", "SourceTree", "read_tree"),
+    "source_tree": ("FileHashes", "SourceTree", "read_named_file", "read_tree", "version_files"),
     "target": ("InstallScheme", "WheelTarget"),
     "uv": ("Uv", "find_uv"),
     "wheel": ("Wheel", "overlay", "read_metadata", "read_wheel"),
@@ -83,15 +85,18 @@ __all__ = [
     "find_django",
     "find_lock",
     "find_uv",
+    "index_files",
     "locate",
     "overlay",
     "read_metadata",
+    "read_named_file",
     "read_project",
     "read_tree",
     "read_wheel",
     "resolve",
     "resolve_build",
     "resolve_locked",
+    "version_files",
     "with_bytecode",
 ]
 

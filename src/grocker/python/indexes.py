@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from grocker import local_file
 from grocker.errors import SettingsError
 
 _UV_DEFAULT = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
@@ -40,13 +41,22 @@ def with_credentials(url: str, environment: Mapping[str, str]) -> str:
     return url
 
 
+def index_files(environ: Mapping[str, str], etc: Path = Path("/etc")) -> tuple[Path, ...]:
+    """Return the configuration files of uv and pip that name the host's index, whether they are there or not."""
+    return (_user_file(environ), etc / "uv" / "uv.toml", *pip_files(environ, etc))
+
+
+def _user_file(environ: Mapping[str, str]) -> Path:
+    home = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME') or '/nonexistent'}/.config"
+    return Path(home) / "uv" / "uv.toml"
+
+
 def settled_by_uv(directory: Path, environ: Mapping[str, str], etc: Path = Path("/etc")) -> frozenset[str]:
     """Which of UV_DEFAULT_INDEX and UV_INDEX uv's configuration files decide for a project in ``directory``.
 
     uv reads the nearest of the project's and its parents', then the user's and the system's ("Configuration files").
     """
-    home = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME') or '/nonexistent'}/.config"
-    tables = [uv_table(Path(home) / "uv" / "uv.toml"), uv_table(etc / "uv" / "uv.toml")]
+    tables = [uv_table(_user_file(environ)), uv_table(etc / "uv" / "uv.toml")]
     for parent in (directory.absolute(), *directory.absolute().parents):
         tables += [uv_table(parent / "uv.toml"), uv_table(parent / "pyproject.toml")]
     found = set()
@@ -64,7 +74,7 @@ def uv_table(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        document = tomllib.loads(local_file.read_text(path))
     except (OSError, ValueError):
         # What is malformed is said by uv, or by who reads the project.
         return {}
@@ -136,7 +146,7 @@ def _read(path: Path) -> dict[str, str]:
 
     parser = RawConfigParser()
     try:
-        text = path.read_text("utf-8")
+        text = local_file.read_text(path)
     except (OSError, UnicodeDecodeError):
         return {}
     try:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from grocker import local_file
 from grocker.errors import MissingError, SettingsError, StorageError
 from grocker.python import flat
 from grocker.python.metadata import normalised
@@ -107,7 +108,7 @@ def _document(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(local_file.read_text(path))
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: {error}", hint="correct the file; it is TOML") from error
     except UnicodeDecodeError as error:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import msgspec
 
+from grocker import local_file
 from grocker.digest import Digest
-from grocker.errors import CorruptError, DeniedError, MissingError, StorageError
+from grocker.errors import CorruptError, DeniedError, MissingError, SettingsError, StorageError
 
 FORMAT = 1
 """Goes into step keys: raised when the same tree would count other files."""
@@ -28,6 +29,8 @@ _NEVER = frozenset(
 _NEVER_ENDINGS = (".pyc", ".pyo", ".egg-info", "~", ".swp")
 _NEVER_ON_TOP = frozenset({"grocker.lock"})
 _PRODUCTS_ON_TOP = frozenset({"build", "dist"})
+_MOST_GIT = 256 << 20
+"""bytes of an index or of packed-refs"""
 _RACY = 2_000_000_000
 """nanoseconds: the coarsest clock of a file system in use (FAT)"""
 
@@ -138,7 +141,7 @@ def _walk(directory: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]
         return
     for entry in entries:
         name = entry.name
-        if name in _NEVER or name.endswith(_NEVER_ENDINGS) or (not prefix and name in _NEVER_ON_TOP):
+        if _never_counts(name) or (not prefix and name in _NEVER_ON_TOP):
             continue
         if entry.is_symlink():
             yield prefix + name, entry
@@ -148,6 +151,31 @@ def _walk(directory: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]
             yield from _walk(Path(entry.path), f"{prefix}{name}/")
         elif entry.is_file(follow_symlinks=False):
             yield prefix + name, entry
+
+
+def read_named_file(root: Path, name: str, *, setting: str) -> bytes:
+    """Return the bytes of a file of the project in ``root`` that a setting names by its path.
+
+    Links are followed as far as they stay in the project and lead to no file that never counts (``.git/config`` may
+    hold a token). Raises SettingsError, naming ``setting``, for anything but such a regular file of reasonable size.
+    """
+    real_root = os.path.realpath(root)
+    real = os.path.realpath(os.path.join(real_root, name))
+    hint = "name a file inside the project"
+    if not real.startswith(real_root + os.sep):
+        raise SettingsError(f"{setting}: {name} leads out of the project, to {real}", hint=hint)
+    for path in (name, os.path.relpath(real, real_root)):
+        never = next((part for part in path.split("/") if _never_counts(part)), None)
+        if never is not None:
+            raise SettingsError(f"{setting}: {name} lies in {never}, which is never part of the project", hint=hint)
+    try:
+        return local_file.read(real)
+    except OSError as error:
+        raise SettingsError(f"{setting}: cannot read {root / name}: {error.strerror}", hint=hint) from error
+
+
+def _never_counts(name: str) -> bool:
+    return name in _NEVER or name.endswith(_NEVER_ENDINGS)
 
 
 def _link(real: str, path: str, entry: os.DirEntry[str]) -> str:
@@ -216,24 +244,45 @@ def version_control(root: Path) -> bytes:
     git = git_directory(root)
     if git is None:
         return b""
-    common = git
     try:
-        if (git / "commondir").is_file():
-            common = git / (git / "commondir").read_text().strip()
-        head = (git / "HEAD").read_bytes()
+        common = _common(git)
+        head = local_file.read(git / "HEAD")
         parts = [b"HEAD", head]
-        paths = [common / "packed-refs", git / "index"]
-        if head.startswith(b"ref: "):
-            paths.append(common / os.fsdecode(head[5:].strip()))
         tags = common / "refs" / "tags"
-        paths += sorted(path for path in tags.rglob("*") if path.is_file()) if tags.is_dir() else []
+        paths = [*_git_files(git, common, head), *sorted(path for path in tags.rglob("*") if path.is_file())]
         for path in paths:
             if path.is_file():
-                data = path.read_bytes() if path.name != "index" else _index_names(path)
+                data = local_file.read(path, most=_MOST_GIT) if path.name != "index" else _index_names(path)
                 parts += [os.fsencode(os.path.relpath(path, common)), data]
     except OSError as error:
         raise StorageError(f"reading the project's version from git: {error.filename}: {error.strerror}") from error
     return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+
+
+def version_files(root: Path) -> tuple[Path, ...]:
+    """Return all that ``version_control`` reads, files and directories, whether it is there or not."""
+    git = git_directory(root)
+    if git is None:
+        return (root / ".git",)
+    try:
+        common, head = _common(git), local_file.read(git / "HEAD")
+    except OSError:
+        return (root / ".git", git)
+    tags = common / "refs" / "tags"
+    return (root / ".git", git / "HEAD", git / "commondir", *_git_files(git, common, head), tags, *tags.rglob("*"))
+
+
+def _common(git: Path) -> Path:
+    """The directory of what a repository's work trees share (gitrepository-layout(5), commondir)."""
+    if (git / "commondir").is_file():
+        return git / os.fsdecode(local_file.read(git / "commondir").strip())
+    return git
+
+
+def _git_files(git: Path, common: Path, head: bytes) -> list[Path]:
+    """The index and the refs, without the tags of their own files; ``head``: the content of HEAD."""
+    branch = [common / os.fsdecode(head[5:].strip())] if head.startswith(b"ref: ") else []
+    return [common / "packed-refs", git / "index", *branch]
 
 
 def git_directory(root: Path) -> Path | None:
@@ -242,7 +291,7 @@ def git_directory(root: Path) -> Path | None:
     if dot.is_dir():
         return dot.absolute()
     if dot.is_file():
-        text = dot.read_text(errors="surrogateescape").strip()
+        text = os.fsdecode(local_file.read(dot)).strip()
         if text.startswith("gitdir: "):
             return (root / text.removeprefix("gitdir: ")).absolute()
     return None
@@ -253,7 +302,7 @@ def _index_names(path: Path) -> bytes:
 
     Another version of the format counts as it is, and so does an index that is cut off: git says what to do with it.
     """
-    data = path.read_bytes()
+    data = local_file.read(path, most=_MOST_GIT)
     if data[:4] != b"DIRC" or int.from_bytes(data[4:8], "big") not in (2, 3):
         return data
     position, found = 12, []

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from grocker import local_file
 from grocker.errors import SettingsError
 from grocker.oci.reference import HUB, Reference
 from grocker.registry import keychain
@@ -126,7 +127,7 @@ def _of(
 
 def _document(place: Path) -> dict[str, Any] | None:
     try:
-        data = place.read_bytes()
+        data = local_file.read(place)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from grocker import debian, digest, python
+from grocker import debian, digest, local_file, python
 from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.errors import SettingsError
@@ -26,7 +26,7 @@ from grocker.resolve.signatures import require_signed
 def read(path: Path) -> Lock | None:
     """Read the lock at ``path``; None if there is none. Raises SettingsError if it is malformed."""
     try:
-        return document.parse(path.read_text("utf-8"), place=path.name)
+        return document.parse(local_file.read_text(path), place=path.name)
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
@@ -46,7 +46,7 @@ def inputs(request: Request, settings: Settings, application: Application, targe
         result["build"] = build_input(application.project)
         own = python.find_lock(application.project.directory)
         if own is not None:
-            result[own.path.name] = digest.of(own.path.read_bytes())
+            result[own.path.name] = digest.of(local_file.read(own.path))
     return result
 
 

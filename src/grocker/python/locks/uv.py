@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from grocker import local_file
 from grocker.errors import SettingsError
 from grocker.python import uv as _uv
 from grocker.python.metadata import normalised
@@ -46,7 +47,7 @@ def _check_fresh(path: Path, project: Project) -> None:
     """Check that the lock is for the dependencies in pyproject.toml, when uv finds no interpreter here to check it."""
     import tomllib
 
-    document = tomllib.loads(path.read_text("utf-8"))
+    document = tomllib.loads(local_file.read_text(path))
     for package in document.get("package", []):
         if project.name is None or package.get("name") != project.name or project.dependencies is None:
             continue
