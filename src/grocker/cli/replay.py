@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from grocker.images import Delivered
     from grocker.store import Store
 
-FORMAT = 1
+FORMAT = 2
 DAY = 86400
 """seconds: how long an answer of the archive and of the index counts"""
 RACY = 2_000_000_000
@@ -34,13 +34,17 @@ _READ_WHOLE = frozenset(
         "REQUESTS_CA_BUNDLE",
         "NO_COLOR",
         "APT_CONFIG",
+        "VIRTUAL_ENV",
     }
     | {f"{p}_proxy" for p in ("http", "https", "no", "all")}
     | {f"{p}_PROXY" for p in ("HTTP", "HTTPS", "NO", "ALL")}
 )
 
 Stat = list[int]
-"""size in bytes, mtime in nanoseconds, inode, mode; empty when there is nothing"""
+"""size in bytes, mtime and ctime in nanoseconds, inode, mode; empty when there is nothing.
+
+Who writes a file can set its mtime back, but not its ctime.
+"""
 
 
 def cache_directory(environ: Mapping[str, str]) -> str:
@@ -67,7 +71,7 @@ def stat(path: str) -> Stat:
         found = os.stat(path)
     except OSError:
         return []
-    return [found.st_size, found.st_mtime_ns, found.st_ino, found.st_mode]
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_mode]
 
 
 def snapshot(paths: Iterable[str]) -> dict[str, Stat]:
@@ -78,7 +82,11 @@ def snapshot(paths: Iterable[str]) -> dict[str, Stat]:
 def is_settled(taken: Mapping[str, Stat], now: float) -> bool:
     """Whether nothing of a snapshot was so young, at ``now`` (seconds), that a change could have gone unseen."""
     newest = now * 1_000_000_000 - RACY
-    return all(not found or found[1] < newest for found in taken.values())
+    return all(not found or _changed(found) < newest for found in taken.values())
+
+
+def _changed(found: Stat) -> int:
+    return max(found[1], found[2])
 
 
 def replay(arguments: list[str], environ: Mapping[str, str]) -> int | None:
@@ -148,7 +156,7 @@ def remember(
     outputs = [output for delivered in built.delivered for output in _outputs(delivered)]
     outputs += [["file", path, *map(str, stat(path))] for path in map(os.path.abspath, written)]
     files = snapshot(built.files)
-    newest = max((found[1] for found in files.values() if found), default=0)
+    newest = max((_changed(found) for found in files.values() if found), default=0)
     if not outputs or not all(outputs) or newest >= began * 1e9 or not is_settled(files, finished):
         return
     record = {"until": began + DAY, "files": files, "outputs": outputs, "stderr": stderr, "stdout": stdout}
@@ -176,5 +184,6 @@ def _grocker_itself() -> str:
         if directory.endswith("__pycache__"):
             continue
         for name in names:
-            newest = max(newest, os.stat(os.path.join(directory, name)).st_mtime_ns)
+            found = os.stat(os.path.join(directory, name))
+            newest = max(newest, found.st_mtime_ns, found.st_ctime_ns)
     return f"{root} {newest}"
