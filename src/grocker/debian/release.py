@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from grocker.debian import control
+from grocker.debian import cleartext, control
 from grocker.debian.signers import certificate
 from grocker.digest import Digest, from_hex
 from grocker.errors import CorruptError, MissingError
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 _SLACK = timedelta(hours=24)
 """How far the archive's clock may be ahead of ours."""
-
-_BEGIN = b"-----BEGIN PGP SIGNED MESSAGE-----"
 
 
 class IndexFile(msgspec.Struct, frozen=True):
@@ -77,7 +75,7 @@ def fetch(
     with progress.task(f"fetching the release of {suite}"):
         try:
             with transport.open("GET", address, action=f"fetching the release of {suite}") as response:
-                message = response.read()
+                message = response.read(cleartext.MOST)
         except HttpMissingError as error:
             raise MissingError(
                 f"the archive {public(mirror)} has no suite {suite}",
@@ -135,8 +133,15 @@ def verified(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
     import pysequoia
 
     pinned = tuple(signers)
-    if _BEGIN not in message:
+    if not cleartext.is_signed(message):
         raise CorruptError(f"{what} is not signed", hint="a captive portal or a wrong address answers like this")
+    try:
+        message = cleartext.message(message)
+    except ValueError as error:
+        raise CorruptError(
+            f"{what} has a bad signature: {error}",
+            hint="the download was changed on its way, or this is no mirror of Debian; use another mirror",
+        ) from error
     certificates = [pysequoia.Cert.from_bytes(certificate(signer)) for signer in pinned]
     for signer, own in zip(pinned, certificates, strict=True):
         if own.fingerprint.lower() != signer.fingerprint.lower():
