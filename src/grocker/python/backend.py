@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from grocker import command
+from grocker import command, local_file
 from grocker.digest import hexadecimal, of
 from grocker.errors import CorruptError, StorageError
 from grocker.lock.values import BuildRequirement
@@ -20,6 +20,7 @@ from grocker.python import flat
 from grocker.python import uv as _uv
 from grocker.python.indexes import without_credentials
 from grocker.python.project import Project
+from grocker.python.requirements import parse_requirement
 from grocker.python.uv import Uv
 from grocker.store import Store
 
@@ -27,10 +28,10 @@ _FORMAT = 1
 _LINES = 20
 
 
-def constraint(pin: BuildRequirement) -> str:
+def constraint(pin: BuildRequirement, *, hashes: bool = True) -> str:
     """``pin`` as a line of a constraints file."""
     marker = f" ; {pin.marker}" if pin.marker else ""
-    return f"{pin.name}=={pin.version}{marker}" + "".join(f" --hash={digest}" for digest in pin.hashes)
+    return f"{pin.name}=={pin.version}{marker}" + "".join(f" --hash={one}" for one in pin.hashes if hashes)
 
 
 def environment(store: Store, uv: Uv, pins: Sequence[BuildRequirement], directory: Path) -> Path:
@@ -60,7 +61,8 @@ def _install(uv: Uv, requirements: Path, tree: Path, directory: Path, *, hashes:
     filled = (*filled, *(("--require-hashes",) if hashes else ()), "--requirements", requirements)
     for arguments in (made, filled) if requirements.stat().st_size else (made,):
         action = "making the environment of the build back end"
-        output = _uv.run(uv, arguments, action=action, directory=directory)
+        run = _uv.run_that_may_build if "install" in arguments else _uv.run
+        output = run(uv, arguments, action=action, directory=directory)
         if output.status != 0:
             raise _uv.failure(output, action=action, platform="this host")
 
@@ -73,11 +75,11 @@ def call(
     pins: Sequence[BuildRequirement],
     variables: Mapping[str, str],
     meanwhile: Callable[[], object] | None = None,
-) -> bool:
+) -> tuple[str, ...]:
     """Have the back end of ``project`` write its wheel for the source tree ``copy`` into ``out``.
 
     ``tree``: its environment. ``variables``: what counts besides PATH. ``meanwhile``: called once it runs.
-    False, and nothing written, when the back end asks for requirements that are not among ``pins``.
+    Returns the requirements that the back end asks for and ``pins`` lack, PEP 508; nothing is written then.
     Raises CorruptError when it fails.
     """
     answer = out.parent / "answer.json"
@@ -85,9 +87,10 @@ def call(
     program = (Path(__file__).parent / "_hook.py").read_text()
     request = json.dumps([project.backend, project.backend_path, str(out), str(answer), names])
     try:
-        out.mkdir()
+        out.mkdir(exist_ok=True)
     except OSError as error:
         raise StorageError(f"building {copy}: {error.filename}: {error.strerror}") from error
+    command.close_environment()
     output = command.run(
         [tree / "bin" / "python", "-P", "-s", "-c", program, request],
         action=f"building {project.name or project.directory.name}",
@@ -101,7 +104,19 @@ def call(
         if output.status < 0:
             text += f"\nit was ended by signal {-output.status}"
         raise failure(text, project.name or project.directory.name, project.directory)
-    return "wheel" in json.loads(answer.read_text("utf-8"))
+    return _missing(answer, project)
+
+
+def _missing(answer: Path, project: Project) -> tuple[str, ...]:
+    """What the back end asks for besides, each a requirement and nothing else: they become lines of uv's input."""
+    try:
+        said = json.loads(local_file.read(answer))
+        texts = said.get("missing", []) if isinstance(said, dict) else None
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise ValueError("it is no list of requirements")
+    except (OSError, ValueError, RecursionError) as error:
+        raise failure(f"its answer cannot be read: {error}", project.directory.name, project.directory) from error
+    return tuple(str(parse_requirement(text)) for text in texts)
 
 
 def failure(text: str, name: str, directory: Path) -> CorruptError:

@@ -19,7 +19,8 @@ from grocker.errors import SettingsError
 _UV_DEFAULT = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 _UV_MORE = ("UV_INDEX", "UV_EXTRA_INDEX_URL")
 _ADDRESSES = (*_UV_DEFAULT, *_UV_MORE)
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s'\"`]*@")
+# A password may hold a slash that nobody encoded; what follows a host and its port is a path, which may hold an @.
+_CREDENTIALS = re.compile(r"(?<=://)(?:[^/@\s'\"`]*|[^/@:\s'\"`]*:(?!\d{1,5}/)[^\s'\"`]*)@")
 
 
 def without_credentials(text: str) -> str:
@@ -56,17 +57,25 @@ def settled_by_uv(directory: Path, environ: Mapping[str, str], etc: Path = Path(
 
     uv reads the nearest of the project's and its parents', then the user's and the system's ("Configuration files").
     """
-    tables = [uv_table(_user_file(environ)), uv_table(etc / "uv" / "uv.toml")]
-    for parent in (directory.absolute(), *directory.absolute().parents):
-        tables += [uv_table(parent / "uv.toml"), uv_table(parent / "pyproject.toml")]
     found = set()
-    for table in tables:
+    for table in (*index_tables(environ, etc), *project_tables(directory)):
         indexes = [index for index in table.get("index", []) if isinstance(index, dict) and not index.get("explicit")]
         if "index-url" in table or table.get("no-index") or any(index.get("default") for index in indexes):
             found.add("UV_DEFAULT_INDEX")
         if "extra-index-url" in table or table.get("no-index") or any(not i.get("default") for i in indexes):
             found.add("UV_INDEX")
     return frozenset(found)
+
+
+def index_tables(environ: Mapping[str, str], etc: Path = Path("/etc")) -> list[dict[str, Any]]:
+    """Return what the user's and the system's ``uv.toml`` say."""
+    return [uv_table(_user_file(environ)), uv_table(etc / "uv" / "uv.toml")]
+
+
+def project_tables(directory: Path) -> list[dict[str, Any]]:
+    """Return what configuration files of uv in ``directory`` and above it say."""
+    places = (directory.absolute(), *directory.absolute().parents)
+    return [uv_table(place / name) for place in places for name in ("uv.toml", "pyproject.toml")]
 
 
 def uv_table(path: Path) -> dict[str, Any]:

@@ -34,7 +34,9 @@ def read(
     arguments += ["--no-emit-project", "--no-dev", "--no-default-groups"]
     for extra in sorted(extras):
         arguments += ["--extra", extra]
-    output = _uv.run(uv, [*arguments, "--locked", "--python", uv.python], action=action, directory=project.directory)
+    # Where the project's metadata is dynamic, uv asks its back end for them.
+    checked = [*arguments, "--locked", "--python", uv.python]
+    output = _uv.run_that_may_build(uv, checked, action=action, directory=project.directory)
     if output.status != 0 and _WRONG_PYTHON.search(output.stderr):
         _check_fresh(path, project)
         output = _uv.run(uv, [*arguments, "--frozen"], action=action, directory=project.directory)
