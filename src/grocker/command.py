@@ -1,13 +1,15 @@
-"""Runs programs of the host. The only place that starts one, so that every failure names its action."""
+"""Runs programs of the host. Only this module starts them, so that every failure names its action."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from types import FrameType
 
 import msgspec
 
@@ -18,7 +20,7 @@ _PR_SET_DUMPABLE = 4
 
 
 class Output(msgspec.Struct, frozen=True):
-    """What a program left behind."""
+    """What a program returned and wrote."""
 
     status: int
     """exit status; -N when signal N ended it"""
@@ -37,20 +39,23 @@ def run(
     seconds: float | None = None,
     meanwhile: Callable[[], object] | None = None,
 ) -> Output:
-    """Run a program to its end and return what it said; its status is the caller's to judge.
+    """Run a program to its end and return its output; the caller judges its status.
 
     ``action``: what is being done, for the error ("building the project's wheel").
     ``environment``: the program's whole environment; nothing is inherited. The umask is 022.
     ``hint``: the remedy when the program does not exist. ``seconds``: how long it may take, None for any time.
     ``meanwhile``: called once, when the program has been started.
-    Raises UnavailableError when the program cannot be started, or takes longer. Whatever is raised while it runs
-    (Ctrl-C) ends it, and all that it has started; a daemon that it leaves behind is not waited for. It has no terminal:
-    a password that git would ask for is an error and no hang.
+    Raises UnavailableError when the program cannot be started, or takes longer. An exception while it runs
+    (Ctrl-C) kills it and its whole process group. Does not wait for daemons that the program leaves behind. The program
+    has no terminal: a password prompt of git fails instead of waiting.
     """
+    interrupts = _Interrupts()
     with ExitStack() as files:
+        files.callback(interrupts.release)
         try:
-            # A pipe's end would come with the end of the last process that holds it: of a daemon that was left behind.
+            # A pipe would end only with the last process that holds it, such as a daemon left behind.
             out, err = (files.enter_context(open(os.memfd_create(name), "w+b")) for name in ("stdout", "stderr"))
+            interrupts.hold()
             program = subprocess.Popen(
                 [str(a) for a in arguments],
                 stdin=subprocess.PIPE,
@@ -69,12 +74,15 @@ def run(
             ) from error
         with program:
             try:
+                interrupts.release()
                 if meanwhile is not None:
                     meanwhile()
                 program.communicate(stdin, seconds)
             except subprocess.TimeoutExpired as error:
                 _end(program)
-                raise UnavailableError(f"{action}: {arguments[0]} took longer than {seconds:g} s", hint=hint) from error
+                raise UnavailableError(
+                    f"{action}: {arguments[0]} did not finish within {seconds:g} s", hint=hint
+                ) from error
             except BaseException:
                 _end(program)
                 raise
@@ -91,6 +99,38 @@ def close_environment() -> None:
     import ctypes
 
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+class _Interrupts:
+    """Holds back what signals raise (Ctrl-C) while a program starts: within Popen, it would leave the program running.
+
+    Python interrupts the main thread only.
+    """
+
+    def __init__(self) -> None:
+        self._handlers: dict[int, Callable[[int, FrameType | None], object]] = {}
+        self._came: list[int] = []
+
+    def hold(self) -> None:
+        """Note the signals that come from now on, and do nothing."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            handler = signal.getsignal(number)
+            if callable(handler):  # an ignored signal stays ignored: the program inherits that
+                self._handlers[number] = handler
+                signal.signal(number, lambda number, _: self._came.append(number))
+
+    def release(self) -> None:
+        """Give the signals back to their handlers, and raise what came meanwhile."""
+        if not self._handlers:
+            return
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._handlers)
+        while self._handlers:
+            signal.signal(*self._handlers.popitem())
+        while self._came:
+            signal.raise_signal(self._came.pop())
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _end(program: subprocess.Popen[bytes]) -> None:

@@ -18,6 +18,8 @@ from grocker import digest
 from grocker.builder.result import Built, BuiltImage
 from grocker.cli import replay
 from grocker.images import Delivered
+from grocker.images.engine import evidence
+from grocker.images.file_evidence import of_file
 from grocker.oci import Platform, RunConfig, image, layer, reference
 from grocker.store import Store
 from tests.support import engine as engines
@@ -61,7 +63,7 @@ def built(project: Path) -> Built:
         names=(reference.parse("app:1"),),
         services=(),
         commands=(),
-        delivered=(Delivered("oci", "layout", 5, "wrote"),),
+        delivered=(Delivered("oci", "layout", 5, "wrote", evidence=(of_file("oci", "layout/index.json"),)),),
         files=tuple(str(project / name) for name in ("", "src", "pyproject.toml", "src/app.py")),
     )
 
@@ -209,7 +211,10 @@ def test_replay_asks_docker_for_every_name_of_the_image(project: Path, lost: str
         image = one.images[0].image
         engine.images[image.config.digest] = {"rootfs": {"diff_ids": []}}
         engine.tags = {"polls:1.0": image.config.digest, "polls:2.0": image.config.digest}
-        delivered = Delivered("docker", "polls:1.0", 1, "", tuple(engine.tags), (image.config.digest, image.digest))
+        identities = (image.config.digest, image.digest)
+        delivered = Delivered(
+            "docker", "polls:1.0", 1, "", evidence=tuple(evidence(n, identities) for n in engine.tags)
+        )
         now = time.time() + 10
         with Store.open(Path(environ["GROCKER_CACHE"])) as store:
             replay.remember(

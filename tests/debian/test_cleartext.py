@@ -59,7 +59,7 @@ ATTACKS = {
 
 def test_message_is_taken_as_it_is_and_verified() -> None:
     assert cleartext.message(MESSAGE).rstrip() == MESSAGE.rstrip()
-    assert release.verified(MESSAGE, [signer()], what="it") == CONTENT
+    assert release.verify(MESSAGE, [signer()], what="it") == CONTENT
 
 
 def test_text_around_the_message_never_reaches_the_library() -> None:
@@ -72,4 +72,4 @@ def test_anything_but_one_signed_message_is_refused_before_the_library_sees_it(a
     with pytest.raises(ValueError, match="it|packet"):
         cleartext.message(ATTACKS[attack])
     with pytest.raises(CorruptError):
-        release.verified(ATTACKS[attack], [signer()], what="it")
+        release.verify(ATTACKS[attack], [signer()], what="it")

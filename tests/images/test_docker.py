@@ -29,8 +29,8 @@ def engine() -> Iterator[FakeEngine]:
         yield one
 
 
-def delivered(engine: FakeEngine, image: Image, blobs: MemoryBlobs) -> Delivered:
-    return Docker(Engine(engine.address)).deliver([image], NAMES, blobs, Silent())
+def delivered(engine: FakeEngine, image: Image, blobs: MemoryBlobs, worth_asking: int = 1 << 20) -> Delivered:
+    return Docker(Engine(engine.address), worth_asking).deliver([image], NAMES, blobs, Silent())
 
 
 def failure(engine: FakeEngine) -> GrockerError:
@@ -83,15 +83,12 @@ def test_docker_gets_all_above_when_a_lower_layer_changed(engine: FakeEngine) ->
     assert engine.layers[-1] == [f"blobs/sha256/{one.digest[7:]}" for one in image.layers[1:]]
 
 
-def test_docker_is_asked_for_other_images_when_much_is_missing(
-    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("grocker.images.docker._WORTH_ASKING", 1000)
+def test_docker_is_asked_for_other_images_when_much_is_missing(engine: FakeEngine) -> None:
     image, blobs = made_image(LARGE, "b", "c")
     delivered(engine, image, blobs)
     engine.tags.clear()
     image, blobs = made_image(LARGE, "b", "d")
-    assert delivered(engine, image, blobs).detail == "sent 1 of 3 layers"
+    assert delivered(engine, image, blobs, worth_asking=1000).detail == "sent 1 of 3 layers"
 
 
 def test_docker_gets_the_whole_image_when_layers_went_away_meanwhile(engine: FakeEngine) -> None:
@@ -115,7 +112,7 @@ def test_docker_gets_the_whole_image_when_it_keeps_blobs_in_containerd(engine: F
         (200, b'{"errorDetail":{"message":"write /x: no space left on device"}}', StorageError, "no space left"),
         (500, b'{"message":"something broke"}', UnavailableError, "something broke"),
         (500, b"", UnavailableError, "status 500"),
-        (200, b'{"stream":"but nothing is there"}', UnavailableError, "has another image there"),
+        (200, b'{"stream":"but nothing is there"}', UnavailableError, "the name refers to another image"),
     ],
 )
 def test_docker_fails_with_the_engines_words_when_it_refuses(
@@ -157,7 +154,9 @@ def test_docker_gets_the_image_of_its_own_platform_when_there_are_several(engine
     assert engine.tags["polls:1.0"] == images[number].config.digest
     assert done.detail == f"sent 2 layers, {images[number].platform} of linux/amd64 and linux/arm64"
     assert done.names == ("polls:1.0", "registry.example.invalid/team/polls:1.0")
-    assert images[number].config.digest in done.identities
+    assert done.evidence == tuple(
+        ("docker", name, images[number].config.digest, images[number].digest) for name in done.names
+    )
 
 
 def test_docker_gets_the_only_image_whatever_its_platform(engine: FakeEngine) -> None:
@@ -173,7 +172,7 @@ def test_docker_is_refused_when_no_image_is_for_its_platform(engine: FakeEngine,
     with pytest.raises(GrockerError) as caught:
         Docker(Engine(engine.address)).deliver(images, NAMES, blobs, Silent())
     if platform[0] == "linux":
-        assert caught.value.message == "docker runs linux/riscv64, and the images are for linux/amd64 and linux/arm64"
+        assert caught.value.message == "docker runs linux/riscv64, but the images are for linux/amd64 and linux/arm64"
         assert "--platform linux/riscv64" in (caught.value.hint or "")
     assert engine.layers == []
 

@@ -12,7 +12,7 @@ import pytest
 from grocker.images import Delivered
 from grocker.images.docker import Docker
 from grocker.images.engine import Engine
-from grocker.images.sink import Early
+from grocker.images.sink import LayerSink
 from grocker.oci import Image
 from grocker.oci.reference import parse
 from grocker.progress import Silent
@@ -56,7 +56,7 @@ def test_large_layers_are_there_when_the_image_comes(engine: FakeEngine) -> None
     assert done.new_bytes == sum(size for method, path, size in engine.requests if method == "POST")
     assert list(engine.images) == [image.config.digest]
     assert engine.tags == {"polls:1.0": image.config.digest}
-    assert isinstance(Docker(Engine(engine.address)), Early)
+    assert isinstance(Docker(Engine(engine.address)), LayerSink)
 
 
 def test_image_arrives_when_its_layers_come_faster_than_they_are_sent(engine: FakeEngine) -> None:

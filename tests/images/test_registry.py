@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import DeniedError
-from grocker.images.registry import Registry
-from grocker.images.sink import Asking
+from grocker.images.registry import RegistrySink
+from grocker.images.sink import Preflight
 from grocker.oci import Reference
 from grocker.oci.reference import parse
 from grocker.progress import Silent
@@ -25,17 +25,17 @@ def server() -> Iterator[support.Registry]:
 
 
 @pytest.fixture
-def sink(tmp_path: Path) -> Iterator[Registry]:
+def sink(tmp_path: Path) -> Iterator[RegistrySink]:
     with Transport(environ={}, attempts=1) as transport:
-        yield Registry({"HOME": str(tmp_path)}, 1000, lambda: transport)
+        yield RegistrySink({"HOME": str(tmp_path)}, 1000, transport)
 
 
 def names(server: support.Registry) -> list[Reference]:
     return [parse(f"{server.host}/team/{rest}") for rest in ("polls:1.0", "polls:latest", "copy:1.0")]
 
 
-def test_deliver_asks_nothing_anew_when_it_was_asked_ahead(server: support.Registry, sink: Registry) -> None:
-    assert isinstance(sink, Asking)
+def test_deliver_asks_nothing_anew_when_it_was_asked_ahead(server: support.Registry, sink: RegistrySink) -> None:
+    assert isinstance(sink, Preflight)
     image, blobs = made_image()
     sink.ask(names(server))
     delivered = sink.deliver([image], names(server), blobs, Silent())
@@ -50,7 +50,7 @@ def test_deliver_asks_nothing_anew_when_it_was_asked_ahead(server: support.Regis
     assert server.asked("GET") == 6
 
 
-def test_deliver_fails_as_the_question_did(server: support.Registry, sink: Registry) -> None:
+def test_deliver_fails_as_the_question_did(server: support.Registry, sink: RegistrySink) -> None:
     server.users["bob"] = "right"
     image, blobs = made_image()
     sink.ask(names(server))
@@ -59,7 +59,7 @@ def test_deliver_fails_as_the_question_did(server: support.Registry, sink: Regis
     assert not server.asked("HEAD") and not server.asked("POST")
 
 
-def test_deliver_asks_anew_when_it_was_asked_for_other_names(server: support.Registry, sink: Registry) -> None:
+def test_deliver_asks_anew_when_it_was_asked_for_other_names(server: support.Registry, sink: RegistrySink) -> None:
     image, blobs = made_image()
     asked, other = names(server)[:2]
     sink.ask([asked])

@@ -9,7 +9,7 @@ import pytest
 
 from grocker.errors import SettingsError
 from grocker.oci.reference import parse
-from grocker.registry import Credentials, credentials
+from grocker.registry import Credentials, find_credentials
 
 REFERENCE = parse("registry.example.invalid:5000/team/app/polls:1")
 
@@ -29,9 +29,9 @@ def write(place: Path, document: object) -> Path:
 
 
 def test_credentials_say_that_there_are_none_when_no_file_exists(tmp_path: Path) -> None:
-    found = credentials({"HOME": str(tmp_path)}, REFERENCE, uid=1)
+    found = find_credentials({"HOME": str(tmp_path)}, REFERENCE, uid=1)
     assert found.authorization is None
-    assert found.source == "no credentials (there is neither docker's config.json nor podman's auth.json)"
+    assert found.source == "no credentials (neither docker's config.json nor podman's auth.json exists)"
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_credentials_say_that_there_are_none_when_no_file_exists(tmp_path: Path)
 )
 def test_credentials_come_from_docker_when_it_has_the_host(tmp_path: Path, key: str) -> None:
     place = write(tmp_path / ".docker" / "config.json", {"auths": {key: entry("bob", "s:ecret")}})
-    found = credentials({"HOME": str(tmp_path)}, REFERENCE, uid=1)
+    found = find_credentials({"HOME": str(tmp_path)}, REFERENCE, uid=1)
     assert found.authorization == header("bob", "s:ecret")
     assert found.source == f"the credentials of bob in {place}"
     assert "ecret" not in repr(found)
@@ -53,7 +53,7 @@ def test_credentials_come_from_docker_when_it_has_the_host(tmp_path: Path, key: 
 def test_credentials_come_from_docker_config_when_it_is_set(tmp_path: Path) -> None:
     write(tmp_path / ".docker" / "config.json", {"auths": {REFERENCE.registry: entry("home", "x")}})
     write(tmp_path / "other" / "config.json", {"auths": {REFERENCE.registry: entry("other", "x")}})
-    found = credentials({"HOME": str(tmp_path), "DOCKER_CONFIG": str(tmp_path / "other")}, REFERENCE, uid=1)
+    found = find_credentials({"HOME": str(tmp_path), "DOCKER_CONFIG": str(tmp_path / "other")}, REFERENCE, uid=1)
     assert found.authorization == header("other", "x")
 
 
@@ -69,7 +69,7 @@ def test_credentials_come_from_podman_when_its_file_has_them(tmp_path: Path, var
     write(tmp_path / ".docker" / "config.json", {"auths": {REFERENCE.registry: entry("docker", "x")}})
     file = write(tmp_path / "podman" / place, {"auths": {REFERENCE.registry: entry("podman", "x")}})
     value = file if variable == "REGISTRY_AUTH_FILE" else tmp_path / "podman"
-    found = credentials({"HOME": str(tmp_path), variable: str(value)}, REFERENCE, uid=1)
+    found = find_credentials({"HOME": str(tmp_path), variable: str(value)}, REFERENCE, uid=1)
     assert found.authorization == header("podman", "x")
 
 
@@ -80,12 +80,12 @@ def test_credentials_are_the_most_specific_when_a_file_names_parts_of_the_path(t
         f"{REFERENCE.registry}/team/app/other": entry("other", "x"),
     }
     file = write(tmp_path / "auth.json", {"auths": auths})
-    assert credentials({"REGISTRY_AUTH_FILE": str(file)}, REFERENCE, uid=1).authorization == header("team", "x")
+    assert find_credentials({"REGISTRY_AUTH_FILE": str(file)}, REFERENCE, uid=1).authorization == header("team", "x")
 
 
 def test_credentials_of_docker_hub_are_found_when_the_name_has_no_host(tmp_path: Path) -> None:
     write(tmp_path / ".docker" / "config.json", {"auths": {"https://index.docker.io/v1/": entry("bob", "x")}})
-    found = credentials({"HOME": str(tmp_path)}, parse("bob/polls"), uid=1)
+    found = find_credentials({"HOME": str(tmp_path)}, parse("bob/polls"), uid=1)
     assert found.authorization == header("bob", "x")
 
 
@@ -94,7 +94,7 @@ def test_credentials_are_none_when_the_file_has_no_usable_entry(tmp_path: Path, 
     place = tmp_path / ".docker" / "config.json"
     place.parent.mkdir()
     place.write_text(text)
-    assert credentials({"HOME": str(tmp_path)}, REFERENCE, uid=1).authorization is None
+    assert find_credentials({"HOME": str(tmp_path)}, REFERENCE, uid=1).authorization is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "\xff"])
@@ -103,8 +103,8 @@ def test_credentials_are_refused_when_the_file_is_not_json(tmp_path: Path, text:
     place.parent.mkdir()
     place.write_text(text, "latin-1")
     with pytest.raises(SettingsError) as caught:
-        credentials({"HOME": str(tmp_path)}, REFERENCE, uid=1)
-    assert f"{place}, line 1: this is not JSON" in caught.value.message
+        find_credentials({"HOME": str(tmp_path)}, REFERENCE, uid=1)
+    assert f"{place}: line 1 is not JSON" in caught.value.message
 
 
 def helper(directory: Path, name: str, script: str) -> str:
@@ -119,10 +119,12 @@ def helper(directory: Path, name: str, script: str) -> str:
 HELPS = """read server; echo '{"Username": "bob at '"$server"'", "Secret": "s"}'"""
 
 
-def asked(tmp_path: Path, document: dict[str, object], script: str, name: str = "own") -> Credentials:
+def asked(
+    tmp_path: Path, document: dict[str, object], script: str, name: str = "own", seconds: float = 60
+) -> Credentials:
     write(tmp_path / ".docker" / "config.json", document)
     environ = {"HOME": str(tmp_path), "PATH": helper(tmp_path, name, script)}
-    return credentials(environ, REFERENCE, uid=1)
+    return find_credentials(environ, REFERENCE, uid=1, helper_seconds=seconds)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ def test_credentials_come_from_a_helper_when_a_file_names_one(
 def test_credentials_of_docker_hub_are_asked_for_by_its_old_address(tmp_path: Path) -> None:
     write(tmp_path / ".docker" / "config.json", {"credsStore": "own"})
     environ = {"HOME": str(tmp_path), "PATH": helper(tmp_path, "own", HELPS)}
-    assert credentials(environ, parse("bob/polls"), uid=1).user == "bob at https://index.docker.io/v1/"
+    assert find_credentials(environ, parse("bob/polls"), uid=1).user == "bob at https://index.docker.io/v1/"
 
 
 def test_credentials_in_the_file_come_before_the_helper_for_all(tmp_path: Path) -> None:
@@ -170,23 +172,22 @@ def test_credentials_are_an_identity_token_when_the_helper_says_so(tmp_path: Pat
         ("echo something broke; exit 1", "docker-credential-own failed: something broke"),
         ("echo something broke >&2; exit 3", "docker-credential-own failed: something broke"),
         ("exit 3", "docker-credential-own failed: exit status 3"),
-        ("echo nonsense", "docker-credential-own answered what is no credential"),
+        ("echo nonsense", "docker-credential-own gave a malformed answer"),
         ('echo \'{"Username": "bob", "Secret": ""}\'', "docker-credential-own has none for"),
-        ("sleep 60", "docker-credential-own took longer than 0.3 s"),
+        ("sleep 60", "docker-credential-own did not finish within 0.3 s"),
     ],
 )
-def test_credentials_say_why_when_the_helper_has_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, words: str
-) -> None:
-    monkeypatch.setattr("grocker.registry.keychain.SECONDS", 0.3)
-    found = asked(tmp_path, {"credsStore": "own"}, script)
+def test_credentials_say_why_when_the_helper_has_none(tmp_path: Path, script: str, words: str) -> None:
+    found = asked(tmp_path, {"credsStore": "own"}, script, seconds=0.3)
     assert found.authorization is None
     place = tmp_path / ".docker" / "config.json"
-    assert f"no credentials ({place} leaves them to a helper: " in found.source
+    assert f"no credentials ({place} names a helper: " in found.source
     assert words in found.source
 
 
-@pytest.mark.parametrize(("name", "words"), [("none", "cannot start docker-credential-none"), ("../x", "is no name")])
+@pytest.mark.parametrize(
+    ("name", "words"), [("none", "cannot start docker-credential-none"), ("../x", "invalid helper name")]
+)
 def test_credentials_say_so_when_the_helper_is_not_there(tmp_path: Path, name: str, words: str) -> None:
     assert words in asked(tmp_path, {"credsStore": name}, HELPS).source
 
@@ -195,7 +196,7 @@ def test_credentials_say_so_when_the_helper_is_not_there(tmp_path: Path, name: s
 def test_credentials_are_a_token_when_the_file_has_one(tmp_path: Path, key: str, field: str) -> None:
     auths = {REFERENCE.registry: {"auth": entry("00000000-0000", "")["auth"], key: "abc"}}
     write(tmp_path / ".docker" / "config.json", {"auths": auths})
-    found = credentials({"HOME": str(tmp_path)}, REFERENCE, uid=1)
+    found = find_credentials({"HOME": str(tmp_path)}, REFERENCE, uid=1)
     assert getattr(found, field) == "abc"
     assert found.authorization is None
     assert "abc" not in f"{found!r} {found.source}"

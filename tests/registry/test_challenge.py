@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grocker.registry.challenge import Challenge, merged, parse
+from grocker.registry.challenge import Challenge, merge_scopes, parse
 
 
 @pytest.mark.parametrize(
@@ -65,4 +65,4 @@ def test_parse_ends_soon_when_the_header_is_hostile() -> None:
     ],
 )  # fmt: skip
 def test_merged_names_each_resource_once(scopes: list[str], result: tuple[str, ...]) -> None:
-    assert merged(scopes) == result
+    assert merge_scopes(scopes) == result

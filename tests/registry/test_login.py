@@ -11,7 +11,7 @@ from grocker import registry as registries
 from grocker.errors import DeniedError, GrockerError, TryAgainError, UnavailableError
 from grocker.oci.reference import parse
 from grocker.progress import Silent
-from grocker.registry import Credentials, Known, Pushed
+from grocker.registry import Credentials, MountCandidates, PushResult
 from grocker.registry.login import Login
 from grocker.web import Transport
 from tests.support import registry as support
@@ -50,12 +50,16 @@ def pushed(
     registry: Registry,
     credentials: Credentials = NOBODY,
     repository: str = "team/polls",
-    known: Known | None = None,
-) -> Pushed:
+    candidates: MountCandidates | None = None,
+) -> PushResult:
     made, blobs = made_image()
     name = parse(f"{registry.host}/{repository}:1.0")
     return registries.push(
-        registries.look(transport, lambda: credentials, [name]), [made], blobs, Silent(), known=known or Known()
+        registries.inspect_repository(transport, lambda: credentials, [name]),
+        [made],
+        blobs,
+        Silent(),
+        candidates=candidates or MountCandidates(),
     )
 
 
@@ -129,14 +133,14 @@ def test_login_gets_a_new_token_when_the_old_one_is_about_to_end(
     now = 1000.0
     login = Login(transport, registry.host, f"http://{registry.host}", lambda: NOBODY, clock=lambda: now)
     scopes = ["repository:a:pull"]
-    assert login.header(scopes) is None
+    assert login.authorization(scopes) is None
     assert login.answer(_challenge(registry), scopes, None) == "Bearer t0"
     now += 289
-    assert login.header(scopes) == "Bearer t0"
+    assert login.authorization(scopes) == "Bearer t0"
     now += 2
-    assert login.header(scopes) == "Bearer t1"
-    assert login.header(["repository:b:pull"]) == "Bearer t2"
-    assert login.header(scopes) == "Bearer t1"
+    assert login.authorization(scopes) == "Bearer t1"
+    assert login.authorization(["repository:b:pull"]) == "Bearer t2"
+    assert login.authorization(scopes) == "Bearer t1"
 
 
 def _challenge(registry: Registry) -> str:
@@ -174,11 +178,11 @@ def test_push_is_denied_when_the_token_gives_no_right(registry: Registry, transp
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (b"{}", "the answer has no token in it"),
-        (b"<html>", "the answer has no token in it"),
-        (b'{"token": ""}', "the answer has no token in it"),
-        (b'{"token": "a\\r\\nX-Evil: 1"}', "the answer has no token in it"),
-        (b'["token"]', "the answer has no token in it"),
+        (b"{}", "the answer has no token"),
+        (b"<html>", "the answer has no token"),
+        (b'{"token": ""}', "the answer has no token"),
+        (b'{"token": "a\\r\\nX-Evil: 1"}', "the answer has no token"),
+        (b'["token"]', "the answer has no token"),
     ],
 )
 def test_push_is_unavailable_when_the_token_servers_answer_is_none(
@@ -217,12 +221,12 @@ def test_push_sends_no_credentials_where_they_could_be_read(
     tokens.realm = realm
     error = failure(transport, registry, WRONG)
     assert isinstance(error, DeniedError)
-    assert f"it wants credentials sent to {shown}, which is not HTTPS; nothing was sent" in error.message
+    assert f"its token server {shown} is not HTTPS; no credentials were sent" in error.message
 
 
 def test_login_sends_no_credentials_to_this_machine_when_the_registry_is_another(transport: Transport) -> None:
     login = Login(transport, "registry.example.invalid", "https://registry.example.invalid", lambda: BOB)
-    with pytest.raises(DeniedError, match="which is not HTTPS"):
+    with pytest.raises(DeniedError, match="is not HTTPS"):
         login.answer('Bearer realm="http://127.0.0.1:1/token"', ["repository:a:pull"], None)
 
 
@@ -238,8 +242,8 @@ def test_push_answers_no_challenge_of_another_host(transport: Transport) -> None
         registry.fail("GET", "manifests", status=307, headers={"Location": other_host}, times=9)
         error = failure(transport, registry, BOB)
         assert isinstance(error, DeniedError)
-        assert f"localhost, where {registry.host} sends its clients, wants credentials" in error.message
-        assert f"those for {registry.host} go nowhere else" in error.message
+        assert f"{registry.host} redirects to localhost, which asks for credentials" in error.message
+        assert f"those for {registry.host} were not sent there" in error.message
         assert all("Authorization" not in one.headers for one in other.requests)
 
 
@@ -247,20 +251,20 @@ def test_push_answers_no_challenge_of_another_host(transport: Transport) -> None
 def test_push_sends_a_blob_when_it_may_not_read_where_it_could_be_mounted_from(
     registry: Registry, transport: Transport, tokens: Tokens, refuses: bool
 ) -> None:
-    known = Known()
-    pushed(transport, registry, repository="other/polls", known=known)
+    candidates = MountCandidates()
+    pushed(transport, registry, repository="other/polls", candidates=candidates)
     tokens.hidden.add("other/polls")
     tokens.refuses_hidden = refuses
-    done = pushed(transport, registry, repository="team/polls", known=known)
+    done = pushed(transport, registry, repository="team/polls", candidates=candidates)
     assert (done.sent_blobs, done.mounted_blobs) == (4, 0)
 
 
 def test_push_asks_for_the_right_to_read_where_it_mounts_from(
     registry: Registry, transport: Transport, tokens: Tokens
 ) -> None:
-    known = Known()
-    pushed(transport, registry, repository="other/polls", known=known)
-    done = pushed(transport, registry, repository="team/polls", known=known)
+    candidates = MountCandidates()
+    pushed(transport, registry, repository="other/polls", candidates=candidates)
+    done = pushed(transport, registry, repository="team/polls", candidates=candidates)
     assert (done.sent_blobs, done.mounted_blobs) == (0, 4)
     assert tokens.requests[-1][1]["scope"] == ["repository:other/polls:pull", "repository:team/polls:pull,push"]
     assert len(tokens.requests) == 3

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from grocker import registry as registries
 from grocker.errors import (
@@ -21,7 +22,7 @@ from grocker.oci import Image, Reference
 from grocker.oci.index import index
 from grocker.oci.reference import parse
 from grocker.progress import Silent
-from grocker.registry import Credentials, Known, Pushed, upload
+from grocker.registry import Credentials, MountCandidates, PushResult
 from grocker.store import Store
 from grocker.store.check import check
 from grocker.web import Transport
@@ -57,11 +58,15 @@ def pushed(
     blobs: MemoryBlobs,
     credentials: Credentials = NOBODY,
     rest: str = "team/polls:1.0",
-    known: Known | None = None,
-) -> Pushed:
+    candidates: MountCandidates | None = None,
+) -> PushResult:
     names = [name(registry, one) for one in rest.split()]
     return registries.push(
-        registries.look(transport, lambda: credentials, names), [image], blobs, Silent(), known=known or Known()
+        registries.inspect_repository(transport, lambda: credentials, names),
+        [image],
+        blobs,
+        Silent(),
+        candidates=candidates or MountCandidates(),
     )
 
 
@@ -149,13 +154,12 @@ def test_push_sends_a_blob_again_when_the_registry_has_it_with_another_size(
     assert registry.blobs["team/polls", image.layers[0].digest] == blobs.blobs[image.layers[0].digest]
 
 
-def test_push_goes_on_in_parts_when_a_proxy_refuses_the_whole_blob(
-    registry: Registry, transport: Transport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(upload, "_PART", 1000)
+def test_push_goes_on_in_parts_when_a_proxy_refuses_the_whole_blob(registry: Registry, transport: Transport) -> None:
     registry.most_in_one_request = 2000
     image, blobs = made_image("small", random.Random(1).randbytes(4500).hex())
-    pushed(transport, registry, image, blobs)
+    state = registries.inspect_repository(transport, lambda: NOBODY, [name(registry)])
+    state = replace(state, session=replace(state.session, part_size=1000))
+    registries.push(state, [image], blobs, Silent(), candidates=MountCandidates())
     assert registry.manifests
     assert registry.asked("PATCH") >= 4
     for layer in image.layers:
@@ -185,7 +189,7 @@ def test_push_succeeds_when_one_attempt_fails(
         ("POST", "uploads", {"status": 500, "times": 99}, UnavailableError, "500"),
         ("PUT", "uploads", {"status": 500, "times": 99}, UnavailableError, "500"),
         ("PUT", "uploads", {"kind": "cut", "times": 99}, UnavailableError, "connection"),
-        ("PUT", "uploads", {"kind": "lie", "times": 99}, CorruptError, "says that it stored sha256:000"),
+        ("PUT", "uploads", {"kind": "lie", "times": 99}, CorruptError, "reports that it stored sha256:000"),
         ("PUT", "manifests", {"status": 500, "times": 99}, UnavailableError, "pushing the manifest sha256:"),
         (
             "PUT",
@@ -218,14 +222,18 @@ def test_push_fails_as_unavailable_when_nothing_listens(transport: Transport) ->
     reference = parse("127.0.0.1:1/polls:1")
     with pytest.raises(UnavailableError, match=r"pushing to 127.0.0.1:1/polls:1: .*connection refused"):
         registries.push(
-            registries.look(transport, lambda: NOBODY, [reference]), [image], blobs, Silent(), known=Known()
+            registries.inspect_repository(transport, lambda: NOBODY, [reference]),
+            [image],
+            blobs,
+            Silent(),
+            candidates=MountCandidates(),
         )
 
 
 def test_push_fails_as_unavailable_when_the_answer_does_not_come(registry: Registry) -> None:
     registry.fail("GET", "manifests", kind="slow", seconds=0.5)
     with Transport(environ={}, attempts=1, read_timeout=0.1) as transport:
-        assert "no answer within the time allowed" in failure(transport, registry).message
+        assert "timeout waiting for the answer" in failure(transport, registry).message
 
 
 def test_push_fails_as_corrupt_when_a_cached_blob_is_damaged(registry: Registry, transport: Transport) -> None:
@@ -290,14 +298,14 @@ def test_push_speaks_https_when_the_registry_is_another_machine() -> None:
     with support.running(tls=True) as server, tunnelling(server.port) as proxy:
         environ = {"https_proxy": proxy, "SSL_CERT_FILE": str(CERTIFICATE)}
         with Transport(environ=environ, attempts=1) as transport:
-            place = registries.look(transport, lambda: NOBODY, [name])
-            registries.push(place, [made], blobs, Silent(), known=Known())
+            state = registries.inspect_repository(transport, lambda: NOBODY, [name])
+            registries.push(state, [made], blobs, Silent(), candidates=MountCandidates())
         assert server.manifests["team/polls", "1.0"][1] == made.manifest.data
         with (
             Transport(environ={"https_proxy": proxy}, attempts=1) as transport,
             pytest.raises(UnavailableError, match="the certificate is not trusted"),
         ):
-            registries.look(transport, lambda: NOBODY, [name])
+            registries.inspect_repository(transport, lambda: NOBODY, [name])
 
 
 def test_push_is_refused_when_uploads_would_leave_https() -> None:
@@ -308,10 +316,10 @@ def test_push_is_refused_when_uploads_would_leave_https() -> None:
         environ = {"https_proxy": proxy, "SSL_CERT_FILE": str(CERTIFICATE)}
         with (
             Transport(environ=environ, attempts=1) as transport,
-            pytest.raises(UnavailableError, match="wants the bytes over http, not https"),
+            pytest.raises(UnavailableError, match="asks for an upload over http instead of https"),
         ):
-            place = registries.look(transport, lambda: NOBODY, [name])
-            registries.push(place, [made], blobs, Silent(), known=Known())
+            state = registries.inspect_repository(transport, lambda: NOBODY, [name])
+            registries.push(state, [made], blobs, Silent(), candidates=MountCandidates())
 
 
 def test_push_sends_a_manifest_for_each_platform_and_an_index_under_the_name(
@@ -319,23 +327,47 @@ def test_push_sends_a_manifest_for_each_platform_and_an_index_under_the_name(
 ) -> None:
     images, blobs = two_images()
     names = [name(registry)]
-    done = registries.push(registries.look(transport, lambda: NOBODY, names), images, blobs, Silent(), known=Known())
+    done = registries.push(
+        registries.inspect_repository(transport, lambda: NOBODY, names),
+        images,
+        blobs,
+        Silent(),
+        candidates=MountCandidates(),
+    )
     assert registry.manifests["team/polls", "1.0"] == ("application/vnd.oci.image.index.v1+json", index(images).data)
     for image in images:
         assert registry.manifests["team/polls", image.digest][1] == image.manifest.data
     assert (done.sent_blobs, done.present_blobs) == (5, 0)
     assert done.names[0].digest == index(images).digest
-    again = registries.push(registries.look(transport, lambda: NOBODY, names), images, blobs, Silent(), known=Known())
+    again = registries.push(
+        registries.inspect_repository(transport, lambda: NOBODY, names),
+        images,
+        blobs,
+        Silent(),
+        candidates=MountCandidates(),
+    )
     assert not again.new
 
 
 def test_push_asks_for_no_blob_of_the_index_that_the_tag_had(registry: Registry, transport: Transport) -> None:
     names = [name(registry, "team/polls:1.0")]
     before, blobs = two_images("first")
-    registries.push(registries.look(transport, lambda: NOBODY, names), before, blobs, Silent(), known=Known())
+    registries.push(
+        registries.inspect_repository(transport, lambda: NOBODY, names),
+        before,
+        blobs,
+        Silent(),
+        candidates=MountCandidates(),
+    )
     registry.requests.clear()
     images, blobs = two_images("second")
-    done = registries.push(registries.look(transport, lambda: NOBODY, names), images, blobs, Silent(), known=Known())
+    done = registries.push(
+        registries.inspect_repository(transport, lambda: NOBODY, names),
+        images,
+        blobs,
+        Silent(),
+        candidates=MountCandidates(),
+    )
     shared = {one.digest for image in images for one in image.layers} & {
         one.digest for image in before for one in image.layers
     }
@@ -346,7 +378,13 @@ def test_push_asks_for_no_blob_of_the_index_that_the_tag_had(registry: Registry,
     registry.requests.clear()
     registry.fail("GET", "manifests/sha256", status=403, times=2)
     last, blobs = two_images("third")
-    done = registries.push(registries.look(transport, lambda: NOBODY, names), last, blobs, Silent(), known=Known())
+    done = registries.push(
+        registries.inspect_repository(transport, lambda: NOBODY, names),
+        last,
+        blobs,
+        Silent(),
+        candidates=MountCandidates(),
+    )
     assert done.present_blobs == len(shared)
     assert shared <= {path.rpartition("/")[2] for method, path in registry.requests if method == "HEAD"}
 
@@ -382,10 +420,10 @@ def test_push_sends_no_blob_that_can_be_mounted(
 ) -> None:
     image, blobs = made_image()
     with Store.open(tmp_path) as store:
-        known = Known(store if kept else None)
-        pushed(transport, registry, image, blobs, rest="other/polls:1.0", known=known)
+        candidates = MountCandidates(store if kept else None)
+        pushed(transport, registry, image, blobs, rest="other/polls:1.0", candidates=candidates)
         blobs.opened.clear()
-        done = pushed(transport, registry, image, blobs, known=Known(store) if kept else known)
+        done = pushed(transport, registry, image, blobs, candidates=MountCandidates(store) if kept else candidates)
         assert check(store) == ()
     assert (done.sent_blobs, done.mounted_blobs, done.present_blobs) == (0, 4, 0)
     assert done.sent_bytes == len(image.manifest.data)
@@ -397,51 +435,51 @@ def test_push_sends_no_blob_that_can_be_mounted(
 def test_push_sends_a_blob_when_it_is_not_mounted(
     registry: Registry, transport: Transport, how: dict[str, object] | None
 ) -> None:
-    known = Known()
+    candidates = MountCandidates()
     image, blobs = made_image()
-    pushed(transport, registry, image, blobs, rest="other/polls:1.0", known=known)
+    pushed(transport, registry, image, blobs, rest="other/polls:1.0", candidates=candidates)
     if how is None:
         registry.mounts = False
     else:
         registry.fail("POST", "team/polls/blobs/uploads", times=1, **how)
     registry.requests.clear()
-    done = pushed(transport, registry, image, blobs, known=known)
+    done = pushed(transport, registry, image, blobs, candidates=candidates)
     assert (done.sent_blobs, done.mounted_blobs) == ((4, 0) if how is None else (1, 3))
     if how is None:
         assert registry.asked("POST") == 4  # the upload that the registry began instead is used
 
 
 def test_push_sends_a_blob_when_the_registry_has_lost_where_it_was(registry: Registry, transport: Transport) -> None:
-    known = Known()
+    candidates = MountCandidates()
     image, blobs = made_image()
-    known.note(registry.host, "long/gone", [one.digest for one in image.layers])
-    assert pushed(transport, registry, image, blobs, known=known).sent_blobs == 4
+    candidates.add(registry.host, "long/gone", [one.digest for one in image.layers])
+    assert pushed(transport, registry, image, blobs, candidates=candidates).sent_blobs == 4
 
 
 @pytest.mark.parametrize(
     ("method", "path", "kind", "words"),
     [
-        ("HEAD", "blobs/sha256", "lie", "has sha256:0000"),
-        ("HEAD", "blobs/sha256", "lie-size", "says that it has"),
-        ("GET", "manifests", "lie", "announced was sha256:0000"),
-        ("PUT", "manifests", "lie", "says that it stored sha256:0000"),
-        ("POST", "uploads", "lie", "says that it stored sha256:0000"),
+        ("HEAD", "blobs/sha256", "lie", "answers for sha256:0000"),
+        ("HEAD", "blobs/sha256", "lie-size", "were sent"),
+        ("GET", "manifests", "lie", "expected sha256:0000"),
+        ("PUT", "manifests", "lie", "reports that it stored sha256:0000"),
+        ("POST", "uploads", "lie", "reports that it stored sha256:0000"),
     ],
 )
 def test_push_fails_as_corrupt_when_the_registry_lies(
     registry: Registry, transport: Transport, method: str, path: str, kind: str, words: str
 ) -> None:
-    known = Known()
+    candidates = MountCandidates()
     image, blobs = made_image()
     if method == "POST":
-        pushed(transport, registry, image, blobs, rest="other/polls:1.0", known=known)
+        pushed(transport, registry, image, blobs, rest="other/polls:1.0", candidates=candidates)
     else:
         pushed(transport, registry, image, blobs)
         if "blobs" in path or method == "PUT":
             registry.manifests.clear()
     registry.fail(method, path, kind=kind, times=99)
     with pytest.raises(CorruptError) as caught:
-        pushed(transport, registry, image, blobs, known=known)
+        pushed(transport, registry, image, blobs, candidates=candidates)
     assert words in caught.value.message
     assert registry.host in caught.value.message
     assert caught.value.hint

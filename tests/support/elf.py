@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 
 
-def library(soname: str, machine: int = 62) -> bytes:
-    """A 64-bit shared object of ``machine`` (62: x86-64, 183: AArch64); without a soname when it is empty."""
+def library(soname: str, machine: int = 62, needed: Sequence[str] = ()) -> bytes:
+    """A 64-bit shared object of ``machine`` (62: x86-64, 183: AArch64); without a soname when it is empty.
+
+    ``needed``: the sonames of the libraries that it asks for.
+    """
     strings = b"\0" + soname.encode() + b"\0"
     headers, dynamic = 64, 64 + 2 * 56
     rows = [(14, 1)] if soname else []
+    for name in needed:
+        rows.append((1, len(strings)))
+        strings += name.encode() + b"\0"
     table = b"".join(struct.pack("<qQ", *row) for row in [*rows, (5, dynamic + 16 * (len(rows) + 2)), (0, 0)])
     size = dynamic + len(table) + len(strings)
     ident = b"\x7fELF\x02\x01\x01".ljust(16, b"\0")

@@ -8,7 +8,6 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from grocker.builder.blobs import StoredBlobs
 from grocker.builder.planning import plan_image, remember
 from grocker.builder.result import Built, BuiltImage, BuiltLayer
 from grocker.config.settings import Settings
@@ -16,15 +15,15 @@ from grocker.context import Context, GoneError, check_executable
 from grocker.errors import SettingsError
 from grocker.execute.execute import Execution, as_oci, execute
 from grocker.execute.prefetch import Prefetch
-from grocker.images import store as image_store
-from grocker.images.sink import Asking, Early, Sink
+from grocker.images.sink import LayerSink, Preflight, Sink
+from grocker.images.store import StoredBlobs, keep_images
 from grocker.inputs import validation
 from grocker.inputs.host_files import files_read
 from grocker.inputs.index import find_uv
 from grocker.inputs.request import Request, read_configuration, targets
 from grocker.layers.composition import FinishedLayer
 from grocker.layers.workers import Workers, workers
-from grocker.oci import Platform, Reference, index, reference
+from grocker.oci import Platform, Reference, reference
 from grocker.plan.layers import DEBIAN_KINDS
 from grocker.progress import Progress
 from grocker.resolve.resolve import Resolution, resolve
@@ -35,7 +34,7 @@ def build(request: Request, context: Context) -> Built:
     """Make the image and deliver it to every sink. Raises GrockerError."""
     settings = read_configuration(request).settings
     check_executable(context.store.root)
-    questions = [partial(sink.ask, _tagged(request.tags)) for sink in request.sinks if isinstance(sink, Asking)]
+    questions = [partial(sink.ask, _tagged(request.tags)) for sink in request.sinks if isinstance(sink, Preflight)]
     meanwhile = questions if request.tags else []
     with (
         workers() as pools,
@@ -51,8 +50,8 @@ def build(request: Request, context: Context) -> Built:
             resolution, images = _make_images(context, pools, prefetch, replace(request, refresh=True), settings)
         application = resolution.application
         names = _names(request.tags, resolution)
-        _keep(context.store, names, images)
         made = [one.image for one in images]
+        keep_images(context.store, made, names)
         blobs = StoredBlobs(context.store, made)
         delivered = tuple(sink.deliver(made, names, blobs, context.progress) for sink in request.sinks)
     return Built(
@@ -92,7 +91,7 @@ def _withdrawing(sinks: Sequence[Sink]) -> Iterator[None]:
         yield
     finally:
         for sink in sinks:
-            if isinstance(sink, Early):
+            if isinstance(sink, LayerSink):
                 sink.withdraw()
 
 
@@ -113,7 +112,7 @@ class _Offer:
         if not self._begun or layer.plan.kind not in DEBIAN_KINDS or len(self._request.platforms) > 1:
             return
         for sink in self._request.sinks:
-            if isinstance(sink, Early):
+            if isinstance(sink, LayerSink):
                 sink.offer(as_oci(layer), StoredBlobs(self._store, ()), self._platform, self._request.epoch)
 
 
@@ -147,13 +146,3 @@ def _report(progress: Progress, execution: Execution, *, strict: bool) -> None:
             f"{wheel} needs shared libraries that are not in the image: {', '.join(libraries)}",
             hint="if the application uses them, add their Debian packages to [tool.grocker] dependencies",
         )
-
-
-def _keep(store: Store, names: Sequence[Reference], images: Sequence[BuiltImage]) -> None:
-    """Keep the images' documents, and under each name which manifest or index it is."""
-    for one in images:
-        store.add_blob(one.image.config.data)
-        store.add_blob(one.image.manifest.data)
-    root = store.add_blob(index.root([one.image for one in images]).data)
-    for name in names:
-        store.keep("refs", image_store.key(name), f"{name.full} {root}\n".encode())

@@ -13,6 +13,7 @@ import click
 from grocker.cli.options import FILE, INPUTS, QUIET, RESOLUTION, SOURCE, examples, json_option, with_options
 from grocker.cli.options import command as declare
 from grocker.cli.rendering import delivery_data, delivery_line, format_size, json_line
+from grocker.runner.contract.names import APPLICATION_PORT
 
 if TYPE_CHECKING:
     from grocker.builder.result import Built
@@ -60,17 +61,16 @@ def command(**options: Any) -> None:
 
     from grocker.builder.build import build
     from grocker.cli import replay
-    from grocker.cli.request import host_platform, open_context, parse_labels, request_from_options
+    from grocker.cli.request import host_platform, open_context, parse_labels, place_context, request_from_options
     from grocker.cli.terminal import Style
-    from grocker.images.places import Host, sinks
+    from grocker.images.places import open_sinks
 
     environ = os.environ
     with open_context(environ, quiet=options["quiet"]) as tools:
-        host = Host(environ, Path.cwd(), os.getuid(), lambda: tools.transport, tools.store.scratch, tools.store)
         request = replace(
             request_from_options(options, environ),
             tags=options["tags"],
-            sinks=sinks(options["outputs"], push=options["push"], host=host),
+            sinks=open_sinks(options["outputs"], push=options["push"], context=place_context(tools)),
             labels=parse_labels(options["labels"]),
             strict=options["strict"],
         )
@@ -138,7 +138,7 @@ def try_line(engine: str, name: str, built: Built) -> str:
     start = [engine, "run", "--rm"]
     if built.services:
         service = "www" if "www" in built.services else built.services[0]
-        return shlex.join([*start, "-p", "8080:8080", name, "start", service])
+        return shlex.join([*start, "-p", f"{APPLICATION_PORT}:{APPLICATION_PORT}", name, "start", service])
     if built.commands:
         return shlex.join([*start, name, built.commands[0], "--help"])
     return shlex.join([*start, "-ti", name])

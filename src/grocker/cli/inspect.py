@@ -29,7 +29,7 @@ def command(**options: Any) -> None:
     IMAGE is the name of an image built here, oci:DIR, archive:FILE, or a name in a registry
     (registry.example.com/team/polls:1.0). From a registry, only documents and small layers are read.
     """
-    from grocker.cli.request import open_context
+    from grocker.cli.request import open_context, place_context
     from grocker.cli.terminal import Style
     from grocker.images.inspection import inspect
     from grocker.oci import platforms
@@ -37,14 +37,7 @@ def command(**options: Any) -> None:
     name = options["image"]
     platform = platforms.parse(options["platform"]) if options["platform"] else None
     with open_context(os.environ, quiet=True) as tools:
-        found = inspect(
-            name,
-            platform=platform,
-            remote=options["remote"],
-            store=tools.store,
-            transport=tools.transport,
-            environ=os.environ,
-        )
+        found = inspect(name, place_context(tools), platform=platform, remote=options["remote"])
     if options["as_json"]:
         sys.stdout.write(json_line(as_data(name, found)))
     else:
@@ -92,7 +85,7 @@ def _about(one: Inspected) -> list[str]:
     spec, lock = one.application, one.lock
     if one.contract is not None:
         release = " ".join(one.release) if one.release else "unknown"
-        lines.append(f"  application: {release}, made by Grocker {one.made_by or '?'}, image contract {one.contract}")
+        lines.append(f"  application: {release}, built by Grocker {one.made_by or '?'}, image contract {one.contract}")
     if lock is not None:
         base = f"{lock.base.distribution.capitalize()} {lock.base.suite}"
         lines.append(f"  base: {base}, Python {lock.interpreter.version}")

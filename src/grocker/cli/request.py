@@ -14,13 +14,19 @@ from grocker.cli.replay import cache_directory
 from grocker.cli.terminal import display
 from grocker.context import Context
 from grocker.errors import SettingsError, UsageError
-from grocker.inputs.origin import Origin, parse
+from grocker.images.sink import PlaceContext
+from grocker.inputs.origin import Origin, parse_origin
 from grocker.inputs.request import EPOCH, Request
 from grocker.lock.document import NAME
 from grocker.platforms.architectures import ARCHITECTURES, BY_MACHINE
 from grocker.resolve import lock as locks
 from grocker.store import Store
 from grocker.web import Transport
+
+
+def place_context(tools: Context) -> PlaceContext:
+    """What places of images work with, of the tools."""
+    return PlaceContext(tools.store, tools.transport, tools.environ, Path.cwd(), os.getuid())
 
 
 @contextmanager
@@ -37,7 +43,7 @@ def open_context(environ: Mapping[str, str], *, quiet: bool) -> Iterator[Context
 
 def request_from_options(options: Mapping[str, Any], environ: Mapping[str, str]) -> Request:
     """Make a request of the options that commands share. Raises UsageError, SettingsError."""
-    origin = parse(options["source"], Path.cwd())
+    origin = parse_origin(options["source"], Path.cwd())
     lock_file = lock_path(origin, options["lock"])
     lock = locks.read(lock_file)
     return Request(

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from grocker.cli.rendering import delivery_data, delivery_line, json_line
+from grocker.cli.request import place_context
 from grocker.cli.terminal import Style
 from grocker.context import Context
 from grocker.errors import UnavailableError
 from grocker.images import Delivered, Sink
-from grocker.images.places import Host, StoreAlone, sinks
-from grocker.images.store import Stored
+from grocker.images.places import open_sinks
+from grocker.images.store import StoredImage, StoreSink
 from grocker.oci import Reference, reference
 
 
 def open_sink(output: str | None, tools: Context) -> Sink:
     """The sink of that name, else an engine. UnavailableError when no engine can be used."""
-    host = Host(tools.environ, Path.cwd(), os.getuid(), lambda: tools.transport, tools.store.scratch, tools.store)
-    [sink] = sinks([output] if output else [], push=False, host=host)
-    if isinstance(sink, StoreAlone):
+    [sink] = open_sinks([output] if output else [], push=False, context=place_context(tools))
+    if isinstance(sink, StoreSink):
         raise UnavailableError(
             "neither docker nor podman can be used",
             hint="start docker, join the group docker, or install podman; --into docker shows why docker fails",
@@ -30,7 +28,7 @@ def open_sink(output: str | None, tools: Context) -> Sink:
 
 
 def show(
-    name: Reference, found: Stored, delivered: Delivered, *, quiet: bool, as_json: bool, environ: Mapping[str, str]
+    name: Reference, found: StoredImage, delivered: Delivered, *, quiet: bool, as_json: bool, environ: Mapping[str, str]
 ) -> None:
     """Print what was done."""
     style = Style.of(sys.stderr, environ)
@@ -42,7 +40,7 @@ def show(
         sys.stdout.write("".join(f"{line}\n" for line in _names(found, delivered)))
 
 
-def result_json(name: Reference, found: Stored, delivered: Sequence[Delivered]) -> str:
+def result_json(name: Reference, found: StoredImage, delivered: Sequence[Delivered]) -> str:
     """Write the result as a JSON document of one line (docs/reference/outputs.md)."""
     document = {
         "schema": 1,
@@ -57,7 +55,7 @@ def result_json(name: Reference, found: Stored, delivered: Sequence[Delivered]) 
     return json_line(document)
 
 
-def _names(found: Stored, delivered: Delivered) -> Sequence[str]:
+def _names(found: StoredImage, delivered: Delivered) -> Sequence[str]:
     """List the names for scripts, with the digest where a place keeps digests."""
     if delivered.kind != "registry":
         return delivered.names

@@ -1,6 +1,7 @@
-"""Where images go: docker, podman, a registry, an OCI layout, an archive. One seam, ``Sink``.
+"""Where images are read from and go to: docker, podman, registries, OCI layouts, archives, Grocker's own store.
 
-The face is imported when it is looked at: a build in which nothing changed needs ``engine`` alone, without msgspec.
+``places`` has the table. The face is imported when it is used: a build in which nothing changed needs ``places`` and
+``engine`` alone, without msgspec.
 """
 
 from __future__ import annotations

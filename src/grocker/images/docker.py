@@ -1,10 +1,10 @@
-"""The sink ``docker``: loads an image into a Docker engine, sending only the layers that it lacks.
+"""The place ``docker``: loads an image into a Docker engine, sending only the layers that it lacks.
 
 An engine with the classic image store knows a layer by the chain of diffIDs that ends with it, and skips a layer of an
-archive whose chain it has without opening the file (moby/moby, image/tarexport/load.go): what it has is left out. Which
-chains it has is read off its images. Wherever that does not hold (containerd's image store, another program behind
-the socket, a layer that went away meanwhile) the whole archive is sent. Layers that are offered before the image is
-whole are sent ahead (``preloading.py``).
+archive whose chain it has without opening the file (moby/moby, image/tarexport/load.go): such layers are left out.
+Its images tell which chains it has. Where that does not work (containerd's image store, another program behind the
+socket, a layer removed meanwhile), the whole archive is sent. Layers that are offered before the image is whole are
+sent ahead (``preload.py``).
 """
 
 from __future__ import annotations
@@ -19,22 +19,28 @@ import msgspec
 from grocker.digest import Digest
 from grocker.errors import DeniedError, StorageError, UnavailableError, UsageError
 from grocker.images import archive
-from grocker.images.engine import Answer, Engine, one_line
+from grocker.images.engine import Engine, EngineAnswer, evidence, of_environment, one_line
 from grocker.images.preload import Preloading
-from grocker.images.sink import UP_TO_DATE, Delivered, chosen, plural
+from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, plural, select_image
 from grocker.oci import Blobs, Image, Layer, Platform, Reference, platforms
 from grocker.progress import Progress, Silent
 
 _MOST_ASKED = 30  # images of ours whose chains are looked at, the newest first
-_WORTH_ASKING = 1 << 20  # bytes that must be missing before further images are looked at
 _FULL = "no space left"
 _FILTER = quote('{"label":["org.grocker.contract"]}', safe="")
+
+
+def open_sink(path: str, context: PlaceContext) -> Docker:
+    """See sink.SinkModule."""
+    return Docker(of_environment(context.environ))
 
 
 class Docker(msgspec.Struct):
     """The sink ``docker``."""
 
     engine: Engine
+    worth_asking: int = 1 << 20
+    """bytes that the image's namesakes must lack before other images are looked at"""
     _ahead: Preloading | None = None
 
     def describe(self) -> str:
@@ -42,29 +48,31 @@ class Docker(msgspec.Struct):
         return "docker"
 
     def answers(self) -> bool:
-        """Whether an engine listens there that we may use."""
+        """Whether an engine answers and may be used."""
         try:
             return self.engine.request("GET", "/_ping", action="asking docker").status == 200
         except (DeniedError, UnavailableError):
             return False
 
     def platform(self) -> Platform:
-        """The engine's own. Raises as a request does."""
+        """Ask for the engine's own platform. Raises what ``Engine.request`` raises."""
         action = "asking docker for its platform"
         said = _json(self.engine.request("GET", "/version", action=action), action)
         try:
             return platforms.parse(f"{said['Os']}/{said['Arch']}")
         except (KeyError, TypeError, UsageError) as error:
-            raise UnavailableError(f"{action}: the answer names none", hint="name one platform alone") from error
+            raise UnavailableError(
+                f"{action}: the answer has no platform", hint="build for one platform only"
+            ) from error
 
     def offer(self, layer: Layer, blobs: Blobs, platform: Platform, created: int) -> None:
-        """See Early.offer."""
+        """See LayerSink.offer."""
         if self._ahead is None:
             self._ahead = Preloading(self._had, self._load_unnamed, self._remove)
         self._ahead.offer(layer, blobs, platform, created)
 
     def withdraw(self) -> None:
-        """See Early.withdraw."""
+        """See LayerSink.withdraw."""
         if self._ahead is not None:
             self._ahead.clear()
             self._ahead = None
@@ -73,10 +81,12 @@ class Docker(msgspec.Struct):
         self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
     ) -> Delivered:
         """See Sink.deliver."""
-        image, note = chosen(images, self.platform, "docker")
+        image, note = select_image(images, self.platform, "docker")
         sent, detail = self._deliver(image, names, blobs, progress)
         listed = tuple(name.docker for name in names)
-        return Delivered("docker", listed[0], sent, detail + note, listed, (image.config.digest, image.digest))
+        # The classic store calls an image by its configuration, containerd's by its manifest.
+        found = tuple(evidence(name, (image.config.digest, image.digest)) for name in listed)
+        return Delivered("docker", listed[0], sent, detail + note, listed, evidence=found)
 
     def _deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> tuple[int, str]:
         """Bytes sent, and what was done."""
@@ -100,8 +110,8 @@ class Docker(msgspec.Struct):
             raise _failure(f"loading {place} into docker", problem)
         if not self._arrived(image, names):
             raise UnavailableError(
-                f"loading {place} into docker: the engine took it without complaint, but has another image there",
-                hint="another build may have loaded the same name at the same time; build again",
+                f"loading {place} into docker: the engine reported no error, but the name refers to another image",
+                hint="another build may have loaded the same name; build again",
             )
         return early + sent, _all(image)
 
@@ -130,7 +140,7 @@ class Docker(msgspec.Struct):
     def _known_layers(self, image: Image, namesakes: Sequence[dict[str, Any]]) -> int:
         """How many layers, from the bottom, the engine has in this very order."""
         most = max((_shared(image, one) for one in namesakes), default=0)
-        if sum(one.size for one in image.layers[most:-1]) > _WORTH_ASKING:
+        if sum(one.size for one in image.layers[most:-1]) > self.worth_asking:
             for one in self._ours():
                 most = max(most, _shared(image, one))
         return 0 if most == 0 or self._keeps_blobs() else most
@@ -163,9 +173,7 @@ class Docker(msgspec.Struct):
 
     def _remove(self, image: Image) -> None:
         """Take an unnamed image away; its layers stay as long as another image consists of them."""
-        self.engine.request(
-            "DELETE", f"/images/{image.config.digest}", action="removing from docker what was sent ahead"
-        )
+        self.engine.request("DELETE", f"/images/{image.config.digest}", action="removing preloaded layers from docker")
 
     def _load(
         self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress, known: int
@@ -175,13 +183,13 @@ class Docker(msgspec.Struct):
         without -= {one.digest for one in image.layers[known:]}
         action = f"loading {names[0].docker if names else 'layers'} into docker"
         with progress.task(action, sum(one.size for one in image.layers if one.digest not in without)) as task:
-            members = archive.entries([image], names, blobs, task, without=without)
-            size = archive.size(members)
+            members = archive.list_members([image], names, blobs, task, without=without)
+            size = archive.measure(members)
             answer = self.engine.request(
                 "POST",
                 "/images/load?quiet=1",
                 action=action,
-                body=archive.chunks(members, epoch=image.created),
+                body=archive.read_chunks(members, epoch=image.created),
                 size=size,
                 kind="application/x-tar",
             )
@@ -194,7 +202,7 @@ def _all(image: Image) -> str:
     return f"sent {plural(len(image.layers), 'layer')}"
 
 
-def _json(answer: Answer, action: str) -> Any:
+def _json(answer: EngineAnswer, action: str) -> Any:
     if answer.status != 200:
         raise UnavailableError(f"{action}: status {answer.status}: {answer.message()}")
     try:
@@ -240,4 +248,4 @@ def _failure(action: str, problem: str) -> UnavailableError | StorageError:
         return StorageError(
             f"{action}: {problem}", hint="free space in the engine's store: docker system prune, docker image prune"
         )
-    return UnavailableError(f"{action}: {problem}", hint="see the engine's log: journalctl -u docker")
+    return UnavailableError(f"{action}: {problem}", hint="check the engine's log: journalctl -u docker")

@@ -1,4 +1,4 @@
-"""What an image says of itself: documents, and of a Grocker's image the lock and ``image.json`` in two small layers."""
+"""What an image says of itself: its documents, and in Grocker's images the lock and ``image.json`` in small layers."""
 
 from __future__ import annotations
 
@@ -7,26 +7,23 @@ import io
 import tarfile
 import zlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from grocker.digest import Digest
 from grocker.errors import GrockerError
-from grocker.images.reading import ImageSource, opened
+from grocker.images.places import open_image
+from grocker.images.reading import OpenedImage
+from grocker.images.sink import PlaceContext
 from grocker.lock.document import parse
 from grocker.lock.values import DebianPackage, Lock, PythonFile
 from grocker.oci import Document, Image, Layer, Platform, RunConfig, values
-from grocker.oci.reading import document, images
-from grocker.runner.contract import spec
-from grocker.store import Store
-
-if TYPE_CHECKING:
-    from grocker.web import Transport
+from grocker.oci.reading import check_document, read_images
+from grocker.runner.contract import codec, names, spec
 
 CONTRACT = "org.grocker.contract"
-_LOCK = "opt/grocker/grocker.lock"
-_IMAGE = "opt/grocker/image.json"
+_LOCK = names.LOCK.removeprefix("/")
+_IMAGE = names.IMAGE_JSON.removeprefix("/")
 _TITLES = {
     "debian": "debian",
     "generated": "configured",
@@ -43,7 +40,7 @@ _MOST_FILE = 16 << 20
 
 
 class InspectedLayer(msgspec.Struct, frozen=True):
-    """A layer, and what is in it as far as that can be known without reading it."""
+    """A layer, and what is in it as far as the image's documents tell."""
 
     name: str
     digest: Digest
@@ -65,7 +62,7 @@ class Inspected(msgspec.Struct, frozen=True):
     debian: tuple[DebianPackage, ...]
     python: tuple[PythonFile, ...]
     notes: tuple[str, ...]
-    """what cannot be said, and why"""
+    """what is unknown, and why"""
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -111,25 +108,17 @@ class Inspection(msgspec.Struct, frozen=True):
         return self.root.descriptor.media_type in values.INDEXES
 
 
-def inspect(
-    text: str,
-    *,
-    platform: Platform | None,
-    remote: bool,
-    store: Store,
-    transport: Transport,
-    environ: Mapping[str, str],
-) -> Inspection:
-    """What ``text`` names (see ``sources.opened``); ``platform``: its image for that platform alone.
+def inspect(text: str, context: PlaceContext, *, platform: Platform | None = None, remote: bool = False) -> Inspection:
+    """Inspect what ``text`` names (see ``places.open_image``); ``platform``: only its image for that platform.
 
     Raises MissingError, UsageError, CorruptError, and what a registry raises.
     """
-    with opened(text, store=store, transport=transport, environ=environ, remote=remote) as source:
-        found = images(source.root, source.fetch, what=text, wanted=platform)
+    with open_image(text, context, remote=remote) as source:
+        found = read_images(source.root, source.fetch, what=text, wanted=platform)
         return Inspection(source.place, source.root, tuple(_inspected(one, source) for one in found))
 
 
-def _inspected(image: Image, source: ImageSource) -> Inspected:
+def _inspected(image: Image, source: OpenedImage) -> Inspected:
     config = values.decode(image.config.data, values.ImageConfig, what=f"the configuration {image.config.digest}")
     run = config.config or RunConfig()
     notes: list[str] = []
@@ -143,10 +132,10 @@ def _inspected(image: Image, source: ImageSource) -> Inspected:
         if data is not None:
             application = _read_spec(data, notes)
     else:
-        notes.append("it is not Grocker's: packages, wheels and services cannot be told from its documents")
+        notes.append("not built by Grocker: its documents do not tell packages, wheels and services")
     own = lock.of(str(image.platform)) if lock is not None else None
     if lock is not None and own is None:
-        notes.append(f"its lock is for another platform than {image.platform}")
+        notes.append(f"its lock file does not cover {image.platform}")
     debian, python = (own.debian, own.python) if own is not None else ((), ())
     layers = tuple(
         InspectedLayer(one.title, one.digest, one.size, _content(one, image, debian, python)) for one in image.layers
@@ -176,7 +165,7 @@ def _content(
     return ()
 
 
-def _read_file(image: Image, kind: str, path: str, source: ImageSource, notes: list[str]) -> bytes | None:
+def _read_file(image: Image, kind: str, path: str, source: OpenedImage, notes: list[str]) -> bytes | None:
     """Read a file from the layer of that kind; None, and a note with the reason, when it cannot be read."""
     layer = next((one for one in image.layers if layer_kind(one) == kind), None)
     if layer is None:
@@ -185,7 +174,7 @@ def _read_file(image: Image, kind: str, path: str, source: ImageSource, notes: l
     if layer.size > _MOST:
         notes.append(f"its {kind} layer is too large to read /{path} from it ({layer.size} bytes)")
         return None
-    packed = document(layer.descriptor, source.layer(layer.descriptor)).data
+    packed = check_document(layer.descriptor, source.layer(layer.descriptor)).data
     try:
         # tarfile's own decompression stops after the first of several gzip members.
         plain = gzip.GzipFile(fileobj=io.BytesIO(packed)) if packed[:2] == b"\x1f\x8b" else io.BytesIO(packed)
@@ -203,15 +192,15 @@ def _read_file(image: Image, kind: str, path: str, source: ImageSource, notes: l
 
 def _read_lock(data: bytes, notes: list[str]) -> Lock | None:
     try:
-        return parse(data.decode("utf-8", "replace"), place="its lock")
+        return parse(data.decode("utf-8", "replace"), place="its lock file")
     except GrockerError as error:
-        notes.append(f"{error.message} (made by another version of Grocker?)")
+        notes.append(f"{error.message} (built by another version of Grocker?)")
         return None
 
 
 def _read_spec(data: bytes, notes: list[str]) -> spec.Spec | None:
     try:
-        return spec.decode(data)
+        return codec.decode(data)
     except spec.SpecError as error:
-        notes.append(f"{error} (made by another version of Grocker?)")
+        notes.append(f"{error} (built by another version of Grocker?)")
         return None

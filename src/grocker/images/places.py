@@ -1,119 +1,130 @@
-"""Which sinks the command line's words mean, and which one is taken when there are none."""
+"""The places that images are read from, written to, and asked whether they still have one: a module each.
+
+The words are those of ``--output`` and of names as ``oci:DIR``. A module of the table does what its place can do, by
+functions of the same names: ``open_sink`` (``sink.SinkModule``) and ``open_image`` (``reading.ImageModule``). A build
+in which nothing changed imports this module and the one that checks evidence, and therefore neither msgspec nor typing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import TYPE_CHECKING
+from importlib import import_module
 
-import msgspec
-
-from grocker.errors import UsageError
-from grocker.images.engine import DEFAULT, of_environment
-from grocker.images.sink import Delivered, Sink
-from grocker.oci import Blobs, Image, Reference
-from grocker.progress import Progress
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from grocker.store import Store
-    from grocker.web import Transport
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from typing import Any
 
-_HINT = "name docker, podman, registry, store, oci:DIR or archive:FILE"
+    from grocker.images.reading import ImageModule, OpenedImage
+    from grocker.images.sink import PlaceContext, Sink, SinkModule
 
-
-class Host(msgspec.Struct, frozen=True):
-    """What sinks need of the host."""
-
-    environ: Mapping[str, str]
-    directory: Path
-    """what relative paths start from"""
-    uid: int
-    transport: Callable[[], Transport]
-    """see ``Registry.transport``"""
-    scratch: Callable[[], AbstractContextManager[Path]]
-    """see ``Podman.scratch``"""
-    store: Store | None = None
-    """see ``Registry.store``"""
+_HINT = "use docker, podman, registry, store, oci:DIR or archive:FILE"
 
 
-class StoreAlone(msgspec.Struct, frozen=True):
-    """The sink ``store``: every image is in Grocker's own store; nothing more is done."""
+class Place:
+    """Where the code of a place is, as modules of this room.
 
-    hint: str | None = None
-    """why it was chosen, when nobody did"""
+    ``module``: reads and writes. ``evidence``: has ``is_still_there``; None when only the place's own delivery can
+    tell. ``takes_path``: whether a path follows the word and a colon.
+    """
 
-    def describe(self) -> str:
-        """See Sink.describe."""
-        return "the store alone"
+    __slots__ = ("evidence", "module", "takes_path")
 
-    def deliver(
-        self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
-    ) -> Delivered:
-        """See Sink.deliver."""
-        if self.hint is not None:
-            progress.warn("the image is in Grocker's store alone: neither docker nor podman can be used", self.hint)
-        return Delivered("store", str(names[0]), 0, "kept in the store", tuple(str(name) for name in names))
+    def __init__(self, module: str, *, evidence: str | None = None, takes_path: bool = False) -> None:
+        self.module = module
+        self.evidence = evidence
+        self.takes_path = takes_path
 
 
-def parse(text: str, host: Host) -> Sink:
+PLACES = {
+    "docker": Place("docker", evidence="engine"),
+    "podman": Place("podman"),
+    "registry": Place("registry"),
+    "store": Place("store"),
+    "oci": Place("layout", evidence="file_evidence", takes_path=True),
+    "archive": Place("archive", evidence="file_evidence", takes_path=True),
+}
+
+
+def is_still_there(evidence: Sequence[str], environ: Mapping[str, str]) -> bool:
+    """Whether a place still has what it was given, by an element of ``Delivered.evidence``; False when in doubt."""
+    place = PLACES.get(evidence[0]) if evidence else None
+    if place is None or place.evidence is None:
+        return False
+    found: bool = import_module(f"grocker.images.{place.evidence}").is_still_there(evidence, environ)
+    return found
+
+
+def open_sink(output: str, context: PlaceContext) -> Sink:
     """The sink that one ``--output`` names. UsageError when it names none."""
-    kind, colon, place = text.partition(":")
-    if kind in ("oci", "archive"):
-        if not place:
-            raise UsageError(f"--output {text}: no path after {kind}:", hint=_HINT)
-        path = host.directory / place
-        if kind == "oci":
-            from grocker.images.layout import Layout
+    from grocker.errors import UsageError
 
-            return Layout(path)
-        from grocker.images.archive import Archive
-
-        return Archive(path)
-    if not colon:
-        if kind == "docker":
-            from grocker.images.docker import Docker
-
-            return Docker(of_environment(host.environ))
-        if kind == "podman":
-            from grocker.images.podman import Podman
-
-            return Podman(host.environ, host.scratch)
-        if kind == "registry":
-            from grocker.images.registry import Registry
-
-            return Registry(host.environ, host.uid, host.transport, host.store)
-        if kind == "store":
-            return StoreAlone()
-    raise UsageError(f"--output {text}: there is no such output", hint=_HINT)
+    word, colon, path = output.partition(":")
+    place = PLACES.get(word)
+    if place is None or (colon and not place.takes_path):
+        raise UsageError(f"unknown output {output!r}", hint=_HINT)
+    if place.takes_path and not path:
+        raise UsageError(f"output {output!r} needs a path", hint=_HINT)
+    module: SinkModule = _module(place)
+    return module.open_sink(path, context)
 
 
-def sinks(outputs: Sequence[str], *, push: bool, host: Host) -> tuple[Sink, ...]:
-    """The sinks of a command line: those named by ``--output``, and the registry for ``--push``; else the default."""
+def open_sinks(outputs: Sequence[str], *, push: bool, context: PlaceContext) -> tuple[Sink, ...]:
+    """The sinks of a command line: those of ``--output``, and the registry for ``--push``; else ``default_sink``."""
     words = [*outputs, *(["registry"] if push and "registry" not in outputs else [])]
     if not words:
-        return (default(host),)
-    return tuple(parse(text, host) for text in dict.fromkeys(words))
+        return (default_sink(context),)
+    return tuple(open_sink(text, context) for text in dict.fromkeys(words))
 
 
-def default(host: Host) -> Sink:
-    """Docker when its engine answers, else podman when it is there, else the store alone, with a hint."""
-    engine = of_environment(host.environ)
+def default_sink(context: PlaceContext) -> Sink:
+    """Docker when its engine answers, else podman when it works, else the store with a hint for the user."""
+    import os
+    from shutil import which
+
+    from grocker.images.engine import DEFAULT, of_environment
+
+    engine = of_environment(context.environ)
     # A socket that is not there is not asked; that spares the imports, too.
-    if engine.address != DEFAULT or Path(DEFAULT.removeprefix("unix://")).exists():
+    if engine.address != DEFAULT or os.path.exists(DEFAULT.removeprefix("unix://")):
         from grocker.images.docker import Docker
 
         docker = Docker(engine)
         if docker.answers():
             return docker
-    from shutil import which
-
-    if which("podman", path=host.environ.get("PATH")):
+    if which("podman", path=context.environ.get("PATH")):
         from grocker.images.podman import Podman
 
-        podman = Podman(host.environ, host.scratch)
+        podman = Podman(context.environ, context.store.scratch)
         if podman.answers():
             return podman
-    return StoreAlone(
-        "start docker or join its group, or install podman, or choose --push, --output oci:DIR or --output archive:FILE"
+    from grocker.images.store import StoreSink
+
+    return StoreSink(
+        "start docker, join the group docker, or install podman; or use --push, --output oci:DIR or "
+        "--output archive:FILE"
     )
+
+
+def open_image(text: str, context: PlaceContext, *, remote: bool = False) -> AbstractContextManager[OpenedImage]:
+    """Open the image that ``text`` names: ``oci:DIR[:NAME]``, ``archive:FILE[:NAME]``, or a reference.
+
+    A reference is looked up in the store unless ``remote``; one with a host that the store does not have is read from
+    its registry. Raises MissingError, UsageError, CorruptError, and what a registry raises.
+    """
+    from grocker.images import registry, store
+    from grocker.oci import reference
+
+    word, _, path = text.partition(":")
+    place = PLACES.get(word)
+    if place is not None and place.takes_path and path:
+        module: ImageModule = _module(place)
+        return module.open_image(path, context)
+    name = reference.parse(text)
+    if not remote and (name.host is None or store.has_root(context.store, name)):
+        return store.open_image(text, context)
+    return registry.open_image(text, context)
+
+
+def _module(place: Place) -> Any:
+    return import_module(f"grocker.images.{place.module}")

@@ -1,55 +1,82 @@
-"""The sink ``registry`` (``--push``): the images go to the registries that their names say."""
+"""The state ``registry``: images are pushed (``--push``) to the registries in their names, and read from them."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from grocker.images.sink import UP_TO_DATE, Delivered, Transfer, plural
-from grocker.oci import Blobs, Image, Reference
+from grocker.images.reading import OpenedImage
+from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, Transfer, plural
+from grocker.oci import Blobs, Image, Reference, reference, values
+from grocker.oci.artifact import Artifact
+from grocker.oci.values import Descriptor
 from grocker.progress import Progress
 
 if TYPE_CHECKING:
-    from grocker.registry import Place, Pushed
+    from grocker.registry import PushResult, RepositoryState
     from grocker.store import Store
     from grocker.web import Transport
 
 
-class Registry(msgspec.Struct, frozen=True):
+def open_sink(path: str, context: PlaceContext) -> RegistrySink:
+    """See sink.SinkModule."""
+    return RegistrySink(context.environ, context.uid, context.transport, context.store)
+
+
+@contextmanager
+def open_image(text: str, context: PlaceContext) -> Iterator[OpenedImage]:
+    """See reading.ImageModule. ``text`` is a reference."""
+    from grocker import registry
+    from grocker.registry import pull
+
+    name = reference.parse(text)
+    find = partial(registry.find_credentials, context.environ, name, uid=context.uid)
+    session = registry.open_session(context.transport, name, find, actions="pull")
+
+    def fetch(descriptor: Descriptor) -> bytes:
+        if descriptor.media_type in values.MANIFESTS | values.INDEXES:
+            return pull.read_manifest(session, descriptor.digest, size=descriptor.size).data
+        return pull.read_blob(session, descriptor)
+
+    top = pull.read_manifest(session, name.digest or name.tag or "latest")
+    yield OpenedImage(f"the registry {name.registry}", top, fetch, partial(pull.read_blob, session))
+
+
+class RegistrySink(msgspec.Struct, frozen=True):
     """The sink ``registry``."""
 
     environ: Mapping[str, str]
     """where credentials are found through"""
     uid: int
-    transport: Callable[[], Transport]
-    """the transport, made or found when the first request is to be sent"""
+    transport: Transport
     store: Store | None = None
-    """where is kept which blobs a registry has, so that another repository of it mounts them"""
-    _looks: dict[tuple[Reference, ...], Future[Place]] = msgspec.field(default_factory=dict)
-    """what was asked ahead, by the names in one repository"""
+    """keeps which blobs a registry has, so that another repository of it mounts them"""
+    _preflights: dict[tuple[Reference, ...], Future[RepositoryState]] = msgspec.field(default_factory=dict)
+    """what was asked before there was an image, by the names in one repository"""
 
     def describe(self) -> str:
         """See Sink.describe."""
         return "the registry"
 
     def ask(self, names: Sequence[Reference]) -> None:
-        """See Asking.ask."""
-        for group in _repositories(names):
-            look: Future[Place] = Future()
-            self._looks[group] = look
-            # Nobody waits for it but a delivery: a registry that does not answer delays neither an error nor Ctrl-C.
-            threading.Thread(target=self._answer, args=(look, group), name="ask", daemon=True).start()
+        """See Preflight.ask."""
+        for group in _by_repository(names):
+            answer: Future[RepositoryState] = Future()
+            self._preflights[group] = answer
+            # Only a delivery waits for it: a registry that does not answer delays neither an error nor Ctrl-C.
+            threading.Thread(target=self._answer, args=(answer, group), name="preflight", daemon=True).start()
 
-    def _answer(self, look: Future[Place], names: Sequence[Reference]) -> None:
+    def _answer(self, answer: Future[RepositoryState], names: Sequence[Reference]) -> None:
         try:
-            look.set_result(self._look(names))
-        except BaseException as error:  # noqa: BLE001 - whoever delivers meets it
-            look.set_exception(error)
+            answer.set_result(self._inspect(names))
+        except BaseException as error:  # noqa: BLE001 - the delivery raises it
+            answer.set_exception(error)
 
     def deliver(
         self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
@@ -57,12 +84,12 @@ class Registry(msgspec.Struct, frozen=True):
         """See Sink.deliver. Names in one repository are one push; a further repository mounts what the first got."""
         from grocker import registry
 
-        known = registry.Known(self.store)
+        candidates = registry.MountCandidates(self.store)
         pushed = []
-        for group in _repositories(names):
-            asked = self._looks.pop(group, None)
-            place = asked.result() if asked is not None else self._look(group)
-            pushed.append(registry.push(place, images, blobs, progress, known=known))
+        for group in _by_repository(names):
+            asked = self._preflights.pop(group, None)
+            state = asked.result() if asked is not None else self._inspect(group)
+            pushed.append(registry.push(state, images, blobs, progress, candidates=candidates))
         listed = tuple(str(name) for one in pushed for name in one.names)
         transfer = Transfer(
             sum(one.sent_blobs for one in pushed),
@@ -70,24 +97,35 @@ class Registry(msgspec.Struct, frozen=True):
             sum(one.present_blobs for one in pushed),
         )
         new = sum(one.sent_bytes for one in pushed)
-        return Delivered("registry", listed[0], new, _detail(pushed, transfer), listed, transfer=transfer)
+        return Delivered("registry", listed[0], new, _detail(pushed, transfer), listed, transfer)
 
-    def _look(self, names: Sequence[Reference]) -> Place:
+    def attach(self, artifact: Artifact, names: Sequence[Reference]) -> None:
+        """See ReferrerSink.attach."""
+        from grocker import registry
+        from grocker.registry.referrers import push_artifact
+
+        candidates = registry.MountCandidates(self.store)
+        for group in _by_repository(names):
+            find = partial(registry.find_credentials, self.environ, group[0], uid=self.uid)
+            session = registry.open_session(self.transport, group[0], find, actions="pull,push")
+            push_artifact(session, artifact, candidates=candidates)
+
+    def _inspect(self, names: Sequence[Reference]) -> RepositoryState:
         from grocker import registry
 
-        find = partial(registry.credentials, self.environ, names[0], uid=self.uid)
-        return registry.look(self.transport(), find, names)
+        find = partial(registry.find_credentials, self.environ, names[0], uid=self.uid)
+        return registry.inspect_repository(self.transport, find, names)
 
 
-def _repositories(names: Sequence[Reference]) -> list[tuple[Reference, ...]]:
-    """The names of each repository."""
+def _by_repository(names: Sequence[Reference]) -> list[tuple[Reference, ...]]:
+    """Group the names by repository."""
     found: dict[str, list[Reference]] = {}
     for name in names:
         found.setdefault(name.name, []).append(name)
     return [tuple(group) for group in found.values()]
 
 
-def _detail(pushed: Sequence[Pushed], transfer: Transfer) -> str:
+def _detail(pushed: Sequence[PushResult], transfer: Transfer) -> str:
     if not any(one.new for one in pushed):
         return UP_TO_DATE
     total = transfer.sent + transfer.mounted + transfer.present

@@ -2,48 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
-from grocker.digest import Digest
 from grocker.errors import UsageError
 from grocker.oci import Blobs, Image, Layer, Platform, Reference
-from grocker.oci.index import fitting
+from grocker.oci.artifact import Artifact
+from grocker.oci.index import find_image
 from grocker.progress import Progress
+
+if TYPE_CHECKING:
+    from grocker.store import Store
+    from grocker.web import Transport
 
 UP_TO_DATE = "already up to date"
 """detail of a delivery that had nothing to do"""
 
 
 class Transfer(msgspec.Struct, frozen=True):
-    """Blobs on their way to a registry, all repositories together."""
+    """Blobs of a push, for all repositories together."""
 
     sent: int = 0
     mounted: int = 0
     """found in another repository of the same registry"""
     present: int = 0
-    """there already"""
+    """already in the repository"""
 
 
 class Delivered(msgspec.Struct, frozen=True):
     """What a sink did."""
 
     kind: str
-    """``docker``, ``podman``, ``registry``, ``oci``, ``archive`` or ``store``"""
+    """the word of the place: ``docker``, ``podman``, ``registry``, ``oci``, ``archive`` or ``store``"""
     place: str
     """the image's first name there, or the path"""
     new_bytes: int
-    """bytes that were sent or written; 0 when the image was there already"""
+    """bytes that were sent or written; 0 when the place was up to date"""
     detail: str
     """one line for people: ``sent 1 of 7 layers``"""
     names: tuple[str, ...] = ()
-    """every name that the image has there, as that place calls it"""
-    identities: tuple[Digest, ...] = ()
-    """what an engine may call the image: by its configuration or by its manifest"""
+    """every name that the image has there, as that place writes it"""
     transfer: Transfer | None = None
     """for a registry"""
+    evidence: tuple[tuple[str, ...], ...] = ()
+    """what ``places.is_still_there`` can check later, the place's word first; empty when only a delivery can tell"""
+
+
+class PlaceContext(msgspec.Struct, frozen=True):
+    """What places work with."""
+
+    store: Store
+    transport: Transport
+    environ: Mapping[str, str]
+    directory: Path
+    """what relative paths start from"""
+    uid: int
+    """the caller's, for podman's files of credentials"""
 
 
 class Sink(Protocol):
@@ -55,53 +72,70 @@ class Sink(Protocol):
     def deliver(
         self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
     ) -> Delivered:
-        """Put the images, one for each platform, there under ``names`` (at least one each).
+        """Put the images, one for each platform, there under ``names`` (at least one).
 
-        Places that keep manifests get all, and an index that the names refer to when there are several; an engine
-        gets the one of its own platform.
-        Raises UnavailableError, DeniedError, StorageError, CannotWriteError or CorruptError; UsageError when an engine
-        could run none.
+        Places that keep manifests get all of them, and an index that the names refer to when there are several; an
+        engine gets the one for its own platform.
+        Raises UnavailableError, DeniedError, StorageError, CannotWriteError or CorruptError; UsageError when the
+        engine can run none of them.
         """
 
 
+class SinkModule(Protocol):
+    """A module of this room whose place can be written to."""
+
+    def open_sink(self, path: str, context: PlaceContext) -> Sink:
+        """The place at ``path`` (what follows the word and a colon on the command line; else empty)."""
+
+
 @runtime_checkable
-class Asking(Protocol):
+class Preflight(Protocol):
     """A sink that can ask its place for something before there is an image."""
 
     def ask(self, names: Sequence[Reference]) -> None:
-        """Begin to ask, for a ``deliver`` under these names, which raises what goes wrong. Any thread may call it."""
+        """Start asking, for a later ``deliver`` under these names, which raises what goes wrong. Thread safe."""
 
 
 @runtime_checkable
-class Early(Protocol):
-    """A sink that can begin before the one image that it will get is whole."""
+class LayerSink(Protocol):
+    """A sink that can take layers before their one image is whole."""
 
     def offer(self, layer: Layer, blobs: Blobs, platform: Platform, created: int) -> None:
-        """The next layer, from the bottom; ``created``: the image's epoch. Nothing is raised for it, or promised."""
+        """Take the next layer, from the bottom; ``created``: the image's epoch. Raises nothing, promises nothing."""
 
     def withdraw(self) -> None:
-        """Nothing is left of what was offered but what a delivered image consists of; always called at the end."""
+        """Discard what was offered and did not become part of a delivered image. Always called at the end."""
 
 
-def chosen(images: Sequence[Image], platform: Callable[[], Platform], engine: str) -> tuple[Image, str]:
-    """The image that an engine takes, and what is to be said of it, empty or beginning with ``, ``.
+@runtime_checkable
+class ReferrerSink(Protocol):
+    """A sink that takes artifacts that refer to its images."""
 
-    ``platform``: asks for the engine's own, when there is a choice: the only image there is is taken as it is.
-    UsageError when there are several, none of them for it.
+    def attach(self, artifact: Artifact, names: Sequence[Reference]) -> None:
+        """Put the artifact beside the image that it refers to, which was delivered under ``names``. Raises as
+        ``Sink.deliver``.
+        """
+
+
+def select_image(images: Sequence[Image], platform: Callable[[], Platform], engine: str) -> tuple[Image, str]:
+    """Select the image that an engine takes, and what to say about it: empty, or beginning with ``, ``.
+
+    ``platform`` asks for the engine's own platform; not called when there is only one image, which is taken as it is.
+    UsageError when there are several, none of them for that platform.
     """
     if len(images) == 1:
         return images[0], ""
     own = platform()
-    found = fitting(images, own)
+    found = find_image(images, own)
     built = " and ".join(str(one.platform) for one in images)
     if found is None:
         raise UsageError(
-            f"{engine} runs {own}, and the images are for {built}",
-            hint=f"add --platform {own}, or name one platform alone: {engine} then takes it as it is",
+            f"{engine} runs {own}, but the images are for {built}",
+            hint=f"add --platform {own}; or build for one platform only, and {engine} takes that image as it is",
         )
     return found, f", {found.platform} of {built}"
 
 
 def plural(count: int, noun: str) -> str:
-    """``1 layer``, ``2 layers``."""
+    """Write ``1 layer``, ``2 layers``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -36,7 +36,7 @@ def load(request: ApplicationRequest) -> Application:
     directories = {directory / os.path.dirname(f.path) for f in tree.files} | {directory}
     read = {*directories, *(directory / f.path for f in tree.files), *named_files(directory, request.settings)}
     if project.uses_git:
-        read |= set(python.version_files(directory))
+        read |= set(python.state_files(directory))
     return read_application(
         request,
         wheel,

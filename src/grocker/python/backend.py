@@ -1,6 +1,6 @@
-"""The environment of a PEP 517 back end, made once by uv and kept in the store, and a call of the back end in it.
+"""The environment of a PEP 517 back end, created once by uv and stored, and a call of the back end in it.
 
-Making the environment anew takes most of the time of ``uv build``: 1.2 of 1.6 seconds with setuptools.
+Creating the environment is most of the time of ``uv build``: 1.2 of 1.6 seconds with setuptools.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from grocker import command, local_file
 from grocker.digest import hexadecimal, of
 from grocker.errors import CorruptError, StorageError
 from grocker.lock.values import BuildRequirement
-from grocker.python import flat
+from grocker.python import flat_layout
 from grocker.python import uv as _uv
-from grocker.python.indexes import without_credentials
+from grocker.python.indexes import hide_credentials
 from grocker.python.project import Project
 from grocker.python.requirements import parse_requirement
 from grocker.python.uv import Uv
@@ -35,10 +35,10 @@ def constraint(pin: BuildRequirement, *, hashes: bool = True) -> str:
 
 
 def environment(store: Store, uv: Uv, pins: Sequence[BuildRequirement], directory: Path) -> Path:
-    """A virtual environment of the host's Python with exactly ``pins`` in it: the kept one, else a new one.
+    """A virtual environment of the host's Python with exactly ``pins`` in it, from the store or new.
 
     ``directory``: the project's, whose ``[tool.uv]`` (indexes) counts.
-    Raises as ``pins.resolve`` when uv cannot install them.
+    Raises as ``resolution.resolve`` when uv cannot install them.
     """
     lines = [constraint(pin) for pin in pins]
     about = [f"grocker build environment {_FORMAT}", sys.version, os.path.realpath(uv.python), *lines]
@@ -64,7 +64,7 @@ def _install(uv: Uv, requirements: Path, tree: Path, directory: Path, *, hashes:
         run = _uv.run_that_may_build if "install" in arguments else _uv.run
         output = run(uv, arguments, action=action, directory=directory)
         if output.status != 0:
-            raise _uv.failure(output, action=action, platform="this host")
+            raise _uv.translate_error(output, action=action, platform="this host")
 
 
 def call(
@@ -78,8 +78,9 @@ def call(
 ) -> tuple[str, ...]:
     """Have the back end of ``project`` write its wheel for the source tree ``copy`` into ``out``.
 
-    ``tree``: its environment. ``variables``: what counts besides PATH. ``meanwhile``: called once it runs.
-    Returns the requirements that the back end asks for and ``pins`` lack, PEP 508; nothing is written then.
+    ``tree``: its virtual environment. ``variables``: its environment variables, besides PATH. ``meanwhile``: called
+    once it runs.
+    Returns the requirements of the back end that are not among ``pins``, PEP 508; nothing is written then.
     Raises CorruptError when it fails.
     """
     answer = out.parent / "answer.json"
@@ -99,7 +100,7 @@ def call(
         meanwhile=meanwhile,
     )
     if output.status != 0 or not answer.is_file():
-        # The reason comes last: a traceback on standard error, after pages of what was copied on the other.
+        # The reason comes last: a traceback on standard error, after a long log on standard output.
         text = output.stdout.decode("utf-8", "replace") + "\n" + output.stderr if output.status else "it gave no wheel"
         if output.status < 0:
             text += f"\nit was ended by signal {-output.status}"
@@ -121,16 +122,15 @@ def _missing(answer: Path, project: Project) -> tuple[str, ...]:
 
 def failure(text: str, name: str, directory: Path) -> CorruptError:
     """The error of a back end that failed for the project in ``directory``, with its last lines."""
-    hint = "the same happens with: python -m build --wheel"
+    hint = "reproduce it with: python -m build --wheel"
     if "discovered in a flat-layout" in text:
         hint = (
-            "add to pyproject.toml, without what does not belong to it:\n" + flat.table(flat.names(directory)).rstrip()
+            "add to pyproject.toml, without the directories that do not belong to it:\n"
+            + flat_layout.setuptools_table(flat_layout.list_files(directory)).rstrip()
         )
     elif re.search(r"unable to detect version", text, re.IGNORECASE):
-        hint = (
-            "git is asked where .git lies beside pyproject.toml, and needs a tag; or write the version into [project]"
-        )
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", without_credentials(text))
+        hint = "add a git tag (.git has to be beside pyproject.toml), or set the version in [project]"
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", hide_credentials(text))
     lines = [line.rstrip() for line in plain.splitlines() if line.strip()]
     tail = [line for line in lines if not re.match(r"Building wheel|warning:|hint:|  File \"<string>\"", line)]
     return CorruptError(

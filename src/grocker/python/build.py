@@ -1,7 +1,7 @@
-"""A project's wheel, by its own PEP 517 back end on a normalised copy of its source tree.
+"""Build a project's wheel, by its own PEP 517 back end on a normalised copy of its source tree.
 
-The one place that runs foreign code, as the calling user. The environment is ours: hash seed, epoch, locale, zone,
-umask, HOME and PATH are fixed, and the build requirements are held to the lock's pins.
+The only place that runs foreign code, as the calling user. Hash seed, epoch, locale, time zone, umask, HOME and PATH
+are fixed, and the build requirements are pinned by the lock.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from grocker import command
 from grocker.digest import of
 from grocker.errors import CorruptError, MissingError, SettingsError, StorageError
 from grocker.lock.values import BuildRequirement
-from grocker.python import backend, source_tree, uv_sources
+from grocker.python import backend, git, source_tree, uv_sources
 from grocker.python import uv as _uv
 from grocker.python.project import Project
 from grocker.python.requirements import parse_requirement
@@ -39,7 +39,7 @@ def resolve_build(
     directory: Path | None = None,
     constraints: Sequence[BuildRequirement] = (),
 ) -> tuple[BuildRequirement, ...]:
-    """Build requirements and theirs, pinned for every host at once, sorted.
+    """Build requirements and their dependencies, pinned for all hosts at once, sorted.
 
     ``requires``: ``build-system.requires``. ``workspace``: a scratch directory. ``directory``: the project's, whose
     ``[tool.uv]`` (indexes) counts. ``constraints``: versions to keep to.
@@ -76,7 +76,7 @@ def resolve_build(
         directory=directory or workspace,
     )
     if output.status != 0:
-        raise _uv.failure(output, action=action, platform="this host")
+        raise _uv.translate_error(output, action=action, platform="this host")
     return read_pins(output.stdout.decode("utf-8"))
 
 
@@ -84,7 +84,7 @@ _PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[^\s;]+)(?:\s*;\s*(?P<marker>
 
 
 def read_pins(text: str) -> tuple[BuildRequirement, ...]:
-    """Pins out of a requirements file with hashes, as uv writes it."""
+    """The pins in a requirements file with hashes, as written by uv."""
     pins = []
     for logical in text.replace("\\\n", " ").splitlines():
         head, *hashes = re.split(r"\s--hash=", logical.strip())
@@ -93,8 +93,8 @@ def read_pins(text: str) -> tuple[BuildRequirement, ...]:
         match = _PIN.match(head)
         if not match:
             raise SettingsError(
-                f"resolving build requirements: {head.strip()!r} is no pinned package",
-                hint="build requirements come from an index; write them as NAME or NAME>=1.0",
+                f"resolving build requirements: {head.strip()!r} is not a pinned package",
+                hint="write build requirements as NAME or NAME>=1.0; they are installed from an index",
             )
         hashed = tuple(sorted(digest.strip() for digest in hashes))
         pins.append(BuildRequirement(match["name"].lower(), match["version"], match["marker"] or "", hashed))
@@ -102,13 +102,13 @@ def read_pins(text: str) -> tuple[BuildRequirement, ...]:
 
 
 def build_key(project: Project, tree: SourceTree, pins: Sequence[BuildRequirement], epoch: int) -> str:
-    """All that the wheel depends on, as one digest: the tree, git where the version comes from it, pins and epoch."""
-    git = source_tree.version_control(project.directory) if project.uses_git else b""
+    """A digest of all that the wheel depends on: the tree, git if the version comes from it, pins and epoch."""
+    state = git.read_state(project.directory) if project.uses_git else b""
     lines = [
         f"grocker project wheel {FORMAT}",
         tree.digest,
         str(epoch),
-        of(git),
+        of(state),
         *(backend.constraint(pin) for pin in pins),
     ]
     return of("\n".join(lines).encode())
@@ -128,19 +128,19 @@ def build_wheel(
     """The project's wheel, a file in ``workspace``.
 
     ``workspace``: an empty scratch directory. ``epoch``: seconds since 1970, what SOURCE_DATE_EPOCH will be.
-    ``pins``: all that the back end needs, as ``resolve_build`` gives it; resolved when there are none. What it
-    asks for besides is resolved, and it is called again. ``store``: keeps its environment for the next time; without
-    one uv makes one for this call.
-    ``meanwhile``: called when a kept environment's back end runs: what to do instead of waiting.
-    Raises CorruptError when the back end fails, MissingError when the wheel is for one platform only (it needs
-    compiling), and for build requirements what ``resolve_build`` raises.
+    ``pins``: all that the back end needs, as ``resolve_build`` gives it. resolved when empty. What the back
+    end asks for besides is resolved, and it is called again. ``store``: for its environment; without one uv creates one
+    for this call.
+    ``meanwhile``: called while the back end of a stored environment runs.
+    Raises CorruptError when the back end fails, MissingError for a platform wheel (the project has compiled
+    modules), and for build requirements what ``resolve_build`` raises.
     """
     name = project.name or tree.root.name
     copy, out, home = workspace / "source", workspace / "wheel", workspace / "home"
     source_tree.copy_tree(tree, copy, epoch=max(epoch, _ZIP_EPOCH))
     try:
         home.mkdir()
-        git = _git(project, copy, workspace) if project.uses_git else {}
+        shared = git.share_repository(project.directory, copy, workspace) if project.uses_git else {}
     except OSError as error:
         raise StorageError(f"building {name}: {error.filename}: {error.strerror}") from error
     variables = {
@@ -152,7 +152,7 @@ def build_wheel(
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",
-        **git,
+        **shared,
     }
     if store is None:
         _build_by_uv(name, copy, out, uv.without_secrets(), pins, variables)
@@ -169,12 +169,12 @@ def build_wheel(
                 raise CorruptError(f"building {name}: its back end asks for other requirements at each call")
     wheels = sorted(path for path in out.glob("*.whl") if path.is_file()) if out.is_dir() else []
     if len(wheels) != 1:
-        raise CorruptError(f"building {name}: the back end made {len(wheels)} wheels where 1 is due")
+        raise CorruptError(f"building {name}: expected one wheel from the back end, got {len(wheels)}")
     if not wheels[0].name.endswith("-none-any.whl"):
         raise MissingError(
-            f"building {name}: {wheels[0].name} is for this host's platform only; {name} needs compiling",
-            hint="build its wheel for the image's platform elsewhere and give Grocker that wheel,"
-            " or move the compiled part into a dependency that has wheels",
+            f"building {name}: {wheels[0].name} is a wheel for this host's platform; {name} has compiled modules",
+            hint="build its wheel for the image's platform elsewhere and pass that wheel to Grocker,"
+            " or move the compiled modules into a dependency that has wheels",
         )
     return wheels[0]
 
@@ -203,32 +203,10 @@ def _build_by_uv(
         environment=variables,
     )
     if output.status != 0:
-        # Trouble with the build requirements is not the back end's.
+        # An error of the build requirements is not one of the back end.
         if _FRONT_END.search(output.stderr):
-            raise _uv.failure(output, action=action, platform="this host")
+            raise _uv.translate_error(output, action=action, platform="this host")
         raise backend.failure(output.stderr, name, copy)
-
-
-def _git(project: Project, copy: Path, workspace: Path) -> dict[str, str]:
-    """Let the copy be the work tree of the project's repository, which stays untouched."""
-    import shutil
-
-    git = source_tree.git_directory(project.directory)
-    if git is None:
-        return {}
-    (copy / ".git").write_text(f"gitdir: {git}\n")
-    index = workspace / "git-index"
-    if (git / "index").is_file():
-        shutil.copyfile(git / "index", index)
-    return {
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_INDEX_FILE": str(index),
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": "safe.directory",
-        "GIT_CONFIG_VALUE_0": "*",
-        "GIT_CONFIG_GLOBAL": "/dev/null",
-        "GIT_CONFIG_NOSYSTEM": "1",
-    }
 
 
 def _write(path: Path, lines: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from grocker.python.indexes import index_tables, project_tables, without_credentials
+from grocker.python.indexes import hide_credentials, index_tables, project_tables
 
 _BY_NAME = re.compile(r"UV_INDEX_(?P<name>[A-Z0-9_]+)_(?:USERNAME|PASSWORD)")
 _SECRET = re.compile(r"PIP_.*|UV_PUBLISH_.*|UV_.*(?:TOKEN|PASSWORD|USERNAME|CREDENTIALS?)|SSL_CLIENT_CERT")
@@ -54,7 +54,7 @@ def foreign_credentials(
 
 def public_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """``environ``, uv's, without passwords, tokens and ``user:password@`` in addresses; for code of others."""
-    public = {name: without_credentials(value) for name, value in environ.items() if not _SECRET.fullmatch(name)}
+    public = {name: hide_credentials(value) for name, value in environ.items() if not _SECRET.fullmatch(name)}
     if public != environ:
         public |= {"NETRC": "/dev/null", "UV_KEYRING_PROVIDER": "disabled"}
     return public
@@ -75,7 +75,7 @@ def _named(tables: list[dict[str, object]]) -> Iterator[NamedIndex]:
         listed = table.get("index")
         for index in listed if isinstance(listed, list) else ():
             if isinstance(index, dict) and isinstance(index.get("name"), str) and isinstance(index.get("url"), str):
-                yield NamedIndex(index["name"], without_credentials(index["url"]))
+                yield NamedIndex(index["name"], hide_credentials(index["url"]))
 
 
 def _variable(name: str) -> str:
@@ -86,7 +86,7 @@ def _variable(name: str) -> str:
 def _same(address: str) -> str:
     """An address as others are compared with it."""
     try:
-        parts = urlsplit(without_credentials(address))
+        parts = urlsplit(hide_credentials(address))
     except ValueError:
         return address
     return f"{parts.scheme.lower()}://{parts.netloc.lower()}{parts.path.rstrip('/')}?{parts.query}"

@@ -1,6 +1,6 @@
 """A project's source tree: which files count, and one digest for them on every machine.
 
-The digest is made of paths, executable bits and contents; of times, owners, umask, order and host it knows nothing.
+The digest depends on paths, executable bits and contents, not on times, owners, umask, order or host.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from grocker.digest import Digest
 from grocker.errors import CorruptError, DeniedError, MissingError, SettingsError, StorageError
 
 FORMAT = 1
-"""Goes into step keys: raised when the same tree would count other files."""
+"""Part of step keys: increased when other files of the same tree count."""
 
 _NEVER = frozenset(
     (
@@ -29,10 +29,8 @@ _NEVER = frozenset(
 _NEVER_ENDINGS = (".pyc", ".pyo", ".egg-info", "~", ".swp")
 _NEVER_ON_TOP = frozenset({"grocker.lock"})
 _PRODUCTS_ON_TOP = frozenset({"build", "dist"})
-_MOST_GIT = 256 << 20
-"""bytes of an index or of packed-refs"""
 _RACY = 2_000_000_000
-"""nanoseconds: the coarsest clock of a file system in use (FAT)"""
+"""nanoseconds: the coarsest timestamps of a file system in use (FAT)"""
 
 
 class SourceFile(msgspec.Struct, frozen=True):
@@ -44,32 +42,32 @@ class SourceFile(msgspec.Struct, frozen=True):
     """sha256 of the bytes, hexadecimal; of the target for a link"""
     executable: bool = False
     target: str | None = None
-    """where a link leads, relative to its own directory; None for a file"""
+    """target of a link, relative to its own directory; None for a file"""
 
 
 class SourceTree(msgspec.Struct, frozen=True):
-    """What counts of a project's directory."""
+    """The files of a project that count."""
 
     root: Path
     files: tuple[SourceFile, ...]
     """sorted by path"""
     digest: Digest
     known: FileHashes
-    """to be kept and given to the next ``read_tree`` of the same root"""
+    """to be stored, and passed to the next ``read_tree`` of the same root"""
 
 
 class FileHashes(msgspec.Struct, frozen=True):
-    """Hashes of files by what stat(2) said of them, so that unchanged files are not read again.
+    """Hashes of files by their stat(2) values, so that unchanged files are not read again.
 
-    As in git's index, a file that was changed less than two seconds before its hash was noted is not trusted
-    ("racy clean"): it could change again within the same tick of the clock.
+    As in git's index, a file changed less than two seconds before it was hashed is left out ("racy clean"): it could
+    change again within the same tick of the clock.
     """
 
     files: Mapping[str, tuple[str, str]] = msgspec.field(default_factory=dict)
-    """path → (what stat said, digest)"""
+    """path → (stat values, digest)"""
 
     def encode(self) -> bytes:
-        """One line a file, sorted; paths that hold a newline are left out."""
+        """One line per file, sorted; paths that contain a newline are left out."""
         return b"".join(
             f"{seen}\t{digest}\t{path}\n".encode("utf-8", "surrogateescape")
             for path, (seen, digest) in sorted(self.files.items())
@@ -78,7 +76,7 @@ class FileHashes(msgspec.Struct, frozen=True):
 
     @classmethod
     def decode(cls, data: bytes) -> FileHashes:
-        """What ``encode`` gave; nothing at all when it is damaged."""
+        """The value that ``encode`` wrote; empty when it is damaged."""
         files = {}
         for line in data.decode("utf-8", "surrogateescape").splitlines(keepends=True):
             parts = line.rstrip("\n").split("\t", 2)
@@ -89,15 +87,17 @@ class FileHashes(msgspec.Struct, frozen=True):
 
 
 def read_tree(root: Path, *, now: int, known: FileHashes | None = None) -> SourceTree:
-    """What counts below ``root``, hashed.
+    """Hash the files below ``root`` that count.
 
     ``now``: the time, nanoseconds since the epoch. ``known``: from an earlier call.
-    Raises MissingError when there is no such directory, CorruptError for a link that leaves it, DeniedError for a file
-    that cannot be read, StorageError when reading fails.
+    Raises MissingError when there is no such directory, CorruptError for a link that points outside of it, DeniedError
+    for an unreadable file, StorageError when reading fails.
     """
     if not root.is_dir():
         kind = "is a file" if root.exists() else "does not exist"
-        raise MissingError(f"reading the project: {root} {kind}", hint="give the directory that holds pyproject.toml")
+        raise MissingError(
+            f"reading the project: {root} {kind}", hint="give the directory that contains pyproject.toml"
+        )
     earlier = known.files if known else {}
     real = os.path.realpath(root)
     files: list[SourceFile] = []
@@ -115,10 +115,10 @@ def read_tree(root: Path, *, now: int, known: FileHashes | None = None) -> Sourc
             noted[path] = (seen, digest)
         files.append(SourceFile(path, digest, executable=bool(about.st_mode & 0o100)))
     files.sort(key=lambda file: file.path)
-    return SourceTree(root, tuple(files), digest_of(files), FileHashes(noted))
+    return SourceTree(root, tuple(files), hash_tree(files), FileHashes(noted))
 
 
-def digest_of(files: list[SourceFile] | tuple[SourceFile, ...]) -> Digest:
+def hash_tree(files: list[SourceFile] | tuple[SourceFile, ...]) -> Digest:
     """The digest of files sorted by path."""
     hashing = hashlib.sha256(b"grocker source tree 1\n")
     for file in files:
@@ -179,14 +179,14 @@ def _never_counts(name: str) -> bool:
 
 
 def _link(real: str, path: str, entry: os.DirEntry[str]) -> str:
-    """Where a link leads, relative; CorruptError when that is outside ``real``."""
+    """The target of a link, relative. Raises CorruptError when it is outside of ``real``."""
     target = os.readlink(entry.path)
     here = os.path.dirname(os.path.join(real, path))
     end = os.path.realpath(os.path.join(here, target))
     if end != real and not end.startswith(real + os.sep):
         raise CorruptError(
-            f"reading the project: the link {path} leads out of the project, to {target}",
-            hint="copy what it leads to into the project, or remove the link",
+            f"reading the project: the link {path} points outside of the project, to {target}",
+            hint="copy its target into the project, or remove the link",
         )
     return os.path.relpath(end, here) if os.path.isabs(target) else target
 
@@ -196,13 +196,13 @@ def _hash(path: Path) -> str:
         with path.open("rb", buffering=0) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except PermissionError as error:
-        raise DeniedError(f"reading the project: {path}: {error.strerror}", hint="make it readable") from error
+        raise DeniedError(f"reading the project: {path}: {error.strerror}", hint="make the file readable") from error
     except OSError as error:
         raise StorageError(f"reading the project: {path}: {error.strerror}") from error
 
 
 def copy_tree(tree: SourceTree, destination: Path, *, epoch: int) -> None:
-    """A normalised copy: modes 0644 and 0755, times ``epoch`` (seconds), nothing that does not count.
+    """A normalised copy: modes 0644 and 0755, times ``epoch`` (seconds), only files that count.
 
     Raises CorruptError when a file changed since ``tree`` was read; StorageError when the copy cannot be written.
     """
@@ -224,94 +224,13 @@ def copy_tree(tree: SourceTree, destination: Path, *, epoch: int) -> None:
                 data = (tree.root / file.path).read_bytes()
                 if hashlib.sha256(data).hexdigest() != file.digest:
                     raise CorruptError(
-                        f"copying the project: {file.path} changed while it was read", hint="build again"
+                        f"copying the project: {file.path} changed while it was being read", hint="build again"
                     )
                 path.write_bytes(data)
                 path.chmod(0o755 if file.executable else 0o644)
             os.utime(path, (epoch, epoch), follow_symlinks=False)
         for directory in sorted(made, reverse=True):
-            os.chmod(destination / directory, 0o755)  # noqa: S103 - a build directory is no secret
+            os.chmod(destination / directory, 0o755)  # noqa: S103 - a build directory is not secret
             os.utime(destination / directory, (epoch, epoch))
     except OSError as error:
         raise StorageError(f"copying the project: {error.filename or destination}: {error.strerror}") from error
-
-
-def version_control(root: Path) -> bytes:
-    """What a version that comes from git depends on besides the files: HEAD, its ref, the tags.
-
-    Empty when ``root`` has no ``.git``. The commit count follows from HEAD, whether the tree is dirty from the index.
-    """
-    git = git_directory(root)
-    if git is None:
-        return b""
-    try:
-        common = _common(git)
-        head = local_file.read(git / "HEAD")
-        parts = [b"HEAD", head]
-        tags = common / "refs" / "tags"
-        paths = [*_git_files(git, common, head), *sorted(path for path in tags.rglob("*") if path.is_file())]
-        for path in paths:
-            if path.is_file():
-                data = local_file.read(path, most=_MOST_GIT) if path.name != "index" else _index_names(path)
-                parts += [os.fsencode(os.path.relpath(path, common)), data]
-    except OSError as error:
-        raise StorageError(f"reading the project's version from git: {error.filename}: {error.strerror}") from error
-    return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
-
-
-def version_files(root: Path) -> tuple[Path, ...]:
-    """Return all that ``version_control`` reads, files and directories, whether it is there or not."""
-    git = git_directory(root)
-    if git is None:
-        return (root / ".git",)
-    try:
-        common, head = _common(git), local_file.read(git / "HEAD")
-    except OSError:
-        return (root / ".git", git)
-    tags = common / "refs" / "tags"
-    return (root / ".git", git / "HEAD", git / "commondir", *_git_files(git, common, head), tags, *tags.rglob("*"))
-
-
-def _common(git: Path) -> Path:
-    """The directory of what a repository's work trees share (gitrepository-layout(5), commondir)."""
-    if (git / "commondir").is_file():
-        return git / os.fsdecode(local_file.read(git / "commondir").strip())
-    return git
-
-
-def _git_files(git: Path, common: Path, head: bytes) -> list[Path]:
-    """The index and the refs, without the tags of their own files; ``head``: the content of HEAD."""
-    branch = [common / os.fsdecode(head[5:].strip())] if head.startswith(b"ref: ") else []
-    return [common / "packed-refs", git / "index", *branch]
-
-
-def git_directory(root: Path) -> Path | None:
-    """Where git keeps the repository whose work tree is ``root``; None when there is none."""
-    dot = root / ".git"
-    if dot.is_dir():
-        return dot.absolute()
-    if dot.is_file():
-        text = os.fsdecode(local_file.read(dot)).strip()
-        if text.startswith("gitdir: "):
-            return (root / text.removeprefix("gitdir: ")).absolute()
-    return None
-
-
-def _index_names(path: Path) -> bytes:
-    """The index without what it remembers of stat(2), which differs between clones (gitformat-index, version 2 and 3).
-
-    Another version of the format counts as it is, and so does an index that is cut off: git says what to do with it.
-    """
-    data = local_file.read(path, most=_MOST_GIT)
-    if data[:4] != b"DIRC" or int.from_bytes(data[4:8], "big") not in (2, 3):
-        return data
-    position, found = 12, []
-    for _ in range(int.from_bytes(data[8:12], "big")):
-        flags = int.from_bytes(data[position + 60 : position + 62], "big")
-        start = position + (64 if flags & 0x4000 else 62)
-        end = data.find(b"\0", start)
-        if end < 0:
-            return data
-        found.append(data[position + 24 : position + 28] + data[position + 40 : position + 60] + data[start:end])
-        position += (end - position + 8) // 8 * 8
-    return b"\n".join(found)

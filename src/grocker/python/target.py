@@ -1,4 +1,4 @@
-"""The image's interpreter and platform, and where the image keeps Python things: values."""
+"""The interpreter and platform of an image, and the paths of its virtual environment. Pure values."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import msgspec
 
 from grocker.errors import SettingsError
 from grocker.platforms.architectures import ARCHITECTURES
+from grocker.runner.contract.names import VENV
 
 
 class WheelTarget(msgspec.Struct, frozen=True):
@@ -25,8 +26,8 @@ class WheelTarget(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:
             raise SettingsError(
-                f"choosing wheels: no such architecture: {self.architecture}",
-                hint="architectures: " + ", ".join(ARCHITECTURES),
+                f"unsupported architecture {self.architecture!r}",
+                hint="supported: " + ", ".join(ARCHITECTURES),
             )
 
     @property
@@ -50,11 +51,11 @@ class WheelTarget(msgspec.Struct, frozen=True):
 
 
 class InstallScheme(msgspec.Struct, frozen=True):
-    """Where an image has its virtual environment; paths are entry paths, without a leading slash."""
+    """The paths of an image's virtual environment: entry paths, without a leading slash."""
 
     python: str
     """the minor version: ``3.13``"""
-    prefix: str = "opt/venv"
+    prefix: str = VENV.removeprefix("/")
 
     @property
     def site(self) -> str:
@@ -68,7 +69,7 @@ class InstallScheme(msgspec.Struct, frozen=True):
 
     @property
     def interpreter(self) -> str:
-        """The absolute path that a script's first line names."""
+        """The absolute path in the first line of scripts."""
         return f"/{self.prefix}/bin/python"
 
     def headers(self, distribution: str) -> str:

@@ -1,4 +1,4 @@
-"""Credentials for a registry, out of the files that ``docker login`` and ``podman login`` write.
+"""Credentials for a registry, from the files that ``docker login`` and ``podman login`` write.
 
 Sources: docker's config.json (``auths``, ``credsStore``, ``credHelpers``; docs.docker.com, "docker login");
 containers-auth.json(5), whose keys may name a repository or a part of its path instead of a whole registry.
@@ -10,7 +10,8 @@ import base64
 import binascii
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from grocker import local_file
 from grocker.errors import SettingsError
 from grocker.oci.reference import HUB, Reference
 from grocker.registry import keychain
-from grocker.web import basic
+from grocker.web import basic_authorization
 
 _HUB_KEYS = (
     "https://index.docker.io/v1/",
@@ -32,51 +33,54 @@ _HUB_KEYS = (
 
 
 class Credentials(msgspec.Struct, frozen=True):
-    """What may be presented to a registry or to its token server, and where it came from."""
+    """Credentials for a registry or its token server, and where they came from."""
 
     source: str
     """in words, for errors: ``the credentials of bob in /home/me/.docker/config.json``; never a secret"""
     user: str | None = None
     password: str | None = None
     identity_token: str | None = None
-    """to be changed into a token at the token server (OAuth 2.0's refresh token)"""
+    """exchanged for a token at the token server (OAuth 2.0's refresh token)"""
     registry_token: str | None = None
-    """to be presented to the registry as it is"""
+    """sent to the registry as it is"""
 
     @property
     def authorization(self) -> str | None:
         """The value of an Authorization header for Basic authentication; None without user and password."""
-        return None if self.user is None or self.password is None else basic(self.user, self.password)
+        return None if self.user is None or self.password is None else basic_authorization(self.user, self.password)
 
     def __repr__(self) -> str:
         return f"Credentials({self.source!r})"
 
 
-def credentials(environ: Mapping[str, str], reference: Reference, *, uid: int) -> Credentials:
-    """The credentials for the repository of ``reference``: of the files of podman and docker, the first that has any.
+def find_credentials(
+    environ: Mapping[str, str], reference: Reference, *, uid: int, helper_seconds: float = keychain.SECONDS
+) -> Credentials:
+    """Find the credentials for the repository of ``reference`` in podman's and docker's files: the first that has any.
 
-    ``uid``: the caller's, for podman's default place. A helper that a file names is run with ``environ``.
-    Raises SettingsError for a file that is none.
+    ``uid``: the caller's, for podman's default file. A helper that a file names is run with ``environ``, for at most
+    ``helper_seconds``. Raises SettingsError for a malformed or unreadable file.
     """
+    ask_helper = partial(keychain.ask_helper, environ=environ, seconds=helper_seconds)
     looked: list[str] = []
     notes: list[str] = []
-    for place in places(environ, uid=uid):
-        document = _document(place)
+    for place in credential_files(environ, uid=uid):
+        document = _read_document(place)
         if document is None:
             continue
         looked.append(str(place))
-        found = _of(document, reference, place, environ, notes)
+        found = _find_in_file(document, reference, place, ask_helper, notes)
         if found is not None:
             return found
     if notes:
         return Credentials("no credentials (" + "; ".join(notes) + ")")
     if looked:
         return Credentials(f"no credentials (none for {reference.registry} in {', '.join(looked)})")
-    return Credentials("no credentials (there is neither docker's config.json nor podman's auth.json)")
+    return Credentials("no credentials (neither docker's config.json nor podman's auth.json exists)")
 
 
-def places(environ: Mapping[str, str], *, uid: int) -> Iterator[Path]:
-    """The files, the most specific first."""
+def credential_files(environ: Mapping[str, str], *, uid: int) -> Iterator[Path]:
+    """List the files that may have credentials, the most specific first."""
     if named := environ.get("REGISTRY_AUTH_FILE"):
         yield Path(named)
     runtime = environ.get("XDG_RUNTIME_DIR") or f"/run/containers/{uid}"
@@ -92,15 +96,19 @@ def places(environ: Mapping[str, str], *, uid: int) -> Iterator[Path]:
         yield Path(home) / ".docker" / "config.json"
 
 
-def _of(
-    document: dict[str, Any], reference: Reference, place: Path, environ: Mapping[str, str], notes: list[str]
+def _find_in_file(
+    document: dict[str, Any],
+    reference: Reference,
+    place: Path,
+    ask_helper: Callable[[str, str], tuple[tuple[str, str] | None, str]],
+    notes: list[str],
 ) -> Credentials | None:
-    """What one file has: of the helper for this registry, in the file itself, of the helper for all, in this order."""
+    """Look in one file: at its helper for this registry, at the file itself, at its helper for all, in this order."""
 
-    def helped(helper: str, server: str) -> Credentials | None:
-        pair, why = keychain.asked(helper, server, environ)
+    def ask(helper: str, server: str) -> Credentials | None:
+        pair, why = ask_helper(helper, server)
         if pair is None:
-            notes.append(f"{place} leaves them to a helper: {why}")
+            notes.append(f"{place} names a helper: {why}")
             return None
         user, secret = pair
         if user == keychain.TOKEN_USER:
@@ -112,20 +120,20 @@ def _of(
         helpers = {}
     for key in _keys(reference):
         if isinstance(helpers.get(key), str):
-            found = helped(helpers[key], key)
+            found = ask(helpers[key], key)
             if found is not None:
                 return found
             break
-    found = _written(document, reference, place)
+    found = _find_in_auths(document, reference, place)
     if found is not None:
         return found
     store = document.get("credsStore")
     if isinstance(store, str) and store:
-        return helped(store, _HUB_KEYS[0] if reference.registry == HUB else reference.registry)
+        return ask(store, _HUB_KEYS[0] if reference.registry == HUB else reference.registry)
     return None
 
 
-def _document(place: Path) -> dict[str, Any] | None:
+def _read_document(place: Path) -> dict[str, Any] | None:
     try:
         data = local_file.read(place)
     except (FileNotFoundError, NotADirectoryError):
@@ -133,19 +141,21 @@ def _document(place: Path) -> dict[str, Any] | None:
     except OSError as error:
         if error.errno is not None and not os.access(place.parent, os.X_OK):
             return None
-        raise SettingsError(f"reading credentials: {place}: {error.strerror}", hint="make the file readable") from error
+        raise SettingsError(
+            f"cannot read credentials from {place}: {error.strerror}", hint="make the file readable"
+        ) from error
     try:
         document = json.loads(data)
     except ValueError as error:
         line = getattr(error, "lineno", 1)
         raise SettingsError(
-            f"reading credentials: {place}, line {line}: this is not JSON", hint="correct it, or log in again"
+            f"cannot read credentials from {place}: line {line} is not JSON", hint="fix the file, or log in again"
         ) from error
     return document if isinstance(document, dict) else None
 
 
 def _keys(reference: Reference) -> Iterator[str]:
-    """Under what the credentials may stand, the most specific first."""
+    """List the keys that credentials may have in a file, the most specific first."""
     path = f"{reference.registry}/{reference.path}"
     while "/" in path:
         yield path
@@ -158,8 +168,8 @@ def _keys(reference: Reference) -> Iterator[str]:
         yield form.format(reference.registry)
 
 
-def _written(document: dict[str, Any], reference: Reference, place: Path) -> Credentials | None:
-    """What stands in the file itself."""
+def _find_in_auths(document: dict[str, Any], reference: Reference, place: Path) -> Credentials | None:
+    """Look in the file itself."""
     auths = document.get("auths")
     if not isinstance(auths, dict):
         return None
@@ -167,7 +177,7 @@ def _written(document: dict[str, Any], reference: Reference, place: Path) -> Cre
         entry = auths.get(key)
         if not isinstance(entry, dict):
             continue
-        user, password = _pair(entry) or (None, None)
+        user, password = _decode_pair(entry) or (None, None)
         identity, registry = _text(entry, "identitytoken"), _text(entry, "registrytoken")
         if password or identity or registry:
             whose = f"credentials of {user}" if user and not (identity or registry) else "token"
@@ -180,7 +190,7 @@ def _text(entry: dict[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _pair(entry: dict[str, Any]) -> tuple[str, str] | None:
+def _decode_pair(entry: dict[str, Any]) -> tuple[str, str] | None:
     encoded = entry.get("auth")
     if isinstance(encoded, str) and encoded:
         try:

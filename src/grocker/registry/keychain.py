@@ -1,4 +1,4 @@
-"""Credential helpers: the programs ``docker-credential-NAME`` that docker and podman leave passwords to.
+"""Credential helpers: the programs ``docker-credential-NAME`` that keep passwords for docker and podman.
 
 Source: docker/docker-credential-helpers, README (the protocol of ``get``).
 """
@@ -18,13 +18,15 @@ TOKEN_USER = "<token>"  # noqa: S105 - what a helper calls the user when the sec
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
 
-def asked(helper: str, server: str, environ: Mapping[str, str]) -> tuple[tuple[str, str] | None, str]:
-    """User and secret that the helper NAME has for ``server``, or None; and why not, in words.
+def ask_helper(
+    helper: str, server: str, environ: Mapping[str, str], *, seconds: float = SECONDS
+) -> tuple[tuple[str, str] | None, str]:
+    """Ask the helper NAME for the user and secret of ``server``: those, or None and the reason in words.
 
-    Nothing is raised: whoever pushes to a registry that asks for nothing needs no helper.
+    ``seconds``: how long the helper may take. Raises nothing: a registry that asks for no credentials needs no helper.
     """
     if not _NAME.match(helper):
-        return None, f"{helper!r} is no name of a helper"
+        return None, f"invalid helper name {helper!r}"
     program = f"docker-credential-{helper}"
     try:
         said = run(
@@ -32,12 +34,12 @@ def asked(helper: str, server: str, environ: Mapping[str, str]) -> tuple[tuple[s
             action=f"asking {program} for credentials",
             environment=environ,
             stdin=server.encode() + b"\n",
-            seconds=SECONDS,
+            seconds=seconds,
         )
     except UnavailableError as error:
         return None, error.message.partition(": ")[2]
     if said.status != 0:
-        # The protocol says failures on standard output; what a helper prints there then is no secret.
+        # By the protocol, failures go to standard output; what a helper prints there then is not a secret.
         words = (said.stdout.decode("utf-8", "replace") or said.stderr).strip().partition("\n")[0]
         if "not found" in words.lower():
             return None, f"{program} has none for {server}"
@@ -47,7 +49,7 @@ def asked(helper: str, server: str, environ: Mapping[str, str]) -> tuple[tuple[s
         document = json.loads(said.stdout)
         user, secret = document["Username"], document["Secret"]
     except (ValueError, KeyError, TypeError):
-        return None, f"{program} answered what is no credential"
+        return None, f"{program} gave a malformed answer"
     if not (isinstance(user, str) and isinstance(secret, str) and secret):
         return None, f"{program} has none for {server}"
     return (user, secret), ""

@@ -1,6 +1,6 @@
-"""Which blobs a registry is known to have, and in which repositories: what can be mounted instead of sent.
+"""Which blobs a registry is known to have, and in which repositories: what to mount instead of sending it.
 
-A record is a guess: a registry that does not have the blob there any more says so, and the blob is sent.
+A record is a guess: a registry that no longer has the blob there says so, and the blob is sent.
 """
 
 from __future__ import annotations
@@ -14,37 +14,41 @@ from grocker import digest as digests
 from grocker.digest import Digest
 from grocker.store import Store
 
-_MOST_BLOBS = 4096  # of a registry; the oldest go first
+_MOST_BLOBS = 4096
 _MOST_REPOSITORIES = 3  # of a blob
 
 
-class Known:
-    """The record, in the store where there is one. Any thread may use it."""
+class MountCandidates:
+    """The record, kept in the store if there is one; thread safe.
 
-    def __init__(self, store: Store | None = None) -> None:
+    ``most_blobs``: of a registry; the oldest are dropped first.
+    """
+
+    def __init__(self, store: Store | None = None, *, most_blobs: int = _MOST_BLOBS) -> None:
         self._store = store
+        self._most_blobs = most_blobs
         self._lock = threading.Lock()
         self._registries: dict[str, dict[str, list[str]]] = {}
 
-    def source(self, registry: str, repository: str, digest: Digest) -> str | None:
-        """Another repository of ``registry`` than ``repository`` that has the blob, the last one seen."""
+    def find(self, registry: str, repository: str, digest: Digest) -> str | None:
+        """Find another repository of ``registry`` than ``repository`` that has the blob: the one seen last."""
         with self._lock:
             if registry not in self._registries:
                 self._registries[registry] = self._kept(registry)
             places = self._registries[registry].get(digest, [])
             return next((one for one in reversed(places) if one != repository), None)
 
-    def note(self, registry: str, repository: str, blobs: Iterable[Digest]) -> None:
-        """The blobs were pushed to the repository, or seen there. Raises StorageError, CannotWriteError."""
+    def add(self, registry: str, repository: str, blobs: Iterable[Digest]) -> None:
+        """Record blobs that were pushed to the repository or seen there. Raises StorageError, CannotWriteError."""
         if self._store is None:
             with self._lock:
-                _add(self._registries.setdefault(registry, {}), repository, blobs)
+                self._record(self._registries.setdefault(registry, {}), repository, blobs)
             return
         key = _key(registry)
         with self._lock, self._store.lock(key):
             known = self._kept(registry)
             before = msgspec.json.encode(known)
-            _add(known, repository, blobs)
+            self._record(known, repository, blobs)
             self._registries[registry] = known
             after = msgspec.json.encode(known)
             if after != before:
@@ -55,15 +59,14 @@ class Known:
             return {}
         return self._store.kept_as("steps", _key(registry), dict[str, list[str]]) or {}
 
-
-def _add(known: dict[str, list[str]], repository: str, blobs: Iterable[Digest]) -> None:
-    for digest in blobs:
-        places = [one for one in known.get(digest, []) if one != repository]
-        if known.get(digest, [])[-1:] != [repository]:
-            known.pop(digest, None)
-            known[digest] = [*places, repository][-_MOST_REPOSITORIES:]
-    for oldest in list(known)[: max(0, len(known) - _MOST_BLOBS)]:
-        del known[oldest]
+    def _record(self, known: dict[str, list[str]], repository: str, blobs: Iterable[Digest]) -> None:
+        for digest in blobs:
+            places = [one for one in known.get(digest, []) if one != repository]
+            if known.get(digest, [])[-1:] != [repository]:
+                known.pop(digest, None)
+                known[digest] = [*places, repository][-_MOST_REPOSITORIES:]
+        for oldest in list(known)[: max(0, len(known) - self._most_blobs)]:
+            del known[oldest]
 
 
 def _key(registry: str) -> str:

@@ -1,4 +1,4 @@
-"""What a repository has under the names that an image is to get: all that can be asked before there is an image.
+"""What a repository has under the names that an image will get: all that can be asked before there is an image.
 
 Source: OCI distribution specification 1.1, Pull.
 """
@@ -14,52 +14,54 @@ from grocker.errors import BugError, GrockerError, MissingError
 from grocker.oci import Document, Reference, values
 from grocker.registry import pull
 from grocker.registry.auth import Credentials
-from grocker.registry.session import Session, session
+from grocker.registry.session import RepositorySession, open_session
 from grocker.web import Transport
 
 
-class Place(msgspec.Struct, frozen=True):
-    """A repository, as it was when it was looked at."""
+class RepositoryState(msgspec.Struct, frozen=True):
+    """A repository, as it was when it was inspected."""
 
-    session: Session
-    has: Mapping[Reference, Digest | None]
+    session: RepositorySession
+    digests: Mapping[Reference, Digest | None]
     """every name, with a tag, and the digest of the manifest or index that it refers to"""
-    held: Mapping[Digest, int]
+    blobs: Mapping[Digest, int]
     """blobs of those images, with sizes in bytes: a registry takes no manifest without them"""
 
 
-def look(transport: Transport, find: Callable[[], Credentials], names: Sequence[Reference]) -> Place:
-    """Ask for what is there under ``names``, which are of one repository (``latest`` where there is no tag).
+def inspect_repository(
+    transport: Transport, find: Callable[[], Credentials], names: Sequence[Reference]
+) -> RepositoryState:
+    """Ask what is there under ``names``, which are of one repository; without a tag, ``latest``.
 
-    ``find`` is asked for credentials if the registry wants any. Raises DeniedError (401, 403), UnavailableError (5xx,
-    no connection), CorruptError (the answer has another digest than it should).
+    ``find`` is called if the registry asks for credentials. Raises DeniedError (401, 403), UnavailableError (5xx,
+    no connection), CorruptError (the answer does not match its digest).
     """
     if len({(name.registry, name.path) for name in names}) != 1:
         raise BugError("a push to several repositories at once")
-    repository = session(transport, names[0], find, actions="pull,push")
-    has: dict[Reference, Digest | None] = {}
+    repository = open_session(transport, names[0], find, actions="pull,push")
+    digests: dict[Reference, Digest | None] = {}
     found: dict[Digest, Document] = {}
     for name in names:
         tagged = msgspec.structs.replace(name, tag=name.tag or "latest", digest=None)
         try:
-            document = pull.manifest(repository, tagged.tag or "", action=f"pushing to {tagged}")
+            document = pull.read_manifest(repository, tagged.tag or "", action=f"pushing to {tagged}")
         except MissingError:
-            has[tagged] = None
+            digests[tagged] = None
         else:
-            has[tagged] = document.digest
+            digests[tagged] = document.digest
             found[document.digest] = document
-    return Place(repository, has, _blobs(repository, list(found.values())))
+    return RepositoryState(repository, digests, _blobs(repository, list(found.values())))
 
 
-def _blobs(repository: Session, roots: Sequence[Document]) -> dict[Digest, int]:
-    """The blobs of the images that manifests and indexes stand for; what cannot be read tells nothing."""
+def _blobs(repository: RepositorySession, roots: Sequence[Document]) -> dict[Digest, int]:
+    """List the blobs of the images behind manifests and indexes; empty when these cannot be read."""
     try:
         manifests = []
         for root in roots:
             if root.descriptor.media_type in values.INDEXES:
                 index = values.decode(root.data, values.Index, what=f"the index {root.digest}")
                 below = [one for one in index.manifests if one.media_type in values.MANIFESTS]
-                manifests += [pull.manifest(repository, one.digest, size=one.size) for one in below]
+                manifests += [pull.read_manifest(repository, one.digest, size=one.size) for one in below]
             else:
                 manifests.append(root)
         listed = [values.decode(one.data, values.Manifest, what=f"the manifest {one.digest}") for one in manifests]

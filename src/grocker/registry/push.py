@@ -1,4 +1,4 @@
-"""Pushing images to one repository: what is missing of their blobs, several at once, then manifests, then names.
+"""Push images to one repository: first the missing blobs, several at once, then manifests, then names.
 
 Source: OCI distribution specification 1.1, Push.
 """
@@ -17,16 +17,16 @@ from grocker.oci import Blobs, Document, Image, Layer, Reference
 from grocker.oci.index import root
 from grocker.progress import Progress, Task
 from grocker.registry import upload
-from grocker.registry.mount_candidates import Known
-from grocker.registry.preflight import Place
-from grocker.registry.session import Session
-from grocker.registry.upload import Fate, Stop, short
+from grocker.registry.mount_candidates import MountCandidates
+from grocker.registry.preflight import RepositoryState
+from grocker.registry.session import RepositorySession
+from grocker.registry.upload import Cancellation, Fate, short_digest
 from grocker.web import HttpError
 
 AT_ONCE = 4
 
 
-class Pushed(msgspec.Struct, frozen=True):
+class PushResult(msgspec.Struct, frozen=True):
     """What a push did."""
 
     names: tuple[Reference, ...]
@@ -41,55 +41,62 @@ class Pushed(msgspec.Struct, frozen=True):
     """whether a manifest was sent under a name that did not have it"""
 
 
-def push(place: Place, images: Sequence[Image], blobs: Blobs, progress: Progress, *, known: Known) -> Pushed:
-    """Push the images, one for each platform, under every name that was looked at.
+def push(
+    state: RepositoryState, images: Sequence[Image], blobs: Blobs, progress: Progress, *, candidates: MountCandidates
+) -> PushResult:
+    """Push the images, one for each platform, under every name in ``state``.
 
     ``known``: what may be mounted from other repositories; what is there now is added to it.
     Raises DeniedError (401, 403), MissingError (404), TryAgainError (429), UnavailableError (5xx, no connection, cut),
-    CorruptError (a blob in the cache, or the registry's answer, has another digest or size than it should).
+    CorruptError (a blob in the cache, or the registry's answer, has an unexpected digest or size).
     """
     top = root(images)
-    repository = place.session
-    tagged = tuple(replace(name, digest=top.digest) for name in place.has)
-    missing = [name for name, digest in place.has.items() if digest != top.digest]
+    repository = state.session
+    tagged = tuple(replace(name, digest=top.digest) for name in state.digests)
+    missing = [name for name, digest in state.digests.items() if digest != top.digest]
     sizes = {one.digest: one.size for image in images for one in image.layers}
     sizes |= {image.config.digest: len(image.config.data) for image in images}
     if not missing:
-        return Pushed(tagged, 0, 0, 0, len(sizes), new=False)
+        return PushResult(tagged, 0, 0, 0, len(sizes), new=False)
     if len(missing) < len(tagged):
-        # A name that has the manifest stands for all that it refers to.
+        # A name that has the manifest proves that everything it refers to is there.
         fates = dict.fromkeys(sizes, Fate.PRESENT)
         sent = _manifests(repository, (), top, missing)
     else:
         with progress.task(f"pushing to {tagged[0].name}", sum(one.size for one in _layers(images))) as task:
-            fates = _blobs(repository, images, blobs, known, task, place.held)
+            fates = _blobs(repository, images, blobs, candidates, task, state.blobs)
         try:
             sent = _manifests(repository, images, top, missing)
         except (MissingError, HttpError):
-            if not place.held:
+            if not state.blobs:
                 raise
-            # It has lost what a manifest of its own refers to: now every blob is asked for.
+            # The registry lost blobs of a manifest that it has: now every blob is checked.
             with progress.task(f"pushing to {tagged[0].name}") as task:
-                fates = _blobs(repository, images, blobs, known, task, {})
+                fates = _blobs(repository, images, blobs, candidates, task, {})
             sent = _manifests(repository, images, top, missing)
     sent += sum(sizes[digest] for digest, fate in fates.items() if fate is Fate.SENT)
-    known.note(repository.reference.registry, repository.reference.path, sorted(sizes))
+    candidates.add(repository.reference.registry, repository.reference.path, sorted(sizes))
     count = Counter(fates.values())
-    return Pushed(tagged, sent, count[Fate.SENT], count[Fate.MOUNTED], count[Fate.PRESENT], new=True)
+    return PushResult(tagged, sent, count[Fate.SENT], count[Fate.MOUNTED], count[Fate.PRESENT], new=True)
 
 
 def _layers(images: Sequence[Image]) -> Collection[Layer]:
-    """The layers of all images, each once."""
+    """List the layers of all images, each once."""
     return {one.digest: one for image in images for one in image.layers}.values()
 
 
 def _blobs(
-    repository: Session, images: Sequence[Image], blobs: Blobs, known: Known, task: Task, held: Mapping[Digest, int]
+    repository: RepositorySession,
+    images: Sequence[Image],
+    blobs: Blobs,
+    candidates: MountCandidates,
+    task: Task,
+    held: Mapping[Digest, int],
 ) -> dict[Digest, Fate]:
-    """Bring every blob there that is not ``held``, each once. The first error ends it, and running uploads with it."""
+    """Bring every blob there that is not in ``held``, each once. The first error ends the running uploads, too."""
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
-    stop = Stop()
+    cancellation = Cancellation()
     layers = {one.digest: one for one in _layers(images)}
     configs = {image.config.digest: image.config for image in images}
     present = {one.digest for one in layers.values() if held.get(one.digest) == one.size}
@@ -97,12 +104,16 @@ def _blobs(
     task.advance(sum(one.size for one in layers.values() if one.digest in present))
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="push") as pool:
         jobs = {
-            digest: pool.submit(upload.layer, repository, one, blobs, known, task, stop, likely=not held)
+            digest: pool.submit(
+                upload.push_layer, repository, one, blobs, candidates, task, cancellation, likely=not held
+            )
             for digest, one in layers.items()
             if digest not in present
         }
         jobs |= {
-            digest: pool.submit(upload.config, repository, one, known, stop, likely=not held)
+            digest: pool.submit(
+                upload.push_document, repository, one, "the configuration", candidates, cancellation, likely=not held
+            )
             for digest, one in configs.items()
             if digest not in present
         }
@@ -111,27 +122,29 @@ def _blobs(
             for job in done:
                 job.result()
         except BaseException:
-            stop.now = True
+            cancellation.is_set = True
             for job in jobs.values():
                 job.cancel()
             raise
         return dict.fromkeys(present, Fate.PRESENT) | {digest: job.result() for digest, job in jobs.items()}
 
 
-def _manifests(repository: Session, images: Sequence[Image], top: Document, names: Sequence[Reference]) -> int:
-    """Send the manifests of an index and, under every name, what the name stands for; the bytes."""
+def _manifests(
+    repository: RepositorySession, images: Sequence[Image], top: Document, names: Sequence[Reference]
+) -> int:
+    """Send the manifests of an index and, under every name, the root; return the bytes sent."""
     below = [image.manifest for image in images] if len(images) > 1 else []
     for document in below:
-        _manifest(repository, document, document.digest)
+        push_manifest(repository, document, document.digest)
     for name in names:
-        _manifest(repository, top, name.tag or "")
+        push_manifest(repository, top, name.tag or "")
     return sum(len(document.data) for document in (*below, *(top for _ in names)))
 
 
-def _manifest(repository: Session, document: Document, name: str) -> None:
-    """Send a manifest or index under a tag or under its digest."""
+def push_manifest(repository: RepositorySession, document: Document, name: str) -> Mapping[str, str]:
+    """Send a manifest or index under a tag or its digest; return the answer's headers."""
     where = f"{repository.reference.name}{'@' if ':' in name else ':'}{name}"
-    action = f"pushing the manifest {short(document.digest)} to {where}"
+    action = f"pushing the manifest {short_digest(document.digest)} to {where}"
     with repository.send(
         "PUT",
         repository.url(f"manifests/{name}"),
@@ -141,4 +154,5 @@ def _manifest(repository: Session, document: Document, name: str) -> None:
         body=document.data,
         size=len(document.data),
     ) as response:
-        upload.same(response.headers.get("Docker-Content-Digest"), document.digest, repository, action)
+        upload.check_stored(response.headers.get("Docker-Content-Digest"), document.digest, repository, action)
+        return response.headers

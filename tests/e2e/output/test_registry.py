@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from grocker import digest as digests
 from grocker import registry as registries
@@ -19,7 +20,7 @@ from grocker.images import layout
 from grocker.oci import Blobs, Image, Reference
 from grocker.oci.reference import parse
 from grocker.progress import Silent
-from grocker.registry import Credentials, Known, Pushed, upload
+from grocker.registry import Credentials, MountCandidates, PushResult
 from grocker.web import Transport
 from tests.e2e.output.programs import BCRYPT, RealRegistry, need, registry, said
 from tests.support.image import AMD64, ARM64, MemoryBlobs, grockers_image, made_image
@@ -31,9 +32,13 @@ pytestmark = pytest.mark.e2e
 NOBODY = Credentials("no credentials (test)")
 
 
-def push(transport: Transport, credentials: Credentials, made: Image, name: Reference, blobs: Blobs) -> Pushed:
+def push(transport: Transport, credentials: Credentials, made: Image, name: Reference, blobs: Blobs) -> PushResult:
     return registries.push(
-        registries.look(transport, lambda: credentials, [name]), [made], blobs, Silent(), known=Known()
+        registries.inspect_repository(transport, lambda: credentials, [name]),
+        [made],
+        blobs,
+        Silent(),
+        candidates=MountCandidates(),
     )
 
 
@@ -60,16 +65,14 @@ def test_push_is_pulled_with_the_same_digest_when_the_registry_is_real(tmp_path:
         said("skopeo", "copy", "--src-tls-verify=false", f"docker://{name.name}@{made.digest}", target)
 
 
-def test_push_sends_parts_that_a_real_registry_puts_together(
-    tmp_path: Path, transport: Transport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("grocker.registry.upload._PART", 40)
-    monkeypatch.setattr("grocker.registry.upload._send_whole", upload._send_parts)
+def test_push_sends_parts_that_a_real_registry_puts_together(tmp_path: Path, transport: Transport) -> None:
     need("skopeo")
     with registry(tmp_path) as server:
         name = parse(f"{server.host}/polls:1.0")
         made, blobs = made_image()
-        push(transport, NOBODY, made, name, blobs)
+        state = registries.inspect_repository(transport, lambda: NOBODY, [name])
+        state = replace(state, session=replace(state.session, part_size=40, sends_whole=False))
+        registries.push(state, [made], blobs, Silent(), candidates=MountCandidates())
         digest = json.loads(said("skopeo", "inspect", "--tls-verify=false", f"docker://{name}"))["Digest"]
         assert digest == made.digest
 
@@ -82,7 +85,7 @@ def test_push_logs_in_with_what_docker_login_left(tmp_path: Path, transport: Tra
         def credentials(password: str) -> registries.Credentials:
             entry = {"auth": base64.b64encode(f"bob:{password}".encode()).decode()}
             (tmp_path / "config.json").write_text(json.dumps({"auths": {server.host: entry}}))
-            return registries.credentials({"DOCKER_CONFIG": str(tmp_path)}, name, uid=0)
+            return registries.find_credentials({"DOCKER_CONFIG": str(tmp_path)}, name, uid=0)
 
         with pytest.raises(DeniedError, match="no credentials"):
             push(transport, NOBODY, made, name, blobs)
@@ -101,11 +104,17 @@ class Secured:
     transport: Transport
     host: str = "registry.example.invalid"
 
-    def push(self, images: list[Image], blobs: Blobs, *names: str, known: Known | None = None) -> Pushed:
+    def push(
+        self, images: list[Image], blobs: Blobs, *names: str, candidates: MountCandidates | None = None
+    ) -> PushResult:
         listed = [parse(f"{self.host}/{name}") for name in names]
-        found = partial(registries.credentials, self.environment, listed[0], uid=0)
+        found = partial(registries.find_credentials, self.environment, listed[0], uid=0)
         return registries.push(
-            registries.look(self.transport, found, listed), images, blobs, Silent(), known=known or Known()
+            registries.inspect_repository(self.transport, found, listed),
+            images,
+            blobs,
+            Silent(),
+            candidates=candidates or MountCandidates(),
         )
 
     def copy(self, name: str, target: Path, *options: str) -> None:
@@ -147,10 +156,10 @@ def test_push_of_a_changed_line_sends_the_application_alone(secured: Secured) ->
 def test_push_to_another_repository_sends_no_blob(secured: Secured, tmp_path: Path) -> None:
     need("skopeo")
     made, blobs = grockers_image()
-    known = Known()
-    secured.push([made], blobs, "team/polls:1.0", known=known)
+    candidates = MountCandidates()
+    secured.push([made], blobs, "team/polls:1.0", candidates=candidates)
     blobs.opened.clear()
-    done = secured.push([made], blobs, "other/polls:1.0", "other/polls:latest", known=known)
+    done = secured.push([made], blobs, "other/polls:1.0", "other/polls:latest", candidates=candidates)
     assert (done.sent_blobs, done.mounted_blobs) == (0, 6)
     assert blobs.opened == []
     secured.copy("other/polls:latest", tmp_path / "copy")

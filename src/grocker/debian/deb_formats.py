@@ -1,0 +1,180 @@
+"""The two archive formats inside a .deb, read strictly: what dpkg rejects is rejected, and what is unsafe.
+
+Source: deb(5); ar(5); tar(5) (v7, ustar and GNU long names, which are what dpkg reads and writes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+_BLOCK = 512
+_LARGEST = 8 << 30
+"""bytes, decompressed, of one member: no package of Debian comes near it"""
+
+
+class Malformed(ValueError):
+    """A malformed archive, or one with unsafe paths."""
+
+
+class TarMember(msgspec.Struct, frozen=True):
+    """A member as its header describes it; ``name`` and ``target`` as written."""
+
+    name: str
+    kind: str
+    """``file``, ``hardlink``, ``symlink`` or ``directory``"""
+    mode: int
+    uid: int
+    gid: int
+    user: str
+    group: str
+    target: str
+    start: int
+    """where the content begins in the archive"""
+    size: int
+
+
+def ar_members(data: bytes) -> dict[str, tuple[int, int]]:
+    """The start and size of each member of an ar archive by name, in order. Raises Malformed."""
+    if data[:8] != b"!<arch>\n":
+        raise Malformed("not an ar archive")
+    found: dict[str, tuple[int, int]] = {}
+    position = 8
+    while position < len(data):
+        header = data[position : position + 60]
+        if len(header) < 60 or header[58:] != b"`\n":
+            raise Malformed("truncated or damaged: missing member header")
+        name = header[:16].decode("latin-1").rstrip().removesuffix("/")
+        try:
+            size = int(header[48:58])
+        except ValueError:
+            raise Malformed(f"member {name!r} has no size") from None
+        start = position + 60
+        if size < 0 or start + size > len(data):
+            raise Malformed(f"truncated in member {name}")
+        if name in found:
+            raise Malformed(f"duplicate member {name}")
+        found[name] = (start, size)
+        position = start + size + (size & 1)
+    return found
+
+
+def decompress(name: str, data: bytes) -> bytes:
+    """The content of the member ``name`` (``data.tar.xz``) by its suffix. Raises Malformed."""
+    if name.endswith(".tar"):
+        return data
+    if name.endswith(".tar.xz"):
+        import lzma
+
+        unxz = lzma.LZMADecompressor(format=lzma.FORMAT_XZ)
+        try:
+            result = unxz.decompress(data, _LARGEST)
+        except lzma.LZMAError as error:
+            raise Malformed(f"{name} is not xz data: {error}") from error
+        if not unxz.eof:
+            raise Malformed(f"{name} is truncated")
+        return result
+    if name.endswith(".tar.gz"):
+        import zlib
+
+        unzip = zlib.decompressobj(wbits=31)
+        try:
+            result = unzip.decompress(data, _LARGEST)
+        except zlib.error as error:
+            raise Malformed(f"{name} is not gzip data: {error}") from error
+        if not unzip.eof:
+            raise Malformed(f"{name} is truncated")
+        return result
+    raise Malformed(f"unsupported compression of {name}: expected xz or gz, got {_kind(name)}")
+
+
+def _kind(name: str) -> str:
+    end = name.rpartition(".")[2]
+    return {"zst": "zstd"}.get(end, end)
+
+
+def tar_members(data: bytes) -> Iterator[TarMember]:
+    """The members of a tar archive, in order. Raises Malformed."""
+    position = 0
+    long_name = long_target = ""
+    view = memoryview(data)
+    while True:
+        header = bytes(view[position : position + _BLOCK])
+        if len(header) < _BLOCK:
+            raise Malformed("the tar archive is truncated")
+        if not header[0]:
+            if any(header):
+                raise Malformed("the tar archive has a member without a name")
+            return
+        if _octal(header[148:156]) != sum(header) - sum(header[148:156]) + 256:
+            raise Malformed("the tar archive is damaged: wrong header checksum")
+        size = _number(header[124:136])
+        start = position + _BLOCK
+        kind = header[156:157]
+        if kind in (b"1", b"2", b"5"):
+            size = 0
+        if start + size > len(data):
+            raise Malformed("the tar archive is truncated")
+        position = start + (size + _BLOCK - 1) // _BLOCK * _BLOCK
+        if kind == b"L":
+            long_name = _text(bytes(view[start : start + size]))
+            continue
+        if kind == b"K":
+            long_target = _text(bytes(view[start : start + size]))
+            continue
+        name = long_name or _text(header[:100])
+        if not long_name and header[257:263] == b"ustar\0" and header[345]:
+            name = _text(header[345:500]) + "/" + name
+        target = long_target or _text(header[157:257])
+        long_name = long_target = ""
+        if kind in (b"0", b"\0", b"7"):
+            shape = "file"
+        elif kind == b"1":
+            shape = "hardlink"
+        elif kind == b"2":
+            shape = "symlink"
+        elif kind == b"5":
+            shape = "directory"
+        elif kind in (b"3", b"4", b"6"):
+            what = {b"3": "a character device", b"4": "a block device", b"6": "a pipe"}[kind]
+            raise Malformed(f"{name} is {what}")
+        else:
+            raise Malformed(f"{name} has the unknown type {kind!r}")
+        yield TarMember(
+            name,
+            shape,
+            _number(header[100:108]) & 0o7777,
+            _number(header[108:116]),
+            _number(header[116:124]),
+            _text(header[265:297]) if header[257:262] == b"ustar" else "",
+            _text(header[297:329]) if header[257:262] == b"ustar" else "",
+            target if shape in ("hardlink", "symlink") else "",
+            start,
+            size,
+        )
+
+
+def _text(field: bytes) -> str:
+    raw = field.split(b"\0", 1)[0]
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Malformed(f"the name {raw!r} is not UTF-8") from None
+
+
+def _octal(field: bytes) -> int:
+    text = field.strip(b" \0")
+    try:
+        return int(text, 8) if text else 0
+    except ValueError:
+        raise Malformed(f"the tar archive is damaged: {field!r} is not an octal number") from None
+
+
+def _number(field: bytes) -> int:
+    if field[0] == 0x80:  # GNU: big-endian, where octal digits do not suffice
+        return int.from_bytes(field[1:], "big")
+    value = _octal(field)
+    if value < 0:
+        raise Malformed("the tar archive is damaged: a negative number")
+    return value

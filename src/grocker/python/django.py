@@ -1,0 +1,68 @@
+"""Detect Django projects from a wheel's files; nothing is imported."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from grocker.python.wheel import Wheel
+from grocker.tar.entry import File
+
+_SETTINGS = re.compile(
+    r"""os\.environ\.setdefault\(\s*["']DJANGO_SETTINGS_MODULE["']\s*,\s*["'](?P<module>[\w.]+)["']"""
+    r"""|os\.environ\[\s*["']DJANGO_SETTINGS_MODULE["']\s*\]\s*=\s*["'](?P<module2>[\w.]+)["']"""
+)
+_APPLICATION = re.compile(r"^(?P<name>[A-Za-z_]\w*)\s*(?::[^=\n]+)?=\s*.*\bget_(?P<kind>wsgi|asgi)_application\(", re.M)
+
+
+class Django(msgspec.Struct, frozen=True):
+    """A Django project in a wheel."""
+
+    settings_module: str | None
+    """as named by its entry points; None when the environment decides"""
+    wsgi: str | None
+    """``module:object``"""
+    asgi: str | None
+    """``module:object``"""
+
+
+def find_django(wheel: Wheel) -> Django | None:
+    """The Django project in a wheel; of several, the one with the outermost settings module."""
+    found = find_django_projects(wheel)
+    return min(found, key=lambda django: (django.wsgi is None, _height(django), str(django)), default=None)
+
+
+def _height(django: Django) -> int:
+    return (django.settings_module or django.wsgi or django.asgi or "").count(".")
+
+
+def find_django_projects(wheel: Wheel) -> tuple[Django, ...]:
+    """Every Django project of a wheel, by settings module.
+
+    Detected by a ``wsgi.py`` or ``asgi.py`` that calls Django's ``get_wsgi_application``, or by a ``manage.py``.
+    """
+    prefix = wheel.site + "/"
+    found: dict[str | None, dict[str, str]] = {}
+    for entry in sorted(wheel.entries, key=lambda entry: entry.path):
+        name = entry.path.rpartition("/")[2]
+        if (
+            not isinstance(entry, File)
+            or not isinstance(entry.data, bytes)
+            or not entry.path.startswith(prefix)
+            or name not in ("wsgi.py", "asgi.py", "manage.py", "__main__.py")
+        ):
+            continue
+        text = entry.data.decode("utf-8", "replace")
+        settings = _SETTINGS.search(text)
+        module = entry.path.removeprefix(prefix).removesuffix(".py").replace("/", ".")
+        chosen = (settings["module"] or settings["module2"]) if settings else None
+        application = _APPLICATION.search(text)
+        if application:
+            found.setdefault(chosen, {}).setdefault(application["kind"], f"{module}:{application['name']}")
+        elif settings and name in ("manage.py", "__main__.py"):
+            found.setdefault(chosen, {})
+    return tuple(
+        Django(settings, kinds.get("wsgi"), kinds.get("asgi"))
+        for settings, kinds in sorted(found.items(), key=lambda item: item[0] or "")
+    )

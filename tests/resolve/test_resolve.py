@@ -1,0 +1,88 @@
+"""The first phase: everything that an image consists of, locked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from grocker.context import Context
+from grocker.errors import SettingsError
+from grocker.lock.answers import DebianAnswer
+from grocker.platforms.target import Target
+from tests.support.phases import opened_world, request, resolved
+from tests.support.wheels import make_wheel
+from tests.support.world import World
+
+
+class Heard:
+    """Keeps what is announced."""
+
+    def __init__(self) -> None:
+        self.facts: list[str] = []
+
+    def backend_started(self) -> None:
+        self.facts.append("back end")
+
+    def debian_resolved(self, image: DebianAnswer, compiling: Target) -> None:
+        self.facts.append(f"packages {len(image.packages) > 1}")
+
+    def interpreter_resolved(self, packages: DebianAnswer, compiling: Target) -> None:
+        self.facts.append(f"interpreter {compiling.platform}")
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[World, Context]]:
+    with opened_world(tmp_path / "world", monkeypatch) as both:
+        yield both
+
+
+def test_resolution_has_packages_wheels_and_the_application(opened: tuple[World, Context]) -> None:
+    made, context = opened
+    made.require("alpha>=1")
+    make_wheel(made.index.directory, "alpha", files={"alpha/__init__.py": ""}, requires=["beta"])
+    make_wheel(made.index.directory, "beta", files={"beta/__init__.py": ""})
+    [one] = resolved(context, request(made, made.wheel))
+    assert one.application.installed.name == "demo"
+    assert [file.name for file in one.wheels.files] == ["alpha", "beta"]
+    assert {"python3", "libc6"} <= {package.name for package in one.packages.packages}
+    assert one.compiling is one.packages
+    locked = one.lock.of("linux/amd64")
+    assert locked is not None
+    assert (locked.debian, locked.python) == (tuple(sorted(one.packages.packages)), one.wheels.files)
+
+
+def test_facts_are_announced_when_they_are_known(opened: tuple[World, Context]) -> None:
+    made, context = opened
+    heard = Heard()
+    resolved(context, request(made, made.wheel), subscriber=heard)
+    assert heard.facts == ["packages True", "interpreter linux/amd64"]
+
+
+def test_lock_answers_without_archive_and_index_when_it_fits(opened: tuple[World, Context]) -> None:
+    made, context = opened
+    wanted = request(made, made.wheel)
+    [first] = resolved(context, wanted)
+    heard = Heard()
+    nowhere = replace(context, environ={**context.environ, "GROCKER_DEBIAN_MIRROR": "http://127.0.0.1:9"})
+    [again] = resolved(nowhere, replace(wanted, lock=first.lock, locked=True, refresh=True), subscriber=heard)
+    assert again.lock == first.lock
+    assert heard.facts == ["packages True", "interpreter linux/amd64"]
+
+
+def test_missing_lock_is_refused_when_the_request_insists(opened: tuple[World, Context]) -> None:
+    made, context = opened
+    with pytest.raises(SettingsError) as caught:
+        resolved(context, replace(request(made, made.wheel), locked=True))
+    assert caught.value.hint == "create one: grocker lock"
+
+
+def test_stale_lock_is_refused_when_the_request_insists(opened: tuple[World, Context]) -> None:
+    made, context = opened
+    wanted = request(made, made.wheel)
+    [first] = resolved(context, wanted)
+    stale = replace(first.lock, inputs={**first.lock.inputs, "requirements": "sha256:other"})
+    with pytest.raises(SettingsError, match=r"grocker\.lock is stale: requirements changed"):
+        resolved(context, replace(wanted, lock=stale, locked=True))
