@@ -10,7 +10,11 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import cache_from_source
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from grocker import command, local_file
 from grocker.digest import hexadecimal, of
@@ -32,6 +36,15 @@ def constraint(pin: BuildRequirement, *, hashes: bool = True) -> str:
     """``pin`` as a line of a constraints file."""
     marker = f" ; {pin.marker}" if pin.marker else ""
     return f"{pin.name}=={pin.version}{marker}" + "".join(f" --hash={one}" for one in pin.hashes if hashes)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a back end leaves behind, besides the wheel. Nobody vouches for it."""
+
+    missing: tuple[str, ...] = ()
+    """requirements, PEP 508"""
+    loaded: tuple[str, ...] = ()
+    """paths of sources that lie in its environment"""
 
 
 def environment(store: Store, uv: Uv, pins: Sequence[BuildRequirement], directory: Path) -> Path:
@@ -75,12 +88,12 @@ def call(
     pins: Sequence[BuildRequirement],
     variables: Mapping[str, str],
     meanwhile: Callable[[], object] | None = None,
-) -> tuple[str, ...]:
+) -> Answer:
     """Have the back end of ``project`` write its wheel for the source tree ``copy`` into ``out``.
 
     ``tree``: its virtual environment. ``variables``: its environment variables, besides PATH. ``meanwhile``: called
     once it runs.
-    Returns the requirements of the back end that are not among ``pins``, PEP 508; nothing is written then.
+    Nothing is written when the answer has requirements that are not among ``pins``.
     Raises CorruptError when it fails.
     """
     answer = out.parent / "answer.json"
@@ -105,19 +118,44 @@ def call(
         if output.status < 0:
             text += f"\nit was ended by signal {-output.status}"
         raise failure(text, project.name or project.directory.name, project.directory)
-    return _missing(answer, project)
-
-
-def _missing(answer: Path, project: Project) -> tuple[str, ...]:
-    """What the back end asks for besides, each a requirement and nothing else: they become lines of uv's input."""
     try:
-        said = json.loads(local_file.read(answer))
-        texts = said.get("missing", []) if isinstance(said, dict) else None
-        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            raise ValueError("it is no list of requirements")
-    except (OSError, ValueError, RecursionError) as error:
+        said = msgspec.json.decode(local_file.read(answer), type=Answer)
+    except (OSError, msgspec.DecodeError, RecursionError) as error:
         raise failure(f"its answer cannot be read: {error}", project.directory.name, project.directory) from error
-    return tuple(str(parse_requirement(text)) for text in texts)
+    # They become lines of uv's input: each is a requirement, and nothing else.
+    return replace(said, missing=tuple(str(parse_requirement(text)) for text in said.missing))
+
+
+_COMPILE = """
+import json, py_compile, sys
+mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+for source in json.load(sys.stdin):
+    try:
+        py_compile.compile(source, doraise=True, invalidation_mode=mode)
+    except (OSError, py_compile.PyCompileError):
+        pass
+"""
+
+
+def keep_bytecode(store: Store, uv: Uv, tree: Path, loaded: Sequence[str]) -> None:
+    """Compile what a back end loaded from its environment ``tree``, in a Python of its own, for the next call.
+
+    Nothing happens when the environment is no longer what was installed.
+    """
+    inside = [path for path in loaded if path.startswith(f"{tree}/") and path.endswith(".py") and ".." not in path]
+    sources = [path for path in inside if not os.path.exists(cache_from_source(path)) and os.path.isfile(path)]
+    if not sources:
+        return
+    with store.lock(f"tree-{tree.name}"):
+        if store.tree(tree.name) is None:
+            return
+        command.run(
+            [uv.python, "-I", "-S", "-c", _COMPILE],
+            action="compiling the environment of the build back end",
+            environment={"PATH": _uv.PATH, "PYTHONHASHSEED": "0"},
+            stdin=json.dumps(sources).encode(),
+        )
+        store.seal_tree(tree.name)
 
 
 def failure(text: str, name: str, directory: Path) -> CorruptError:

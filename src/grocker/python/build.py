@@ -160,12 +160,14 @@ def build_wheel(
         if not pins and project.build_requires:
             pins = resolve_build(project.build_requires, uv, workspace=workspace, directory=project.directory)
         tree_of = partial(backend.environment, store, uv, directory=project.directory)
-        missing = backend.call(project, tree_of(pins), copy, out, pins, variables, meanwhile)
-        if missing:
-            more = resolve_build(missing, uv, workspace=workspace, directory=project.directory, constraints=pins)
+        environment = tree_of(pins)
+        answer = backend.call(project, environment, copy, out, pins, variables, meanwhile)
+        backend.keep_bytecode(store, uv, environment, answer.loaded)
+        if answer.missing:
+            more = resolve_build(answer.missing, uv, workspace=workspace, directory=project.directory, constraints=pins)
             names = {pin.name for pin in pins}
             pins = (*pins, *(pin for pin in more if pin.name not in names))
-            if backend.call(project, tree_of(pins), copy, out, pins, variables):
+            if backend.call(project, tree_of(pins), copy, out, pins, variables).missing:
                 raise CorruptError(f"building {name}: its back end asks for other requirements at each call")
     wheels = sorted(path for path in out.glob("*.whl") if path.is_file()) if out.is_dir() else []
     if len(wheels) != 1:

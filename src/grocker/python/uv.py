@@ -81,6 +81,7 @@ def find_uv(environ: Mapping[str, str], *, cache: Path | None = None) -> Uv:
         "NETRC": f"{home}/.netrc",
         **{name: value for name, value in environ.items() if _PASSED.fullmatch(name) and name not in _DROPPED},
         **pip,
+        "UV_LINK_MODE": "copy",  # what runs in an environment may write to its files, which are no links into the cache
         "UV_NO_PROGRESS": "1",
         "UV_PYTHON_DOWNLOADS": "never",
         "NO_COLOR": "1",
