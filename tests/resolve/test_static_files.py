@@ -74,7 +74,9 @@ def test_directories_are_those_that_are_named_in_their_order(shop: Shop) -> None
 
 @pytest.mark.parametrize("directory", ["shop/statik", "shop/static/shop/a.css"])
 def test_directory_is_refused_when_no_wheel_has_it(shop: Shop, directory: str) -> None:
-    with pytest.raises(SettingsError, match=rf"services\.www\.static: no installed package has a directory .{directory}"):
+    with pytest.raises(
+        SettingsError, match=rf"services\.www\.static: no installed package has a directory .{directory}"
+    ):
         shop.static((directory,))
 
 

@@ -90,14 +90,17 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     memory: Positive | None = None
     """MiB that a worker may come to before it is renewed"""
 
+    @property
+    def has_program(self) -> bool:
+        """Whether the table says what runs."""
+        return not (self.command is None and self.wsgi is None and self.asgi is None)
+
     def __post_init__(self) -> None:
         given = [n for n in ("command", "wsgi", "asgi") if getattr(self, n) is not None]
-        if not given:
-            raise ValueError("a service has a command or a wsgi or asgi application, this one has none")
         if len(given) > 1:
             raise ValueError(f"a service has one of command, wsgi and asgi, this one has {' and '.join(given)}")
-        served_by = SERVERS.get(given[0], ())
-        if self.server is not None and self.server not in served_by:
+        served_by = SERVERS.get(given[0], ()) if given else ()
+        if given and self.server is not None and self.server not in served_by:
             able = " or ".join(served_by) or "nothing"
             raise ValueError(f"{self.server} does not serve {given[0]} services; {able} does")
         if self.command is not None and (self.static or self.media):
@@ -144,6 +147,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
 
     dependencies: tuple[PackageRequest, ...] = ()
     """Debian packages that the application needs at run time, beside the base: ``libpq5``, ``libpq5=17.2-1``"""
+    install: Literal["package", "tree"] | None = None
+    """whether the project is built to a wheel or runs from its source tree; None: as its files say"""
+    requirements: tuple[InProject, ...] = ()
+    """requirement files of a source tree, in pip's format, instead of the one that is found"""
+    include: tuple[InProject, ...] = ()
+    """files and directories that go into a source tree's image although they look secret or generated"""
     extras: tuple[Extra, ...] = ()
     """extras of the application that are installed with it"""
     index_url: Address | None = None
