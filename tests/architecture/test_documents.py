@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 
 import pytest
 
-from tests.architecture.source import ROOT
+from tests.architecture.source import PACKAGE, ROOT
 from tools.reference import PAGES
 
 _LINK = re.compile(r"\]\(([^)#\s]+)")
+_VARIABLE = re.compile(r"GROCKER_[A-Z]+(_[A-Z]+)*")
+INTERNAL = frozenset({"GROCKER_READY_FD"})
+"""Variables that the runner gives its own servers."""
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_reference_page_is_made_from_the_code_as_it_is(name: str) -> None:
     assert (ROOT / name).read_text(encoding="utf-8") == PAGES[name](), "run: make docs"
+
+
+def test_environment_page_names_every_variable_of_grocker() -> None:
+    page = (ROOT / "docs" / "reference" / "environment.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`(GROCKER_[A-Z_]+)`", page))
+    read = {
+        node.value
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _VARIABLE.fullmatch(node.value)
+    }
+    assert told == read - INTERNAL
 
 
 def test_links_lead_to_files_that_exist() -> None:

@@ -30,7 +30,7 @@ def test_services_are_those_of_the_procfile_when_none_is_declared() -> None:
         "worker": "python -m work",
         "www": "gunicorn x: y",
     }
-    assert found.servers == ()
+    assert found.servers == ("gunicorn",), "platforms that read Procfiles bring it"
     assert found.source == "Procfile"
 
 
@@ -48,12 +48,12 @@ def test_there_are_no_services_when_nothing_says_so() -> None:
 
 
 def test_procfile_is_refused_with_its_line_when_it_is_malformed() -> None:
-    with pytest.raises(SettingsError, match="Procfile:2: not NAME: COMMAND"):
+    with pytest.raises(SettingsError, match="Procfile:2: expected NAME: COMMAND"):
         services(Settings(), "web: x\nworker x\n", DetectedApplication())
 
 
 def test_procfile_is_refused_when_a_name_comes_twice() -> None:
-    with pytest.raises(SettingsError, match="Procfile:3: web comes twice"):
+    with pytest.raises(SettingsError, match="Procfile:3: duplicate process type web"):
         services(Settings(), "web: x\nworker: x\nweb: y\n", DetectedApplication())
 
 
@@ -112,7 +112,7 @@ def test_services_carry_what_runs_beside_and_in_front_of_them() -> None:
 
 def test_services_are_refused_when_a_process_has_the_services_name() -> None:
     declared = {"www": {"wsgi": "a:b", "processes": {"www": "x"}}}
-    with pytest.raises(SettingsError, match=r"services\.www\.processes: www is the service itself"):
+    with pytest.raises(SettingsError, match=r"services\.www\.processes: www is the name of the service itself"):
         services(Settings(), None, DetectedApplication(declared))
 
 
@@ -128,3 +128,23 @@ def test_services_are_refused_when_a_process_has_the_services_name() -> None:
 def test_services_need_nginx_when_they_show_files(service: ServiceSettings, packages: tuple[str, ...]) -> None:
     assert services(Settings(services={"www": service}), None, DetectedApplication()).packages == packages
     assert services(Settings(), "web: x", DetectedApplication()).packages == ()
+
+
+def test_table_without_a_program_adds_to_the_service_that_is_found() -> None:
+    settings = Settings(services={"www": ServiceSettings(static=True, workers=2)})
+    found = services(settings, None, DetectedApplication(target="app:app", commands={"worker": ("celery", "worker")}))
+    assert (found.table["www"].wsgi, found.table["www"].workers) == ("app:app", 2)
+    assert found.table["worker"].command == ("celery", "worker")
+    assert found.static == {"www": True}
+
+
+def test_table_without_a_program_is_refused_when_no_such_service_is_found() -> None:
+    settings = Settings(services={"ops": ServiceSettings(workers=2)})
+    with pytest.raises(SettingsError, match=r"services\.ops names no program") as caught:
+        services(settings, None, DetectedApplication(target="app:app"))
+    assert "found are: www" in (caught.value.hint or "")
+
+
+def test_tables_win_whole_when_each_names_a_program() -> None:
+    settings = Settings(services={"ops": ServiceSettings(command="work")})
+    assert list(services(settings, None, DetectedApplication(target="app:app")).table) == ["ops"]

@@ -103,7 +103,7 @@ def test_missing_address_is_a_settings_error_when_the_host_has_no_debian(
     with pytest.raises(SettingsError) as caught:
         locate(mirror=mirror, environ={}, root=tmp_path / "nothing")
     assert caught.value.status == 78
-    assert "archive is known" in caught.value.message
+    assert "archive configured" in caught.value.message
     assert setting in (caught.value.hint or "")
     assert variable in (caught.value.hint or "")
 

@@ -89,7 +89,7 @@ def test_release_is_refused_when_something_does_not_hold(message: bytes, words: 
 
 def test_release_is_refused_when_the_key_file_is_not_the_pinned_one() -> None:
     swapped = replace(signer(), fingerprint="0" * 40)
-    with pytest.raises(CorruptError, match="is not the pinned one"):
+    with pytest.raises(CorruptError, match="does not have the pinned fingerprint"):
         release.verified(published(Archive()), [swapped], what="it")
 
 

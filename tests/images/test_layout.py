@@ -126,7 +126,7 @@ def test_layout_is_taken_up_when_a_killed_build_left_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["file", ".git"])
 def test_layout_refuses_a_directory_when_it_has_other_files(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
-    with pytest.raises(CannotWriteError, match="is no OCI layout"):
+    with pytest.raises(CannotWriteError, match="is not an OCI layout"):
         Layout(tmp_path).deliver(*_named(made_image()))
     assert under(tmp_path) == [name]
 
@@ -148,7 +148,7 @@ def test_layout_cannot_be_written_when_its_parent_is_closed() -> None:
 def test_layout_refuses_an_index_that_is_none(tmp_path: Path) -> None:
     Layout(tmp_path).deliver(*_named(made_image("a")))
     (tmp_path / "index.json").write_text("[]")
-    with pytest.raises(CorruptError, match=r"index\.json is not what it should be"):
+    with pytest.raises(CorruptError, match=r"index\.json is malformed"):
         Layout(tmp_path).deliver(*_named(made_image("b")))
 
 

@@ -169,7 +169,7 @@ def test_default_sink_is_the_store_with_a_hint_when_no_engine_can_be_used(
             DeniedError,
             "newuidmap",
         ),
-        ('case "$2" in inspect) exit 1;; esac', UnavailableError, "has another image there"),
+        ('case "$2" in inspect) exit 1;; esac', UnavailableError, "the name refers to another image"),
     ],
 )
 def test_podman_fails_with_its_own_words_when_it_does(

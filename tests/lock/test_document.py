@@ -158,4 +158,4 @@ def test_lock_is_refused_with_its_place_when_it_is_malformed(text: str, words: s
         parse(text, place="app/grocker.lock")
     assert caught.value.message.startswith("app/grocker.lock: ")
     assert words in caught.value.message
-    assert caught.value.hint == "make it again: grocker lock"
+    assert caught.value.hint == "recreate it: grocker lock"

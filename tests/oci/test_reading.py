@@ -85,15 +85,15 @@ def test_root_is_what_it_says_or_looks_like(kind: str, served: str | None, found
 
 @pytest.mark.parametrize("data", [b"{}", b'{"schemaVersion": 1, "fsLayers": []}'])
 def test_images_are_refused_when_the_document_is_of_no_known_kind(data: bytes) -> None:
-    with pytest.raises(CorruptError, match="which is no image"):
+    with pytest.raises(CorruptError, match="is not an image"):
         images(root(data), fetch(), what="polls")
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda made: {made.config.digest: b"{}"}, "has 2 bytes and the digest"),
-        (lambda made: {made.digest: made.manifest.data + b" "}, "announced were"),
+        (lambda made: {made.config.digest: b"{}"}, "of 2 bytes"),
+        (lambda made: {made.digest: made.manifest.data + b" "}, "expected"),
     ],
 )
 def test_images_are_refused_when_a_document_is_another(change: Any, words: str) -> None:
@@ -109,10 +109,10 @@ def _with(known: Fetch, other: dict[str, bytes]) -> Fetch:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda d: d["layers"].pop(), "names 2 layers, its configuration 3"),
+        (lambda d: d["layers"].pop(), "lists 2 layers, but its configuration 3"),
         (lambda d: d["config"].update(size=5 << 20), "a configuration of 5242880 bytes"),
-        (lambda d: d["config"].update(digest="md5:0"), "unusable"),
-        (lambda d: d.update(layers=5), "is not what it should be"),
+        (lambda d: d["config"].update(digest="md5:0"), "unsupported digest"),
+        (lambda d: d.update(layers=5), "is malformed"),
     ],
 )
 def test_images_are_refused_when_the_manifest_is_wrong(change: Any, words: str) -> None:

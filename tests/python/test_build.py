@@ -77,7 +77,7 @@ def test_wheel_does_not_depend_on_umask_times_home_or_zone(tmp_path: Path, monke
 
 def test_build_needs_compiling_when_the_wheel_is_for_one_platform(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", tag="cp311-cp311-linux_x86_64")
-    with pytest.raises(MissingError, match="demo needs compiling") as caught:
+    with pytest.raises(MissingError, match="demo has compiled modules") as caught:
         built(project, tmp_path)
     assert "elsewhere" in str(caught.value.hint)
 
@@ -164,7 +164,7 @@ def test_build_lets_uv_make_the_environment_when_the_back_end_asks_for_more(tmp_
 
 
 def test_pins_are_refused_when_a_requirement_is_an_address() -> None:
-    with pytest.raises(SettingsError, match="is no pinned package"):
+    with pytest.raises(SettingsError, match="is not a pinned package"):
         read_pins("dep @ https://example.invalid/dep.whl\n")
 
 

@@ -182,12 +182,12 @@ def test_interpreter_is_missing_when_the_tree_has_none(tmp_path: Path) -> None:
         Compiler(InterpreterTree(tmp_path, MINOR, "amd64")),
     ):
         pass
-    assert "Debian packages" in str(caught.value.hint)
+    assert "C library" in str(caught.value.hint)
 
 
 def test_interpreter_is_refused_when_it_does_not_run(interpreter: InterpreterTree) -> None:
     (interpreter.tree / "usr" / "bin" / f"python{MINOR}").unlink()
-    with pytest.raises(MissingError, match="does not run here"), Compiler(interpreter):
+    with pytest.raises(MissingError, match="does not run on this host"), Compiler(interpreter):
         pass
 
 

@@ -123,7 +123,7 @@ def test_tree_is_refused_when_a_link_leaves_it(tmp_path: Path, target: str) -> N
     root = make(tmp_path / "project")
     (tmp_path / "outside").write_text("secret")
     (root / "link").symlink_to(target)
-    with pytest.raises(CorruptError, match="the link link leads out of the project") as caught:
+    with pytest.raises(CorruptError, match="the link link points outside of the project") as caught:
         read_tree(root, now=NOW)
     assert caught.value.hint
 
@@ -159,5 +159,5 @@ def test_copy_is_refused_when_a_file_changed_meanwhile(tmp_path: Path) -> None:
     root = make(tmp_path / "p", a="a")
     tree = read_tree(root, now=NOW)
     (root / "a").write_text("b")
-    with pytest.raises(CorruptError, match="a changed while it was read"):
+    with pytest.raises(CorruptError, match="a changed while it was being read"):
         copy_tree(tree, tmp_path / "copy", epoch=0)

@@ -144,12 +144,12 @@ def test_layers_know_the_directories_of_those_below(store: Store) -> None:
 @pytest.mark.parametrize(
     ("one", "two", "words"),
     [
-        ([File("a/x", b"1")], [File("a/x", b"2")], "one and two both bring /a/x"),
-        ([File("a/x", b"1")], [Symlink("a/x", "y")], "one and two both bring /a/x"),
-        ([File("a/x", b"1")], [Directory("a/x")], "one brings /a/x as a file or link, for two it is a directory"),
-        ([Directory("a/x")], [Symlink("a/x", "y")], "two brings /a/x as a file or link, for one it is a directory"),
-        ([Symlink("a/x", "y")], [File("a/x/z", b"")], "one brings /a/x as a file or link, for two it is a directory"),
-        ([File("a/x/y/z", b"")], [File("a", b"")], "two brings /a as a file or link, for one it is a directory"),
+        ([File("a/x", b"1")], [File("a/x", b"2")], "one and two both contain /a/x"),
+        ([File("a/x", b"1")], [Symlink("a/x", "y")], "one and two both contain /a/x"),
+        ([File("a/x", b"1")], [Directory("a/x")], "/a/x is a file or link in one, but a directory in two"),
+        ([Directory("a/x")], [Symlink("a/x", "y")], "/a/x is a file or link in two, but a directory in one"),
+        ([Symlink("a/x", "y")], [File("a/x/z", b"")], "/a/x is a file or link in one, but a directory in two"),
+        ([File("a/x/y/z", b"")], [File("a", b"")], "/a is a file or link in two, but a directory in one"),
     ],
 )
 def test_compose_refuses_and_names_both_when_members_disagree(
@@ -163,12 +163,12 @@ def test_compose_refuses_and_names_both_when_members_disagree(
 def test_compose_refuses_members_of_one_subject_when_they_bring_one_path(store: Store) -> None:
     first = members.make(store, "k1", [File("a", b"1")], subject="same", epoch=EPOCH)
     second = members.make(store, "k2", [File("a", b"2")], subject="same", epoch=EPOCH)
-    with pytest.raises(CorruptError, match="same and same both bring /a"):
+    with pytest.raises(CorruptError, match="same and same both contain /a"):
         layer(store, first, second)
 
 
 def test_compose_refuses_a_file_when_a_layer_below_has_a_directory_there(store: Store) -> None:
-    with pytest.raises(CorruptError, match="one brings /usr/lib as a file or link, and the layers below"):
+    with pytest.raises(CorruptError, match="/usr/lib is a file or link in one, but a directory in the layers below"):
         layer(store, member(store, "one", Symlink("usr/lib", "lib64")), lower={"usr/lib": Directory("usr/lib")})
 
 

@@ -103,7 +103,8 @@ def test_header_tells_the_size_when_a_file_has_more_than_8_gib() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given_bytes", "words"), [(1023, "fewer bytes than the 1024"), (4096, "more bytes than the 1024")]
+    ("given_bytes", "words"),
+    [(1023, "fewer bytes than the expected 1024"), (4096, "more bytes than the expected 1024")],
 )
 def test_content_is_refused_when_it_is_not_as_long_as_it_says(given_bytes: int, words: str) -> None:
     with pytest.raises(CorruptError, match=words):

@@ -1,4 +1,4 @@
-"""Which services a project has: declared in its settings, in its Procfile, or found (the first that has any)."""
+"""The services of a project: from its settings, its entry points, its Procfile, or detected; the first wins whole."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ class Services(msgspec.Struct, frozen=True):
     any_service: bool
     """a Django application that declares none: every name is served as ``www`` (contract, E2)"""
     source: str
-    """for people: where they were declared"""
+    """where they were declared, for messages"""
     static: Mapping[str, tuple[str, ...] | bool] = msgspec.field(default_factory=lambda: MappingProxyType({}))
-    """by service: the directories to show, below the installed packages; True for every one called ``static``"""
+    """by service: the directories to show, below the installed packages; True for all named ``static``"""
 
     @property
     def servers(self) -> tuple[str, ...]:
-        """Distributions that the environment needs besides the application, to serve it; sorted."""
+        """Distributions that the environment needs to serve the application; sorted."""
         served = {s.server for s in self.table.values() if s.command is None}
         started = {_program(s.command) for s in self.table.values() if s.command is not None}
         return tuple(sorted(served | (started & _BROUGHT)))
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """Debian packages that the image needs besides, for what stands in front of a server."""
+        """Debian packages that the image needs for the proxy in front of a server."""
         return front_packages({name: s.media or bool(self.static.get(name)) for name, s in self.table.items()})
 
 
 class DetectedApplication(msgspec.Struct, frozen=True):
-    """What an application's files say of how it is served."""
+    """How an application is served, according to its files."""
 
     declared: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """tables by service, from its entry points"""
@@ -66,13 +66,14 @@ def _program(command: tuple[str, ...] | str) -> str:
 
 
 def front_packages(services: Mapping[str, bool]) -> tuple[str, ...]:
-    """What services need of Debian; each with whether it shows static files or hands out media."""
+    """The Debian packages that services need; each with whether it serves static or media files."""
     return ("nginx",) if any(services.values()) else ()
 
 
 def services(settings: Settings, procfile: str | None, found: DetectedApplication) -> Services:
-    """The service table: the first source that has any wins whole, but tables without a program add to what is found.
+    """The service table, from the first source that declares any service.
 
+    A table in the settings that names no program adds to the service of that name that is found.
     ``procfile``: the text of the project's ``Procfile``, if there is one. Raises SettingsError.
     """
     if settings.services:
@@ -131,7 +132,8 @@ def _of_tables(tables: Mapping[str, ServiceSettings], source: str) -> Services:
     for name, service in table.items():
         if name in service.processes:
             raise SettingsError(
-                f"services.{name}.processes: {name} is the service itself", hint="give the process another name"
+                f"services.{name}.processes: {name} is the name of the service itself",
+                hint="give the process another name",
             )
     static = {name: tables[name].static for name in table}
     return Services(
@@ -156,8 +158,13 @@ def _entry_points(declared: Mapping[str, Any]) -> dict[str, ServiceSettings]:
             words = "; ".join(f"{dotted(one.path[1:])}: {one.what}" for one in found) or f"{name}: {error}"
             raise SettingsError(
                 f"entry point of the group grocker.services: {words}",
-                hint="write it as [tool.grocker.services] would have it",
+                hint="use the format of [tool.grocker.services]",
             ) from error
+        if not service.has_program:
+            raise SettingsError(
+                f"entry point of the group grocker.services: {name}: a service needs one of command, wsgi and asgi",
+                hint="write it as in [tool.grocker.services]",
+            )
         table[name] = service
     return table
 
@@ -181,7 +188,7 @@ def _declared(service: ServiceSettings) -> spec.Service:
 
 
 def _procfile(text: str) -> dict[str, spec.Service]:
-    """Process types of a Procfile: ``NAME: COMMAND`` a line, ``#`` comments; ``web`` is called ``www`` besides."""
+    """Process types of a Procfile: one ``NAME: COMMAND`` per line, ``#`` comments; ``web`` is also named ``www``."""
     table: dict[str, spec.Service] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -189,10 +196,12 @@ def _procfile(text: str) -> dict[str, spec.Service]:
         match = _PROCESS.match(line)
         if match is None or "\0" in line:
             raise SettingsError(
-                f"Procfile:{number}: not NAME: COMMAND", hint="write a process type, a colon, a command"
+                f"Procfile:{number}: expected NAME: COMMAND", hint="write a process type, a colon and a command"
             )
         if match["name"] in table:
-            raise SettingsError(f"Procfile:{number}: {match['name']} comes twice", hint="keep one of the two lines")
+            raise SettingsError(
+                f"Procfile:{number}: duplicate process type {match['name']}", hint="remove one of the two lines"
+            )
         if match["name"] not in _NOT_SERVICES:
             table[match["name"]] = spec.Service(command=match["command"])
     if "web" in table and "www" not in table:

@@ -1,6 +1,6 @@
 """Links that choose between programs of one purpose, as ``update-alternatives --install`` in postinst makes them.
 
-Source: update-alternatives(1). Calls whose words are literal are carried out; what a shell would have to expand is not.
+Source: update-alternatives(1). Calls with literal arguments are carried out; those that a shell would expand are not.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def calls(script: str) -> Iterator[tuple[str, Alternative | None]]:
 
 
 def _unrolled(loop: re.Match[str]) -> str:
-    """The body of a loop over literal words, once for each."""
+    """The body of a loop over literal words, once per word."""
     name = re.compile(rf"\$(?:\{{{loop['name']}\}}|{loop['name']}\b)")
     return "".join(name.sub(lambda _, word=word: word, loop["body"]) for word in loop["words"].split())
 
@@ -68,7 +68,7 @@ def _alternative(words: list[str]) -> Alternative | None:
 
 
 def entries(facts: Iterable[Facts], present: Set[str]) -> list[Entry]:
-    """The links; ``present``: the paths (merged) that the packages have. Of equal priority the first package's wins."""
+    """The links; ``present``: the paths (merged) of all packages. Of equal priorities, the first package's wins."""
     best: dict[str, Alternative] = {}
     for package in facts:
         for _, found in calls(package.scripts.get("postinst", "")):

@@ -1,8 +1,8 @@
-"""Images as one tar file that every engine loads, and the same bytes for the same images and names.
+"""The place ``archive:FILE``: images as one tar file that every engine loads, with the same bytes for the same images.
 
-It is an OCI layout (image-layout.md) and a ``docker save`` archive at once: containerd and skopeo read
-``index.json``, older Docker engines ``manifest.json``; both name the same blobs. ``manifest.json`` knows no platforms
-and names the first image alone.
+The file is an OCI layout (image-layout.md) and a ``docker save`` archive at once: containerd and skopeo read
+``index.json``, older Docker engines ``manifest.json``; both name the same blobs. ``manifest.json`` has no platforms
+and names only the first image.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CHUNK = 1 << 20
 
 
 class LayerBytes(msgspec.Struct, frozen=True):
-    """A layer's bytes as the content of a tar's member; checked against its digest as they pass."""
+    """A layer's bytes as the content of a tar member, checked against the layer's digest as they are read."""
 
     layer: Layer
     blobs: Blobs
@@ -48,14 +48,14 @@ class LayerBytes(msgspec.Struct, frozen=True):
         return self.layer.size
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes; CorruptError when they are not what the layer says."""
+        """Yield the bytes; CorruptError when they do not match the layer."""
         yield from checked(self.layer, self.blobs, self.task)
 
 
 def checked(layer: Layer, blobs: Blobs, task: Task) -> Iterator[bytes]:
-    """A layer's bytes, reported to ``task``.
+    """Yield a layer's bytes, reporting them to ``task``.
 
-    Raises CorruptError at the end when they are not what its digest says, StorageError when they cannot be read.
+    Raises CorruptError at the end when they do not match its digest, StorageError when they cannot be read.
     """
     hashing = Hashing()
     try:
@@ -82,17 +82,18 @@ def checked(layer: Layer, blobs: Blobs, task: Task) -> Iterator[bytes]:
 def _unreadable(layer: Layer, error: OSError) -> StorageError:
     reason = error.strerror or str(error)
     return StorageError(
-        f"reading the cached layer {layer.digest} ({layer.title}): {reason}", hint="build again, or check the disk"
+        f"cannot read the cached layer {layer.digest} ({layer.title}): {reason}",
+        hint="build again; if that fails, check the disk",
     )
 
 
 def index(images: Sequence[Image], names: Sequence[Reference]) -> values.Index:
-    """``index.json`` of a layout that holds the images under ``names``."""
+    """Make ``index.json`` of a layout that has the images under ``names``."""
     return values.Index(schema_version=2, media_type=values.INDEX, manifests=tuple(described(images, names)))
 
 
 def described(images: Sequence[Image], names: Sequence[Reference]) -> Iterator[Descriptor]:
-    """The descriptor of what the names refer to, once for each, or once without any."""
+    """Yield the descriptor of what the names refer to, once for each name, or once when there are none."""
     plain = descriptor(images[0]) if len(images) == 1 else root(images).descriptor
     if not names:
         yield plain
@@ -102,13 +103,13 @@ def described(images: Sequence[Image], names: Sequence[Reference]) -> Iterator[D
 
 
 def documents(images: Sequence[Image]) -> list[Document]:
-    """Configurations and manifests, and the index where there are several images."""
+    """List configurations and manifests, and the index if there are several images."""
     found = [document for image in images for document in (image.config, image.manifest)]
     return found if len(images) == 1 else [*found, root(images)]
 
 
 def layers(images: Sequence[Image]) -> tuple[Layer, ...]:
-    """The layers of all images, each once, from the bottom of the first image to the top of the last."""
+    """List the layers of all images, each once, from the bottom of the first image to the top of the last."""
     return tuple({layer.digest: layer for image in images for layer in image.layers}.values())
 
 
@@ -132,7 +133,7 @@ def entries(
     *,
     without: frozenset[Digest] = frozenset(),
 ) -> list[Entry]:
-    """The members of the archive. ``without``: layers that are left out, then only for an engine that has them."""
+    """List the members of the archive. ``without``: layers to leave out, for an engine that has them already."""
     found: dict[str, Entry] = {}
     if not without:
         found["oci-layout"] = File("oci-layout", values.encode(values.LayoutMarker(values.LAYOUT_VERSION)))
@@ -149,7 +150,7 @@ def entries(
 
 
 def size(members: Sequence[Entry]) -> int:
-    """The archive's bytes, known before any is read. All names are short, so each member has one header block."""
+    """Compute the archive's size in bytes without reading it. All names are short: each member has one header block."""
     total = len(END_OF_ARCHIVE)
     for one in members:
         content = 0
@@ -160,7 +161,7 @@ def size(members: Sequence[Entry]) -> int:
 
 
 def chunks(members: Sequence[Entry], *, epoch: int) -> Iterator[bytes]:
-    """The archive's bytes."""
+    """Yield the archive's bytes."""
     yield from segment(members, epoch=epoch)
     yield END_OF_ARCHIVE
 

@@ -1,4 +1,4 @@
-"""What an image says of itself: documents, and of a Grocker's image the lock and ``image.json`` in two small layers."""
+"""What an image says of itself: its documents, and in Grocker's images the lock and ``image.json`` in small layers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _MOST_FILE = 16 << 20
 
 
 class InspectedLayer(msgspec.Struct, frozen=True):
-    """A layer, and what is in it as far as that can be known without reading it."""
+    """A layer, and what is in it as far as the image's documents tell."""
 
     name: str
     digest: Digest
@@ -62,7 +62,7 @@ class Inspected(msgspec.Struct, frozen=True):
     debian: tuple[DebianPackage, ...]
     python: tuple[PythonFile, ...]
     notes: tuple[str, ...]
-    """what cannot be said, and why"""
+    """what is unknown, and why"""
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -132,10 +132,10 @@ def _inspected(image: Image, source: OpenedImage) -> Inspected:
         if data is not None:
             application = _read_spec(data, notes)
     else:
-        notes.append("it is not Grocker's: packages, wheels and services cannot be told from its documents")
+        notes.append("not built by Grocker: its documents do not tell packages, wheels and services")
     own = lock.of(str(image.platform)) if lock is not None else None
     if lock is not None and own is None:
-        notes.append(f"its lock is for another platform than {image.platform}")
+        notes.append(f"its lock file does not cover {image.platform}")
     debian, python = (own.debian, own.python) if own is not None else ((), ())
     layers = tuple(
         InspectedLayer(one.title, one.digest, one.size, _content(one, image, debian, python)) for one in image.layers
@@ -192,9 +192,9 @@ def _read_file(image: Image, kind: str, path: str, source: OpenedImage, notes: l
 
 def _read_lock(data: bytes, notes: list[str]) -> Lock | None:
     try:
-        return parse(data.decode("utf-8", "replace"), place="its lock")
+        return parse(data.decode("utf-8", "replace"), place="its lock file")
     except GrockerError as error:
-        notes.append(f"{error.message} (made by another version of Grocker?)")
+        notes.append(f"{error.message} (built by another version of Grocker?)")
         return None
 
 
@@ -202,5 +202,5 @@ def _read_spec(data: bytes, notes: list[str]) -> spec.Spec | None:
     try:
         return spec.decode(data)
     except spec.SpecError as error:
-        notes.append(f"{error} (made by another version of Grocker?)")
+        notes.append(f"{error} (built by another version of Grocker?)")
         return None

@@ -1,4 +1,4 @@
-"""Whether an application can be meant as it is: told when it is read, not by a container that does not start."""
+"""Check an application when it is read, so that no mistake shows only when a container does not start."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from grocker.runner.contract.spec import Service
 from grocker.tar.entry import File
 
 _NO_CODE = frozenset({"setup.py", "conftest.py", "noxfile.py", "manage.py"})
-"""modules beside pyproject.toml that a wheel is right to leave out"""
+"""modules beside pyproject.toml that do not belong in a wheel"""
 _DATA = re.compile(r"(?:[^/]+/)*?(?P<kind>templates|static)/")
 _KIND = re.compile(r"(?<![^/])(?:templates|static)/.*")
 _NO_PACKAGES = frozenset({"tests", "test", "docs", "doc", "examples", "tools", "scripts"})
@@ -29,8 +29,9 @@ def check(
     sources: Sequence[str],
     progress: Progress,
 ) -> None:
-    """Raise SettingsError for a Python that the application does not want, or an extra that it does not have; warn
-    when its wheel has no code.
+    """Check an application's Python, extras and code.
+
+    Raises SettingsError for an incompatible Python or an unknown extra; warns of a wheel without code.
 
     ``sources``: the files of the project that it was built from, relative paths; none for a wheel or a release.
     """
@@ -40,17 +41,17 @@ def check(
     if unknown:
         raise SettingsError(
             f"{installed.name} {installed.version} has no extra {', '.join(unknown)}",
-            hint=f"it has: {', '.join(known) or 'none'}",
+            hint=f"available extras: {', '.join(known) or 'none'}",
         )
     code = left_out(installed, sources)
     left = code or data_left_out(installed, sources)
     if left:
         shown = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
-        has = f"has no module: its build back end left out {shown}" if code else f"has nothing of {shown}"
+        has = f"has no module: its build back end left out {shown}" if code else f"has no file of {shown}"
         table = flat.table(sources).rstrip() or '[tool.setuptools.package-data]\n"*" = ["**/*"]'
         progress.warn(
             f"the wheel of {installed.name} {has}",
-            f"name what belongs to it in pyproject.toml; with setuptools\n{table}",
+            f"list its packages and data in pyproject.toml; with setuptools\n{table}",
         )
 
 
@@ -83,12 +84,12 @@ def check_services(
         if module.replace(".", "/") not in modules and (top in tops or normalised(top) not in owners):
             progress.warn(
                 f"service {name}: the wheel of {installed.name} has no module {module}",
-                f"mend the service's {target!r}, or the back end's list of packages; ignore it if a dependency has it",
+                f"fix {target!r}, or the back end's list of packages; ignore this if a dependency provides the module",
             )
 
 
 def check_python(metadata: python.Metadata, target: python.WheelTarget) -> None:
-    """SettingsError when no ``target.python`` is wanted; which one of its patch releases there is shows later."""
+    """Raise SettingsError when no patch release of ``target.python`` is compatible; the actual one is known later."""
     try:
         python.check_python(metadata, replace(target, full_version=f"{target.python}.999"))
     except SettingsError:
@@ -96,7 +97,7 @@ def check_python(metadata: python.Metadata, target: python.WheelTarget) -> None:
 
 
 def left_out(installed: python.Wheel, sources: Iterable[str]) -> list[str]:
-    """Modules and packages (``shop/``) of the project, sorted, when its wheel has none at all."""
+    """The modules and packages (``shop/``) of a project whose wheel has none at all, sorted."""
     if any(isinstance(entry, File) and entry.path.endswith((".py", ".so")) for entry in installed.entries):
         return []
     found = set()

@@ -1,6 +1,6 @@
-"""The environment of a PEP 517 back end, made once by uv and kept in the store, and a call of the back end in it.
+"""The environment of a PEP 517 back end, created once by uv and stored, and a call of the back end in it.
 
-Making the environment anew takes most of the time of ``uv build``: 1.2 of 1.6 seconds with setuptools.
+Creating the environment is most of the time of ``uv build``: 1.2 of 1.6 seconds with setuptools.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def constraint(pin: BuildRequirement) -> str:
 
 
 def environment(store: Store, uv: Uv, pins: Sequence[BuildRequirement], directory: Path) -> Path:
-    """A virtual environment of the host's Python with exactly ``pins`` in it: the kept one, else a new one.
+    """A virtual environment of the host's Python with exactly ``pins`` in it, from the store or new.
 
     ``directory``: the project's, whose ``[tool.uv]`` (indexes) counts.
-    Raises as ``pins.resolve`` when uv cannot install them.
+    Raises as ``resolution.resolve`` when uv cannot install them.
     """
     lines = [constraint(pin) for pin in pins]
     about = [f"grocker build environment {_FORMAT}", sys.version, os.path.realpath(uv.python), *lines]
@@ -76,8 +76,9 @@ def call(
 ) -> bool:
     """Have the back end of ``project`` write its wheel for the source tree ``copy`` into ``out``.
 
-    ``tree``: its environment. ``variables``: what counts besides PATH. ``meanwhile``: called once it runs.
-    False, and nothing written, when the back end asks for requirements that are not among ``pins``.
+    ``tree``: its virtual environment. ``variables``: its environment variables, besides PATH. ``meanwhile``: called
+    once it runs.
+    Returns False, with nothing written, when the back end has requirements that are not among ``pins``.
     Raises CorruptError when it fails.
     """
     answer = out.parent / "answer.json"
@@ -96,7 +97,7 @@ def call(
         meanwhile=meanwhile,
     )
     if output.status != 0 or not answer.is_file():
-        # The reason comes last: a traceback on standard error, after pages of what was copied on the other.
+        # The reason comes last: a traceback on standard error, after a long log on standard output.
         text = output.stdout.decode("utf-8", "replace") + "\n" + output.stderr if output.status else "it gave no wheel"
         if output.status < 0:
             text += f"\nit was ended by signal {-output.status}"

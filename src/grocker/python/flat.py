@@ -1,4 +1,4 @@
-"""What setuptools has to be told of a project whose modules and directories lie beside pyproject.toml."""
+"""The setuptools configuration for a flat layout, with modules and packages beside pyproject.toml."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ _NO_DATA = re.compile(
     rf"{_NO_PACKAGE.pattern}|bin|build|ci|config|data|debian|dist|env|htmlcov|instance|media|node_modules|requirements"
     "|scripts|src|staticfiles|tools|uploads|venv"
 )
-"""directories that belong to it only when they are packages"""
+"""directories that count only when they are packages"""
 
 
 def names(directory: Path) -> list[str]:
-    """Files in ``directory``, and what is in its directories, relative; nothing of a virtual environment."""
+    """The files in ``directory`` and in its immediate subdirectories, relative; virtual environments are skipped."""
     found: list[str] = []
     for top in directory.iterdir():
         if top.is_file():
             found.append(top.name)
         elif top.is_dir() and not top.name.startswith(".") and not (top / "pyvenv.cfg").exists():
-            _, directories, files = next(os.walk(top), ("", [], []))  # one that may not be read has nothing
+            _, directories, files = next(os.walk(top), ("", [], []))  # an unreadable one counts as empty
             found += (f"{top.name}/{name}" for name in (*directories, *files))
     return found
 
 
 def table(paths: Iterable[str]) -> str:
-    """``[tool.setuptools]`` for a project of these files: TOML, for a hint; empty when setuptools finds all by itself.
+    """``[tool.setuptools]`` for a project of these files: TOML, for a hint; empty when it is not needed.
 
     ``paths``: relative to the project.
     """

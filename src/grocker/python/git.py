@@ -36,10 +36,10 @@ def find_repository(root: Path) -> Path | None:
 
 
 def read_state(root: Path) -> bytes:
-    """What a version from git depends on besides the files: branch, commit, tags and index. No times: clones agree.
+    """What a version from git depends on besides the files: branch, commit, tags and index. Clones have the same state.
 
-    Empty when ``root`` has no repository, or this host no git: no back end has a version from it then. What git
-    cannot read is left for it to say when the back end runs it. Raises StorageError when ``HEAD`` cannot be read.
+    Empty when ``root`` has no repository, or this host no git: then no back end can read the version from it. An error
+    of git itself is reported when the back end runs it. Raises StorageError when ``HEAD`` cannot be read.
     """
     import shutil
 
@@ -54,7 +54,7 @@ def read_state(root: Path) -> bytes:
     environment = {"PATH": PATH, "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", **_READ_ONLY}
     for arguments in (("show-ref", "--head", "--tags"), ("ls-files", "--stage", "-z")):
         output = command.run(
-            [program, "-c", "core.fsmonitor=false", *arguments],  # which would run a program of the repository's choice
+            [program, "-c", "core.fsmonitor=false", *arguments],  # not a program that the repository names
             action="reading the project's git repository",
             environment=environment,
             directory=root,

@@ -1,6 +1,6 @@
-"""Which package index the host uses: uv's configuration is uv's business; without one, pip's is handed to uv.
+"""The package index of the host: uv reads its own configuration; without one, it gets pip's.
 
-Addresses may hold credentials, so they travel in the environment (a command line is seen by everybody) and never in
+Addresses may contain credentials, so they are passed in the environment (command lines are public) and never shown in
 an error.
 """
 
@@ -22,14 +22,14 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/@\s'\"`]*@")
 
 
 def without_credentials(text: str) -> str:
-    """``text`` with ``user:password@`` taken out of every address in it."""
+    """``text`` without ``user:password@`` in its addresses."""
     return _CREDENTIALS.sub("", text)
 
 
 def with_credentials(url: str, environment: Mapping[str, str]) -> str:
-    """``url`` with the credentials of the index that is on the same host, if the environment's indexes have any.
+    """``url`` with the credentials of the index on the same host, if any.
 
-    ``environment``: uv's, see ``uv.Uv``. The result is for a request alone: never to be kept or shown.
+    ``environment``: uv's, see ``uv.Uv``. Use the result for a request only: never store or show it.
     """
     parts = urlsplit(url)
     for text in " ".join(environment.get(name, "") for name in _ADDRESSES).split():
@@ -60,13 +60,13 @@ def settled_by_uv(directory: Path, environ: Mapping[str, str], etc: Path = Path(
 
 
 def uv_table(path: Path) -> dict[str, Any]:
-    """What ``uv.toml`` or ``pyproject.toml`` says to uv; nothing when the file cannot be read."""
+    """The uv configuration in ``uv.toml`` or ``pyproject.toml``; empty when the file is unreadable."""
     import tomllib
 
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
-        # What is malformed is said by uv, or by who reads the project.
+        # uv, or the reader of the project, reports a malformed file.
         return {}
     if path.name == "uv.toml":
         return {**document, **_table(document, "pip")}
@@ -97,7 +97,7 @@ def pip_files(environ: Mapping[str, str], etc: Path = Path("/etc")) -> tuple[Pat
 
 
 def from_pip(environ: Mapping[str, str], etc: Path = Path("/etc")) -> dict[str, str]:
-    """Variables for uv that say what pip's configuration says; empty when uv has its own.
+    """pip's configuration as variables for uv; empty when uv has its own.
 
     ``environ``: the caller's environment. Only http and https addresses are taken.
     Raises SettingsError when a configuration file of pip's is malformed.
@@ -144,7 +144,7 @@ def _read(path: Path) -> dict[str, str]:
     except Error as error:
         raise SettingsError(
             f"reading pip's configuration: {path}: {str(error).splitlines()[0]}",
-            hint="correct the file, or set UV_DEFAULT_INDEX",
+            hint="fix the file, or set UV_DEFAULT_INDEX",
         ) from error
     found: dict[str, str] = {}
     for section in ("global", "install"):

@@ -1,4 +1,4 @@
-"""``pylock.toml``: the lock format of PEP 751, in which uv writes what it has resolved."""
+"""``pylock.toml``: the lock format of PEP 751, in which uv writes resolutions."""
 
 from __future__ import annotations
 

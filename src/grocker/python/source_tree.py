@@ -1,6 +1,6 @@
 """A project's source tree: which files count, and one digest for them on every machine.
 
-The digest is made of paths, executable bits and contents; of times, owners, umask, order and host it knows nothing.
+The digest depends on paths, executable bits and contents, not on times, owners, umask, order or host.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from grocker.digest import Digest
 from grocker.errors import CorruptError, DeniedError, MissingError, StorageError
 
 FORMAT = 1
-"""Goes into step keys: raised when the same tree would count other files."""
+"""Part of step keys: increased when other files of the same tree count."""
 
 _NEVER = frozenset(
     (
@@ -29,7 +29,7 @@ _NEVER_ENDINGS = (".pyc", ".pyo", ".egg-info", "~", ".swp")
 _NEVER_ON_TOP = frozenset({"grocker.lock"})
 _PRODUCTS_ON_TOP = frozenset({"build", "dist"})
 _RACY = 2_000_000_000
-"""nanoseconds: the coarsest clock of a file system in use (FAT)"""
+"""nanoseconds: the coarsest timestamps of a file system in use (FAT)"""
 
 
 class SourceFile(msgspec.Struct, frozen=True):
@@ -41,32 +41,32 @@ class SourceFile(msgspec.Struct, frozen=True):
     """sha256 of the bytes, hexadecimal; of the target for a link"""
     executable: bool = False
     target: str | None = None
-    """where a link leads, relative to its own directory; None for a file"""
+    """target of a link, relative to its own directory; None for a file"""
 
 
 class SourceTree(msgspec.Struct, frozen=True):
-    """What counts of a project's directory."""
+    """The files of a project that count."""
 
     root: Path
     files: tuple[SourceFile, ...]
     """sorted by path"""
     digest: Digest
     known: FileHashes
-    """to be kept and given to the next ``read_tree`` of the same root"""
+    """to be stored, and passed to the next ``read_tree`` of the same root"""
 
 
 class FileHashes(msgspec.Struct, frozen=True):
-    """Hashes of files by what stat(2) said of them, so that unchanged files are not read again.
+    """Hashes of files by their stat(2) values, so that unchanged files are not read again.
 
-    As in git's index, a file that was changed less than two seconds before its hash was noted is not trusted
-    ("racy clean"): it could change again within the same tick of the clock.
+    As in git's index, a file changed less than two seconds before it was hashed is left out ("racy clean"): it could
+    change again within the same tick of the clock.
     """
 
     files: Mapping[str, tuple[str, str]] = msgspec.field(default_factory=dict)
-    """path → (what stat said, digest)"""
+    """path → (stat values, digest)"""
 
     def encode(self) -> bytes:
-        """One line a file, sorted; paths that hold a newline are left out."""
+        """One line per file, sorted; paths that contain a newline are left out."""
         return b"".join(
             f"{seen}\t{digest}\t{path}\n".encode("utf-8", "surrogateescape")
             for path, (seen, digest) in sorted(self.files.items())
@@ -75,7 +75,7 @@ class FileHashes(msgspec.Struct, frozen=True):
 
     @classmethod
     def decode(cls, data: bytes) -> FileHashes:
-        """What ``encode`` gave; nothing at all when it is damaged."""
+        """The value that ``encode`` wrote; empty when it is damaged."""
         files = {}
         for line in data.decode("utf-8", "surrogateescape").splitlines(keepends=True):
             parts = line.rstrip("\n").split("\t", 2)
@@ -86,15 +86,17 @@ class FileHashes(msgspec.Struct, frozen=True):
 
 
 def read_tree(root: Path, *, now: int, known: FileHashes | None = None) -> SourceTree:
-    """What counts below ``root``, hashed.
+    """Hash the files below ``root`` that count.
 
     ``now``: the time, nanoseconds since the epoch. ``known``: from an earlier call.
-    Raises MissingError when there is no such directory, CorruptError for a link that leaves it, DeniedError for a file
-    that cannot be read, StorageError when reading fails.
+    Raises MissingError when there is no such directory, CorruptError for a link that points outside of it, DeniedError
+    for an unreadable file, StorageError when reading fails.
     """
     if not root.is_dir():
         kind = "is a file" if root.exists() else "does not exist"
-        raise MissingError(f"reading the project: {root} {kind}", hint="give the directory that holds pyproject.toml")
+        raise MissingError(
+            f"reading the project: {root} {kind}", hint="give the directory that contains pyproject.toml"
+        )
     earlier = known.files if known else {}
     real = os.path.realpath(root)
     files: list[SourceFile] = []
@@ -151,14 +153,14 @@ def _walk(directory: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]
 
 
 def _link(real: str, path: str, entry: os.DirEntry[str]) -> str:
-    """Where a link leads, relative; CorruptError when that is outside ``real``."""
+    """The target of a link, relative. Raises CorruptError when it is outside of ``real``."""
     target = os.readlink(entry.path)
     here = os.path.dirname(os.path.join(real, path))
     end = os.path.realpath(os.path.join(here, target))
     if end != real and not end.startswith(real + os.sep):
         raise CorruptError(
-            f"reading the project: the link {path} leads out of the project, to {target}",
-            hint="copy what it leads to into the project, or remove the link",
+            f"reading the project: the link {path} points outside of the project, to {target}",
+            hint="copy its target into the project, or remove the link",
         )
     return os.path.relpath(end, here) if os.path.isabs(target) else target
 
@@ -168,13 +170,13 @@ def _hash(path: Path) -> str:
         with path.open("rb", buffering=0) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except PermissionError as error:
-        raise DeniedError(f"reading the project: {path}: {error.strerror}", hint="make it readable") from error
+        raise DeniedError(f"reading the project: {path}: {error.strerror}", hint="make the file readable") from error
     except OSError as error:
         raise StorageError(f"reading the project: {path}: {error.strerror}") from error
 
 
 def copy_tree(tree: SourceTree, destination: Path, *, epoch: int) -> None:
-    """A normalised copy: modes 0644 and 0755, times ``epoch`` (seconds), nothing that does not count.
+    """A normalised copy: modes 0644 and 0755, times ``epoch`` (seconds), only files that count.
 
     Raises CorruptError when a file changed since ``tree`` was read; StorageError when the copy cannot be written.
     """
@@ -196,13 +198,13 @@ def copy_tree(tree: SourceTree, destination: Path, *, epoch: int) -> None:
                 data = (tree.root / file.path).read_bytes()
                 if hashlib.sha256(data).hexdigest() != file.digest:
                     raise CorruptError(
-                        f"copying the project: {file.path} changed while it was read", hint="build again"
+                        f"copying the project: {file.path} changed while it was being read", hint="build again"
                     )
                 path.write_bytes(data)
                 path.chmod(0o755 if file.executable else 0o644)
             os.utime(path, (epoch, epoch), follow_symlinks=False)
         for directory in sorted(made, reverse=True):
-            os.chmod(destination / directory, 0o755)  # noqa: S103 - a build directory is no secret
+            os.chmod(destination / directory, 0o755)  # noqa: S103 - a build directory is not secret
             os.utime(destination / directory, (epoch, epoch))
     except OSError as error:
         raise StorageError(f"copying the project: {error.filename or destination}: {error.strerror}") from error

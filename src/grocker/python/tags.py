@@ -1,4 +1,4 @@
-"""Which of a release's wheels fits the target best (PEP 425, PEP 600; platform compatibility tags).
+"""Choose the wheel of a release that fits the target best (PEP 425, PEP 600; platform compatibility tags).
 
 ``packaging.tags`` asks the running interpreter for its platforms; here they are computed for the target.
 """
@@ -48,7 +48,7 @@ def ranks(target: WheelTarget) -> dict[Tag, int]:
 
 
 def rank(file: str, target: WheelTarget) -> int | None:
-    """The place of a wheel's best tag, 0 the best; None when it does not fit or is not a wheel's name."""
+    """The place of a wheel's best tag, 0 the best; None when it is incompatible, or not a wheel file name."""
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
     try:
@@ -61,7 +61,7 @@ def rank(file: str, target: WheelTarget) -> int | None:
 
 
 def best(files: Iterable[str], target: WheelTarget) -> str | None:
-    """The file that installers would take: the best tag, then the highest build number; None when none fits."""
+    """The file that installers choose: the best tag, then the highest build number; None when none fits."""
     from packaging.utils import parse_wheel_filename
 
     fitting = [(place, file) for file in files if (place := rank(file, target)) is not None]

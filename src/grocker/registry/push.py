@@ -1,4 +1,4 @@
-"""Pushing images to one repository: what is missing of their blobs, several at once, then manifests, then names.
+"""Push images to one repository: first the missing blobs, several at once, then manifests, then names.
 
 Source: OCI distribution specification 1.1, Push.
 """
@@ -44,11 +44,11 @@ class PushResult(msgspec.Struct, frozen=True):
 def push(
     state: RepositoryState, images: Sequence[Image], blobs: Blobs, progress: Progress, *, candidates: MountCandidates
 ) -> PushResult:
-    """Push the images, one for each platform, under every name that was looked at.
+    """Push the images, one for each platform, under every name in ``state``.
 
     ``known``: what may be mounted from other repositories; what is there now is added to it.
     Raises DeniedError (401, 403), MissingError (404), TryAgainError (429), UnavailableError (5xx, no connection, cut),
-    CorruptError (a blob in the cache, or the registry's answer, has another digest or size than it should).
+    CorruptError (a blob in the cache, or the registry's answer, has an unexpected digest or size).
     """
     top = root(images)
     repository = state.session
@@ -59,7 +59,7 @@ def push(
     if not missing:
         return PushResult(tagged, 0, 0, 0, len(sizes), new=False)
     if len(missing) < len(tagged):
-        # A name that has the manifest stands for all that it refers to.
+        # A name that has the manifest proves that everything it refers to is there.
         fates = dict.fromkeys(sizes, Fate.PRESENT)
         sent = _manifests(repository, (), top, missing)
     else:
@@ -70,7 +70,7 @@ def push(
         except (MissingError, HttpError):
             if not state.blobs:
                 raise
-            # It has lost what a manifest of its own refers to: now every blob is asked for.
+            # The registry lost blobs of a manifest that it has: now every blob is checked.
             with progress.task(f"pushing to {tagged[0].name}") as task:
                 fates = _blobs(repository, images, blobs, candidates, task, {})
             sent = _manifests(repository, images, top, missing)
@@ -81,7 +81,7 @@ def push(
 
 
 def _layers(images: Sequence[Image]) -> Collection[Layer]:
-    """The layers of all images, each once."""
+    """List the layers of all images, each once."""
     return {one.digest: one for image in images for one in image.layers}.values()
 
 
@@ -93,7 +93,7 @@ def _blobs(
     task: Task,
     held: Mapping[Digest, int],
 ) -> dict[Digest, Fate]:
-    """Bring every blob there that is not ``held``, each once. The first error ends it, and running uploads with it."""
+    """Bring every blob there that is not in ``held``, each once. The first error ends the running uploads, too."""
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
     cancellation = Cancellation()
@@ -130,7 +130,7 @@ def _blobs(
 def _manifests(
     repository: RepositorySession, images: Sequence[Image], top: Document, names: Sequence[Reference]
 ) -> int:
-    """Send the manifests of an index and, under every name, what the name stands for; the bytes."""
+    """Send the manifests of an index and, under every name, the root; return the bytes sent."""
     below = [image.manifest for image in images] if len(images) > 1 else []
     for document in below:
         _manifest(repository, document, document.digest)

@@ -1,4 +1,4 @@
-"""Members: what one package or wheel contributes to a layer, compressed once and kept.
+"""Members: what one package or wheel contributes to a layer, compressed once and stored.
 
 A member is a tar segment without its directories, cut into parts of at most PART bytes, each part one gzip member
 (RFC 1952, section 2.2: a file is a series of them). Its directories stand in its description, because a layer names
@@ -19,7 +19,7 @@ from grocker.tar.entry import Directory, Entry, parents, wrong_path
 from grocker.tar.writer import ordered, segment
 
 LAYOUT = 2
-"""The version of everything that decides a layer's bytes besides its inputs: part size, compression, entry rules."""
+"""Version of everything that determines a layer's bytes, besides its inputs: part size, compression, entry rules."""
 LEVEL = 3
 """libdeflate's level"""
 PART = 16 << 20
@@ -34,22 +34,22 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     plain: int
     """bytes"""
     crc: int
-    """CRC-32 of the compressed bytes: gzip's own leaves out its header"""
+    """CRC-32 of the compressed bytes; gzip's own does not cover its header"""
 
 
 class Member(msgspec.Struct, frozen=True):
-    """The description of a member that lies in the store."""
+    """The description of a member in the store."""
 
     key: str
     subject: str
-    """what it was made of, for people: ``libc6 2.41-12``"""
+    """what it was made from, for messages: ``libc6 2.41-12``"""
     parts: tuple[Part, ...]
     directories: tuple[tuple[str, int, int, int], ...]
     """path, mode, uid, gid; sorted by path"""
     paths: tuple[str, ...]
-    """every path that is no directory; sorted"""
+    """all other paths; sorted"""
     note: msgspec.Raw = msgspec.Raw(b"null")
-    """what its maker wants to know of it later without reading it: a JSON document"""
+    """facts that its maker needs later without reading it: a JSON document"""
 
     @property
     def compressed(self) -> int:
@@ -63,7 +63,7 @@ class Member(msgspec.Struct, frozen=True):
 
 
 def kept(store: Store, key: str) -> Member | None:
-    """The member of that key, when it can be read and all its bytes are there; what is in them is seen by ``read``."""
+    """The member with that key, if its description is readable and its size is right; ``read`` checks its content."""
     member = store.kept_as("members", key, Member)
     if member is None or member.key != key:
         return None
@@ -75,7 +75,7 @@ def kept(store: Store, key: str) -> Member | None:
 
 
 def kept_or_made(store: Store, key: str, making: Callable[[], Member]) -> Member:
-    """The member of that key, else what ``making`` gives: of builds that want it at once, one makes it."""
+    """The member with that key, or else the result of ``making``; of concurrent builds, one makes it."""
     found = kept(store, key)
     if found is None:
         with store.lock(f"member-{key}"):
@@ -94,8 +94,8 @@ def make(
 ) -> Member:
     """Compress the entries into the store; ``note`` is a JSON document, ``epoch`` in seconds.
 
-    No two entries have one path; which of two wins is the caller's rule. Raises StorageError, CannotWriteError, and
-    CorruptError for a path that no entry may have: whatever the archives of this world contain, here is the last gate.
+    No two entries may have the same path: the caller resolves conflicts. Raises StorageError, CannotWriteError, and
+    CorruptError for an unsafe path: this is the last check of what archives contain.
     """
     in_order = ordered(entries)
     _refuse_wrong(in_order, subject)
@@ -116,22 +116,22 @@ def make(
         note=msgspec.Raw(note),
     )
     store.keep("members", key, msgspec.json.encode(member))
-    store.held.put(key, tuple(held))
+    store.memory.put(key, tuple(held))
     return member
 
 
 def read(store: Store, member: Member) -> Iterator[tuple[bytes, bytes]]:
     """The member's parts, each as (compressed, plain) bytes.
 
-    Raises CorruptError when the file in the store is damaged; it is taken away, so that the next build makes it again.
+    Raises CorruptError when the file in the store is damaged; it is deleted, so that the next build makes it again.
     """
-    held = store.held.take(member.key)
+    held = store.memory.take(member.key)
     for number, compressed in enumerate(_compressed(store, member)):
         yield compressed, held[number] if held else _decompress(store, member, member.parts[number], compressed)
 
 
 def forget_damaged(store: Store, listed: Iterable[Member]) -> None:
-    """Look at all of these members, and take the damaged ones away."""
+    """Check all of these members, and delete the damaged ones."""
     for member in listed:
         try:
             for _ in _compressed(store, member):
@@ -148,7 +148,7 @@ def compress(plain: bytes) -> bytes:
 
 
 def _compressed(store: Store, member: Member) -> Iterator[bytes]:
-    """The parts as they lie in the store, each found to be what was written."""
+    """The parts as stored, each verified by its checksum."""
     try:
         with open(store.member(member.key), "rb") as stream:
             for part in member.parts:
@@ -176,7 +176,7 @@ def _damaged(store: Store, member: Member, reason: str) -> NoReturn:
     store.forget_member(member.key)
     raise CorruptError(
         f"reading {member.subject} from the cache: {store.member(member.key)} {reason}",
-        hint="it was removed: build again, and it is made anew; if it comes back, check the disk under GROCKER_CACHE",
+        hint="build again: the damaged file was removed; if this recurs, check the disk of GROCKER_CACHE",
     )
 
 
@@ -191,10 +191,10 @@ def _refuse_wrong(in_order: list[Entry], subject: str) -> None:
     for entry in in_order:
         reason = wrong_path(entry.path)
         if reason is not None:
-            raise CorruptError(f"{subject}: the path {entry.path!r} {reason}", hint=hint)
+            raise CorruptError(f"{subject}: path {entry.path!r} {reason}", hint=hint)
     for one, other in pairwise(in_order):
         if one.path == other.path:
-            raise CorruptError(f"{subject} brings /{one.path} twice", hint=hint)
+            raise CorruptError(f"{subject} contains /{one.path} twice", hint=hint)
     files = {entry.path for entry in in_order if not isinstance(entry, Directory)}
     seen: set[str] = set()
     for entry in in_order:
@@ -202,7 +202,7 @@ def _refuse_wrong(in_order: list[Entry], subject: str) -> None:
             if parent in seen:
                 break
             if parent in files:
-                raise CorruptError(f"{subject}: /{parent} is no directory, and /{entry.path} lies in it", hint=hint)
+                raise CorruptError(f"{subject}: /{entry.path} is below /{parent}, which is not a directory", hint=hint)
             seen.add(parent)
 
 

@@ -1,4 +1,4 @@
-"""Entries as files of the host: for running the image's interpreter from there, never for making layers."""
+"""Entries as files of the host: to run the image's interpreter there, never to make layers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from grocker.tar.writer import chunks, ordered
 
 
 def unpack(entries: Iterable[Entry], root: Path) -> None:
-    """Write the entries below ``root``, an existing directory of ours; owners and special bits are left out.
+    """Write the entries below ``root``, an existing directory of Grocker's own; owners and special bits are left out.
 
-    A path that an earlier entry made is kept: whoever comes first wins. Nothing is written outside ``root``: every
-    directory on the way is looked at once, and one that is a link or a file is refused. Raises CorruptError,
+    Of two entries with the same path, the first wins. Nothing is written outside ``root``: every directory on the way
+    is checked once, and one that is a link or a file is an error. Raises CorruptError,
     StorageError.
     """
     made: set[str] = set()
@@ -66,6 +66,6 @@ def _directory(path: str, top: str, made: set[str]) -> None:
     except FileExistsError:
         if os.path.islink(place) or not os.path.isdir(place):
             raise CorruptError(
-                f"unpacking the image's interpreter: /{path} is no directory, and something lies in it"
+                f"unpacking the image's interpreter: /{path} is not a directory, but has entries below it"
             ) from None
     made.add(path)

@@ -1,4 +1,4 @@
-"""HTTP, for everyone: ``Transport.open`` and the errors that it raises."""
+"""The HTTP client: ``Transport.open`` and the errors that it raises."""
 
 from __future__ import annotations
 

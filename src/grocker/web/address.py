@@ -1,4 +1,4 @@
-"""What may be shown of an address, and which hosts are this machine."""
+"""URLs without their secrets, hosts that are this machine, Basic credentials."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 
 def public(url: str) -> str:
-    """``url`` as it may be shown: without user, password, query (signed addresses) and fragment."""
+    """Redact ``url`` for messages: drop user, password, query (which may have a signature) and fragment."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
@@ -19,5 +19,5 @@ def loopback(host: str) -> bool:
 
 
 def basic(user: str, password: str) -> str:
-    """The value of an Authorization header (RFC 7617)."""
+    """Make the value of an Authorization header (RFC 7617)."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")

@@ -1,4 +1,4 @@
-"""What the host's environment says about the network: proxies, trusted authorities, ``~/.netrc``."""
+"""Network settings from the environment: proxies, trusted certificate authorities, ``~/.netrc``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT")
 
 
 def proxy_for(environ: Mapping[str, str], parts: SplitResult) -> tuple[str | None, str]:
-    """The proxy for an address and the variable that names it; never one for this machine itself, as in Go and curl."""
+    """Find the proxy for a URL and the variable that names it; never one for this machine itself, as in Go and curl."""
     host = parts.hostname or ""
     if loopback(host):
         return None, ""
@@ -53,7 +53,7 @@ def _spared(pattern: str, host: str, port: int) -> bool:
 
 
 def trust(environ: Mapping[str, str], action: str) -> SSLContext:
-    """The authorities that are trusted: the file or directory that a variable names, else the system's."""
+    """Load the trusted certificate authorities: the file or directory that a variable names, else the system's."""
     import ssl
 
     for variable in _TRUST:
@@ -64,14 +64,14 @@ def trust(environ: Mapping[str, str], action: str) -> SSLContext:
                 return ssl.create_default_context(cafile=place)
             except (OSError, ssl.SSLError) as error:
                 raise SettingsError(
-                    f"{action}: {variable} names {place}, which holds no certificates: {error.strerror}",
-                    hint=f"unset {variable} or correct it",
+                    f"{action}: cannot read certificates from {place} ({variable}): {error.strerror}",
+                    hint=f"correct or unset {variable}",
                 ) from error
     return ssl.create_default_context()
 
 
 def from_netrc(environ: Mapping[str, str], host: str) -> tuple[str | None, str]:
-    """The Authorization for ``host`` out of ``NETRC`` or ``~/.netrc``, and in words what was found."""
+    """Read the Authorization for ``host`` from ``NETRC`` or ``~/.netrc``, and say in words what was found."""
     place = environ.get("NETRC") or (f"{environ['HOME']}/.netrc" if environ.get("HOME") else "")
     if not place or not Path(place).is_file():
         return None, "no credentials"

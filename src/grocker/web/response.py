@@ -1,4 +1,4 @@
-"""An answer's body: read to its end or not at all, resumed where it broke."""
+"""An answer's body: complete or an error, resumed where the connection broke."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Response:
         self.close()
 
     def close(self) -> None:
-        """Give the connection back, or close it if the body was not read to its end."""
+        """Return the connection to the pool, or close it if the body was not read to its end."""
         release(self._raw)
 
     def chunks(self, size: int = 1 << 16) -> Iterator[bytes]:
-        """The body, at most ``size`` bytes at a time, as sent (no content coding is undone).
+        """Yield the body, at most ``size`` bytes at a time, without undoing any content coding.
 
-        A body that is cut short is resumed where it broke; UnavailableError when that does not help.
+        A truncated body is resumed where it broke; UnavailableError when that does not help.
         """
         done = 0
         while True:
@@ -63,13 +63,13 @@ class Response:
                 self._raw = self._again(done, failure.reason)
 
     def read(self, limit: int = 64 << 20) -> bytes:
-        """The whole body; CorruptError when it is longer than ``limit`` bytes."""
+        """Read the whole body. CorruptError when it is longer than ``limit`` bytes."""
         parts: list[bytes] = []
         total = 0
         for chunk in self.chunks():
             total += len(chunk)
             if total > limit:
-                raise CorruptError(f"{self._action}: {self.url} sent more than the {limit} bytes that it may have")
+                raise CorruptError(f"{self._action}: {self.url} sent more than the allowed {limit} bytes")
             parts.append(chunk)
         return b"".join(parts)
 
@@ -86,7 +86,7 @@ def _read(raw: BaseHTTPResponse, size: int) -> bytes:
 
 
 def beginning(raw: BaseHTTPResponse) -> bytes:
-    """What an error's body says, at most ``_DETAIL`` bytes; the connection is given back."""
+    """Read the beginning of an error's body, at most ``_DETAIL`` bytes, and release the connection."""
     try:
         return _read(raw, _DETAIL)
     except BrokenError:
@@ -96,7 +96,7 @@ def beginning(raw: BaseHTTPResponse) -> bytes:
 
 
 def release(raw: BaseHTTPResponse) -> None:
-    """Give the connection back to the pool; close it first when more than a little of the body is still to come."""
+    """Return the connection to the pool; close it first when much of the body is still to come."""
     left = getattr(raw, "length_remaining", None)
     try:
         if left is not None and left <= 1 << 16:
@@ -111,7 +111,7 @@ def release(raw: BaseHTTPResponse) -> None:
 def resumed(
     send: Callable[[Mapping[str, str]], BaseHTTPResponse], first: BaseHTTPResponse, done: int
 ) -> BaseHTTPResponse:
-    """The same body from byte ``done`` on; BrokenError when it cannot be had, or is no longer the same body."""
+    """Resume the same body at byte ``done``. BrokenError when the server does not support it, or the body changed."""
     tag = first.headers.get("ETag", "")
     validator = tag if tag and not tag.startswith("W/") else first.headers.get("Last-Modified")
     raw = send({"Range": f"bytes={done}-"} | ({"If-Range": validator} if validator else {}))
@@ -120,7 +120,7 @@ def resumed(
     same = all(raw.headers.get(name) == first.headers.get(name) for name in ("ETag", "Last-Modified", "Content-Length"))
     if raw.status != 200 or not same:
         release(raw)
-        raise BrokenError("the connection was cut, and the rest is not to be had")
+        raise BrokenError("the connection was cut, and the server does not support resuming")
     while done > 0:
         skipped = _read(raw, min(done, 1 << 16))
         if not skipped:

@@ -1,8 +1,8 @@
-"""The one HTTP transport: pooled, thread safe, retrying, and silent about secrets.
+"""The HTTP transport: pooled, thread safe, retrying, and silent about secrets.
 
 Retried: connection failures and 408, 429, 500, 502, 503, 504, with capped exponential back-off, jitter and
-``Retry-After`` (RFC 9110, section 10.2.3). A body that is cut short is noticed (RFC 9112, section 8) and, for a GET,
-resumed with ``Range``. Redirects never carry credentials to another origin, and never leave HTTPS; 307 and 308 are
+``Retry-After`` (RFC 9110, section 10.2.3). A truncated body is detected (RFC 9112, section 8) and, for a GET, resumed
+with ``Range``. Redirects never carry credentials to another origin, and never leave HTTPS; 307 and 308 are
 followed with method and body.
 urllib3 is imported when the first request is made: it costs 130 ms, and a build in which nothing changed makes none.
 """
@@ -50,7 +50,7 @@ class Stream(Protocol):
 
 
 class _Count:
-    """How often a request was sent, this time included, and how often it may be."""
+    """How often a request was sent, including this time, and how often it may be."""
 
     def __init__(self, most: int, sent: int = 1) -> None:
         self.most = most
@@ -58,11 +58,11 @@ class _Count:
 
 
 class Transport:
-    """Where every request goes through; used with ``with``, by any number of threads.
+    """The client for all HTTP requests; used with ``with``; thread safe.
 
     ``environ``: proxies, trust and ``~/.netrc`` are found through it. ``attempts``: in all, for one request.
     Timeouts in seconds. ``backoff``: seconds before the second attempt, doubled for each further one.
-    ``sleep``: the clock of the waits, for tests.
+    ``sleep`` and ``clock``: wait for seconds, and tell seconds since 1970; for tests.
     """
 
     def __init__(
@@ -74,12 +74,14 @@ class Transport:
         read_timeout: float = 60,
         backoff: float = 0.25,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._environ = environ
         self._attempts = attempts
         self._timeouts = (connect_timeout, read_timeout)
         self._backoff = backoff
         self._sleep = sleep
+        self._clock = clock
         self._lock = threading.Lock()
         self._managers: dict[tuple[str, str | None], PoolManager] = {}
 
@@ -110,11 +112,11 @@ class Transport:
         """Send a request and return the answer when its status is in ``accept``.
 
         ``action``: what is being done, in the present participle, for every error ("fetching the index of trixie").
-        ``url``: http or https; ``user:password@`` in it is sent as Basic credentials. ``body``: stream, read from where
-        it stands, closed by the caller; sent again after a failure when it is seekable. ``size``: its bytes (without it
-        a stream is sent chunked). ``netrc``: whether credentials may come from the user's ``~/.netrc``.
-        ``attempts``: for this request, when what is repeated is more than one request (see ``pause``). ``redirects``:
-        whether they are followed; not where the body is a secret.
+        ``url``: http or https; ``user:password@`` in it is sent as Basic credentials. ``body``: a stream, read from its
+        current position, closed by the caller; sent again after a failure when it is seekable. ``size``: bytes of the
+        body; without it a stream is sent chunked. ``netrc``: whether credentials may come from the user's ``~/.netrc``.
+        ``attempts``: for this request, when more than one request is repeated (see ``pause``). ``redirects``: whether
+        they are followed; False where the body is a secret.
         Raises HttpError for another status, UnavailableError when there is no answer, DeniedError and
         UnavailableError for proxies, SettingsError for an address or trust file that cannot be used.
         """
@@ -145,7 +147,7 @@ class Transport:
         action: str,
         source: str,
     ) -> tuple[BaseHTTPResponse, str]:
-        """The answer that is accepted, and where it came from; ``source``: of the credentials."""
+        """Send until an answer is accepted; return it and where it came from. ``source``: of the credentials."""
         while True:
             try:
                 raw, place = send({})
@@ -156,7 +158,7 @@ class Transport:
                 continue
             if raw.status in accept:
                 return raw, place
-            asked = retry_after(raw.headers.get("Retry-After"))
+            asked = retry_after(raw.headers.get("Retry-After"), self._clock())
             last = raw.status not in RETRIED or count.sent >= count.most or (asked or 0.0) > _LONGEST_WAIT
             if last:
                 raise refused(raw, place, action, source, asked, beginning(raw))
@@ -172,7 +174,7 @@ class Transport:
         action: str,
         reason: str,
     ) -> BaseHTTPResponse:
-        """The body of ``first`` from byte ``done`` on, where it broke for ``reason``."""
+        """Resume the body of ``first`` at byte ``done``, where it broke for ``reason``."""
         while count.sent < count.most:
             self._wait(count, None)
             try:
@@ -182,7 +184,7 @@ class Transport:
         raise UnavailableError(f"{action}: {reason} after {done} bytes", hint="try again")
 
     def _authorize(self, url: str, headers: dict[str, str], netrc: bool, action: str) -> tuple[str, str]:
-        """The address without credentials, and where those now in ``headers`` came from."""
+        """Move credentials from the URL to ``headers``; return the URL without them, and their source in words."""
         try:
             parts = urlsplit(url)
             host = parts.hostname
@@ -190,7 +192,7 @@ class Transport:
         except ValueError:
             parts, host = SplitResult("", "", "", "", ""), None
         if parts.scheme not in ("http", "https") or not host:
-            raise SettingsError(f"{action}: {public(url) if host else 'the address'} is not an http or https address")
+            raise SettingsError(f"{action}: {public(url) if host else 'the URL'} is not http or https")
         clean = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path or "/", parts.query, ""))
         if any(name.lower() == "authorization" for name in headers):
             return clean, "the credentials given"
@@ -259,7 +261,7 @@ class Transport:
                 timeout=urllib3.Timeout(connect=self._timeouts[0], read=self._timeouts[1]),
             )
         except urllib3.exceptions.LocationParseError as error:
-            raise SettingsError(f"{action}: {public(url)} is not an address") from error
+            raise SettingsError(f"{action}: {public(url)} is not a valid URL") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise broken(error, public(url), action, via) from error
 
@@ -279,8 +281,8 @@ class Transport:
                 parts = urlsplit(proxy)
                 if parts.scheme not in ("http", "https") or not parts.hostname:
                     raise SettingsError(
-                        f"{action}: {variable} names {public(proxy)}, and only http and https proxies can be used",
-                        hint=f"unset {variable} or name an http:// proxy there",
+                        f"{action}: unsupported proxy {public(proxy)} ({variable})",
+                        hint=f"set {variable} to an http:// or https:// proxy, or unset it",
                     )
                 secret = {}
                 if parts.username is not None:
@@ -293,11 +295,11 @@ class Transport:
     def pause(self, attempt: int, error: GrockerError) -> bool:
         """Wait before another attempt at something that takes several requests; False when there should be none.
 
-        ``attempt``: how many there were. ``error``: what ended the last one.
+        ``attempt``: how many attempts were made. ``error``: what ended the last one.
         """
         asked = None
         if isinstance(error, HttpError):
-            asked = retry_after(error.headers.get("Retry-After"))
+            asked = retry_after(error.headers.get("Retry-After"), self._clock())
             if error.status_code not in RETRIED or (asked or 0.0) > _LONGEST_WAIT:
                 return False
         elif not isinstance(error, UnavailableError):
@@ -308,7 +310,7 @@ class Transport:
         return True
 
     def _wait(self, count: _Count, asked: float | None) -> None:
-        """Before the next attempt, which it counts; ``asked``: seconds that the server wants, if it said so."""
+        """Wait before the next attempt, and count it; ``asked``: seconds that the server asks for, if any."""
         delay = min(self._backoff * 2 ** (count.sent - 1), _LONGEST_WAIT) * random.uniform(0.5, 1.0)  # noqa: S311
         count.sent += 1
         self._sleep(max(delay, asked or 0.0))
@@ -318,5 +320,5 @@ class Transport:
         if proxy:
             hint = f"check {variable}, or add {urlsplit(url).hostname} to NO_PROXY"
         else:
-            hint = "check the address and the network"
+            hint = "check the URL and the network"
         return UnavailableError(f"{action}: {public(url)}: {reason}", hint=hint)
