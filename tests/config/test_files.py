@@ -119,7 +119,7 @@ def test_settings_in_a_file_of_their_own_stand_at_its_top(tmp_path: Path) -> Non
         ),
         (
             '[debian]\nsuite = "trixy"',
-            "2: debian.suite: expected one of bookworm, trixie, found 'trixy'",
+            "2: debian.suite: expected one of bookworm, forky, trixie, found 'trixy'",
             "did you mean 'trixie'?",
         ),
         ("[debian]\nsuite = 13", "2: debian.suite: expected text, found a number", SEE),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from grocker.platforms.suites import DEFAULT, SUITES
+from grocker.platforms.suites import SUITES
 from grocker.runner.contract.spec import FRONT, SERVERS
 
 if TYPE_CHECKING:
@@ -121,7 +121,8 @@ def _is_empty(command: Command) -> bool:
 class DebianSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """``[tool.grocker.debian]``: where the packages below the application come from."""
 
-    suite: SuiteName = DEFAULT
+    suite: SuiteName | None = None
+    """None: the default, or the one whose Python fits the project"""
     mirror: Address | None = None
     """address of an archive; by default that of the host's apt sources"""
     security_mirror: Address | None = None
