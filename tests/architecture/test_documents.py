@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+from functools import cache
+from pathlib import Path
 
 import pytest
 
 from tests.architecture.source import PACKAGE, ROOT
 from tools.reference import PAGES
 
-_LINK = re.compile(r"\]\(([^)#\s]+)")
+_LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 _VARIABLE = re.compile(r"GROCKER_[A-Z]+(_[A-Z]+)*")
 INTERNAL = frozenset({"GROCKER_READY_FD"})
 """Variables that the runner gives its own servers."""
@@ -34,15 +36,23 @@ def test_environment_page_names_every_variable_of_grocker() -> None:
     assert told == read - INTERNAL
 
 
-def test_links_lead_to_files_that_exist() -> None:
+def test_links_lead_to_files_and_headings_that_exist() -> None:
     pages = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
     dead = []
     for name in pages.stdout.splitlines():
         page = ROOT / name
-        for target in _LINK.findall(page.read_text(encoding="utf-8")):
-            if "://" not in target and not (page.parent / target).exists():
-                dead.append(f"{name}: {target}")
+        for target, anchor in _LINK.findall(page.read_text(encoding="utf-8")):
+            path = page.parent / target if target else page
+            if "://" not in target and not (path.exists() and (not anchor or anchor in _anchors(path))):
+                dead.append(f"{name}: {target}#{anchor}")
     assert dead == []
+
+
+@cache
+def _anchors(page: Path) -> frozenset[str]:
+    """What a link may name after ``#``: the headings, as GitHub spells them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return frozenset(re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings)
 
 
 def test_readme_asks_for_two_commands() -> None:

@@ -277,7 +277,7 @@ _SETTINGS = (
         "settings that are not TOML",
         78,
         ("pyproject.toml:2: not TOML",),
-        ("mend the line",),
+        ("fix the line",),
         _text("pyproject.toml", "[tool.grocker]\nextras = [\n"),
         PROJECT,
         is_quick=True,

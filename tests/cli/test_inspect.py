@@ -14,7 +14,7 @@ from grocker import registry as registries
 from grocker.cli.main import run
 from grocker.images.archive import Archive
 from grocker.images.layout import Layout
-from grocker.images.store import key
+from grocker.images.store import reference_key
 from grocker.oci.index import index
 from grocker.oci.reference import parse
 from grocker.progress import Silent
@@ -172,7 +172,9 @@ def test_inspect_says_what_can_be_said_when_the_image_is_not_grockers(
     )
     for data in (plain, manifest):
         store.add_blob(data)
-    store.keep("refs", key(parse("foreign:1")), f"docker.io/library/foreign:1 {digests.of(manifest)}\n".encode())
+    store.keep(
+        "refs", reference_key(parse("foreign:1")), f"docker.io/library/foreign:1 {digests.of(manifest)}\n".encode()
+    )
     [found] = inspected(capsys, "foreign:1")["images"]
     assert found["notes"] == ["not built by Grocker: its documents do not tell packages, wheels and services"]
     assert (found["contract"], found["application"], found["debian"]) == (None, None, [])

@@ -232,9 +232,9 @@ env = 2
 @pytest.mark.parametrize(
     ("data", "message", "hint"),
     [
-        (b"a = 1\nb = \n", "grocker.toml:2: not TOML: Invalid value", "mend the line"),
-        (b"a = 1\na = 2\n", "grocker.toml:2: not TOML", "mend the line"),
-        (b"a = [\n1,\n", "grocker.toml:2: not TOML", "mend the line"),
+        (b"a = 1\nb = \n", "grocker.toml:2: not TOML: Invalid value", "fix the line"),
+        (b"a = 1\na = 2\n", "grocker.toml:2: not TOML", "fix the line"),
+        (b"a = [\n1,\n", "grocker.toml:2: not TOML", "fix the line"),
         (b"a = '\xff'\n", "grocker.toml:1: not UTF-8", "save the file"),
         (b"\xef\xbb\xbfa = 1\n", "grocker.toml:1: not TOML", "byte order mark"),
     ],

@@ -17,7 +17,7 @@ from grocker.images.reading import ImageModule
 from grocker.images.registry import RegistrySink
 from grocker.images.sink import PlaceContext, SinkModule
 from grocker.images.store import StoreSink
-from grocker.oci.reading import images
+from grocker.oci.reading import read_images
 from grocker.oci.reference import parse as reference
 from grocker.progress import Silent
 from grocker.store import Store
@@ -98,7 +98,7 @@ def test_open_image_reads_back_what_a_sink_was_given(host: Hosts, tmp_path: Path
     for output in ("oci:layout", "archive:a.tar", "store"):
         open_sink(output, context).deliver([made], [reference("polls:1")], blobs, Silent())
     with open_image(form.format(tmp_path), context) as found:
-        assert images(found.root, found.fetch, what=form) == (made,)
+        assert read_images(found.root, found.fetch, what=form) == (made,)
         assert [found.layer(one.descriptor) for one in made.layers] == [blobs.blobs[one.digest] for one in made.layers]
 
 

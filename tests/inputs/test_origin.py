@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import GrockerError
-from grocker.inputs.origin import parse
+from grocker.inputs.origin import parse_origin
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def place(tmp_path: Path) -> Path:
     ],
 )
 def test_origin_is_told_from_the_text(place: Path, text: str, kind: str, extras: tuple[str, ...], name: str) -> None:
-    origin = parse(text, place)
+    origin = parse_origin(text, place)
     assert (origin.kind, origin.extras, origin.name) == (kind, extras, name)
 
 
@@ -54,7 +54,7 @@ def test_origin_is_told_from_the_text(place: Path, text: str, kind: str, extras:
 )
 def test_origin_is_refused_with_a_remedy_when_it_names_nothing(place: Path, text: str, status: int, words: str) -> None:
     with pytest.raises(GrockerError) as caught:
-        parse(text, place)
+        parse_origin(text, place)
     assert caught.value.status == status
     assert words in caught.value.message
     assert caught.value.hint

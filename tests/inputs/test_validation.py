@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import SettingsError
-from grocker.inputs.validation import check, check_services, left_out
+from grocker.inputs.validation import check_application, check_services, find_missing_modules
 from grocker.progress import Silent
 from grocker.python import InstallScheme, Wheel, WheelTarget, read_wheel
 from grocker.runner.contract.spec import Service
@@ -24,25 +24,27 @@ def wheel(directory: Path, files: dict[str, str] | None = None, *, metadata: str
 @pytest.mark.parametrize("wanted", ["<3.13", ">=3.14", "==3.11.*"])
 def test_application_is_refused_when_it_wants_another_python(tmp_path: Path, wanted: str) -> None:
     with pytest.raises(SettingsError, match="demo 1.0 requires Python .*; the image has 3.13"):
-        check(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), (), Silent())
+        check_application(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), (), Silent())
 
 
 @pytest.mark.parametrize("wanted", [">=3.13.2", ">=3.11,<4", "!=3.13.0"])
 def test_application_is_taken_when_a_patch_release_may_fit(tmp_path: Path, wanted: str) -> None:
-    check(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), (), Silent())
+    check_application(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), (), Silent())
 
 
 def test_extra_is_refused_when_the_application_has_none_of_that_name(tmp_path: Path) -> None:
     installed = wheel(tmp_path, metadata="Provides-Extra: Post_Gres\n")
-    check(installed, TARGET, ["post-gres", "POST.GRES"], (), Silent())
+    check_application(installed, TARGET, ["post-gres", "POST.GRES"], (), Silent())
     with pytest.raises(SettingsError, match="demo 1.0 has no extra mysql") as caught:
-        check(installed, TARGET, ["post.gres", "mysql"], (), Silent())
+        check_application(installed, TARGET, ["post.gres", "mysql"], (), Silent())
     assert caught.value.hint == "available extras: post-gres"
 
 
 def test_user_is_warned_when_the_back_end_left_all_code_out(tmp_path: Path) -> None:
     progress = Silent()
-    check(wheel(tmp_path, DATA), TARGET, (), ["app.py", "setup.py", "shop/__init__.py", "static/a.css"], progress)
+    check_application(
+        wheel(tmp_path, DATA), TARGET, (), ["app.py", "setup.py", "shop/__init__.py", "static/a.css"], progress
+    )
     ((message, hint),) = progress.warnings
     assert message == "the wheel of demo has no module: its build back end left out app.py, shop/"
     assert hint is not None
@@ -63,7 +65,7 @@ def test_user_is_warned_when_templates_or_static_files_are_left_out(
     tmp_path: Path, files: dict[str, str], sources: list[str], left: list[str]
 ) -> None:
     progress = Silent()
-    check(wheel(tmp_path, files), TARGET, (), sources, progress)
+    check_application(wheel(tmp_path, files), TARGET, (), sources, progress)
     assert [message for message, _ in progress.warnings] == (
         [f"the wheel of demo has no file of {', '.join(left)}"] if left else []
     )
@@ -80,7 +82,7 @@ def test_user_is_warned_when_templates_or_static_files_are_left_out(
 def test_modules_and_packages_are_told_from_what_a_wheel_leaves_out(
     tmp_path: Path, sources: list[str], left: list[str]
 ) -> None:
-    assert left_out(wheel(tmp_path, DATA), sources) == left
+    assert find_missing_modules(wheel(tmp_path, DATA), sources) == left
 
 
 @pytest.mark.parametrize(
@@ -107,4 +109,4 @@ def test_user_is_warned_when_a_service_names_a_module_that_is_not_there(
 
 
 def test_nothing_is_left_out_when_the_wheel_has_a_module(tmp_path: Path) -> None:
-    assert left_out(wheel(tmp_path), ["app.py"]) == []
+    assert find_missing_modules(wheel(tmp_path), ["app.py"]) == []

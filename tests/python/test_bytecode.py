@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from grocker.errors import GrockerError, MissingError
-from grocker.python import Compiler, InterpreterTree, bytecode, compile_sources, with_bytecode
+from grocker.python import Compiler, InterpreterTree, add_bytecode, bytecode, compile_sources
 from grocker.python.bytecode import pyc_path
 from grocker.tar.entry import Directory, File
 
@@ -154,7 +154,7 @@ def test_compiler_gives_results_in_the_order_of_the_sources(interpreter: Interpr
 
 def test_entries_get_bytecode_beside_their_sources(interpreter: InterpreterTree) -> None:
     with Compiler(interpreter) as compiler:
-        found = with_bytecode(
+        found = add_bytecode(
             compiler,
             [
                 Directory("a"),

@@ -4,7 +4,7 @@ import pytest
 
 from grocker.errors import CorruptError, SettingsError
 from grocker.python import Metadata, WheelTarget, check_python
-from grocker.python.metadata import normalised, parse, parse_entry_points
+from grocker.python.metadata import normalise_name, parse, parse_entry_points
 
 TEXT = """Metadata-Version: 2.4
 Name: Polls_Site
@@ -88,4 +88,4 @@ def test_entry_points_keep_case_and_are_sorted() -> None:
 
 @pytest.mark.parametrize(("name", "form"), [("Flask_Login", "flask-login"), ("a.-_b", "a-b"), ("x", "x")])
 def test_name_has_one_form(name: str, form: str) -> None:
-    assert normalised(name) == form
+    assert normalise_name(name) == form

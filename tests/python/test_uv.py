@@ -6,7 +6,7 @@ import pytest
 
 from grocker.command import Output
 from grocker.python import find_uv
-from grocker.python.uv import explanation, failure, no_wheel
+from grocker.python.uv import no_wheel_error, summarise_error, translate_error
 
 CALLER = {
     "HOME": "/home/joe",
@@ -84,18 +84,18 @@ def test_uv_keeps_the_cache_that_the_caller_names() -> None:
     ],
 )
 def test_failure_of_uv_becomes_an_error_of_ours(stderr: str, status: int, words: str) -> None:
-    error = failure(Output(1, b"", stderr), action="resolving", platform="P")
+    error = translate_error(Output(1, b"", stderr), action="resolving", platform="P")
     assert (error.status, words in error.message) == (status, True)
     assert "u:p@" not in error.message
 
 
 def test_explanation_leaves_warnings_out_and_has_one_line() -> None:
     text = "warning: not this\n  cause: nor this\nerror: this\n  cause: and this\n         too\nhint: not this\n"
-    assert explanation(text) == "this and this too"
-    assert len(explanation("error: " + "x" * 5000)) == 600
+    assert summarise_error(text) == "this and this too"
+    assert len(summarise_error("error: " + "x" * 5000)) == 600
 
 
 def test_hint_names_the_package_with_wheels_when_its_makers_serve_it_under_another_name() -> None:
-    assert "depend on psycopg[binary]" in str(no_wheel("psycopg-c 3.2.1", None, "P").hint)
-    assert "depend on psycopg2-binary" in str(no_wheel("psycopg2", "2.9", "P").hint)
-    assert "pip wheel --no-deps --wheel-dir wheels docopt==0.6.2" in str(no_wheel("docopt", "0.6.2", "P").hint)
+    assert "depend on psycopg[binary]" in str(no_wheel_error("psycopg-c 3.2.1", None, "P").hint)
+    assert "depend on psycopg2-binary" in str(no_wheel_error("psycopg2", "2.9", "P").hint)
+    assert "pip wheel --no-deps --wheel-dir wheels docopt==0.6.2" in str(no_wheel_error("docopt", "0.6.2", "P").hint)

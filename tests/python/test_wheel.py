@@ -9,7 +9,7 @@ import pytest
 
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
 from grocker.python import InstallScheme, WheelTarget, overlay, read_metadata, read_wheel
-from grocker.python.archive import LARGE, ZipContent
+from grocker.python.wheel_archive import LARGE, ZipContent
 from grocker.tar.entry import Directory, Entry, File
 from tests.support.wheels import Files, make_wheel
 

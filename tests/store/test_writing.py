@@ -75,7 +75,7 @@ def keep(store: Store) -> None:
 
 
 def make_member(store: Store) -> None:
-    members.make(store, "k", [File("f", os.urandom(1 << 20))], subject="x", epoch=0)
+    members.make_member(store, "k", [File("f", os.urandom(1 << 20))], subject="x", epoch=0)
 
 
 def new_blob(store: Store) -> None:

@@ -19,7 +19,7 @@ from grocker.errors import CorruptError
 from grocker.store import Store
 from grocker.store.check import check
 from grocker.tar import member as members
-from grocker.tar.compose import Composed, compose, merged_directories
+from grocker.tar.compose import ComposedLayer, compose, merged_directories
 from grocker.tar.entry import Directory, Entry, File, Hardlink, Symlink
 from grocker.tar.member import Member
 
@@ -27,21 +27,21 @@ EPOCH = 315532800
 
 
 def member(store: Store, subject: str, *entries: Entry) -> Member:
-    return members.make(store, subject.replace(" ", "-"), entries, subject=subject, epoch=EPOCH)
+    return members.make_member(store, subject.replace(" ", "-"), entries, subject=subject, epoch=EPOCH)
 
 
-def layer(store: Store, *parts: Member, lower: dict[str, Directory] | None = None) -> Composed:
+def layer(store: Store, *parts: Member, lower: dict[str, Directory] | None = None) -> ComposedLayer:
     return compose(store, parts, lower=lower or {}, epoch=EPOCH)[0]
 
 
-def names(store: Store, made: Composed) -> list[str]:
+def names(store: Store, made: ComposedLayer) -> list[str]:
     path = store.blob(made.digest)
     assert path is not None
     with tarfile.open(fileobj=io.BytesIO(gzip.decompress(path.read_bytes()))) as tar:
         return [m.name + "/" * m.isdir() for m in tar.getmembers()]
 
 
-def fixed(store: Store) -> Composed:
+def fixed(store: Store) -> ComposedLayer:
     """A small layer of everything that a layer may have."""
     first = member(
         store,
@@ -161,8 +161,8 @@ def test_compose_refuses_and_names_both_when_members_disagree(
 
 
 def test_compose_refuses_members_of_one_subject_when_they_bring_one_path(store: Store) -> None:
-    first = members.make(store, "k1", [File("a", b"1")], subject="same", epoch=EPOCH)
-    second = members.make(store, "k2", [File("a", b"2")], subject="same", epoch=EPOCH)
+    first = members.make_member(store, "k1", [File("a", b"1")], subject="same", epoch=EPOCH)
+    second = members.make_member(store, "k2", [File("a", b"2")], subject="same", epoch=EPOCH)
     with pytest.raises(CorruptError, match="same and same both contain /a"):
         layer(store, first, second)
 
@@ -181,7 +181,7 @@ def test_compose_leaves_no_blob_and_no_damaged_member_when_one_is_damaged(store:
     with pytest.raises(CorruptError, match="reading two from the cache"):
         layer(store, one, two, three)
     assert not list((store.root / "blobs" / "sha256").iterdir())
-    assert [members.kept(store, name) for name in ("one", "two", "three")] == [one, None, None]
+    assert [members.find_member(store, name) for name in ("one", "two", "three")] == [one, None, None]
     assert check(store) == ()
     again = [member(store, name, File(name, b"x" * 999)) for name in ("two", "three")]
     assert names(store, layer(store, one, *again)) == ["one", "two", "three"]

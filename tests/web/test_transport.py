@@ -18,7 +18,7 @@ from grocker.errors import (
     TryAgainError,
     UnavailableError,
 )
-from grocker.web import HttpError, Transport, basic
+from grocker.web import HttpError, Transport, basic_authorization
 from tests.support.web import CERTIFICATE, Reply, Request, Script, serving
 
 BODY = bytes(range(256)) * 1000
@@ -212,7 +212,7 @@ def test_body_is_corrupt_when_it_is_longer_than_it_may_be() -> None:
 def test_redirect_is_followed_with_credentials_when_it_stays_on_the_host() -> None:
     with serving(one_by_one(Reply(302, headers={"Location": "/b"}), Reply(body=b"ok"))) as server:
         assert get(server.url("/a").replace("//", "//bob:s%20cret@")) == b"ok"
-        assert [one.headers["Authorization"] for one in server.requests] == [basic("bob", "s cret")] * 2
+        assert [one.headers["Authorization"] for one in server.requests] == [basic_authorization("bob", "s cret")] * 2
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -295,7 +295,7 @@ def test_credentials_come_from_netrc_when_it_has_the_host(tmp_path: Path) -> Non
     (tmp_path / ".netrc").chmod(0o600)
     with serving(one_by_one(Reply(401))) as server:
         error = failure(server.url(), {"HOME": str(tmp_path)})
-        assert server.requests[0].headers["Authorization"] == basic("bob", "secret")
+        assert server.requests[0].headers["Authorization"] == basic_authorization("bob", "secret")
     assert error.hint == f"sent: the credentials in {tmp_path}/.netrc"
 
 
@@ -344,7 +344,7 @@ def test_proxy_is_used_when_the_environment_names_one() -> None:
         place = proxy.url("").replace("//", "//me:secret@")
         assert get("http://host.invalid/x", {"http_proxy": place}) == b"ok"
         assert proxy.requests[0].path == "http://host.invalid/x"
-        assert proxy.requests[0].headers["Proxy-Authorization"] == basic("me", "secret")
+        assert proxy.requests[0].headers["Proxy-Authorization"] == basic_authorization("me", "secret")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
@@ -88,13 +88,13 @@ class _TimedTask:
         self._began = 0.0
 
     def __enter__(self) -> Self:
-        self._began = time.monotonic()
+        self._began = self._show.clock()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        took = time.monotonic() - self._began
+        took = self._show.clock() - self._began
         if kind is None and took >= LONG:
             self._show.line(f"{self._what}: {took:.1f} s\n")
 
@@ -105,7 +105,11 @@ class _TimedTask:
 class Lines:
     """For pipes, logs and CI."""
 
-    def __init__(self, stream: TextIO, style: Style, *, quiet: bool) -> None:
+    def __init__(
+        self, stream: TextIO, style: Style, *, quiet: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.clock = clock
+        """tells seconds"""
         self._stream = stream
         self._style = style
         self._quiet = quiet

@@ -50,7 +50,7 @@ def read(directory: Path) -> Configuration:
     own = _load(directory / "grocker.toml", ())
     project = _load(directory / "pyproject.toml", ("tool", "grocker"))
     if own is not None and project is not None:
-        line = positions.positions(project[3]).get(("tool", "grocker"), 0)
+        line = positions.find_lines(project[3]).get(("tool", "grocker"), 0)
         raise SettingsError(
             f"settings found in both grocker.toml and {SettingOrigin('pyproject.toml', line)} [tool.grocker]",
             hint="keep one of the two",
@@ -78,12 +78,12 @@ def read_file(path: Path) -> Configuration:
 
 def decode(table: Mapping[str, Any], *, file: str, prefix: tuple[str, ...], text: str) -> Configuration:
     """Check a parsed table against the schema; ``text`` is the file's, to look up line numbers."""
-    lines = positions.positions(text)
+    lines = positions.find_lines(text)
     try:
         settings = msgspec.convert(table, Settings)
     except msgspec.ValidationError as error:
         raise _refusal(table, file, prefix, lines) or SettingsError(f"{file}: {error}") from error
-    origins = {name(path): _origin((*prefix, *path), lines, file) for path in _leaves(table) if path}
+    origins = {dotted_name(path): _origin((*prefix, *path), lines, file) for path in _leaves(table) if path}
     return Configuration(settings, MappingProxyType(origins))
 
 
@@ -108,11 +108,11 @@ def load_toml(path: Path) -> tuple[dict[str, Any], str] | None:
         found = re.search(r"\(at line (\d+), column \d+\)", str(error))
         line = int(found[1]) if found else text.count("\n") + (not text.endswith("\n"))
         message = re.sub(r"\s*\(at .*\)$", "", str(error))
-        hint = "save the file without a byte order mark" if text.startswith("\ufeff") else "mend the line"
+        hint = "save the file without a byte order mark" if text.startswith("\ufeff") else "fix the line"
         raise SettingsError(f"{path.name}:{line}: not TOML: {message}", hint=hint) from error
 
 
-def name(path: positions.Path) -> str:
+def dotted_name(path: positions.Path) -> str:
     """A path of keys as written in messages: ``services.www.command[1]``."""
     text = ""
     for key in path:
@@ -137,10 +137,10 @@ def _load(path: Path, prefix: tuple[str, ...]) -> tuple[dict[str, Any], Path, tu
             return None
         value = value[key]
         if not isinstance(value, dict):
-            place = SettingOrigin(path.name, positions.positions(text).get(prefix[: number + 1], 0))
+            place = SettingOrigin(path.name, positions.find_lines(text).get(prefix[: number + 1], 0))
             raise SettingsError(
-                f"{place}: {name(prefix[: number + 1])} is not a table",
-                hint=f"write [{name(prefix)}], and its keys below",
+                f"{place}: {dotted_name(prefix[: number + 1])} is not a table",
+                hint=f"write [{dotted_name(prefix)}], and its keys below",
             )
     return value, path, prefix, text
 
@@ -149,15 +149,15 @@ def _refusal(
     table: Mapping[str, Any], file: str, prefix: tuple[str, ...], lines: Mapping[positions.Path, int]
 ) -> SettingsError | None:
     """The error that names all problems, in the order of the file."""
-    from grocker.config.problems import problems
+    from grocker.config.problems import find_problems
 
     found = sorted(
-        ((_origin((*prefix, *one.path), lines, file), one) for one in problems(table, Settings)),
+        ((_origin((*prefix, *one.path), lines, file), one) for one in find_problems(table, Settings)),
         key=lambda pair: pair[0].line,
     )
     if not found:
         return None
-    told = [f"{origin}: {name(one.path)}: {one.what}" for origin, one in found[:_MANY]]
+    told = [f"{origin}: {dotted_name(one.path)}: {one.what}" for origin, one in found[:_MANY]]
     more = [f"and {len(found) - _MANY} more"] if len(found) > _MANY else []
     near = found[0][1].near
     return SettingsError("; ".join([*told, *more]), hint=f"did you mean {near!r}?" if near else f"see {REFERENCE}")

@@ -23,7 +23,7 @@ _STRING = re.compile(
 )
 
 
-def positions(text: str) -> dict[Path, int]:
+def find_lines(text: str) -> dict[Path, int]:
     """The line, from 1, on which each key of a valid TOML text first appears."""
     scan = _Scan(text)
     scan.document()

@@ -25,7 +25,7 @@ class SettingProblem(msgspec.Struct, frozen=True):
     """whether the value is of another kind altogether"""
 
 
-def problems(table: object, kind: type) -> tuple[SettingProblem, ...]:
+def find_problems(table: object, kind: type) -> tuple[SettingProblem, ...]:
     """Every problem of ``table``, as TOML gives it, with the msgspec struct ``kind``, in the order of the file."""
     return tuple(_judge(table, inspect.type_info(kind), (), None))
 

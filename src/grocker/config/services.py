@@ -40,7 +40,7 @@ class Services(msgspec.Struct, frozen=True):
     @property
     def packages(self) -> tuple[str, ...]:
         """Debian packages that the image needs for the proxy in front of a server."""
-        return front_packages({name: s.media or bool(self.static.get(name)) for name, s in self.table.items()})
+        return proxy_packages({name: s.media or bool(self.static.get(name)) for name, s in self.table.items()})
 
 
 class DetectedApplication(msgspec.Struct, frozen=True):
@@ -65,12 +65,12 @@ def _program(command: tuple[str, ...] | str) -> str:
     return next((word for word in words if "=" not in word and word != "exec"), "")
 
 
-def front_packages(services: Mapping[str, bool]) -> tuple[str, ...]:
+def proxy_packages(services: Mapping[str, bool]) -> tuple[str, ...]:
     """The Debian packages that services need; each with whether it serves static or media files."""
     return ("nginx",) if any(services.values()) else ()
 
 
-def services(settings: Settings, procfile: str | None, found: DetectedApplication) -> Services:
+def find_services(settings: Settings, procfile: str | None, found: DetectedApplication) -> Services:
     """The service table, from the first source that declares any service.
 
     A table in the settings that names no program adds to the service of that name that is found.
@@ -151,10 +151,10 @@ def _entry_points(declared: Mapping[str, Any]) -> dict[str, ServiceSettings]:
             service = msgspec.convert(declared[name], ServiceSettings)
             msgspec.convert(name, ServiceName)
         except msgspec.ValidationError as error:
-            from grocker.config.files import name as dotted
-            from grocker.config.problems import problems
+            from grocker.config.files import dotted_name as dotted
+            from grocker.config.problems import find_problems
 
-            found = problems({"services": {name: declared[name]}}, Settings)
+            found = find_problems({"services": {name: declared[name]}}, Settings)
             words = "; ".join(f"{dotted(one.path[1:])}: {one.what}" for one in found) or f"{name}: {error}"
             raise SettingsError(
                 f"entry point of the group grocker.services: {words}",

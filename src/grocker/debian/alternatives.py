@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Set
 import msgspec
 
 from grocker.debian.facts import Facts
-from grocker.debian.paths import merged
+from grocker.debian.paths import merge_usr
 from grocker.tar.entry import Directory, Entry, Symlink
 
 _CALL = re.compile(r"update-alternatives\s+(?:--(?:force|quiet)\s+)*--install\s+([^\n;&|<>]*)")
@@ -72,7 +72,7 @@ def entries(facts: Iterable[Facts], present: Set[str]) -> list[Entry]:
     best: dict[str, Alternative] = {}
     for package in facts:
         for _, found in calls(package.scripts.get("postinst", "")):
-            if found is not None and merged(found.path.lstrip("/")) in present:
+            if found is not None and merge_usr(found.path.lstrip("/")) in present:
                 taken = best.get(found.name)
                 if taken is None or taken.priority < found.priority:
                     best[found.name] = found
@@ -80,8 +80,8 @@ def entries(facts: Iterable[Facts], present: Set[str]) -> list[Entry]:
     for name in sorted(best):
         alternative = best[name]
         for link, own, path in ((alternative.link, name, alternative.path), *alternative.slaves):
-            place = merged(posixpath.normpath(link).lstrip("/"))
-            if merged(path.lstrip("/")) in present and place not in present:
+            place = merge_usr(posixpath.normpath(link).lstrip("/"))
+            if merge_usr(path.lstrip("/")) in present and place not in present:
                 made[place] = Symlink(place, f"/etc/alternatives/{own}")
                 made[f"etc/alternatives/{own}"] = Symlink(f"etc/alternatives/{own}", path)
     return [Directory("etc/alternatives"), *made.values()]

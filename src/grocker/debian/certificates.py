@@ -54,7 +54,7 @@ def entries(contents: Mapping[str, bytes]) -> list[Entry]:
         made.append(Symlink(f"{_DIRECTORY}/{name}", f"/{path}"))
         bundle += data if data.endswith(b"\n") else data + b"\n"
         try:
-            der = certificate(data)
+            der = decode_certificate(data)
             found = by_hash.setdefault(subject_hash(der), [])
         except (ValueError, IndexError) as error:
             raise CorruptError(f"cannot read the certificate {path}: {error}") from error
@@ -69,7 +69,7 @@ def entries(contents: Mapping[str, bytes]) -> list[Entry]:
     return made
 
 
-def certificate(pem: bytes) -> bytes:
+def decode_certificate(pem: bytes) -> bytes:
     """The DER of the first certificate in ``pem``; ``pem`` itself when it is DER already."""
     match = _PEM.search(pem)
     return base64.b64decode(match[1]) if match else pem

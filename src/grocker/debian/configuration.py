@@ -13,7 +13,7 @@ import msgspec
 
 from grocker.debian.facts import Facts, Library
 from grocker.debian.ownership import GROUPS
-from grocker.debian.paths import merged
+from grocker.debian.paths import merge_usr
 from grocker.platforms.architectures import ARCHITECTURES
 from grocker.tar.entry import Directory, Entry, File, Symlink
 
@@ -82,7 +82,7 @@ def configure(
 
     packages = sorted(facts, key=lambda f: (f.name, f.architecture))
     contents = {path: data for package in packages for path, data in package.contents.items()}
-    present = frozenset(merged(path) for package in packages for path in package.paths)
+    present = frozenset(merge_usr(path) for package in packages for path in package.paths)
     home = home or f"/home/{user}"
     links = [
         *_LINKS,
@@ -107,7 +107,7 @@ def configure(
     ]
     # A package's own file wins: each postinst copies a default only where there is none.
     by_path = {entry.path: entry for entry in made if entry.path not in present or isinstance(entry, Directory)}
-    return StaticConfiguration(tuple(by_path[path] for path in sorted(by_path)), scripts.uncovered(packages))
+    return StaticConfiguration(tuple(by_path[path] for path in sorted(by_path)), scripts.find_unreviewed(packages))
 
 
 def _home(contents: Mapping[str, bytes], home: str, uid: int) -> list[Entry]:
@@ -131,7 +131,7 @@ def _shells(contents: Mapping[str, bytes]) -> list[Entry]:
             shell = line.partition("#")[0].strip()
             if shell:
                 found[shell] = None
-                found["/" + merged(shell.lstrip("/"))] = None
+                found["/" + merge_usr(shell.lstrip("/"))] = None
     comments = [line for line in lines if line.startswith("#")]
     return [File("etc/shells", "".join(line + "\n" for line in (*comments, *found)).encode())]
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 
 from grocker.debian import control, facts
-from grocker.debian.archive import Malformed, TarMember, ar_members, decompressed, tar_members
+from grocker.debian.deb_formats import Malformed, TarMember, ar_members, decompress, tar_members
 from grocker.debian.facts import Facts
 from grocker.debian.ownership import GROUPS, USERS
-from grocker.debian.paths import MERGED, left_out, merged
+from grocker.debian.paths import MERGED, is_left_out, merge_usr
 from grocker.errors import CorruptError, StorageError
 from grocker.tar.entry import Directory, Entry, File, Hardlink, Symlink
 
@@ -56,7 +56,7 @@ def unpack_bytes(data: bytes, *, name: str) -> UnpackedPackage:
         for field in ("Package", "Version", "Architecture"):
             if not fields.get(field):
                 raise Malformed(f"control file has no field {field}")
-        tar = decompressed(*_member(data, members, "data.tar"))
+        tar = decompress(*_member(data, members, "data.tar"))
         entries, unmerged = _entries(tar)
         return UnpackedPackage(entries, facts.extract(fields, scripts, entries, unmerged))
     except (Malformed, ValueError) as error:
@@ -74,7 +74,7 @@ def _member(data: bytes, members: dict[str, tuple[int, int]], stem: str) -> tupl
 
 
 def _control_files(member: str, data: bytes) -> dict[str, bytes]:
-    tar = decompressed(member, data)
+    tar = decompress(member, data)
     return {
         _clean(found.name): tar[found.start : found.start + found.size]
         for found in tar_members(tar)
@@ -106,7 +106,7 @@ def _entries(tar: bytes) -> tuple[tuple[Entry, ...], dict[str, str]]:
     files: dict[str, TarMember] = {}
     for member in tar_members(tar):
         shipped = _clean(member.name)
-        path = merged(shipped)
+        path = merge_usr(shipped)
         if not path:
             continue
         if member.kind == "symlink" and shipped in MERGED:
@@ -123,7 +123,7 @@ def _entries(tar: bytes) -> tuple[tuple[Entry, ...], dict[str, str]]:
                 raise Malformed(f"{path} is a link without a target")
             entry = Symlink(path, member.target, uid, gid)
         elif member.kind == "hardlink":
-            target = merged(_clean(member.target))
+            target = merge_usr(_clean(member.target))
             earlier = found.get(target)
             if isinstance(earlier, Hardlink):
                 target = earlier.target
@@ -138,7 +138,7 @@ def _entries(tar: bytes) -> tuple[tuple[Entry, ...], dict[str, str]]:
         found[path] = entry
         unmerged[path] = shipped
     _refuse_escapes(found)
-    kept = [path for path in sorted(found) if not left_out(path)]
+    kept = [path for path in sorted(found) if not is_left_out(path)]
     return _kept(kept, found, files, tar), {path: unmerged[path] for path in kept}
 
 

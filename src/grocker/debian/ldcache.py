@@ -16,7 +16,7 @@ from functools import cmp_to_key
 import msgspec
 
 from grocker.debian.facts import Library
-from grocker.debian.paths import merged
+from grocker.debian.paths import merge_usr
 
 _MAGIC = b"glibc-ld.so.cache1.1"
 _LITTLE_ENDIAN = 2
@@ -60,7 +60,7 @@ def directories(contents: Mapping[str, bytes], architecture_directory: str) -> t
     found: dict[str, str] = {}
     own = tuple(f"{root}/{architecture_directory}" for root in _DEFAULT)
     for path in (*_configured("etc/ld.so.conf", contents, 0), *own, *_DEFAULT):
-        found.setdefault(merged(path.strip("/")), path.rstrip("/"))
+        found.setdefault(merge_usr(path.strip("/")), path.rstrip("/"))
     return tuple(found.values())
 
 
@@ -86,7 +86,7 @@ def scan(libraries: Iterable[Library], searched: Iterable[str]) -> Scan:
     links: dict[str, str] = {}
     for directory in searched:
         chosen: dict[str, tuple[str, bool, int]] = {}
-        where = merged(directory.strip("/"))
+        where = merge_usr(directory.strip("/"))
         for library in by_directory.get(where, ()):
             found = _resolved(library, by_path)
             name = posixpath.basename(library.path)
@@ -121,7 +121,7 @@ def _resolved(library: Library, by_path: Mapping[str, Library]) -> Library | Non
         if not library.target:
             return library
         joined = posixpath.normpath(posixpath.join("/", posixpath.dirname(library.path), library.target))
-        found = by_path.get(merged(joined.lstrip("/")))
+        found = by_path.get(merge_usr(joined.lstrip("/")))
         if found is None:
             return None
         library = found

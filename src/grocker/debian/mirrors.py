@@ -45,7 +45,7 @@ class _Source(msgspec.Struct, frozen=True):
     check_valid_until: bool = True
 
 
-def locate(
+def find_mirrors(
     *,
     mirror: str | None = None,
     security_mirror: str | None = None,

@@ -43,7 +43,7 @@ def load(
         )
     file = _fetch(release, chosen, mirror=mirror, store=store, transport=transport, progress=progress)
     try:
-        return PackageIndex(release.suite, _decompressed(chosen.path, file.read_bytes()))
+        return PackageIndex(release.suite, _decompress(chosen.path, file.read_bytes()))
     except (ValueError, EOFError) as error:
         raise CorruptError(f"reading {release.suite}/{chosen.path}: {error}") from error
 
@@ -67,7 +67,7 @@ def _fetch(
     )
 
 
-def _decompressed(path: str, data: bytes) -> bytes:
+def _decompress(path: str, data: bytes) -> bytes:
     if path.endswith(".xz"):
         import lzma
 

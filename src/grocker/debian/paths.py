@@ -13,7 +13,7 @@ _LEFT_OUT = tuple(
 )
 
 
-def merged(path: str) -> str:
+def merge_usr(path: str) -> str:
     """``path`` below the root as in an image: ``bin``, ``lib`` and their like in ``usr``, ``run`` for ``var/run``."""
     first, _, rest = path.partition("/")
     if first in MERGED:
@@ -25,7 +25,7 @@ def merged(path: str) -> str:
     return path
 
 
-def left_out(path: str) -> bool:
+def is_left_out(path: str) -> bool:
     """Whether the file or directory ``path`` (merged) is left out of images.
 
     Left out are manual pages, documentation except copyright files, bug report scripts, menus and translations.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from grocker.debian import control
-from grocker.debian.signers import certificate
+from grocker.debian.signers import read_certificate
 from grocker.errors import CorruptError, MissingError
 from grocker.platforms.suites import Signer
 from grocker.progress import Progress
@@ -70,7 +70,7 @@ def fetch(
     Raises MissingError when the archive has no such suite, UnavailableError when it cannot be reached, CorruptError
     for an invalid signature, signer, suite or date.
     """
-    from grocker.web import HttpMissingError, public
+    from grocker.web import HttpMissingError, redact_url
 
     address = f"{mirror}/dists/{suite}/InRelease"
     with progress.task(f"fetching the release of {suite}"):
@@ -79,7 +79,7 @@ def fetch(
                 message = response.read()
         except HttpMissingError as error:
             raise MissingError(
-                f"suite {suite} not found in the archive {public(mirror)}",
+                f"suite {suite} not found in the archive {redact_url(mirror)}",
                 hint="check the suite and the mirror (debian.mirror, debian.security-mirror)",
             ) from error
     return check(
@@ -88,7 +88,7 @@ def fetch(
         signers=signers,
         now=now,
         check_valid_until=check_valid_until,
-        place=public(mirror),
+        place=redact_url(mirror),
     )
 
 
@@ -106,7 +106,7 @@ def check(
     Raises CorruptError as ``fetch`` does.
     """
     what = f"the release of {suite} at {place}"
-    release = parse(verified(message, signers, what=what), suite, what=what)
+    release = parse(verify(message, signers, what=what), suite, what=what)
     if release.codename != suite:
         raise CorruptError(
             f"{what} describes {release.codename or 'no suite'}",
@@ -120,13 +120,13 @@ def check(
     if check_valid_until and release.has_expired(now):
         raise CorruptError(
             f"{what} has expired: it was valid until {release.valid_until:%Y-%m-%d %H:%M} UTC",
-            hint="the mirror is out of date, or this machine's clock is wrong; "
-            "for a snapshot set debian.check-valid-until = false",
+            hint="use an up-to-date mirror, or check this machine's clock; for a snapshot archive, set "
+            "debian.check-valid-until = false",
         )
     return release
 
 
-def verified(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
+def verify(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
     """The text that a pinned signer signed, without anything around it.
 
     Raises CorruptError for a missing or bad signature, or one by another signer.
@@ -138,7 +138,7 @@ def verified(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
         raise CorruptError(
             f"{what} is not signed", hint="check the mirror: a captive portal or another web server answers like this"
         )
-    certificates = [pysequoia.Cert.from_bytes(certificate(signer)) for signer in pinned]
+    certificates = [pysequoia.Cert.from_bytes(read_certificate(signer)) for signer in pinned]
     for signer, own in zip(pinned, certificates, strict=True):
         if own.fingerprint.lower() != signer.fingerprint.lower():
             raise CorruptError(f"the key {signer.name} shipped with Grocker does not have the pinned fingerprint")

@@ -75,7 +75,7 @@ _MAINTSCRIPT = re.compile(
 _TRIPLET = re.compile(rf"\b(?:{'|'.join(re.escape(row.triplet) for row in ARCHITECTURES.values())})\b")
 
 
-def normalised(script: str, architecture: str = "", version: str = "") -> str:
+def normalise(script: str, architecture: str = "", version: str = "") -> str:
     """``script`` without comments, blank lines and indentation, and with placeholders for architecture and version.
 
     So a review covers every architecture, and security updates that change nothing else.
@@ -97,11 +97,11 @@ def normalised(script: str, architecture: str = "", version: str = "") -> str:
 
 def fingerprint(script: str, architecture: str = "", version: str = "") -> str:
     """SHA-256 of the normalised script, as ``reviewed.txt`` has it."""
-    return hashlib.sha256(normalised(script, architecture, version).encode()).hexdigest()
+    return hashlib.sha256(normalise(script, architecture, version).encode()).hexdigest()
 
 
 @cache
-def reviewed() -> dict[str, str]:
+def read_reviews() -> dict[str, str]:
     """The fingerprint of every reviewed script, and why an image does not need it."""
     from importlib import resources
 
@@ -113,21 +113,21 @@ def reviewed() -> dict[str, str]:
     return found
 
 
-def uncovered(facts: Iterable[Facts]) -> tuple[UnreviewedScript, ...]:
+def find_unreviewed(facts: Iterable[Facts]) -> tuple[UnreviewedScript, ...]:
     """The scripts that are neither inert nor covered, by package and script."""
     found = []
     for package in facts:
         for name, script in sorted(package.scripts.items(), reverse=True):
             mark = fingerprint(script, package.architecture, package.version)
-            if mark in reviewed():
+            if mark in read_reviews():
                 continue
-            reason = unsettled(script)
+            reason = find_unknown_command(script)
             if reason is not None:
                 found.append(UnreviewedScript(package.name, name, reason, mark))
     return tuple(found)
 
 
-def unsettled(script: str) -> str | None:
+def find_unknown_command(script: str) -> str | None:
     """The first command in ``script`` that may have an effect in an image, or None."""
     for match in _SNIPPET.finditer(script):
         tool = match["tool"]

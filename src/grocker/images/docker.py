@@ -183,13 +183,13 @@ class Docker(msgspec.Struct):
         without -= {one.digest for one in image.layers[known:]}
         action = f"loading {names[0].docker if names else 'layers'} into docker"
         with progress.task(action, sum(one.size for one in image.layers if one.digest not in without)) as task:
-            members = archive.entries([image], names, blobs, task, without=without)
-            size = archive.size(members)
+            members = archive.list_members([image], names, blobs, task, without=without)
+            size = archive.measure(members)
             answer = self.engine.request(
                 "POST",
                 "/images/load?quiet=1",
                 action=action,
-                body=archive.chunks(members, epoch=image.created),
+                body=archive.read_chunks(members, epoch=image.created),
                 size=size,
                 kind="application/x-tar",
             )

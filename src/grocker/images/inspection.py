@@ -18,7 +18,7 @@ from grocker.images.sink import PlaceContext
 from grocker.lock.document import parse
 from grocker.lock.values import DebianPackage, Lock, PythonFile
 from grocker.oci import Document, Image, Layer, Platform, RunConfig, values
-from grocker.oci.reading import document, images
+from grocker.oci.reading import check_document, read_images
 from grocker.runner.contract import spec
 
 CONTRACT = "org.grocker.contract"
@@ -114,7 +114,7 @@ def inspect(text: str, context: PlaceContext, *, platform: Platform | None = Non
     Raises MissingError, UsageError, CorruptError, and what a registry raises.
     """
     with open_image(text, context, remote=remote) as source:
-        found = images(source.root, source.fetch, what=text, wanted=platform)
+        found = read_images(source.root, source.fetch, what=text, wanted=platform)
         return Inspection(source.place, source.root, tuple(_inspected(one, source) for one in found))
 
 
@@ -174,7 +174,7 @@ def _read_file(image: Image, kind: str, path: str, source: OpenedImage, notes: l
     if layer.size > _MOST:
         notes.append(f"its {kind} layer is too large to read /{path} from it ({layer.size} bytes)")
         return None
-    packed = document(layer.descriptor, source.layer(layer.descriptor)).data
+    packed = check_document(layer.descriptor, source.layer(layer.descriptor)).data
     try:
         # tarfile's own decompression stops after the first of several gzip members.
         plain = gzip.GzipFile(fileobj=io.BytesIO(packed)) if packed[:2] == b"\x1f\x8b" else io.BytesIO(packed)

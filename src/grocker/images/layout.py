@@ -18,11 +18,12 @@ import msgspec
 from grocker import digest as digests
 from grocker.digest import Digest
 from grocker.errors import CannotWriteError, MissingError
-from grocker.images.archive import checked, described, documents, layers
+from grocker.images.archive import describe_root, list_documents, list_layers, read_checked
 from grocker.images.file_evidence import of_file
 from grocker.images.reading import OpenedImage, image_of_files, split_path
 from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, plural
 from grocker.oci import Blobs, Descriptor, Image, Reference, values
+from grocker.oci.artifact import Artifact
 from grocker.progress import Progress
 from grocker.store.writing import storage
 
@@ -67,7 +68,7 @@ class Layout(msgspec.Struct, frozen=True):
         """See Sink.deliver."""
         missing = 0
         written = 0
-        all_layers = layers(images)
+        all_layers = list_layers(images)
         with storage("writing the layout", self.path), _directory(self.path) as made:
             total = sum(one.size for one in all_layers)
             with progress.task(f"writing {self.path}", total) as task:
@@ -76,8 +77,8 @@ class Layout(msgspec.Struct, frozen=True):
                         task.advance(layer.size)
                         continue
                     missing += 1
-                    written += _write(_blob_path(self.path, layer.digest), checked(layer, blobs, task), made)
-            for document in documents(images):
+                    written += _write(_blob_path(self.path, layer.digest), read_checked(layer, blobs, task), made)
+            for document in list_documents(images):
                 if not _has_blob(self.path, document.descriptor):
                     written += _write(_blob_path(self.path, document.digest), [document.data], made)
             old = read_index(self.path) if (self.path / INDEX).exists() else None
@@ -90,6 +91,18 @@ class Layout(msgspec.Struct, frozen=True):
         return Delivered(
             "oci", str(self.path), written, detail, tuple(name.podman for name in names), evidence=evidence
         )
+
+    def attach(self, artifact: Artifact, names: Sequence[Reference]) -> None:
+        """See ReferrerSink.attach. The artifact has no name; the image that it refers to has."""
+        with storage("writing the layout", self.path), _directory(self.path) as made:
+            for document in (*artifact.blobs, artifact.manifest):
+                if not _has_blob(self.path, document.descriptor):
+                    _write(_blob_path(self.path, document.digest), [document.data], made)
+            old = read_index(self.path) if (self.path / INDEX).exists() else None
+            kept = [one for one in (old.manifests if old else ()) if one.digest != artifact.manifest.digest]
+            new = values.encode(_index(old, [*kept, artifact.descriptor]))
+            if old is None or values.encode(old) != new:
+                _write(self.path / INDEX, [new], [])
 
 
 def link(path: Path, image: Image, names: Sequence[Reference], blobs: Blobs, lent: Iterable[Path]) -> None:
@@ -152,10 +165,14 @@ def _name(descriptor: Descriptor) -> str | None:
 
 def _merged(old: values.Index | None, images: Sequence[Image], names: Sequence[Reference]) -> values.Index:
     """``old`` with the images under their names, in place of what had them; sorted, so that order tells no history."""
-    new = list(described(images, names))
+    new = list(describe_root(images, names))
     taken = {_name(one) for one in new}
     kept = [one for one in (old.manifests if old else ()) if _name(one) not in taken]
-    listed = sorted([*kept, *new], key=lambda one: (_name(one) or "", one.digest))
+    return _index(old, [*kept, *new])
+
+
+def _index(old: values.Index | None, manifests: Iterable[Descriptor]) -> values.Index:
+    listed = sorted(manifests, key=lambda one: (_name(one) or "", one.digest))
     return values.Index(
         schema_version=2,
         media_type=values.INDEX,

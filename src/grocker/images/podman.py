@@ -18,7 +18,7 @@ from grocker import digest as digests
 from grocker.command import Output, run
 from grocker.errors import DeniedError, GrockerError, StorageError, UnavailableError, UsageError
 from grocker.images import layout
-from grocker.images.archive import checked
+from grocker.images.archive import read_checked
 from grocker.images.engine import one_line
 from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, plural, select_image
 from grocker.oci import Blobs, Image, Platform, Reference, platforms
@@ -105,7 +105,7 @@ class Podman(msgspec.Struct, frozen=True):
             except UnavailableError:
                 # podman's words for a blob with another digest differ by version; whose fault it is, is seen here.
                 for one in image.layers:
-                    for _ in checked(one, blobs, _UNSEEN):
+                    for _ in read_checked(one, blobs, _UNSEEN):
                         pass
                 raise
             identity = digests.hexadecimal(image.config.digest)
@@ -157,7 +157,7 @@ def _lent(image: Image, blobs: Blobs, directory: Path, task: Task) -> list[Path]
         if place is None:
             place = directory / f"layer-{number}"
             with storage("writing", place), place.open("wb") as stream:
-                for chunk in checked(one, blobs, task):
+                for chunk in read_checked(one, blobs, task):
                     stream.write(chunk)
         found.append(place.absolute())
     return found

@@ -29,7 +29,7 @@ class Origin(msgspec.Struct, frozen=True):
     """normalised, sorted"""
 
 
-def parse(text: str, directory: Path) -> Origin:
+def parse_origin(text: str, directory: Path) -> Origin:
     """What ``text`` names, relative to ``directory``.
 
     A path if it looks like one (a separator, a leading dot, the ending ``.whl``) or if there is such a directory;

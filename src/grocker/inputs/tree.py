@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from grocker import python
-from grocker.config.services import DetectedApplication, services
+from grocker.config.services import DetectedApplication, find_services
 from grocker.inputs import validation
 from grocker.inputs.application import Application, ApplicationRequest
 from grocker.inputs.detection import detect
@@ -20,7 +20,7 @@ from grocker.inputs.index import wheel_target
 from grocker.inputs.tree_files import TreeFiles, read_files
 from grocker.inputs.tree_project import TreeProject, check_tree, read_tree_project
 from grocker.python.metadata import EntryPoint, Metadata
-from grocker.python.scripts import generated
+from grocker.python.scripts import generate_scripts
 from grocker.tar.entry import Entry, File, Symlink
 
 ROOT = "opt/app"
@@ -71,7 +71,7 @@ def load(request: ApplicationRequest) -> Application:
         installed=installed,
         extras=extras,
         build=(),
-        services=services(settings, text, _with_static(found, entries)),
+        services=find_services(settings, text, _with_static(found, entries)),
         django_settings_module=settings_module,
         base_config=base_config,
         crontab=crontab,
@@ -145,7 +145,7 @@ def _path_file(roots: tuple[str, ...]) -> bytes:
 
 def _commands(entries: tuple[Entry, ...], points: tuple[EntryPoint, ...]) -> Iterator[Entry]:
     """Yield the commands that the tree brings: its scripts, ``manage.py``, executable files at its root."""
-    for name, data in generated(points, "/opt/venv/bin/python", "[project.scripts]").items():
+    for name, data in generate_scripts(points, "/opt/venv/bin/python", "[project.scripts]").items():
         yield File(f"{_BIN}/{name}", data, 0o755)
     taken = {point.name for point in points} | {"python", "python3"}
     for entry in entries:

@@ -19,7 +19,7 @@ from grocker.command import run
 from grocker.context import Context
 from grocker.digest import Digest
 from grocker.errors import DeniedError, StorageError, UnavailableError
-from grocker.python.source_tree import SourceFile, digest_of
+from grocker.python.source_tree import SourceFile, hash_tree
 
 FORMAT = 1
 """part of cache keys: raise it if the same tree would give other files"""
@@ -107,7 +107,7 @@ def read_files(context: Context, root: Path, include: Sequence[str] = ()) -> Tre
     hashes = python.FileHashes(noted)
     if hashes != known:
         context.store.keep("steps", key, hashes.encode())
-    return TreeFiles(root, tuple(files), digest_of(files), tuple(secret), tuple(outside), tuple(sorted(directories)))
+    return TreeFiles(root, tuple(files), hash_tree(files), tuple(secret), tuple(outside), tuple(sorted(directories)))
 
 
 def _candidates(context: Context, root: Path) -> Iterator[str]:

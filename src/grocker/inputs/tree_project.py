@@ -13,7 +13,7 @@ from grocker import python
 from grocker.config import files as config_files
 from grocker.config.settings import Settings
 from grocker.errors import MissingError, SettingsError
-from grocker.python.metadata import normalised
+from grocker.python.metadata import normalise_name
 
 UNVERSIONED = "latest"
 """version of a tree that names none"""
@@ -81,11 +81,11 @@ def read_tree_project(directory: Path, settings: Settings) -> TreeProject:
     scripts = _table(table, "scripts")
     project = python.Project(
         directory=directory,
-        name=normalised(name),
+        name=normalise_name(name),
         version=version,
         requires_python=requires if isinstance(requires, str) else "",
         dependencies=dependencies,
-        extras=tuple(sorted((normalised(one), _strings(optional[one])) for one in optional)),
+        extras=tuple(sorted((normalise_name(one), _strings(optional[one])) for one in optional)),
         build_requires=(),
         backend="",
         backend_path=(),

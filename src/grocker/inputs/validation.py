@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from grocker import python
 from grocker.errors import SettingsError
 from grocker.progress import Progress
-from grocker.python import flat
-from grocker.python.metadata import normalised
+from grocker.python import flat_layout
+from grocker.python.metadata import normalise_name
 from grocker.runner.contract.spec import Service
 from grocker.tar.entry import File
 
@@ -22,7 +22,7 @@ _KIND = re.compile(r"(?<![^/])(?:templates|static)/.*")
 _NO_PACKAGES = frozenset({"tests", "test", "docs", "doc", "examples", "tools", "scripts"})
 
 
-def check(
+def check_application(
     installed: python.Wheel,
     target: python.WheelTarget,
     extras: Iterable[str],
@@ -37,18 +37,18 @@ def check(
     """
     check_python(installed.metadata, target)
     known = installed.metadata.extras
-    unknown = [extra for extra in extras if normalised(extra) not in known]
+    unknown = [extra for extra in extras if normalise_name(extra) not in known]
     if unknown:
         raise SettingsError(
             f"{installed.name} {installed.version} has no extra {', '.join(unknown)}",
             hint=f"available extras: {', '.join(known) or 'none'}",
         )
-    code = left_out(installed, sources)
-    left = code or data_left_out(installed, sources)
+    code = find_missing_modules(installed, sources)
+    left = code or find_missing_data(installed, sources)
     if left:
         shown = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
         has = f"has no module: its build back end left out {shown}" if code else f"has no file of {shown}"
-        table = flat.table(sources).rstrip() or '[tool.setuptools.package-data]\n"*" = ["**/*"]'
+        table = flat_layout.setuptools_table(sources).rstrip() or '[tool.setuptools.package-data]\n"*" = ["**/*"]'
         progress.warn(
             f"the wheel of {installed.name} {has}",
             f"list its packages and data in pyproject.toml; with setuptools\n{table}",
@@ -81,7 +81,7 @@ def check_services(
             continue
         module = target.partition(":")[0]
         top = module.partition(".")[0]
-        if module.replace(".", "/") not in modules and (top in tops or normalised(top) not in owners):
+        if module.replace(".", "/") not in modules and (top in tops or normalise_name(top) not in owners):
             progress.warn(
                 f"service {name}: the wheel of {installed.name} has no module {module}",
                 f"fix {target!r}, or the back end's list of packages; ignore this if a dependency provides the module",
@@ -96,7 +96,7 @@ def check_python(metadata: python.Metadata, target: python.WheelTarget) -> None:
         python.check_python(metadata, target)
 
 
-def left_out(installed: python.Wheel, sources: Iterable[str]) -> list[str]:
+def find_missing_modules(installed: python.Wheel, sources: Iterable[str]) -> list[str]:
     """The modules and packages (``shop/``) of a project whose wheel has none at all, sorted."""
     if any(isinstance(entry, File) and entry.path.endswith((".py", ".so")) for entry in installed.entries):
         return []
@@ -110,7 +110,7 @@ def left_out(installed: python.Wheel, sources: Iterable[str]) -> list[str]:
     return sorted(found)
 
 
-def data_left_out(installed: python.Wheel, sources: Sequence[str]) -> list[str]:
+def find_missing_data(installed: python.Wheel, sources: Sequence[str]) -> list[str]:
     """Directories of templates and static files (``shop/templates/``) that no file of the wheel is from, sorted."""
     beside = {path.rpartition("/")[0] for path in sources if path.endswith(".py") and path != "setup.py"}
     of: dict[str, set[str]] = {}

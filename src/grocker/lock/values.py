@@ -104,7 +104,7 @@ class Lock(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, platforms=tuple(p for p in self.platforms if p.platform == platform))
 
 
-def merged(locks: tuple[Lock, ...]) -> Lock:
+def merge_locks(locks: tuple[Lock, ...]) -> Lock:
     """The locks of one application on several platforms as one; all else is the same in each."""
     platforms = {one.platform: one for lock in locks for one in lock.platforms}
     return msgspec.structs.replace(locks[0], platforms=tuple(platforms[name] for name in sorted(platforms)))

@@ -25,7 +25,7 @@ Fetch = Callable[[Descriptor], bytes]
 """The bytes of a manifest, index or configuration. Raises GrockerError when they cannot be read."""
 
 
-def document(descriptor: Descriptor, data: bytes) -> Document:
+def check_document(descriptor: Descriptor, data: bytes) -> Document:
     """Check that ``data`` is what ``descriptor`` describes. CorruptError when it is not."""
     expected = values.digest_of(descriptor)
     found = digests.of(data)
@@ -37,7 +37,7 @@ def document(descriptor: Descriptor, data: bytes) -> Document:
     return Document(descriptor, data)
 
 
-def root(data: bytes, kind: str | None = None) -> Document:
+def parse_root(data: bytes, kind: str | None = None) -> Document:
     """Make a document of ``data``, a manifest or an index served as media type ``kind``.
 
     When ``kind`` is neither, the document's own fields decide. CorruptError when ``data`` is malformed.
@@ -56,7 +56,7 @@ class _Shape(msgspec.Struct, frozen=True, rename="camel"):
     layers: msgspec.Raw = msgspec.Raw()
 
 
-def images(root: Document, fetch: Fetch, *, what: str, wanted: Platform | None = None) -> tuple[Image, ...]:
+def read_images(root: Document, fetch: Fetch, *, what: str, wanted: Platform | None = None) -> tuple[Image, ...]:
     """Read the images that ``root``, a manifest or an index, refers to, in its order.
 
     ``wanted``: only the image for that platform. ``what`` names the root for people. What an index lists besides
@@ -76,7 +76,7 @@ def images(root: Document, fetch: Fetch, *, what: str, wanted: Platform | None =
         listed = [one for one in index.manifests if one.media_type in values.MANIFESTS and not _beside(one)]
         if wanted is not None and all(one.platform is not None for one in listed):
             listed = [one for one in listed if _platform(one) == wanted] or listed
-        found = [_image(document(_plain(one), fetch(one)), fetch) for one in listed]
+        found = [_image(check_document(_plain(one), fetch(one)), fetch) for one in listed]
     fitting = [one for one in found if wanted in (None, one.platform)]
     if not fitting:
         has = ", ".join(str(one.platform) for one in found) or "none at all"
@@ -87,7 +87,7 @@ def images(root: Document, fetch: Fetch, *, what: str, wanted: Platform | None =
 def _image(manifest: Document, fetch: Fetch) -> Image:
     what = f"the manifest {manifest.digest}"
     value = values.decode(manifest.data, Manifest, what=what)
-    config = document(value.config, _small(value.config, what, fetch))
+    config = check_document(value.config, _small(value.config, what, fetch))
     described = values.decode(config.data, ImageConfig, what=f"the configuration {config.digest}")
     diff_ids = described.rootfs.diff_ids
     if len(diff_ids) != len(value.layers):

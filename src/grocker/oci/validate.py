@@ -98,6 +98,12 @@ def _manifest(descriptor: Descriptor, open_blob: Open) -> Iterator[str]:
         return
     if manifest.schema_version != 2 or manifest.media_type != values.MANIFEST:
         yield f"{what} has schema version {manifest.schema_version} and calls itself {manifest.media_type}"
+    if manifest.artifact_type is not None:
+        for one in (manifest.config, *manifest.layers):
+            problem = _blob(one, open_blob)
+            if problem:
+                yield problem
+        return
     if manifest.config.media_type != values.CONFIG:
         yield f"{what} has a configuration of type {manifest.config.media_type}"
         return
@@ -148,6 +154,18 @@ def _document(descriptor: Descriptor, open_blob: Open) -> tuple[bytes | None, st
     hashing.update(data)
     problem = _differs(descriptor, hashing)
     return (None, problem) if problem else (data, "")
+
+
+def _blob(descriptor: Descriptor, open_blob: Open) -> str:
+    """What is wrong with a blob of an artifact, of any size; empty when it is right."""
+    hashing = Hashing()
+    try:
+        with open_blob(values.digest_of(descriptor)) as stream:
+            for _ in hashing.through(iter(lambda: stream.read(_CHUNK), b"")):
+                pass
+    except GrockerError as error:
+        return error.message
+    return _differs(descriptor, hashing)
 
 
 def _differs(descriptor: Descriptor, hashing: Hashing) -> str:

@@ -17,6 +17,8 @@ from grocker.errors import CorruptError
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
+EMPTY = "application/vnd.oci.empty.v1+json"
+"""the configuration of an artifact: ``{}``"""
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 LAYER_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 LAYER_ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
@@ -61,6 +63,8 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     media_type: str | None = None
     annotations: dict[str, str] | None = None
     artifact_type: str | None = None
+    subject: Descriptor | None = None
+    """for an artifact: what it refers to"""
 
 
 class Index(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):

@@ -16,9 +16,9 @@ from grocker import command
 from grocker.digest import hexadecimal, of
 from grocker.errors import CorruptError, StorageError
 from grocker.lock.values import BuildRequirement
-from grocker.python import flat
+from grocker.python import flat_layout
 from grocker.python import uv as _uv
-from grocker.python.indexes import without_credentials
+from grocker.python.indexes import hide_credentials
 from grocker.python.project import Project
 from grocker.python.uv import Uv
 from grocker.store import Store
@@ -62,7 +62,7 @@ def _install(uv: Uv, requirements: Path, tree: Path, directory: Path, *, hashes:
         action = "making the environment of the build back end"
         output = _uv.run(uv, arguments, action=action, directory=directory)
         if output.status != 0:
-            raise _uv.failure(output, action=action, platform="this host")
+            raise _uv.translate_error(output, action=action, platform="this host")
 
 
 def call(
@@ -107,16 +107,15 @@ def call(
 
 def failure(text: str, name: str, directory: Path) -> CorruptError:
     """The error of a back end that failed for the project in ``directory``, with its last lines."""
-    hint = "the same happens with: python -m build --wheel"
+    hint = "reproduce it with: python -m build --wheel"
     if "discovered in a flat-layout" in text:
         hint = (
-            "add to pyproject.toml, without what does not belong to it:\n" + flat.table(flat.names(directory)).rstrip()
+            "add to pyproject.toml, without the directories that do not belong to it:\n"
+            + flat_layout.setuptools_table(flat_layout.list_files(directory)).rstrip()
         )
     elif re.search(r"unable to detect version", text, re.IGNORECASE):
-        hint = (
-            "git is asked where .git lies beside pyproject.toml, and needs a tag; or write the version into [project]"
-        )
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", without_credentials(text))
+        hint = "add a git tag (.git has to be beside pyproject.toml), or set the version in [project]"
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", hide_credentials(text))
     lines = [line.rstrip() for line in plain.splitlines() if line.strip()]
     tail = [line for line in lines if not re.match(r"Building wheel|warning:|hint:|  File \"<string>\"", line)]
     return CorruptError(

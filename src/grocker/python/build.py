@@ -57,7 +57,7 @@ def resolve_build(
         directory=directory or workspace,
     )
     if output.status != 0:
-        raise _uv.failure(output, action=action, platform="this host")
+        raise _uv.translate_error(output, action=action, platform="this host")
     return read_pins(output.stdout.decode("utf-8"))
 
 
@@ -75,7 +75,7 @@ def read_pins(text: str) -> tuple[BuildRequirement, ...]:
         if not match:
             raise SettingsError(
                 f"resolving build requirements: {head.strip()!r} is not a pinned package",
-                hint="build requirements come from an index; write them as NAME or NAME>=1.0",
+                hint="write build requirements as NAME or NAME>=1.0; they are installed from an index",
             )
         hashed = tuple(sorted(digest.strip() for digest in hashes))
         pins.append(BuildRequirement(match["name"].lower(), match["version"], match["marker"] or "", hashed))
@@ -180,7 +180,7 @@ def _build_by_uv(
     if output.status != 0:
         # An error of the build requirements is not one of the back end.
         if _FRONT_END.search(output.stderr):
-            raise _uv.failure(output, action=action, platform="this host")
+            raise _uv.translate_error(output, action=action, platform="this host")
         raise backend.failure(output.stderr, name, copy)
 
 

@@ -246,7 +246,7 @@ def compile_sources(interpreter: InterpreterTree, sources: Iterable[tuple[str, b
         yield from compiler.compile(sources)
 
 
-def with_bytecode(compiler: Compiler, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+def add_bytecode(compiler: Compiler, entries: Iterable[Entry]) -> tuple[Entry, ...]:
     """``entries`` and the bytecode of their ``.py`` files, sorted by path; each ``__pycache__`` directory once.
 
     Bytecode in ``entries`` for the same interpreter is replaced. A ``.py`` file too large to hold in memory

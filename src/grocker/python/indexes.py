@@ -21,12 +21,12 @@ _ADDRESSES = (*_UV_DEFAULT, *_UV_MORE)
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s'\"`]*@")
 
 
-def without_credentials(text: str) -> str:
+def hide_credentials(text: str) -> str:
     """``text`` without ``user:password@`` in its addresses."""
     return _CREDENTIALS.sub("", text)
 
 
-def with_credentials(url: str, environment: Mapping[str, str]) -> str:
+def add_credentials(url: str, environment: Mapping[str, str]) -> str:
     """``url`` with the credentials of the index on the same host, if any.
 
     ``environment``: uv's, see ``uv.Uv``. Use the result for a request only: never store or show it.
@@ -40,15 +40,15 @@ def with_credentials(url: str, environment: Mapping[str, str]) -> str:
     return url
 
 
-def settled_by_uv(directory: Path, environ: Mapping[str, str], etc: Path = Path("/etc")) -> frozenset[str]:
+def find_uv_indexes(directory: Path, environ: Mapping[str, str], etc: Path = Path("/etc")) -> frozenset[str]:
     """Which of UV_DEFAULT_INDEX and UV_INDEX uv's configuration files decide for a project in ``directory``.
 
     uv reads the nearest of the project's and its parents', then the user's and the system's ("Configuration files").
     """
     home = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME') or '/nonexistent'}/.config"
-    tables = [uv_table(Path(home) / "uv" / "uv.toml"), uv_table(etc / "uv" / "uv.toml")]
+    tables = [read_uv_table(Path(home) / "uv" / "uv.toml"), read_uv_table(etc / "uv" / "uv.toml")]
     for parent in (directory.absolute(), *directory.absolute().parents):
-        tables += [uv_table(parent / "uv.toml"), uv_table(parent / "pyproject.toml")]
+        tables += [read_uv_table(parent / "uv.toml"), read_uv_table(parent / "pyproject.toml")]
     found = set()
     for table in tables:
         indexes = [index for index in table.get("index", []) if isinstance(index, dict) and not index.get("explicit")]
@@ -59,7 +59,7 @@ def settled_by_uv(directory: Path, environ: Mapping[str, str], etc: Path = Path(
     return frozenset(found)
 
 
-def uv_table(path: Path) -> dict[str, Any]:
+def read_uv_table(path: Path) -> dict[str, Any]:
     """The uv configuration in ``uv.toml`` or ``pyproject.toml``; empty when the file is unreadable."""
     import tomllib
 
@@ -96,7 +96,7 @@ def pip_files(environ: Mapping[str, str], etc: Path = Path("/etc")) -> tuple[Pat
     return tuple(files)
 
 
-def from_pip(environ: Mapping[str, str], etc: Path = Path("/etc")) -> dict[str, str]:
+def read_pip_indexes(environ: Mapping[str, str], etc: Path = Path("/etc")) -> dict[str, str]:
     """pip's configuration as variables for uv; empty when uv has its own.
 
     ``environ``: the caller's environment. Only http and https addresses are taken.

@@ -17,7 +17,7 @@ _NAME = re.compile(r"[^\W_]+(?:[-_.]+[^\W_]+)*", re.ASCII)
 _OBJECT = re.compile(r"(?P<module>\w+(?:\.\w+)*)(?:\s*:\s*(?P<object>\w+(?:\.\w+)*))?\s*(?:\[[^]]*\])?\s*")
 
 
-def normalised(name: str) -> str:
+def normalise_name(name: str) -> str:
     """The normalised name of a project (PEP 503): ``Flask_Login`` → ``flask-login``."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -93,7 +93,7 @@ def parse(data: bytes, what: str) -> Metadata:
         version=version,
         requires=found.get("requires-dist", ()),
         requires_python=one("requires-python"),
-        extras=tuple(sorted({normalised(extra) for extra in found.get("provides-extra", ())})),
+        extras=tuple(sorted({normalise_name(extra) for extra in found.get("provides-extra", ())})),
         summary=one("summary"),
         license=licence,
         urls=tuple(urls),

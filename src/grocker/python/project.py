@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from grocker.errors import MissingError, SettingsError, StorageError
-from grocker.python import flat
-from grocker.python.metadata import normalised
+from grocker.python import flat_layout
+from grocker.python.metadata import normalise_name
 
 _LEGACY_REQUIRES = ("setuptools>=40.8.0",)
 _LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
@@ -72,7 +72,7 @@ def read_project(directory: Path) -> Project:
     name = _string(table or {}, "name", "project", path)
     return Project(
         directory=directory,
-        name=normalised(name) if name else None,
+        name=normalise_name(name) if name else None,
         version=version,
         requires_python=_string(table or {}, "requires-python", "project", path) or "",
         dependencies=None
@@ -80,7 +80,7 @@ def read_project(directory: Path) -> Project:
         else _strings(table, "dependencies", "project", path),
         extras=tuple(
             sorted(
-                (normalised(extra), _strings(optional, extra, "project.optional-dependencies", path))
+                (normalise_name(extra), _strings(optional, extra, "project.optional-dependencies", path))
                 for extra in optional
             )
         ),
@@ -94,7 +94,7 @@ def read_project(directory: Path) -> Project:
 def _minimal(directory: Path) -> str:
     """A complete pyproject.toml for the files in ``directory``, for a hint."""
     least = f'\n[project]\nname = "{_name_for(directory)}"\nversion = "1.0"\n'
-    arrangement = flat.table(flat.names(directory))
+    arrangement = flat_layout.setuptools_table(flat_layout.list_files(directory))
     if (directory / "requirements.txt").is_file():
         read = '[tool.setuptools.dynamic]\ndependencies = { file = ["requirements.txt"] }'
         return f'{least}dynamic = ["dependencies"]\n{arrangement}{read}'

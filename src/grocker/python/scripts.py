@@ -19,7 +19,7 @@ if __name__ == "__main__":
 """
 
 
-def generated(points: Iterable[EntryPoint], interpreter: str, file: str) -> dict[str, bytes]:
+def generate_scripts(points: Iterable[EntryPoint], interpreter: str, file: str) -> dict[str, bytes]:
     """Name → content of each script in ``console_scripts`` and ``gui_scripts``.
 
     ``interpreter``: its absolute path in the image. ``file``: the wheel's name, for errors.
@@ -44,7 +44,7 @@ def generated(points: Iterable[EntryPoint], interpreter: str, file: str) -> dict
     return scripts
 
 
-def with_interpreter(data: bytes, interpreter: str) -> bytes:
+def set_interpreter(data: bytes, interpreter: str) -> bytes:
     """A shipped script with ``#!python`` and ``#!pythonw`` replaced by the image's interpreter; others unchanged."""
     if not data.startswith(b"#!python"):
         return data

@@ -114,10 +114,10 @@ def read_tree(root: Path, *, now: int, known: FileHashes | None = None) -> Sourc
             noted[path] = (seen, digest)
         files.append(SourceFile(path, digest, executable=bool(about.st_mode & 0o100)))
     files.sort(key=lambda file: file.path)
-    return SourceTree(root, tuple(files), digest_of(files), FileHashes(noted))
+    return SourceTree(root, tuple(files), hash_tree(files), FileHashes(noted))
 
 
-def digest_of(files: list[SourceFile] | tuple[SourceFile, ...]) -> Digest:
+def hash_tree(files: list[SourceFile] | tuple[SourceFile, ...]) -> Digest:
     """The digest of files sorted by path."""
     hashing = hashlib.sha256(b"grocker source tree 1\n")
     for file in files:

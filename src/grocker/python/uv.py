@@ -20,7 +20,7 @@ from grocker.errors import (
     TryAgainError,
     UnavailableError,
 )
-from grocker.python.indexes import from_pip, settled_by_uv, with_credentials, without_credentials
+from grocker.python.indexes import add_credentials, find_uv_indexes, hide_credentials, read_pip_indexes
 
 _PASSED = re.compile(
     r"(UV|PIP)_.*|SSL_CERT_(FILE|DIR)|SSL_CLIENT_CERT|REQUESTS_CA_BUNDLE|NETRC|RUST_LOG|NO_PROXY|no_proxy"
@@ -43,7 +43,7 @@ class Uv(msgspec.Struct, frozen=True):
 
     def address(self, url: str) -> str:
         """``url`` for a request: with the credentials of its index, if any. Never store or show it."""
-        return with_credentials(url, self.environment)
+        return add_credentials(url, self.environment)
 
 
 def find_uv(environ: Mapping[str, str], *, cache: Path | None = None) -> Uv:
@@ -59,7 +59,7 @@ def find_uv(environ: Mapping[str, str], *, cache: Path | None = None) -> Uv:
     except (ImportError, FileNotFoundError) as error:
         raise UnavailableError("resolving Python packages: uv is not installed", hint="reinstall Grocker") from error
     home = environ.get("HOME") or "/nonexistent"
-    pip = from_pip(environ)
+    pip = read_pip_indexes(environ)
     environment = {
         "PATH": PATH,
         "HOME": home,
@@ -91,7 +91,7 @@ def run(
 
     ``directory``: where it runs; its configuration files and its parents' count. ``environment`` overrides uv's own.
     """
-    settled = settled_by_uv(directory, uv.environment) if directory and uv.from_pip else frozenset()
+    settled = find_uv_indexes(directory, uv.environment) if directory and uv.from_pip else frozenset()
     own = {name: value for name, value in uv.environment.items() if name not in uv.from_pip & settled}
     return command.run(
         [uv.executable, *arguments],
@@ -122,13 +122,13 @@ _BINARY = {"psycopg2": "psycopg2-binary", "psycopg-c": "psycopg[binary]"}
 """packages without wheels, and the names under which their authors publish wheels"""
 
 
-def failure(output: command.Output, *, action: str, platform: str) -> GrockerError:
+def translate_error(output: command.Output, *, action: str, platform: str) -> GrockerError:
     """The error for a failed uv, without credentials.
 
     ``platform``: the target, for "has no wheel for PLATFORM".
     """
-    text = without_credentials(output.stderr.strip())
-    words = explanation(text)
+    text = hide_credentials(output.stderr.strip())
+    words = summarise_error(text)
     status = _STATUS.search(text)
     code = int(status[1] or status[2]) if status else 0
     if re.search(r"No space left on device|Disk quota exceeded", text):
@@ -148,7 +148,7 @@ def failure(output: command.Output, *, action: str, platform: str) -> GrockerErr
         )
     lacking = _without_wheels(text)
     if lacking:
-        return no_wheel(", ".join(sorted(lacking)), None, platform)
+        return no_wheel_error(", ".join(sorted(lacking)), None, platform)
     unknown = _UNKNOWN.search(text)
     if unknown:
         asked = f"you require {unknown['name']}" in words  # then uv's message adds nothing
@@ -164,7 +164,7 @@ def failure(output: command.Output, *, action: str, platform: str) -> GrockerErr
     if "needs to be updated" in text and "lock" in text:
         return SettingsError(f"{action}: uv.lock is stale: {words}", hint="run: uv lock")
     if re.search(r"hash mismatch", text, re.IGNORECASE):
-        return CorruptError(f"{action}: {words}", hint="the index serves another file than the pinned one")
+        return CorruptError(f"{action}: {words}", hint="check the index: it serves another file than the pinned one")
     return SettingsError(f"{action}: uv: {words}")
 
 
@@ -175,7 +175,7 @@ def _without_wheels(text: str) -> set[str]:
     return {f"{name} {versions[name]}" if versions.get(name) else name for name in names}
 
 
-def no_wheel(name: str, version: str | None, platform: str) -> MissingError:
+def no_wheel_error(name: str, version: str | None, platform: str) -> MissingError:
     """The error for a package without a compatible wheel."""
     pinned = (f"{name}=={version}" if version else name).replace(" ", "==")
     binary = _BINARY.get(name.partition(" ")[0])
@@ -188,7 +188,7 @@ def no_wheel(name: str, version: str | None, platform: str) -> MissingError:
     )
 
 
-def explanation(text: str, limit: int = 600) -> str:
+def summarise_error(text: str, limit: int = 600) -> str:
     """The error and causes in uv's stderr as one line, warnings left out, at most ``limit`` characters."""
     lines: list[str] = []
     wanted = True

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from grocker.errors import SettingsError
-from grocker.python.indexes import uv_table
-from grocker.python.metadata import normalised
+from grocker.python.indexes import read_uv_table
+from grocker.python.metadata import normalise_name
 
 _KINDS = ("workspace", "path", "git", "url", "index")
 
@@ -25,7 +25,7 @@ def check(names: Iterable[str], directory: Path, environ: Mapping[str, str], mar
     if environ.get("UV_NO_SOURCES", "").lower() in ("1", "true"):
         return
     sources = _sources(directory)
-    for name in sorted(set(map(normalised, names)) & sources.keys()):
+    for name in sorted(set(map(normalise_name, names)) & sources.keys()):
         kind = next((kind for kind in _kinds(sources[name], markers)), None)
         if kind is None:
             continue
@@ -45,11 +45,11 @@ def _sources(directory: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     here = directory.absolute()
     for place in (here, *here.parents):
-        table = uv_table(place / "pyproject.toml")
+        table = read_uv_table(place / "pyproject.toml")
         if place == here or _has_member(table, place, here):
             sources = table.get("sources")
             for name, source in sources.items() if isinstance(sources, dict) else ():
-                found.setdefault(normalised(name), source)
+                found.setdefault(normalise_name(name), source)
     return found
 
 

@@ -18,10 +18,10 @@ import msgspec
 
 from grocker.errors import CorruptError, MissingError, SettingsError, StorageError
 from grocker.platforms.architectures import ARCHITECTURES
-from grocker.python import archive, metadata, record, scripts
-from grocker.python.archive import ZipContent, ZipMember
-from grocker.python.metadata import EntryPoint, Metadata, normalised
+from grocker.python import metadata, record, scripts, wheel_archive
+from grocker.python.metadata import EntryPoint, Metadata, normalise_name
 from grocker.python.target import InstallScheme, WheelTarget
+from grocker.python.wheel_archive import ZipContent, ZipMember
 from grocker.tar.entry import Content, Directory, Entry, File
 
 FORMAT = 1
@@ -105,7 +105,7 @@ class _Reading(msgspec.Struct, frozen=True):
     layout: InstallScheme
 
     def wheel(self, target: WheelTarget | None) -> Wheel:
-        members = archive.members(self.opened, self.file)
+        members = wheel_archive.members(self.opened, self.file)
         info = self._dist_info(members)
         self._check_wheel_version(info)
         described, points = self.metadata(), self.entry_points()
@@ -124,11 +124,11 @@ class _Reading(msgspec.Struct, frozen=True):
                 continue
             data = checked.data
             if script and isinstance(data, bytes):
-                data = scripts.with_interpreter(data, self.layout.interpreter)
+                data = scripts.set_interpreter(data, self.layout.interpreter)
             if data is checked.data:
                 lines[destination] = checked.line_hash
             self._add(files, File(destination, data, 0o755 if script or member.executable else 0o644))
-        for name, content in scripts.generated(points, self.layout.interpreter, self.file).items():
+        for name, content in scripts.generate_scripts(points, self.layout.interpreter, self.file).items():
             path = f"{self.layout.scripts}/{name}"
             lines.pop(path, None)
             files[path] = File(path, content, 0o755)
@@ -141,13 +141,13 @@ class _Reading(msgspec.Struct, frozen=True):
             self._check_platform(target, machines)
         return Wheel(
             file=self.file,
-            name=normalised(described.name),
+            name=normalise_name(described.name),
             version=described.version,
             site=self.layout.site,
             pure=not machines and self.file.endswith("-none-any.whl"),
             metadata=described,
             entry_points=points,
-            entries=with_directories(files.values()),
+            entries=add_directories(files.values()),
         )
 
     def metadata(self) -> Metadata:
@@ -161,7 +161,7 @@ class _Reading(msgspec.Struct, frozen=True):
             name, version, _, _ = parse_wheel_filename(self.file)
         except InvalidWheelFilename as error:
             raise CorruptError(f"reading {self.file}: invalid wheel file name") from error
-        if (normalised(found.name), Version(found.version)) != (name, version):
+        if (normalise_name(found.name), Version(found.version)) != (name, version):
             raise CorruptError(
                 f"reading {self.file}: METADATA is of {found.name} {found.version}, which the file name contradicts",
                 hint="download it again, or tell its publisher: the file was renamed or forged",
@@ -181,7 +181,7 @@ class _Reading(msgspec.Struct, frozen=True):
         if len(found) != 1:
             raise CorruptError(f"reading {self.file}: expected one .dist-info directory, got {len(found)}")
         stem = self.file.split("-")
-        if normalised(found[0].removesuffix(".dist-info").partition("-")[0]) != normalised(stem[0]):
+        if normalise_name(found[0].removesuffix(".dist-info").partition("-")[0]) != normalise_name(stem[0]):
             raise CorruptError(f"reading {self.file}: {found[0]} belongs to another project")
         return found[0]
 
@@ -195,10 +195,10 @@ class _Reading(msgspec.Struct, frozen=True):
         info = self.opened.NameToInfo.get(name)
         if info is None:
             raise CorruptError(f"reading {self.file}: {name} is missing")
-        if info.file_size > archive.LARGE:
+        if info.file_size > wheel_archive.LARGE:
             raise CorruptError(f"reading {self.file}: {name} is too large: {info.file_size} bytes")
         member = ZipMember(name, info.file_size, executable=False, info=info)
-        return b"".join(archive.chunks(self.opened, member, self.file))
+        return b"".join(wheel_archive.chunks(self.opened, member, self.file))
 
     def _check_listed(self, hashes: Iterable[str], members: Iterable[str], info: str) -> None:
         listed, present = set(hashes), set(members)
@@ -214,19 +214,19 @@ class _Reading(msgspec.Struct, frozen=True):
         hashing, ours = hashlib.new(expected.algorithm), hashlib.sha256()
         parts: list[bytes] = []
         head = b""
-        for chunk in archive.chunks(self.opened, member, self.file):
+        for chunk in wheel_archive.chunks(self.opened, member, self.file):
             head = head or chunk[:20]
             hashing.update(chunk)
             if expected.algorithm != "sha256":
                 ours.update(chunk)
-            if member.size <= archive.LARGE:
+            if member.size <= wheel_archive.LARGE:
                 parts.append(chunk)
         if record.encoded(hashing.digest()) != expected.value:
             raise CorruptError(
                 f"reading {self.file}: {member.name} does not match its hash in RECORD ({expected.algorithm})",
                 hint="download it again, or tell its publisher: the wheel was changed after it was built",
             )
-        large = member.size > archive.LARGE
+        large = member.size > wheel_archive.LARGE
         data = ZipContent(self.path, self.file, member.name, member.size) if large else b"".join(parts)
         digest = hashing.digest() if expected.algorithm == "sha256" else ours.digest()
         return _Checked(data, "sha256=" + record.encoded(digest), _elf_machine(head))
@@ -282,10 +282,10 @@ class _Reading(msgspec.Struct, frozen=True):
         return record.write(rows, own)
 
     def _check_platform(self, target: WheelTarget, machines: set[int | None]) -> None:
-        from grocker.python.tags import rank
+        from grocker.python.tags import rank_file
 
         # Computing a thousand tags to find this one takes longer than reading a small wheel.
-        if not self.file.endswith("-py3-none-any.whl") and rank(self.file, target) is None:
+        if not self.file.endswith("-py3-none-any.whl") and rank_file(self.file, target) is None:
             raise MissingError(
                 f"{self.file} is not compatible with the image: {target}",
                 hint="use a wheel for this platform, or build for the platform of the wheel",
@@ -303,7 +303,7 @@ def _elf_machine(head: bytes) -> int | None:
     return int.from_bytes(head[18:20], "little" if head[5] == 1 else "big")
 
 
-def with_directories(files: Iterable[Entry]) -> tuple[Entry, ...]:
+def add_directories(files: Iterable[Entry]) -> tuple[Entry, ...]:
     """``files`` and their parent directories, each once, sorted by path."""
     found: dict[str, Entry] = {}
     for file in files:

@@ -18,7 +18,7 @@ import msgspec
 from grocker.errors import DeniedError, GrockerError, UnavailableError
 from grocker.registry import challenge
 from grocker.registry.auth import Credentials
-from grocker.web import HttpError, Transport, loopback, public
+from grocker.web import HttpError, Transport, is_loopback, redact_url
 
 _CLIENT = "grocker"
 _LIVES = 60.0  # seconds, when the server does not say (Token Authentication Specification, expires_in)
@@ -177,9 +177,9 @@ class Login:
         except ValueError:
             parts, host = urlsplit(""), ""
         own = urlsplit(self._origin)
-        local = parts.scheme == "http" and loopback(host) and loopback(own.hostname or "")
+        local = parts.scheme == "http" and is_loopback(host) and is_loopback(own.hostname or "")
         if not host or not (parts.scheme == "https" or local):
-            shown = public(text) if host else repr(text[:100])
+            shown = redact_url(text) if host else repr(text[:100])
             raise DeniedError(
                 f"logging in to {self._registry}: its token server {shown} is not HTTPS; no credentials were sent",
                 hint="check the registry's configuration: the realm must start with https://",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from grocker import digest as digests
 from grocker.errors import CorruptError, MissingError
 from grocker.oci import Document, values
-from grocker.oci.reading import LARGEST, root
+from grocker.oci.reading import LARGEST, parse_root
 from grocker.oci.values import Descriptor
 from grocker.registry.session import RepositorySession
 from grocker.registry.upload import short_digest
@@ -44,7 +44,7 @@ def read_manifest(
             raise _mismatch(session, action, f"expected {announced}, got {found}")
     if size is not None and size != len(data):
         raise _mismatch(session, action, f"expected {size} bytes, got {len(data)}")
-    return root(data, kind)
+    return parse_root(data, kind)
 
 
 def read_blob(session: RepositorySession, descriptor: Descriptor) -> bytes:

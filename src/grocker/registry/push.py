@@ -111,7 +111,9 @@ def _blobs(
             if digest not in present
         }
         jobs |= {
-            digest: pool.submit(upload.push_config, repository, one, candidates, cancellation, likely=not held)
+            digest: pool.submit(
+                upload.push_document, repository, one, "the configuration", candidates, cancellation, likely=not held
+            )
             for digest, one in configs.items()
             if digest not in present
         }
@@ -133,14 +135,14 @@ def _manifests(
     """Send the manifests of an index and, under every name, the root; return the bytes sent."""
     below = [image.manifest for image in images] if len(images) > 1 else []
     for document in below:
-        _manifest(repository, document, document.digest)
+        push_manifest(repository, document, document.digest)
     for name in names:
-        _manifest(repository, top, name.tag or "")
+        push_manifest(repository, top, name.tag or "")
     return sum(len(document.data) for document in (*below, *(top for _ in names)))
 
 
-def _manifest(repository: RepositorySession, document: Document, name: str) -> None:
-    """Send a manifest or index under a tag or under its digest."""
+def push_manifest(repository: RepositorySession, document: Document, name: str) -> Mapping[str, str]:
+    """Send a manifest or index under a tag or its digest; return the answer's headers."""
     where = f"{repository.reference.name}{'@' if ':' in name else ':'}{name}"
     action = f"pushing the manifest {short_digest(document.digest)} to {where}"
     with repository.send(
@@ -153,3 +155,4 @@ def _manifest(repository: RepositorySession, document: Document, name: str) -> N
         size=len(document.data),
     ) as response:
         upload.check_stored(response.headers.get("Docker-Content-Digest"), document.digest, repository, action)
+        return response.headers

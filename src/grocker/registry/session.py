@@ -13,7 +13,7 @@ from grocker.errors import CorruptError, DeniedError, GrockerError, MissingError
 from grocker.oci.reference import HUB, Reference
 from grocker.registry.auth import Credentials
 from grocker.registry.login import Login
-from grocker.web import HttpError, Response, Stream, Transport, loopback
+from grocker.web import HttpError, Response, Stream, Transport, is_loopback
 
 _HUB_HOST = "registry-1.docker.io"
 _WRONG_BYTES = frozenset({"DIGEST_INVALID", "SIZE_INVALID"})
@@ -155,7 +155,7 @@ def open_session(
     """Open a session with the repository of ``reference``; ``find`` is called if the registry asks for credentials."""
     host = _HUB_HOST if reference.registry == HUB else reference.registry
     name = urlsplit(f"//{host}").hostname or host
-    origin = f"{'http' if loopback(name) else 'https'}://{host}"
+    origin = f"{'http' if is_loopback(name) else 'https'}://{host}"
     return RepositorySession(transport, reference, origin, Login(transport, reference.registry, origin, find), actions)
 
 

@@ -100,19 +100,21 @@ def push_layer(
     return Fate.SENT
 
 
-def push_config(
+def push_document(
     session: RepositorySession,
-    config: Document,
+    document: Document,
+    what: str,
     candidates: MountCandidates,
     cancellation: Cancellation,
     *,
     likely: bool,
 ) -> Fate:
-    """Bring a configuration there; ``likely`` as in ``push_layer``."""
-    action = f"pushing the configuration {short_digest(config.digest)} to {session.reference.name}"
-    found = _found(session, config.digest, len(config.data), candidates, action, cancellation, likely=likely)
+    """Bring a blob at hand there: ``what`` names it for people; ``likely`` as in ``push_layer``."""
+    action = f"pushing {what} {short_digest(document.digest)} to {session.reference.name}"
+    size = len(document.data)
+    found = _found(session, document.digest, size, candidates, action, cancellation, likely=likely)
     if found.fate is Fate.SENT:
-        _upload(session, config.digest, len(config.data), io.BytesIO(config.data), action, cancellation, found)
+        _upload(session, document.digest, size, io.BytesIO(document.data), action, cancellation, found)
     return found.fate
 
 

@@ -21,7 +21,7 @@ from grocker.tar.member import Member
 from grocker.tar.writer import END_OF_ARCHIVE, segment
 
 
-class Composed(msgspec.Struct, frozen=True):
+class ComposedLayer(msgspec.Struct, frozen=True):
     """A layer with known digests; its bytes are in the store, or can be composed again."""
 
     digest: Digest
@@ -36,7 +36,7 @@ class Composed(msgspec.Struct, frozen=True):
 
 def compose(
     store: Store, parts: Iterable[Member], *, lower: Mapping[str, Directory], epoch: int
-) -> tuple[Composed, dict[str, Directory]]:
+) -> tuple[ComposedLayer, dict[str, Directory]]:
     """Compose members into a layer in the store.
 
     ``lower``: the directories of the layers below; a directory that this layer has to repeat keeps its attributes.
@@ -58,13 +58,13 @@ def compose(
         add(members.compress(head), head)
         try:
             for part in listed:
-                for compressed, plain in members.read(store, part):
+                for compressed, plain in members.read_parts(store, part):
                     add(compressed, plain)
         except CorruptError:
-            members.forget_damaged(store, listed)
+            members.delete_damaged(store, listed)
             raise
         add(members.compress(END_OF_ARCHIVE), END_OF_ARCHIVE)
-    layer = Composed(
+    layer = ComposedLayer(
         digest=blob.hashing.digest(),
         diff_id=plain_hash.digest(),
         size=blob.hashing.size,
@@ -102,7 +102,7 @@ def merged_directories(parts: Iterable[Member], lower: Mapping[str, Directory]) 
 def _refuse_conflicts(
     parts: Sequence[Member], directories: Mapping[str, Directory], lower: Mapping[str, Directory]
 ) -> None:
-    hint = "leave one of the two out, or ask their makers which one should own the path"
+    hint = "remove one of the two, or ask their maintainers which one should have the file"
     owner: dict[str, Member] = {}
     for part in parts:
         for path in part.paths:

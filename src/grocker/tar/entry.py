@@ -72,7 +72,7 @@ WHITEOUT = ".wh."
 """Prefix of names that hide something in the layers below (layer.md, Whiteouts)."""
 
 
-def wrong_path(path: str) -> str | None:
+def path_problem(path: str) -> str | None:
     """The reason why no entry may have that path; None when one may."""
     if path.startswith("/") or ".." in path.split("/"):
         return "leaves the image's root"

@@ -15,8 +15,8 @@ import msgspec
 
 from grocker.errors import CorruptError
 from grocker.store import Store
-from grocker.tar.entry import Directory, Entry, parents, wrong_path
-from grocker.tar.writer import ordered, segment
+from grocker.tar.entry import Directory, Entry, parents, path_problem
+from grocker.tar.writer import segment, sort_entries
 
 LAYOUT = 2
 """Version of everything that determines a layer's bytes, besides its inputs: part size, compression, entry rules."""
@@ -26,7 +26,7 @@ PART = 16 << 20
 """bytes, uncompressed"""
 
 
-class Part(msgspec.Struct, frozen=True, array_like=True):
+class MemberPart(msgspec.Struct, frozen=True, array_like=True):
     """One gzip member."""
 
     compressed: int
@@ -43,7 +43,7 @@ class Member(msgspec.Struct, frozen=True):
     key: str
     subject: str
     """what it was made from, for messages: ``libc6 2.41-12``"""
-    parts: tuple[Part, ...]
+    parts: tuple[MemberPart, ...]
     directories: tuple[tuple[str, int, int, int], ...]
     """path, mode, uid, gid; sorted by path"""
     paths: tuple[str, ...]
@@ -62,8 +62,8 @@ class Member(msgspec.Struct, frozen=True):
         return sum(p.plain for p in self.parts)
 
 
-def kept(store: Store, key: str) -> Member | None:
-    """The member with that key, if its description is readable and its size is right; ``read`` checks its content."""
+def find_member(store: Store, key: str) -> Member | None:
+    """The member with that key, if its description is readable and its size right; ``read_parts`` checks more."""
     member = store.kept_as("members", key, Member)
     if member is None or member.key != key:
         return None
@@ -74,16 +74,16 @@ def kept(store: Store, key: str) -> Member | None:
     return member if size == member.compressed else None
 
 
-def kept_or_made(store: Store, key: str, making: Callable[[], Member]) -> Member:
+def find_or_make(store: Store, key: str, making: Callable[[], Member]) -> Member:
     """The member with that key, or else the result of ``making``; of concurrent builds, one makes it."""
-    found = kept(store, key)
+    found = find_member(store, key)
     if found is None:
         with store.lock(f"member-{key}"):
-            found = kept(store, key) or making()
+            found = find_member(store, key) or making()
     return found
 
 
-def make(
+def make_member(
     store: Store,
     key: str,
     entries: Iterable[Entry],
@@ -91,21 +91,24 @@ def make(
     subject: str,
     epoch: int,
     note: bytes = b"null",
+    part: int = PART,
 ) -> Member:
     """Compress the entries into the store; ``note`` is a JSON document, ``epoch`` in seconds.
+
+    ``part``: bytes of a part, uncompressed; another than PART is for tests, since keys do not depend on it.
 
     No two entries may have the same path: the caller resolves conflicts. Raises StorageError, CannotWriteError, and
     CorruptError for an unsafe path: this is the last check of what archives contain.
     """
-    in_order = ordered(entries)
+    in_order = sort_entries(entries)
     _refuse_wrong(in_order, subject)
-    parts: list[Part] = []
+    parts: list[MemberPart] = []
     held: list[bytes] = []
     with store.new_member(key) as stream:
-        for plain in _parts(segment((e for e in in_order if not isinstance(e, Directory)), epoch=epoch)):
+        for plain in _parts(segment((e for e in in_order if not isinstance(e, Directory)), epoch=epoch), part):
             compressed = compress(plain)
             stream.write(compressed)
-            parts.append(Part(len(compressed), len(plain), _crc(compressed)))
+            parts.append(MemberPart(len(compressed), len(plain), _crc(compressed)))
             held.append(plain)
     member = Member(
         key=key,
@@ -120,7 +123,7 @@ def make(
     return member
 
 
-def read(store: Store, member: Member) -> Iterator[tuple[bytes, bytes]]:
+def read_parts(store: Store, member: Member) -> Iterator[tuple[bytes, bytes]]:
     """The member's parts, each as (compressed, plain) bytes.
 
     Raises CorruptError when the file in the store is damaged; it is deleted, so that the next build makes it again.
@@ -130,7 +133,7 @@ def read(store: Store, member: Member) -> Iterator[tuple[bytes, bytes]]:
         yield compressed, held[number] if held else _decompress(store, member, member.parts[number], compressed)
 
 
-def forget_damaged(store: Store, listed: Iterable[Member]) -> None:
+def delete_damaged(store: Store, listed: Iterable[Member]) -> None:
     """Check all of these members, and delete the damaged ones."""
     for member in listed:
         try:
@@ -160,7 +163,7 @@ def _compressed(store: Store, member: Member) -> Iterator[bytes]:
         _damaged(store, member, error.strerror or str(error))
 
 
-def _decompress(store: Store, member: Member, part: Part, compressed: bytes) -> bytes:
+def _decompress(store: Store, member: Member, part: MemberPart, compressed: bytes) -> bytes:
     import deflate
 
     try:
@@ -187,9 +190,9 @@ def _crc(data: bytes) -> int:
 
 
 def _refuse_wrong(in_order: list[Entry], subject: str) -> None:
-    hint = "leave the package out, or ask its maker to mend it"
+    hint = "remove the package, or report this to its maintainer"
     for entry in in_order:
-        reason = wrong_path(entry.path)
+        reason = path_problem(entry.path)
         if reason is not None:
             raise CorruptError(f"{subject}: path {entry.path!r} {reason}", hint=hint)
     for one, other in pairwise(in_order):
@@ -206,16 +209,16 @@ def _refuse_wrong(in_order: list[Entry], subject: str) -> None:
             seen.add(parent)
 
 
-def _parts(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """``blocks`` regathered into parts of PART bytes, the last one smaller."""
+def _parts(blocks: Iterable[bytes], part: int) -> Iterator[bytes]:
+    """``blocks`` regrouped into parts of ``part`` bytes, the last one smaller."""
     gathered: list[bytes | memoryview] = []
     size = 0
     for block in blocks:
         rest: bytes | memoryview = block
-        while size + len(rest) >= PART:
+        while size + len(rest) >= part:
             view = memoryview(rest)
-            gathered.append(view[: PART - size])
-            rest = view[PART - size :]
+            gathered.append(view[: part - size])
+            rest = view[part - size :]
             yield b"".join(gathered)
             gathered, size = [], 0
         if len(rest):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from grocker.errors import CorruptError
 from grocker.store.writing import storage_error
-from grocker.tar.entry import Directory, Entry, File, Hardlink, Symlink, parents, wrong_path
-from grocker.tar.writer import chunks, ordered
+from grocker.tar.entry import Directory, Entry, File, Hardlink, Symlink, parents, path_problem
+from grocker.tar.writer import chunks, sort_entries
 
 
 def unpack(entries: Iterable[Entry], root: Path) -> None:
@@ -21,9 +21,9 @@ def unpack(entries: Iterable[Entry], root: Path) -> None:
     """
     made: set[str] = set()
     top = str(root)
-    for entry in ordered(entries):
+    for entry in sort_entries(entries):
         for path in (entry.path, entry.target) if isinstance(entry, Hardlink) else (entry.path,):
-            reason = wrong_path(path)
+            reason = path_problem(path)
             if reason is not None:
                 raise CorruptError(f"unpacking the image's interpreter: the path {path!r} {reason}")
         try:

@@ -36,7 +36,7 @@ def segment(entries: Iterable[Entry], *, epoch: int) -> Iterator[bytes]:
             yield from _padded(entry)
 
 
-def ordered(entries: Iterable[Entry]) -> list[Entry]:
+def sort_entries(entries: Iterable[Entry]) -> list[Entry]:
     """``entries`` by path, every hard link after the file that it names, with that file's mode and owner.
 
     Of a file with several names, the first one by path has the content, whichever had it in the source. A hard link

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from grocker.errors import DeniedError, GrockerError, MissingError, TryAgainError, UnavailableError
-from grocker.web.address import public
+from grocker.web.address import redact_url
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -74,13 +74,15 @@ class BrokenError(Exception):
         self.attempts = attempts
 
 
-def refused(raw: BaseHTTPResponse, url: str, action: str, source: str, asked: float | None, detail: bytes) -> HttpError:
+def response_error(
+    raw: BaseHTTPResponse, url: str, action: str, source: str, asked: float | None, detail: bytes
+) -> HttpError:
     """Make the error for an unexpected answer.
 
     ``source``: the credentials sent, in words. ``asked``: seconds that the server asks to wait.
     """
     headers = raw.headers
-    message = f"{action}: {public(url)} answered {raw.status} {raw.reason or ''}".rstrip()
+    message = f"{action}: {redact_url(url)} answered {raw.status} {raw.reason or ''}".rstrip()
     if headers.get("Content-Type", "").startswith("text/plain") and detail:
         said = "".join(c if c.isprintable() else " " for c in detail.decode("utf-8", "replace"))
         message += f": {said.strip()[:200]}"
@@ -92,7 +94,7 @@ def refused(raw: BaseHTTPResponse, url: str, action: str, source: str, asked: fl
     elif raw.status in RETRIED:
         hint = "try again later"
     kind = _KINDS.get(raw.status, HttpUnavailableError)
-    return kind(message, status_code=raw.status, headers=headers, detail=detail, url=public(url), hint=hint)
+    return kind(message, status_code=raw.status, headers=headers, detail=detail, url=redact_url(url), hint=hint)
 
 
 def retry_after(value: str | None, now: float) -> float | None:
@@ -109,7 +111,7 @@ def retry_after(value: str | None, now: float) -> float | None:
         return None
 
 
-def broken(error: Exception, shown: str, action: str, via: str) -> Exception:
+def translate_failure(error: Exception, shown: str, action: str, via: str) -> Exception:
     """Translate what urllib3 raised before an answer: GrockerError when no retry can help, else BrokenError."""
     from urllib3 import exceptions
 

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from grocker.errors import CorruptError, UnavailableError
-from grocker.web.address import public
+from grocker.web.address import redact_url
 from grocker.web.failure import BrokenError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Response:
         self._action = action
         self.status: int = raw.status
         self.headers: Mapping[str, str] = raw.headers
-        self.url = public(url)
+        self.url = redact_url(url)
         """where the answer came from, after redirects, without secrets"""
 
     def __enter__(self) -> Self:
@@ -40,7 +40,7 @@ class Response:
 
     def close(self) -> None:
         """Return the connection to the pool, or close it if the body was not read to its end."""
-        release(self._raw)
+        release_connection(self._raw)
 
     def chunks(self, size: int = 1 << 16) -> Iterator[bytes]:
         """Yield the body, at most ``size`` bytes at a time, without undoing any content coding.
@@ -59,7 +59,7 @@ class Response:
                     raise UnavailableError(
                         f"{self._action}: {self.url}: {failure.reason} after {done} bytes", hint="try again"
                     ) from failure
-                release(self._raw)
+                release_connection(self._raw)
                 self._raw = self._again(done, failure.reason)
 
     def read(self, limit: int = 64 << 20) -> bytes:
@@ -85,17 +85,17 @@ def _read(raw: BaseHTTPResponse, size: int) -> bytes:
         raise BrokenError("the connection was cut") from error
 
 
-def beginning(raw: BaseHTTPResponse) -> bytes:
+def read_beginning(raw: BaseHTTPResponse) -> bytes:
     """Read the beginning of an error's body, at most ``_DETAIL`` bytes, and release the connection."""
     try:
         return _read(raw, _DETAIL)
     except BrokenError:
         return b""
     finally:
-        release(raw)
+        release_connection(raw)
 
 
-def release(raw: BaseHTTPResponse) -> None:
+def release_connection(raw: BaseHTTPResponse) -> None:
     """Return the connection to the pool; close it first when much of the body is still to come."""
     left = getattr(raw, "length_remaining", None)
     try:
@@ -108,7 +108,7 @@ def release(raw: BaseHTTPResponse) -> None:
     raw.release_conn()
 
 
-def resumed(
+def resume(
     send: Callable[[Mapping[str, str]], BaseHTTPResponse], first: BaseHTTPResponse, done: int
 ) -> BaseHTTPResponse:
     """Resume the same body at byte ``done``. BrokenError when the server does not support it, or the body changed."""
@@ -119,7 +119,7 @@ def resumed(
         return raw
     same = all(raw.headers.get(name) == first.headers.get(name) for name in ("ETag", "Last-Modified", "Content-Length"))
     if raw.status != 200 or not same:
-        release(raw)
+        release_connection(raw)
         raise BrokenError("the connection was cut, and the server does not support resuming")
     while done > 0:
         skipped = _read(raw, min(done, 1 << 16))

@@ -19,10 +19,10 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
 from grocker import __version__
 from grocker.errors import GrockerError, SettingsError, UnavailableError
-from grocker.web.address import basic, public
-from grocker.web.failure import RETRIED, BrokenError, HttpError, broken, refused, retry_after
-from grocker.web.host import from_netrc, proxy_for, trust
-from grocker.web.response import Response, beginning, release, resumed
+from grocker.web.address import basic_authorization, redact_url
+from grocker.web.failure import RETRIED, BrokenError, HttpError, response_error, retry_after, translate_failure
+from grocker.web.host import find_proxy, load_trust, read_netrc
+from grocker.web.response import Response, read_beginning, release_connection, resume
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -134,7 +134,7 @@ class Transport:
         raw, place = self._accepted(send, count, accept, url, action, source)
 
         def again(done: int, reason: str) -> BaseHTTPResponse:
-            return self._rest(lambda extra: send(extra)[0], count, raw, done, f"{action}: {public(url)}", reason)
+            return self._rest(lambda extra: send(extra)[0], count, raw, done, f"{action}: {redact_url(url)}", reason)
 
         return Response(raw, place, action, again if method == "GET" and raw.status == 200 else None)
 
@@ -161,8 +161,8 @@ class Transport:
             asked = retry_after(raw.headers.get("Retry-After"), self._clock())
             last = raw.status not in RETRIED or count.sent >= count.most or (asked or 0.0) > _LONGEST_WAIT
             if last:
-                raise refused(raw, place, action, source, asked, beginning(raw))
-            release(raw)
+                raise response_error(raw, place, action, source, asked, read_beginning(raw))
+            release_connection(raw)
             self._wait(count, asked)
 
     def _rest(
@@ -178,7 +178,7 @@ class Transport:
         while count.sent < count.most:
             self._wait(count, None)
             try:
-                return resumed(send, first, done)
+                return resume(send, first, done)
             except BrokenError as failure:
                 reason = failure.reason
         raise UnavailableError(f"{action}: {reason} after {done} bytes", hint="try again")
@@ -192,16 +192,16 @@ class Transport:
         except ValueError:
             parts, host = SplitResult("", "", "", "", ""), None
         if parts.scheme not in ("http", "https") or not host:
-            raise SettingsError(f"{action}: {public(url) if host else 'the URL'} is not http or https")
+            raise SettingsError(f"{action}: {redact_url(url) if host else 'the URL'} is not http or https")
         clean = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path or "/", parts.query, ""))
         if any(name.lower() == "authorization" for name in headers):
             return clean, "the credentials given"
         if parts.username is not None:
-            headers["Authorization"] = basic(unquote(parts.username), unquote(parts.password or ""))
+            headers["Authorization"] = basic_authorization(unquote(parts.username), unquote(parts.password or ""))
             return clean, "the credentials in the address"
         if not netrc:
             return clean, "no credentials"
-        found, source = from_netrc(self._environ, host)
+        found, source = read_netrc(self._environ, host)
         if found is not None:
             headers["Authorization"] = found
         return clean, source
@@ -228,16 +228,16 @@ class Transport:
             target = raw.headers.get("Location")
             if raw.status in accept or raw.status not in again or not target:
                 return raw, url
-            release(raw)
+            release_connection(raw)
             old, new = urlsplit(url), urlsplit(urljoin(url, target))
             if new.scheme not in ("http", "https") or (old.scheme == "https" and new.scheme != "https"):
                 raise UnavailableError(
-                    f"{action}: {public(url)} redirects to {public(new.geturl())}, which is not HTTPS"
+                    f"{action}: {redact_url(url)} redirects to {redact_url(new.geturl())}, which is not HTTPS"
                 )
             if (old.scheme, old.hostname, old.port) != (new.scheme, new.hostname, new.port):
                 headers = {k: v for k, v in headers.items() if k.lower() not in ("authorization", "cookie")}
             url = urlunsplit((new.scheme, new.netloc.rpartition("@")[2], new.path or "/", new.query, ""))
-        raise UnavailableError(f"{action}: {public(url)}: more than {_MOST_REDIRECTS} redirects")
+        raise UnavailableError(f"{action}: {redact_url(url)}: more than {_MOST_REDIRECTS} redirects")
 
     def _send(
         self, method: str, url: str, action: str, headers: Mapping[str, str], body: bytes | Stream | None
@@ -245,9 +245,9 @@ class Transport:
         import urllib3
 
         parts = urlsplit(url)
-        proxy, variable = proxy_for(self._environ, parts)
+        proxy, variable = find_proxy(self._environ, parts)
         manager = self._manager(parts.scheme, proxy, variable, action)
-        via = f" through the proxy {public(proxy)} ({variable})" if proxy else ""
+        via = f" through the proxy {redact_url(proxy)} ({variable})" if proxy else ""
         try:
             return manager.urlopen(
                 method,
@@ -261,9 +261,9 @@ class Transport:
                 timeout=urllib3.Timeout(connect=self._timeouts[0], read=self._timeouts[1]),
             )
         except urllib3.exceptions.LocationParseError as error:
-            raise SettingsError(f"{action}: {public(url)} is not a valid URL") from error
+            raise SettingsError(f"{action}: {redact_url(url)} is not a valid URL") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise broken(error, public(url), action, via) from error
+            raise translate_failure(error, redact_url(url), action, via) from error
 
     def _manager(self, scheme: str, proxy: str | None, variable: str, action: str) -> PoolManager:
         import urllib3
@@ -274,19 +274,21 @@ class Transport:
                 return manager
             options: dict[str, object] = {"maxsize": 8, "blocksize": 1 << 17}
             if scheme == "https" or (proxy or "").startswith("https:"):
-                options["ssl_context"] = trust(self._environ, action)
+                options["ssl_context"] = load_trust(self._environ, action)
             if proxy is None:
                 manager = urllib3.PoolManager(**options)  # type: ignore[arg-type]
             else:
                 parts = urlsplit(proxy)
                 if parts.scheme not in ("http", "https") or not parts.hostname:
                     raise SettingsError(
-                        f"{action}: unsupported proxy {public(proxy)} ({variable})",
+                        f"{action}: unsupported proxy {redact_url(proxy)} ({variable})",
                         hint=f"set {variable} to an http:// or https:// proxy, or unset it",
                     )
                 secret = {}
                 if parts.username is not None:
-                    secret["Proxy-Authorization"] = basic(unquote(parts.username), unquote(parts.password or ""))
+                    secret["Proxy-Authorization"] = basic_authorization(
+                        unquote(parts.username), unquote(parts.password or "")
+                    )
                 clean = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], "", "", ""))
                 manager = urllib3.ProxyManager(clean, proxy_headers=secret, **options)  # type: ignore[arg-type]
             self._managers[scheme, proxy] = manager
@@ -316,9 +318,9 @@ class Transport:
         self._sleep(max(delay, asked or 0.0))
 
     def _unreachable(self, url: str, action: str, reason: str) -> UnavailableError:
-        proxy, variable = proxy_for(self._environ, urlsplit(url))
+        proxy, variable = find_proxy(self._environ, urlsplit(url))
         if proxy:
             hint = f"check {variable}, or add {urlsplit(url).hostname} to NO_PROXY"
         else:
             hint = "check the URL and the network"
-        return UnavailableError(f"{action}: {public(url)}: {reason}", hint=hint)
+        return UnavailableError(f"{action}: {redact_url(url)}: {reason}", hint=hint)

@@ -16,7 +16,7 @@ _NO_DATA = re.compile(
 """directories that count only when they are packages"""
 
 
-def names(directory: Path) -> list[str]:
+def list_files(directory: Path) -> list[str]:
     """The files in ``directory`` and in its immediate subdirectories, relative; virtual environments are skipped."""
     found: list[str] = []
     for top in directory.iterdir():
@@ -28,7 +28,7 @@ def names(directory: Path) -> list[str]:
     return found
 
 
-def table(paths: Iterable[str]) -> str:
+def setuptools_table(paths: Iterable[str]) -> str:
     """``[tool.setuptools]`` for a project of these files: TOML, for a hint; empty when it is not needed.
 
     ``paths``: relative to the project.

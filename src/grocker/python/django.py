@@ -29,7 +29,7 @@ class Django(msgspec.Struct, frozen=True):
 
 def find_django(wheel: Wheel) -> Django | None:
     """The Django project in a wheel; of several, the one with the outermost settings module."""
-    found = all_django(wheel)
+    found = find_django_projects(wheel)
     return min(found, key=lambda django: (django.wsgi is None, _height(django), str(django)), default=None)
 
 
@@ -37,7 +37,7 @@ def _height(django: Django) -> int:
     return (django.settings_module or django.wsgi or django.asgi or "").count(".")
 
 
-def all_django(wheel: Wheel) -> tuple[Django, ...]:
+def find_django_projects(wheel: Wheel) -> tuple[Django, ...]:
     """Every Django project of a wheel, by settings module.
 
     Detected by a ``wsgi.py`` or ``asgi.py`` that calls Django's ``get_wsgi_application``, or by a ``manage.py``.

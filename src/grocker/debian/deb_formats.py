@@ -60,7 +60,7 @@ def ar_members(data: bytes) -> dict[str, tuple[int, int]]:
     return found
 
 
-def decompressed(name: str, data: bytes) -> bytes:
+def decompress(name: str, data: bytes) -> bytes:
     """The content of the member ``name`` (``data.tar.xz``) by its suffix. Raises Malformed."""
     if name.endswith(".tar"):
         return data
