@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from grocker.platforms.suites import SUITES
-from grocker.runner.contract.spec import FRONT, SERVERS
+from grocker.runner.contract.spec import FRONT, servers_for
 
 if TYPE_CHECKING:
     SuiteName = str
@@ -99,7 +99,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
         given = [n for n in ("command", "wsgi", "asgi") if getattr(self, n) is not None]
         if len(given) > 1:
             raise ValueError(f"a service needs one of command, wsgi and asgi, got {' and '.join(given)}")
-        served_by = SERVERS.get(given[0], ()) if given else ()
+        served_by = servers_for(given[0]) if given else ()
         if given and self.server is not None and self.server not in served_by:
             able = " or ".join(served_by) or "nothing"
             raise ValueError(f"{self.server} does not serve {given[0]} services; {able} does")
