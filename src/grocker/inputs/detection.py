@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from grocker import python
 from grocker.config.services import DetectedApplication
+from grocker.runner.contract import names
 from grocker.tar.entry import File
 
 _WSGI = re.compile(r"^def (?P<name>application|app)\(\s*environ\s*,\s*start_response\s*\)", re.M)
@@ -17,6 +18,7 @@ _CELERY = re.compile(r"^(?P<name>[A-Za-z_]\w*)\s*(?::[^=\n]+)?=\s*(?:celery\.)?C
 _CELERY_FILES = ("celery", "celery_app", "celeryapp", "tasks", "worker", "app", "main", "__init__")
 _STREAMLIT = re.compile(r"^(?:import|from) streamlit\b", re.M)
 _STREAMLIT_FILES = ("streamlit_app", "app", "main", "Home", "home")
+_STREAMLIT_OPTIONS = ("--server.headless", "true", "--browser.gatherUsageStats", "false")
 _DJANGO_WSGI = "django.core.wsgi:get_wsgi_application()"
 
 
@@ -75,8 +77,9 @@ def _streamlit(tree: python.Wheel) -> tuple[str, ...] | None:
     found: Mapping[str, str] = dict(_sources(tree))
     for name in _STREAMLIT_FILES:
         if _STREAMLIT.search(found.get(f"{name}.py", "")):
-            options = ("--server.port", "8080", "--server.address", "0.0.0.0", "--server.headless", "true")  # noqa: S104
-            return ("streamlit", "run", f"{name}.py", *options, "--browser.gatherUsageStats", "false")
+            port = str(names.APPLICATION_PORT)
+            listens = ("--server.port", port, "--server.address", "0.0.0.0")  # noqa: S104 - of the container
+            return ("streamlit", "run", f"{name}.py", *listens, *_STREAMLIT_OPTIONS)
     return None
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from grocker import local_file
 from grocker.errors import SettingsError
 
 _INCLUDE = re.compile(r"^\s*(?:-r|--requirement|-c|--constraint)(?:\s+|=)(?P<file>[^\s#]+)")
@@ -29,7 +30,7 @@ def _read(file: Path, found: dict[Path, bytes], above: tuple[Path, ...]) -> None
     if file in found:
         return
     try:
-        found[file] = file.read_bytes()
+        found[file] = local_file.read(file)
     except OSError as error:
         by = f" (included by {above[-1].name})" if above else ""
         raise SettingsError(f"reading {file}{by}: {error.strerror}", hint="fix the name, or add the file") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from grocker import local_file
 from grocker.config import files as config_files
 from grocker.config.settings import Settings
 from grocker.inputs.origin import Origin
@@ -65,7 +66,7 @@ def _pinned(directory: Path) -> tuple[str, str | None]:
     """Return the file that pins a Python series, and the series; None if no file does."""
     for name in (".python-version", "runtime.txt"):
         try:
-            lines = (directory / name).read_text("utf-8", "replace").splitlines()[:20]
+            lines = local_file.read(directory / name).decode("utf-8", "replace").splitlines()[:20]
         except OSError:
             continue
         found = next((match["series"] for line in lines if (match := _SERIES.match(line))), None)

@@ -21,10 +21,12 @@ from grocker.inputs.tree_files import TreeFiles, read_files
 from grocker.inputs.tree_project import TreeProject, check_tree, read_tree_project
 from grocker.python.metadata import EntryPoint, Metadata
 from grocker.python.scripts import generate_scripts
+from grocker.runner.contract import names
 from grocker.tar.entry import Entry, File, Symlink
 
-ROOT = "opt/app"
-_BIN = "opt/venv/bin"
+ROOT = names.APPLICATION.removeprefix("/")
+_BIN = f"{names.VENV}/bin".removeprefix("/")
+_PYTHON = f"{names.VENV}/bin/python"
 _HELD = 1 << 20
 """bytes: a larger file is read when it is written"""
 
@@ -145,7 +147,7 @@ def _path_file(roots: tuple[str, ...]) -> bytes:
 
 def _commands(entries: tuple[Entry, ...], points: tuple[EntryPoint, ...]) -> Iterator[Entry]:
     """Yield the commands that the tree brings: its scripts, ``manage.py``, executable files at its root."""
-    for name, data in generate_scripts(points, "/opt/venv/bin/python", "[project.scripts]").items():
+    for name, data in generate_scripts(points, _PYTHON, "[project.scripts]").items():
         yield File(f"{_BIN}/{name}", data, 0o755)
     taken = {point.name for point in points} | {"python", "python3"}
     for entry in entries:
@@ -153,7 +155,7 @@ def _commands(entries: tuple[Entry, ...], points: tuple[EntryPoint, ...]) -> Ite
         if parent != ROOT or not isinstance(entry, File) or name in taken:
             continue
         if name == "manage.py":
-            text = f"#!/opt/venv/bin/python\nimport runpy\nrunpy.run_path('/{entry.path}', run_name='__main__')\n"
+            text = f"#!{_PYTHON}\nimport runpy\nrunpy.run_path('/{entry.path}', run_name='__main__')\n"
             yield File(f"{_BIN}/{name}", text.encode(), 0o755)
         elif entry.mode & 0o100 and isinstance(entry.data, bytes) and entry.data[:2] == b"#!":
             yield Symlink(f"{_BIN}/{name}", f"/{entry.path}")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from grocker import python
+from grocker import local_file, python
 from grocker.command import run
 from grocker.context import Context
 from grocker.digest import Digest
@@ -114,7 +114,7 @@ def _candidates(context: Context, root: Path) -> Iterator[str]:
     """Yield the paths that ``.dockerignore`` or git leave in, relative to ``root``."""
     ignore = root / IGNORE_FILE
     if ignore.is_file():
-        ignored = _docker_ignore(ignore.read_text("utf-8", "replace"))
+        ignored = _docker_ignore(local_file.read(ignore).decode("utf-8", "replace"))
         return (path for path in _walk(root, "") if not ignored(path))
     return _git_files(context, root) or _walk(root, "")
 

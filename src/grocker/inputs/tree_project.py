@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from grocker import python
+from grocker import local_file, python
 from grocker.config import files as config_files
 from grocker.config.settings import Settings
 from grocker.errors import MissingError, SettingsError
@@ -130,7 +130,7 @@ def _strings(value: Any) -> tuple[str, ...]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text("utf-8", "replace")
+        return local_file.read(path).decode("utf-8", "replace")
     except OSError:
         return ""
 

@@ -57,7 +57,7 @@ def project(request: pytest.FixtureRequest, tmp_path: Path) -> Project:
 
 
 @pytest.mark.parametrize("with_git", [False, True], ids=["plain", "git"])
-def test_project_does_its_work_when_it_is_built_as_it_is(project: Project, with_git: bool) -> None:
+def test_E14_source_tree_does_its_work_when_it_is_built_as_it_is(project: Project, with_git: bool) -> None:
     if with_git:
         top = project.directory.parent if "source" in project.expected else project.directory
         for words in (["init", "--quiet"], ["add", "--all"]):

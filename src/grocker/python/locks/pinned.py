@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from grocker import local_file
 from grocker.digest import hexadecimal
 from grocker.errors import SettingsError, StorageError
 from grocker.python.metadata import normalise_name
@@ -76,7 +77,7 @@ def load_document(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(local_file.read_text(path))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"reading {path}: {error}", hint="create the lock again") from error
     except OSError as error:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from grocker import local_file
 from grocker.errors import SettingsError, StorageError
 from grocker.python.locks.pinned import LockedPackage, resolve_pinned
 from grocker.python.metadata import normalise_name
@@ -47,7 +48,7 @@ def _default(path: Path) -> dict[str, Any]:
     import json
 
     try:
-        document = json.loads(path.read_text("utf-8"))
+        document = json.loads(local_file.read_text(path))
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"reading {path}: {error}", hint="run: pipenv lock") from error
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from grocker import local_file
 from grocker.errors import StorageError
 from grocker.python.project import Project
 from grocker.python.pylock import Pin, read_pylock
@@ -23,7 +24,7 @@ def read(
 ) -> tuple[Pin, ...]:
     """Read the wheels that the lock file pins; see ``LockFormat.read``."""
     try:
-        data = path.read_bytes()
+        data = local_file.read(path)
     except OSError as error:
         raise StorageError(f"reading {path}: {error.strerror}") from error
     return tuple(pin for pin in read_pylock(data, target) if pin.name != project.name)
