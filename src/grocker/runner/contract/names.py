@@ -73,6 +73,13 @@ PEER_HEADER = "X-Grocker-Peer"
 """The header in which nginx tells the server its own peer: address, port and scheme, separated by blanks (X1)."""
 
 
+TIME_ZONE_REMEDY = (
+    "use a name such as Europe/Paris; for an old one such as US/Eastern, add the Debian package tzdata-legacy to the "
+    "image (dependencies), or use its successor (America/New_York)"
+)
+"""Debian moved the old names out of tzdata with trixie."""
+
+
 class ContainerLayout(Value):
     """Absolute paths, and ports. ``scratch``: what the runner writes at each start, for its own use."""
 
