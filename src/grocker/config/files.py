@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from grocker import local_file
 from grocker.config import positions
 from grocker.config.settings import Settings
 from grocker.errors import MissingError, SettingsError
@@ -92,7 +93,7 @@ def load_toml(path: Path) -> tuple[dict[str, Any], str] | None:
     import tomllib
 
     try:
-        data = path.read_bytes()
+        data = local_file.read(path)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -148,13 +148,13 @@ def _bytes(path: Path) -> bytes | None:
         return None
 
 
-def _blob_path(path: Path, digest: str) -> Path:
-    return path / "blobs" / "sha256" / digests.hexadecimal(Digest(digest))
+def _blob_path(path: Path, digest: Digest) -> Path:
+    return path / "blobs" / "sha256" / digests.hexadecimal(digest)
 
 
 def _has_blob(path: Path, descriptor: Descriptor) -> bool:
     try:
-        return _blob_path(path, descriptor.digest).stat().st_size == descriptor.size
+        return _blob_path(path, values.digest_of(descriptor)).stat().st_size == descriptor.size
     except OSError:
         return False
 

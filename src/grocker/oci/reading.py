@@ -11,7 +11,6 @@ from datetime import datetime
 import msgspec
 
 from grocker import digest as digests
-from grocker.digest import Digest
 from grocker.errors import CorruptError, MissingError
 from grocker.oci import values
 from grocker.oci.image import Document, Image, Layer
@@ -92,11 +91,11 @@ def _read_image(manifest: Document, fetch: Fetch) -> Image:
     diff_ids = described.rootfs.diff_ids
     if len(diff_ids) != len(value.layers):
         raise CorruptError(f"{what} lists {len(value.layers)} layers, but its configuration {len(diff_ids)}")
+    for one in value.layers:
+        values.digest_of(one)
     history = [one.comment or one.created_by or "" for one in described.history or () if not one.empty_layer]
     titles = history if len(history) == len(diff_ids) else [""] * len(diff_ids)
-    layers = [
-        Layer(one, Digest(diff_id), title) for one, diff_id, title in zip(value.layers, diff_ids, titles, strict=True)
-    ]
+    layers = [Layer(one, diff_id, title) for one, diff_id, title in zip(value.layers, diff_ids, titles, strict=True)]
     platform = Platform(described.os, described.architecture, described.variant)
     return Image(manifest, config, tuple(layers), _normalise(platform), _parse_time(described.created))
 

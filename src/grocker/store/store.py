@@ -29,6 +29,7 @@ from typing import BinaryIO, Literal, Self, TypeVar
 from grocker import digest as digests
 from grocker.digest import Digest, Hashing
 from grocker.errors import CannotWriteError, CorruptError, MissingError
+from grocker.store import tree_seal
 from grocker.store.memory_cache import MemoryCache
 from grocker.store.writing import Writer, storage, sync_tree, write_whole
 
@@ -215,9 +216,34 @@ class Store:
     # -- directory trees ----------------------------------------------------------------------------------------------
 
     def tree(self, key: str) -> Path | None:
-        """Return the complete unpacked tree of that key, or None."""
+        """Return the unpacked tree of that key as it was put there; None if there is none, or if it was changed.
+
+        What ran in a tree may have changed it: sizes and times are compared each time, and contents when those differ
+        (after a restored backup).
+        """
         path = self.root / "trees" / key
-        return path if path.exists() else None
+        kept = self.kept("steps", f"tree-{key}")
+        if kept is None or not path.exists():
+            return None
+        seen, content = kept.decode().strip('"').split()
+        try:
+            if tree_seal.look(path) == seen:
+                return path
+            if tree_seal.read(path) == content:
+                self._seal(key, path)
+                return path
+        except OSError:
+            pass  # unreadable: as damaged as changed
+        return None
+
+    def seal_tree(self, key: str) -> None:
+        """Let the tree of that key count as it is now; whoever has changed it holds its lock."""
+        self._seal(key, self.root / "trees" / key)
+
+    def _seal(self, key: str, tree: Path) -> None:
+        with storage(_ACTION, tree):
+            seen, content = tree_seal.look(tree), tree_seal.read(tree)
+        self.keep("steps", f"tree-{key}", f'"{seen} {content}"'.encode())
 
     @contextmanager
     def new_tree(self, key: str) -> Iterator[Path]:
@@ -230,6 +256,9 @@ class Store:
             target = self.root / "trees" / key
             with storage(_ACTION, target):
                 sync_tree(tree)
+                if target.exists() and self.tree(key) is None:
+                    self.forget_tree(key)  # a changed one is in the way
+                self._seal(key, tree)
                 try:
                     os.rename(tree, target)
                 except OSError:
