@@ -76,7 +76,7 @@ def test_K1_crontab_of_the_package_or_the_settings_is_in_the_image(tmp_path: Pat
             "cron_jobs/crontab:1: the command starts with the user name 'root'",
         ),
         ({"jobs": "# grocker: nam=x\n", "grocker.toml": 'crontab = "jobs"\n'}, "jobs:1: unknown option 'nam'"),
-        ({"grocker.toml": 'crontab = "nowhere"\n'}, "crontab: reading "),
+        ({"grocker.toml": 'crontab = "nowhere"\n'}, "crontab: cannot read "),
     ],
 )
 def test_K1_wrong_crontab_ends_the_build_with_file_and_line(
