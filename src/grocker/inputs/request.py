@@ -40,6 +40,8 @@ class Request(msgspec.Struct, frozen=True):
     """resolve again, whatever is kept"""
     lock: Lock | None = None
     """used if it fits"""
+    lock_file: Path | None = None
+    """where it was looked for"""
     constraints: tuple[str, ...] = ()
     """PEP 508: versions that the index's answer has to keep to"""
     locked: bool = False

@@ -400,6 +400,7 @@ def _until(reached: Callable[[], object], seconds: float = 60) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.xdist_group("port 8081 of the host")
 def test_K4_failure_is_mailed_and_success_beats(engine: Engine, crontab: Callable[..., list[str]]) -> None:
     server, box = _Server(), _Mailbox()
     with _serving(server) as web, _serving(box) as smtp:
@@ -411,7 +412,8 @@ def test_K4_failure_is_mailed_and_success_beats(engine: Engine, crontab: Callabl
         given = {"GROCKER_SMTP_HOST": "127.0.0.1", "GROCKER_SMTP_PORT": str(smtp)}
         options = [*crontab(text, "host"), *variables(given)]
         with engine.started("cron", options=options) as container:
-            _until(lambda: server.asked and box.mails)
+            _until(lambda: not container.running() or (server.asked and box.mails))
+            assert container.running(), container.logs()
             # X3: not on a command line either.
             lines = container.exec("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '").out
             assert "grocker-runner run cron" in lines
