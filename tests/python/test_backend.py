@@ -7,7 +7,7 @@ from grocker.python.backend import failure
 
 def test_failure_says_where_a_version_comes_from_when_git_does_not_tell(tmp_path: Path) -> None:
     error = failure("LookupError: setuptools-scm was unable to detect version for /x.", "demo", tmp_path)
-    assert "beside pyproject.toml" in str(error.hint)
+    assert "next to pyproject.toml" in str(error.hint)
 
 
 def test_failure_is_without_colours(tmp_path: Path) -> None:

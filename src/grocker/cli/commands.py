@@ -47,7 +47,7 @@ def invoke(arguments: list[str]) -> None:
         grocker.main(arguments, prog_name="grocker", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         sys.stderr.write(error.format_message() + "\n")
-        raise UsageError("no command given", hint="start with: grocker build DIRECTORY") from error
+        raise UsageError("no command given", hint="run: grocker build DIRECTORY") from error
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "grocker"
         raise UsageError(error.format_message(), hint=f"{command} --help") from error

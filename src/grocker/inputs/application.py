@@ -109,7 +109,9 @@ def read_application(
     """
     path = request.context.store.sound_download(wheel.sha256)
     if path is None:
-        raise CorruptError(f"the cached wheel {wheel.file} was damaged", hint="it was removed; build again")
+        raise CorruptError(
+            f"the cached wheel {wheel.file} is damaged", hint="build again (the damaged file was deleted)"
+        )
     settings, target = request.settings, wheel_target(request.target)
     installed = python.read_wheel(path, python.InstallScheme(request.target.suite.python), target, file=wheel.file)
     extras = tuple(sorted({*settings.extras, *request.origin.extras}))

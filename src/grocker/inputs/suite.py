@@ -34,8 +34,8 @@ def choose_suite(origin: Origin, named: str | None, settings: Settings, progress
     exact = next((row for row in fitting if row.python == series), None)
     if exact is None:
         progress.warn(
-            f"{place} asks for Python {series}, which no suite has; the image has {fitting[0].python}",
-            hint=f"available are {available()}; name one: [tool.grocker.debian] suite, or --debian",
+            f"{place} asks for Python {series}, which no supported Debian suite has; using {fitting[0].python}",
+            hint=f"choose a suite with [tool.grocker.debian] suite or --debian: {available()}",
         )
     return (exact or fitting[0]).name
 

@@ -47,7 +47,7 @@ def check_application(
     left = code or find_missing_data(installed, sources)
     if left:
         shown = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
-        has = f"has no module: its build back end left out {shown}" if code else f"has no file of {shown}"
+        has = f"has no module: its build back end left out {shown}" if code else f"has no files from {shown}"
         table = flat_layout.setuptools_table(sources).rstrip() or '[tool.setuptools.package-data]\n"*" = ["**/*"]'
         progress.warn(
             f"the wheel of {installed.name} {has}",

@@ -163,11 +163,11 @@ def failure(text: str, name: str, directory: Path) -> CorruptError:
     hint = "reproduce it with: python -m build --wheel"
     if "discovered in a flat-layout" in text:
         hint = (
-            "add to pyproject.toml, without the directories that do not belong to it:\n"
+            "add to pyproject.toml, without the directories that are not packages of the application:\n"
             + flat_layout.setuptools_table(flat_layout.list_files(directory)).rstrip()
         )
     elif re.search(r"unable to detect version", text, re.IGNORECASE):
-        hint = "add a git tag (.git has to be beside pyproject.toml), or set the version in [project]"
+        hint = "add a git tag (.git must be next to pyproject.toml), or set the version in [project]"
     plain = re.sub(r"\x1b\[[0-9;]*m", "", hide_credentials(text))
     lines = [line.rstrip() for line in plain.splitlines() if line.strip()]
     tail = [line for line in lines if not re.match(r"Building wheel|warning:|hint:|  File \"<string>\"", line)]
