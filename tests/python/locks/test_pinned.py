@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.errors import SettingsError
+from grocker.errors import GrockerError, SettingsError
 from grocker.python import Project, WheelTarget, find_lock, find_uv, resolve_locked
 from tests.support.wheels import Index, make_wheel, serve
 
@@ -47,32 +47,33 @@ def pinned(index: Index, tmp_path: Path, described: Project, extras: tuple[str, 
     return {pin.name: pin.version for pin in found}
 
 
+def tables(hashes: Hashes, *names: str) -> str:
+    """Version 1.0 of each name, as poetry and pdm write it."""
+    return "\n".join(
+        f'[[package]]\nname = "{name}"\nversion = "1.0"\n'
+        f'files = [{{file = "x.whl", hash = "sha256:{hashes[name, "1.0"]}"}}]\n'
+        for name in names
+    )
+
+
 def poetry(hashes: Hashes, directory: Path) -> Project:
     (directory / "pyproject.toml").write_text(
         '[tool.poetry]\nname = "app"\n[tool.poetry.dependencies]\npython = "^3.11"\nweb = "^1.0"\n'
         'windows = {version = "*", markers = "sys_platform == \'win32\'"}\nspeed = {version = "*", optional = true}\n'
         '[tool.poetry.extras]\nfast = ["speed"]\n[tool.poetry.group.dev.dependencies]\ntests = "*"\n'
     )
-    tables = (
-        f'[[package]]\nname = "{name}"\nversion = "1.0"\nfiles = [{{file = "x.whl", hash = "sha256:{hashes[name, "1.0"]}"}}]\n'
-        for name in ("web", "dep", "windows", "tests", "speed")
-    )
-    (directory / "poetry.lock").write_text("\n".join(tables))
+    (directory / "poetry.lock").write_text(tables(hashes, "web", "dep", "windows", "tests", "speed"))
     return Project(directory, "app", "1.0", "", None, (), (), "", (), False)
 
 
 def pdm(hashes: Hashes, directory: Path) -> Project:
-    tables = (
-        f'[[package]]\nname = "{name}"\nversion = "1.0"\nfiles = [{{file = "x.whl", hash = "sha256:{hashes[name, "1.0"]}"}}]\n'
-        for name in ("web", "dep", "tests", "speed")
-    )
-    (directory / "pdm.lock").write_text("\n".join(tables))
+    (directory / "pdm.lock").write_text(tables(hashes, "web", "dep", "tests", "speed"))
     return project(directory, "web>=1", "windows; sys_platform == 'win32'", extras=(("fast", ("speed",)),))
 
 
 def pipfile(hashes: Hashes, directory: Path) -> Project:
     default = {name: {"version": "==1.0", "hashes": [f"sha256:{hashes[name, '1.0']}"]} for name in ("web", "dep")}
-    default["windows"] = {"version": "==1.0", "hashes": [], "markers": "sys_platform == 'win32'"}  # type: ignore[dict-item]
+    default["windows"] = {"version": "==1.0", "hashes": [], "markers": "sys_platform == 'win32'"}
     develop = {"tests": {"version": "==1.0", "hashes": [f"sha256:{hashes['tests', '1.0']}"]}}
     (directory / "Pipfile.lock").write_text(json.dumps({"default": default, "develop": develop}))
     return project(directory)
@@ -141,8 +142,6 @@ def test_malformed_lock_is_refused_by_name(index: Index, tmp_path: Path, name: s
     place.mkdir()
     (place / "pyproject.toml").write_text("")
     (place / name).write_text(text)
-    from grocker.errors import GrockerError
-
     with pytest.raises(GrockerError, match=name.replace(".", r"\.")) as caught:
         pinned(index, tmp_path, project(place, "web"))
     assert caught.value.status in (65, 78)
