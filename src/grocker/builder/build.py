@@ -18,6 +18,7 @@ from grocker.execute.prefetch import Prefetch
 from grocker.images.sink import LayerSink, Preflight, Sink
 from grocker.images.store import StoredBlobs, keep_images
 from grocker.inputs import validation
+from grocker.inputs.host_files import files_read
 from grocker.inputs.index import find_uv
 from grocker.inputs.request import Request, read_configuration, targets
 from grocker.layers.composition import FinishedLayer
@@ -59,7 +60,7 @@ def build(request: Request, context: Context) -> Built:
         services=tuple(sorted(application.services.table)),
         commands=application.commands,
         delivered=delivered,
-        files=application.files,
+        files=tuple(sorted({*application.files, *files_read(request, context.environ)})),
     )
 
 
@@ -68,9 +69,14 @@ def _make_images(
 ) -> tuple[Resolution, tuple[BuiltImage, ...]]:
     """Return the first platform's resolution and every platform's image."""
     uv = find_uv(context, settings)
-    resolutions = [resolve(context, request, settings, target, uv, prefetch) for target in targets(request, settings)]
+    resolutions = [
+        resolve(context, request, settings, target, uv, prefetch)
+        for target in targets(request, settings, context.progress)
+    ]
     application = resolutions[0].application
-    validation.check_services(application.installed, application.services.table, context.progress)
+    owners = {file.name for file in resolutions[0].wheels.files}
+    table, roots = application.services.table, application.roots
+    validation.check_services(application.installed, table, owners, context.progress, roots=roots)
     plans = [plan_image(request, settings, resolution) for resolution in resolutions]
     images = []
     for resolution, plan in zip(resolutions, plans, strict=True):

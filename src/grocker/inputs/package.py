@@ -12,7 +12,7 @@ import msgspec
 from grocker import python
 from grocker.context import Context
 from grocker.inputs.application import Application, ApplicationRequest, WheelFile, read_application
-from grocker.inputs.documents import decode_text
+from grocker.inputs.documents import named_files, read_procfile
 from grocker.inputs.index import uv_settings, uv_variables
 from grocker.lock.values import BuildRequirement
 from grocker.store.answers import recent_answer
@@ -34,14 +34,16 @@ def load(request: ApplicationRequest) -> Application:
     pins = _resolve_build(request, project) if request.locked.build is None else request.locked.build
     wheel = _build_wheel(request, project, tree, pins)
     directories = {directory / os.path.dirname(f.path) for f in tree.files} | {directory}
-    procfile = directory / "Procfile"
+    read = {*directories, *(directory / f.path for f in tree.files), *named_files(directory, request.settings)}
+    if project.uses_git:
+        read |= set(python.state_files(directory))
     return read_application(
         request,
         wheel,
         project=project,
         build=pins,
-        procfile=decode_text(procfile.read_bytes(), procfile.name) if procfile.is_file() else None,
-        files=tuple(sorted(str(p) for p in (*directories, *(directory / f.path for f in tree.files)))),
+        procfile=read_procfile(directory),
+        files=tuple(sorted(map(str, read))),
         sources=[f.path for f in tree.files],
     )
 

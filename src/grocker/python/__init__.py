@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from grocker.python.build import build_key, build_wheel, resolve_build
     from grocker.python.bytecode import Compiler, InterpreterTree, add_bytecode, compile_sources
     from grocker.python.django import Django, find_django
+    from grocker.python.git import state_files
+    from grocker.python.indexes import index_files
     from grocker.python.locks import LockFile, find_lock, resolve_locked
     from grocker.python.metadata import EntryPoint, Metadata, check_python
     from grocker.python.project import Project, read_project
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from grocker.python.requirements import active_requirements
     from grocker.python.resolution import find_addresses, resolve
     from grocker.python.service_entry_points import declared_services
-    from grocker.python.source_tree import FileHashes, SourceTree, read_tree
+    from grocker.python.source_tree import FileHashes, SourceTree, read_named_file, read_tree
     from grocker.python.target import InstallScheme, WheelTarget
     from grocker.python.uv import Uv, find_uv
     from grocker.python.wheel import Wheel, overlay, read_metadata, read_wheel
@@ -45,13 +47,15 @@ _HOMES = {
     "build": ("build_key", "build_wheel", "resolve_build"),
     "bytecode": ("Compiler", "InterpreterTree", "compile_sources", "add_bytecode"),
     "django": ("Django", "find_django"),
+    "git": ("state_files",),
+    "indexes": ("index_files",),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
     "locks": ("LockFile", "find_lock", "resolve_locked"),
     "pylock": ("Pin",),
     "requirements": ("active_requirements",),
     "resolution": ("find_addresses", "resolve"),
-    "source_tree": ("FileHashes", "SourceTree", "read_tree"),
+    "source_tree": ("FileHashes", "SourceTree", "read_named_file", "read_tree"),
     "target": ("InstallScheme", "WheelTarget"),
     "uv": ("Uv", "find_uv"),
     "wheel": ("Wheel", "overlay", "read_metadata", "read_wheel"),
@@ -85,14 +89,17 @@ __all__ = [
     "find_django",
     "find_lock",
     "find_uv",
+    "index_files",
     "overlay",
     "read_metadata",
+    "read_named_file",
     "read_project",
     "read_tree",
     "read_wheel",
     "resolve",
     "resolve_build",
     "resolve_locked",
+    "state_files",
 ]
 
 __getattr__ = lazily(__name__, _HOMES)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from grocker import command
+from grocker import command, local_file
 from grocker.errors import StorageError
 from grocker.python.uv import PATH
 
@@ -29,7 +29,7 @@ def find_repository(root: Path) -> Path | None:
     if dot.is_dir():
         return dot.absolute()
     try:
-        text = dot.read_text(errors="surrogateescape").strip() if dot.is_file() else ""
+        text = os.fsdecode(local_file.read(dot)).strip() if dot.is_file() else ""
     except OSError as error:
         raise StorageError(f"reading {dot}: {error.strerror}") from error
     return (root / text.removeprefix("gitdir: ")).absolute() if text.startswith("gitdir: ") else None
@@ -48,7 +48,7 @@ def read_state(root: Path) -> bytes:
     if repository is None or program is None:
         return b""
     try:
-        parts = [(repository / "HEAD").read_bytes()]
+        parts = [local_file.read(repository / "HEAD")]
     except OSError as error:
         raise StorageError(f"reading the project's git repository: {error.filename}: {error.strerror}") from error
     environment = {"PATH": PATH, "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", **_READ_ONLY}
@@ -61,6 +61,24 @@ def read_state(root: Path) -> bytes:
         )
         parts += [str(output.status).encode(), output.stdout]
     return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+
+
+def state_files(root: Path) -> tuple[Path, ...]:
+    """Return the files and directories that ``read_state`` depends on, whether they are there or not."""
+    repository = find_repository(root)
+    if repository is None:
+        return (root / ".git",)
+    common = repository
+    try:
+        if (repository / "commondir").is_file():  # a work tree's (gitrepository-layout(5))
+            common = repository / os.fsdecode(local_file.read(repository / "commondir").strip())
+        head = local_file.read(repository / "HEAD")
+    except OSError:
+        head = b""
+    branch = [common / os.fsdecode(head[5:].strip())] if head.startswith(b"ref: ") else []
+    files = [repository / name for name in ("HEAD", "commondir", "index")]
+    tags = common / "refs" / "tags"
+    return (root / ".git", *files, common / "packed-refs", common / "config", *branch, tags, *tags.rglob("*"))
 
 
 def share_repository(root: Path, copy: Path, workspace: Path) -> Mapping[str, str]:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import msgspec
 
+from grocker import local_file
 from grocker.digest import Digest
-from grocker.errors import CorruptError, DeniedError, MissingError, StorageError
+from grocker.errors import CorruptError, DeniedError, MissingError, SettingsError, StorageError
 
 FORMAT = 1
 """Part of step keys: increased when other files of the same tree count."""
@@ -26,6 +27,8 @@ _NEVER = frozenset(
     )
 )
 _NEVER_ENDINGS = (".pyc", ".pyo", ".egg-info", "~", ".swp")
+_NEVER_WITH = frozenset({"pyvenv.cfg", "oci-layout", "CACHEDIR.TAG"})
+"""what marks a directory as generated: virtual environments, image layouts, caches"""
 _NEVER_ON_TOP = frozenset({"grocker.lock"})
 _PRODUCTS_ON_TOP = frozenset({"build", "dist"})
 _RACY = 2_000_000_000
@@ -136,11 +139,11 @@ def _walk(directory: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]
     except OSError as error:
         raise StorageError(f"reading the project: {directory}: {error.strerror}") from error
     names = {entry.name for entry in entries}
-    if prefix and ("pyvenv.cfg" in names or "oci-layout" in names):
+    if prefix and not names.isdisjoint(_NEVER_WITH):
         return
     for entry in entries:
         name = entry.name
-        if name in _NEVER or name.endswith(_NEVER_ENDINGS) or (not prefix and name in _NEVER_ON_TOP):
+        if _never_counts(name) or (not prefix and name in _NEVER_ON_TOP):
             continue
         if entry.is_symlink():
             yield prefix + name, entry
@@ -150,6 +153,31 @@ def _walk(directory: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]
             yield from _walk(Path(entry.path), f"{prefix}{name}/")
         elif entry.is_file(follow_symlinks=False):
             yield prefix + name, entry
+
+
+def read_named_file(root: Path, name: str, *, setting: str) -> bytes:
+    """Return the bytes of a file of the project in ``root`` that a setting names by its path.
+
+    Links are followed as far as they stay in the project and lead to no file that never counts (``.git/config`` may
+    hold a token). Raises SettingsError, naming ``setting``, for anything but such a regular file of reasonable size.
+    """
+    real_root = os.path.realpath(root)
+    real = os.path.realpath(os.path.join(real_root, name))
+    hint = "name a file inside the project"
+    if not real.startswith(real_root + os.sep):
+        raise SettingsError(f"{setting}: {name} leads out of the project, to {real}", hint=hint)
+    for path in (name, os.path.relpath(real, real_root)):
+        never = next((part for part in path.split("/") if _never_counts(part)), None)
+        if never is not None:
+            raise SettingsError(f"{setting}: {name} lies in {never}, which is never part of the project", hint=hint)
+    try:
+        return local_file.read(real)
+    except OSError as error:
+        raise SettingsError(f"{setting}: cannot read {root / name}: {error.strerror}", hint=hint) from error
+
+
+def _never_counts(name: str) -> bool:
+    return name in _NEVER or name.endswith(_NEVER_ENDINGS)
 
 
 def _link(real: str, path: str, entry: os.DirEntry[str]) -> str:

@@ -30,6 +30,8 @@ def encode(spec: Spec) -> bytes:
     import json
 
     document = {"schema": SCHEMA, **_plain(spec)}
+    if spec.directory is None:
+        del document["directory"]  # only source trees have it
     text = json.dumps(document, sort_keys=True, ensure_ascii=True, separators=(",", ":")) + "\n"
     data = text.encode("ascii")
     decode(data)
@@ -65,6 +67,7 @@ def decode(data: bytes) -> Spec:
         variables=document.mapping("variables"),
         crontab=document.maybe("crontab", str),
         installed=document.take("installed", str),
+        directory=document.take("directory", str) if "directory" in document.table else None,
     )
     user.end()
     document.end()
@@ -146,6 +149,8 @@ def _check(spec: Spec) -> None:
         raise SpecError(f"image.json: home must be an absolute path, got {spec.user.home!r}")
     if spec.crontab is not None and not spec.crontab.startswith("/"):
         raise SpecError(f"image.json: crontab must be an absolute path, got {spec.crontab!r}")
+    if spec.directory is not None and not spec.directory.startswith("/"):
+        raise SpecError(f"image.json: directory must be an absolute path, got {spec.directory!r}")
     if spec.installed and not (spec.installed.isascii() and spec.installed.isalnum()):
         raise SpecError(f"image.json: installed may contain letters and digits only, got {spec.installed!r}")
     for name, service in spec.services.items():

@@ -14,6 +14,8 @@ STATUS_PORT = 8081
 
 VENV = "/opt/venv"
 """The application's virtual environment."""
+APPLICATION = "/opt/app"
+"""A source tree (E5)."""
 GROCKER = "/opt/grocker"
 """Everything that Grocker adds to an image."""
 BIN = f"{GROCKER}/bin"

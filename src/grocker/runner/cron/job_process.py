@@ -49,9 +49,18 @@ class DescriptorLimit:
 
 
 def spawn_job(
-    command: str, stdin: bytes | None, environ: Mapping[str, str], mask: set[int], limit: DescriptorLimit, *, home: str
+    command: str,
+    stdin: bytes | None,
+    environ: Mapping[str, str],
+    mask: set[int],
+    limit: DescriptorLimit,
+    *,
+    home: str,
+    directory: str | None = None,
 ) -> JobProcess:
     """Start ``command`` with the SHELL of ``environ``, in its HOME; in ``home`` or ``/`` only if HOME is ``home``.
+
+    ``directory``: where it starts instead, as long as its HOME is ``home``.
 
     ``stdin``: its input, None for none; ``mask``: signals to block in it. Raises Failure (126, 127), and OSError for
     SHORTAGES.
@@ -63,7 +72,8 @@ def spawn_job(
         opened += _pipe(limit.floor)
         opened.append(_input(stdin))
         out, out_end, err, err_end, source = opened
-        _change_directory(environ.get("HOME", home), home)
+        own = environ.get("HOME", home)
+        _change_directory(directory or home if own == home else own, own, home)
         limit.restore_for_job()
         try:
             pid = os.posix_spawn(
@@ -123,14 +133,14 @@ def _input(data: bytes | None) -> int:
     return descriptor
 
 
-def _change_directory(requested: str, home: str) -> None:
+def _change_directory(start: str, requested: str, home: str) -> None:
     """Change the scheduler's own directory: posix_spawn(3) has no parameter for it.
 
     The image's ``home`` may be missing, since nothing needs it. Raises Failure (126) for a HOME of the crontab's, as
     Debian's cron does not run such a job either.
     """
     why = ""
-    for directory in (requested, "/"):
+    for directory in (start, "/"):
         try:
             os.chdir(directory)
             return

@@ -8,7 +8,6 @@ the server. Hence it imports the runner's modules inside functions only.
 from __future__ import annotations
 
 import math
-import os
 
 from ..base.failure import CONFIGURATION, Failure
 from ..base.value import TYPE_CHECKING, Value
@@ -111,8 +110,3 @@ def _requested_workers(text: str) -> int | None:
             f"{WEB_CONCURRENCY}={text}: expected a number of workers from 1 to {MOST_WORKERS}; unset it otherwise",
         )
     return int(text)
-
-
-def file_beside(name: str) -> str:
-    """Return the absolute path of a file in this room."""
-    return os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
