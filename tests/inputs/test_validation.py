@@ -9,7 +9,7 @@ import pytest
 from grocker.errors import SettingsError
 from grocker.inputs.validation import check, check_services, left_out
 from grocker.progress import Silent
-from grocker.python import InstallScheme, Wheel, WheelTarget, read_wheel
+from grocker.python import InstallScheme, SourceTree, Wheel, WheelTarget, read_tree, read_wheel
 from grocker.runner.contract.spec import Service
 from tests.support.wheels import make_wheel
 
@@ -21,28 +21,38 @@ def wheel(directory: Path, files: dict[str, str] | None = None, *, metadata: str
     return read_wheel(make_wheel(directory, files=files, metadata=metadata), InstallScheme("3.13"))
 
 
+def tree(directory: Path, paths: list[str]) -> SourceTree:
+    """A project of empty files."""
+    directory.mkdir()
+    for path in paths:
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).touch()
+    return read_tree(directory, now=0)
+
+
 @pytest.mark.parametrize("wanted", ["<3.13", ">=3.14", "==3.11.*"])
 def test_application_is_refused_when_it_wants_another_python(tmp_path: Path, wanted: str) -> None:
     with pytest.raises(SettingsError, match="demo 1.0 wants Python .*; the image has 3.13"):
-        check(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), (), Silent())
+        check(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), None, Silent())
 
 
 @pytest.mark.parametrize("wanted", [">=3.13.2", ">=3.11,<4", "!=3.13.0"])
 def test_application_is_taken_when_a_patch_release_may_fit(tmp_path: Path, wanted: str) -> None:
-    check(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), (), Silent())
+    check(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), None, Silent())
 
 
 def test_extra_is_refused_when_the_application_has_none_of_that_name(tmp_path: Path) -> None:
     installed = wheel(tmp_path, metadata="Provides-Extra: Post_Gres\n")
-    check(installed, TARGET, ["post-gres", "POST.GRES"], (), Silent())
+    check(installed, TARGET, ["post-gres", "POST.GRES"], None, Silent())
     with pytest.raises(SettingsError, match="demo 1.0 has no extra mysql") as caught:
-        check(installed, TARGET, ["post.gres", "mysql"], (), Silent())
+        check(installed, TARGET, ["post.gres", "mysql"], None, Silent())
     assert caught.value.hint == "it has: post-gres"
 
 
 def test_user_is_warned_when_the_back_end_left_all_code_out(tmp_path: Path) -> None:
     progress = Silent()
-    check(wheel(tmp_path, DATA), TARGET, (), ["app.py", "setup.py", "shop/__init__.py", "static/a.css"], progress)
+    paths = ["app.py", "setup.py", "shop/__init__.py", "static/a.css"]
+    check(wheel(tmp_path, DATA), TARGET, (), tree(tmp_path / "p", paths), progress)
     ((message, hint),) = progress.warnings
     assert message == "the wheel of demo has no module: its build back end left out app.py, shop/"
     assert hint is not None
@@ -63,7 +73,7 @@ def test_user_is_warned_when_templates_or_static_files_are_left_out(
     tmp_path: Path, files: dict[str, str], sources: list[str], left: list[str]
 ) -> None:
     progress = Silent()
-    check(wheel(tmp_path, files), TARGET, (), sources, progress)
+    check(wheel(tmp_path, files), TARGET, (), tree(tmp_path / "p", sources), progress)
     assert [message for message, _ in progress.warnings] == (
         [f"the wheel of demo has nothing of {', '.join(left)}"] if left else []
     )

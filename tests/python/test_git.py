@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import StorageError
-from grocker.python.git import find_repository, read_state, share_repository
+from grocker.python.git import Repository, find_repository
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 
@@ -23,6 +23,16 @@ def git(*arguments: str, cwd: Path) -> None:
         capture_output=True,
         env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"},
     )
+
+
+def found(root: Path) -> Repository:
+    repository = find_repository(root)
+    assert repository is not None
+    return repository
+
+
+def read_state(root: Path) -> bytes:
+    return found(root).state()
 
 
 @pytest.fixture
@@ -38,9 +48,8 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def test_state_is_empty_when_there_is_no_repository(tmp_path: Path) -> None:
-    assert read_state(tmp_path) == b""
-    assert share_repository(tmp_path, tmp_path / "copy", tmp_path) == {}
+def test_repository_is_none_when_there_is_none(tmp_path: Path) -> None:
+    assert find_repository(tmp_path) is None
 
 
 def test_state_is_the_same_when_only_times_changed(root: Path) -> None:
@@ -114,14 +123,13 @@ def test_copy_is_a_work_tree_of_the_repository_when_it_is_shared(root: Path, tmp
     copy, workspace = tmp_path / "copy", tmp_path / "work"
     copy.mkdir()
     workspace.mkdir()
-    variables = share_repository(root, copy, workspace)
-    found = subprocess.run(
-        ["git", "rev-parse", "--show-toplevel"],
-        cwd=copy,
-        env={"PATH": os.environ["PATH"], **variables},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert found.stdout.strip() == str(copy)
-    assert Path(variables["GIT_INDEX_FILE"]).parent == workspace
+    variables = found(root).share(copy, workspace, ["pyproject.toml", "na\u00efve name"])
+
+    def told(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], cwd=copy, env={"PATH": os.environ["PATH"], **variables}, capture_output=True, text=True
+        ).stdout.strip()
+
+    assert told("rev-parse", "--show-toplevel") == str(copy)
+    assert told("rev-parse", "--absolute-git-dir") == str(workspace / "git")
+    assert told("log", "--format=%s") == "one"

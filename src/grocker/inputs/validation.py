@@ -26,13 +26,13 @@ def check(
     installed: python.Wheel,
     target: python.WheelTarget,
     extras: Iterable[str],
-    sources: Sequence[str],
+    tree: python.SourceTree | None,
     progress: Progress,
 ) -> None:
     """Raise SettingsError for a Python that the application does not want, or an extra that it does not have; warn
     when its wheel has no code.
 
-    ``sources``: the files of the project that it was built from, relative paths; none for a wheel or a release.
+    ``tree``: the project that it was built from; None for a wheel or a release.
     """
     check_python(installed.metadata, target)
     known = installed.metadata.extras
@@ -42,6 +42,7 @@ def check(
             f"{installed.name} {installed.version} has no extra {', '.join(unknown)}",
             hint=f"it has: {', '.join(known) or 'none'}",
         )
+    sources = [f.path for f in tree.files if not _is_ignored(tree, f.path)] if tree is not None else []
     code = left_out(installed, sources)
     left = code or data_left_out(installed, sources)
     if left:
@@ -52,6 +53,10 @@ def check(
             f"the wheel of {installed.name} {has}",
             f"name what belongs to it in pyproject.toml; with setuptools\n{table}",
         )
+
+
+def _is_ignored(tree: python.SourceTree, path: str) -> bool:
+    return tree.repository is not None and tree.repository.is_ignored(path)
 
 
 def check_services(installed: python.Wheel, table: Mapping[str, Service], progress: Progress) -> None:

@@ -20,6 +20,7 @@ from grocker.python import flat
 from grocker.python import uv as _uv
 from grocker.python.indexes import without_credentials
 from grocker.python.project import Project
+from grocker.python.source_tree import SourceTree
 from grocker.python.uv import Uv
 from grocker.store import Store
 
@@ -67,16 +68,18 @@ def _install(uv: Uv, requirements: Path, tree: Path, directory: Path, *, hashes:
 
 def call(
     project: Project,
-    tree: Path,
+    environment: Path,
+    tree: SourceTree,
     copy: Path,
     out: Path,
     pins: Sequence[BuildRequirement],
     variables: Mapping[str, str],
     meanwhile: Callable[[], object] | None = None,
 ) -> bool:
-    """Have the back end of ``project`` write its wheel for the source tree ``copy`` into ``out``.
+    """Have the back end of ``project`` write its wheel for ``copy``, a copy of ``tree``, into ``out``.
 
-    ``tree``: its environment. ``variables``: what counts besides PATH. ``meanwhile``: called once it runs.
+    ``environment``: its virtual environment. ``variables``: what counts besides PATH.
+    ``meanwhile``: called once it runs.
     False, and nothing written, when the back end asks for requirements that are not among ``pins``.
     Raises CorruptError when it fails.
     """
@@ -89,9 +92,9 @@ def call(
     except OSError as error:
         raise StorageError(f"building {copy}: {error.filename}: {error.strerror}") from error
     output = command.run(
-        [tree / "bin" / "python", "-P", "-s", "-c", program, request],
+        [environment / "bin" / "python", "-P", "-s", "-c", program, request],
         action=f"building {project.name or project.directory.name}",
-        environment={"VIRTUAL_ENV": str(tree), **variables, "PATH": f"{tree}/bin:{_uv.PATH}"},
+        environment={"VIRTUAL_ENV": str(environment), **variables, "PATH": f"{environment}/bin:{_uv.PATH}"},
         directory=copy,
         meanwhile=meanwhile,
     )
@@ -100,20 +103,25 @@ def call(
         text = output.stdout.decode("utf-8", "replace") + "\n" + output.stderr if output.status else "it gave no wheel"
         if output.status < 0:
             text += f"\nit was ended by signal {-output.status}"
-        raise failure(text, project.name or project.directory.name, project.directory)
+        raise failure(text, project.name or project.directory.name, tree)
     return "wheel" in json.loads(answer.read_text("utf-8"))
 
 
-def failure(text: str, name: str, directory: Path) -> CorruptError:
-    """The error of a back end that failed for the project in ``directory``, with its last lines."""
+def failure(text: str, name: str, tree: SourceTree) -> CorruptError:
+    """The error of a back end that failed for ``tree``, with its last lines."""
     hint = "the same happens with: python -m build --wheel"
-    if "discovered in a flat-layout" in text:
+    missed = [one for one in tree.left_out if one.path in text or f"{one.path.rpartition('/')[2]}'" in text]
+    if missed:
+        told = "; ".join(f"{one.path}: {one.why}" for one in missed[:3])
+        hint = f"Grocker left out {told}; track it in git, or name it where pyproject.toml names the wheel's files"
+    elif "discovered in a flat-layout" in text:
         hint = (
-            "add to pyproject.toml, without what does not belong to it:\n" + flat.table(flat.names(directory)).rstrip()
+            "add to pyproject.toml, without what does not belong to it:\n" + flat.table(flat.names(tree.root)).rstrip()
         )
     elif re.search(r"unable to detect version", text, re.IGNORECASE):
         hint = (
-            "git is asked where .git lies beside pyproject.toml, and needs a tag; or write the version into [project]"
+            "tag a commit, write the version into [project], or give it in the variable of the back end:"
+            " SETUPTOOLS_SCM_PRETEND_VERSION=1.0 grocker build"
         )
     plain = re.sub(r"\x1b\[[0-9;]*m", "", without_credentials(text))
     lines = [line.rstrip() for line in plain.splitlines() if line.strip()]

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from grocker.digest import of
 from grocker.errors import CorruptError, MissingError, SettingsError, StorageError
 from grocker.lock.values import BuildRequirement
-from grocker.python import backend, git, source_tree, uv_sources
+from grocker.python import backend, source_tree, uv_sources
 from grocker.python import uv as _uv
 from grocker.python.project import Project
 from grocker.python.requirements import parse_requirement
@@ -82,15 +83,21 @@ def read_pins(text: str) -> tuple[BuildRequirement, ...]:
     return tuple(sorted(pins, key=lambda pin: (pin.name, pin.version, pin.marker)))
 
 
-def build_key(project: Project, tree: SourceTree, pins: Sequence[BuildRequirement], epoch: int) -> str:
-    """All that the wheel depends on, as one digest: the tree, git where the version comes from it, pins and epoch."""
-    state = git.read_state(project.directory) if project.uses_git else b""
+def build_key(
+    tree: SourceTree, pins: Sequence[BuildRequirement], epoch: int, variables: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """All that the wheel depends on, as one digest: the tree, its git repository, pins, epoch and variables.
+
+    ``variables``: what the back end is told besides. Raises StorageError when the repository cannot be read.
+    """
+    state = tree.repository.state() if tree.repository is not None else b""
     lines = [
         f"grocker project wheel {FORMAT}",
         tree.digest,
         str(epoch),
         of(state),
         *(backend.constraint(pin) for pin in pins),
+        *(f"{name}={variables[name]!r}" for name in sorted(variables)),
     ]
     return of("\n".join(lines).encode())
 
@@ -103,27 +110,30 @@ def build_wheel(
     workspace: Path,
     epoch: int,
     pins: Sequence[BuildRequirement] = (),
+    variables: Mapping[str, str] = MappingProxyType({}),
     store: Store | None = None,
     meanwhile: Callable[[], object] | None = None,
 ) -> Path:
     """The project's wheel, a file in ``workspace``.
 
     ``workspace``: an empty scratch directory. ``epoch``: seconds since 1970, what SOURCE_DATE_EPOCH will be.
-    ``pins``: all that the back end needs, as ``resolve_build`` gives it. ``store``: keeps the back end's environment
+    ``pins``: all that the back end needs, as ``resolve_build`` gives it. ``variables``: what it is told besides; what
+    Grocker sets itself wins. ``store``: keeps the back end's environment
     for the next time; without one, and when the back end asks for more than ``pins``, uv makes one for this call.
     ``meanwhile``: called when a kept environment's back end runs: what to do instead of waiting.
     Raises CorruptError when the back end fails, MissingError when the wheel is for one platform only (it needs
     compiling), and for build requirements what ``resolve_build`` raises.
     """
     name = project.name or tree.root.name
-    copy, out, home = workspace / "source", workspace / "wheel", workspace / "home"
-    source_tree.copy_tree(tree, copy, epoch=max(epoch, _ZIP_EPOCH))
+    top, out, home = workspace / "source", workspace / "wheel", workspace / "home"
+    copy = source_tree.copy_tree(tree, top, epoch=max(epoch, _ZIP_EPOCH))
     try:
         home.mkdir()
-        shared = git.share_repository(project.directory, copy, workspace) if project.uses_git else {}
+        shared = tree.repository.share(top, workspace, source_tree.places(tree)) if tree.repository is not None else {}
     except OSError as error:
         raise StorageError(f"building {name}: {error.filename}: {error.strerror}") from error
-    variables = {
+    environment = {
+        **variables,
         "HOME": str(home),
         "TMPDIR": str(workspace),
         "LC_ALL": "C.UTF-8",
@@ -139,10 +149,11 @@ def build_wheel(
         store is None
         or not complete
         or not backend.call(
-            project, backend.environment(store, uv, pins, project.directory), copy, out, pins, variables, meanwhile
+            *(project, backend.environment(store, uv, pins, project.directory), tree, copy, out, pins, environment),
+            meanwhile,
         )
     ):
-        _build_by_uv(name, copy, out, uv, pins, variables)
+        _build_by_uv(name, tree, copy, out, uv, pins, environment)
     wheels = sorted(path for path in out.glob("*.whl") if path.is_file()) if out.is_dir() else []
     if len(wheels) != 1:
         raise CorruptError(f"building {name}: the back end made {len(wheels)} wheels where 1 is due")
@@ -161,9 +172,15 @@ _FRONT_END = re.compile(
 
 
 def _build_by_uv(
-    name: str, copy: Path, out: Path, uv: Uv, pins: Sequence[BuildRequirement], variables: Mapping[str, str]
+    name: str,
+    tree: SourceTree,
+    copy: Path,
+    out: Path,
+    uv: Uv,
+    pins: Sequence[BuildRequirement],
+    variables: Mapping[str, str],
 ) -> None:
-    constraints = copy.parent / "build-constraints.txt"
+    constraints = out.parent / "build-constraints.txt"
     _write(constraints, [backend.constraint(pin) for pin in pins])
     action = f"building {name}"
     output = _uv.run(
@@ -181,7 +198,7 @@ def _build_by_uv(
         # Trouble with the build requirements is not the back end's.
         if _FRONT_END.search(output.stderr):
             raise _uv.failure(output, action=action, platform="this host")
-        raise backend.failure(output.stderr, name, copy)
+        raise backend.failure(output.stderr, name, tree)
 
 
 def _write(path: Path, lines: Sequence[str]) -> None:

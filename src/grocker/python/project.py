@@ -36,8 +36,6 @@ class Project(msgspec.Struct, frozen=True):
     """``build-system.build-backend``"""
     backend_path: tuple[str, ...]
     """``build-system.backend-path``: where in the tree a back end of its own lies"""
-    uses_git: bool
-    """the version comes from the back end, and there is a ``.git`` that it may come from"""
 
 
 def read_project(directory: Path) -> Project:
@@ -85,7 +83,6 @@ def read_project(directory: Path) -> Project:
         build_requires=requires if system is not None and "requires" in system else _LEGACY_REQUIRES,
         backend=_string(system or {}, "build-backend", "build-system", path) or _LEGACY_BACKEND,
         backend_path=_strings(system or {}, "backend-path", "build-system", path),
-        uses_git=version is None and (directory / ".git").exists(),
     )
 
 
