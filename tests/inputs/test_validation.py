@@ -117,3 +117,22 @@ def test_user_is_warned_when_a_service_names_a_module_that_is_not_there(
 
 def test_nothing_is_left_out_when_the_wheel_has_a_module(tmp_path: Path) -> None:
     assert left_out(wheel(tmp_path), ["app.py"]) == []
+
+
+def test_user_is_warned_of_secrets_in_the_image_and_told_how_to_keep_them_out(tmp_path: Path) -> None:
+    progress = Silent()
+    project = tree(tmp_path / "p", ["app/__init__.py", "app/.env", "app/id_rsa", "pyproject.toml"])
+    check(
+        wheel(tmp_path, dict.fromkeys(("app/__init__.py", "app/.env", "app/id_rsa"), "")), TARGET, (), project, progress
+    )
+    ((message, hint),) = progress.warnings
+    assert message == "the image gets files that look secret: app/.env, app/id_rsa"
+    assert 'exclude = ["app/.env", "app/id_rsa"] in [tool.grocker]' in str(hint)
+
+
+def test_user_is_told_of_secrets_in_a_wheel_of_others(tmp_path: Path) -> None:
+    progress = Silent()
+    check(wheel(tmp_path, {"demo/key.pem": "x", "demo/a.py": ""}), TARGET, (), None, progress)
+    ((message, hint),) = progress.warnings
+    assert message == "the image gets files that look secret: demo/key.pem"
+    assert "exclude" not in str(hint)

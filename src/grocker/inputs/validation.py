@@ -30,7 +30,7 @@ def check(
     progress: Progress,
 ) -> None:
     """Raise SettingsError for a Python that the application does not want, or an extra that it does not have; warn
-    when its wheel has no code.
+    when its wheel has no code, or files that are probably not meant to be in an image.
 
     ``tree``: the project that it was built from; None for a wheel or a release.
     """
@@ -42,13 +42,14 @@ def check(
             f"{installed.name} {installed.version} has no extra {', '.join(unknown)}",
             hint=f"it has: {', '.join(known) or 'none'}",
         )
+    _warn_of_exposed(installed, tree, progress)
     sources = [f.path for f in tree.files if not _is_ignored(tree, f.path)] if tree is not None else []
     code = left_out(installed, sources)
     left = code or data_left_out(installed, sources)
     if left:
         shown = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
         has = f"has no module: its build back end left out {shown}" if code else f"has nothing of {shown}"
-        table = flat.table(sources).rstrip() or '[tool.setuptools.package-data]\n"*" = ["**/*"]'
+        table = (flat.table(sources) or flat.data_table(sources)).rstrip()
         progress.warn(
             f"the wheel of {installed.name} {has}",
             f"name what belongs to it in pyproject.toml; with setuptools\n{table}",
@@ -57,6 +58,30 @@ def check(
 
 def _is_ignored(tree: python.SourceTree, path: str) -> bool:
     return tree.repository is not None and tree.repository.is_ignored(path)
+
+
+def _warn_of_exposed(installed: python.Wheel, tree: python.SourceTree | None, progress: Progress) -> None:
+    """Name in one warning what git ignores, and what looks secret, in the application's wheel."""
+    found = python.find_exposed(installed.entries, tree)
+    parts = [
+        f"{words}: {_some([path.removeprefix(f'{installed.site}/') for path in paths])}"
+        for words, paths in (("files that git ignores", found.ignored), ("files that look secret", found.secret))
+        if paths
+    ]
+    if not parts:
+        return
+    hint = "whoever has the image can read them; publish the wheel without them"
+    if found.sources:
+        listed = ", ".join(f'"{path}"' for path in found.sources[:6]) + (", …" if len(found.sources) > 6 else "")
+        hint = (
+            f"whoever has the image can read them; to keep them out: exclude = [{listed}] in [tool.grocker];"
+            " to keep them in without this warning, name them where pyproject.toml names the wheel's files"
+        )
+    progress.warn(f"the image gets {'; '.join(parts)}", hint)
+
+
+def _some(names: Sequence[str], most: int = 6) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def check_services(installed: python.Wheel, table: Mapping[str, Service], progress: Progress) -> None:

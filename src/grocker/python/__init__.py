@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from grocker.python.bytecode import Compiler, InterpreterTree, compile_sources, with_bytecode
     from grocker.python.declared import declared_services
     from grocker.python.detect import Django, find_django
+    from grocker.python.exposure import Exposed, find_exposed
     from grocker.python.locks import LockFile, find_lock, resolve_locked
     from grocker.python.metadata import EntryPoint, Metadata, check_python
     from grocker.python.project import Project, read_project
@@ -45,6 +46,7 @@ _HOMES = {
     "build": ("build_key", "build_wheel", "resolve_build"),
     "bytecode": ("Compiler", "InterpreterTree", "compile_sources", "with_bytecode"),
     "detect": ("Django", "find_django"),
+    "exposure": ("Exposed", "find_exposed"),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
     "locks": ("LockFile", "find_lock", "resolve_locked"),
@@ -61,6 +63,7 @@ __all__ = [
     "Compiler",
     "Django",
     "EntryPoint",
+    "Exposed",
     "FileHashes",
     "InstallScheme",
     "InterpreterTree",
@@ -81,6 +84,7 @@ __all__ = [
     "declared_services",
     "find_application",
     "find_django",
+    "find_exposed",
     "find_lock",
     "find_uv",
     "locate",
