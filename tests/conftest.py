@@ -73,7 +73,7 @@ def _lacks_root() -> str:
 
 
 def _lacks_rootless() -> str:
-    """What an ordinary user needs for podman; the tests make the user, and so are root's."""
+    """What an ordinary user needs for podman. The tests make the user, so they run as root."""
     absent = rootless.lacks(("podman", "newuidmap", "newgidmap", "slirp4netns", "useradd", "setpriv", "nsenter"))
     if absent:
         return f"not installed: {', '.join(absent)}"
@@ -111,7 +111,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if unknown:
         raise pytest.UsageError(f"GROCKER_TEST_REQUIRE: unknown: {', '.join(sorted(unknown))}")
     config.pluginmanager.register(quarantine, "quarantine")
-    # What a shell starts in the background ignores these, and so would every program that a test starts.
+    # A shell makes its background jobs ignore these, and every program that a test starts would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     if "PYTEST_XDIST_WORKER" not in os.environ:
@@ -132,9 +132,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return side_by_side.scheduler(config, log)
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)  # outside of pytest-timeout: to wait for a turn takes nothing of its time
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # outside pytest-timeout: waiting for a turn does not count
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    if quarantine.is_second_try(item):  # within the first, which has the turn
+    if quarantine.is_second_try(item):  # within the first try, which has the turn
         return (yield)
     with side_by_side.turn(alone=item.get_closest_marker("alone") is not None):
         return (yield)
@@ -196,7 +196,7 @@ sys.addaudithook(_keep_offline)
 
 @pytest.fixture(autouse=True)
 def _offline_without_marker(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The fast tier is offline: a connection that leaves this machine is an error of the test that makes it."""
+    """Keep the fast tier offline: a connection that leaves this machine fails the test that makes it."""
     if not {"e2e", "network"} & {marker.name for marker in request.node.iter_markers()}:
         _offline.set()
     yield

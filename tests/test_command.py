@@ -90,7 +90,7 @@ def test_error_says_why_when_a_program_may_not_be_run(tmp_path: Path) -> None:
 
 def test_program_is_ended_when_it_takes_longer_than_it_may() -> None:
     began = time.monotonic()
-    with pytest.raises(UnavailableError, match=r"asking podman: sh took longer than 0\.2 s"):
+    with pytest.raises(UnavailableError, match=r"asking podman: sh did not finish within 0\.2 s"):
         command.run(["sh", "-c", "sleep 60 & wait"], action="asking podman", environment=ENVIRONMENT, seconds=0.2)
     assert time.monotonic() - began < 20
 

@@ -162,7 +162,7 @@ def _messages(module: _Module, classes: Mapping[str, ast.ClassDef], numbers: Map
         elif "Exception" in bases or "ValueError" in bases:
             kind = "detail"
             text = call.args[0] if call.args else None
-        elif name == "Problem" and len(call.args) > 1:
+        elif name.endswith("Problem") and len(call.args) > 1:
             kind, text = "detail", call.args[1]
         elif name == "warn" and call.args:
             kind = "container warning" if is_runner else "warning"
@@ -245,6 +245,8 @@ def _texts(node: ast.expr, module: _Module, depth: int) -> Iterator[str]:
         case ast.Name():
             for inner in _values(node, node.id, module):
                 yield from texts(inner, module, depth + 1)
+        case ast.Call(func=ast.Attribute(attr="red" | "yellow" | "bold" | "dim"), args=[styled]):
+            yield from texts(styled, module, depth + 1)
         case ast.Call(func=ast.Name(id=name)) if name in module.functions:
             for one in ast.walk(module.functions[name]):
                 if isinstance(one, ast.Return) and one.value is not None and _is_text(one.value):

@@ -1,11 +1,11 @@
-"""Builds that are killed with ``kill -9`` at random moments: the next one must give what an empty cache gives.
+"""Kill builds with ``kill -9`` at random moments, and check that the next one gives what an empty cache gives.
 
     python tools/soak.py [--builds 200] [--seed 0] [--project examples/polls]
 
-The kills come in rounds of ten, now and then two at a time, in one cache: what one leaves is what the next begins with,
-and when one was quicker than its killer, some rooms of the cache are emptied. Then one build is left alone. Its digest
-must be that of the reference build, made in an empty cache of its own; the store must check clean, and the layout that
-it wrote must be valid. Exit status 1 when anything is otherwise, and the cache is left for inspection.
+The kills come in rounds of ten, sometimes two at once, in one cache: each build starts with what the last one left.
+When a build finishes before it is killed, some directories of the cache are emptied. After each round one build runs
+to its end: its digest must be that of the reference build, made in an empty cache; the store must be consistent, and
+the layout valid. Otherwise the exit status is 1, and the cache is kept for inspection.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ from grocker.store.check import check
 from grocker.store.store import abandoned
 
 ROUND = 10
-"""builds that are killed between two that are left alone"""
+"""builds to kill between two that run to their end"""
 ROOMS = ("blobs", "members", "steps", "steps", "trees", "refs", "downloads")
 EARLIEST = 0.1
-"""seconds: before that Python itself is starting"""
+"""seconds: before that, Python itself is starting"""
 
 
 @dataclass
 class Soak:
-    """One run: where it works, what it expects, what it has seen."""
+    """One run: its directory, the expected digest, the counts."""
 
     project: Path
     place: Path
     random: random.Random
     digest: str = ""
     whole: float = 0.0
-    """seconds that the reference build took"""
+    """seconds: the duration of the reference build"""
     killed: int = 0
     finished: int = 0
     left: int = 0
-    """temporary directories of killed builds, for the next one to sweep"""
+    """temporary directories that killed builds left for the next one to sweep"""
     failures: list[str] = field(default_factory=list)
 
     @property
@@ -68,7 +68,7 @@ class Soak:
         )
 
     def build(self, cache: Path, output: str) -> str:
-        """Leave a build alone; its digest, or what it said."""
+        """Run a build to its end; return its digest, or its exit status and error."""
         running = self.start(cache, output)
         stdout, stderr = running.communicate()
         if running.returncode:
@@ -76,7 +76,7 @@ class Soak:
         return stdout.strip().rpartition("@")[2]
 
     def kill(self, number: int) -> None:
-        """Start a build, or two, and kill them at a moment that is early as often as it is late."""
+        """Start one or two builds and kill them at a random moment, early as often as late."""
         running = [self.start(self.cache, f"out{n}") for n in range(self.random.choice((1, 1, 1, 2)))]
         moment = EARLIEST * (max(self.whole, 2 * EARLIEST) / EARLIEST) ** self.random.random()
         deadline = time.monotonic() + moment
@@ -98,13 +98,13 @@ class Soak:
             self.left += len(abandoned(Store(self.cache / "v1")))
 
     def empty_rooms(self) -> None:
-        """Something for the next build to do."""
+        """Empty some directories of the cache: there is work for the next build again."""
         for room in self.random.sample(ROOMS, self.random.randint(2, len(ROOMS))):
             shutil.rmtree(self.cache / "v1" / room, ignore_errors=True)
 
     def judge(self, number: int) -> None:
-        """Leave one build alone, and look at all that is there."""
-        # What a program that was started by a killed build still writes into is left to a later one.
+        """Run one build to its end, and check digest, store and layout."""
+        # A program that a killed build started may still write to its directory: a later build sweeps that.
         before = set(abandoned(Store(self.cache / "v1")))
         digest = self.build(self.cache, "out0")
         if digest != self.digest:
@@ -115,7 +115,7 @@ class Soak:
         self.failures += [f"after {number} builds: {words}" for words in problems(self.place / "out0")]
 
     def run(self, builds: int) -> None:
-        """Kill so many builds; stop at the first round in which something is wrong."""
+        """Kill ``builds`` builds; stop after the first round with a failure."""
         began = time.monotonic()
         self.digest = self.build(self.place / "reference", "reference-out")
         self.whole = time.monotonic() - began
@@ -133,7 +133,7 @@ class Soak:
 
 
 def soak(project: Path, *, builds: int, seed: int, place: Path) -> Soak:
-    """Kill ``builds`` builds of ``project`` with files under ``place``; what was seen."""
+    """Kill ``builds`` builds of ``project``, with files under ``place``; return the finished run."""
     run = Soak(project, place, random.Random(seed))
     run.run(builds)
     return run
@@ -141,7 +141,7 @@ def soak(project: Path, *, builds: int, seed: int, place: Path) -> Soak:
 
 def main(arguments: Sequence[str]) -> int:
     root = Path(__file__).resolve().parents[1]
-    parser = argparse.ArgumentParser(description="Builds killed at random moments.")
+    parser = argparse.ArgumentParser(description="Kill builds at random moments, and check the next one.")
     parser.add_argument("--builds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--project", type=Path, default=root / "examples" / "polls")

@@ -1,4 +1,4 @@
-"""Runs programs of the host. The only place that starts one, so that every failure names its action."""
+"""Runs programs of the host. Only this module starts them, so that every failure names its action."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from grocker.errors import UnavailableError
 
 
 class Output(msgspec.Struct, frozen=True):
-    """What a program left behind."""
+    """What a program returned and wrote."""
 
     status: int
     """exit status; -N when signal N ended it"""
@@ -36,21 +36,21 @@ def run(
     seconds: float | None = None,
     meanwhile: Callable[[], object] | None = None,
 ) -> Output:
-    """Run a program to its end and return what it said; its status is the caller's to judge.
+    """Run a program to its end and return its output; the caller judges its status.
 
     ``action``: what is being done, for the error ("building the project's wheel").
     ``environment``: the program's whole environment; nothing is inherited. The umask is 022.
     ``hint``: the remedy when the program does not exist. ``seconds``: how long it may take, None for any time.
     ``meanwhile``: called once, when the program has been started.
-    Raises UnavailableError when the program cannot be started, or takes longer. Whatever is raised while it runs
-    (Ctrl-C) ends it, and all that it has started; a daemon that it leaves behind is not waited for. It has no terminal:
-    a password that git would ask for is an error and no hang.
+    Raises UnavailableError when the program cannot be started, or takes longer. An exception while it runs
+    (Ctrl-C) kills it and its whole process group. Does not wait for daemons that the program leaves behind. The program
+    has no terminal: a password prompt of git fails instead of waiting.
     """
     interrupts = _Interrupts()
     with ExitStack() as files:
         files.callback(interrupts.release)
         try:
-            # A pipe's end would come with the end of the last process that holds it: of a daemon that was left behind.
+            # A pipe would end only with the last process that holds it, such as a daemon left behind.
             out, err = (files.enter_context(open(os.memfd_create(name), "w+b")) for name in ("stdout", "stderr"))
             interrupts.hold()
             program = subprocess.Popen(
@@ -77,7 +77,9 @@ def run(
                 program.communicate(stdin, seconds)
             except subprocess.TimeoutExpired as error:
                 _end(program)
-                raise UnavailableError(f"{action}: {arguments[0]} took longer than {seconds:g} s", hint=hint) from error
+                raise UnavailableError(
+                    f"{action}: {arguments[0]} did not finish within {seconds:g} s", hint=hint
+                ) from error
             except BaseException:
                 _end(program)
                 raise

@@ -14,24 +14,24 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
 def parse(text: str) -> Digest:
-    """``text`` as a Digest; ValueError when it is not ``sha256:`` and 64 lower-case hexadecimal digits."""
+    """Parse a digest. ValueError when ``text`` is not ``sha256:`` and 64 lower-case hexadecimal digits."""
     if not _DIGEST.match(text):
         raise ValueError(f"not a sha256 digest: {text!r}")
     return Digest(text)
 
 
 def of(data: bytes) -> Digest:
-    """The digest of ``data``."""
+    """Compute the digest of ``data``."""
     return Digest("sha256:" + hashlib.sha256(data).hexdigest())
 
 
 def from_hex(hexadecimal: str) -> Digest:
-    """The digest whose 64 hexadecimal digits are given, as ``Packages`` and simple indexes write them."""
+    """Make a digest of 64 hexadecimal digits, as in ``Packages`` and simple indexes."""
     return parse("sha256:" + hexadecimal)
 
 
 def hexadecimal(digest: Digest) -> str:
-    """The 64 digits alone."""
+    """Return the 64 digits without ``sha256:``."""
     return digest[7:]
 
 
@@ -46,16 +46,16 @@ class Hashing:
         """bytes seen"""
 
     def update(self, data: bytes) -> None:
-        """Take ``data`` into the hash and the count."""
+        """Add ``data`` to the hash and the count."""
         self._hash.update(data)
         self.size += len(data)
 
     def digest(self) -> Digest:
-        """The digest of what has passed."""
+        """Return the digest of everything so far."""
         return Digest("sha256:" + self._hash.hexdigest())
 
     def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """The same chunks, hashed and counted on their way."""
+        """Yield the same chunks, hashing and counting them."""
         for chunk in chunks:
             self.update(chunk)
             yield chunk

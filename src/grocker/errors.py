@@ -1,4 +1,4 @@
-"""Everything that Grocker raises on purpose.
+"""The errors that Grocker raises on purpose.
 
 The exit statuses are those of sysexits(3); the command line maps an error to its ``status`` and prints
 ``message`` and ``hint``. Nothing else prints or exits.

@@ -1,4 +1,4 @@
-"""Names of a package whose modules are imported when one of them is first used."""
+"""Names of a package that import their module when they are first used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def lazily(package: str, homes: Mapping[str, Iterable[str]]) -> Callable[[str], object]:
-    """What ``package`` has as its ``__getattr__`` (PEP 562); ``homes``: the names that each of its modules gives."""
+    """Make the ``__getattr__`` of ``package`` (PEP 562); ``homes``: for each module, the names that it defines."""
 
     def found(name: str) -> object:
         for module, names in homes.items():

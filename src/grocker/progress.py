@@ -1,4 +1,4 @@
-"""How long work reports itself. The library reports; only the command line shows."""
+"""How work reports its progress. The library reports; only the command line shows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol, Self
 
 
 class Task(Protocol):
-    """One piece of work in sight of the user; used with ``with``."""
+    """One piece of work that the user sees; used with ``with``."""
 
     def __enter__(self) -> Self: ...
 
@@ -16,17 +16,17 @@ class Task(Protocol):
     ) -> None: ...
 
     def advance(self, amount: int) -> None:
-        """``amount`` more units are done (bytes for a transfer, items for anything else). Any thread may call it."""
+        """Report ``amount`` more units done (bytes for a transfer, items for anything else). Thread safe."""
 
 
 class Progress(Protocol):
-    """Where work and warnings are reported. Any thread may call it."""
+    """Where work and warnings are reported. Thread safe."""
 
     def task(self, what: str, total: int | None = None) -> Task:
-        """Work that begins now: ``what`` in the present participle ("fetching numpy 2.1"), ``total`` units if known."""
+        """Start a task: ``what`` in the present participle ("fetching numpy 2.1"), ``total`` units if known."""
 
     def warn(self, message: str, hint: str | None = None) -> None:
-        """Something that the user should know and that does not stop the build."""
+        """Warn of something that does not stop the build."""
 
 
 class _SilentTask:
@@ -43,7 +43,7 @@ class _SilentTask:
 
 
 class Silent:
-    """Shows nothing, keeps the warnings in ``warnings`` as (message, hint)."""
+    """Shows nothing; keeps warnings in ``warnings`` as (message, hint)."""
 
     def __init__(self) -> None:
         self.warnings: list[tuple[str, str | None]] = []

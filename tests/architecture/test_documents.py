@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
+from functools import cache
+from pathlib import Path
 
 import pytest
 
-from tests.architecture.source import ROOT
+from tests.architecture.source import PACKAGE, ROOT
 from tools.reference import PAGES
 
-_LINK = re.compile(r"\]\(([^)#\s]+)")
+_LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
+_VARIABLE = re.compile(r"GROCKER_[A-Z]+(_[A-Z]+)*")
+INTERNAL = frozenset({"GROCKER_READY_FD"})
+"""Variables that the runner gives its own servers."""
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))
@@ -18,15 +24,35 @@ def test_reference_page_is_made_from_the_code_as_it_is(name: str) -> None:
     assert (ROOT / name).read_text(encoding="utf-8") == PAGES[name](), "run: make docs"
 
 
-def test_links_lead_to_files_that_exist() -> None:
+def test_environment_page_names_every_variable_of_grocker() -> None:
+    page = (ROOT / "docs" / "reference" / "environment.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`(GROCKER_[A-Z_]+)`", page))
+    read = {
+        node.value
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _VARIABLE.fullmatch(node.value)
+    }
+    assert told == read - INTERNAL
+
+
+def test_links_lead_to_files_and_headings_that_exist() -> None:
     pages = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
     dead = []
     for name in pages.stdout.splitlines():
         page = ROOT / name
-        for target in _LINK.findall(page.read_text(encoding="utf-8")):
-            if "://" not in target and not (page.parent / target).exists():
-                dead.append(f"{name}: {target}")
+        for target, anchor in _LINK.findall(page.read_text(encoding="utf-8")):
+            path = page.parent / target if target else page
+            if "://" not in target and not (path.exists() and (not anchor or anchor in _anchors(path))):
+                dead.append(f"{name}: {target}#{anchor}")
     assert dead == []
+
+
+@cache
+def _anchors(page: Path) -> frozenset[str]:
+    """What a link may name after ``#``: the headings, as GitHub spells them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return frozenset(re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings)
 
 
 def test_readme_asks_for_two_commands() -> None:

@@ -14,20 +14,20 @@ PAGE = ROOT / "docs" / "reference" / "exit-statuses.md"
 _HEAD = """\
 # Exit statuses
 
-What `grocker` ends with. Whatever is not 0 comes with a line on standard error that says what failed and where, and
-mostly with a second one, `hint:`, that says what to do. A script may try again after 69 and 75; nothing else gets
-better by waiting. The statuses of a container are the [contract's](image-contract.md), X5.
+What `grocker` exits with. Anything but 0 comes with a line `error:` on standard error that says what failed and where,
+and usually a line `hint:` that says what to do. A script may retry after 69 and 75; no other status improves by
+waiting. A container's statuses are [the runner's](runner.md#exit-statuses); the texts are in [messages](messages.md).
 
 | status | meaning |
 | --- | --- |
 """
 _MIDDLE = """
-## What leads to them
+## Causes
 
-Each line is a test (`tests/bad_input/cases.py`, which this page is made from): the real command line ends with that
-status, says these words, and leaves nothing half-written behind, neither in the cache nor where the image was to go.
+Each row is a test (`tests/bad_input/cases.py`, which this page is generated from). It runs the real command, checks the
+status and the words, and checks that nothing half-written is left in the cache or at the output.
 
-| status | what is wrong | what the error says, among other things |
+| status | cause | words in the error |
 | --- | --- | --- |
 """
 

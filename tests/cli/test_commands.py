@@ -18,7 +18,9 @@ COMMANDS = sorted(grocker.commands)
 
 def page(name: str) -> str:
     """The page of a command on a terminal of 80 columns."""
-    return grocker.commands[name].get_help(click.Context(grocker.commands[name], info_name=name, terminal_width=80))
+    # With its group, from which it has -h: click keeps a command's help option once it was made.
+    parent = click.Context(grocker, info_name="grocker", **grocker.context_settings)
+    return grocker.commands[name].get_help(click.Context(grocker.commands[name], parent, name, terminal_width=80))
 
 
 @pytest.mark.parametrize("name", COMMANDS)

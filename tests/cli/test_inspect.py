@@ -14,7 +14,7 @@ from grocker import registry as registries
 from grocker.cli.main import run
 from grocker.images.archive import Archive
 from grocker.images.layout import Layout
-from grocker.images.store import key
+from grocker.images.store import reference_key
 from grocker.oci.index import index
 from grocker.oci.reference import parse
 from grocker.progress import Silent
@@ -154,7 +154,7 @@ def test_inspect_shows_people_the_same(store: Store, capsys: pytest.CaptureFixtu
     assert run(["inspect", "polls:1.0", "--platform", "arm64"]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith(f"polls:1.0  {index(images).digest}\n  in Grocker's store: an index\n\nlinux/arm64  ")
-    assert "  application: polls 1.0, made by Grocker 9.0.0, image contract 1\n" in shown
+    assert "  application: polls 1.0, built by Grocker 9.0.0, image contract 1\n" in shown
     assert "  services: worker: work hard; www: polls.wsgi:application by gunicorn\n" in shown
     assert "linux/amd64" not in shown
 
@@ -172,9 +172,11 @@ def test_inspect_says_what_can_be_said_when_the_image_is_not_grockers(
     )
     for data in (plain, manifest):
         store.add_blob(data)
-    store.keep("refs", key(parse("foreign:1")), f"docker.io/library/foreign:1 {digests.of(manifest)}\n".encode())
+    store.keep(
+        "refs", reference_key(parse("foreign:1")), f"docker.io/library/foreign:1 {digests.of(manifest)}\n".encode()
+    )
     [found] = inspected(capsys, "foreign:1")["images"]
-    assert found["notes"] == ["it is not Grocker's: packages, wheels and services cannot be told from its documents"]
+    assert found["notes"] == ["not built by Grocker: its documents do not tell packages, wheels and services"]
     assert (found["contract"], found["application"], found["debian"]) == (None, None, [])
     assert [layer["digest"] for layer in found["layers"]] == [made.layers[0].digest]
     assert run(["inspect", "foreign:1"]) == 0
@@ -215,10 +217,10 @@ def test_inspect_says_so_when_another_grocker_made_the_image(store: Store, capsy
         (
             ["oci:{tmp}/layout:polls:1.0", "--platform", "linux/riscv64"],
             66,
-            "has no image for linux/riscv64\nhint: it has one for: linux/amd64, linux/arm64",
+            "has no image for linux/riscv64\nhint: its platforms: linux/amd64, linux/arm64",
         ),
-        (["oci:{tmp}/layout:polls:1.0", "--platform", "?"], 64, "is not a platform"),
-        (["polls:?"], 64, "is no tag"),
+        (["oci:{tmp}/layout:polls:1.0", "--platform", "?"], 64, "invalid platform '?'"),
+        (["polls:?"], 64, "is not a tag"),
         (["127.0.0.1:1/polls:1"], 69, "connection refused"),
     ],
 )
@@ -245,15 +247,15 @@ def test_inspect_fails_with_its_status(
 @pytest.mark.parametrize(
     ("method", "path", "how", "status", "words"),
     [
-        ("GET", "manifests/1.0", {"status": 404}, 66, "there is no such image"),
-        ("GET", "manifests/1.0", {"kind": "lie"}, 65, "announced was sha256:000"),
-        ("GET", "manifests/sha256", {"kind": "lie"}, 65, "announced was sha256:000"),
+        ("GET", "manifests/1.0", {"status": 404}, 66, "no such image"),
+        ("GET", "manifests/1.0", {"kind": "lie"}, 65, "expected sha256:000"),
+        ("GET", "manifests/sha256", {"kind": "lie"}, 65, "expected sha256:000"),
         ("GET", "manifests/1.0", {"status": 401}, 77, "no credentials"),
-        ("GET", "manifests/sha256", {"status": 200, "body": b"{}"}, 65, "announced was"),
-        ("GET", "blobs/", {"status": 200, "body": b"short"}, 65, "5 bytes of the digest"),
+        ("GET", "manifests/sha256", {"status": 200, "body": b"{}"}, 65, "expected"),
+        ("GET", "blobs/", {"status": 200, "body": b"short"}, 65, "of 5 bytes"),
         ("GET", "blobs/", {"status": 200, "body": b"x" * 100_000}, 65, "sent more than"),
-        ("GET", "manifests/1.0", {"status": 200, "body": b"<html>"}, 65, "is not what it should be"),
-        ("GET", "manifests/1.0", {"status": 200, "body": b'{"schemaVersion":1}'}, 65, "which is no image"),
+        ("GET", "manifests/1.0", {"status": 200, "body": b"<html>"}, 65, "is malformed"),
+        ("GET", "manifests/1.0", {"status": 200, "body": b'{"schemaVersion":1}'}, 65, "is not an image"),
         ("GET", "manifests/1.0", {"status": 200, "body": b"{" + b" " * (5 << 20)}, 65, "sent more than"),
     ],
 )

@@ -115,8 +115,8 @@ def test_push_mounts_what_an_earlier_one_sent_elsewhere(grocker: Grocker, store:
     [
         (["push", "none:1"], 66, "Grocker's store has no image none:1\nhint: the store has: polls:1.0"),
         (["push", "polls"], 66, "Grocker's store has no image polls:latest\nhint: did you mean polls:1.0?"),
-        (["push", "polls:?"], 64, "is no tag"),
-        (["push", "polls:1.0", "a@b"], 64, "is no digest"),
+        (["push", "polls:?"], 64, "is not a tag"),
+        (["push", "polls:1.0", "a@b"], 64, "is not a digest"),
         (["push"], 64, "Missing argument"),
         (["load", "none:1"], 66, "has no image none:1"),
         (["load", "polls:1.0", "--into", "rkt"], 64, "rkt"),
@@ -157,7 +157,7 @@ def test_push_says_build_again_when_layers_are_damaged_and_takes_them_away(
         place.write_bytes(bytes(layer.size))
     shown = grocker("push", "polls:1.0", f"{registry.host}/polls")
     assert shown.status == 65
-    assert "is damaged\nhint: it was removed: build again" in shown.err
+    assert "is damaged\nhint: it was removed; build again" in shown.err
     assert [store.blob(layer.digest) is None for layer in made.layers] == [True, True, False]
     shown = grocker("push", "polls:1.0", f"{registry.host}/polls")
     assert (shown.status, "build again" in shown.err) == (66, True)

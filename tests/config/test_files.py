@@ -108,13 +108,13 @@ def test_settings_in_a_file_of_their_own_stand_at_its_top(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ('suite = "x"', "1: suite: there is no such setting", "see docs/reference/settings.md"),
-        ('\ndepend = ["x"]', "2: depend: there is no such setting", SEE),
-        ('dependancies = ["x"]', "1: dependancies: there is no such setting", "did you mean 'dependencies'?"),
-        ("index_url = 1", "1: index_url: there is no such setting", "did you mean 'index-url'?"),
+        ('suite = "x"', "1: suite: unknown setting", "see docs/reference/settings.md"),
+        ('\ndepend = ["x"]', "2: depend: unknown setting", SEE),
+        ('dependancies = ["x"]', "1: dependancies: unknown setting", "did you mean 'dependencies'?"),
+        ("index_url = 1", "1: index_url: unknown setting", "did you mean 'index-url'?"),
         (
             '[services.www]\nwsgi = "a:b"\nStop_Signal = "TERM"',
-            "3: services.www.Stop_Signal: there is no such setting",
+            "3: services.www.Stop_Signal: unknown setting",
             "did you mean 'stop-signal'?",
         ),
         (
@@ -144,21 +144,21 @@ def test_settings_in_a_file_of_their_own_stand_at_its_top(tmp_path: Path) -> Non
         ('env = "A=1"', "1: env: expected a table, found text", SEE),
         ("[env]\nA = 12345", "2: env.A: expected text, found a number", SEE),
         ('[env]\n"A B" = "1"', '2: env."A B": expected a variable\'s name: letters, digits and _, found', SEE),
-        ("user = { uid = 0 }", "1: user.uid: expected a number from 1, found 0", SEE),
+        ("user = { uid = 0 }", "1: user.uid: expected a number of at least 1, found 0", SEE),
         ("user.uid = true", "1: user.uid: expected a whole number, found true", SEE),
-        ("user.uid = 5000000000", "1: user.uid: expected a number up to 4294967294", SEE),
+        ("user.uid = 5000000000", "1: user.uid: expected a number of at most 4294967294", SEE),
         ('user.name = "Blue"', "1: user.name: expected a user's name", SEE),
         ("debian.check-valid-until = 1979-05-27", "expected true or false, found a date or time", SEE),
         ("services = [1]", "1: services: expected a table, found a list", SEE),
         ("services.www = 1", "1: services.www: expected a table, found a number", SEE),
         (
             "[services.www]",
-            "1: services.www: a service has a command or a wsgi or asgi application, this one has none",
+            "1: services.www: a service needs one of command, wsgi and asgi",
             SEE,
         ),
         (
             '[services.www]\nwsgi = "a:b"\ncommand = "x"',
-            "1: services.www: a service has one of command, wsgi and asgi, this",
+            "1: services.www: a service needs one of command, wsgi and asgi, got",
             SEE,
         ),
         ('[services.www]\ncommand = " "', "1: services.www: the command is empty", SEE),
@@ -196,7 +196,7 @@ def test_settings_in_a_file_of_their_own_stand_at_its_top(tmp_path: Path) -> Non
             SEE,
         ),
         ('[services.www]\nwsgi = "a:b"\nserver = "uvicorn"', "does not serve wsgi services; gunicorn or granian", SEE),
-        ('[services.www]\ncommand = "a"\nstatic = true', "static and media are for a wsgi or asgi service", SEE),
+        ('[services.www]\ncommand = "a"\nstatic = true', "static and media require a wsgi or asgi service", SEE),
         ('[[services]]\nname = "www"', "1: services: expected a table, found a list", SEE),
     ],
 )
@@ -228,8 +228,8 @@ env = 2
     assert raised.value.message == (
         "pyproject.toml:2: services.www.wsgi: expected MODULE:ATTRIBUTE, as in mysite.wsgi:application, "
         "found 'no-colon'; "
-        "pyproject.toml:3: services.ops: a service has a command or a wsgi or asgi application, this one has none; "
-        "pyproject.toml:5: services.ws.comand: there is no such setting; "
+        "pyproject.toml:3: services.ops: a service needs one of command, wsgi and asgi; "
+        "pyproject.toml:5: services.ws.comand: unknown setting; "
         "pyproject.toml:7: extras: expected a list, found a number; and 1 more"
     )
 
@@ -237,9 +237,9 @@ env = 2
 @pytest.mark.parametrize(
     ("data", "message", "hint"),
     [
-        (b"a = 1\nb = \n", "grocker.toml:2: not TOML: Invalid value", "mend the line"),
-        (b"a = 1\na = 2\n", "grocker.toml:2: not TOML", "mend the line"),
-        (b"a = [\n1,\n", "grocker.toml:2: not TOML", "mend the line"),
+        (b"a = 1\nb = \n", "grocker.toml:2: not TOML: Invalid value", "fix the line"),
+        (b"a = 1\na = 2\n", "grocker.toml:2: not TOML", "fix the line"),
+        (b"a = [\n1,\n", "grocker.toml:2: not TOML", "fix the line"),
         (b"a = '\xff'\n", "grocker.toml:1: not UTF-8", "save the file"),
         (b"\xef\xbb\xbfa = 1\n", "grocker.toml:1: not TOML", "byte order mark"),
     ],
@@ -262,7 +262,7 @@ def test_file_is_refused_when_it_cannot_be_read(tmp_path: Path) -> None:
 
 def test_settings_are_refused_when_they_stand_in_two_files(tmp_path: Path) -> None:
     write(tmp_path, grocker="", pyproject="[project]\n[tool.grocker]\n")
-    with pytest.raises(SettingsError, match=r"in grocker\.toml and in pyproject\.toml:2 ") as raised:
+    with pytest.raises(SettingsError, match=r"in both grocker\.toml and pyproject\.toml:2 ") as raised:
         files.read(tmp_path)
     assert raised.value.hint == "keep one of the two"
 
@@ -270,8 +270,8 @@ def test_settings_are_refused_when_they_stand_in_two_files(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[tool]\ngrocker = 1", "pyproject.toml:2: tool.grocker is no table"),
-        ("tool = 1", "pyproject.toml:1: tool is no table"),
+        ("[tool]\ngrocker = 1", "pyproject.toml:2: tool.grocker is not a table"),
+        ("tool = 1", "pyproject.toml:1: tool is not a table"),
     ],
 )
 def test_settings_are_refused_when_they_are_no_table(tmp_path: Path, text: str, message: str) -> None:

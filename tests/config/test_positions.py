@@ -10,7 +10,7 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grocker.config.positions import Path, positions
+from grocker.config.positions import Path, find_lines
 
 TEXT = '''\
 # a comment [not.a.table]
@@ -85,7 +85,7 @@ z = 3
 )
 def test_position_is_the_line_that_names_it(path: Path, line: int) -> None:
     tomllib.loads(TEXT)
-    assert positions(TEXT)[path] == line
+    assert find_lines(TEXT)[path] == line
 
 
 def paths(value: Any, path: Path = ()) -> set[Path]:
@@ -108,4 +108,4 @@ _value = st.recursive(
 @given(st.dictionaries(_text, _value, max_size=4), st.booleans())
 def test_everything_in_a_document_has_a_position(document: dict[str, Any], multiline: bool) -> None:
     text = tomli_w.dumps(document, multiline_strings=multiline)
-    assert set(positions(text)) == paths(tomllib.loads(text))
+    assert set(find_lines(text)) == paths(tomllib.loads(text))

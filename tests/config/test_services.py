@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grocker.config.services import DetectedApplication, services
+from grocker.config.services import DetectedApplication, find_services
 from grocker.config.settings import ServiceSettings, Settings
 from grocker.errors import SettingsError
 
@@ -14,7 +14,7 @@ DECLARED = Settings(
 
 
 def test_services_are_the_declared_ones_when_there_are_any() -> None:
-    found = services(DECLARED, "web: x", DetectedApplication(target="a:b"))
+    found = find_services(DECLARED, "web: x", DetectedApplication(target="a:b"))
     assert list(found.table) == ["api", "ws"]
     assert list(found.table["api"].env.items()) == [("A", "1"), ("B", "2")]
     assert not found.any_service
@@ -24,7 +24,7 @@ def test_services_are_the_declared_ones_when_there_are_any() -> None:
 
 def test_services_are_those_of_the_procfile_when_none_is_declared() -> None:
     text = "# comment\n\nrelease: migrate\nworker : python -m work  \nweb: gunicorn x: y\n"
-    found = services(Settings(), text, DetectedApplication(target="a:b"))
+    found = find_services(Settings(), text, DetectedApplication(target="a:b"))
     assert {name: s.command for name, s in found.table.items()} == {
         "web": "gunicorn x: y",
         "worker": "python -m work",
@@ -35,7 +35,7 @@ def test_services_are_those_of_the_procfile_when_none_is_declared() -> None:
 
 
 def test_services_are_found_when_a_django_project_declares_none() -> None:
-    found = services(
+    found = find_services(
         Settings(), "# nothing\nrelease: migrate\n", DetectedApplication(django=True, target="mysite.wsgi:application")
     )
     assert {name: s.wsgi for name, s in found.table.items()} == {"www": "mysite.wsgi:application"}
@@ -43,23 +43,23 @@ def test_services_are_found_when_a_django_project_declares_none() -> None:
 
 
 def test_there_are_no_services_when_nothing_says_so() -> None:
-    found = services(Settings(), None, DetectedApplication())
+    found = find_services(Settings(), None, DetectedApplication())
     assert (dict(found.table), found.source, found.servers) == ({}, "none", ())
 
 
 def test_procfile_is_refused_with_its_line_when_it_is_malformed() -> None:
-    with pytest.raises(SettingsError, match="Procfile:2: not NAME: COMMAND"):
-        services(Settings(), "web: x\nworker x\n", DetectedApplication())
+    with pytest.raises(SettingsError, match="Procfile:2: expected NAME: COMMAND"):
+        find_services(Settings(), "web: x\nworker x\n", DetectedApplication())
 
 
 def test_procfile_is_refused_when_a_name_comes_twice() -> None:
-    with pytest.raises(SettingsError, match="Procfile:3: web comes twice"):
-        services(Settings(), "web: x\nworker: x\nweb: y\n", DetectedApplication())
+    with pytest.raises(SettingsError, match="Procfile:3: duplicate process type web"):
+        find_services(Settings(), "web: x\nworker: x\nweb: y\n", DetectedApplication())
 
 
 def test_services_are_the_wheels_own_when_only_its_entry_points_declare_any() -> None:
     declared = {"ws": {"asgi": "shop.asgi:application", "workers": 2}, "www": {"wsgi": "shop.wsgi:application"}}
-    found = services(Settings(), "web: x", DetectedApplication(declared, target="a:b"))
+    found = find_services(Settings(), "web: x", DetectedApplication(declared, target="a:b"))
     assert {name: (one.wsgi, one.asgi, one.server) for name, one in found.table.items()} == {
         "ws": (None, "shop.asgi:application", "uvicorn"),
         "www": ("shop.wsgi:application", None, "gunicorn"),
@@ -80,11 +80,11 @@ def test_services_are_the_wheels_own_when_only_its_entry_points_declare_any() ->
 )
 def test_services_are_refused_when_an_entry_points_table_is_none(table: object) -> None:
     with pytest.raises(SettingsError, match=r"entry point of the group grocker\.services: www"):
-        services(Settings(), None, DetectedApplication({"www": table}))
+        find_services(Settings(), None, DetectedApplication({"www": table}))
 
 
 def test_services_have_an_asgi_application_when_one_is_found() -> None:
-    found = services(Settings(), None, DetectedApplication(kind="asgi", target="api.main:app"))
+    found = find_services(Settings(), None, DetectedApplication(kind="asgi", target="api.main:app"))
     assert (found.table["www"].asgi, found.any_service, found.servers) == ("api.main:app", False, ("uvicorn",))
 
 
@@ -99,7 +99,7 @@ def test_services_carry_what_runs_beside_and_in_front_of_them() -> None:
         metrics="/metrics",
         memory=300,
     )
-    found = services(
+    found = find_services(
         Settings(services={"www": www, "api": ServiceSettings(asgi="a:b", static=True)}), None, DetectedApplication()
     )
     one = found.table["www"]
@@ -112,8 +112,8 @@ def test_services_carry_what_runs_beside_and_in_front_of_them() -> None:
 
 def test_services_are_refused_when_a_process_has_the_services_name() -> None:
     declared = {"www": {"wsgi": "a:b", "processes": {"www": "x"}}}
-    with pytest.raises(SettingsError, match=r"services\.www\.processes: www is the service itself"):
-        services(Settings(), None, DetectedApplication(declared))
+    with pytest.raises(SettingsError, match=r"services\.www\.processes: www is the name of the service itself"):
+        find_services(Settings(), None, DetectedApplication(declared))
 
 
 @pytest.mark.parametrize(
@@ -126,5 +126,5 @@ def test_services_are_refused_when_a_process_has_the_services_name() -> None:
     ],
 )
 def test_services_need_nginx_when_they_show_files(service: ServiceSettings, packages: tuple[str, ...]) -> None:
-    assert services(Settings(services={"www": service}), None, DetectedApplication()).packages == packages
-    assert services(Settings(), "web: x", DetectedApplication()).packages == ()
+    assert find_services(Settings(services={"www": service}), None, DetectedApplication()).packages == packages
+    assert find_services(Settings(), "web: x", DetectedApplication()).packages == ()

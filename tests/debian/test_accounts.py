@@ -79,8 +79,8 @@ def test_user_is_refused_when_debian_has_it(user: Account) -> None:
     with pytest.raises(SettingsError) as caught:
         files({}, user)
     assert caught.value.status == 78
-    assert "is taken: Debian has" in caught.value.message
-    assert "uid from 1000" in (caught.value.hint or "")
+    assert "collides with Debian's own user" in caught.value.message
+    assert "uid of at least 1000" in (caught.value.hint or "")
 
 
 def test_masters_are_refused_when_malformed() -> None:

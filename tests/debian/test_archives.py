@@ -95,7 +95,9 @@ def test_user_is_warned_once_when_what_has_expired_is_used(store: Store) -> None
     with archive.serve() as address:
         _, progress = opened(archive, store, address, check_valid_until=False)
     ((message, hint),) = progress.warnings
-    assert message.startswith(f"expired, and used all the same: trixie on {NOW - timedelta(days=1):%Y-%m-%d}, trixie-u")
+    assert message.startswith(
+        f"using an expired release of trixie (since {NOW - timedelta(days=1):%Y-%m-%d}), trixie-u"
+    )
     assert hint is not None
     assert "security updates" in hint
 
@@ -112,7 +114,13 @@ def forged() -> Archive:
 
 CASES = [
     ("bad hash", forged(), 65, "Packages.xz", ""),
-    ("unknown suite", Archive(packages={"trixie-security": [], "trixie-updates": []}), 66, "no suite trixie", "mirror"),
+    (
+        "unknown suite",
+        Archive(packages={"trixie-security": [], "trixie-updates": []}),
+        66,
+        "suite trixie not found",
+        "mirror",
+    ),
     ("unknown architecture", Archive(architectures=("arm64",)), 66, "no packages for amd64 in main", "arm64"),
     ("expired", Archive(valid_until=NOW - timedelta(days=1)), 65, "has expired", "check-valid-until"),
     ("unpinned signer", Archive(signed_by=("stranger",)), 65, "does not trust", "mirror"),

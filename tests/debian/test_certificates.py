@@ -99,7 +99,7 @@ def test_hash_is_openssls_when_openssl_is_asked(subject: str, tmp_path: Path) ->
     asked = subprocess.run(
         [OPENSSL or "", "x509", "-noout", "-subject_hash", "-in", made], check=True, capture_output=True, text=True
     )
-    assert subject_hash(certificates.certificate(made.read_bytes())) == asked.stdout.strip()
+    assert subject_hash(certificates.decode_certificate(made.read_bytes())) == asked.stdout.strip()
 
 
 @pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed")
@@ -111,4 +111,4 @@ def test_hash_is_openssls_when_the_certificates_are_the_hosts() -> None:
         asked = subprocess.run(
             [OPENSSL or "", "x509", "-noout", "-subject_hash", "-in", path], check=True, capture_output=True, text=True
         )
-        assert subject_hash(certificates.certificate(path.read_bytes())) == asked.stdout.strip(), path
+        assert subject_hash(certificates.decode_certificate(path.read_bytes())) == asked.stdout.strip(), path

@@ -44,9 +44,9 @@ def test_stanzas_are_fields_by_name_when_values_go_on() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (" lost\n", "continued line"),
+        (" lost\n", "continuation line"),
         ("no field\n", "not a field"),
-        ("A: 1\nA: 2\n", "twice"),
+        ("A: 1\nA: 2\n", "duplicate field A"),
         (": x\n", "not a field"),
     ],
 )
@@ -56,5 +56,5 @@ def test_stanzas_are_refused_when_malformed(text: str, words: str) -> None:
 
 
 def test_stanza_is_refused_when_there_are_two() -> None:
-    with pytest.raises(ValueError, match="2 stanzas"):
+    with pytest.raises(ValueError, match="got 2"):
         control.stanza("A: 1\n\nB: 2\n")

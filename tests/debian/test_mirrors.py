@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grocker.debian import mirrors
-from grocker.debian.mirrors import Mirrors, locate
+from grocker.debian.mirrors import Mirrors, find_mirrors
 from grocker.errors import SettingsError
 
 LIST = """\
@@ -63,14 +63,14 @@ def test_settings_win_when_everything_is_set(root: Path) -> None:
         "GROCKER_DEBIAN_MIRROR": "http://e.example.invalid",
         "GROCKER_DEBIAN_SECURITY_MIRROR": "http://s.invalid",
     }
-    found = locate(mirror="http://m.example.invalid/debian/", environ=environ, root=root)
+    found = find_mirrors(mirror="http://m.example.invalid/debian/", environ=environ, root=root)
     assert found == Mirrors(("http://m.example.invalid/debian",), ("http://s.invalid",), True, True)
 
 
 def test_hosts_sources_are_used_when_nothing_is_set(root: Path) -> None:
     (root / "sources.list.d/debian.sources").write_text(SOURCES)
     (root / "sources.list.d/ignored.sources.disabled").write_text(SOURCES.replace("one", "ignored"))
-    found = locate(environ={}, root=root)
+    found = find_mirrors(environ={}, root=root)
     assert found.archive == ("http://one.example.invalid/debian", "https://two.example.invalid/debian")
     assert found.security == ("http://one.example.invalid/debian-security",)
     assert not found.explicit
@@ -78,7 +78,7 @@ def test_hosts_sources_are_used_when_nothing_is_set(root: Path) -> None:
 
 def test_sources_of_the_old_form_are_read_when_the_host_has_them(root: Path) -> None:
     (root / "sources.list").write_text(LIST)
-    found = locate(environ={}, root=root)
+    found = find_mirrors(environ={}, root=root)
     assert found.archive == ("http://list.example.invalid/debian",)
     assert found.security == ("http://list.example.invalid/security",)
 
@@ -87,7 +87,7 @@ def test_malformed_sources_are_passed_over_when_others_are_good(root: Path) -> N
     (root / "sources.list").write_text(LIST)
     (root / "sources.list.d/broken.sources").write_text("what is this")
     (root / "sources.list.d/broken.list").write_bytes(b"deb\n\xff\n deb http://x.example.invalid\n")
-    assert locate(environ={}, root=root).archive == ("http://list.example.invalid/debian",)
+    assert find_mirrors(environ={}, root=root).archive == ("http://list.example.invalid/debian",)
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_missing_address_is_a_settings_error_when_the_host_has_no_debian(
     mirror: str | None, setting: str, variable: str, tmp_path: Path
 ) -> None:
     with pytest.raises(SettingsError) as caught:
-        locate(mirror=mirror, environ={}, root=tmp_path / "nothing")
+        find_mirrors(mirror=mirror, environ={}, root=tmp_path / "nothing")
     assert caught.value.status == 78
-    assert "archive is known" in caught.value.message
+    assert "archive configured" in caught.value.message
     assert setting in (caught.value.hint or "")
     assert variable in (caught.value.hint or "")
 
@@ -111,7 +111,7 @@ def test_missing_address_is_a_settings_error_when_the_host_has_no_debian(
 @pytest.mark.parametrize("address", ["ftp://me:hush@example.invalid/debian", "me:hush@example.invalid", "http://[hush"])
 def test_address_is_refused_and_its_password_hidden_when_it_is_not_http(address: str) -> None:
     with pytest.raises(SettingsError, match=r"debian\.mirror") as caught:
-        locate(mirror=address, environ={})
+        find_mirrors(mirror=address, environ={})
     assert "hush" not in caught.value.message
 
 
@@ -148,14 +148,14 @@ def test_expiry_is_not_checked_when_the_used_source_says_so(form: str, root: Pat
     else:
         text = SOURCES.replace("Components: main", "Components: main\nCheck-Valid-Until: no")
         (root / "sources.list.d/debian.sources").write_text(text)
-    assert not locate(environ={}, root=root).check_valid_until
+    assert not find_mirrors(environ={}, root=root).check_valid_until
 
 
 @pytest.mark.parametrize("setting", [True, False])
 def test_setting_decides_when_apt_says_otherwise(setting: bool, root: Path) -> None:
     (root / "sources.list").write_text(LIST)
     (root / "apt.conf.d/99x").write_text(f'Acquire::Check-Valid-Until "{str(not setting).lower()}";')
-    assert locate(check_valid_until=setting, environ={}, root=root).check_valid_until is setting
+    assert find_mirrors(check_valid_until=setting, environ={}, root=root).check_valid_until is setting
 
 
 def test_debians_mirror_comes_first_when_others_use_its_suites_names(root: Path) -> None:
@@ -163,7 +163,7 @@ def test_debians_mirror_comes_first_when_others_use_its_suites_names(root: Path)
         "deb http://browser.example.invalid/chrome/deb stable main\n"
         "deb http://engine.example.invalid/linux/debian bookworm stable\n" + LIST
     )
-    assert locate(environ={}, root=root).archive == (
+    assert find_mirrors(environ={}, root=root).archive == (
         "http://list.example.invalid/debian",
         "http://browser.example.invalid/chrome/deb",
     )
@@ -180,7 +180,7 @@ def test_mirrors_of_a_list_are_used_when_the_hosts_source_is_one(uri: str, root:
     (root / "sources.list.d/debian.sources").write_text(
         SOURCES.replace("http://one.example.invalid/debian https://two.example.invalid/debian", uri)
     )
-    assert locate(environ={}, root=root).archive == (
+    assert find_mirrors(environ={}, root=root).archive == (
         "https://near.example.invalid/debian",
         "http://far.example.invalid/debian",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grocker.debian.paths import left_out, merged
+from grocker.debian.paths import is_left_out, merge_usr
 
 
 @pytest.mark.parametrize(
@@ -24,8 +24,8 @@ from grocker.debian.paths import left_out, merged
     ],
 )
 def test_path_is_merged_when_debian_has_a_link_there(shipped: str, place: str) -> None:
-    assert merged(shipped) == place
-    assert merged(place) == place
+    assert merge_usr(shipped) == place
+    assert merge_usr(place) == place
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ def test_path_is_merged_when_debian_has_a_link_there(shipped: str, place: str) -
     ],
 )
 def test_path_is_left_out_when_an_image_does_without(path: str, answer: bool) -> None:
-    assert left_out(path) is answer
+    assert is_left_out(path) is answer

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from grocker.debian import release
 from grocker.debian.release import Release
-from grocker.debian.signers import SIGNERS, certificate
+from grocker.debian.signers import SIGNERS, read_certificate
 from grocker.errors import CorruptError
 from tests.support.archive import NOW, Archive, key, sign, signer
 
@@ -39,7 +39,7 @@ def test_text_around_the_signature_is_ignored_when_somebody_added_it() -> None:
 
 
 def test_release_is_taken_when_one_signer_of_several_is_pinned() -> None:
-    assert release.verified(sign(CONTENT, key()), [signer("other"), signer()], what="it") == CONTENT
+    assert release.verify(sign(CONTENT, key()), [signer("other"), signer()], what="it") == CONTENT
 
 
 def test_expired_release_is_taken_when_expiry_is_not_checked() -> None:
@@ -89,8 +89,8 @@ def test_release_is_refused_when_something_does_not_hold(message: bytes, words: 
 
 def test_release_is_refused_when_the_key_file_is_not_the_pinned_one() -> None:
     swapped = replace(signer(), fingerprint="0" * 40)
-    with pytest.raises(CorruptError, match="is not the pinned one"):
-        release.verified(published(Archive()), [swapped], what="it")
+    with pytest.raises(CorruptError, match="does not have the pinned fingerprint"):
+        release.verify(published(Archive()), [swapped], what="it")
 
 
 @pytest.mark.parametrize("suite", sorted(SIGNERS))
@@ -98,7 +98,7 @@ def test_key_is_the_pinned_one_when_it_comes_with_grocker(suite: str) -> None:
     import pysequoia
 
     for pinned in SIGNERS[suite]:
-        found = pysequoia.Cert.from_bytes(certificate(pinned))
+        found = pysequoia.Cert.from_bytes(read_certificate(pinned))
         assert found.fingerprint.upper() == pinned.fingerprint
         assert not found.is_revoked
         assert suite.partition("-")[0] in pinned.name

@@ -64,8 +64,8 @@ exit 0
 
 @pytest.mark.parametrize("script", SETTLED.values(), ids=SETTLED)
 def test_script_is_settled_when_it_does_nothing_that_an_image_needs(script: str) -> None:
-    assert scripts.unsettled(script) is None
-    assert scripts.uncovered([facts(postinst=script)]) == ()
+    assert scripts.find_unknown_command(script) is None
+    assert scripts.find_unreviewed([facts(postinst=script)]) == ()
 
 
 UNSETTLED = {
@@ -90,20 +90,20 @@ UNSETTLED = {
 
 @pytest.mark.parametrize(("script", "reason"), UNSETTLED.values(), ids=UNSETTLED)
 def test_script_is_reported_when_it_does_more(script: str, reason: str) -> None:
-    (found,) = scripts.uncovered([facts(postinst=script)])
+    (found,) = scripts.find_unreviewed([facts(postinst=script)])
     assert (found.package, found.name) == ("hello", "postinst")
     assert reason in found.reason
 
 
 def test_both_scripts_are_reported_when_neither_is_known() -> None:
-    found = scripts.uncovered([facts(preinst="#!/bin/sh\na\n", postinst="#!/bin/sh\nb\n")])
+    found = scripts.find_unreviewed([facts(preinst="#!/bin/sh\na\n", postinst="#!/bin/sh\nb\n")])
     assert [script.name for script in found] == ["preinst", "postinst"]
 
 
 def test_script_is_settled_when_somebody_has_reviewed_it(monkeypatch: pytest.MonkeyPatch) -> None:
     script = "#!/bin/sh\nset -e\nmake-it-so\n"
-    monkeypatch.setitem(scripts.reviewed(), scripts.fingerprint(script), "it is so")
-    assert scripts.uncovered([facts(postinst=script)]) == ()
+    monkeypatch.setitem(scripts.read_reviews(), scripts.fingerprint(script), "it is so")
+    assert scripts.find_unreviewed([facts(postinst=script)]) == ()
 
 
 def test_fingerprint_is_the_same_when_version_architecture_and_comments_change() -> None:
@@ -114,7 +114,7 @@ def test_fingerprint_is_the_same_when_version_architecture_and_comments_change()
 
 
 def test_review_has_a_reason_when_it_stands_in_the_table() -> None:
-    table = scripts.reviewed()
+    table = scripts.read_reviews()
     assert table
     for mark, rest in table.items():
         assert len(mark) == 64, rest

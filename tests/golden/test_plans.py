@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from grocker.config import files
-from grocker.config.services import DetectedApplication, services
+from grocker.config.services import DetectedApplication, find_services
 from grocker.config.settings import Settings
 from grocker.digest import Digest
 from grocker.lock.document import parse
@@ -30,7 +30,7 @@ RUNNER = "2" * 64
 def polls(platform: str) -> tuple[Subject, Settings]:
     """examples/polls, as its files describe it."""
     settings = files.read(ROOT / "examples" / "polls").settings
-    found = services(settings, None, DetectedApplication())
+    found = find_services(settings, None, DetectedApplication())
     lock = parse((PLANS / "polls.lock").read_text("utf-8"), place="polls.lock").only(platform)
     return Subject(
         name="polls-site",

@@ -112,7 +112,7 @@ def test_docker_gets_the_whole_image_when_it_keeps_blobs_in_containerd(engine: F
         (200, b'{"errorDetail":{"message":"write /x: no space left on device"}}', StorageError, "no space left"),
         (500, b'{"message":"something broke"}', UnavailableError, "something broke"),
         (500, b"", UnavailableError, "status 500"),
-        (200, b'{"stream":"but nothing is there"}', UnavailableError, "has another image there"),
+        (200, b'{"stream":"but nothing is there"}', UnavailableError, "the name refers to another image"),
     ],
 )
 def test_docker_fails_with_the_engines_words_when_it_refuses(

@@ -70,8 +70,8 @@ def test_request_gives_status_and_body_when_the_engine_answers() -> None:
     ("said", "words"),
     [
         (b"", "closed the connection without an answer"),
-        (b"SSH-2.0-OpenSSH\r\n", "is no Docker engine"),
-        (b"HTTP/1.0 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "was cut short"),
+        (b"SSH-2.0-OpenSSH\r\n", "is not a Docker engine"),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "is truncated"),
     ],
 )
 def test_request_fails_as_unavailable_when_the_answer_is_none(said: bytes, words: str) -> None:
@@ -108,7 +108,7 @@ def test_request_is_denied_when_the_socket_is_closed_to_the_user(tmp_path: Path)
 def test_request_refuses_an_address_when_its_kind_is_unknown(address: str) -> None:
     error = failure(address)
     assert isinstance(error, SettingsError)
-    assert "only unix:// and tcp:// can be used" in error.message
+    assert "expected unix:// or tcp://" in error.message
 
 
 def test_request_fails_as_unavailable_when_certificates_are_missing(tmp_path: Path) -> None:

@@ -13,10 +13,14 @@ from grocker import digest as digests
 from grocker.errors import CannotWriteError, CorruptError, GrockerError, StorageError
 from grocker.images import layout as layouts
 from grocker.images.layout import Layout
-from grocker.oci import Image, Reference
+from grocker.images.sink import PlaceContext, ReferrerSink
+from grocker.oci import Document, Image, Reference, values
+from grocker.oci.artifact import artifact
 from grocker.oci.index import index
 from grocker.oci.reference import parse
 from grocker.progress import Silent
+from grocker.store import Store
+from grocker.web import Transport
 from tests.support.image import FailingBlobs, MemoryBlobs, made_image, two_images
 from tests.support.user import ordinary_user
 
@@ -126,7 +130,7 @@ def test_layout_is_taken_up_when_a_killed_build_left_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["file", ".git"])
 def test_layout_refuses_a_directory_when_it_has_other_files(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
-    with pytest.raises(CannotWriteError, match="is no OCI layout"):
+    with pytest.raises(CannotWriteError, match="is not an OCI layout"):
         Layout(tmp_path).deliver(*_named(made_image()))
     assert under(tmp_path) == [name]
 
@@ -148,7 +152,7 @@ def test_layout_cannot_be_written_when_its_parent_is_closed() -> None:
 def test_layout_refuses_an_index_that_is_none(tmp_path: Path) -> None:
     Layout(tmp_path).deliver(*_named(made_image("a")))
     (tmp_path / "index.json").write_text("[]")
-    with pytest.raises(CorruptError, match=r"index\.json is not what it should be"):
+    with pytest.raises(CorruptError, match=r"index\.json is malformed"):
         Layout(tmp_path).deliver(*_named(made_image("b")))
 
 
@@ -203,3 +207,37 @@ def test_layout_has_a_problem_when_an_index_names_a_platform_twice(tmp_path: Pat
     top = (tmp_path / "index.json").read_text().replace(index(images).digest, digest)
     (tmp_path / "index.json").write_text(top.replace(f'"size":{len(data)}', f'"size":{len(wrong)}'))
     assert f"{digest} has two images for linux/amd64" in layouts.problems(tmp_path)
+
+
+def test_artifact_lies_beside_the_image_that_it_refers_to(tmp_path: Path) -> None:
+    made, blobs = made_image()
+    sink = Layout(tmp_path)
+    assert isinstance(sink, ReferrerSink)
+    sink.deliver([made], NAMES[:1], blobs, Silent())
+    content = Document(values.describe("application/spdx+json", b"{}\n"), b"{}\n")
+    bill = artifact(made.manifest.descriptor, "application/spdx+json", [content])
+    for _ in range(2):
+        sink.attach(bill, NAMES[:1])
+    assert layouts.problems(tmp_path) == ()
+    listed = layouts.read_index(tmp_path).manifests
+    assert [one.digest for one in listed] == [bill.manifest.digest, made.digest]
+    assert listed[0] == bill.descriptor
+    # Another image keeps it, and whoever reads the layout takes it for no image.
+    other, more = made_image("other")
+    sink.deliver([other], [parse("polls:2.0")], more, Silent())
+    assert bill.descriptor in layouts.read_index(tmp_path).manifests
+    with Store.open(tmp_path / "cache") as store, Transport(environ={}) as transport:
+        context = PlaceContext(store, transport, {}, tmp_path, 1000)
+        with layouts.open_image(f"{tmp_path}:polls:1.0", context) as found:
+            assert found.root.digest == made.digest
+
+
+def test_layout_has_a_problem_when_a_blob_of_an_artifact_is_damaged(tmp_path: Path) -> None:
+    made, blobs = made_image()
+    sink = Layout(tmp_path)
+    sink.deliver([made], NAMES[:1], blobs, Silent())
+    content = Document(values.describe("text/plain", b"right"), b"right")
+    sink.attach(artifact(made.manifest.descriptor, "text/plain", [content]), NAMES[:1])
+    (tmp_path / "blobs" / "sha256" / digests.hexadecimal(content.digest)).write_bytes(b"wrong")
+    [problem] = layouts.problems(tmp_path)
+    assert problem == f"{content.digest} has the digest {digests.of(b'wrong')}"

@@ -17,7 +17,7 @@ from grocker.images.reading import ImageModule
 from grocker.images.registry import RegistrySink
 from grocker.images.sink import PlaceContext, SinkModule
 from grocker.images.store import StoreSink
-from grocker.oci.reading import images
+from grocker.oci.reading import read_images
 from grocker.oci.reference import parse as reference
 from grocker.progress import Silent
 from grocker.store import Store
@@ -98,7 +98,7 @@ def test_open_image_reads_back_what_a_sink_was_given(host: Hosts, tmp_path: Path
     for output in ("oci:layout", "archive:a.tar", "store"):
         open_sink(output, context).deliver([made], [reference("polls:1")], blobs, Silent())
     with open_image(form.format(tmp_path), context) as found:
-        assert images(found.root, found.fetch, what=form) == (made,)
+        assert read_images(found.root, found.fetch, what=form) == (made,)
         assert [found.layer(one.descriptor) for one in made.layers] == [blobs.blobs[one.digest] for one in made.layers]
 
 
@@ -169,7 +169,7 @@ def test_default_sink_is_the_store_with_a_hint_when_no_engine_can_be_used(
             DeniedError,
             "newuidmap",
         ),
-        ('case "$2" in inspect) exit 1;; esac', UnavailableError, "has another image there"),
+        ('case "$2" in inspect) exit 1;; esac', UnavailableError, "the name refers to another image"),
     ],
 )
 def test_podman_fails_with_its_own_words_when_it_does(

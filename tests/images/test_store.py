@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import MissingError
-from grocker.images.store import names, stored
+from grocker.images.store import list_names, load_image
 from grocker.oci.index import index
 from grocker.oci.reference import parse
 from grocker.store import Store
@@ -22,11 +22,11 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def test_stored_gives_the_very_images_that_a_build_kept(store: Store) -> None:
     images, blobs = two_images()
     keep(store, "polls:1.0", images, blobs)
-    found = stored(store, parse("polls:1.0"))
+    found = load_image(store, parse("polls:1.0"))
     assert found.images == tuple(images)
     assert found.root == index(images)
-    assert stored(store, parse("docker.io/library/polls:1.0")) == found
-    assert stored(store, parse(f"anything@{images[1].digest}")).images == (images[1],)
+    assert load_image(store, parse("docker.io/library/polls:1.0")) == found
+    assert load_image(store, parse(f"anything@{images[1].digest}")).images == (images[1],)
 
 
 def test_names_are_all_that_builds_kept(store: Store) -> None:
@@ -34,7 +34,7 @@ def test_names_are_all_that_builds_kept(store: Store) -> None:
         image, blobs = made_image(name)
         keep(store, name, [image], blobs)
     store.keep("refs", "odd", b"nothing that is one\n")
-    assert list(names(store)) == ["docker.io/library/b:2", "registry.example.invalid/a:1"]
+    assert list(list_names(store)) == ["docker.io/library/b:2", "registry.example.invalid/a:1"]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_stored_says_what_there_is_when_the_name_is_not(store: Store, asked: str
         image, blobs = made_image(tag)
         keep(store, f"polls:{tag}", [image], blobs)
     with pytest.raises(MissingError) as caught:
-        stored(store, parse(asked))
+        load_image(store, parse(asked))
     assert caught.value.hint == hint
 
 
@@ -60,13 +60,13 @@ def test_stored_names_the_one_tag_when_there_is_one(store: Store) -> None:
         keep(store, name, [image], blobs)
     for text in ("polls", "polls:2"):
         with pytest.raises(MissingError) as caught:
-            stored(store, parse(text))
+            load_image(store, parse(text))
         assert caught.value.hint == "did you mean polls:1.0?"
 
 
 def test_stored_says_how_to_begin_when_the_store_is_empty(store: Store) -> None:
     with pytest.raises(MissingError) as caught:
-        stored(store, parse("polls"))
+        load_image(store, parse("polls"))
     assert caught.value.hint == "build one: grocker build DIRECTORY -t NAME"
 
 
@@ -88,6 +88,6 @@ def test_stored_says_build_again_when_a_part_is_gone_or_damaged(store: Store, pa
     else:
         place.write_bytes(place.read_bytes()[:-1])
     with pytest.raises(MissingError) as caught:
-        stored(store, parse("polls:1.0"))
+        load_image(store, parse("polls:1.0"))
     assert caught.value.hint == "build again"
     assert store.blob(digest) is None

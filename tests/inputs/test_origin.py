@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import GrockerError
-from grocker.inputs.origin import parse
+from grocker.inputs.origin import parse_origin
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def place(tmp_path: Path) -> Path:
     ],
 )
 def test_origin_is_told_from_the_text(place: Path, text: str, kind: str, extras: tuple[str, ...], name: str) -> None:
-    origin = parse(text, place)
+    origin = parse_origin(text, place)
     assert (origin.kind, origin.extras, origin.name) == (kind, extras, name)
 
 
@@ -42,19 +42,19 @@ def test_origin_is_told_from_the_text(place: Path, text: str, kind: str, extras:
     ("text", "status", "words"),
     [
         ("./nowhere", 66, "./nowhere does not exist"),
-        ("./file.txt", 66, "is a file that is no wheel"),
-        ("none-1.0-py3-none-any.whl", 66, "there is no wheel none-1.0-py3-none-any.whl"),
-        ("app==", 64, "neither a directory, nor a wheel, nor a release"),
-        ("app; python_version > '3'", 64, "has a marker"),
-        ("./polls[]", 64, "names no extras"),
-        ("./polls[a b]", 64, "names no extras"),
-        ("-x", 64, "neither a directory"),
-        ("", 64, "neither a directory"),
+        ("./file.txt", 66, "is a file, but not a wheel"),
+        ("none-1.0-py3-none-any.whl", 66, "wheel none-1.0-py3-none-any.whl not found"),
+        ("app==", 64, "is not a directory, a wheel or a release"),
+        ("app; python_version > '3'", 64, "markers are not supported"),
+        ("./polls[]", 64, "invalid extras"),
+        ("./polls[a b]", 64, "invalid extras"),
+        ("-x", 64, "is not a directory, a wheel"),
+        ("", 64, "is not a directory, a wheel"),
     ],
 )
 def test_origin_is_refused_with_a_remedy_when_it_names_nothing(place: Path, text: str, status: int, words: str) -> None:
     with pytest.raises(GrockerError) as caught:
-        parse(text, place)
+        parse_origin(text, place)
     assert caught.value.status == status
     assert words in caught.value.message
     assert caught.value.hint

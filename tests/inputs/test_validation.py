@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import SettingsError
-from grocker.inputs.validation import check, check_services, left_out
+from grocker.inputs.validation import check_application, check_services, find_missing_modules
 from grocker.progress import Silent
 from grocker.python import InstallScheme, SourceTree, Wheel, WheelTarget, read_tree, read_wheel
 from grocker.runner.contract.spec import Service
@@ -32,27 +32,27 @@ def tree(directory: Path, paths: list[str]) -> SourceTree:
 
 @pytest.mark.parametrize("wanted", ["<3.13", ">=3.14", "==3.11.*"])
 def test_application_is_refused_when_it_wants_another_python(tmp_path: Path, wanted: str) -> None:
-    with pytest.raises(SettingsError, match="demo 1.0 wants Python .*; the image has 3.13"):
-        check(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), None, Silent())
+    with pytest.raises(SettingsError, match="demo 1.0 requires Python .*; the image has 3.13"):
+        check_application(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), None, Silent())
 
 
 @pytest.mark.parametrize("wanted", [">=3.13.2", ">=3.11,<4", "!=3.13.0"])
 def test_application_is_taken_when_a_patch_release_may_fit(tmp_path: Path, wanted: str) -> None:
-    check(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), None, Silent())
+    check_application(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), None, Silent())
 
 
 def test_extra_is_refused_when_the_application_has_none_of_that_name(tmp_path: Path) -> None:
     installed = wheel(tmp_path, metadata="Provides-Extra: Post_Gres\n")
-    check(installed, TARGET, ["post-gres", "POST.GRES"], None, Silent())
+    check_application(installed, TARGET, ["post-gres", "POST.GRES"], None, Silent())
     with pytest.raises(SettingsError, match="demo 1.0 has no extra mysql") as caught:
-        check(installed, TARGET, ["post.gres", "mysql"], None, Silent())
-    assert caught.value.hint == "it has: post-gres"
+        check_application(installed, TARGET, ["post.gres", "mysql"], None, Silent())
+    assert caught.value.hint == "available extras: post-gres"
 
 
 def test_user_is_warned_when_the_back_end_left_all_code_out(tmp_path: Path) -> None:
     progress = Silent()
     paths = ["app.py", "setup.py", "shop/__init__.py", "static/a.css"]
-    check(wheel(tmp_path, DATA), TARGET, (), tree(tmp_path / "p", paths), progress)
+    check_application(wheel(tmp_path, DATA), TARGET, (), tree(tmp_path / "p", paths), progress)
     ((message, hint),) = progress.warnings
     assert message == "the wheel of demo has no module: its build back end left out app.py, shop/"
     assert hint is not None
@@ -73,9 +73,9 @@ def test_user_is_warned_when_templates_or_static_files_are_left_out(
     tmp_path: Path, files: dict[str, str], sources: list[str], left: list[str]
 ) -> None:
     progress = Silent()
-    check(wheel(tmp_path, files), TARGET, (), tree(tmp_path / "p", sources), progress)
+    check_application(wheel(tmp_path, files), TARGET, (), tree(tmp_path / "p", sources), progress)
     assert [message for message, _ in progress.warnings] == (
-        [f"the wheel of demo has nothing of {', '.join(left)}"] if left else []
+        [f"the wheel of demo has no file of {', '.join(left)}"] if left else []
     )
 
 
@@ -90,7 +90,7 @@ def test_user_is_warned_when_templates_or_static_files_are_left_out(
 def test_modules_and_packages_are_told_from_what_a_wheel_leaves_out(
     tmp_path: Path, sources: list[str], left: list[str]
 ) -> None:
-    assert left_out(wheel(tmp_path, DATA), sources) == left
+    assert find_missing_modules(wheel(tmp_path, DATA), sources) == left
 
 
 @pytest.mark.parametrize(
@@ -116,23 +116,22 @@ def test_user_is_warned_when_a_service_names_a_module_that_is_not_there(
 
 
 def test_nothing_is_left_out_when_the_wheel_has_a_module(tmp_path: Path) -> None:
-    assert left_out(wheel(tmp_path), ["app.py"]) == []
+    assert find_missing_modules(wheel(tmp_path), ["app.py"]) == []
 
 
 def test_user_is_warned_of_secrets_in_the_image_and_told_how_to_keep_them_out(tmp_path: Path) -> None:
     progress = Silent()
     project = tree(tmp_path / "p", ["app/__init__.py", "app/.env", "app/id_rsa", "pyproject.toml"])
-    check(
-        wheel(tmp_path, dict.fromkeys(("app/__init__.py", "app/.env", "app/id_rsa"), "")), TARGET, (), project, progress
-    )
+    installed = wheel(tmp_path, dict.fromkeys(("app/__init__.py", "app/.env", "app/id_rsa"), ""))
+    check_application(installed, TARGET, (), project, progress)
     ((message, hint),) = progress.warnings
-    assert message == "the image gets files that look secret: app/.env, app/id_rsa"
+    assert message == "the image contains files that look like secrets: app/.env, app/id_rsa"
     assert 'exclude = ["app/.env", "app/id_rsa"] in [tool.grocker]' in str(hint)
 
 
 def test_user_is_told_of_secrets_in_a_wheel_of_others(tmp_path: Path) -> None:
     progress = Silent()
-    check(wheel(tmp_path, {"demo/key.pem": "x", "demo/a.py": ""}), TARGET, (), None, progress)
+    check_application(wheel(tmp_path, {"demo/key.pem": "x", "demo/a.py": ""}), TARGET, (), None, progress)
     ((message, hint),) = progress.warnings
-    assert message == "the image gets files that look secret: demo/key.pem"
+    assert message == "the image contains files that look like secrets: demo/key.pem"
     assert "exclude" not in str(hint)

@@ -34,7 +34,7 @@ def test_layer_is_spoken_of_while_its_parts_are_packed_and_not_when_it_is_kept(t
 
         def parts() -> list[Member]:
             heard.append(list(progress.begun))
-            return [members.make(store, "a", [File("opt/a", b"a")], subject="a 1.0", epoch=0)]
+            return [members.make_member(store, "a", [File("opt/a", b"a")], subject="a 1.0", epoch=0)]
 
         plan = PlannedLayer("wheels", "wheels", "0" * 64, ("a 1.0",))
         assert build_layer(context, plan, parts, epoch=0).is_new

@@ -19,7 +19,7 @@ from grocker.lock.values import (
     Lock,
     PlatformLock,
     PythonFile,
-    merged,
+    merge_locks,
 )
 
 SUM = Digest("sha256:" + "0" * 64)
@@ -139,7 +139,7 @@ def test_lock_reads_back_as_it_was_written_when_it_has_two_platforms() -> None:
     text = render(both)
     assert text.count('name = "django"') == 1
     assert parse(text, place="grocker.lock") == both
-    assert merged((both.only("linux/arm64"), both.only("linux/amd64"))) == both
+    assert merge_locks((both.only("linux/arm64"), both.only("linux/amd64"))) == both
 
 
 @pytest.mark.parametrize(
@@ -158,4 +158,4 @@ def test_lock_is_refused_with_its_place_when_it_is_malformed(text: str, words: s
         parse(text, place="app/grocker.lock")
     assert caught.value.message.startswith("app/grocker.lock: ")
     assert words in caught.value.message
-    assert caught.value.hint == "make it again: grocker lock"
+    assert caught.value.hint == "recreate it: grocker lock"

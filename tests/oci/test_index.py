@@ -6,7 +6,7 @@ import pytest
 
 from grocker.errors import BugError
 from grocker.oci import Platform
-from grocker.oci.index import fitting, index, root
+from grocker.oci.index import find_image, index, root
 from tests.support.image import AMD64, ARM64, made_image, two_images
 
 
@@ -54,5 +54,5 @@ def test_root_is_the_manifest_of_one_image_and_the_index_of_several() -> None:
     ],
 )
 def test_fitting_is_the_image_that_a_machine_runs(own: Platform, found: Platform | None) -> None:
-    one = fitting(two_images()[0], own)
+    one = find_image(two_images()[0], own)
     assert (one.platform if one else None) == found

@@ -10,7 +10,7 @@ from grocker.errors import CorruptError, MissingError
 from grocker.oci import Image
 from grocker.oci.index import index
 from grocker.oci.platforms import parse
-from grocker.oci.reading import Fetch, images, root
+from grocker.oci.reading import Fetch, parse_root, read_images
 from grocker.oci.values import Descriptor
 from tests.support.image import AMD64, ARM64, made_image, two_images
 
@@ -30,16 +30,16 @@ def changed(data: bytes, change: Any) -> bytes:
 
 def test_images_are_what_was_written() -> None:
     made, _ = two_images()
-    assert images(index(made), fetch(*made), what="polls") == tuple(made)
-    assert images(made[0].manifest, fetch(*made), what="polls") == (made[0],)
-    assert images(index(made), fetch(made[1]), what="polls", wanted=ARM64) == (made[1],)
+    assert read_images(index(made), fetch(*made), what="polls") == tuple(made)
+    assert read_images(made[0].manifest, fetch(*made), what="polls") == (made[0],)
+    assert read_images(index(made), fetch(made[1]), what="polls", wanted=ARM64) == (made[1],)
 
 
 def test_images_are_missing_when_none_is_for_the_platform() -> None:
     made, _ = two_images()
     for top in (index(made), made[0].manifest):
         with pytest.raises(MissingError, match="polls has no image for linux/riscv64"):
-            images(top, fetch(*made), what="polls", wanted=parse("riscv64"))
+            read_images(top, fetch(*made), what="polls", wanted=parse("riscv64"))
 
 
 def test_images_of_an_index_leave_out_what_is_beside_them() -> None:
@@ -49,8 +49,8 @@ def test_images_of_an_index_leave_out_what_is_beside_them() -> None:
         beside = {"os": "unknown", "architecture": "unknown"}
         document["manifests"].append({**document["manifests"][0], "digest": digests.of(b"x"), "platform": beside})
 
-    top = root(changed(index(made).data, attest))
-    assert images(top, fetch(*made), what="polls") == tuple(made)
+    top = parse_root(changed(index(made).data, attest))
+    assert read_images(top, fetch(*made), what="polls") == tuple(made)
 
 
 def test_images_have_platforms_when_the_index_does_not_say_them() -> None:
@@ -60,8 +60,8 @@ def test_images_have_platforms_when_the_index_does_not_say_them() -> None:
         for one in document["manifests"]:
             del one["platform"]
 
-    top = root(changed(index(made).data, unsay))
-    assert images(top, fetch(*made), what="polls", wanted=AMD64) == (made[0],)
+    top = parse_root(changed(index(made).data, unsay))
+    assert read_images(top, fetch(*made), what="polls", wanted=AMD64) == (made[0],)
 
 
 @pytest.mark.parametrize(
@@ -80,26 +80,26 @@ def test_root_is_what_it_says_or_looks_like(kind: str, served: str | None, found
     data = made[0].manifest.data if kind == "manifest" else index(made).data
     if not says:
         data = changed(data, lambda document: document.pop("mediaType"))
-    assert root(data, served).descriptor == Descriptor(media_type=found, digest=digests.of(data), size=len(data))
+    assert parse_root(data, served).descriptor == Descriptor(media_type=found, digest=digests.of(data), size=len(data))
 
 
 @pytest.mark.parametrize("data", [b"{}", b'{"schemaVersion": 1, "fsLayers": []}'])
 def test_images_are_refused_when_the_document_is_of_no_known_kind(data: bytes) -> None:
-    with pytest.raises(CorruptError, match="which is no image"):
-        images(root(data), fetch(), what="polls")
+    with pytest.raises(CorruptError, match="is not an image"):
+        read_images(parse_root(data), fetch(), what="polls")
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda made: {made.config.digest: b"{}"}, "has 2 bytes and the digest"),
-        (lambda made: {made.digest: made.manifest.data + b" "}, "announced were"),
+        (lambda made: {made.config.digest: b"{}"}, "of 2 bytes"),
+        (lambda made: {made.digest: made.manifest.data + b" "}, "expected"),
     ],
 )
 def test_images_are_refused_when_a_document_is_another(change: Any, words: str) -> None:
     made, _ = two_images()
     with pytest.raises(CorruptError, match=words):
-        images(index(made), _with(fetch(*made), change(made[0])), what="polls")
+        read_images(index(made), _with(fetch(*made), change(made[0])), what="polls")
 
 
 def _with(known: Fetch, other: dict[str, bytes]) -> Fetch:
@@ -109,14 +109,14 @@ def _with(known: Fetch, other: dict[str, bytes]) -> Fetch:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda d: d["layers"].pop(), "names 2 layers, its configuration 3"),
+        (lambda d: d["layers"].pop(), "lists 2 layers, but its configuration 3"),
         (lambda d: d["config"].update(size=5 << 20), "a configuration of 5242880 bytes"),
-        (lambda d: d["config"].update(digest="md5:0"), "unusable"),
-        (lambda d: d.update(layers=5), "is not what it should be"),
+        (lambda d: d["config"].update(digest="md5:0"), "unsupported digest"),
+        (lambda d: d.update(layers=5), "is malformed"),
     ],
 )
 def test_images_are_refused_when_the_manifest_is_wrong(change: Any, words: str) -> None:
     made, _ = made_image()
-    top = root(changed(made.manifest.data, change))
+    top = parse_root(changed(made.manifest.data, change))
     with pytest.raises(CorruptError, match=words):
-        images(top, fetch(made), what="polls")
+        read_images(top, fetch(made), what="polls")

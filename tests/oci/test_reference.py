@@ -96,5 +96,5 @@ def test_with_tag_completes_a_name_when_it_has_no_tag() -> None:
 
 
 def test_with_tag_refuses_a_name_when_it_has_a_digest() -> None:
-    with pytest.raises(UsageError, match="it has a digest"):
+    with pytest.raises(UsageError, match="the name has a digest"):
         with_tag(parse(f"polls@{DIGEST}"))

@@ -50,13 +50,13 @@ def test_layer_has_no_problems_when_it_is_a_series_of_gzip_members() -> None:
 @pytest.mark.parametrize(
     ("entries", "problem"),
     [
-        ([File("a", b""), File("a", b"")], "/a is there twice"),
+        ([File("a", b""), File("a", b"")], "/a appears twice"),
         ([File("../a", b"")], "leaves the root"),
         ([File("a/../../b", b"")], "leaves the root"),
         ([File("/a", b"")], "leaves the root"),
         ([File("./a", b"")], "not normalised"),
         ([File("opt/a", b"")], "/opt/a comes before its directory"),
-        ([Symlink("opt", "/etc"), File("opt/a", b"")], "/opt/a lies behind the link /opt"),
+        ([Symlink("opt", "/etc"), File("opt/a", b"")], "/opt/a is below the link /opt"),
         ([Hardlink("b", "a"), File("a", b"")], "hard link to 'a', which is not in the layer before it"),
     ],
 )
@@ -67,10 +67,10 @@ def test_layer_has_a_problem_when_an_entry_is_wrong(entries: list[Entry], proble
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"mtime": 7}, "2 different times"),
+        ({"mtime": 7}, "2 different modification times"),
         ({"uname": "root"}, "names its owner root"),
         ({"type": tarfile.CHRTYPE}, "is a device"),
-        ({"type": tarfile.FIFOTYPE}, "is a device, pipe"),
+        ({"type": tarfile.FIFOTYPE}, "is a device, a pipe"),
     ],
 )
 def test_layer_has_a_problem_when_a_header_is_wrong(change: dict[str, object], problem: str) -> None:
@@ -120,19 +120,23 @@ def test_layout_has_a_problem_when_a_blob_is_missing() -> None:
 @pytest.mark.parametrize(
     ("marker", "index", "problem"),
     [
-        (None, None, "there is no oci-layout"),
-        (b"{}", None, "oci-layout is not what it should be"),
+        (None, None, "oci-layout is missing"),
+        (b"{}", None, "oci-layout is malformed"),
         (values.encode(LayoutMarker("2.0.0")), None, "version 2.0.0"),
-        (MARKER, b"[]", "index.json is not what it should be"),
+        (MARKER, b"[]", "index.json is malformed"),
         (MARKER, values.encode(Index(1, ())), "schema version 1"),
-        (MARKER, values.encode(Index(2, ())), "names no manifest"),
+        (MARKER, values.encode(Index(2, ())), "lists no manifest"),
         (
             MARKER,
             values.encode(Index(2, (Descriptor("text/plain", "sha256:" + "0" * 64, 1),))),
             "unknown type text/plain",
         ),
-        (MARKER, values.encode(Index(2, (Descriptor(values.MANIFEST, "md5:0", 1),))), "unusable"),
-        (MARKER, values.encode(Index(2, (Descriptor(values.MANIFEST, "sha256:" + "0" * 64, 1 << 40),))), "document of"),
+        (MARKER, values.encode(Index(2, (Descriptor(values.MANIFEST, "md5:0", 1),))), "unsupported digest"),
+        (
+            MARKER,
+            values.encode(Index(2, (Descriptor(values.MANIFEST, "sha256:" + "0" * 64, 1 << 40),))),
+            "too large for a document",
+        ),
     ],
 )
 def test_layout_has_a_problem_when_a_document_is_wrong(marker: bytes | None, index: bytes | None, problem: str) -> None:

@@ -89,10 +89,10 @@ def test_declared_services_are_read_without_executing_anything(text: str) -> Non
     ("module", "text", "words"),
     [
         ("shop.nowhere", "", "the wheel has no module shop.nowhere"),
-        ("shop.services", "other = {}", "has no table that could be read"),
-        ("shop.services", "table = make()", "it is no literal"),
-        ("shop.services", "table = (", "is no Python"),
-        ("shop.services", "def table():\n    return {'a': __import__('os')}", "it is no literal"),
+        ("shop.services", "other = {}", "no readable table in shop.services"),
+        ("shop.services", "table = make()", "not a literal"),
+        ("shop.services", "table = (", "is not valid Python"),
+        ("shop.services", "def table():\n    return {'a': __import__('os')}", "not a literal"),
     ],
 )
 def test_declared_services_are_refused_when_they_are_no_literal(module: str, text: str, words: str) -> None:

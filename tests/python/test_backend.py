@@ -16,4 +16,4 @@ def test_failure_says_where_a_version_comes_from_when_git_does_not_tell(tmp_path
 def test_failure_is_without_colours(tmp_path: Path) -> None:
     error = failure("\x1b[1;31merror\x1b[0m: no rustc", "demo", read_tree(tmp_path, now=0))
     assert error.message.endswith("\n    error: no rustc")
-    assert error.hint == "the same happens with: python -m build --wheel"
+    assert error.hint == "reproduce it with: python -m build --wheel"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from grocker.errors import GrockerError, MissingError
-from grocker.python import Compiler, InterpreterTree, bytecode, compile_sources, with_bytecode
+from grocker.python import Compiler, InterpreterTree, add_bytecode, bytecode, compile_sources
 from grocker.python.bytecode import pyc_path
 from grocker.tar.entry import Directory, File
 
@@ -154,7 +154,7 @@ def test_compiler_gives_results_in_the_order_of_the_sources(interpreter: Interpr
 
 def test_entries_get_bytecode_beside_their_sources(interpreter: InterpreterTree) -> None:
     with Compiler(interpreter) as compiler:
-        found = with_bytecode(
+        found = add_bytecode(
             compiler,
             [
                 Directory("a"),
@@ -182,12 +182,12 @@ def test_interpreter_is_missing_when_the_tree_has_none(tmp_path: Path) -> None:
         Compiler(InterpreterTree(tmp_path, MINOR, "amd64")),
     ):
         pass
-    assert "Debian packages" in str(caught.value.hint)
+    assert "C library" in str(caught.value.hint)
 
 
 def test_interpreter_is_refused_when_it_does_not_run(interpreter: InterpreterTree) -> None:
     (interpreter.tree / "usr" / "bin" / f"python{MINOR}").unlink()
-    with pytest.raises(MissingError, match="does not run here"), Compiler(interpreter):
+    with pytest.raises(MissingError, match="does not run on this host"), Compiler(interpreter):
         pass
 
 

@@ -32,7 +32,7 @@ def found(root: Path) -> Repository:
 
 
 def read_state(root: Path) -> bytes:
-    return found(root).state()
+    return found(root).read_state()
 
 
 @pytest.fixture

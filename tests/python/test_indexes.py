@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import SettingsError
-from grocker.python.indexes import from_pip, settled_by_uv, with_credentials, without_credentials
+from grocker.python.indexes import add_credentials, find_uv_indexes, hide_credentials, read_pip_indexes
 
 
 def host(tmp_path: Path, **files: str) -> tuple[dict[str, str], Path]:
@@ -35,15 +35,15 @@ def test_pip_configuration_is_handed_to_uv_by_pip_precedence(tmp_path: Path) -> 
     for name in ("xdg", "etc", "old", "user", "named"):
         files[name] = conf(f"https://{name}.example.invalid/simple")
         environ, etc = host(tmp_path, **files)
-        assert from_pip(environ, etc) == {"UV_DEFAULT_INDEX": f"https://{name}.example.invalid/simple"}
+        assert read_pip_indexes(environ, etc) == {"UV_DEFAULT_INDEX": f"https://{name}.example.invalid/simple"}
     environ["PIP_INDEX_URL"] = "https://env.example.invalid/simple"
-    assert from_pip(environ, etc) == {"UV_DEFAULT_INDEX": "https://env.example.invalid/simple"}
+    assert read_pip_indexes(environ, etc) == {"UV_DEFAULT_INDEX": "https://env.example.invalid/simple"}
 
 
 def test_pip_more_indexes_count_only_when_uv_can_reach_them(tmp_path: Path) -> None:
     text = "[install]\nextra_index_url =\n  file:///opt/simple\n  https://u:p@one.example.invalid/s\n  http://two.example.invalid\n"
     environ, etc = host(tmp_path, user=text + "trusted-host = two.example.invalid\n[list]\nindex-url = https://no\n")
-    assert from_pip(environ, etc) == {
+    assert read_pip_indexes(environ, etc) == {
         "UV_INDEX": "https://u:p@one.example.invalid/s http://two.example.invalid",
         "UV_INSECURE_HOST": "two.example.invalid",
     }
@@ -52,26 +52,26 @@ def test_pip_more_indexes_count_only_when_uv_can_reach_them(tmp_path: Path) -> N
 @pytest.mark.parametrize("name", ["UV_DEFAULT_INDEX", "UV_INDEX_URL"])
 def test_pip_configuration_gives_way_when_uv_has_its_own(tmp_path: Path, name: str) -> None:
     environ, etc = host(tmp_path, user=conf("https://pip.example.invalid/simple"))
-    assert from_pip({**environ, name: "https://uv.example.invalid"}, etc) == {}
+    assert read_pip_indexes({**environ, name: "https://uv.example.invalid"}, etc) == {}
 
 
 def test_pip_certificates_are_handed_to_uv(tmp_path: Path) -> None:
     environ, etc = host(tmp_path, user="[global]\ncert = /etc/ca.pem\n")
-    assert from_pip(environ, etc) == {"SSL_CERT_FILE": "/etc/ca.pem"}
-    assert from_pip({**environ, "SSL_CERT_FILE": "/x"}, etc) == {}
-    assert from_pip({"PIP_CERT": "/y"}, etc) == {"SSL_CERT_FILE": "/y"}
+    assert read_pip_indexes(environ, etc) == {"SSL_CERT_FILE": "/etc/ca.pem"}
+    assert read_pip_indexes({**environ, "SSL_CERT_FILE": "/x"}, etc) == {}
+    assert read_pip_indexes({"PIP_CERT": "/y"}, etc) == {"SSL_CERT_FILE": "/y"}
 
 
 def test_pip_configuration_is_refused_when_malformed(tmp_path: Path) -> None:
     environ, etc = host(tmp_path, user="index-url = https://joe:hunter2@example.invalid\n")
     with pytest.raises(SettingsError, match=r"pip\.conf") as caught:
-        from_pip(environ, etc)
+        read_pip_indexes(environ, etc)
     assert "hunter2" not in caught.value.message
 
 
 def test_pip_configuration_is_nothing_when_switched_off(tmp_path: Path) -> None:
     environ, etc = host(tmp_path, user=conf("https://pip.example.invalid/simple"))
-    assert from_pip({**environ, "PIP_CONFIG_FILE": "/dev/null"}, etc) == {}
+    assert read_pip_indexes({**environ, "PIP_CONFIG_FILE": "/dev/null"}, etc) == {}
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_pip_configuration_is_nothing_when_switched_off(tmp_path: Path) -> None:
     ],
 )
 def test_credentials_are_taken_out_of_addresses(text: str, clean: str) -> None:
-    assert without_credentials(text) == clean
+    assert hide_credentials(text) == clean
 
 
 INDEXES = {
@@ -106,7 +106,7 @@ INDEXES = {
     ],
 )
 def test_credentials_go_to_the_host_of_their_index_alone(url: str, requested: str) -> None:
-    assert with_credentials(url, INDEXES) == requested
+    assert add_credentials(url, INDEXES) == requested
 
 
 @pytest.mark.parametrize(
@@ -126,5 +126,5 @@ def test_credentials_go_to_the_host_of_their_index_alone(url: str, requested: st
 def test_index_is_settled_by_configuration_of_uv(tmp_path: Path, name: str, text: str, settled: set[str]) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text(text)
-    found = settled_by_uv(tmp_path / "project", {"HOME": str(tmp_path / "home")}, tmp_path / "etc")
+    found = find_uv_indexes(tmp_path / "project", {"HOME": str(tmp_path / "home")}, tmp_path / "etc")
     assert found == settled

@@ -4,7 +4,7 @@ import pytest
 
 from grocker.errors import CorruptError, SettingsError
 from grocker.python import Metadata, WheelTarget, check_python
-from grocker.python.metadata import normalised, parse, parse_entry_points
+from grocker.python.metadata import normalise_name, parse, parse_entry_points
 
 TEXT = """Metadata-Version: 2.4
 Name: Polls_Site
@@ -38,10 +38,10 @@ def test_metadata_is_read_from_its_headers() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (b"Version: 1\n", "no project is named ''"),
-        (b"Name: ../x\nVersion: 1\n", "no project is named '../x'"),
-        (b"Name: x\n", "'' is no version"),
-        (b"Name: x\nVersion: one\n", "'one' is no version"),
+        (b"Version: 1\n", "invalid project name ''"),
+        (b"Name: ../x\nVersion: 1\n", "invalid project name '../x'"),
+        (b"Name: x\n", "invalid version ''"),
+        (b"Name: x\nVersion: one\n", "invalid version 'one'"),
         (b"Name: \xff\n", "not UTF-8: byte 6"),
     ],
 )
@@ -68,7 +68,7 @@ def test_python_is_checked_against_what_the_project_wants(wanted: str, full_vers
     if fits:
         check_python(metadata, target)
     else:
-        with pytest.raises(SettingsError, match="demo 1.0 wants Python"):
+        with pytest.raises(SettingsError, match="demo 1.0 requires Python"):
             check_python(metadata, target)
 
 
@@ -88,4 +88,4 @@ def test_entry_points_keep_case_and_are_sorted() -> None:
 
 @pytest.mark.parametrize(("name", "form"), [("Flask_Login", "flask-login"), ("a.-_b", "a-b"), ("x", "x")])
 def test_name_has_one_form(name: str, form: str) -> None:
-    assert normalised(name) == form
+    assert normalise_name(name) == form

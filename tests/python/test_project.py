@@ -87,14 +87,14 @@ BAD = {
     "a string where a list is due": (
         '[project]\nname = "a"\nversion = "1"\ndependencies = "django"\n',
         78,
-        "project.dependencies: a list of strings is due",
+        "project.dependencies: expected a list of strings",
         None,
     ),
-    "a list where a table is due": ("project = []\n", 78, "project: a table is due", None),
+    "a list where a table is due": ("project = []\n", 78, "project: expected a table", None),
     "a number where a string is due": (
         "[project]\nname = 1\nversion = '1'\n",
         78,
-        "project.name: a string is due",
+        "project.name: expected a string",
         None,
     ),
 }

@@ -21,9 +21,9 @@ def test_record_is_read_as_it_was_written(files: dict[str, bytes]) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (b"a,b\n", "line 1: 2 fields where 3 are due"),
-        (b"ok,,\na,md5=x,1\n", "line 2: 'md5=x' is no hash of sha256 or better"),
-        (b"a,sha256=x,1\na,sha256=y,1\n", "names a twice with different hashes"),
+        (b"a,b\n", "line 1: expected 3 fields, got 2"),
+        (b"ok,,\na,md5=x,1\n", "line 2: expected a hash of at least sha256, got 'md5=x'"),
+        (b"a,sha256=x,1\na,sha256=y,1\n", "lists a twice, with different hashes"),
         (b"\xff,,\n", "RECORD"),
     ],
 )

@@ -85,7 +85,7 @@ def test_resolve_refuses_when_only_other_platforms_have_wheels(index: Index, tmp
 
 
 def test_resolve_says_which_package_is_unknown(index: Index, tmp_path: Path) -> None:
-    with pytest.raises(MissingError, match="no package nosuch") as caught:
+    with pytest.raises(MissingError, match="package nosuch not found") as caught:
         pins(index, tmp_path, "nosuch")
     assert "UV_INDEX" in str(caught.value.hint)
 

@@ -169,7 +169,7 @@ def test_copy_is_refused_when_a_file_changed_meanwhile(tmp_path: Path) -> None:
     root = make(tmp_path / "p", a="a")
     tree = read_tree(root, now=NOW)
     (root / "a").write_text("b")
-    with pytest.raises(CorruptError, match="a changed while it was read"):
+    with pytest.raises(CorruptError, match="a changed while it was being read"):
         copy_tree(tree, tmp_path / "copy", epoch=0)
 
 

@@ -4,16 +4,16 @@ import pytest
 
 from grocker.errors import SettingsError
 from grocker.python import WheelTarget
-from grocker.python.tags import best, platforms, rank
+from grocker.python.tags import choose_file, platform_tags, rank_file
 
 AMD64 = WheelTarget("3.13", "amd64", (2, 41))
 ARM64 = WheelTarget("3.13", "arm64", (2, 36))
 
 
 def test_platforms_go_from_the_newest_glibc_to_the_oldest() -> None:
-    assert list(platforms(ARM64))[:2] == ["manylinux_2_36_aarch64", "manylinux_2_35_aarch64"]
-    assert list(platforms(ARM64))[-3:] == ["manylinux_2_17_aarch64", "manylinux2014_aarch64", "linux_aarch64"]
-    assert "manylinux1_x86_64" in list(platforms(AMD64))
+    assert list(platform_tags(ARM64))[:2] == ["manylinux_2_36_aarch64", "manylinux_2_35_aarch64"]
+    assert list(platform_tags(ARM64))[-3:] == ["manylinux_2_17_aarch64", "manylinux2014_aarch64", "linux_aarch64"]
+    assert "manylinux1_x86_64" in list(platform_tags(AMD64))
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_platforms_go_from_the_newest_glibc_to_the_oldest() -> None:
     ],
 )
 def test_wheel_fits_by_its_tags(tag: str, fits: bool) -> None:
-    assert (rank(f"demo-1.0-{tag}.whl", AMD64) is not None) is fits
+    assert (rank_file(f"demo-1.0-{tag}.whl", AMD64) is not None) is fits
 
 
 @pytest.mark.parametrize(
@@ -52,11 +52,11 @@ def test_wheel_fits_by_its_tags(tag: str, fits: bool) -> None:
     ],
 )
 def test_best_is_the_most_specific_then_the_highest_build(files: list[str], choice: int | None) -> None:
-    assert best(files, AMD64) == (None if choice is None else files[choice])
-    assert best(reversed(files), AMD64) == (None if choice is None else files[choice])
+    assert choose_file(files, AMD64) == (None if choice is None else files[choice])
+    assert choose_file(reversed(files), AMD64) == (None if choice is None else files[choice])
 
 
 def test_target_is_refused_when_the_architecture_is_unknown() -> None:
-    with pytest.raises(SettingsError, match="no such architecture: pdp11") as caught:
+    with pytest.raises(SettingsError, match="unsupported architecture 'pdp11'") as caught:
         WheelTarget("3.13", "pdp11")
-    assert caught.value.hint == "architectures: amd64, arm64"
+    assert caught.value.hint == "supported: amd64, arm64"

@@ -6,7 +6,7 @@ import pytest
 
 from grocker.command import Output
 from grocker.python import find_uv
-from grocker.python.uv import explanation, failure, no_wheel
+from grocker.python.uv import no_wheel_error, summarise_error, translate_error
 
 CALLER = {
     "HOME": "/home/joe",
@@ -51,11 +51,15 @@ def test_uv_keeps_the_cache_that_the_caller_names() -> None:
             66,
             "c 1.0: no wheel for P",
         ),
-        ("error: No solution found\n  cause: Because n was not found in the package registry and", 66, "no package n"),
+        (
+            "error: No solution found\n  cause: Because n was not found in the package registry and",
+            66,
+            "package n not found",
+        ),
         (
             "error: No solution found\n  cause: Because n was not found in the package registry and you require n, we",
             66,
-            "resolving: no package n on the index",
+            "resolving: package n not found on the index",
         ),
         ("error: No solution found\n  cause: Because only d>=1.1 is available and you require d<1", 66, "only d>=1.1"),
         ("error: No solution found\n  cause: Because there is no version of d==9 and you", 66, "no version of d==9"),
@@ -65,13 +69,13 @@ def test_uv_keeps_the_cache_that_the_caller_names() -> None:
             69,
             "//h/x",
         ),
-        ("error: Failed to fetch\n  cause: HTTP status client error (401 Unauthorized) for url", 77, "refuses"),
+        ("error: Failed to fetch\n  cause: HTTP status client error (401 Unauthorized) for url", 77, "denies access"),
         (
             "error: Failed to fetch\n  cause: HTTP status client error (429 Too Many Requests) for",
             75,
-            "come back later",
+            "rate limited",
         ),
-        ("error: x\n  cause: error sending request for url (http://h)\n  cause: dns error", 69, "is unreachable"),
+        ("error: x\n  cause: error sending request for url (http://h)\n  cause: dns error", 69, "cannot reach"),
         ("error: The lockfile at `uv.lock` needs to be updated, but `--locked` was provided.", 78, "uv.lock is stale"),
         ("error: Hash mismatch for `x==1`", 65, "Hash mismatch"),
         ("error: Failed to download `x`\n  cause: No space left on device (os error 28)", 74, "No space left"),
@@ -80,18 +84,18 @@ def test_uv_keeps_the_cache_that_the_caller_names() -> None:
     ],
 )
 def test_failure_of_uv_becomes_an_error_of_ours(stderr: str, status: int, words: str) -> None:
-    error = failure(Output(1, b"", stderr), action="resolving", platform="P")
+    error = translate_error(Output(1, b"", stderr), action="resolving", platform="P")
     assert (error.status, words in error.message) == (status, True)
     assert "u:p@" not in error.message
 
 
 def test_explanation_leaves_warnings_out_and_has_one_line() -> None:
     text = "warning: not this\n  cause: nor this\nerror: this\n  cause: and this\n         too\nhint: not this\n"
-    assert explanation(text) == "this and this too"
-    assert len(explanation("error: " + "x" * 5000)) == 600
+    assert summarise_error(text) == "this and this too"
+    assert len(summarise_error("error: " + "x" * 5000)) == 600
 
 
 def test_hint_names_the_package_with_wheels_when_its_makers_serve_it_under_another_name() -> None:
-    assert "depend on psycopg[binary]" in str(no_wheel("psycopg-c 3.2.1", None, "P").hint)
-    assert "depend on psycopg2-binary" in str(no_wheel("psycopg2", "2.9", "P").hint)
-    assert "pip wheel --no-deps --wheel-dir wheels docopt==0.6.2" in str(no_wheel("docopt", "0.6.2", "P").hint)
+    assert "depend on psycopg[binary]" in str(no_wheel_error("psycopg-c 3.2.1", None, "P").hint)
+    assert "depend on psycopg2-binary" in str(no_wheel_error("psycopg2", "2.9", "P").hint)
+    assert "pip wheel --no-deps --wheel-dir wheels docopt==0.6.2" in str(no_wheel_error("docopt", "0.6.2", "P").hint)

@@ -21,7 +21,7 @@ MARKERS = {"sys_platform": "linux"}
 )
 def test_sources_are_refused_where_the_index_would_be_asked_instead(tmp_path: Path, source: str, kind: str) -> None:
     (tmp_path / "pyproject.toml").write_text(f"[tool.uv.sources]\nMy_Lib = {source}\n")
-    with pytest.raises(SettingsError, match=f"my-lib from elsewhere \\({kind}\\)") as caught:
+    with pytest.raises(SettingsError, match=f"the source of my-lib \\({kind}\\)") as caught:
         check(["six", "my.lib"], tmp_path, {}, MARKERS)
     assert caught.value.hint is not None and "UV_NO_SOURCES=1" in caught.value.hint
     check(["six"], tmp_path, {}, MARKERS)
@@ -41,7 +41,7 @@ def test_sources_of_the_workspace_hold_for_its_members(tmp_path: Path) -> None:
     for name in ("packages/member", "other"):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "pyproject.toml").touch()
-    with pytest.raises(SettingsError, match="lib from elsewhere"):
+    with pytest.raises(SettingsError, match="the source of lib"):
         check(["lib"], tmp_path / "packages/member", {}, MARKERS)
     check(["lib"], tmp_path / "other", {}, MARKERS)
 

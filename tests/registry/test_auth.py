@@ -174,7 +174,7 @@ def test_credentials_are_an_identity_token_when_the_helper_says_so(tmp_path: Pat
         ("exit 3", "docker-credential-own failed: exit status 3"),
         ("echo nonsense", "docker-credential-own gave a malformed answer"),
         ('echo \'{"Username": "bob", "Secret": ""}\'', "docker-credential-own has none for"),
-        ("sleep 60", "docker-credential-own took longer than 0.3 s"),
+        ("sleep 60", "docker-credential-own did not finish within 0.3 s"),
     ],
 )
 def test_credentials_say_why_when_the_helper_has_none(tmp_path: Path, script: str, words: str) -> None:

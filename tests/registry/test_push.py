@@ -189,7 +189,7 @@ def test_push_succeeds_when_one_attempt_fails(
         ("POST", "uploads", {"status": 500, "times": 99}, UnavailableError, "500"),
         ("PUT", "uploads", {"status": 500, "times": 99}, UnavailableError, "500"),
         ("PUT", "uploads", {"kind": "cut", "times": 99}, UnavailableError, "connection"),
-        ("PUT", "uploads", {"kind": "lie", "times": 99}, CorruptError, "says that it stored sha256:000"),
+        ("PUT", "uploads", {"kind": "lie", "times": 99}, CorruptError, "reports that it stored sha256:000"),
         ("PUT", "manifests", {"status": 500, "times": 99}, UnavailableError, "pushing the manifest sha256:"),
         (
             "PUT",
@@ -233,7 +233,7 @@ def test_push_fails_as_unavailable_when_nothing_listens(transport: Transport) ->
 def test_push_fails_as_unavailable_when_the_answer_does_not_come(registry: Registry) -> None:
     registry.fail("GET", "manifests", kind="slow", seconds=0.5)
     with Transport(environ={}, attempts=1, read_timeout=0.1) as transport:
-        assert "no answer within the time allowed" in failure(transport, registry).message
+        assert "timeout waiting for the answer" in failure(transport, registry).message
 
 
 def test_push_fails_as_corrupt_when_a_cached_blob_is_damaged(registry: Registry, transport: Transport) -> None:
@@ -316,7 +316,7 @@ def test_push_is_refused_when_uploads_would_leave_https() -> None:
         environ = {"https_proxy": proxy, "SSL_CERT_FILE": str(CERTIFICATE)}
         with (
             Transport(environ=environ, attempts=1) as transport,
-            pytest.raises(UnavailableError, match="wants the bytes over http, not https"),
+            pytest.raises(UnavailableError, match="asks for an upload over http instead of https"),
         ):
             state = registries.inspect_repository(transport, lambda: NOBODY, [name])
             registries.push(state, [made], blobs, Silent(), candidates=MountCandidates())
@@ -459,11 +459,11 @@ def test_push_sends_a_blob_when_the_registry_has_lost_where_it_was(registry: Reg
 @pytest.mark.parametrize(
     ("method", "path", "kind", "words"),
     [
-        ("HEAD", "blobs/sha256", "lie", "has sha256:0000"),
-        ("HEAD", "blobs/sha256", "lie-size", "says that it has"),
-        ("GET", "manifests", "lie", "announced was sha256:0000"),
-        ("PUT", "manifests", "lie", "says that it stored sha256:0000"),
-        ("POST", "uploads", "lie", "says that it stored sha256:0000"),
+        ("HEAD", "blobs/sha256", "lie", "answers for sha256:0000"),
+        ("HEAD", "blobs/sha256", "lie-size", "were sent"),
+        ("GET", "manifests", "lie", "expected sha256:0000"),
+        ("PUT", "manifests", "lie", "reports that it stored sha256:0000"),
+        ("POST", "uploads", "lie", "reports that it stored sha256:0000"),
     ],
 )
 def test_push_fails_as_corrupt_when_the_registry_lies(

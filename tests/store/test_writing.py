@@ -36,7 +36,7 @@ LARGE = bytes(range(256)) * 4096
         (errno.EROFS, CannotWriteError, "GROCKER_CACHE"),
         (errno.ENOENT, CannotWriteError, "--output"),
         (errno.ENOTDIR, CannotWriteError, "--output"),
-        (errno.EIO, StorageError, "look at that file system"),
+        (errno.EIO, StorageError, "check the file system"),
     ],
 )
 def test_storage_error_says_what_to_do(number: int, kind: type[GrockerError], hint: str) -> None:
@@ -75,7 +75,7 @@ def keep(store: Store) -> None:
 
 
 def make_member(store: Store) -> None:
-    members.make(store, "k", [File("f", os.urandom(1 << 20))], subject="x", epoch=0)
+    members.make_member(store, "k", [File("f", os.urandom(1 << 20))], subject="x", epoch=0)
 
 
 def new_blob(store: Store) -> None:
@@ -142,7 +142,7 @@ def test_destination_is_no_device_whose_place_a_file_would_take(tmp_path: Path) 
     (tmp_path / "stdout").symlink_to("pipe")
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to("file")
-    for name, reason in (("pipe", "no file"), ("stdout", "no file"), (".", "a directory")):
+    for name, reason in (("pipe", "not a regular file"), ("stdout", "not a regular file"), (".", "a directory")):
         with pytest.raises(CannotWriteError, match=f"it is {reason}"):
             destination(tmp_path / name)
     assert destination(tmp_path / "link") == tmp_path / "file"

@@ -1,4 +1,4 @@
-"""A Debian archive of made-up packages, signed with a key that is made for it: in memory, over HTTP, or on disk.
+"""A Debian archive of made-up packages, signed with a generated key: in memory, over HTTP, or on disk.
 
 ``Archive().add(Package("hello"))`` and ``with archive.serve() as address:``. The code under test trusts it when it is
 given ``archive.signers()``, or when a test puts those into ``grocker.debian.SIGNERS``.
@@ -39,7 +39,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Hard:
-    """A hard link of a package; ``target`` as it stands in the archive."""
+    """A hard link of a package; ``target``: as written in the archive."""
 
     target: str
 
@@ -76,7 +76,7 @@ class Package:
     files: Mapping[str, Content] = field(default_factory=dict)
     """by path, as ``usr/bin/hello``; parents are added"""
     fields: Mapping[str, str] = field(default_factory=dict)
-    """of its control stanza, beside those that every package has: ``Depends``, ``Provides``"""
+    """of its control stanza, added to those that every package has: ``Depends``, ``Provides``"""
     control: Mapping[str, str] = field(default_factory=dict)
     """further control files: ``postinst``, ``conffiles``, ``triggers``"""
     compression: str = "xz"
@@ -101,7 +101,7 @@ class Package:
         return f"pool/main/{self.name[0]}/{self.name}/{self.name}_{self.version}_{self.architecture}.deb"
 
     def deb(self) -> bytes:
-        """The .deb; the same package gives the same bytes."""
+        """Return the .deb; the same package gives the same bytes."""
         control = {"control": self.stanza(), **self.control}
         end = f".{self.compression}" if self.compression else ""
         return ar(
@@ -206,7 +206,7 @@ def _signer(name: str) -> Signer:
 
 @dataclass
 class Archive:
-    """The archive; ``files`` is what it serves, made anew with each change."""
+    """The archive; ``files`` are computed from the packages at each call."""
 
     architectures: tuple[str, ...] = ("amd64",)
     signed_by: tuple[str, ...] = ("archive",)
@@ -217,9 +217,9 @@ class Archive:
     compression: str = "xz"
     packages: dict[str, list[Package]] = field(default_factory=lambda: {suite: [] for suite in SUITES})
     codenames: dict[str, str] = field(default_factory=dict)
-    """where a suite's release calls itself otherwise"""
+    """by suite, where its release has another codename"""
     replaced: dict[str, bytes] = field(default_factory=dict)
-    """files that are served instead, by path: for faults"""
+    """files to serve instead, by path: for faults"""
     requests: list[str] = field(default_factory=list)
 
     def add(self, *packages: Package, suite: str = "trixie") -> Archive:
@@ -228,11 +228,11 @@ class Archive:
         return self
 
     def signers(self) -> dict[str, tuple[Signer, ...]]:
-        """Whom to trust, by suite."""
+        """Return the signers to trust, by suite."""
         return {suite: (signer(),) for suite in self.packages}
 
     def files(self) -> dict[str, bytes]:
-        """Every file of the archive by its path."""
+        """Return every file of the archive by its path."""
         found: dict[str, bytes] = {}
         for suite, packages in self.packages.items():
             indices = {}
@@ -274,7 +274,7 @@ class Archive:
         return content if first is None else sign(content, key(first))
 
     def write(self, directory: Path) -> None:
-        """The archive as a tree of files."""
+        """Write the archive as a tree of files."""
         for path, data in self.files().items():
             place = directory / path
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -282,7 +282,7 @@ class Archive:
 
     @contextmanager
     def serve(self) -> Iterator[str]:
-        """The archive over HTTP on 127.0.0.1, as it is now; gives its address."""
+        """Serve the archive over HTTP on 127.0.0.1 in its present state; the address."""
         files, requests = self.files(), self.requests
 
         class Handler(BaseHTTPRequestHandler):

@@ -11,11 +11,10 @@ from typing import BinaryIO
 from grocker import digest as digests
 from grocker.digest import Digest
 from grocker.errors import MissingError
-from grocker.images import store as stored
+from grocker.images.store import keep_images
 from grocker.lock.document import render
 from grocker.lock.values import Base, DebianPackage, Interpreter, Lock, PlatformLock, PythonFile
 from grocker.oci import Image, Layer, Platform, RunConfig, image, layer
-from grocker.oci.index import root
 from grocker.oci.reference import parse
 from grocker.runner.contract.spec import Service, Spec, encode
 from grocker.store import Store
@@ -124,12 +123,7 @@ def keep(store: Store, name: str, images: Sequence[Image], blobs: MemoryBlobs) -
     """Put the images into a store under ``name``, as a build does."""
     for data in blobs.blobs.values():
         store.add_blob(data)
-    for one in images:
-        store.add_blob(one.config.data)
-        store.add_blob(one.manifest.data)
-    digest = store.add_blob(root(images).data)
-    called = parse(name)
-    store.keep("refs", stored.key(called), f"{called.full} {digest}\n".encode())
+    keep_images(store, images, [parse(name)])
 
 
 def grockers_image(

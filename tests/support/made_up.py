@@ -1,7 +1,7 @@
 """The command line, trusting the signers of a made-up archive: ``python -m tests.support.made_up SIGNERS build …``.
 
-Whose signatures count is no setting, and no variable either: so the one table that says it is replaced here, in the
-process, before the real entry point runs. And no test waits between two attempts.
+No setting says which signers are trusted, so this replaces the table in the process before the real entry point runs.
+It also removes the pauses between attempts.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.debian import signers
 from grocker.inputs.index import find_uv
-from grocker.inputs.origin import parse
+from grocker.inputs.origin import parse_origin
 from grocker.inputs.request import Request, targets
 from grocker.progress import Progress, Silent
 from grocker.resolve.resolve import Resolution, resolve
@@ -43,7 +43,7 @@ def opened_world(
 
 def request(made: World, source: Path, *platforms: str) -> Request:
     """A request for what lies at ``source``."""
-    return Request(origin=parse(str(source), made.place), platforms=platforms or ("linux/amd64",))
+    return Request(origin=parse_origin(str(source), made.place), platforms=platforms or ("linux/amd64",))
 
 
 def resolved(

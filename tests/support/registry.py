@@ -84,6 +84,8 @@ class Registry:
     """whether it mounts blobs"""
     most_in_one_request: int | None = None
     """bytes; more is answered 413, as a proxy does"""
+    lists_referrers: bool = True
+    """whether it says that it lists manifests by their subject"""
     faults: list[Fault] = field(default_factory=list)
     uploads: dict[str, bytes] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -288,7 +290,9 @@ class _Handler(BaseHTTPRequestHandler):
                     return
             for key in (name, _digest(body)):
                 registry.manifests[repository, key] = (self.headers["Content-Type"], body)
-            self._answer(201, headers={"Docker-Content-Digest": _digest(body)})
+            lists = registry.lists_referrers and "subject" in document
+            subject = {"OCI-Subject": document["subject"]["digest"]} if lists else {}
+            self._answer(201, headers={"Docker-Content-Digest": _digest(body), **subject})
             return
         found = registry.manifests.get((repository, name))
         if found is None:

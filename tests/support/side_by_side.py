@@ -1,6 +1,6 @@
-"""What the processes of one test run have in common: a directory, work that is done once, turns on the machine.
+"""Share a directory, expensive work and the machine between the processes of one test run.
 
-Without pytest-xdist there is one process, and all of this holds just the same.
+It works the same without pytest-xdist, in one process.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import pytest
 
 _PLACE = "GROCKER_TEST_SHARED"
 _USUAL = 120.0
-"""seconds: ``timeout`` of pyproject.toml"""
+"""seconds: the ``timeout`` in pyproject.toml"""
 
 
 def begin() -> Callable[[], None]:
-    """Makes the directory, in the process that starts the others; returns what takes it away."""
+    """Make the shared directory, in the process that starts the others; return a function that removes it."""
     place = Path(tempfile.mkdtemp(prefix="grocker-run-"))
     os.environ[_PLACE] = str(place)
 
@@ -34,12 +34,12 @@ def begin() -> Callable[[], None]:
 
 
 def directory() -> Path:
-    """A directory that all processes of this run have, and that goes away with it."""
+    """Return the directory that all processes of this run share. It is removed at the end of the run."""
     return Path(os.environ[_PLACE])
 
 
 def once(name: str, make: Callable[[], str]) -> str:
-    """What ``make`` gave to the first process of this run that asked for ``name``; its failure is everybody's."""
+    """Call ``make`` once a run for each ``name``, and return its result in every process, or fail in every process."""
     kept, failed = directory() / name, directory() / f"{name}.failed"
     with _locked(directory() / f"{name}.lock", fcntl.LOCK_EX):
         if failed.exists():
@@ -56,7 +56,7 @@ def once(name: str, make: Callable[[], str]) -> str:
 
 @contextmanager
 def turn(*, alone: bool) -> Iterator[None]:
-    """The machine, shared with other tests or ``alone``: that waits until no other test runs."""
+    """Take a turn on the machine, beside other tests or ``alone``: then wait until no other test runs."""
     with _locked(directory() / "turn", fcntl.LOCK_EX if alone else fcntl.LOCK_SH):
         yield
 
@@ -64,13 +64,13 @@ def turn(*, alone: bool) -> Iterator[None]:
 @contextmanager
 def _locked(path: Path, kind: int) -> Iterator[None]:
     with path.open("a+") as file:
-        # Not flock: what a test forks and leaves behind would keep that.
+        # Not flock: a process that a test forks and leaves behind would keep the lock.
         fcntl.lockf(file, kind)
         yield
 
 
 def arrange(items: list[pytest.Item]) -> None:
-    """Keeps tests together that share a fixture, and puts what may take longest first and what runs alone last.
+    """Keep tests that share a fixture together; put those with the longest timeout first, those that run alone last.
 
     A group is run by one worker: the tests of a module that share a fixture of it, or those that ``xdist_group`` names.
     Any other test goes to whichever worker is free.
@@ -83,7 +83,7 @@ def arrange(items: list[pytest.Item]) -> None:
 
 
 def scheduler(config: pytest.Config, log: object) -> object:
-    """What hands the groups to pytest-xdist's workers, in the order of ``arrange``; None where another is asked for."""
+    """Return the scheduler that hands out the groups in the order of ``arrange``; None for pytest-xdist's own."""
     from xdist.scheduler import LoadScopeScheduling
 
     if config.getvalue("dist") != "load":
@@ -96,7 +96,7 @@ def scheduler(config: pytest.Config, log: object) -> object:
 
 
 class _Groups(dict[str, str]):
-    """The group of each test, read when the first is asked for: when the workers have collected them."""
+    """Maps each test to its group; read on first use, when the workers have collected the tests."""
 
     def __missing__(self, test: str) -> str:
         self.update(json.loads((directory() / "groups").read_text()))

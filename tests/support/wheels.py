@@ -1,4 +1,4 @@
-"""Small real wheels, projects and sdists, and a simple index of them, served over http in this process.
+"""Make small real wheels, projects and sdists, and serve them as a simple index over HTTP from this process.
 
 Sources: Python packaging specifications, "Binary distribution format", "Simple repository API".
 """
@@ -50,10 +50,10 @@ def make_wheel(
     time: tuple[int, int, int, int, int, int] = (2024, 1, 2, 3, 4, 6),
     compression: int = zipfile.ZIP_DEFLATED,
 ) -> Path:
-    """A wheel in ``directory``; whatever is asked for, so that bad ones can be made too.
+    """Make a wheel in ``directory``; bad ones can be made too.
 
-    ``metadata``: further lines. ``record``: path → its hash in RECORD, None for no line at all. ``more``: members that
-    RECORD does not know.
+    ``metadata``: further lines. ``record``: path → its hash in RECORD, None for no line. ``more``: members that are not
+    in RECORD. ``compression``: a method of ``zipfile``.
     """
     stem = name.replace("-", "_")
     info = f"{stem}-{version}.dist-info"
@@ -88,7 +88,7 @@ def make_wheel(
 
 
 def make_sdist(directory: Path, name: str = "demo", version: str = "1.0", files: Files | None = None) -> Path:
-    """A source distribution without a wheel."""
+    """Make a source distribution without a wheel."""
     stem = f"{name.replace('-', '_')}-{version}"
     content = {
         "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
@@ -129,7 +129,7 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
             archive.writestr(n, d)
     return name
 """
-"""A back end inside the project, so that nothing is fetched to build it."""
+"""A back end inside the project: building it fetches nothing."""
 
 
 def make_project(
@@ -143,7 +143,7 @@ def make_project(
     metadata: str = "",
     entry_points: str = "",
 ) -> Path:
-    """A project that builds offline: its back end lies in the tree.
+    """Make a project that builds offline, with its back end in the tree.
 
     ``extra``: a statement run by ``build_wheel``. ``metadata``: further lines of the wheel's METADATA.
     """
@@ -172,13 +172,13 @@ class Index:
     """its address: ``http://127.0.0.1:PORT/simple``"""
     fail: int = 0
     hashes: bool = True
-    """whether it says the sha256 of each file"""
+    """whether it gives the sha256 of each file"""
     password: str = ""
     """Basic, user ``user``; none is asked for when empty"""
     requests: list[str] = field(default_factory=list)
 
     def files(self, project: str) -> list[Path]:
-        """The distributions of a project, by its normalised name."""
+        """Return the distributions of a project, by its normalised name."""
         found = []
         for path in sorted(self.directory.iterdir()):
             stem = path.name.split("-")[0] if path.suffix == ".whl" else path.name.rpartition("-")[0]
@@ -187,13 +187,13 @@ class Index:
         return found
 
     def environ(self, **more: str) -> dict[str, str]:
-        """The environment of a caller who uses this index and no other."""
+        """Return the environment of a caller who uses this index and no other."""
         return {"HOME": "/nonexistent", "UV_DEFAULT_INDEX": self.url, "UV_HTTP_RETRIES": "0", **more}
 
 
 @contextmanager
 def serve(directory: Path) -> Iterator[Index]:
-    """An Index on loopback, until the block ends."""
+    """Serve an Index on loopback until the block ends."""
     directory.mkdir(parents=True, exist_ok=True)
     index = Index(directory)
 

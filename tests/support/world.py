@@ -1,7 +1,6 @@
-"""All that a build depends on, made up: an archive of Debian packages, an index of wheels, a registry, a project.
+"""A made-up world for builds: an archive of Debian packages, an index of wheels, a registry, a project.
 
-Whatever is wrong is done to one of them; then the real command line runs in a process of its own, and everything else
-is as it should be.
+A test damages one of them and runs the real command line in a process of its own; everything else is sound.
 """
 
 from __future__ import annotations
@@ -85,14 +84,14 @@ def base(architecture: str = "amd64", compression: str = "xz") -> tuple[Package,
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command left behind."""
+    """Exit status and output of a command."""
 
     status: int
     stdout: str
     stderr: str
 
     def line(self, word: str) -> str:
-        """The line of standard error that begins with ``word``, without it; empty when there is none."""
+        """Return the rest of the last line of standard error that begins with ``word``; empty when there is none."""
         found = [line.removeprefix(word).strip() for line in self.stderr.splitlines() if line.startswith(word)]
         return found[-1] if found else ""
 
@@ -102,13 +101,13 @@ class Outcome:
 
     @property
     def hint(self) -> str:
-        """What begins with the last ``hint:``; it may be lines to copy."""
+        """The text after the last ``hint:``; it may have several lines."""
         return self.stderr.rpartition("hint:")[2].strip()
 
 
 @dataclass
 class Fault:
-    """What happens to the answers whose path matches ``path``, after the first ``after``: one of four things."""
+    """A fault of the network, for answers whose path matches ``path``, except the first ``after`` of them."""
 
     path: str
     after: int = 0
@@ -116,13 +115,13 @@ class Fault:
     cut: bool = False
     """the connection ends in the middle of the body"""
     change: Callable[[bytes], bytes] | None = None
-    """other bytes"""
+    """gives other bytes"""
     seen: int = 0
 
 
 @contextmanager
 def proxy(upstream: str, faults: Sequence[Fault]) -> Iterator[str]:
-    """An address that answers as ``upstream`` does, but for the faults."""
+    """Serve what ``upstream`` serves, with the faults; the address."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -173,23 +172,23 @@ def proxy(upstream: str, faults: Sequence[Fault]) -> Iterator[str]:
 
 @dataclass
 class World:
-    """Everything, with the places where it lies; ``PROJECT``, ``WHEEL``, ``OUT``, … in arguments stand for them."""
+    """The whole world. ``PROJECT``, ``WHEEL``, ``OUT``, … in a command's arguments stand for its paths."""
 
     place: Path
     archive: Archive
     index: Index
     registry: Registry
     environ: dict[str, str] = field(default_factory=dict)
-    """beside what every run has"""
+    """added to what every run has"""
     faults: list[Fault] = field(default_factory=list)
-    """what the network does to answers of the archive and the index"""
+    """of the network to the archive and the index"""
     largest_file: int | None = None
-    """bytes that a file may grow to: a full disk, where nobody may mount a small one"""
+    """bytes: simulates a full disk where mounting a small one is not allowed"""
     signers: dict[str, tuple[Signer, ...]] | None = None
-    """who is trusted; the archive's own when None"""
+    """the trusted signers; the archive's own when None"""
     names: dict[str, str] = field(default_factory=dict)
     allowed: tuple[str, ...] = ()
-    """what may lie at OUT afterwards"""
+    """names that may exist beside the cache afterwards"""
 
     @property
     def cache(self) -> Path:
@@ -208,18 +207,18 @@ class World:
         return self.place / "out"
 
     def write(self, texts: dict[str, str]) -> None:
-        """Files of the project."""
+        """Write files of the project."""
         for name, text in texts.items():
             path = self.project / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
 
     def configure(self, settings: str) -> None:
-        """Settings, in the file CONFIG; the host's apt may have the check of expiry off, here it is on."""
+        """Write settings to CONFIG, with the expiry check on: the host's apt may have it off."""
         (self.place / "grocker.toml").write_text(settings + "\n[debian]\ncheck-valid-until = true\n", "utf-8")
 
     def require(self, *requirements: str) -> None:
-        """Make WHEEL anew, with dependencies."""
+        """Replace WHEEL by one with dependencies."""
         make_wheel(self.wheel.parent, files={"demo/__init__.py": "x = 1\n"}, requires=requirements)
 
     def run(self, arguments: Sequence[str]) -> Outcome:
@@ -273,7 +272,7 @@ class World:
             yield address
 
     def left(self) -> list[str]:
-        """Whatever a command that failed must not leave: half-written files, temporary ones, an output."""
+        """List what a failed command must not leave: partial and temporary files, an output."""
         found: list[str] = []
         if (self.cache / "v1" / "tmp").is_dir():
             store = Store(self.cache / "v1")
@@ -292,7 +291,7 @@ def _named(text: str, names: dict[str, str]) -> str:
 
 @contextmanager
 def world(place: Path) -> Iterator[World]:
-    """A world in which everything is as it should be, below the empty directory ``place``."""
+    """Make a sound world below the empty directory ``place``."""
     now = datetime.now(UTC)
     archive = Archive(date=now - timedelta(hours=2), valid_until=now + timedelta(days=7)).add(*base())
     make_wheel(place / "made", files={"demo/__init__.py": "x = 1\n"})

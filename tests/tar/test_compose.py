@@ -19,7 +19,7 @@ from grocker.errors import CorruptError
 from grocker.store import Store
 from grocker.store.check import check
 from grocker.tar import member as members
-from grocker.tar.compose import Composed, compose, merged_directories
+from grocker.tar.compose import ComposedLayer, compose, merged_directories
 from grocker.tar.entry import Directory, Entry, File, Hardlink, Symlink
 from grocker.tar.member import Member
 
@@ -27,21 +27,21 @@ EPOCH = 315532800
 
 
 def member(store: Store, subject: str, *entries: Entry) -> Member:
-    return members.make(store, subject.replace(" ", "-"), entries, subject=subject, epoch=EPOCH)
+    return members.make_member(store, subject.replace(" ", "-"), entries, subject=subject, epoch=EPOCH)
 
 
-def layer(store: Store, *parts: Member, lower: dict[str, Directory] | None = None) -> Composed:
+def layer(store: Store, *parts: Member, lower: dict[str, Directory] | None = None) -> ComposedLayer:
     return compose(store, parts, lower=lower or {}, epoch=EPOCH)[0]
 
 
-def names(store: Store, made: Composed) -> list[str]:
+def names(store: Store, made: ComposedLayer) -> list[str]:
     path = store.blob(made.digest)
     assert path is not None
     with tarfile.open(fileobj=io.BytesIO(gzip.decompress(path.read_bytes()))) as tar:
         return [m.name + "/" * m.isdir() for m in tar.getmembers()]
 
 
-def fixed(store: Store) -> Composed:
+def fixed(store: Store) -> ComposedLayer:
     """A small layer of everything that a layer may have."""
     first = member(
         store,
@@ -144,12 +144,12 @@ def test_layers_know_the_directories_of_those_below(store: Store) -> None:
 @pytest.mark.parametrize(
     ("one", "two", "words"),
     [
-        ([File("a/x", b"1")], [File("a/x", b"2")], "one and two both bring /a/x"),
-        ([File("a/x", b"1")], [Symlink("a/x", "y")], "one and two both bring /a/x"),
-        ([File("a/x", b"1")], [Directory("a/x")], "one brings /a/x as a file or link, for two it is a directory"),
-        ([Directory("a/x")], [Symlink("a/x", "y")], "two brings /a/x as a file or link, for one it is a directory"),
-        ([Symlink("a/x", "y")], [File("a/x/z", b"")], "one brings /a/x as a file or link, for two it is a directory"),
-        ([File("a/x/y/z", b"")], [File("a", b"")], "two brings /a as a file or link, for one it is a directory"),
+        ([File("a/x", b"1")], [File("a/x", b"2")], "one and two both contain /a/x"),
+        ([File("a/x", b"1")], [Symlink("a/x", "y")], "one and two both contain /a/x"),
+        ([File("a/x", b"1")], [Directory("a/x")], "/a/x is a file or link in one, but a directory in two"),
+        ([Directory("a/x")], [Symlink("a/x", "y")], "/a/x is a file or link in two, but a directory in one"),
+        ([Symlink("a/x", "y")], [File("a/x/z", b"")], "/a/x is a file or link in one, but a directory in two"),
+        ([File("a/x/y/z", b"")], [File("a", b"")], "/a is a file or link in two, but a directory in one"),
     ],
 )
 def test_compose_refuses_and_names_both_when_members_disagree(
@@ -161,14 +161,14 @@ def test_compose_refuses_and_names_both_when_members_disagree(
 
 
 def test_compose_refuses_members_of_one_subject_when_they_bring_one_path(store: Store) -> None:
-    first = members.make(store, "k1", [File("a", b"1")], subject="same", epoch=EPOCH)
-    second = members.make(store, "k2", [File("a", b"2")], subject="same", epoch=EPOCH)
-    with pytest.raises(CorruptError, match="same and same both bring /a"):
+    first = members.make_member(store, "k1", [File("a", b"1")], subject="same", epoch=EPOCH)
+    second = members.make_member(store, "k2", [File("a", b"2")], subject="same", epoch=EPOCH)
+    with pytest.raises(CorruptError, match="same and same both contain /a"):
         layer(store, first, second)
 
 
 def test_compose_refuses_a_file_when_a_layer_below_has_a_directory_there(store: Store) -> None:
-    with pytest.raises(CorruptError, match="one brings /usr/lib as a file or link, and the layers below"):
+    with pytest.raises(CorruptError, match="/usr/lib is a file or link in one, but a directory in the layers below"):
         layer(store, member(store, "one", Symlink("usr/lib", "lib64")), lower={"usr/lib": Directory("usr/lib")})
 
 
@@ -181,7 +181,7 @@ def test_compose_leaves_no_blob_and_no_damaged_member_when_one_is_damaged(store:
     with pytest.raises(CorruptError, match="reading two from the cache"):
         layer(store, one, two, three)
     assert not list((store.root / "blobs" / "sha256").iterdir())
-    assert [members.kept(store, name) for name in ("one", "two", "three")] == [one, None, None]
+    assert [members.find_member(store, name) for name in ("one", "two", "three")] == [one, None, None]
     assert check(store) == ()
     again = [member(store, name, File(name, b"x" * 999)) for name in ("two", "three")]
     assert names(store, layer(store, one, *again)) == ["one", "two", "three"]

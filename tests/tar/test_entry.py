@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grocker.tar.entry import parents, wrong_path
+from grocker.tar.entry import parents, path_problem
 
 
 @pytest.mark.parametrize(
@@ -25,12 +25,12 @@ from grocker.tar.entry import parents, wrong_path
     ],
 )
 def test_path_is_wrong_when_it_leaves_the_root_or_is_no_plain_name(path: str, reason: str) -> None:
-    assert reason in (wrong_path(path) or "")
+    assert reason in (path_problem(path) or "")
 
 
 @pytest.mark.parametrize("path", ["usr", "usr/bin/sh", "..a/b..", "a/.b", " ", "é", "usr/x.wh.y"])
 def test_path_is_right_when_it_is_plain(path: str) -> None:
-    assert wrong_path(path) is None
+    assert path_problem(path) is None
 
 
 def test_parents_are_named_from_the_nearest() -> None:

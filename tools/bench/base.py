@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from grocker.debian import locate
+from grocker.debian import find_mirrors
 from tools.bench.engine import BASE, Engine
 from tools.bench.host import as_root, program, run
 from tools.bench.registry import Registry
@@ -20,7 +20,7 @@ def make(place: Path, environ: Mapping[str, str]) -> Path:
     tar = place / "base.tar"
     if tar.is_file():
         return tar
-    mirrors = locate(environ=environ)
+    mirrors = find_mirrors(environ=environ)
     archive, security = mirrors.archive[0], mirrors.security[0]
     sources = place / "sources.list"
     sources.write_text(

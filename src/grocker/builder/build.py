@@ -15,15 +15,14 @@ from grocker.context import Context, GoneError, check_executable
 from grocker.errors import SettingsError
 from grocker.execute.execute import Execution, as_oci, execute
 from grocker.execute.prefetch import Prefetch
-from grocker.images import store as image_store
 from grocker.images.sink import LayerSink, Preflight, Sink
-from grocker.images.store import StoredBlobs
+from grocker.images.store import StoredBlobs, keep_images
 from grocker.inputs import validation
 from grocker.inputs.index import find_uv
 from grocker.inputs.request import Request, read_configuration, targets
 from grocker.layers.composition import FinishedLayer
 from grocker.layers.workers import Workers, workers
-from grocker.oci import Platform, Reference, index, reference
+from grocker.oci import Platform, Reference, reference
 from grocker.plan.layers import DEBIAN_KINDS
 from grocker.progress import Progress
 from grocker.resolve.resolve import Resolution, resolve
@@ -50,8 +49,8 @@ def build(request: Request, context: Context) -> Built:
             resolution, images = _make_images(context, pools, prefetch, replace(request, refresh=True), settings)
         application = resolution.application
         names = _names(request.tags, resolution)
-        _keep(context.store, names, images)
         made = [one.image for one in images]
+        keep_images(context.store, made, names)
         blobs = StoredBlobs(context.store, made)
         delivered = tuple(sink.deliver(made, names, blobs, context.progress) for sink in request.sinks)
     return Built(
@@ -146,13 +145,3 @@ def _report(progress: Progress, execution: Execution, *, strict: bool) -> None:
             f"{wheel} needs shared libraries that are not in the image: {', '.join(libraries)}",
             hint="if the application uses them, add their Debian packages to [tool.grocker] dependencies",
         )
-
-
-def _keep(store: Store, names: Sequence[Reference], images: Sequence[BuiltImage]) -> None:
-    """Keep the images' documents, and under each name which manifest or index it is."""
-    for one in images:
-        store.add_blob(one.image.config.data)
-        store.add_blob(one.image.manifest.data)
-    root = store.add_blob(index.root([one.image for one in images]).data)
-    for name in names:
-        store.keep("refs", image_store.key(name), f"{name.full} {root}\n".encode())

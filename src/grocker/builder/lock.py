@@ -11,10 +11,10 @@ from grocker.context import Context, check_executable
 from grocker.errors import MissingError, SettingsError, UsageError
 from grocker.inputs.index import find_uv
 from grocker.inputs.request import Request, read_configuration, targets
-from grocker.lock.values import Lock, merged
+from grocker.lock.values import Lock, merge_locks
 from grocker.platforms.target import Target
 from grocker.python import Uv
-from grocker.python.metadata import normalised
+from grocker.python.metadata import normalise_name
 from grocker.resolve.resolve import resolve
 from grocker.resolve.subscriber import NoSubscriber
 
@@ -29,7 +29,7 @@ def make_lock(request: Request, context: Context, *, upgrade: Sequence[str] | No
     check_executable(context.store.root)
     uv = find_uv(context, settings)
     chosen = targets(request, settings)
-    return merged(tuple(_renew(context, request, settings, target, uv, upgrade) for target in chosen))
+    return merge_locks(tuple(_renew(context, request, settings, target, uv, upgrade) for target in chosen))
 
 
 def _renew(
@@ -44,7 +44,7 @@ def _renew(
     if old is None or request.lock is None or upgrade == ():
         return resolve_lock(replace(request, lock=None, refresh=True))
     debian, python = {p.name for p in old.debian}, {f.name for f in old.python}
-    moving = {normalised(name) for name in upgrade or ()}
+    moving = {normalise_name(name) for name in upgrade or ()}
     unknown = sorted(moving - debian - python)
     if unknown:
         raise UsageError(f"--upgrade {unknown[0]}: not in the lock", hint="name a distribution or package in the lock")

@@ -20,12 +20,12 @@ def command(**options: Any) -> None:
     from grocker.cli.request import open_context
     from grocker.cli.transfer import open_sink, show
     from grocker.errors import UsageError
-    from grocker.images.store import StoredBlobs, stored
+    from grocker.images.store import StoredBlobs, load_image
     from grocker.oci import reference
 
     with open_context(os.environ, quiet=options["quiet"]) as tools:
         name = reference.parse(options["name"])
-        found = stored(tools.store, name)
+        found = load_image(tools.store, name)
         if name.digest is not None:
             raise UsageError(f"cannot load {name}: an engine needs a name without a digest", hint="use the tag instead")
         delivered = open_sink(options["into"], tools).deliver(

@@ -1,7 +1,7 @@
-"""The entry point: the quick way for a build in which nothing changed, else the commands; errors become lines here.
+"""The entry point: replay a build in which nothing changed, else run the command; errors are printed here.
 
-Nothing heavy is imported before it is needed: the whole of a build in which nothing changed may cost at most
-80 ms over bare Python.
+Nothing heavy is imported before it is needed: a build in which nothing changed may cost at most 80 ms over bare
+Python.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ def main() -> NoReturn:
     """The console script ``grocker``."""
     signal.signal(signal.SIGTERM, _terminate)
     _open_streams()
-    # What is imported and what a build holds lives to its end: looking for cycles in it took a tenth of a cold build's
-    # processor time, and found 4 % of its memory.
+    # Modules and the objects of a build live to its end: looking for cycles among them took a tenth of a cold build's
+    # processor time, and freed 4 % of its memory.
     gc.disable()
-    # While one thread imports, another that comes back from the disk or a socket waits for it: 5 ms each time, by
-    # default, a twentieth of a changed line's time.
+    # A thread that returns from the disk or a socket waits for another that imports: by default 5 ms each time, a
+    # twentieth of a rebuild after a changed line.
     sys.setswitchinterval(0.001)
     try:
         status = run(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our result went away; there is nobody to tell (and nothing to flush at exit).
+        # The reader of the result is gone; there is nobody to tell (and nothing to flush at exit).
         _discard(sys.stdout)
         status = 0
     except OSError as error:
         _discard(sys.stdout)
         status = _show(_bug(error))
     except KeyboardInterrupt:
-        sys.stderr.write("grocker: interrupted; what was finished is kept\n")
+        sys.stderr.write("grocker: interrupted; finished work is kept\n")
         status = INTERRUPTED
     sys.stderr.flush()
-    # Everything is written, and every thread and program of ours has ended: to take a thousand modules apart again
-    # takes longer than a build in which nothing changed.
+    # Everything is written, and every thread and program of ours has ended: tearing down a thousand modules takes
+    # longer than a build in which nothing changed.
     os._exit(status)
 
 
@@ -79,7 +79,7 @@ def run(arguments: list[str]) -> int:
 
 
 class _Talk(io.FileIO):
-    """Standard error: what cannot be said, since its reader went away or its disk is full, changes nothing."""
+    """Standard error; messages that cannot be written (no reader, full disk) are dropped and change nothing."""
 
     def write(self, data: Buffer, /) -> int:
         try:
@@ -89,7 +89,7 @@ class _Talk(io.FileIO):
 
 
 def _open_streams() -> None:
-    """Streams that were closed lead nowhere, and no file of ours gets their numbers; JSON is UTF-8 in every locale."""
+    """Open closed streams to /dev/null, so that no file of ours gets their numbers; write UTF-8 in every locale."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -105,17 +105,17 @@ def _open_streams() -> None:
 
 
 def _terminate(number: int, frame: object) -> NoReturn:
-    """TERM ends the process as Ctrl-C does: temporary files are removed on the way out."""
+    """Handle TERM like Ctrl-C: temporary files are removed on the way out."""
     raise KeyboardInterrupt
 
 
 def _discard(stream: TextIO) -> None:
-    """What is still to be written goes nowhere, also at exit."""
+    """Discard what is still to be written, also at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _is_output(error: Exception) -> bool:
-    """Whether standard output could not be written: nothing else that is written has no name."""
+    """Whether writing to standard output failed: every other file has a name."""
     return isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE
 
 
@@ -129,7 +129,7 @@ def _bug(error: Exception) -> Exception:
     if isinstance(error, MemoryError) or "can't start new thread" in str(error):
         return StorageError(
             f"not enough memory or threads: {str(error) or 'out of memory'}",
-            hint="raise the limit of the container or the shell (ulimit -v, ulimit -u), or end other programs",
+            hint="raise the limits of the container or the shell (ulimit -v, ulimit -u), or stop other programs",
         )
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
@@ -137,7 +137,7 @@ def _bug(error: Exception) -> Exception:
     place = f" ({os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno})" if trace else ""
     return BugError(
         f"{type(error).__name__}: {error}{place}",
-        hint="this is a bug in Grocker: run again with GROCKER_DEBUG=1 and report what it prints",
+        hint="this is a bug in Grocker; run again with GROCKER_DEBUG=1 and report the output",
     )
 
 

@@ -24,7 +24,7 @@ def command(**options: Any) -> None:
     from grocker.cli.request import open_context
     from grocker.cli.transfer import open_sink, show
     from grocker.errors import UsageError
-    from grocker.images.store import StoredBlobs, stored
+    from grocker.images.store import StoredBlobs, load_image
     from grocker.oci import reference
 
     with open_context(os.environ, quiet=options["quiet"]) as tools:
@@ -34,7 +34,7 @@ def command(**options: Any) -> None:
             raise UsageError(
                 f"cannot push to {name}: the name has a digest", hint=f"name the tag to push: grocker push {name} AS"
             )
-        found = stored(tools.store, name)
+        found = load_image(tools.store, name)
         delivered = open_sink("registry", tools).deliver(
             found.images, names or [reference.with_tag(name)], StoredBlobs(tools.store, found.images), tools.progress
         )

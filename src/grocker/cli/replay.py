@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 DAY = 86400
-"""seconds: how long an answer of the archive and of the index counts"""
+"""seconds: how long an answer of the archive or the index is valid"""
 RACY = 2_000_000_000
-"""nanoseconds: a file that changed this shortly before it was read may change again unseen (git, racy-git.txt)"""
+"""nanoseconds: a file that changed this shortly before it was read may change again invisibly (git, racy-git.txt)"""
 
 _READ = (
     *("GROCKER_", "UV_", "PIP_", "DOCKER_", "XDG_", "SSL_CERT_", "NETRC"),
@@ -46,7 +46,7 @@ _READ_WHOLE = frozenset(
 
 
 def cache_directory(environ: Mapping[str, str]) -> str:
-    """Where the store lives: $GROCKER_CACHE, else $XDG_CACHE_HOME/grocker, else ~/.cache/grocker (design, Store)."""
+    """The cache: $GROCKER_CACHE, else $XDG_CACHE_HOME/grocker, else ~/.cache/grocker (design, Store)."""
     named = environ.get("GROCKER_CACHE")
     if named:
         return os.path.abspath(named)
@@ -55,7 +55,7 @@ def cache_directory(environ: Mapping[str, str]) -> str:
 
 
 def key(arguments: Iterable[str], environ: Mapping[str, str]) -> str:
-    """Names what would be done: command line, working directory, the variables that a build reads, Grocker itself."""
+    """Make the key of a build: its command line, working directory, the variables that it reads, Grocker itself."""
     import hashlib
 
     read = sorted(f"{name}={value}" for name, value in environ.items() if name.startswith(_READ) or name in _READ_WHOLE)
@@ -75,7 +75,7 @@ def is_settled(taken: Mapping[str, list[int]], now: float) -> bool:
 
 
 def replay(arguments: list[str], environ: Mapping[str, str]) -> int | None:
-    """The exit status of a build in which nothing changed, its result printed; None when the build must be done."""
+    """Print the result of a build in which nothing changed and return its exit status; None when it must be built."""
     if not arguments or arguments[0] != "build":
         return None
     if "--push" in arguments or "--refresh" in arguments or "--help" in arguments:
@@ -116,7 +116,7 @@ def remember(
     began: float,
     finished: float,
 ) -> None:
-    """Keep what a build printed and depended on; nothing when a later change could go unseen.
+    """Record what a build printed and depended on; nothing when a later change could be invisible.
 
     ``stderr``, ``stdout``: what is printed when nothing changed. ``written``: files that must be there then as they are
     now (``--result-file``). ``began``, ``finished``: seconds since 1970.
@@ -141,7 +141,7 @@ def remember(
 
 
 def _grocker_itself() -> str:
-    """Changes when another Grocker is installed, or when this one is being edited."""
+    """Identify this Grocker: changes when another one is installed, or this one is edited."""
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     newest = 0
     for directory, _, names in os.walk(root):

@@ -15,7 +15,7 @@ from grocker.cli.terminal import display
 from grocker.context import Context
 from grocker.errors import SettingsError, UsageError
 from grocker.images.sink import PlaceContext
-from grocker.inputs.origin import Origin, parse
+from grocker.inputs.origin import Origin, parse_origin
 from grocker.inputs.request import EPOCH, Request
 from grocker.lock.document import NAME
 from grocker.platforms.architectures import ARCHITECTURES, BY_MACHINE
@@ -43,7 +43,7 @@ def open_context(environ: Mapping[str, str], *, quiet: bool) -> Iterator[Context
 
 def request_from_options(options: Mapping[str, Any], environ: Mapping[str, str]) -> Request:
     """Make a request of the options that commands share. Raises UsageError, SettingsError."""
-    origin = parse(options["source"], Path.cwd())
+    origin = parse_origin(options["source"], Path.cwd())
     lock = locks.read(lock_path(origin, options["lock"]))
     return Request(
         origin=origin,

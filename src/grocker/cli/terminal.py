@@ -1,10 +1,10 @@
-"""What people see while a command works: progress on a terminal, a line for long work elsewhere, warnings, colours."""
+"""What people see while a command runs: progress on a terminal, lines for long tasks elsewhere, warnings, colours."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
 LONG = 1.0
-"""seconds: work that took less is not worth a line in a log"""
+"""seconds: a shorter task is not worth a line in a log"""
 
 
 class Style(msgspec.Struct, frozen=True):
-    """Colours where they are wanted (https://no-color.org), plain text elsewhere."""
+    """Colours where they are wanted (https://no-color.org), else plain text."""
 
     colour: bool
 
@@ -38,11 +38,11 @@ class Style(msgspec.Struct, frozen=True):
         return self._paint("33", text)
 
     def bold(self, text: str) -> str:
-        """For what was asked for."""
+        """For the result."""
         return self._paint("1", text)
 
     def dim(self, text: str) -> str:
-        """For what may be passed over."""
+        """For secondary text."""
         return self._paint("2", text)
 
     def _paint(self, code: str, text: str) -> str:
@@ -50,7 +50,7 @@ class Style(msgspec.Struct, frozen=True):
 
 
 class Display(Progress, Protocol):
-    """A Progress that is shown as long as its ``with`` block lasts."""
+    """A Progress that is shown for the duration of its ``with`` block."""
 
     def __enter__(self) -> Self: ...
 
@@ -60,7 +60,7 @@ class Display(Progress, Protocol):
 
 
 def display(stream: TextIO, environ: Mapping[str, str], *, quiet: bool) -> Display:
-    """How progress is shown on ``stream``: live on a terminal, a line for what took long in a log or in CI."""
+    """Choose how to show progress on ``stream``: live on a terminal, lines for long tasks in a log or in CI."""
     style = Style.of(stream, environ)
     if not quiet and stream.isatty() and environ.get("TERM") != "dumb" and not environ.get("CI"):
         return Live(stream, style)
@@ -68,7 +68,7 @@ def display(stream: TextIO, environ: Mapping[str, str], *, quiet: bool) -> Displ
 
 
 def printable(text: str) -> str:
-    """``text`` without what would control a terminal: names of files and what others say go into messages."""
+    """Escape what would control a terminal: messages quote names of files and texts of servers."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
@@ -80,7 +80,7 @@ def _warning(style: Style, message: str, hint: str | None) -> str:
 
 
 class _TimedTask:
-    """Writes one line at its end when the work was long."""
+    """A task that writes one line at its end if it took long."""
 
     def __init__(self, show: Lines, what: str) -> None:
         self._show = show
@@ -88,13 +88,13 @@ class _TimedTask:
         self._began = 0.0
 
     def __enter__(self) -> Self:
-        self._began = time.monotonic()
+        self._began = self._show.clock()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        took = time.monotonic() - self._began
+        took = self._show.clock() - self._began
         if kind is None and took >= LONG:
             self._show.line(f"{self._what}: {took:.1f} s\n")
 
@@ -105,7 +105,11 @@ class _TimedTask:
 class Lines:
     """For pipes, logs and CI."""
 
-    def __init__(self, stream: TextIO, style: Style, *, quiet: bool) -> None:
+    def __init__(
+        self, stream: TextIO, style: Style, *, quiet: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.clock = clock
+        """tells seconds"""
         self._stream = stream
         self._style = style
         self._quiet = quiet
@@ -121,7 +125,7 @@ class Lines:
         return None
 
     def line(self, text: str) -> None:
-        """Write ``text``, unless asked to be quiet."""
+        """Write ``text``, unless quiet."""
         if not self._quiet:
             self._write(text)
 
@@ -161,7 +165,7 @@ class _BarTask:
 
 
 class Live:
-    """For a terminal: what is being worked on, gone when it is done."""
+    """For a terminal: running tasks, each gone when it is done."""
 
     def __init__(self, stream: TextIO, style: Style) -> None:
         from rich.console import Console

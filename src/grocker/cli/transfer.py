@@ -12,7 +12,7 @@ from grocker.context import Context
 from grocker.errors import UnavailableError
 from grocker.images import Delivered, Sink
 from grocker.images.places import open_sinks
-from grocker.images.store import Stored, StoreSink
+from grocker.images.store import StoredImage, StoreSink
 from grocker.oci import Reference, reference
 
 
@@ -28,7 +28,7 @@ def open_sink(output: str | None, tools: Context) -> Sink:
 
 
 def show(
-    name: Reference, found: Stored, delivered: Delivered, *, quiet: bool, as_json: bool, environ: Mapping[str, str]
+    name: Reference, found: StoredImage, delivered: Delivered, *, quiet: bool, as_json: bool, environ: Mapping[str, str]
 ) -> None:
     """Print what was done."""
     style = Style.of(sys.stderr, environ)
@@ -40,7 +40,7 @@ def show(
         sys.stdout.write("".join(f"{line}\n" for line in _names(found, delivered)))
 
 
-def result_json(name: Reference, found: Stored, delivered: Sequence[Delivered]) -> str:
+def result_json(name: Reference, found: StoredImage, delivered: Sequence[Delivered]) -> str:
     """Write the result as a JSON document of one line (docs/reference/outputs.md)."""
     document = {
         "schema": 1,
@@ -55,7 +55,7 @@ def result_json(name: Reference, found: Stored, delivered: Sequence[Delivered]) 
     return json_line(document)
 
 
-def _names(found: Stored, delivered: Delivered) -> Sequence[str]:
+def _names(found: StoredImage, delivered: Delivered) -> Sequence[str]:
     """List the names for scripts, with the digest where a place keeps digests."""
     if delivered.kind != "registry":
         return delivered.names

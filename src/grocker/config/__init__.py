@@ -1,1 +1,1 @@
-"""What the user asks for: settings, where each came from, and the services that a project declares."""
+"""The settings of a build, the place where each was set, and the services that a project declares."""

@@ -1,4 +1,4 @@
-"""Reads settings from a project's files, and tells for each value where it came from."""
+"""Read settings from a project's files, and record where each value was set."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ from grocker.errors import MissingError, SettingsError
 
 REFERENCE = "docs/reference/settings.md"
 _MANY = 4
-"""more problems than this are counted and not told"""
+"""problems beyond this number are counted, but not shown"""
 
 
 class SettingOrigin(msgspec.Struct, frozen=True):
-    """Where a value stands."""
+    """Where a value was set."""
 
     file: str
     line: int
-    """from 1; 0 when it is a flag or not known"""
+    """from 1; 0 when unknown"""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
 class Configuration(msgspec.Struct, frozen=True):
-    """Settings, and by dotted name where each one that was given came from."""
+    """Settings, and by dotted name where each one was set."""
 
     settings: Settings
     origins: Mapping[str, SettingOrigin]
 
 
 NONE = Configuration(Settings(), MappingProxyType({}))
-"""What holds where nothing is set."""
+"""The defaults."""
 
 
 def read(directory: Path) -> Configuration:
     """The settings of a project directory; the defaults when it has none.
 
-    Settings stand in ``grocker.toml`` or in ``[tool.grocker]`` of ``pyproject.toml``; both at once is an error, because
-    one of the two would be passed over in silence. Raises SettingsError that names file, line and key.
+    Settings are in ``grocker.toml`` or in ``[tool.grocker]`` of ``pyproject.toml``; both at once is an error, because
+    one of the two would be silently ignored. Raises SettingsError that names file, line and key.
     """
     own = _load(directory / "grocker.toml", ())
     project = _load(directory / "pyproject.toml", ("tool", "grocker"))
     if own is not None and project is not None:
-        line = positions.positions(project[3]).get(("tool", "grocker"), 0)
+        line = positions.find_lines(project[3]).get(("tool", "grocker"), 0)
         raise SettingsError(
-            f"settings stand in grocker.toml and in {SettingOrigin('pyproject.toml', line)} [tool.grocker]",
+            f"settings found in both grocker.toml and {SettingOrigin('pyproject.toml', line)} [tool.grocker]",
             hint="keep one of the two",
         )
     found = own or project
@@ -63,13 +63,13 @@ def read(directory: Path) -> Configuration:
 
 
 def read_file(path: Path) -> Configuration:
-    """The settings in a file that the user names: ``[tool.grocker]`` in it, else the whole of it.
+    """The settings in a file that the user names: ``[tool.grocker]`` in it, or else all of it.
 
     Raises SettingsError that names file, line and key, MissingError when there is no such file.
     """
     loaded = load_toml(path)
     if loaded is None:
-        raise MissingError(f"there is no settings file {path}", hint="give the path of a TOML file")
+        raise MissingError(f"settings file {path} not found", hint="give the path of a TOML file")
     table, text = loaded
     inner = table.get("tool", {}).get("grocker") if isinstance(table.get("tool"), dict) else None
     prefix = () if inner is None else ("tool", "grocker")
@@ -77,13 +77,13 @@ def read_file(path: Path) -> Configuration:
 
 
 def decode(table: Mapping[str, Any], *, file: str, prefix: tuple[str, ...], text: str) -> Configuration:
-    """Check a parsed table against the schema; ``text`` is the file's, to find lines in."""
-    lines = positions.positions(text)
+    """Check a parsed table against the schema; ``text`` is the file's, to look up line numbers."""
+    lines = positions.find_lines(text)
     try:
         settings = msgspec.convert(table, Settings)
     except msgspec.ValidationError as error:
         raise _refusal(table, file, prefix, lines) or SettingsError(f"{file}: {error}") from error
-    origins = {name(path): _origin((*prefix, *path), lines, file) for path in _leaves(table) if path}
+    origins = {dotted_name(path): _origin((*prefix, *path), lines, file) for path in _leaves(table) if path}
     return Configuration(settings, MappingProxyType(origins))
 
 
@@ -96,24 +96,24 @@ def load_toml(path: Path) -> tuple[dict[str, Any], str] | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise SettingsError(f"reading {path}: {error.strerror}", hint="make it a file that you may read") from error
+        raise SettingsError(f"reading {path}: {error.strerror}", hint="make the file readable") from error
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise SettingsError(f"{path.name}:{line}: not UTF-8", hint="TOML files are UTF-8: save the file so") from error
+        raise SettingsError(f"{path.name}:{line}: not UTF-8", hint="save the file as UTF-8") from error
     try:
         return tomllib.loads(text), text
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"\(at line (\d+), column \d+\)", str(error))
         line = int(found[1]) if found else text.count("\n") + (not text.endswith("\n"))
         message = re.sub(r"\s*\(at .*\)$", "", str(error))
-        hint = "save the file without a byte order mark" if text.startswith("\ufeff") else "mend the line"
+        hint = "save the file without a byte order mark" if text.startswith("\ufeff") else "fix the line"
         raise SettingsError(f"{path.name}:{line}: not TOML: {message}", hint=hint) from error
 
 
-def name(path: positions.Path) -> str:
-    """A path of keys as people write it: ``services.www.command[1]``."""
+def dotted_name(path: positions.Path) -> str:
+    """A path of keys as written in messages: ``services.www.command[1]``."""
     text = ""
     for key in path:
         if isinstance(key, int):
@@ -137,9 +137,10 @@ def _load(path: Path, prefix: tuple[str, ...]) -> tuple[dict[str, Any], Path, tu
             return None
         value = value[key]
         if not isinstance(value, dict):
-            place = SettingOrigin(path.name, positions.positions(text).get(prefix[: number + 1], 0))
+            place = SettingOrigin(path.name, positions.find_lines(text).get(prefix[: number + 1], 0))
             raise SettingsError(
-                f"{place}: {name(prefix[: number + 1])} is no table", hint=f"write [{name(prefix)}] and keys below it"
+                f"{place}: {dotted_name(prefix[: number + 1])} is not a table",
+                hint=f"write [{dotted_name(prefix)}], and its keys below",
             )
     return value, path, prefix, text
 
@@ -147,16 +148,16 @@ def _load(path: Path, prefix: tuple[str, ...]) -> tuple[dict[str, Any], Path, tu
 def _refusal(
     table: Mapping[str, Any], file: str, prefix: tuple[str, ...], lines: Mapping[positions.Path, int]
 ) -> SettingsError | None:
-    """The error that tells all that is wrong, in the order of the file."""
-    from grocker.config.problems import problems
+    """The error that names all problems, in the order of the file."""
+    from grocker.config.problems import find_problems
 
     found = sorted(
-        ((_origin((*prefix, *one.path), lines, file), one) for one in problems(table, Settings)),
+        ((_origin((*prefix, *one.path), lines, file), one) for one in find_problems(table, Settings)),
         key=lambda pair: pair[0].line,
     )
     if not found:
         return None
-    told = [f"{origin}: {name(one.path)}: {one.what}" for origin, one in found[:_MANY]]
+    told = [f"{origin}: {dotted_name(one.path)}: {one.what}" for origin, one in found[:_MANY]]
     more = [f"and {len(found) - _MANY} more"] if len(found) > _MANY else []
     near = found[0][1].near
     return SettingsError("; ".join([*told, *more]), hint=f"did you mean {near!r}?" if near else f"see {REFERENCE}")
@@ -169,7 +170,7 @@ def _leaves(value: Any, path: positions.Path = ()) -> list[positions.Path]:
 
 
 def _origin(path: positions.Path, lines: Mapping[positions.Path, int], file: str) -> SettingOrigin:
-    """The line of a value, or of what it stands in."""
+    """The line of a value, or of the nearest table or array around it."""
     while path and path not in lines:
         path = path[:-1]
     return SettingOrigin(file, lines.get(path, 0))

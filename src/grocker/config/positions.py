@@ -1,6 +1,6 @@
-"""Where each table, key and array element of a TOML text stands: ``tomllib`` reads values and forgets their lines.
+"""The line of each table, key and array element of a TOML text: ``tomllib`` does not provide line numbers.
 
-Source: TOML 1.0.0. The text is valid: ``tomllib`` has read it before.
+Source: TOML 1.0.0. The text must be valid: ``tomllib`` has parsed it before.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _STRING = re.compile(
 )
 
 
-def positions(text: str) -> dict[Path, int]:
-    """The line, from 1, of everything in a valid TOML text: where it is first named."""
+def find_lines(text: str) -> dict[Path, int]:
+    """The line, from 1, on which each key of a valid TOML text first appears."""
     scan = _Scan(text)
     scan.document()
     return scan.found
@@ -115,7 +115,7 @@ class _Scan:
             self.at += 1
 
     def _blank(self) -> bool:
-        """Pass over white space, line ends and comments; whether anything follows."""
+        """Skip white space, line ends and comments; return whether anything follows."""
         self._take(_BLANK)
         return self.at < len(self.text)
 

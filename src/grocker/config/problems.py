@@ -1,4 +1,4 @@
-"""What is wrong with a table of settings, all of it, in plain words. Asked only once something is."""
+"""Find all problems of a table of settings. Called only after msgspec has rejected it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from grocker.config.positions import Path
 
 
 class SettingProblem(msgspec.Struct, frozen=True):
-    """One value, or key, that cannot stand as it does."""
+    """An invalid value or key."""
 
     path: Path
     what: str
     near: str | None = None
-    """what was probably meant"""
+    """the likely intention"""
     is_kind: bool = False
-    """another kind of value altogether"""
+    """whether the value is of another kind altogether"""
 
 
-def problems(table: object, kind: type) -> tuple[SettingProblem, ...]:
+def find_problems(table: object, kind: type) -> tuple[SettingProblem, ...]:
     """Every problem of ``table``, as TOML gives it, with the msgspec struct ``kind``, in the order of the file."""
     return tuple(_judge(table, inspect.type_info(kind), (), None))
 
@@ -67,9 +67,9 @@ def _judge(value: Any, info: inspect.Type, path: Path, words: str | None) -> Ite
             if not isinstance(value, int) or isinstance(value, bool):
                 yield _other(value, "a whole number", path)
             elif least is not None and value < least:
-                yield SettingProblem(path, f"expected a number from {least}, found {value}")
+                yield SettingProblem(path, f"expected a number of at least {least}, found {value}")
             elif most is not None and value > most:
-                yield SettingProblem(path, f"expected a number up to {most}, found {value}")
+                yield SettingProblem(path, f"expected a number of at most {most}, found {value}")
         case inspect.BoolType():
             if not isinstance(value, bool):
                 yield _other(value, "true or false", path)
@@ -84,7 +84,7 @@ def _struct(value: Any, info: inspect.StructType, path: Path) -> Iterator[Settin
     for key, inner in value.items():
         if key not in fields:
             sound = False
-            yield SettingProblem((*path, key), "there is no such setting", _near(key, fields))
+            yield SettingProblem((*path, key), "unknown setting", _near(key, fields))
             continue
         for problem in _judge(inner, fields[key].type, (*path, key), None):
             sound = False
@@ -97,7 +97,7 @@ def _struct(value: Any, info: inspect.StructType, path: Path) -> Iterator[Settin
 
 
 def _union(value: Any, types: Collection[inspect.Type], path: Path, words: str | None) -> Iterator[SettingProblem]:
-    """The one of a union that ``value`` looks like is the one that judges it; TOML has no null."""
+    """Check against the member of a union that ``value`` resembles; TOML has no null."""
     choices = [one for one in types if not isinstance(one, inspect.NoneType)]
     for one in choices:
         found = tuple(_judge(value, one, path, words))
@@ -114,7 +114,7 @@ _KINDS = {
     inspect.StrType: "text",
     inspect.VarTupleType: "a list",
 }
-"""what a union of settings is made of"""
+"""the members of unions in the settings"""
 
 
 def _other(value: Any, expected: str, path: Path) -> SettingProblem:
@@ -122,7 +122,7 @@ def _other(value: Any, expected: str, path: Path) -> SettingProblem:
 
 
 def _kind(value: Any) -> str:
-    """The value's kind and not the value: a variable's may be a secret."""
+    """The value's kind, not the value itself, which may be a secret."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -140,7 +140,7 @@ def _kind(value: Any) -> str:
 
 
 def _shown(value: str) -> str:
-    """A short value as it stands; an address may hold a password, of a long one the beginning says enough."""
+    """A value for a message: shortened, and hidden if it may contain a password."""
     if "://" in value or "@" in value:
         return "something else"
     return repr(value if len(value) <= 40 else value[:40] + "…")

@@ -1,4 +1,4 @@
-"""Which services a project has: declared in its settings, in its Procfile, or found (the first that has any)."""
+"""The services of a project: from its settings, its entry points, its Procfile, or detected; the first wins whole."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ class Services(msgspec.Struct, frozen=True):
     any_service: bool
     """a Django application that declares none: every name is served as ``www`` (contract, E2)"""
     source: str
-    """for people: where they were declared"""
+    """where they were declared, for messages"""
     static: Mapping[str, tuple[str, ...] | bool] = msgspec.field(default_factory=lambda: MappingProxyType({}))
-    """by service: the directories to show, below the installed packages; True for every one called ``static``"""
+    """by service: the directories to show, below the installed packages; True for all named ``static``"""
 
     @property
     def servers(self) -> tuple[str, ...]:
-        """Distributions that the environment needs besides the application, to serve it; sorted."""
+        """Distributions that the environment needs to serve the application; sorted."""
         return tuple(sorted({s.server for s in self.table.values() if s.command is None}))
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """Debian packages that the image needs besides, for what stands in front of a server."""
-        return front_packages({name: s.media or bool(self.static.get(name)) for name, s in self.table.items()})
+        """Debian packages that the image needs for the proxy in front of a server."""
+        return proxy_packages({name: s.media or bool(self.static.get(name)) for name, s in self.table.items()})
 
 
 class DetectedApplication(msgspec.Struct, frozen=True):
-    """What an application's files say of how it is served."""
+    """How an application is served, according to its files."""
 
     declared: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """tables by service, from its entry points"""
@@ -51,13 +51,13 @@ class DetectedApplication(msgspec.Struct, frozen=True):
     """``module:attribute`` of a web application, if there is one"""
 
 
-def front_packages(services: Mapping[str, bool]) -> tuple[str, ...]:
-    """What services need of Debian; each with whether it shows static files or hands out media."""
+def proxy_packages(services: Mapping[str, bool]) -> tuple[str, ...]:
+    """The Debian packages that services need; each with whether it serves static or media files."""
     return ("nginx",) if any(services.values()) else ()
 
 
-def services(settings: Settings, procfile: str | None, found: DetectedApplication) -> Services:
-    """The service table: the first source that has any wins whole.
+def find_services(settings: Settings, procfile: str | None, found: DetectedApplication) -> Services:
+    """The service table, from the first source that declares any service.
 
     ``procfile``: the text of the project's ``Procfile``, if there is one. Raises SettingsError.
     """
@@ -82,7 +82,8 @@ def _of_tables(tables: Mapping[str, ServiceSettings], source: str) -> Services:
     for name, service in table.items():
         if name in service.processes:
             raise SettingsError(
-                f"services.{name}.processes: {name} is the service itself", hint="give the process another name"
+                f"services.{name}.processes: {name} is the name of the service itself",
+                hint="give the process another name",
             )
     static = {name: tables[name].static for name in table}
     return Services(
@@ -100,14 +101,14 @@ def _entry_points(declared: Mapping[str, Any]) -> dict[str, ServiceSettings]:
             service = msgspec.convert(declared[name], ServiceSettings)
             msgspec.convert(name, ServiceName)
         except msgspec.ValidationError as error:
-            from grocker.config.files import name as dotted
-            from grocker.config.problems import problems
+            from grocker.config.files import dotted_name as dotted
+            from grocker.config.problems import find_problems
 
-            found = problems({"services": {name: declared[name]}}, Settings)
+            found = find_problems({"services": {name: declared[name]}}, Settings)
             words = "; ".join(f"{dotted(one.path[1:])}: {one.what}" for one in found) or f"{name}: {error}"
             raise SettingsError(
                 f"entry point of the group grocker.services: {words}",
-                hint="write it as [tool.grocker.services] would have it",
+                hint="use the format of [tool.grocker.services]",
             ) from error
         table[name] = service
     return table
@@ -132,7 +133,7 @@ def _declared(service: ServiceSettings) -> spec.Service:
 
 
 def _procfile(text: str) -> dict[str, spec.Service]:
-    """Process types of a Procfile: ``NAME: COMMAND`` a line, ``#`` comments; ``web`` is called ``www`` besides."""
+    """Process types of a Procfile: one ``NAME: COMMAND`` per line, ``#`` comments; ``web`` is also named ``www``."""
     table: dict[str, spec.Service] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -140,10 +141,12 @@ def _procfile(text: str) -> dict[str, spec.Service]:
         match = _PROCESS.match(line)
         if match is None or "\0" in line:
             raise SettingsError(
-                f"Procfile:{number}: not NAME: COMMAND", hint="write a process type, a colon, a command"
+                f"Procfile:{number}: expected NAME: COMMAND", hint="write a process type, a colon and a command"
             )
         if match["name"] in table:
-            raise SettingsError(f"Procfile:{number}: {match['name']} comes twice", hint="keep one of the two lines")
+            raise SettingsError(
+                f"Procfile:{number}: duplicate process type {match['name']}", hint="remove one of the two lines"
+            )
         if match["name"] not in _NOT_SERVICES:
             table[match["name"]] = spec.Service(command=match["command"])
     if "web" in table and "www" not in table:

@@ -1,7 +1,7 @@
 """The settings of a build: ``[tool.grocker]`` in ``pyproject.toml``, or ``grocker.toml``.
 
 Values only; ``files.py`` reads them. Names in the files are written with hyphens (``stop-signal``). A ``description``
-completes the sentence "expected …" of an error message.
+completes the phrase "expected …" of an error message.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ ObjectReference = Annotated[
 
 
 class RestartSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How often a service that died is started again (contract, E1)."""
+    """How often a service that exits is restarted (contract, E1)."""
 
     times: Annotated[int, Meta(ge=0)] = 5
     seconds: Positive = 60
@@ -84,38 +84,38 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     ready: (
         Annotated[str, Meta(pattern=r"^(/[!-~]*|notify)\Z", description="a path that begins with /, or notify")] | None
     ) = None
-    """a path that answers once the service is ready, or that it says so by sd_notify (contract, H1)"""
+    """a path that answers once the service is ready, or ``notify``: it reports that by sd_notify (contract, H1)"""
     restart: RestartSettings = RestartSettings()
     processes: dict[ServiceName, Command] = {}
-    """what runs beside it in the same container"""
+    """further processes in the same container"""
     static: bool | tuple[InPackages, ...] = False
-    """directories that ``/static`` shows; true: every directory ``static`` of a package"""
+    """directories served below ``/static``; true: every package directory named ``static``"""
     media: bool = False
-    """whether the application hands out ``/media`` by X-Accel-Redirect (contract, V2)"""
+    """whether the application serves ``/media`` by X-Accel-Redirect (contract, V2)"""
     metrics: Path | None = None
-    """path on port 8080 whose answer is merged into that of 8081 (contract, H2)"""
+    """path on port 8080 whose metrics are merged into those of port 8081 (contract, H2)"""
     memory: Positive | None = None
-    """MiB that a worker may come to before it is renewed"""
+    """MiB that a worker may use before it is recycled"""
 
     def __post_init__(self) -> None:
         given = [n for n in ("command", "wsgi", "asgi") if getattr(self, n) is not None]
         if not given:
-            raise ValueError("a service has a command or a wsgi or asgi application, this one has none")
+            raise ValueError("a service needs one of command, wsgi and asgi")
         if len(given) > 1:
-            raise ValueError(f"a service has one of command, wsgi and asgi, this one has {' and '.join(given)}")
+            raise ValueError(f"a service needs one of command, wsgi and asgi, got {' and '.join(given)}")
         served_by = SERVERS.get(given[0], ())
         if self.server is not None and self.server not in served_by:
             able = " or ".join(served_by) or "nothing"
             raise ValueError(f"{self.server} does not serve {given[0]} services; {able} does")
         if self.command is not None and (self.static or self.media):
-            raise ValueError("static and media are for a wsgi or asgi service; a command serves its own files")
+            raise ValueError("static and media require a wsgi or asgi service; a command serves its own files")
         if self.command is not None and _is_empty(self.command):
             raise ValueError("the command is empty")
         for name, command in self.processes.items():
             if _is_empty(command):
                 raise ValueError(f"the command of the process {name} is empty")
             if name == FRONT:
-                raise ValueError(f"{FRONT} is the name of the process in front of the server, not of another")
+                raise ValueError(f"the process name {FRONT} is reserved for the proxy in front of the server")
 
 
 def _is_empty(command: Command) -> bool:
@@ -132,15 +132,15 @@ FIXED_VARIABLES = frozenset(
 
 
 class BuildSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[tool.grocker.build]``: what the project's build back end is told."""
+    """``[tool.grocker.build]``: the project's build back end."""
 
     env: dict[VariableName, Text] = {}
-    """variables of the back end"""
+    """environment variables of the back end"""
 
     def __post_init__(self) -> None:
         for name in sorted(self.env):
             if name in FIXED_VARIABLES or name.startswith("GIT_"):
-                raise ValueError(f"{name} is set by Grocker, so that every build gives the same wheel")
+                raise ValueError(f"{name} cannot be set: Grocker fixes it to make builds reproducible")
 
 
 class DebianSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
@@ -151,7 +151,7 @@ class DebianSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, re
     """address of an archive; by default that of the host's apt sources"""
     security_mirror: Address | None = None
     check_valid_until: bool | None = None
-    """None: as apt's own configuration of the host says"""
+    """None: as in the host's apt configuration"""
 
 
 class UserSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -185,7 +185,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     crontab: InProject | None = None
     """crontab of the project: the jobs of the image (contract, K1)"""
     env: dict[VariableName, Text] = {}
-    """variables of the image, weaker than the operator's"""
+    """variables of the image; the operator's override them"""
     exclude: tuple[Pattern, ...] = ()
     """files of the project that its build back end does not see"""
     build: BuildSettings = BuildSettings()

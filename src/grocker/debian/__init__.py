@@ -2,7 +2,7 @@
 
 A build calls, in this order:
 
-- ``locate(...) -> Mirrors``: where the archive is (settings, environment, the host's apt sources);
+- ``find_mirrors(...) -> Mirrors``: where the archive is (settings, environment, the host's apt sources);
 - ``open_archive(mirrors, suite, architecture, ...) -> DebianArchive``: verified releases and their indices;
 - ``resolve(archive.indexes, names) -> PackageSet``: the packages and all their dependencies;
 - ``archive.address(suite)``: the root of a suite's files; ``archive_addresses(mirrors, suite)`` without an index;
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from grocker.debian.configuration import StaticConfiguration, configure
     from grocker.debian.deb import UnpackedPackage, unpack
     from grocker.debian.facts import REVISION, Facts, replaces
-    from grocker.debian.mirrors import Mirrors, locate
+    from grocker.debian.mirrors import Mirrors, find_mirrors
     from grocker.debian.resolver import PackageSet, resolve
     from grocker.debian.scripts import UnreviewedScript
     from grocker.debian.signers import SIGNERS
@@ -40,7 +40,7 @@ _HOMES = {
     "resolver": ("PackageSet", "resolve"),
     "scripts": ("UnreviewedScript",),
     "signers": ("SIGNERS",),
-    "mirrors": ("Mirrors", "locate"),
+    "mirrors": ("Mirrors", "find_mirrors"),
 }
 
 __all__ = [
@@ -55,7 +55,7 @@ __all__ = [
     "UnreviewedScript",
     "archive_addresses",
     "configure",
-    "locate",
+    "find_mirrors",
     "open_archive",
     "replaces",
     "resolve",

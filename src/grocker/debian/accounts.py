@@ -16,7 +16,7 @@ from grocker.tar.entry import Entry, File
 
 _PASSWD, _GROUP = "usr/share/base-passwd/passwd.master", "usr/share/base-passwd/group.master"
 _DYNAMIC = range(999, 100, -1)
-"""Numbers for declared users and groups that ask for none, from the top as systemd-sysusers and adduser take them."""
+"""Numbers for declared users and groups without one, from the top down, as systemd-sysusers and adduser do."""
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -32,7 +32,7 @@ def entries(contents: Mapping[str, bytes], user: Account) -> list[Entry]:
     """``/etc/passwd``, ``group``, ``shadow`` and ``gshadow``; no account has a password.
 
     ``contents``: base-passwd's masters and the sysusers.d files of the packages, by path.
-    Raises SettingsError when ``user`` is one that Debian has.
+    Raises SettingsError when ``user`` collides with one of Debian's.
     """
     passwd = [line.split(":") for line in _lines(contents, _PASSWD)]
     group = [line.split(":") for line in _lines(contents, _GROUP)]
@@ -41,10 +41,10 @@ def entries(contents: Mapping[str, bytes], user: Account) -> list[Entry]:
     for row in passwd:
         if row[0] == user.name or int(row[2]) == user.uid:
             raise SettingsError(
-                f"the user {user.name} ({user.uid}) is taken: Debian has {row[0]} ({row[2]})",
-                hint="choose another name, or a uid from 1000 on",
+                f"the user {user.name} ({user.uid}) collides with Debian's own user {row[0]} ({row[2]})",
+                hint="choose another name, or a uid of at least 1000",
             )
-    # Before the packages' own, so that no package's file can take the application's number.
+    # Before the packages' own, so that none of them takes the application's number.
     passwd.append([user.name, "*", str(user.uid), "0", user.name, user.home, user.shell])
     for path in sorted(path for path in contents if path.startswith("usr/lib/sysusers.d/")):
         _declare(contents[path].decode("utf-8", "replace"), passwd, group)
@@ -69,7 +69,7 @@ def _table(rows: list[list[str]]) -> bytes:
 
 
 def _declare(text: str, passwd: list[list[str]], group: list[list[str]]) -> None:
-    """Carry out a sysusers.d file: lines of type u, g and m; what else there is changes no account."""
+    """Carry out a sysusers.d file: lines of type u, g and m; others do not affect accounts."""
     for line in text.splitlines():
         try:
             words = shlex.split(line, comments=True)
@@ -109,7 +109,7 @@ def _declare(text: str, passwd: list[list[str]], group: list[list[str]]) -> None
 
 
 def _group(name: str, number: str, group: list[list[str]]) -> str:
-    """The gid of the group, made when it is not there."""
+    """The gid of the group, which is created when missing."""
     for row in group:
         if row[0] == name:
             return row[2]

@@ -1,6 +1,6 @@
 """Links that choose between programs of one purpose, as ``update-alternatives --install`` in postinst makes them.
 
-Source: update-alternatives(1). Calls whose words are literal are carried out; what a shell would have to expand is not.
+Source: update-alternatives(1). Calls with literal arguments are carried out; those that a shell would expand are not.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Set
 import msgspec
 
 from grocker.debian.facts import Facts
-from grocker.debian.paths import merged
+from grocker.debian.paths import merge_usr
 from grocker.tar.entry import Directory, Entry, Symlink
 
 _CALL = re.compile(r"update-alternatives\s+(?:--(?:force|quiet)\s+)*--install\s+([^\n;&|<>]*)")
@@ -49,7 +49,7 @@ def calls(script: str) -> Iterator[tuple[str, Alternative | None]]:
 
 
 def _unrolled(loop: re.Match[str]) -> str:
-    """The body of a loop over literal words, once for each."""
+    """The body of a loop over literal words, once per word."""
     name = re.compile(rf"\$(?:\{{{loop['name']}\}}|{loop['name']}\b)")
     return "".join(name.sub(lambda _, word=word: word, loop["body"]) for word in loop["words"].split())
 
@@ -68,11 +68,11 @@ def _alternative(words: list[str]) -> Alternative | None:
 
 
 def entries(facts: Iterable[Facts], present: Set[str]) -> list[Entry]:
-    """The links; ``present``: the paths (merged) that the packages have. Of equal priority the first package's wins."""
+    """The links; ``present``: the paths (merged) of all packages. Of equal priorities, the first package's wins."""
     best: dict[str, Alternative] = {}
     for package in facts:
         for _, found in calls(package.scripts.get("postinst", "")):
-            if found is not None and merged(found.path.lstrip("/")) in present:
+            if found is not None and merge_usr(found.path.lstrip("/")) in present:
                 taken = best.get(found.name)
                 if taken is None or taken.priority < found.priority:
                     best[found.name] = found
@@ -80,8 +80,8 @@ def entries(facts: Iterable[Facts], present: Set[str]) -> list[Entry]:
     for name in sorted(best):
         alternative = best[name]
         for link, own, path in ((alternative.link, name, alternative.path), *alternative.slaves):
-            place = merged(posixpath.normpath(link).lstrip("/"))
-            if merged(path.lstrip("/")) in present and place not in present:
+            place = merge_usr(posixpath.normpath(link).lstrip("/"))
+            if merge_usr(path.lstrip("/")) in present and place not in present:
                 made[place] = Symlink(place, f"/etc/alternatives/{own}")
                 made[f"etc/alternatives/{own}"] = Symlink(f"etc/alternatives/{own}", path)
     return [Directory("etc/alternatives"), *made.values()]

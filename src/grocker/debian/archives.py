@@ -30,16 +30,16 @@ class DebianArchive(msgspec.Struct, frozen=True):
     indexes: tuple[PackageIndex, ...]
     """of the release, its updates, its security updates"""
     addresses: Mapping[str, str]
-    """the archive's root by suite, without a slash at its end"""
+    """the archive's root by suite, without a trailing slash"""
     releases: tuple[Release, ...]
 
     def address(self, suite: str) -> str:
-        """The root of the archive that serves ``suite``; KeyError when it is none of this release's."""
+        """The root of the archive that serves ``suite``; raises KeyError for another release's."""
         return self.addresses[suite]
 
 
 def archive_addresses(mirrors: Mirrors, suite: str) -> dict[str, str]:
-    """The first address for each suite of the release ``suite``, without asking any: for files that a lock names."""
+    """The first address for each suite of the release ``suite``, without a request: for files that a lock names."""
     return {name: _candidates(mirrors, name)[0] for name in _suites(suite)}
 
 
@@ -57,13 +57,13 @@ def open_archive(
 ) -> DebianArchive:
     """The release ``suite`` (``trixie``) with its updates and security updates, for ``architecture`` (``amd64``).
 
-    ``now``: with a time zone; expiry is judged by it. ``signers``: by suite, whose signature is enough.
-    Raises MissingError for an unknown release, suite or architecture, CorruptError when something does not hold,
-    UnavailableError when no mirror answers, SettingsError when none is Debian's.
+    ``now``: with a time zone; expiry is relative to it. ``signers``: by suite, those of whom one suffices.
+    Raises MissingError for an unknown release, suite or architecture, CorruptError for an invalid signature,
+    date or index, UnavailableError when no mirror answers, SettingsError when none is Debian's.
     """
     if suite not in SUITES:
         raise MissingError(
-            f"Grocker makes no images of the Debian release {suite!r}",
+            f"unknown Debian suite {suite!r}",
             hint="set debian.suite to one of " + ", ".join(SUITES),
         )
     indexes, addresses, releases = [], {}, []
@@ -83,12 +83,12 @@ def open_archive(
                     progress=progress,
                 )
             )
-    expired = [f"{one.codename} on {one.valid_until:%Y-%m-%d}" for one in releases if one.has_expired(now)]
-    if expired:  # and yet here: their expiry is not to be checked
+    expired = [f"{one.codename} (since {one.valid_until:%Y-%m-%d})" for one in releases if one.has_expired(now)]
+    if expired:  # accepted, because the check is turned off
         progress.warn(
-            f"expired, and used all the same: {', '.join(expired)}; apt's configuration or debian.check-valid-until "
-            "says so",
-            "a mirror that is out of date holds back security updates: use another, or debian.check-valid-until = true",
+            f"using an expired release of {', '.join(expired)}: apt's configuration or debian.check-valid-until turns "
+            "off the check",
+            "an outdated mirror withholds security updates: use another one, or set debian.check-valid-until = true",
         )
     return DebianArchive(suite, architecture, tuple(indexes), addresses, tuple(releases))
 
@@ -104,7 +104,7 @@ def _candidates(mirrors: Mirrors, suite: str) -> tuple[str, ...]:
 def _release(
     mirrors: Mirrors, suite: str, signers: Sequence[Signer], *, transport: Transport, progress: Progress, now: datetime
 ) -> tuple[str, Release]:
-    """The first address that serves ``suite`` as Debian does; of several errors the one that says most is raised."""
+    """The first mirror with a valid release of ``suite``; of several errors, the most informative one is raised."""
     problem: GrockerError | None = None
     for address in _candidates(mirrors, suite):
         try:
@@ -121,12 +121,12 @@ def _release(
             if problem is None or _weight(error) > _weight(problem):
                 problem = error
     if problem is None:
-        raise SettingsError(f"no address of the suite {suite} is known", hint="set debian.mirror")
+        raise SettingsError(f"no known mirror of the suite {suite}", hint="set debian.mirror")
     raise problem
 
 
 def _weight(error: GrockerError) -> int:
-    """A forged or expired release says more than a mirror that is down, and that more than one without the suite."""
+    """Rank an error: a forged or expired release, then an unreachable mirror, then one without the suite."""
     if isinstance(error, CorruptError):
         return 2
     return 0 if isinstance(error, MissingError) else 1

@@ -1,4 +1,4 @@
-"""The trusted certificates: the bundle, and the links by subject that OpenSSL looks up in a directory.
+"""The trusted certificates: the bundle, and the links by subject hash for OpenSSL's certificate directory.
 
 Source: update-ca-certificates(8); openssl-rehash(1); OpenSSL, crypto/x509/x509_cmp.c (X509_NAME_hash_ex) and x_name.c
 (x509_name_canon); X.690 for DER.
@@ -37,7 +37,7 @@ _CONF_HEAD = """\
 
 
 def entries(contents: Mapping[str, bytes]) -> list[Entry]:
-    """What ``update-ca-certificates`` makes of the certificates in ``contents`` (by path); all are trusted.
+    """The files that ``update-ca-certificates`` creates from the certificates in ``contents`` (by path), all trusted.
 
     Raises CorruptError when one cannot be read.
     """
@@ -54,10 +54,10 @@ def entries(contents: Mapping[str, bytes]) -> list[Entry]:
         made.append(Symlink(f"{_DIRECTORY}/{name}", f"/{path}"))
         bundle += data if data.endswith(b"\n") else data + b"\n"
         try:
-            der = certificate(data)
+            der = decode_certificate(data)
             found = by_hash.setdefault(subject_hash(der), [])
         except (ValueError, IndexError) as error:
-            raise CorruptError(f"the certificate {path} cannot be read: {error}") from error
+            raise CorruptError(f"cannot read the certificate {path}: {error}") from error
         fingerprint = hashlib.sha256(der).hexdigest()
         if all(fingerprint != other for other, _ in found):
             found.append((fingerprint, name))
@@ -69,7 +69,7 @@ def entries(contents: Mapping[str, bytes]) -> list[Entry]:
     return made
 
 
-def certificate(pem: bytes) -> bytes:
+def decode_certificate(pem: bytes) -> bytes:
     """The DER of the first certificate in ``pem``; ``pem`` itself when it is DER already."""
     match = _PEM.search(pem)
     return base64.b64decode(match[1]) if match else pem
@@ -80,7 +80,7 @@ def subject_hash(der: bytes) -> str:
     (_, body, _), *_ = _items(der)
     (_, to_be_signed, _), *_ = _items(body)
     fields = list(_items(to_be_signed))
-    if fields[0][0] == 0xA0:  # the version, which a certificate of version 1 has not
+    if fields[0][0] == 0xA0:  # the version, absent in certificates of version 1
         del fields[0]
     # serialNumber, signature, issuer, validity, subject
     canonical = b"".join(_canonical_set(value) for tag, value, _ in _items(fields[4][1]) if tag == _SET)
@@ -114,7 +114,7 @@ def _items(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
             start += count
         end = start + length
         if end > len(data):
-            raise ValueError("it is truncated")
+            raise ValueError("truncated")
         yield tag, data[start:end], data[position:end]
         position = end
 

@@ -1,7 +1,7 @@
-"""What maintainer scripts would have done to an image, done statically: facts of packages → entries. Pure.
+"""The effects of maintainer scripts, produced statically: facts of packages → entries. Pure.
 
-The same facts give the same entries. Directories are named only where their mode or owner matters, or where nothing
-lies in them; which others are needed is the layer's business.
+The same facts give the same entries. Directories are included only where their mode or owner matters, or where they
+are empty; the layer adds all other parents.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 
 from grocker.debian.facts import Facts, Library
 from grocker.debian.ownership import GROUPS
-from grocker.debian.paths import merged
+from grocker.debian.paths import merge_usr
 from grocker.platforms.architectures import ARCHITECTURES
 from grocker.tar.entry import Directory, Entry, File, Symlink
 
@@ -27,7 +27,7 @@ class StaticConfiguration(msgspec.Struct, frozen=True):
     entries: tuple[Entry, ...]
     """sorted by path, each path once"""
     uncovered: tuple[UnreviewedScript, ...]
-    """maintainer scripts that nobody has reviewed: to be named to the user, an error when strict"""
+    """maintainer scripts that nobody has reviewed: shown as a warning, or as an error with ``--strict``"""
 
 
 _COPIES: tuple[tuple[str, str, int], ...] = (
@@ -42,7 +42,7 @@ _COPIES: tuple[tuple[str, str, int], ...] = (
 """Defaults that the postinst of base-files, libc-bin, readline-common and freetds-common copies: from, to, mode."""
 
 _FONTS = ("10-hinting-slight.conf", "70-no-bitmaps.conf", "70-no-bitmaps-except-emoji.conf")
-"""What fontconfig-config's postinst enables where debconf has its defaults."""
+"""What fontconfig-config's postinst enables with debconf's defaults."""
 
 _DIRECTORIES: tuple[Directory, ...] = (
     *(Directory(path) for path in ("dev", "etc/opt", "mnt", "opt", "proc", "run", "srv", "sys", "var/opt")),
@@ -53,7 +53,7 @@ _DIRECTORIES: tuple[Directory, ...] = (
     Directory("var/mail", 0o2775, 0, GROUPS["mail"]),
     *(Directory(f"usr/local/{name}") for name in ("bin", "etc", "games", "include", "lib", "sbin", "share", "src")),
 )
-"""What base-files' postinst makes, and what engines mount over."""
+"""What base-files' postinst creates, and mount points of engines."""
 
 _LINKS: tuple[Symlink, ...] = (
     Symlink("bin", "usr/bin"),
@@ -75,14 +75,14 @@ def configure(
     """Everything that is generated for an image of these packages.
 
     ``user``, ``uid``: who the application runs as; the group is 0. ``home``: absolute, ``/home/USER`` by default.
-    Raises SettingsError when Debian has that user itself, CorruptError when a package's data cannot be read.
+    Raises SettingsError when the user collides with one of Debian's, CorruptError when a package's data is malformed.
     """
-    # A build that changes a line of the application configures nothing, and loads this module.
+    # Imported here because a build that only changes the application loads this module, but configures nothing.
     from grocker.debian import accounts, alternatives, certificates, dpkg, scripts
 
     packages = sorted(facts, key=lambda f: (f.name, f.architecture))
     contents = {path: data for package in packages for path, data in package.contents.items()}
-    present = frozenset(merged(path) for package in packages for path in package.paths)
+    present = frozenset(merge_usr(path) for package in packages for path in package.paths)
     home = home or f"/home/{user}"
     links = [
         *_LINKS,
@@ -105,9 +105,9 @@ def configure(
         *_origin(present),
         *_fonts(present),
     ]
-    # A package's own file stands: each postinst that copies a default asks first whether there is one.
+    # A package's own file wins: each postinst copies a default only where there is none.
     by_path = {entry.path: entry for entry in made if entry.path not in present or isinstance(entry, Directory)}
-    return StaticConfiguration(tuple(by_path[path] for path in sorted(by_path)), scripts.uncovered(packages))
+    return StaticConfiguration(tuple(by_path[path] for path in sorted(by_path)), scripts.find_unreviewed(packages))
 
 
 def _home(contents: Mapping[str, bytes], home: str, uid: int) -> list[Entry]:
@@ -131,7 +131,7 @@ def _shells(contents: Mapping[str, bytes]) -> list[Entry]:
             shell = line.partition("#")[0].strip()
             if shell:
                 found[shell] = None
-                found["/" + merged(shell.lstrip("/"))] = None
+                found["/" + merge_usr(shell.lstrip("/"))] = None
     comments = [line for line in lines if line.startswith("#")]
     return [File("etc/shells", "".join(line + "\n" for line in (*comments, *found)).encode())]
 

@@ -32,7 +32,7 @@ class Relation(msgspec.Struct, frozen=True):
     """the architecture after ``:``, as ``any`` or ``native``"""
 
     def accepts(self, version: str) -> bool:
-        """Whether a package of this version is meant."""
+        """Whether a package of this version satisfies the relation."""
         return not self.operator or debian_version.satisfies(version, self.operator, self.version)
 
     def __str__(self) -> str:
@@ -41,12 +41,12 @@ class Relation(msgspec.Struct, frozen=True):
 
 
 Alternatives = tuple[Relation, ...]
-"""Relations of which one is enough, the preferred first."""
+"""Relations of which one suffices, the preferred first."""
 
 
 @cache
 def relations(field: str) -> tuple[Alternatives, ...]:
-    """The value of a relationship field: all of the groups are asked for, of each group one alternative.
+    """The value of a relationship field: one alternative of each group is required.
 
     Raises ValueError when it is malformed.
     """
@@ -69,8 +69,8 @@ def _relation(text: str) -> Relation:
 def stanzas(text: str) -> Iterator[dict[str, str]]:
     """The stanzas of a control file as fields by name, in order.
 
-    A value keeps its line breaks, without the white space that began each continued line; comment lines are left
-    out. Raises ValueError on a line that is neither a field nor continues one.
+    A value keeps its line breaks, without the leading white space of continuation lines; comments are dropped.
+    Raises ValueError for a line that is neither a field nor a continuation.
     """
     fields: dict[str, str] = {}
     name = ""
@@ -83,22 +83,22 @@ def stanzas(text: str) -> Iterator[dict[str, str]]:
             fields, name = {}, ""
         elif line[0] in " \t":
             if not name:
-                raise ValueError(f"a continued line without a field: {line!r}")
+                raise ValueError(f"continuation line without a field: {line!r}")
             fields[name] += "\n" + line.strip()
         else:
             name, colon, value = line.partition(":")
             if not colon or not name or name != name.strip():
                 raise ValueError(f"not a field: {line!r}")
             if name in fields:
-                raise ValueError(f"field {name} twice in one stanza")
+                raise ValueError(f"duplicate field {name}")
             fields[name] = value.strip()
     if fields:
         yield fields
 
 
 def stanza(text: str) -> dict[str, str]:
-    """The only stanza of ``text``; ValueError when there is not exactly one."""
+    """The only stanza of ``text``. Raises ValueError when there is not exactly one."""
     found = list(stanzas(text))
     if len(found) != 1:
-        raise ValueError(f"{len(found)} stanzas where one is expected")
+        raise ValueError(f"expected one stanza, got {len(found)}")
     return found[0]

@@ -10,29 +10,28 @@ from pathlib import Path
 import msgspec
 
 from grocker.debian import control, facts
-from grocker.debian.archive import Malformed, TarMember, ar_members, decompressed, tar_members
+from grocker.debian.deb_formats import Malformed, TarMember, ar_members, decompress, tar_members
 from grocker.debian.facts import Facts
 from grocker.debian.ownership import GROUPS, USERS
-from grocker.debian.paths import MERGED, left_out, merged
+from grocker.debian.paths import MERGED, is_left_out, merge_usr
 from grocker.errors import CorruptError, StorageError
 from grocker.tar.entry import Directory, Entry, File, Hardlink, Symlink
 
 
 class UnpackedPackage(msgspec.Struct, frozen=True):
-    """What a package is in an image."""
+    """A package's contribution to an image."""
 
     entries: tuple[Entry, ...]
-    """sorted: directories before what is in them; parents that the package does not ship are not added"""
+    """sorted: directories before their contents; parents that the package does not ship are not added"""
     facts: Facts
 
 
 def unpack(path: Path, *, name: str) -> UnpackedPackage:
     """The package in the file ``path``, whose hash has been checked.
 
-    ``name``: for errors ("bash 5.2.37-2"). Manual pages, other documentation but the copyright, and translated
-    messages are left out.
-    Raises CorruptError when it is damaged, truncated, or would write where no package may; StorageError when it
-    cannot be read.
+    ``name``: for errors ("bash 5.2.37-2"). Manual pages, documentation except copyright files, and
+    translated messages are left out.
+    Raises CorruptError when it is damaged, truncated or has unsafe paths; StorageError when it cannot be read.
     """
     try:
         data = path.read_bytes()
@@ -46,24 +45,24 @@ def unpack_bytes(data: bytes, *, name: str) -> UnpackedPackage:
     try:
         members = ar_members(data)
         if "debian-binary" not in members:
-            raise Malformed("it is no Debian package: debian-binary is missing")
+            raise Malformed("not a Debian package: debian-binary is missing")
         start, size = members["debian-binary"]
         if not data[start : start + size].startswith(b"2."):
-            raise Malformed("it is a Debian package of an unknown format")
+            raise Malformed("unknown Debian package format")
         scripts = _control_files(*_member(data, members, "control.tar"))
         if "control" not in scripts:
-            raise Malformed("it has no control file")
+            raise Malformed("control file is missing")
         fields = control.stanza(_decoded(scripts["control"]))
         for field in ("Package", "Version", "Architecture"):
             if not fields.get(field):
-                raise Malformed(f"its control file has no field {field}")
-        tar = decompressed(*_member(data, members, "data.tar"))
+                raise Malformed(f"control file has no field {field}")
+        tar = decompress(*_member(data, members, "data.tar"))
         entries, unmerged = _entries(tar)
         return UnpackedPackage(entries, facts.extract(fields, scripts, entries, unmerged))
     except (Malformed, ValueError) as error:
         raise CorruptError(
             f"package {name}: {error}",
-            hint="the file is not what Debian ships: use another mirror",
+            hint="the mirror serves a damaged file: use another mirror",
         ) from error
 
 
@@ -71,11 +70,11 @@ def _member(data: bytes, members: dict[str, tuple[int, int]], stem: str) -> tupl
     for member, (start, size) in members.items():
         if member == stem or member.startswith(stem + "."):
             return member, data[start : start + size]
-    raise Malformed(f"it is truncated: {stem} is missing")
+    raise Malformed(f"truncated: {stem} is missing")
 
 
 def _control_files(member: str, data: bytes) -> dict[str, bytes]:
-    tar = decompressed(member, data)
+    tar = decompress(member, data)
     return {
         _clean(found.name): tar[found.start : found.start + found.size]
         for found in tar_members(tar)
@@ -87,27 +86,27 @@ def _decoded(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Malformed(f"its control file is not UTF-8: {error}") from error
+        raise Malformed(f"control file is not UTF-8: {error}") from error
 
 
 def _clean(name: str) -> str:
     """A member's name as a path below the root, empty for the root itself."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or ".." in parts:
-        raise Malformed(f"the path {name} leaves the root")
+        raise Malformed(f"path {name} leaves the root")
     if "\n" in name:
-        raise Malformed(f"the path {name!r} has a line break")
+        raise Malformed(f"path {name!r} contains a line break")
     return "/".join(parts)
 
 
 def _entries(tar: bytes) -> tuple[tuple[Entry, ...], dict[str, str]]:
-    """Entries, and for each path the one that the package itself gives it, without merging."""
+    """Entries, and for each path the package's own, unmerged one."""
     found: dict[str, Entry] = {}
     unmerged: dict[str, str] = {}
     files: dict[str, TarMember] = {}
     for member in tar_members(tar):
         shipped = _clean(member.name)
-        path = merged(shipped)
+        path = merge_usr(shipped)
         if not path:
             continue
         if member.kind == "symlink" and shipped in MERGED:
@@ -121,25 +120,25 @@ def _entries(tar: bytes) -> tuple[tuple[Entry, ...], dict[str, str]]:
             entry = Directory(path, member.mode, uid, gid)
         elif member.kind == "symlink":
             if not member.target:
-                raise Malformed(f"{path} is a link to nothing")
+                raise Malformed(f"{path} is a link without a target")
             entry = Symlink(path, member.target, uid, gid)
         elif member.kind == "hardlink":
-            target = merged(_clean(member.target))
+            target = merge_usr(_clean(member.target))
             earlier = found.get(target)
             if isinstance(earlier, Hardlink):
                 target = earlier.target
             if target not in files:
-                raise Malformed(f"{path} is a hard link to {target}, which the package does not have before it")
+                raise Malformed(f"{path} is a hard link to {target}, which does not precede it in the package")
             entry = Hardlink(path, target)
         else:
             files[path] = member
             entry = File(path, b"", member.mode, uid, gid)
         if path in found:
-            raise Malformed(f"{path} is there twice")
+            raise Malformed(f"duplicate path {path}")
         found[path] = entry
         unmerged[path] = shipped
     _refuse_escapes(found)
-    kept = [path for path in sorted(found) if not left_out(path)]
+    kept = [path for path in sorted(found) if not is_left_out(path)]
     return _kept(kept, found, files, tar), {path: unmerged[path] for path in kept}
 
 
@@ -148,7 +147,7 @@ def _refuse_escapes(found: dict[str, Entry]) -> None:
         parent = path.rpartition("/")[0]
         while parent:
             if not isinstance(found.get(parent, _ROOT), Directory):
-                raise Malformed(f"{path} lies below {parent}, which is not a directory")
+                raise Malformed(f"{path} is below {parent}, which is not a directory")
             parent = parent.rpartition("/")[0]
 
 
@@ -156,7 +155,7 @@ _ROOT = Directory("")
 
 
 def _kept(paths: list[str], found: dict[str, Entry], files: dict[str, TarMember], tar: bytes) -> tuple[Entry, ...]:
-    """The entries at ``paths``, with content; of several names of one file the first has it, the others are links."""
+    """The entries at ``paths``, with content; of several names of one file, the first has it, the others are links."""
     entries: list[Entry] = []
     first: dict[str, str] = {}
     for path in paths:

@@ -1,6 +1,6 @@
-"""dpkg's records, which scanners read: what is installed, and which file is whose. dpkg itself is not in the image.
+"""dpkg's database, for scanners: the installed packages and their files. dpkg itself is not in the image.
 
-Source: dpkg(1), FILES; deb-control(5). Paths stand there as the packages call them, not merged.
+Source: dpkg(1), FILES; deb-control(5). Paths are the packages' own, unmerged.
 """
 
 from __future__ import annotations

@@ -20,11 +20,11 @@ class Elf(NamedTuple):
     soname: str
     """empty when it has none"""
     needed: tuple[str, ...]
-    """the sonames that it asks the loader for"""
+    """the sonames that it needs"""
 
 
 def read(data: bytes) -> Elf | None:
-    """The shared object in ``data``, a whole file; None when it is none, or damaged."""
+    """The shared object in ``data``, a whole file; None when it is not one, or damaged."""
     if data[:4] != b"\x7fELF" or len(data) < 52 or data[4] not in (1, 2) or data[5] not in (1, 2):
         return None
     try:

@@ -1,6 +1,6 @@
-"""What configuring an image needs to know of a package: taken once, when the .deb is read, and kept beside its layer.
+"""What configuring an image needs to know about a package: extracted once, when the .deb is read, then stored.
 
-Facts alone decide what is generated, so that an image is configured without any package being read again.
+The generated files depend on facts alone, so an image is configured without reading packages again.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from grocker.debian import control, elf
 from grocker.tar.entry import Entry, File, Symlink
 
 REVISION = 2
-"""Changes whenever a package gives other entries or facts than before, or the same facts are configured otherwise.
+"""Increased whenever a package gives other entries or facts, or the same facts another configuration.
 
-Part of every key under which such results are kept. Golden digests in the tests say when it must change.
+Part of the key of every such result in the store. Golden digests in the tests show when it has to change.
 """
 
 
 class Library(msgspec.Struct, frozen=True, array_like=True):
-    """A file or link that ldconfig would look at."""
+    """A file or link that ldconfig considers."""
 
     path: str
     """merged, below the root"""
     target: str = ""
-    """of a link: as it stands in the link; empty for a file"""
+    """the text of a link; empty for a file"""
     machine: int = 0
     wide: bool = True
     soname: str = ""
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """A package as configuration sees it."""
+    """What configuration knows about a package."""
 
     fields: dict[str, str]
     """its control stanza"""
     paths: tuple[str, ...]
-    """what it has in the image, as the package calls it (unmerged), below the root, sorted"""
+    """its files in the image: the package's own (unmerged) paths, relative to the root, sorted"""
     scripts: dict[str, str]
     """preinst and postinst; the others never run in an image"""
     conffiles: dict[str, str]
@@ -64,7 +64,7 @@ class Facts(msgspec.Struct, frozen=True):
 
     @property
     def architecture(self) -> str:
-        """The package's architecture, ``all`` where it is for any."""
+        """The package's architecture, or ``all``."""
         return self.fields["Architecture"]
 
 
@@ -77,7 +77,7 @@ def encode(facts: Facts) -> bytes:
 
 
 def decode(data: bytes) -> Facts:
-    """What ``encode`` made; msgspec.DecodeError when it is something else."""
+    """The facts that ``encode`` wrote. Raises msgspec.DecodeError for anything else."""
     return _decoder.decode(data)
 
 
@@ -106,7 +106,7 @@ def extract(
     """The facts of a package.
 
     ``control_files``: the members of its control.tar by name. ``unmerged``: for each entry's path the package's own.
-    Raises ValueError when a script is no text.
+    Raises ValueError when a script is not UTF-8.
     """
     contents: dict[str, bytes] = {}
     libraries: list[Library] = []
@@ -129,7 +129,7 @@ def extract(
     conffiles = {}
     for line in _text(control_files, "conffiles").splitlines():
         path = line.strip()
-        # `remove-on-upgrade /path` (dpkg 1.20.6) names a file that is gone.
+        # `remove-on-upgrade /path` (dpkg 1.20.6) names a file that no longer exists.
         if path.startswith("/") and path[1:] in files:
             conffiles[path] = hashlib.md5(files[path[1:]], usedforsecurity=False).hexdigest()
     kept = set(unmerged.values())
@@ -153,7 +153,7 @@ def _text(control_files: Mapping[str, bytes], name: str) -> str:
     except UnicodeDecodeError as error:
         if name in ("preinst", "postinst"):
             return control_files[name].decode("latin-1")
-        raise ValueError(f"its control file {name} is not UTF-8") from error
+        raise ValueError(f"control file {name} is not UTF-8") from error
 
 
 def replaces(package: Facts, other: Facts) -> bool:

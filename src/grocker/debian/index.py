@@ -1,4 +1,4 @@
-"""The ``Packages`` index: read only where it is asked. Pure.
+"""The ``Packages`` index, parsed lazily. Pure.
 
 Source: Debian Policy 5.3; wiki.debian.org/DebianRepository/Format, "Packages" indices.
 """
@@ -14,7 +14,7 @@ from grocker.errors import CorruptError
 
 
 class PackageRecord(msgspec.Struct, frozen=True):
-    """A binary package as the index describes it: what resolving and fetching need, nothing else."""
+    """A binary package in the index: the fields that resolving and fetching need."""
 
     name: str
     version: str
@@ -44,8 +44,8 @@ _FIRST = b"Package: "
 class PackageIndex:
     """The packages of one index, by name.
 
-    Of tens of thousands of stanzas a build asks for a hundred: where each begins is looked up once, and a stanza is
-    taken apart when it is asked for.
+    A build needs about a hundred of tens of thousands of stanzas: the start of each is found once, and a stanza is
+    parsed on demand.
     """
 
     __slots__ = ("_cache", "_providing", "_stanzas", "_text", "suite")
@@ -59,7 +59,7 @@ class PackageIndex:
         self._providing: list[tuple[int, bytes]] | None = None
 
     def records(self, name: str) -> tuple[PackageRecord, ...]:
-        """All versions of the package of that name. Raises CorruptError for a stanza that cannot be read."""
+        """All versions of the package of that name. Raises CorruptError for a malformed stanza."""
         found = self._cache.get(name)
         if found is None:
             places = self._stanzas.get(name.encode(), ())
@@ -83,7 +83,7 @@ class PackageIndex:
         return (name.decode("utf-8", "replace") for name in self._stanzas)
 
     def _end(self, place: int) -> int:
-        """Where the stanza ends that ``place`` lies in."""
+        """The end of the stanza around ``place``."""
         end = self._text.find(b"\n\n", place)
         return end if end >= 0 else len(self._text)
 
@@ -112,12 +112,12 @@ class PackageIndex:
         name = get(b"Package", b"(no name)").decode("utf-8", "replace")
         raise CorruptError(
             f"the index of {self.suite}: the stanza of {name} {problem}",
-            hint="the archive is broken, and says that it is right: use another mirror",
+            hint="the archive itself is broken: use another mirror",
         )
 
 
 def _stanzas(text: bytes) -> dict[bytes, list[tuple[int, int]]]:
-    """Where the stanzas of each package begin and end."""
+    """The start and end of the stanzas of each package."""
     found: dict[bytes, list[tuple[int, int]]] = {}
     start, length = 0, len(text)
     while start < length:
@@ -126,7 +126,7 @@ def _stanzas(text: bytes) -> dict[bytes, list[tuple[int, int]]]:
             end = length
         if text.startswith(_FIRST, start):
             name = text[start + len(_FIRST) : text.find(b"\n", start, end)]
-        else:  # the field stands elsewhere, as it may, or there is none: a stanza that is not a package's
+        else:  # the field is elsewhere in the stanza, or missing: then it does not describe a package
             name = dict(_FIELD.findall(text, start, end)).get(b"Package", b"")
         if name:
             found.setdefault(name, []).append((start, end))
@@ -135,7 +135,7 @@ def _stanzas(text: bytes) -> dict[bytes, list[tuple[int, int]]]:
 
 
 def _fields_provides(text: bytes) -> Iterator[tuple[int, bytes]]:
-    """Where each field Provides begins, and what it says."""
+    """The start and value of each field Provides."""
     place = text.find(b"\nProvides:")
     while place >= 0:
         match = _FIELD.match(text, place + 1)

@@ -1,4 +1,4 @@
-"""``/etc/ld.so.cache``: which library has which soname, as ldconfig would write it.
+"""``/etc/ld.so.cache``: the library for each soname, as written by ldconfig.
 
 Source: glibc, elf/ldconfig.c (search_dirs), sysdeps/generic/dl-cache.h (struct cache_file_new, version 1.1),
 elf/dl-cache.c (_dl_cache_libcmp). Subdirectories ``glibc-hwcaps`` are left out: the loader then takes the baseline.
@@ -16,7 +16,7 @@ from functools import cmp_to_key
 import msgspec
 
 from grocker.debian.facts import Library
-from grocker.debian.paths import merged
+from grocker.debian.paths import merge_usr
 
 _MAGIC = b"glibc-ld.so.cache1.1"
 _LITTLE_ENDIAN = 2
@@ -43,12 +43,12 @@ class CacheEntry(msgspec.Struct, frozen=True):
 
 
 class Scan(msgspec.Struct, frozen=True):
-    """What ldconfig would do."""
+    """The result of ldconfig."""
 
     entries: tuple[CacheEntry, ...]
     """in the cache's order"""
     links: Mapping[str, str]
-    """links that it would make because a soname has no file of its name: path (merged) → target"""
+    """links to create because a soname has no file of that name: path (merged) → target"""
 
 
 def directories(contents: Mapping[str, bytes], architecture_directory: str) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ def directories(contents: Mapping[str, bytes], architecture_directory: str) -> t
     found: dict[str, str] = {}
     own = tuple(f"{root}/{architecture_directory}" for root in _DEFAULT)
     for path in (*_configured("etc/ld.so.conf", contents, 0), *own, *_DEFAULT):
-        found.setdefault(merged(path.strip("/")), path.rstrip("/"))
+        found.setdefault(merge_usr(path.strip("/")), path.rstrip("/"))
     return tuple(found.values())
 
 
@@ -77,7 +77,7 @@ def _configured(name: str, contents: Mapping[str, bytes], depth: int) -> Iterabl
 
 
 def scan(libraries: Iterable[Library], searched: Iterable[str]) -> Scan:
-    """What the cache has for ``libraries``; ``searched``: the result of ``directories``."""
+    """Scan ``libraries`` as ldconfig does; ``searched``: the result of ``directories``."""
     by_path = {library.path: library for library in libraries}
     by_directory: dict[str, list[Library]] = {}
     for path in sorted(by_path):
@@ -86,7 +86,7 @@ def scan(libraries: Iterable[Library], searched: Iterable[str]) -> Scan:
     links: dict[str, str] = {}
     for directory in searched:
         chosen: dict[str, tuple[str, bool, int]] = {}
-        where = merged(directory.strip("/"))
+        where = merge_usr(directory.strip("/"))
         for library in by_directory.get(where, ()):
             found = _resolved(library, by_path)
             name = posixpath.basename(library.path)
@@ -110,7 +110,7 @@ def scan(libraries: Iterable[Library], searched: Iterable[str]) -> Scan:
             if not is_link and soname != name and f"{where}/{soname}" not in by_path:
                 links[f"{where}/{soname}"] = name
             entries.append(CacheEntry(soname, f"{directory}/{soname}", flags))
-    # add_to_cache keeps its list sorted and puts a new entry behind its equals.
+    # add_to_cache keeps its list sorted, with a new entry after equal ones.
     entries.sort(key=cmp_to_key(lambda a, b: compare(b.soname, a.soname) or a.flags - b.flags))
     return Scan(tuple(entries), links)
 
@@ -121,7 +121,7 @@ def _resolved(library: Library, by_path: Mapping[str, Library]) -> Library | Non
         if not library.target:
             return library
         joined = posixpath.normpath(posixpath.join("/", posixpath.dirname(library.path), library.target))
-        found = by_path.get(merged(joined.lstrip("/")))
+        found = by_path.get(merge_usr(joined.lstrip("/")))
         if found is None:
             return None
         library = found
@@ -129,7 +129,7 @@ def _resolved(library: Library, by_path: Mapping[str, Library]) -> Library | Non
 
 
 def compare(left: str, right: str) -> int:
-    """The order of names in the cache: numbers in them count as numbers, and come after what is no number."""
+    """Compare names in the order of the cache: digits compare as numbers, and sort after other characters."""
     i = j = 0
     a, b = left.encode() + b"\0", right.encode() + b"\0"
     while a[i]:

@@ -1,4 +1,4 @@
-"""Where Debian's archive is: explicit settings, else the environment, else the host's own apt sources.
+"""The mirrors of Debian's archive: from the settings, else the environment, else the host's apt sources.
 
 Source: sources.list(5), apt.conf(5), apt-transport-mirror(1).
 """
@@ -18,7 +18,7 @@ from grocker.errors import SettingsError
 from grocker.platforms.suites import SUITES
 
 _OTHER_SUITES = ("bullseye", "buster", "forky", "duke", "sid", "(?:old){0,2}stable", "testing", "unstable")
-"""Names in the sources of hosts whose suite no image is built from: the archive has the image's suite too."""
+"""Further suites that apt sources of hosts may name: their mirror has the image's suite too."""
 _SUITE = re.compile(
     rf"(?:{'|'.join((*SUITES, *_OTHER_SUITES))})"
     r"(?P<pocket>-updates|-security|-backports|-proposed-updates)?\Z"
@@ -27,14 +27,14 @@ _SCHEMES = ("http", "https")
 
 
 class Mirrors(msgspec.Struct, frozen=True):
-    """Addresses to try, the likeliest first; one that serves what it should wins. Each without a slash at its end."""
+    """Addresses to try, the most likely first; the first with a valid release wins. Each without a trailing slash."""
 
     archive: tuple[str, ...]
     """for the release and its updates"""
     security: tuple[str, ...]
     """for the security suite"""
     explicit: bool = True
-    """whether the user named the archive's address, so that a wrong one is an error rather than passed over"""
+    """whether the user configured the address, so that a wrong one is an error instead of skipped"""
     check_valid_until: bool = True
 
 
@@ -45,7 +45,7 @@ class _Source(msgspec.Struct, frozen=True):
     check_valid_until: bool = True
 
 
-def locate(
+def find_mirrors(
     *,
     mirror: str | None = None,
     security_mirror: str | None = None,
@@ -57,15 +57,15 @@ def locate(
 
     ``mirror``, ``security_mirror``, ``check_valid_until``: the settings, None when they are not set.
     ``root``: the directory of apt's configuration; it need not exist.
-    Raises SettingsError when an address is known from nowhere.
+    Raises SettingsError when there is no address.
     """
     mirror = mirror or environ.get("GROCKER_DEBIAN_MIRROR") or None
     security_mirror = security_mirror or environ.get("GROCKER_DEBIAN_SECURITY_MIRROR") or None
     for name, address in (("mirror", mirror), ("security-mirror", security_mirror)):
         if address is not None and _scheme(address) not in _SCHEMES:
             raise SettingsError(
-                f"debian.{name} is not an http or https address",
-                hint="give the archive's root, the directory that has dists/ and pool/",
+                f"debian.{name}: expected an http or https address",
+                hint="give the root of the archive, which contains dists/ and pool/",
             )
     host = tuple(_host_sources(root)) if mirror is None or security_mirror is None else ()
     security = _addresses(host, security=True) if security_mirror is None else (security_mirror.rstrip("/"),)
@@ -74,8 +74,8 @@ def locate(
         if not addresses:
             variable = "GROCKER_DEBIAN_" + setting.replace("-", "_").upper()
             raise SettingsError(
-                f"no address of Debian's {'security ' if setting != 'mirror' else ''}archive is known: "
-                f"neither a setting nor apt's sources in {root} name one",
+                f"no mirror of Debian's {'security ' if setting != 'mirror' else ''}archive configured: "
+                f"none in the settings, none in apt's sources in {root}",
                 hint=f"set debian.{setting} or {variable} to the address of a mirror",
             )
     if check_valid_until is None:
@@ -84,9 +84,9 @@ def locate(
 
 
 def _addresses(sources: tuple[_Source, ...], *, security: bool) -> tuple[str, ...]:
-    """What may be Debian's, the likeliest first: others use the names of its suites too (``stable``, ``bookworm``).
+    """Addresses that may be Debian's, the most likely first: other archives use its suite names too (``stable``).
 
-    Debian has the component ``main``, and a mirror of it is named with several suites, below ``…/debian``.
+    Debian's has the component ``main``, usually appears with several suites, and usually ends in ``/debian``.
     """
     found: dict[str, set[str]] = {}
     for source in sources:
@@ -97,7 +97,7 @@ def _addresses(sources: tuple[_Source, ...], *, security: bool) -> tuple[str, ..
 
 
 def _host_sources(root: Path) -> Iterator[_Source]:
-    """The host's binary sources, in apt's order; what cannot be read or is malformed is passed over."""
+    """The host's binary sources, in apt's order; unreadable and malformed files are skipped."""
     main = root / "sources.list"
     if main.is_file():
         yield from _expanded(_list_sources(_text(main)), root)
@@ -114,7 +114,7 @@ def _host_sources(root: Path) -> Iterator[_Source]:
 
 
 def _expanded(found: Iterator[_Source], root: Path) -> Iterator[_Source]:
-    """Sources to fetch from: a list of mirrors (``mirror+file:``, as on cloud images) as the mirrors in it."""
+    """The sources, with each list of mirrors (``mirror+file:``, as on cloud images) replaced by its mirrors."""
     for source in found:
         scheme = _scheme(source.uri)
         if scheme in _SCHEMES:
@@ -128,7 +128,7 @@ def _expanded(found: Iterator[_Source], root: Path) -> Iterator[_Source]:
 
 
 def _scheme(uri: str) -> str:
-    """The scheme of an address; empty when it has none, or no form."""
+    """The scheme of an address; empty when it has none, or is malformed."""
     try:
         return urlsplit(uri).scheme
     except ValueError:

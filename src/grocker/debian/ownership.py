@@ -1,6 +1,6 @@
 """Numbers of the users and groups that every Debian system has.
 
-Packages name owners; base-passwd fixes their numbers for all of Debian, so a name needs no look-up in an image.
+Packages name owners; base-passwd fixes their numbers for all of Debian, so a name needs no lookup in the image.
 Source: Debian Policy 9.2.2; base-passwd's passwd.master and group.master (the numbers are never reassigned).
 """
 

@@ -1,4 +1,4 @@
-"""The ``Packages`` index of a suite: fetched once, then from the store, by the hash of the index.
+"""The ``Packages`` index of a suite: downloaded once, then read from the store by its hash.
 
 Source: Debian Policy 5.3; wiki.debian.org/DebianRepository/Format, "Packages" indices.
 """
@@ -31,19 +31,19 @@ def load(
 ) -> PackageIndex:
     """The index of one component and architecture, from the store or else from the archive at ``mirror``.
 
-    Raises MissingError when the release has no such index, CorruptError when the index is not what the release says.
+    Raises MissingError when the release has no such index, CorruptError when the index does not match the release.
     """
     plain = f"{component}/binary-{architecture}/Packages"
-    # gzip before xz: a third more to fetch, once, and a second less of a processor at each parse.
+    # gzip before xz: a third more to download, once, and a second less of CPU time per parse.
     chosen = next((f for f in (release.files.get(plain + end) for end in (".gz", ".xz", "")) if f is not None), None)
     if chosen is None:
         raise MissingError(
-            f"the suite {release.suite} has no packages for {architecture} in {component}",
-            hint="its architectures: " + " ".join(release.architectures) if release.architectures else None,
+            f"suite {release.suite} has no packages for {architecture} in {component}",
+            hint="available architectures: " + " ".join(release.architectures) if release.architectures else None,
         )
     file = _fetch(release, chosen, mirror=mirror, store=store, transport=transport, progress=progress)
     try:
-        return PackageIndex(release.suite, _decompressed(chosen.path, file.read_bytes()))
+        return PackageIndex(release.suite, _decompress(chosen.path, file.read_bytes()))
     except (ValueError, EOFError) as error:
         raise CorruptError(f"reading {release.suite}/{chosen.path}: {error}") from error
 
@@ -67,7 +67,7 @@ def _fetch(
     )
 
 
-def _decompressed(path: str, data: bytes) -> bytes:
+def _decompress(path: str, data: bytes) -> bytes:
     if path.endswith(".xz"):
         import lzma
 
@@ -83,7 +83,7 @@ def _decompressed(path: str, data: bytes) -> bytes:
 
         try:
             plain = bytes(deflate.gzip_decompress(data))
-            # libdeflate reads one gzip member, in less than half of zlib's time; the last eight bytes are the file's.
+            # libdeflate reads one gzip member, in less than half of zlib's time; the last eight bytes give its size.
             if deflate.crc32(plain, 0) == int.from_bytes(data[-8:-4], "little"):
                 return plain
         except (deflate.DeflateError, ValueError):

@@ -1,4 +1,4 @@
-"""Where the files of packages lie in an image, and which of them an image does without.
+"""Where the files of packages are in an image, and which of them are left out.
 
 Source: the Filesystem Hierarchy Standard 3.0; Debian Policy 9.1 and 12; wiki.debian.org/UsrMerge.
 """
@@ -13,7 +13,7 @@ _LEFT_OUT = tuple(
 )
 
 
-def merged(path: str) -> str:
+def merge_usr(path: str) -> str:
     """``path`` below the root as in an image: ``bin``, ``lib`` and their like in ``usr``, ``run`` for ``var/run``."""
     first, _, rest = path.partition("/")
     if first in MERGED:
@@ -25,10 +25,10 @@ def merged(path: str) -> str:
     return path
 
 
-def left_out(path: str) -> bool:
-    """Whether an image does without the file or directory ``path`` (merged).
+def is_left_out(path: str) -> bool:
+    """Whether the file or directory ``path`` (merged) is left out of images.
 
-    Manual pages, documentation but the copyright, reports' and menus' data, translated messages.
+    Left out are manual pages, documentation except copyright files, bug report scripts, menus and translations.
     """
     if not path.startswith("usr/share/"):
         return False

@@ -1,4 +1,4 @@
-"""The signed description of a suite: fetched, its signature verified in this process, then read.
+"""The signed description of a suite: downloaded, verified in this process, then parsed.
 
 Source: wiki.debian.org/DebianRepository/Format ("Release" files, InRelease); RFC 9580, 7 (cleartext signatures).
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from grocker.debian import control
-from grocker.debian.signers import certificate
+from grocker.debian.signers import read_certificate
 from grocker.errors import CorruptError, MissingError
 from grocker.platforms.suites import Signer
 from grocker.progress import Progress
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from grocker.web import Transport
 
 _SLACK = timedelta(hours=24)
-"""How far the archive's clock may be ahead of ours."""
+"""How far the archive's clock may be ahead of this host's."""
 
 _BEGIN = b"-----BEGIN PGP SIGNED MESSAGE-----"
 
@@ -35,10 +35,10 @@ class IndexFile(msgspec.Struct, frozen=True):
 
 
 class Release(msgspec.Struct, frozen=True):
-    """What a verified ``InRelease`` says."""
+    """The content of a verified ``InRelease``."""
 
     suite: str
-    """as it was asked for: the directory under ``dists/``"""
+    """as requested: the directory below ``dists/``"""
     origin: str
     codename: str
     version: str
@@ -50,7 +50,7 @@ class Release(msgspec.Struct, frozen=True):
     files: Mapping[str, IndexFile]
 
     def has_expired(self, now: datetime) -> bool:
-        """Whether it says that it holds no more at ``now``, which has a time zone."""
+        """Whether it has expired at ``now``, which has a time zone."""
         return self.valid_until is not None and self.valid_until < now
 
 
@@ -68,9 +68,9 @@ def fetch(
 
     ``now``: with a time zone. ``check_valid_until``: whether an expired release is an error.
     Raises MissingError when the archive has no such suite, UnavailableError when it cannot be reached, CorruptError
-    when signature, signer, suite or date do not hold.
+    for an invalid signature, signer, suite or date.
     """
-    from grocker.web import HttpMissingError, public
+    from grocker.web import HttpMissingError, redact_url
 
     address = f"{mirror}/dists/{suite}/InRelease"
     with progress.task(f"fetching the release of {suite}"):
@@ -79,8 +79,8 @@ def fetch(
                 message = response.read()
         except HttpMissingError as error:
             raise MissingError(
-                f"the archive {public(mirror)} has no suite {suite}",
-                hint="check the suite's name and the mirror's address (debian.mirror, debian.security-mirror)",
+                f"suite {suite} not found in the archive {redact_url(mirror)}",
+                hint="check the suite and the mirror (debian.mirror, debian.security-mirror)",
             ) from error
     return check(
         message,
@@ -88,7 +88,7 @@ def fetch(
         signers=signers,
         now=now,
         check_valid_until=check_valid_until,
-        place=public(mirror),
+        place=redact_url(mirror),
     )
 
 
@@ -106,40 +106,42 @@ def check(
     Raises CorruptError as ``fetch`` does.
     """
     what = f"the release of {suite} at {place}"
-    release = parse(verified(message, signers, what=what), suite, what=what)
+    release = parse(verify(message, signers, what=what), suite, what=what)
     if release.codename != suite:
         raise CorruptError(
             f"{what} describes {release.codename or 'no suite'}",
-            hint="the mirror serves another suite under this name: use another mirror",
+            hint="the mirror serves another suite under that name: use another mirror",
         )
     if release.date > now + _SLACK:
         raise CorruptError(
-            f"{what} is dated {release.date:%Y-%m-%d %H:%M} UTC, which lies in the future",
-            hint="set this machine's clock",
+            f"{what} is dated {release.date:%Y-%m-%d %H:%M} UTC, in the future",
+            hint="check this machine's clock",
         )
     if check_valid_until and release.has_expired(now):
         raise CorruptError(
             f"{what} has expired: it was valid until {release.valid_until:%Y-%m-%d %H:%M} UTC",
-            hint="the mirror is out of date, or this machine's clock is wrong; "
-            "for a snapshot set debian.check-valid-until = false",
+            hint="use an up-to-date mirror, or check this machine's clock; for a snapshot archive, set "
+            "debian.check-valid-until = false",
         )
     return release
 
 
-def verified(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
-    """The text that a pinned signer signed, and nothing of what stands around it.
+def verify(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
+    """The text that a pinned signer signed, without anything around it.
 
-    Raises CorruptError when there is no signature, none by one of ``signers``, or a bad one.
+    Raises CorruptError for a missing or bad signature, or one by another signer.
     """
     import pysequoia
 
     pinned = tuple(signers)
     if _BEGIN not in message:
-        raise CorruptError(f"{what} is not signed", hint="a captive portal or a wrong address answers like this")
-    certificates = [pysequoia.Cert.from_bytes(certificate(signer)) for signer in pinned]
+        raise CorruptError(
+            f"{what} is not signed", hint="check the mirror: a captive portal or another web server answers like this"
+        )
+    certificates = [pysequoia.Cert.from_bytes(read_certificate(signer)) for signer in pinned]
     for signer, own in zip(pinned, certificates, strict=True):
         if own.fingerprint.lower() != signer.fingerprint.lower():
-            raise CorruptError(f"the key {signer.name} that came with Grocker is not the pinned one")
+            raise CorruptError(f"the key {signer.name} shipped with Grocker does not have the pinned fingerprint")
     asked: set[str] = set()
 
     def known(identifiers: list[str]) -> list[pysequoia.Cert]:
@@ -148,30 +150,30 @@ def verified(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
 
     try:
         result = pysequoia.verify(bytes=message, store=known)
-    except Exception as error:  # the library raises RuntimeError, or whatever its parser says
+    except Exception as error:  # the library raises RuntimeError, or any error of its parser
         ours = {key.lower() for signer in pinned for key in (signer.fingerprint, *signer.subkeys)}
         if asked and not any(key.endswith(identifier) for identifier in asked for key in ours):
             raise CorruptError(
                 f"{what} is signed by {', '.join(sorted(asked))}, which Grocker does not trust for this suite",
-                hint="use a mirror of Debian's own archive; trusted: "
+                hint="use a mirror of Debian's own archive; trusted keys: "
                 + ", ".join(sorted(signer.fingerprint for signer in pinned)),
             ) from error
         raise CorruptError(
             f"{what} has a bad signature",
-            hint="the download was changed on its way, the mirror is being updated, or this machine's clock is wrong:"
-            " try again, or use another mirror",
+            hint="try again, or use another mirror: the download was tampered with, the mirror is being updated, or "
+            "this machine's clock is wrong",
         ) from error
     fingerprints = {signer.fingerprint.lower() for signer in pinned}
     if not any(signature.certificate.lower() in fingerprints for signature in result.valid_sigs):
-        raise CorruptError(f"{what} has no signature by a trusted key")
+        raise CorruptError(f"{what} is not signed by a trusted key")
     content = result.bytes
     if content is None:
-        raise CorruptError(f"{what} has a signature over nothing")
+        raise CorruptError(f"{what} has a signature over no content")
     return content
 
 
 def parse(content: bytes, suite: str, *, what: str) -> Release:
-    """``content``, already verified, as a value; CorruptError when it is malformed or not Debian's."""
+    """Parse ``content``, already verified. Raises CorruptError when it is malformed or not Debian's."""
     try:
         fields = control.stanza(content.decode("utf-8"))
         origin = fields.get("Origin", "")

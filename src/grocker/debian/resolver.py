@@ -1,8 +1,8 @@
-"""From the names of packages to the closed set of packages that they need. Pure.
+"""Resolve names of packages to the closed set of packages that they need. Pure.
 
-No backtracking: the highest version that the suites have, alternatives in the order in which they are written, and of
-the packages that provide a virtual one the most important, then the first by name. What does not fit is an error that
-names both sides, because a set that depends on a search is one that nobody can foresee.
+No backtracking: the highest version in the suites wins, the first alternative that exists, and of the packages that
+provide a virtual one the most important, then the first by name. A conflict is an error that names both sides, because
+the result of a search would be unpredictable.
 Source: Debian Policy 7.2 (Depends, Pre-Depends), 7.3, 7.4 (Breaks, Conflicts), 7.5 (Provides).
 """
 
@@ -36,11 +36,11 @@ NOT_NEEDED: frozenset[str] = frozenset(
         "usrmerge",
     }
 )
-"""Packages that maintainer scripts alone need, which never run in an image: a dependency on one counts as met.
-Whoever asks for one by name gets it. perl-base is none of them: psql is a perl script."""
+"""Packages that only maintainer scripts need, which never run in an image: a dependency on one counts as met.
+One that is requested by name is installed. perl-base is not among them: psql is a perl script."""
 
 NEEDED_BY_SCRIPTS: Mapping[str, frozenset[str]] = {"nginx": frozenset({"iproute2"})}
-"""Of a package what its maintainer scripts alone need, though others need it for more (nginx: ``ss``, for port 80)."""
+"""By package, dependencies that only its own maintainer scripts need (nginx: ``ss``, to check port 80)."""
 
 _PRIORITIES = {"required": 0, "important": 1, "standard": 2, "optional": 3, "extra": 4}
 
@@ -51,10 +51,10 @@ class PackageSet(msgspec.Struct, frozen=True):
     packages: tuple[DebianPackage, ...]
     """sorted by name"""
     reasons: Mapping[str, str]
-    """for each package the one that first asked for it; empty: it was asked for by name"""
+    """for each package, the first one that depends on it; empty for one that was requested by name"""
 
     def why(self, name: str) -> tuple[str, ...]:
-        """The chain from a package that was asked for by name down to ``name``."""
+        """The chain of dependencies from a package that was requested by name down to ``name``."""
         chain = [name]
         while parent := self.reasons.get(chain[-1]):
             chain.append(parent)
@@ -67,12 +67,12 @@ class _Candidate(msgspec.Struct, frozen=True):
 
 
 def resolve(indexes: Sequence[PackageIndex], names: Iterable[str]) -> PackageSet:
-    """The packages that ``names`` stand for and everything that they depend on.
+    """The packages named by ``names``, and all their dependencies.
 
     ``names``: each ``NAME`` or ``NAME=VERSION``; a virtual name stands for its first provider.
-    ``indexes``: of one architecture; of equal versions the one in the first index is taken.
-    Raises MissingError when there is no such package or version, SettingsError when what was asked for cannot be
-    installed together.
+    ``indexes``: of one architecture; of equal versions, the one in the first index wins.
+    Raises MissingError when there is no such package or version, SettingsError for packages that
+    conflict.
     """
     return _Resolution(indexes).run(sorted(set(names)))
 
@@ -101,11 +101,11 @@ class _Resolution:
         try:
             found.sort(key=lambda candidate: version.key(candidate.record.version), reverse=True)
         except ValueError as error:
-            raise CorruptError(f"the index of packages: {name}: {error}") from error
+            raise CorruptError(f"reading the package index: {name}: {error}") from error
         return found
 
     def ask(self, text: str) -> None:
-        """Choose what the user named."""
+        """Choose a package that was requested by name."""
         name, equals, wanted = text.partition("=")
         name, wanted = name.strip(), wanted.strip()
         relation = Relation(name, "=" if equals else "", wanted)
@@ -113,7 +113,7 @@ class _Resolution:
             found = self.best(relation)
         except ValueError as error:
             raise SettingsError(
-                f"debian package {text!r}: {error}", hint="write NAME, or NAME=VERSION with the whole version"
+                f"invalid Debian package {text!r}: {error}", hint="write NAME, or NAME=VERSION with the full version"
             ) from error
         if found is None and not equals:
             found = self.provider(relation)
@@ -125,16 +125,16 @@ class _Resolution:
         suites = ", ".join(index.suite for index in self.indexes)
         if wanted and (others := self.candidates(name)):
             return MissingError(
-                f"package {name} has no version {wanted} in {suites}",
-                hint="there: " + ", ".join(dict.fromkeys(other.record.version for other in others)),
+                f"no version {wanted} of the Debian package {name} in {suites}",
+                hint="available: " + ", ".join(dict.fromkeys(other.record.version for other in others)),
             )
         known = sorted({known for index in self.indexes for known in index.names()})
         near = get_close_matches(name, known, 3, 0.75) or [other for other in known if other.startswith(name)][:3]
         return MissingError(
-            f"there is no package {name} in {suites}",
+            f"no Debian package {name} in {suites}",
             hint="did you mean " + " or ".join(near) + "?"
             if near
-            else "names of packages change between releases of Debian: look for this one's",
+            else "check the name: package names change between Debian releases",
         )
 
     def best(self, relation: Relation) -> _Candidate | None:
@@ -158,7 +158,7 @@ class _Resolution:
         try:
             return control.relations(getattr(record, field))
         except ValueError as error:
-            raise CorruptError(f"the index of packages: {field} of {record.name}: {error}") from error
+            raise CorruptError(f"reading the package index: {field} of {record.name}: {error}") from error
 
     def take(self, candidate: _Candidate, reason: str) -> None:
         """Add a package, unless its name is taken; its dependencies are followed later."""
@@ -167,8 +167,8 @@ class _Resolution:
         if taken is not None:
             if taken.record.version != record.version:
                 raise SettingsError(
-                    f"package {record.name} is wanted in the versions {taken.record.version} and {record.version}",
-                    hint=f"ask for one version of {record.name}",
+                    f"conflicting versions of package {record.name}: {taken.record.version} and {record.version}",
+                    hint=f"name one version of {record.name}",
                 )
             return
         self.chosen[record.name] = candidate
@@ -178,7 +178,7 @@ class _Resolution:
         self.queue.append(record.name)
 
     def follow(self, name: str) -> None:
-        """Choose what a chosen package depends on."""
+        """Choose the dependencies of a chosen package."""
         record = self.chosen[name].record
         scripts = NEEDED_BY_SCRIPTS.get(name, frozenset())
         for field in ("pre_depends", "depends"):
@@ -200,7 +200,7 @@ class _Resolution:
     def choose(self, name: str, group: Alternatives) -> None:
         for relation in group:
             if relation.name in self.chosen:
-                continue  # chosen in another version, which `met` did not accept
+                continue  # chosen in another version, which `met` rejected
             found = self.best(relation) or self.provider(relation)
             if found is not None and found.record.name not in self.chosen:
                 self.take(found, name)
@@ -210,16 +210,15 @@ class _Resolution:
         if taken:
             raise SettingsError(
                 f"package {name} depends on {text}, but {taken[0].name} is {taken[0].version}",
-                hint=f"ask for another version of {taken[0].name} or of {self.asked(name)}",
+                hint=f"choose another version of {taken[0].name} or of {self.asked(name)}",
             )
         raise MissingError(
-            f"package {name} depends on {text}, which is in none of the suites "
-            + ", ".join(index.suite for index in self.indexes),
-            hint=f"it came with {self.asked(name)}; is the mirror complete?",
+            f"package {name} depends on {text}, which is not in " + ", ".join(index.suite for index in self.indexes),
+            hint=f"check that the mirror is complete, or remove {self.asked(name)}",
         )
 
     def asked(self, name: str) -> str:
-        """The package that was asked for by name and that ``name`` came with."""
+        """The package that was requested by name and requires ``name``."""
         while self.reasons.get(name):
             name = self.reasons[name]
         return name
@@ -234,7 +233,7 @@ class _Resolution:
                             verb = "conflicts with" if field == "conflicts" else "breaks"
                             raise SettingsError(
                                 f"package {name} {verb} {relation}, and {other} is in the image",
-                                hint=f"they came with {self.asked(name)} and {self.asked(other)}: leave one out",
+                                hint=f"remove {self.asked(name)} or {self.asked(other)}",
                             )
 
     def hit(self, name: str, relation: Relation) -> str | None:
@@ -243,7 +242,7 @@ class _Resolution:
         if chosen is not None and relation.name != name and relation.accepts(chosen.record.version):
             return relation.name
         for provider, provided in self.provided.get(relation.name, ()):
-            # Policy 7.5: versioned Provides alone meet a versioned relation; a package never conflicts with itself.
+            # Policy 7.5: only versioned Provides satisfy a versioned relation; a package never conflicts with itself.
             if provider != name and (not relation.operator or (provided and relation.accepts(provided))):
                 return provider
         return None
@@ -260,7 +259,7 @@ def _package(record: PackageRecord, suite: str) -> DebianPackage:
     try:
         digest = from_hex(record.sha256)
     except ValueError as error:
-        raise CorruptError(f"the index of packages: {record.name}: {error}") from error
+        raise CorruptError(f"reading the package index: {record.name}: {error}") from error
     return DebianPackage(
         name=record.name,
         version=record.version,

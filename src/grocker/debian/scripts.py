@@ -1,8 +1,8 @@
-"""Which maintainer scripts need not run: those whose whole text is known, by hash or by what it is made of.
+"""Which maintainer scripts need not run: those that were reviewed, or consist of known debhelper snippets.
 
-Nothing of a package runs when an image is built. A script counts as settled when somebody has read it and wrote down
-why an image does without it (``reviewed.txt``), or when it is made of known debhelper snippets alone. Any other one is
-reported. preinst and postinst alone matter: an image is never upgraded and nothing is removed from it.
+No package code runs when an image is built. A script is covered when somebody has reviewed it and recorded why an
+image does not need it (``reviewed.txt``), or when it consists of known debhelper snippets. Any other one is reported.
+Only preinst and postinst matter: an image is never upgraded, and nothing is removed from it.
 Source: Debian Policy 6; debhelper, autoscripts/.
 """
 
@@ -27,7 +27,7 @@ class UnreviewedScript(msgspec.Struct, frozen=True):
     name: str
     """``preinst`` or ``postinst``"""
     reason: str
-    """the first thing in it that is not known to be settled"""
+    """the first command in it that is not known to be covered"""
     fingerprint: str
     """of the script, for a review"""
 
@@ -65,7 +65,7 @@ SETTLED_SNIPPETS: dict[str, str] = {
     "dh_installcron": "no cron daemon",
     "dh_lintian": "no effect",
 }
-"""By the debhelper program that wrote them, snippets without effect in an image, and why."""
+"""Snippets without effect in an image, by the debhelper program that writes them, and why."""
 
 _IDLE = re.compile(r"\s*(?:#.*|:|true|set\s+-[eu]+|exit\s+0|umask\s+0?22|export\s+LC_ALL=C(?:\.UTF-8)?)?\s*(?:#.*)?\Z")
 _MAINTSCRIPT = re.compile(
@@ -75,10 +75,10 @@ _MAINTSCRIPT = re.compile(
 _TRIPLET = re.compile(rf"\b(?:{'|'.join(re.escape(row.triplet) for row in ARCHITECTURES.values())})\b")
 
 
-def normalised(script: str, architecture: str = "", version: str = "") -> str:
-    """``script`` without comments, blank lines and indentation; its package's architecture and version made neutral.
+def normalise(script: str, architecture: str = "", version: str = "") -> str:
+    """``script`` without comments, blank lines and indentation, and with placeholders for architecture and version.
 
-    One review then serves every architecture, and outlives a security update that changes nothing else.
+    So a review covers every architecture, and security updates that change nothing else.
     """
     lines = []
     for number, line in enumerate(script.splitlines()):
@@ -89,7 +89,7 @@ def normalised(script: str, architecture: str = "", version: str = "") -> str:
     text = _TRIPLET.sub("TRIPLET", text)
     if architecture not in ("", "all"):
         text = re.sub(rf"(?<=:){re.escape(architecture)}\b", "ARCHITECTURE", text)
-    # A native package's short version would be found where it means something else.
+    # A native package's short version would match unrelated text.
     if "-" in version:
         text = text.replace(version, "VERSION")
     return text
@@ -97,12 +97,12 @@ def normalised(script: str, architecture: str = "", version: str = "") -> str:
 
 def fingerprint(script: str, architecture: str = "", version: str = "") -> str:
     """SHA-256 of the normalised script, as ``reviewed.txt`` has it."""
-    return hashlib.sha256(normalised(script, architecture, version).encode()).hexdigest()
+    return hashlib.sha256(normalise(script, architecture, version).encode()).hexdigest()
 
 
 @cache
-def reviewed() -> dict[str, str]:
-    """Of every script that somebody has read and found settled, the fingerprint, and why."""
+def read_reviews() -> dict[str, str]:
+    """The fingerprint of every reviewed script, and why an image does not need it."""
     from importlib import resources
 
     found = {}
@@ -113,22 +113,22 @@ def reviewed() -> dict[str, str]:
     return found
 
 
-def uncovered(facts: Iterable[Facts]) -> tuple[UnreviewedScript, ...]:
-    """The scripts of the packages that are neither inert nor covered, in order of package and script."""
+def find_unreviewed(facts: Iterable[Facts]) -> tuple[UnreviewedScript, ...]:
+    """The scripts that are neither inert nor covered, by package and script."""
     found = []
     for package in facts:
         for name, script in sorted(package.scripts.items(), reverse=True):
             mark = fingerprint(script, package.architecture, package.version)
-            if mark in reviewed():
+            if mark in read_reviews():
                 continue
-            reason = unsettled(script)
+            reason = find_unknown_command(script)
             if reason is not None:
                 found.append(UnreviewedScript(package.name, name, reason, mark))
     return tuple(found)
 
 
-def unsettled(script: str) -> str | None:
-    """The first thing in ``script`` that is not known to be without effect in an image, or None."""
+def find_unknown_command(script: str) -> str | None:
+    """The first command in ``script`` that may have an effect in an image, or None."""
     for match in _SNIPPET.finditer(script):
         tool = match["tool"]
         if tool not in SETTLED_SNIPPETS:
@@ -153,7 +153,7 @@ _ARM = re.compile(
 
 
 def _without_empty_cases(body: str) -> str:
-    """The usual ``case "$1" in configure) ;; …`` in which no arm does anything."""
+    """The usual ``case "$1" in configure) ;; …`` in which no branch does anything."""
 
     def idle(match: re.Match[str]) -> str:
         text, position = match["body"], 0

@@ -13,7 +13,7 @@ SIGNERS: dict[str, tuple[Signer, ...]] = {
 """By suite of the archive (``trixie-security``): one valid signature by one of them suffices."""
 
 
-def certificate(signer: Signer) -> bytes:
+def read_certificate(signer: Signer) -> bytes:
     """The bytes of a signer's certificate, binary or armoured."""
     if signer.key is not None:
         return signer.key

@@ -9,7 +9,7 @@ import re
 from functools import cache
 
 Key = tuple[int, tuple[int, ...], tuple[int, ...]]
-"""Compares as the versions do that keys were made of."""
+"""Compares like the version that it was made from."""
 
 _VERSION = re.compile(
     r"(?:([0-9]+):(?=[^:]))?(?P<upstream>[A-Za-z0-9.+~-]+?|(?<=:)[A-Za-z0-9.+~:-]+?)(?:-([A-Za-z0-9.+~]+))?\Z"
@@ -17,14 +17,14 @@ _VERSION = re.compile(
 _PART = re.compile(r"([^0-9]*)([0-9]*)")
 
 OPERATORS = ("<<", "<=", "=", ">=", ">>")
-"""The relations that a dependency may ask for (Policy 7.1)."""
+"""The relations of dependencies (Policy 7.1)."""
 
 
 @cache
 def key(version: str) -> Key:
     """``version`` as a value that sorts in Debian's order; equal keys are equal versions (``1.0`` and ``1.0-0``).
 
-    Raises ValueError when ``version`` is no Debian version.
+    Raises ValueError when ``version`` is not a Debian version.
     """
     match = _VERSION.match(version)
     if match is None or match["upstream"].endswith("-"):
@@ -36,7 +36,7 @@ def key(version: str) -> Key:
 def _part_key(part: str) -> tuple[int, ...]:
     """One flat tuple: the characters of a non-digit run, 0, the number after it, and so on, and 0 at the end.
 
-    ``~`` is -1 and thus sorts before the end (0); letters sort before everything else, which is moved up by 256.
+    ``~`` is -1 and thus sorts before the end (0); letters sort before all other characters, which are shifted by 256.
     """
     flat: list[int] = []
     for text, digits in _PART.findall(part):
@@ -56,13 +56,13 @@ def _part_key(part: str) -> tuple[int, ...]:
 
 
 def compare(left: str, right: str) -> int:
-    """-1, 0 or 1 as ``left`` is older than, the same as or newer than ``right``."""
+    """-1, 0 or 1 if ``left`` is older than, equal to or newer than ``right``."""
     a, b = key(left), key(right)
     return (a > b) - (a < b)
 
 
 def satisfies(version: str, operator: str, wanted: str) -> bool:
-    """Whether ``version`` stands in the relation ``operator`` (one of OPERATORS) to ``wanted``."""
+    """Whether ``version`` has the relation ``operator`` (one of OPERATORS) to ``wanted``."""
     order = compare(version, wanted)
     if operator == "<<":
         return order < 0
@@ -74,4 +74,4 @@ def satisfies(version: str, operator: str, wanted: str) -> bool:
         return order >= 0
     if operator == ">>":
         return order > 0
-    raise ValueError(f"not a relation between versions: {operator!r}")
+    raise ValueError(f"unknown version relation: {operator!r}")

@@ -1,8 +1,8 @@
-"""Images as one tar file that every engine loads, and the same bytes for the same images and names.
+"""The place ``archive:FILE``: images as one tar file that every engine loads, with the same bytes for the same images.
 
-It is an OCI layout (image-layout.md) and a ``docker save`` archive at once: containerd and skopeo read
-``index.json``, older Docker engines ``manifest.json``; both name the same blobs. ``manifest.json`` knows no platforms
-and names the first image alone.
+The file is an OCI layout (image-layout.md) and a ``docker save`` archive at once: containerd and skopeo read
+``index.json``, older Docker engines ``manifest.json``; both name the same blobs. ``manifest.json`` has no platforms
+and names only the first image.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from grocker.images.reading import OpenedImage, image_of_files, split_path
 from grocker.images.sink import Delivered, PlaceContext, plural
 from grocker.oci import Blobs, Descriptor, Document, Image, Layer, Reference, values
 from grocker.oci.blobs import damaged
-from grocker.oci.index import descriptor, root
+from grocker.oci.index import describe_image, root
 from grocker.progress import Progress, Task
 from grocker.store.writing import destination, storage
 from grocker.tar.entry import Directory, Entry, File
@@ -36,7 +36,7 @@ _CHUNK = 1 << 20
 
 
 class LayerBytes(msgspec.Struct, frozen=True):
-    """A layer's bytes as the content of a tar's member; checked against its digest as they pass."""
+    """A layer's bytes as the content of a tar member, checked against the layer's digest as they are read."""
 
     layer: Layer
     blobs: Blobs
@@ -48,14 +48,14 @@ class LayerBytes(msgspec.Struct, frozen=True):
         return self.layer.size
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes; CorruptError when they are not what the layer says."""
-        yield from checked(self.layer, self.blobs, self.task)
+        """Yield the bytes; CorruptError when they do not match the layer."""
+        yield from read_checked(self.layer, self.blobs, self.task)
 
 
-def checked(layer: Layer, blobs: Blobs, task: Task) -> Iterator[bytes]:
-    """A layer's bytes, reported to ``task``.
+def read_checked(layer: Layer, blobs: Blobs, task: Task) -> Iterator[bytes]:
+    """Yield a layer's bytes, reporting them to ``task``.
 
-    Raises CorruptError at the end when they are not what its digest says, StorageError when they cannot be read.
+    Raises CorruptError at the end when they do not match its digest, StorageError when they cannot be read.
     """
     hashing = Hashing()
     try:
@@ -82,18 +82,19 @@ def checked(layer: Layer, blobs: Blobs, task: Task) -> Iterator[bytes]:
 def _unreadable(layer: Layer, error: OSError) -> StorageError:
     reason = error.strerror or str(error)
     return StorageError(
-        f"reading the cached layer {layer.digest} ({layer.title}): {reason}", hint="build again, or check the disk"
+        f"cannot read the cached layer {layer.digest} ({layer.title}): {reason}",
+        hint="build again; if that fails, check the disk",
     )
 
 
-def index(images: Sequence[Image], names: Sequence[Reference]) -> values.Index:
-    """``index.json`` of a layout that holds the images under ``names``."""
-    return values.Index(schema_version=2, media_type=values.INDEX, manifests=tuple(described(images, names)))
+def make_index(images: Sequence[Image], names: Sequence[Reference]) -> values.Index:
+    """Make ``index.json`` of a layout that has the images under ``names``."""
+    return values.Index(schema_version=2, media_type=values.INDEX, manifests=tuple(describe_root(images, names)))
 
 
-def described(images: Sequence[Image], names: Sequence[Reference]) -> Iterator[Descriptor]:
-    """The descriptor of what the names refer to, once for each, or once without any."""
-    plain = descriptor(images[0]) if len(images) == 1 else root(images).descriptor
+def describe_root(images: Sequence[Image], names: Sequence[Reference]) -> Iterator[Descriptor]:
+    """Yield the descriptor of what the names refer to, once for each name, or once when there are none."""
+    plain = describe_image(images[0]) if len(images) == 1 else root(images).descriptor
     if not names:
         yield plain
     for name in names:
@@ -101,18 +102,18 @@ def described(images: Sequence[Image], names: Sequence[Reference]) -> Iterator[D
         yield Descriptor(plain.media_type, plain.digest, plain.size, annotations, plain.platform)
 
 
-def documents(images: Sequence[Image]) -> list[Document]:
-    """Configurations and manifests, and the index where there are several images."""
+def list_documents(images: Sequence[Image]) -> list[Document]:
+    """List configurations and manifests, and the index if there are several images."""
     found = [document for image in images for document in (image.config, image.manifest)]
     return found if len(images) == 1 else [*found, root(images)]
 
 
-def layers(images: Sequence[Image]) -> tuple[Layer, ...]:
-    """The layers of all images, each once, from the bottom of the first image to the top of the last."""
+def list_layers(images: Sequence[Image]) -> tuple[Layer, ...]:
+    """List the layers of all images, each once, from the bottom of the first image to the top of the last."""
     return tuple({layer.digest: layer for image in images for layer in image.layers}.values())
 
 
-def docker_manifest(image: Image, names: Sequence[Reference]) -> bytes:
+def make_docker_manifest(image: Image, names: Sequence[Reference]) -> bytes:
     """``manifest.json`` as ``docker load`` reads it (moby/moby, image/tarexport/load.go)."""
     document = [
         {
@@ -124,7 +125,7 @@ def docker_manifest(image: Image, names: Sequence[Reference]) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
 
-def entries(
+def list_members(
     images: Sequence[Image],
     names: Sequence[Reference],
     blobs: Blobs,
@@ -132,24 +133,24 @@ def entries(
     *,
     without: frozenset[Digest] = frozenset(),
 ) -> list[Entry]:
-    """The members of the archive. ``without``: layers that are left out, then only for an engine that has them."""
+    """List the members of the archive. ``without``: layers to leave out, for an engine that has them already."""
     found: dict[str, Entry] = {}
     if not without:
         found["oci-layout"] = File("oci-layout", values.encode(values.LayoutMarker(values.LAYOUT_VERSION)))
-        found["index.json"] = File("index.json", values.encode(index(images, names)))
-    found["manifest.json"] = File("manifest.json", docker_manifest(images[0], names))
+        found["index.json"] = File("index.json", values.encode(make_index(images, names)))
+    found["manifest.json"] = File("manifest.json", make_docker_manifest(images[0], names))
     found["blobs"] = Directory("blobs")
     found["blobs/sha256"] = Directory("blobs/sha256")
-    for document in documents(images):
+    for document in list_documents(images):
         found[_blob(document.digest)] = File(_blob(document.digest), document.data)
-    for layer in layers(images):
+    for layer in list_layers(images):
         if layer.digest not in without:
             found[_blob(layer.digest)] = File(_blob(layer.digest), LayerBytes(layer, blobs, task))
     return [found[path] for path in sorted(found)]
 
 
-def size(members: Sequence[Entry]) -> int:
-    """The archive's bytes, known before any is read. All names are short, so each member has one header block."""
+def measure(members: Sequence[Entry]) -> int:
+    """Compute the archive's size in bytes without reading it. All names are short: each member has one header block."""
     total = len(END_OF_ARCHIVE)
     for one in members:
         content = 0
@@ -159,8 +160,8 @@ def size(members: Sequence[Entry]) -> int:
     return total
 
 
-def chunks(members: Sequence[Entry], *, epoch: int) -> Iterator[bytes]:
-    """The archive's bytes."""
+def read_chunks(members: Sequence[Entry], *, epoch: int) -> Iterator[bytes]:
+    """Yield the archive's bytes."""
     yield from segment(members, epoch=epoch)
     yield END_OF_ARCHIVE
 
@@ -194,12 +195,12 @@ class Archive(msgspec.Struct, frozen=True):
         target = destination(self.path)
         action = f"writing {self.path}"
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        total = sum(one.size for one in layers(images))
+        total = sum(one.size for one in list_layers(images))
         with progress.task(action, total) as task, storage("writing", self.path):
-            members = entries(images, names, blobs, task)
+            members = list_members(images, names, blobs, task)
             try:
                 with temporary.open("wb") as stream:
-                    for chunk in chunks(members, epoch=images[0].created):
+                    for chunk in read_chunks(members, epoch=images[0].created):
                         stream.write(chunk)
                     written = stream.tell()
                     stream.flush()
@@ -207,7 +208,7 @@ class Archive(msgspec.Struct, frozen=True):
                 temporary.replace(target)
             finally:
                 temporary.unlink(missing_ok=True)
-        detail = f"{plural(len(layers(images)), 'layer')} in one file"
+        detail = f"{plural(len(list_layers(images)), 'layer')} in one file"
         evidence = (of_file("archive", str(self.path)),)
         return Delivered(
             "archive", str(self.path), written, detail, tuple(name.podman for name in names), evidence=evidence

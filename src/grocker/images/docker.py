@@ -1,10 +1,10 @@
-"""The sink ``docker``: loads an image into a Docker engine, sending only the layers that it lacks.
+"""The place ``docker``: loads an image into a Docker engine, sending only the layers that it lacks.
 
 An engine with the classic image store knows a layer by the chain of diffIDs that ends with it, and skips a layer of an
-archive whose chain it has without opening the file (moby/moby, image/tarexport/load.go): what it has is left out. Which
-chains it has is read off its images. Wherever that does not hold (containerd's image store, another program behind
-the socket, a layer that went away meanwhile) the whole archive is sent. Layers that are offered before the image is
-whole are sent ahead (``preload.py``).
+archive whose chain it has without opening the file (moby/moby, image/tarexport/load.go): such layers are left out.
+Its images tell which chains it has. Where that does not work (containerd's image store, another program behind the
+socket, a layer removed meanwhile), the whole archive is sent. Layers that are offered before the image is whole are
+sent ahead (``preload.py``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import msgspec
 from grocker.digest import Digest
 from grocker.errors import DeniedError, StorageError, UnavailableError, UsageError
 from grocker.images import archive
-from grocker.images.engine import Answer, Engine, evidence, of_environment, one_line
+from grocker.images.engine import Engine, EngineAnswer, evidence, of_environment, one_line
 from grocker.images.preload import Preloading
 from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, plural, select_image
 from grocker.oci import Blobs, Image, Layer, Platform, Reference, platforms
@@ -48,20 +48,22 @@ class Docker(msgspec.Struct):
         return "docker"
 
     def answers(self) -> bool:
-        """Whether an engine listens there that we may use."""
+        """Whether an engine answers and may be used."""
         try:
             return self.engine.request("GET", "/_ping", action="asking docker").status == 200
         except (DeniedError, UnavailableError):
             return False
 
     def platform(self) -> Platform:
-        """The engine's own. Raises as a request does."""
+        """Ask for the engine's own platform. Raises what ``Engine.request`` raises."""
         action = "asking docker for its platform"
         said = _json(self.engine.request("GET", "/version", action=action), action)
         try:
             return platforms.parse(f"{said['Os']}/{said['Arch']}")
         except (KeyError, TypeError, UsageError) as error:
-            raise UnavailableError(f"{action}: the answer names none", hint="name one platform alone") from error
+            raise UnavailableError(
+                f"{action}: the answer has no platform", hint="build for one platform only"
+            ) from error
 
     def offer(self, layer: Layer, blobs: Blobs, platform: Platform, created: int) -> None:
         """See LayerSink.offer."""
@@ -108,8 +110,8 @@ class Docker(msgspec.Struct):
             raise _failure(f"loading {place} into docker", problem)
         if not self._arrived(image, names):
             raise UnavailableError(
-                f"loading {place} into docker: the engine took it without complaint, but has another image there",
-                hint="another build may have loaded the same name at the same time; build again",
+                f"loading {place} into docker: the engine reported no error, but the name refers to another image",
+                hint="another build may have loaded the same name; build again",
             )
         return early + sent, _all(image)
 
@@ -171,9 +173,7 @@ class Docker(msgspec.Struct):
 
     def _remove(self, image: Image) -> None:
         """Take an unnamed image away; its layers stay as long as another image consists of them."""
-        self.engine.request(
-            "DELETE", f"/images/{image.config.digest}", action="removing from docker what was sent ahead"
-        )
+        self.engine.request("DELETE", f"/images/{image.config.digest}", action="removing preloaded layers from docker")
 
     def _load(
         self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress, known: int
@@ -183,13 +183,13 @@ class Docker(msgspec.Struct):
         without -= {one.digest for one in image.layers[known:]}
         action = f"loading {names[0].docker if names else 'layers'} into docker"
         with progress.task(action, sum(one.size for one in image.layers if one.digest not in without)) as task:
-            members = archive.entries([image], names, blobs, task, without=without)
-            size = archive.size(members)
+            members = archive.list_members([image], names, blobs, task, without=without)
+            size = archive.measure(members)
             answer = self.engine.request(
                 "POST",
                 "/images/load?quiet=1",
                 action=action,
-                body=archive.chunks(members, epoch=image.created),
+                body=archive.read_chunks(members, epoch=image.created),
                 size=size,
                 kind="application/x-tar",
             )
@@ -202,7 +202,7 @@ def _all(image: Image) -> str:
     return f"sent {plural(len(image.layers), 'layer')}"
 
 
-def _json(answer: Answer, action: str) -> Any:
+def _json(answer: EngineAnswer, action: str) -> Any:
     if answer.status != 200:
         raise UnavailableError(f"{action}: status {answer.status}: {answer.message()}")
     try:
@@ -248,4 +248,4 @@ def _failure(action: str, problem: str) -> UnavailableError | StorageError:
         return StorageError(
             f"{action}: {problem}", hint="free space in the engine's store: docker system prune, docker image prune"
         )
-    return UnavailableError(f"{action}: {problem}", hint="see the engine's log: journalctl -u docker")
+    return UnavailableError(f"{action}: {problem}", hint="check the engine's log: journalctl -u docker")

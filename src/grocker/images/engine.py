@@ -1,9 +1,9 @@
 """The Docker Engine's API over its socket.
 
-HTTP/1.0 spoken by hand: http.client costs 60 ms with ssl and urllib3 130 ms, each more than what a build in which
-nothing changed may take, and such a build asks the engine once whether the image is there. For the same reason this
-module imports neither dataclasses (20 ms) nor typing (5 ms). In HTTP/1.0 an answer ends with the connection, so there
-is no chunked coding to undo (RFC 1945, section 7.2.2).
+This is HTTP/1.0 written by hand: importing http.client costs 60 ms with ssl, and urllib3 130 ms, each more than a
+build in which nothing changed may take, and such a build asks the engine once whether the image is still there. For
+the same reason this module imports neither dataclasses (20 ms) nor typing (5 ms). In HTTP/1.0 an answer ends with the
+connection, so there is no chunked coding to decode (RFC 1945, section 7.2.2).
 Source: Docker Engine API, version 1.24 and later; unversioned paths are served by every engine.
 """
 
@@ -24,8 +24,8 @@ _ANSWER = 30.0  # seconds
 _UNPACKED = 900.0  # seconds; an engine that unpacks a large image says nothing for long
 
 
-class Answer:
-    """What the engine answered: ``status`` and the whole ``body``."""
+class EngineAnswer:
+    """An engine's answer: ``status`` and the whole ``body``."""
 
     __slots__ = ("body", "status")
 
@@ -34,7 +34,7 @@ class Answer:
         self.body = body
 
     def message(self) -> str:
-        """The engine's own words for an error, on one line."""
+        """The engine's own error message, on one line."""
         import json
 
         try:
@@ -59,10 +59,11 @@ class Engine:
 
     def request(
         self, method: str, path: str, *, action: str, body: Iterable[bytes] = (), size: int = 0, kind: str = ""
-    ) -> Answer:
-        """Exchange one request. ``body``: ``size`` bytes of media type ``kind``.
+    ) -> EngineAnswer:
+        """Send one request and return the answer. ``body``: ``size`` bytes of media type ``kind``.
 
-        An engine that answers before it has read everything is heard. Raises UnavailableError, DeniedError.
+        An answer counts even if the engine gives it before it has read the whole body.
+        Raises UnavailableError, DeniedError, SettingsError.
         """
         head = f"{method} {path} HTTP/1.0\r\nHost: docker\r\nUser-Agent: grocker\r\n"
         if method == "POST":
@@ -81,7 +82,7 @@ class Engine:
             return self._parse(answer, action, cut)
 
     def _send(self, stream: socket.socket, data: bytes, action: str) -> OSError | None:
-        """The error by which the engine showed that it wants no more, if it did."""
+        """Send ``data``; return the error when the engine stopped reading."""
         try:
             stream.sendall(data)
         except (BrokenPipeError, ConnectionResetError) as error:
@@ -90,24 +91,22 @@ class Engine:
             raise self._down(action, error) from error
         return None
 
-    def _parse(self, answer: bytes, action: str, cut: OSError | None) -> Answer:
+    def _parse(self, answer: bytes, action: str, cut: OSError | None) -> EngineAnswer:
         head, found, body = answer.partition(b"\r\n\r\n")
         first = head.partition(b"\r\n")[0].split(None, 2)
         if not found or len(first) < 2 or not first[0].startswith(b"HTTP/1.") or not first[1].isdigit():
             if cut is not None or not answer:
                 raise UnavailableError(
                     f"{action}: {self.address} closed the connection without an answer",
-                    hint="see whether the engine runs, and in its log why it stopped",
+                    hint="check whether the engine runs; its log says why it stopped",
                 ) from cut
-            raise UnavailableError(
-                f"{action}: what listens on {self.address} is no Docker engine", hint="check DOCKER_HOST"
-            )
+            raise UnavailableError(f"{action}: {self.address} is not a Docker engine", hint="check DOCKER_HOST")
         headers = head.lower()
         if b"\r\ncontent-length:" in headers:
             announced = headers.split(b"\r\ncontent-length:", 1)[1].partition(b"\r\n")[0].strip()
             if announced.isdigit() and len(body) < int(announced):
-                raise UnavailableError(f"{action}: the answer of {self.address} was cut short", hint="try again")
-        return Answer(int(first[1]), body)
+                raise UnavailableError(f"{action}: the answer from {self.address} is truncated", hint="try again")
+        return EngineAnswer(int(first[1]), body)
 
     def _connect(self, action: str) -> socket.socket:
         kind, _, place = self.address.partition("://")
@@ -117,8 +116,8 @@ class Engine:
             stream = socket.socket()
         else:
             raise SettingsError(
-                f"{action}: DOCKER_HOST is {self.address}, and only unix:// and tcp:// can be used",
-                hint="over ssh: forward the socket with ssh -L, and name it as unix://PATH",
+                f"{action}: unsupported DOCKER_HOST {self.address}: expected unix:// or tcp://",
+                hint="over ssh, forward the socket with ssh -L and set DOCKER_HOST=unix://PATH",
             )
         try:
             if kind == "unix":
@@ -149,27 +148,27 @@ class Engine:
         except OSError as error:
             stream.close()
             raise UnavailableError(
-                f"{action}: no TLS with {self.address}: {error.strerror or error}",
+                f"{action}: TLS with {self.address} failed: {error.strerror or error}",
                 hint=f"check the certificates in {self.certificates} (DOCKER_CERT_PATH)",
             ) from error
 
     def _down(self, action: str, error: OSError) -> UnavailableError | DeniedError:
         if error.errno in (errno.EACCES, errno.EPERM):
             return DeniedError(
-                f"{action}: permission to use {self.address} was denied",
+                f"{action}: permission denied: {self.address}",
                 hint="join the group docker (sudo usermod -aG docker $USER, then log in again), "
                 "or use podman: --output podman",
             )
         reason = (error.strerror or str(error) or "no answer").lower()
         return UnavailableError(
             f"{action}: the Docker engine on {self.address} does not answer: {reason}",
-            hint="start it (sudo systemctl start docker), name another with DOCKER_HOST, "
-            "or write the image elsewhere: --output podman, oci:DIR or archive:FILE",
+            hint="start it (sudo systemctl start docker), name another one in DOCKER_HOST, "
+            "or deliver the image elsewhere: --output podman, oci:DIR or archive:FILE",
         )
 
 
 def of_environment(environ: Mapping[str, str]) -> Engine:
-    """The engine that docker's own client would ask, save for its contexts."""
+    """Find the engine that docker's own client would use; its contexts are ignored."""
     address = environ.get("DOCKER_HOST", "").strip() or DEFAULT
     if not environ.get("DOCKER_TLS_VERIFY") or address.startswith("unix:"):
         return Engine(address)
@@ -195,7 +194,7 @@ def is_still_there(evidence: Sequence[str], environ: Mapping[str, str]) -> bool:
 
 
 def one_line(text: str) -> str:
-    """``text`` without line ends and control characters, at most 300 characters."""
+    """Write ``text`` on one line, without control characters, in at most 300 characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:300]
 
 
@@ -204,5 +203,5 @@ def _received(stream: socket.socket) -> Iterator[bytes]:
         while chunk := stream.recv(1 << 16):
             yield chunk
     except ConnectionResetError:
-        # What an engine that answers while bytes are under way leaves at the end, instead of an orderly close.
+        # An engine that answers while it is still being sent bytes resets the connection instead of closing it.
         return

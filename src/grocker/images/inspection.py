@@ -1,4 +1,4 @@
-"""What an image says of itself: documents, and of a Grocker's image the lock and ``image.json`` in two small layers."""
+"""What an image says of itself: its documents, and in Grocker's images the lock and ``image.json`` in small layers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from grocker.images.sink import PlaceContext
 from grocker.lock.document import parse
 from grocker.lock.values import DebianPackage, Lock, PythonFile
 from grocker.oci import Document, Image, Layer, Platform, RunConfig, values
-from grocker.oci.reading import document, images
+from grocker.oci.reading import check_document, read_images
 from grocker.runner.contract import spec
 
 CONTRACT = "org.grocker.contract"
@@ -40,7 +40,7 @@ _MOST_FILE = 16 << 20
 
 
 class InspectedLayer(msgspec.Struct, frozen=True):
-    """A layer, and what is in it as far as that can be known without reading it."""
+    """A layer, and what is in it as far as the image's documents tell."""
 
     name: str
     digest: Digest
@@ -62,7 +62,7 @@ class Inspected(msgspec.Struct, frozen=True):
     debian: tuple[DebianPackage, ...]
     python: tuple[PythonFile, ...]
     notes: tuple[str, ...]
-    """what cannot be said, and why"""
+    """what is unknown, and why"""
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -114,7 +114,7 @@ def inspect(text: str, context: PlaceContext, *, platform: Platform | None = Non
     Raises MissingError, UsageError, CorruptError, and what a registry raises.
     """
     with open_image(text, context, remote=remote) as source:
-        found = images(source.root, source.fetch, what=text, wanted=platform)
+        found = read_images(source.root, source.fetch, what=text, wanted=platform)
         return Inspection(source.place, source.root, tuple(_inspected(one, source) for one in found))
 
 
@@ -132,10 +132,10 @@ def _inspected(image: Image, source: OpenedImage) -> Inspected:
         if data is not None:
             application = _read_spec(data, notes)
     else:
-        notes.append("it is not Grocker's: packages, wheels and services cannot be told from its documents")
+        notes.append("not built by Grocker: its documents do not tell packages, wheels and services")
     own = lock.of(str(image.platform)) if lock is not None else None
     if lock is not None and own is None:
-        notes.append(f"its lock is for another platform than {image.platform}")
+        notes.append(f"its lock file does not cover {image.platform}")
     debian, python = (own.debian, own.python) if own is not None else ((), ())
     layers = tuple(
         InspectedLayer(one.title, one.digest, one.size, _content(one, image, debian, python)) for one in image.layers
@@ -174,7 +174,7 @@ def _read_file(image: Image, kind: str, path: str, source: OpenedImage, notes: l
     if layer.size > _MOST:
         notes.append(f"its {kind} layer is too large to read /{path} from it ({layer.size} bytes)")
         return None
-    packed = document(layer.descriptor, source.layer(layer.descriptor)).data
+    packed = check_document(layer.descriptor, source.layer(layer.descriptor)).data
     try:
         # tarfile's own decompression stops after the first of several gzip members.
         plain = gzip.GzipFile(fileobj=io.BytesIO(packed)) if packed[:2] == b"\x1f\x8b" else io.BytesIO(packed)
@@ -192,9 +192,9 @@ def _read_file(image: Image, kind: str, path: str, source: OpenedImage, notes: l
 
 def _read_lock(data: bytes, notes: list[str]) -> Lock | None:
     try:
-        return parse(data.decode("utf-8", "replace"), place="its lock")
+        return parse(data.decode("utf-8", "replace"), place="its lock file")
     except GrockerError as error:
-        notes.append(f"{error.message} (made by another version of Grocker?)")
+        notes.append(f"{error.message} (built by another version of Grocker?)")
         return None
 
 
@@ -202,5 +202,5 @@ def _read_spec(data: bytes, notes: list[str]) -> spec.Spec | None:
     try:
         return spec.decode(data)
     except spec.SpecError as error:
-        notes.append(f"{error} (made by another version of Grocker?)")
+        notes.append(f"{error} (built by another version of Grocker?)")
         return None

@@ -1,7 +1,7 @@
 """The place ``oci:DIR``: an OCI image layout (image-layout.md), written, read and validated.
 
-A reader sees the layout as it was or as it is to be: blobs first, each by rename, then ``index.json`` by rename.
-Other images in the layout stay. After a failure nothing new is left.
+A reader sees the layout either before or after a delivery: blobs appear first, each by rename, then ``index.json``.
+Other images in the layout stay. A failed delivery leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ import msgspec
 from grocker import digest as digests
 from grocker.digest import Digest
 from grocker.errors import CannotWriteError, MissingError
-from grocker.images.archive import checked, described, documents, layers
+from grocker.images.archive import describe_root, list_documents, list_layers, read_checked
 from grocker.images.file_evidence import of_file
 from grocker.images.reading import OpenedImage, image_of_files, split_path
 from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, plural
 from grocker.oci import Blobs, Descriptor, Image, Reference, values
+from grocker.oci.artifact import Artifact
 from grocker.progress import Progress
 from grocker.store.writing import storage
 
@@ -67,19 +68,19 @@ class Layout(msgspec.Struct, frozen=True):
         """See Sink.deliver."""
         missing = 0
         written = 0
-        all_layers = layers(images)
+        all_layers = list_layers(images)
         with storage("writing the layout", self.path), _directory(self.path) as made:
             total = sum(one.size for one in all_layers)
             with progress.task(f"writing {self.path}", total) as task:
                 for layer in all_layers:
-                    if _there(self.path, layer.descriptor):
+                    if _has_blob(self.path, layer.descriptor):
                         task.advance(layer.size)
                         continue
                     missing += 1
-                    written += _write(_place(self.path, layer.digest), checked(layer, blobs, task), made)
-            for document in documents(images):
-                if not _there(self.path, document.descriptor):
-                    written += _write(_place(self.path, document.digest), [document.data], made)
+                    written += _write(_blob_path(self.path, layer.digest), read_checked(layer, blobs, task), made)
+            for document in list_documents(images):
+                if not _has_blob(self.path, document.descriptor):
+                    written += _write(_blob_path(self.path, document.digest), [document.data], made)
             old = read_index(self.path) if (self.path / INDEX).exists() else None
             new = values.encode(_merged(old, images, names))
             if old is None or values.encode(old) != new:
@@ -91,6 +92,18 @@ class Layout(msgspec.Struct, frozen=True):
             "oci", str(self.path), written, detail, tuple(name.podman for name in names), evidence=evidence
         )
 
+    def attach(self, artifact: Artifact, names: Sequence[Reference]) -> None:
+        """See ReferrerSink.attach. The artifact has no name; the image that it refers to has."""
+        with storage("writing the layout", self.path), _directory(self.path) as made:
+            for document in (*artifact.blobs, artifact.manifest):
+                if not _has_blob(self.path, document.descriptor):
+                    _write(_blob_path(self.path, document.digest), [document.data], made)
+            old = read_index(self.path) if (self.path / INDEX).exists() else None
+            kept = [one for one in (old.manifests if old else ()) if one.digest != artifact.manifest.digest]
+            new = values.encode(_index(old, [*kept, artifact.descriptor]))
+            if old is None or values.encode(old) != new:
+                _write(self.path / INDEX, [new], [])
+
 
 def link(path: Path, image: Image, names: Sequence[Reference], blobs: Blobs, lent: Iterable[Path]) -> None:
     """Make at ``path``, an empty directory, a layout for a program that reads it at once; nothing is copied.
@@ -100,31 +113,31 @@ def link(path: Path, image: Image, names: Sequence[Reference], blobs: Blobs, len
     with storage("writing a layout", path):
         (path / "blobs" / "sha256").mkdir(parents=True)
         for layer, place in zip(image.layers, lent, strict=True):
-            target = _place(path, layer.digest)
+            target = _blob_path(path, layer.digest)
             if not target.is_symlink():
                 target.symlink_to(place)
         for document in (image.config, image.manifest):
-            _place(path, document.digest).write_bytes(document.data)
+            _blob_path(path, document.digest).write_bytes(document.data)
         (path / MARKER).write_bytes(values.encode(values.LayoutMarker(values.LAYOUT_VERSION)))
         (path / INDEX).write_bytes(values.encode(_merged(None, [image], names)))
 
 
 def read_index(path: Path) -> values.Index:
-    """``index.json`` of a layout; OSError when it cannot be read, CorruptError when it is none."""
+    """Read ``index.json`` of a layout. Raises OSError when it cannot be read, CorruptError when it is malformed."""
     return values.decode((path / INDEX).read_bytes(), values.Index, what=str(path / INDEX))
 
 
 def problems(path: Path) -> tuple[str, ...]:
-    """What is wrong with the layout at ``path``, nothing if it is valid; ``grocker.oci.validate`` has the rules."""
+    """List what is wrong with the layout at ``path``; empty if it is valid. The rules are those of ``oci.validate``."""
     from grocker.oci import validate
 
-    def opened(digest: Digest) -> BinaryIO:
+    def open_blob(digest: Digest) -> BinaryIO:
         try:
-            return _place(path, digest).open("rb")
+            return _blob_path(path, digest).open("rb")
         except OSError as error:
-            raise MissingError(f"{digest} cannot be read: {error.strerror}") from error
+            raise MissingError(f"cannot read {digest}: {error.strerror}") from error
 
-    found = list(validate.layout(_bytes(path / MARKER), _bytes(path / INDEX), opened))
+    found = list(validate.layout(_bytes(path / MARKER), _bytes(path / INDEX), open_blob))
     return tuple(found)
 
 
@@ -135,13 +148,13 @@ def _bytes(path: Path) -> bytes | None:
         return None
 
 
-def _place(path: Path, digest: str) -> Path:
+def _blob_path(path: Path, digest: str) -> Path:
     return path / "blobs" / "sha256" / digests.hexadecimal(Digest(digest))
 
 
-def _there(path: Path, descriptor: Descriptor) -> bool:
+def _has_blob(path: Path, descriptor: Descriptor) -> bool:
     try:
-        return _place(path, descriptor.digest).stat().st_size == descriptor.size
+        return _blob_path(path, descriptor.digest).stat().st_size == descriptor.size
     except OSError:
         return False
 
@@ -152,10 +165,14 @@ def _name(descriptor: Descriptor) -> str | None:
 
 def _merged(old: values.Index | None, images: Sequence[Image], names: Sequence[Reference]) -> values.Index:
     """``old`` with the images under their names, in place of what had them; sorted, so that order tells no history."""
-    new = list(described(images, names))
+    new = list(describe_root(images, names))
     taken = {_name(one) for one in new}
     kept = [one for one in (old.manifests if old else ()) if _name(one) not in taken]
-    listed = sorted([*kept, *new], key=lambda one: (_name(one) or "", one.digest))
+    return _index(old, [*kept, *new])
+
+
+def _index(old: values.Index | None, manifests: Iterable[Descriptor]) -> values.Index:
+    listed = sorted(manifests, key=lambda one: (_name(one) or "", one.digest))
     return values.Index(
         schema_version=2,
         media_type=values.INDEX,
@@ -166,9 +183,11 @@ def _merged(old: values.Index | None, images: Sequence[Image], names: Sequence[R
 
 @contextmanager
 def _directory(path: Path) -> Iterator[list[Path]]:
-    """Hold the layout's directory against other builds; what the block adds to the list goes away if it fails."""
+    """Lock the layout's directory against other builds; if the block fails, remove what it added to the list."""
     if path.exists() and not path.is_dir():
-        raise CannotWriteError(f"writing the layout {path}: it is a file", hint="name a directory: --output oci:DIR")
+        raise CannotWriteError(
+            f"cannot write the layout {path}: it is a file", hint="name a directory: --output oci:DIR"
+        )
     made: list[Path] = []
     try:
         for one in (*reversed(path.parents), path):
@@ -187,20 +206,20 @@ def _directory(path: Path) -> Iterator[list[Path]]:
             try:
                 one.rmdir() if one.is_dir() else one.unlink()
             except OSError:
-                continue  # another build put something there meanwhile: it stays
+                continue  # another build put something there meanwhile, which stays
         raise
 
 
 def _claim(path: Path, made: list[Path]) -> None:
-    """Make the directory a layout, the marker first: what a killed build leaves is then taken up by the next one."""
+    """Make the directory a layout, the marker first, so that the next build takes over what a killed one left."""
     for place in (path, path / "blobs" / "sha256"):
         for left in place.glob(".*.tmp"):
             left.unlink(missing_ok=True)
     if not (path / MARKER).exists():
         if any(path.iterdir()):
             raise CannotWriteError(
-                f"writing the layout {path}: the directory has files, and is no OCI layout",
-                hint="name a directory that is empty, new, or an OCI layout",
+                f"cannot write the layout {path}: the directory has files and is not an OCI layout",
+                hint="name a new or empty directory, or an OCI layout",
             )
         _write(path / MARKER, [values.encode(values.LayoutMarker(values.LAYOUT_VERSION))], made)
     for one in (path / "blobs", path / "blobs" / "sha256"):
@@ -210,7 +229,7 @@ def _claim(path: Path, made: list[Path]) -> None:
 
 
 def _write(target: Path, chunks: Iterable[bytes], made: list[Path]) -> int:
-    """Write a file whole or not at all, note it in ``made``, and return its bytes."""
+    """Write a file whole or not at all, add it to ``made``, and return its size in bytes."""
     temporary = target.with_name(f".{target.name[:32]}.{os.getpid()}.tmp")
     written = 0
     try:

@@ -1,4 +1,4 @@
-"""The sink ``podman``: the image goes into podman's store, rootless or not, through the program.
+"""The place ``podman``: loads an image into podman's store, rootless or not, through the program.
 
 podman reads an OCI layout whose blobs are links to the cache, and of it only the layers that it lacks: nothing is
 copied on the way, and the manifest keeps its digest (``podman load`` of an archive gives it another, seen with 4.3).
@@ -18,7 +18,7 @@ from grocker import digest as digests
 from grocker.command import Output, run
 from grocker.errors import DeniedError, GrockerError, StorageError, UnavailableError, UsageError
 from grocker.images import layout
-from grocker.images.archive import checked
+from grocker.images.archive import read_checked
 from grocker.images.engine import one_line
 from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, plural, select_image
 from grocker.oci import Blobs, Image, Platform, Reference, platforms
@@ -26,7 +26,7 @@ from grocker.progress import Progress, Silent, Task
 from grocker.store.writing import storage
 
 _INSTALL = (
-    "install it (sudo apt install podman), or write the image elsewhere: --output docker, oci:DIR or archive:FILE"
+    "install it (sudo apt install podman), or deliver the image elsewhere: --output docker, oci:DIR or archive:FILE"
 )
 _UNSEEN = Silent().task("")
 _REFUSALS = ("permission denied", "operation not permitted", "newuidmap", "newgidmap", "cannot clone")
@@ -74,8 +74,8 @@ class Podman(msgspec.Struct, frozen=True):
         try:
             return platforms.parse(said.stdout.decode("utf-8", "replace"))
         except UsageError as error:
-            words = one_line(said.stderr) or "it names none"
-            raise UnavailableError(f"{action}: {words}", hint="see whether 'podman info' works") from error
+            words = one_line(said.stderr) or "the answer has no platform"
+            raise UnavailableError(f"{action}: {words}", hint="check whether 'podman info' works") from error
 
     def deliver(
         self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
@@ -105,7 +105,7 @@ class Podman(msgspec.Struct, frozen=True):
             except UnavailableError:
                 # podman's words for a blob with another digest differ by version; whose fault it is, is seen here.
                 for one in image.layers:
-                    for _ in checked(one, blobs, _UNSEEN):
+                    for _ in read_checked(one, blobs, _UNSEEN):
                         pass
                 raise
             identity = digests.hexadecimal(image.config.digest)
@@ -114,11 +114,11 @@ class Podman(msgspec.Struct, frozen=True):
             self._run(["untag", identity, f"localhost/{temporary}:latest"], action)
         if not self._holds(image, names):
             raise UnavailableError(
-                f"{action}: podman took it without complaint, but has another image there",
-                hint="another build may have loaded the same name at the same time; build again",
+                f"{action}: podman reported no error, but the name refers to another image",
+                hint="another build may have loaded the same name; build again",
             )
         new = sum(one.size for one in lacking)
-        return new, f"{len(lacking)} of {plural(len(image.layers), 'layer')} new to it"
+        return new, f"{len(lacking)} of {plural(len(image.layers), 'layer')} new to podman"
 
     def _layers(self, names: Sequence[Reference]) -> frozenset[str]:
         """The diffIDs of the images that have the names now; only for the report, podman itself sees what it lacks."""
@@ -141,9 +141,9 @@ class Podman(msgspec.Struct, frozen=True):
         if any(one in lower for one in _REFUSALS):
             raise DeniedError(
                 f"{action}: {words}",
-                hint="rootless podman needs subordinate ids (/etc/subuid, /etc/subgid, the package uidmap)",
+                hint="rootless podman needs subordinate ids (/etc/subuid, /etc/subgid) and the package uidmap",
             )
-        raise UnavailableError(f"{action}: {words}", hint="see whether 'podman info' works")
+        raise UnavailableError(f"{action}: {words}", hint="check whether 'podman info' works")
 
     def _run(self, arguments: Sequence[str], action: str, directory: Path | None = None) -> Output:
         return run(["podman", *arguments], action=action, environment=self.environ, directory=directory, hint=_INSTALL)
@@ -157,7 +157,7 @@ def _lent(image: Image, blobs: Blobs, directory: Path, task: Task) -> list[Path]
         if place is None:
             place = directory / f"layer-{number}"
             with storage("writing", place), place.open("wb") as stream:
-                for chunk in checked(one, blobs, task):
+                for chunk in read_checked(one, blobs, task):
                     stream.write(chunk)
         found.append(place.absolute())
     return found

@@ -1,9 +1,8 @@
-"""Layers given to a Docker engine while those above them are still being made.
+"""Layers sent to a Docker engine while those above them are still being built.
 
-An engine takes whole images only. What is there already is sent as an image of the lower layers, without a name, so
-that the engine unpacks them beside our own work; the image itself then finds them there. The unnamed ones are taken
-away at the end: what they consist of belongs to the image by then. None of it has to succeed: what is missing later is
-sent with the image.
+An engine takes only whole images. Finished lower layers are sent as an image without a name, so that the engine
+unpacks them while the build goes on; the image itself then finds them there. The unnamed images are removed at the
+end; by then, the image keeps their layers. None of this has to succeed: what is missing is sent with the image.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ Load = Callable[[Image, Blobs, int], int | None]
 
 
 class Preloading(msgspec.Struct):
-    """What is sent ahead of one image; ``offer`` from one thread, layer by layer from the bottom."""
+    """The preloading of one image; ``offer`` is called from one thread, layer by layer from the bottom."""
 
     known: Callable[[Image], int | None]
     """how many layers, from the bottom, the engine had before; None when nothing can be sent ahead"""
@@ -42,7 +41,7 @@ class Preloading(msgspec.Struct):
     _guard: threading.Lock = msgspec.field(default_factory=threading.Lock)
 
     def offer(self, layer: Layer, blobs: Blobs, platform: Platform, created: int) -> None:
-        """The next layer; sent at once, or with the next ones when others are on their way."""
+        """Take the next layer; it is sent at once, or together with later ones if a transfer is running."""
         with self._guard:
             self._layers.append(layer)
             if self._thread is None and not self._closed and self._is_worth():
@@ -50,7 +49,7 @@ class Preloading(msgspec.Struct):
                 self._thread.start()
 
     def end(self) -> Image | None:
-        """Nothing more is sent; the largest image that the engine has now, when what is on its way has arrived."""
+        """Stop sending, wait for a running transfer, and return the largest image that the engine has now."""
         with self._guard:
             self._closed = True
             thread = self._thread
@@ -59,7 +58,7 @@ class Preloading(msgspec.Struct):
         return self.images[-1] if self.images else None
 
     def clear(self) -> None:
-        """Take the unnamed images away, however the build ended."""
+        """Remove the unnamed images, however the build ended."""
         self.end()
         for one in self.images:
             try:
@@ -86,10 +85,10 @@ class Preloading(msgspec.Struct):
                 self.sent += size
                 self.images.append(part)
         except (GrockerError, OSError):
-            return  # the image itself will meet it, and say so
+            return  # the delivery of the image meets it, and raises it
 
     def _next(self) -> Sequence[Layer] | None:
-        """All layers so far, when it is worth sending them; else this thread ends."""
+        """Return all layers so far when they are worth sending; else None, and this thread ends."""
         with self._guard:
             if not self._closed and self._is_worth():
                 return tuple(self._layers)

@@ -13,7 +13,7 @@ from grocker import digest as digests
 from grocker.errors import CorruptError, GrockerError, MissingError, UsageError
 from grocker.images.sink import PlaceContext
 from grocker.oci import Document, reference, values
-from grocker.oci.reading import LARGEST, document, root
+from grocker.oci.reading import LARGEST, check_document, parse_root
 from grocker.oci.values import Descriptor
 
 _INDEX = "index.json"
@@ -65,7 +65,7 @@ def image_of_files(place: str, read: Callable[[str, int], bytes | None], name: s
         data = read(f"blobs/sha256/{digests.hexadecimal(digest)}", descriptor.size)
         if data is None:
             raise MissingError(f"{place} lacks {digest}", hint="it is incomplete or damaged")
-        return document(descriptor, data).data
+        return check_document(descriptor, data).data
 
     data = read(_INDEX, LARGEST)
     if data is None:
@@ -75,17 +75,18 @@ def image_of_files(place: str, read: Callable[[str, int], bytes | None], name: s
         )
     index = values.decode(data, values.Index, what=f"{place}, {_INDEX}")
     found = {}
-    for one in index.manifests:
+    listed = [one for one in index.manifests if one.artifact_type is None]
+    for one in listed:
         called = (one.annotations or {}).get(values.REF_NAME)
         if name is None or name in _names(called):
             found[one.digest] = one
     if len(found) != 1:
-        known = ", ".join(sorted({(o.annotations or {}).get(values.REF_NAME, o.digest) for o in index.manifests}))
+        known = ", ".join(sorted({(o.annotations or {}).get(values.REF_NAME, o.digest) for o in listed}))
         if not found:
             raise MissingError(f"{place} has no image {name or ''}".rstrip(), hint=f"its images: {known or 'none'}")
         raise UsageError(f"{place} has {len(found)} images", hint=f"append a colon and one of: {known}")
     [top] = found.values()
-    return OpenedImage(place, root(bytes_of(top), top.media_type), bytes_of, bytes_of)
+    return OpenedImage(place, parse_root(bytes_of(top), top.media_type), bytes_of, bytes_of)
 
 
 def _names(called: str | None) -> frozenset[str]:

@@ -14,6 +14,7 @@ import msgspec
 from grocker.images.reading import OpenedImage
 from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, Transfer, plural
 from grocker.oci import Blobs, Image, Reference, reference, values
+from grocker.oci.artifact import Artifact
 from grocker.oci.values import Descriptor
 from grocker.progress import Progress
 
@@ -97,6 +98,17 @@ class RegistrySink(msgspec.Struct, frozen=True):
         )
         new = sum(one.sent_bytes for one in pushed)
         return Delivered("registry", listed[0], new, _detail(pushed, transfer), listed, transfer)
+
+    def attach(self, artifact: Artifact, names: Sequence[Reference]) -> None:
+        """See ReferrerSink.attach."""
+        from grocker import registry
+        from grocker.registry.referrers import push_artifact
+
+        candidates = registry.MountCandidates(self.store)
+        for group in _by_repository(names):
+            find = partial(registry.find_credentials, self.environ, group[0], uid=self.uid)
+            session = registry.open_session(self.transport, group[0], find, actions="pull,push")
+            push_artifact(session, artifact, candidates=candidates)
 
     def _inspect(self, names: Sequence[Reference]) -> RepositoryState:
         from grocker import registry

@@ -10,7 +10,8 @@ import msgspec
 
 from grocker.errors import UsageError
 from grocker.oci import Blobs, Image, Layer, Platform, Reference
-from grocker.oci.index import fitting
+from grocker.oci.artifact import Artifact
+from grocker.oci.index import find_image
 from grocker.progress import Progress
 
 if TYPE_CHECKING:
@@ -106,6 +107,16 @@ class LayerSink(Protocol):
         """Discard what was offered and did not become part of a delivered image. Always called at the end."""
 
 
+@runtime_checkable
+class ReferrerSink(Protocol):
+    """A sink that takes artifacts that refer to its images."""
+
+    def attach(self, artifact: Artifact, names: Sequence[Reference]) -> None:
+        """Put the artifact beside the image that it refers to, which was delivered under ``names``. Raises as
+        ``Sink.deliver``.
+        """
+
+
 def select_image(images: Sequence[Image], platform: Callable[[], Platform], engine: str) -> tuple[Image, str]:
     """Select the image that an engine takes, and what to say about it: empty, or beginning with ``, ``.
 
@@ -115,7 +126,7 @@ def select_image(images: Sequence[Image], platform: Callable[[], Platform], engi
     if len(images) == 1:
         return images[0], ""
     own = platform()
-    found = fitting(images, own)
+    found = find_image(images, own)
     built = " and ".join(str(one.platform) for one in images)
     if found is None:
         raise UsageError(

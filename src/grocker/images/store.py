@@ -15,7 +15,8 @@ from grocker.errors import MissingError
 from grocker.images.reading import OpenedImage
 from grocker.images.sink import Delivered, PlaceContext
 from grocker.oci import Blobs, Document, Image, Reference, reference, values
-from grocker.oci.reading import images, root
+from grocker.oci.index import root
+from grocker.oci.reading import parse_root, read_images
 from grocker.oci.values import Descriptor
 from grocker.progress import Progress
 from grocker.store import Store
@@ -38,7 +39,7 @@ def open_image(text: str, context: PlaceContext) -> Iterator[OpenedImage]:
             f"{_PLACE} has no image {name.docker}",
             hint=f"{suggest_names(context.store, name)} (Docker Hub's is docker.io/{name.path}:{name.tag or 'latest'})",
         )
-    found = stored_by_digest(context.store, digest, str(name))
+    found = load_by_digest(context.store, digest, str(name))
 
     def read(descriptor: Descriptor) -> bytes:
         return _data(context.store, values.digest_of(descriptor), str(name))
@@ -92,7 +93,7 @@ class StoredBlobs:
             self._store.sound_blob(one)
 
 
-class Stored(msgspec.Struct, frozen=True):
+class StoredImage(msgspec.Struct, frozen=True):
     """An image in the store, for each of its platforms."""
 
     root: Document
@@ -100,7 +101,20 @@ class Stored(msgspec.Struct, frozen=True):
     images: tuple[Image, ...]
 
 
-def key(name: Reference) -> str:
+def keep_images(store: Store, images: Sequence[Image], names: Sequence[Reference]) -> None:
+    """Keep the images' documents, and under each name the manifest or index that it refers to.
+
+    Raises StorageError, CannotWriteError.
+    """
+    for one in images:
+        store.add_blob(one.config.data)
+        store.add_blob(one.manifest.data)
+    digest = store.add_blob(root(images).data)
+    for name in names:
+        store.keep("refs", reference_key(name), f"{name.full} {digest}\n".encode())
+
+
+def reference_key(name: Reference) -> str:
     """The key in the store of what a name refers to."""
     return digests.hexadecimal(digests.of(name.full.encode()))
 
@@ -111,7 +125,7 @@ def has_root(store: Store, name: Reference) -> bool:
     return digest is not None and store.blob(digest) is not None
 
 
-def stored(store: Store, name: Reference) -> Stored:
+def load_image(store: Store, name: Reference) -> StoredImage:
     """Load the image of that name, or of the digest in it.
 
     Raises MissingError when the store has none, or no longer has all of its documents and layers.
@@ -119,7 +133,7 @@ def stored(store: Store, name: Reference) -> Stored:
     digest = name.digest or _find_digest(store, name)
     if digest is None:
         raise MissingError(f"{_PLACE} has no image {name.docker}", hint=suggest_names(store, name))
-    found = stored_by_digest(store, digest, str(name))
+    found = load_by_digest(store, digest, str(name))
     for image in found.images:
         for layer in image.layers:
             if store.blob(layer.digest, layer.size) is None:
@@ -130,17 +144,17 @@ def stored(store: Store, name: Reference) -> Stored:
     return found
 
 
-def stored_by_digest(store: Store, digest: Digest, what: str) -> Stored:
+def load_by_digest(store: Store, digest: Digest, what: str) -> StoredImage:
     """Load an image by the digest of its manifest or index, whether or not its layers are still there."""
 
     def fetch(descriptor: Descriptor) -> bytes:
         return _data(store, values.digest_of(descriptor), what)
 
-    top = root(_data(store, digest, what))
-    return Stored(top, images(top, fetch, what=what))
+    top = parse_root(_data(store, digest, what))
+    return StoredImage(top, read_images(top, fetch, what=what))
 
 
-def names(store: Store) -> Mapping[str, Digest]:
+def list_names(store: Store) -> Mapping[str, Digest]:
     """Every complete name in the store and what it refers to, sorted by name."""
     found: dict[str, Digest] = {}
     for path in sorted((store.root / "refs").iterdir()):
@@ -156,7 +170,7 @@ def suggest_names(store: Store, name: Reference) -> str:
     """Write the hint for a name that ``store`` does not have: the nearest names that it has."""
     from difflib import get_close_matches
 
-    known = [one.removeprefix("docker.io/").removeprefix("library/") for one in names(store)]
+    known = [one.removeprefix("docker.io/").removeprefix("library/") for one in list_names(store)]
     near = [one for one in known if one.rpartition(":")[0] == name.docker.rpartition(":")[0]]
     near = near or get_close_matches(name.docker, known, 3, 0.5) or known[:5]
     if len(near) == 1 and near[0].rpartition(":")[0] == name.docker.rpartition(":")[0]:
@@ -165,7 +179,7 @@ def suggest_names(store: Store, name: Reference) -> str:
 
 
 def _find_digest(store: Store, name: Reference) -> Digest | None:
-    data = store.kept("refs", key(name))
+    data = store.kept("refs", reference_key(name))
     if data is None:
         return None
     try:

@@ -1,1 +1,1 @@
-"""What the user has: a project, a wheel or a release, read as an application."""
+"""The kinds of inputs: a project, a wheel or a release becomes an application."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from grocker import python
-from grocker.config.services import DetectedApplication, Services, services
+from grocker.config.services import DetectedApplication, Services, find_services
 from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.digest import Digest
@@ -104,7 +104,7 @@ def read_application(
     settings, target = request.settings, wheel_target(request.target)
     installed = python.read_wheel(path, python.InstallScheme(request.target.suite.python), target, file=wheel.file)
     extras = tuple(sorted({*settings.extras, *request.origin.extras}))
-    validation.check(installed, target, extras, tree, request.context.progress)
+    validation.check_application(installed, target, extras, tree, request.context.progress)
     django = python.find_django(installed)
     directory = project.directory if project else Path()
     return Application(
@@ -113,7 +113,7 @@ def read_application(
         installed=installed,
         extras=extras,
         build=build,
-        services=services(settings, procfile, _found(installed, django)),
+        services=find_services(settings, procfile, _found(installed, django)),
         django_settings_module=django.settings_module if django else None,
         base_config=documents.read_base_config(directory, settings, installed),
         crontab=documents.read_crontab(directory, settings, installed),

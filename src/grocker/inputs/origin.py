@@ -1,4 +1,4 @@
-"""What the user named: a project's directory, a wheel, or a release on a package index."""
+"""The origin that the user names: a project's directory, a wheel, or a release on a package index."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Origin(msgspec.Struct, frozen=True):
     """normalised, sorted"""
 
 
-def parse(text: str, directory: Path) -> Origin:
+def parse_origin(text: str, directory: Path) -> Origin:
     """What ``text`` names, relative to ``directory``.
 
     A path if it looks like one (a separator, a leading dot, the ending ``.whl``) or if there is such a directory;
@@ -42,14 +42,12 @@ def parse(text: str, directory: Path) -> Origin:
     if rest.endswith(".whl"):
         path = directory / rest
         if not path.is_file():
-            raise MissingError(
-                f"there is no wheel {rest}", hint="give the path of a .whl file, or a release: NAME==1.0"
-            )
+            raise MissingError(f"wheel {rest} not found", hint="give the path of a .whl file, or a release: NAME==1.0")
         return Origin("wheel", text, path, extras=extras)
     path = directory / rest
     if "/" in rest or rest.startswith(".") or (rest and path.is_dir()):
         if not path.is_dir():
-            state = "is a file that is no wheel" if path.exists() else "does not exist"
+            state = "is a file, but not a wheel" if path.exists() else "does not exist"
             raise MissingError(
                 f"{rest} {state}", hint="give a project's directory, a .whl file, or a release: NAME==1.0"
             )
@@ -65,11 +63,11 @@ def _release(text: str) -> Origin:
     except InvalidRequirement as error:
         reason = str(error).splitlines()[0]
         raise UsageError(
-            f"{text!r} is neither a directory, nor a wheel, nor a release: {reason}",
+            f"{text!r} is not a directory, a wheel or a release: {reason}",
             hint="give a project's directory, a .whl file, or a release: NAME, NAME==1.0, NAME[extra]>=1.0",
         ) from error
     if requirement.marker is not None:
-        raise UsageError(f"{text!r} has a marker", hint="name the release alone: the platform decides nothing here")
+        raise UsageError(f"{text!r}: markers are not supported here", hint="remove the marker, after the semicolon")
     extras = tuple(sorted(_normal(extra) for extra in requirement.extras))
     return Origin("release", text, requirement=text, name=_normal(requirement.name), extras=extras)
 
@@ -77,9 +75,7 @@ def _release(text: str) -> Origin:
 def _extras(text: str, whole: str) -> tuple[str, ...]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names or not all(re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", name) for name in names):
-        raise UsageError(
-            f"{whole!r}: [{text}] names no extras", hint="write them as in ./app-1.0-py3-none-any.whl[a,b]"
-        )
+        raise UsageError(f"{whole!r}: invalid extras [{text}]", hint="write them as in ./app-1.0-py3-none-any.whl[a,b]")
     return tuple(sorted({_normal(name) for name in names}))
 
 

@@ -26,7 +26,7 @@ def _find(request: ApplicationRequest) -> tuple[PythonFile, str]:
         if context.store.sound_download(locked.sha256) is not None:
             return locked, ""
         with context.store.scratch() as scratch:
-            return locked, python.locate([locked], target, uv, workspace=scratch)[locked.sha256]
+            return locked, python.find_addresses([locked], target, uv, workspace=scratch)[locked.sha256]
 
     def ask() -> PythonAnswer:
         with context.store.scratch() as scratch, context.progress.task(f"resolving {origin.text}"):

@@ -8,13 +8,13 @@ import msgspec
 
 from grocker.context import Context
 from grocker.plan.layers import PlannedLayer
-from grocker.tar.compose import Composed, compose
+from grocker.tar.compose import ComposedLayer, compose
 from grocker.tar.entry import Directory
 from grocker.tar.member import Member
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    layer: Composed
+    layer: ComposedLayer
     directories: tuple[tuple[str, int, int, int], ...]
 
 
@@ -22,7 +22,7 @@ class FinishedLayer(msgspec.Struct, frozen=True):
     """A layer in the store."""
 
     plan: PlannedLayer
-    layer: Composed
+    layer: ComposedLayer
     directories: Mapping[str, Directory]
     """of this layer and those below that it was composed over"""
     is_new: bool

@@ -6,7 +6,7 @@ import msgspec
 
 from grocker import debian
 from grocker.layers.debian import DebianPackages, is_module
-from grocker.python import Compiler, with_bytecode
+from grocker.python import Compiler, add_bytecode
 from grocker.store import Store
 from grocker.tar import member as members
 from grocker.tar.entry import Directory, Entry
@@ -20,7 +20,7 @@ def configure(store: Store, packages: DebianPackages, layer_key: str, *, user: s
     The member's note lists the maintainer scripts that are neither inert nor covered, see ``uncovered``.
     """
     key = cache_key("configuration", debian.REVISION, layer_key)
-    member = members.kept(store, key)
+    member = members.find_member(store, key)
     if member is None:
         configured = debian.configure(packages.facts(), user=user, uid=uid)
         places = mount_points(user, uid)
@@ -28,7 +28,7 @@ def configure(store: Store, packages: DebianPackages, layer_key: str, *, user: s
         entries = [e for e in configured.entries if e.path not in promised]
         note = msgspec.json.encode([[s.package, s.name, s.reason] for s in configured.uncovered])
         subject = "static configuration"
-        member = members.make(store, key, [*entries, *places], subject=subject, epoch=epoch, note=note)
+        member = members.make_member(store, key, [*entries, *places], subject=subject, epoch=epoch, note=note)
     return member
 
 
@@ -47,12 +47,12 @@ def compile_modules(
     result = []
     for package in packages.with_modules():
         key = cache_key("bytecode", package.sha256, interpreter, epoch)
-        member = members.kept(store, key)
+        member = members.find_member(store, key)
         if member is None:
-            compiled = with_bytecode(compiler, packages.read_modules(package))
+            compiled = add_bytecode(compiler, packages.read_modules(package))
             bytecode = [e for e in compiled if not is_module(e.path)]
             subject = f"bytecode of {package.name} {package.version}"
-            member = members.make(store, key, bytecode, subject=subject, epoch=epoch)
+            member = members.make_member(store, key, bytecode, subject=subject, epoch=epoch)
         result.append(member)
     return result
 

@@ -47,7 +47,7 @@ class DebianPackages:
             return
         order = sorted(self._packages, key=lambda p: (not is_interpreter(p), -p.size))
         for package in order:
-            if members.kept(self._store, _key(package, self._epoch)) is None:
+            if members.find_member(self._store, _key(package, self._epoch)) is None:
                 self._workers.transfers.submit(self._file, package)
         unpacks = unpack_interpreter and self._store.tree(self.interpreter_key) is None
         for package in order:
@@ -137,9 +137,9 @@ class DebianPackages:
             read = self._read(package)
             subject = f"{package.name} {package.version}"
             note = msgspec.json.encode(read.facts)
-            return members.make(store, name, read.entries, subject=subject, epoch=epoch, note=note)
+            return members.make_member(store, name, read.entries, subject=subject, epoch=epoch, note=note)
 
-        return members.kept_or_made(store, name, making)
+        return members.find_or_make(store, name, making)
 
     def _without_replaced(self, made: Sequence[tuple[DebianPackage, Member]]) -> list[Member]:
         """A file that another package replaces (Policy 7.6.1) is left out of the package that gives it up."""
@@ -159,10 +159,10 @@ class DebianPackages:
         for place, paths in lost.items():
             package, member = made[place]
             name = _key(package, self._epoch, *sorted(paths))
-            smaller = members.kept(self._store, name)
+            smaller = members.find_member(self._store, name)
             if smaller is None:
                 entries = [e for e in self._unpacked(package) if e.path not in paths]
-                smaller = members.make(
+                smaller = members.make_member(
                     self._store,
                     name,
                     entries,

@@ -50,10 +50,10 @@ def _own(layer: PlannedLayer, bench: Workbench, entries: Iterable[Entry], subjec
     """Make the one member of a layer of the application's or Grocker's own files."""
     store = bench.context.store
     key = cache_key("own", layer.key)
-    found = members.kept(store, key)
+    found = members.find_member(store, key)
     if found is None:
-        compiled = python.with_bytecode(bench.compiler(), entries)
-        found = members.make(store, key, compiled, subject=subject, epoch=bench.plan.epoch)
+        compiled = python.add_bytecode(bench.compiler(), entries)
+        found = members.make_member(store, key, compiled, subject=subject, epoch=bench.plan.epoch)
     return found
 
 

@@ -14,7 +14,7 @@ from grocker.layers import libraries
 from grocker.layers.workers import Workers
 from grocker.lock.answers import PythonAnswer
 from grocker.lock.values import PythonFile
-from grocker.python import Compiler, InstallScheme, Uv, WheelTarget, overlay, read_wheel, with_bytecode
+from grocker.python import Compiler, InstallScheme, Uv, WheelTarget, add_bytecode, overlay, read_wheel
 from grocker.tar import member as members
 from grocker.tar.entry import Directory, Entry
 from grocker.tar.keys import cache_key
@@ -51,7 +51,7 @@ class IndexWheels:
     def begin(self) -> None:
         """Start fetching what is not in the store."""
         for file in sorted(self._files, key=lambda f: -f.size):
-            if members.kept(self._context.store, self._key(file)) is None:
+            if members.find_member(self._context.store, self._key(file)) is None:
                 self._workers.transfers.submit(self._file, file)
 
     def members(self, compiler: Callable[[], Compiler]) -> dict[Digest, Member]:
@@ -73,13 +73,13 @@ class IndexWheels:
             entries = self._entries(file, compiler)
             note = msgspec.json.encode(libraries.read_libraries(entries))
             subject = f"{file.name} {file.version}"
-            return members.make(store, name, entries, subject=subject, epoch=epoch, note=note)
+            return members.make_member(store, name, entries, subject=subject, epoch=epoch, note=note)
 
-        return members.kept_or_made(store, name, making)
+        return members.find_or_make(store, name, making)
 
     def _entries(self, file: PythonFile, compiler: Callable[[], Compiler]) -> tuple[Entry, ...]:
         wheel = read_wheel(self._file(file), InstallScheme(self._target.python), self._target, file=file.file)
-        return with_bytecode(compiler(), wheel.entries)
+        return add_bytecode(compiler(), wheel.entries)
 
     def _file(self, file: PythonFile) -> Path:
         return download_wheel(self._context, self._uv, file, self._urls.get(file.sha256, ""))
@@ -99,7 +99,7 @@ class IndexWheels:
             if left:
                 name = self._key(file, *left)
                 store, epoch = self._context.store, self._epoch
-                result[file.sha256] = members.kept(store, name) or members.make(
+                result[file.sha256] = members.find_member(store, name) or members.make_member(
                     store, name, entries, subject=subject, epoch=epoch, note=bytes(result[file.sha256].note)
                 )
 

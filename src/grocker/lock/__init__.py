@@ -1,1 +1,1 @@
-"""Everything that a build takes from elsewhere, resolved: pure values, and the lock file that holds them."""
+"""All inputs of a build, resolved: pure values, and the lock file that contains them."""

@@ -1,4 +1,4 @@
-"""The lock as a file: TOML, ``version = 1``, sorted, a value a line, so that it reads and diffs well."""
+"""The lock as a file: TOML, ``version = 1``, sorted, one value per line, so that it diffs well."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from grocker.lock.values import (
 
 NAME = "grocker.lock"
 VERSION = 1
-_HINT = "make it again: grocker lock"
+_HINT = "recreate it: grocker lock"
 
 
-# The rows have the fields of DebianPackage and PythonFile in their order, under the names that people read; then the
-# platforms.
+# The rows have the fields of DebianPackage and PythonFile in their order, under the names in the file, and the
+# platforms last.
 
 
 class _DebianRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,7 +61,7 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def render(lock: Lock) -> str:
-    """``grocker.lock`` as text: the same lock gives the same bytes, and no address stands in it."""
+    """``grocker.lock`` as text: the same lock gives the same bytes; it contains no addresses."""
     import tomli_w
 
     top = {
@@ -74,13 +74,13 @@ def render(lock: Lock) -> str:
             "version": lock.interpreter.version,
         },
     }
-    # One by one: tomli_w alone writes rows that are short as inline tables, and long ones otherwise.
+    # One at a time: tomli_w by itself writes short rows as inline tables, and long ones as arrays of tables.
     rows = [f"\n[[{name}]]\n{tomli_w.dumps(row)}" for name, row in _rows(lock)]
     return tomli_w.dumps(top) + "".join(rows)
 
 
 def parse(text: str, *, place: str) -> Lock:
-    """The lock in ``text``, which stands at ``place``. SettingsError when it is none, or of another version."""
+    """The lock in ``text``; ``place`` names it in errors. Raises SettingsError for a malformed or unsupported lock."""
     import tomllib
 
     try:
@@ -89,7 +89,8 @@ def parse(text: str, *, place: str) -> Lock:
         raise SettingsError(f"{place}: not TOML: {error}", hint=_HINT) from error
     if table.get("version") != VERSION:
         raise SettingsError(
-            f"{place}: a lock of version {table.get('version')!r}, and this Grocker reads {VERSION}", hint=_HINT
+            f"{place}: unsupported lock version {table.get('version')!r}; this Grocker reads version {VERSION}",
+            hint=_HINT,
         )
     try:
         document = msgspec.convert(table, _Document)
@@ -131,7 +132,7 @@ def _rows(lock: Lock) -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def _shared(rows: Iterable[tuple[str, Iterable[_Row]]]) -> list[tuple[_Row, tuple[str, ...]]]:
-    """Each row once, sorted, with the platforms that take it."""
+    """Each row once, sorted, with the platforms that have it."""
     found: dict[_Row, list[str]] = {}
     for platform, values in rows:
         for value in values:

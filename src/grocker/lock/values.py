@@ -1,6 +1,6 @@
 """The lock's values: name, version, file, size and digest of every input of an image, for each platform.
 
-No address stands in them: a file is named relative to its archive or index, so that any mirror serves it.
+They contain no addresses: a file is named relative to its archive or index, so that any mirror can serve it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class DebianPackage(msgspec.Struct, frozen=True, order=True):
     architecture: str
     """``amd64``, ``arm64`` or ``all``"""
     suite: str
-    """where it was found: ``trixie``, ``trixie-updates``, ``trixie-security``"""
+    """the suite that has it: ``trixie``, ``trixie-updates``, ``trixie-security``"""
     filename: str
     """path below the archive's address: ``pool/main/…``"""
     size: int
@@ -47,9 +47,9 @@ class BuildRequirement(msgspec.Struct, frozen=True, order=True):
     name: str
     version: str
     marker: str = ""
-    """on which hosts, when not on all"""
+    """the hosts that need it; empty for all"""
     hashes: tuple[str, ...] = ()
-    """``sha256:HEX`` of each of its files on the index, sorted: the host decides which one it takes"""
+    """``sha256:HEX`` of each of its files on the index, sorted: each host chooses its own"""
 
 
 class Interpreter(msgspec.Struct, frozen=True):
@@ -64,7 +64,7 @@ class Interpreter(msgspec.Struct, frozen=True):
 
 
 class Base(msgspec.Struct, frozen=True):
-    """What stands below the first layer; a composed image stands on a suite of Debian and on no other image."""
+    """What the image is based on: a suite of Debian, not another image."""
 
     distribution: str
     """``debian``"""
@@ -72,7 +72,7 @@ class Base(msgspec.Struct, frozen=True):
 
 
 class PlatformLock(msgspec.Struct, frozen=True):
-    """What one platform takes."""
+    """The inputs of one platform."""
 
     platform: str
     """``linux/amd64``"""
@@ -86,7 +86,7 @@ class Lock(msgspec.Struct, frozen=True):
     """Every input of an image, on every platform that it was locked for."""
 
     inputs: dict[str, str]
-    """what it was resolved from, by name (``requirements``, ``debian``, …): a digest or the words themselves;
+    """what it was resolved from, by name (``requirements``, ``debian``, …): a digest or the text itself;
     another value means that the lock is stale"""
     base: Base
     interpreter: Interpreter
@@ -96,15 +96,15 @@ class Lock(msgspec.Struct, frozen=True):
     """sorted by name; empty when nothing is built"""
 
     def of(self, platform: str) -> PlatformLock | None:
-        """What that platform takes, or None."""
+        """The inputs of that platform, or None."""
         return next((one for one in self.platforms if one.platform == platform), None)
 
     def only(self, platform: str) -> Lock:
-        """The same for one platform alone, as an image has it: what others take is nothing to it."""
+        """The same lock for one platform alone, as images contain it."""
         return msgspec.structs.replace(self, platforms=tuple(p for p in self.platforms if p.platform == platform))
 
 
-def merged(locks: tuple[Lock, ...]) -> Lock:
-    """Locks of one application on several platforms as one. They have all else in common."""
+def merge_locks(locks: tuple[Lock, ...]) -> Lock:
+    """The locks of one application on several platforms as one; all else is the same in each."""
     platforms = {one.platform: one for lock in locks for one in lock.platforms}
     return msgspec.structs.replace(locks[0], platforms=tuple(platforms[name] for name in sorted(platforms)))

@@ -1,4 +1,4 @@
-"""The OCI image specification as values: references, descriptors, manifests, configurations; their one JSON encoding.
+"""The OCI image specification as values: references, descriptors, manifests, configurations, and their JSON encoding.
 
 Pure: nothing here opens a file or a socket. Bytes come through the seam ``Blobs``.
 """

@@ -1,4 +1,4 @@
-"""Where the bytes of layers come from."""
+"""The seam through which the bytes of layers are read."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from grocker.errors import CorruptError
 
 
 class Blobs(Protocol):
-    """Blobs by their digest; sizes are known from descriptors. Any thread may ask.
+    """Blobs by their digest; sizes are known from descriptors. Thread safe.
 
-    A layer whose bytes are not kept may be made when it is asked for: nothing asks for bytes that nobody needs.
+    An implementation may make a layer's bytes on request: nobody asks for bytes that are not needed.
     """
 
     def open(self, digest: Digest) -> BinaryIO:
-        """The blob's bytes from the beginning; seekable; closed by the caller. MissingError when there is none."""
+        """Open the blob at its beginning; seekable; closed by the caller. MissingError when there is none."""
 
     def path(self, digest: Digest) -> Path | None:
-        """Where the blob lies as a file that may be linked to but not written, if it does."""
+        """The blob's file, to link to but not to write; None when it is not in a file."""
 
     def forget(self, digest: Digest) -> None:
-        """The bytes were found to be others than the digest's: they are not given out again, but made anew."""
+        """Drop bytes that do not match the digest, so that they are not returned again but made anew."""
 
 
 def damaged(digest: Digest, title: str, blobs: Blobs) -> CorruptError:
-    """The error for a layer whose cached bytes are not those of its digest; they are forgotten.
+    """Forget the cached bytes of a layer that do not match its digest, and return the error to raise.
 
     ``title`` is for people.
     """
     blobs.forget(digest)
     return CorruptError(
         f"the cached layer {digest} ({title}) is damaged",
-        hint="it was removed: build again, and it is made anew; if it comes back, check the disk under GROCKER_CACHE",
+        hint="it was removed; build again. If this happens more than once, check the disk under GROCKER_CACHE",
     )

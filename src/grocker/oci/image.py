@@ -86,7 +86,7 @@ def layer(
     kind: str | None = None,
     media_type: str = values.LAYER_GZIP,
 ) -> Layer:
-    """A layer from what composing it gave; ``digest`` and ``size`` (bytes) of the compressed form.
+    """Make a layer's value; ``digest`` and ``size`` (bytes) are of the compressed form.
 
     ``kind`` becomes an annotation of the descriptor (``values.LAYER_KIND``).
     """
@@ -102,12 +102,12 @@ def image(
     created: int,
     annotations: Mapping[str, str] | None = None,
 ) -> Image:
-    """The image of ``layers``, from the bottom to the top; ``created`` in seconds since 1970.
+    """Make the image of ``layers``, from the bottom to the top; ``created`` in seconds since 1970.
 
-    ``annotations`` stand in the manifest. The same arguments give the same bytes. BugError when no engine could run it.
+    ``annotations`` go into the manifest. The same arguments give the same bytes. BugError when no engine could run it.
     """
     if not layers or len(layers) > MOST_LAYERS:
-        raise BugError(f"an image of {len(layers)} layers: engines take 1 to {MOST_LAYERS}")
+        raise BugError(f"an image of {len(layers)} layers; engines accept 1 to {MOST_LAYERS}")
     stamp = datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     config_data = values.encode(
         ImageConfig(

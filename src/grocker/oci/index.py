@@ -23,7 +23,7 @@ def index(images: Sequence[Image]) -> Document:
     if not listed or len({one.platform for one in listed}) != len(listed):
         raise BugError(f"an index of images for {', '.join(str(one.platform) for one in listed) or 'no platform'}")
     data = values.encode(
-        values.Index(schema_version=2, media_type=values.INDEX, manifests=tuple(descriptor(one) for one in listed))
+        values.Index(schema_version=2, media_type=values.INDEX, manifests=tuple(describe_image(one) for one in listed))
     )
     return Document(values.describe(values.INDEX, data), data)
 
@@ -33,14 +33,14 @@ def root(images: Sequence[Image]) -> Document:
     return images[0].manifest if len(images) == 1 else index(images)
 
 
-def descriptor(image: Image) -> Descriptor:
+def describe_image(image: Image) -> Descriptor:
     """The descriptor of the image's manifest, with its platform."""
     plain = image.manifest.descriptor
     platform = values.PlatformValue(image.platform.architecture, image.platform.os, image.platform.variant)
     return Descriptor(media_type=plain.media_type, digest=plain.digest, size=plain.size, platform=platform)
 
 
-def fitting(images: Sequence[Image], platform: Platform) -> Image | None:
+def find_image(images: Sequence[Image], platform: Platform) -> Image | None:
     """The image for ``platform``: of that variant, else of the one that every such machine runs; None without any."""
     by_platform = {one.platform: one for one in images}
     return by_platform.get(platform) or by_platform.get(Platform(platform.os, platform.architecture))

@@ -21,9 +21,9 @@ class Platform(msgspec.Struct, frozen=True, order=True):
 
 
 def parse(text: str) -> Platform:
-    """``linux/amd64``, ``linux/arm/v7`` or an architecture alone; UsageError for anything else.
+    """Parse ``linux/amd64``, ``linux/arm/v7`` or an architecture alone. UsageError for anything else.
 
-    64-bit ARM has one variant that everything has, v8; it is left out, as containerd normalises it.
+    The variant v8 of 64-bit ARM is dropped, as in containerd: there is no other.
     """
     parts = text.strip().lower().split("/")
     if len(parts) == 1:
@@ -32,7 +32,7 @@ def parse(text: str) -> Platform:
     architecture = _ALIASES.get(architecture, architecture)
     name, _, variant = architecture.partition("/")
     if parts[0] != "linux" or not name.isalnum() or (variant and not variant.isalnum()):
-        raise UsageError(f"{text!r} is not a platform that images are built for", hint="write it as in linux/amd64")
+        raise UsageError(f"invalid platform {text!r}", hint="use, for example, linux/amd64")
     if (name, variant) == ("arm64", "v8"):
         variant = ""
     return Platform(parts[0], name, variant or None)

@@ -1,6 +1,6 @@
-"""Images that somebody wrote, back as values: from an index, its manifests and their configurations.
+"""Images read back as values: from an index, its manifests and their configurations.
 
-Images of other tools are read as far as they are images at all; ``validate`` is the judge of what they promise.
+Images of other tools are read leniently; ``validate`` judges whether they are valid.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from grocker.oci.platforms import Platform
 from grocker.oci.values import Descriptor, ImageConfig, Index, Manifest
 
 LARGEST = 4 << 20
-"""bytes; what registries accept for a manifest (distribution-spec, Pushing Manifests)"""
+"""bytes: the largest manifest that registries accept (distribution-spec, Pushing Manifests)"""
 
 Fetch = Callable[[Descriptor], bytes]
-"""The bytes of a manifest, index or configuration. Raises GrockerError when they cannot be had."""
+"""The bytes of a manifest, index or configuration. Raises GrockerError when they cannot be read."""
 
 
-def document(descriptor: Descriptor, data: bytes) -> Document:
-    """``data`` as what ``descriptor`` names; CorruptError when it is something else."""
+def check_document(descriptor: Descriptor, data: bytes) -> Document:
+    """Check that ``data`` is what ``descriptor`` describes. CorruptError when it is not."""
     expected = values.digest_of(descriptor)
     found = digests.of(data)
     if len(data) != descriptor.size or found != expected:
         raise CorruptError(
-            f"{expected} has {len(data)} bytes and the digest {found}, announced were {descriptor.size} bytes",
-            hint="it was changed or damaged where it is kept, or on its way",
+            f"expected {expected} of {descriptor.size} bytes, got {found} of {len(data)} bytes",
+            hint="the content was changed or damaged, in storage or in transit",
         )
     return Document(descriptor, data)
 
 
-def root(data: bytes, kind: str | None = None) -> Document:
-    """``data``, a manifest or an index that somebody serves as ``kind``; whoever says nothing useful is not believed.
+def parse_root(data: bytes, kind: str | None = None) -> Document:
+    """Make a document of ``data``, a manifest or an index served as media type ``kind``.
 
-    CorruptError when it is neither.
+    When ``kind`` is neither, the document's own fields decide. CorruptError when ``data`` is malformed.
     """
     digest = digests.of(data)
     if kind not in values.MANIFESTS | values.INDEXES:
@@ -56,17 +56,18 @@ class _Shape(msgspec.Struct, frozen=True, rename="camel"):
     layers: msgspec.Raw = msgspec.Raw()
 
 
-def images(root: Document, fetch: Fetch, *, what: str, wanted: Platform | None = None) -> tuple[Image, ...]:
-    """The images that ``root``, a manifest or an index, stands for, in its order; ``wanted``: of that platform alone.
+def read_images(root: Document, fetch: Fetch, *, what: str, wanted: Platform | None = None) -> tuple[Image, ...]:
+    """Read the images that ``root``, a manifest or an index, refers to, in its order.
 
-    ``what`` names it for people. What an index lists beside images (attestations, of no platform) is left out.
-    Raises CorruptError for documents that are none, MissingError when there is no image of the platform.
+    ``wanted``: only the image for that platform. ``what`` names the root for people. What an index lists besides
+    images (attestations without a platform) is left out.
+    Raises CorruptError for malformed documents, MissingError when there is no image for the platform.
     """
     kind = root.descriptor.media_type
     if kind not in values.MANIFESTS | values.INDEXES:
         raise CorruptError(
-            f"{what} is a document of the type {kind!r}, which is no image",
-            hint="images of schema 1 are read by nothing any more; build or push it again",
+            f"{what} is not an image: its type is {kind!r}",
+            hint="if it is an image of schema 1, build or push it again with a current tool",
         )
     if kind in values.MANIFESTS:
         found = [_image(root, fetch)]
@@ -75,22 +76,22 @@ def images(root: Document, fetch: Fetch, *, what: str, wanted: Platform | None =
         listed = [one for one in index.manifests if one.media_type in values.MANIFESTS and not _beside(one)]
         if wanted is not None and all(one.platform is not None for one in listed):
             listed = [one for one in listed if _platform(one) == wanted] or listed
-        found = [_image(document(_plain(one), fetch(one)), fetch) for one in listed]
+        found = [_image(check_document(_plain(one), fetch(one)), fetch) for one in listed]
     fitting = [one for one in found if wanted in (None, one.platform)]
     if not fitting:
         has = ", ".join(str(one.platform) for one in found) or "none at all"
-        raise MissingError(f"{what} has no image for {wanted or 'any platform'}", hint=f"it has one for: {has}")
+        raise MissingError(f"{what} has no image for {wanted or 'any platform'}", hint=f"its platforms: {has}")
     return tuple(fitting)
 
 
 def _image(manifest: Document, fetch: Fetch) -> Image:
     what = f"the manifest {manifest.digest}"
     value = values.decode(manifest.data, Manifest, what=what)
-    config = document(value.config, _small(value.config, what, fetch))
+    config = check_document(value.config, _small(value.config, what, fetch))
     described = values.decode(config.data, ImageConfig, what=f"the configuration {config.digest}")
     diff_ids = described.rootfs.diff_ids
     if len(diff_ids) != len(value.layers):
-        raise CorruptError(f"{what} names {len(value.layers)} layers, its configuration {len(diff_ids)}")
+        raise CorruptError(f"{what} lists {len(value.layers)} layers, but its configuration {len(diff_ids)}")
     history = [one.comment or one.created_by or "" for one in described.history or () if not one.empty_layer]
     titles = history if len(history) == len(diff_ids) else [""] * len(diff_ids)
     layers = [
@@ -101,13 +102,13 @@ def _image(manifest: Document, fetch: Fetch) -> Image:
 
 
 def _plain(descriptor: Descriptor) -> Descriptor:
-    """Without what an index says beyond the document itself."""
+    """Drop what an index says beyond the document itself."""
     return Descriptor(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size)
 
 
 def _small(descriptor: Descriptor, what: str, fetch: Fetch) -> bytes:
     if descriptor.size > LARGEST:
-        raise CorruptError(f"{what} names a configuration of {descriptor.size} bytes")
+        raise CorruptError(f"{what} refers to a configuration of {descriptor.size} bytes, which is too large")
     values.digest_of(descriptor)
     return fetch(descriptor)
 
@@ -118,21 +119,21 @@ def _platform(descriptor: Descriptor) -> Platform | None:
 
 
 def _normal(platform: Platform) -> Platform:
-    """64-bit ARM has one variant that everything has, v8; it is left out, as containerd normalises it."""
+    """Drop the variant v8 of 64-bit ARM, as containerd does: there is no other."""
     if (platform.architecture, platform.variant) == ("arm64", "v8"):
         return Platform(platform.os, platform.architecture)
     return platform
 
 
 def _beside(descriptor: Descriptor) -> bool:
-    """Whether it is no image: what buildkit attests, or another artifact."""
+    """Whether it is an artifact other than an image, such as an attestation of BuildKit."""
     return descriptor.artifact_type is not None or (
         descriptor.platform is not None and descriptor.platform.os == descriptor.platform.architecture == "unknown"
     )
 
 
 def _seconds(text: str | None) -> int:
-    """Seconds since 1970 of a time as RFC 3339 writes it; 0 for none."""
+    """Parse an RFC 3339 time into seconds since 1970; 0 for none."""
     if not text:
         return 0
     try:

@@ -22,7 +22,7 @@ _HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?\
 _PATH = re.compile(r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*\Z")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
 _LONGEST = 255  # host and repository, characters
-_HINT = "write it as in registry.example.com/team/polls:1.0; a repository's name is in lower case"
+_HINT = "use, for example, registry.example.com/team/polls:1.0; repositories are in lower case"
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -76,14 +76,14 @@ class Reference(msgspec.Struct, frozen=True):
 
 
 def parse(text: str) -> Reference:
-    """The name in ``text``; UsageError when it is none."""
+    """Parse a name. UsageError when it is malformed."""
     rest, at, digest_text = text.partition("@")
     digest: Digest | None = None
     if at:
         try:
             digest = parse_digest(digest_text)
         except ValueError:
-            raise UsageError(f"{text!r} is not an image name: {digest_text!r} is no digest", hint=_HINT) from None
+            raise UsageError(f"invalid image name {text!r}: {digest_text!r} is not a digest", hint=_HINT) from None
     slash = rest.rfind("/")
     colon = rest.rfind(":")
     tag: str | None = None
@@ -91,24 +91,24 @@ def parse(text: str) -> Reference:
         rest, tag = rest[:colon], rest[colon + 1 :]
         if not _TAG.match(tag):
             raise UsageError(
-                f"{text!r} is not an image name: {tag!r} is no tag",
-                hint="a tag has at most 128 letters, digits and the characters _ . -",
+                f"invalid image name {text!r}: {tag!r} is not a tag",
+                hint="a tag has at most 128 characters: letters, digits, _ . -",
             )
     host, repository = _split(rest)
     if host is not None and not _HOST.match(host):
-        raise UsageError(f"{text!r} is not an image name: {host!r} is no host", hint=_HINT)
+        raise UsageError(f"invalid image name {text!r}: {host!r} is not a host", hint=_HINT)
     if not repository or not all(_PATH.match(part) for part in repository.split("/")):
-        raise UsageError(f"{text!r} is not an image name: {repository!r} is no repository", hint=_HINT)
+        raise UsageError(f"invalid image name {text!r}: {repository!r} is not a repository", hint=_HINT)
     if host == "index.docker.io":
         host = HUB
     reference = Reference(host, repository, tag, digest)
     if len(f"{reference.registry}/{reference.path}") > _LONGEST:
-        raise UsageError(f"{text!r} is not an image name: it is longer than {_LONGEST} characters", hint=_HINT)
+        raise UsageError(f"invalid image name {text!r}: longer than {_LONGEST} characters", hint=_HINT)
     return reference
 
 
 def of_release(name: str, version: str) -> Reference:
-    """The default name of an application's image: NAME:VERSION, in the characters that names and tags may have.
+    """Make the default name of an application's image: NAME:VERSION, in the characters that names and tags may have.
 
     ``+`` of a local version becomes ``-`` (PEP 440 against the tag's grammar); epochs' ``!`` too.
     """
@@ -118,14 +118,12 @@ def of_release(name: str, version: str) -> Reference:
 
 
 def with_tag(reference: Reference) -> Reference:
-    """``reference`` as a name to give an image: with the tag ``latest`` when it has none, as docker completes it.
+    """Complete a name for an image to be delivered: with the tag ``latest`` when it has none, as docker does.
 
-    UsageError when it has a digest, which nobody can give.
+    UsageError when it has a digest, which cannot be chosen.
     """
     if reference.digest is not None:
-        raise UsageError(
-            f"{reference} is no name to give an image: it has a digest", hint="leave out what follows @, and name a tag"
-        )
+        raise UsageError(f"cannot name an image {reference}: the name has a digest", hint="replace @… with a tag")
     return reference if reference.tag else replace(reference, tag="latest")
 
 

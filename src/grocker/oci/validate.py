@@ -1,4 +1,4 @@
-"""Whether an OCI image layout holds what it says: the project's own judge, independent of what wrote it.
+"""Whether an OCI image layout is valid: Grocker's own check, independent of what wrote the layout.
 
 Everything reachable from ``index.json`` is read once: sizes and digests of all blobs, the layers' uncompressed digests
 against the configuration, and the tars themselves. Stricter than the specification where this project promises more:
@@ -37,7 +37,7 @@ def layout(marker: bytes | None, index: bytes | None, open_blob: Open) -> tuple[
 
 def _layout(marker: bytes | None, index: bytes | None, open_blob: Open) -> Iterator[str]:
     if marker is None or index is None:
-        yield f"there is no {'oci-layout' if marker is None else 'index.json'}"
+        yield f"{'oci-layout' if marker is None else 'index.json'} is missing"
         return
     try:
         version = values.decode(marker, LayoutMarker, what="oci-layout").version
@@ -46,7 +46,7 @@ def _layout(marker: bytes | None, index: bytes | None, open_blob: Open) -> Itera
         yield error.message
         return
     if version != values.LAYOUT_VERSION:
-        yield f"oci-layout has version {version}, known is {values.LAYOUT_VERSION}"
+        yield f"oci-layout has version {version}, expected {values.LAYOUT_VERSION}"
     yield from _index(document, "index.json", open_blob, depth=0)
 
 
@@ -56,10 +56,10 @@ def _index(document: Index, what: str, open_blob: Open, depth: int) -> Iterator[
     if document.media_type not in (None, values.INDEX):
         yield f"{what} calls itself {document.media_type}"
     if not document.manifests:
-        yield f"{what} names no manifest"
+        yield f"{what} lists no manifest"
     names = [(one.annotations or {}).get(values.REF_NAME) for one in document.manifests]
     for name in sorted({name for name in names if name is not None and names.count(name) > 1}):
-        yield f"{what} names {name} twice"
+        yield f"{what} lists {name} twice"
     platforms = [
         "/".join(filter(None, (one.platform.os, one.platform.architecture, one.platform.variant)))
         for one in document.manifests
@@ -82,7 +82,7 @@ def _index(document: Index, what: str, open_blob: Open, depth: int) -> Iterator[
         elif one.media_type == values.MANIFEST:
             yield from _manifest(one, open_blob)
         else:
-            yield f"{what} names {one.digest} of the unknown type {one.media_type}"
+            yield f"{what} lists {one.digest} of unknown type {one.media_type}"
 
 
 def _manifest(descriptor: Descriptor, open_blob: Open) -> Iterator[str]:
@@ -98,6 +98,12 @@ def _manifest(descriptor: Descriptor, open_blob: Open) -> Iterator[str]:
         return
     if manifest.schema_version != 2 or manifest.media_type != values.MANIFEST:
         yield f"{what} has schema version {manifest.schema_version} and calls itself {manifest.media_type}"
+    if manifest.artifact_type is not None:
+        for one in (manifest.config, *manifest.layers):
+            problem = _blob(one, open_blob)
+            if problem:
+                yield problem
+        return
     if manifest.config.media_type != values.CONFIG:
         yield f"{what} has a configuration of type {manifest.config.media_type}"
         return
@@ -120,11 +126,11 @@ def _config(config: ImageConfig, manifest: Manifest, descriptor: Descriptor) -> 
     if config.rootfs.type != "layers":
         yield f"{what} has a rootfs of type {config.rootfs.type}"
     if len(config.rootfs.diff_ids) != len(manifest.layers):
-        yield f"{what} names {len(config.rootfs.diff_ids)} layers, its manifest {len(manifest.layers)}"
+        yield f"{what} lists {len(config.rootfs.diff_ids)} layers, but its manifest {len(manifest.layers)}"
     if config.history is not None:
         filled = sum(1 for one in config.history if not one.empty_layer)
         if filled != len(manifest.layers):
-            yield f"{what} has a history of {filled} layers, its manifest has {len(manifest.layers)}"
+            yield f"{what} has a history of {filled} layers, but its manifest lists {len(manifest.layers)}"
     said = descriptor.platform
     if said is not None and (said.os, said.architecture, said.variant) != (
         config.os,
@@ -137,7 +143,7 @@ def _config(config: ImageConfig, manifest: Manifest, descriptor: Descriptor) -> 
 def _document(descriptor: Descriptor, open_blob: Open) -> tuple[bytes | None, str]:
     """The bytes that a descriptor names, or None and what is wrong with them."""
     if descriptor.size > _LARGEST_DOCUMENT:
-        return None, f"{descriptor.digest} is a document of {descriptor.size} bytes"
+        return None, f"{descriptor.digest} is too large for a document: {descriptor.size} bytes"
     try:
         digest = values.digest_of(descriptor)
         with open_blob(digest) as stream:
@@ -148,6 +154,18 @@ def _document(descriptor: Descriptor, open_blob: Open) -> tuple[bytes | None, st
     hashing.update(data)
     problem = _differs(descriptor, hashing)
     return (None, problem) if problem else (data, "")
+
+
+def _blob(descriptor: Descriptor, open_blob: Open) -> str:
+    """What is wrong with a blob of an artifact, of any size; empty when it is right."""
+    hashing = Hashing()
+    try:
+        with open_blob(values.digest_of(descriptor)) as stream:
+            for _ in hashing.through(iter(lambda: stream.read(_CHUNK), b"")):
+                pass
+    except GrockerError as error:
+        return error.message
+    return _differs(descriptor, hashing)
 
 
 def _differs(descriptor: Descriptor, hashing: Hashing) -> str:
@@ -179,7 +197,7 @@ def layer(descriptor: Descriptor, diff_id: str, open_blob: Open) -> Iterator[str
     """The problems of one layer: its bytes, its tar's digest, its entries."""
     what = f"layer {descriptor.digest}"
     if descriptor.media_type not in (values.LAYER, values.LAYER_GZIP):
-        yield f"{what} has the type {descriptor.media_type}, which cannot be read here"
+        yield f"{what} has the type {descriptor.media_type}, which is not supported"
         return
     try:
         digest = values.digest_of(descriptor)
@@ -223,24 +241,24 @@ def entries(archive: tarfile.TarFile) -> Iterator[str]:
             yield f"the path {entry.name!r} leaves the root or is not normalised"
             continue
         if path in seen:
-            yield f"/{path} is there twice"
+            yield f"/{path} appears twice"
         parent = posixpath.dirname(path)
         if parent and parent not in seen:
             yield f"/{path} comes before its directory"
         inside = next((above for above in _above(path) if above in links), None)
         if inside is not None:
-            yield f"/{path} lies behind the link /{inside}"
+            yield f"/{path} is below the link /{inside}"
         seen.add(path)
         if entry.issym():
             links[path] = entry.linkname
         elif entry.islnk() and entry.linkname not in seen:
             yield f"/{path} is a hard link to {entry.linkname!r}, which is not in the layer before it"
         elif not (entry.isreg() or entry.isdir() or entry.islnk()):
-            yield f"/{path} is a device, pipe or something unknown"
+            yield f"/{path} is a device, a pipe or of an unknown type"
         if entry.uname or entry.gname:
             yield f"/{path} names its owner {entry.uname or entry.gname}"
     if len(times) > 1:
-        yield f"its entries have {len(times)} different times"
+        yield f"its entries have {len(times)} different modification times"
 
 
 def _above(path: str) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The documents of the OCI image specification 1.1, and their one encoding.
 
-Fields that this project neither writes nor judges are left out: a document is decoded for what it says about content.
+Fields that Grocker neither writes nor checks are left out.
 Sources: descriptor.md, manifest.md, image-index.md, image-layout.md, config.md.
 """
 
@@ -17,6 +17,8 @@ from grocker.errors import CorruptError
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
+EMPTY = "application/vnd.oci.empty.v1+json"
+"""the configuration of an artifact: ``{}``"""
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 LAYER_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 LAYER_ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
@@ -61,6 +63,8 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     media_type: str | None = None
     annotations: dict[str, str] | None = None
     artifact_type: str | None = None
+    subject: Descriptor | None = None
+    """for an artifact: what it refers to"""
 
 
 class Index(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
@@ -125,31 +129,31 @@ class ImageConfig(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def encode(value: msgspec.Struct) -> bytes:
-    """The one encoding: UTF-8 JSON, keys sorted, no white space, absent fields left out."""
+    """Encode in the one form: UTF-8 JSON, keys sorted, no white space, absent fields left out."""
     return msgspec.json.encode(value, order="sorted")
 
 
 def decode(data: bytes, kind: type[_Value], *, what: str) -> _Value:
-    """The document in ``data``; CorruptError, naming ``what``, when it is not of that ``kind``."""
+    """Decode the document in ``data``. CorruptError, naming ``what``, when it is not of that ``kind``."""
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise CorruptError(f"{what} is not what it should be: {error}") from error
+        raise CorruptError(f"{what} is malformed: {error}") from error
 
 
 def describe(media_type: str, data: bytes) -> Descriptor:
-    """The descriptor of a document that is at hand."""
+    """Make the descriptor of a document."""
     return Descriptor(media_type=media_type, digest=digests.of(data), size=len(data))
 
 
 def digest_of(descriptor: Descriptor) -> Digest:
-    """The descriptor's digest; CorruptError when it is not sha256 (the one algorithm that this project knows)."""
+    """Return the descriptor's digest. CorruptError when it is not sha256, the only algorithm that Grocker supports."""
     try:
         return digests.parse(descriptor.digest)
     except ValueError as error:
-        raise CorruptError(f"a descriptor's digest is unusable: {error}") from error
+        raise CorruptError(f"unsupported digest in a descriptor: {error}") from error
 
 
 def named(*keys: str) -> dict[str, Nothing]:
-    """A set as Go encodes it: ``{"8080/tcp": {}}``."""
+    """Make a set as Go encodes it: ``{"8080/tcp": {}}``."""
     return {key: Nothing() for key in sorted(keys)}

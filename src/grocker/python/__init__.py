@@ -8,10 +8,10 @@ A build calls, in this order:
 - ``resolve_build`` → ``build_wheel``: the project's wheel, by its own back end, on a normalised copy.
 - ``read_metadata``, ``check_python``, ``active_requirements``: what the wheel requires on a ``WheelTarget``;
   ``find_django``, ``find_application``, ``declared_services``: what it is.
-- ``find_lock``, ``resolve_locked``, ``resolve``: pinned files (``Pin``) for a ``WheelTarget``; ``locate``: the
+- ``find_lock``, ``resolve_locked``, ``resolve``: pinned files (``Pin``) for a ``WheelTarget``; ``find_addresses``: the
   addresses of the files that Grocker's own lock names.
 - ``read_wheel``: a wheel's entries below an ``InstallScheme``; ``overlay``: several wheels' entries without collisions.
-- ``Compiler``, ``with_bytecode``: the same entries with bytecode by the image's own ``InterpreterTree``.
+- ``Compiler``, ``add_bytecode``: the same entries with bytecode by the image's own ``InterpreterTree``.
 
 Modules are imported when one of their names is first used: a build in which nothing changed needs ``read_tree`` alone.
 """
@@ -25,16 +25,16 @@ from grocker.lazy_imports import lazily
 if TYPE_CHECKING:
     from grocker.python.applications import WebApplication, find_application
     from grocker.python.build import build_key, build_wheel, resolve_build
-    from grocker.python.bytecode import Compiler, InterpreterTree, compile_sources, with_bytecode
-    from grocker.python.declared import declared_services
-    from grocker.python.detect import Django, find_django
+    from grocker.python.bytecode import Compiler, InterpreterTree, add_bytecode, compile_sources
+    from grocker.python.django import Django, find_django
     from grocker.python.exposure import Exposed, find_exposed
     from grocker.python.locks import LockFile, find_lock, resolve_locked
     from grocker.python.metadata import EntryPoint, Metadata, check_python
     from grocker.python.project import Project, read_project
     from grocker.python.pylock import Pin
     from grocker.python.requirements import active_requirements
-    from grocker.python.resolution import locate, resolve
+    from grocker.python.resolution import find_addresses, resolve
+    from grocker.python.service_entry_points import declared_services
     from grocker.python.source_tree import FileHashes, SourceTree, read_tree
     from grocker.python.target import InstallScheme, WheelTarget
     from grocker.python.uv import Uv, find_uv
@@ -42,17 +42,17 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "applications": ("WebApplication", "find_application"),
-    "declared": ("declared_services",),
+    "service_entry_points": ("declared_services",),
     "build": ("build_key", "build_wheel", "resolve_build"),
-    "bytecode": ("Compiler", "InterpreterTree", "compile_sources", "with_bytecode"),
-    "detect": ("Django", "find_django"),
+    "bytecode": ("Compiler", "InterpreterTree", "compile_sources", "add_bytecode"),
+    "django": ("Django", "find_django"),
     "exposure": ("Exposed", "find_exposed"),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
     "locks": ("LockFile", "find_lock", "resolve_locked"),
     "pylock": ("Pin",),
     "requirements": ("active_requirements",),
-    "resolution": ("locate", "resolve"),
+    "resolution": ("find_addresses", "resolve"),
     "source_tree": ("FileHashes", "SourceTree", "read_tree"),
     "target": ("InstallScheme", "WheelTarget"),
     "uv": ("Uv", "find_uv"),
@@ -77,17 +77,18 @@ __all__ = [
     "Wheel",
     "WheelTarget",
     "active_requirements",
+    "add_bytecode",
     "build_key",
     "build_wheel",
     "check_python",
     "compile_sources",
     "declared_services",
+    "find_addresses",
     "find_application",
     "find_django",
     "find_exposed",
     "find_lock",
     "find_uv",
-    "locate",
     "overlay",
     "read_metadata",
     "read_project",
@@ -96,7 +97,6 @@ __all__ = [
     "resolve",
     "resolve_build",
     "resolve_locked",
-    "with_bytecode",
 ]
 
 __getattr__ = lazily(__name__, _HOMES)

@@ -3,7 +3,7 @@
 Standard input and output carry length-prefixed frames (8 bytes, big endian, then that many bytes). A request is two
 frames: the path that the code will name as its file, then the source. An answer is one byte, ``+`` or ``-``, and one
 frame: the whole ``.pyc`` (PEP 552, unchecked hash), or why the source does not compile. The first answer, to no
-request, says who is answering: prefix, magic number, cache tag.
+request, identifies the interpreter: prefix, magic number, cache tag.
 """
 
 import _imp
@@ -21,7 +21,7 @@ SINGLE = [sys.intern(chr(number)) for number in range(256)]
 
 
 class Seen:
-    """What of one file was met first, by kind and value: the table that lives until its bytes are written."""
+    """The first object of each kind and value in a file: the table lives until its bytes are written."""
 
     __slots__ = ("constants", "strings", "tables")
 
@@ -33,9 +33,9 @@ class Seen:
 
 
 def canonical(code: CodeType) -> "tuple[CodeType, Seen]":
-    """The same code in a form that the source alone decides, and what must live until it is written.
+    """The same code in a form that depends on the source alone, and the objects that must live until it is written.
 
-    Without this the bytes depend on which strings are interned in the process, that is on what else it compiled:
+    Without this the bytes depend on which strings are interned in the process, and so on what else it compiled:
 
     - ``intern_constants`` (CPython, Objects/codeobject.c) makes a frozenset anew, and unshared, in each function when
       one of its strings is interned already (seen with Django's test/runner.py);
@@ -131,7 +131,7 @@ def main() -> None:
             code, seen = canonical(compile(source, path, "exec", dont_inherit=True, optimize=0))
             body = marshal.dumps(code)
             del seen
-        except Exception as error:  # noqa: BLE001 - whatever a compiler says of a source is an answer
+        except Exception as error:  # noqa: BLE001 - any error of the compiler is an answer
             frame(b"-", (type(error).__name__ + ": " + str(error)).encode("utf-8", "backslashreplace"))
             continue
         frame(b"+", raw_magic + b"\1\0\0\0" + _imp.source_hash(magic, source) + body)

@@ -1,7 +1,7 @@
 """The program that calls a PEP 517 back end in its environment: read as text by ``backend``, never imported.
 
 Its argument is JSON: backend, backend-path, directory for the wheel, file for the answer, names of what is installed.
-The answer is JSON: ``wheel``, its file name; or ``missing``, what the back end asks for besides.
+The answer is JSON: ``wheel``, its file name; or ``missing``, the further requirements of the back end.
 """
 
 import importlib
@@ -27,13 +27,13 @@ def main() -> None:
 
 def distribution(requirement: str) -> str:
     """The normalised name in a requirement."""
-    import re  # most back ends ask for nothing
+    import re  # most back ends have none
 
     return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement)[0]).lower()
 
 
 def keep_bytecode() -> None:
-    """Compile what was loaded from the environment, for the next time; the project's own modules leave no traces."""
+    """Compile the modules loaded from the environment, for the next call; none of the project's own."""
     for module in list(sys.modules.values()):
         spec = getattr(module, "__spec__", None)
         source, cached = getattr(spec, "origin", None), getattr(spec, "cached", None)

@@ -1,4 +1,4 @@
-"""Flask, Quart, FastAPI and Starlette applications, told from a wheel's files alone: nothing of it is imported."""
+"""Detect Flask, Quart, FastAPI and Starlette applications from a wheel's files; nothing is imported."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class WebApplication(msgspec.Struct, frozen=True):
 
 
 def find_application(wheel: Wheel) -> WebApplication | None:
-    """The web application that a wheel holds, None when none or more than one looks like it.
+    """The web application in a wheel; None when there is none, or more than one candidate.
 
-    Looked for at usual places: a module-level object of a framework's class, in a file that imports the framework, else
-    a factory without arguments that must be given; usual names of files and objects first, then what lies highest.
+    A candidate is a module-level object of a framework's class, in a file that imports the framework, or else a factory
+    without required arguments. Usual names of files and objects come first, then the outermost module.
     """
     ranked = sorted(_candidates(wheel), key=lambda found: found[0])
     best = [found for found in ranked if found[0] == ranked[0][0]]

@@ -1,6 +1,6 @@
-"""The environment of a PEP 517 back end, made once by uv and kept in the store, and a call of the back end in it.
+"""The environment of a PEP 517 back end, created once by uv and stored, and a call of the back end in it.
 
-Making the environment anew takes most of the time of ``uv build``: 1.2 of 1.6 seconds with setuptools.
+Creating the environment is most of the time of ``uv build``: 1.2 of 1.6 seconds with setuptools.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from grocker import command
 from grocker.digest import hexadecimal, of
 from grocker.errors import CorruptError, StorageError
 from grocker.lock.values import BuildRequirement
-from grocker.python import flat
+from grocker.python import flat_layout
 from grocker.python import uv as _uv
-from grocker.python.indexes import without_credentials
+from grocker.python.indexes import hide_credentials
 from grocker.python.project import Project
 from grocker.python.source_tree import SourceTree
 from grocker.python.uv import Uv
@@ -35,10 +35,10 @@ def constraint(pin: BuildRequirement) -> str:
 
 
 def environment(store: Store, uv: Uv, pins: Sequence[BuildRequirement], directory: Path) -> Path:
-    """A virtual environment of the host's Python with exactly ``pins`` in it: the kept one, else a new one.
+    """A virtual environment of the host's Python with exactly ``pins`` in it, from the store or new.
 
     ``directory``: the project's, whose ``[tool.uv]`` (indexes) counts.
-    Raises as ``pins.resolve`` when uv cannot install them.
+    Raises as ``resolution.resolve`` when uv cannot install them.
     """
     lines = [constraint(pin) for pin in pins]
     about = [f"grocker build environment {_FORMAT}", sys.version, os.path.realpath(uv.python), *lines]
@@ -63,7 +63,7 @@ def _install(uv: Uv, requirements: Path, tree: Path, directory: Path, *, hashes:
         action = "making the environment of the build back end"
         output = _uv.run(uv, arguments, action=action, directory=directory)
         if output.status != 0:
-            raise _uv.failure(output, action=action, platform="this host")
+            raise _uv.translate_error(output, action=action, platform="this host")
 
 
 def call(
@@ -78,9 +78,9 @@ def call(
 ) -> bool:
     """Have the back end of ``project`` write its wheel for ``copy``, a copy of ``tree``, into ``out``.
 
-    ``environment``: its virtual environment. ``variables``: what counts besides PATH.
+    ``environment``: its virtual environment. ``variables``: its environment variables, besides PATH.
     ``meanwhile``: called once it runs.
-    False, and nothing written, when the back end asks for requirements that are not among ``pins``.
+    Returns False, with nothing written, when the back end has requirements that are not among ``pins``.
     Raises CorruptError when it fails.
     """
     answer = out.parent / "answer.json"
@@ -99,7 +99,7 @@ def call(
         meanwhile=meanwhile,
     )
     if output.status != 0 or not answer.is_file():
-        # The reason comes last: a traceback on standard error, after pages of what was copied on the other.
+        # The reason comes last: a traceback on standard error, after a long log on standard output.
         text = output.stdout.decode("utf-8", "replace") + "\n" + output.stderr if output.status else "it gave no wheel"
         if output.status < 0:
             text += f"\nit was ended by signal {-output.status}"
@@ -109,21 +109,22 @@ def call(
 
 def failure(text: str, name: str, tree: SourceTree) -> CorruptError:
     """The error of a back end that failed for ``tree``, with its last lines."""
-    hint = "the same happens with: python -m build --wheel"
+    hint = "reproduce it with: python -m build --wheel"
     missed = [one for one in tree.left_out if one.path in text or f"{one.path.rpartition('/')[2]}'" in text]
     if missed:
         told = "; ".join(f"{one.path}: {one.why}" for one in missed[:3])
-        hint = f"Grocker left out {told}; track it in git, or name it where pyproject.toml names the wheel's files"
+        hint = f"Grocker left out {told}; track it in git, or list it where pyproject.toml lists the wheel's files"
     elif "discovered in a flat-layout" in text:
         hint = (
-            "add to pyproject.toml, without what does not belong to it:\n" + flat.table(flat.names(tree.root)).rstrip()
+            "add to pyproject.toml, without the directories that do not belong to it:\n"
+            + flat_layout.setuptools_table(flat_layout.list_files(tree.root)).rstrip()
         )
     elif re.search(r"unable to detect version", text, re.IGNORECASE):
         hint = (
-            "tag a commit, write the version into [project], or give it in the variable of the back end:"
+            "add a git tag, set the version in [project], or pass it to the back end:"
             " SETUPTOOLS_SCM_PRETEND_VERSION=1.0 grocker build"
         )
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", without_credentials(text))
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", hide_credentials(text))
     lines = [line.rstrip() for line in plain.splitlines() if line.strip()]
     tail = [line for line in lines if not re.match(r"Building wheel|warning:|hint:|  File \"<string>\"", line)]
     return CorruptError(

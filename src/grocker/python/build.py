@@ -1,7 +1,7 @@
-"""A project's wheel, by its own PEP 517 back end on a normalised copy of its source tree.
+"""Build a project's wheel, by its own PEP 517 back end on a normalised copy of its source tree.
 
-The one place that runs foreign code, as the calling user. The environment is ours: hash seed, epoch, locale, zone,
-umask, HOME and PATH are fixed, and the build requirements are held to the lock's pins.
+The only place that runs foreign code, as the calling user. Hash seed, epoch, locale, time zone, umask, HOME and PATH
+are fixed, and the build requirements are pinned by the lock.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ZIP_EPOCH = 315532800
 def resolve_build(
     requires: Sequence[str], uv: Uv, *, workspace: Path, directory: Path | None = None
 ) -> tuple[BuildRequirement, ...]:
-    """Build requirements and theirs, pinned for every host at once, sorted.
+    """Build requirements and their dependencies, pinned for all hosts at once, sorted.
 
     ``requires``: ``build-system.requires``. ``workspace``: a scratch directory. ``directory``: the project's, whose
     ``[tool.uv]`` (indexes) counts.
@@ -58,7 +58,7 @@ def resolve_build(
         directory=directory or workspace,
     )
     if output.status != 0:
-        raise _uv.failure(output, action=action, platform="this host")
+        raise _uv.translate_error(output, action=action, platform="this host")
     return read_pins(output.stdout.decode("utf-8"))
 
 
@@ -66,7 +66,7 @@ _PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[^\s;]+)(?:\s*;\s*(?P<marker>
 
 
 def read_pins(text: str) -> tuple[BuildRequirement, ...]:
-    """Pins out of a requirements file with hashes, as uv writes it."""
+    """The pins in a requirements file with hashes, as written by uv."""
     pins = []
     for logical in text.replace("\\\n", " ").splitlines():
         head, *hashes = re.split(r"\s--hash=", logical.strip())
@@ -75,8 +75,8 @@ def read_pins(text: str) -> tuple[BuildRequirement, ...]:
         match = _PIN.match(head)
         if not match:
             raise SettingsError(
-                f"resolving build requirements: {head.strip()!r} is no pinned package",
-                hint="build requirements come from an index; write them as NAME or NAME>=1.0",
+                f"resolving build requirements: {head.strip()!r} is not a pinned package",
+                hint="write build requirements as NAME or NAME>=1.0; they are installed from an index",
             )
         hashed = tuple(sorted(digest.strip() for digest in hashes))
         pins.append(BuildRequirement(match["name"].lower(), match["version"], match["marker"] or "", hashed))
@@ -86,11 +86,12 @@ def read_pins(text: str) -> tuple[BuildRequirement, ...]:
 def build_key(
     tree: SourceTree, pins: Sequence[BuildRequirement], epoch: int, variables: Mapping[str, str] = MappingProxyType({})
 ) -> str:
-    """All that the wheel depends on, as one digest: the tree, its git repository, pins, epoch and variables.
+    """A digest of all that the wheel depends on: the tree, its git repository, pins, epoch and variables.
 
-    ``variables``: what the back end is told besides. Raises StorageError when the repository cannot be read.
+    ``variables``: further environment variables of the back end. Raises StorageError when the repository cannot be
+    read.
     """
-    state = tree.repository.state() if tree.repository is not None else b""
+    state = tree.repository.read_state() if tree.repository is not None else b""
     lines = [
         f"grocker project wheel {FORMAT}",
         tree.digest,
@@ -117,12 +118,12 @@ def build_wheel(
     """The project's wheel, a file in ``workspace``.
 
     ``workspace``: an empty scratch directory. ``epoch``: seconds since 1970, what SOURCE_DATE_EPOCH will be.
-    ``pins``: all that the back end needs, as ``resolve_build`` gives it. ``variables``: what it is told besides; what
-    Grocker sets itself wins. ``store``: keeps the back end's environment
-    for the next time; without one, and when the back end asks for more than ``pins``, uv makes one for this call.
-    ``meanwhile``: called when a kept environment's back end runs: what to do instead of waiting.
-    Raises CorruptError when the back end fails, MissingError when the wheel is for one platform only (it needs
-    compiling), and for build requirements what ``resolve_build`` raises.
+    ``pins``: all that the back end needs, as ``resolve_build`` gives it. ``variables``: further environment variables;
+    they cannot override Grocker's own. ``store``: for the back end's environment; without one, and when the back end
+    needs more than ``pins``, uv creates an environment for this call.
+    ``meanwhile``: called while the back end of a stored environment runs.
+    Raises CorruptError when the back end fails, MissingError for a platform wheel (the project has compiled
+    modules), and for build requirements what ``resolve_build`` raises.
     """
     name = project.name or tree.root.name
     top, out, home = workspace / "source", workspace / "wheel", workspace / "home"
@@ -156,12 +157,12 @@ def build_wheel(
         _build_by_uv(name, tree, copy, out, uv, pins, environment)
     wheels = sorted(path for path in out.glob("*.whl") if path.is_file()) if out.is_dir() else []
     if len(wheels) != 1:
-        raise CorruptError(f"building {name}: the back end made {len(wheels)} wheels where 1 is due")
+        raise CorruptError(f"building {name}: expected one wheel from the back end, got {len(wheels)}")
     if not wheels[0].name.endswith("-none-any.whl"):
         raise MissingError(
-            f"building {name}: {wheels[0].name} is for this host's platform only; {name} needs compiling",
-            hint="build its wheel for the image's platform elsewhere and give Grocker that wheel,"
-            " or move the compiled part into a dependency that has wheels",
+            f"building {name}: {wheels[0].name} is a wheel for this host's platform; {name} has compiled modules",
+            hint="build its wheel for the image's platform elsewhere and pass that wheel to Grocker,"
+            " or move the compiled modules into a dependency that has wheels",
         )
     return wheels[0]
 
@@ -195,9 +196,9 @@ def _build_by_uv(
         environment=variables,
     )
     if output.status != 0:
-        # Trouble with the build requirements is not the back end's.
+        # An error of the build requirements is not one of the back end.
         if _FRONT_END.search(output.stderr):
-            raise _uv.failure(output, action=action, platform="this host")
+            raise _uv.translate_error(output, action=action, platform="this host")
         raise backend.failure(output.stderr, name, tree)
 
 

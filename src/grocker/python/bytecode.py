@@ -1,8 +1,8 @@
 """Bytecode as a pure function of source, path and interpreter: unchecked-hash ``.pyc`` files (PEP 552).
 
 The image's own interpreter compiles, run from its unpacked tree through its own loader, without chroot or privileges,
-under an environment that is ours alone: what the host has never counts. That the bytes of a file do not depend on
-what else the same process compiled is proved in tests/e2e/python and recorded in docs/decisions/0043.
+in an environment of its own: the host never matters. The bytes of a file do not depend on what else the same process
+compiled (tested in tests/e2e/python, explained in docs/decisions/0043).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FORMAT = 1
 
 
 class InterpreterTree(msgspec.Struct, frozen=True):
-    """A CPython in an unpacked tree that this host's processor can run."""
+    """An unpacked CPython that this host's processor can run."""
 
     tree: Path
     python: str
@@ -35,7 +35,7 @@ class InterpreterTree(msgspec.Struct, frozen=True):
     """Debian's name, the host's own: ``amd64``, ``arm64``"""
 
     def arguments(self) -> tuple[str, ...]:
-        """The command line that starts it, without program.
+        """The command line that starts it, without the program to run.
 
         Not ``-I``: that would ignore PYTHONHASHSEED and PYTHONHOME too; ``-s -P`` are the rest of it.
         """
@@ -62,20 +62,20 @@ def _inside(tree: Path, path: str) -> Path:
 
 
 def pyc_path(path: str, cache_tag: str) -> str:
-    """Where the bytecode of the source at ``path`` belongs (PEP 3147)."""
+    """The path of the bytecode of the source at ``path`` (PEP 3147)."""
     head, slash, tail = path.rpartition("/")
     return f"{head}{slash}__pycache__/{tail.removesuffix('.py')}.{cache_tag}.pyc"
 
 
 class Compiler(msgspec.Struct):
-    """Running interpreters; use with ``with``. A call in another thread has interpreters of its own.
+    """Running interpreters; use with ``with``. Each thread has interpreters of its own.
 
-    Raises MissingError when the tree holds no such interpreter, BugError when an interpreter dies.
+    Raises MissingError when the tree has no such interpreter, BugError when an interpreter dies.
     """
 
     interpreter: InterpreterTree
     processes: int = 0
-    """how many interpreters run; 0: one for each processor that we may use"""
+    """number of interpreters; 0: one per available processor"""
     cache_tag: str = ""
     """``cpython-313``"""
     magic: bytes = b""
@@ -85,7 +85,7 @@ class Compiler(msgspec.Struct):
     _all: list[_Process] = msgspec.field(default_factory=list)
 
     def begin(self) -> None:
-        """Start the first interpreter, without waiting until it is up; then ``with`` or ``close``."""
+        """Start the first interpreter, without waiting for it; follow with ``with`` or ``close``."""
         self._begun = self._start()
 
     def __enter__(self) -> Self:
@@ -93,7 +93,7 @@ class Compiler(msgspec.Struct):
         try:
             prefix, magic, self.cache_tag = first.greeting()
             if prefix != str(self.interpreter.tree / "usr"):
-                raise BugError(f"compiling Python sources: the interpreter's files are {prefix}, not the image's")
+                raise BugError(f"compiling Python sources: the interpreter uses the files in {prefix}, not the image's")
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -107,7 +107,7 @@ class Compiler(msgspec.Struct):
         self.close()
 
     def close(self) -> None:
-        """End every interpreter."""
+        """Terminate all interpreters."""
         for process in self._all:
             process.close()
         self._all.clear()
@@ -117,7 +117,7 @@ class Compiler(msgspec.Struct):
         """The path and bytes of each source's ``.pyc``, in the order of ``sources``.
 
         ``sources``: path in the image (no leading slash) and the file's bytes. A source that does not compile is
-        passed over, as compileall does: wheels ship templates and Python 2.
+        skipped, as by compileall: wheels contain templates and Python 2.
         """
         from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -167,13 +167,13 @@ class _Process:
                 env=interpreter.environment(),
                 umask=0o022,
                 cwd="/",
-                # Ctrl-C is for us; what we start ends when we close its input.
+                # Ctrl-C is for this process alone; the interpreter exits when its input is closed.
                 start_new_session=True,
             )
         except OSError as error:
             raise MissingError(
                 f"compiling Python sources: cannot start {arguments[0]}: {error.strerror}",
-                hint="the image's Debian packages must hold its C library and interpreter for this host's processor",
+                hint="the packages must include the C library and the interpreter for this host's architecture",
             ) from error
 
     def greeting(self) -> tuple[str, str, str]:
@@ -181,8 +181,8 @@ class _Process:
             prefix, magic, tag = self._answer("start").split(b"\n")
         except EOFError as error:
             raise MissingError(
-                f"compiling Python sources: {self._program} does not run here",
-                hint="the image's packages must hold the interpreter, its minimal library, the C library, zlib, expat",
+                f"compiling Python sources: {self._program} does not run on this host",
+                hint="the packages must include the interpreter, its minimal library, the C library, zlib and expat",
             ) from error
         return os.fsdecode(prefix), magic.decode(), tag.decode()
 
@@ -200,7 +200,7 @@ class _Process:
         except (EOFError, BrokenPipeError) as error:
             raise CorruptError(
                 f"compiling {path}: the interpreter died (status {self._process.wait()})",
-                hint="leave the file out of its wheel, or report it as a bug of CPython",
+                hint="remove the file from its wheel, or report a bug to CPython",
             ) from error
 
     def _answer(self, path: str) -> bytes:
@@ -246,11 +246,11 @@ def compile_sources(interpreter: InterpreterTree, sources: Iterable[tuple[str, b
         yield from compiler.compile(sources)
 
 
-def with_bytecode(compiler: Compiler, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+def add_bytecode(compiler: Compiler, entries: Iterable[Entry]) -> tuple[Entry, ...]:
     """``entries`` and the bytecode of their ``.py`` files, sorted by path; each ``__pycache__`` directory once.
 
-    Bytecode that ``entries`` bring themselves for the same interpreter gives way. A ``.py`` file too large to hold
-    (see ``layer.entry.Content``) and commands (in a directory ``bin``) are left without.
+    Bytecode in ``entries`` for the same interpreter is replaced. A ``.py`` file too large to hold in memory
+    (see ``tar.entry.Content``) and commands (in a directory ``bin``) are not compiled.
     """
     result = {entry.path: entry for entry in entries}
     sources = sorted(

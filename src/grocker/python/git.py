@@ -90,7 +90,7 @@ class Repository:
         return (*(p / ".gitignore" for p in above), self.common / "info" / "exclude")
 
     def evidence(self) -> tuple[str, ...]:
-        """Files and directories that change when ``state`` does."""
+        """Files and directories that change when ``read_state`` gives something else."""
         heads = ["HEAD", "index", "packed-refs", "refs/tags", "info/exclude"]
         try:
             heads.append((self.directory / "HEAD").read_text().strip().removeprefix("ref: "))
@@ -99,11 +99,11 @@ class Repository:
         places = dict.fromkeys((self.directory, self.common))
         return (*(str(place / head) for place in places for head in heads), *map(str, self.rules()))
 
-    def state(self) -> bytes:
-        """What a back end can learn besides the files: branch, commit, tags, index, what is ignored. Clones agree.
+    def read_state(self) -> bytes:
+        """Read what back ends can learn from git besides the files: branch, commit, tags, index and ignore rules.
 
-        Empty without git on this host: no back end has a version from it then. What git cannot read is left for it to
-        say when the back end runs it. Raises StorageError when ``HEAD`` cannot be read.
+        Clones have the same state. Empty without git on this host: then no back end can ask it. An error of git itself
+        is reported when the back end runs it. Raises StorageError when ``HEAD`` cannot be read.
         """
         if _program() is None:
             return b""

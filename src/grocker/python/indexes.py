@@ -1,6 +1,6 @@
-"""Which package index the host uses: uv's configuration is uv's business; without one, pip's is handed to uv.
+"""The package index of the host: uv reads its own configuration; without one, it gets pip's.
 
-Addresses may hold credentials, so they travel in the environment (a command line is seen by everybody) and never in
+Addresses may contain credentials, so they are passed in the environment (command lines are public) and never shown in
 an error.
 """
 
@@ -21,15 +21,15 @@ _ADDRESSES = (*_UV_DEFAULT, *_UV_MORE)
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s'\"`]*@")
 
 
-def without_credentials(text: str) -> str:
-    """``text`` with ``user:password@`` taken out of every address in it."""
+def hide_credentials(text: str) -> str:
+    """``text`` without ``user:password@`` in its addresses."""
     return _CREDENTIALS.sub("", text)
 
 
-def with_credentials(url: str, environment: Mapping[str, str]) -> str:
-    """``url`` with the credentials of the index that is on the same host, if the environment's indexes have any.
+def add_credentials(url: str, environment: Mapping[str, str]) -> str:
+    """``url`` with the credentials of the index on the same host, if any.
 
-    ``environment``: uv's, see ``uv.Uv``. The result is for a request alone: never to be kept or shown.
+    ``environment``: uv's, see ``uv.Uv``. Use the result for a request only: never store or show it.
     """
     parts = urlsplit(url)
     for text in " ".join(environment.get(name, "") for name in _ADDRESSES).split():
@@ -40,15 +40,15 @@ def with_credentials(url: str, environment: Mapping[str, str]) -> str:
     return url
 
 
-def settled_by_uv(directory: Path, environ: Mapping[str, str], etc: Path = Path("/etc")) -> frozenset[str]:
+def find_uv_indexes(directory: Path, environ: Mapping[str, str], etc: Path = Path("/etc")) -> frozenset[str]:
     """Which of UV_DEFAULT_INDEX and UV_INDEX uv's configuration files decide for a project in ``directory``.
 
     uv reads the nearest of the project's and its parents', then the user's and the system's ("Configuration files").
     """
     home = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME') or '/nonexistent'}/.config"
-    tables = [uv_table(Path(home) / "uv" / "uv.toml"), uv_table(etc / "uv" / "uv.toml")]
+    tables = [read_uv_table(Path(home) / "uv" / "uv.toml"), read_uv_table(etc / "uv" / "uv.toml")]
     for parent in (directory.absolute(), *directory.absolute().parents):
-        tables += [uv_table(parent / "uv.toml"), uv_table(parent / "pyproject.toml")]
+        tables += [read_uv_table(parent / "uv.toml"), read_uv_table(parent / "pyproject.toml")]
     found = set()
     for table in tables:
         indexes = [index for index in table.get("index", []) if isinstance(index, dict) and not index.get("explicit")]
@@ -59,14 +59,14 @@ def settled_by_uv(directory: Path, environ: Mapping[str, str], etc: Path = Path(
     return frozenset(found)
 
 
-def uv_table(path: Path) -> dict[str, Any]:
-    """What ``uv.toml`` or ``pyproject.toml`` says to uv; nothing when the file cannot be read."""
+def read_uv_table(path: Path) -> dict[str, Any]:
+    """The uv configuration in ``uv.toml`` or ``pyproject.toml``; empty when the file is unreadable."""
     import tomllib
 
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
-        # What is malformed is said by uv, or by who reads the project.
+        # uv, or the reader of the project, reports a malformed file.
         return {}
     if path.name == "uv.toml":
         return {**document, **_table(document, "pip")}
@@ -96,8 +96,8 @@ def pip_files(environ: Mapping[str, str], etc: Path = Path("/etc")) -> tuple[Pat
     return tuple(files)
 
 
-def from_pip(environ: Mapping[str, str], etc: Path = Path("/etc")) -> dict[str, str]:
-    """Variables for uv that say what pip's configuration says; empty when uv has its own.
+def read_pip_indexes(environ: Mapping[str, str], etc: Path = Path("/etc")) -> dict[str, str]:
+    """pip's configuration as variables for uv; empty when uv has its own.
 
     ``environ``: the caller's environment. Only http and https addresses are taken.
     Raises SettingsError when a configuration file of pip's is malformed.
@@ -144,7 +144,7 @@ def _read(path: Path) -> dict[str, str]:
     except Error as error:
         raise SettingsError(
             f"reading pip's configuration: {path}: {str(error).splitlines()[0]}",
-            hint="correct the file, or set UV_DEFAULT_INDEX",
+            hint="fix the file, or set UV_DEFAULT_INDEX",
         ) from error
     found: dict[str, str] = {}
     for section in ("global", "install"):

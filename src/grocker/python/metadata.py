@@ -1,4 +1,4 @@
-"""What a distribution says of itself: METADATA, WHEEL and entry_points.txt (Python packaging specifications)."""
+"""The metadata of a distribution: METADATA, WHEEL and entry_points.txt (Python packaging specifications)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _NAME = re.compile(r"[^\W_]+(?:[-_.]+[^\W_]+)*", re.ASCII)
 _OBJECT = re.compile(r"(?P<module>\w+(?:\.\w+)*)(?:\s*:\s*(?P<object>\w+(?:\.\w+)*))?\s*(?:\[[^]]*\])?\s*")
 
 
-def normalised(name: str) -> str:
-    """A project's name in its one form (PEP 503): ``Flask_Login`` → ``flask-login``."""
+def normalise_name(name: str) -> str:
+    """The normalised name of a project (PEP 503): ``Flask_Login`` → ``flask-login``."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -42,7 +42,7 @@ class Metadata(msgspec.Struct, frozen=True):
 
 
 class EntryPoint(msgspec.Struct, frozen=True):
-    """One line of entry_points.txt: what a name in a group refers to."""
+    """One line of entry_points.txt."""
 
     group: str
     name: str
@@ -66,7 +66,7 @@ def fields(data: bytes, what: str) -> Mapping[str, tuple[str, ...]]:
 
 
 def parse(data: bytes, what: str) -> Metadata:
-    """METADATA's fields; CorruptError when name or version are missing or malformed.
+    """Parse METADATA. Raises CorruptError when name or version is missing or malformed.
 
     ``what``: "METADATA of polls-1.0-py3-none-any.whl", for errors.
     """
@@ -79,11 +79,11 @@ def parse(data: bytes, what: str) -> Metadata:
 
     name, version = one("name"), one("version")
     if not _NAME.fullmatch(name):
-        raise CorruptError(f"reading {what}: no project is named {name!r}")
+        raise CorruptError(f"reading {what}: invalid project name {name!r}")
     try:
         Version(version)
     except InvalidVersion as error:
-        raise CorruptError(f"reading {what}: {version!r} is no version (PEP 440)") from error
+        raise CorruptError(f"reading {what}: invalid version {version!r} (PEP 440)") from error
     licence = one("license-expression") or ("" if "\n" in one("license") else one("license"))
     urls = [(label.strip(), url.strip()) for label, _, url in (u.partition(",") for u in found.get("project-url", ()))]
     if one("home-page"):
@@ -93,7 +93,7 @@ def parse(data: bytes, what: str) -> Metadata:
         version=version,
         requires=found.get("requires-dist", ()),
         requires_python=one("requires-python"),
-        extras=tuple(sorted({normalised(extra) for extra in found.get("provides-extra", ())})),
+        extras=tuple(sorted({normalise_name(extra) for extra in found.get("provides-extra", ())})),
         summary=one("summary"),
         license=licence,
         urls=tuple(urls),
@@ -101,7 +101,7 @@ def parse(data: bytes, what: str) -> Metadata:
 
 
 def check_python(metadata: Metadata, target: WheelTarget) -> None:
-    """SettingsError when the project does not want the target's Python (``Requires-Python``)."""
+    """Raise SettingsError when the project does not support the target's Python (``Requires-Python``)."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     if not metadata.requires_python:
@@ -110,18 +110,18 @@ def check_python(metadata: Metadata, target: WheelTarget) -> None:
         wanted = SpecifierSet(metadata.requires_python)
     except InvalidSpecifier:
         raise CorruptError(
-            f"reading METADATA of {metadata.name}: Requires-Python {metadata.requires_python!r} is malformed"
+            f"reading METADATA of {metadata.name}: malformed Requires-Python {metadata.requires_python!r}"
         ) from None
     if not wanted.contains(target.full, prereleases=True):
         raise SettingsError(
-            f"{metadata.name} {metadata.version} wants Python {metadata.requires_python};"
+            f"{metadata.name} {metadata.version} requires Python {metadata.requires_python};"
             f" the image has {target.full_version or target.python}",
-            hint="choose a suite whose Python fits, or change requires-python",
+            hint="choose a Debian suite with a compatible Python, or change requires-python",
         )
 
 
 def parse_entry_points(data: bytes, what: str) -> tuple[EntryPoint, ...]:
-    """entry_points.txt, sorted by group and name; CorruptError when it is malformed (entry points specification)."""
+    """Parse entry_points.txt; sorted by group and name. Raises CorruptError when it is malformed."""
     from configparser import ConfigParser, Error
 
     parser = ConfigParser(delimiters=("=",), interpolation=None, strict=False, default_section="\0")
@@ -135,6 +135,6 @@ def parse_entry_points(data: bytes, what: str) -> tuple[EntryPoint, ...]:
         for name, value in parser.items(group):
             match = _OBJECT.fullmatch(value.strip())
             if not match:
-                raise CorruptError(f"reading {what}: [{group}] {name} = {value}: not MODULE or MODULE:OBJECT")
+                raise CorruptError(f"reading {what}: [{group}] {name} = {value}: expected MODULE or MODULE:OBJECT")
             points.append(EntryPoint(group, name, match["module"], match["object"] or ""))
     return tuple(sorted(points, key=lambda p: (p.group, p.name)))

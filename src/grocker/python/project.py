@@ -1,4 +1,4 @@
-"""A project's own description: pyproject.toml, or setup.py and setup.cfg as before it (PEP 517, 518, 621)."""
+"""A project's description: pyproject.toml, or the older setup.py and setup.cfg (PEP 517, 518, 621)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 import msgspec
 
 from grocker.errors import MissingError, SettingsError, StorageError
-from grocker.python import flat
-from grocker.python.metadata import normalised
+from grocker.python import flat_layout
+from grocker.python.metadata import normalise_name
 
 _LEGACY_REQUIRES = ("setuptools>=40.8.0",)
 _LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
 
 
 class Project(msgspec.Struct, frozen=True):
-    """What a project's directory says of it before anything is built."""
+    """A project's description before anything is built."""
 
     directory: Path
     name: str | None
@@ -35,18 +35,20 @@ class Project(msgspec.Struct, frozen=True):
     backend: str
     """``build-system.build-backend``"""
     backend_path: tuple[str, ...]
-    """``build-system.backend-path``: where in the tree a back end of its own lies"""
+    """``build-system.backend-path``: directories of an in-tree back end"""
 
 
 def read_project(directory: Path) -> Project:
     """The description of the project in ``directory``.
 
-    Raises MissingError when there is none, SettingsError when it is malformed.
+    Raises MissingError when it is missing, SettingsError when it is malformed.
     """
     path = directory / "pyproject.toml"
     if not directory.is_dir():
         kind = "is a file" if directory.exists() else "does not exist"
-        raise MissingError(f"reading the project: {directory} {kind}", hint="give the directory with pyproject.toml")
+        raise MissingError(
+            f"reading the project: {directory} {kind}", hint="give the directory that contains pyproject.toml"
+        )
     legacy = (directory / "setup.py").is_file() or (directory / "setup.cfg").is_file()
     document = _document(path) if path.is_file() else {}
     table = _table(document, "project", path)
@@ -68,7 +70,7 @@ def read_project(directory: Path) -> Project:
     name = _string(table or {}, "name", "project", path)
     return Project(
         directory=directory,
-        name=normalised(name) if name else None,
+        name=normalise_name(name) if name else None,
         version=version,
         requires_python=_string(table or {}, "requires-python", "project", path) or "",
         dependencies=None
@@ -76,7 +78,7 @@ def read_project(directory: Path) -> Project:
         else _strings(table, "dependencies", "project", path),
         extras=tuple(
             sorted(
-                (normalised(extra), _strings(optional, extra, "project.optional-dependencies", path))
+                (normalise_name(extra), _strings(optional, extra, "project.optional-dependencies", path))
                 for extra in optional
             )
         ),
@@ -87,9 +89,9 @@ def read_project(directory: Path) -> Project:
 
 
 def _minimal(directory: Path) -> str:
-    """A whole pyproject.toml for what lies in ``directory``, for a hint."""
+    """A complete pyproject.toml for the files in ``directory``, for a hint."""
     least = f'\n[project]\nname = "{_name_for(directory)}"\nversion = "1.0"\n'
-    arrangement = flat.table(flat.names(directory))
+    arrangement = flat_layout.setuptools_table(flat_layout.list_files(directory))
     if (directory / "requirements.txt").is_file():
         read = '[tool.setuptools.dynamic]\ndependencies = { file = ["requirements.txt"] }'
         return f'{least}dynamic = ["dependencies"]\n{arrangement}{read}'
@@ -106,7 +108,7 @@ def _document(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path}: {error}", hint="correct the file; it is TOML") from error
+        raise SettingsError(f"{path}: {error}", hint="fix the TOML syntax") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: not UTF-8: byte {error.start}") from error
     except OSError as error:
@@ -116,19 +118,19 @@ def _document(path: Path) -> dict[str, Any]:
 def _table(document: Mapping[str, Any], key: str, path: Path) -> dict[str, Any] | None:
     value = document.get(key)
     if value is not None and not isinstance(value, dict):
-        raise SettingsError(f"{path}: {key}: a table is due")
+        raise SettingsError(f"{path}: {key}: expected a table")
     return value
 
 
 def _string(table: Mapping[str, Any], key: str, where: str, path: Path) -> str | None:
     value = table.get(key)
     if value is not None and not isinstance(value, str):
-        raise SettingsError(f"{path}: {where}.{key}: a string is due")
+        raise SettingsError(f"{path}: {where}.{key}: expected a string")
     return value
 
 
 def _strings(table: Mapping[str, Any], key: str, where: str, path: Path) -> tuple[str, ...]:
     value = table.get(key, [])
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise SettingsError(f"{path}: {where}.{key}: a list of strings is due")
+        raise SettingsError(f"{path}: {where}.{key}: expected a list of strings")
     return tuple(value)

@@ -1,4 +1,4 @@
-"""``pylock.toml``: the lock format of PEP 751, in which uv writes what it has resolved."""
+"""``pylock.toml``: the lock format of PEP 751, in which uv writes resolutions."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import msgspec
 from grocker.digest import Digest, from_hex
 from grocker.errors import CorruptError, SettingsError, StorageError, UnavailableError
 from grocker.python import uv as _uv
-from grocker.python.indexes import without_credentials
-from grocker.python.metadata import normalised
+from grocker.python.indexes import hide_credentials
+from grocker.python.metadata import normalise_name
 from grocker.python.requirements import marker_environment
-from grocker.python.tags import best
+from grocker.python.tags import choose_file
 from grocker.python.target import WheelTarget
 
 
@@ -90,7 +90,7 @@ def unsupported_source(name: str, what: str) -> SettingsError:
 
 
 def _pin(package: Mapping[str, Any], target: WheelTarget) -> Pin:
-    name = normalised(package["name"])
+    name = normalise_name(package["name"])
     for source in ("vcs", "directory"):
         if source in package:
             raise unsupported_source(name, "a repository" if source == "vcs" else "a directory")
@@ -99,10 +99,10 @@ def _pin(package: Mapping[str, Any], target: WheelTarget) -> Pin:
         wheels = {file_name(package["archive"]): package["archive"]}
         if not next(iter(wheels)).endswith(".whl"):
             raise unsupported_source(name, "an archive that is not a wheel")
-    file = best(wheels, target)
+    file = choose_file(wheels, target)
     version = str(package.get("version", "")) or (file.split("-")[1] if file else "")
     if file is None:
-        raise _uv.no_wheel(name, version or None, str(target))
+        raise _uv.no_wheel_error(name, version or None, str(target))
     wheel = wheels[file]
     sha256 = wheel.get("hashes", {}).get("sha256")
     url = address(wheel)
@@ -118,10 +118,10 @@ def _pin(package: Mapping[str, Any], target: WheelTarget) -> Pin:
         name=name,
         version=version,
         file=file,
-        url=without_credentials(url),
+        url=hide_credentials(url),
         sha256=from_hex(sha256),
         size=wheel.get("size"),
-        index=without_credentials(index) if index else None,
+        index=hide_credentials(index) if index else None,
     )
 
 

@@ -25,7 +25,7 @@ class Hash(msgspec.Struct, frozen=True):
 def parse(data: bytes, file: str) -> Mapping[str, Hash | None]:
     """RECORD's paths with their hashes; None where none is given.
 
-    ``file``: the wheel's name, for errors. Raises CorruptError for a malformed line, a path that comes twice with
+    ``file``: the wheel's name, for errors. Raises CorruptError for a malformed line, a path listed twice with
     different hashes, or a hash weaker than sha256.
     """
     found: dict[str, Hash | None] = {}
@@ -37,16 +37,18 @@ def parse(data: bytes, file: str) -> Mapping[str, Hash | None]:
         if not row:
             continue
         if len(row) != 3:
-            raise CorruptError(f"reading {file}: RECORD, line {number}: {len(row)} fields where 3 are due")
+            raise CorruptError(f"reading {file}: RECORD, line {number}: expected 3 fields, got {len(row)}")
         path, hashed = row[0], row[1]
         value: Hash | None = None
         if hashed:
             algorithm, equals, digest = hashed.partition("=")
             if not equals or algorithm not in _STRONG:
-                raise CorruptError(f"reading {file}: RECORD, line {number}: {hashed!r} is no hash of sha256 or better")
+                raise CorruptError(
+                    f"reading {file}: RECORD, line {number}: expected a hash of at least sha256, got {hashed!r}"
+                )
             value = Hash(algorithm, digest.rstrip("="))
         if path in found and found[path] != value:
-            raise CorruptError(f"reading {file}: RECORD names {path} twice with different hashes")
+            raise CorruptError(f"reading {file}: RECORD lists {path} twice, with different hashes")
         found[path] = value
     return found
 

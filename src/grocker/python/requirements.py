@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from grocker.errors import SettingsError
-from grocker.python.indexes import without_credentials
-from grocker.python.metadata import normalised
+from grocker.python.indexes import hide_credentials
+from grocker.python.metadata import normalise_name
 from grocker.python.target import WheelTarget
 
 
@@ -41,7 +41,7 @@ def parse_requirement(text: str) -> Any:
     except InvalidRequirement as error:
         reason = str(error).splitlines()[0]
         raise SettingsError(
-            f"invalid requirement {without_credentials(text)!r}: {without_credentials(reason)}",
+            f"invalid requirement {hide_credentials(text)!r}: {hide_credentials(reason)}",
             hint="write it as NAME, NAME==1.0 or NAME[extra]>=1.0 (PEP 508)",
         ) from error
 
@@ -56,14 +56,16 @@ def active_requirements(
     """
     variables = marker_environment(target)
     parsed = [parse_requirement(text) for text in requirements]
-    requested = {"", *map(normalised, extras)}
+    requested = {"", *map(normalise_name, extras)}
     while True:
         active = [r for r in parsed if any(_applies(r, {**variables, "extra": extra}) for extra in requested)]
-        more = {normalised(extra) for r in active if normalised(r.name) == name for extra in r.extras} - requested
+        more = {
+            normalise_name(extra) for r in active if normalise_name(r.name) == name for extra in r.extras
+        } - requested
         if not more:
             break
         requested |= more
-    others = [requirement for requirement in active if normalised(requirement.name) != name]
+    others = [requirement for requirement in active if normalise_name(requirement.name) != name]
     for requirement in others:
         requirement.marker = None
     return tuple(sorted({str(requirement) for requirement in others}))
@@ -76,6 +78,6 @@ def _applies(requirement: Any, variables: dict[str, str]) -> bool:
         return requirement.marker is None or bool(requirement.marker.evaluate(variables))
     except UndefinedComparison as error:
         raise SettingsError(
-            f"invalid marker in {without_credentials(str(requirement))!r}: {error}",
+            f"invalid marker in {hide_credentials(str(requirement))!r}: {error}",
             hint="fix the marker, after the semicolon (PEP 508)",
         ) from error

@@ -12,8 +12,8 @@ from grocker.errors import MissingError, StorageError, UnavailableError
 from grocker.lock.values import PythonFile
 from grocker.python import uv as _uv
 from grocker.python import uv_sources
-from grocker.python.indexes import without_credentials
-from grocker.python.metadata import normalised
+from grocker.python.indexes import hide_credentials
+from grocker.python.metadata import normalise_name
 from grocker.python.pylock import Pin, address, file_name, read_packages, read_pylock, unsupported_source
 from grocker.python.requirements import marker_environment, parse_requirement
 from grocker.python.target import WheelTarget
@@ -53,7 +53,7 @@ def resolve(
     return read_pylock(_compile(requirements, target, uv, workspace, constraints, directory, *options), target)
 
 
-def locate(
+def find_addresses(
     files: Sequence[PythonFile], target: WheelTarget, uv: Uv, *, workspace: Path, directory: Path | None = None
 ) -> dict[Digest, str]:
     """The address of each file of a lock on the index, by digest, without credentials.
@@ -79,7 +79,7 @@ def locate(
             raise UnavailableError(
                 f"the index no longer has {file.file} of the lock, or serves other bytes under that name", hint=_GONE
             )
-        found[file.sha256] = without_credentials(url)
+        found[file.sha256] = hide_credentials(url)
     return found
 
 
@@ -110,14 +110,14 @@ def _compile(
         directory=directory or workspace,
     )
     if output.status != 0:
-        raise _uv.failure(output, action=action, platform=str(target))
+        raise _uv.translate_error(output, action=action, platform=str(target))
     return output.stdout
 
 
 def _check_address(requirement: Any) -> None:
     url = requirement.url
     if url and (urlsplit(url).scheme not in ("http", "https", "file") or not urlsplit(url).path.endswith(".whl")):
-        raise unsupported_source(normalised(requirement.name), without_credentials(url))
+        raise unsupported_source(normalise_name(requirement.name), hide_credentials(url))
 
 
 def _platform(target: WheelTarget) -> str:

@@ -1,4 +1,4 @@
-"""Commands of a distribution: generated from its console_scripts, or shipped and given the image's interpreter.
+"""Commands of a distribution: generated from its console_scripts, or shipped and adapted to the image's interpreter.
 
 Source: entry points specification, "Use for scripts"; binary distribution format, "Recommended installer features".
 """
@@ -19,20 +19,22 @@ if __name__ == "__main__":
 """
 
 
-def generated(points: Iterable[EntryPoint], interpreter: str, file: str) -> dict[str, bytes]:
-    """Name → content of each script that ``console_scripts`` and ``gui_scripts`` ask for.
+def generate_scripts(points: Iterable[EntryPoint], interpreter: str, file: str) -> dict[str, bytes]:
+    """Name → content of each script in ``console_scripts`` and ``gui_scripts``.
 
     ``interpreter``: its absolute path in the image. ``file``: the wheel's name, for errors.
-    Raises CorruptError for a name that is no file name, or a script without a function.
+    Raises CorruptError for an invalid file name, or a script without a function.
     """
     scripts = {}
     for point in points:
         if point.group not in ("console_scripts", "gui_scripts"):
             continue
         if "/" in point.name or "\0" in point.name or point.name in (".", ".."):
-            raise CorruptError(f"reading {file}: entry_points.txt: {point.name!r} cannot be the name of a script")
+            raise CorruptError(f"reading {file}: entry_points.txt: invalid script name {point.name!r}")
         if not point.object:
-            raise CorruptError(f"reading {file}: entry_points.txt: {point.name} names no function in {point.module}")
+            raise CorruptError(
+                f"reading {file}: entry_points.txt: {point.name} does not name a function in {point.module}"
+            )
         scripts[point.name] = _TEMPLATE.format(
             interpreter=interpreter,
             module=point.module,
@@ -42,7 +44,7 @@ def generated(points: Iterable[EntryPoint], interpreter: str, file: str) -> dict
     return scripts
 
 
-def with_interpreter(data: bytes, interpreter: str) -> bytes:
+def set_interpreter(data: bytes, interpreter: str) -> bytes:
     """A shipped script with ``#!python`` and ``#!pythonw`` replaced by the image's interpreter; others unchanged."""
     if not data.startswith(b"#!python"):
         return data

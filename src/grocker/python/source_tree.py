@@ -1,6 +1,6 @@
 """A project's source tree: which files count, and one digest for them on every machine.
 
-The digest is made of paths, executable bits and contents; of times, owners, umask, order and host it knows nothing.
+The digest depends on paths, executable bits and contents, not on times, owners, umask, order or host.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from grocker.python.named_paths import NamedPaths, read_named_paths
 from grocker.python.selection import LeftOut
 
 FORMAT = 1
-"""Goes into step keys: raised when the same tree would count other files."""
+"""Part of step keys: increased when other files of the same tree count."""
 
 _RACY = 2_000_000_000
-"""nanoseconds: the coarsest clock of a file system in use (FAT)"""
+"""nanoseconds: the coarsest timestamps of a file system in use (FAT)"""
 
 
 class SourceFile(msgspec.Struct, frozen=True):
@@ -35,20 +35,20 @@ class SourceFile(msgspec.Struct, frozen=True):
     """sha256 of the bytes, hexadecimal; of the target for a link"""
     executable: bool = False
     target: str | None = None
-    """where a link leads, relative to its own directory; None for a file"""
+    """target of a link, relative to its own directory; None for a file"""
 
 
 class SourceTree(msgspec.Struct, frozen=True):
-    """What counts of a project's directory."""
+    """The files of a project that count."""
 
     root: Path
     files: tuple[SourceFile, ...]
     """sorted by path"""
     digest: Digest
     known: FileHashes
-    """to be kept and given to the next ``read_tree`` of the same root"""
+    """to be stored, and passed to the next ``read_tree`` of the same root"""
     left_out: tuple[LeftOut, ...] = ()
-    """what lies in the directory and does not count, as far as somebody may miss it; sorted by path"""
+    """files and directories that do not count, as far as they may be missed; sorted by path"""
     directories: tuple[str, ...] = ("",)
     """directories that were looked into, relative to the root"""
     named: NamedPaths = NamedPaths()
@@ -63,17 +63,17 @@ class SourceTree(msgspec.Struct, frozen=True):
 
 
 class FileHashes(msgspec.Struct, frozen=True):
-    """Hashes of files by what stat(2) said of them, so that unchanged files are not read again.
+    """Hashes of files by their stat(2) values, so that unchanged files are not read again.
 
-    As in git's index, a file that was changed less than two seconds before its hash was noted is not trusted
-    ("racy clean"): it could change again within the same tick of the clock.
+    As in git's index, a file changed less than two seconds before it was hashed is left out ("racy clean"): it could
+    change again within the same tick of the clock.
     """
 
     files: Mapping[str, tuple[str, str]] = msgspec.field(default_factory=dict)
-    """path → (what stat said, digest)"""
+    """path → (stat values, digest)"""
 
     def encode(self) -> bytes:
-        """One line a file, sorted; paths that hold a newline are left out."""
+        """One line per file, sorted; paths that contain a newline are left out."""
         return b"".join(
             f"{seen}\t{digest}\t{path}\n".encode("utf-8", "surrogateescape")
             for path, (seen, digest) in sorted(self.files.items())
@@ -82,7 +82,7 @@ class FileHashes(msgspec.Struct, frozen=True):
 
     @classmethod
     def decode(cls, data: bytes) -> FileHashes:
-        """What ``encode`` gave; nothing at all when it is damaged."""
+        """The value that ``encode`` wrote; empty when it is damaged."""
         files = {}
         for line in data.decode("utf-8", "surrogateescape").splitlines(keepends=True):
             parts = line.rstrip("\n").split("\t", 2)
@@ -93,7 +93,7 @@ class FileHashes(msgspec.Struct, frozen=True):
 
 
 def read_tree(root: Path, *, now: int, known: FileHashes | None = None, exclude: Sequence[str] = ()) -> SourceTree:
-    """What counts below ``root``, hashed.
+    """Hash the files below ``root`` that count.
 
     ``now``: the time, nanoseconds since the epoch. ``known``: from an earlier call. ``exclude``: patterns of files that
     do not count (``selection.Patterns``).
@@ -102,7 +102,9 @@ def read_tree(root: Path, *, now: int, known: FileHashes | None = None, exclude:
     """
     if not root.is_dir():
         kind = "is a file" if root.exists() else "does not exist"
-        raise MissingError(f"reading the project: {root} {kind}", hint="give the directory that holds pyproject.toml")
+        raise MissingError(
+            f"reading the project: {root} {kind}", hint="give the directory that contains pyproject.toml"
+        )
     earlier = known.files if known else {}
     repository, named = git.find_repository(root), read_named_paths(root)
     selected = selection.select(root, repository, named, exclude)
@@ -134,7 +136,7 @@ def read_tree(root: Path, *, now: int, known: FileHashes | None = None, exclude:
     return SourceTree(
         root,
         tuple(files),
-        digest_of(files),
+        hash_tree(files),
         FileHashes(noted),
         tuple(sorted(left_out, key=lambda one: one.path)),
         selected.directories,
@@ -143,7 +145,7 @@ def read_tree(root: Path, *, now: int, known: FileHashes | None = None, exclude:
     )
 
 
-def digest_of(files: list[SourceFile] | tuple[SourceFile, ...]) -> Digest:
+def hash_tree(files: list[SourceFile] | tuple[SourceFile, ...]) -> Digest:
     """The digest of files sorted by path."""
     hashing = hashlib.sha256(b"grocker source tree 1\n")
     for file in files:
@@ -164,7 +166,7 @@ def places(tree: SourceTree) -> list[str]:
 
 
 def copy_tree(tree: SourceTree, destination: Path, *, epoch: int) -> Path:
-    """A normalised copy: modes 0644 and 0755, times ``epoch`` (seconds), nothing that does not count.
+    """A normalised copy: modes 0644 and 0755, times ``epoch`` (seconds), only files that count.
 
     ``destination`` stands for the top of the project's repository, if it has one. Returns the copy of the project.
     Raises CorruptError when a file changed since ``tree`` was read; StorageError when the copy cannot be written.
@@ -188,13 +190,13 @@ def copy_tree(tree: SourceTree, destination: Path, *, epoch: int) -> Path:
                 data = (tree.root / file.path).read_bytes()
                 if hashlib.sha256(data).hexdigest() != file.digest:
                     raise CorruptError(
-                        f"copying the project: {file.path} changed while it was read", hint="build again"
+                        f"copying the project: {file.path} changed while it was being read", hint="build again"
                     )
                 path.write_bytes(data)
                 path.chmod(0o755 if file.executable else 0o644)
             os.utime(path, (epoch, epoch), follow_symlinks=False)
         for directory in sorted(made, reverse=True):
-            os.chmod(destination / directory, 0o755)  # noqa: S103 - a build directory is no secret
+            os.chmod(destination / directory, 0o755)  # noqa: S103 - a build directory is not secret
             os.utime(destination / directory, (epoch, epoch))
     except OSError as error:
         raise StorageError(f"copying the project: {error.filename or destination}: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""Which of a release's wheels fits the target best (PEP 425, PEP 600; platform compatibility tags).
+"""Choose the wheel of a release that fits the target best (PEP 425, PEP 600; platform compatibility tags).
 
 ``packaging.tags`` asks the running interpreter for its platforms; here they are computed for the target.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LEGACY = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
 
 
-def platforms(target: WheelTarget) -> Iterator[str]:
+def platform_tags(target: WheelTarget) -> Iterator[str]:
     """Platform tags that the target runs, the best first: ``manylinux_2_41_x86_64`` … and the bare ``linux_x86_64``."""
     machine = target.machine
     major, newest = target.glibc
@@ -31,11 +31,11 @@ def platforms(target: WheelTarget) -> Iterator[str]:
 
 
 @lru_cache(maxsize=8)
-def ranks(target: WheelTarget) -> dict[Tag, int]:
+def rank_tags(target: WheelTarget) -> dict[Tag, int]:
     """Each tag that the target supports → its place, 0 the best."""
     from packaging.tags import compatible_tags, cpython_tags
 
-    known = tuple(platforms(target))
+    known = tuple(platform_tags(target))
     version = target.version_info
     interpreter = f"{target.implementation}{version[0]}{version[1]}"
     ordered: dict[Tag, int] = {}
@@ -47,24 +47,24 @@ def ranks(target: WheelTarget) -> dict[Tag, int]:
     return ordered
 
 
-def rank(file: str, target: WheelTarget) -> int | None:
-    """The place of a wheel's best tag, 0 the best; None when it does not fit or is not a wheel's name."""
+def rank_file(file: str, target: WheelTarget) -> int | None:
+    """The place of a wheel's best tag, 0 the best; None when it is incompatible, or not a wheel file name."""
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
     try:
         tags = parse_wheel_filename(file)[3]
     except InvalidWheelFilename:
         return None
-    places = ranks(target)
+    places = rank_tags(target)
     found = [places[tag] for tag in tags if tag in places]
     return min(found, default=None)
 
 
-def best(files: Iterable[str], target: WheelTarget) -> str | None:
-    """The file that installers would take: the best tag, then the highest build number; None when none fits."""
+def choose_file(files: Iterable[str], target: WheelTarget) -> str | None:
+    """The file that installers choose: the best tag, then the highest build number; None when none fits."""
     from packaging.utils import parse_wheel_filename
 
-    fitting = [(place, file) for file in files if (place := rank(file, target)) is not None]
+    fitting = [(place, file) for file in files if (place := rank_file(file, target)) is not None]
     if not fitting:
         return None
     lowest = min(place for place, _ in fitting)

@@ -1,4 +1,4 @@
-"""The image's interpreter and platform, and where the image keeps Python things: values."""
+"""The interpreter and platform of an image, and the paths of its virtual environment. Pure values."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class WheelTarget(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:
             raise SettingsError(
-                f"choosing wheels: no such architecture: {self.architecture}",
-                hint="architectures: " + ", ".join(ARCHITECTURES),
+                f"unsupported architecture {self.architecture!r}",
+                hint="supported: " + ", ".join(ARCHITECTURES),
             )
 
     @property
@@ -50,7 +50,7 @@ class WheelTarget(msgspec.Struct, frozen=True):
 
 
 class InstallScheme(msgspec.Struct, frozen=True):
-    """Where an image has its virtual environment; paths are entry paths, without a leading slash."""
+    """The paths of an image's virtual environment: entry paths, without a leading slash."""
 
     python: str
     """the minor version: ``3.13``"""
@@ -68,7 +68,7 @@ class InstallScheme(msgspec.Struct, frozen=True):
 
     @property
     def interpreter(self) -> str:
-        """The absolute path that a script's first line names."""
+        """The absolute path in the first line of scripts."""
         return f"/{self.prefix}/bin/python"
 
     def headers(self, distribution: str) -> str:

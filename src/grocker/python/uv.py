@@ -1,4 +1,4 @@
-"""Runs uv, and turns what it says into errors of ours. The only module that knows that program's words."""
+"""Run uv, and translate its errors. The only module that parses uv's messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from grocker.errors import (
     TryAgainError,
     UnavailableError,
 )
-from grocker.python.indexes import from_pip, settled_by_uv, with_credentials, without_credentials
+from grocker.python.indexes import add_credentials, find_uv_indexes, hide_credentials, read_pip_indexes
 
 _PASSED = re.compile(
     r"(UV|PIP)_.*|SSL_CERT_(FILE|DIR)|SSL_CLIENT_CERT|REQUESTS_CA_BUNDLE|NETRC|RUST_LOG|NO_PROXY|no_proxy"
@@ -32,18 +32,18 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 class Uv(msgspec.Struct, frozen=True):
-    """A uv, and the environment it runs in."""
+    """The uv executable, and its environment."""
 
     executable: Path
     environment: Mapping[str, str]
     python: Path
     """the host's interpreter for back ends"""
     from_pip: frozenset[str] = frozenset()
-    """names in ``environment`` that pip's configuration gave, and that uv's own has precedence over"""
+    """names in ``environment`` that pip's configuration gave, which uv's own overrides"""
 
     def address(self, url: str) -> str:
-        """``url`` as it is to be requested: with the credentials of its index, if it has any; never keep or show it."""
-        return with_credentials(url, self.environment)
+        """``url`` for a request: with the credentials of its index, if any. Never store or show it."""
+        return add_credentials(url, self.environment)
 
 
 def find_uv(environ: Mapping[str, str], *, cache: Path | None = None) -> Uv:
@@ -57,11 +57,9 @@ def find_uv(environ: Mapping[str, str], *, cache: Path | None = None) -> Uv:
 
         executable = Path(find_uv_bin())
     except (ImportError, FileNotFoundError) as error:
-        raise UnavailableError(
-            "resolving Python packages: uv is not installed", hint="install Grocker again"
-        ) from error
+        raise UnavailableError("resolving Python packages: uv is not installed", hint="reinstall Grocker") from error
     home = environ.get("HOME") or "/nonexistent"
-    pip = from_pip(environ)
+    pip = read_pip_indexes(environ)
     environment = {
         "PATH": PATH,
         "HOME": home,
@@ -89,18 +87,18 @@ def run(
     directory: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> command.Output:
-    """Run uv to its end; the status is the caller's to judge.
+    """Run uv until it exits. The caller checks the status.
 
     ``directory``: where it runs; its configuration files and its parents' count. ``environment`` overrides uv's own.
     """
-    settled = settled_by_uv(directory, uv.environment) if directory and uv.from_pip else frozenset()
+    settled = find_uv_indexes(directory, uv.environment) if directory and uv.from_pip else frozenset()
     own = {name: value for name, value in uv.environment.items() if name not in uv.from_pip & settled}
     return command.run(
         [uv.executable, *arguments],
         action=action,
         environment={**own, **(environment or {})},
         directory=directory,
-        hint="install Grocker again",
+        hint="reinstall Grocker",
     )
 
 
@@ -121,48 +119,52 @@ _NO_VERSION = re.compile(
 )
 
 _BINARY = {"psycopg2": "psycopg2-binary", "psycopg-c": "psycopg[binary]"}
-"""what has no wheels, and under which name its makers serve it with them"""
+"""packages without wheels, and the names under which their authors publish wheels"""
 
 
-def failure(output: command.Output, *, action: str, platform: str) -> GrockerError:
-    """The error that a failed uv means: its last lines, without credentials.
+def translate_error(output: command.Output, *, action: str, platform: str) -> GrockerError:
+    """The error for a failed uv, without credentials.
 
     ``platform``: the target, for "has no wheel for PLATFORM".
     """
-    text = without_credentials(output.stderr.strip())
-    words = explanation(text)
+    text = hide_credentials(output.stderr.strip())
+    words = summarise_error(text)
     status = _STATUS.search(text)
     code = int(status[1] or status[2]) if status else 0
     if re.search(r"No space left on device|Disk quota exceeded", text):
-        return StorageError(f"{action}: {words}", hint="free some space, or point GROCKER_CACHE at a larger disk")
+        return StorageError(
+            f"{action}: {words}", hint="free disk space, or set GROCKER_CACHE to a directory on a larger disk"
+        )
     if code in (401, 403):
-        return DeniedError(f"{action}: the package index refuses: {words}", hint="give credentials: UV_INDEX, ~/.netrc")
+        return DeniedError(
+            f"{action}: the package index denies access: {words}", hint="set credentials in UV_INDEX or ~/.netrc"
+        )
     if code == 429:
-        return TryAgainError(f"{action}: the package index asks to come back later: {words}", hint="try again later")
+        return TryAgainError(f"{action}: rate limited by the package index: {words}", hint="try again later")
     if code >= 500 or _UNREACHABLE.search(text):
         return UnavailableError(
-            f"{action}: the package index is unreachable: {words}",
+            f"{action}: cannot reach the package index: {words}",
             hint="check the network and the index (UV_DEFAULT_INDEX, or index-url in pip's configuration)",
         )
     lacking = _without_wheels(text)
     if lacking:
-        return no_wheel(", ".join(sorted(lacking)), None, platform)
+        return no_wheel_error(", ".join(sorted(lacking)), None, platform)
     unknown = _UNKNOWN.search(text)
     if unknown:
-        asked = f"you require {unknown['name']}" in words  # by the user: uv's sentence says nothing more
+        asked = f"you require {unknown['name']}" in words  # then uv's message adds nothing
         return MissingError(
-            f"{action}: no package {unknown['name']} on the index{'' if asked else f': {words}'}",
-            hint="check the spelling; a private package needs its index (UV_INDEX, or extra-index-url for pip)",
+            f"{action}: package {unknown['name']} not found on the index{'' if asked else f': {words}'}",
+            hint="check the spelling; for a private package, add its index (UV_INDEX, or pip's extra-index-url)",
         )
     if _NO_VERSION.search(text):
         where = " in [build-system] requires" if "build requirements" in action else ""
-        return MissingError(f"{action}: {words}", hint=f"ask for a version that exists{where}")
+        return MissingError(f"{action}: {words}", hint=f"choose a version that exists{where}")
     if "No solution found" in text:
-        return SettingsError(f"{action}: {words}", hint="loosen one of the requirements")
+        return SettingsError(f"{action}: {words}", hint="relax one of the requirements")
     if "needs to be updated" in text and "lock" in text:
         return SettingsError(f"{action}: uv.lock is stale: {words}", hint="run: uv lock")
     if re.search(r"hash mismatch", text, re.IGNORECASE):
-        return CorruptError(f"{action}: {words}", hint="the index serves another file than is pinned")
+        return CorruptError(f"{action}: {words}", hint="check the index: it serves another file than the pinned one")
     return SettingsError(f"{action}: uv: {words}")
 
 
@@ -173,20 +175,20 @@ def _without_wheels(text: str) -> set[str]:
     return {f"{name} {versions[name]}" if versions.get(name) else name for name in names}
 
 
-def no_wheel(name: str, version: str | None, platform: str) -> MissingError:
-    """A package that would have to be compiled."""
+def no_wheel_error(name: str, version: str | None, platform: str) -> MissingError:
+    """The error for a package without a compatible wheel."""
     pinned = (f"{name}=={version}" if version else name).replace(" ", "==")
     binary = _BINARY.get(name.partition(" ")[0])
     return MissingError(
-        f"{name}{' ' + version if version else ''}: no wheel for {platform}; it would have to be built",
-        hint=f"depend on {binary}, the same with wheels"
+        f"{name}{' ' + version if version else ''}: no wheel for {platform}, and Grocker does not build sdists",
+        hint=f"depend on {binary}, which has wheels"
         if binary
-        else "ask for a version that has one, or serve one for that platform from an index (UV_INDEX); when it is"
-        f' Python alone: pip wheel --no-deps --wheel-dir wheels {pinned}, and find-links = ["wheels"] in [tool.uv]',
+        else "choose a version that has one, or serve one for that platform from an index (UV_INDEX); for a package of"
+        f' pure Python: pip wheel --no-deps --wheel-dir wheels {pinned}, and find-links = ["wheels"] in [tool.uv]',
     )
 
 
-def explanation(text: str, limit: int = 600) -> str:
+def summarise_error(text: str, limit: int = 600) -> str:
     """The error and causes in uv's stderr as one line, warnings left out, at most ``limit`` characters."""
     lines: list[str] = []
     wanted = True

@@ -1,7 +1,7 @@
-"""``[tool.uv.sources]``: where a requirement comes from in place of the index (uv documentation, "Dependency sources").
+"""``[tool.uv.sources]``: sources of requirements other than the index (uv documentation, "Dependency sources").
 
-uv looks at it for a project and its ``uv.lock``, not for a list of requirements. Without a ``uv.lock`` a package of
-that name on the index would be installed, whoever has put it there.
+uv applies it to a project and its ``uv.lock``, not to a list of requirements. Without a ``uv.lock``, a package of the
+same name on the index would be installed, whoever published it there.
 """
 
 from __future__ import annotations
@@ -11,45 +11,45 @@ from pathlib import Path
 from typing import Any
 
 from grocker.errors import SettingsError
-from grocker.python.indexes import uv_table
-from grocker.python.metadata import normalised
+from grocker.python.indexes import read_uv_table
+from grocker.python.metadata import normalise_name
 
 _KINDS = ("workspace", "path", "git", "url", "index")
 
 
 def check(names: Iterable[str], directory: Path, environ: Mapping[str, str], markers: Mapping[str, str]) -> None:
-    """Refuse requirements that the project in ``directory``, or its workspace, does not want from the usual index.
+    """Reject requirements for which the project in ``directory``, or its workspace, has a source of its own.
 
     ``environ``: uv's. ``markers``: the variables of the platform. Raises SettingsError.
     """
     if environ.get("UV_NO_SOURCES", "").lower() in ("1", "true"):
         return
     sources = _sources(directory)
-    for name in sorted(set(map(normalised, names)) & sources.keys()):
+    for name in sorted(set(map(normalise_name, names)) & sources.keys()):
         kind = next((kind for kind in _kinds(sources[name], markers)), None)
         if kind is None:
             continue
-        remedy = f"serve a wheel of {name} from an index, and take it from there: UV_NO_SOURCES=1"
+        remedy = f"serve a wheel of {name} from an index, and ignore the source: UV_NO_SOURCES=1"
         if kind in ("url", "index"):
             remedy = (
-                "run: uv lock, for uv.lock beside pyproject.toml is followed; or leave sources out: UV_NO_SOURCES=1"
+                "run: uv lock (Grocker follows a uv.lock beside pyproject.toml), or ignore the source: UV_NO_SOURCES=1"
             )
         raise SettingsError(
-            f"resolving dependencies: [tool.uv.sources] takes {name} from elsewhere ({kind}), not from the index",
+            f"resolving dependencies: [tool.uv.sources] replaces the index as the source of {name} ({kind})",
             hint=remedy,
         )
 
 
 def _sources(directory: Path) -> dict[str, Any]:
-    """The project's sources by normalised name, and those of its workspace's root for what it has none for."""
+    """The project's sources by normalised name, and its workspace's for all others."""
     found: dict[str, Any] = {}
     here = directory.absolute()
     for place in (here, *here.parents):
-        table = uv_table(place / "pyproject.toml")
+        table = read_uv_table(place / "pyproject.toml")
         if place == here or _has_member(table, place, here):
             sources = table.get("sources")
             for name, source in sources.items() if isinstance(sources, dict) else ():
-                found.setdefault(normalised(name), source)
+                found.setdefault(normalise_name(name), source)
     return found
 
 
@@ -58,12 +58,12 @@ def _has_member(table: Mapping[str, Any], root: Path, member: Path) -> bool:
     patterns = workspace.get("members", []) if isinstance(workspace, dict) else []
     try:
         return any(member in root.glob(pattern) for pattern in patterns if isinstance(pattern, str) and pattern)
-    except (ValueError, NotImplementedError):  # no pattern at all, or an absolute one: uv does not take it either
+    except (ValueError, NotImplementedError):  # an empty or absolute pattern, which uv does not accept either
         return False
 
 
 def _kinds(source: object, markers: Mapping[str, str]) -> Iterator[str]:
-    """What a source is, for each of its parts that holds on the platform."""
+    """The kind of each part of a source that applies on the platform."""
     from packaging.markers import InvalidMarker, Marker
 
     for one in source if isinstance(source, list) else [source]:

@@ -1,4 +1,4 @@
-"""Wheels → entries: installing without a staging directory, an interpreter or the host's word in it.
+"""Wheels → entries: installed without a staging directory or an interpreter, independently of the host.
 
 Source: Python packaging specifications, "Binary distribution format", "Recording installed projects", "Entry points".
 """
@@ -18,10 +18,10 @@ import msgspec
 
 from grocker.errors import CorruptError, MissingError, SettingsError, StorageError
 from grocker.platforms.architectures import ARCHITECTURES
-from grocker.python import archive, metadata, record, scripts
-from grocker.python.archive import ZipContent, ZipMember
-from grocker.python.metadata import EntryPoint, Metadata, normalised
+from grocker.python import metadata, record, scripts, wheel_archive
+from grocker.python.metadata import EntryPoint, Metadata, normalise_name
 from grocker.python.target import InstallScheme, WheelTarget
+from grocker.python.wheel_archive import ZipContent, ZipMember
 from grocker.tar.entry import Content, Directory, Entry, File
 
 FORMAT = 1
@@ -43,11 +43,11 @@ class Wheel(msgspec.Struct, frozen=True):
     name: str
     """the project's normalised name"""
     version: str
-    """as METADATA has it"""
+    """as in METADATA"""
     site: str
     """the entry path of its site directory"""
     pure: bool
-    """it holds no binary and its tags name no platform"""
+    """whether it has no binaries, and no platform in its tags"""
     metadata: Metadata
     entry_points: tuple[EntryPoint, ...]
     entries: tuple[Entry, ...]
@@ -57,10 +57,10 @@ class Wheel(msgspec.Struct, frozen=True):
 def read_wheel(path: Path, layout: InstallScheme, target: WheelTarget | None = None, *, file: str = "") -> Wheel:
     """The wheel at ``path``, verified, as entries below ``layout``.
 
-    ``path`` must stay as it is while the entries are used: large files are read from it when they are written.
-    ``file``: the wheel's file name, where it is kept under another.
-    ``target``: when given, a wheel whose tags do not fit it, or whose binaries are all for other processors, is an
-    error. Raises CorruptError for a file that is not what its name and RECORD say; MissingError for the wrong platform.
+    The file must not change while the entries are used: large files are read from it when they are written.
+    ``file``: the wheel's file name, if ``path`` has another.
+    ``target``: if given, a wheel with incompatible tags, or with binaries for other processors only, is an error.
+    Raises CorruptError for a file that contradicts its name or RECORD; MissingError for the wrong platform.
     """
     file = file or path.name
     with _opened(path, file) as opened:
@@ -81,13 +81,15 @@ def _opened(path: Path, file: str) -> Iterator[ZipFile]:
         with ZipFile(path) as opened:
             yield opened
     except (BadZipFile, EOFError, UnicodeDecodeError, NotImplementedError, struct.error) as error:
-        raise CorruptError(f"reading {file}: not a whole wheel: {error}", hint="fetch or build it again") from error
+        raise CorruptError(
+            f"reading {file}: truncated or malformed: {error}", hint="download or build it again"
+        ) from error
     except OSError as error:
         raise StorageError(f"reading {file}: {error.strerror or error}") from error
 
 
 class _Checked(msgspec.Struct, frozen=True):
-    """A member whose bytes are what RECORD says."""
+    """A member verified against RECORD."""
 
     data: bytes | Content
     line_hash: str
@@ -103,7 +105,7 @@ class _Reading(msgspec.Struct, frozen=True):
     layout: InstallScheme
 
     def wheel(self, target: WheelTarget | None) -> Wheel:
-        members = archive.members(self.opened, self.file)
+        members = wheel_archive.members(self.opened, self.file)
         info = self._dist_info(members)
         self._check_wheel_version(info)
         described, points = self.metadata(), self.entry_points()
@@ -122,11 +124,11 @@ class _Reading(msgspec.Struct, frozen=True):
                 continue
             data = checked.data
             if script and isinstance(data, bytes):
-                data = scripts.with_interpreter(data, self.layout.interpreter)
+                data = scripts.set_interpreter(data, self.layout.interpreter)
             if data is checked.data:
                 lines[destination] = checked.line_hash
             self._add(files, File(destination, data, 0o755 if script or member.executable else 0o644))
-        for name, content in scripts.generated(points, self.layout.interpreter, self.file).items():
+        for name, content in scripts.generate_scripts(points, self.layout.interpreter, self.file).items():
             path = f"{self.layout.scripts}/{name}"
             lines.pop(path, None)
             files[path] = File(path, content, 0o755)
@@ -139,17 +141,17 @@ class _Reading(msgspec.Struct, frozen=True):
             self._check_platform(target, machines)
         return Wheel(
             file=self.file,
-            name=normalised(described.name),
+            name=normalise_name(described.name),
             version=described.version,
             site=self.layout.site,
             pure=not machines and self.file.endswith("-none-any.whl"),
             metadata=described,
             entry_points=points,
-            entries=with_directories(files.values()),
+            entries=add_directories(files.values()),
         )
 
     def metadata(self) -> Metadata:
-        """METADATA; CorruptError when it names another project or version than the file's name does."""
+        """METADATA. Raises CorruptError when it contradicts the file name."""
         from packaging.utils import InvalidWheelFilename, parse_wheel_filename
         from packaging.version import Version
 
@@ -158,16 +160,16 @@ class _Reading(msgspec.Struct, frozen=True):
         try:
             name, version, _, _ = parse_wheel_filename(self.file)
         except InvalidWheelFilename as error:
-            raise CorruptError(f"reading {self.file}: not the name of a wheel") from error
-        if (normalised(found.name), Version(found.version)) != (name, version):
+            raise CorruptError(f"reading {self.file}: invalid wheel file name") from error
+        if (normalise_name(found.name), Version(found.version)) != (name, version):
             raise CorruptError(
-                f"reading {self.file}: METADATA says {found.name} {found.version}, the file's name does not",
-                hint="the file was renamed or forged; fetch it again, or tell its publisher",
+                f"reading {self.file}: METADATA is of {found.name} {found.version}, which the file name contradicts",
+                hint="download it again, or tell its publisher: the file was renamed or forged",
             )
         return found
 
     def entry_points(self) -> tuple[EntryPoint, ...]:
-        """entry_points.txt; none when there is no such file."""
+        """The entry points; none when there is no entry_points.txt."""
         name = f"{self._dist_info(self.opened.namelist())}/entry_points.txt"
         if name not in self.opened.NameToInfo:
             return ()
@@ -177,26 +179,26 @@ class _Reading(msgspec.Struct, frozen=True):
         tops = {name.partition("/")[0] for name in names if "/" in name}
         found = sorted(top for top in tops if top.endswith(".dist-info"))
         if len(found) != 1:
-            raise CorruptError(f"reading {self.file}: {len(found)} .dist-info directories where 1 is due")
+            raise CorruptError(f"reading {self.file}: expected one .dist-info directory, got {len(found)}")
         stem = self.file.split("-")
-        if normalised(found[0].removesuffix(".dist-info").partition("-")[0]) != normalised(stem[0]):
-            raise CorruptError(f"reading {self.file}: it holds {found[0]}, of another project")
+        if normalise_name(found[0].removesuffix(".dist-info").partition("-")[0]) != normalise_name(stem[0]):
+            raise CorruptError(f"reading {self.file}: {found[0]} belongs to another project")
         return found[0]
 
     def _check_wheel_version(self, info: str) -> None:
         found = metadata.fields(self._read(f"{info}/WHEEL"), f"WHEEL of {self.file}")
         version = found.get("wheel-version", ("",))[0]
         if version.partition(".")[0] != "1":
-            raise CorruptError(f"reading {self.file}: wheel format {version or 'unknown'}; 1.x is known")
+            raise CorruptError(f"reading {self.file}: unsupported wheel format {version or '(none)'}; expected 1.x")
 
     def _read(self, name: str) -> bytes:
         info = self.opened.NameToInfo.get(name)
         if info is None:
             raise CorruptError(f"reading {self.file}: {name} is missing")
-        if info.file_size > archive.LARGE:
-            raise CorruptError(f"reading {self.file}: {name} is {info.file_size} bytes large")
+        if info.file_size > wheel_archive.LARGE:
+            raise CorruptError(f"reading {self.file}: {name} is too large: {info.file_size} bytes")
         member = ZipMember(name, info.file_size, executable=False, info=info)
-        return b"".join(archive.chunks(self.opened, member, self.file))
+        return b"".join(wheel_archive.chunks(self.opened, member, self.file))
 
     def _check_listed(self, hashes: Iterable[str], members: Iterable[str], info: str) -> None:
         listed, present = set(hashes), set(members)
@@ -204,7 +206,7 @@ class _Reading(msgspec.Struct, frozen=True):
         for name in sorted(present - listed - own):
             raise CorruptError(f"reading {self.file}: {name} is not in RECORD")
         for name in sorted(name for name in listed - present - own if not name.endswith("/")):
-            raise CorruptError(f"reading {self.file}: {name} is in RECORD and not in the archive")
+            raise CorruptError(f"reading {self.file}: {name} is in RECORD but not in the archive")
 
     def _verified(self, member: ZipMember, expected: record.Hash | None) -> _Checked:
         if expected is None:
@@ -212,19 +214,19 @@ class _Reading(msgspec.Struct, frozen=True):
         hashing, ours = hashlib.new(expected.algorithm), hashlib.sha256()
         parts: list[bytes] = []
         head = b""
-        for chunk in archive.chunks(self.opened, member, self.file):
+        for chunk in wheel_archive.chunks(self.opened, member, self.file):
             head = head or chunk[:20]
             hashing.update(chunk)
             if expected.algorithm != "sha256":
                 ours.update(chunk)
-            if member.size <= archive.LARGE:
+            if member.size <= wheel_archive.LARGE:
                 parts.append(chunk)
         if record.encoded(hashing.digest()) != expected.value:
             raise CorruptError(
-                f"reading {self.file}: {member.name} is not what RECORD says ({expected.algorithm})",
-                hint="the wheel was changed after it was built; fetch it again, or tell its publisher",
+                f"reading {self.file}: {member.name} does not match its hash in RECORD ({expected.algorithm})",
+                hint="download it again, or tell its publisher: the wheel was changed after it was built",
             )
-        large = member.size > archive.LARGE
+        large = member.size > wheel_archive.LARGE
         data = ZipContent(self.path, self.file, member.name, member.size) if large else b"".join(parts)
         digest = hashing.digest() if expected.algorithm == "sha256" else ours.digest()
         return _Checked(data, "sha256=" + record.encoded(digest), _elf_machine(head))
@@ -238,7 +240,7 @@ class _Reading(msgspec.Struct, frozen=True):
             return f"{self.layout.site}/{name}", False
         scheme, _, path = rest.partition("/")
         if not path:
-            raise CorruptError(f"reading {self.file}: {name} lies in no scheme")
+            raise CorruptError(f"reading {self.file}: {name} is outside of every install scheme")
         match scheme:
             case "purelib" | "platlib":
                 return f"{self.layout.site}/{path}", False
@@ -249,21 +251,21 @@ class _Reading(msgspec.Struct, frozen=True):
             case "headers":
                 return f"{self.layout.headers(project)}/{path}", False
             case _:
-                raise CorruptError(f"reading {self.file}: {name}: no scheme is named {scheme}")
+                raise CorruptError(f"reading {self.file}: {name}: unknown install scheme {scheme}")
 
     def _add(self, files: dict[str, File], file: File) -> None:
         if file.path in files:
-            raise CorruptError(f"reading {self.file}: two of its files go to /{file.path}")
+            raise CorruptError(f"reading {self.file}: two files would be installed as /{file.path}")
         files[file.path] = file
 
     def _check_places(self, files: Iterable[str]) -> None:
-        """What makes the environment is no wheel's to bring, nor what Linux has no names for."""
+        """Reject files of the environment itself, and paths that are too long for Linux."""
         bin_, own = self.layout.scripts, f"{self.layout.prefix}/pyvenv.cfg"
         for path in files:
             if len(path.encode()) >= _LONGEST_PATH or any(len(part.encode()) > _LONGEST for part in path.split("/")):
-                raise CorruptError(f"reading {self.file}: the path /{path[:80]}… is longer than any may be on Linux")
+                raise CorruptError(f"reading {self.file}: the path /{path[:80]}… is longer than Linux permits")
             if path in (own, bin_) or re.fullmatch(rf"{re.escape(bin_)}/python[\d.]*", path):
-                raise CorruptError(f"reading {self.file}: it would replace the environment's own /{path}")
+                raise CorruptError(f"reading {self.file}: it would overwrite the environment's own /{path}")
 
     def _record(self, files: Iterable[File], lines: dict[str, str], own: str) -> bytes:
         rows = []
@@ -280,18 +282,18 @@ class _Reading(msgspec.Struct, frozen=True):
         return record.write(rows, own)
 
     def _check_platform(self, target: WheelTarget, machines: set[int | None]) -> None:
-        from grocker.python.tags import rank
+        from grocker.python.tags import rank_file
 
         # Computing a thousand tags to find this one takes longer than reading a small wheel.
-        if not self.file.endswith("-py3-none-any.whl") and rank(self.file, target) is None:
+        if not self.file.endswith("-py3-none-any.whl") and rank_file(self.file, target) is None:
             raise MissingError(
-                f"{self.file} does not fit the image: {target}",
-                hint="take a wheel for this platform, or build for the platform that the wheel is for",
+                f"{self.file} is not compatible with the image: {target}",
+                hint="use a wheel for this platform, or build for the platform of the wheel",
             )
         if machines and ARCHITECTURES[target.architecture].elf_machine not in machines:
             raise CorruptError(
-                f"reading {self.file}: none of its binaries is for {target.architecture}, whatever its name says",
-                hint="tell its publisher; choose another version meanwhile",
+                f"reading {self.file}: none of its binaries is for {target.architecture}, contrary to its file name",
+                hint="choose another version, and tell its publisher",
             )
 
 
@@ -301,8 +303,8 @@ def _elf_machine(head: bytes) -> int | None:
     return int.from_bytes(head[18:20], "little" if head[5] == 1 else "big")
 
 
-def with_directories(files: Iterable[Entry]) -> tuple[Entry, ...]:
-    """``files`` and the directories above them, each once, sorted by path."""
+def add_directories(files: Iterable[Entry]) -> tuple[Entry, ...]:
+    """``files`` and their parent directories, each once, sorted by path."""
     found: dict[str, Entry] = {}
     for file in files:
         found[file.path] = file
@@ -314,15 +316,15 @@ def with_directories(files: Iterable[Entry]) -> tuple[Entry, ...]:
     for path in found:
         parent = path.rpartition("/")[0]
         if parent and not isinstance(found[parent], Directory):
-            raise CorruptError(f"/{path} lies below /{parent}, which is a file")
+            raise CorruptError(f"/{path} is below /{parent}, which is a file")
     return tuple(found[path] for path in sorted(found))
 
 
 def overlay(wheels: Iterable[tuple[str, Iterable[Entry]]]) -> Iterator[tuple[str, tuple[Entry, ...]]]:
-    """Each wheel's name with its directories and those of its files that no earlier one brings.
+    """Each wheel's name with its directories, and the files that no earlier wheel has.
 
-    ``wheels``: (name for errors, entries). Two that bring the same file with the same bytes and mode agree.
-    Raises SettingsError that names both and the file when they do not.
+    ``wheels``: (name for errors, entries). The same file with the same content and mode may be in several.
+    Raises SettingsError that names the file and both wheels when they differ.
     """
     seen: dict[str, tuple[str, Entry]] = {}
     for wheel, entries in wheels:
@@ -333,8 +335,8 @@ def overlay(wheels: Iterable[tuple[str, Iterable[Entry]]]) -> Iterator[tuple[str
                 own.append(entry)
             if not _same(earlier[1], entry):
                 raise SettingsError(
-                    f"{earlier[0]} and {wheel} both bring /{entry.path}, and not the same",
-                    hint="they cannot be installed together: drop one of them, or choose versions that do not collide",
+                    f"{earlier[0]} and {wheel} both install /{entry.path}, with different contents",
+                    hint="remove one of them, or choose versions that do not collide",
                 )
         yield wheel, tuple(own)
 

@@ -1,4 +1,4 @@
-"""Transfer over the OCI distribution specification: pushing, reading, and the credentials for it."""
+"""Registries, by the OCI distribution specification: push, read, and the credentials for both."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ import msgspec
 from grocker.errors import SettingsError
 from grocker.oci.reference import HUB, Reference
 from grocker.registry import keychain
-from grocker.web import basic
+from grocker.web import basic_authorization
 
 _HUB_KEYS = (
     "https://index.docker.io/v1/",
@@ -46,7 +46,7 @@ class Credentials(msgspec.Struct, frozen=True):
     @property
     def authorization(self) -> str | None:
         """The value of an Authorization header for Basic authentication; None without user and password."""
-        return None if self.user is None or self.password is None else basic(self.user, self.password)
+        return None if self.user is None or self.password is None else basic_authorization(self.user, self.password)
 
     def __repr__(self) -> str:
         return f"Credentials({self.source!r})"

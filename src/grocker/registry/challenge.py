@@ -1,7 +1,7 @@
-"""What a 401 asks for: the WWW-Authenticate header.
+"""The WWW-Authenticate header: what a 401 asks for.
 
 Sources: RFC 9110, sections 11.2, 11.3 and 11.6.1; Docker Registry v2 token authentication (``realm``, ``service``,
-``scope``). Several challenges may share one header, and commas both part them and stand in them.
+``scope``). Several challenges may share one header, and commas appear both between and in them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PARAMETER = re.compile(rf'({_WORD})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 _SCHEME = re.compile(rf"({_WORD})(?=[\s,]|\Z)(?![ \t]*=[^=])")
 _TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*(?=[\s,]|\Z)")
-_LONGEST = 16_384  # characters; what is longer was not made by a registry
+_LONGEST = 16_384  # characters; no registry sends more
 
 
 class Challenge(msgspec.Struct, frozen=True):
@@ -28,7 +28,7 @@ class Challenge(msgspec.Struct, frozen=True):
 
 
 def parse(header: str) -> tuple[Challenge, ...]:
-    """The challenges in a header, in its order; what cannot be read is passed over, and nothing is raised."""
+    """Parse the challenges in a header, in its order; malformed parts are skipped. Raises nothing."""
     text = header[:_LONGEST]
     found: list[tuple[str, dict[str, str]]] = []
     place = 0
@@ -52,7 +52,7 @@ def parse(header: str) -> tuple[Challenge, ...]:
 
 
 def merge_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
-    """Scopes as one request asks for them: ``repository:team/polls:pull,push``; each resource once, sorted.
+    """Merge scopes for one request, as ``repository:team/polls:pull,push``: each resource once, sorted.
 
     Source: Docker Registry v2, "Token Scope Documentation".
     """

@@ -1,4 +1,4 @@
-"""What is presented to one registry: nothing until it asks, then Basic credentials or a token for what is to be done.
+"""The authorization for one registry: none until it asks, then Basic credentials or a token for the actions needed.
 
 Sources: Docker Registry v2 authentication via central service, "Token Authentication Specification" and "Token
 Authentication via OAuth 2.0"; RFC 6750 (Bearer), RFC 7617 (Basic).
@@ -18,11 +18,11 @@ import msgspec
 from grocker.errors import DeniedError, GrockerError, UnavailableError
 from grocker.registry import challenge
 from grocker.registry.auth import Credentials
-from grocker.web import HttpError, Transport, loopback, public
+from grocker.web import HttpError, Transport, is_loopback, redact_url
 
 _CLIENT = "grocker"
 _LIVES = 60.0  # seconds, when the server does not say (Token Authentication Specification, expires_in)
-_EARLY = 10.0  # seconds before its end that a token is not used any more
+_EARLY = 10.0  # seconds before its expiry from which a token is not used
 _MOST = 1 << 20  # bytes of a token server's answer
 _USABLE = re.compile(r"[\x21-\x7e]+\Z")
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -35,10 +35,10 @@ class _Token(msgspec.Struct, frozen=True):
 
 
 class Login:
-    """Credentials and tokens for one repository's registry. Any thread may use it.
+    """Credentials and tokens for one repository's registry. Thread safe.
 
-    ``registry``: its name, for people; ``origin``: its ``https://HOST``. ``find`` gives the credentials when the
-    registry asks for any: it may run a program.
+    ``registry``: its name, for people; ``origin``: its ``https://HOST``. ``find`` returns the credentials when the
+    registry asks for any; it may run a program.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Login:
 
     @property
     def source(self) -> str:
-        """Where what was presented came from, in words."""
+        """Where the credentials sent came from, in words."""
         with self._lock:
             return "no credentials" if self._found is None else self._found.source
 
@@ -75,14 +75,14 @@ class Login:
             return found is not None and bool(found.authorization or found.identity_token or found.registry_token)
 
     def authorization(self, scopes: Sequence[str]) -> str | None:
-        """The Authorization for a request that needs ``scopes``, as far as the registry has said what it wants."""
+        """The Authorization for a request that needs ``scopes``; None as long as the registry has not asked for any."""
         with self._lock:
             if self._fixed is not None or self._bearer is None:
                 return self._fixed
             return self._get_token(challenge.merge_scopes(scopes)).header
 
     def answer(self, asked: str, scopes: Sequence[str], sent: str | None) -> str | None:
-        """The Authorization that answers a 401 whose WWW-Authenticate is ``asked``; None when there is none to give.
+        """Make the Authorization that answers a 401 with WWW-Authenticate ``asked``; None when there is none.
 
         ``sent``: what the request had. Raises DeniedError when the token server refuses the credentials or its address
         would expose them, else as ``Transport.open``.
@@ -96,7 +96,7 @@ class Login:
             bearer = next((c for c in challenges if c.scheme == "bearer" and c.parameters.get("realm")), None)
             if bearer is not None:
                 return self._renew(bearer.parameters, scopes, sent)
-            # A 401 without any challenge is no HTTP (RFC 9110, section 15.5.2), but such registries are met.
+            # A 401 without a challenge violates RFC 9110, section 15.5.2, but such registries exist.
             if own.authorization is None or not (any(one.scheme == "basic" for one in challenges) or not challenges):
                 return None
             self._fixed = own.authorization
@@ -108,7 +108,7 @@ class Login:
         return self._found
 
     def _renew(self, parameters: Mapping[str, str], scopes: Sequence[str], sent: str | None) -> str:
-        """A token that was not refused; another thread may have got it already."""
+        """Get a token other than the refused one; another thread may have got it already."""
         self._bearer = parameters
         key = challenge.merge_scopes(scopes)
         kept = self._tokens.get(key)
@@ -118,7 +118,7 @@ class Login:
         return self._get_token(key, parameters.get("scope", "").split()).header
 
     def _get_token(self, key: tuple[str, ...], more: Sequence[str] = ()) -> _Token:
-        """The token for the scopes ``key``, and for what else the registry said that it wants."""
+        """Get the token for the scopes ``key``, and for ``more`` that the registry asked for."""
         kept = self._tokens.get(key)
         if kept is not None and kept.until > self._clock():
             return kept
@@ -130,7 +130,7 @@ class Login:
         return token
 
     def _fetch_token(self, parameters: Mapping[str, str], scopes: Sequence[str]) -> tuple[str, float]:
-        """A token from the realm, and for how many seconds it holds."""
+        """Fetch a token from the realm, and the number of seconds that it is valid."""
         realm, host = self._token_server(parameters["realm"])
         action = f"asking {host} for a token for {self._registry}"
         own = self._credentials()
@@ -165,31 +165,30 @@ class Login:
             body=body,
             size=len(body) if body is not None else None,
             netrc=False,
-            redirects=body is None,  # where a body goes, the identity token in it goes
+            redirects=body is None,  # the body has the identity token, which must not go elsewhere
         ) as response:
             return response.read(_MOST)
 
     def _token_server(self, text: str) -> tuple[str, str]:
-        """The token server's address and host. DeniedError when credentials would be readable on their way there."""
+        """Check the token server's URL; return it and its host. DeniedError when it is not encrypted."""
         try:
             parts = urlsplit(text)
             host, _ = parts.hostname or "", parts.port
         except ValueError:
             parts, host = urlsplit(""), ""
         own = urlsplit(self._origin)
-        local = parts.scheme == "http" and loopback(host) and loopback(own.hostname or "")
+        local = parts.scheme == "http" and is_loopback(host) and is_loopback(own.hostname or "")
         if not host or not (parts.scheme == "https" or local):
-            shown = public(text) if host else repr(text[:100])
+            shown = redact_url(text) if host else repr(text[:100])
             raise DeniedError(
-                f"logging in to {self._registry}: it wants credentials sent to {shown}, which is not HTTPS; "
-                "nothing was sent",
-                hint="the registry must name its token server by https://; see its configuration (realm)",
+                f"logging in to {self._registry}: its token server {shown} is not HTTPS; no credentials were sent",
+                hint="check the registry's configuration: the realm must start with https://",
             )
         clean = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path or "/", parts.query, ""))
         return clean, host
 
     def _refusal(self, error: HttpError, action: str, host: str, own: Credentials) -> GrockerError:
-        """What a token server's refusal means."""
+        """Translate a token server's refusal."""
         words = _error_words(error.detail)
         if error.status_code in (400, 401, 403, 404, 405):
             said = f"{error.status_code}, {words}" if words else str(error.status_code)
@@ -205,7 +204,7 @@ class Login:
             headers=error.headers,
             detail=error.detail,
             url=error.url,
-            hint=error.hint or "the token server is ill; try again later",
+            hint=error.hint or "the token server failed; try again later",
         )
 
 
@@ -215,7 +214,7 @@ def _with_query(url: str, query: Sequence[tuple[str, str]]) -> str:
 
 
 def _parse_token(data: bytes, action: str) -> tuple[str, float]:
-    """The token in a token server's answer, and its seconds."""
+    """Read the token from a token server's answer, and the seconds that it is valid."""
     try:
         document = json.loads(data)
         text = document.get("token") or document.get("access_token")
@@ -223,12 +222,12 @@ def _parse_token(data: bytes, action: str) -> tuple[str, float]:
     except (ValueError, AttributeError):
         text, lives = None, None
     if not isinstance(text, str) or not _USABLE.match(text):
-        raise UnavailableError(f"{action}: the answer has no token in it", hint="see the token server's log")
+        raise UnavailableError(f"{action}: the answer has no token", hint="check the token server's log")
     return text, float(lives) if isinstance(lives, int | float) and lives > 0 else _LIVES
 
 
 def _error_words(detail: bytes) -> str:
-    """A token server's own words: an OAuth error, the registry's form of errors, or ``details``."""
+    """Read a token server's own message: an OAuth error, a registry's error document, or ``details``."""
     try:
         document = json.loads(detail)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a repository has under the names that an image is to get: all that can be asked before there is an image.
+"""What a repository has under the names that an image will get: all that can be asked before there is an image.
 
 Source: OCI distribution specification 1.1, Pull.
 """
@@ -19,7 +19,7 @@ from grocker.web import Transport
 
 
 class RepositoryState(msgspec.Struct, frozen=True):
-    """A repository, as it was when it was looked at."""
+    """A repository, as it was when it was inspected."""
 
     session: RepositorySession
     digests: Mapping[Reference, Digest | None]
@@ -31,10 +31,10 @@ class RepositoryState(msgspec.Struct, frozen=True):
 def inspect_repository(
     transport: Transport, find: Callable[[], Credentials], names: Sequence[Reference]
 ) -> RepositoryState:
-    """Ask for what is there under ``names``, which are of one repository (``latest`` where there is no tag).
+    """Ask what is there under ``names``, which are of one repository; without a tag, ``latest``.
 
-    ``find`` is asked for credentials if the registry wants any. Raises DeniedError (401, 403), UnavailableError (5xx,
-    no connection), CorruptError (the answer has another digest than it should).
+    ``find`` is called if the registry asks for credentials. Raises DeniedError (401, 403), UnavailableError (5xx,
+    no connection), CorruptError (the answer does not match its digest).
     """
     if len({(name.registry, name.path) for name in names}) != 1:
         raise BugError("a push to several repositories at once")
@@ -54,7 +54,7 @@ def inspect_repository(
 
 
 def _blobs(repository: RepositorySession, roots: Sequence[Document]) -> dict[Digest, int]:
-    """The blobs of the images that manifests and indexes stand for; what cannot be read tells nothing."""
+    """List the blobs of the images behind manifests and indexes; empty when these cannot be read."""
     try:
         manifests = []
         for root in roots:

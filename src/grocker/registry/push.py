@@ -1,4 +1,4 @@
-"""Pushing images to one repository: what is missing of their blobs, several at once, then manifests, then names.
+"""Push images to one repository: first the missing blobs, several at once, then manifests, then names.
 
 Source: OCI distribution specification 1.1, Push.
 """
@@ -44,11 +44,11 @@ class PushResult(msgspec.Struct, frozen=True):
 def push(
     state: RepositoryState, images: Sequence[Image], blobs: Blobs, progress: Progress, *, candidates: MountCandidates
 ) -> PushResult:
-    """Push the images, one for each platform, under every name that was looked at.
+    """Push the images, one for each platform, under every name in ``state``.
 
     ``known``: what may be mounted from other repositories; what is there now is added to it.
     Raises DeniedError (401, 403), MissingError (404), TryAgainError (429), UnavailableError (5xx, no connection, cut),
-    CorruptError (a blob in the cache, or the registry's answer, has another digest or size than it should).
+    CorruptError (a blob in the cache, or the registry's answer, has an unexpected digest or size).
     """
     top = root(images)
     repository = state.session
@@ -59,7 +59,7 @@ def push(
     if not missing:
         return PushResult(tagged, 0, 0, 0, len(sizes), new=False)
     if len(missing) < len(tagged):
-        # A name that has the manifest stands for all that it refers to.
+        # A name that has the manifest proves that everything it refers to is there.
         fates = dict.fromkeys(sizes, Fate.PRESENT)
         sent = _manifests(repository, (), top, missing)
     else:
@@ -70,7 +70,7 @@ def push(
         except (MissingError, HttpError):
             if not state.blobs:
                 raise
-            # It has lost what a manifest of its own refers to: now every blob is asked for.
+            # The registry lost blobs of a manifest that it has: now every blob is checked.
             with progress.task(f"pushing to {tagged[0].name}") as task:
                 fates = _blobs(repository, images, blobs, candidates, task, {})
             sent = _manifests(repository, images, top, missing)
@@ -81,7 +81,7 @@ def push(
 
 
 def _layers(images: Sequence[Image]) -> Collection[Layer]:
-    """The layers of all images, each once."""
+    """List the layers of all images, each once."""
     return {one.digest: one for image in images for one in image.layers}.values()
 
 
@@ -93,7 +93,7 @@ def _blobs(
     task: Task,
     held: Mapping[Digest, int],
 ) -> dict[Digest, Fate]:
-    """Bring every blob there that is not ``held``, each once. The first error ends it, and running uploads with it."""
+    """Bring every blob there that is not in ``held``, each once. The first error ends the running uploads, too."""
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
     cancellation = Cancellation()
@@ -111,7 +111,9 @@ def _blobs(
             if digest not in present
         }
         jobs |= {
-            digest: pool.submit(upload.push_config, repository, one, candidates, cancellation, likely=not held)
+            digest: pool.submit(
+                upload.push_document, repository, one, "the configuration", candidates, cancellation, likely=not held
+            )
             for digest, one in configs.items()
             if digest not in present
         }
@@ -130,17 +132,17 @@ def _blobs(
 def _manifests(
     repository: RepositorySession, images: Sequence[Image], top: Document, names: Sequence[Reference]
 ) -> int:
-    """Send the manifests of an index and, under every name, what the name stands for; the bytes."""
+    """Send the manifests of an index and, under every name, the root; return the bytes sent."""
     below = [image.manifest for image in images] if len(images) > 1 else []
     for document in below:
-        _manifest(repository, document, document.digest)
+        push_manifest(repository, document, document.digest)
     for name in names:
-        _manifest(repository, top, name.tag or "")
+        push_manifest(repository, top, name.tag or "")
     return sum(len(document.data) for document in (*below, *(top for _ in names)))
 
 
-def _manifest(repository: RepositorySession, document: Document, name: str) -> None:
-    """Send a manifest or index under a tag or under its digest."""
+def push_manifest(repository: RepositorySession, document: Document, name: str) -> Mapping[str, str]:
+    """Send a manifest or index under a tag or its digest; return the answer's headers."""
     where = f"{repository.reference.name}{'@' if ':' in name else ':'}{name}"
     action = f"pushing the manifest {short_digest(document.digest)} to {where}"
     with repository.send(
@@ -153,3 +155,4 @@ def _manifest(repository: RepositorySession, document: Document, name: str) -> N
         size=len(document.data),
     ) as response:
         upload.check_stored(response.headers.get("Docker-Content-Digest"), document.digest, repository, action)
+        return response.headers

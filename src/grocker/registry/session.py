@@ -13,15 +13,17 @@ from grocker.errors import CorruptError, DeniedError, GrockerError, MissingError
 from grocker.oci.reference import HUB, Reference
 from grocker.registry.auth import Credentials
 from grocker.registry.login import Login
-from grocker.web import HttpError, Response, Stream, Transport, loopback
+from grocker.web import HttpError, Response, Stream, Transport, is_loopback
 
 _HUB_HOST = "registry-1.docker.io"
 _WRONG_BYTES = frozenset({"DIGEST_INVALID", "SIZE_INVALID"})
-_ANSWERS = 2  # to a 401 of one request: with a first token, and with one for what the registry asks beyond it
+_ANSWERS = (
+    2  # to a 401 of one request: with a first token, then with one for the further scopes that the registry asks for
+)
 
 
 class RepositorySession(msgspec.Struct, frozen=True):
-    """One repository, and the right to it."""
+    """One repository, and the authorization for it."""
 
     transport: Transport
     reference: Reference
@@ -36,25 +38,25 @@ class RepositorySession(msgspec.Struct, frozen=True):
     """whether a blob is sent in one request at first"""
 
     def url(self, rest: str) -> str:
-        """An address below the repository: ``blobs/sha256:…``."""
+        """Make a URL below the repository, as for ``blobs/sha256:…``."""
         return f"{self.origin}/v2/{self.reference.path}/{rest}"
 
     def upload_location(self, response: Response, asked: str, action: str) -> str:
-        """Where an upload goes on: the Location header, absolute.
+        """Return where an upload continues: the Location header, absolute.
 
         Raises UnavailableError when there is none, or one that would leave HTTPS.
         """
         said = response.headers.get("Location")
         if not said:
-            raise UnavailableError(f"{action}: {self.reference.registry} did not say where to send the bytes")
+            raise UnavailableError(f"{action}: the answer of {self.reference.registry} lacks a Location")
         # Relative to who answered, which is another host after a redirect.
         moved = _origin(response.url) != _origin(asked)
         target = urljoin(response.url if moved else asked, said)
         parts = urlsplit(target)
         if not parts.hostname or (urlsplit(asked).scheme == "https" and parts.scheme != "https"):
             raise UnavailableError(
-                f"{action}: {self.reference.registry} wants the bytes over {parts.scheme}, not https",
-                hint="the registry behind a proxy must be told its own address (X-Forwarded-Proto)",
+                f"{action}: {self.reference.registry} asks for an upload over {parts.scheme} instead of https",
+                hint="if the registry is behind a proxy, the proxy must set X-Forwarded-Proto",
             )
         return target
 
@@ -71,9 +73,11 @@ class RepositorySession(msgspec.Struct, frozen=True):
         attempts: int | None = None,
         reading: Sequence[str] = (),
     ) -> Response:
-        """A request with the right to it, which no other host gets. ``reading``: other repositories that it reads.
+        """Send a request with the authorization that it needs, which no other host gets.
 
-        Raises as ``translate_error`` says, and as ``Login.answer``.
+        ``reading``: other repositories that the request reads from.
+
+        Raises what ``translate_error`` returns, and what ``Login.answer`` raises.
         """
         own = _origin(url) == _origin(self.origin)
         scopes = [f"repository:{self.reference.path}:{self.actions}", *(f"repository:{one}:pull" for one in reading)]
@@ -109,10 +113,10 @@ class RepositorySession(msgspec.Struct, frozen=True):
         return _origin(error.url) == _origin(self.origin)
 
     def translate_error(self, error: HttpError, action: str) -> GrockerError:
-        """What an HTTP error of a registry means.
+        """Translate an HTTP error of a registry.
 
         DeniedError for 401 and 403, with the source of the credentials; MissingError for 404; CorruptError when the
-        bytes that arrived are not those that were announced; else the error itself, with the registry's words.
+        received bytes do not match their digest; else the error itself, with the registry's words.
         """
         codes, words = _error_words(error.detail)
         where = f"{action}: {error.status_code}" + (f", {words}" if words else "")
@@ -121,19 +125,19 @@ class RepositorySession(msgspec.Struct, frozen=True):
         if status in (401, 403):
             if not self._ours(error):
                 return DeniedError(
-                    f"{where}: {urlsplit(error.url).hostname}, where {registry} sends its clients, wants credentials; "
-                    f"those for {registry} go nowhere else",
-                    hint="see the registry's configuration: it must sign the addresses that it redirects to",
+                    f"{where}: {registry} redirects to {urlsplit(error.url).hostname}, which asks for credentials; "
+                    f"those for {registry} were not sent there",
+                    hint="check the registry's configuration: it must sign the URLs that it redirects to",
                 )
             if self.login.has_credentials:
-                hint = f"see whether they may do that there, or log in again: docker login {registry}"
+                hint = f"check their permissions, or log in again: docker login {registry}"
             else:
                 hint = f"log in: docker login {registry} (or podman login)"
             return DeniedError(f"{where}; sent: {self.login.source}", hint=hint)
         if status == 404:
-            return MissingError(where, hint="check the repository's name; some registries want it created first")
+            return MissingError(where, hint="check the repository's name; some registries require creating it first")
         if codes & _WRONG_BYTES:
-            return CorruptError(where, hint="bytes were changed on their way; try again")
+            return CorruptError(where, hint="the content was changed in transit; try again")
         kind = type(error)
         return kind(
             where,
@@ -141,17 +145,17 @@ class RepositorySession(msgspec.Struct, frozen=True):
             headers=error.headers,
             detail=error.detail,
             url=error.url,
-            hint=error.hint or "see the registry's log",
+            hint=error.hint or "check the registry's log",
         )
 
 
 def open_session(
     transport: Transport, reference: Reference, find: Callable[[], Credentials], *, actions: str
 ) -> RepositorySession:
-    """A session with the repository of ``reference``; ``find`` is asked for credentials if the registry wants any."""
+    """Open a session with the repository of ``reference``; ``find`` is called if the registry asks for credentials."""
     host = _HUB_HOST if reference.registry == HUB else reference.registry
     name = urlsplit(f"//{host}").hostname or host
-    origin = f"{'http' if loopback(name) else 'https'}://{host}"
+    origin = f"{'http' if is_loopback(name) else 'https'}://{host}"
     return RepositorySession(transport, reference, origin, Login(transport, reference.registry, origin, find), actions)
 
 
@@ -161,7 +165,7 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 
 
 def _error_words(detail: bytes) -> tuple[frozenset[str], str]:
-    """Codes and words of an error document (distribution-spec, Error Codes)."""
+    """Read codes and messages of an error document (distribution-spec, Error Codes)."""
     try:
         errors = json.loads(detail)["errors"]
         listed = [one for one in errors if isinstance(one, dict)]

@@ -1,4 +1,4 @@
-"""One blob on its way to a repository: there already, mounted from another one, or sent.
+"""Bring one blob to a repository: it is present, or mounted from another repository, or sent.
 
 Source: OCI distribution specification 1.1, Push ("Pushing blobs", "Mounting a blob from another repository").
 """
@@ -29,19 +29,19 @@ _REFUSES_WHOLE = frozenset({405, 411, 413, 501})
 class Fate(Enum):
     """What became of a blob."""
 
-    PRESENT = "there already"
+    PRESENT = "present"
     MOUNTED = "mounted"
     SENT = "sent"
 
 
 class Cancellation:
-    """Tells the other uploads that there is no use in going on."""
+    """Tells running uploads to stop, because another one failed."""
 
     is_set = False
 
 
 class _Reading:
-    """A blob's stream that reports what is read of it, also when it is read again."""
+    """A blob's stream that reports progress, each byte once even if it is read again."""
 
     def __init__(self, stream: BinaryIO, task: Task, cancellation: Cancellation) -> None:
         self._stream = stream
@@ -79,7 +79,7 @@ def push_layer(
     *,
     likely: bool,
 ) -> Fate:
-    """Bring a layer there; its bytes are opened when they must be sent. ``likely``: whether it may be there already."""
+    """Bring a layer there; its bytes are opened only if they must be sent. ``likely``: whether it may be present."""
     action = f"pushing layer {short_digest(layer.digest)} ({layer.title}) to {session.reference.name}"
     found = _found(session, layer.digest, layer.size, candidates, action, cancellation, likely=likely)
     if found.fate is not Fate.SENT:
@@ -93,40 +93,42 @@ def push_layer(
                 session, layer.digest, layer.size, _Reading(stream, task, cancellation), action, cancellation, found
             )
         except CorruptError as error:
-            # The bytes are not hashed on their way, because the registry does that; whose fault it is, is seen here.
+            # The registry hashes the bytes; only after it complains does it matter whether they were damaged here.
             if _sound(stream, layer):
                 raise
             raise damaged(layer.digest, layer.title, blobs) from error
     return Fate.SENT
 
 
-def push_config(
+def push_document(
     session: RepositorySession,
-    config: Document,
+    document: Document,
+    what: str,
     candidates: MountCandidates,
     cancellation: Cancellation,
     *,
     likely: bool,
 ) -> Fate:
-    """Bring a configuration there; ``likely`` as in ``layer``."""
-    action = f"pushing the configuration {short_digest(config.digest)} to {session.reference.name}"
-    found = _found(session, config.digest, len(config.data), candidates, action, cancellation, likely=likely)
+    """Bring a blob at hand there: ``what`` names it for people; ``likely`` as in ``push_layer``."""
+    action = f"pushing {what} {short_digest(document.digest)} to {session.reference.name}"
+    size = len(document.data)
+    found = _found(session, document.digest, size, candidates, action, cancellation, likely=likely)
     if found.fate is Fate.SENT:
-        _upload(session, config.digest, len(config.data), io.BytesIO(config.data), action, cancellation, found)
+        _upload(session, document.digest, size, io.BytesIO(document.data), action, cancellation, found)
     return found.fate
 
 
 def check_stored(said: str | None, digest: str, session: RepositorySession, action: str) -> None:
-    """CorruptError when a registry says that it has stored something else."""
+    """Raise CorruptError when a registry reports that it stored something else."""
     if said is not None and said != digest:
         raise CorruptError(
-            f"{action}: {session.reference.registry} says that it stored {said}",
-            hint="bytes were changed on their way, or the registry is broken; try again",
+            f"{action}: {session.reference.registry} reports that it stored {said}",
+            hint="the content was changed in transit, or the registry is faulty; try again",
         )
 
 
 def short_digest(digest: str) -> str:
-    """A digest as people recognise it: the algorithm and twelve digits."""
+    """Shorten a digest for people: the algorithm and twelve digits."""
     return digest[:19]
 
 
@@ -139,13 +141,13 @@ def _sound(stream: BinaryIO, layer: Layer) -> bool:
 
 
 class _Found(msgspec.Struct, frozen=True):
-    """What must be done with a blob."""
+    """What is to be done with a blob."""
 
     fate: Fate
-    begun: str | None = None
-    """where an upload was begun already"""
+    started: str | None = None
+    """where an upload was started already"""
     other_size: bool = False
-    """whether the registry says that it has the blob with another size"""
+    """whether the registry reports another size for the blob"""
 
 
 def _found(
@@ -160,25 +162,25 @@ def _found(
 ) -> _Found:
     if cancellation.is_set:
         return _Found(Fate.PRESENT)
-    # To send a small one takes no longer than to ask for it.
+    # Sending a small blob takes no longer than asking for it.
     there = _there(session, digest, action) if likely or size > _SMALL else None
     if there is not None:
-        # Cut short there by a disk, say: it is sent again, and the registry hashes it.
+        # Truncated there, for example by a full disk: it is sent again, and the registry hashes it.
         return _Found(Fate.PRESENT) if there in (size, -1) else _Found(Fate.SENT, other_size=True)
     source = candidates.find(session.reference.registry, session.reference.path, digest)
     return _Found(Fate.SENT) if source is None else _mounted(session, digest, source, action)
 
 
 def _there(session: RepositorySession, digest: str, action: str) -> int | None:
-    """The size that the registry says the blob has, -1 when it does not say; None when the blob is not there."""
+    """Ask for the blob's size in the repository: -1 when the registry does not say, None when the blob is missing."""
     with session.send("HEAD", session.url(f"blobs/{digest}"), action=action, accept=(200, 404)) as response:
         if response.status == 404:
             return None
         said = response.headers.get("Docker-Content-Digest")
         if said is not None and said.startswith("sha256:") and said != digest:
             raise CorruptError(
-                f"{action}: asked for {short_digest(digest)}, {session.reference.registry} has {said}",
-                hint="the registry, or a proxy before it, is broken",
+                f"{action}: asked for {short_digest(digest)}, but {session.reference.registry} answers for {said}",
+                hint="the registry, or a proxy before it, is faulty",
             )
         # Some proxies drop Content-Length from answers to HEAD.
         size = response.headers.get("Content-Length", "")
@@ -186,14 +188,14 @@ def _there(session: RepositorySession, digest: str, action: str) -> int | None:
 
 
 def _mounted(session: RepositorySession, digest: str, source: str, action: str) -> _Found:
-    """Ask for the blob out of the repository ``source``; a registry that will not do it may begin an upload instead."""
+    """Mount the blob from the repository ``source``; a registry that refuses may start an upload instead."""
     url = session.url("blobs/uploads/") + "?" + urlencode({"mount": digest, "from": source})
     try:
         response = session.send(
             "POST", url, action=action, accept=(201, 202), body=b"", size=0, attempts=1, reading=(source,)
         )
     except GrockerError:
-        # Whoever may not read the other repository may well write to this one: the plain upload tells.
+        # Who may not read the other repository may still write to this one: the plain upload tells.
         return _Found(Fate.SENT)
     with response:
         if response.status == 202:
@@ -211,8 +213,8 @@ def _upload(
     cancellation: Cancellation,
     found: _Found,
 ) -> None:
-    """Send one blob, each attempt as an upload of its own: what a cut one has left in the registry is unknown."""
-    target = found.begun
+    """Send one blob, each attempt as a new upload: what an interrupted one left in the registry is unknown."""
+    target = found.started
     whole = session.sends_whole
     attempt = 1
     while True:
@@ -237,9 +239,9 @@ def _upload(
         attempt += 1
     if found.other_size and (now := _there(session, digest, action)) not in (size, -1):
         raise CorruptError(
-            f"{action}: {session.reference.registry} says that it has {'no' if now is None else now} bytes of it; "
-            f"it has {size}, and all were sent",
-            hint="the registry, or a proxy before it, is broken",
+            f"{action}: {session.reference.registry} reports {'no' if now is None else now} bytes, "
+            f"although all {size} were sent",
+            hint="the registry, or a proxy before it, is faulty",
         )
 
 
@@ -268,7 +270,7 @@ def _send_parts(session: RepositorySession, digest: str, size: int, stream: Stre
     while done < size:
         part = stream.read(session.part_size)
         if not part:
-            raise CorruptError(f"{action}: the cached blob has {done} bytes instead of {size}", hint="build again")
+            raise CorruptError(f"{action}: the cached blob is truncated: {done} of {size} bytes", hint="build again")
         with session.send(
             "PATCH",
             target,
@@ -289,12 +291,12 @@ def _send_parts(session: RepositorySession, digest: str, size: int, stream: Stre
 
 
 def _counted(response: Response, done: int, session: RepositorySession, action: str) -> None:
-    """CorruptError when a registry says that it has fewer or more bytes than it was sent."""
+    """Raise CorruptError when a registry reports fewer or more bytes than were sent."""
     said = response.headers.get("Range", "").removeprefix("bytes=").partition("-")[2]
     if said.isdigit() and int(said) != done - 1:
         raise CorruptError(
-            f"{action}: {session.reference.registry} says that it has {int(said) + 1} bytes of the {done} sent",
-            hint="bytes were lost on their way, or the registry is broken; try again",
+            f"{action}: {session.reference.registry} reports {int(said) + 1} bytes, but {done} were sent",
+            hint="bytes were lost in transit, or the registry is faulty; try again",
         )
 
 

@@ -26,7 +26,7 @@ def package_names(settings: Settings, suite: Suite, more: Iterable[str]) -> list
 
 def find_mirrors(context: Context, settings: Settings) -> debian.Mirrors:
     """Find the mirrors of Debian's archive that this host uses."""
-    return debian.locate(
+    return debian.find_mirrors(
         mirror=settings.debian.mirror,
         security_mirror=settings.debian.security_mirror,
         check_valid_until=settings.debian.check_valid_until,

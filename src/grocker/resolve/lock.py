@@ -104,7 +104,7 @@ def python_answer(
         return PythonAnswer(context.now, files, {})
     directory = application.project.directory if application.project else None
     with context.store.scratch() as scratch, context.progress.task("asking the index for the locked wheels"):
-        urls = python.locate(missing, wheel_target(target), uv, workspace=scratch, directory=directory)
+        urls = python.find_addresses(missing, wheel_target(target), uv, workspace=scratch, directory=directory)
     return PythonAnswer(context.now, files, {str(key): url for key, url in urls.items()})
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from grocker.config.services import front_packages
+from grocker.config.services import proxy_packages
 from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.errors import SettingsError
@@ -96,7 +96,7 @@ def _ask(
     subscriber: Subscriber,
 ) -> Resolution:
     """Ask the archive and the index at the same time."""
-    expected = front_packages({name: bool(s.static or s.media) for name, s in settings.services.items()})
+    expected = proxy_packages({name: bool(s.static or s.media) for name, s in settings.services.items()})
 
     def ask_archive(more: Sequence[str]) -> tuple[DebianAnswer, DebianAnswer]:
         packages = resolve_packages(context, settings, more, target, refresh=request.refresh)

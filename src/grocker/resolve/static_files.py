@@ -1,4 +1,4 @@
-"""The directories that a service shows as ``/static``: found in wheels, by their names alone. Contract: X1."""
+"""The directories that a service shows as ``/static``, found in wheels by their names. Contract: X1."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from grocker.tar.keys import cache_key
 
 NAME = "static"
 _FORMAT = 1
-"""goes into step keys: raised when the same wheel would give other directories"""
+"""part of the cache key: raise it if the same wheel would give other directories"""
 
 
 class _Contents(msgspec.Struct, frozen=True):
-    """What can be shown of a wheel."""
+    """What a wheel has that can be shown."""
 
     packages: tuple[str, ...]
     """directories with an ``__init__.py``"""
@@ -38,20 +38,20 @@ def with_static(
     files: Iterable[PythonFile],
     fetch: Callable[[PythonFile], Path],
 ) -> dict[str, Service]:
-    """The service table, each service with its directories in the image.
+    """Return the service table, each service with its directories in the image.
 
-    ``files``: the other wheels of the image; ``fetch``: gives one, and is asked only if they have to be looked into.
+    ``files``: the other wheels of the image; ``fetch`` returns one, and is called only if its content matters.
     Raises SettingsError for a directory that no wheel has.
     """
-    wanted = {name: _plain(given) for name, given in services.static.items()}
-    if not wanted:
+    requested = {name: _plain(given) for name, given in services.static.items()}
+    if not requested:
         return dict(services.table)
     own = _contents(e.path.removeprefix(f"{application.site}/") for e in application.entries if isinstance(e, File))
-    needed = any(isinstance(given, bool) or not set(given) <= set(own.directories) for given in wanted.values())
-    others = [_of(store, file, fetch) for file in sorted(files)] if needed else []
+    needed = any(isinstance(given, bool) or not set(given) <= set(own.directories) for given in requested.values())
+    others = [_read_contents(store, file, fetch) for file in sorted(files)] if needed else []
     table = dict(services.table)
-    for name, given in wanted.items():
-        found = _found(name, given, [own, *others])
+    for name, given in requested.items():
+        found = _find_directories(name, given, [own, *others])
         places = tuple(f"/{application.site}/{directory}" for directory in found)
         table[name] = showing(table[name], places)
     return table
@@ -61,14 +61,14 @@ def _plain(given: tuple[str, ...] | bool) -> tuple[str, ...] | bool:
     return given if isinstance(given, bool) else tuple(path.rstrip("/") for path in given)
 
 
-def _found(name: str, given: tuple[str, ...] | bool, wheels: Iterable[_Contents]) -> list[str]:
+def _find_directories(name: str, given: tuple[str, ...] | bool, wheels: Iterable[_Contents]) -> list[str]:
     if not isinstance(given, bool):
         there = {directory for one in wheels for directory in one.directories}
         for directory in given:
             if directory not in there:
                 raise SettingsError(
-                    f"services.{name}.static: no package that is installed has a directory {directory}",
-                    hint="name one as it is installed, as mysite/static; is it in the wheel?",
+                    f"services.{name}.static: no installed package has a directory {directory!r}",
+                    hint="name it as it is installed, for example mysite/static, and check that the wheel has it",
                 )
         return list(given)
     found = [
@@ -79,14 +79,14 @@ def _found(name: str, given: tuple[str, ...] | bool, wheels: Iterable[_Contents]
     ]
     if not found:
         raise SettingsError(
-            f"services.{name}.static: no package that is installed has a directory {NAME}",
-            hint="name the directories, or leave static out",
+            f"services.{name}.static: no installed package has a directory {NAME!r}",
+            hint="name the directories, or remove the setting",
         )
     return found
 
 
-def _of(store: Store, file: PythonFile, fetch: Callable[[PythonFile], Path]) -> _Contents:
-    """A wheel's, kept from then on."""
+def _read_contents(store: Store, file: PythonFile, fetch: Callable[[PythonFile], Path]) -> _Contents:
+    """Read what a wheel has; kept in the store."""
     identity = cache_key("static files", _FORMAT, file.sha256)
     kept = store.kept("steps", identity)
     if kept is not None:
@@ -95,7 +95,7 @@ def _of(store: Store, file: PythonFile, fetch: Callable[[PythonFile], Path]) -> 
         with ZipFile(fetch(file)) as opened:
             found = _contents(_installed(name) for name in opened.namelist())
     except BadZipFile as error:
-        raise CorruptError(f"reading {file.file}: {error}", hint="fetch it again") from error
+        raise CorruptError(f"reading {file.file}: {error}", hint="remove it from the cache and build again") from error
     store.keep("steps", identity, msgspec.json.encode(found))
     return found
 

@@ -1,7 +1,7 @@
-"""What builds leave for the next one: files as fetched, finished blobs, derived results by key.
+"""What builds keep for the next one: fetched files, finished blobs, derived results by key.
 
-``store.py`` is the room's face; ``fetch.py`` brings files in from elsewhere; ``writing.py`` makes files appear whole or
-not at all; ``check.py`` proves a store clean.
+``store.py`` is the room's face; ``fetch.py`` fetches files; ``writing.py`` makes files appear whole or not at all;
+``check.py`` checks a store.
 """
 
 from grocker.store.store import Store

@@ -1,4 +1,4 @@
-"""Proves a store clean: whatever lies in it is what its name says.
+"""Check a store: everything in it is what its name says.
 
 It reads every byte: for tests, and for a disk in doubt.
 """
@@ -36,7 +36,7 @@ class _Described(msgspec.Struct, frozen=True):
 
 
 def check(store: Store) -> tuple[Problem, ...]:
-    """Everything that is wrong with a store, by room and name; nothing is changed.
+    """List everything that is wrong with a store, by room and name; nothing is changed.
 
     What a killed process left in ``tmp`` is no problem: ``abandoned`` lists it. So is a member's file without a
     description: its maker was killed between the two, and the next one writes both again.
@@ -57,10 +57,10 @@ def _strangers(store: Store) -> Iterator[Problem]:
     rooms = {room.partition("/")[0] for room in ROOMS}
     for path in sorted(store.root.iterdir()):
         if path.name not in rooms:
-            yield Problem(path, "no room of this store")
+            yield Problem(path, "is not part of the store")
     for path in sorted((store.root / "blobs").iterdir()):
         if path.name != "sha256":
-            yield Problem(path, "no room of this store")
+            yield Problem(path, "is not part of the store")
 
 
 def _named_by_hash(room: Path) -> Iterator[Problem]:
@@ -82,7 +82,7 @@ def _members(store: Store) -> Iterator[Problem]:
             continue
         described = store.kept_as("members", path.name, _Described)
         if described is None:
-            yield Problem(path, "is no description of a member, or damaged")
+            yield Problem(path, "is not a member's description, or is damaged")
             continue
         if described.key != path.name:
             yield Problem(path, f"describes {described.key}")
@@ -97,21 +97,21 @@ def _parts(path: Path, described: _Described) -> str | None:
     try:
         stream = open(path, "rb")
     except FileNotFoundError:
-        return "is missing, and its description is there"
+        return "is missing, although its description exists"
     with stream:
         for number, (compressed, plain, crc) in enumerate(described.parts):
             data = stream.read(compressed)
             if len(data) != compressed:
-                return f"ends in part {number}"
+                return f"is truncated in part {number}"
             if deflate.crc32(data, 0) != crc:
-                return f"part {number} has another checksum"
+                return f"part {number}: checksum mismatch"
             try:
                 size = len(deflate.gzip_decompress(data))
             except (deflate.DeflateError, ValueError) as error:
                 return f"part {number}: {error}"
             if size != plain:
-                return f"part {number} has {size} bytes where {plain} are described"
-        return "has more bytes than are described" if stream.read(1) else None
+                return f"part {number}: expected {plain} bytes, got {size}"
+        return "is longer than described" if stream.read(1) else None
 
 
 def _documents(store: Store) -> Iterator[Problem]:
@@ -123,7 +123,7 @@ def _documents(store: Store) -> Iterator[Problem]:
             try:
                 msgspec.json.decode(data)
             except msgspec.DecodeError as error:
-                yield Problem(path, f"is no JSON document: {error}")
+                yield Problem(path, f"is not JSON: {error}")
 
 
 def _references(store: Store) -> Iterator[Problem]:
@@ -132,13 +132,13 @@ def _references(store: Store) -> Iterator[Problem]:
         try:
             digest = digests.parse(path.read_bytes().rpartition(b" ")[2].decode().rstrip("\n"))
         except ValueError:
-            yield Problem(path, "names no digest")
+            yield Problem(path, "has no digest")
             continue
         if store.blob(digest) is None:
-            yield Problem(path, f"names {digest}, which is missing")
+            yield Problem(path, f"refers to {digest}, which is missing")
 
 
 def _trees(room: Path) -> Iterator[Problem]:
     for path in sorted(room.iterdir()):
         if not path.is_dir() or not any(path.iterdir()):
-            yield Problem(path, "is no tree")
+            yield Problem(path, "is not a tree")

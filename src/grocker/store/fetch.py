@@ -1,4 +1,4 @@
-"""Files from elsewhere, each fetched once."""
+"""Files from URLs, each fetched once."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 def fetch(
     store: Store, transport: Transport, url: str, *, digest: Digest, size: int | None, what: str, progress: Progress
 ) -> Path:
-    """The file of that digest: the kept one, else fetched from ``url`` (http, https, file), verified and kept.
+    """Return the file with that digest: the kept one, else fetched from ``url`` (http, https, file), verified and kept.
 
     ``size`` in bytes when known; ``what`` names the file for people ("numpy 2.1"). A kept file is hashed before it is
-    given out, because whoever asks is about to take it apart, which costs far more; a damaged one is fetched again.
-    Raises CorruptError when the file is not what was announced, UnavailableError when it cannot be had, MissingError
-    when a file of this host is not there any more, or is another one.
+    returned: the caller is about to unpack it, which costs far more; a damaged one is fetched again.
+    Raises CorruptError when the file does not match, UnavailableError when it cannot be fetched, MissingError when a
+    file of this host is gone or changed.
     """
     if store.download(digest) is None:
         with store.lock("download-" + digest[7:23]):
@@ -34,8 +34,8 @@ def fetch(
     if kept is not None:
         return kept
     progress.warn(
-        f"{what}: the file in the cache was damaged; it is fetched again",
-        "when this happens more than once, check the disk under GROCKER_CACHE",
+        f"the cached file of {what} is damaged; fetching it again",
+        "if this happens more than once, check the disk under GROCKER_CACHE",
     )
     return _fetch(store, transport, url, digest=digest, size=size, what=what, progress=progress)
 
@@ -57,7 +57,7 @@ def _fetch(
 
 
 def _take(store: Store, url: str, *, digest: Digest, action: str) -> Path:
-    """A file of this host, as a directory of wheels has them: copied, for it may change while a build reads it."""
+    """Copy a file of this host, as from a directory of wheels: it could change while a build reads it."""
     from urllib.parse import unquote, urlsplit
 
     path = Path(unquote(urlsplit(url).path))
@@ -66,5 +66,5 @@ def _take(store: Store, url: str, *, digest: Digest, action: str) -> Path:
     except OSError as error:
         raise MissingError(f"{action}: {path}: {error.strerror}") from error
     if digests.of(data) != digest:
-        raise MissingError(f"{action}: {path} is another file than when it was resolved")
+        raise MissingError(f"{action}: {path} changed since it was resolved")
     return store.keep_download([data], digest=digest, size=len(data), what=path.name)

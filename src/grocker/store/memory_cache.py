@@ -1,15 +1,15 @@
-"""Bytes that this process made and will soon want again: held as far as there is room, else read back."""
+"""Bytes that this process made and will soon need again: kept in memory as far as there is room, else read back."""
 
 from __future__ import annotations
 
 import threading
 
 ROOM = 256 << 20
-"""bytes: an image of Debian and a large framework is half of that"""
+"""bytes; an image with Debian and a large framework needs half of that"""
 
 
-class Held:
-    """Parts by key. Any thread may use it."""
+class MemoryCache:
+    """Parts by key. Thread safe."""
 
     def __init__(self, room: int = ROOM) -> None:
         self._room = room
@@ -17,7 +17,7 @@ class Held:
         self._guard = threading.Lock()
 
     def put(self, key: str, parts: tuple[bytes, ...]) -> None:
-        """Hold ``parts``, unless there is no room for them."""
+        """Keep ``parts``, unless there is no room for them."""
         size = sum(map(len, parts))
         with self._guard:
             if size <= self._room and key not in self._parts:
@@ -25,7 +25,7 @@ class Held:
                 self._parts[key] = parts
 
     def take(self, key: str) -> tuple[bytes, ...] | None:
-        """The parts, which are held no longer; None when they are not held."""
+        """Remove and return the parts; None when there are none."""
         with self._guard:
             parts = self._parts.pop(key, None)
             if parts is not None:

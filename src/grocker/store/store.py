@@ -29,7 +29,7 @@ from typing import BinaryIO, Literal, Self, TypeVar
 from grocker import digest as digests
 from grocker.digest import Digest, Hashing
 from grocker.errors import CannotWriteError, CorruptError, MissingError
-from grocker.store.memory_cache import Held
+from grocker.store.memory_cache import MemoryCache
 from grocker.store.writing import Writer, storage, sync_tree, write_whole
 
 Room = Literal["steps", "members", "refs"]
@@ -49,7 +49,7 @@ class Store:
         self._scratch: Path | None = None
         self._scratch_lock: BinaryIO | None = None
         self._names = 0
-        self.held = Held()
+        self.memory = MemoryCache()
         """what members of this process are made of, until they are read"""
         self._guard = threading.Lock()
 
@@ -60,10 +60,10 @@ class Store:
         Raises CannotWriteError or StorageError.
         """
         if not root.is_absolute():
-            # What is left of "~" where nobody knows the home directory: a user without HOME and passwd entry.
+            # "~" is not expanded for a user without HOME and without an entry in passwd.
             raise CannotWriteError(
-                f"opening the cache {root}: there is no home directory to put it in",
-                hint="set GROCKER_CACHE to a directory that you may write to",
+                f"cannot open the cache {root}: there is no home directory",
+                hint="set GROCKER_CACHE to a writable directory",
             )
         store = cls(root / "v1")
         with storage("opening the cache", root):
@@ -144,7 +144,7 @@ class Store:
             for chunk in chunks:
                 writer.write(chunk)
                 if size is not None and writer.hashing.size > size:
-                    break  # whoever announces little and sends without end fills no disk
+                    break  # a server that sends without end must not fill the disk
             verify(writer.hashing, digest=digest, size=size, what=what)
             writer.put(target, sync=sync)
         return target
@@ -301,7 +301,7 @@ class Store:
 
 
 def is_bare(room: Room, key: str) -> bool:
-    """Whether a result has no seal: references, and what ``cli.unchanged`` reads and judges without the store."""
+    """Whether a result has no seal: references, and what ``cli.replay`` reads and judges without the store."""
     return room == "refs" or key.startswith("replay-")
 
 
@@ -318,25 +318,25 @@ def abandoned(store: Store) -> tuple[Path, ...]:
 
 
 def verify(hashing: Hashing, *, digest: Digest, size: int | None, what: str) -> None:
-    """Compare what arrived with what was announced; CorruptError when they differ."""
+    """Compare what arrived with what was expected. CorruptError when they differ."""
     if size is not None and hashing.size != size:
         more = "more than " if hashing.size > size else ""
         arrived = size if hashing.size > size else hashing.size
         raise CorruptError(
-            f"{what}: {more}{arrived} bytes arrived where {size} were announced",
-            hint="the server or a proxy serves another file; try again, or try another mirror",
+            f"{what}: expected {size} bytes, got {more}{arrived}",
+            hint="the server or a proxy serves another file; try again, or use another mirror",
         )
     if hashing.digest() != digest:
         raise CorruptError(
-            f"{what}: its hash is {hashing.digest()}, announced was {digest}",
-            hint="the file was changed or damaged on its way; nothing of it was kept; try another mirror",
+            f"{what}: expected {digest}, got {hashing.digest()}",
+            hint="the file was changed or damaged in transit and was discarded; use another mirror",
         )
 
 
 def require(path: Path | None, what: str) -> Path:
-    """``path``, or MissingError for a file of the store that went away."""
+    """Return ``path``. MissingError when it is None: the file is gone from the store."""
     if path is None:
-        raise MissingError(f"{what} is not in the cache any more", hint="build again")
+        raise MissingError(f"{what} is no longer in the cache", hint="build again")
     return path
 
 

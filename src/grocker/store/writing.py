@@ -23,25 +23,23 @@ _REFUSED = frozenset(
 
 
 def storage_error(error: OSError, action: str, path: Path) -> GrockerError:
-    """The error that an ``OSError`` met while writing means to the user; ``action`` in the present participle."""
+    """Translate an ``OSError`` met while writing; ``action`` in the present participle."""
     reason = error.strerror or str(error)
     if error.errno in _FULL:
         return StorageError(
             f"{action} {path}: {reason}",
-            hint="free some space, or point GROCKER_CACHE or the output at a larger disk; nothing half-written is left",
+            hint="free some space, or use a larger disk (GROCKER_CACHE, --output); no partial file is left",
         )
     if error.errno in _REFUSED:
-        return CannotWriteError(
-            f"{action} {path}: {reason}", hint="choose a place that you may write to (GROCKER_CACHE, --output)"
-        )
+        return CannotWriteError(f"{action} {path}: {reason}", hint="choose a writable place (GROCKER_CACHE, --output)")
     return StorageError(
-        f"{action} {path}: {reason}", hint="look at that file system (dmesg, mount), or choose another place"
+        f"{action} {path}: {reason}", hint="check the file system (dmesg, mount), or choose another place"
     )
 
 
 @contextmanager
 def storage(action: str, path: Path) -> Iterator[None]:
-    """Turn an ``OSError`` of the block into the error that the user can act on."""
+    """Translate an ``OSError`` of the block into an error that the user can act on."""
     try:
         yield
     except OSError as error:
@@ -49,7 +47,7 @@ def storage(action: str, path: Path) -> Iterator[None]:
 
 
 class Writer:
-    """A file on its way: hashed while it is written, put in its place whole, or gone at the end of its ``with`` block.
+    """A file being written: hashed on the way, put in place whole, or gone at the end of its ``with`` block.
 
     What fails here is an error of writing, what fails in the block around it is not.
     """
@@ -82,11 +80,11 @@ class Writer:
             self._stream.write(data)
 
     def put(self, target: Path, *, sync: bool = True) -> None:
-        """All is written: the file is synced and appears as ``target``. Raises StorageError, CannotWriteError.
+        """Sync the file and let it appear as ``target``. Raises StorageError, CannotWriteError.
 
         The file's bytes are on the disk before its name is, so that a name never stands for less. The name itself is
-        not synced: a name that a power cut takes away is a file that is made again. ``sync``: False where who reads
-        it sees by itself what a power cut left, and makes it again.
+        not synced: a name that a power cut takes away is a file that is made again. ``sync``: False where the reader
+        detects what a power cut left, and makes it again.
         """
         with storage(self._action, target):
             self._stream.flush()
@@ -97,15 +95,15 @@ class Writer:
 
 
 def destination(path: Path) -> Path:
-    """The file that is to be written at ``path``, links followed; whoever writes it puts a new file in its place.
+    """Resolve the links of ``path``, at which a file is to be replaced.
 
-    Raises CannotWriteError when something else is there: a directory, or a device (``/dev/stdout``), which would be
-    gone then.
+    Raises CannotWriteError when something else is there, which must not be replaced: a directory, or a device
+    (``/dev/stdout``).
     """
     real = Path(os.path.realpath(path))
     with storage("writing", path):
         if real.exists() and not real.is_file():
-            kind = "a directory" if real.is_dir() else "no file"
+            kind = "a directory" if real.is_dir() else "not a regular file"
             raise CannotWriteError(
                 f"writing {path}: it is {kind}", hint="name a file: --output archive:FILE, --result-file FILE"
             )
@@ -123,7 +121,7 @@ def write_whole(target: Path, data: bytes, *, temporary: Path, sync: bool = True
 
 
 def sync_tree(directory: Path) -> None:
-    """Bring all that lies on the file system of ``directory`` onto the disk: one call for thousands of files."""
+    """Sync the file system of ``directory``: one call for thousands of files."""
     import ctypes
 
     handle = os.open(directory, os.O_RDONLY)

@@ -1,1 +1,1 @@
-"""Entries, and the layers made of them."""
+"""Entries, and the layers that they form."""

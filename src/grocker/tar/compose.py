@@ -1,8 +1,8 @@
-"""Layers: members put one behind the other.
+"""Layers: members, concatenated.
 
 A layer is, in this order: one gzip member with every directory of the layer, each named once; the members; one gzip
-member with the end-of-archive marker. Changing one dependency recompresses that dependency alone; the digest of the
-whole is read off the parts as they pass. Source: OCI image specification, layer.md; a series of gzip members is one
+member with the end-of-archive marker. A changed dependency is the only one to be recompressed; the digest of the
+layer is computed while its parts stream by. Source: OCI image specification, layer.md; a series of gzip members is one
 gzip file (RFC 1952, section 2.2).
 """
 
@@ -21,8 +21,8 @@ from grocker.tar.member import Member
 from grocker.tar.writer import END_OF_ARCHIVE, segment
 
 
-class Composed(msgspec.Struct, frozen=True):
-    """A layer whose digests are known; its bytes lie in the store, or can be composed again."""
+class ComposedLayer(msgspec.Struct, frozen=True):
+    """A layer with known digests; its bytes are in the store, or can be composed again."""
 
     digest: Digest
     """of the compressed bytes"""
@@ -36,13 +36,13 @@ class Composed(msgspec.Struct, frozen=True):
 
 def compose(
     store: Store, parts: Iterable[Member], *, lower: Mapping[str, Directory], epoch: int
-) -> tuple[Composed, dict[str, Directory]]:
-    """Put members together to a layer in the store.
+) -> tuple[ComposedLayer, dict[str, Directory]]:
+    """Compose members into a layer in the store.
 
-    ``lower``: the directories of the layers below; a directory that this layer must name again keeps its attributes.
-    Returns the layer and the directories of the layers below and this one. Raises CorruptError when two members bring
-    one path, or one a file where another has a directory: who wins is decided before, never here; and when a member is
-    damaged, which then is gone, with every other damaged one of the layer: the next build makes them again.
+    ``lower``: the directories of the layers below; a directory that this layer has to repeat keeps its attributes.
+    Returns the layer and the directories of the layers below and this one. Raises CorruptError when two members have
+    the same path, or one has a file where another has a directory (the caller resolves such conflicts), and when a
+    member is damaged: all damaged members of the layer are deleted, so that the next build makes them again.
     """
     listed = tuple(parts)
     directories = merged_directories(listed, lower)
@@ -58,13 +58,13 @@ def compose(
         add(members.compress(head), head)
         try:
             for part in listed:
-                for compressed, plain in members.read(store, part):
+                for compressed, plain in members.read_parts(store, part):
                     add(compressed, plain)
         except CorruptError:
-            members.forget_damaged(store, listed)
+            members.delete_damaged(store, listed)
             raise
         add(members.compress(END_OF_ARCHIVE), END_OF_ARCHIVE)
-    layer = Composed(
+    layer = ComposedLayer(
         digest=blob.hashing.digest(),
         diff_id=plain_hash.digest(),
         size=blob.hashing.size,
@@ -74,10 +74,10 @@ def compose(
 
 
 def merged_directories(parts: Iterable[Member], lower: Mapping[str, Directory]) -> dict[str, Directory]:
-    """Every directory that the members name or that a path of theirs lies in.
+    """Every directory that the members contain, and the parents of all their paths.
 
-    Where members disagree, the one that is not the plain 0755 of root counts; among several such, the first by
-    subject. Parents that nobody names are as in the layers below, else 0755 of root.
+    Where members disagree, one that is not 0755 and root's wins; of several such, the first by subject. A parent that
+    no member contains is as in the layers below, or else 0755 and root's.
     """
     found: dict[str, Directory] = {}
     for part in sorted(parts, key=lambda m: (m.subject, m.key)):
@@ -102,26 +102,26 @@ def merged_directories(parts: Iterable[Member], lower: Mapping[str, Directory]) 
 def _refuse_conflicts(
     parts: Sequence[Member], directories: Mapping[str, Directory], lower: Mapping[str, Directory]
 ) -> None:
-    hint = "leave one of the two out, or ask their makers which one should own the path"
+    hint = "remove one of the two, or ask their maintainers which one should have the file"
     owner: dict[str, Member] = {}
     for part in parts:
         for path in part.paths:
             other = owner.setdefault(path, part)
             if other is not part:
-                raise CorruptError(f"{other.subject} and {part.subject} both bring /{path}", hint=hint)
+                raise CorruptError(f"{other.subject} and {part.subject} both contain /{path}", hint=hint)
             if path in lower:
                 raise CorruptError(
-                    f"{part.subject} brings /{path} as a file or link, and the layers below have a directory there",
+                    f"/{path} is a file or link in {part.subject}, but a directory in the layers below",
                     hint=hint,
                 )
     for path in sorted(owner.keys() & directories.keys()):
         inside = next(part for part in parts if _has_inside(part, path))
         raise CorruptError(
-            f"{owner[path].subject} brings /{path} as a file or link, for {inside.subject} it is a directory", hint=hint
+            f"/{path} is a file or link in {owner[path].subject}, but a directory in {inside.subject}", hint=hint
         )
 
 
 def _has_inside(part: Member, directory: str) -> bool:
-    """Whether a member takes ``directory`` for one."""
+    """Whether a member treats ``directory`` as a directory."""
     named = (path + "/" for path, *_ in part.directories)
     return any(path.startswith(directory + "/") for path in (*named, *part.paths))

@@ -1,7 +1,7 @@
-"""What a layer is made of: the members of its tar archive as values.
+"""The entries of a layer: the members of its tar archive, as values.
 
 Paths are relative to the image's root, without a leading or trailing slash, normalised, in merged-/usr form
-(``usr/bin/sh``, never ``bin/sh``). Times are the layer's one epoch and not the entry's.
+(``usr/bin/sh``, never ``bin/sh``). Entries have no times of their own: the layer's epoch applies.
 Source: OCI image specification, layer.md.
 """
 
@@ -15,7 +15,7 @@ import msgspec
 
 
 class Content(Protocol):
-    """Bytes of a file that are too many to hold: read when they are written, as often as asked."""
+    """The content of a file too large to hold in memory: read each time that it is written."""
 
     @property
     def size(self) -> int:
@@ -45,7 +45,7 @@ class File(msgspec.Struct, frozen=True):
 
 
 class Symlink(msgspec.Struct, frozen=True):
-    """A symbolic link; ``target`` as it stands in the link."""
+    """A symbolic link; ``target`` is its text."""
 
     path: str
     target: str
@@ -69,11 +69,11 @@ class Hardlink(msgspec.Struct, frozen=True):
 Entry = Directory | File | Symlink | Hardlink
 
 WHITEOUT = ".wh."
-"""What names begin with that take something away from the layers below (layer.md, Whiteouts)."""
+"""Prefix of names that hide something in the layers below (layer.md, Whiteouts)."""
 
 
-def wrong_path(path: str) -> str | None:
-    """Why no entry may have that path, for people; None when it may."""
+def path_problem(path: str) -> str | None:
+    """The reason why no entry may have that path; None when one may."""
     if path.startswith("/") or ".." in path.split("/"):
         return "leaves the image's root"
     if not path or path == "." or "\0" in path or posixpath.normpath(path) != path:
@@ -84,7 +84,7 @@ def wrong_path(path: str) -> str | None:
 
 
 def parents(path: str) -> Iterator[str]:
-    """The directories that a path lies in, the nearest first, the root left out."""
+    """The parents of a path, the nearest first, without the root."""
     path = posixpath.dirname(path)
     while path:
         yield path

@@ -1,4 +1,4 @@
-"""Members: what one package or wheel contributes to a layer, compressed once and kept.
+"""Members: what one package or wheel contributes to a layer, compressed once and stored.
 
 A member is a tar segment without its directories, cut into parts of at most PART bytes, each part one gzip member
 (RFC 1952, section 2.2: a file is a series of them). Its directories stand in its description, because a layer names
@@ -15,18 +15,18 @@ import msgspec
 
 from grocker.errors import CorruptError
 from grocker.store import Store
-from grocker.tar.entry import Directory, Entry, parents, wrong_path
-from grocker.tar.writer import ordered, segment
+from grocker.tar.entry import Directory, Entry, parents, path_problem
+from grocker.tar.writer import segment, sort_entries
 
 LAYOUT = 2
-"""The version of everything that decides a layer's bytes besides its inputs: part size, compression, entry rules."""
+"""Version of everything that determines a layer's bytes, besides its inputs: part size, compression, entry rules."""
 LEVEL = 3
 """libdeflate's level"""
 PART = 16 << 20
 """bytes, uncompressed"""
 
 
-class Part(msgspec.Struct, frozen=True, array_like=True):
+class MemberPart(msgspec.Struct, frozen=True, array_like=True):
     """One gzip member."""
 
     compressed: int
@@ -34,22 +34,22 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     plain: int
     """bytes"""
     crc: int
-    """CRC-32 of the compressed bytes: gzip's own leaves out its header"""
+    """CRC-32 of the compressed bytes; gzip's own does not cover its header"""
 
 
 class Member(msgspec.Struct, frozen=True):
-    """The description of a member that lies in the store."""
+    """The description of a member in the store."""
 
     key: str
     subject: str
-    """what it was made of, for people: ``libc6 2.41-12``"""
-    parts: tuple[Part, ...]
+    """what it was made from, for messages: ``libc6 2.41-12``"""
+    parts: tuple[MemberPart, ...]
     directories: tuple[tuple[str, int, int, int], ...]
     """path, mode, uid, gid; sorted by path"""
     paths: tuple[str, ...]
-    """every path that is no directory; sorted"""
+    """all other paths; sorted"""
     note: msgspec.Raw = msgspec.Raw(b"null")
-    """what its maker wants to know of it later without reading it: a JSON document"""
+    """facts that its maker needs later without reading it: a JSON document"""
 
     @property
     def compressed(self) -> int:
@@ -62,8 +62,8 @@ class Member(msgspec.Struct, frozen=True):
         return sum(p.plain for p in self.parts)
 
 
-def kept(store: Store, key: str) -> Member | None:
-    """The member of that key, when it can be read and all its bytes are there; what is in them is seen by ``read``."""
+def find_member(store: Store, key: str) -> Member | None:
+    """The member with that key, if its description is readable and its size right; ``read_parts`` checks more."""
     member = store.kept_as("members", key, Member)
     if member is None or member.key != key:
         return None
@@ -74,16 +74,16 @@ def kept(store: Store, key: str) -> Member | None:
     return member if size == member.compressed else None
 
 
-def kept_or_made(store: Store, key: str, making: Callable[[], Member]) -> Member:
-    """The member of that key, else what ``making`` gives: of builds that want it at once, one makes it."""
-    found = kept(store, key)
+def find_or_make(store: Store, key: str, making: Callable[[], Member]) -> Member:
+    """The member with that key, or else the result of ``making``; of concurrent builds, one makes it."""
+    found = find_member(store, key)
     if found is None:
         with store.lock(f"member-{key}"):
-            found = kept(store, key) or making()
+            found = find_member(store, key) or making()
     return found
 
 
-def make(
+def make_member(
     store: Store,
     key: str,
     entries: Iterable[Entry],
@@ -91,21 +91,24 @@ def make(
     subject: str,
     epoch: int,
     note: bytes = b"null",
+    part: int = PART,
 ) -> Member:
     """Compress the entries into the store; ``note`` is a JSON document, ``epoch`` in seconds.
 
-    No two entries have one path; which of two wins is the caller's rule. Raises StorageError, CannotWriteError, and
-    CorruptError for a path that no entry may have: whatever the archives of this world contain, here is the last gate.
+    ``part``: bytes of a part, uncompressed; another than PART is for tests, since keys do not depend on it.
+
+    No two entries may have the same path: the caller resolves conflicts. Raises StorageError, CannotWriteError, and
+    CorruptError for an unsafe path: this is the last check of what archives contain.
     """
-    in_order = ordered(entries)
+    in_order = sort_entries(entries)
     _refuse_wrong(in_order, subject)
-    parts: list[Part] = []
+    parts: list[MemberPart] = []
     held: list[bytes] = []
     with store.new_member(key) as stream:
-        for plain in _parts(segment((e for e in in_order if not isinstance(e, Directory)), epoch=epoch)):
+        for plain in _parts(segment((e for e in in_order if not isinstance(e, Directory)), epoch=epoch), part):
             compressed = compress(plain)
             stream.write(compressed)
-            parts.append(Part(len(compressed), len(plain), _crc(compressed)))
+            parts.append(MemberPart(len(compressed), len(plain), _crc(compressed)))
             held.append(plain)
     member = Member(
         key=key,
@@ -116,22 +119,22 @@ def make(
         note=msgspec.Raw(note),
     )
     store.keep("members", key, msgspec.json.encode(member))
-    store.held.put(key, tuple(held))
+    store.memory.put(key, tuple(held))
     return member
 
 
-def read(store: Store, member: Member) -> Iterator[tuple[bytes, bytes]]:
+def read_parts(store: Store, member: Member) -> Iterator[tuple[bytes, bytes]]:
     """The member's parts, each as (compressed, plain) bytes.
 
-    Raises CorruptError when the file in the store is damaged; it is taken away, so that the next build makes it again.
+    Raises CorruptError when the file in the store is damaged; it is deleted, so that the next build makes it again.
     """
-    held = store.held.take(member.key)
+    held = store.memory.take(member.key)
     for number, compressed in enumerate(_compressed(store, member)):
         yield compressed, held[number] if held else _decompress(store, member, member.parts[number], compressed)
 
 
-def forget_damaged(store: Store, listed: Iterable[Member]) -> None:
-    """Look at all of these members, and take the damaged ones away."""
+def delete_damaged(store: Store, listed: Iterable[Member]) -> None:
+    """Check all of these members, and delete the damaged ones."""
     for member in listed:
         try:
             for _ in _compressed(store, member):
@@ -148,7 +151,7 @@ def compress(plain: bytes) -> bytes:
 
 
 def _compressed(store: Store, member: Member) -> Iterator[bytes]:
-    """The parts as they lie in the store, each found to be what was written."""
+    """The parts as stored, each verified by its checksum."""
     try:
         with open(store.member(member.key), "rb") as stream:
             for part in member.parts:
@@ -160,7 +163,7 @@ def _compressed(store: Store, member: Member) -> Iterator[bytes]:
         _damaged(store, member, error.strerror or str(error))
 
 
-def _decompress(store: Store, member: Member, part: Part, compressed: bytes) -> bytes:
+def _decompress(store: Store, member: Member, part: MemberPart, compressed: bytes) -> bytes:
     import deflate
 
     try:
@@ -176,7 +179,7 @@ def _damaged(store: Store, member: Member, reason: str) -> NoReturn:
     store.forget_member(member.key)
     raise CorruptError(
         f"reading {member.subject} from the cache: {store.member(member.key)} {reason}",
-        hint="it was removed: build again, and it is made anew; if it comes back, check the disk under GROCKER_CACHE",
+        hint="build again: the damaged file was removed; if this recurs, check the disk of GROCKER_CACHE",
     )
 
 
@@ -187,14 +190,14 @@ def _crc(data: bytes) -> int:
 
 
 def _refuse_wrong(in_order: list[Entry], subject: str) -> None:
-    hint = "leave the package out, or ask its maker to mend it"
+    hint = "remove the package, or report this to its maintainer"
     for entry in in_order:
-        reason = wrong_path(entry.path)
+        reason = path_problem(entry.path)
         if reason is not None:
-            raise CorruptError(f"{subject}: the path {entry.path!r} {reason}", hint=hint)
+            raise CorruptError(f"{subject}: path {entry.path!r} {reason}", hint=hint)
     for one, other in pairwise(in_order):
         if one.path == other.path:
-            raise CorruptError(f"{subject} brings /{one.path} twice", hint=hint)
+            raise CorruptError(f"{subject} contains /{one.path} twice", hint=hint)
     files = {entry.path for entry in in_order if not isinstance(entry, Directory)}
     seen: set[str] = set()
     for entry in in_order:
@@ -202,20 +205,20 @@ def _refuse_wrong(in_order: list[Entry], subject: str) -> None:
             if parent in seen:
                 break
             if parent in files:
-                raise CorruptError(f"{subject}: /{parent} is no directory, and /{entry.path} lies in it", hint=hint)
+                raise CorruptError(f"{subject}: /{entry.path} is below /{parent}, which is not a directory", hint=hint)
             seen.add(parent)
 
 
-def _parts(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """``blocks`` regathered into parts of PART bytes, the last one smaller."""
+def _parts(blocks: Iterable[bytes], part: int) -> Iterator[bytes]:
+    """``blocks`` regrouped into parts of ``part`` bytes, the last one smaller."""
     gathered: list[bytes | memoryview] = []
     size = 0
     for block in blocks:
         rest: bytes | memoryview = block
-        while size + len(rest) >= PART:
+        while size + len(rest) >= part:
             view = memoryview(rest)
-            gathered.append(view[: PART - size])
-            rest = view[PART - size :]
+            gathered.append(view[: part - size])
+            rest = view[part - size :]
             yield b"".join(gathered)
             gathered, size = [], 0
         if len(rest):

@@ -1,4 +1,4 @@
-"""Entries as files of the host: for running the image's interpreter from there, never for making layers."""
+"""Entries as files of the host: to run the image's interpreter there, never to make layers."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 
 from grocker.errors import CorruptError
 from grocker.store.writing import storage_error
-from grocker.tar.entry import Directory, Entry, File, Hardlink, Symlink, parents, wrong_path
-from grocker.tar.writer import chunks, ordered
+from grocker.tar.entry import Directory, Entry, File, Hardlink, Symlink, parents, path_problem
+from grocker.tar.writer import chunks, sort_entries
 
 
 def unpack(entries: Iterable[Entry], root: Path) -> None:
-    """Write the entries below ``root``, an existing directory of ours; owners and special bits are left out.
+    """Write the entries below ``root``, an existing directory of Grocker's own; owners and special bits are left out.
 
-    A path that an earlier entry made is kept: whoever comes first wins. Nothing is written outside ``root``: every
-    directory on the way is looked at once, and one that is a link or a file is refused. Raises CorruptError,
+    Of two entries with the same path, the first wins. Nothing is written outside ``root``: every directory on the way
+    is checked once, and one that is a link or a file is an error. Raises CorruptError,
     StorageError.
     """
     made: set[str] = set()
     top = str(root)
-    for entry in ordered(entries):
+    for entry in sort_entries(entries):
         for path in (entry.path, entry.target) if isinstance(entry, Hardlink) else (entry.path,):
-            reason = wrong_path(path)
+            reason = path_problem(path)
             if reason is not None:
                 raise CorruptError(f"unpacking the image's interpreter: the path {path!r} {reason}")
         try:
@@ -66,6 +66,6 @@ def _directory(path: str, top: str, made: set[str]) -> None:
     except FileExistsError:
         if os.path.islink(place) or not os.path.isdir(place):
             raise CorruptError(
-                f"unpacking the image's interpreter: /{path} is no directory, and something lies in it"
+                f"unpacking the image's interpreter: /{path} is not a directory, but has entries below it"
             ) from None
     made.add(path)

@@ -1,8 +1,8 @@
-"""Entries as a tar segment: the same entries give the same bytes, on any host and from any version of Python.
+"""Entries as a tar segment: the same entries give the same bytes, on any host and with any version of Python.
 
 POSIX pax format (IEEE Std 1003.1-2017, pax: "ustar Interchange Format", with extended headers where a name or a number
-does not fit); one time for everything, no user or group names, no device numbers. Written here and not by ``tarfile``,
-which takes four times as long and promises no bytes from one release of Python to the next.
+does not fit); one time for everything, no user or group names, no device numbers. ``tarfile`` takes four times as
+long, and its bytes may change between releases of Python.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def segment(entries: Iterable[Entry], *, epoch: int) -> Iterator[bytes]:
             yield from _padded(entry)
 
 
-def ordered(entries: Iterable[Entry]) -> list[Entry]:
-    """``entries`` by path, with every hard link behind the file that it names, and with that file's mode and owner.
+def sort_entries(entries: Iterable[Entry]) -> list[Entry]:
+    """``entries`` by path, every hard link after the file that it names, with that file's mode and owner.
 
-    Of a file with several names the first one by path carries the bytes, whichever did in the source. A hard link to a
-    symbolic link becomes the same symbolic link. Raises CorruptError for one that names nothing.
+    Of a file with several names, the first one by path has the content, whichever had it in the source. A hard link
+    to a symbolic link becomes the same symbolic link. Raises CorruptError for a dangling hard link.
     """
     listed = list(entries)
     links = [e for e in listed if isinstance(e, Hardlink)]
@@ -74,8 +74,8 @@ def _first_name_carries(entries: list[Entry], links: list[Hardlink]) -> list[Ent
     if names:
         target, (path, *_) = min(names.items())
         raise CorruptError(
-            f"/{path} is a hard link to /{target}, and there is no such file",
-            hint="the archive that it comes from is damaged, or was made wrong",
+            f"/{path} is a hard link to /{target}, which does not exist",
+            hint="the archive that it comes from is damaged or malformed",
         )
     return result
 
@@ -93,7 +93,7 @@ def _header(entry: Entry, epoch: int) -> bytes:
 
 
 def _record(kind: bytes, path: str, mode: int, uid: int, gid: int, length: int, epoch: int, target: str = "") -> bytes:
-    """A header block, behind an extended header when something does not fit into it."""
+    """A header block, after an extended header when something does not fit into it."""
     name, link = path.encode("utf-8", "surrogateescape"), target.encode("utf-8", "surrogateescape")
     extended: list[tuple[bytes, bytes]] = []
     if not path.isascii() or len(name) > _NAME:
@@ -153,7 +153,7 @@ def size(file: File) -> int:
 
 
 def chunks(file: File) -> Iterator[bytes]:
-    """The file's bytes. Raises CorruptError when they are not as many as were announced."""
+    """The file's bytes. Raises CorruptError when their number differs from the expected size."""
     if isinstance(file.data, bytes):
         yield file.data
         return
@@ -165,7 +165,7 @@ def chunks(file: File) -> Iterator[bytes]:
         yield chunk
     if passed != announced:
         raise CorruptError(
-            f"/{file.path} has {'more' if passed > announced else 'fewer'} bytes than the {announced} announced",
+            f"/{file.path} has {'more' if passed > announced else 'fewer'} bytes than the expected {announced}",
             hint="the archive that it comes from is damaged, or changed while it was read",
         )
 

@@ -1,8 +1,8 @@
-"""HTTP, for everyone: ``Transport.open`` and the errors that it raises."""
+"""The HTTP client: ``Transport.open`` and the errors that it raises."""
 
 from __future__ import annotations
 
-from grocker.web.address import basic, loopback, public
+from grocker.web.address import basic_authorization, is_loopback, redact_url
 from grocker.web.failure import HttpDeniedError, HttpError, HttpMissingError, HttpTryAgainError, HttpUnavailableError
 from grocker.web.response import Response
 from grocker.web.transport import Stream, Transport
@@ -16,7 +16,7 @@ __all__ = [
     "Response",
     "Stream",
     "Transport",
-    "basic",
-    "loopback",
-    "public",
+    "basic_authorization",
+    "is_loopback",
+    "redact_url",
 ]

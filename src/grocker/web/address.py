@@ -1,4 +1,4 @@
-"""What may be shown of an address, and which hosts are this machine."""
+"""URLs without their secrets, hosts that are this machine, Basic credentials."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import re
 from urllib.parse import urlsplit, urlunsplit
 
 
-def public(url: str) -> str:
-    """``url`` as it may be shown: without user, password, query (signed addresses) and fragment."""
+def redact_url(url: str) -> str:
+    """Redact ``url`` for messages: drop user, password, query (which may have a signature) and fragment."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """Whether ``host`` (no port, no brackets) is this machine: ``localhost``, 127.0.0.0/8 or ``::1``."""
     return host.lower() == "localhost" or host == "::1" or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
 
 
-def basic(user: str, password: str) -> str:
-    """The value of an Authorization header (RFC 7617)."""
+def basic_authorization(user: str, password: str) -> str:
+    """Make the value of an Authorization header (RFC 7617)."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")

@@ -1,14 +1,13 @@
-"""What goes wrong between two machines, in words, and with an exit status."""
+"""Failures of HTTP requests as errors with a message and an exit status."""
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from grocker.errors import DeniedError, GrockerError, MissingError, TryAgainError, UnavailableError
-from grocker.web.address import public
+from grocker.web.address import redact_url
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -17,7 +16,7 @@ RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 
 
 class HttpError(GrockerError):
-    """An answer that was not accepted. Always raised as one of the subclasses, which give the exit status.
+    """An unexpected answer. Always raised as one of the subclasses, which determine the exit status.
 
     ``status_code``: the answer's; ``headers``: its headers, by a name in any case; ``detail``: the beginning of its
     body, undecoded; ``url``: who answered, after redirects, without secrets.
@@ -53,7 +52,7 @@ class HttpTryAgainError(HttpError, TryAgainError):
 
 
 class HttpUnavailableError(HttpError, UnavailableError):
-    """Anything else: 5xx after the retries, or a status that nobody expected."""
+    """Anything else: 5xx after the retries, or an unexpected status."""
 
 
 _KINDS: dict[int, type[HttpError]] = {
@@ -67,7 +66,7 @@ _KINDS: dict[int, type[HttpError]] = {
 
 
 class BrokenError(Exception):
-    """A connection that failed or was cut: ``reason`` in words; ``attempts`` that it is worth in all, None for all."""
+    """A connection that failed: ``reason`` in words; ``attempts`` that it is worth in total, None for all."""
 
     def __init__(self, reason: str, attempts: int | None = None) -> None:
         super().__init__(reason)
@@ -75,26 +74,31 @@ class BrokenError(Exception):
         self.attempts = attempts
 
 
-def refused(raw: BaseHTTPResponse, url: str, action: str, source: str, asked: float | None, detail: bytes) -> HttpError:
-    """The error for an answer that was not accepted. ``source``: the credentials sent, in words; ``asked``: seconds."""
+def response_error(
+    raw: BaseHTTPResponse, url: str, action: str, source: str, asked: float | None, detail: bytes
+) -> HttpError:
+    """Make the error for an unexpected answer.
+
+    ``source``: the credentials sent, in words. ``asked``: seconds that the server asks to wait.
+    """
     headers = raw.headers
-    message = f"{action}: {public(url)} answered {raw.status} {raw.reason or ''}".rstrip()
+    message = f"{action}: {redact_url(url)} answered {raw.status} {raw.reason or ''}".rstrip()
     if headers.get("Content-Type", "").startswith("text/plain") and detail:
         said = "".join(c if c.isprintable() else " " for c in detail.decode("utf-8", "replace"))
         message += f": {said.strip()[:200]}"
     hint = None
     if raw.status in (401, 403):
-        hint = f"{source} were sent"
+        hint = f"sent: {source}"
     elif asked is not None:
         hint = f"the server asks to wait {asked:.0f} s"
     elif raw.status in RETRIED:
         hint = "try again later"
     kind = _KINDS.get(raw.status, HttpUnavailableError)
-    return kind(message, status_code=raw.status, headers=headers, detail=detail, url=public(url), hint=hint)
+    return kind(message, status_code=raw.status, headers=headers, detail=detail, url=redact_url(url), hint=hint)
 
 
-def retry_after(value: str | None) -> float | None:
-    """Seconds, from the number or the date of a Retry-After header."""
+def retry_after(value: str | None, now: float) -> float | None:
+    """Parse a Retry-After header, a number or a date, into seconds from ``now``, which is in seconds since 1970."""
     if not value:
         return None
     if value.strip().isdigit():
@@ -102,13 +106,13 @@ def retry_after(value: str | None) -> float | None:
     from email.utils import parsedate_to_datetime
 
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
     except (ValueError, TypeError):
         return None
 
 
-def broken(error: Exception, shown: str, action: str, via: str) -> Exception:
-    """What urllib3 raised before there was an answer, in words; a GrockerError when no retry can help."""
+def translate_failure(error: Exception, shown: str, action: str, via: str) -> Exception:
+    """Translate what urllib3 raised before an answer: GrockerError when no retry can help, else BrokenError."""
     from urllib3 import exceptions
 
     proxied = isinstance(error, exceptions.ProxyError)
@@ -125,32 +129,32 @@ def broken(error: Exception, shown: str, action: str, via: str) -> Exception:
         if isinstance(one, ssl.SSLCertVerificationError):
             return UnavailableError(
                 f"{action}: {shown}: the certificate is not trusted{via}: {one.verify_message}",
-                hint="if this server is yours, name its authority's file in SSL_CERT_FILE",
+                hint="if you trust the server, set SSL_CERT_FILE to the file of its certificate authority",
             )
     text = " ".join(str(one) for one in seen)
     if via and "407" in text:
         return DeniedError(
-            f"{action}: {shown}: the proxy wants other credentials{via}",
-            hint="put user:password@ before the proxy's host in that variable",
+            f"{action}: {shown}: the proxy refused the credentials{via}",
+            hint="set user:password@ before the proxy's host in that variable",
         )
     if via and (refused := re.search(r"Tunnel connection failed: (\d+)", text)):
         return BrokenError(f"the proxy answered {refused[1]}{via}", 2)
     for one in seen:
         if isinstance(one, socket.gaierror):
             who = "the proxy's name" if proxied else "the name"
-            return BrokenError(f"{who} cannot be resolved{via}", 3 if one.errno == socket.EAI_AGAIN else 2)
+            return BrokenError(f"cannot resolve {who}{via}", 3 if one.errno == socket.EAI_AGAIN else 2)
         if isinstance(one, ConnectionRefusedError):
             return BrokenError(f"connection refused{via}", 3)
         if isinstance(one, ssl.SSLError):
             return BrokenError(f"TLS failed{via}: {one.reason or 'no reason given'}", 2)
     for one in seen:
         if isinstance(one, exceptions.ReadTimeoutError):
-            return BrokenError(f"no answer within the time allowed{via}")
+            return BrokenError(f"timeout waiting for the answer{via}")
         # urllib3 derives NewConnectionError from ConnectTimeoutError, whatever made the connection fail.
         if isinstance(one, (exceptions.ConnectTimeoutError, TimeoutError)) and not isinstance(
             one, exceptions.NewConnectionError
         ):
-            return BrokenError(f"no connection within the time allowed{via}", 3)
+            return BrokenError(f"timeout while connecting{via}", 3)
         if isinstance(one, OSError) and one.strerror:
             return BrokenError(f"{one.strerror[:1].lower()}{one.strerror[1:]}{via}")
     return BrokenError(f"the connection was closed without an answer{via}")

@@ -1,4 +1,4 @@
-"""What the host's environment says about the network: proxies, trusted authorities, ``~/.netrc``."""
+"""Network settings from the environment: proxies, trusted certificate authorities, ``~/.netrc``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult
 
 from grocker.errors import SettingsError
-from grocker.web.address import basic, loopback
+from grocker.web.address import basic_authorization, is_loopback
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 _TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT")
 
 
-def proxy_for(environ: Mapping[str, str], parts: SplitResult) -> tuple[str | None, str]:
-    """The proxy for an address and the variable that names it; never one for this machine itself, as in Go and curl."""
+def find_proxy(environ: Mapping[str, str], parts: SplitResult) -> tuple[str | None, str]:
+    """Find the proxy for a URL and the variable that names it; never one for this machine itself, as in Go and curl."""
     host = parts.hostname or ""
-    if loopback(host):
+    if is_loopback(host):
         return None, ""
     for variable in (f"{parts.scheme}_proxy", f"{parts.scheme}_proxy".upper(), "all_proxy", "ALL_PROXY"):
         value = environ.get(variable, "").strip()
@@ -28,12 +28,12 @@ def proxy_for(environ: Mapping[str, str], parts: SplitResult) -> tuple[str | Non
     else:
         return None, ""
     for one in (environ.get("no_proxy") or environ.get("NO_PROXY") or "").lower().split(","):
-        if _spared(one.strip(), host.lower(), parts.port or (443 if parts.scheme == "https" else 80)):
+        if _is_exempt(one.strip(), host.lower(), parts.port or (443 if parts.scheme == "https" else 80)):
             return None, ""
     return value if "://" in value else f"http://{value}", variable
 
 
-def _spared(pattern: str, host: str, port: int) -> bool:
+def _is_exempt(pattern: str, host: str, port: int) -> bool:
     """Whether an item of NO_PROXY covers a host: ``*``, a name and all below it, ``host:port``, address or network."""
     if pattern == "*":
         return True
@@ -52,8 +52,8 @@ def _spared(pattern: str, host: str, port: int) -> bool:
     return bool(pattern) and (host == pattern or host.endswith("." + pattern))
 
 
-def trust(environ: Mapping[str, str], action: str) -> SSLContext:
-    """The authorities that are trusted: the file or directory that a variable names, else the system's."""
+def load_trust(environ: Mapping[str, str], action: str) -> SSLContext:
+    """Load the trusted certificate authorities: the file or directory that a variable names, else the system's."""
     import ssl
 
     for variable in _TRUST:
@@ -64,14 +64,14 @@ def trust(environ: Mapping[str, str], action: str) -> SSLContext:
                 return ssl.create_default_context(cafile=place)
             except (OSError, ssl.SSLError) as error:
                 raise SettingsError(
-                    f"{action}: {variable} names {place}, which holds no certificates: {error.strerror}",
-                    hint=f"unset {variable} or correct it",
+                    f"{action}: cannot read certificates from {place} ({variable}): {error.strerror}",
+                    hint=f"correct or unset {variable}",
                 ) from error
     return ssl.create_default_context()
 
 
-def from_netrc(environ: Mapping[str, str], host: str) -> tuple[str | None, str]:
-    """The Authorization for ``host`` out of ``NETRC`` or ``~/.netrc``, and in words what was found."""
+def read_netrc(environ: Mapping[str, str], host: str) -> tuple[str | None, str]:
+    """Read the Authorization for ``host`` from ``NETRC`` or ``~/.netrc``, and say in words what was found."""
     place = environ.get("NETRC") or (f"{environ['HOME']}/.netrc" if environ.get("HOME") else "")
     if not place or not Path(place).is_file():
         return None, "no credentials"
@@ -85,4 +85,4 @@ def from_netrc(environ: Mapping[str, str], host: str) -> tuple[str | None, str]:
         return None, f"no credentials ({place} cannot be read)"
     if found is None:
         return None, "no credentials"
-    return basic(found[0], found[2] or ""), f"the credentials in {place}"
+    return basic_authorization(found[0], found[2] or ""), f"the credentials in {place}"

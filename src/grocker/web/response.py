@@ -1,4 +1,4 @@
-"""An answer's body: read to its end or not at all, resumed where it broke."""
+"""An answer's body: complete or an error, resumed where the connection broke."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from grocker.errors import CorruptError, UnavailableError
-from grocker.web.address import public
+from grocker.web.address import redact_url
 from grocker.web.failure import BrokenError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Response:
         self._action = action
         self.status: int = raw.status
         self.headers: Mapping[str, str] = raw.headers
-        self.url = public(url)
+        self.url = redact_url(url)
         """where the answer came from, after redirects, without secrets"""
 
     def __enter__(self) -> Self:
@@ -39,13 +39,13 @@ class Response:
         self.close()
 
     def close(self) -> None:
-        """Give the connection back, or close it if the body was not read to its end."""
-        release(self._raw)
+        """Return the connection to the pool, or close it if the body was not read to its end."""
+        release_connection(self._raw)
 
     def chunks(self, size: int = 1 << 16) -> Iterator[bytes]:
-        """The body, at most ``size`` bytes at a time, as sent (no content coding is undone).
+        """Yield the body, at most ``size`` bytes at a time, without undoing any content coding.
 
-        A body that is cut short is resumed where it broke; UnavailableError when that does not help.
+        A truncated body is resumed where it broke; UnavailableError when that does not help.
         """
         done = 0
         while True:
@@ -59,17 +59,17 @@ class Response:
                     raise UnavailableError(
                         f"{self._action}: {self.url}: {failure.reason} after {done} bytes", hint="try again"
                     ) from failure
-                release(self._raw)
+                release_connection(self._raw)
                 self._raw = self._again(done, failure.reason)
 
     def read(self, limit: int = 64 << 20) -> bytes:
-        """The whole body; CorruptError when it is longer than ``limit`` bytes."""
+        """Read the whole body. CorruptError when it is longer than ``limit`` bytes."""
         parts: list[bytes] = []
         total = 0
         for chunk in self.chunks():
             total += len(chunk)
             if total > limit:
-                raise CorruptError(f"{self._action}: {self.url} sent more than the {limit} bytes that it may have")
+                raise CorruptError(f"{self._action}: {self.url} sent more than the allowed {limit} bytes")
             parts.append(chunk)
         return b"".join(parts)
 
@@ -85,18 +85,18 @@ def _read(raw: BaseHTTPResponse, size: int) -> bytes:
         raise BrokenError("the connection was cut") from error
 
 
-def beginning(raw: BaseHTTPResponse) -> bytes:
-    """What an error's body says, at most ``_DETAIL`` bytes; the connection is given back."""
+def read_beginning(raw: BaseHTTPResponse) -> bytes:
+    """Read the beginning of an error's body, at most ``_DETAIL`` bytes, and release the connection."""
     try:
         return _read(raw, _DETAIL)
     except BrokenError:
         return b""
     finally:
-        release(raw)
+        release_connection(raw)
 
 
-def release(raw: BaseHTTPResponse) -> None:
-    """Give the connection back to the pool; close it first when more than a little of the body is still to come."""
+def release_connection(raw: BaseHTTPResponse) -> None:
+    """Return the connection to the pool; close it first when much of the body is still to come."""
     left = getattr(raw, "length_remaining", None)
     try:
         if left is not None and left <= 1 << 16:
@@ -108,10 +108,10 @@ def release(raw: BaseHTTPResponse) -> None:
     raw.release_conn()
 
 
-def resumed(
+def resume(
     send: Callable[[Mapping[str, str]], BaseHTTPResponse], first: BaseHTTPResponse, done: int
 ) -> BaseHTTPResponse:
-    """The same body from byte ``done`` on; BrokenError when it cannot be had, or is no longer the same body."""
+    """Resume the same body at byte ``done``. BrokenError when the server does not support it, or the body changed."""
     tag = first.headers.get("ETag", "")
     validator = tag if tag and not tag.startswith("W/") else first.headers.get("Last-Modified")
     raw = send({"Range": f"bytes={done}-"} | ({"If-Range": validator} if validator else {}))
@@ -119,8 +119,8 @@ def resumed(
         return raw
     same = all(raw.headers.get(name) == first.headers.get(name) for name in ("ETag", "Last-Modified", "Content-Length"))
     if raw.status != 200 or not same:
-        release(raw)
-        raise BrokenError("the connection was cut, and the rest is not to be had")
+        release_connection(raw)
+        raise BrokenError("the connection was cut, and the server does not support resuming")
     while done > 0:
         skipped = _read(raw, min(done, 1 << 16))
         if not skipped:

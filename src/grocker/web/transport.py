@@ -1,8 +1,8 @@
-"""The one HTTP transport: pooled, thread safe, retrying, and silent about secrets.
+"""The HTTP transport: pooled, thread safe, retrying, and silent about secrets.
 
 Retried: connection failures and 408, 429, 500, 502, 503, 504, with capped exponential back-off, jitter and
-``Retry-After`` (RFC 9110, section 10.2.3). A body that is cut short is noticed (RFC 9112, section 8) and, for a GET,
-resumed with ``Range``. Redirects never carry credentials to another origin, and never leave HTTPS; 307 and 308 are
+``Retry-After`` (RFC 9110, section 10.2.3). A truncated body is detected (RFC 9112, section 8) and, for a GET, resumed
+with ``Range``. Redirects never carry credentials to another origin, and never leave HTTPS; 307 and 308 are
 followed with method and body.
 urllib3 is imported when the first request is made: it costs 130 ms, and a build in which nothing changed makes none.
 """
@@ -19,10 +19,10 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
 from grocker import __version__
 from grocker.errors import GrockerError, SettingsError, UnavailableError
-from grocker.web.address import basic, public
-from grocker.web.failure import RETRIED, BrokenError, HttpError, broken, refused, retry_after
-from grocker.web.host import from_netrc, proxy_for, trust
-from grocker.web.response import Response, beginning, release, resumed
+from grocker.web.address import basic_authorization, redact_url
+from grocker.web.failure import RETRIED, BrokenError, HttpError, response_error, retry_after, translate_failure
+from grocker.web.host import find_proxy, load_trust, read_netrc
+from grocker.web.response import Response, read_beginning, release_connection, resume
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -50,7 +50,7 @@ class Stream(Protocol):
 
 
 class _Count:
-    """How often a request was sent, this time included, and how often it may be."""
+    """How often a request was sent, including this time, and how often it may be."""
 
     def __init__(self, most: int, sent: int = 1) -> None:
         self.most = most
@@ -58,11 +58,11 @@ class _Count:
 
 
 class Transport:
-    """Where every request goes through; used with ``with``, by any number of threads.
+    """The client for all HTTP requests; used with ``with``; thread safe.
 
     ``environ``: proxies, trust and ``~/.netrc`` are found through it. ``attempts``: in all, for one request.
     Timeouts in seconds. ``backoff``: seconds before the second attempt, doubled for each further one.
-    ``sleep``: the clock of the waits, for tests.
+    ``sleep`` and ``clock``: wait for seconds, and tell seconds since 1970; for tests.
     """
 
     def __init__(
@@ -74,12 +74,14 @@ class Transport:
         read_timeout: float = 60,
         backoff: float = 0.25,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._environ = environ
         self._attempts = attempts
         self._timeouts = (connect_timeout, read_timeout)
         self._backoff = backoff
         self._sleep = sleep
+        self._clock = clock
         self._lock = threading.Lock()
         self._managers: dict[tuple[str, str | None], PoolManager] = {}
 
@@ -110,11 +112,11 @@ class Transport:
         """Send a request and return the answer when its status is in ``accept``.
 
         ``action``: what is being done, in the present participle, for every error ("fetching the index of trixie").
-        ``url``: http or https; ``user:password@`` in it is sent as Basic credentials. ``body``: stream, read from where
-        it stands, closed by the caller; sent again after a failure when it is seekable. ``size``: its bytes (without it
-        a stream is sent chunked). ``netrc``: whether credentials may come from the user's ``~/.netrc``.
-        ``attempts``: for this request, when what is repeated is more than one request (see ``pause``). ``redirects``:
-        whether they are followed; not where the body is a secret.
+        ``url``: http or https; ``user:password@`` in it is sent as Basic credentials. ``body``: a stream, read from its
+        current position, closed by the caller; sent again after a failure when it is seekable. ``size``: bytes of the
+        body; without it a stream is sent chunked. ``netrc``: whether credentials may come from the user's ``~/.netrc``.
+        ``attempts``: for this request, when more than one request is repeated (see ``pause``). ``redirects``: whether
+        they are followed; False where the body is a secret.
         Raises HttpError for another status, UnavailableError when there is no answer, DeniedError and
         UnavailableError for proxies, SettingsError for an address or trust file that cannot be used.
         """
@@ -132,7 +134,7 @@ class Transport:
         raw, place = self._accepted(send, count, accept, url, action, source)
 
         def again(done: int, reason: str) -> BaseHTTPResponse:
-            return self._rest(lambda extra: send(extra)[0], count, raw, done, f"{action}: {public(url)}", reason)
+            return self._rest(lambda extra: send(extra)[0], count, raw, done, f"{action}: {redact_url(url)}", reason)
 
         return Response(raw, place, action, again if method == "GET" and raw.status == 200 else None)
 
@@ -145,7 +147,7 @@ class Transport:
         action: str,
         source: str,
     ) -> tuple[BaseHTTPResponse, str]:
-        """The answer that is accepted, and where it came from; ``source``: of the credentials."""
+        """Send until an answer is accepted; return it and where it came from. ``source``: of the credentials."""
         while True:
             try:
                 raw, place = send({})
@@ -156,11 +158,11 @@ class Transport:
                 continue
             if raw.status in accept:
                 return raw, place
-            asked = retry_after(raw.headers.get("Retry-After"))
+            asked = retry_after(raw.headers.get("Retry-After"), self._clock())
             last = raw.status not in RETRIED or count.sent >= count.most or (asked or 0.0) > _LONGEST_WAIT
             if last:
-                raise refused(raw, place, action, source, asked, beginning(raw))
-            release(raw)
+                raise response_error(raw, place, action, source, asked, read_beginning(raw))
+            release_connection(raw)
             self._wait(count, asked)
 
     def _rest(
@@ -172,17 +174,17 @@ class Transport:
         action: str,
         reason: str,
     ) -> BaseHTTPResponse:
-        """The body of ``first`` from byte ``done`` on, where it broke for ``reason``."""
+        """Resume the body of ``first`` at byte ``done``, where it broke for ``reason``."""
         while count.sent < count.most:
             self._wait(count, None)
             try:
-                return resumed(send, first, done)
+                return resume(send, first, done)
             except BrokenError as failure:
                 reason = failure.reason
         raise UnavailableError(f"{action}: {reason} after {done} bytes", hint="try again")
 
     def _authorize(self, url: str, headers: dict[str, str], netrc: bool, action: str) -> tuple[str, str]:
-        """The address without credentials, and where those now in ``headers`` came from."""
+        """Move credentials from the URL to ``headers``; return the URL without them, and their source in words."""
         try:
             parts = urlsplit(url)
             host = parts.hostname
@@ -190,16 +192,16 @@ class Transport:
         except ValueError:
             parts, host = SplitResult("", "", "", "", ""), None
         if parts.scheme not in ("http", "https") or not host:
-            raise SettingsError(f"{action}: {public(url) if host else 'the address'} is not an http or https address")
+            raise SettingsError(f"{action}: {redact_url(url) if host else 'the URL'} is not http or https")
         clean = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path or "/", parts.query, ""))
         if any(name.lower() == "authorization" for name in headers):
             return clean, "the credentials given"
         if parts.username is not None:
-            headers["Authorization"] = basic(unquote(parts.username), unquote(parts.password or ""))
+            headers["Authorization"] = basic_authorization(unquote(parts.username), unquote(parts.password or ""))
             return clean, "the credentials in the address"
         if not netrc:
             return clean, "no credentials"
-        found, source = from_netrc(self._environ, host)
+        found, source = read_netrc(self._environ, host)
         if found is not None:
             headers["Authorization"] = found
         return clean, source
@@ -226,16 +228,16 @@ class Transport:
             target = raw.headers.get("Location")
             if raw.status in accept or raw.status not in again or not target:
                 return raw, url
-            release(raw)
+            release_connection(raw)
             old, new = urlsplit(url), urlsplit(urljoin(url, target))
             if new.scheme not in ("http", "https") or (old.scheme == "https" and new.scheme != "https"):
                 raise UnavailableError(
-                    f"{action}: {public(url)} redirects to {public(new.geturl())}, which is not HTTPS"
+                    f"{action}: {redact_url(url)} redirects to {redact_url(new.geturl())}, which is not HTTPS"
                 )
             if (old.scheme, old.hostname, old.port) != (new.scheme, new.hostname, new.port):
                 headers = {k: v for k, v in headers.items() if k.lower() not in ("authorization", "cookie")}
             url = urlunsplit((new.scheme, new.netloc.rpartition("@")[2], new.path or "/", new.query, ""))
-        raise UnavailableError(f"{action}: {public(url)}: more than {_MOST_REDIRECTS} redirects")
+        raise UnavailableError(f"{action}: {redact_url(url)}: more than {_MOST_REDIRECTS} redirects")
 
     def _send(
         self, method: str, url: str, action: str, headers: Mapping[str, str], body: bytes | Stream | None
@@ -243,9 +245,9 @@ class Transport:
         import urllib3
 
         parts = urlsplit(url)
-        proxy, variable = proxy_for(self._environ, parts)
+        proxy, variable = find_proxy(self._environ, parts)
         manager = self._manager(parts.scheme, proxy, variable, action)
-        via = f" through the proxy {public(proxy)} ({variable})" if proxy else ""
+        via = f" through the proxy {redact_url(proxy)} ({variable})" if proxy else ""
         try:
             return manager.urlopen(
                 method,
@@ -259,9 +261,9 @@ class Transport:
                 timeout=urllib3.Timeout(connect=self._timeouts[0], read=self._timeouts[1]),
             )
         except urllib3.exceptions.LocationParseError as error:
-            raise SettingsError(f"{action}: {public(url)} is not an address") from error
+            raise SettingsError(f"{action}: {redact_url(url)} is not a valid URL") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise broken(error, public(url), action, via) from error
+            raise translate_failure(error, redact_url(url), action, via) from error
 
     def _manager(self, scheme: str, proxy: str | None, variable: str, action: str) -> PoolManager:
         import urllib3
@@ -272,19 +274,21 @@ class Transport:
                 return manager
             options: dict[str, object] = {"maxsize": 8, "blocksize": 1 << 17}
             if scheme == "https" or (proxy or "").startswith("https:"):
-                options["ssl_context"] = trust(self._environ, action)
+                options["ssl_context"] = load_trust(self._environ, action)
             if proxy is None:
                 manager = urllib3.PoolManager(**options)  # type: ignore[arg-type]
             else:
                 parts = urlsplit(proxy)
                 if parts.scheme not in ("http", "https") or not parts.hostname:
                     raise SettingsError(
-                        f"{action}: {variable} names {public(proxy)}, and only http and https proxies can be used",
-                        hint=f"unset {variable} or name an http:// proxy there",
+                        f"{action}: unsupported proxy {redact_url(proxy)} ({variable})",
+                        hint=f"set {variable} to an http:// or https:// proxy, or unset it",
                     )
                 secret = {}
                 if parts.username is not None:
-                    secret["Proxy-Authorization"] = basic(unquote(parts.username), unquote(parts.password or ""))
+                    secret["Proxy-Authorization"] = basic_authorization(
+                        unquote(parts.username), unquote(parts.password or "")
+                    )
                 clean = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], "", "", ""))
                 manager = urllib3.ProxyManager(clean, proxy_headers=secret, **options)  # type: ignore[arg-type]
             self._managers[scheme, proxy] = manager
@@ -293,11 +297,11 @@ class Transport:
     def pause(self, attempt: int, error: GrockerError) -> bool:
         """Wait before another attempt at something that takes several requests; False when there should be none.
 
-        ``attempt``: how many there were. ``error``: what ended the last one.
+        ``attempt``: how many attempts were made. ``error``: what ended the last one.
         """
         asked = None
         if isinstance(error, HttpError):
-            asked = retry_after(error.headers.get("Retry-After"))
+            asked = retry_after(error.headers.get("Retry-After"), self._clock())
             if error.status_code not in RETRIED or (asked or 0.0) > _LONGEST_WAIT:
                 return False
         elif not isinstance(error, UnavailableError):
@@ -308,15 +312,15 @@ class Transport:
         return True
 
     def _wait(self, count: _Count, asked: float | None) -> None:
-        """Before the next attempt, which it counts; ``asked``: seconds that the server wants, if it said so."""
+        """Wait before the next attempt, and count it; ``asked``: seconds that the server asks for, if any."""
         delay = min(self._backoff * 2 ** (count.sent - 1), _LONGEST_WAIT) * random.uniform(0.5, 1.0)  # noqa: S311
         count.sent += 1
         self._sleep(max(delay, asked or 0.0))
 
     def _unreachable(self, url: str, action: str, reason: str) -> UnavailableError:
-        proxy, variable = proxy_for(self._environ, urlsplit(url))
+        proxy, variable = find_proxy(self._environ, urlsplit(url))
         if proxy:
             hint = f"check {variable}, or add {urlsplit(url).hostname} to NO_PROXY"
         else:
-            hint = "check the address and the network"
-        return UnavailableError(f"{action}: {public(url)}: {reason}", hint=hint)
+            hint = "check the URL and the network"
+        return UnavailableError(f"{action}: {redact_url(url)}: {reason}", hint=hint)

@@ -68,7 +68,7 @@ def test_bench_measures_what_it_says(where: Lab) -> None:
 def test_zombies_and_processor_time_are_those_of_process_1(where: Lab) -> None:
     program = "import os\nfor _ in range(3): os.fork() or os._exit(0)\nwhile True: pass"
     with where.container(["--entrypoint", "python"], ["-c", program]) as container:
-        limit = time.monotonic() + 20
+        limit = time.monotonic() + 60
         while container.zombies() != 3 or container.processor() < 0.3:
             assert time.monotonic() < limit
             time.sleep(0.02)

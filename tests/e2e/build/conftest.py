@@ -1,4 +1,4 @@
-"""A Grocker that any user of the host can run, and what builds of examples/polls give."""
+"""An installation of Grocker that any user of the host can run, and builds of examples/polls with it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Anywhere:
         return self.directory / "polls"
 
     def environment(self, home: Path, **more: str) -> dict[str, str]:
-        """Nothing of the caller's but what leads to archive and index."""
+        """Return an environment that has nothing of the caller's but the addresses of archive and index."""
         passed = {
             name: value
             for name, value in os.environ.items()
@@ -55,7 +55,7 @@ class Anywhere:
         umask: int = 0o022,
         under: tuple[str, ...] = (),
     ) -> subprocess.CompletedProcess[str]:
-        """A command line, as that user, below the command ``under``."""
+        """Run ``grocker`` as that user, below the command ``under``."""
         return subprocess.run(
             [*under, _python(), "-m", "grocker", *arguments],
             env=dict(environment),
@@ -79,7 +79,7 @@ class Anywhere:
         umask: int = 0o022,
         under: tuple[str, ...] = (),
     ) -> dict[str, Any]:
-        """``grocker build --json``, as that user, below the command ``under``; the result."""
+        """Run ``grocker build --json`` as that user, below the command ``under``; return its result."""
         done = self.grocker(
             *("build", str(project), "--json", *options),
             environment=environment,
@@ -94,7 +94,7 @@ class Anywhere:
 
 
 def _python() -> str:
-    """An interpreter that other users can run; this one may lie in a home directory."""
+    """Return an interpreter that other users can run: this one may be in a home directory."""
     ours = Path(sys.executable).resolve()
     if all(parent.stat().st_mode & 0o001 for parent in ours.parents):
         return str(ours)
@@ -133,7 +133,7 @@ def anywhere() -> Iterator[Anywhere]:
 
 @pytest.fixture
 def home_of(request: pytest.FixtureRequest) -> Callable[[int | None], Path]:
-    """Makes an empty home directory that belongs to a user."""
+    """Returns a function that makes an empty home directory for a user."""
 
     def make(uid: int | None) -> Path:
         home = Path(tempfile.mkdtemp(prefix="grocker-home-", dir="/var/tmp"))

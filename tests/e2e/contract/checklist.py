@@ -15,17 +15,16 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "development" / "faults.md"
 TESTS = ROOT / "tests"
 
-_LIST = """
-## The tests
-
-| no. | what is shown | in |
+_HEADING = "\n## The tests\n"
+_LIST = f"""{_HEADING}
+| no. | shows | in |
 | --- | --- | --- |
 """
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Shown:
-    """A test function, and an item that it shows."""
+    """A test function and a fault that it shows."""
 
     number: int
     path: str
@@ -33,22 +32,22 @@ class Shown:
 
     @property
     def words(self) -> str:
-        """Its name, without what says that it is a test and of what."""
+        """The test's name without its prefix, as words."""
         return re.sub(r"^test_(fault_\d\d_|[A-Z]\d+_)?", "", self.name).replace("_", " ")
 
 
 def items() -> list[int]:
-    """The numbers of the checklist, in the page's order."""
+    """Return the faults' numbers, in the page's order."""
     return [int(number) for number in re.findall(r"^\| (\d+) \|", _written(), re.MULTILINE)]
 
 
 def _written() -> str:
-    """The page up to what is made."""
-    return PAGE.read_text("utf-8").partition(_LIST)[0]
+    """Return the handwritten part of the page."""
+    return PAGE.read_text("utf-8").partition(_HEADING)[0]
 
 
 def shown() -> list[Shown]:
-    """All that are marked."""
+    """Return all marked tests."""
     return sorted(one for path in TESTS.rglob("test_*.py") for one in _of_file(path))
 
 
@@ -66,6 +65,6 @@ def _of_file(path: Path) -> Iterator[Shown]:
 
 
 def faults() -> str:
-    """The page: as it was written, and the list of the tests."""
+    """Return the page: its handwritten part and the list of tests."""
     tests = [f"| {one.number} | {one.words} | `{one.path}` |\n" for one in shown()]
     return _written() + _LIST + "".join(tests)

@@ -33,9 +33,10 @@ _NAMED = re.compile(r"test_([A-Z][0-9]+)_")
 _HEAD = """\
 # What proves the contract
 
-Each clause of the [image contract](../reference/image-contract.md) is proved in real containers, under docker and under
-podman; a fault, and what no engine has a part in, under one or none. `make docs` makes this page from the tests, and a
-test keeps it true. The tests are below `tests/e2e`; `pytest -k test_E5_` runs those whose names begin with a clause.
+Each clause of the [image contract](../reference/image-contract.md) is tested in real containers, under docker and under
+podman; faults, and what does not involve an engine, under one or none. `make docs` generates this page from the tests,
+and a test checks that it is current. The tests are below `tests/e2e`; `pytest -k test_E5_` runs those whose names begin
+with a clause.
 
 | clause | docker | podman | rootless podman | no engine |
 | --- | --- | --- | --- | --- |
@@ -43,7 +44,7 @@ test keeps it true. The tests are below `tests/e2e`; `pytest -k test_E5_` runs t
 _MIDDLE = """
 ## The tests
 
-| clause | what is shown | engines | in |
+| clause | shows | engines | in |
 | --- | --- | --- | --- |
 """
 
@@ -59,19 +60,19 @@ class Proof:
 
     @property
     def words(self) -> str:
-        """Its name, without what says that it is a test and of which clause."""
+        """The test's name without its prefix, as words."""
         return re.sub(r"^test_([A-Z][0-9]+_|document_)?", "", self.name).replace("_", " ")
 
 
 def clauses() -> tuple[str, ...]:
-    """The contract's identifiers, in its order, and TEXT."""
+    """Return the contract's clause identifiers, in its order, and TEXT."""
     found = re.findall(r"^\| ([A-Z][0-9]+) \|", CONTRACT.read_text("utf-8"), re.MULTILINE)
     return (*found, TEXT)
 
 
 @cache
 def collected() -> tuple[Proof, ...]:
-    """What pytest finds below tests/e2e."""
+    """Return what pytest collects below tests/e2e."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     with tempfile.NamedTemporaryFile() as into:
         done = subprocess.run(
@@ -90,7 +91,7 @@ def collected() -> tuple[Proof, ...]:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """The plugin's: one line a function."""
+    """Write the collected proofs, one for each function (a pytest hook)."""
     found: dict[tuple[str, str], tuple[list[str], set[str]]] = {}
     for item in session.items:
         name = getattr(item, "originalname", item.name)
@@ -111,7 +112,7 @@ def _engines(item: pytest.Item) -> set[str]:
 
 
 def contract_tests() -> str:
-    """The page."""
+    """Return the page."""
     proofs = collected()
     known = clauses()
     unknown = {one for proof in proofs for one in proof.clauses} - set(known)
@@ -130,7 +131,7 @@ def contract_tests() -> str:
 
 
 def lacking(proofs: Sequence[Proof]) -> set[tuple[str, str]]:
-    """Clauses without a test under docker or under podman, with that engine."""
+    """Return the clauses that have no test under docker or podman, each with that engine."""
     return {
         (clause, engine)
         for clause in clauses()

@@ -1,4 +1,4 @@
-"""Containers of the image under test, in a real engine, as an operator has them: through the engine's command line."""
+"""Run containers of the image under test as an operator does, through the command line of a real engine."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 RUNNER = "/opt/grocker/bin/grocker-runner"
-# podman's own are more than root may give in a container; of processes, those of every container with that uid count.
+# podman's defaults exceed what root may set inside a container; nproc counts all processes of the uid, on the host.
 _ULIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096")
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a finished command left."""
+    """Exit status and output of a finished command."""
 
     status: int
     out: str
@@ -37,7 +37,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container that was started and runs on."""
+    """A started container."""
 
     engine: Engine
     name: str
@@ -46,7 +46,7 @@ class Container:
         return self.engine.command("exec", *(["-i"] if stdin else []), *options, self.name, *arguments, stdin=stdin)
 
     def run(self, *arguments: str, options: Sequence[str] = (), stdin: str | None = None) -> Done:
-        """The entrypoint once more, in this container: a start as any other, but not as PID 1."""
+        """Run the entrypoint once more in this container: a full start, but not as PID 1."""
         return self.exec(RUNNER, "run", *arguments, options=options, stdin=stdin)
 
     def logs(self) -> str:
@@ -54,7 +54,7 @@ class Container:
         return done.out + done.err
 
     def wait_for(self, text: str, seconds: float = 60) -> str:
-        """The logs, once ``text`` is in them."""
+        """Wait until ``text`` is in the logs; return the logs."""
         limit = time.monotonic() + seconds
         while not self._follow(text.encode(), limit) and text not in (logs := self.logs()):
             assert time.monotonic() < limit, f"{text!r} is not in the log:\n{logs}"
@@ -63,7 +63,7 @@ class Container:
         return self.logs()
 
     def _follow(self, text: bytes, limit: float) -> bool:
-        """Whether it is in one of the streams before the limit; to ask again and again keeps a processor busy."""
+        """Follow both streams until one has the text or the limit passes; polling ``logs`` keeps a processor busy."""
         line = [self.engine.name, *self.engine.prefix, "logs", "--follow", self.name]
         with subprocess.Popen(
             line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -109,7 +109,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """docker or podman, and the image that the tests are about."""
+    """docker or podman, with the image under test."""
 
     name: str
     image: str
@@ -134,7 +134,7 @@ class Engine:
         return done.out.strip()
 
     def line(self, *arguments: str, options: Sequence[str] = ()) -> list[str]:
-        """The whole command line of a ``run``."""
+        """Return the full command line of a ``run``."""
         limits = _ULIMITS if self.name == "podman" and os.geteuid() == 0 else ()
         return [self.name, *self.prefix, "run", *limits, *options, self.image, *arguments]
 
@@ -151,19 +151,19 @@ class Engine:
             assert done.status == 0, done.err
             yield Container(self, name)
         finally:
-            # podman's asks to stop first, and waits for ten seconds.
+            # podman sends SIGTERM first, and waits ten seconds.
             self.command("rm", "--force", "--volumes", *(["--time", "0"] if "podman" in self.name else []), name)
 
     @contextmanager
     def terminal(self, *arguments: str, options: Sequence[str] = ()) -> Iterator[Terminal]:
-        """``run -ti`` as if typed at a terminal."""
+        """Run ``run -ti`` at a pseudo-terminal."""
         with _terminal(self.line(*arguments, options=["--rm", "-ti", *options])) as found:
             yield found
 
 
 @dataclass(slots=True)
 class Terminal:
-    """Our end of a terminal: what was shown, keys to press."""
+    """The test's end of a pseudo-terminal."""
 
     process: subprocess.Popen[bytes]
     master: int
@@ -173,7 +173,7 @@ class Terminal:
         os.write(self.master, keys.encode())
 
     def expect(self, pattern: str, seconds: float = 60) -> str:
-        """Waits until the regular expression matches what is shown, forgets that up to its end; returns the match."""
+        """Wait until the pattern matches the output; drop the output up to its end and return the match."""
         limit = time.monotonic() + seconds
         while (match := re.search(pattern, self.shown)) is None:
             assert time.monotonic() < limit, f"{pattern!r} does not show:\n{self.shown}"
@@ -253,7 +253,7 @@ class Folders:
         return self
 
     def empty(self) -> None:
-        """As they were made, where a container has them: the directories that it mounts stay."""
+        """Restore the initial state, but keep the directories themselves: a container has them mounted."""
         for path in self.root.iterdir():
             if path not in (self.config, self.media, self.scripts):
                 _remove(path)
@@ -298,10 +298,10 @@ def _remove(path: Path) -> None:
 
 
 def environment(text: str) -> dict[str, str]:
-    """What env(1) printed."""
+    """Parse the output of env(1)."""
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 
 def variables(values: Mapping[str, str]) -> list[str]:
-    """The options that pass them."""
+    """Return the ``--env`` options for these variables."""
     return [word for name, value in values.items() for word in ("--env", f"{name}={value}")]

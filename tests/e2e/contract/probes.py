@@ -1,4 +1,4 @@
-"""Questions to 8081 of a container, and waiting for their answers."""
+"""Ask a container's status port, and wait for answers and states."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.e2e.contract.engine import Container
 
 
 def ask(address: str, path: str, *, port: int = 8081, seconds: float = 20) -> tuple[int, str]:
-    """Status and body; 0 and the reason when there is none."""
+    """Return status and body of the answer; 0 and the reason when there is none."""
     connection = http.client.HTTPConnection(address, port, timeout=seconds)
     try:
         connection.request("GET", path)
@@ -23,13 +23,13 @@ def ask(address: str, path: str, *, port: int = 8081, seconds: float = 20) -> tu
 
 
 def until(address: str, path: str, status: int, *, port: int = 8081, seconds: float = 60) -> str:
-    """The body, once it answers so."""
+    """Wait until the path answers with this status; return the body."""
     wait_for(lambda: ask(address, path, port=port)[0] == status, seconds, lambda: f"{ask(address, path, port=port)}")
     return ask(address, path, port=port)[1]
 
 
 def wait_for(reached: Callable[[], object], seconds: float = 60, told: Callable[[], str] = lambda: "") -> None:
-    """Returns once it is reached."""
+    """Wait until ``reached`` is true; ``told`` gives the message of a failure."""
     latest = time.monotonic() + seconds
     while not reached():
         assert time.monotonic() < latest, told()
@@ -37,7 +37,7 @@ def wait_for(reached: Callable[[], object], seconds: float = 60, told: Callable[
 
 
 def metrics(address: str) -> Mapping[str, float]:
-    """``/metrics``, by name with labels."""
+    """Return the samples of ``/metrics`` by name with labels."""
     status, body = ask(address, "/metrics")
     assert status == 200, body
     lines = (line.rpartition(" ") for line in body.splitlines() if line and not line.startswith("#"))
@@ -45,11 +45,11 @@ def metrics(address: str) -> Mapping[str, float]:
 
 
 def children(container: Container, process: int = 1) -> list[int]:
-    """The process ids of those that it has started, as the container calls them."""
+    """Return the process ids of a process's children, as seen in the container."""
     return [int(word) for word in container.exec("cat", f"/proc/{process}/task/{process}/children").out.split()]
 
 
 def states(container: Container) -> str:
-    """A letter for each process in the container, its own ``sh`` and ``grep`` too (proc_pid_stat(5))."""
+    """Return a state letter for each process in the container, this ``sh`` and ``grep`` included (proc_pid_stat(5))."""
     lines = container.exec("sh", "-c", "grep -hs ^State: /proc/[0-9]*/status").out.splitlines()
     return "".join(sorted(line.split()[1] for line in lines))

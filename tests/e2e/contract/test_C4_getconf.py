@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from grocker.python.indexes import from_pip
+from grocker.python.indexes import read_pip_indexes
 from tests.e2e.contract.engine import Engine, Folders, variables
 from tests.support import tricky_configuration as tricky
 
@@ -36,7 +36,7 @@ cat "$GROCKER_CONFIG_FILE"
 def releases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory for each."""
     place = tmp_path_factory.mktemp("getconf")
-    environ = {**os.environ, **from_pip(os.environ)}
+    environ = {**os.environ, **read_pip_indexes(os.environ)}
     for release in RELEASES:
         line = ["pip", "install", "--quiet", "--no-deps", "--no-build", "--python", sys.executable]
         done = subprocess.run(

@@ -69,7 +69,7 @@ class Syslog:
         assert RSYSLOGD is not None
         line = [RSYSLOGD, "-n", "-f", str(self._settings), "-i", str(self.directory / "pid")]
         self._process = subprocess.Popen(line, stdin=subprocess.DEVNULL)
-        limit = time.monotonic() + 20
+        limit = time.monotonic() + 60
         while not self._answers():
             assert time.monotonic() < limit, "rsyslogd does not listen"
             time.sleep(0.02)
@@ -119,7 +119,7 @@ def syslog(folders: Folders) -> Iterator[Syslog]:
 
 
 def _status(container: Container) -> dict[str, object]:
-    with urllib.request.urlopen(f"http://{container.address()}:8081/status.json", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://{container.address()}:8081/status.json", timeout=20) as answer:
         document = json.load(answer)
     assert isinstance(document, dict)
     return document

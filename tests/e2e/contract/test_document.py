@@ -61,7 +61,7 @@ def mounts(host: Folders, log: HostLog) -> list[str]:
     return [*host.options, "--volume", f"{log}:/dev/log:rw"]
 
 
-def _get(url: str, seconds: float = 30) -> str:
+def _get(url: str, seconds: float = 60) -> str:
     limit = time.monotonic() + seconds
     while True:
         try:

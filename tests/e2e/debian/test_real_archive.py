@@ -60,7 +60,7 @@ class Image:
 )
 def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     try:
-        mirrors = debian.locate(environ=os.environ)
+        mirrors = debian.find_mirrors(environ=os.environ)
     except SettingsError as error:
         pytest.skip(error.message)
     root = tmp_path_factory.mktemp(request.param)

@@ -30,6 +30,7 @@ from grocker.python import (
     Wheel,
     WheelTarget,
     active_requirements,
+    add_bytecode,
     build_wheel,
     check_python,
     find_django,
@@ -40,7 +41,6 @@ from grocker.python import (
     read_wheel,
     resolve,
     resolve_build,
-    with_bytecode,
 )
 from grocker.store import Store
 from grocker.store.fetch import fetch
@@ -78,7 +78,7 @@ class Root:
 )
 def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root]:
     try:
-        mirrors = debian.locate(environ=os.environ)
+        mirrors = debian.find_mirrors(environ=os.environ)
     except SettingsError as error:
         pytest.skip(error.message)
     path = tmp_path_factory.mktemp(request.param)
@@ -156,7 +156,7 @@ def test_django_project_runs_in_a_tree_of_the_suite(root: Root, wheels: tuple[Wh
     entries: list[Entry] = []
     with Compiler(root.interpreter) as compiler:
         for _, own in overlay((wheel.file, wheel.entries) for wheel in wheels):
-            entries += with_bytecode(compiler, own)
+            entries += add_bytecode(compiler, own)
     unpack(
         [
             *entries,

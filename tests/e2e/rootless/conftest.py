@@ -1,4 +1,4 @@
-"""An ordinary user of this host, made for the session, and podman as that user has it: ``person``, ``engine``.
+"""An ordinary user, made for the session, and that user's podman: ``person``, ``engine``.
 
 The user has what an administrator gives (subordinate ids, a runtime directory) and no session of systemd. Where
 /dev/net/tun is root's alone, for want of udev, the user's processes see one in their mount name space as udev makes it.
@@ -40,11 +40,11 @@ class Person:
     uid: int
     home: Path
     launcher: tuple[str, ...]
-    """goes before a command, and makes it the user's"""
+    """precedes a command, and runs it as the user"""
 
     @property
     def runtime(self) -> Path:
-        """Where logind has it: podman refuses a long one (50 characters with what it appends)."""
+        """The runtime directory, where logind makes it: podman refuses paths of over 50 characters."""
         return Path("/run/user") / str(self.uid)
 
     @property
@@ -59,7 +59,7 @@ class Person:
         }
 
     def own(self, root: Path) -> None:
-        """Gives them everything there, and nobody else any of it."""
+        """Make the user the owner of everything there, and close it to everybody else."""
         for path in (root, *root.rglob("*")):
             os.chown(path, self.uid, self.uid)
             path.chmod(path.stat().st_mode & 0o700)
@@ -67,7 +67,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Rootless(Engine):
-    """Their podman, with what the contract names for uid 1000."""
+    """The user's podman, with the option that the contract names for uid 1000."""
 
     def line(self, *arguments: str, options: Sequence[str] = ()) -> list[str]:
         return [self.name, *self.prefix, "run", "--userns=keep-id:uid=1000", *options, self.image, *arguments]
@@ -84,31 +84,47 @@ def person() -> Iterator[Person]:
     _must("useradd", "--user-group", "--create-home", "--home-dir", str(base / "home"), *ranges, name)
     uid = int(_must("id", "--user", name))
     made = Person(name, uid, base / "home", rootless.launcher(uid, _tun(base)))
-    made.runtime.mkdir(mode=0o700, parents=True)
-    os.chown(made.runtime, uid, uid)
-    containers = made.home / ".config" / "containers"
-    containers.mkdir(parents=True)
-    runtime = 'runtime = "runc"\n' if shutil.which("runc", path=_PATH) else ""
-    (containers / "containers.conf").write_text(_ENGINE + runtime)
-    # podman's own choice is vfs, 5 s a container, where /dev/fuse is root's; on an overlay there is nothing else.
-    driver = "vfs" if _must("stat", "--file-system", "--format=%T", str(base)) == "overlayfs" else "overlay"
-    (containers / "storage.conf").write_text(f'[storage]\ndriver = "{driver}"\n')
-    made.own(made.home)
     try:
+        _clear(made)  # of a user with that uid, left by a run that was killed
+        _prepare(made)
         yield made
     finally:
         podman = [*made.launcher, "env", "-i", *_assignments(made), "podman"]
         for arguments in (("rm", "--force", "--all"), ("system", "migrate")):
             subprocess.run([*podman, *arguments], cwd=base, capture_output=True, timeout=60, check=False)
-        _end(uid)
+        _clear(made)
         subprocess.run(["userdel", "--force", name], capture_output=True, check=False)
         shutil.rmtree(base, ignore_errors=True)
-        shutil.rmtree(made.runtime, ignore_errors=True)
+
+
+def _prepare(person: Person) -> None:
+    """Set up what an administrator provides: a runtime directory, podman's configuration."""
+    person.runtime.mkdir(mode=0o700, parents=True)
+    os.chown(person.runtime, person.uid, person.uid)
+    containers = person.home / ".config" / "containers"
+    containers.mkdir(parents=True)
+    runtime = 'runtime = "runc"\n' if shutil.which("runc", path=_PATH) else ""
+    (containers / "containers.conf").write_text(_ENGINE + runtime)
+    # podman's own choice is vfs, 5 s a container, where /dev/fuse is root's; on an overlay there is nothing else.
+    file_system = _must("stat", "--file-system", "--format=%T", str(person.home))
+    driver = "vfs" if file_system == "overlayfs" else "overlay"
+    (containers / "storage.conf").write_text(f'[storage]\ndriver = "{driver}"\n')
+    person.own(person.home)
+
+
+def _clear(person: Person) -> None:
+    """End the processes of that uid, and remove its runtime directory."""
+    _end(person.uid)
+    below = f"{person.runtime}/"
+    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for mount in [one for one in mounts if one.startswith(below)]:
+        subprocess.run(["umount", "--lazy", mount], capture_output=True, check=False)
+    shutil.rmtree(person.runtime, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def engine(person: Person, anywhere: Anywhere) -> Engine:  # noqa: F811
-    """Built by the user, into their own podman."""
+    """The user's podman, with the image that the user built into it."""
     podman = person.home.parent / "podman"
     line = shlex.join([*person.launcher, "env", "-i", *_assignments(person), "podman"])
     podman.write_text(f'#!/bin/sh\ncd {person.home} && exec {line} "$@"\n')
@@ -125,7 +141,7 @@ def engine(person: Person, anywhere: Anywhere) -> Engine:  # noqa: F811
 
 @pytest.fixture
 def theirs(person: Person) -> Folders:
-    """The document's tree with the example's files, the user's own and closed to everybody else."""
+    """The contract's folders with the example's files, owned by the user and closed to everybody else."""
     folders = Folders(Path(tempfile.mkdtemp(dir=person.home))).make()
     polls = Path(__file__).resolve().parents[3] / "examples" / "polls"
     shutil.copytree(polls / "config", folders.config, dirs_exist_ok=True)
@@ -142,7 +158,7 @@ def mounts(theirs: Folders, log: HostLog) -> list[str]:  # noqa: F811
 
 
 def _tun(base: Path) -> Path:
-    """The device as udev makes it, everybody's: the host's own or one of its kind."""
+    """Return a tun device that everybody may open, as udev makes it: the host's, or another of the same number."""
     device = rootless.TUN.stat()
     if stat.S_IMODE(device.st_mode) & 0o006 == 0o006:
         return rootless.TUN
@@ -163,7 +179,7 @@ def _must(*command: str) -> str:
 
 
 def _end(uid: int) -> None:
-    """Ends what podman left running as the user, if anything."""
+    """Kill whatever still runs with that uid."""
     for _ in range(20):
         left = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit() and _runs_as(one, uid)]
         for process in left:

@@ -1,7 +1,7 @@
 """The lock files that a project may have: each format is one module here, and one row of ``FORMATS``.
 
-A module finds its file in a directory and reads the pins in it. A format that names versions and hashes but no
-addresses has ``resolution.resolve`` find those, ``with_dependencies=False``.
+A module finds its file in a directory and reads the pins in it. A format with versions and hashes but
+without addresses gets them from ``resolution.resolve(…, with_dependencies=False)``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from grocker.python.uv import Uv
 
 
 class LockFormat(Protocol):
-    """What a module of this package has."""
+    """The interface of each module of this package."""
 
     def find(self, directory: Path) -> Path | None:
         """The lock file of the project in ``directory``; None when it has none of this format."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from grocker.errors import SettingsError
 from grocker.python import uv as _uv
-from grocker.python.metadata import normalised
+from grocker.python.metadata import normalise_name
 from grocker.python.project import Project
 from grocker.python.pylock import Pin, read_pylock
 from grocker.python.requirements import parse_requirement
@@ -38,7 +38,7 @@ def read(
         _check_fresh(path, project)
         output = _uv.run(uv, [*arguments, "--frozen"], action=action, directory=project.directory)
     if output.status != 0:
-        raise _uv.failure(output, action=action, platform=str(target))
+        raise _uv.translate_error(output, action=action, platform=str(target))
     return read_pylock(output.stdout, target)
 
 
@@ -51,14 +51,18 @@ def _check_fresh(path: Path, project: Project) -> None:
         if project.name is None or package.get("name") != project.name or project.dependencies is None:
             continue
         locked = {
-            (normalised(item["name"]), tuple(sorted(item.get("extras", ()))), _specifiers(item.get("specifier", "")))
+            (
+                normalise_name(item["name"]),
+                tuple(sorted(item.get("extras", ()))),
+                _specifiers(item.get("specifier", "")),
+            )
             for item in package.get("metadata", {}).get("requires-dist", [])
         }
         declared = set()
         for text in (*project.dependencies, *(text for _, texts in project.extras for text in texts)):
             requirement = parse_requirement(text)
-            extras = tuple(sorted(normalised(extra) for extra in requirement.extras))
-            declared.add((normalised(requirement.name), extras, _specifiers(str(requirement.specifier))))
+            extras = tuple(sorted(normalise_name(extra) for extra in requirement.extras))
+            declared.add((normalise_name(requirement.name), extras, _specifiers(str(requirement.specifier))))
         if locked != declared:
             raise SettingsError(
                 f"reading uv.lock: {path} is stale: pyproject.toml has changed since", hint="run: uv lock"

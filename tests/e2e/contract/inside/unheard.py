@@ -29,7 +29,7 @@ def prepare() -> None:
 
 line = [RUNNER, "run", *arguments]
 with subprocess.Popen(line, stdout=pipe, stderr=pipe, preexec_fn=prepare) as process:  # noqa: PLW1509
-    latest = time.monotonic() + 20
+    latest = time.monotonic() + 60
     while process.poll() is None and not children(process.pid):
         assert time.monotonic() < latest
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""What a wheel is, told from its files alone: facts; the settings decide what is made of them."""
+"""Detect Django projects from a wheel's files; nothing is imported."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Django(msgspec.Struct, frozen=True):
     """A Django project in a wheel."""
 
     settings_module: str | None
-    """what its entry points name; None when they leave it to the environment"""
+    """as named by its entry points; None when the environment decides"""
     wsgi: str | None
     """``module:object``"""
     asgi: str | None
@@ -28,8 +28,8 @@ class Django(msgspec.Struct, frozen=True):
 
 
 def find_django(wheel: Wheel) -> Django | None:
-    """The Django project that a wheel holds; of several, the one whose settings lie highest."""
-    found = all_django(wheel)
+    """The Django project in a wheel; of several, the one with the outermost settings module."""
+    found = find_django_projects(wheel)
     return min(found, key=lambda django: (django.wsgi is None, _height(django), str(django)), default=None)
 
 
@@ -37,10 +37,10 @@ def _height(django: Django) -> int:
     return (django.settings_module or django.wsgi or django.asgi or "").count(".")
 
 
-def all_django(wheel: Wheel) -> tuple[Django, ...]:
+def find_django_projects(wheel: Wheel) -> tuple[Django, ...]:
     """Every Django project of a wheel, by settings module.
 
-    Found by ``wsgi.py`` or ``asgi.py`` that call Django's ``get_wsgi_application``, or by a ``manage.py``.
+    Detected by a ``wsgi.py`` or ``asgi.py`` that calls Django's ``get_wsgi_application``, or by a ``manage.py``.
     """
     prefix = wheel.site + "/"
     found: dict[str | None, dict[str, str]] = {}

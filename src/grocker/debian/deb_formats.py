@@ -1,4 +1,4 @@
-"""The two archive formats inside a .deb, read strictly: what dpkg would refuse is refused, and what would be dangerous.
+"""The two archive formats inside a .deb, read strictly: what dpkg rejects is rejected, and what is unsafe.
 
 Source: deb(5); ar(5); tar(5) (v7, ustar and GNU long names, which are what dpkg reads and writes).
 """
@@ -15,11 +15,11 @@ _LARGEST = 8 << 30
 
 
 class Malformed(ValueError):
-    """An archive that is not what its format says, or that would write where it must not."""
+    """A malformed archive, or one with unsafe paths."""
 
 
 class TarMember(msgspec.Struct, frozen=True):
-    """A member as its header describes it; ``name`` and ``target`` as they are written there."""
+    """A member as its header describes it; ``name`` and ``target`` as written."""
 
     name: str
     kind: str
@@ -36,15 +36,15 @@ class TarMember(msgspec.Struct, frozen=True):
 
 
 def ar_members(data: bytes) -> dict[str, tuple[int, int]]:
-    """Where the members of an ar archive are: start and size by name, in order. Raises Malformed."""
+    """The start and size of each member of an ar archive by name, in order. Raises Malformed."""
     if data[:8] != b"!<arch>\n":
-        raise Malformed("it is no ar archive")
+        raise Malformed("not an ar archive")
     found: dict[str, tuple[int, int]] = {}
     position = 8
     while position < len(data):
         header = data[position : position + 60]
         if len(header) < 60 or header[58:] != b"`\n":
-            raise Malformed("it is truncated or damaged: no member header where one must be")
+            raise Malformed("truncated or damaged: missing member header")
         name = header[:16].decode("latin-1").rstrip().removesuffix("/")
         try:
             size = int(header[48:58])
@@ -52,15 +52,15 @@ def ar_members(data: bytes) -> dict[str, tuple[int, int]]:
             raise Malformed(f"member {name!r} has no size") from None
         start = position + 60
         if size < 0 or start + size > len(data):
-            raise Malformed(f"it is truncated: member {name} ends after the file does")
+            raise Malformed(f"truncated in member {name}")
         if name in found:
-            raise Malformed(f"member {name} is there twice")
+            raise Malformed(f"duplicate member {name}")
         found[name] = (start, size)
         position = start + size + (size & 1)
     return found
 
 
-def decompressed(name: str, data: bytes) -> bytes:
+def decompress(name: str, data: bytes) -> bytes:
     """The content of the member ``name`` (``data.tar.xz``) by its suffix. Raises Malformed."""
     if name.endswith(".tar"):
         return data
@@ -86,7 +86,7 @@ def decompressed(name: str, data: bytes) -> bytes:
         if not unzip.eof:
             raise Malformed(f"{name} is truncated")
         return result
-    raise Malformed(f"{name} is compressed in a way that Grocker does not read (it reads xz and gz, not {_kind(name)})")
+    raise Malformed(f"unsupported compression of {name}: expected xz or gz, got {_kind(name)}")
 
 
 def _kind(name: str) -> str:
@@ -108,7 +108,7 @@ def tar_members(data: bytes) -> Iterator[TarMember]:
                 raise Malformed("the tar archive has a member without a name")
             return
         if _octal(header[148:156]) != sum(header) - sum(header[148:156]) + 256:
-            raise Malformed("the tar archive is damaged: a header's checksum does not hold")
+            raise Malformed("the tar archive is damaged: wrong header checksum")
         size = _number(header[124:136])
         start = position + _BLOCK
         kind = header[156:157]
@@ -140,7 +140,7 @@ def tar_members(data: bytes) -> Iterator[TarMember]:
             what = {b"3": "a character device", b"4": "a block device", b"6": "a pipe"}[kind]
             raise Malformed(f"{name} is {what}")
         else:
-            raise Malformed(f"{name} is of the unknown type {kind!r}")
+            raise Malformed(f"{name} has the unknown type {kind!r}")
         yield TarMember(
             name,
             shape,
@@ -168,7 +168,7 @@ def _octal(field: bytes) -> int:
     try:
         return int(text, 8) if text else 0
     except ValueError:
-        raise Malformed(f"the tar archive is damaged: {field!r} is no octal number") from None
+        raise Malformed(f"the tar archive is damaged: {field!r} is not an octal number") from None
 
 
 def _number(field: bytes) -> int:

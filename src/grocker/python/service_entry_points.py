@@ -1,7 +1,7 @@
 """Services that a wheel declares itself: entry points of the group ``grocker.services``.
 
 An entry point ``NAME = package.module:object`` names a literal, or a function that returns one: the table
-that ``[tool.grocker.services.NAME]`` would hold. It is read from the module's source, because nothing of an application
+that ``[tool.grocker.services.NAME]`` would hold. It is parsed from the module's source, because no application code
 is executed to build its image.
 """
 
@@ -21,7 +21,7 @@ _HINT = 'write the table as a literal: {"wsgi": "package.wsgi:application"}, or 
 
 
 def declared_services(wheel: Wheel) -> Mapping[str, Any]:
-    """The tables by service, empty when the wheel declares none. SettingsError when one cannot be read."""
+    """The tables by service, empty when the wheel declares none. Raises SettingsError for a malformed one."""
     points = sorted((p for p in wheel.entry_points if p.group == GROUP), key=lambda p: p.name)
     return {point.name: _value(wheel, point) for point in points}
 
@@ -32,23 +32,23 @@ def _value(wheel: Wheel, point: EntryPoint) -> Any:
     files = {entry.path: entry for entry in wheel.entries}
     entry = files.get(f"{base}.py") or files.get(f"{base}/__init__.py")
     if not isinstance(entry, File) or not isinstance(entry.data, bytes):
-        raise SettingsError(f"{place}: the wheel has no module {point.module}", hint="mend the entry point")
+        raise SettingsError(f"{place}: the wheel has no module {point.module}", hint="fix the entry point")
     try:
         tree = ast.parse(entry.data)
     except (SyntaxError, ValueError) as error:
-        raise SettingsError(f"{place}: {point.module} is no Python: {error}", hint="mend the module") from error
+        raise SettingsError(f"{place}: {point.module} is not valid Python: {error}", hint="fix the module") from error
     for node in tree.body:
         expression = _named(node, point.object)
         if expression is not None:
             try:
                 return ast.literal_eval(expression)
             except ValueError as error:
-                raise SettingsError(f"{place}: it is no literal", hint=_HINT) from error
-    raise SettingsError(f"{place}: {point.module} has no {point.object} that could be read", hint=_HINT)
+                raise SettingsError(f"{place}: not a literal", hint=_HINT) from error
+    raise SettingsError(f"{place}: no readable {point.object} in {point.module}", hint=_HINT)
 
 
 def _named(node: ast.stmt, name: str) -> ast.expr | None:
-    """What ``name`` is given by a statement at the top of a module: an assigned value, or what a function returns."""
+    """The value of ``name`` at the top of a module: an assigned value, or a function's return value."""
     match node:
         case ast.Assign(targets=[ast.Name(id=found)], value=value) if found == name:
             return value

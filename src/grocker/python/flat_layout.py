@@ -1,4 +1,4 @@
-"""What setuptools has to be told of a project whose modules and directories lie beside pyproject.toml."""
+"""The setuptools configuration for a flat layout, with modules and packages beside pyproject.toml."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ _NO_DATA = re.compile(
     rf"{_NO_PACKAGE.pattern}|bin|build|ci|config|data|debian|dist|env|htmlcov|instance|media|node_modules|requirements"
     "|scripts|src|staticfiles|tools|uploads|venv"
 )
-"""directories that belong to it only when they are packages"""
+"""directories that count only when they are packages"""
 
 
-def names(directory: Path) -> list[str]:
-    """Files of the project in ``directory``, relative; neither what does not count nor what git ignores."""
+def list_files(directory: Path) -> list[str]:
+    """The files in ``directory`` that count and that git does not ignore, relative."""
     from grocker.python import git, selection
     from grocker.python.named_paths import read_named_paths
 
     try:
         repository = git.find_repository(directory)
         found = selection.select(directory, repository, read_named_paths(directory), ()).files
-    except GrockerError:  # it is another error's hint that needs them
+    except GrockerError:  # the hint belongs to another error
         return []
     return [one.path for one in found if repository is None or not repository.is_ignored(one.path)]
 
 
-def table(paths: Iterable[str]) -> str:
-    """``[tool.setuptools]`` for a project of these files: TOML, for a hint; empty when setuptools finds all by itself.
+def setuptools_table(paths: Iterable[str]) -> str:
+    """``[tool.setuptools]`` for a project of these files: TOML, for a hint; empty when it is not needed.
 
-    ``paths``: relative to the project. What is named as secrets are is never proposed.
+    ``paths``: relative to the project. Files and directories that look like secrets are left out.
     """
     from grocker.python.exposure import looks_secret, looks_secret_directory
 
@@ -59,7 +59,7 @@ def table(paths: Iterable[str]) -> str:
 
 
 def data_table(paths: Iterable[str]) -> str:
-    """``[tool.setuptools.package-data]`` for all data of packages but what is named as secrets are."""
+    """``[tool.setuptools.package-data]`` for all data of packages except files that look like secrets."""
     from grocker.python.exposure import looks_secret
 
     secrets = {path.removeprefix("src/") for path in paths if looks_secret(path)}
@@ -67,7 +67,7 @@ def data_table(paths: Iterable[str]) -> str:
 
 
 def _without(secrets: Iterable[str]) -> str:
-    """What keeps those files out of packages."""
+    """The table that keeps those files out of packages."""
     names = {path.rpartition("/")[2] for path in secrets}
     patterns = _list(f"{prefix}{name}" for name in names for prefix in ("", "**/"))
     return f'[tool.setuptools.exclude-package-data]\n"*" = {patterns}\n' if names else ""

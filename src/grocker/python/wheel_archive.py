@@ -1,4 +1,4 @@
-"""The zip archive under a wheel, distrusted: names, sizes, links, overlaps and hashes are checked before use.
+"""The zip archive of a wheel, untrusted: names, sizes, links, overlaps and hashes are checked before use.
 
 Source: Python packaging specifications, "Binary distribution format"; PKWARE APPNOTE 4.3.
 """
@@ -17,7 +17,7 @@ import msgspec
 from grocker.errors import CorruptError, StorageError
 
 LARGE = 8 << 20
-"""bytes; a larger member is never held in memory"""
+"""bytes; larger members are streamed"""
 
 _CHUNK = 1 << 18
 _MOST_RATIO = 100
@@ -35,7 +35,7 @@ class ZipMember(msgspec.Struct, frozen=True):
 
 
 class ZipContent(msgspec.Struct, frozen=True):
-    """A large member's bytes (a ``layer.entry.Content``): read from the archive each time."""
+    """A large member's bytes (a ``tar.entry.Content``): read from the archive each time."""
 
     archive: Path
     file: str
@@ -44,7 +44,7 @@ class ZipContent(msgspec.Struct, frozen=True):
     size: int
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes; CorruptError when the archive has changed or does not hold them."""
+        """The bytes. Raises CorruptError when the archive has changed or is damaged."""
         try:
             with ZipFile(self.archive) as archive:
                 yield from _chunks(archive, archive.getinfo(self.name), self.file)
@@ -58,8 +58,8 @@ def members(archive: ZipFile, file: str) -> dict[str, ZipMember]:
     """The archive's regular files by name; directories are left out.
 
     ``file``: the archive's name, for errors.
-    Raises CorruptError for a name that leaves the root or comes twice, a link, an encrypted or unknown compression,
-    members that overlap, or sizes that no honest archive has.
+    Raises CorruptError for an unsafe or duplicate name, a link, encryption, an unknown compression, overlapping
+    members, or the sizes of a zip bomb.
     """
     found: dict[str, ZipMember] = {}
     spans: list[tuple[int, int, str]] = []
@@ -71,15 +71,15 @@ def members(archive: ZipFile, file: str) -> dict[str, ZipMember]:
             continue
         _check_name(name, file)
         if name in found:
-            raise CorruptError(f"reading {file}: {name} is in it twice")
+            raise CorruptError(f"reading {file}: duplicate member {name}")
         mode = info.external_attr >> 16
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-            raise CorruptError(f"reading {file}: {name} is a link or a special file, which a wheel cannot hold")
+            raise CorruptError(f"reading {file}: {name} is a link or a special file; wheels have regular files only")
         if info.flag_bits & 1:
             raise CorruptError(f"reading {file}: {name} is encrypted")
         if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
             raise CorruptError(
-                f"reading {file}: {name} is compressed by method {info.compress_type}; 0 and 8 are known"
+                f"reading {file}: unsupported compression method {info.compress_type} of {name}; expected 0 or 8"
             )
         found[name] = ZipMember(name, info.file_size, bool(mode & 0o111), info)
         spans.append((info.header_offset, info.header_offset + 30 + info.compress_size, name))
@@ -88,20 +88,20 @@ def members(archive: ZipFile, file: str) -> dict[str, ZipMember]:
     spans.sort()
     for (_, end, name), (start, _, other) in pairwise(spans):
         if start < end:
-            raise CorruptError(f"reading {file}: {name} and {other} share bytes: the archive is a trap")
+            raise CorruptError(f"reading {file}: {name} and {other} overlap: the archive is a zip bomb")
     if total > _ALWAYS_ALLOWED and total > packed * _MOST_RATIO:
-        raise CorruptError(f"reading {file}: {packed} bytes claim to hold {total}: the archive is a trap")
+        raise CorruptError(f"reading {file}: {packed} bytes expand to {total}: the archive is a zip bomb")
     return found
 
 
 def _check_name(name: str, file: str) -> None:
     parts = name.split("/")
     if name.startswith("/") or "\\" in name or "\0" in name or any(part in ("", ".", "..") for part in parts):
-        raise CorruptError(f"reading {file}: the path {name!r} leaves its root or is malformed")
+        raise CorruptError(f"reading {file}: unsafe path {name!r}")
 
 
 def chunks(archive: ZipFile, member: ZipMember, file: str) -> Iterator[bytes]:
-    """A member's bytes, from the beginning; CorruptError when they are cut short, too many or damaged."""
+    """A member's bytes, from the beginning. Raises CorruptError when they are truncated, too many or damaged."""
     yield from _chunks(archive, member.info, file)
 
 
@@ -117,4 +117,4 @@ def _chunks(archive: ZipFile, info: ZipInfo, file: str) -> Iterator[bytes]:
             f"reading {info.orig_filename!r} from {file}: {str(error) or type(error).__name__}"
         ) from error
     if seen != info.file_size:
-        raise CorruptError(f"reading {info.orig_filename!r} from {file}: {seen} bytes where {info.file_size} are due")
+        raise CorruptError(f"reading {info.orig_filename!r} from {file}: expected {info.file_size} bytes, got {seen}")

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from grocker.python import Django, InstallScheme, find_django, read_wheel
-from grocker.python.detect import all_django
+from grocker.python.django import find_django_projects
 from grocker.python.wheel import Wheel
 from tests.support.wheels import Files, make_wheel
 
@@ -33,7 +33,10 @@ def test_django_is_found_by_manage_when_there_is_no_wsgi(tmp_path: Path) -> None
 def test_django_of_several_is_the_highest(tmp_path: Path) -> None:
     files = {f"{path}/wsgi.py": WSGI.format(path.replace("/", ".")) for path in ("a/example/site", "main")}
     made = wheel(tmp_path, files)
-    assert [django.settings_module for django in all_django(made)] == ["a.example.site.settings", "main.settings"]
+    assert [django.settings_module for django in find_django_projects(made)] == [
+        "a.example.site.settings",
+        "main.settings",
+    ]
     found = find_django(made)
     assert found is not None
     assert found.wsgi == "main.wsgi:application"
