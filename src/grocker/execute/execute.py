@@ -35,6 +35,8 @@ class Execution(msgspec.Struct, frozen=True):
     """maintainer scripts that are neither inert nor done statically: package, script, reason"""
     missing_libraries: dict[str, tuple[str, ...]]
     """by wheel the shared libraries that nothing in the image has"""
+    wheel_faults: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """by file name how wheels from the index deviate from the specification"""
 
 
 def execute(
@@ -45,11 +47,12 @@ def execute(
     prefetch: Prefetch,
     *,
     finished: Callable[[FinishedLayer], None],
+    strict: bool = False,
 ) -> Execution:
     """Make the image that is planned of what is resolved.
 
     ``prefetch``: what was begun while resolving; ``finished``: called with each layer as soon as it is in the store,
-    bottom first.
+    bottom first. ``strict``: whether a wheel that deviates from the specification is an error.
     """
     packages = prefetch.take_packages(resolution.packages)
     same = resolution.compiling is resolution.packages
@@ -66,6 +69,7 @@ def execute(
             target=wheel_target(resolution.target),
             interpreter=plan.interpreter,
             epoch=plan.epoch,
+            strict=strict,
         ),
         installed=resolution.application.installed,
         compiler=prefetch.take_compiler(plan.interpreter),
@@ -73,9 +77,10 @@ def execute(
         layers = _build(bench, finished)
         uncovered = _uncovered(bench)
         missing = _missing_libraries(bench)
+        faults = bench.wheel_faults()
     oci = [as_oci(layer) for layer in layers]
     made = image(oci, platform=Platform(*plan.platform.split("/")), run=plan.run, created=plan.epoch)
-    return Execution(made, tuple(layers), uncovered, missing)
+    return Execution(made, tuple(layers), uncovered, missing, faults)
 
 
 def as_oci(finished: FinishedLayer) -> Layer:

@@ -42,6 +42,8 @@ class ApplicationRequest(msgspec.Struct, frozen=True):
     locked: LockedApplication
     refresh: bool
     """ask the index again, whatever is kept"""
+    strict: bool
+    """whether a wheel that deviates from the specification is an error"""
     backend_started: Callable[[], object]
     """called when a back end runs, before waiting for it"""
 
@@ -102,7 +104,8 @@ def read_application(
     if path is None:
         raise CorruptError(f"the cached wheel {wheel.file} was damaged", hint="it was removed; build again")
     settings, target = request.settings, wheel_target(request.target)
-    installed = python.read_wheel(path, python.InstallScheme(request.target.suite.python), target, file=wheel.file)
+    scheme = python.InstallScheme(request.target.suite.python)
+    installed = python.read_wheel(path, scheme, target, file=wheel.file, strict=request.strict)
     extras = tuple(sorted({*settings.extras, *request.origin.extras}))
     validation.check_application(installed, target, extras, tree, request.context.progress)
     django = python.find_django(installed)

@@ -35,7 +35,7 @@ class Request(msgspec.Struct, frozen=True):
     labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     """added to the image's own"""
     strict: bool = False
-    """whether a maintainer script that is neither inert nor covered is an error"""
+    """whether a maintainer script that is not covered is an error, and a wheel that deviates from the specification"""
     refresh: bool = False
     """resolve again, whatever is kept"""
     lock: Lock | None = None

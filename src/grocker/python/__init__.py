@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from grocker.python.exposure import Exposed, find_exposed
     from grocker.python.locks import LockFile, find_lock, resolve_locked
     from grocker.python.metadata import EntryPoint, Metadata, check_python
+    from grocker.python.overlay import overlay
     from grocker.python.project import Project, read_project
     from grocker.python.pylock import Pin
     from grocker.python.requirements import active_requirements
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from grocker.python.source_tree import FileHashes, SourceTree, read_tree
     from grocker.python.target import InstallScheme, WheelTarget
     from grocker.python.uv import Uv, find_uv
-    from grocker.python.wheel import Wheel, overlay, read_metadata, read_wheel
+    from grocker.python.wheel import Wheel, read_metadata, read_wheel
 
 _HOMES = {
     "applications": ("WebApplication", "find_application"),
@@ -56,7 +57,8 @@ _HOMES = {
     "source_tree": ("FileHashes", "SourceTree", "read_tree"),
     "target": ("InstallScheme", "WheelTarget"),
     "uv": ("Uv", "find_uv"),
-    "wheel": ("Wheel", "overlay", "read_metadata", "read_wheel"),
+    "overlay": ("overlay",),
+    "wheel": ("Wheel", "read_metadata", "read_wheel"),
 }
 
 __all__ = [

@@ -140,6 +140,7 @@ def _application(
         epoch=request.epoch,
         locked=locked,
         refresh=request.refresh,
+        strict=request.strict,
         backend_started=subscriber.backend_started,
     )
 
