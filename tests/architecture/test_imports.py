@@ -28,12 +28,24 @@ FLOORS: tuple[frozenset[str], ...] = (
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-RUNNER_FACE = frozenset({"grocker.runner.contract.spec", "grocker.runner.contract.installed_files"})
+# The rooms of the runner, as docs/explanation/the-runner.md has them.
+RUNNER_FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"base"}),
+    frozenset({"contract"}),
+    frozenset({"process"}),
+    frozenset({"config", "log"}),
+    frozenset({"prepare", "status"}),
+    frozenset({"servers"}),
+    frozenset({"supervise", "cron"}),
+    frozenset({"main"}),
+)
+RUNNER_FLOOR_OF = {room: number for number, rooms in enumerate(RUNNER_FLOORS) for room in rooms}
+RUNNER_FACE = frozenset({"grocker.runner.contract", "grocker.runner.cron.crontab_check"})
 PURE = ("oci", "lock", "plan", "platforms", "tar.entry", "debian.version", "debian.resolver")
 # Run inside the server's process, by the application's interpreter, where the server is.
 IN_THE_SERVER = {
-    "grocker.runner.servers.asgi_starter": ("uvicorn",),
-    "grocker.runner.servers.granian_starter": ("granian",),
+    "grocker.runner.servers.uvicorn_server": ("uvicorn",),
+    "grocker.runner.servers.granian_server": ("granian",),
 }
 # In the standard library of 3.11, with which the tests run, and in a later one's no more.
 DROPPED = frozenset(
@@ -62,7 +74,7 @@ def _allowed(room: str, target: str) -> bool:
     other = _room(target)
     if other in ("", room):
         return True
-    if other == "runner" and target not in RUNNER_FACE:
+    if other == "runner" and not {target, target.rpartition(".")[0]} & RUNNER_FACE:
         return False
     ground = FLOOR_OF[room] == FLOOR_OF[other] == 0
     return ground or FLOOR_OF[other] < FLOOR_OF[room]
@@ -77,6 +89,27 @@ def test_module_stands_on_a_floor(name: str) -> None:
 def test_module_imports_its_own_room_or_lower_floors(name: str) -> None:
     module = MODULES[name]
     assert [target for target in _ours(module) if not _allowed(module.room, target)] == []
+
+
+def _runner_room(name: str) -> str:
+    return name.removeprefix("grocker.runner").lstrip(".").partition(".")[0]
+
+
+def _downhill(name: str, target: str) -> bool:
+    """Whether a module of the runner may import another one."""
+    room, other = _runner_room(name), _runner_room(target)
+    return other in ("", room) or RUNNER_FLOOR_OF[other] < RUNNER_FLOOR_OF[room]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if _room(name) == "runner" and _runner_room(name)])
+def test_runner_module_imports_its_own_room_or_lower_floors(name: str) -> None:
+    assert [target for target in _ours(MODULES[name]) if not _downhill(name, target)] == []
+
+
+def test_arrow_upwards_in_the_runner_is_refused_when_there_is_one() -> None:
+    assert not _downhill("grocker.runner.base.failure", "grocker.runner.contract.names")
+    assert not _downhill("grocker.runner.supervise.service", "grocker.runner.cron.status")
+    assert _downhill("grocker.runner.cron.runs", "grocker.runner.process.loop")
 
 
 def test_arrow_upwards_is_refused_when_there_is_one() -> None:

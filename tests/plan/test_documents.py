@@ -36,5 +36,5 @@ def test_crontab_is_refused_with_file_and_line_when_it_is_malformed() -> None:
     assert check_crontab((b"@daily blue x\n", "polls/crontab"), "blue", ("blue",)) == b"@daily blue x\n"
     with pytest.raises(SettingsError) as caught:
         check_crontab((b"\n@daily blue x\n", "polls/crontab"), "blue", ("polls",))
-    assert caught.value.message.startswith("polls/crontab:2: the command begins with 'blue', a user's name")
+    assert caught.value.message.startswith("polls/crontab:2: the command starts with the user name 'blue'")
     assert caught.value.status == 78

@@ -24,15 +24,17 @@ _PREPARE = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
 from grocker_runner import main
-from grocker_runner.contract import spec
-from grocker_runner.contract.paths import Places
+from grocker_runner.contract import codec
+from grocker_runner.contract.names import ContainerLayout
 from grocker_runner.prepare.preparation import prepare
 from grocker_runner.process import one_shot, program
 root = sys.argv[2]
-image = spec.decode(open(f"{root}/image.json", "rb").read())
-places = Places(config=f"{root}/config", scratch=f"{root}/scratch", base_settings=f"{root}/50_default_settings.ini")
-environ = prepare(image, dict(os.environ), places)
-program.find(("true",), environ["PATH"], f"{root}/scripts")
+image = codec.decode(open(f"{root}/image.json", "rb").read())
+layout = ContainerLayout(
+    config=f"{root}/config", scratch=f"{root}/scratch", base_settings=f"{root}/50_default_settings.ini"
+)
+environ = prepare(image, dict(os.environ), layout)
+program.find_program(("true",), environ["PATH"], f"{root}/scripts")
 print(*sorted(sys.modules))
 """
 

@@ -16,7 +16,8 @@ from grocker.lock.document import render
 from grocker.lock.values import Base, DebianPackage, Interpreter, Lock, PlatformLock, PythonFile
 from grocker.oci import Image, Layer, Platform, RunConfig, image, layer
 from grocker.oci.reference import parse
-from grocker.runner.contract.spec import Service, Spec, encode
+from grocker.runner.contract.codec import encode
+from grocker.runner.contract.spec import Service, Spec
 from grocker.store import Store
 from grocker.tar.entry import Directory, Entry, File
 from grocker.tar.writer import END_OF_ARCHIVE, segment

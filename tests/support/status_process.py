@@ -51,7 +51,7 @@ def serve(
         return statuses.usage(began)
 
     if not real:
-        usage.read = made_up
+        usage.read_usage = made_up
     if files:
         import resource
 
@@ -71,6 +71,6 @@ def serve(
             **options,  # type: ignore[arg-type]
         )
         os.write(1, f"{port}\n".encode())
-        while not loop.asked:
+        while not loop.stop_requested:
             loop.turn(60)
         server.close()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
+from grocker.runner.log.log import LogStatus
 from grocker.runner.status.usage import TreeUsage, Usage
-from grocker.runner.status.values import RUNNING, WAITING, Check, JobStatus, LogStatus, ProcessStatus, Status
+from grocker.runner.status.values import RUNNING, WAITING, Check, JobStatus, ProcessStatus, Status
 
 DAY = 86400
 SECRET_ARGUMENT = "--password=hunter2"
@@ -18,7 +19,7 @@ def service_status(now: float, began: float, *, ready: bool = True, stopping: bo
         Check(name="ready", passed=ready, text="a worker serves the application" if ready else "/ does not answer"),
     )
     if stopping:
-        checks = (Check(name="stopping", passed=False, text="was asked to stop"), *checks)
+        checks = (Check(name="stopping", passed=False, text="the container is stopping"), *checks)
     return Status(
         application="polls-site",
         version="4.2.1",
@@ -134,7 +135,7 @@ def cron_status(now: float, began: float, *, ready: bool = True, stopping: bool 
         ),
     )
     loaded = Check(name="crontab", passed=ready, text=f"loaded, {len(jobs)} jobs")
-    stop = (Check(name="stopping", passed=False, text="was asked to stop"),) if stopping else ()
+    stop = (Check(name="stopping", passed=False, text="the container is stopping"),) if stopping else ()
     return Status(
         application="polls-site",
         version="4.2.1",

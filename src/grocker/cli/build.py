@@ -13,6 +13,7 @@ import click
 from grocker.cli.options import FILE, INPUTS, QUIET, RESOLUTION, SOURCE, examples, json_option, with_options
 from grocker.cli.options import command as declare
 from grocker.cli.rendering import delivery_data, delivery_line, format_size, json_line
+from grocker.runner.contract.names import APPLICATION_PORT
 
 if TYPE_CHECKING:
     from grocker.builder.result import Built
@@ -137,7 +138,7 @@ def try_line(engine: str, name: str, built: Built) -> str:
     start = [engine, "run", "--rm"]
     if built.services:
         service = "www" if "www" in built.services else built.services[0]
-        return shlex.join([*start, "-p", "8080:8080", name, "start", service])
+        return shlex.join([*start, "-p", f"{APPLICATION_PORT}:{APPLICATION_PORT}", name, "start", service])
     if built.commands:
         return shlex.join([*start, name, built.commands[0], "--help"])
     return shlex.join([*start, "-ti", name])

@@ -16,6 +16,7 @@ import click
 
 from grocker.cli.options import ENGINE, FILE, INPUTS, QUIET, RESOLUTION, examples, with_options
 from grocker.cli.options import command as declare
+from grocker.runner.contract.names import APPLICATION_PORT, STATUS_PORT, SYSLOG_SOCKET
 
 if TYPE_CHECKING:
     from grocker.context import Context
@@ -37,16 +38,16 @@ _IMAGE = re.compile(r"[^=<>~!\[\]]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*|@sha256:[0-9a
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    default=8080,
+    default=APPLICATION_PORT,
     metavar="PORT",
-    help="Host port of the service (8080).",
+    help=f"Host port of the service ({APPLICATION_PORT}).",
 )
 @click.option(
     "--supervision",
     type=click.IntRange(0, 65535),
-    default=8081,
+    default=STATUS_PORT,
     metavar="PORT",
-    help="Host port of supervision (8081).",
+    help=f"Host port of supervision ({STATUS_PORT}).",
 )
 @click.option("-e", "--env", multiple=True, metavar="NAME[=VALUE]", help="Variable of the container.")
 @click.option(
@@ -156,7 +157,7 @@ def _look_at_host(base: Path, engine: Engine) -> Host:
     return Host(
         directories=frozenset(name for name in ("config", "media", "scripts") if (base / name).is_dir()),
         base=base,
-        syslog=_is_socket(Path("/dev/log")),
+        syslog=_is_socket(Path(SYSLOG_SOCKET)),
         terminal=sys.stdin.isatty() and sys.stdout.isatty(),
         rootless=engine == "podman" and os.getuid() != 0,
         selinux=Path("/sys/fs/selinux/enforce").exists(),

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from grocker.platforms.suites import DEFAULT, SUITES
-from grocker.runner.contract.spec import FRONT, SERVERS
+from grocker.runner.contract.spec import FRONT, servers_for
 
 if TYPE_CHECKING:
     SuiteName = str
@@ -103,7 +103,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
             raise ValueError("a service needs one of command, wsgi and asgi")
         if len(given) > 1:
             raise ValueError(f"a service needs one of command, wsgi and asgi, got {' and '.join(given)}")
-        served_by = SERVERS.get(given[0], ())
+        served_by = servers_for(given[0])
         if self.server is not None and self.server not in served_by:
             able = " or ".join(served_by) or "nothing"
             raise ValueError(f"{self.server} does not serve {given[0]} services; {able} does")

@@ -8,7 +8,9 @@ from typing import Literal
 
 import msgspec
 
-_MOUNTS = (("config", "/config", "ro"), ("media", "/media", "rw"), ("scripts", "/scripts", "rw"))
+from grocker.runner.contract import names
+
+_MOUNTS = (("config", names.CONFIG, "ro"), ("media", names.MEDIA, "rw"), ("scripts", names.SCRIPTS, "rw"))
 _UID = 1000
 
 
@@ -59,11 +61,11 @@ def command_line(run: EngineRun, host: Host) -> tuple[str, ...]:
         if name in host.directories:
             line += ["-v", f"{host.base / name}:{target}:{mode}{relabel}"]
     if host.syslog:
-        line += ["-v", "/dev/log:/dev/log:rw"]
+        line += ["-v", f"{names.SYSLOG_SOCKET}:{names.SYSLOG_SOCKET}:rw"]
     if service == ("start",):
-        line += ["-p", _published(run.port, 8080)]
+        line += ["-p", _published(run.port, names.APPLICATION_PORT)]
     if service in (("start",), ("cron",)):
-        line += ["-p", _published(run.supervision, 8081)]
+        line += ["-p", _published(run.supervision, names.STATUS_PORT)]
     for variable in run.variables:
         line += ["-e", variable]
     return (*line, *run.options, run.image, *run.arguments)

@@ -19,11 +19,11 @@ from grocker.lock.document import parse
 from grocker.lock.values import DebianPackage, Lock, PythonFile
 from grocker.oci import Document, Image, Layer, Platform, RunConfig, values
 from grocker.oci.reading import check_document, read_images
-from grocker.runner.contract import spec
+from grocker.runner.contract import codec, names, spec
 
 CONTRACT = "org.grocker.contract"
-_LOCK = "opt/grocker/grocker.lock"
-_IMAGE = "opt/grocker/image.json"
+_LOCK = names.LOCK.removeprefix("/")
+_IMAGE = names.IMAGE_JSON.removeprefix("/")
 _TITLES = {
     "debian": "debian",
     "generated": "configured",
@@ -200,7 +200,7 @@ def _read_lock(data: bytes, notes: list[str]) -> Lock | None:
 
 def _read_spec(data: bytes, notes: list[str]) -> spec.Spec | None:
     try:
-        return spec.decode(data)
+        return codec.decode(data)
     except spec.SpecError as error:
         notes.append(f"{error} (built by another version of Grocker?)")
         return None

@@ -7,9 +7,10 @@ from pathlib import Path
 from grocker import python
 from grocker.config.settings import Settings
 from grocker.errors import SettingsError
+from grocker.runner.contract.names import BASE_SETTINGS
 from grocker.tar.entry import File
 
-BASE_CONFIG = "50_default_settings.ini"
+BASE_CONFIG = BASE_SETTINGS.rpartition("/")[2]
 CRONTAB = "crontab"
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grocker.inputs.documents import BASE_CONFIG
 from grocker.plan.documents import Documents
-from grocker.runner.contract import spec
+from grocker.runner.contract import names
 from grocker.tar.entry import Entry, File
 
 
@@ -14,7 +13,7 @@ def entries(installed: Sequence[Entry], documents: Documents) -> tuple[Entry, ..
     """Return the files; ``installed``: those of the application's wheel."""
     own = (
         *installed,
-        File("opt/grocker/image.json", documents.image_json),
-        File(f"opt/grocker/config/{BASE_CONFIG}", documents.settings_ini),
+        File(names.IMAGE_JSON.removeprefix("/"), documents.image_json),
+        File(names.BASE_SETTINGS.removeprefix("/"), documents.settings_ini),
     )
-    return own if documents.crontab is None else (*own, File(spec.CRONTAB.removeprefix("/"), documents.crontab))
+    return own if documents.crontab is None else (*own, File(names.CRONTAB.removeprefix("/"), documents.crontab))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from grocker.runner.contract import names
 from grocker.tar.entry import Directory, Entry, File, Symlink
+
+_VENV = names.VENV.removeprefix("/")
 
 
 def entries(python: str, lock_text: str) -> tuple[Entry, ...]:
@@ -10,10 +13,10 @@ def entries(python: str, lock_text: str) -> tuple[Entry, ...]:
     target = f"/usr/bin/python{python}"
     return (
         File(
-            "opt/venv/pyvenv.cfg",
+            f"{_VENV}/pyvenv.cfg",
             f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {python}\n".encode(),
         ),
-        *(Symlink(f"opt/venv/bin/{name}", target) for name in ("python", f"python{python}", "python3")),
-        Directory(f"opt/venv/lib/python{python}/site-packages"),
-        File("opt/grocker/grocker.lock", lock_text.encode()),
+        *(Symlink(f"{_VENV}/bin/{name}", target) for name in ("python", f"python{python}", "python3")),
+        Directory(f"{_VENV}/lib/python{python}/site-packages"),
+        File(names.LOCK.removeprefix("/"), lock_text.encode()),
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from grocker.runner.contract import installed_files
+from grocker.runner.contract import installed_files, names
 from grocker.tar.entry import Entry, File
 
-_LIBRARY = "opt/grocker/lib/grocker_runner"
-_PROGRAMS = "opt/grocker/bin"
+_LIBRARY = f"{names.LIBRARY}/{names.PACKAGE}".removeprefix("/")
+_PROGRAMS = names.BIN.removeprefix("/")
 
 
 def entries() -> tuple[Entry, ...]:

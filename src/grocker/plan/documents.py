@@ -11,7 +11,8 @@ import msgspec
 
 from grocker import __version__
 from grocker.errors import SettingsError
-from grocker.runner.contract import installed_files, spec
+from grocker.runner.contract import installed_files, names, spec
+from grocker.runner.cron.crontab_check import validate_crontab
 
 if TYPE_CHECKING:
     from grocker.config.settings import Settings
@@ -42,12 +43,12 @@ def describe(subject: Subject, settings: Settings, installed: str) -> spec.Spec:
             extras=subject.extras,
             namespace=settings.namespace or spec.default_namespace(subject.name),
             grocker=__version__,
-            user=spec.User(name=user.name, uid=user.uid, home=f"/home/{user.name}"),
+            user=spec.ContainerUser(name=user.name, uid=user.uid, home=f"/home/{user.name}"),
             services=subject.services,
             any_service=subject.any_service,
             django_settings_module=subject.django_settings_module,
             variables=dict(sorted(settings.env.items())),
-            crontab=spec.CRONTAB if subject.crontab[0] is not None else None,
+            crontab=names.CRONTAB if subject.crontab[0] is not None else None,
             installed=installed,
         )
     except spec.SpecError as error:
@@ -85,7 +86,7 @@ def check_crontab(crontab: tuple[bytes | None, str], user: str, commands: Iterab
     data, place = crontab
     if data is not None:
         try:
-            spec.check_crontab(data, place, user, commands)
+            validate_crontab(data, place, user, commands)
         except spec.SpecError as error:
             raise SettingsError(
                 str(error), hint="fix the crontab (it is parsed as it will be in the container)"

@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 
 from grocker.oci import RunConfig
 from grocker.oci.values import named
+from grocker.runner.contract import names
 from grocker.runner.contract.spec import CONTRACT, Spec
 
-VENV = "/opt/venv"
-PATH = f"{VENV}/bin:/opt/grocker/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-ENTRYPOINT = ("/opt/grocker/bin/grocker-runner", "run")
-PORTS = ("8080/tcp", "8081/tcp")
-VOLUMES = ("/config", "/media", "/scripts")
+ENTRYPOINT = (names.RUNNER, "run")
+PORTS = (f"{names.APPLICATION_PORT}/tcp", f"{names.STATUS_PORT}/tcp")
+VOLUMES = (names.CONFIG, names.MEDIA, names.SCRIPTS)
 
 
 def run_config(spec: Spec, *, created: int, lock: str, labels: Mapping[str, str]) -> RunConfig:
@@ -32,7 +31,7 @@ def run_config(spec: Spec, *, created: int, lock: str, labels: Mapping[str, str]
         env=tuple(f"{name}={variables[name]}" for name in sorted(variables)),
         entrypoint=ENTRYPOINT,
         volumes=named(*VOLUMES),
-        working_dir="/scripts",
+        working_dir=names.SCRIPTS,
         labels=dict(sorted({**labels, **own}.items())),
         stop_signal="SIGTERM",
     )
@@ -42,10 +41,10 @@ def environment(spec: Spec) -> dict[str, str]:
     """Return the variables that every process of a container has, also under ``docker exec``; the build's included."""
     return {
         **dict(spec.variables),
-        "LANG": "C.UTF-8",
-        "PATH": PATH,
+        "LANG": names.LANG,
+        "PATH": names.PATH,
         "PYTHONUTF8": "1",
-        "VIRTUAL_ENV": VENV,
+        "VIRTUAL_ENV": names.VENV,
     }
 
 

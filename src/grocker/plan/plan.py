@@ -15,7 +15,7 @@ from grocker.oci.values import RunConfig
 from grocker.plan import image
 from grocker.plan.documents import Documents, check_crontab, describe, merge_base_config
 from grocker.plan.layers import PlannedLayer, interpreter_key, plan_layers
-from grocker.runner.contract import spec
+from grocker.runner.contract import codec, spec
 
 if TYPE_CHECKING:
     from grocker.config.settings import Settings
@@ -55,7 +55,7 @@ def plan(subject: Subject, settings: Settings, *, labels: Mapping[str, str], run
     described = describe(subject, settings, static_revision(subject.services.values(), wheels))
     user = described.user.name, described.user.uid
     documents = Documents(
-        image_json=spec.encode(described),
+        image_json=codec.encode(described),
         settings_ini=merge_base_config(*subject.base_config),
         crontab=check_crontab(subject.crontab, described.user.name, subject.commands),
     )

@@ -6,6 +6,7 @@ import msgspec
 
 from grocker.errors import SettingsError
 from grocker.platforms.architectures import ARCHITECTURES
+from grocker.runner.contract.names import VENV
 
 
 class WheelTarget(msgspec.Struct, frozen=True):
@@ -54,7 +55,7 @@ class InstallScheme(msgspec.Struct, frozen=True):
 
     python: str
     """the minor version: ``3.13``"""
-    prefix: str = "opt/venv"
+    prefix: str = VENV.removeprefix("/")
 
     @property
     def site(self) -> str:

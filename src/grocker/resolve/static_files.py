@@ -12,7 +12,7 @@ from grocker.config.services import Services
 from grocker.errors import CorruptError, SettingsError
 from grocker.lock.values import PythonFile
 from grocker.python import Wheel
-from grocker.runner.contract.spec import Service, is_plain, showing
+from grocker.runner.contract.spec import Service, is_plain, replace_static
 from grocker.store import Store
 from grocker.tar.entry import File
 from grocker.tar.keys import cache_key
@@ -53,7 +53,7 @@ def with_static(
     for name, given in requested.items():
         found = _find_directories(name, given, [own, *others])
         places = tuple(f"/{application.site}/{directory}" for directory in found)
-        table[name] = showing(table[name], places)
+        table[name] = replace_static(table[name], places)
     return table
 
 

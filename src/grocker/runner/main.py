@@ -1,7 +1,7 @@
 """``grocker-runner``: the image's entrypoint, and what ``docker exec`` calls. Contract: E1–E13.
 
-``run [ARGUMENTS]`` takes what follows the image's name on the engine's command line; ``exec COMMAND…`` has the
-environment that ``run`` prepared when the container started; the other subcommands tell of the container.
+``run [ARGUMENTS]`` takes what follows the image's name on the engine's command line; ``exec COMMAND…`` runs a command
+in the environment that ``run`` prepared when the container started; the other subcommands show something.
 """
 
 from __future__ import annotations
@@ -9,10 +9,23 @@ from __future__ import annotations
 import os
 import stat
 
-from .base.failure import CONFIGURATION, NOT_EXECUTABLE, OF_DESCRIPTORS, USAGE, USER, Asked, Failure, reason, say, warn
+from .base.failure import (
+    CONFIGURATION,
+    NOT_EXECUTABLE,
+    SIGNALLED,
+    TOO_MANY_FILES,
+    USAGE,
+    USER,
+    Failure,
+    StopRequested,
+    reason,
+    say,
+    warn,
+)
 from .base.value import TYPE_CHECKING
-from .contract import spec
-from .contract.paths import Places
+from .contract import codec
+from .contract.names import IMAGE_JSON, RUNNER, SCRIPTS, ContainerLayout
+from .contract.spec import SpecError
 from .process import signals
 
 if TYPE_CHECKING:
@@ -21,46 +34,51 @@ if TYPE_CHECKING:
     from .contract.spec import Spec
     from .process.program import Program
 
+_NAME = "grocker-runner"
+
 
 def main(arguments: Sequence[str], mask: set[int]) -> int:
-    """The exit status. ``mask``: signals that were blocked when the process started; the runner's are blocked since."""
-    _keep_standard_descriptors()
+    """Run a subcommand; return the exit status.
+
+    ``mask``: signals that were blocked when the process started; since then, the runner's are blocked too.
+    """
+    _open_standard_descriptors()
     command, rest = (arguments[0], arguments[1:]) if arguments else ("", ())
     try:
         if command == "run":
             return _run(tuple(rest), mask)
         if command == "exec":
             return _exec(tuple(rest), mask)
-        return _told(command, tuple(rest))
+        return _show(command, tuple(rest))
     except Failure as failure:
         say(failure.message)
         return failure.status
     except OSError as error:
-        if error.errno not in OF_DESCRIPTORS:
+        if error.errno not in TOO_MANY_FILES:
             raise
-        say(f"{reason(error)}: raise the engine's limit (--ulimit nofile)")
+        say(f"{reason(error)}; raise the engine's limit (--ulimit nofile)")
         return NOT_EXECUTABLE
 
 
-def _told(command: str, rest: tuple[str, ...], *, warned: bool = False) -> int:
-    """A subcommand that tells. ``warned``: it has been said what is wrong with the configuration."""
+def _show(command: str, rest: tuple[str, ...], *, warned: bool = False) -> int:
+    """Run a subcommand that shows something. ``warned``: the configuration's failures have been reported."""
     if command == "config":
-        from .config.command import config
+        from .config.command import show_config
 
-        return config(_spec(), rest, Places(), warned=warned)
+        return show_config(_read_spec(), rest, ContainerLayout(), warned=warned)
     if command == "health" and not rest:
-        from .status.health import health
+        from .status.health import check_health
 
-        return health(Places().scratch)
+        return check_health(ContainerLayout().scratch)
     if command in ("--help", "--version"):
-        return _tell(_spec(), command)
+        return _show_help(_read_spec(), command)
     raise Failure(
-        USAGE, "grocker-runner run [ARGUMENTS] | exec COMMAND [ARGUMENTS] | config | health | --help | --version"
+        USAGE, f"usage: {_NAME} run [ARGUMENTS] | exec COMMAND [ARGUMENTS] | config | health | --help | --version"
     )
 
 
-def _keep_standard_descriptors() -> None:
-    """A closed 0, 1 or 2 would be the next file that is opened; 0 is left for the shell's check to be seen."""
+def _open_standard_descriptors() -> None:
+    """Open 0, 1 and 2 if they are closed, or the next opened files would get these numbers."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
@@ -68,21 +86,21 @@ def _keep_standard_descriptors() -> None:
             os.dup2(os.open("/dev/null", os.O_RDWR), descriptor)
 
 
-def _spec() -> Spec:
+def _read_spec() -> Spec:
     try:
-        with open(spec.PATH, "rb") as file:
-            return spec.decode(file.read())
-    except (OSError, spec.SpecError) as error:
-        raise Failure(CONFIGURATION, f"{spec.PATH}: {error}: the image is damaged, build it again") from None
+        with open(IMAGE_JSON, "rb") as file:
+            return codec.decode(file.read())
+    except (OSError, SpecError) as error:
+        raise Failure(CONFIGURATION, f"{IMAGE_JSON}: {error}; the image is damaged, rebuild it") from None
 
 
 def _run(arguments: tuple[str, ...], mask: set[int]) -> int:
-    image = _spec()
+    image = _read_spec()
     first = arguments[0] if arguments else ""
     if first in ("--help", "--version"):
-        return _tell(image, first)
+        return _show_help(image, first)
     if first.startswith("-"):
-        raise Failure(USAGE, f"{first}: no such option: --help says what there is")
+        raise Failure(USAGE, f"unknown option {first!r}; see --help")
     if first == "cron":
         return _cron(image, arguments[1:], mask)
     if first == "start":
@@ -90,136 +108,139 @@ def _run(arguments: tuple[str, ...], mask: set[int]) -> int:
     return _command(image, arguments, mask)
 
 
-def _tell(image: Spec, what: str) -> int:
-    """E12, on stdout."""
-    from .contract.services import listed
+def _show_help(image: Spec, what: str) -> int:
+    """Print to stdout (E12)."""
+    from .contract.services import list_services
 
     version = f"{image.name} {image.version} (Grocker {image.grocker}, image contract {image.contract})\n"
     usage = (
         "usage: docker run [OPTIONS] IMAGE [ARGUMENTS]\n"
         "  start SERVICE        run a service\n"
         "  cron                 run the jobs of the crontab\n"
-        "  COMMAND [ARGS...]    run the script /scripts/COMMAND if there is one, else a command\n"
-        "  (nothing)            an interactive shell, with -ti\n"
+        f"  COMMAND [ARGS...]    run the script {SCRIPTS}/COMMAND if it exists, else a command\n"
+        "  (nothing)            run an interactive shell (needs -ti)\n"
         "  --help, --version\n"
         "       docker exec CONTAINER grocker-runner exec COMMAND [ARGS...]\n"
         "                       run a command in the environment of a running container\n"
         "       docker exec CONTAINER grocker-runner config\n"
-        "                       the configuration, and where each value is from\n"
+        "                       show the configuration, and where each value comes from\n"
         "       docker run --health-cmd 'grocker-runner health' ...\n"
-        "                       whether what is started lives\n"
-        f"services: {listed(image)}\n"
+        "                       check whether the service, or cron, is alive\n"
+        f"services: {list_services(image)}\n"
     )
     text = version if what == "--version" else usage + version
     try:
         os.write(1, text.encode())
     except OSError:
-        pass  # nobody listens
+        pass  # the reader is gone
     return 0
 
 
 def _command(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
     from .process import one_shot
 
-    places = Places()
-    tells = _tells(arguments, places.scripts)
+    layout = ContainerLayout()
+    shows = _is_show_command(arguments, layout.scripts)
     try:
         with signals.Interruptible():
             if not arguments:
-                _need_stdin()
+                _require_stdin()
             if os.getuid() == 0:
-                warn("running as root: files that are written belong to root; leave --user out")
+                warn("running as root: new files will belong to root; remove --user 0")
             from .prepare.preparation import prepare
 
-            environ = prepare(image, os.environ, places, strict=bool(arguments) and not tells)
-            if tells:
-                return _told(arguments[1], arguments[2:], warned=True)
-            _check_scripts(places.scripts)
-            program = _program(arguments, environ["PATH"], places)
-    except Asked as asked:
-        return 128 + asked.number
-    return one_shot.run(program, environ, mask)
+            environ = prepare(image, os.environ, layout, strict=bool(arguments) and not shows)
+            if shows:
+                return _show(arguments[1], arguments[2:], warned=True)
+            _check_scripts(layout.scripts)
+            program = _find_program(arguments, environ["PATH"], layout)
+    except StopRequested as stop:
+        return SIGNALLED + stop.number
+    return one_shot.run_command(program, environ, mask)
 
 
-def _tells(arguments: tuple[str, ...], scripts: str) -> bool:
-    """Whether it is a subcommand of ours that status 78 does not stop (C5), and no script of our name."""
+def _is_show_command(arguments: tuple[str, ...], scripts: str) -> bool:
+    """Whether the command is a subcommand of ours that runs despite status 78 (C5), and not a script of our name."""
     from .process.program import is_script
 
-    if arguments[:1] == ("grocker-runner",) and is_script("grocker-runner", scripts):
+    if arguments[:1] == (_NAME,) and is_script(_NAME, scripts):
         return False
-    names = ("grocker-runner", "/opt/grocker/bin/grocker-runner")
-    return arguments[:1] != () and arguments[0] in names and arguments[1:2] not in ((), ("run",), ("exec",))
+    return arguments[:1] in ((_NAME,), (RUNNER,)) and arguments[1:2] not in ((), ("run",), ("exec",))
 
 
-def _program(arguments: tuple[str, ...], search: str, places: Places) -> Program:
-    from .process import program
+def _find_program(arguments: tuple[str, ...], search: str, layout: ContainerLayout) -> Program:
+    from .process.program import Program, find_program
 
     if not arguments:
-        return program.Program(path=places.shell, arguments=(places.shell,))
-    return program.find(arguments, search, places.scripts)
+        return Program(path=layout.shell, arguments=(layout.shell,))
+    return find_program(arguments, search, layout.scripts)
 
 
-def _need_stdin() -> None:
-    """E10: a shell that would end at once, having read nothing."""
+def _require_stdin() -> None:
+    """Refuse a shell that would read nothing and exit at once (E10)."""
     found, null = os.fstat(0), os.stat(os.devnull)
     if stat.S_ISCHR(found.st_mode) and found.st_rdev == null.st_rdev:
-        raise Failure(USAGE, "a shell has nothing to read here: pass -ti, or a command")
+        raise Failure(USAGE, "the shell has no input; add -ti, or name a command")
 
 
 def _check_scripts(directory: str) -> None:
-    """V3, E5."""
+    """Warn about an unusable scripts directory (V3, E5)."""
     try:
         found = os.stat(directory)
     except FileNotFoundError:
         return
-    except OSError as error:  # a mount that is gone at the other end, as NFS's
-        warn(f"{directory}: {reason(error)}: it counts as empty: see to its mount on the host")
+    except OSError as error:  # a stale mount, such as NFS
+        warn(f"{directory}: {reason(error)}; treated as empty, check how it is mounted")
         return
     if stat.S_ISDIR(found.st_mode) and not os.access(directory, os.W_OK | os.X_OK):
-        from .prepare.account import on_host
+        from .prepare.account import host_uid
 
         uid = os.getuid()
-        outside = on_host(uid)
-        mapped = f", {outside} on the host: with podman --userns=keep-id:uid={uid}, else" if outside != uid else ":"
+        owner = host_uid(uid)
+        mapped = f" ({owner} on the host; with podman, use --userns=keep-id:uid={uid})" if owner != uid else ""
         warn(
-            f"{directory} is not writable for uid {uid}{mapped} on the host, sudo chown -R {outside} the folder, "
-            "or chmod -R go+rwX it"
+            f"{directory}: not writable for uid {uid}{mapped}; on the host, run sudo chown -R {owner} or "
+            "chmod -R go+rwX on the directory"
         )
 
 
 def _start(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
-    from .contract.services import find
+    from .contract.services import find_service
 
-    name, service = find(image, arguments)
-    if os.getuid() == 0:
-        raise Failure(USER, "start: not as root: leave --user out, or give it another uid")
-    from .supervise.service import serve
+    name, service = find_service(image, arguments)
+    _refuse_root("start")
+    from .supervise.service import run_service
 
-    return serve(image, name, service, Places(), mask)
+    return run_service(image, name, service, ContainerLayout(), mask)
 
 
 def _cron(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
     if arguments:
-        raise Failure(USAGE, f"cron: nothing behind it, not {arguments[0]!r}: the jobs are those of the crontab")
-    if os.getuid() == 0:
-        raise Failure(USER, "cron: not as root: leave --user out, or give it another uid")
-    from .cron.service import serve
-    from .cron.status import supervised
+        raise Failure(USAGE, f"cron takes no arguments, got {arguments[0]!r}; it runs the jobs of the crontab")
+    _refuse_root("cron")
+    from .cron.service import run_cron
+    from .cron.status import status_server
 
-    return serve(image, Places(), mask, on_start=supervised(image, Places()))
+    layout = ContainerLayout()
+    return run_cron(image, layout, mask, on_start=status_server(image, layout))
+
+
+def _refuse_root(command: str) -> None:
+    if os.getuid() == 0:
+        raise Failure(USER, f"{command}: cannot run as root; remove --user 0, or use another uid")
 
 
 def _exec(arguments: tuple[str, ...], mask: set[int]) -> int:
     from .base import scratch
     from .prepare import environment
-    from .process import program
-    from .process.child import become
+    from .process.child import replace_process
+    from .process.program import find_program
 
     if not arguments:
-        raise Failure(USAGE, "exec: name a command")
-    places = Places()
-    record = scratch.load(places.scratch)
+        raise Failure(USAGE, "exec: no command given")
+    layout = ContainerLayout()
+    record = scratch.load(layout.scratch)
     if record.failure:
         raise Failure(CONFIGURATION, record.failure)
-    environ = environment.resumed(_spec(), record.prepared, record.given, os.environ)
-    become(program.find(arguments, environ.get("PATH", os.defpath), places.scripts), environ, mask)
+    environ = environment.resume(_read_spec(), record.prepared, record.given, os.environ)
+    replace_process(find_program(arguments, environ.get("PATH", os.defpath), layout.scripts), environ, mask)

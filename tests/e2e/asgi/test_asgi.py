@@ -85,5 +85,5 @@ def test_asgi_service_finishes_its_answers_when_asked_to_stop(docker: Engine) ->
 
 def test_asgi_service_ends_when_its_application_cannot_be_loaded(docker: Engine) -> None:
     with docker.started("start", "broken") as container:
-        logs = container.wait_for("ended with status 3", 30)
+        logs = container.wait_for("exited with status 3", 30)
         assert "No module named 'nowhere'" in logs

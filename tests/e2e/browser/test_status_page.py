@@ -44,8 +44,8 @@ def _address(server: Served, path: str = "/") -> str:
 
 def _is_whole(shown: str) -> bool:
     """Whether everything of the page is there."""
-    service = ("Processes", "nginx", "● Running", "↻ Starting again", "SIGKILL (137)")
-    cron = ("Jobs", "nightly-report", "✕ Failed", "✓ Succeeded", "○ Not run yet", "30 4 * * mon-fri")
+    service = ("Processes", "nginx", "● Running", "↻ Restarting", "SIGKILL (137)")
+    cron = ("Jobs", "nightly-report", "✕ Failed", "✓ Succeeded", "○ Never run", "30 4 * * mon-fri")
     both = ("polls-site", "4.2.1", "● Ready", "livez passes", "342 MiB of 768 MiB", "Grocker 9.0.0")
     return any(all(words in shown for words in (*both, *kind)) for kind in (service, cron))
 
@@ -131,7 +131,7 @@ def test_H4_page_shows_log_and_commands_to_who_has_the_token(browser: Browser, s
         page.evaluate("document.querySelector('details').open = true")
         page.wait_for("performance.getEntriesByType('resource').length >= 1")
         assert page.evaluate("document.querySelector('details').open") is True
-        assert "started again in 0.5 s" in page.text
+        assert "restarting in 0.5 s" in page.text
         assert page.complaints() == []
     with browser.page(_address(service)) as page:
         assert "hunter2" not in page.text

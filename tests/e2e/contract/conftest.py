@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner.contract import spec
+from grocker.runner.contract import codec, spec
 from tests.e2e.contract import lab as labs
 from tests.e2e.contract.engine import Engine, Folders, reachable
 from tests.e2e.contract.image import load
@@ -90,7 +90,7 @@ def image_spec() -> Callable[[Engine], spec.Spec]:
     def of(engine: Engine) -> spec.Spec:
         if engine.name not in known:
             done = engine.run("/opt/grocker/image.json", options=["--entrypoint", "cat"])
-            known[engine.name] = spec.decode(done.out.encode())
+            known[engine.name] = codec.decode(done.out.encode())
         return known[engine.name]
 
     return of
@@ -105,7 +105,7 @@ def services(folders: Folders, image_spec: Callable[[Engine], spec.Spec]) -> Cal
         fields = {name: getattr(image, name) for name in spec.Spec.__annotations__}
         changed = spec.Spec(**{**fields, "services": dict(table), "any_service": any_service})
         path = folders.root / "image.json"
-        path.write_bytes(spec.encode(changed))
+        path.write_bytes(codec.encode(changed))
         path.chmod(0o644)
         return [*folders.options, "--volume", f"{path}:/opt/grocker/image.json:ro"]
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from grocker.runner.contract import spec
+from grocker.runner.contract import codec, names, spec
 from tests.e2e.contract.engine import RUNNER, Container, Done, Engine, Folders, variables
 
 INSIDE = Path(__file__).parent / "inside"
@@ -69,9 +69,9 @@ class Lab(Container):
 
     def services(self, table: Mapping[str, spec.Service]) -> None:
         """Replace the image's services, until the end of the test."""
-        image = spec.decode(self.original)
+        image = codec.decode(self.original)
         fields = {name: getattr(image, name) for name in spec.Spec.__annotations__}
-        self.document.write_bytes(spec.encode(spec.Spec(**{**fields, "services": dict(table)})))
+        self.document.write_bytes(codec.encode(spec.Spec(**{**fields, "services": dict(table)})))
 
     def crontab(self, text: str | bytes) -> None:
         """Make this the operator's crontab, until the end of the test."""
@@ -92,11 +92,11 @@ def started(engine: Engine, place: Path, options: Sequence[str]) -> Iterator[Lab
     """Start a lab with further ``options`` of ``run``; its folders are made in ``place``."""
     folders = Folders(place / "host").make()
     document = place / "image.json"
-    document.write_text(engine.run(spec.PATH, options=["--entrypoint", "cat"]).out)
+    document.write_text(engine.run(names.IMAGE_JSON, options=["--entrypoint", "cat"]).out)
     document.chmod(0o644)
     mounts = [
         *folders.options,
-        *("--volume", f"{document}:{spec.PATH}:ro"),
+        *("--volume", f"{document}:{names.IMAGE_JSON}:ro"),
         *("--volume", f"{INSIDE}:/inside/tests/e2e/contract/inside:ro"),
     ]
     with engine.started("infinity", options=[*mounts, *options, "--entrypoint", "sleep"]) as container:

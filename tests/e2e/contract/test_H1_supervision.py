@@ -14,12 +14,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from grocker.runner.contract.spec import Restart, Service
+from grocker.runner.contract.spec import RestartLimit, Service
 from tests.e2e.contract.engine import RUNNER, Container, Engine, Folders, variables
 
 Services = Callable[..., list[str]]
 
-_ONCE = Restart(times=0, seconds=1)
+_ONCE = RestartLimit(times=0, seconds=1)
 _LISTENS = """
 import os, socket, sys, time
 print("up", flush=True)
@@ -112,7 +112,7 @@ def test_H1_served_application_is_ready_once_a_worker_has_it(engine: Engine, fol
         assert process["workers"] >= 1
 
         _kill(container)
-        assert "grocker: www: ended by SIGKILL, started again in 0.5 s" in container.wait_for("started again")
+        assert "grocker: www: killed by SIGKILL; restarting in 0.5 s" in container.wait_for("restarting")
         _until(container, "/readyz", 200)
         document = json.loads(_ask(container, "/status.json")[1])
         [process] = document["processes"]
@@ -133,7 +133,7 @@ def test_H1_not_ready_from_the_moment_that_it_is_asked_to_stop(docker: Engine, s
         assert _ask(container, "/readyz")[0] == 503
         assert _ask(container, "/livez")[0] == 200
         assert _ask(container, "/startupz")[0] == 200
-        assert "was asked to stop" in _ask(container, "/readyz?verbose")[1]
+        assert "the container is stopping" in _ask(container, "/readyz?verbose")[1]
         assert container.wait() == 137
 
 
@@ -206,12 +206,12 @@ def _two(docker: Engine, services: Services, worker: str, **fields: object) -> I
 
 def test_E1_processes_of_a_service_are_supervised_together(engine: Engine, services: Services) -> None:
     worker = "trap 'echo worker ends; exit 0' TERM; echo worker up; while :; do sleep 0.1; done"
-    with _two(engine, services, worker, restart=Restart(times=3, seconds=60)) as container:
+    with _two(engine, services, worker, restart=RestartLimit(times=3, seconds=60)) as container:
         container.wait_for("worker up")
         states = {p["name"]: p for p in json.loads(_ask(container, "/status.json")[1])["processes"]}
         assert {name: p["state"] for name, p in states.items()} == {"x": "running", "worker": "running"}
         _kill(container, 2)
-        container.wait_for("worker: ended by SIGKILL, started again")
+        container.wait_for("worker: killed by SIGKILL; restarting")
         assert _ask(container, "/livez")[0] == 200, "the main process is what the probe is about"
         assert container.stop() == 0
         logs = container.logs()
@@ -222,7 +222,7 @@ def test_E1_end_of_a_companion_that_is_given_up_is_the_containers(docker: Engine
     with _two(docker, services, "sleep 1; exit 7") as container:
         assert container.wait() == 7
         logs = container.logs()
-        assert "worker: ended with status 7, given up" in logs
+        assert "worker: exited with status 7; giving up" in logs
         assert "main ends" in logs
 
 
@@ -287,13 +287,13 @@ def _metrics(container: Container) -> Mapping[str, float]:
 
 def test_H2_metrics_count_what_happened(engine: Engine, services: Services) -> None:
     text = "print('up', flush=True)\nimport time\nwhile True: time.sleep(1)"
-    table = {"x": _command(text, restart=Restart(times=5, seconds=60))}
+    table = {"x": _command(text, restart=RestartLimit(times=5, seconds=60))}
     with engine.started("start", "x", options=services(engine, table)) as container:
         container.wait_for("up")
         _until(container, "/livez", 200)
         before = _metrics(container)
         _kill(container)
-        container.wait_for("started again")
+        container.wait_for("restarting")
         _until(container, "/livez", 200)
         after = _metrics(container)
         changed = {

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from grocker.runner.contract import spec
+from grocker.runner.contract import codec, spec
 from grocker.runner.contract.spec import Service
 from tests.e2e.contract.engine import RUNNER, Container, Engine, Folders, variables
 from tests.e2e.contract.image import load
@@ -130,7 +130,7 @@ def service(target: Engine, host: Folders, image_spec: Callable[[Engine], spec.S
     fields = {name: getattr(image, name) for name in spec.Spec.__annotations__}
     www = Service(command=("python", "-c", _SERVES, ARGUMENT), metrics="/metrics")
     path = host.root / "image.json"
-    path.write_bytes(spec.encode(spec.Spec(**{**fields, "services": {"www": www}, "any_service": False})))
+    path.write_bytes(codec.encode(spec.Spec(**{**fields, "services": {"www": www}, "any_service": False})))
     path.chmod(0o644)
     options = [*_options(host), "--volume", f"{path}:/opt/grocker/image.json:ro"]
     if target.name == "docker":  # podman's would be systemd's timers
@@ -210,7 +210,7 @@ def test_H3_page_and_document_tell_the_same(both: tuple[Running, Running]) -> No
         if document["service"] == "cron":
             expected = [("good", "succeeded"), ("bad", "failed"), ("long", "running"), ("later", "new")]
         assert names == expected
-        words = {"running": "Running", "succeeded": "Succeeded", "failed": "Failed", "new": "Not run yet"}
+        words = {"running": "Running", "succeeded": "Succeeded", "failed": "Failed", "new": "Never run"}
         for name, state in names:
             assert name in page and words[state] in page
         assert document["application"]["name"] in page
@@ -255,7 +255,7 @@ def test_H5_health_is_that_of_livez(target: Engine, service: Running, scheduler:
     container.kill("STOP")
     try:
         done = container.exec("grocker-runner", "health")
-        assert (done.status, done.complaints) == (1, ["grocker: health: /livez does not answer within 2 s"])
+        assert (done.status, done.complaints) == (1, ["grocker: health: no response from /livez within 2 s"])
     finally:
         container.kill("CONT")
     assert container.exec("grocker-runner", "health").status == 0

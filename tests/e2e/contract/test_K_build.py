@@ -60,7 +60,7 @@ def test_K1_crontab_of_the_package_or_the_settings_is_in_the_image(tmp_path: Pat
     built = _build(tmp_path, files)
     assert built.status == 0, built.err
     with Engine("docker", TAG).started("cron") as container:
-        logs = container.wait_for("ended: status 0")
+        logs = container.wait_for("succeeded: status 0")
         assert "greet[" in logs
         assert "]: hello from the package" in logs
         assert "not this" not in logs
@@ -70,7 +70,7 @@ def test_K1_crontab_of_the_package_or_the_settings_is_in_the_image(tmp_path: Pat
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"src/cron_jobs/crontab": "\n0 25 * * * blue\n"}, "cron_jobs/crontab:2: hour '25': 25 is not within 0-23"),
+        ({"src/cron_jobs/crontab": "\n0 25 * * * blue\n"}, "cron_jobs/crontab:2: hour '25': 25 is not in 0-23"),
         ({"src/cron_jobs/crontab": "@daily root x\n"}, "cron_jobs/crontab:1: the command begins with 'root'"),
         ({"jobs": "# grocker: nam=x\n", "grocker.toml": 'crontab = "jobs"\n'}, "jobs:1: 'nam' is none of"),
         ({"grocker.toml": 'crontab = "nowhere"\n'}, "crontab: reading "),

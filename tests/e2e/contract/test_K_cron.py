@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner.contract import spec
+from grocker.runner.contract import codec, names, spec
 from tests.e2e.contract.engine import Container, Engine, Folders, environment, variables
 from tests.e2e.contract.image import load
 
@@ -81,7 +81,7 @@ def said(container: Container, job: str) -> list[str]:
 
 def test_E3_runs_until_asked_to_stop(engine: Engine, crontab: Callable[..., list[str]]) -> None:
     with engine.started("cron", options=crontab("# grocker: name=up\n@reboot echo hello\n")) as container:
-        container.wait_for("ended: status 0")
+        container.wait_for("succeeded: status 0")
         began = time.monotonic()
         assert container.stop() == 0
         assert time.monotonic() - began < 9
@@ -91,7 +91,7 @@ def test_E3_runs_until_asked_to_stop(engine: Engine, crontab: Callable[..., list
 @pytest.mark.parametrize("signal", ["INT", "QUIT"])
 def test_E3_stops_on_other_signals(docker: Engine, crontab: Callable[..., list[str]], signal: str) -> None:
     with docker.started("cron", options=crontab("@reboot echo hello\n")) as container:
-        container.wait_for("ended: status 0")
+        container.wait_for("succeeded: status 0")
         container.kill(signal)
         assert container.wait() == 0
 
@@ -99,13 +99,13 @@ def test_E3_stops_on_other_signals(docker: Engine, crontab: Callable[..., list[s
 def test_E3_no_crontab_is_78(engine: Engine, folders: Folders) -> None:
     done = engine.run("cron", options=folders.options)
     assert (done.status, done.out) == (78, "")
-    assert done.complaints == ["grocker: cron: this image has no crontab: mount one at /config/crontab"]
+    assert done.complaints == ["grocker: cron: this image has no crontab; mount one at /config/crontab"]
 
 
 def test_E3_wrong_crontab_is_78_with_file_line_and_reason(engine: Engine, crontab: Callable[..., list[str]]) -> None:
     done = engine.run("cron", options=crontab("A=b\n* 24 * * * x\n"))
     assert (done.status, done.out) == (78, "")
-    assert done.complaints == ["grocker: /config/crontab:2: hour '24': 24 is not within 0-23"]
+    assert done.complaints == ["grocker: /config/crontab:2: hour '24': 24 is not in 0-23"]
 
 
 @pytest.mark.fault(number=34)
@@ -151,10 +151,10 @@ def test_K1_operators_crontab_replaces_the_images(
     fields = {name: getattr(image, name) for name in spec.Spec.__annotations__}
     built, document = folders.root / "built", folders.root / "image.json"
     built.write_text("@reboot echo built\n")
-    document.write_bytes(spec.encode(spec.Spec(**{**fields, "crontab": spec.CRONTAB})))
+    document.write_bytes(codec.encode(spec.Spec(**{**fields, "crontab": names.CRONTAB})))
     for path in (built, document):
         path.chmod(0o644)
-    mounts = [*("--volume", f"{built}:{spec.CRONTAB}:ro"), *("--volume", f"{document}:{spec.PATH}:ro")]
+    mounts = [*("--volume", f"{built}:{names.CRONTAB}:ro"), *("--volume", f"{document}:{names.IMAGE_JSON}:ro")]
     with engine.started("cron", options=[*folders.options, *mounts]) as container:
         container.wait_for(": built")
     with engine.started("cron", options=[*crontab("@reboot echo mine\n"), *mounts]) as container:
@@ -177,7 +177,7 @@ def test_K2_time_zone_that_is_not_there_is_refused(engine: Engine, crontab: Call
     for name in ("CRON_TZ", "TZ"):
         done = engine.run("cron", options=crontab(f"{name}=Mars/Base\n@daily x\n"))
         assert done.status == 78
-        assert f"/config/crontab:1: {name}=Mars/Base: no such time zone" in done.err
+        assert f"/config/crontab:1: {name}=Mars/Base: unknown time zone" in done.err
 
 
 @needs_faketime
@@ -196,7 +196,7 @@ def test_K2_schedules_are_in_their_zone_and_jobs_in_theirs(
     options = [*crontab(text), *clock.options, "--env", "TZ=Europe/Paris"]
     with engine.started("cron", options=options) as container:
         # Nothing is due before the scheduler is up, however long that takes.
-        container.wait_for("ended: status 0")
+        container.wait_for("succeeded: status 0")
         clock.set("2026-06-01T12:00:57+00:00")
         names = ("container", "tokyo", "jobs", "again")
         _until(lambda: all(len(said(container, name)) == 3 for name in names))
@@ -208,7 +208,7 @@ def test_K2_schedules_are_in_their_zone_and_jobs_in_theirs(
 def test_K2_environment_lines_and_percent(engine: Engine, crontab: Callable[..., list[str]]) -> None:
     text = """A = "two  words "\n@reboot echo "<$A>"; date +\\%Y > /dev/null && cat%first%second\\%\n"""
     with engine.started("cron", options=crontab(text)) as container:
-        container.wait_for("ended: status 0")
+        container.wait_for("succeeded: status 0")
         assert said(container, "line2")[1:4] == ["<two  words >", "first", "second%"]
 
 
@@ -220,7 +220,7 @@ def test_K3_jobs_have_the_environment_of_commands(engine: Engine, crontab: Calla
     text = f'SET=crontab\nHOME=/tmp\n@reboot env; echo CWD=$(pwd); python -c "{python}"\n'
     given = {"GIVEN": "container", "SET": "container", "http_proxy": "http://proxy.example.invalid:3128"}
     with engine.started("cron", options=[*crontab(text), *variables(given)]) as container:
-        container.wait_for("ended: status 0")
+        container.wait_for("succeeded: status 0")
         found = environment("\n".join(said(container, "line3")))
         command = environment(container.exec("grocker-runner", "exec", "env").out)
     expected: Mapping[str, str] = {
@@ -243,7 +243,7 @@ def test_K3_time_limit_stops_the_whole_group(engine: Engine, crontab: Callable[.
     text = "# grocker: name=long timeout=1s\n@reboot sleep 321 & sleep 321\n"
     with engine.started("cron", options=crontab(text)) as container:
         container.wait_for("long[")
-        assert 1 <= _seconds(container.wait_for("failed: time limit of 1 s, SIGTERM, "), "SIGTERM, ") < 6
+        assert 1 <= _seconds(container.wait_for("failed: timeout of 1 s, SIGTERM, "), "SIGTERM, ") < 6
         assert "sleep" not in container.engine.check("top", container.name)
 
 
@@ -259,7 +259,7 @@ def test_K3_time_limit_kills_what_does_not_listen(docker: Engine, crontab: Calla
     deaf = "trap '' TERM; (trap '' TERM; sleep 321; sleep 321) & sleep 321; sleep 321"
     text = f"# grocker: name=deaf timeout=1s\n@reboot {deaf}\n"
     with docker.started("cron", options=crontab(text)) as container:
-        assert 6 <= _seconds(container.wait_for("failed: time limit of 1 s, SIGKILL, "), "SIGKILL, ") < 60
+        assert 6 <= _seconds(container.wait_for("failed: timeout of 1 s, SIGKILL, "), "SIGKILL, ") < 60
         assert "sleep" not in container.engine.check("top", container.name)
 
 
@@ -270,7 +270,7 @@ def test_K3_run_ends_though_a_process_stays_in_the_background(
 ) -> None:
     text = "@reboot (until [ -e /tmp/go ]; do sleep 0.05; done; echo late) & echo now\n"
     with docker.started("cron", options=crontab(text)) as container:
-        container.wait_for("processes left in the background")
+        container.wait_for("background processes are still running")
         container.exec("touch", "/tmp/go")
         container.wait_for(": late")
         _until(lambda: "Z" not in container.exec("sh", "-c", "grep -hs ^State /proc/[0-9]*/status").out)
@@ -279,7 +279,7 @@ def test_K3_run_ends_though_a_process_stays_in_the_background(
 def test_K3_failed_run_is_tried_again(engine: Engine, crontab: Callable[..., list[str]]) -> None:
     text = "# grocker: name=shaky retries=2\n@reboot test -e /tmp/second && exit 0; touch /tmp/second; exit 3\n"
     with engine.started("cron", options=crontab(text)) as container:
-        container.wait_for("ended: status 0")
+        container.wait_for("succeeded: status 0")
         lines = said(container, "shaky")
         assert lines[:3] == ["started, line 2", "retry 1 of 2 in 1 s", "started, line 2"]
         assert lines[-1].startswith("failed: status 3")
@@ -289,9 +289,9 @@ def test_K3_stderr_means_failure_where_the_pragma_says_so(engine: Engine, cronta
     text = "# grocker: name=strict stderr=fail\n@reboot echo x >&2\n# grocker: name=easy\n@reboot echo x >&2\n"
     with engine.started("cron", options=crontab(text)) as container:
         container.wait_for("strict[")
-        container.wait_for("failed: something on stderr, status 0")
-        container.wait_for("ended: status 0")
-        assert [line.partition(",")[0] for line in said(container, "easy")] == ["started", "ended: status 0", "x"]
+        container.wait_for("failed: output on stderr, status 0")
+        container.wait_for("succeeded: status 0")
+        assert [line.partition(",")[0] for line in said(container, "easy")] == ["started", "succeeded: status 0", "x"]
 
 
 def test_K3_running_jobs_finish_within_the_stop_time(engine: Engine, crontab: Callable[..., list[str]]) -> None:
@@ -309,7 +309,7 @@ def test_K3_jobs_are_killed_when_the_stop_time_is_over(engine: Engine, crontab: 
         began = time.monotonic()
         assert container.stop() == 137
         assert time.monotonic() - began < 9
-        assert "failed: killed, the stop time is over, SIGKILL" in container.logs()
+        assert "failed: killed when the stop time was over, SIGKILL" in container.logs()
 
 
 @pytest.mark.fault(number=32)
@@ -317,7 +317,7 @@ def test_K3_jobs_wait_when_the_engine_allows_few_processes(engine: Engine, cront
     options = [*crontab("@reboot exec sleep 0.2\n" * 60), "--pids-limit", "20"]
     with engine.started("cron", options=options) as container:
         limit = time.monotonic() + 60
-        while container.logs().count("ended: status 0") < 60:
+        while container.logs().count("succeeded: status 0") < 60:
             assert time.monotonic() < limit, container.logs()
             time.sleep(0.5)
         assert container.logs().count("jobs wait until others end") == 1
@@ -596,8 +596,11 @@ def test_K5_pause_is_reported_and_not_made_up_for(moments: Moments) -> None:
 @pytest.mark.docker
 def test_K3_overlap(moments: Moments) -> None:
     lines = moments("overlap")
-    assert (lines["skip"].count("run"), lines["skip"].count("skipped: still running")) == (1, 1)
-    assert (lines["queue"].count("run"), lines["queue"].count("queued: still running, 1 waiting")) == (2, 1)
+    assert (lines["skip"].count("run"), lines["skip"].count("skipped: the previous run is still running")) == (1, 1)
+    assert (
+        lines["queue"].count("run"),
+        lines["queue"].count("queued: the previous run is still running, 1 waiting"),
+    ) == (2, 1)
     assert lines["kill"].count("run") == 2
     assert any(line.startswith("failed: the next run is due, SIGTERM") for line in lines["kill"])
 
@@ -615,16 +618,16 @@ def test_K3_thousand_jobs_due_in_one_minute_start_within_it(
     clock = Clock(folders, "2026-06-01T12:00:02+00:00")
     options = [*crontab("# grocker: name=up\n@reboot true\n" + "1 12 * * * true\n" * 1000), *clock.options, *limit]
     with docker.started("cron", options=options) as container:
-        container.wait_for("ended: status 0", 50)
+        container.wait_for("succeeded: status 0", 50)
         clock.set("2026-06-01T12:00:57+00:00")  # the scheduler looks at it every 15 s
         _until(lambda: container.logs().count(": started, line ") > 1)
         _until(lambda: container.logs().count(": started, line ") == 1001, 57)
-        _until(lambda: container.logs().count(": ended: status 0") == 1001, 60)
+        _until(lambda: container.logs().count(": succeeded: status 0") == 1001, 60)
 
 
 def test_K3_scheduler_is_small_and_idle(docker: Engine, crontab: Callable[..., list[str]]) -> None:
     with docker.started("cron", options=crontab("0 0 1 1 * true\n" * 1000 + "@reboot true\n")) as container:
-        container.wait_for("ended: status 0")
+        container.wait_for("succeeded: status 0")
         status = container.exec("cat", "/proc/1/status").out
         assert int(status.split("VmRSS:")[1].split()[0]) < 20 * 1024  # KiB
         before = _ticks(container)

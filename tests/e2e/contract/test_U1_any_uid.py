@@ -86,7 +86,7 @@ def test_U1_any_uid_runs_a_script_a_migration_and_a_service(
 @pytest.mark.clause("P2", "E3")
 def test_U1_any_uid_runs_cron(engine: Engine, folders: Folders, options: list[str]) -> None:
     with engine.started("cron", options=options) as container:
-        log = container.wait_for("ended: status 0")
+        log = container.wait_for("succeeded: status 0")
         known = [line.partition("]: ")[2] for line in log.splitlines() if line.startswith("line1[")]
         assert known[1 : 1 + len(_KNOWN)] == [*_KNOWN[:-1], "by cron"], log
         assert "ok" in get(container, 8081, "/livez")

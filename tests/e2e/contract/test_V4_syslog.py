@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner.contract.spec import Restart, Service
+from grocker.runner.contract.spec import RestartLimit, Service
 from tests.e2e.contract.engine import Container, Engine, Folders, variables
 
 RSYSLOGD = shutil.which("rsyslogd", path="/usr/sbin:/sbin:/usr/bin:/bin")
@@ -33,7 +33,7 @@ template(name="record" type="string" string="%syslogfacility-text%|%syslogseveri
 input(type="imuxsock" Socket="{socket}")
 action(type="omfile" file="{file}" template="record" fileCreateMode="0644")
 """
-_ONCE = Restart(times=0, seconds=1)
+_ONCE = RestartLimit(times=0, seconds=1)
 _SAYS = "echo out; echo err >&2"
 # A line each 20 ms; 20,000 at once when there is a file /scripts/flood.
 _COUNTS = """
@@ -186,7 +186,7 @@ def test_V4_without_a_socket_the_log_is_stdout_and_stderr(
 
             def start(**environ: str) -> tuple[str, list[str]]:
                 done = container.run("start", "x", options=variables(environ))
-                given_up = "grocker: x: ended with status 0, given up, restarting is left to the engine"
+                given_up = "grocker: x: exited with status 0; giving up, restarts are left to the engine"
                 own = [line for line in done.complaints if line != given_up]
                 if done.status != 78:
                     assert (done.status, "err" in done.err.splitlines()) == (1, True)
@@ -239,7 +239,7 @@ def test_V4_daemon_that_starts_again_or_stops_reading_stops_nothing(
         syslog.stop()
         container.wait_for("with a restart of the container only")
         syslog.start()
-        syslog.wait_for(r"local6\|notice\|polls-site\.grocker\[1\]:\| .* takes records again, no lines were left out")
+        syslog.wait_for(r"local6\|notice\|polls-site\.grocker\[1\]:\| .* accepts records again, dropped lines: 0")
         numbers = [int(record.rpartition(" ")[2]) for record in syslog.records() if "| line " in record]
         assert numbers == sorted(set(numbers))
         lost = sorted(set(range(numbers[-1])) - set(numbers))
@@ -259,6 +259,6 @@ def test_V4_daemon_that_starts_again_or_stops_reading_stops_nothing(
         dropped = dict(log["dropped"])["syslog"]
         assert 5000 < dropped < 20000
         syslog.signal(signal.SIGCONT)
-        told = syslog.wait_for(r".*takes records again, (\d+) lines were left out")[0]
+        told = syslog.wait_for(r".*accepts records again, dropped lines: (\d+)")[0]
         assert int(told[1]) >= dropped
         assert container.stop() == 0

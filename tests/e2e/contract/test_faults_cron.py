@@ -100,7 +100,7 @@ def test_fault_35_jobs_may_be_stopped_and_killed(docker: Engine, crontab: Cronta
         began = time.monotonic()
         assert container.stop() == 137
         assert time.monotonic() - began < 9
-        assert "stopped[" in container.logs().split("failed: killed, the stop time is over, SIGKILL")[0]
+        assert "stopped[" in container.logs().split("failed: killed when the stop time was over, SIGKILL")[0]
 
 
 @pytest.mark.fault(number=35)
@@ -109,7 +109,7 @@ def test_fault_35_process_that_sends_messages_may_be_killed(docker: Engine, cron
     # Nobody answers at that address (RFC 5737): the process is busy with it.
     text = "# grocker: name=beats heartbeat=http://192.0.2.1/\n@reboot true\n# grocker: name=on\n@reboot sleep 1000\n"
     with docker.started("cron", options=crontab(text)) as container:
-        container.wait_for("ended: status 0")
+        container.wait_for("succeeded: status 0")
         wait_for(lambda: len(children(container)) == 2)
         messenger = next(pid for pid in children(container) if "sleep" not in _name(container, pid))
         container.exec("sh", "-c", f"kill -9 {messenger}")

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner.contract.spec import Restart, Service
+from grocker.runner.contract.spec import RestartLimit, Service
 from tests.e2e.contract.engine import Done, Folders
 from tests.e2e.contract.lab import Lab
 
-_ONCE = Restart(times=0, seconds=1)
+_ONCE = RestartLimit(times=0, seconds=1)
 
 
 def _is_78(done: Done, words: str) -> None:

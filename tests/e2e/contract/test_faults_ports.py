@@ -14,12 +14,12 @@ from threading import Thread
 
 import pytest
 
-from grocker.runner.contract.spec import Restart, Service
+from grocker.runner.contract.spec import RestartLimit, Service
 from tests.e2e.contract.engine import Container, Engine
 from tests.e2e.contract.probes import ask, metrics, until, wait_for
 
 Services = Callable[..., list[str]]
-_ONCE = Restart(times=0, seconds=1)
+_ONCE = RestartLimit(times=0, seconds=1)
 
 _END = b"\r\n\r\n"
 # A body is never read: who announces one is answered at most, and the connection closed.

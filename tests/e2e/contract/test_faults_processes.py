@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner.contract.spec import Restart, Service
+from grocker.runner.contract.spec import RestartLimit, Service
 from tests.e2e.contract.engine import Container, Engine, reachable, variables
 from tests.e2e.contract.lab import INSIDE
 from tests.e2e.contract.probes import ask, children, metrics, states, until, wait_for
 
 Services = Callable[..., list[str]]
-_ONCE = Restart(times=0, seconds=1)
-_OFTEN = Restart(times=20, seconds=60)
+_ONCE = RestartLimit(times=0, seconds=1)
+_OFTEN = RestartLimit(times=20, seconds=60)
 
 
 # 1
@@ -92,7 +92,7 @@ def test_fault_05_stopped_processes_end_with_the_container(docker: Engine, servi
 def test_fault_07_crash_loop_is_never_ready_and_ends_with_the_status(docker: Engine, services: Services) -> None:
     """Each time something stays behind, in a session of its own, that holds stdout and stderr."""
     command = ("python3", "-c", "import os, time; os.fork() and os._exit(3); os.setsid(); time.sleep(1000)")
-    table = {"x": Service(command=command, restart=Restart(times=2, seconds=600))}
+    table = {"x": Service(command=command, restart=RestartLimit(times=2, seconds=600))}
     with docker.started("start", "x", options=services(docker, table)) as container:
         address = container.address()
         answers = set()
@@ -101,7 +101,7 @@ def test_fault_07_crash_loop_is_never_ready_and_ends_with_the_status(docker: Eng
         assert answers <= {503, 0}, answers
         assert 503 in answers
         assert container.status() == 3
-        assert container.logs().count("started again in") == 2
+        assert container.logs().count("restarting in") == 2
 
 
 # 8
@@ -179,7 +179,7 @@ def test_fault_35_any_process_of_a_service_may_be_killed(docker: Engine, service
             container.exec("sh", "-c", f"kill -9 {victim}")
             wait_for(partial(_whole, container, address, victim), told=container.logs)
             until(address, "/readyz", 200)
-        assert container.logs().count("ended by SIGKILL, started again in 0.5 s") == 2
+        assert container.logs().count("killed by SIGKILL; restarting in 0.5 s") == 2
         assert "Z" not in states(container)
         assert container.stop() == 0
 
@@ -210,7 +210,7 @@ def test_fault_36_paused_service_goes_on(docker: Engine, services: Services) -> 
         docker.check("unpause", container.name)
         assert ask(address, "/livez")[0] == 200
         assert ask(address, "/readyz")[0] == 200
-        assert "started again" not in container.logs()
+        assert "restarting" not in container.logs()
         assert container.stop() == 0
 
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from grocker.runner.contract.spec import Restart, Service
+from grocker.runner.contract.spec import RestartLimit, Service
 from tests.e2e.contract.engine import RUNNER, Engine
 from tests.e2e.contract.lab import Lab
 
 Services = Callable[..., list[str]]
-_ONCE = Restart(times=0, seconds=1)
+_ONCE = RestartLimit(times=0, seconds=1)
 _SLEEP = Service(command=("sleep", "1000"), restart=_ONCE)
 
 
@@ -134,7 +134,7 @@ def test_fault_30_application_that_prints_or_ends_at_import_is_the_applications(
     for path, status in (("/media", 3), ("/media/ends", 5)):
         done = lab.run("start", "raises", given={"PYTHONPATH": path})
         assert done.status == status, done.err
-        assert "given up" in done.complaints[-1]
+        assert "giving up" in done.complaints[-1]
 
 
 @pytest.mark.fault(number=30)
@@ -154,12 +154,12 @@ def test_fault_30_runner_does_without_the_applications_interpreter_settings(lab:
 
 @pytest.mark.fault(number=32)
 def test_fault_32_service_is_given_up_when_no_process_can_be_started(docker: Engine, services: Services) -> None:
-    table = {"x": Service(command=("sleep", "9"), restart=Restart(times=1, seconds=60))}
+    table = {"x": Service(command=("sleep", "9"), restart=RestartLimit(times=1, seconds=60))}
     done = docker.run("start", "x", options=[*services(docker, table), "--pids-limit", "1"])
     assert done.status == 126
     assert [line.partition("x: ")[2].partition(":")[0] for line in done.complaints] == [
-        *("no process can be started", "ended with status 126, started again in 0.5 s (1 of 1 in 60 s)"),
-        *("no process can be started", "ended with status 126, given up, after 1 restarts in 60 s"),
+        *("cannot start a process", "exited with status 126; restarting in 0.5 s (restart 1 of 1 in 60 s)"),
+        *("cannot start a process", "exited with status 126; giving up after 1 restart in 60 s"),
     ]
     assert "--pids-limit" in done.err
 

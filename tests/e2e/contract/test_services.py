@@ -11,12 +11,12 @@ from collections.abc import Callable
 
 import pytest
 
-from grocker.runner.contract.spec import Restart, Service
+from grocker.runner.contract.spec import RestartLimit, Service
 from tests.e2e.contract.engine import RUNNER, Container, Engine, Folders, variables
 
 Services = Callable[..., list[str]]
 
-_ONCE = Restart(times=0, seconds=1)
+_ONCE = RestartLimit(times=0, seconds=1)
 
 
 def _python(text: str, **fields: object) -> Service:
@@ -110,27 +110,27 @@ def test_E1_exit_status_is_that_of_the_process_given_up_on(
     done = docker.run("start", "x", options=services(docker, {"x": Service(command=command, restart=_ONCE)}))
     assert done.status == status
     assert len(done.complaints) == 1
-    assert "given up" in done.err
+    assert "giving up" in done.err
 
 
 @pytest.mark.fault(number=7)
 def test_E1_restarts_with_back_off_then_gives_up(engine: Engine, services: Services) -> None:
-    table = {"x": Service(command="echo run; exit 3", restart=Restart(times=3, seconds=600))}
+    table = {"x": Service(command="echo run; exit 3", restart=RestartLimit(times=3, seconds=600))}
     done = engine.run("start", "x", options=services(engine, table))
     assert (done.status, done.out) == (3, "run\n" * 4)
-    waits = [float(wait) for wait in re.findall(r"again in ([\d.]+) s", done.err)]
+    waits = [float(wait) for wait in re.findall(r"restarting in ([\d.]+) s", done.err)]
     assert waits == [0.5, 1.0, 2.0]
 
 
 @pytest.mark.fault(number=3)
 def test_E1_stops_at_once_while_it_waits_to_restart(docker: Engine, services: Services) -> None:
-    table = {"x": Service(command="exit 3", restart=Restart(times=9, seconds=6000))}
+    table = {"x": Service(command="exit 3", restart=RestartLimit(times=9, seconds=6000))}
     with docker.started("start", "x", options=services(docker, table)) as container:
         container.wait_for("in 8 s")
         before = time.monotonic()
         assert container.stop() == 0
         assert time.monotonic() - before < 7
-        assert container.logs().count("again in") == 5, "it did not wait for the next start"
+        assert container.logs().count("restarting in") == 5, "it did not wait for the next start"
 
 
 @pytest.mark.fault(number=35)
@@ -138,7 +138,7 @@ def test_E1_restarts_when_the_main_process_is_killed(docker: Engine, folders: Fo
     with docker.started("start", "www", options=folders.options) as container:
         container.wait_for("Booting worker")
         container.exec("sh", "-c", "kill -9 $(cut -d' ' -f1 /proc/1/task/1/children)")
-        container.wait_for("ended by SIGKILL, started again in 0.5 s")
+        container.wait_for("killed by SIGKILL; restarting in 0.5 s")
         assert _get(container) == "ok\n", "clients wait for it"
         names = container.exec("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | grep -c ^gunicorn$").out
         assert names == "3\n", "the old workers are gone"
@@ -147,7 +147,7 @@ def test_E1_restarts_when_the_main_process_is_killed(docker: Engine, folders: Fo
 
 def test_E1_what_a_dead_process_leaves_behind_is_ended(docker: Engine, services: Services) -> None:
     text = "sleep 1234 & echo run; sleep 0.2; exit 1"
-    table = {"x": Service(command=text, restart=Restart(times=1, seconds=60))}
+    table = {"x": Service(command=text, restart=RestartLimit(times=1, seconds=60))}
     options = services(docker, table)
     script = (
         "grocker-runner run start x >/dev/null 2>&1; cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c 'sleep 123[4]'"

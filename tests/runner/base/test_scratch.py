@@ -77,7 +77,7 @@ def test_scratch_is_refused_while_a_service_has_it(tmp_path: Path) -> None:
 def test_scratch_keeps_the_start_for_exec(tmp_path: Path) -> None:
     directory = str(tmp_path / ".grocker")
     scratch.renew(directory)
-    record = scratch.Record(prepared={"A": "x=y\nz", "B": "", "C": "\udcff"}, given={"A": "1"}, failure="wrong: ä")
+    record = scratch.StartRecord(prepared={"A": "x=y\nz", "B": "", "C": "\udcff"}, given={"A": "1"}, failure="wrong: ä")
     scratch.save(directory, record)
     assert scratch.load(directory) == record
     assert {path.stat().st_mode & 0o777 for path in Path(directory).iterdir()} == {0o600}

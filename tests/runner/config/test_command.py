@@ -14,8 +14,8 @@ import pytest
 from grocker.runner.base import scratch
 from grocker.runner.base.failure import Failure
 from grocker.runner.config import configuration
-from grocker.runner.config.command import config
-from grocker.runner.contract.paths import Places
+from grocker.runner.config.command import show_config
+from grocker.runner.contract.names import ContainerLayout
 from grocker.runner.contract.spec import Spec
 
 _SPEC = Spec(name="shop", version="1", namespace="SHOP", grocker="1", services={})
@@ -35,26 +35,26 @@ Call = Callable[..., tuple[str, str]]
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
+def layout(tmp_path: Path) -> ContainerLayout:
     app = tmp_path / "config" / "app"
     app.mkdir(parents=True)
     (app / "90_shop.ini").write_text(_FILE)
     base = tmp_path / "50_default_settings.ini"
     base.write_text("[shop]\ntitle = (none)\ndebug = false\n[db]\npassword = older\n")
-    return Places(config=str(tmp_path / "config"), scratch=str(tmp_path / "scratch"), base_settings=str(base))
+    return ContainerLayout(config=str(tmp_path / "config"), scratch=str(tmp_path / "scratch"), base_settings=str(base))
 
 
-def _start(places: Places, **given: str) -> None:
-    scratch.renew(places.scratch)
-    failures = configuration.prepare(places, "SHOP", given)
+def _start(layout: ContainerLayout, **given: str) -> None:
+    scratch.renew(layout.scratch)
+    failures = configuration.prepare_configuration(layout, "SHOP", given)
     first = failures[0].message if failures else ""
-    scratch.save(places.scratch, scratch.Record(prepared=given, given=given, failure=first))
+    scratch.save(layout.scratch, scratch.StartRecord(prepared=given, given=given, failure=first))
 
 
 @pytest.fixture
-def call(places: Places, capfd: pytest.CaptureFixture[str]) -> Call:
+def call(layout: ContainerLayout, capfd: pytest.CaptureFixture[str]) -> Call:
     def called(*arguments: str, warned: bool = False) -> tuple[str, str]:
-        assert config(_SPEC, arguments, places, warned=warned) == 0
+        assert show_config(_SPEC, arguments, layout, warned=warned) == 0
         done = capfd.readouterr()
         return done.out, done.err
 
@@ -65,61 +65,61 @@ def _json(call: Call, *arguments: str) -> Any:
     return json.loads(call("--json", *arguments)[0])
 
 
-def test_config_command_prints_each_value_with_its_place(call: Call, places: Places) -> None:
-    _start(places, SHOP_SHOP_TITLE="Given")
+def test_config_command_prints_each_value_with_its_place(call: Call, layout: ContainerLayout) -> None:
+    _start(layout, SHOP_SHOP_TITLE="Given")
     assert call() == (
         f"""\
 [shop]
 # variable SHOP_SHOP_TITLE
 title = Given
-# {places.base_settings}:3
+# {layout.base_settings}:3
 debug = false
-# {places.config}/app/90_shop.ini:3
+# {layout.config}/app/90_shop.ini:3
 greeting = Hello
 	and welcome
-# {places.config}/app/90_shop.ini:5
+# {layout.config}/app/90_shop.ini:5
 colour = \\x1b[31m
 
 [db]
-# {places.config}/app/90_shop.ini:9
+# {layout.config}/app/90_shop.ini:9
 password = ********
-# {places.config}/app/90_shop.ini:8
+# {layout.config}/app/90_shop.ini:8
 url = postgres://********@db/shop
 """,
         "",
     )
 
 
-def test_config_command_output_is_the_merged_file_when_secrets_are_shown(call: Call, places: Places) -> None:
-    (Path(places.config) / "app" / "90_shop.ini").write_text(_FILE.replace("\x1b", ""))
-    _start(places, SHOP_DB_PASSWORD="hunter3")
+def test_config_command_output_is_the_merged_file_when_secrets_are_shown(call: Call, layout: ContainerLayout) -> None:
+    (Path(layout.config) / "app" / "90_shop.ini").write_text(_FILE.replace("\x1b", ""))
+    _start(layout, SHOP_DB_PASSWORD="hunter3")
     printed = configparser.ConfigParser(interpolation=None)
     printed.read_string(call("--show-secrets")[0])
     merged = configparser.ConfigParser(interpolation=None)
-    merged.read(places.merged)
+    merged.read(layout.merged)
     assert printed == merged
     assert printed["db"]["password"] == "hunter3"
 
 
-def test_config_command_explains_what_a_value_beats(call: Call, places: Places) -> None:
-    _start(places, SHOP_SHOP_TITLE="Given", SHOP_SHOP_TITEL="x")
+def test_config_command_explains_what_a_value_overrides(call: Call, layout: ContainerLayout) -> None:
+    _start(layout, SHOP_SHOP_TITLE="Given", SHOP_SHOP_TITEL="x")
     out, _ = call("--explain")
-    app = f"{places.config}/app/90_shop.ini"
-    assert f"title = Given\n#   beats {app}:2: The shop\n#   beats {places.base_settings}:2: (none)\n" in out
-    assert f"password = ********\n#   beats {places.base_settings}:5: ********\n" in out
-    assert out.endswith("\n# no key of any file: SHOP_SHOP_TITEL\n")
+    app = f"{layout.config}/app/90_shop.ini"
+    assert f"title = Given\n#   overrides {app}:2: The shop\n#   overrides {layout.base_settings}:2: (none)\n" in out
+    assert f"password = ********\n#   overrides {layout.base_settings}:5: ********\n" in out
+    assert out.endswith("\n# matching no key: SHOP_SHOP_TITEL\n")
     configparser.ConfigParser(interpolation=None).read_string(out)
 
 
-def test_config_command_is_data_when_asked_for_json(call: Call, places: Places) -> None:
-    _start(places, SHOP_SHOP_TITLE="Given", SHOP_SHOP_TITEL="x")
+def test_config_command_is_data_when_asked_for_json(call: Call, layout: ContainerLayout) -> None:
+    _start(layout, SHOP_SHOP_TITLE="Given", SHOP_SHOP_TITEL="x")
     found = _json(call)
-    app = f"{places.config}/app/90_shop.ini"
+    app = f"{layout.config}/app/90_shop.ini"
     assert {name: found[name] for name in ("namespace", "prepared", "failures", "files", "unmatched")} == {
         "namespace": "SHOP",
         "prepared": True,
         "failures": [],
-        "files": [places.base_settings, app],
+        "files": [layout.base_settings, app],
         "unmatched": ["SHOP_SHOP_TITEL"],
     }
     assert found["sections"]["db"]["password"] == {
@@ -127,16 +127,18 @@ def test_config_command_is_data_when_asked_for_json(call: Call, places: Places) 
         "masked": True,
         "file": app,
         "line": 9,
-        "beats": [{"value": "********", "masked": True, "file": places.base_settings, "line": 5}],
+        "beats": [{"value": "********", "masked": True, "file": layout.base_settings, "line": 5}],
     }
     assert found["sections"]["shop"]["title"]["variable"] == "SHOP_SHOP_TITLE"
     assert found["sections"]["shop"]["colour"]["value"] == "\x1b[31m"
     assert _json(call, "--show-secrets")["sections"]["db"]["url"]["value"] == "postgres://app:hunter2@db/shop"
 
 
-def test_config_command_tells_what_was_prepared_and_not_what_stands_there_now(call: Call, places: Places) -> None:
-    _start(places)
-    (Path(places.config) / "app" / "90_shop.ini").write_text("[shop]\ntitle = Later\n")
+def test_config_command_tells_what_was_prepared_and_not_what_stands_there_now(
+    call: Call, layout: ContainerLayout
+) -> None:
+    _start(layout)
+    (Path(layout.config) / "app" / "90_shop.ini").write_text("[shop]\ntitle = Later\n")
     assert _json(call)["sections"]["shop"]["title"]["value"] == "The shop"
 
 
@@ -149,29 +151,30 @@ def test_config_command_tells_what_stands_there_when_nothing_was_prepared(
 
 
 @pytest.mark.parametrize("prepared", [True, False])
-def test_config_command_warns_of_a_file_that_is_wrong(call: Call, places: Places, prepared: bool) -> None:
-    bad = Path(places.config) / "app" / "80_bad.ini"
+def test_config_command_warns_of_a_file_that_is_wrong(call: Call, layout: ContainerLayout, prepared: bool) -> None:
+    bad = Path(layout.config) / "app" / "80_bad.ini"
     bad.write_text("hunter2\n")
     if prepared:
-        _start(places)
+        _start(layout)
     out, err = call()
-    assert err == f"grocker: warning: {bad}:1: before the first [section]\n"
+    assert err == f"grocker: warning: {bad}:1: expected a [section] first\n"
     assert "title = The shop" in out
     assert call(warned=True)[1] == ""
-    assert _json(call)["failures"] == [f"{bad}:1: before the first [section]"]
+    assert _json(call)["failures"] == [f"{bad}:1: expected a [section] first"]
 
 
-def test_config_command_warns_when_the_application_looks_elsewhere(call: Call, places: Places) -> None:
-    _start(places, SHOP_CONFIG="/elsewhere/*.ini", GROCKER_CONFIG_FILE=places.merged)
+def test_config_command_warns_when_the_application_looks_elsewhere(call: Call, layout: ContainerLayout) -> None:
+    _start(layout, SHOP_CONFIG="/elsewhere/*.ini", GROCKER_CONFIG_FILE=layout.merged)
     assert call()[1] == (
-        "grocker: warning: SHOP_CONFIG was given: who goes by it reads /elsewhere/*.ini, not what follows\n"
+        "grocker: warning: SHOP_CONFIG is set: "
+        "programs that use it read /elsewhere/*.ini, not the configuration below\n"
     )
 
 
 @pytest.mark.parametrize("word", ["--nonsense", "json", ""])
-def test_config_command_refuses_other_arguments(places: Places, word: str) -> None:
+def test_config_command_refuses_other_arguments(layout: ContainerLayout, word: str) -> None:
     with pytest.raises(Failure) as caught:
-        config(_SPEC, ("--json", word), places)
+        show_config(_SPEC, ("--json", word), layout)
     assert caught.value.status == 64
 
 
@@ -179,19 +182,19 @@ def test_config_command_says_how_it_is_called(call: Call) -> None:
     assert call("--help")[0].startswith("usage: grocker-runner config [--explain]")
 
 
-def test_config_command_says_so_when_what_was_prepared_is_damaged(places: Places) -> None:
-    _start(places)
-    os.unlink(places.sources)
+def test_config_command_says_so_when_what_was_prepared_is_damaged(layout: ContainerLayout) -> None:
+    _start(layout)
+    os.unlink(layout.sources)
     with pytest.raises(Failure) as caught:
-        config(_SPEC, (), places)
+        show_config(_SPEC, (), layout)
     assert caught.value.status == 78
 
 
-def test_config_command_says_so_when_the_container_is_someone_elses(places: Places) -> None:
+def test_config_command_says_so_when_the_container_is_someone_elses(layout: ContainerLayout) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give a directory away")
-    _start(places)
-    os.chown(places.scratch, 4242, 0)
+    _start(layout)
+    os.chown(layout.scratch, 4242, 0)
     with pytest.raises(Failure) as caught:
-        config(_SPEC, (), places)
+        show_config(_SPEC, (), layout)
     assert caught.value.status == 77

@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from grocker.runner.base import scratch
 from grocker.runner.base.failure import Failure
 from grocker.runner.config import configuration
-from grocker.runner.config.command import config
-from grocker.runner.config.ini_files import LARGEST, read
-from grocker.runner.contract.paths import Places
+from grocker.runner.config.command import show_config
+from grocker.runner.config.ini_files import LARGEST, read_file
+from grocker.runner.contract.names import ContainerLayout
 from grocker.runner.contract.spec import Spec
 from tests.support import tricky_configuration as tricky
 
@@ -37,11 +37,11 @@ _FILES = st.dictionaries(
 )
 
 
-def _places(root: Path) -> Places:
+def _places(root: Path) -> ContainerLayout:
     (root / "config" / "app").mkdir(parents=True)
     (root / "50_default_settings.ini").write_text("[django]\nmedia_root = /media\n")
     (root / "scratch").mkdir()
-    return Places(
+    return ContainerLayout(
         config=str(root / "config"),
         scratch=str(root / "scratch"),
         base_settings=str(root / "50_default_settings.ini"),
@@ -49,13 +49,13 @@ def _places(root: Path) -> Places:
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
+def layout(tmp_path: Path) -> ContainerLayout:
     return _places(tmp_path)
 
 
 @pytest.fixture
-def app(places: Places) -> Path:
-    return Path(places.config) / "app"
+def app(layout: ContainerLayout) -> Path:
+    return Path(layout.config) / "app"
 
 
 def _write(directory: Path, files: dict[str, dict[str, dict[str, str]]]) -> None:
@@ -86,13 +86,13 @@ def test_configuration_is_read_by_getconf_in_the_order_of_the_contract(
     files: dict[str, dict[str, dict[str, str]]],
 ) -> None:
     with tempfile.TemporaryDirectory() as root:
-        places = _places(Path(root))
-        _write(Path(places.config) / "app", files)
-        assert configuration.prepare(places, "POLLS", {}) == []
-        with mock.patch.dict(os.environ, {"POLLS_CONFIG": f"{places.prepared}/*.ini"}, clear=True):
+        layout = _places(Path(root))
+        _write(Path(layout.config) / "app", files)
+        assert configuration.prepare_configuration(layout, "POLLS", {}) == []
+        with mock.patch.dict(os.environ, {"POLLS_CONFIG": f"{layout.prepared}/*.ini"}, clear=True):
             getter = ConfigGetter("polls")
         merged = configparser.ConfigParser(interpolation=None)
-        merged.read(places.merged, encoding="utf-8")
+        merged.read(layout.merged, encoding="utf-8")
         model = _model(files)
         for section in ("x", "y"):
             for key in _KEYS:
@@ -104,22 +104,22 @@ def test_configuration_is_read_by_getconf_in_the_order_of_the_contract(
 
 
 def test_configuration_is_the_same_to_getconf_to_the_merged_file_and_to_config(
-    places: Places, app: Path, capfd: pytest.CaptureFixture[str]
+    layout: ContainerLayout, app: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    Path(places.base_settings).write_text(tricky.BASE)
+    Path(layout.base_settings).write_text(tricky.BASE)
     for name, data in tricky.FILES.items():
         (app / name).write_bytes(data)
     environ = tricky.environ("SHOP")
-    assert configuration.prepare(places, "SHOP", environ) == []
-    scratch.save(places.scratch, scratch.Record(prepared=environ, given=environ))
-    environ |= {"SHOP_CONFIG": f"{places.prepared}/*.ini", "PYTHONUTF8": "1"}
+    assert configuration.prepare_configuration(layout, "SHOP", environ) == []
+    scratch.save(layout.scratch, scratch.StartRecord(prepared=environ, given=environ))
+    environ |= {"SHOP_CONFIG": f"{layout.prepared}/*.ini", "PYTHONUTF8": "1"}
     line = [sys.executable, "-c", tricky.GETCONF, "shop", *tricky.EXPECTED]
     read = subprocess.run(line, env=environ, capture_output=True, text=True, check=True).stdout
     capfd.readouterr()
     image = Spec(name="shop", version="1", namespace="SHOP", grocker="1", services={})
-    assert config(image, ("--json", "--show-secrets"), places) == 0
+    assert show_config(image, ("--json", "--show-secrets"), layout) == 0
     assert json.loads(read) == tricky.EXPECTED
-    assert tricky.of_merged(Path(places.merged).read_text("utf-8")) == tricky.EXPECTED
+    assert tricky.of_merged(Path(layout.merged).read_text("utf-8")) == tricky.EXPECTED
     assert tricky.of_config(capfd.readouterr().out) == tricky.EXPECTED
 
 
@@ -127,42 +127,42 @@ def test_configuration_is_the_same_to_getconf_to_the_merged_file_and_to_config(
 @given(_VALUES, _VALUES)
 def test_configuration_variables_are_what_getconf_takes(in_file: str, in_environment: str) -> None:
     with tempfile.TemporaryDirectory() as root:
-        places = _places(Path(root))
-        (Path(places.config) / "app" / "90_x.ini").write_text(f"[my-db]\nuser-name = {in_file}\n", encoding="utf-8")
-        environ = {"MY_APP_MY_DB_USER_NAME": in_environment, "MY_APP_CONFIG": f"{places.prepared}/*.ini"}
-        assert configuration.prepare(places, "MY_APP", environ) == []
+        layout = _places(Path(root))
+        (Path(layout.config) / "app" / "90_x.ini").write_text(f"[my-db]\nuser-name = {in_file}\n", encoding="utf-8")
+        environ = {"MY_APP_MY_DB_USER_NAME": in_environment, "MY_APP_CONFIG": f"{layout.prepared}/*.ini"}
+        assert configuration.prepare_configuration(layout, "MY_APP", environ) == []
         with mock.patch.dict(os.environ, environ, clear=True):
             found = ConfigGetter("my-app").getstr("my-db.user-name", "(none)")
         merged = configparser.ConfigParser(interpolation=None)
-        merged.read(places.merged, encoding="utf-8")
+        merged.read(layout.merged, encoding="utf-8")
         assert merged["my-db"]["user-name"] == found == in_environment
 
 
-def test_configuration_variable_with_many_lines_stays_one_value(places: Places, app: Path) -> None:
+def test_configuration_variable_with_many_lines_stays_one_value(layout: ContainerLayout, app: Path) -> None:
     (app / "90_x.ini").write_text("[x]\nkey = file\n")
-    configuration.prepare(places, "P", {"P_X_KEY": "one\r\n[two]\rthree = 3\n\nfour"})
+    configuration.prepare_configuration(layout, "P", {"P_X_KEY": "one\r\n[two]\rthree = 3\n\nfour"})
     merged = configparser.ConfigParser(interpolation=None)
-    merged.read(places.merged)
+    merged.read(layout.merged)
     assert merged.sections() == ["django", "x"]
     assert merged["x"]["key"] == "one\n[two]\nthree = 3\n\nfour"
 
 
-def test_configuration_leaves_a_bad_file_out_and_says_so(places: Places, app: Path) -> None:
+def test_configuration_leaves_a_bad_file_out_and_says_so(layout: ContainerLayout, app: Path) -> None:
     (app / "10_bad.ini").write_text("[x]\na = 1\na = 2\n")
     (app / "20_good.ini").write_text("[x]\nb = 1\n")
-    failures = configuration.prepare(places, "P", {})
+    failures = configuration.prepare_configuration(layout, "P", {})
     assert [failure.status for failure in failures] == [78]
-    assert failures[0].message == f"{app}/10_bad.ini:3: a a second time in [x]"
-    assert sorted(os.listdir(places.prepared)) == ["000000_20_good.ini", "000001_50_default_settings.ini"]
-    assert "a = " not in Path(places.merged).read_text()
+    assert failures[0].message == f"{app}/10_bad.ini:3: duplicate key a in [x]"
+    assert sorted(os.listdir(layout.prepared)) == ["000000_20_good.ini", "000001_50_default_settings.ini"]
+    assert "a = " not in Path(layout.merged).read_text()
 
 
-def test_configuration_is_for_its_user_alone(places: Places, app: Path) -> None:
+def test_configuration_is_for_its_user_alone(layout: ContainerLayout, app: Path) -> None:
     (app / "90_x.ini").write_text("[x]\n")
-    configuration.prepare(places, "P", {})
-    files = [Path(places.merged), *Path(places.prepared).iterdir()]
+    configuration.prepare_configuration(layout, "P", {})
+    files = [Path(layout.merged), *Path(layout.prepared).iterdir()]
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
-    assert Path(places.prepared).stat().st_mode & 0o777 == 0o700
+    assert Path(layout.prepared).stat().st_mode & 0o777 == 0o700
 
 
 @pytest.fixture
@@ -173,16 +173,16 @@ def _link_loop(app: Path) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_link_loop")
-def test_configuration_link_to_itself_is_a_failure(places: Places) -> None:
-    assert [failure.status for failure in configuration.prepare(places, "P", {})] == [78]
+def test_configuration_link_to_itself_is_a_failure(layout: ContainerLayout) -> None:
+    assert [failure.status for failure in configuration.prepare_configuration(layout, "P", {})] == [78]
 
 
 def test_configuration_file_that_is_too_large_is_a_failure(tmp_path: Path) -> None:
     path = tmp_path / "90_x.ini"
     with path.open("wb") as file:
         file.truncate(LARGEST + 1)
-    with pytest.raises(Failure, match="bytes, more than"):
-        read(str(path))
+    with pytest.raises(Failure, match="too large for a configuration file"):
+        read_file(str(path))
 
 
 @pytest.mark.parametrize(
@@ -196,20 +196,20 @@ def test_configuration_file_that_is_too_large_is_a_failure(tmp_path: Path) -> No
 def test_configuration_file_is_utf8(tmp_path: Path, data: bytes, text: str) -> None:
     path = tmp_path / "x.ini"
     path.write_bytes(data)
-    assert read(str(path)) == text
+    assert read_file(str(path)) == text
 
 
-def test_configuration_is_a_failure_of_73_when_it_cannot_be_written(places: Places) -> None:
-    os.rmdir(places.scratch)
+def test_configuration_is_a_failure_of_73_when_it_cannot_be_written(layout: ContainerLayout) -> None:
+    os.rmdir(layout.scratch)
     with pytest.raises(Failure) as caught:
-        configuration.prepare(places, "P", {})
+        configuration.prepare_configuration(layout, "P", {})
     assert caught.value.status == 73
 
 
-def test_configuration_of_the_last_start_is_gone(places: Places, app: Path) -> None:
+def test_configuration_of_the_last_start_is_gone(layout: ContainerLayout, app: Path) -> None:
     (app / "90_x.ini").write_text("[x]\n")
-    configuration.prepare(places, "P", {})
+    configuration.prepare_configuration(layout, "P", {})
     (app / "90_x.ini").unlink()
-    scratch.renew(places.scratch)
-    configuration.prepare(places, "P", {})
-    assert os.listdir(places.prepared) == ["000000_50_default_settings.ini"]
+    scratch.renew(layout.scratch)
+    configuration.prepare_configuration(layout, "P", {})
+    assert os.listdir(layout.prepared) == ["000000_50_default_settings.ini"]

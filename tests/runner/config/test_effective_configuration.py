@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from grocker.runner.config import configuration
 from grocker.runner.config.configuration import IniText
-from grocker.runner.config.effective_configuration import Effective, effective
-from grocker.runner.contract.paths import Places
+from grocker.runner.config.effective_configuration import EffectiveConfiguration, effective
+from grocker.runner.contract.names import ContainerLayout
 
 _VALUES = st.text(string.ascii_letters + "%$#;=:[]()ä \t", max_size=8).map(str.strip)
 _LINES = st.one_of(
@@ -24,12 +24,12 @@ _TEXTS = st.lists(st.lists(_LINES, max_size=12).map("\n".join), max_size=4)
 _NAMES = ("NS_X_A", "NS_A", "NS_X_C_D", "NS_Y Y_B", "NS_CONFIG", "NS_SERVICE", "NS_X_NEW")
 
 
-def _effective(*texts: str, environ: dict[str, str] | None = None) -> Effective:
+def _effective(*texts: str, environ: dict[str, str] | None = None) -> EffectiveConfiguration:
     files = [IniText(name=f"{n}.ini", path=f"/{n}.ini", text=text) for n, text in enumerate(texts)]
     return effective(files, "NS", environ or {})
 
 
-def _held(found: Effective) -> dict[tuple[str, str], str]:
+def _held(found: EffectiveConfiguration) -> dict[tuple[str, str], str]:
     return {(entry.section, entry.key): entry.origins[0].value for entry in found.entries}
 
 
@@ -75,14 +75,14 @@ def test_effective_configuration_is_that_of_the_merged_file(texts: list[str], en
         app.mkdir(parents=True)
         scratch = Path(root) / "scratch"
         scratch.mkdir()
-        places = Places(config=f"{root}/config", scratch=str(scratch), base_settings=f"{root}/50_x.ini")
-        Path(places.base_settings).write_text("[x]\na = base\n")
+        layout = ContainerLayout(config=f"{root}/config", scratch=str(scratch), base_settings=f"{root}/50_x.ini")
+        Path(layout.base_settings).write_text("[x]\na = base\n")
         for number, text in enumerate(texts):
             (app / f"{number * 30}_x.ini").write_text(text, "utf-8")
-        configuration.prepare(places, "NS", environ)
+        configuration.prepare_configuration(layout, "NS", environ)
         merged = configparser.ConfigParser(interpolation=None)
-        merged.read(places.merged, "utf-8")
-        prepared = configuration.prepared(places)
+        merged.read(layout.merged, "utf-8")
+        prepared = configuration.read_prepared(layout)
         found = effective(prepared, "NS", environ)
         held = _held(found)
         assert set(merged.sections()) == set(found.sections)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from grocker.runner.config import masking as secret_words
-from grocker.runner.config.masking import MASK, masked
+from grocker.runner.config.masking import MASK, mask_secrets
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "runner.md"
 
@@ -24,7 +24,7 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "runner.md"
     ],
 )
 def test_secret_is_hidden_when_its_key_says_so(key: str) -> None:
-    assert masked("x", key, "hunter2") == MASK
+    assert mask_secrets("x", key, "hunter2") == MASK
 
 
 @pytest.mark.parametrize(
@@ -37,22 +37,22 @@ def test_secret_is_hidden_when_its_key_says_so(key: str) -> None:
     ],
 )
 def test_value_is_shown_when_its_key_names_no_secret(key: str) -> None:
-    assert masked("x", key, "hunter2") == "hunter2"
+    assert mask_secrets("x", key, "hunter2") == "hunter2"
 
 
 @pytest.mark.parametrize("section", ["secrets", "Passwords", "api-tokens", "credentials", "api.keys", "private"])
 def test_whole_section_is_hidden_when_its_name_says_so(section: str) -> None:
-    assert masked(section, "alice", "hunter2") == MASK
+    assert mask_secrets(section, "alice", "hunter2") == MASK
 
 
 @pytest.mark.parametrize("section", ["auth", "keyboard", "polls", "key-value-store"])
 def test_section_is_not_hidden_when_its_name_says_little(section: str) -> None:
-    assert masked(section, "backend", "ldap") == "ldap"
+    assert mask_secrets(section, "backend", "ldap") == "ldap"
 
 
 @pytest.mark.parametrize("value", ["", "true", "No", "off", "none"])
 def test_nothing_and_switches_are_no_secrets(value: str) -> None:
-    assert masked("x", "password", value) == value
+    assert mask_secrets("x", "password", value) == value
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,11 @@ def test_nothing_and_switches_are_no_secrets(value: str) -> None:
     ],
 )
 def test_secret_within_a_value_is_hidden_alone(value: str, shown: str) -> None:
-    assert masked("x", "url", value) == shown
+    assert mask_secrets("x", "url", value) == shown
 
 
 def test_mask_is_as_long_for_every_secret() -> None:
-    assert masked("x", "password", "a") == masked("x", "password", "a" * 99) == MASK
+    assert mask_secrets("x", "password", "a") == mask_secrets("x", "password", "a" * 99) == MASK
 
 
 def test_hiding_a_long_value_takes_no_time() -> None:
@@ -94,8 +94,8 @@ def test_hiding_a_long_value_takes_no_time() -> None:
     dear = ("a://", "a", "a=", '"', "a:", "\\", "a://b@", "password=", 'a="', "a='b=\"", " ", "a ", "-----BEGIN ")
     start = time.process_time()
     for text in dear:
-        masked("x", "url", text * 20_000)
-        masked("x", text * 20_000, text)
+        mask_secrets("x", "url", text * 20_000)
+        mask_secrets("x", text * 20_000, text)
     assert time.process_time() - start < 2
 
 

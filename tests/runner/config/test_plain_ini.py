@@ -68,7 +68,7 @@ _TEXTS = st.lists(st.sampled_from([*_PIECES, *_LINES, *_LINES]), max_size=12).ma
 
 @given(_TEXTS)
 def test_plain_ini_is_read_as_by_configparser(text: str) -> None:
-    found = plain_ini.read(text)
+    found = plain_ini.read_plain(text)
     if found is not None:
         parser = judged(text)
         assert parser is not None
@@ -81,7 +81,7 @@ def test_plain_ini_is_read_as_by_configparser(text: str) -> None:
 def test_plain_ini_is_merged_and_written_as_by_configparser(given: list[str]) -> None:
     sections: plain_ini.Sections = {}
     for text in given:
-        found = plain_ini.read(text)
+        found = plain_ini.read_plain(text)
         if found is None:
             return
         plain_ini.merge(sections, found)
@@ -89,7 +89,7 @@ def test_plain_ini_is_merged_and_written_as_by_configparser(given: list[str]) ->
     assert parser is not None
     written = io.StringIO()
     parser.write(written)
-    assert plain_ini.written(sections) == written.getvalue()
+    assert plain_ini.format_plain(sections) == written.getvalue()
 
 
 def test_plain_ini_writes_lines_of_a_value_as_configparser_does() -> None:
@@ -97,7 +97,7 @@ def test_plain_ini_writes_lines_of_a_value_as_configparser_does() -> None:
     parser.read_dict({"a": {"k": "one\ntwo\n\nthree\n", "l": ""}})
     written = io.StringIO()
     parser.write(written)
-    assert plain_ini.written({"a": {"k": "one\ntwo\n\nthree\n", "l": ""}}) == written.getvalue()
+    assert plain_ini.format_plain({"a": {"k": "one\ntwo\n\nthree\n", "l": ""}}) == written.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -108,12 +108,14 @@ def test_plain_ini_writes_lines_of_a_value_as_configparser_does() -> None:
     ],
 )
 def test_plain_ini_is_what_most_files_are(text: str) -> None:
-    assert plain_ini.read(text) is not None
+    assert plain_ini.read_plain(text) is not None
 
 
 def test_plain_ini_is_what_the_image_brings() -> None:
-    assert plain_ini.read(texts.DEFAULT_SETTINGS) == told(judged(texts.DEFAULT_SETTINGS) or configparser.ConfigParser())
-    assert plain_ini.read(tricky_configuration.BASE) is not None
+    assert plain_ini.read_plain(texts.DEFAULT_SETTINGS) == told(
+        judged(texts.DEFAULT_SETTINGS) or configparser.ConfigParser()
+    )
+    assert plain_ini.read_plain(tricky_configuration.BASE) is not None
 
 
 @pytest.mark.parametrize(
@@ -124,4 +126,4 @@ def test_plain_ini_is_what_the_image_brings() -> None:
     ],
 )
 def test_plain_ini_is_not_what_is_wrong_or_has_more_to_it(text: str) -> None:
-    assert plain_ini.read(text) is None
+    assert plain_ini.read_plain(text) is None

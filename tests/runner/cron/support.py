@@ -19,14 +19,14 @@ ZONES = next((path for path in TZPATH if path), "/usr/share/zoneinfo")
 
 @cache
 def zone(name: str) -> Zone:
-    found = cron_zone.exists(name, ZONES)
+    found = cron_zone.is_zone(name, ZONES)
     if not found:
         pytest.skip(f"this host has no time zone {name}")
-    return cron_zone.load(name, ZONES)
+    return cron_zone.load_zone(name, ZONES)
 
 
 def parsed(text: str) -> Expression:
-    return crontab_expression.parse(text.split())
+    return crontab_expression.parse_fields(text.split())
 
 
 def fields(low: int, high: int) -> st.SearchStrategy[str]:

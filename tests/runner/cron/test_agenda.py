@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grocker.runner.cron import crontab_expression
-from grocker.runner.cron.agenda import Agenda, Turn
+from grocker.runner.cron.agenda import Agenda, DueJobs
 from tests.runner.cron.support import DebianCron, night_expressions, parsed, zone
 
 HOUR = 3600.0
@@ -30,10 +30,10 @@ class World:
         )
         self.log: list[str] = []
         self.missed: dict[str, int] = {}
-        self.turns: list[Turn] = []
+        self.turns: list[DueJobs] = []
 
-    def look(self) -> Turn:
-        turn = self.agenda.look(self.clock, self.elapsed)
+    def look(self) -> DueJobs:
+        turn = self.agenda.read_clocks(self.clock, self.elapsed)
         local = self.zone.local(int(self.clock // 60))
         self.log += [f"{self.names[place]} {local // 60 % 24:02}:{local % 60:02}" for place in turn.due]
         for place, number in turn.missed.items():
@@ -74,8 +74,8 @@ def test_minute_in_which_the_scheduler_starts_is_over() -> None:
 
 def test_wait_ends_with_the_minute() -> None:
     world = World({"each": "* * * * *"}, "2026-06-01T04:00:20+02:00")
-    assert world.agenda.wait(world.clock) == pytest.approx(40)
-    assert world.agenda.wait(world.clock + 40) == pytest.approx(60)
+    assert world.agenda.seconds_to_next(world.clock) == pytest.approx(40)
+    assert world.agenda.seconds_to_next(world.clock + 40) == pytest.approx(60)
 
 
 @pytest.mark.fault(number=23)
@@ -209,7 +209,7 @@ def test_zones_have_their_own_time() -> None:
     agenda = Agenda(
         [(parsed("0 1 * * *"), paris), (parsed("0 8 * * *"), tokyo), (parsed("0 1 * * *"), tokyo)], begin, 0
     )
-    assert agenda.look(begin + 40, 40).due == (0, 1)
+    assert agenda.read_clocks(begin + 40, 40).due == (0, 1)
 
 
 def test_jobs_start_in_the_order_of_the_crontab() -> None:
@@ -267,6 +267,6 @@ def test_nothing_is_started_twice_or_lost_when_nobody_changes_the_clock(pauses: 
     for pause in pauses:
         world.pause(pause)
         world.look()
-    due = crontab_expression.count(parsed(text), first + 1, int(world.clock // 60) + 1)
+    due = crontab_expression.count_times(parsed(text), first + 1, int(world.clock // 60) + 1)
     assert len(world.log) + world.missed.get("job", 0) == due
     assert len(world.log) == len(set(world.log)) or len(pauses) > 20

@@ -14,7 +14,7 @@ YEAR_2026 = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp()) // 60
 
 
 def parsed(text: str) -> Expression:
-    return crontab_expression.parse(text.split())
+    return crontab_expression.parse_fields(text.split())
 
 
 def numbers(bits: int) -> list[int]:
@@ -67,30 +67,30 @@ def test_sunday_ends_a_week_when_it_is_7() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ("60 * * * *", "minute '60': 60 is not within 0-59"),
-        ("* 24 * * *", "hour '24': 24 is not within 0-23"),
-        ("* * 0 * *", "day of month '0': 0 is not within 1-31"),
-        ("* * * 13 *", "month '13': 13 is not within 1-12"),
-        ("* * * * 8", "day of week '8': 8 is not within 0-7"),
-        ("5-64/30 * * * *", "64 is not within 0-59"),
-        ("1/20 * * * *", "a step needs a range: write 1-59/20"),
-        ("*/0 * * * *", "a step is a number from 1, not '0'"),
-        ("*/ * * * *", "a step is a number from 1, not ''"),
-        ("*/-1 * * * *", "a step is a number from 1, not '-1'"),
-        ("1, * * * *", "nothing before or behind a comma"),
-        (",1 * * * *", "nothing before or behind a comma"),
-        ("-5 * * * *", "'' is not a number"),
-        ("5- * * * *", "'' is not a number"),
-        ("*5 * * * *", "'*5' is not a number"),
-        ("1-5;x * * * *", "'5;x' is not a number"),
-        ("٣ * * * *", "'٣' is not a number"),
-        ("? * * * *", "'?' is not a number"),
-        ("* * * * monday", "'monday' is not a number, nor a name as sun"),
-        ("mon * * * *", "'mon' is not a number"),
-        ("9999999999 * * * *", "is not a number"),
-        ("* 22-6 * * *", "22-6 runs backwards and would never come: write 22-23,0-6"),
-        ("* * * nov-jan *", "nov-jan runs backwards and would never come: write 11-12,1"),
-        ("* * * * fri-sun", "fri-sun runs backwards and would never come: write 5-7"),
+        ("60 * * * *", "minute '60': 60 is not in 0-59"),
+        ("* 24 * * *", "hour '24': 24 is not in 0-23"),
+        ("* * 0 * *", "day of month '0': 0 is not in 1-31"),
+        ("* * * 13 *", "month '13': 13 is not in 1-12"),
+        ("* * * * 8", "day of week '8': 8 is not in 0-7"),
+        ("5-64/30 * * * *", "64 is not in 0-59"),
+        ("1/20 * * * *", "a step needs a range; write 1-59/20"),
+        ("*/0 * * * *", "a step must be a number from 1, got '0'"),
+        ("*/ * * * *", "a step must be a number from 1, got ''"),
+        ("*/-1 * * * *", "a step must be a number from 1, got '-1'"),
+        ("1, * * * *", "expected a value before and after each comma"),
+        (",1 * * * *", "expected a value before and after each comma"),
+        ("-5 * * * *", "expected a number, got ''"),
+        ("5- * * * *", "expected a number, got ''"),
+        ("*5 * * * *", "expected a number, got '*5'"),
+        ("1-5;x * * * *", "expected a number, got '5;x'"),
+        ("٣ * * * *", "expected a number, got '٣'"),
+        ("? * * * *", "expected a number, got '?'"),
+        ("* * * * monday", "expected a number or a name such as sun, got 'monday'"),
+        ("mon * * * *", "expected a number, got 'mon'"),
+        ("9999999999 * * * *", "expected a number"),
+        ("* 22-6 * * *", "22-6 runs backwards and would never match; write 22-23,0-6"),
+        ("* * * nov-jan *", "nov-jan runs backwards and would never match; write 11-12,1"),
+        ("* * * * fri-sun", "fri-sun runs backwards and would never match; write 5-7"),
     ],
 )
 def test_field_is_refused_when_it_is_not_understood(fields: str, message: str) -> None:
@@ -185,7 +185,7 @@ def expressions() -> st.SearchStrategy[str]:
 def test_first_from_and_count_agree_with_matching_each_minute(text: str, start: int, length: int) -> None:
     expression = parsed(text)
     hits = [minute for minute in range(start, start + length) if crontab_expression.matches(expression, minute)]
-    assert crontab_expression.count(expression, start, start + length) == len(hits)
+    assert crontab_expression.count_times(expression, start, start + length) == len(hits)
     first = crontab_expression.first_from(expression, start)
     if hits:
         assert first == hits[0]

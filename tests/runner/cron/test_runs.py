@@ -19,24 +19,33 @@ import pytest
 from grocker.runner.base.failure import Failure
 from grocker.runner.cron import crontab_file
 from grocker.runner.cron.job import Job
-from grocker.runner.cron.messenger import MailServer, Messenger, mail_server
-from grocker.runner.cron.runs import Runs
+from grocker.runner.cron.messenger import MailServer, Messenger, read_mail_server
+from grocker.runner.cron.runs import Runs, RunTiming
 from grocker.runner.process.loop import Loop
 
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+_TIMING = RunTiming()
 
 
 class Room:
     """Jobs of a crontab, started by hand. ``log``: what was written down, ``NAME: LINE``, ``NAME! LINE`` for errors."""
 
-    def __init__(self, loop: Loop, home: Path, text: str, server: MailServer | None = None) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        home: Path,
+        text: str,
+        server: MailServer | None = None,
+        *,
+        timing: RunTiming = _TIMING,
+    ) -> None:
         environ = {"PATH": os.environ["PATH"], "HOME": str(home), "LOGNAME": "blue", "FROM": "container"}
         self.loop = loop
         self.log: list[str] = []
         self.waiting: list[Callable[[], None]] | None = None
         """who waits for room in the log; None while there is some"""
         self.messenger = Messenger(loop, server, environ, application="polls")
-        self.runs = Runs(loop, self, self.messenger, environ, set(), str(home))
+        self.runs = Runs(loop, self, self.messenger, environ, set(), str(home), timing=timing)
         entries = crontab_file.parse(text.encode("utf-8", "surrogateescape"), "crontab")
         self.jobs = {entry.name: Job(entry) for entry in entries}
 
@@ -72,7 +81,7 @@ class Room:
 
     def said(self, name: str = "job") -> list[str]:
         """Output lines, without what we say of the run ourselves."""
-        own = ("started, line", "ended: ", "failed: ", "retry ", "queued: ", "skipped: ")
+        own = ("started, line", "succeeded: ", "failed: ", "retry ", "queued: ", "skipped: ")
         lines = [line.removeprefix(name) for line in self.log if line.startswith((f"{name}:", f"{name}!"))]
         return [line for line in lines if not line[2:].startswith(own)]
 
@@ -92,8 +101,8 @@ def room(tmp_path: Path) -> Iterator[Callable[..., Room]]:
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     with Loop(child) as loop:
 
-        def make(text: str, server: MailServer | None = None) -> Room:
-            opened.append(Room(loop, tmp_path, text, server))
+        def make(text: str, server: MailServer | None = None, timing: RunTiming = _TIMING) -> Room:
+            opened.append(Room(loop, tmp_path, text, server, timing=timing))
             return opened[-1]
 
         yield make
@@ -146,7 +155,7 @@ def test_run_is_logged_with_start_output_and_end(room: Callable[..., Room]) -> N
 def test_run_that_succeeds_is_counted(room: Callable[..., Room]) -> None:
     here = room(named("true"))
     job = here.run()
-    assert here.log[-1].startswith("job: ended: status 0, ")
+    assert here.log[-1].startswith("job: succeeded: status 0, ")
     assert (job.runs, job.failures, job.last_status) == (1, 0, 0)
     assert job.last_success is not None
 
@@ -221,7 +230,7 @@ def test_much_output_of_one_job_leaves_the_others_their_turn(room: Callable[...,
 def test_stderr_means_failure_when_the_pragma_says_so(room: Callable[..., Room]) -> None:
     here = room(named("echo x >&2", stderr="fail"))
     assert here.run().failures == 1
-    assert here.log[-1].startswith("job! failed: something on stderr, status 0, ")
+    assert here.log[-1].startswith("job! failed: output on stderr, status 0, ")
 
 
 def test_stderr_is_no_failure_otherwise(room: Callable[..., Room]) -> None:
@@ -234,7 +243,7 @@ def test_shell_that_is_not_there_is_a_failed_run(room: Callable[..., Room]) -> N
     here = room("SHELL=/no/such\n" + named("true"))
     job = here.run()
     assert (job.runs, job.failures, job.last_status) == (1, 1, 127)
-    why = "/no/such: cannot be started: No such file or directory: SHELL names the jobs' shell"
+    why = "/no/such: cannot start the shell: No such file or directory; check SHELL"
     assert here.log == [f"job! failed: {why}, status 127, 0.000 s"]
 
 
@@ -244,7 +253,7 @@ def test_overlap_is_skipped_by_default(room: Callable[..., Room]) -> None:
     here.due("job", "job", "job")
     job = here.finish("job")
     assert (job.runs, job.skips) == (1, 2)
-    assert here.log.count("job! skipped: still running") == 2
+    assert here.log.count("job! skipped: the previous run is still running") == 2
 
 
 @pytest.mark.fault(number=24)
@@ -256,7 +265,7 @@ def test_overlap_waits_when_queued(room: Callable[..., Room]) -> None:
     assert here.said() == [": run"] * 3
     assert [line.split(",")[0] for line in here.log if "run" not in line or "running" in line][:2] == [
         "job: started",
-        "job: queued: still running",
+        "job: queued: the previous run is still running",
     ]
 
 
@@ -276,17 +285,14 @@ def test_time_limit_ends_the_whole_group(room: Callable[..., Room], tmp_path: Pa
     here = room(named(f"sleep 300 & echo $! > {tmp_path}/pid; sleep 300", timeout="1s"))
     job = here.run()
     assert job.last_status == 143
-    assert any(line.startswith("job! failed: time limit of 1 s, SIGTERM, 1.") for line in here.log)
+    assert any(line.startswith("job! failed: timeout of 1 s, SIGTERM, 1.") for line in here.log)
     pid = int((tmp_path / "pid").read_text())
     here.until(lambda: gone(pid))
 
 
-def test_time_limit_kills_what_does_not_listen(
-    room: Callable[..., Room], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("grocker.runner.cron.runs.GRACE", 0.5)
+def test_time_limit_kills_what_does_not_listen(room: Callable[..., Room], tmp_path: Path) -> None:
     command = f"trap '' TERM; (trap '' TERM; echo $$ > {tmp_path}/pid; sleep 300) & sleep 300; sleep 300"
-    here = room(named(command, timeout="1s"))
+    here = room(named(command, timeout="1s"), timing=RunTiming(grace=0.5))
     job = here.run()
     assert job.last_status == 137
     assert job.last_duration is not None and 1.4 < job.last_duration < 10
@@ -295,12 +301,10 @@ def test_time_limit_kills_what_does_not_listen(
 
 @pytest.mark.fault(number=36)
 def test_time_limit_kills_what_does_not_listen_when_a_pause_took_all_of_its_time(
-    room: Callable[..., Room], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    room: Callable[..., Room], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("grocker.runner.cron.runs.GRACE", 0.2)
-    monkeypatch.setattr("grocker.runner.cron.runs._GIVE_UP", 0.2)
     stays = f"(trap '' TERM; exec sh -c 'echo $$ > {tmp_path}/pid; exec sleep 300')"
-    here = room(named(f"{stays} & sleep 300", timeout="1s"))
+    here = room(named(f"{stays} & sleep 300", timeout="1s"), timing=RunTiming(grace=0.2, give_up=0.2))
     job = here.due("job")
     here.until(lambda: job.run is not None and bool(job.run.why))
     time.sleep(0.6)  # as if it had been paused
@@ -320,7 +324,7 @@ def test_run_ends_with_its_shell_when_a_process_stays_in_the_background(
 ) -> None:
     here = room(named(f"(until [ -e {tmp_path}/go ]; do sleep 0.05; done; echo late) & printf now"))
     here.run()
-    assert here.log[-1].endswith(" s, processes left in the background")
+    assert here.log[-1].endswith(" s, background processes are still running")
     assert here.said() == [": now"]
     (tmp_path / "go").touch()
     here.until(lambda: here.said() == [": now", ": late"])
@@ -337,19 +341,18 @@ def test_daemon_outlives_its_job(room: Callable[..., Room], tmp_path: Path) -> N
     os.kill(pid, signal.SIGKILL)
 
 
-def test_failed_run_is_tried_again(room: Callable[..., Room], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("grocker.runner.cron.runs._RETRY_FIRST", 0.05)
-    here = room(named(f"echo x >> {tmp_path}/n; test $(wc -l < {tmp_path}/n) -ge 3", retries=5))
+def test_failed_run_is_tried_again(room: Callable[..., Room], tmp_path: Path) -> None:
+    here = room(
+        named(f"echo x >> {tmp_path}/n; test $(wc -l < {tmp_path}/n) -ge 3", retries=5),
+        timing=RunTiming(first_retry=0.05),
+    )
     job = here.run()
     assert (job.runs, job.retries, job.failures, job.last_status) == (1, 2, 0, 0)
     assert "job: retry 2 of 5 in 0.1 s" in here.log
 
 
-def test_failed_run_is_a_failure_when_retries_are_used_up(
-    room: Callable[..., Room], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("grocker.runner.cron.runs._RETRY_FIRST", 0.05)
-    here = room(named("false", retries=2))
+def test_failed_run_is_a_failure_when_retries_are_used_up(room: Callable[..., Room]) -> None:
+    here = room(named("false", retries=2), timing=RunTiming(first_retry=0.05))
     job = here.run()
     assert (job.runs, job.retries, job.failures) == (1, 2, 1)
 
@@ -359,7 +362,7 @@ def test_retry_gives_way_to_the_next_run(room: Callable[..., Room]) -> None:
     job = here.due("job")
     here.until(lambda: job.retry is not None)
     here.due("job")
-    assert "job! retry left out: the next run is due" in here.log
+    assert "job! retry dropped: the next run is due" in here.log
     here.until(lambda: job.retry is not None)
     assert (job.runs, job.failures) == (2, 1)
 
@@ -371,7 +374,7 @@ def test_stop_lets_running_jobs_finish_and_starts_nothing(room: Callable[..., Ro
     here.due("job")
     job = here.finish("job")
     assert (job.runs, job.failures) == (1, 0)
-    assert "job! 1 waiting, not started: the container stops" in here.log
+    assert "job! runs dropped because the container is stopping: 1" in here.log
     assert not here.runs.killed
 
 
@@ -395,8 +398,8 @@ def test_jobs_wait_for_descriptors_when_there_are_none(
     text = "".join("@reboot sleep 0.2; ulimit -n\n" for _ in range(40))
     here = room(text)
     monkey_limit = len(os.listdir("/proc/self/fd")) + 22
-    here.runs._limits._own, here.runs._limits.floor = (monkey_limit, hard), 0
-    here.runs._limits.for_own()
+    here.runs._descriptor_limit._own, here.runs._descriptor_limit.floor = (monkey_limit, hard), 0
+    here.runs._descriptor_limit.raise_for_scheduler()
     here.due(*here.jobs)
     assert any(job.held for job in here.jobs.values())
     here.until(lambda: all(job.last_status is not None and not job.running for job in here.jobs.values()), 60)
@@ -509,7 +512,7 @@ def test_heartbeats_are_lost_and_told_when_their_process_is_killed(
         here.run()
         os.kill(here.messenger._pid, signal.SIGKILL)
         here.until(lambda: not here.messenger.busy)
-        assert "1 heartbeats or mails lost" in capfd.readouterr().err
+        assert "heartbeats and mails lost because the process that sends them has died: 1" in capfd.readouterr().err
         here.run("other")
         here.until(lambda: not here.messenger.busy)
     assert server.asked == ["/other"]
@@ -551,7 +554,7 @@ class Mailbox(socketserver.TCPServer):
 def test_failed_run_is_mailed_when_there_is_a_server_and_mailto(room: Callable[..., Room]) -> None:
     box = Mailbox()
     with serving(box) as port:
-        server = mail_server({"GROCKER_SMTP_HOST": "127.0.0.1", "GROCKER_SMTP_PORT": str(port)})
+        server = read_mail_server({"GROCKER_SMTP_HOST": "127.0.0.1", "GROCKER_SMTP_PORT": str(port)})
         here = room("MAILTO=ops@example.invalid\n" + named("echo précis; echo bad >&2; exit 3"), server)
         here.run()
         here.until(lambda: not here.messenger.busy)
@@ -567,7 +570,7 @@ def test_failed_run_is_mailed_when_there_is_a_server_and_mailto(room: Callable[.
 
 @pytest.mark.parametrize("head", ['MAILTO=""\n', ""])
 def test_failed_run_is_not_mailed_without_mailto(room: Callable[..., Room], head: str) -> None:
-    server = mail_server({"GROCKER_SMTP_HOST": "127.0.0.1"})
+    server = read_mail_server({"GROCKER_SMTP_HOST": "127.0.0.1"})
     here = room(head + named("false"), server)
     here.run()
     assert not here.messenger.busy
@@ -576,22 +579,22 @@ def test_failed_run_is_not_mailed_without_mailto(room: Callable[..., Room], head
 @pytest.mark.parametrize(
     ("environ", "message"),
     [
-        ({"GROCKER_SMTP_PORT": "x"}, "GROCKER_SMTP_PORT=x: a number from 1 to 65535"),
+        ({"GROCKER_SMTP_PORT": "x"}, "GROCKER_SMTP_PORT=x: expected a number from 1 to 65535"),
         ({"GROCKER_SMTP_PORT": "65536"}, "GROCKER_SMTP_PORT=65536"),
-        ({"GROCKER_SMTP_SECURITY": "ssl"}, "GROCKER_SMTP_SECURITY=ssl: one of auto, starttls, tls, off"),
+        ({"GROCKER_SMTP_SECURITY": "ssl"}, "GROCKER_SMTP_SECURITY=ssl: expected one of auto, starttls, tls, off"),
         ({"GROCKER_SMTP_PASSWORD_FILE": "/no/such"}, "GROCKER_SMTP_PASSWORD_FILE=/no/such: No such file"),
     ],
 )
 def test_mail_server_is_refused_when_a_variable_is_wrong(environ: dict[str, str], message: str) -> None:
     with pytest.raises(Failure) as raised:
-        mail_server({"GROCKER_SMTP_HOST": "mail.example.invalid", **environ})
+        read_mail_server({"GROCKER_SMTP_HOST": "mail.example.invalid", **environ})
     assert raised.value.message.startswith(message)
     assert raised.value.status == 78
 
 
 def test_mail_server_has_its_password_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "p").write_text("s3cret\n")
-    server = mail_server({"GROCKER_SMTP_HOST": "h", "GROCKER_SMTP_PASSWORD_FILE": f"{tmp_path}/p"})
+    server = read_mail_server({"GROCKER_SMTP_HOST": "h", "GROCKER_SMTP_PASSWORD_FILE": f"{tmp_path}/p"})
     assert server is not None
     assert (server.password, server.port, server.security) == ("s3cret", 25, "auto")
-    assert mail_server({"GROCKER_SMTP_PORT": "x"}) is None
+    assert read_mail_server({"GROCKER_SMTP_PORT": "x"}) is None

@@ -17,8 +17,8 @@ import pytest
 
 from grocker.runner.base.failure import Failure
 from grocker.runner.contract import spec
-from grocker.runner.contract.paths import Places
-from grocker.runner.cron import service as serve
+from grocker.runner.contract.names import ContainerLayout
+from grocker.runner.cron import service
 
 SOURCE = Path(spec.__file__).parents[3]
 STARTER = """
@@ -27,14 +27,14 @@ from _signal import SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2
 mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, (SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2))
 sys.path.insert(0, {source!r})
 from grocker.runner.contract import spec
-from grocker.runner.cron.service import serve
+from grocker.runner.cron.service import run_cron
 from grocker.runner.base.failure import Failure, say
-from grocker.runner.contract.paths import Places
-user = spec.User(home={home!r})
+from grocker.runner.contract.names import ContainerLayout
+user = spec.ContainerUser(home={home!r})
 image = spec.Spec(name="polls", version="1", namespace="POLLS", grocker="0", user=user, crontab={built!r})
-places = Places(config={config!r}, scratch={scratch!r}, base_settings={base!r}, venv={home!r})
+layout = ContainerLayout(config={config!r}, scratch={scratch!r}, base_settings={base!r}, venv={home!r})
 try:
-    sys.exit(serve(image, places, mask))
+    sys.exit(run_cron(image, layout, mask))
 except Failure as failure:
     say(failure.message)
     sys.exit(failure.status)
@@ -108,7 +108,7 @@ def cron(tmp_path: Path) -> Iterator[Callable[..., Cron]]:
 def test_scheduler_stops_with_0_when_asked(cron: Callable[..., Cron], number: int) -> None:
     running = cron("@reboot echo hello\n0 0 1 1 * never\n")
     running.wait_for("line1[")
-    running.wait_for("ended: status 0")
+    running.wait_for("succeeded: status 0")
     assert running.stop(number) == 0
 
 
@@ -117,7 +117,7 @@ def test_scheduler_lets_a_running_job_finish(cron: Callable[..., Cron]) -> None:
     running.wait_for(": begun")
     assert running.stop() == 0
     assert ": finished\n" in running.read()
-    assert "ended: status 0" in running.read()
+    assert "succeeded: status 0" in running.read()
 
 
 def test_scheduler_kills_what_does_not_end_in_the_stop_time(cron: Callable[..., Cron]) -> None:
@@ -127,7 +127,7 @@ def test_scheduler_kills_what_does_not_end_in_the_stop_time(cron: Callable[..., 
     running.process.send_signal(signal.SIGTERM)
     assert running.stop(signal.SIGINT) == 137
     assert 0.4 < time.monotonic() - began < 30
-    assert "failed: killed, the stop time is over, SIGKILL" in running.read()
+    assert "failed: killed when the stop time was over, SIGKILL" in running.read()
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
@@ -159,7 +159,7 @@ def test_scheduler_is_small(cron: Callable[..., Cron]) -> None:
     running = cron(
         "CRON_TZ=Europe/Paris\n" + "".join(f"{n % 60} {n % 24} * * * x\n" for n in range(100)) + "@reboot echo up\n"
     )
-    running.wait_for("ended: status 0")
+    running.wait_for("succeeded: status 0")
     status = Path(f"/proc/{running.process.pid}/status").read_text()
     resident = int(status.split("VmRSS:")[1].split()[0])  # KiB
     assert resident < 20 * 1024
@@ -171,7 +171,7 @@ def test_scheduler_is_small(cron: Callable[..., Cron]) -> None:
 @pytest.mark.slow
 def test_scheduler_does_nothing_when_there_is_nothing_to_do(cron: Callable[..., Cron]) -> None:
     running = cron("@reboot echo up\n")
-    running.wait_for("ended: status 0")
+    running.wait_for("succeeded: status 0")
     time.sleep(0.1)
     before = switches(running.process.pid)
     time.sleep(1)
@@ -187,11 +187,11 @@ def switches(pid: int) -> int:
 @pytest.mark.parametrize(
     ("crontab", "message"),
     [
-        (None, "cron: this image has no crontab: mount one at {config}/crontab"),
-        ("61 * * * * x\n", "{config}/crontab:1: minute '61': 61 is not within 0-59"),
-        ("@daily root x\n", "{config}/crontab:1: the command begins with 'root', a user's name"),
-        ("@daily blue x\n", "{config}/crontab:1: the command begins with 'blue', a user's name"),
-        ("CRON_TZ=Mars/Base\n@daily x\n", "{config}/crontab:1: CRON_TZ=Mars/Base: no such time zone"),
+        (None, "cron: this image has no crontab; mount one at {config}/crontab"),
+        ("61 * * * * x\n", "{config}/crontab:1: minute '61': 61 is not in 0-59"),
+        ("@daily root x\n", "{config}/crontab:1: the command starts with the user name 'root'"),
+        ("@daily blue x\n", "{config}/crontab:1: the command starts with the user name 'blue'"),
+        ("CRON_TZ=Mars/Base\n@daily x\n", "{config}/crontab:1: CRON_TZ=Mars/Base: unknown time zone"),
         (b"\xff\xfe\x00\x01", "{config}/crontab:1: a NUL byte"),
     ],
 )
@@ -227,7 +227,7 @@ def test_crontab_without_jobs_is_a_warning(cron: Callable[..., Cron]) -> None:
 
 def test_jobs_have_the_signals_and_limits_of_the_container(cron: Callable[..., Cron]) -> None:
     running = cron("@reboot grep Sig[BI] /proc/self/status; ulimit -n\n")
-    found = running.wait_for("ended: status 0")
+    found = running.wait_for("succeeded: status 0")
     assert "SigBlk:\t0000000000000000" in found
     ignored = int(found.split("SigIgn:\t")[1].split()[0], 16)
     assert ignored & 0x7FFFFFFF == 0  # 32 and 33 are the C library's own, posix_spawn(3) ignores them
@@ -245,7 +245,7 @@ def test_crontab_is_refused_when_it_is_no_file(tmp_path: Path, what: str) -> Non
     else:
         os.mkfifo(path)
     with pytest.raises(Failure) as raised:
-        serve.read(None, Places(config=str(tmp_path)), frozenset(), "/usr/share/zoneinfo")
+        service.read_crontab(None, ContainerLayout(config=str(tmp_path)), frozenset(), "/usr/share/zoneinfo")
     assert raised.value.status == 78
     assert str(path) in raised.value.message
 
@@ -254,17 +254,17 @@ def test_user_is_a_command_when_the_application_has_it(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "blue").write_text("#!/bin/sh\n")
     (tmp_path / "bin" / "blue").chmod(0o755)
-    assert serve.users("blue", str(tmp_path)) == {"root", "www-data"}
-    assert serve.users("red", str(tmp_path)) == {"root", "www-data", "red"}
+    assert service.foreign_users("blue", str(tmp_path)) == {"root", "www-data"}
+    assert service.foreign_users("red", str(tmp_path)) == {"root", "www-data", "red"}
 
 
 def test_heartbeat_that_hangs_delays_the_stop_by_two_seconds(cron: Callable[..., Cron]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/x"
         running = cron(f"# grocker: heartbeat={address}\n@reboot true\n")
-        running.wait_for("ended: status 0")
+        running.wait_for("succeeded: status 0")
         silent.accept()[0].close()  # it has been asked; the next attempt hangs
         began = time.monotonic()
         assert running.stop() == 0
         assert time.monotonic() - began < 15
-    assert "1 heartbeats or mails not sent: the container stops" in running.read()
+    assert "heartbeats and mails not sent because the container is stopping: 1" in running.read()

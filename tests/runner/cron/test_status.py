@@ -28,12 +28,14 @@ from grocker.runner.contract import spec
 from grocker.runner.status import port as status_port
 from grocker.runner.cron import service, status
 from grocker.runner.base.failure import Failure, say
-from grocker.runner.contract.paths import Places
-status_port.PORT = {port!r}
-image = spec.Spec(name="polls", version="4.2", namespace="POLLS", grocker="9", user=spec.User(home={home!r}))
-places = Places(config={home!r}, scratch={home!r} + "/scratch", base_settings={home!r} + "/base", venv={home!r})
+from grocker.runner.contract.names import ContainerLayout
+image = spec.Spec(name="polls", version="4.2", namespace="POLLS", grocker="9", user=spec.ContainerUser(home={home!r}))
+layout = ContainerLayout(
+    config={home!r}, scratch={home!r} + "/scratch", base_settings={home!r} + "/base", venv={home!r},
+    status_port={port!r},
+)
 try:
-    sys.exit(service.serve(image, places, mask, on_start=status.supervised(image, places)))
+    sys.exit(service.run_cron(image, layout, mask, on_start=status.status_server(image, layout)))
 except Failure as failure:
     say(failure.message)
     sys.exit(failure.status)
@@ -98,7 +100,7 @@ def test_H1_H2_scheduler_tells_of_its_jobs_on_8081(tmp_path: Path) -> None:
             assert time.monotonic() < limit, _jobs(server)
             time.sleep(0.02)
         assert server.get("/readyz?verbose")[2] == "[+]crontab: loaded, 4 jobs\nreadyz check passed\n"
-        assert server.get("/livez?verbose")[2] == "[+]scheduler: runs\nlivez check passed\n"
+        assert server.get("/livez?verbose")[2] == "[+]scheduler: running\nlivez check passed\n"
         assert server.get("/startupz")[0] == 200
         values = {
             (sample.name, sample.labels.get("job_name")): sample.value

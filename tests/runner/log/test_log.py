@@ -20,9 +20,10 @@ import pytest
 from grocker.runner.base import failure
 from grocker.runner.base.failure import Failure
 from grocker.runner.log.channel import Channel
-from grocker.runner.log.log import Log
+from grocker.runner.log.log import Log, LogStatus, SyslogPatience
 from grocker.runner.process.loop import Loop
-from grocker.runner.status.values import LogStatus
+
+_PATIENCE = SyslogPatience()
 
 
 class Standard:
@@ -97,10 +98,17 @@ class Room:
         self._daemon.close()
         self._daemon = None
 
-    def log(self, mode: str = "", *, source: str = "www", path: Path | None = None) -> Log:
+    def log(
+        self,
+        mode: str = "",
+        *,
+        source: str = "www",
+        path: Path | None = None,
+        patience: SyslogPatience = _PATIENCE,
+    ) -> Log:
         environ = {"GROCKER_LOG": mode, "GROCKER_SYSLOG": str(path or self.path)}
         self.redirect()
-        return self._stack.enter_context(Log(self.loop, "polls", source, environ))
+        return self._stack.enter_context(Log(self.loop, "polls", source, environ, patience=patience))
 
     @property
     def records(self) -> list[bytes]:
@@ -130,7 +138,7 @@ class Room:
 
 @pytest.fixture
 def room(tmp_path: Path) -> Iterator[Room]:
-    failure.listen(None)
+    failure.set_listener(None)
     with ExitStack() as stack:
         loop = stack.enter_context(Loop(lambda: None))
         yield Room(tmp_path / "log", loop, stack)
@@ -179,12 +187,9 @@ def test_output_goes_to_stdout_alone_when_that_is_wanted(room: Room) -> None:
 
 
 @pytest.mark.parametrize("mode", ["both", "syslog"])
-def test_output_goes_to_stdout_without_a_word_when_there_is_no_socket(
-    room: Room, mode: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("grocker.runner.log.log.SOCKET", str(room.path))
+def test_output_goes_to_stdout_without_a_word_when_there_is_no_socket(room: Room, mode: str) -> None:
     room.redirect()
-    with Log(room.loop, "polls", "www", {"GROCKER_LOG": mode}) as log:
+    with Log(room.loop, "polls", "www", {"GROCKER_LOG": mode}, socket=str(room.path)) as log:
         room.write(log.channel("www", error=False), b"one\n")
         assert (room.standard.out, room.standard.err) == (b"one\n", b"")
         assert log.status() == LogStatus(lines=1, dropped=(("stdout", 0), ("stderr", 0)), syslog=None)
@@ -194,7 +199,7 @@ def test_output_goes_to_stdout_without_a_word_when_there_is_no_socket(
 @pytest.mark.parametrize(
     ("make", "why"),
     [
-        (Path.mkdir, b"a directory, not a socket: "),
+        (Path.mkdir, b"a directory, not a socket; "),
         (Path.touch, b"a file, not a socket"),
         (lambda path: path.symlink_to(path), b"Too many levels of symbolic links"),
     ],
@@ -214,7 +219,7 @@ def test_path_that_is_too_long_is_one_warning(room: Room) -> None:
 
 
 def test_another_mode_is_refused_with_those_that_there_are(room: Room) -> None:
-    with pytest.raises(Failure, match="GROCKER_LOG: 'file': it is one of both, syslog, stdout") as refused:
+    with pytest.raises(Failure, match="GROCKER_LOG: expected one of both, syslog, stdout, got 'file'") as refused:
         room.log("file")
     assert refused.value.status == 78
 
@@ -334,22 +339,19 @@ def test_nothing_ends_when_nobody_has_stdout_open(room: Room) -> None:
 
 
 @pytest.mark.fault(number=15)
-def test_records_left_out_are_counted_and_told_when_the_reader_stops(
-    room: Room, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("grocker.runner.log.log._QUIET", 0.1)
+def test_records_left_out_are_counted_and_told_when_the_reader_stops(room: Room) -> None:
     room.daemon()
-    log = room.log()
+    log = room.log(patience=SyslogPatience(quiet=0.1))
     channel = log.channel("www", error=False)
     sent = 0
     while not log.status().dropped[0][1]:
         room.write(channel, (b"x" * 99 + b"\n") * 100)
         sent += 100
         assert room.standard.out
-    assert b"does not take records as fast as they come" in room.standard.err
+    assert b"cannot keep up" in room.standard.err
     lost = log.status().dropped[0][1]
-    room.until(lambda: bool(room.records) and b"takes records again" in room.records[-1])
-    assert room.records[-1].endswith(b"takes records again, %d lines were left out" % lost)
+    room.until(lambda: bool(room.records) and b"accepts records again" in room.records[-1])
+    assert room.records[-1].endswith(b"accepts records again, dropped lines: %d" % lost)
     assert sum(b"xxx" in record for record in room.records) == sent - lost
     room.write(channel, b"on it goes\n")
     assert room.records[-1].endswith(b": on it goes")
@@ -390,22 +392,19 @@ def test_daemon_that_went_away_is_told_of_once_and_found_again(room: Room) -> No
         room.write(channel, line)
     warnings = room.standard.err.splitlines()
     assert len(warnings) == 1
-    assert b"with a restart of the container only" in warnings[0]
+    assert b"back only when the container restarts" in warnings[0]
     assert log.status().syslog is False
     room.daemon()
     room.until(lambda: len(room.records) >= 4)
     texts = [record.partition(b": ")[2] for record in room.records]
     assert (texts[0], texts[2]) == (b"one", b"two")
-    assert texts[3].endswith(b"takes records again, no lines were left out")
+    assert texts[3].endswith(b"accepts records again, dropped lines: 0")
     assert log.status().syslog is True
 
 
-def test_what_waits_for_a_daemon_that_stays_away_goes_to_stdout_when_it_is_for_syslog_alone(
-    room: Room, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("grocker.runner.log.log._PATIENCE", 0.1)
+def test_what_waits_for_a_daemon_that_stays_away_goes_to_stdout_when_it_is_for_syslog_alone(room: Room) -> None:
     room.daemon()
-    log = room.log("syslog")
+    log = room.log("syslog", patience=SyslogPatience(outage=0.1))
     channel = log.channel("www", error=False)
     room.away()
     room.write(channel, b"one\n")

@@ -71,7 +71,7 @@ def test_output_waits_in_its_order_when_nobody_reads(
     assert time.monotonic() - began < 10
     assert out.full
     assert os.get_blocking(writer)
-    out.when_room(lambda: resumed.append(out.full))
+    out.when_writable(lambda: resumed.append(out.full))
     got = b""
     while len(got) < len(b"".join(sent)):
         if not out.busy:
@@ -120,7 +120,7 @@ def test_output_is_dropped_and_counted_when_its_reader_goes(
     out = output(writer)
     out.write(b"x\n" * (FULL + 40000))
     resumed: list[bool] = []
-    out.when_room(lambda: resumed.append(True))
+    out.when_writable(lambda: resumed.append(True))
     os.close(reader)
     loop.turn(1)
     assert (out.busy, resumed) == (False, [True])

@@ -21,7 +21,7 @@ def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_stamp_is_in_the_zone_of_the_container_with_the_day_padded(zone: None) -> None:
-    assert syslog_record.stamp(1_780_322_400) == b"Jun  2 02:00:00"
+    assert syslog_record.format_time(1_780_322_400) == b"Jun  2 02:00:00"
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_stamp_is_in_the_zone_of_the_container_with_the_day_padded(zone: None) -
     ],
 )
 def test_header_is_that_of_rfc_3164_without_the_host(facility: int, severity: int, pid: int, header: bytes) -> None:
-    assert syslog_record.header(facility, severity, b"Jun  1 14:00:00", b"polls.www", pid) == header
+    assert syslog_record.format_header(facility, severity, b"Jun  1 14:00:00", b"polls.www", pid) == header
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_header_is_that_of_rfc_3164_without_the_host(facility: int, severity: in
     ],
 )
 def test_tag_holds_nothing_that_ends_it(words: tuple[str, ...], tag: bytes) -> None:
-    assert syslog_record.tag(*words) == tag
+    assert syslog_record.join_tag(*words) == tag
 
 
 @pytest.mark.fault(number=15)
@@ -60,14 +60,14 @@ def test_tag_holds_nothing_that_ends_it(words: tuple[str, ...], tag: bytes) -> N
     ],
 )
 def test_line_is_harmless(line: bytes, harmless: bytes) -> None:
-    assert syslog_record.harmless(line) == harmless
+    assert syslog_record.escape_controls(line) == harmless
 
 
 @pytest.mark.fault(number=15)
 @given(st.binary().map(lambda data: data.replace(b"\n", b"")))
 def test_line_has_no_control_characters_and_all_others(line: bytes) -> None:
-    made = syslog_record.harmless(line)
-    assert syslog_record.is_harmless(made)
-    assert made == line or not syslog_record.is_harmless(line)
+    made = syslog_record.escape_controls(line)
+    assert syslog_record.is_printable(made)
+    assert made == line or not syslog_record.is_printable(line)
     others = bytes(code for code in line if 32 <= code < 127 or code > 127)
     assert others.translate(None, b"#0123456789") == made.translate(None, b"\t#0123456789")

@@ -25,7 +25,7 @@ class Room:
         self.path = path
         self.events: list[str] = []
         self.spilt = b""
-        self.sender = SyslogSocket(loop, str(path), lost=self._lost, back=lambda: self.events.append("back"))
+        self.sender = SyslogSocket(loop, str(path), on_lost=self._lost, on_back=lambda: self.events.append("back"))
 
     def _lost(self, error: OSError) -> None:
         self.events.append(type(error).__name__)
@@ -116,7 +116,7 @@ def test_lines_are_refused_when_the_reader_stops(room: Room, daemon: Daemon) -> 
     began = time.process_time()
     room.loop.turn(0.1)
     assert time.process_time() - began < 0.05  # no spinning
-    room.sender.take_back()
+    room.sender.spill_all()
     assert not room.sender.busy
     assert daemon.take() + room.spilt.count(b"\n") == taken // 100
 

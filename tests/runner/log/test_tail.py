@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from grocker.runner.log.tail import LINES, Tail
+from grocker.runner.log.tail import LINES, LogTail
 
 
 def test_tail_has_the_last_lines_of_each() -> None:
-    tail = Tail()
+    tail = LogTail()
     for number in range(LINES + 50):
         tail.add("www", f"line {number}\n".encode())
         tail.add("job", b"\xff\n")
@@ -15,7 +15,7 @@ def test_tail_has_the_last_lines_of_each() -> None:
 
 
 def test_tail_begins_with_a_whole_line_when_there_was_much() -> None:
-    tail = Tail()
+    tail = LogTail()
     for data in (b"x" * 1000 + b"\n") * 100, b"y\n" * 40000:
         tail.add("www", data)
         assert {len(line) for line in tail.lines("www")} == {data.index(b"\n")}
@@ -25,7 +25,7 @@ def test_tail_begins_with_a_whole_line_when_there_was_much() -> None:
 
 
 def test_tail_forgets_who_was_silent_longest_when_there_are_many() -> None:
-    tail = Tail()
+    tail = LogTail()
     for number in range(100):
         tail.add(f"job{number}", b"x" * 30000 + b"\n")
         tail.add("job0", b"still\n")

@@ -6,13 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner.contract.spec import User
+from grocker.runner.contract.spec import ContainerUser
 from grocker.runner.prepare import account
-
-
-@pytest.fixture
-def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(account, "_installed", lambda: True)
 
 
 def _absent_uid() -> int:
@@ -22,15 +17,16 @@ def _absent_uid() -> int:
 
 def test_account_is_the_images_when_the_entry_fits(tmp_path: Path) -> None:
     own = pwd.getpwuid(os.getuid())
-    made = account.prepare(User(name="blue", home=own.pw_dir), own.pw_uid, own.pw_gid, str(tmp_path), "")
+    made = account.prepare_account(
+        ContainerUser(name="blue", home=own.pw_dir), own.pw_uid, own.pw_gid, str(tmp_path), ""
+    )
     assert made.variables == {}
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.usefixtures("installed")
 def test_account_is_made_when_the_uid_has_no_entry(tmp_path: Path) -> None:
     uid = _absent_uid()
-    made = account.prepare(User(), uid, 54321, str(tmp_path), "/lib/other.so")
+    made = account.prepare_account(ContainerUser(), uid, 54321, str(tmp_path), "/lib/other.so", installed=True)
     assert made.name == "blue"
     assert made.variables == {
         "LD_PRELOAD": "libnss_wrapper.so:/lib/other.so",
@@ -43,9 +39,8 @@ def test_account_is_made_when_the_uid_has_no_entry(tmp_path: Path) -> None:
     assert "blue:x:54321:" in (tmp_path / "group").read_text().splitlines()
 
 
-@pytest.mark.usefixtures("installed")
 def test_account_replaces_the_entry_when_its_home_is_another(tmp_path: Path) -> None:
-    made = account.prepare(User(), 0, 0, str(tmp_path), "")
+    made = account.prepare_account(ContainerUser(), 0, 0, str(tmp_path), "", installed=True)
     passwd = (tmp_path / "passwd").read_text().splitlines()
     assert passwd[0] == "root:x:0:0:root:/home/blue:/bin/bash"
     assert made.name == "root"
@@ -53,11 +48,10 @@ def test_account_replaces_the_entry_when_its_home_is_another(tmp_path: Path) -> 
     assert made.variables["LD_PRELOAD"] == "libnss_wrapper.so"
 
 
-def test_account_warns_when_the_library_is_missing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(account, "_installed", lambda: False)
-    assert account.prepare(User(), _absent_uid(), 0, str(tmp_path), "").variables == {}
+def test_account_warns_when_the_library_is_missing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert (
+        account.prepare_account(ContainerUser(), _absent_uid(), 0, str(tmp_path), "", installed=False).variables == {}
+    )
     assert "libnss-wrapper" in capfd.readouterr().err
 
 
@@ -75,4 +69,4 @@ def test_account_warns_when_the_library_is_missing(
 def test_on_host_follows_the_map_of_the_engine(tmp_path: Path, text: str | None, outside: int) -> None:
     if text is not None:
         (tmp_path / "uid_map").write_text(text)
-    assert account.on_host(1000, str(tmp_path / "uid_map")) == outside
+    assert account.host_uid(1000, str(tmp_path / "uid_map")) == outside

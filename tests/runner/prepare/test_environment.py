@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from grocker.plan import image
-from grocker.runner.contract.paths import Places
+from grocker.runner.contract import names
+from grocker.runner.contract.names import ContainerLayout
 from grocker.runner.contract.spec import Service, Spec
 from grocker.runner.prepare import environment
 
@@ -15,11 +16,11 @@ _SPEC = Spec(
     django_settings_module="polls.settings",
     variables={"SHARED": "build", "BUILD": "build"},
 )
-_IMAGE = {"PATH": environment.PATH, "LANG": "C.UTF-8", "PYTHONUTF8": "1", "SHARED": "build", "BUILD": "build"}
+_IMAGE = {"PATH": names.PATH, "LANG": "C.UTF-8", "PYTHONUTF8": "1", "SHARED": "build", "BUILD": "build"}
 
 
 def _compose(given: dict[str, str], service: str | None = None) -> environment.Environment:
-    return environment.compose(_SPEC, {**_IMAGE, **given}, Places(), user="blue", extra={}, service=service)
+    return environment.compose(_SPEC, {**_IMAGE, **given}, ContainerLayout(), user="blue", extra={}, service=service)
 
 
 def test_environment_of_a_command_is_the_applications() -> None:
@@ -74,15 +75,13 @@ def test_environment_is_resumed_with_what_is_given_now() -> None:
     prepared = {"A": "1", "PORT": "8080", "LD_PRELOAD": "x"}
     given = {"A": "0", "HOME": "/"}
     now = {"A": "0", "HOME": "/root", "PORT": "1", "TERM": "xterm", "GROCKER_SERVICE": "x"}
-    assert environment.resumed(_SPEC, prepared, given, now) == {**prepared, "TERM": "xterm"}
-    assert environment.resumed(_SPEC, prepared, given, {**now, "A": "2"})["A"] == "2"
+    assert environment.resume(_SPEC, prepared, given, now) == {**prepared, "TERM": "xterm"}
+    assert environment.resume(_SPEC, prepared, given, {**now, "A": "2"})["A"] == "2"
 
 
 def test_environment_is_the_one_that_the_image_declares() -> None:
-    """Two rooms say it, because the runner imports nothing of the project's: they say the same."""
-    assert environment.PATH == image.PATH
     declared = image.environment(_SPEC)
-    composed = environment.compose(_SPEC, declared, Places(), user="blue", extra={}).variables
+    composed = environment.compose(_SPEC, declared, ContainerLayout(), user="blue", extra={}).variables
     assert {name: composed[name] for name in declared} == declared
-    assert declared["LANG"] == environment.LANG
-    assert declared["VIRTUAL_ENV"] == Places().venv
+    assert declared["LANG"] == names.LANG
+    assert declared["VIRTUAL_ENV"] == ContainerLayout().venv

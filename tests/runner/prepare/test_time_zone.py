@@ -21,7 +21,7 @@ def zones(tmp_path: Path) -> str:
     ["", ":", "Europe/Paris", ":Europe/Paris", "UTC0", "EST5EDT", "<+03>-3", "CET-1CEST,M3.5.0,M10.5.0/3", "IST-5:30"],
 )
 def test_time_zone_is_accepted_when_the_library_knows_it(zones: str, zone: str) -> None:
-    time_zone.check(zone, zones)
+    time_zone.check_time_zone(zone, zones)
 
 
 @pytest.mark.parametrize(
@@ -29,5 +29,5 @@ def test_time_zone_is_accepted_when_the_library_knows_it(zones: str, zone: str) 
 )
 def test_time_zone_is_refused_when_it_is_unknown(zones: str, zone: str) -> None:
     with pytest.raises(Failure) as caught:
-        time_zone.check(zone, zones)
+        time_zone.check_time_zone(zone, zones)
     assert caught.value.status == 78

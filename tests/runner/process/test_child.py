@@ -31,7 +31,7 @@ def descriptors(number: int) -> Iterator[None]:
 def test_child_is_a_matter_for_later_when_there_are_no_descriptors(number: int) -> None:
     program = Program(path="/bin/true", arguments=("true",))
     before = os.listdir("/proc/self/fd")
-    with pytest.raises(child.NoProcess) as caught, descriptors(number):
+    with pytest.raises(child.ProcessLimitReached) as caught, descriptors(number):
         child.spawn(program, {}, set(), foreground=None)
     assert "--ulimit nofile" in caught.value.message
     assert os.listdir("/proc/self/fd") == before
@@ -42,7 +42,7 @@ def test_question_on_the_loopback_is_not_answered_when_there_are_no_descriptors(
     answers: list[int | None] = []
     with Loop(lambda: None) as loop:
         with descriptors(0):
-            loopback_request.request(loop, "/", 5.0, lambda status, _: answers.append(status), port=1)
+            loopback_request.send_request(loop, "/", 5.0, lambda status, _: answers.append(status), port=1)
         assert answers == [], "later"
         loop.turn(1.0)
     assert answers == [None]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner.process.container_limits import limits
+from grocker.runner.process.container_limits import read_limits
 
 _CPUS = float(len(os.sched_getaffinity(0)))
 
@@ -71,6 +71,6 @@ def _machine(root: Path, files: dict[str, str]) -> str:
 def test_container_limits_are_the_smallest(
     tmp_path: Path, files: dict[str, str], cpus: float | None, memory: int | None
 ) -> None:
-    found = limits(_machine(tmp_path, files))
+    found = read_limits(_machine(tmp_path, files))
     assert found.cpus == (cpus or _CPUS)
     assert found.memory == (memory or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))

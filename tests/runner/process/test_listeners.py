@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grocker.runner.base.failure import CANNOT_WRITE, PORT_TAKEN, Failure
-from grocker.runner.process.listeners import is_listening, open_sockets, open_unix, restore_unix
+from grocker.runner.process.listeners import is_listening, open_listeners, open_unix_listener, restore_unix_name
 
 
 def _free() -> int:
@@ -23,14 +23,14 @@ def _public(opened: _socket.socket) -> socket.socket:
 
 def test_sockets_listen_on_all_addresses() -> None:
     port = _free()
-    sockets = [_public(one) for one in open_sockets(port)]
+    sockets = [_public(one) for one in open_listeners(port)]
     try:
         assert is_listening(port)
         for listener, address in zip(sockets, ("127.0.0.1", "::1"), strict=False):
             with socket.create_connection((address, port), 5), listener.accept()[0]:
                 pass
-        with pytest.raises(Failure, match=f"port {port}: .*: stop what listens there") as caught:
-            open_sockets(port)
+        with pytest.raises(Failure, match=f"port {port}: .*; stop the program that listens there") as caught:
+            open_listeners(port)
         assert caught.value.status == PORT_TAKEN
     finally:
         for listener in sockets:
@@ -40,23 +40,23 @@ def test_sockets_listen_on_all_addresses() -> None:
 
 def test_one_socket_listens_on_all_addresses_when_there_is_to_be_one() -> None:
     port = _free()
-    (opened,) = open_sockets(port, one=True)
+    (opened,) = open_listeners(port, single=True)
     with _public(opened) as listener:
         for address in ("127.0.0.1", "::1") if listener.family == socket.AF_INET6 else ("127.0.0.1",):
             with socket.create_connection((address, port), 5), listener.accept()[0]:
                 pass
         with pytest.raises(Failure) as caught:
-            open_sockets(port, one=True)
+            open_listeners(port, single=True)
         assert caught.value.status == PORT_TAKEN
 
 
 def test_unix_socket_is_found_when_a_server_removes_its_name(tmp_path: Path) -> None:
     path = str(tmp_path / "upstream")
-    with _public(open_unix(path)) as listener:
+    with _public(open_unix_listener(path)) as listener:
         for _ in range(2):
             Path(listener.getsockname()).unlink()  # as gunicorn does when it ends
-            restore_unix(path)
-            restore_unix(path)
+            restore_unix_name(path)
+            restore_unix_name(path)
             with socket.socket(socket.AF_UNIX) as client:
                 client.connect(path)
                 listener.accept()[0].close()
@@ -64,5 +64,5 @@ def test_unix_socket_is_found_when_a_server_removes_its_name(tmp_path: Path) -> 
 
 def test_unix_socket_is_refused_when_there_is_no_place_for_it(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="mount a tmpfs at /tmp") as caught:
-        open_unix(str(tmp_path / "missing" / "upstream"))
+        open_unix_listener(str(tmp_path / "missing" / "upstream"))
     assert caught.value.status == CANNOT_WRITE

@@ -29,7 +29,7 @@ def test_loop_passes_other_signals_on_and_keeps_those_that_ask_to_stop() -> None
         for number in (signal.SIGUSR2, signal.SIGHUP, signal.SIGUSR2, signal.SIGTERM):
             os.kill(os.getpid(), number)
         loop.turn(0.0)
-        assert loop.asked
+        assert loop.stop_requested
     assert came == [signal.SIGHUP, signal.SIGUSR2]
 
 
@@ -38,7 +38,7 @@ def test_loop_waits_no_longer_than_until_the_next_moment() -> None:
     with Loop(lambda: None) as loop:
         loop.after(0.02, lambda: happened.append("second"))
         loop.after(0.01, lambda: happened.append("first"))
-        loop.after(0.0, lambda: happened.append("never")).call_off()
+        loop.after(0.0, lambda: happened.append("never")).cancel()
         while len(happened) < 2:
             loop.turn(3600.0)
     assert happened == ["first", "second"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from grocker.runner.base.failure import Failure
-from grocker.runner.process.program import Program, find, on_path, shebang
+from grocker.runner.process.program import Program, find_program, parse_shebang, search_path
 
 
 @pytest.fixture
@@ -40,30 +40,34 @@ def _put(path: Path, text: str, mode: int = 0o755) -> str:
     ],
 )
 def test_program_shebang_is_split_as_linux_does(head: bytes, interpreter: str, option: tuple[str, ...]) -> None:
-    assert shebang(head, "x") == (interpreter, option)
+    assert parse_shebang(head, "x") == (interpreter, option)
 
 
 @pytest.mark.parametrize("head", [b"", b"#", b"# !/bin/sh\n", b"#!\n", b"#! \n", b"#!/bin/sh\r\n", b"#!/" + b"x" * 254])
 def test_program_shebang_is_refused_when_linux_could_not_use_it(head: bytes) -> None:
     with pytest.raises(Failure) as caught:
-        shebang(head, "x")
+        parse_shebang(head, "x")
     assert caught.value.status == 126
 
 
 def test_program_is_the_script_of_that_name_when_there_is_one(scripts: Path, search: Path) -> None:
     script = _put(scripts / "ls", "#!/bin/sh\n", 0o600)
     _put(search / "ls", "")
-    assert find(("ls", "-l"), str(search), str(scripts)) == Program(path="/bin/sh", arguments=("/bin/sh", script, "-l"))
+    assert find_program(("ls", "-l"), str(search), str(scripts)) == Program(
+        path="/bin/sh", arguments=("/bin/sh", script, "-l")
+    )
 
 
 def test_program_is_found_on_the_path_as_shells_do(tmp_path: Path, scripts: Path, search: Path) -> None:
     other = tmp_path / "sbin"
     other.mkdir()
     _put(search / "tool", "", 0o644)
-    assert on_path("tool", f"{search}:{other}") == f"{search}/tool"
+    assert search_path("tool", f"{search}:{other}") == f"{search}/tool"
     _put(other / "tool", "")
-    assert find(("tool",), f"{search}:{other}", str(scripts)) == Program(path=f"{other}/tool", arguments=("tool",))
-    assert on_path("nothing", str(search)) is None
+    assert find_program(("tool",), f"{search}:{other}", str(scripts)) == Program(
+        path=f"{other}/tool", arguments=("tool",)
+    )
+    assert search_path("nothing", str(search)) is None
 
 
 @pytest.mark.parametrize(
@@ -72,26 +76,26 @@ def test_program_is_found_on_the_path_as_shells_do(tmp_path: Path, scripts: Path
 def test_program_is_refused(scripts: Path, search: Path, name: str, status: int) -> None:
     _put(search / "plain", "", 0o644)
     with pytest.raises(Failure) as caught:
-        find((name,), str(search), str(scripts))
+        find_program((name,), str(search), str(scripts))
     assert caught.value.status == status
 
 
 def test_program_path_runs_a_script_without_execute_permission(scripts: Path, search: Path) -> None:
     script = _put(scripts / "start", "#!/bin/sh -e\n", 0o644)
-    assert find((script, "x"), str(search), str(scripts)).arguments == ("/bin/sh", "-e", script, "x")
+    assert find_program((script, "x"), str(search), str(scripts)).arguments == ("/bin/sh", "-e", script, "x")
     program = _put(search / "program", "\x7fELF")
-    assert find((program,), str(search), str(scripts)) == Program(path=program, arguments=(program,))
+    assert find_program((program,), str(search), str(scripts)) == Program(path=program, arguments=(program,))
 
 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
         ("/no/such/sh", "/no/such/sh is not in this image"),
-        ("/usr/bin/env no-such-program", "no-such-program is not on the PATH"),
-        ("/usr/bin/env -S A=1 no-such-program -x", "no-such-program is not on the PATH"),
-        ("/usr/bin/env -Sno-such-program", "no-such-program is not on the PATH"),
+        ("/usr/bin/env no-such-program", "no-such-program is not on PATH"),
+        ("/usr/bin/env -S A=1 no-such-program -x", "no-such-program is not on PATH"),
+        ("/usr/bin/env -Sno-such-program", "no-such-program is not on PATH"),
         ("/usr/bin/env sh -e", "write #!/usr/bin/env -S sh -e"),
-        ("/usr/bin/env", "nothing stands behind env"),
+        ("/usr/bin/env", "no interpreter after env"),
     ],
 )
 def test_program_script_is_refused_when_its_interpreter_is_missing(
@@ -99,7 +103,7 @@ def test_program_script_is_refused_when_its_interpreter_is_missing(
 ) -> None:
     _put(scripts / "x", f"#!{line}\n")
     with pytest.raises(Failure, match=words) as caught:
-        find(("x",), str(search), str(scripts))
+        find_program(("x",), str(search), str(scripts))
     assert caught.value.status == 126
 
 
@@ -111,9 +115,9 @@ def test_program_script_is_accepted_when_env_finds_it(scripts: Path, search: Pat
     _put(search / "sh", "")
     if line.endswith("-i sh"):  # one argument to env, which has no such program: it is for env to say
         with pytest.raises(Failure):
-            find(("x",), str(search), str(scripts))
+            find_program(("x",), str(search), str(scripts))
     else:
-        assert find(("x",), str(search), str(scripts)).path == "/usr/bin/env"
+        assert find_program(("x",), str(search), str(scripts)).path == "/usr/bin/env"
 
 
 def test_program_ignores_what_is_no_file_in_scripts(scripts: Path, search: Path) -> None:
@@ -122,4 +126,4 @@ def test_program_ignores_what_is_no_file_in_scripts(scripts: Path, search: Path)
     (scripts / "c").symlink_to("nothing")
     for name in "abc":
         _put(search / name, "")
-        assert find((name,), str(search), str(scripts)).path == f"{search}/{name}"
+        assert find_program((name,), str(search), str(scripts)).path == f"{search}/{name}"

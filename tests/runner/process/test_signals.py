@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner.base.failure import Asked
+from grocker.runner.base.failure import StopRequested
 from grocker.runner.process import signals
 
 SOURCE = Path(__file__).resolve().parents[3] / "src"
@@ -25,7 +25,7 @@ def _mask() -> Iterator[None]:
 @pytest.mark.fault(number=3)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP])
 def test_signals_interrupt_once(number: int) -> None:
-    with pytest.raises(Asked) as caught, signals.Interruptible():
+    with pytest.raises(StopRequested) as caught, signals.Interruptible():
         try:
             signal.raise_signal(number)
         finally:
@@ -44,7 +44,7 @@ class _Finalised:
 def test_signals_are_not_lost_when_python_drops_the_exception(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
     went_on = False
-    with pytest.raises(Asked) as caught, signals.Interruptible():
+    with pytest.raises(StopRequested) as caught, signals.Interruptible():
         _Finalised()
         went_on = True
     assert went_on, "Python raised it: there is nothing to show"
@@ -54,9 +54,9 @@ def test_signals_are_not_lost_when_python_drops_the_exception(monkeypatch: pytes
 _WAIT = """
 import os, signal
 from grocker.runner.process import signals
-signals.hold()
+signals.block_signals()
 child = os.posix_spawn("/bin/sh", ("sh", "-c", "exit 3"), {})
-assert signals.waiting(10.0) == signal.SIGCHLD
+assert signals.next_signal(10.0) == signal.SIGCHLD
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 

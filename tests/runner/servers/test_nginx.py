@@ -5,42 +5,35 @@ from pathlib import Path
 
 import pytest
 
+from grocker.runner.contract.names import ContainerLayout
 from grocker.runner.contract.spec import Service
-from grocker.runner.process.container_limits import Limits
-from grocker.runner.servers import nginx as nginx_server
-from grocker.runner.servers.context import Given
-from grocker.runner.servers.nginx_configuration import Front
+from grocker.runner.process.container_limits import ContainerLimits
+from grocker.runner.servers import nginx
+from grocker.runner.servers.nginx import FrontSettings
+from grocker.runner.servers.table import ServerContext
 
 
 def front(
     service: Service,
-    home: str = "/home",
+    scratch: str = "/scratch",
     *,
     sockets: tuple[int, ...] = (3, 4),
     cpus: float = 8.0,
     stop_timeout: float = 8.0,
     files: int = 1 << 20,
     trusted: tuple[str, ...] = (),
-) -> Front:
-    given = Given(
+) -> FrontSettings:
+    context = ServerContext(
         venv="/opt/venv",
         sockets=sockets,
         access=7,
         ready=8,
-        limits=Limits(cpus=cpus, memory=1 << 30),
+        limits=ContainerLimits(cpus=cpus, memory=1 << 30),
         stop_timeout=stop_timeout,
         environ={},
     )
-    return nginx_server.front(
-        service,
-        given,
-        home=home,
-        upstream="/scratch/upstream",
-        media="/media",
-        revision="cafe",
-        port=8080,
-        trusted=trusted,
-        files=files,
+    return nginx.front_settings(
+        service, context, ContainerLayout(scratch=scratch), revision="cafe", trusted=trusted, files=files
     )
 
 
@@ -77,14 +70,14 @@ def test_answers_end_before_the_stop_time_does(stop_timeout: float, shutdown: in
 
 def test_configuration_is_in_a_directory_of_its_own(tmp_path: Path) -> None:
     home = tmp_path / "nginx"
-    nginx_server.configure(front(Service(wsgi="a:b", media=True), str(home)))
+    nginx.configure(front(Service(wsgi="a:b", media=True), str(tmp_path)))
     assert home.stat().st_mode & 0o777 == 0o700
     assert (home / "nginx.conf").read_text().startswith("daemon off;\n")
-    made = nginx_server.program(str(home))
+    made = nginx.command(str(home))
     assert made.arguments == ("/usr/sbin/nginx", "-e", "stderr", "-p", str(home), "-c", f"{home}/nginx.conf")
-    assert nginx_server.STOP_SIGNAL == signal.SIGQUIT
+    assert nginx.STOP_SIGNAL == signal.SIGQUIT
 
 
 def test_environment_has_the_sockets_and_no_secret() -> None:
     environ = {"TZ": "Europe/Paris", "DJANGO_SECRET_KEY": "x", "LD_PRELOAD": "x"}
-    assert nginx_server.environment(environ, (3, 4)) == {"TZ": "Europe/Paris", "NGINX": "3;4;"}
+    assert nginx.environment(environ, (3, 4)) == {"TZ": "Europe/Paris", "NGINX": "3;4;"}

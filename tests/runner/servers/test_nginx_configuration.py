@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from grocker.runner.servers.nginx_configuration import Front, text
+from grocker.runner.servers.nginx import FrontSettings, configuration
 
 _FRONT: dict[str, Any] = {
     "home": "/h",
@@ -27,23 +27,23 @@ _FRONT: dict[str, Any] = {
 
 
 def _text(**fields: Any) -> str:
-    return text(Front(**{**_FRONT, **fields}))
+    return configuration(FrontSettings(**{**_FRONT, **fields}))
 
 
-def _block(configuration: str, head: str) -> str:
+def _block(text: str, head: str) -> str:
     """What is in a block, as one line."""
-    found = re.search(rf"^( *){re.escape(head)} \{{\n(.*?)^\1\}}", configuration, re.MULTILINE | re.DOTALL)
+    found = re.search(rf"^( *){re.escape(head)} \{{\n(.*?)^\1\}}", text, re.MULTILINE | re.DOTALL)
     assert found is not None, head
     return " ".join(found[2].split())
 
 
 def test_configuration_writes_below_its_directory_alone() -> None:
-    configuration = _text()
-    written = re.findall(r"^\s*(?:pid|lock_file|\w+_temp_path) (\S+);", configuration, re.MULTILINE)
+    text = _text()
+    written = re.findall(r"^\s*(?:pid|lock_file|\w+_temp_path) (\S+);", text, re.MULTILINE)
     assert len(written) == 7
     assert all(path.startswith("/h/") for path in written)
-    assert "user " not in configuration
-    assert "daemon off;" in configuration
+    assert "user " not in text
+    assert "daemon off;" in text
 
 
 def test_configuration_listens_as_the_runner_does() -> None:

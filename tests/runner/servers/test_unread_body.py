@@ -49,11 +49,11 @@ def test_wsgi_answer_ends_when_nginx_has_gone() -> None:
 def test_wsgi_answer_is_closed_as_the_application_wants_it() -> None:
     closed = []
 
-    class Given(list[bytes]):
+    class ServerContext(list[bytes]):
         def close(self) -> None:
             closed.append(True)
 
-    for given in (Given([b"a"]), [b"a"]):
+    for given in (ServerContext([b"a"]), [b"a"]):
         answer = _wsgi(lambda *_, given=given: given, io.BytesIO(), CONTENT_LENGTH="5")[1]
         answer.close()
     assert closed == [True]

@@ -16,12 +16,12 @@ def _basic(text: str) -> str:
 
 def test_token_is_the_file_s_content_without_blanks(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("  s3same\n")
-    assert status_token.read({"GROCKER_STATUS_TOKEN_FILE": str(tmp_path / "token")}) == b"s3same"
+    assert status_token.read_token({"GROCKER_STATUS_TOKEN_FILE": str(tmp_path / "token")}) == b"s3same"
 
 
 @pytest.mark.parametrize("environ", [{}, {"GROCKER_STATUS_TOKEN_FILE": ""}])
 def test_there_is_no_token_when_no_file_is_named(environ: dict[str, str]) -> None:
-    assert status_token.read(environ) is None
+    assert status_token.read_token(environ) is None
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,9 @@ def test_there_is_no_token_when_no_file_is_named(environ: dict[str, str]) -> Non
         (None, "No such file or directory"),
         (b"", "empty"),
         (b" \n", "empty"),
-        (b"two words", "not a token"),
-        (b"\xff\xfe", "not a token"),
-        (b"x" * 5000, "not a token"),
+        (b"two words", "not a valid token"),
+        (b"\xff\xfe", "not a valid token"),
+        (b"x" * 5000, "not a valid token"),
     ],
 )
 def test_H4_token_file_is_refused_with_one_line_that_names_it(tmp_path: Path, content: bytes | None, why: str) -> None:
@@ -40,7 +40,7 @@ def test_H4_token_file_is_refused_with_one_line_that_names_it(tmp_path: Path, co
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(Failure) as raised:
-        status_token.read({"GROCKER_STATUS_TOKEN_FILE": str(path)})
+        status_token.read_token({"GROCKER_STATUS_TOKEN_FILE": str(path)})
     assert raised.value.status == 78
     assert raised.value.message.startswith(f"GROCKER_STATUS_TOKEN_FILE: {path}: {why}")
     assert "two words" not in raised.value.message
@@ -50,7 +50,7 @@ def test_H4_token_file_is_refused_when_it_is_a_directory_or_a_pipe(tmp_path: Pat
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(Failure) as raised:
-            status_token.read({"GROCKER_STATUS_TOKEN_FILE": str(path)})
+            status_token.read_token({"GROCKER_STATUS_TOKEN_FILE": str(path)})
         assert raised.value.status == 78
 
 
@@ -80,4 +80,4 @@ def test_H4_token_file_is_refused_when_it_is_a_directory_or_a_pipe(tmp_path: Pat
     ],
 )
 def test_H4_token_opens_as_bearer_and_as_basic_s_password(authorization: str, fits: bool) -> None:
-    assert status_token.fits(b"s3same", authorization) is fits
+    assert status_token.is_valid(b"s3same", authorization) is fits

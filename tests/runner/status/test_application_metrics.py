@@ -10,14 +10,14 @@ from prometheus_client.openmetrics import exposition
 from prometheus_client.parser import text_string_to_metric_families
 
 from grocker.runner.status import metrics
-from grocker.runner.status.application_metrics import Families
+from grocker.runner.status.application_metrics import MetricFamilies
 from tests.support.statuses import service_status, usage
 
 
-def _taken(text: str | bytes) -> Families:
-    families = Families()
+def _taken(text: str | bytes) -> MetricFamilies:
+    families = MetricFamilies()
     for line in (text if isinstance(text, bytes) else text.encode()).split(b"\n"):
-        families.take(line)
+        families.add_line(line)
     return families
 
 
@@ -43,15 +43,15 @@ def _samples(text: str) -> list[tuple[str, str, dict[str, str], float]]:
 def test_H2_application_s_metrics_come_through_as_they_were() -> None:
     text = generate_latest(_registry()).decode()
     families = _taken(text)
-    assert _samples(families.content().decode()) == _samples(text)
-    assert families.content().decode() == text
-    assert families.left_out == 0
+    assert _samples(families.text().decode()) == _samples(text)
+    assert families.text().decode() == text
+    assert families.dropped == 0
 
 
 def test_H2_both_together_are_one_valid_text() -> None:
     now = time.time()
-    text = metrics.text(service_status(now, now), usage(now)) + metrics.scrape(True, 0.1, 0)
-    text += _taken(generate_latest(_registry())).content().decode()
+    text = metrics.text(service_status(now, now), usage(now)) + metrics.scrape_text(True, 0.1, 0)
+    text += _taken(generate_latest(_registry())).text().decode()
     names = [family.name for family in text_string_to_metric_families(text)]
     assert len(names) == len(set(names))
     assert {"grocker_info", "grocker_application_scrape_success", "polls_votes", "polls_seconds"} <= set(names)
@@ -59,7 +59,7 @@ def test_H2_both_together_are_one_valid_text() -> None:
 
 def test_H2_openmetrics_is_taken_for_what_it_shares() -> None:
     families = _taken(exposition.generate_latest(_registry()))  # type: ignore[no-untyped-call]
-    text = families.content().decode()
+    text = families.text().decode()
     assert "# EOF" not in text and "# UNIT" not in text
     assert 'polls_seconds_bucket{le="0.5",view="x"} 1.0' in text
     assert any(name == "polls_votes_total" for name, *_ in _samples(text))
@@ -86,12 +86,12 @@ def test_H2_openmetrics_is_taken_for_what_it_shares() -> None:
 )
 def test_H2_family_is_left_out_when_a_line_of_it_is_malformed(bad: str) -> None:
     families = _taken(f"good 1\n# TYPE a gauge\na 1\n{bad}\nbetter 2\n")
-    assert families.content().decode() == "good 1\nbetter 2\n"
-    assert families.left_out == 1
+    assert families.text().decode() == "good 1\nbetter 2\n"
+    assert families.dropped == 1
 
 
 def test_H2_line_without_a_value_is_a_family_of_its_own() -> None:
-    assert _taken("a 1\na1\n").content().decode() == "a 1\n"
+    assert _taken("a 1\na1\n").text().decode() == "a 1\n"
 
 
 @pytest.mark.parametrize(
@@ -112,20 +112,20 @@ def test_H2_line_without_a_value_is_a_family_of_its_own() -> None:
 )
 def test_H2_family_comes_through_when_its_lines_are_well_formed(good: str) -> None:
     families = _taken(good)
-    assert families.left_out == 0
-    assert families.content().decode() == good.rstrip("\r") + "\n"
-    assert len(list(text_string_to_metric_families(families.content().decode()))) == 1
+    assert families.dropped == 0
+    assert families.text().decode() == good.rstrip("\r") + "\n"
+    assert len(list(text_string_to_metric_families(families.text().decode()))) == 1
 
 
 def test_H2_family_is_left_out_when_it_is_named_like_ours() -> None:
     families = _taken("# HELP grocker_ready x\n# TYPE grocker_ready gauge\ngrocker_ready 0\ngrocker_evil 1\nother 1\n")
-    assert families.content().decode() == "other 1\n"
-    assert families.left_out == 2
+    assert families.text().decode() == "other 1\n"
+    assert families.dropped == 2
 
 
 def test_H2_family_in_pieces_is_put_together() -> None:
     text = '# TYPE a counter\na 1\nb 2\na{x="1"} 3\n# HELP b about b\n'
-    assert _taken(text).content().decode() == '# TYPE a counter\na 1\na{x="1"} 3\n# HELP b about b\nb 2\n'
+    assert _taken(text).text().decode() == '# TYPE a counter\na 1\na{x="1"} 3\n# HELP b about b\nb 2\n'
 
 
 @pytest.mark.parametrize(
@@ -138,18 +138,18 @@ def test_H2_family_in_pieces_is_put_together() -> None:
 )
 def test_H2_family_is_left_out_when_its_type_is_malformed(text: str) -> None:
     families = _taken(text + "b 1\n")
-    assert families.content().decode() == "b 1\n"
-    assert families.left_out == 1
+    assert families.text().decode() == "b 1\n"
+    assert families.dropped == 1
 
 
 def test_H2_family_is_left_out_with_its_type_when_it_has_no_samples() -> None:
-    assert _taken("# HELP a about\n# TYPE a gauge\n# just a comment\n#\n").content().decode() == ""
+    assert _taken("# HELP a about\n# TYPE a gauge\n# just a comment\n#\n").text().decode() == ""
 
 
 @given(st.binary(max_size=300))
 def test_H2_whatever_comes_gives_text_that_can_be_read(data: bytes) -> None:
     for prefix in (b"", b'# TYPE a histogram\na_bucket{le="1"} 1\n', b'a{b="', b"# HELP "):
-        text = _taken(prefix + data).content().decode()
+        text = _taken(prefix + data).text().decode()
         list(text_string_to_metric_families(text))
 
 

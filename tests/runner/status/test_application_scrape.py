@@ -8,14 +8,14 @@ import pytest
 
 from grocker.runner.process.loop import Loop
 from grocker.runner.status import application_scrape
-from grocker.runner.status.application_scrape import Scrape
+from grocker.runner.status.application_scrape import ApplicationScrape
 from tests.runner.status.test_loopback_request import says, silent, upstream
 
 
 def _scraped(port: int, *, asks: int = 1) -> list[str]:
     found: list[tuple[bytes, ...]] = []
     with Loop(lambda: None) as loop:
-        scrape = Scrape(loop, "/metrics", port=port)
+        scrape = ApplicationScrape(loop, "/metrics", port=port)
         for _ in range(asks):
             scrape.get(found.append)
         limit = time.monotonic() + 20
@@ -56,7 +56,7 @@ def test_H2_one_question_is_asked_for_all() -> None:
 
 def test_H2_next_question_is_asked_anew() -> None:
     with upstream(says(b"HTTP/1.0 200 OK\r\n\r\na 1\n")) as port, Loop(lambda: None) as loop:
-        scrape = Scrape(loop, "/metrics", port=port)
+        scrape = ApplicationScrape(loop, "/metrics", port=port)
         for _ in range(2):
             found: list[tuple[bytes, ...]] = []
             scrape.get(found.append)
@@ -96,7 +96,7 @@ def test_H2_loop_goes_on_while_much_is_read() -> None:
     turns: list[float] = []
     found: list[tuple[bytes, ...]] = []
     with upstream(says(b"HTTP/1.0 200 OK\r\n\r\n" + body)) as port, Loop(lambda: None) as loop:
-        scrape = Scrape(loop, "/metrics", port=port)
+        scrape = ApplicationScrape(loop, "/metrics", port=port)
         scrape.get(found.append)
         while not found:
             began = time.process_time()

@@ -73,7 +73,7 @@ def test_clock_tells_the_day_when_it_is_another(moment: float, text: str) -> Non
 def test_stamp_is_utc_whatever_the_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "XYZ-5")
     time.tzset()
-    assert words.stamp(NOON) == "2026-11-22T12:00:00Z"
+    assert words.timestamp(NOON) == "2026-11-22T12:00:00Z"
     assert words.clock(NOON, NOON) == "17:00:00"
     assert words.zone(NOON) == "XYZ"
 

@@ -60,7 +60,7 @@ def ask(port: int, path: str = "/", *, seconds: float = 10.0, largest: int = 100
     """The answer, and that it is given once, and never before ``request`` has returned."""
     found: list[tuple[int | None, bytes]] = []
     with Loop(lambda: None) as loop:
-        loopback_request.request(
+        loopback_request.send_request(
             loop, path, seconds, lambda status, body: found.append((status, body)), port=port, largest=largest
         )
         assert found == []
@@ -148,8 +148,8 @@ def test_there_is_no_answer_when_nothing_listens() -> None:
 def test_nothing_is_told_when_it_is_called_off() -> None:
     found: list[int | None] = []
     with upstream(says(b"HTTP/1.1 200 OK\r\n\r\n")) as port, Loop(lambda: None) as loop:
-        exchange = loopback_request.request(loop, "/", 5, lambda status, _: found.append(status), port=port)
-        exchange.call_off()
-        exchange.call_off()
+        exchange = loopback_request.send_request(loop, "/", 5, lambda status, _: found.append(status), port=port)
+        exchange.cancel()
+        exchange.cancel()
         loop.turn(0.1)
     assert found == []

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from grocker.runner.log.log import LogStatus
 from grocker.runner.status import metrics
 from grocker.runner.status.usage import TreeUsage, Usage
-from grocker.runner.status.values import LogStatus, Status
+from grocker.runner.status.values import Status
 from tests.support import supervised
 from tests.support.statuses import SECRET_ARGUMENT, cron_status, job_status, service_status, usage
 
@@ -88,7 +89,7 @@ def test_H2_cron_s_metrics_are_those_of_its_jobs() -> None:
     assert not [name for name in _families(text) if name.startswith("grocker_process_")]
 
 
-@pytest.mark.parametrize("text", [_service(), _cron(), metrics.scrape(False, 2.0, 0)])
+@pytest.mark.parametrize("text", [_service(), _cron(), metrics.scrape_text(False, 2.0, 0)])
 def test_H2_text_is_strict(text: str) -> None:
     """HELP, TYPE, samples, in this order, of each family once; counters and nothing else end in _total."""
     described: list[str] = []
@@ -142,7 +143,7 @@ def test_H2_reference_names_each_family_with_its_type() -> None:
     listed = dict(re.findall(r"^\| `(grocker_\w+)` \| (\w+) \|", page, re.MULTILINE))
     told = {
         (f"{family.name}_total" if family.type == "counter" else family.name): family.type
-        for text in (_service(), _cron(), metrics.scrape(True, 0.1, 0))
+        for text in (_service(), _cron(), metrics.scrape_text(True, 0.1, 0))
         for family in _families(text).values()
     }
     assert listed == told

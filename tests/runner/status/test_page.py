@@ -80,12 +80,12 @@ def test_H3_service_s_page_tells_of_each_process() -> None:
         "Ready",
         "www ● Running 8 h 24 min",
         "SIGKILL (137)",
-        "worker ↻ Starting again",
+        "worker ↻ Restarting",
         "3 recycled",
     ):
         assert words.replace(" ", "") in text.replace(" ", ""), text
     assert "342 MiB of 768 MiB" in text
-    assert "184 233 lines, 12 not to syslog" in text
+    assert "184 233 lines, 12 not delivered to syslog" in text
 
 
 def test_H3_cron_s_page_tells_of_each_job() -> None:
@@ -99,7 +99,7 @@ def test_H3_cron_s_page_tells_of_each_job() -> None:
         "in 5 min",
         "✕ Failed status 1",
         "● Running 1 min ago",
-        "○ Not run yet",
+        "○ Never run",
         "2 missed",
         "2 retries",
     ):

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grocker.runner.status import request_head
-from grocker.runner.status.request_head import Head, Refused, parse
+from grocker.runner.status.request_head import MalformedRequest, RequestHead, parse_head
 
 
-def _head(data: bytes) -> Head:
-    found = parse(data)
+def _head(data: bytes) -> RequestHead:
+    found = parse_head(data)
     assert found is not None
     head, length = found
     assert length == len(data)
@@ -19,34 +19,34 @@ def _head(data: bytes) -> Head:
 @pytest.mark.parametrize(
     ("data", "head"),
     [
-        (b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", Head(method="GET", path="/livez")),
-        (b"GET / HTTP/1.1\r\n\r\n", Head(method="GET", path="/")),
-        (b"\r\n\r\nGET / HTTP/1.1\r\n\r\n", Head(method="GET", path="/")),
-        (b"GET / HTTP/1.0\n\n", Head(method="GET", path="/", keep=False)),
-        (b"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", Head(method="GET", path="/")),
-        (b"GET / HTTP/1.1\r\nConnection: foo, Close\r\n\r\n", Head(method="GET", path="/", keep=False)),
+        (b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", RequestHead(method="GET", path="/livez")),
+        (b"GET / HTTP/1.1\r\n\r\n", RequestHead(method="GET", path="/")),
+        (b"\r\n\r\nGET / HTTP/1.1\r\n\r\n", RequestHead(method="GET", path="/")),
+        (b"GET / HTTP/1.0\n\n", RequestHead(method="GET", path="/", keep=False)),
+        (b"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", RequestHead(method="GET", path="/")),
+        (b"GET / HTTP/1.1\r\nConnection: foo, Close\r\n\r\n", RequestHead(method="GET", path="/", keep=False)),
         (
             b"GET / HTTP/1.1\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n",
-            Head(method="GET", path="/", keep=False),
+            RequestHead(method="GET", path="/", keep=False),
         ),
-        (b"HEAD /readyz?verbose HTTP/1.1\r\n\r\n", Head(method="HEAD", path="/readyz", query="verbose")),
-        (b"GET /a?b?c#d HTTP/1.1\r\n\r\n", Head(method="GET", path="/a", query="b?c#d")),
-        (b"GET /../../etc/passwd HTTP/1.1\r\n\r\n", Head(method="GET", path="/../../etc/passwd")),
-        (b"GET http://h:1/livez?x HTTP/1.1\r\n\r\n", Head(method="GET", path="/livez", query="x")),
-        (b"GET https://h HTTP/1.1\r\n\r\n", Head(method="GET", path="/")),
-        (b"OPTIONS * HTTP/1.1\r\n\r\n", Head(method="OPTIONS", path="*")),
-        (b"GET / HTTP/1.7\r\n\r\n", Head(method="GET", path="/")),
+        (b"HEAD /readyz?verbose HTTP/1.1\r\n\r\n", RequestHead(method="HEAD", path="/readyz", query="verbose")),
+        (b"GET /a?b?c#d HTTP/1.1\r\n\r\n", RequestHead(method="GET", path="/a", query="b?c#d")),
+        (b"GET /../../etc/passwd HTTP/1.1\r\n\r\n", RequestHead(method="GET", path="/../../etc/passwd")),
+        (b"GET http://h:1/livez?x HTTP/1.1\r\n\r\n", RequestHead(method="GET", path="/livez", query="x")),
+        (b"GET https://h HTTP/1.1\r\n\r\n", RequestHead(method="GET", path="/")),
+        (b"OPTIONS * HTTP/1.1\r\n\r\n", RequestHead(method="OPTIONS", path="*")),
+        (b"GET / HTTP/1.7\r\n\r\n", RequestHead(method="GET", path="/")),
         (
             b"GET / HTTP/1.1\r\naUTHORIZATION:  Bearer x \t\r\n\r\n",
-            Head(method="GET", path="/", authorization="Bearer x"),
+            RequestHead(method="GET", path="/", authorization="Bearer x"),
         ),
-        (b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n", Head(method="POST", path="/", keep=False)),
-        (b"GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", Head(method="GET", path="/")),
-        (b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", Head(method="GET", path="/", keep=False)),
-        (b"GET / HTTP/1.1\r\nX: \xff\xfe\r\n\r\n", Head(method="GET", path="/")),
+        (b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n", RequestHead(method="POST", path="/", keep=False)),
+        (b"GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", RequestHead(method="GET", path="/")),
+        (b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", RequestHead(method="GET", path="/", keep=False)),
+        (b"GET / HTTP/1.1\r\nX: \xff\xfe\r\n\r\n", RequestHead(method="GET", path="/")),
     ],
 )
-def test_head_is_read(data: bytes, head: Head) -> None:
+def test_head_is_read(data: bytes, head: RequestHead) -> None:
     assert _head(data) == head
 
 
@@ -86,8 +86,8 @@ def test_head_is_read(data: bytes, head: Head) -> None:
     ],
 )
 def test_head_is_refused(data: bytes, status: int) -> None:
-    with pytest.raises(Refused) as raised:
-        parse(data)
+    with pytest.raises(MalformedRequest) as raised:
+        parse_head(data)
     assert raised.value.status == status
 
 
@@ -95,14 +95,14 @@ def test_head_is_refused(data: bytes, status: int) -> None:
     "data", [b"", b"\r\n", b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nA: b\r\n", b"GET / HTTP/1.1\r\n\r"]
 )
 def test_head_is_waited_for_when_it_is_not_complete(data: bytes) -> None:
-    assert parse(data) is None
+    assert parse_head(data) is None
 
 
 def test_head_ends_where_the_next_request_begins() -> None:
     data = b"GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n"
-    found = parse(data)
+    found = parse_head(data)
     assert found is not None
-    assert found == (Head(method="GET", path="/a"), 19)
+    assert found == (RequestHead(method="GET", path="/a"), 19)
     assert _head(data[found[1] :]).path == "/b"
 
 
@@ -111,8 +111,8 @@ def test_head_ends_where_the_next_request_begins() -> None:
 def test_head_is_none_refused_or_read_whatever_comes(data: bytes) -> None:
     for prefix in (b"", b"GET / HTTP/1.1\r\n", b"GET /"):
         try:
-            found = parse(prefix + data)
-        except Refused:
+            found = parse_head(prefix + data)
+        except MalformedRequest:
             continue
         assert found is None or 0 < found[1] <= len(prefix + data)
 
@@ -120,10 +120,10 @@ def test_head_is_none_refused_or_read_whatever_comes(data: bytes) -> None:
 @given(st.binary(max_size=100), st.integers(0, 400))
 def test_what_is_complete_does_not_depend_on_what_follows(junk: bytes, cut: int) -> None:
     data = b"GET /readyz?verbose HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\n\r\n"
-    found = parse(data + junk)
-    assert found == (Head(method="GET", path="/readyz", query="verbose", authorization="Bearer x"), len(data))
+    found = parse_head(data + junk)
+    assert found == (RequestHead(method="GET", path="/readyz", query="verbose", authorization="Bearer x"), len(data))
     if cut < len(data):
-        assert parse(data[:cut]) is None
+        assert parse_head(data[:cut]) is None
 
 
 def test_limits_are_those_that_the_reference_states() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from grocker.runner.status import routes
-from grocker.runner.status.request_head import Head
-from grocker.runner.status.routes import Knowledge, Response, respond
+from grocker.runner.status.request_head import RequestHead
+from grocker.runner.status.routes import StatusResponse, StatusSources, respond
 from grocker.runner.status.values import Check, Status
 from tests.support.statuses import SECRET_ARGUMENT, cron_status, service_status, tail, usage
 
@@ -26,13 +26,17 @@ def _changed(status: Status, **fields: object) -> Status:
 SERVICE = service_status(NOW, NOW)
 
 
-def _knowledge(status: Status = SERVICE, token: bytes | None = None) -> Knowledge:
-    return Knowledge(status=lambda: status, probed=lambda: status, usage=lambda _: usage(NOW), tail=tail, token=token)
+def _knowledge(status: Status = SERVICE, token: bytes | None = None) -> StatusSources:
+    return StatusSources(
+        status=lambda: status, probed=lambda: status, usage=lambda _: usage(NOW), tail=tail, token=token
+    )
 
 
-def _get(target: str, knowledge: Knowledge | None = None, *, authorization: str = "", method: str = "GET") -> Response:
+def _get(
+    target: str, knowledge: StatusSources | None = None, *, authorization: str = "", method: str = "GET"
+) -> StatusResponse:
     path, _, query = target.partition("?")
-    head = Head(method=method, path=path, query=query, authorization=authorization)
+    head = RequestHead(method=method, path=path, query=query, authorization=authorization)
     return respond(head, knowledge or _knowledge())
 
 
@@ -77,7 +81,7 @@ def test_H1_probe_has_a_line_a_check_when_it_is_verbose() -> None:
 def test_H1_readiness_is_over_when_it_is_asked_to_stop() -> None:
     knowledge = _knowledge(service_status(NOW, NOW, stopping=True))
     assert _get("/readyz", knowledge).status == 503
-    assert _get("/readyz", knowledge).body == "not ok: stopping: was asked to stop\n"
+    assert _get("/readyz", knowledge).body == "not ok: stopping: the container is stopping\n"
     assert _get("/livez", knowledge).status == 200
 
 
@@ -161,7 +165,7 @@ def test_H4_log_is_that_of_the_one_who_is_named() -> None:
         asked.append(name)
         return [f"of {name}"]
 
-    knowledge = Knowledge(
+    knowledge = StatusSources(
         status=lambda: SERVICE, probed=lambda: SERVICE, usage=lambda _: usage(NOW), tail=kept, token=b"s3same"
     )
     for query, name in [
@@ -186,13 +190,13 @@ def test_probes_read_nothing_of_the_system_and_of_the_jobs() -> None:
     def never(*_: object) -> Any:
         raise AssertionError
 
-    knowledge = Knowledge(status=never, probed=lambda: SERVICE, usage=never, tail=never)
+    knowledge = StatusSources(status=never, probed=lambda: SERVICE, usage=never, tail=never)
     for path in routes.PROBES:
         assert _get(path, knowledge).status == 200
 
 
 def test_H2_application_s_part_stands_at_the_end_of_metrics() -> None:
-    answer = respond(Head(method="GET", path="/metrics"), _knowledge(), (b"# TYPE a gauge\na 1\n",))
+    answer = respond(RequestHead(method="GET", path="/metrics"), _knowledge(), (b"# TYPE a gauge\na 1\n",))
     assert answer.more == (b"# TYPE a gauge\na 1\n",)
     assert answer.body.endswith("\n")
     assert answer.kind == "text/plain; version=0.0.4; charset=utf-8"

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from grocker.runner.base import scratch
 from grocker.runner.base.failure import Failure
-from grocker.runner.contract.paths import Places
+from grocker.runner.contract.names import ContainerLayout
 from grocker.runner.status import port as status_port
 from tests.runner.status.test_loopback_request import says, silent, upstream
 from tests.support.supervised import Served, read_all, served
@@ -360,27 +360,27 @@ def _until(reached: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_P2_port_that_is_taken_is_one_line_and_69(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_P2_port_that_is_taken_is_one_line_and_69(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setattr(status_port, "PORT", taken.getsockname()[1])
+        layout = ContainerLayout(scratch=str(tmp_path), status_port=taken.getsockname()[1])
         with pytest.raises(Failure) as raised:
-            status_port.open_port({}, Places(scratch=str(tmp_path)))
+            status_port.open_status_port({}, layout)
     assert raised.value.status == 69
     assert "Address already in use" in raised.value.message
     assert not (tmp_path / scratch.SUPERVISED).exists()
 
 
-def test_P2_port_is_open_once_the_token_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_P2_port_is_open_once_the_token_is_read(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         number = free.getsockname()[1]
-    monkeypatch.setattr(status_port, "PORT", number)
+    layout = ContainerLayout(scratch=str(tmp_path), status_port=number)
     (tmp_path / "token").write_text("s3same\n")
-    found = status_port.open_port({"GROCKER_STATUS_TOKEN_FILE": str(tmp_path / "token")}, Places(scratch=str(tmp_path)))
+    found = status_port.open_status_port({"GROCKER_STATUS_TOKEN_FILE": str(tmp_path / "token")}, layout)
     assert found.token == b"s3same"
     socket.create_connection(("127.0.0.1", number)).close()
     assert (tmp_path / scratch.SUPERVISED).exists()
     for listener in found.sockets:
         listener.close()
     with pytest.raises(Failure) as raised:
-        status_port.open_port({"GROCKER_STATUS_TOKEN_FILE": "/nowhere"}, Places(scratch=str(tmp_path)))
+        status_port.open_status_port({"GROCKER_STATUS_TOKEN_FILE": "/nowhere"}, layout)
     assert raised.value.status == 78

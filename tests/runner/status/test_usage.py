@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from grocker.runner.status import usage
-from grocker.runner.status.usage import Meter, TreeUsage
+from grocker.runner.status.usage import TreeUsage, UsageMeter
 
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -40,7 +40,7 @@ def test_H2_tree_is_the_process_with_descendants_and_group(tmp_path: Path) -> No
     _process(tmp_path, 12, 11, 12, pages=1)  # a grandchild that has made a group of its own
     _process(tmp_path, 13, 1, 10, pages=1)  # an orphan of the group
     _process(tmp_path, 14, 1, 14, pages=100)
-    found = usage.read([10, 14, 99], root=f"{tmp_path}/")
+    found = usage.read_usage([10, 14, 99], root=f"{tmp_path}/")
     assert set(found.trees) == {10, 14}
     tree = found.trees[10]
     assert (tree.cpu, tree.memory, tree.workers) == ((40 + 3 * 4) / TICK, 7 * PAGE, 3)
@@ -54,7 +54,7 @@ def test_H2_real_processes_are_measured() -> None:
         try:
             assert process.stdout is not None
             process.stdout.readline()
-            found = usage.read([process.pid])
+            found = usage.read_usage([process.pid])
             tree = found.trees[process.pid]
             assert tree.workers == 1
             assert tree.memory > 30 << 20
@@ -69,7 +69,7 @@ def test_H2_real_processes_are_measured() -> None:
 def test_H2_runner_s_processor_time_is_its_own(tmp_path: Path) -> None:
     """What the kernel adds to it when it waits for a service that has died was the service's."""
     _process(tmp_path, os.getpid(), 1, 1, ticks=10)
-    assert usage.read([], root=f"{tmp_path}/").runner.cpu == 20 / TICK
+    assert usage.read_usage([], root=f"{tmp_path}/").runner.cpu == 20 / TICK
 
 
 @pytest.mark.fault(number=8)
@@ -81,7 +81,7 @@ def test_H2_container_s_memory_is_told_without_what_can_be_dropped(tmp_path: Pat
         memory_max="2000000\n",
         memory_events="low 0\noom 4\noom_kill 3\noom_group_kill 0\n",
     )
-    found = usage.read([], root=f"{tmp_path}/")
+    found = usage.read_usage([], root=f"{tmp_path}/")
     assert (found.memory, found.memory_limit, found.oom_kills) == (700000, 2000000, 3)
 
 
@@ -94,38 +94,35 @@ def test_H2_container_s_memory_is_told_when_control_groups_are_of_version_1(tmp_
     (directory / "memory.stat").write_text("total_inactive_file 100\n")
     (directory / "memory.limit_in_bytes").write_text("5000\n")
     (directory / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n")
-    found = usage.read([], root=f"{tmp_path}/")
+    found = usage.read_usage([], root=f"{tmp_path}/")
     assert (found.memory, found.memory_limit, found.oom_kills) == (800, 5000, 2)
 
 
 def test_H2_nothing_is_told_when_the_system_says_nothing(tmp_path: Path) -> None:
-    found = usage.read([1], root=f"{tmp_path}/")
+    found = usage.read_usage([1], root=f"{tmp_path}/")
     assert dict(found.trees) == {}
     assert (found.memory, found.oom_kills) == (None, None)
     assert found.runner == TreeUsage(cpu=0.0, memory=0, open_files=0, workers=0)
 
 
-def test_meter_reads_once_a_second_and_again_when_asked_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_meter_reads_once_a_second_and_again_when_asked_for_others() -> None:
     read: list[frozenset[int]] = []
-    real = usage.read
 
     def counted(pids: frozenset[int], *, root: str) -> usage.Usage:
         read.append(pids)
-        return real(pids, root=root)
+        return usage.read_usage(pids, root=root)
 
-    monkeypatch.setattr(usage, "read", counted)
-    meter = Meter()
+    meter = UsageMeter(source=counted)
     first = meter.read([os.getpid()])
     assert meter.read([os.getpid()]) is first
     meter.read([])
     assert read == [frozenset({os.getpid()}), frozenset()]
 
 
-def test_meter_never_tells_less_processor_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usage, "FRESH", 0.0)
+def test_meter_never_tells_less_processor_time(tmp_path: Path) -> None:
     _process(tmp_path, 10, 1, 10, ticks=10)
     _process(tmp_path, 11, 10, 10, ticks=50)
-    meter = Meter(f"{tmp_path}/")
+    meter = UsageMeter(f"{tmp_path}/", fresh=0.0)
     before = meter.read([10]).trees[10]
     (tmp_path / "proc" / "11" / "stat").unlink()
     after = meter.read([10]).trees[10]
@@ -137,6 +134,6 @@ def test_meter_is_quick_when_there_are_many_processes(tmp_path: Path) -> None:
     for pid in range(100, 400):
         _process(tmp_path, pid, 100 if pid > 100 else 1, 100)
     began = time.process_time()
-    found = usage.read([100], root=f"{tmp_path}/")
+    found = usage.read_usage([100], root=f"{tmp_path}/")
     assert found.trees[100].workers == 299
     assert time.process_time() - began < 0.05

@@ -31,27 +31,27 @@ def _until(loop: Loop, reached: Callable[[], bool]) -> None:
 def test_port_is_ready_once_it_accepts_and_not_when_it_ceases_to() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    ready = readiness.Port(port)
+    ready = readiness.PortReadiness(port)
     assert ready.check().passed
-    assert ready.check().text == f"accepts on port {port}"
+    assert ready.check().text == f"listening on port {port}"
     listener.close()
     assert not ready.check().passed, "one that listened once has to"
 
 
-def test_port_is_ready_after_a_second_when_it_never_listened(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_port_is_ready_after_a_second_when_it_never_listened() -> None:
+    now = 0.0
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        ready = readiness.Port(bound.getsockname()[1])
+        ready = readiness.PortReadiness(bound.getsockname()[1], clock=lambda: now)
         assert not ready.check().passed
-        monkeypatch.setattr(readiness, "_ALIVE", 0.0)
+        now = 1.0
         assert ready.check().passed
-        monkeypatch.setattr(readiness, "_ALIVE", 60.0)
         ready.started()
         assert not ready.check().passed
 
 
 def test_told_is_ready_when_the_server_has_written(loop: Loop) -> None:
-    ready = readiness.Told(loop)
+    ready = readiness.PipeReadiness(loop)
     assert not ready.check().passed
     os.write(ready.descriptor, b".")
     _until(loop, lambda: ready.check().passed)
@@ -64,7 +64,7 @@ def test_notified_is_ready_as_it_says_and_the_engine_hears_it(loop: Loop, tmp_pa
     outer = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     outer.bind(str(tmp_path / "outer"))
     outer.settimeout(10)
-    ready = readiness.Notified(loop, str(tmp_path / "notify"), str(tmp_path / "outer"))
+    ready = readiness.NotifyReadiness(loop, str(tmp_path / "notify"), str(tmp_path / "outer"))
     service = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     service.connect(str(tmp_path / "notify"))
     assert not ready.check().passed
@@ -79,31 +79,31 @@ def test_notified_is_ready_as_it_says_and_the_engine_hears_it(loop: Loop, tmp_pa
 
 
 def test_notified_needs_a_directory_that_can_be_written(loop: Loop, tmp_path: Path) -> None:
-    with pytest.raises(Failure, match="cannot be made") as caught:
-        readiness.Notified(loop, str(tmp_path / "absent" / "notify"), None)
+    with pytest.raises(Failure, match="cannot be created") as caught:
+        readiness.NotifyReadiness(loop, str(tmp_path / "absent" / "notify"), None)
     assert caught.value.status == 73
 
 
-def test_path_asks_until_it_is_answered_and_goes_on_asking(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "_BETWEEN", 0.0)
-    monkeypatch.setattr(readiness, "_BETWEEN_READY", 0.0)
+def test_path_asks_until_it_is_answered_and_goes_on_asking(loop: Loop) -> None:
     answers: list[int | None] = [None, 500, 404, 503, 200]
     asked: list[str] = []
 
-    def request(_: Loop, path: str, seconds: float, done: Callable[[int | None, bytes], None]) -> None:
+    def request(_: Loop, path: str, seconds: float, done: Callable[[int | None, bytes], None], *, port: int) -> None:
         asked.append(path)
         if answers:
             answer = answers.pop(0)
             loop.after(0.0, lambda: done(answer, b""))
 
-    ready = readiness.Path(loop, "/health", request)
+    ready = readiness.PathReadiness(
+        loop, "/health", 8080, request=request, timing=readiness.ProbeTiming(interval=0.0, interval_ready=0.0)
+    )
     seen = [ready.check().text]
     while answers or len(asked) < 6:
         loop.turn(0.05)
         if ready.check().text != seen[-1]:
             seen.append(ready.check().text)
     assert seen == [
-        "/health was not asked yet",
+        "/health was not requested yet",
         "/health does not answer",
         "/health answered 500",
         "/health answered 404",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner.process.container_limits import Limits
+from grocker.runner.process.container_limits import ContainerLimits
 from grocker.runner.supervise import recycling
 
 SOURCE = Path(__file__).resolve().parents[3] / "src"
@@ -22,18 +22,17 @@ import signal, sys
 from grocker.runner.process import signals
 from grocker.runner.supervise import recycling
 from grocker.runner.process.program import Program
-from grocker.runner.supervise.supervised_process import Part
-from grocker.runner.contract.spec import Restart
-from grocker.runner.supervise.supervisor import Supervision
-recycling._BETWEEN = 0.1
-signals.hold()
+from grocker.runner.supervise.supervised_process import ProcessSpec
+from grocker.runner.contract.spec import RestartLimit
+from grocker.runner.supervise.supervisor import Supervisor
+signals.block_signals()
 code, own = sys.argv[1:]
-part = Part(name="x", program=Program(path=sys.executable, arguments=(sys.executable, "-c", code)), environ={},
-    directory="/", restart=Restart(times=0), mask=set())
-supervision = Supervision("x", 5.0)
+part = ProcessSpec(name="x", program=Program(path=sys.executable, arguments=(sys.executable, "-c", code)), environ={},
+    directory="/", restart=RestartLimit(times=0), mask=set())
+supervision = Supervisor("x", 5.0)
 with supervision.loop:
     supervision.on_change = lambda process: process.starts == 1 and process.pid and recycling.Recycling(
-        supervision.loop, process, 64 << 20, own=own == "own", seconds=5.0)
+        supervision.loop, process, 64 << 20, main_is_worker=own == "own", stop_timeout=5.0, interval=0.1)
     status = supervision.run((part,))
 print(supervision.main.starts, supervision.main.restarts, supervision.main.recycled)
 sys.exit(status)
@@ -103,7 +102,7 @@ def test_recycling_renews_a_worker_that_outgrows_its_limit(
     process.terminate()
     printed, said = process.communicate(timeout=20)
     assert printed == "ends\n1 0 1\n"
-    assert "MiB, over 64: renewed" in said
+    assert "MiB, limit 64 MiB" in said
     assert process.returncode == 0
 
 
@@ -125,16 +124,16 @@ def test_recycling_starts_a_process_alone_again_without_counting_it(
 def test_recycling_limit_is_declared_or_a_share_of_the_containers(
     declared: int | None, memory: int, expected: int | None
 ) -> None:
-    assert recycling.limit(declared, Limits(cpus=2.0, memory=memory), 4) == expected
+    assert recycling.memory_limit(declared, ContainerLimits(cpus=2.0, memory=memory), 4) == expected
 
 
 def test_recycling_sees_children_and_what_they_hold() -> None:
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
-        assert child.pid in recycling.children(os.getpid())
-        assert recycling.resident(child.pid) > 0
-        assert 0 < recycling.proportional(child.pid) <= recycling.resident(child.pid) + MIB
+        assert child.pid in recycling.list_children(os.getpid())
+        assert recycling.resident_memory(child.pid) > 0
+        assert 0 < recycling.proportional_memory(child.pid) <= recycling.resident_memory(child.pid) + MIB
     finally:
         child.send_signal(signal.SIGKILL)
         child.wait()
-    assert recycling.resident(child.pid) == 0
+    assert recycling.resident_memory(child.pid) == 0

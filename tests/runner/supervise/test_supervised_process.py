@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from grocker.runner.contract.spec import Restart
+from grocker.runner.contract.spec import RestartLimit
 from grocker.runner.process.child import reap_some
 from grocker.runner.process.loop import Loop
 from grocker.runner.process.program import Program
 from grocker.runner.status import values as status
 from grocker.runner.supervise import supervised_process as process
-from grocker.runner.supervise.supervised_process import Part, Process
+from grocker.runner.supervise.supervised_process import ProcessSpec, SupervisedProcess
 
 
 class Room:
@@ -27,21 +27,21 @@ class Room:
         self.changes: list[str] = []
         self.keys = 0
         self.loop = Loop(self._child)
-        part = Part(
+        part = ProcessSpec(
             name="x",
             program=Program(path="/bin/sh", arguments=("/bin/sh", "-c", command)),
             environ={},
             directory="/",
-            restart=Restart(times=times, seconds=60),
+            restart=RestartLimit(times=times, seconds=60),
             mask=set(),
             terminal=terminal,
         )
-        self.process = Process(
+        self.process = SupervisedProcess(
             part,
             self.loop,
             on_change=lambda changed: self.changes.append(changed.state),
             on_given_up=lambda _, exit_status: self.given_up.append(exit_status),
-            on_key=self._key,
+            on_interrupt=self._key,
         )
 
     def _key(self) -> None:
@@ -49,10 +49,10 @@ class Room:
 
     def _child(self) -> None:
         reap_some(self._take, os.WNOHANG | os.WUNTRACED)
-        self.process.look()
+        self.process.check()
 
     def _take(self, pid: int, wait_status: int) -> None:
-        self.process.take(pid, wait_status)
+        self.process.handle_child(pid, wait_status)
 
     def until(self, reached: Callable[[], object], seconds: float = 10) -> None:
         latest = time.monotonic() + seconds

@@ -20,20 +20,20 @@ import signal, sys
 from grocker.runner.process import signals
 from grocker.runner.process.program import Program
 from grocker.runner.process.child import adopt_orphans
-from grocker.runner.supervise.supervised_process import Part
-from grocker.runner.contract.spec import Restart
-from grocker.runner.supervise.supervisor import Supervision
-signals.hold()
+from grocker.runner.supervise.supervised_process import ProcessSpec
+from grocker.runner.contract.spec import RestartLimit
+from grocker.runner.supervise.supervisor import Supervisor
+signals.block_signals()
 adopt_orphans()
 times, seconds, stop, program, *commands = sys.argv[1:]
 parts = tuple(
-    Part(
+    ProcessSpec(
         name=name, program=Program(path=program, arguments=("/bin/sh", "-c", command)), environ={}, directory="/",
-        restart=Restart(times=int(times), seconds=int(seconds)), mask=set(), front=name == "front",
+        restart=RestartLimit(times=int(times), seconds=int(seconds)), mask=set(), front=name == "front",
     )
     for name, command in zip(commands[::2], commands[1::2])
 )
-supervision = Supervision("x", float(stop))
+supervision = Supervisor("x", float(stop))
 with supervision.loop:
     status = supervision.run(parts)
 sys.exit(status)
@@ -75,7 +75,7 @@ def test_supervision_status_is_that_of_the_process_given_up_on(command: str, sta
 def test_supervision_does_not_try_again_what_cannot_be_executed(tmp_path: Path) -> None:
     with _supervised("", times=5, program=str(tmp_path / "absent")) as process:
         _, said = process.communicate(timeout=20)
-    assert "not in this image" in said
+    assert "not found in this image" in said
     assert "again" not in said
 
 
@@ -83,7 +83,7 @@ def test_supervision_restarts_as_often_as_it_may() -> None:
     with _supervised("echo run; exit 3", times=2, seconds=1) as process:
         printed, said = process.communicate(timeout=20)
     assert printed == "run\n" * 3
-    assert "(2 of 2 in 1 s)" in said
+    assert "(restart 2 of 2 in 1 s)" in said
     assert process.returncode == 3
 
 
@@ -155,7 +155,7 @@ def test_supervision_ends_the_others_when_one_is_given_up() -> None:
         printed, said = process.communicate(timeout=20)
     assert process.returncode == 5
     assert printed == "x up\nx ends\n"
-    assert "worker: ended with status 5, given up" in said
+    assert "worker: exited with status 5; giving up" in said
 
 
 def test_supervision_restarts_a_companion_alone() -> None:
@@ -180,4 +180,4 @@ def test_supervision_leaves_time_for_the_others_when_what_is_in_front_hangs() ->
         process.terminate()
         printed, said = process.communicate(timeout=20)
         assert (process.returncode, printed) == (137, "x ends\n")
-        assert said.startswith("grocker: front: not ended 0.75 s after")
+        assert said.startswith("grocker: front: did not stop within 0.75 s")

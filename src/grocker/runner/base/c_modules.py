@@ -1,7 +1,7 @@
-"""``signal``, ``socket``, ``deque`` and ``heapq`` from the modules in C that the public ones wrap.
+"""``signal``, ``socket``, ``deque`` and ``heapq`` from the C modules that the public ones wrap.
 
-The public ones make enumerations of their numbers, which takes half as long as Python's start. What they add is not
-here: a signal's name, a socket's ``accept``, ``makefile`` and ``with``.
+The public modules turn their constants into enumerations at import, which takes half as long as starting Python. What
+they add is missing here: names of signals, and a socket's ``accept``, ``makefile`` and ``with``.
 """
 
 from __future__ import annotations

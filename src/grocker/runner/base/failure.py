@@ -1,4 +1,4 @@
-"""How the runner says that something is wrong: one line on stderr, and the exit statuses of X5 and E6."""
+"""How the runner reports what is wrong: one line on stderr, and the exit statuses. Contract: E6, X5."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ USER = 77
 CONFIGURATION = 78
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
+SIGNALLED = 128
+"""Plus the signal's number, as shells do."""
 KILLED = 137
 
-OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
-"""Errors that say that no more files may be open."""
+TOO_MANY_FILES = frozenset({errno.EMFILE, errno.ENFILE})
+"""Errors that mean that no more files can be opened."""
 
 
 class Failure(Exception):
-    """The runner gives up: ``status`` is the container's exit status, ``message`` one line with what to do."""
+    """The runner gives up: ``status`` is the container's exit status, ``message`` one line with the remedy."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -32,8 +34,8 @@ class Failure(Exception):
         self.message = message
 
 
-class Asked(Exception):
-    """A signal asked to stop before anything was started."""
+class StopRequested(Exception):
+    """A signal asked the runner to stop before it had started anything."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -41,29 +43,29 @@ class Asked(Exception):
 
 
 _listener: Callable[[str, bool], None] | None = None
-_unheard: list[tuple[str, bool]] = []
-_UNHEARD = 100  # messages
+_early: list[tuple[str, bool]] = []
+_EARLY_MOST = 100  # messages
 
 
-def listen(listener: Callable[[str, bool], None] | None) -> Sequence[tuple[str, bool]]:
-    """From now on messages, and whether they are warnings, go to ``listener`` instead of stderr; None: to stderr again.
+def set_listener(listener: Callable[[str, bool], None] | None) -> Sequence[tuple[str, bool]]:
+    """Send messages, each with whether it is a warning, to ``listener`` instead of stderr; None: to stderr again.
 
-    Returns those that were on stderr already, as far as they were kept.
+    Returns the messages that went to stderr before there was a listener, up to a limit.
     """
     global _listener  # noqa: PLW0603 - the process has one stderr
     _listener = listener
-    unheard = tuple(_unheard)
-    _unheard.clear()
-    return unheard
+    early = tuple(_early)
+    _early.clear()
+    return early
 
 
 def say(message: str) -> None:
-    """``grocker: MESSAGE`` on stderr, as one line whatever is in it; a closed stderr is no error."""
+    """Write ``grocker: MESSAGE`` to stderr, always as one line; a closed stderr is no error."""
     _say(message, warning=False)
 
 
 def warn(message: str) -> None:
-    """As :func:`say`, marked as a warning."""
+    """Like :func:`say`, marked as a warning."""
     _say(message, warning=True)
 
 
@@ -72,8 +74,8 @@ def _say(message: str, *, warning: bool) -> None:
     if _listener is not None:
         _listener(line, warning)
         return
-    if len(_unheard) < _UNHEARD:
-        _unheard.append((line, warning))
+    if len(_early) < _EARLY_MOST:
+        _early.append((line, warning))
     try:
         os.write(2, f"grocker: {'warning: ' if warning else ''}{line}\n".encode("utf-8", "backslashreplace"))
     except OSError:
@@ -81,5 +83,5 @@ def _say(message: str, *, warning: bool) -> None:
 
 
 def reason(error: OSError) -> str:
-    """The system's own words for an error, without the path."""
+    """Return the system's own description of an error, without the path."""
     return os.strerror(error.errno) if error.errno else str(error)

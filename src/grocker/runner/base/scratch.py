@@ -1,6 +1,6 @@
-"""``/tmp/.grocker``: what the runner makes at each start, for the application and for ``grocker-runner exec``.
+"""The scratch directory: what the runner writes at each start, for the application and ``grocker-runner exec``.
 
-Mode 0700, never another uid's. Contract: C3 (nothing outlives a start), E7, X5.
+Mode 0700, and never used when it belongs to another uid. Contract: C3 (nothing outlives a start), E7, X5.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 
 SUPERVISED = "supervised"
-"""The file that is there under ``start`` and ``cron``, for ``grocker-runner health``; locked while they live."""
+"""The file that exists under ``start`` and ``cron``, for ``grocker-runner health``; locked while they run."""
 
 
-class Record(Value):
-    """What ``exec`` needs to know of the start: the environment made, the one given, and what was wrong (or "")."""
+class StartRecord(Value):
+    """What ``exec`` needs to know about the start.
+
+    ``prepared``: the application's environment; ``given``: the engine's; ``failure``: what was wrong, or "".
+    """
 
     prepared: Mapping[str, str]
     given: Mapping[str, str]
@@ -28,13 +31,16 @@ class Record(Value):
 
 
 def renew(directory: str) -> None:
-    """An empty directory of our own. Raises Failure: 73, and 64 when what a running service has there would be lost."""
+    """Create the directory, or empty it.
+
+    Raises Failure: 73; 64 when a running service or cron uses it.
+    """
     try:
         try:
             os.mkdir(directory, 0o700)
         except FileExistsError:
-            _refuse_anothers(directory, CANNOT_WRITE, "remove it")
-            _refuse_claimed(directory)
+            _refuse_foreign(directory, CANNOT_WRITE, "remove it")
+            _refuse_in_use(directory)
             empty(directory)
         os.chmod(directory, 0o700)  # whatever the umask was
     except OSError as error:
@@ -42,16 +48,16 @@ def renew(directory: str) -> None:
 
 
 def claim(directory: str) -> None:
-    """It is that of ``start`` or ``cron``, as long as this process lives. Raises Failure (73)."""
+    """Reserve the directory for ``start`` or ``cron`` until this process ends. Raises Failure (73)."""
     path = f"{directory}/{SUPERVISED}"
     write(path, b"")
     try:
-        _lock(os.open(path, os.O_RDWR | os.O_NOFOLLOW))  # and never closed
+        _lock(os.open(path, os.O_RDWR | os.O_NOFOLLOW))  # never closed
     except OSError:
         pass  # a file system without locks
 
 
-def _refuse_claimed(directory: str) -> None:
+def _refuse_in_use(directory: str) -> None:
     try:
         descriptor = os.open(f"{directory}/{SUPERVISED}", os.O_RDWR | os.O_NOFOLLOW)
     except OSError:
@@ -60,7 +66,9 @@ def _refuse_claimed(directory: str) -> None:
         _lock(descriptor)
     except (BlockingIOError, PermissionError):
         raise Failure(
-            USAGE, f"{directory}: a service or cron runs here: grocker-runner exec COMMAND is for what runs beside it"
+            USAGE,
+            f"{directory}: in use by a running service or cron; run commands beside it with grocker-runner exec "
+            "COMMAND",
         ) from None
     except OSError:
         pass  # a file system without locks
@@ -69,16 +77,16 @@ def _refuse_claimed(directory: str) -> None:
 
 
 def _lock(descriptor: int) -> None:
-    """Raises OSError: BlockingIOError or PermissionError when another process has it (fcntl(2): EAGAIN, EACCES)."""
+    """Raise OSError: BlockingIOError or PermissionError when another process holds it (fcntl(2): EAGAIN, EACCES)."""
     import fcntl
 
     fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def empty(directory: str) -> None:
-    """Removes everything below a directory; links are removed, not followed. Raises OSError."""
+    """Remove everything below a directory; links are removed, not followed. Raises OSError."""
     directories = [directory]
-    for path in directories:  # it grows meanwhile: what is deeper comes later
+    for path in directories:  # grows during the loop: deeper directories come later
         with os.scandir(path) as entries:
             for entry in list(entries):
                 if entry.is_dir(follow_symlinks=False):
@@ -90,7 +98,7 @@ def empty(directory: str) -> None:
 
 
 def make_directory(path: str) -> None:
-    """A new directory, 0700. Raises Failure (73)."""
+    """Create a directory, mode 0700. Raises Failure (73)."""
     try:
         os.mkdir(path, 0o700)
         os.chmod(path, 0o700)
@@ -99,7 +107,7 @@ def make_directory(path: str) -> None:
 
 
 def write(path: str, data: bytes) -> None:
-    """A new file, 0600. Raises Failure (73)."""
+    """Create a file, mode 0600. Raises Failure (73)."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with open(descriptor, "wb") as file:
@@ -110,37 +118,36 @@ def write(path: str, data: bytes) -> None:
 
 
 def _cannot_write(path: str, error: OSError) -> Failure:
-    place = os.path.dirname(path) if path.endswith("/.grocker") else path
-    return Failure(CANNOT_WRITE, f"{place}: cannot be written: {reason(error)}: mount a tmpfs at /tmp (--tmpfs /tmp)")
+    return Failure(CANNOT_WRITE, f"{path}: cannot be written: {reason(error)}; mount a tmpfs at /tmp (--tmpfs /tmp)")
 
 
-def _refuse_anothers(directory: str, status: int, remedy: str) -> None:
+def _refuse_foreign(directory: str, status: int, remedy: str) -> None:
     found = os.lstat(directory)
     if not stat.S_ISDIR(found.st_mode):
-        raise Failure(status, f"{directory}: not a directory: {remedy}")
+        raise Failure(status, f"{directory}: not a directory; {remedy}")
     if found.st_uid != os.getuid():
-        raise Failure(status, f"{directory}: belongs to uid {found.st_uid}, not to {os.getuid()}: {remedy}")
+        raise Failure(status, f"{directory}: belongs to uid {found.st_uid}, not to {os.getuid()}; {remedy}")
 
 
-def save(directory: str, record: Record) -> None:
-    """Keeps a record for later ``exec``s. Raises Failure (73)."""
+def save(directory: str, record: StartRecord) -> None:
+    """Write the record that ``exec`` reads. Raises Failure (73)."""
     write(f"{directory}/failure", record.failure.encode("utf-8", "surrogateescape"))
     write(f"{directory}/given", _block(record.given))
     write(f"{directory}/environment", _block(record.prepared))
 
 
-def load(directory: str) -> Record:
-    """The record of the container's start. Raises Failure: 78 when there is none, 77 when it is another uid's."""
+def load(directory: str) -> StartRecord:
+    """Read the record of the container's start. Raises Failure: 78 when there is none, 77 when it is another uid's."""
     try:
-        _refuse_anothers(directory, USER, "run this as the container's user, with docker exec --user")
-        return Record(
+        _refuse_foreign(directory, USER, "run this as the container's user (docker exec --user)")
+        return StartRecord(
             prepared=_variables(_content(f"{directory}/environment")),
             given=_variables(_content(f"{directory}/given")),
             failure=_content(f"{directory}/failure").decode("utf-8", "surrogateescape"),
         )
     except FileNotFoundError:
         raise Failure(
-            CONFIGURATION, f"{directory}: nothing prepared: this container was not started by grocker-runner run"
+            CONFIGURATION, f"{directory}: no prepared environment; the container was not started by grocker-runner run"
         ) from None
     except OSError as error:
         raise Failure(USER, f"{directory}: cannot be read by uid {os.getuid()}: {reason(error)}") from None
@@ -152,7 +159,7 @@ def _content(path: str) -> bytes:
 
 
 def _block(variables: Mapping[str, str]) -> bytes:
-    """As in ``/proc/PID/environ``: a value may hold anything but NUL."""
+    """Encode as ``/proc/PID/environ`` does: a value may contain anything but NUL."""
     return b"".join(os.fsencode(f"{name}={value}") + b"\0" for name, value in variables.items())
 
 

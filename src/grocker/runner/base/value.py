@@ -1,12 +1,12 @@
 """Frozen values that cost next to nothing to define.
 
-``dataclasses`` (with ``inspect`` below it) takes 20 ms to import and ``typing.NamedTuple`` 8 ms, more than the runner
-has for the whole way to a one-shot command; the type checker sees an ordinary keyword-only frozen dataclass.
+Importing ``dataclasses`` (which imports ``inspect``) takes 20 ms, ``typing.NamedTuple`` 8 ms: more than the runner may
+spend on a one-shot command. The type checker sees an ordinary keyword-only frozen dataclass.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # typing's own costs its import; type checkers know the name
+TYPE_CHECKING = False  # importing typing for it is too slow; type checkers know the name
 if TYPE_CHECKING:
     from typing import Any, dataclass_transform
 else:
@@ -17,7 +17,7 @@ else:
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class _ValueType(type):
-    """Turns the annotations of a class into slots and its class attributes of those names into defaults."""
+    """Turns the annotations of a class into slots, and the values assigned to them into defaults."""
 
     def __new__(mcls, name: str, bases: tuple[type, ...], space: dict[str, Any]) -> _ValueType:
         fields = tuple(space.get("__annotations__", ()))
@@ -28,7 +28,7 @@ class _ValueType(type):
 
 
 class Value(metaclass=_ValueType):
-    """Base of the runner's values: compared by what they hold, never changed.
+    """Base of the runner's values: compared by their fields, never changed.
 
     Subclasses annotate their fields (``from __future__ import annotations`` is needed) and inherit no fields.
     Raises TypeError for an unknown field or a missing one without a default.
@@ -66,6 +66,6 @@ class Value(metaclass=_ValueType):
 
 
 def fields_of(value: Value) -> tuple[str, ...]:
-    """The names of its fields, as they stand in the class."""
+    """Return the names of a value's fields, in the order of the class."""
     fields: tuple[str, ...] = value._fields  # type: ignore[attr-defined]
     return fields

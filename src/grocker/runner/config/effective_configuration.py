@@ -1,11 +1,11 @@
-"""What holds, key by key, and where each value came from. Contract: C3, C4, C6. Pure."""
+"""The effective value of each key, and where it comes from. Contract: C3, C4, C6. Pure."""
 
 from __future__ import annotations
 
 import io
 
 from ..base.value import TYPE_CHECKING, Value
-from .configuration import overriding
+from .configuration import RESERVED, overriding_variable
 from .ini_files import new_parser
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 DEFAULT = "DEFAULT"
 
 
-class Origin(Value):
-    """A value, and the file (with the key's line, from 1) or the variable that gives it."""
+class ValueOrigin(Value):
+    """A value, and the file (with the key's line, from 1) or the variable that sets it."""
 
     value: str
     file: str = ""
@@ -25,28 +25,28 @@ class Origin(Value):
     variable: str = ""
 
 
-class Entry(Value):
-    """A key: what gives it a value, the strongest first; the first one holds."""
+class ConfigurationKey(Value):
+    """A key with the origins of its value, the strongest first; the first one wins."""
 
     section: str
     key: str
-    origins: tuple[Origin, ...]
+    origins: tuple[ValueOrigin, ...]
 
 
-class Effective(Value):
-    """``entries``: of every section in turn, as the merged file has them; ``sections``: also those without a key.
+class EffectiveConfiguration(Value):
+    """``entries``: section by section, in the merged file's order; ``sections``: also those without keys.
 
-    ``unmatched``: variables of the namespace that are no key of any file; getconf takes them for keys all the same.
+    ``unmatched``: variables of the namespace that match no key of any file; getconf reads them all the same.
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[ConfigurationKey, ...]
     sections: tuple[str, ...]
     unmatched: tuple[str, ...]
 
 
-def effective(texts: Sequence[IniText], namespace: str, environ: Mapping[str, str]) -> Effective:
-    """``texts`` the weakest first, each of which can be parsed; ``environ``: what the container was started with."""
-    found: dict[str, dict[str, list[Origin]]] = {DEFAULT: {}}
+def effective(texts: Sequence[IniText], namespace: str, environ: Mapping[str, str]) -> EffectiveConfiguration:
+    """Return what applies. ``texts``: valid, the weakest first; ``environ``: what the container was started with."""
+    found: dict[str, dict[str, list[ValueOrigin]]] = {DEFAULT: {}}
     for text in texts:
         for section, own in _parsed(text).items():
             known = found.setdefault(section, {})
@@ -55,13 +55,13 @@ def effective(texts: Sequence[IniText], namespace: str, environ: Mapping[str, st
     used = set()
     for section, keys in found.items():
         for key in [*keys, *(key for key in found[DEFAULT] if key not in keys)]:
-            name = overriding(namespace, "" if section == DEFAULT else section, key, environ)
+            name = overriding_variable(namespace, "" if section == DEFAULT else section, key, environ)
             if name is not None:
                 used.add(name)
-                keys.setdefault(key, []).insert(0, Origin(value=environ[name], variable=name))
-    return Effective(
+                keys.setdefault(key, []).insert(0, ValueOrigin(value=environ[name], variable=name))
+    return EffectiveConfiguration(
         entries=tuple(
-            Entry(section=section, key=key, origins=tuple(origins))
+            ConfigurationKey(section=section, key=key, origins=tuple(origins))
             for section, keys in found.items()
             for key, origins in keys.items()
         ),
@@ -71,14 +71,12 @@ def effective(texts: Sequence[IniText], namespace: str, environ: Mapping[str, st
 
 
 def _of_namespace(namespace: str, environ: Mapping[str, str]) -> set[str]:
-    from .configuration import NOT_KEYS
-
-    own = {f"{namespace}_{word}" for word in NOT_KEYS}
+    own = {f"{namespace}_{word}" for word in RESERVED}
     return {name for name in environ if name.startswith(f"{namespace}_")} - own
 
 
-def _parsed(text: IniText) -> dict[str, dict[str, Origin]]:
-    """Section → key → origin. configparser tells no lines: the dictionaries that it fills are asked."""
+def _parsed(text: IniText) -> dict[str, dict[str, ValueOrigin]]:
+    """Section → key → origin. configparser does not report line numbers: the dictionaries that it fills record them."""
     sections: dict[str, dict[str, str]] = {}
     lines: dict[tuple[int, str], int] = {}
     line = 0
@@ -87,7 +85,7 @@ def _parsed(text: IniText) -> dict[str, dict[str, Origin]]:
         def __setitem__(self, key: str, value: object) -> None:
             if isinstance(value, Keys):
                 sections[key] = value
-            elif isinstance(value, list):  # as it is read; what has several lines is put together at the end
+            elif isinstance(value, list):  # while reading; lines of one value are joined at the end
                 lines.setdefault((id(self), key), line)
             super().__setitem__(key, value)  # type: ignore[assignment]
 
@@ -100,6 +98,6 @@ def _parsed(text: IniText) -> dict[str, dict[str, Origin]]:
     parser = new_parser(Keys)
     parser.read_file(numbered(), text.path)
     return {
-        section: {key: Origin(value=keys[key], file=text.path, line=lines.get((id(keys), key))) for key in keys}
+        section: {key: ValueOrigin(value=keys[key], file=text.path, line=lines.get((id(keys), key))) for key in keys}
         for section, keys in ((DEFAULT, parser.defaults()), *sections.items())
     }

@@ -1,7 +1,7 @@
-"""Which values of a configuration are shown and which are hidden. Contract: C6. Pure.
+"""Hides the values of a configuration that look secret. Contract: C6. Pure.
 
-A name is taken apart into its words (``redis_auth-token``, ``AccountKey``); the lists below stand in the reference too.
-It is the safe side that is erred on: what is hidden needlessly, ``--show-secrets`` shows.
+Names are split into words (``redis_auth-token``, ``AccountKey``). The lists below are documented in the reference. In
+doubt a value is hidden; ``--show-secrets`` shows it.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 
 MASK = "********"
-"""Stands for a secret of any length."""
+"""Replaces a secret of any length."""
 
 ANYWHERE = (
     *("passw", "passphrase", "secret", "token", "credential"),
     *("apikey", "authkey", "accesskey", "privatekey", "signingkey", "encryptionkey"),
 )
-"""A name that has one of these in it, anywhere."""
+"""Parts that make a name secret, anywhere in it."""
 
 WORDS = frozenset(
     {
@@ -23,7 +23,7 @@ WORDS = frozenset(
         *("pass", "pin", "private", "pw", "pwd", "salt", "sas", "signature", "totp", "webhook"),
     }
 )
-"""A name that has one of these as a whole word."""
+"""Whole words that make a name secret."""
 
 TAILS = frozenset(
     {
@@ -32,15 +32,15 @@ TAILS = frozenset(
         *("type",),
     }
 )
-"""A name that ends with one of these words tells of a secret, where it is or how long it lives, but is none."""
+"""Last words of names that describe a secret, such as its path or lifetime, but are none."""
 
 SECTIONS = ("passw", "secret", "token", "credential")
-"""All values are hidden of a section that has one of these in its name, or ``keys`` or ``private`` as a word."""
+"""Parts of a section's name that hide all its values; so do the words ``keys`` and ``private``."""
 
 PLAIN = frozenset({"", "true", "false", "yes", "no", "on", "off", "none", "null"})
-"""Values that are no secret whatever they are called: nothing, and switches."""
+"""Values that are never secret: empty ones and switches."""
 
-# None goes over a value more than once, however long it is.
+# Each pattern is linear in the length of the value.
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _USERINFO = re.compile(r"\S*@")
 _PAIR = re.compile(
@@ -50,8 +50,8 @@ _PAIR = re.compile(
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 
 
-def masked(section: str, key: str, value: str) -> str:
-    """``value`` as it may be shown: itself, MASK, or itself with MASK in place of what is secret in it."""
+def mask_secrets(section: str, key: str, value: str) -> str:
+    """Return what may be shown: ``value``, MASK, or ``value`` with its secret parts replaced by MASK."""
     if value.strip().lower() in PLAIN:
         return value
     if section_is_secret(section) or name_is_secret(key) or _PRIVATE_KEY.search(value):
@@ -60,7 +60,7 @@ def masked(section: str, key: str, value: str) -> str:
 
 
 def _without_userinfo(value: str) -> str:
-    """URLs without who calls: hidden up to the last @, so that a password with an unquoted @ or / is hidden whole."""
+    """Hide the user information of URLs, up to the last @, in case a password contains an unquoted @ or /."""
     parts = value.split("://")
     for place, part in enumerate(parts[1:], start=1):
         found = _USERINFO.match(part)
@@ -70,7 +70,7 @@ def _without_userinfo(value: str) -> str:
 
 
 def _pair(found: re.Match[str]) -> str:
-    """``password=…`` within a value, as in a connection string, a query or JSON."""
+    """Hide ``password=…`` within a value, as in a connection string, a query or JSON."""
     if not name_is_secret(found["name"]) or found["value"].startswith(MASK):
         return found[0]
     quote = found["value"][0] if found["value"][0] in "\"'" else ""
@@ -78,7 +78,7 @@ def _pair(found: re.Match[str]) -> str:
 
 
 def section_is_secret(section: str) -> bool:
-    """Whether everything in a section is."""
+    """Whether all values of a section are secret."""
     return any(part in section.lower() for part in SECTIONS) or not {"keys", "private"}.isdisjoint(_words(section))
 
 

@@ -1,7 +1,7 @@
-"""INI files as most are, read without configparser, whose loading takes longer than all else that a command waits for.
+"""Reads plain INI files without configparser, whose import takes longer than the rest of a command's start.
 
-What is read here is exactly what configparser would make of it; where there is more than sections and one-line values
-to understand, or anything is wrong, configparser has to be asked. Contract: C4, C5. Pure.
+The result is exactly configparser's. Files with more than sections and one-line values, and files with errors, are left
+to configparser. Contract: C4, C5. Pure.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
     Sections = dict[str, dict[str, str]]
 
-_DEFAULT = "DEFAULT"  # its keys are every section's
+_DEFAULT = "DEFAULT"  # its keys belong to every section
 
 
-def read(text: str) -> Sections | None:
-    """Keys and values by section, in their order; None where it is not so plain."""
+def read_plain(text: str) -> Sections | None:
+    """Return keys and values by section, in order; None when the file is not plain."""
     sections: Sections = {}
     keys: dict[str, str] | None = None
     for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-        # Not printable: other blanks and line ends than these, about which readers may differ.
+        # Readers may disagree about other white space and line ends.
         if not line.replace("\t", " ").isprintable():
             return None
         value = line.strip()
         if not value or value[0] in "#;":
             continue
         if line[0] in " \t":
-            return None  # it may go on with the value above
+            return None  # it may continue the value above
         if value[0] == "[":
             name = value[1:-1]
             if value[-1] != "]" or not name or "[" in name or "]" in name or name == _DEFAULT or name in sections:
@@ -44,13 +44,13 @@ def read(text: str) -> Sections | None:
 
 
 def merge(over: Sections, sections: Mapping[str, Mapping[str, str]]) -> None:
-    """Adds a file's sections to what the files before it say."""
+    """Add a file's sections to those of the files before it."""
     for name, keys in sections.items():
         over.setdefault(name, {}).update(keys)
 
 
-def written(sections: Mapping[str, Mapping[str, str]]) -> str:
-    """As configparser writes them."""
+def format_plain(sections: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the text that configparser would write."""
     lines = []
     for name, keys in sections.items():
         lines.append(f"[{name}]\n")

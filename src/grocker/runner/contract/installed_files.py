@@ -1,42 +1,41 @@
-"""Files that the builder installs beside the runner, as text.
-
-Nothing in the image imports this module.
-"""
+"""The text of files that the builder installs beside the runner. Nothing in the image imports this module."""
 
 from __future__ import annotations
 
-# The signals are held back before anything else is imported: PID 1 would lose them, they have no default action there.
-# -I -S: neither PYTHON* nor the application's site reach the runner (contract, E7).
-_RUNNER = """\
+from .names import BIN, GROCKER_CONTRACT, LIBRARY, MEDIA, PACKAGE, RUNNER, VENV
+
+# Signals are blocked before any other import: they have no default action in PID 1, so it would lose them.
+# -I -S: neither PYTHON* nor the application's site-packages reach the runner (contract, E7).
+_RUNNER = f"""\
 #!/usr/bin/python3 -IS
 import _signal
 from _signal import SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2
 mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, (SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2))
 import sys
-sys.path.insert(0, "/opt/grocker/lib")
-from grocker_runner.main import main
+sys.path.insert(0, "{LIBRARY}")
+from {PACKAGE}.main import main
 sys.exit(main(sys.argv[1:], mask))
 """
 
-# E8. Under the runner the environment is there already; docker exec starts this without it.
-_DJANGO_ADMIN = """\
+# E8. Commands of the runner have the prepared environment already; docker exec starts this without it.
+_DJANGO_ADMIN = f"""\
 #!/bin/sh
-if [ ! -x /opt/venv/bin/django-admin ]; then
-    echo "grocker: django-admin.py: Django is not in this application's environment" >&2
+if [ ! -x {VENV}/bin/django-admin ]; then
+    echo "grocker: django-admin.py: Django is not installed in this image" >&2
     exit 127
 fi
-[ -n "$GROCKER_CONTRACT" ] && exec /opt/venv/bin/django-admin "$@"
-exec /opt/grocker/bin/grocker-runner exec /opt/venv/bin/django-admin "$@"
+[ -n "${GROCKER_CONTRACT}" ] && exec {VENV}/bin/django-admin "$@"
+exec {RUNNER} exec {VENV}/bin/django-admin "$@"
 """
 
-PROGRAMS = {"django-admin.py": _DJANGO_ADMIN, "grocker-runner": _RUNNER}
+PROGRAMS = {"django-admin.py": _DJANGO_ADMIN, RUNNER.removeprefix(f"{BIN}/"): _RUNNER}
 """Name in ``/opt/grocker/bin`` → text; mode 0755."""
 
-DEFAULT_SETTINGS = """\
+DEFAULT_SETTINGS = f"""\
 [django]
-media_root = /media
+media_root = {MEDIA}
 
 [dev]
 debug_toolbar = false
 """
-"""C2: Grocker's own ``50_default_settings.ini``."""
+"""Grocker's own ``50_default_settings.ini`` (C2)."""

@@ -1,1 +1,1 @@
-"""``cron``: the crontab, its times, and the jobs that it starts. Contract: K1–K5."""
+"""``cron``: the crontab, its schedule, and the jobs that it starts. Contract: K1–K5."""

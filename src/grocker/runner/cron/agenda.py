@@ -1,8 +1,9 @@
-"""What is due, read off the clocks. Contract: K5. Pure.
+"""Finds out from the clocks which jobs are due. Contract: K5. Pure.
 
-Two clocks: the wall clock, which people and daylight saving set, and the time elapsed, which nothing sets and which
-goes on while the machine sleeps. Where they part, the clock was changed (Debian's rule, see ``cron.timeline``); where
-both went on without us, the container was paused, and what passed is counted, not run.
+There are two clocks: the wall clock, which people and daylight saving time set, and elapsed time, which nothing sets
+and which continues while the machine sleeps. If they diverge, the wall clock was set (Debian's rule, see
+``cron.timeline``); if both advanced while we did not run, the container was paused, and missed runs are counted, not
+made up for.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ if TYPE_CHECKING:
     from .timeline import Span
     from .zone import Zone
 
-STEP = 10.0  # seconds; less is a clock that is being kept right, not one that was changed
+STEP = 10.0  # seconds; smaller differences are corrections of the clock, not a change
 
 
-class Turn(Value):
-    """What one look at the clocks brought: places of jobs in the crontab.
+class DueJobs(Value):
+    """The result of reading the clocks; jobs are indexes into the crontab.
 
-    ``due``: to be started, in this order, each once even if several of its times were skipped. ``missed``: place → how
-    often it was due in the ``passed`` minutes of a pause. ``step``: seconds by which the clock was changed, 0.0 if it
-    was not.
+    ``due``: to start, in this order, each once even if several of its times were skipped. ``missed``: job → how often
+    it was due in the ``passed`` minutes of a pause. ``step``: seconds by which the wall clock was set, 0.0 if it was
+    not.
     """
 
     due: tuple[int, ...] = ()
@@ -36,14 +37,14 @@ class Turn(Value):
 
 
 class _Zone:
-    """The jobs of one zone; those with the same schedule are looked at once."""
+    """The jobs of one time zone, grouped by schedule."""
 
     def __init__(self, zone: Zone, minute: int) -> None:
         self.timeline = Timeline(zone, minute)
         self.wildcard: dict[Expression, list[int]] = {}
         self.fixed: dict[Expression, list[int]] = {}
 
-    def of(self, span: Span) -> Iterator[tuple[Expression, list[int]]]:
+    def groups(self, span: Span) -> Iterator[tuple[Expression, list[int]]]:
         if span.wildcard:
             yield from self.wildcard.items()
         if span.fixed:
@@ -51,10 +52,10 @@ class _Zone:
 
 
 class Agenda:
-    """Made when the scheduler starts: the minute that runs then is over for it.
+    """The schedule of all jobs, from the next full minute on.
 
-    ``schedules``: for each job its expression (None: @reboot) and zone; ``wall``: seconds since 1970; ``elapsed``:
-    seconds since any point.
+    ``schedules``: each job's expression (None: @reboot) and zone; ``wall``: seconds since 1970; ``elapsed``: seconds
+    since any moment.
     """
 
     def __init__(self, schedules: Sequence[tuple[Expression | None, Zone]], wall: float, elapsed: float) -> None:
@@ -70,15 +71,15 @@ class Agenda:
                 kind.setdefault(expression, []).append(place)
 
     def at_start(self) -> tuple[int, ...]:
-        """The @reboot jobs."""
+        """Return the @reboot jobs."""
         return tuple(place for place, (expression, _) in enumerate(self._schedules) if expression is None)
 
-    def wait(self, wall: float) -> float:
-        """Seconds until there may be something to do, if nobody changes the clock."""
+    def seconds_to_next(self, wall: float) -> float:
+        """Return the seconds until a job may be due, unless the clock is set."""
         return max(0.0, (int(wall // 60) + 1) * 60 - wall)
 
-    def look(self, wall: float, elapsed: float) -> Turn:
-        """What the clocks say now."""
+    def read_clocks(self, wall: float, elapsed: float) -> DueJobs:
+        """Return what is due now."""
         step = (wall - self._wall) - (elapsed - self._elapsed)
         minute = expected = int(wall // 60)
         if abs(step) < STEP:
@@ -87,9 +88,9 @@ class Agenda:
             expected = int((self._wall + elapsed - self._elapsed) // 60)
         self._wall, self._elapsed = wall, elapsed
         last, passed = self._minute, max(0, expected - 1 - self._minute)
-        # A clock that went back by less than a minute: Debian's cron, asleep until the next one, does not see it.
+        # Set back by less than a minute: Debian's cron, which sleeps until the next one, does not notice.
         if not passed and minute in (last, last - 1):
-            return Turn(step=step)
+            return DueJobs(step=step)
         missed: dict[int, int] = {}
         due: list[int] = []
         for zone in self._zones.values():
@@ -98,10 +99,10 @@ class Agenda:
             for span in zone.timeline.advance(minute):
                 due += _due(zone, span)
         self._minute = minute
-        return Turn(due=tuple(dict.fromkeys(due)), missed=missed, passed=passed, step=step)
+        return DueJobs(due=tuple(dict.fromkeys(due)), missed=missed, passed=passed, step=step)
 
     def upcoming(self, place: int) -> float | None:
-        """When the job is due next, in seconds since 1970, if nobody changes the clock; None when it never is."""
+        """Return when the job is due next, in seconds since 1970, unless the clock is set; None for never."""
         expression, zone = self._schedules[place]
         if expression is None:
             return None
@@ -110,19 +111,19 @@ class Agenda:
 
 
 def _due(zone: _Zone, span: Span) -> Iterator[int]:
-    groups = list(zone.of(span))
+    groups = list(zone.groups(span))
     expressions = [expression for expression, _ in groups]
     for local in range(span.start, span.stop):
         places: list[int] = []
-        for found in crontab_expression.due(expressions, local):
+        for found in crontab_expression.due_expressions(expressions, local):
             places += groups[found][1]
         yield from sorted(places)
 
 
 def _count(zone: _Zone, spans: Sequence[Span], missed: dict[int, int]) -> None:
     for span in spans:
-        for expression, places in zone.of(span):
-            number = crontab_expression.count(expression, span.start, span.stop)
+        for expression, places in zone.groups(span):
+            number = crontab_expression.count_times(expression, span.start, span.stop)
             if number:
                 for place in places:
                     missed[place] = missed.get(place, 0) + number

@@ -7,10 +7,10 @@ import time
 
 
 class Clock:
-    """``wall``: seconds since 1970, as people set it; ``elapsed``: seconds since the machine started, sleep included.
+    """``wall``: seconds since 1970; ``elapsed``: seconds since the machine started, including sleep.
 
-    The kernel's own file is asked for the latter, because no process can be told something else about it: libfaketime
-    changes what clock_gettime(2) says, CLOCK_BOOTTIME too.
+    Elapsed time is read from the kernel's own file, which libfaketime does not change: it changes clock_gettime(2),
+    even for CLOCK_BOOTTIME.
     """
 
     def __init__(self) -> None:
@@ -20,11 +20,11 @@ class Clock:
             self._uptime = -1
 
     def wall(self) -> float:
-        """Seconds since 1970."""
+        """Return seconds since 1970."""
         return time.time()
 
     def elapsed(self) -> float:
-        """Seconds."""
+        """Return seconds."""
         if self._uptime >= 0:
             try:
                 return float(os.pread(self._uptime, 64, 0).split()[0])

@@ -1,7 +1,7 @@
-"""When a line of a crontab is due: five fields or a nickname. Contract: K2. Pure.
+"""Parses the schedule of a crontab's line, and finds its times: five fields or a nickname. Contract: K2. Pure.
 
-Times are local minutes: minutes since 1970-01-01 00:00 on the clock of the schedule's own zone, as if that were UTC.
-Sources: crontab(5) of Debian's cron 3.0pl1 and its ``entry.c``, whose silences are errors here (docs/decisions/0060).
+Times are local minutes: minutes since 1970-01-01 00:00 of the schedule's own time zone, as if it were UTC. Sources:
+crontab(5) of Debian's cron 3.0pl1 and its ``entry.c``; what it silently ignores is an error here (docs/decisions/0060).
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 DAY = 1440  # minutes
 _EPOCH = date(1970, 1, 1).toordinal()
-_HORIZON = (
-    50 * 366
-)  # days after which a schedule counts as one that never comes; 29 February on a Monday takes 40 years
+_HORIZON = 50 * 366  # days without a time, after which a schedule has none; 29 February on a Monday takes 40 years
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
@@ -30,19 +28,18 @@ NICKNAMES = {
     "midnight": "0 0 * * *",
     "hourly": "0 * * * *",
 }
-"""What follows the @, and the fields that mean the same; ``@reboot`` has none."""
+"""Nickname (without @) → equivalent fields; ``@reboot`` has none."""
 
 
 class ExpressionError(ValueError):
-    """A field that is not understood: one line, without place."""
+    """A field is invalid: one line, without the place in the file."""
 
 
 class Expression(Value):
-    """The fields as sets of bits: minute 0–59, hour 0–23, day 1–31, month 1–12, weekday 0 (Sunday) – 6.
+    """The fields as bit sets: minute 0–59, hour 0–23, day 1–31, month 1–12, weekday 0 (Sunday) – 6.
 
-    ``both``: the day must match day of month *and* weekday (one of those fields begins with ``*``), else either will
-    do.
-    ``wildcard``: minute or hour begins with ``*``: such jobs follow the clock when it is changed, the others are
+    ``both``: the day must match day of month *and* weekday (one of those fields begins with ``*``), else one of them is
+    enough. ``wildcard``: minute or hour begins with ``*``: such jobs follow the clock when it is set, the others are
     fixed-time jobs (cron(8)).
     """
 
@@ -64,8 +61,8 @@ _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
 )
 
 
-def parse(fields: Sequence[str]) -> Expression:
-    """The expression of five fields, without blanks. Raises ExpressionError, which names the field."""
+def parse_fields(fields: Sequence[str]) -> Expression:
+    """Parse five fields, without blanks. Raises ExpressionError, which names the field."""
     minutes, hours, days, months, weekdays = (_field(text, *field) for text, field in zip(fields, _FIELDS, strict=True))
     if weekdays & 1 << 7:
         weekdays = weekdays & ~(1 << 7) | 1
@@ -92,12 +89,12 @@ def _field(text: str, field: str, low: int, high: int, names: tuple[str, ...]) -
 
 def _range(part: str, low: int, high: int, names: tuple[str, ...]) -> int:
     if not part:
-        raise ExpressionError("nothing before or behind a comma")
+        raise ExpressionError("expected a value before and after each comma")
     span, slash, step_text = part.partition("/")
     step = 1
     if slash:
         if not _is_number(step_text) or int(step_text) == 0:
-            raise ExpressionError(f"a step is a number from 1, not {step_text!r}")
+            raise ExpressionError(f"a step must be a number from 1, got {step_text!r}")
         step = int(step_text)
     first_text, dash, last_text = span.partition("-")
     if span == "*":
@@ -106,11 +103,11 @@ def _range(part: str, low: int, high: int, names: tuple[str, ...]) -> int:
         first, last = _number(first_text, low, high, names), _number(last_text, low, high, names)
         if first > last:
             rest = "" if high == 7 and last == 0 else f",{low}" if last == low else f",{low}-{last}"
-            raise ExpressionError(f"{span} runs backwards and would never come: write {first}-{high}{rest}")
+            raise ExpressionError(f"{span} runs backwards and would never match; write {first}-{high}{rest}")
     else:
         first = last = _number(first_text, low, high, names)
         if slash:
-            raise ExpressionError(f"a step needs a range: write {first}-{high}/{step_text}")
+            raise ExpressionError(f"a step needs a range; write {first}-{high}/{step_text}")
     bits = 0
     for number in range(first, last + 1, step):
         bits |= 1 << number
@@ -121,11 +118,11 @@ def _number(text: str, low: int, high: int, names: tuple[str, ...]) -> int:
     if text.lower() in names:
         return names.index(text.lower()) + low
     if not _is_number(text):
-        hint = f", nor a name as {names[0]}" if names else ""
-        raise ExpressionError(f"{text!r} is not a number{hint}")
+        name = f" or a name such as {names[0]}" if names else ""
+        raise ExpressionError(f"expected a number{name}, got {text!r}")
     number = int(text)
     if not low <= number <= high:
-        raise ExpressionError(f"{number} is not within {low}-{high}")
+        raise ExpressionError(f"{number} is not in {low}-{high}")
     return number
 
 
@@ -134,7 +131,7 @@ def _is_number(text: str) -> bool:
 
 
 def matches(expression: Expression, local: int) -> bool:
-    """Whether local minute ``local`` is one of the schedule's."""
+    """Whether the schedule includes local minute ``local``."""
     return (
         bool(expression.minutes >> local % 60 & 1)
         and bool(expression.hours >> local // 60 % 24 & 1)
@@ -142,8 +139,8 @@ def matches(expression: Expression, local: int) -> bool:
     )
 
 
-def due(expressions: Sequence[Expression], local: int) -> list[int]:
-    """The places in ``expressions`` of those that local minute ``local`` is one of."""
+def due_expressions(expressions: Sequence[Expression], local: int) -> list[int]:
+    """Return the indexes of the schedules that include local minute ``local``."""
     minute, hour = local % 60, local // 60 % 24
     day = date.fromordinal(local // DAY + _EPOCH)
     return [
@@ -162,7 +159,7 @@ def _matches_day(expression: Expression, day: date) -> bool:
 
 
 def first_from(expression: Expression, local: int) -> int | None:
-    """The first local minute from ``local`` on that is one of the schedule's; None when none comes in 50 years."""
+    """Return the schedule's first local minute from ``local`` on; None if there is none in 50 years."""
     number, minute_of_day = divmod(local, DAY)
     hour, minute = divmod(minute_of_day, 60)
     last = number + _HORIZON
@@ -181,7 +178,7 @@ def first_from(expression: Expression, local: int) -> int | None:
 
 
 def _first_in_day(expression: Expression, hour: int, minute: int) -> int | None:
-    """The first minute of a day from that time on."""
+    """Return the first minute of a day from that time on."""
     if expression.hours >> hour & 1:
         rest = expression.minutes >> minute
         if rest:
@@ -196,8 +193,8 @@ def _lowest(bits: int) -> int:
     return (bits & -bits).bit_length() - 1
 
 
-def count(expression: Expression, start: int, stop: int) -> int:
-    """How many local minutes from ``start`` to before ``stop`` are the schedule's."""
+def count_times(expression: Expression, start: int, stop: int) -> int:
+    """Return how many local minutes from ``start`` to before ``stop`` the schedule includes."""
     total = 0
     for number in range(start // DAY, -(-stop // DAY)):
         if not _matches_day(expression, date.fromordinal(number + _EPOCH)):

@@ -1,4 +1,4 @@
-"""``# grocker: name=report timeout=10m``: what a crontab says of the job below, in comments. Contract: K3. Pure."""
+"""Reads ``# grocker: name=report timeout=10m``: options of the job below, in a comment. Contract: K3. Pure."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
 OVERLAPS = ("skip", "queue", "kill")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
-_NAME_LONGEST = 100  # characters: it becomes part of a syslog tag
+_NAME_LONGEST = 100  # characters; it becomes part of a syslog tag
 _RETRIES = 100
 
 
 class PragmaError(ValueError):
-    """A word that is not understood: one line, without place."""
+    """A word is invalid: one line, without the place in the file."""
 
 
-class Policy(Value):
-    """How a job is run. ``timeout``: seconds, None for no limit; ``retries``: after a failed run;
-    ``stderr_fails``: whether a line on stderr makes a run a failed one.
+class JobPolicy(Value):
+    """How a job runs. ``timeout``: seconds, None for no limit; ``retries``: after a failed run; ``stderr_fails``:
+    whether output on stderr makes a run fail.
     """
 
     name: str | None = None
@@ -32,52 +32,52 @@ class Policy(Value):
 
 
 def words(comment: str) -> list[str] | None:
-    """The words of a comment (from its ``#``) that is a pragma, else None."""
+    """Return the words of a comment that is a pragma, else None; ``comment`` starts with ``#``."""
     text = comment.lstrip("#").lstrip(" \t")
     if not text.startswith("grocker:"):
         return None
     return text.removeprefix("grocker:").split()
 
 
-def read(pairs: Iterable[str]) -> Policy:
-    """The policy that ``KEY=VALUE`` words make. Raises PragmaError."""
+def parse_policy(pairs: Iterable[str]) -> JobPolicy:
+    """Parse ``KEY=VALUE`` words. Raises PragmaError."""
     found: dict[str, object] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         reader = _READERS.get(key)
         if reader is None:
-            raise PragmaError(f"{key!r} is none of {', '.join(sorted(_READERS))}")
+            raise PragmaError(f"unknown option {key!r}; use {', '.join(sorted(_READERS))}")
         if not equals or not text:
-            raise PragmaError(f"{key}: write {key}=VALUE, without blanks")
+            raise PragmaError(f"{key}: expected {key}=VALUE, without blanks")
         field = _FIELDS.get(key, key)
         if field in found:
-            raise PragmaError(f"{key} a second time for the same job")
+            raise PragmaError(f"duplicate option {key}")
         found[field] = reader(text)
-    return Policy(**found)  # type: ignore[arg-type]
+    return JobPolicy(**found)  # type: ignore[arg-type]
 
 
 def _name(text: str) -> str:
     if not _NAME.issuperset(text) or len(text) > _NAME_LONGEST:
-        raise PragmaError(f"name={text}: at most {_NAME_LONGEST} letters, digits, - and _")
+        raise PragmaError(f"name={text}: expected at most {_NAME_LONGEST} letters, digits, - and _")
     return text
 
 
 def _overlap(text: str) -> str:
     if text not in OVERLAPS:
-        raise PragmaError(f"overlap={text}: one of {', '.join(OVERLAPS)}")
+        raise PragmaError(f"overlap={text}: expected one of {', '.join(OVERLAPS)}")
     return text
 
 
 def _timeout(text: str) -> float:
     digits, unit = (text[:-1], text[-1]) if text[-1] in _UNITS else (text, "s")
     if not digits.isascii() or not digits.isdigit() or len(digits) > 9 or int(digits) == 0:
-        raise PragmaError(f"timeout={text}: a whole number from 1 with s, m, h or d, as 90s or 10m")
+        raise PragmaError(f"timeout={text}: expected a whole number from 1 with s, m, h or d, such as 90s or 10m")
     return float(int(digits) * _UNITS[unit])
 
 
 def _retries(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 3 or int(text) > _RETRIES:
-        raise PragmaError(f"retries={text}: a whole number from 0 to {_RETRIES}")
+        raise PragmaError(f"retries={text}: expected a whole number from 0 to {_RETRIES}")
     return int(text)
 
 
@@ -85,14 +85,14 @@ def _heartbeat(text: str) -> str:
     scheme, separator, rest = text.partition("://")
     host = rest.partition("/")[0].rpartition("@")[2]
     if scheme not in ("http", "https") or not separator or not host.strip(":") or not text.isprintable():
-        # The address itself may be a secret (X3).
-        raise PragmaError("heartbeat: an address that begins with https:// or http://")
+        # The URL itself may be a secret (X3).
+        raise PragmaError("heartbeat: expected a URL that starts with https:// or http://")
     return text
 
 
 def _stderr(text: str) -> bool:
     if text not in ("fail", "ok"):
-        raise PragmaError(f"stderr={text}: fail or ok")
+        raise PragmaError(f"stderr={text}: expected fail or ok")
     return text == "fail"
 
 

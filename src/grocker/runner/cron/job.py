@@ -1,51 +1,51 @@
-"""What is known of a job: plain values, for the log, the metrics and the page. Contract: K4, H2."""
+"""The state of a job, for the log, the metrics and the status page. Contract: K4, H2."""
 
 from __future__ import annotations
 
 from ..base.value import TYPE_CHECKING
-from ..log.lines import Lines
+from ..log.lines import LineSplitter
 
 if TYPE_CHECKING:
-    from ..process.loop import Moment
-    from .crontab_file import Entry
-    from .job_process import Process
+    from ..process.loop import Timer
+    from ..process.process_group import GroupEnd
+    from .crontab_file import CrontabEntry
+    from .job_process import JobProcess
 
 
-class Stream:
-    """Our end of a pipe: stdout, or with ``error`` stderr."""
+class OutputStream:
+    """Our end of a job's pipe: stderr if ``error``, else stdout."""
 
     __slots__ = ("descriptor", "error", "lines")
 
     def __init__(self, descriptor: int, *, error: bool) -> None:
         self.descriptor = descriptor
         self.error = error
-        self.lines = Lines()
+        self.lines = LineSplitter()
 
 
-class Run:
-    """One process of a job. ``started``: seconds of the monotonic clock; ``why``: what it is being ended for, or ""."""
+class JobRun:
+    """One process of a job. ``started``: monotonic seconds; ``why``: the reason for ending it early, or ""."""
 
-    __slots__ = ("ending", "kill_sent", "limit", "noisy", "open", "process", "started", "status", "tail", "why")
+    __slots__ = ("end", "open", "process", "started", "status", "stderr_used", "tail", "timeout", "why")
 
-    def __init__(self, process: Process, started: float) -> None:
+    def __init__(self, process: JobProcess, started: float) -> None:
         self.process = process
         self.started = started
         self.status: int | None = None
         self.why = ""
-        self.noisy = False  # something was on stderr
-        self.open: dict[int, Stream] = {}  # by descriptor, as long as something may come
-        self.limit: Moment | None = None
-        self.ending = 0.0  # when the group is killed, monotonic
-        self.kill_sent: float | None = None  # when that was done
-        self.tail = bytearray()  # the last of its output, for a mail
+        self.stderr_used = False
+        self.open: dict[int, OutputStream] = {}  # by descriptor, until closed
+        self.timeout: Timer | None = None
+        self.end: GroupEnd | None = None  # once it is being ended
+        self.tail = bytearray()  # the last output, for a mail
 
 
 class Job:
-    """A line of the crontab with what became of it.
+    """A line of the crontab with its history.
 
-    Counters since the start: ``runs`` that began, ``failures`` (after all retries), ``skips`` because the one before
-    was still running, ``retries``, ``missed`` in pauses. ``last_start``, ``last_success`` (its end): seconds since
-    1970; ``last_duration``: seconds; ``last_status``: exit status, 128 + N for a signal; None while there is none.
+    Counters since the start: started ``runs``, ``failures`` (after all retries), ``skips`` because the previous run was
+    still running, ``retries``, ``missed`` in pauses. ``last_start``, ``last_success`` (its end): seconds since 1970;
+    ``last_duration``: seconds; ``last_status``: exit status, 128 + N for signal N; None before the first.
     """
 
     __slots__ = (
@@ -69,7 +69,7 @@ class Job:
         "skips",
     )
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: CrontabEntry) -> None:
         self.entry = entry
         self.name = entry.name
         self.runs = 0
@@ -81,15 +81,15 @@ class Job:
         self.last_duration: float | None = None
         self.last_success: float | None = None
         self.last_status: int | None = None
-        self.run: Run | None = None
-        self.last_run: Run | None = None
-        self.held = False  # it waits for processes or descriptors
+        self.run: JobRun | None = None
+        self.last_run: JobRun | None = None
+        self.held = False  # waits until a process or descriptors are free
         self.queued = 0
-        self.replacing = False  # overlap=kill: the next one waits for the end of this one
-        self.attempt = 0  # of the present run, from 0
-        self.retry: Moment | None = None
+        self.replacing = False  # overlap=kill: the next run waits for the end of this one
+        self.attempt = 0  # of the current run, from 0
+        self.retry: Timer | None = None
 
     @property
     def running(self) -> bool:
-        """Whether a process of it runs, or is about to."""
+        """Whether one of its processes is running, or about to."""
         return self.run is not None or self.held

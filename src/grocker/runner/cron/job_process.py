@@ -1,6 +1,6 @@
-"""A job's process: a session of its own, a pipe each for what it says. Contract: K3.
+"""Starts a job's process, in its own session, with pipes for its output. Contract: K3.
 
-posix_spawn(3) instead of fork(2): the page tables of the scheduler are not copied, a thousand jobs start in a second.
+posix_spawn(3) instead of fork(2), which would copy the scheduler's page tables: a thousand jobs start in a second.
 """
 
 from __future__ import annotations
@@ -18,53 +18,53 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SHORTAGES = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
-"""Of processes, memory or descriptors: it may be over when another job has ended."""
+"""Errors of a shortage of processes, memory or descriptors, which the end of another job may relieve."""
 
 
-class Process(Value):
-    """``pid`` is the process group's id too; ``out`` and ``err``: our ends of its pipes, not blocking."""
+class JobProcess(Value):
+    """``pid`` is the process group's id too; ``out`` and ``err``: our ends of its pipes, non-blocking."""
 
     pid: int
     out: int
     err: int
 
 
-class Limits:
-    """The descriptors that the scheduler may have open: raised to the hard limit for itself, not for the jobs."""
+class DescriptorLimit:
+    """The limit of open files, which the scheduler raises to the hard limit for itself, but not for its jobs."""
 
     def __init__(self) -> None:
         self._jobs = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._own = (self._jobs[1], self._jobs[1])
         self.floor = min(self._jobs[0], 1 << 16) if 0 < self._jobs[0] < self._jobs[1] else 0
-        """the first descriptor that jobs may not have, 0 where they may have all"""
-        self.for_own()
+        """the first descriptor beyond the jobs' limit, 0 if there is none"""
+        self.raise_for_scheduler()
 
-    def for_own(self) -> None:
-        """As the scheduler needs them."""
+    def raise_for_scheduler(self) -> None:
+        """Raise the limit."""
         resource.setrlimit(resource.RLIMIT_NOFILE, self._own)
 
-    def for_jobs(self) -> None:
-        """As the container has them."""
+    def restore_for_job(self) -> None:
+        """Restore the container's limit, for a new process."""
         resource.setrlimit(resource.RLIMIT_NOFILE, self._jobs)
 
 
-def spawn(
-    command: str, stdin: bytes | None, environ: Mapping[str, str], mask: set[int], limits: Limits, *, home: str
-) -> Process:
-    """Starts ``command`` with the shell of ``environ`` in the home of ``environ``, or ``home``, or ``/``.
+def spawn_job(
+    command: str, stdin: bytes | None, environ: Mapping[str, str], mask: set[int], limit: DescriptorLimit, *, home: str
+) -> JobProcess:
+    """Start ``command`` with the SHELL of ``environ``, in its HOME, or ``home``, or ``/``.
 
-    ``stdin``: what it reads, None for nothing; ``mask``: signals that it shall have blocked. Raises Failure (126, 127);
-    OSError of SHORTAGES.
+    ``stdin``: its input, None for none; ``mask``: signals to block in it. Raises Failure (126, 127), and OSError for
+    SHORTAGES.
     """
     shell = environ["SHELL"]
     opened: list[int] = []
     try:
-        opened += _pipe(limits.floor)
-        opened += _pipe(limits.floor)
+        opened += _pipe(limit.floor)
+        opened += _pipe(limit.floor)
         opened.append(_input(stdin))
         out, out_end, err, err_end, source = opened
-        _enter(environ.get("HOME", home), home)
-        limits.for_jobs()
+        _change_directory(environ.get("HOME", home), home)
+        limit.restore_for_job()
         try:
             pid = os.posix_spawn(
                 shell,
@@ -80,24 +80,24 @@ def spawn(
                 setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # Python ignores them for itself
             )
         finally:
-            limits.for_own()
+            limit.raise_for_scheduler()
     except OSError as error:
         for descriptor in opened:
             os.close(descriptor)
         if error.errno in SHORTAGES:
             raise
         status = NOT_FOUND if error.errno == errno.ENOENT else NOT_EXECUTABLE
-        raise Failure(status, f"{shell}: cannot be started: {reason(error)}: SHELL names the jobs' shell") from None
+        raise Failure(status, f"{shell}: cannot start the shell: {reason(error)}; check SHELL") from None
     for descriptor in (out_end, err_end, source):
         os.close(descriptor)
-    return Process(pid=pid, out=out, err=err)
+    return JobProcess(pid=pid, out=out, err=err)
 
 
 def _pipe(floor: int) -> tuple[int, int]:
-    """Our end, which does not block, and the job's, which does.
+    """Return our end, which does not block, and the job's, which does.
 
-    Ours is ``floor`` or above: posix_spawn(3) refuses to hand on a descriptor that is over the job's own limit (EBADF,
-    seen with glibc 2.36), so the low ones are kept for what is handed on.
+    Ours is ``floor`` or above: posix_spawn(3) does not pass on a descriptor above the job's limit (EBADF, seen with
+    glibc 2.36), so low ones are kept for what is passed on.
     """
     ours, theirs = os.pipe()
     if floor:
@@ -113,7 +113,7 @@ def _pipe(floor: int) -> tuple[int, int]:
 
 
 def _input(data: bytes | None) -> int:
-    """A file in memory: a pipe would have to be fed."""
+    """Open the job's stdin, a file in memory: a pipe would have to be written to."""
     if data is None:
         return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     descriptor = os.memfd_create("stdin")
@@ -123,22 +123,11 @@ def _input(data: bytes | None) -> int:
     return descriptor
 
 
-def _enter(*directories: str) -> None:
-    """The scheduler itself goes there: posix_spawn(3) has no directory to start in."""
+def _change_directory(*directories: str) -> None:
+    """Change the scheduler's own directory: posix_spawn(3) has no parameter for it."""
     for directory in (*directories, "/"):
         try:
             os.chdir(directory)
             return
         except (OSError, ValueError):
             continue
-
-
-def kill(group: int, number: int) -> bool:
-    """A signal to a process group, 0 to ask only; whether there is one."""
-    try:
-        os.killpg(group, number)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -1,8 +1,8 @@
-"""Heartbeats and mails, sent by a process of their own: an address that hangs delays no job. Contract: K3, K4.
+"""Passes heartbeats and mails to a process that sends them, so that a slow server delays no job. Contract: K3, K4.
 
-That process is started for the first message and ends when there has been none for a while: what it loads (ssl, email)
-would double the memory of the scheduler. It reads a line of JSON for each message (an address may be a secret, and has
-no place on a command line) and answers each with a line: empty, or what went wrong.
+The process starts with the first message and ends after a while without any: its modules (ssl, email) would double the
+scheduler's memory. It reads one line of JSON for each message, as a URL may be a secret and must not be on a command
+line, and answers each with one line: empty, or the error.
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ import sys
 from ..base.c_modules import signal
 from ..base.failure import CONFIGURATION, Failure, reason, warn
 from ..base.value import TYPE_CHECKING, Value
-from ..log.lines import Lines
-from ..process.child import send
+from ..contract import names
+from ..log.lines import LineSplitter
+from ..process.signals import signal_process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..process.loop import Loop, Moment
+    from ..process.loop import Loop, Timer
     from .job import Job
 
 _IDLE = 20.0  # seconds
-_MOST = 1000  # messages that wait
+_MOST = 1000  # waiting messages
 SECURITIES = ("auto", "starttls", "tls", "off")
 
 
 class MailServer(Value):
-    """Where mails are handed in. ``security``: ``auto`` for STARTTLS if the server has it; ``password``: or None."""
+    """The server for outgoing mail. ``security``: with ``auto``, STARTTLS is used if the server offers it."""
 
     host: str
     port: int
@@ -38,44 +39,46 @@ class MailServer(Value):
     sender: str
 
 
-def mail_server(environ: Mapping[str, str]) -> MailServer | None:
-    """As ``GROCKER_SMTP_HOST``, ``_PORT``, ``_SECURITY``, ``_USER``, ``_PASSWORD[_FILE]``, ``_FROM`` say.
+def read_mail_server(environ: Mapping[str, str]) -> MailServer | None:
+    """Read ``GROCKER_SMTP_HOST``, ``_PORT``, ``_SECURITY``, ``_USER``, ``_PASSWORD[_FILE]`` and ``_FROM``.
 
-    None when no host is set: no mails. Raises Failure (78).
+    Returns None, for no mail, when no host is set. Raises Failure (78).
     """
-    host = environ.get("GROCKER_SMTP_HOST", "")
+    host = environ.get(names.GROCKER_SMTP_HOST, "")
     if not host:
         return None
-    security = environ.get("GROCKER_SMTP_SECURITY") or "auto"
+    security = environ.get(names.GROCKER_SMTP_SECURITY) or "auto"
     if security not in SECURITIES:
-        raise Failure(CONFIGURATION, f"GROCKER_SMTP_SECURITY={security}: one of {', '.join(SECURITIES)}")
-    port = environ.get("GROCKER_SMTP_PORT") or ("465" if security == "tls" else "25")
+        raise Failure(
+            CONFIGURATION, f"{names.GROCKER_SMTP_SECURITY}={security}: expected one of {', '.join(SECURITIES)}"
+        )
+    port = environ.get(names.GROCKER_SMTP_PORT) or ("465" if security == "tls" else "25")
     if not port.isascii() or not port.isdigit() or not 0 < int(port[:9]) < 65536:
-        raise Failure(CONFIGURATION, f"GROCKER_SMTP_PORT={port}: a number from 1 to 65535")
+        raise Failure(CONFIGURATION, f"{names.GROCKER_SMTP_PORT}={port}: expected a number from 1 to 65535")
     return MailServer(
         host=host,
         port=int(port),
         security=security,
-        user=environ.get("GROCKER_SMTP_USER", ""),
+        user=environ.get(names.GROCKER_SMTP_USER, ""),
         password=_password(environ),
-        sender=environ.get("GROCKER_SMTP_FROM", ""),
+        sender=environ.get(names.GROCKER_SMTP_FROM, ""),
     )
 
 
 def _password(environ: Mapping[str, str]) -> str | None:
-    path = environ.get("GROCKER_SMTP_PASSWORD_FILE")
+    path = environ.get(names.GROCKER_SMTP_PASSWORD_FILE)
     if not path:
-        return environ.get("GROCKER_SMTP_PASSWORD")
+        return environ.get(names.GROCKER_SMTP_PASSWORD)
     try:
         with open(path, encoding="utf-8") as file:
             return file.read(4096).rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         why = reason(error) if isinstance(error, OSError) else "not UTF-8"
-        raise Failure(CONFIGURATION, f"GROCKER_SMTP_PASSWORD_FILE={path}: {why}") from None
+        raise Failure(CONFIGURATION, f"{names.GROCKER_SMTP_PASSWORD_FILE}={path}: {why}") from None
 
 
 class Messenger:
-    """Our end. ``application``: for the mails' subject; ``environ``: of the process (proxies, certificates)."""
+    """The scheduler's end. ``application``: for the subject of mails; ``environ``: of the process."""
 
     def __init__(self, loop: Loop, server: MailServer | None, environ: Mapping[str, str], *, application: str) -> None:
         self.mails = server is not None
@@ -85,22 +88,22 @@ class Messenger:
         self._application = application
         self._pid = 0
         self._stdin = self._stdout = -1
-        self._lines = Lines()
+        self._lines = LineSplitter()
         self._waiting = 0
-        self._rest = b""  # what the process has not taken yet
-        self._idle: Moment | None = None
+        self._unsent = b""  # not yet in the process's pipe
+        self._idle: Timer | None = None
 
     @property
     def busy(self) -> bool:
-        """Whether messages have not been answered."""
+        """Whether messages are still unanswered."""
         return self._waiting > 0
 
-    def heartbeat(self, job: str, address: str) -> None:
-        """Asks for ``address``."""
-        self._send({"kind": "heartbeat", "job": job, "address": address})
+    def heartbeat(self, job: str, url: str) -> None:
+        """Request ``url``."""
+        self._send({"kind": "heartbeat", "job": job, "url": url})
 
     def mail(self, job: Job, to: str, sender: str, output: bytes) -> None:
-        """Tells that a run has failed."""
+        """Report a failed run by mail."""
         assert self._server is not None
         server = self._server
         self._send(
@@ -124,23 +127,23 @@ class Messenger:
         import json
 
         if self._waiting >= _MOST:
-            warn(f"cron: {message['kind']} of {message['job']} left out: {_MOST} are waiting")
+            warn(f"cron: {message['kind']} of {message['job']} dropped: {_MOST} messages are waiting")
             return
         if not self._pid and not self._start():
             return
         self._waiting += 1
-        self._rest += json.dumps(message).encode() + b"\n"
+        self._unsent += json.dumps(message).encode() + b"\n"
         self._feed()
 
     def _feed(self) -> None:
-        """What the pipe takes; the rest with the next answer, which makes room."""
+        """Write as much as the pipe takes; the rest later."""
         try:
-            while self._rest:
-                self._rest = self._rest[os.write(self._stdin, self._rest) :]
+            while self._unsent:
+                self._unsent = self._unsent[os.write(self._stdin, self._unsent) :]
         except BlockingIOError:
             self._loop.after(0.1, self._feed)
         except OSError:
-            self._rest = b""  # it has ended, which is told elsewhere
+            self._unsent = b""  # the process has ended; its closed stdout reports that
 
     def _start(self) -> bool:
         package, root = __package__ or "", os.path.abspath(__file__)
@@ -160,7 +163,7 @@ class Messenger:
                 setsigdef=(signal.SIGPIPE,),
             )
         except OSError as error:
-            warn(f"cron: heartbeats and mails cannot be sent: {reason(error)}")
+            warn(f"cron: cannot send heartbeats and mails: {reason(error)}")
             os.close(self._stdin)
             os.close(self._stdout)
             return False
@@ -185,7 +188,7 @@ class Messenger:
             self._closed()
         elif self._waiting == 0:
             if self._idle is not None:
-                self._idle.call_off()
+                self._idle.cancel()
             self._idle = self._loop.after(_IDLE, self._close_if_idle)
 
     def _close_if_idle(self) -> None:
@@ -196,20 +199,20 @@ class Messenger:
             self._pid, self._stdin = 0, -1
 
     def _closed(self) -> None:
-        """It has ended though nobody asked it to."""
+        """Handle the unexpected end of the process."""
         if self._waiting:
-            warn(f"cron: {self._waiting} heartbeats or mails lost: the process that sends them was killed")
+            warn(f"cron: heartbeats and mails lost because the process that sends them has died: {self._waiting}")
         self._loop.forget(self._stdout)
         os.close(self._stdin)
         os.close(self._stdout)
-        self._lines = Lines()
-        self._pid, self._stdin, self._waiting, self._rest = 0, -1, 0, b""
+        self._lines = LineSplitter()
+        self._pid, self._stdin, self._waiting, self._unsent = 0, -1, 0, b""
 
     def stop(self) -> None:
-        """The container ends: nothing is waited for any more."""
+        """Kill the process, when the container stops."""
         if self._waiting:
-            warn(f"cron: {self._waiting} heartbeats or mails not sent: the container stops")
+            warn(f"cron: heartbeats and mails not sent because the container is stopping: {self._waiting}")
         if self._pid:
-            send(signal.SIGKILL, self._pid)
+            signal_process(self._pid, signal.SIGKILL)
             self._waiting = 0
             self._close_if_idle()

@@ -1,4 +1,4 @@
-"""The process that sends heartbeats and mails (see ``cron.messenger``): reads messages, answers each with a line."""
+"""The process that sends heartbeats and mails: reads messages, answers each with a line (see ``cron.messenger``)."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import time
 from queue import SimpleQueue
 
 from ..base.value import TYPE_CHECKING
+from ..contract.names import GROCKER_SMTP_SECURITY
 
 if TYPE_CHECKING:
     from typing import Any
 
 _THREADS = 8
-_TIMEOUT = 10.0  # seconds for each answer
-_PAUSES = (1.0, 5.0)  # seconds before it is tried again
-_LONGEST = 500  # characters of an answer
+_TIMEOUT = 10.0  # seconds for each response
+_RETRIES = (1.0, 5.0)  # seconds before each retry
+_LONGEST = 500  # characters of an error
 
 
 def main() -> None:
-    """Ends when there is nothing more to read and everything is answered."""
+    """Send messages until stdin is closed and everything is answered."""
     messages: SimpleQueue[bytes | None] = SimpleQueue()
     threads: list[threading.Thread] = []
     for line in sys.stdin.buffer:
@@ -43,14 +44,14 @@ def _work(messages: SimpleQueue[bytes | None]) -> None:
             sys.stdout.buffer.write(data + b"\n")
             sys.stdout.buffer.flush()
         except OSError:
-            return  # nobody is there any more
+            return  # the scheduler is gone
 
 
 def send(message: dict[str, Any]) -> str:
-    """What went wrong, or "". Addresses and passwords are not in it (X3)."""
+    """Send a message; return the error, without URL and password (X3), or ""."""
     what = f"{message['kind']} of {message['job']}"
     why = ""
-    for pause in (*_PAUSES, None):
+    for pause in (*_RETRIES, None):
         why = _heartbeat(message) if message["kind"] == "heartbeat" else _mail(message)
         if not why:
             return ""
@@ -60,7 +61,7 @@ def send(message: dict[str, Any]) -> str:
 
 
 def _literal(address: str) -> str:
-    """How a client without a name of its own says who it is. Source: RFC 5321, 4.1.3 and 4.1.4."""
+    """Return how a client without a host name identifies itself. Source: RFC 5321, 4.1.3 and 4.1.4."""
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
@@ -79,7 +80,7 @@ def _heartbeat(message: dict[str, Any]) -> str:
         urllib.request.UnknownHandler(),
     ):
         opener.add_handler(handler)
-    request = urllib.request.Request(message["address"], headers={"User-Agent": "grocker"})  # noqa: S310
+    request = urllib.request.Request(message["url"], headers={"User-Agent": "grocker"})  # noqa: S310
     try:
         with opener.open(request, timeout=_TIMEOUT) as answer:
             answer.read(1024)
@@ -88,7 +89,7 @@ def _heartbeat(message: dict[str, Any]) -> str:
             return f"the server answered {error.code}"
     except urllib.error.URLError as error:
         return str(error.reason)
-    except Exception as error:  # noqa: BLE001 - whatever a server makes of HTTP
+    except Exception as error:  # noqa: BLE001 - servers may send anything
         return type(error).__name__
     return ""
 
@@ -108,7 +109,7 @@ def _mail(message: dict[str, Any]) -> str:
         security = message["security"]
         context = ssl.create_default_context()
         host, port = message["host"], message["port"]
-        name = os.uname().nodename  # without it smtplib asks the name server for one, for as long as that takes
+        name = os.uname().nodename  # otherwise smtplib asks DNS, which may take long
         if security == "tls":
             server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, name, timeout=_TIMEOUT, context=context)
         else:
@@ -125,7 +126,8 @@ def _mail(message: dict[str, Any]) -> str:
             if message["user"]:
                 if not safe and security != "off":
                     return (
-                        "the server offers no STARTTLS, the password is not sent: GROCKER_SMTP_SECURITY=off allows it"
+                        "the server offers no STARTTLS, refusing to send the password; "
+                        f"{GROCKER_SMTP_SECURITY}=off allows it"
                     )
                 server.login(message["user"], message["password"] or "")
             server.send_message(mail)

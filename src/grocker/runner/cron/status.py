@@ -1,4 +1,4 @@
-"""What ``cron`` knows of its jobs, as values, and port 8081 that tells them. Contract: H1–H3, K4, P2."""
+"""The status of ``cron`` and its jobs, and the status port that shows it. Contract: H1–H3, K4, P2."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import os
 import time
 
 from ..base.value import TYPE_CHECKING
-from ..status.port import open_port
+from ..status.port import open_status_port
 from ..status.server import StatusServer, most_connections
 from ..status.values import Check, JobStatus, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..contract.paths import Places
+    from ..contract.names import ContainerLayout
     from ..contract.spec import Spec
     from .job import Job
     from .scheduler import Scheduler
@@ -23,8 +23,8 @@ _STEP = 1.0  # seconds
 _NEVER = float("inf")
 
 
-class Observer:
-    """Asked by 8081. The crontab is loaded before there is a scheduler, so it is ready from the first moment on."""
+class CronObserver:
+    """Asked by the status server. The crontab is loaded before the scheduler exists, so ``cron`` is always ready."""
 
     def __init__(self, image: Spec, scheduler: Scheduler) -> None:
         self._image = image
@@ -34,21 +34,21 @@ class Observer:
         self._offset = 0.0
 
     def probed(self) -> Status:
-        """As things are now, without the jobs: a crontab may have thousands, and a probe comes each second."""
+        """Return the current status without jobs: a crontab may have thousands, and a probe comes every second."""
         return self._status(())
 
     def status(self) -> Status:
-        """As things are now."""
+        """Return the current status."""
         now = time.time()
         offset = now - time.monotonic()
-        if abs(offset - self._offset) > _STEP:  # the clock was changed
+        if abs(offset - self._offset) > _STEP:  # the clock was set
             self._upcoming.clear()
             self._offset = offset
         jobs = enumerate(self._scheduler.jobs)
         return self._status(tuple(job_status(job, self._next(place, now)) for place, job in jobs))
 
     def _next(self, place: int, now: float) -> float | None:
-        """When a job is due next: worked out anew only when that has passed."""
+        """Return when a job is due next; computed again only when that time has passed."""
         known = self._upcoming.get(place, 0.0)
         if known <= now:
             found = self._scheduler.upcoming(place)
@@ -61,7 +61,7 @@ class Observer:
         loaded = Check(name="crontab", passed=True, text=f"loaded, {number} job{'' if number == 1 else 's'}")
         ready: tuple[Check, ...] = (loaded,)
         if scheduler.stopping:
-            ready = (Check(name="stopping", passed=False, text="was asked to stop"), loaded)
+            ready = (Check(name="stopping", passed=False, text="the container is stopping"), loaded)
         return Status(
             application=image.name,
             version=image.version,
@@ -71,7 +71,7 @@ class Observer:
             since=self._since,
             now=time.time(),
             stopping=scheduler.stopping,
-            live=(Check(name="scheduler", passed=True, text="runs"),),
+            live=(Check(name="scheduler", passed=True, text="running"),),
             ready=ready,
             was_ready=True,
             jobs=jobs,
@@ -101,13 +101,13 @@ def job_status(job: Job, upcoming: float | None) -> JobStatus:
     )
 
 
-def supervised(image: Spec, places: Places) -> Callable[[Scheduler], None]:
-    """For the scheduler's ``on_start``, which raises Failure (69, 78): 8081 answers until the process ends."""
-    most = most_connections()  # before the scheduler gives itself more descriptors than its jobs may have
+def status_server(image: Spec, layout: ContainerLayout) -> Callable[[Scheduler], None]:
+    """Return the scheduler's ``on_start``, which opens the status port and raises Failure (69, 78)."""
+    most = most_connections()  # before the scheduler raises its own limit of descriptors
 
     def start(scheduler: Scheduler) -> None:
-        port = open_port(os.environ, places)
-        observer = Observer(image, scheduler)
+        port = open_status_port(os.environ, layout)
+        observer = CronObserver(image, scheduler)
         StatusServer(
             scheduler.loop,
             port.sockets,

@@ -1,7 +1,7 @@
-"""What a minute of the clock calls for, also when the clock was changed. Contract: K5. Pure.
+"""Which local minutes are due when the clock reaches a minute, also when it was set. Contract: K5. Pure.
 
-Debian's rule (cron(8), NOTES; ``cron.c``, main), zone by zone: virtual time is the local minute that everything has
-been started for. It follows the clock, and a clock that goes back by up to three hours does not take it along.
+Debian's rule (cron(8), NOTES; ``cron.c``, main), for each time zone: virtual time is the last local minute whose jobs
+have been started. It follows the clock, but not when the clock goes back by up to three hours.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from .crontab_expression import Expression
     from .zone import Zone
 
-_LATE = 5  # minutes; Debian's cron catches up with every job
-_LIMIT = 180  # minutes; beyond, the clock was put right
-_NEAR = 2880  # minutes; more than a change of the clock can hide behind
+_LATE = 5  # minutes; Debian's cron catches up on every job
+_LIMIT = 180  # minutes; larger steps are corrections of the clock
+_NEAR = 2880  # minutes; longer than the effect of any change of the clock
 
 
 class Span(Value):
@@ -30,14 +30,14 @@ class Span(Value):
 
 
 class Timeline:
-    """The virtual time of one zone, from minute ``minute`` of UTC on, for which nothing is started any more."""
+    """The virtual time of one zone, after minute ``minute`` of UTC."""
 
     def __init__(self, zone: Zone, minute: int) -> None:
         self.zone = zone
         self.virtual = zone.local(minute)
 
     def advance(self, minute: int) -> list[Span]:
-        """What is to be started in minute ``minute`` of UTC, in this order."""
+        """Return what is due in minute ``minute`` of UTC, in this order."""
         now = self.zone.local(minute)
         before = self.virtual
         ahead = now - before
@@ -56,12 +56,12 @@ class Timeline:
         return [Span(start=now, stop=now + 1)]
 
     def pass_over(self, first: int, last: int) -> list[Span]:
-        """What minutes ``first`` to ``last`` of UTC would have called for; they are over."""
+        """Return what was due in minutes ``first`` to ``last`` of UTC, which are over."""
         spans: list[Span] = []
         minute = first
         while minute <= last:
             _append(spans, self.advance(minute))
-            if self.virtual == self.zone.local(minute):  # in step: up to the next change of the clock it stays so
+            if self.virtual == self.zone.local(minute):  # in step, and it stays so until the next change of the clock
                 change = self.zone.change(minute, last)
                 end = last if change is None else change - 1
                 if end > minute:
@@ -72,7 +72,7 @@ class Timeline:
         return spans
 
     def upcoming(self, expression: Expression, minute: int) -> int | None:
-        """The first minute of UTC after ``minute`` that will start a job, if nobody changes the clock; None: never."""
+        """Return the first minute of UTC after ``minute`` that starts a job, unless the clock is set; else None."""
         if expression.wildcard:
             return _wildcard(expression, self.zone, minute)
         return _fixed(expression, self.zone, minute, self.virtual)
@@ -84,17 +84,17 @@ def _fixed(expression: Expression, zone: Zone, minute: int, virtual: int) -> int
         now = zone.local(at)
         jumped = not -_LIMIT < now - virtual <= _LIMIT
         if now > virtual or jumped:
-            wanted = crontab_expression.first_from(expression, now if jumped else virtual + 1)
-            if wanted is None:
+            next_local = crontab_expression.first_from(expression, now if jumped else virtual + 1)
+            if next_local is None:
                 return None
-            if wanted <= now:
+            if next_local <= now:
                 return at
             virtual = now
         else:
-            wanted = crontab_expression.first_from(expression, virtual + 1)
-            if wanted is None:
+            next_local = crontab_expression.first_from(expression, virtual + 1)
+            if next_local is None:
                 return None
-        found = at + wanted - now
+        found = at + next_local - now
         change = zone.change(at, min(found, at + _NEAR))
         if change is None and found <= at + _NEAR:
             return found
@@ -107,12 +107,12 @@ def _wildcard(expression: Expression, zone: Zone, minute: int) -> int | None:
     while True:
         now, before = zone.local(at), zone.local(at - 1)
         start = before + 1 if 1 < now - before <= _LATE else now
-        wanted = crontab_expression.first_from(expression, start)
-        if wanted is None:
+        next_local = crontab_expression.first_from(expression, start)
+        if next_local is None:
             return None
-        if wanted <= now:
+        if next_local <= now:
             return at
-        found = at + wanted - now
+        found = at + next_local - now
         change = zone.change(at, min(found, at + _NEAR))
         if change is not None:
             at = change
@@ -123,7 +123,7 @@ def _wildcard(expression: Expression, zone: Zone, minute: int) -> int | None:
 
 
 def _append(spans: list[Span], more: Iterable[Span]) -> None:
-    """Adds spans; one that continues the last becomes part of it."""
+    """Add spans; one that continues the last is joined to it."""
     for span in more:
         last = spans[-1] if spans else None
         if last and last.stop == span.start and (last.wildcard, last.fixed) == (span.wildcard, span.fixed):

@@ -1,6 +1,6 @@
-"""The clock of a time zone: local minutes from minutes of UTC. Contract: K2, X4.
+"""Time zones: local minutes from minutes of UTC. Contract: K2, X4.
 
-A zone is named as in ``TZ`` (tzset(3)): a file of the zone database, or a rule as ``CET-1CEST,M3.5.0,M10.5.0/3``.
+A zone is named as in ``TZ`` (tzset(3)): a file of the zone database, or a rule such as ``CET-1CEST,M3.5.0,M10.5.0/3``.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 
 from ..base.failure import CONFIGURATION, Failure
 
-_AMERICAN = ",M3.2.0,M11.1.0"  # what tzset(3) takes where a rule names summer time and does not say when
-_STEP = 12 * 60  # minutes; offsets that are equal at both ends of this are equal between: no zone changes twice a day
+_AMERICAN = ",M3.2.0,M11.1.0"  # tzset(3)'s default for a rule with summer time but without its dates
+_STEP = 12 * 60  # minutes; no zone changes twice a day, so equal offsets at both ends are equal in between
 
 
 class Zone:
-    """``local(minute)``: the local minute that minute ``minute`` of UTC (since 1970) is."""
+    """A time zone. Minutes are since 1970."""
 
     __slots__ = ("_info", "name")
 
@@ -27,7 +27,7 @@ class Zone:
         self._info = info
 
     def local(self, minute: int) -> int:
-        """Seconds of an offset, of before 1972, are cut off."""
+        """Return the local minute of a minute of UTC; seconds of an offset (before 1972) are cut off."""
         if self._info is None:
             return minute
         offset = datetime.fromtimestamp(minute * 60, self._info).utcoffset()
@@ -35,7 +35,7 @@ class Zone:
         return minute + (offset.days * 86400 + offset.seconds) // 60
 
     def change(self, start: int, stop: int) -> int | None:
-        """The first minute of UTC after ``start``, up to ``stop``, that has another offset; None when there is none."""
+        """Return the first minute of UTC after ``start``, up to ``stop``, with another offset, or None."""
         if self._info is None:
             return None
         offset = self.local(start) - start
@@ -54,8 +54,8 @@ class Zone:
         return other
 
 
-def load(name: str, zones: str) -> Zone:
-    """The zone of that name, "" for UTC; ``zones``: the zone files' directory. Raises Failure (78)."""
+def load_zone(name: str, zones: str) -> Zone:
+    """Return the zone of that name, "" for UTC; ``zones``: the directory of the zone files. Raises Failure (78)."""
     plain = name.removeprefix(":")
     if not plain:
         return Zone("UTC", None)
@@ -71,20 +71,20 @@ def load(name: str, zones: str) -> Zone:
             return zone
         except (ValueError, OverflowError):
             continue
-    raise Failure(CONFIGURATION, f"{name}: no such time zone: give a name as Europe/Paris")
+    raise Failure(CONFIGURATION, f"{name}: unknown time zone; use a name such as Europe/Paris")
 
 
-def exists(name: str, zones: str) -> bool:
-    """Whether :func:`load` finds it."""
+def is_zone(name: str, zones: str) -> bool:
+    """Whether :func:`load_zone` finds it."""
     try:
-        load(name, zones)
+        load_zone(name, zones)
     except Failure:
         return False
     return True
 
 
 def _file(rule: str) -> bytes:
-    """A zone file (RFC 8536, version 2) that has no more in it than the rule."""
+    """Return a zone file (RFC 8536, version 2) that contains only the rule."""
     header = struct.pack(">4sc15x6l", b"TZif", b"2", 0, 0, 0, 0, 1, 4)
     data = struct.pack(">lBB", 0, 0, 0) + b"UTC\0"
     return header + data + header + data + b"\n" + rule.encode("ascii", "replace") + b"\n"

@@ -1,4 +1,4 @@
-"""What processes say, line by line. Contract: K4, V4."""
+"""Splits the output of processes into lines. Contract: K4, V4."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ LONGEST = 16 << 10  # bytes of a line
 CUT = b" [cut]"
 
 
-class Lines:
-    """Bytes in, whole lines out, without their ends; of a line longer than ``longest`` bytes the beginning and CUT."""
+class LineSplitter:
+    """Bytes in, whole lines out, without line ends; lines longer than ``longest`` bytes are cut and get CUT."""
 
     __slots__ = ("_cutting", "_longest", "_rest")
 
     def __init__(self, longest: int = LONGEST) -> None:
         self._longest = longest
         self._rest = b""
-        self._cutting = False  # what still comes of this line is dropped
+        self._cutting = False  # the rest of this line is dropped
 
     def take(self, data: bytes) -> list[bytes]:
-        """The lines that are complete, or too long, with ``data``."""
+        """Return the lines that ``data`` completes, or makes too long."""
         *whole, rest = data.split(b"\n")
         lines: list[bytes] = []
         for line in whole:
@@ -34,7 +34,7 @@ class Lines:
         return lines
 
     def end(self) -> list[bytes]:
-        """The last line, if nothing ended it."""
+        """Return the last line, if it has no line end."""
         lines = [self._short(self._rest)] if self._rest else []
         self._rest, self._cutting = b"", False
         return lines
@@ -43,9 +43,10 @@ class Lines:
         return line if len(line) <= self._longest else line[: self._longest] + CUT
 
 
-class Blocks:
-    """As Lines, but whole lines stay together, with their ends: nothing is done for each of them. Only a line that is
-    too long and lies in several blocks is shortened.
+class BlockSplitter:
+    """Like LineSplitter, but whole lines stay together in one block, with their ends, which costs nothing per line.
+
+    Only a line that is too long and spans several blocks is cut.
     """
 
     __slots__ = ("_cutting", "_longest", "_rest")
@@ -56,7 +57,7 @@ class Blocks:
         self._cutting = False
 
     def take(self, data: bytes) -> bytes:
-        """The lines that are complete, or too long, with ``data``; empty when there are none."""
+        """Return the lines that ``data`` completes, or makes too long; empty when there are none."""
         end = data.rfind(b"\n") + 1
         if self._cutting:
             if not end:
@@ -74,6 +75,6 @@ class Blocks:
         return whole
 
     def end(self) -> bytes:
-        """The last line, if nothing ended it; with an end now."""
+        """Return the last line, if it has no line end, with one."""
         rest, self._rest, self._cutting = self._rest, b"", False
         return rest + b"\n" if rest else b""

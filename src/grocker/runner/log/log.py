@@ -1,7 +1,7 @@
-"""The log of ``start`` and ``cron``: stdout, stderr, and the host's syslog where there is one. Contract: V4, K4.
+"""The log of ``start`` and ``cron``: stdout, stderr, and the host's syslog where it is mounted. Contract: V4, K4.
 
-Services and jobs write into pipes whose other ends are in the loop. Bytes go on to stdout and stderr as they came,
-lines to syslog. A slow reader of stdout slows the writers, as if they wrote there themselves; for syslog nobody waits.
+Services and jobs write into pipes that the event loop reads. Bytes go to stdout and stderr unchanged, lines to syslog.
+A slow reader of stdout slows the writers down, as if they wrote there themselves; nothing waits for syslog.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import time
 
 from ..base import failure
 from ..base.failure import CONFIGURATION, Failure
-from ..base.value import TYPE_CHECKING
-from ..status.values import LogStatus
+from ..base.value import TYPE_CHECKING, Value
+from ..contract import names
 from . import syslog_record
 from .channel import Channel
 from .standard_output import StandardOutput
-from .tail import Tail
+from .tail import LogTail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,43 +25,72 @@ if TYPE_CHECKING:
     from ..process.loop import Loop
     from .syslog_socket import SyslogSocket
 
-SOCKET = "/dev/log"
-READER = 0.25  # of the stop time, which a reader of stdout has before nobody waits for it any more
+OUTPUT_SHARE = 0.25  # of the stop time: how long writers still wait for a slow reader of stdout
 BOTH, SYSLOG, STDOUT = "both", "syslog", "stdout"
-_PATIENCE = 5.0  # seconds that what is for syslog alone waits for the socket to come back
-_QUIET = 3.0  # seconds without a loss, after which it is said how many there were
-_LAST_WORDS = 0.1  # seconds that a message at the very end may take
+_LAST_MESSAGE = 0.1  # seconds that a message at the very end may take
 _OWN = "grocker"
 
 
-class Log:
-    """A resource. While it is open, what the runner says itself is logged too.
-
-    ``loop``: entered already; ``source``: the service's name, or ``cron``; ``environ``: with GROCKER_LOG and
-    GROCKER_SYSLOG. Raises Failure (78).
+class SyslogPatience(Value):
+    """Seconds. ``outage``: how long lines that go to syslog alone wait for its socket to come back; ``quiet``: how long
+    no line may be dropped before the number of dropped lines is logged.
     """
 
-    def __init__(self, loop: Loop, application: str, source: str, environ: Mapping[str, str]) -> None:
-        self._mode = environ.get("GROCKER_LOG") or BOTH
+    outage: float = 5.0
+    quiet: float = 3.0
+
+
+class LogStatus(Value):
+    """Numbers of lines since the start. ``lines``: logged; ``dropped``: not delivered, by destination (``syslog``,
+    ``stdout``, ``stderr``); ``syslog``: whether the socket accepts records now, None when none is used.
+    """
+
+    lines: int = 0
+    dropped: tuple[tuple[str, int], ...] = ()
+    syslog: bool | None = None
+
+
+class Log:
+    """A resource. While it is open, the runner's own messages are logged too.
+
+    ``loop``: already entered; ``source``: the service's name, or ``cron``; ``environ``: with GROCKER_LOG and
+    GROCKER_SYSLOG; ``socket``: where to look for syslog unless the operator names a socket. Raises Failure (78).
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        application: str,
+        source: str,
+        environ: Mapping[str, str],
+        *,
+        socket: str = names.SYSLOG_SOCKET,
+        patience: SyslogPatience = SyslogPatience(),  # noqa: B008 - frozen
+    ) -> None:
+        self._mode = environ.get(names.GROCKER_LOG) or BOTH
         if self._mode not in (BOTH, SYSLOG, STDOUT):
-            raise Failure(CONFIGURATION, f"GROCKER_LOG: {self._mode!r}: it is one of {BOTH}, {SYSLOG}, {STDOUT}")
+            raise Failure(
+                CONFIGURATION, f"{names.GROCKER_LOG}: expected one of {BOTH}, {SYSLOG}, {STDOUT}, got {self._mode!r}"
+            )
         self.loop = loop
         self._application, self._source = application, source
         self._facility = syslog_record.CRON if source == "cron" else syslog_record.LOCAL6
-        self._tag = syslog_record.tag(application, source)
+        self._tag = syslog_record.join_tag(application, source)
+        self._patience = patience
         self._outputs = (StandardOutput(loop, 1), StandardOutput(loop, 2))
         self._channels: list[Channel] = []
-        self._tail = Tail()
+        self._tail = LogTail()
         self._lines = 0
         self._second, self._stamp = -1, b""
-        self._dropped = 0  # of syslog
-        self._said = 0  # of these, when that was said last
-        self._lossy = self._given_up = self._drained = False
+        self._dropped = 0  # lines that syslog did not get
+        self._reported = 0  # of these, already reported
+        self._is_dropping = self._given_up = self._drained = False
         self._syslog: SyslogSocket | None = None
-        earlier = failure.listen(self.say)
+        early = failure.set_listener(self.log_message)
         if self._mode != STDOUT:
-            self._open(environ.get("GROCKER_SYSLOG") or SOCKET, expected=bool(environ.get("GROCKER_SYSLOG")))
-        for text, warning in earlier:
+            named = environ.get(names.GROCKER_SYSLOG)
+            self._open(named or socket, expected=bool(named))
+        for text, warning in early:
             self._own(text, warning, on_stderr=False)
 
     def __enter__(self) -> Log:
@@ -71,18 +100,18 @@ class Log:
         self.close()
 
     def _open(self, path: str, *, expected: bool) -> None:
-        """``expected``: the operator named the socket, so it is waited for."""
+        """``expected``: whether the operator named the socket, so that the log waits for it."""
         if not expected and not os.path.lexists(path):
             return
         from .syslog_socket import SyslogSocket
 
-        syslog = SyslogSocket(self.loop, path, lost=self._lost, back=self._back)
+        syslog = SyslogSocket(self.loop, path, on_lost=self._lost, on_back=self._back)
         self._path = path
         try:
             syslog.connect()
         except OSError as error:
             if os.path.isdir(path):
-                why = "a directory, not a socket: an engine makes one when what is mounted there does not exist"
+                why = "a directory, not a socket; engines create one when the mounted path does not exist on the host"
             elif os.path.isfile(path):
                 why = "a file, not a socket"
             elif error.errno in (errno.EACCES, errno.EPERM):
@@ -96,18 +125,18 @@ class Log:
                 return
             else:
                 why = failure.reason(error)
-            failure.warn(f"syslog: {path}: {why}: the log goes to stdout and stderr alone")
+            failure.warn(f"syslog: {path}: {why}; logging to stdout and stderr only")
             return
         self._syslog = syslog
 
     def channel(self, process_name: str, *, error: bool, access: bool = False) -> Channel:
-        """A pipe for what a process of the service says: on stderr if ``error``; its access log if ``access``."""
+        """Open a pipe for the output of a service's process: stderr if ``error``, the access log if ``access``."""
         facility = syslog_record.LOCAL7 if access else self._facility
         severity = syslog_record.ERROR if error else syslog_record.INFO
         name = f"{process_name} access" if access else process_name
-        made = Channel(self.loop, name, facility, severity, self._outputs[error], self._pass_on)
-        self._channels.append(made)
-        return made
+        channel = Channel(self.loop, name, facility, severity, self._outputs[error], self._pass_on)
+        self._channels.append(channel)
+        return channel
 
     def _pass_on(self, channel: Channel, data: bytes, lines: bytes) -> None:
         self._lines += lines.count(b"\n")
@@ -115,11 +144,13 @@ class Log:
         if data and (self._syslog is None or self._mode == BOTH):
             channel.output.write(data)
         if lines and self._syslog is not None:
-            header = syslog_record.header(channel.facility, channel.severity, self._now(), self._tag, channel.pid)
+            header = syslog_record.format_header(
+                channel.facility, channel.severity, self._now(), self._tag, channel.pid
+            )
             self._send(header, lines, channel.output.write)
 
     def job(self, job: str, pid: int, error: bool, lines: Sequence[bytes]) -> None:
-        """Lines of a job, or about it; ``pid``: 0 for none."""
+        """Log lines of a job, or about it; ``pid``: 0 for none."""
         self._lines += len(lines)
         data = b"\n".join(lines) + b"\n"
         self._tail.add(job, data)
@@ -132,14 +163,14 @@ class Log:
             out(data)
         if self._syslog is not None:
             severity = syslog_record.ERROR if error else syslog_record.INFO
-            tag = syslog_record.tag(self._application, self._source, job)
-            self._send(syslog_record.header(self._facility, severity, self._now(), tag, pid), data, out)
+            tag = syslog_record.join_tag(self._application, self._source, job)
+            self._send(syslog_record.format_header(self._facility, severity, self._now(), tag, pid), data, out)
 
-    def say(self, text: str, warning: bool) -> None:
-        """The runner's own: ``grocker: TEXT`` on stderr."""
+    def log_message(self, text: str, warning: bool) -> None:
+        """Log a message of the runner: ``grocker: TEXT`` on stderr."""
         self._own(text, warning, on_stderr=True)
         if self._drained:
-            self._finish(time.monotonic() + _LAST_WORDS)
+            self._finish(time.monotonic() + _LAST_MESSAGE)
 
     def _own(self, text: str, warning: bool, *, on_stderr: bool) -> None:
         data = text.encode("utf-8", "backslashreplace") + b"\n"
@@ -154,41 +185,41 @@ class Log:
             out(data)
         if self._syslog is not None:
             severity = syslog_record.WARNING if warning else syslog_record.NOTICE
-            tag = syslog_record.tag(self._application, _OWN)
-            self._send(syslog_record.header(self._facility, severity, self._now(), tag, os.getpid()), data, out)
+            tag = syslog_record.join_tag(self._application, _OWN)
+            self._send(syslog_record.format_header(self._facility, severity, self._now(), tag, os.getpid()), data, out)
 
     def full(self, error: bool, resume: Callable[[], None]) -> bool:
-        """Whether who feeds stdout, or stderr, should pause; ``resume`` is called once, then, when it may go on."""
+        """Whether writers to stdout, or stderr, should pause; ``resume`` is then called once, when they may go on."""
         if self._outputs[error].full:
-            self._outputs[error].when_room(resume)
+            self._outputs[error].when_writable(resume)
             return True
         return False
 
-    def let_go(self) -> None:
-        """What nobody takes of stdout and stderr is dropped from now on: who is stuck in writing there can end."""
+    def discard_pending(self) -> None:
+        """Drop what the readers of stdout and stderr do not take, so that processes stuck in writing can end."""
         for output in self._outputs:
-            output.let_go()
+            output.discard_pending()
 
     def status(self) -> LogStatus:
-        """For the metrics and the page."""
+        """Return the numbers for the metrics and the status page."""
         out, err = self._outputs
         if self._syslog is None:
             return LogStatus(lines=self._lines, dropped=(("stdout", out.dropped), ("stderr", err.dropped)))
         return LogStatus(
             lines=self._lines,
-            dropped=(("syslog", self._lost_lines), ("stdout", out.dropped), ("stderr", err.dropped)),
+            dropped=(("syslog", self._dropped_lines), ("stdout", out.dropped), ("stderr", err.dropped)),
             syslog=self._syslog.connected,
         )
 
     def tail(self, process_or_job_name: str | None) -> Sequence[str]:
-        """The last lines of a process or job; of its access log by ``NAME access``; of the runner itself for None."""
+        """Return the last lines of a process or job; ``NAME access`` for its access log, None for the runner itself."""
         return self._tail.lines(_OWN if process_or_job_name is None else process_or_job_name)
 
     def drain(self, seconds: float) -> None:
-        """At the end, when nothing is started any more: passes on what is in the pipes, waiting for at most so long.
+        """Pass on what is in the pipes, at the end, when nothing is started any more; blocks for at most ``seconds``.
 
-        A pipe may be held open by processes that were left behind: their end is not waited for. What the runner says
-        afterwards is still logged.
+        Does not wait for processes that were left behind and still hold a pipe open. Later messages of the runner are
+        still logged.
         """
         latest = time.monotonic() + seconds
         self._leave_loop()
@@ -205,13 +236,13 @@ class Log:
         if self._syslog is not None:
             self._syslog.finish(latest)
         for output in self._outputs:
-            output.finish(max(latest, time.monotonic() + _LAST_WORDS))
+            output.finish(max(latest, time.monotonic() + _LAST_MESSAGE))
 
     def close(self) -> None:
-        """What the runner says goes to stderr again; the channels are closed."""
+        """Close the channels; the runner's messages go to stderr again."""
         self._leave_loop()
-        self._finish(time.monotonic() + _LAST_WORDS)
-        failure.listen(None)
+        self._finish(time.monotonic() + _LAST_MESSAGE)
+        failure.set_listener(None)
         for channel in self._channels:
             channel.close()
         self._channels = []
@@ -233,11 +264,11 @@ class Log:
     def _now(self) -> bytes:
         now = time.time()
         if int(now) != self._second:
-            self._second, self._stamp = int(now), syslog_record.stamp(now)
+            self._second, self._stamp = int(now), syslog_record.format_time(now)
         return self._stamp
 
     def _send(self, header: bytes, lines: bytes, out: Callable[[bytes], None]) -> None:
-        """To syslog; what cannot be is counted, and where it was for syslog alone it goes ``out``."""
+        """Send to syslog; count what cannot be sent, and write it ``out`` if it was for syslog alone."""
         assert self._syslog is not None
 
         def spill(rest: bytes) -> None:
@@ -248,51 +279,52 @@ class Log:
         if self._given_up or not self._syslog.put(header, lines, spill):
             spill(lines)
             if self._syslog.connected:
-                self._loses()
+                self._report_dropping()
 
     @property
-    def _lost_lines(self) -> int:
+    def _dropped_lines(self) -> int:
         return self._dropped + (self._syslog.dropped if self._syslog is not None else 0)
 
-    def _loses(self) -> None:
-        """Records come faster than the socket takes them."""
-        if not self._lossy:
-            self._lossy = True
-            failure.warn(f"syslog: {self._path} does not take records as fast as they come: those left out are counted")
-            self._look_later()
+    def _report_dropping(self) -> None:
+        """Warn once that records arrive faster than the socket accepts them."""
+        if not self._is_dropping:
+            self._is_dropping = True
+            failure.warn(f"syslog: {self._path} cannot keep up; dropping lines")
+            self._check_later()
 
-    def _look_later(self) -> None:
-        before = self._lost_lines
+    def _check_later(self) -> None:
+        before = self._dropped_lines
 
-        def look() -> None:
-            if self._lost_lines != before or (self._syslog is not None and self._syslog.busy):
-                self._look_later()
+        def check() -> None:
+            if self._dropped_lines != before or (self._syslog is not None and self._syslog.busy):
+                self._check_later()
             else:
-                self._lossy = False
-                self._tell()
+                self._is_dropping = False
+                self._report_back()
 
         if not self._drained:
-            self.loop.after(_QUIET, look)
+            self.loop.after(self._patience.quiet, check)
 
-    def _tell(self) -> None:
-        number, self._said = self._lost_lines - self._said, self._lost_lines
-        failure.say(f"syslog: {self._path} takes records again, {number or 'no'} lines were left out")
+    def _report_back(self) -> None:
+        number, self._reported = self._dropped_lines - self._reported, self._dropped_lines
+        failure.say(f"syslog: {self._path} accepts records again, dropped lines: {number}")
 
     def _lost(self, error: OSError) -> None:
         if self._drained:
             return
         if self._mode == SYSLOG:
-            self.loop.after(_PATIENCE, self._give_up)
+            self.loop.after(self._patience.outage, self._give_up)
         failure.warn(
-            f"syslog: {self._path}: {failure.reason(error)}: looked for each second; a file mounted by itself is back "
-            "with a restart of the container only, one in a mounted directory (GROCKER_SYSLOG=PATH) without"
+            f"syslog: {self._path}: {failure.reason(error)}; retrying every second (a socket that is mounted as "
+            "a file comes "
+            f"back only when the container restarts; mount its directory and set {names.GROCKER_SYSLOG}=PATH)"
         )
 
     def _give_up(self) -> None:
         if self._syslog is not None and not self._syslog.connected:
             self._given_up = True
-            self._syslog.take_back()
+            self._syslog.spill_all()
 
     def _back(self) -> None:
         self._given_up = False
-        self._tell()
+        self._report_back()

@@ -1,7 +1,7 @@
-"""Records as syslog daemons take them from a local socket. Contract: V4.
+"""Formats records for a syslog daemon's local socket. Contract: V4.
 
-Source: RFC 3164 in the local form that glibc's syslog(3) sends, ``<PRI>Mmm dd HH:MM:SS TAG[PID]: TEXT``: no host name,
-the time as the container has it. RFC 5424 is not understood there by every daemon.
+Source: RFC 3164, in the local form that glibc's syslog(3) sends, ``<PRI>Mmm dd HH:MM:SS TAG[PID]: TEXT``: without a
+host name, and with the container's local time. Not every daemon accepts RFC 5424 there.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ ERROR, WARNING, NOTICE, INFO = 3, 4, 5, 6
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _CONTROLS = bytes(code for code in (*range(32), 127) if code not in b"\t\n")
-# As rsyslog writes them itself: #033. Above 127 stand parts of UTF-8.
-_HARMLESS = {code: f"#{code:03o}" for code in _CONTROLS}
+# As rsyslog escapes them: #033. Bytes above 127 are parts of UTF-8.
+_ESCAPES = {code: f"#{code:03o}" for code in _CONTROLS}
 
 
-def stamp(seconds: float) -> bytes:
-    """``Mmm dd HH:MM:SS``, whatever the locale."""
+def format_time(seconds: float) -> bytes:
+    """Return ``Mmm dd HH:MM:SS``, independent of the locale."""
     at = time.localtime(seconds)
     return b"%s %2d %02d:%02d:%02d" % (
         _MONTHS[at.tm_mon - 1].encode(),
@@ -31,22 +31,22 @@ def stamp(seconds: float) -> bytes:
     )
 
 
-def tag(*words: str) -> bytes:
-    """The words with dots between them; what would end a tag is an underline."""
+def join_tag(*words: str) -> bytes:
+    """Join the words with dots; a character that would end the tag becomes an underscore."""
     return "".join(c if c.isalnum() or c in "._-" else "_" for c in ".".join(words)).encode()
 
 
-def header(facility: int, severity: int, when: bytes, name: bytes, pid: int) -> bytes:
-    """What stands in front of the text. ``when``: of :func:`stamp`; ``name``: of :func:`tag`; ``pid``: 0 for none."""
+def format_header(facility: int, severity: int, when: bytes, tag: bytes, pid: int) -> bytes:
+    """Return everything before the text. ``when``, ``tag``: of the functions above; ``pid``: 0 for none."""
     process = b"[%d]" % pid if pid else b""
-    return b"<%d>%s %s%s: " % (facility << 3 | severity, when, name, process)
+    return b"<%d>%s %s%s: " % (facility << 3 | severity, when, tag, process)
 
 
-def is_harmless(text: bytes) -> bool:
-    """Whether there are no control characters in it, tab and line end aside."""
+def is_printable(text: bytes) -> bool:
+    """Whether it has no control characters other than tab and line end."""
     return len(text.translate(None, _CONTROLS)) == len(text)
 
 
-def harmless(line: bytes) -> bytes:
-    r"""A line without control characters: ``#033`` for ESC; other bytes as they are. A CR at its end goes."""
-    return line.removesuffix(b"\r").decode("latin-1").translate(_HARMLESS).encode("latin-1")
+def escape_controls(line: bytes) -> bytes:
+    r"""Escape control characters (ESC: ``#033``), keep other bytes, and remove a CR at the line's end."""
+    return line.removesuffix(b"\r").decode("latin-1").translate(_ESCAPES).encode("latin-1")

@@ -1,4 +1,4 @@
-"""The last lines of each process and job, for who asks on 8081 with the token. Contract: H4."""
+"""Keeps the last lines of each process and job, for holders of the status token. Contract: H4."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ if TYPE_CHECKING:
 
 LINES = 200
 _BYTES = 32 << 10  # of one process
-_ALL = 1 << 20  # bytes of all; a crontab may have a thousand jobs
+_TOTAL = 1 << 20  # bytes, of all together; a crontab may have a thousand jobs
 
 
-class Tail:
-    """Bytes in; they become lines only when somebody asks."""
+class LogTail:
+    """Bytes in; they are split into lines on demand."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, bytearray] = {}  # who wrote last is last
+        self._kept: dict[str, bytearray] = {}  # the latest writer is last
         self._size = 0
 
     def add(self, name: str, data: bytes) -> None:
-        """What ``name`` wrote."""
+        """Append output of process or job ``name``."""
         kept = self._kept.pop(name, None)
         kept = bytearray() if kept is None else kept
         self._size -= len(kept)
@@ -32,11 +32,11 @@ class Tail:
                 del kept[: -_BYTES - 1]
         self._kept[name] = kept
         self._size += len(kept)
-        while self._size > _ALL:
+        while self._size > _TOTAL:
             self._size -= len(self._kept.pop(next(iter(self._kept))))
 
     def lines(self, name: str) -> Sequence[str]:
-        """The last whole lines, at most LINES, the oldest first."""
+        """Return the last whole lines, at most LINES, oldest first."""
         kept = bytes(self._kept.get(name, b""))
         lines = kept[-_BYTES - 1 :].split(b"\n")
         if len(kept) > _BYTES:

@@ -1,7 +1,7 @@
-"""U1, E7: whoever the container runs as has a name and the image's home, also in the passwd entry that ssh looks at.
+"""Gives the running user a name and the image's home, also in its passwd entry, which ssh reads. Contract: U1, E7.
 
-A uid without an entry, or whose entry (of an engine's making) has another home, gets one through Debian's
-libnss-wrapper, in the children only. Sources: nss_wrapper(1), passwd(5).
+A uid without a passwd entry, or with an entry that has another home (engines add such entries), gets one through
+Debian's libnss-wrapper, in child processes only. Sources: nss_wrapper(1), passwd(5).
 """
 
 from __future__ import annotations
@@ -17,30 +17,33 @@ from ..base.value import TYPE_CHECKING, Value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..contract.spec import User
+    from ..contract.spec import ContainerUser
 
 LIBRARY = "libnss_wrapper.so"
 
 
 class Account(Value):
-    """The running user: its name, and what the children need in their environment to find it."""
+    """The running user: its name, and the variables that child processes need to find it."""
 
     name: str
     variables: Mapping[str, str] = {}
 
 
-def prepare(user: User, uid: int, gid: int, scratch: str, preload: str) -> Account:
-    """The account for ``uid``; writes ``passwd`` and ``group`` into ``scratch`` where the image's will not do.
+def prepare_account(
+    user: ContainerUser, uid: int, gid: int, scratch: str, preload: str, *, installed: bool | None = None
+) -> Account:
+    """Return the account for ``uid``; write ``passwd`` and ``group`` into ``scratch`` if the image's do not fit.
 
-    ``preload``: LD_PRELOAD as given. Raises Failure (73).
+    ``preload``: LD_PRELOAD as given; ``installed``: whether the library is in the image, None to look for it. Raises
+    Failure (73).
     """
     entry = _entry(uid)
-    # Files made by root belong to root whatever it is called: call it so.
+    # Files that root creates belong to root, whatever its name: keep that name.
     name = entry.pw_name if entry is not None and uid == 0 else user.name
     if entry is not None and entry.pw_dir == user.home:
         return Account(name=name)
-    if not _installed():
-        warn(f"uid {uid} will have no name: libnss-wrapper is not in the image")
+    if not (_is_installed() if installed is None else installed):
+        warn(f"uid {uid} has no user name: libnss-wrapper is not in the image")
         return Account(name=name)
     passwd, group = f"{scratch}/passwd", f"{scratch}/group"
     write(passwd, _passwd(_lines("/etc/passwd"), name, uid, gid, user.home))
@@ -55,8 +58,8 @@ def prepare(user: User, uid: int, gid: int, scratch: str, preload: str) -> Accou
     )
 
 
-def on_host(uid: int, uid_map: str = "/proc/self/uid_map") -> int:
-    """The owner, seen from outside, of what ``uid`` owns: another one under a rootless engine (user_namespaces(7))."""
+def host_uid(uid: int, uid_map: str = "/proc/self/uid_map") -> int:
+    """Return the uid that ``uid`` is on the host, which differs under a rootless engine (user_namespaces(7))."""
     try:
         with open(uid_map) as file:
             for line in file:
@@ -75,7 +78,7 @@ def _entry(uid: int) -> pwd.struct_passwd | None:
         return None
 
 
-def _installed() -> bool:
+def _is_installed() -> bool:
     triplet = getattr(sys.implementation, "_multiarch", "")
     return any(os.path.exists(f"{place}/{LIBRARY}") for place in (f"/usr/lib/{triplet}", "/usr/lib", "/usr/lib64"))
 
@@ -89,7 +92,7 @@ def _lines(path: str) -> list[bytes]:
 
 
 def _passwd(lines: list[bytes], name: str, uid: int, gid: int, home: str) -> bytes:
-    """Ours comes first: it is the one that is found, by uid and by name."""
+    """Our entry comes first, so that it is found by uid and by name."""
     ours = os.fsencode(f"{name}:x:{uid}:{gid}:{name}:{home}:/bin/bash")
     others = [line for line in lines if line.split(b":")[2:3] != [str(uid).encode()]]
     return b"\n".join([ours, *others, b""])

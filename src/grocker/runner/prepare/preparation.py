@@ -1,4 +1,4 @@
-"""What happens at each start before anything of the application's runs. Contract: C1–C5, E7, S1, X4."""
+"""Prepares the container at each start, before any of the application's code runs. Contract: C1–C5, E7, S1, X4."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from ..base import scratch
 from ..base.failure import CONFIGURATION, Failure, warn
 from ..base.value import TYPE_CHECKING
 from ..config import configuration
-from ..contract.paths import Places
-from . import account, environment, ssh_directory
+from ..contract.names import ContainerLayout
+from . import account, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,32 +18,36 @@ if TYPE_CHECKING:
 
 
 def prepare(
-    spec: Spec, given: Mapping[str, str], places: Places, *, service: str | None = None, strict: bool = True
+    spec: Spec, given: Mapping[str, str], layout: ContainerLayout, *, service: str | None = None, strict: bool = True
 ) -> dict[str, str]:
-    """The application's environment, with everything in place that it names; kept for ``grocker-runner exec``.
+    """Prepare everything and return the application's environment, which is also kept for ``grocker-runner exec``.
 
-    ``given``: variables from the engine. With ``strict``, the first thing wrong is raised; otherwise errors of
-    status 78 are warnings (C5), and what can be prepared is. Raises Failure: 73, 78.
+    ``given``: the engine's variables. With ``strict``, the first failure is raised; otherwise failures of status 78 are
+    warnings (C5), and whatever can be prepared is. Raises Failure: 73, 78.
     """
-    scratch.renew(places.scratch)
+    scratch.renew(layout.scratch)
     failures: list[Failure] = []
     if given.get("TZ"):
         from . import time_zone
 
-        _attempt(lambda: time_zone.check(given["TZ"], given.get("TZDIR") or places.zones), failures)
-    failures += configuration.prepare(places, spec.namespace, given)
-    _attempt(lambda: ssh_directory.prepare(f"{places.config}/ssh-dir", spec.user.home), failures)
+        _attempt(lambda: time_zone.check_time_zone(given["TZ"], given.get("TZDIR") or layout.zones), failures)
+    failures += configuration.prepare_configuration(layout, spec.namespace, given)
+    ssh_source = f"{layout.config}/ssh-dir"
+    if os.path.lexists(ssh_source):
+        from . import ssh_directory
+
+        _attempt(lambda: ssh_directory.copy_ssh_directory(ssh_source, spec.user.home), failures)
     if strict and failures:
         raise failures[0]
-    user = account.prepare(spec.user, os.getuid(), os.getgid(), places.scratch, given.get("LD_PRELOAD", ""))
-    made = environment.compose(spec, given, places, user=user.name, extra=user.variables, service=service)
-    if made.refused:
-        warn(f"set by the runner alone, what was given is not used: {', '.join(made.refused)}")
+    user = account.prepare_account(spec.user, os.getuid(), os.getgid(), layout.scratch, given.get("LD_PRELOAD", ""))
+    composed = environment.compose(spec, given, layout, user=user.name, extra=user.variables, service=service)
+    if composed.refused:
+        warn(f"ignoring variables that only the runner may set: {', '.join(composed.refused)}")
     for failure in failures:
         warn(failure.message)
     first = failures[0].message if failures else ""
-    scratch.save(places.scratch, scratch.Record(prepared=made.variables, given=given, failure=first))
-    return dict(made.variables)
+    scratch.save(layout.scratch, scratch.StartRecord(prepared=composed.variables, given=given, failure=first))
+    return dict(composed.variables)
 
 
 def _attempt(step: Callable[[], None], failures: list[Failure]) -> None:

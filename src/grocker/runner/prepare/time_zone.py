@@ -1,4 +1,4 @@
-"""X4: ``TZ`` is honoured, and an unknown one is an error instead of UTC in silence."""
+"""Checks ``TZ``: an unknown time zone is an error, where the C library would silently use UTC. Contract: X4."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _RULE = rf"(?:J\d{{1,3}}|\d{{1,3}}|M\d{{1,2}}\.\d\.\d)(?:/{_OFFSET})?"
 _POSIX = rf"{_NAME}{_OFFSET}(?:{_NAME}(?:{_OFFSET})?(?:,{_RULE},{_RULE})?)?"
 
 
-def check(zone: str, zones: str) -> None:
-    """Raises Failure (78) unless ``zone`` is what the C library understands; ``zones``: the zone files' directory."""
+def check_time_zone(zone: str, zones: str) -> None:
+    """Raise Failure (78) unless the C library understands ``zone``; ``zones``: the directory of the zone files."""
     name = zone.removeprefix(":")
     if not name or _is_zone_file(os.path.join(zones, name)):
         return
     if not zone.startswith(":") and re.fullmatch(_POSIX, name):
         return
-    raise Failure(CONFIGURATION, f"TZ={zone}: no such time zone: give a name as Europe/Paris, or leave TZ out for UTC")
+    raise Failure(CONFIGURATION, f"TZ={zone}: unknown time zone; use a name such as Europe/Paris, or unset TZ for UTC")
 
 
 def _is_zone_file(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""Starting a program as a child: its own process group, the terminal's foreground, the container's signals."""
+"""Starts programs as children, in process groups of their own, and reaps them. Contract: E1, E6."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import errno
 import os
 
 from ..base.c_modules import signal
-from ..base.failure import NOT_EXECUTABLE, NOT_FOUND, OF_DESCRIPTORS, Failure, reason
+from ..base.failure import NOT_EXECUTABLE, NOT_FOUND, SIGNALLED, TOO_MANY_FILES, Failure, reason
 from ..base.value import TYPE_CHECKING
 from .program import Program
-from .signals import QUEUED, restore
+from .signals import QUEUED, restore_signals, signal_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import NoReturn
 
-_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, prctl(2)
-_TURN = 500  # children taken before others have their turn
+_PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+_REAP_AT_ONCE = 500  # children, before other events get their turn
 
 
-class NoProcess(Failure):
-    """The system has no room for another process: it may have, later."""
+class ProcessLimitReached(Failure):
+    """No process can be started now; later, one may."""
 
 
-def terminal() -> int | None:
-    """A descriptor of the controlling terminal whose foreground we are, or None."""
+def foreground_terminal() -> int | None:
+    """Return a descriptor of the controlling terminal if we are its foreground, else None."""
     for descriptor in (0, 1, 2):
         try:
             if os.tcgetpgrp(descriptor) == os.getpgrp():
@@ -34,9 +34,9 @@ def terminal() -> int | None:
     return None
 
 
-def become(program: Program, environ: Mapping[str, str], mask: set[int]) -> NoReturn:
-    """Replaces the runner. Raises Failure (126, 127)."""
-    restore(mask)
+def replace_process(program: Program, environ: Mapping[str, str], mask: set[int]) -> NoReturn:
+    """Replace the runner with a program. Raises Failure (126, 127)."""
+    restore_signals(mask)
     try:
         os.execve(program.path, program.arguments, environ)  # noqa: S606
     except OSError as error:
@@ -52,32 +52,32 @@ def spawn(
     directory: str | None = None,
     keep: tuple[int, ...] = (),
     streams: tuple[int, int, int] = (0, 1, 2),
-    before: Callable[[int], None] | None = None,
+    before_exec: Callable[[int], None] | None = None,
 ) -> int:
-    """The child's process id, which is its group's too, once the program runs.
+    """Start a program; return its process id, which is its group's too, once it runs.
 
-    ``mask``: signals that it shall have blocked; ``foreground``: the terminal to give it; ``directory``: where it
-    starts; ``keep``: descriptors that it inherits; ``streams``: what becomes its stdin, stdout and stderr; ``before``:
-    called with the id when the group is there and the program is not yet. Raises Failure (126); NoProcess is one.
+    ``mask``: signals to block in it; ``foreground``: the terminal to give it; ``directory``: where it starts; ``keep``:
+    descriptors that it inherits; ``streams``: its stdin, stdout and stderr; ``before_exec``: called with the process id
+    when the group exists and the program does not run yet. Raises Failure (126), of which ProcessLimitReached is one.
     """
     try:
-        told, tell, ready, go = _pipes()
+        error_reader, error_writer, go_reader, go_writer = _pipes()
     except OSError as error:
-        raise _no_process(error) from None
-    # Between fork and exec a signal waits for the program: a handler of ours would take it away from there.
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, QUEUED)
+        raise _limit_reached(error) from None
+    # Between fork and exec, signals stay pending for the program: a handler of ours would swallow them.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, QUEUED)
     try:
         child = os.fork()
     except OSError as error:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
-        for descriptor in (told, tell, ready, go):
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        for descriptor in (error_reader, error_writer, go_reader, go_writer):
             os.close(descriptor)
-        raise _no_process(error) from None
+        raise _limit_reached(error) from None
     if child == 0:
-        _in_child(program, environ, mask, directory, keep, streams, (ready, go, tell))
-    signal.pthread_sigmask(signal.SIG_SETMASK, held)
-    os.close(tell)
-    os.close(ready)
+        _in_child(program, environ, mask, directory, keep, streams, (go_reader, go_writer, error_writer))
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    os.close(error_writer)
+    os.close(go_reader)
     try:
         os.setpgid(child, child)
     except OSError:
@@ -87,14 +87,14 @@ def spawn(
             os.tcsetpgrp(foreground, child)
         except OSError:
             pass  # the terminal went away
-    if before is not None:
-        before(child)
-    os.write(go, b".")  # an end of file would not do: what ``before`` started has inherited this end
-    os.close(go)
+    if before_exec is not None:
+        before_exec(child)
+    os.write(go_writer, b".")  # closing it would not do: what ``before_exec`` started has inherited it
+    os.close(go_writer)
     try:
-        failed = os.read(told, 16)
+        failed = os.read(error_reader, 16)
     finally:
-        os.close(told)
+        os.close(error_reader)
     if failed:
         os.waitpid(child, 0)
         raise _not_executed(program, int(failed))
@@ -110,28 +110,28 @@ def _in_child(
     streams: tuple[int, int, int],
     pipes: tuple[int, int, int],
 ) -> NoReturn:
-    """What happens between fork and exec: waits for a byte, and tells the number of an error."""
-    ready, go, tell = pipes
+    """Run between fork and exec: wait for a byte, then execute; report the number of an error."""
+    go_reader, go_writer, error_writer = pipes
     try:
         os.setpgid(0, 0)
-        os.close(go)
-        os.read(ready, 1)
-        restore_directory(directory)
+        os.close(go_writer)
+        os.read(go_reader, 1)
+        _change_directory(directory)
         for descriptor in keep:
             os.set_inheritable(descriptor, True)
         for place, descriptor in enumerate(streams):
             if descriptor != place:
                 os.dup2(descriptor, place)
-        restore(mask)
+        restore_signals(mask)
         os.execve(program.path, program.arguments, environ)  # noqa: S606
     except OSError as error:
-        os.write(tell, str(error.errno or 0).encode())
+        os.write(error_writer, str(error.errno or 0).encode())
     finally:
         os._exit(NOT_FOUND)
 
 
 def _pipes() -> tuple[int, int, int, int]:
-    """Two, both ends of each. Raises OSError."""
+    """Create two pipes; return both ends of each. Raises OSError."""
     first = os.pipe()
     try:
         return (*first, *os.pipe())
@@ -141,13 +141,15 @@ def _pipes() -> tuple[int, int, int, int]:
         raise
 
 
-def _no_process(error: OSError) -> NoProcess:
-    option = "--ulimit nofile" if error.errno in OF_DESCRIPTORS else "--pids-limit"
-    return NoProcess(NOT_EXECUTABLE, f"no process can be started: {reason(error)}: raise the engine's limit ({option})")
+def _limit_reached(error: OSError) -> ProcessLimitReached:
+    option = "--ulimit nofile" if error.errno in TOO_MANY_FILES else "--pids-limit"
+    return ProcessLimitReached(
+        NOT_EXECUTABLE, f"cannot start a process: {reason(error)}; raise the engine's limit ({option})"
+    )
 
 
-def restore_directory(directory: str | None) -> None:
-    """Changes to ``directory``, or to ``/`` where that is impossible."""
+def _change_directory(directory: str | None) -> None:
+    """Change to ``directory``, or to ``/`` where that is impossible."""
     if directory is not None:
         try:
             os.chdir(directory)
@@ -158,31 +160,23 @@ def restore_directory(directory: str | None) -> None:
 def _not_executed(program: Program, number: int) -> Failure:
     path = program.path
     if number == errno.ENOEXEC:
-        why = "neither a program for this machine nor a script: its first line must be a shebang, as #!/bin/sh"
+        why = "neither a program for this architecture nor a script with a shebang line such as #!/bin/sh"
     elif number == errno.ENOENT:
         there = os.path.lexists(path)
-        why = "its interpreter is not in this image" if there else "it is not in this image"
+        why = "its interpreter is not in this image" if there else "not found in this image"
     elif number == errno.E2BIG:
-        why = "its arguments and environment are too long"
+        why = "arguments and environment are too long"
     else:
         why = os.strerror(number)
     return Failure(NOT_EXECUTABLE, f"{path}: cannot be executed: {why}")
 
 
-def send(number: int, process: int) -> None:
-    """A signal to a process, or to a group when negative; it may be gone."""
-    try:
-        os.kill(process, number)
-    except (ProcessLookupError, PermissionError):
-        pass
-
-
 def reap_some(call: Callable[[int, int], None], options: int = os.WNOHANG) -> bool:
-    """Calls with the process id and wait status of each child that ended; whether there may be more of them.
+    """Call with the process id and wait status of each child that ended; return whether there may be more.
 
-    Orphans can come as fast as they are taken, and other things want to be done too.
+    Orphans can arrive as fast as they are reaped, so the number is limited: other events are due too.
     """
-    for _ in range(_TURN):
+    for _ in range(_REAP_AT_ONCE):
         process, status = reap(options)
         if process == 0:
             return False
@@ -191,33 +185,33 @@ def reap_some(call: Callable[[int, int], None], options: int = os.WNOHANG) -> bo
 
 
 def reap(options: int = os.WNOHANG) -> tuple[int, int]:
-    """One child that ended (or stopped, with WUNTRACED) as (process id, wait status); (0, 0) when there is none."""
+    """Return (process id, wait status) of a child that ended (or stopped, with WUNTRACED); (0, 0) if there is none."""
     try:
         return os.waitpid(-1, options)
     except ChildProcessError:
         return 0, 0
 
 
-def status_of(wait_status: int) -> int:
-    """The exit status that a shell would give: 128 + N for signal N."""
+def exit_status(wait_status: int) -> int:
+    """Return the exit status that a shell would give: 128 + N for signal N."""
     code = os.waitstatus_to_exitcode(wait_status)
-    return 128 - code if code < 0 else code
+    return SIGNALLED - code if code < 0 else code
 
 
 def resume_when_stopped(child: int, wait_status: int) -> bool:
-    """Whether it was stopped; Ctrl-Z has nobody to come back to in a container, so it goes on."""
+    """Continue a child that Ctrl-Z stopped: no shell in the container would; return whether it was stopped."""
     if not os.WIFSTOPPED(wait_status):
         return False
     if os.WSTOPSIG(wait_status) == signal.SIGTSTP:
-        send(signal.SIGCONT, -child)
+        signal_group(child, signal.SIGCONT)
     return True
 
 
 def adopt_orphans() -> None:
-    """Under another init our children's orphans come to us all the same, as long as we live."""
+    """Become the parent of our children's orphans under another init too."""
     try:
         import ctypes
 
-        ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     except (ImportError, OSError, AttributeError):
         pass

@@ -1,4 +1,4 @@
-"""How many processors and how much memory the container may use. Contract: X4.
+"""The processors and the memory that the container may use. Contract: X4.
 
 Sources: Linux, Documentation/admin-guide/cgroup-v2.rst (cpu.max, memory.max) and cgroup-v1 (cpu.cfs_quota_us,
 memory.limit_in_bytes).
@@ -13,35 +13,35 @@ from ..base.value import TYPE_CHECKING, Value
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_UNLIMITED = 1 << 60  # bytes; cgroup v1 says "no limit" with a number near 2**63
+_UNLIMITED = 1 << 60  # bytes; cgroup v1 writes a number near 2**63 for "no limit"
 
 
-class Limits(Value):
-    """``cpus``: processors' worth of time, a fraction possible; ``memory``: bytes."""
+class ContainerLimits(Value):
+    """``cpus``: processors, may be a fraction; ``memory``: bytes."""
 
     cpus: float
     memory: int
 
 
-def limits(root: str = "/") -> Limits:
-    """The smallest limits of the container's control groups and of the machine; ``root`` is for tests."""
+def read_limits(root: str = "/") -> ContainerLimits:
+    """Return the smallest limits of the container's control groups and of the machine; ``root`` is for tests."""
     cpus = float(len(os.sched_getaffinity(0)))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    groups = dict(_groups(text(f"{root}proc/self/cgroup")))
+    groups = dict(_groups(read_text(f"{root}proc/self/cgroup")))
     for directory in _upwards(f"{root}sys/fs/cgroup", groups.get("", "/")):
-        quota, _, period = text(f"{directory}/cpu.max").partition(" ")
+        quota, _, period = read_text(f"{directory}/cpu.max").partition(" ")
         cpus = min(cpus, _share(quota, period))
-        memory = min(memory, _bytes(text(f"{directory}/memory.max")))
+        memory = min(memory, _bytes(read_text(f"{directory}/memory.max")))
     for directory in _upwards(f"{root}sys/fs/cgroup/cpu", groups.get("cpu", "/")):
-        quota, period = text(f"{directory}/cpu.cfs_quota_us"), text(f"{directory}/cpu.cfs_period_us")
+        quota, period = read_text(f"{directory}/cpu.cfs_quota_us"), read_text(f"{directory}/cpu.cfs_period_us")
         cpus = min(cpus, _share(quota, period))
     for directory in _upwards(f"{root}sys/fs/cgroup/memory", groups.get("memory", "/")):
-        memory = min(memory, _bytes(text(f"{directory}/memory.limit_in_bytes")))
-    return Limits(cpus=cpus, memory=memory)
+        memory = min(memory, _bytes(read_text(f"{directory}/memory.limit_in_bytes")))
+    return ContainerLimits(cpus=cpus, memory=memory)
 
 
 def _groups(listed: str) -> Iterator[tuple[str, str]]:
-    """Controller → path, of /proc/self/cgroup; the controller of version 2 is "" (cgroups(7))."""
+    """Controller → path, from /proc/self/cgroup; version 2's controller is "" (cgroups(7))."""
     for line in listed.splitlines():
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
         for controller in controllers.split(","):
@@ -49,21 +49,21 @@ def _groups(listed: str) -> Iterator[tuple[str, str]]:
 
 
 def _upwards(mount: str, path: str) -> list[str]:
-    """The group's directory and those above it, as far as they show; in a namespace of its own it is the mount."""
+    """The group's directory and its parents, as far as visible; in its own namespace, the mount itself."""
     parts = [part for part in path.split("/") if part and part != ".."]
     return [f"{mount}/{'/'.join(parts[:length])}".rstrip("/") for length in range(len(parts) + 1)]
 
 
-def directories(controller: str, root: str = "/") -> list[str]:
-    """Where the control group's files are, the innermost first: version 2's, then those of version 1's controller."""
-    groups = dict(_groups(text(f"{root}proc/self/cgroup")))
+def cgroup_directories(controller: str, root: str = "/") -> list[str]:
+    """Return the directories of the control group, innermost first: version 2's, then version 1's."""
+    groups = dict(_groups(read_text(f"{root}proc/self/cgroup")))
     unified = _upwards(f"{root}sys/fs/cgroup", groups.get("", "/"))
     own = _upwards(f"{root}sys/fs/cgroup/{controller}", groups.get(controller, "/"))
     return [*reversed(unified), *reversed(own)]
 
 
-def text(path: str) -> str:
-    """What a small file of the kernel's says, without blanks around it; "" when it cannot be read."""
+def read_text(path: str) -> str:
+    """Return the stripped content of a small kernel file; "" when it cannot be read."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:
             return file.read().strip()

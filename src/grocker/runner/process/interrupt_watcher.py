@@ -1,7 +1,8 @@
-r"""A process that only waits for Ctrl-C.
+r"""A child process that only waits for Ctrl-C. Contract: E1, E2.
 
-The service is the terminal's foreground process group (E2), so the runner, outside of it, never sees Ctrl-C or Ctrl-\,
-and what the service makes of them does not tell whether it was asked to stop (E1). This one is in the group too.
+The service's process group is the terminal's foreground, so the runner, which is not in it, never gets SIGINT or
+SIGQUIT from Ctrl-C or Ctrl-\. How the service ends does not tell whether a key was pressed. This process joins the
+group and reports the key by its exit status.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ import os
 from ..base.c_modules import signal
 
 PRESSED = 3
-"""Its exit status once a key was pressed."""
+"""Its exit status after a key was pressed."""
 _DESCRIPTORS = 1 << 20
 _NUMBERS = frozenset({signal.SIGINT, signal.SIGQUIT})
 
 
-def watch(group: int) -> int | None:
-    """Puts one into process group ``group``; its process id, or None when no process can be started.
+def start_watcher(group: int) -> int | None:
+    """Start a watcher in a process group; return its process id, or None when no process can be started.
 
-    The caller has blocked the two signals. It ends with the runner.
+    The caller must have blocked SIGINT and SIGQUIT. The watcher ends with the runner.
     """
     runner = os.getpid()
     try:
@@ -29,7 +30,7 @@ def watch(group: int) -> int | None:
     if watcher == 0:
         try:
             os.setpgid(0, group)
-            os.closerange(3, _DESCRIPTORS)  # the service's sockets among them
+            os.closerange(3, _DESCRIPTORS)  # including the service's sockets
             signal.pthread_sigmask(signal.SIG_SETMASK, _NUMBERS)
             while os.getppid() == runner:
                 if signal.sigtimedwait(_NUMBERS, 1.0) is not None:

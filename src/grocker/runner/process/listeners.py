@@ -1,7 +1,7 @@
-"""The sockets of a service that Grocker serves: opened by the runner, before the service and once. Contract: P1, P2.
+"""Listening sockets, which the runner opens once, before the service starts. Contract: P1, P2.
 
-The runner keeps them while the service is started again, so that clients wait instead of being refused, and a port that
-is taken is found out before anything runs.
+The runner keeps them open while it restarts the service, so clients wait instead of being refused, and a port that is
+already in use is found before anything runs.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ _LISTEN = "0A"  # proc_net_tcp: TCP_LISTEN
 _NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
 
 
-def open_sockets(port: int, *, one: bool = False) -> list[socket.socket]:
-    """Listens on all addresses, IPv4 and, where the container has it, IPv6; closed by the caller.
+def open_listeners(port: int, *, single: bool = False) -> list[socket.socket]:
+    """Listen on all IPv4 addresses and, where the container has IPv6, on all of those; closed by the caller.
 
-    Two sockets, so that an IPv4 client is not called ``::ffff:192.0.2.1``, unless the server takes no more than
-    ``one``. Raises Failure (69).
+    Two sockets, so that an IPv4 client does not appear as ``::ffff:192.0.2.1``; ``single``: the server takes only one.
+    Raises Failure (69).
     """
-    if one:
+    if single:
         try:
-            return [_listening(socket.AF_INET6, "::", port, both=True)]
+            return [_listening(socket.AF_INET6, "::", port, dual_stack=True)]
         except OSError as error:
             if error.errno not in _NO_IPV6:
                 raise
@@ -39,40 +39,42 @@ def open_sockets(port: int, *, one: bool = False) -> list[socket.socket]:
     return sockets
 
 
-def open_unix(path: str) -> socket.socket:
-    """Listens at ``path``, for nginx in front alone: its directory is the runner's own. Raises Failure (73).
+def open_unix_listener(path: str) -> socket.socket:
+    """Listen at ``path``, in the runner's own directory, for nginx in front. Raises Failure (73).
 
-    Some servers remove the name of their socket when they end, so they get another one than clients have.
+    Some servers remove their socket's name when they end, so they get a second name, which clients do not use.
     """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        listener.bind(_servers(path))
+        listener.bind(_server_name(path))
         listener.listen(BACKLOG)
-        os.link(_servers(path), path)
+        os.link(_server_name(path), path)
     except OSError as error:
         listener.close()
-        raise Failure(CANNOT_WRITE, f"{path}: {reason(error)}: mount a tmpfs at /tmp (--tmpfs /tmp)") from None
+        raise Failure(
+            CANNOT_WRITE, f"{path}: cannot be created: {reason(error)}; mount a tmpfs at /tmp (--tmpfs /tmp)"
+        ) from None
     return listener
 
 
-def restore_unix(path: str) -> None:
-    """Gives a server that was started again the name back that the one before it removed."""
+def restore_unix_name(path: str) -> None:
+    """Restore the server's name of the socket, which the server before it may have removed."""
     try:
-        os.link(path, _servers(path))
+        os.link(path, _server_name(path))
     except OSError:
         pass  # it is still there
 
 
-def _servers(path: str) -> str:
+def _server_name(path: str) -> str:
     return f"{path}.server"
 
 
-def _listening(family: int, address: str, port: int, *, both: bool = False) -> socket.socket:
+def _listening(family: int, address: str, port: int, *, dual_stack: bool = False) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both)
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dual_stack)
         listener.bind((address, port))
         listener.listen(BACKLOG)
     except OSError as error:
@@ -80,13 +82,14 @@ def _listening(family: int, address: str, port: int, *, both: bool = False) -> s
         if error.errno in _NO_IPV6 and family == socket.AF_INET6:
             raise
         raise Failure(
-            PORT_TAKEN, f"port {port}: {reason(error)}: stop what listens there, or give the container its own network"
+            PORT_TAKEN,
+            f"port {port}: {reason(error)}; stop the program that listens there, or give the container its own network",
         ) from None
     return listener
 
 
 def is_listening(port: int, tables: tuple[str, ...] = ("/proc/net/tcp", "/proc/net/tcp6")) -> bool:
-    """Whether anybody in the container accepts connections on ``port``, asked of the kernel: nobody is disturbed.
+    """Whether a process in the container listens on ``port``, according to the kernel, without connecting.
 
     Source: Linux, Documentation/networking/proc_net_tcp.rst.
     """

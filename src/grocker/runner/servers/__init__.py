@@ -1,1 +1,1 @@
-"""Servers of applications, and nginx in front: their command lines, and what runs inside. Contract: P1, X1."""
+"""Servers of applications, nginx in front of them, and what runs inside them. Contract: P1, X1."""

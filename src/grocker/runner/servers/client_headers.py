@@ -1,10 +1,10 @@
-"""What a client says of itself is for trusted proxies to say: around the application, in every server. Contract: X1.
+"""Middleware that lets only trusted proxies describe the client. Contract: X1.
 
-Run by the application's interpreter, hence without the runner's other modules. A peer in GROCKER_TRUSTED_PROXIES is
-believed: the client's address is the last in X-Forwarded-For that is not a trusted proxy's, else that of X-Real-IP; the
-scheme is that of X-Forwarded-Proto, else of X-Real-Scheme. Of anybody else these headers do not reach the application.
+It wraps the application in every server. If the peer is in GROCKER_TRUSTED_PROXIES, the client's address is the last
+one in X-Forwarded-For that is not a trusted proxy's, else that of X-Real-IP, and the scheme is that of
+X-Forwarded-Proto, else of X-Real-Scheme. From any other peer, the application does not see these headers.
 
-A server behind nginx has a Unix socket, and its peer has no address: nginx tells it in X-Grocker-Peer.
+Behind nginx, the peer of the server's Unix socket has no address: nginx sends its own peer's in PEER_HEADER.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from itertools import product
+
+from ..contract.names import GROCKER_TRUSTED_PROXIES, PEER_HEADER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
     Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-VARIABLE = "GROCKER_TRUSTED_PROXIES"
-PEER = "x-grocker-peer"
+PEER = PEER_HEADER.lower()
 _FOR, _PROTO, _REAL_IP, _REAL_SCHEME = "x-forwarded-for", "x-forwarded-proto", "x-real-ip", "x-real-scheme"
 HEADERS = (
     *(_FOR, "x-forwarded-host", _PROTO, _REAL_IP, _REAL_SCHEME),
@@ -37,25 +38,25 @@ _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
 
 def wsgi(application: Wsgi, trusted: str | None = None, *, mapped: bool = False) -> Wsgi:
-    """``application``, told what may be believed. ``trusted``: instead of the variable.
+    """Wrap a WSGI application. ``trusted``: instead of the variable.
 
-    ``mapped``: the server has one socket for both protocols, which writes an IPv4 address into an IPv6 one.
+    ``mapped``: the server has one socket for both protocols, and so sees IPv4 addresses as IPv6 ones.
     """
-    is_trusted = _trust(os.environ.get(VARIABLE, "") if trusted is None else trusted)
+    is_trusted = _trust(os.environ.get(GROCKER_TRUSTED_PROXIES, "") if trusted is None else trusted)
     names = {header: "HTTP_" + header.upper().replace("-", "_") for header in HEADERS}
     watched = frozenset(names.values())
 
     def judge(environ: Environ) -> None:
-        told = environ.pop(names[PEER], "")
+        nginx_peer = environ.pop(names[PEER], "")
         peer = environ.get("REMOTE_ADDR") or ""
-        if not peer and told:
-            peer, environ["REMOTE_PORT"], environ["wsgi.url_scheme"] = told.split(" ")
+        if not peer and nginx_peer:
+            peer, environ["REMOTE_PORT"], environ["wsgi.url_scheme"] = nginx_peer.split(" ")
             environ["REMOTE_ADDR"] = peer
         if not is_trusted(peer):
             for name in watched:
                 environ.pop(name, None)
             return
-        address, scheme = _followed(is_trusted, {h: environ[name] for h, name in names.items() if name in environ})
+        address, scheme = _client(is_trusted, {h: environ[name] for h, name in names.items() if name in environ})
         if address:
             environ["REMOTE_ADDR"] = address
             environ.pop("REMOTE_PORT", None)
@@ -73,30 +74,30 @@ def wsgi(application: Wsgi, trusted: str | None = None, *, mapped: bool = False)
 
 
 def asgi(application: Asgi, trusted: str | None = None, *, mapped: bool = False) -> Asgi:
-    """``application``, told what may be believed. ``trusted``: instead of the variable; ``mapped``: as for WSGI."""
-    is_trusted = _trust(os.environ.get(VARIABLE, "") if trusted is None else trusted)
+    """Wrap an ASGI application. ``trusted``: instead of the variable; ``mapped``: as for WSGI."""
+    is_trusted = _trust(os.environ.get(GROCKER_TRUSTED_PROXIES, "") if trusted is None else trusted)
     names = {header.encode(): header for header in HEADERS}
-    alike = frozenset(spelling for name in names for spelling in _spellings(name)) - set(names)
-    watched = alike | set(names)
+    lookalikes = frozenset(spelling for name in names for spelling in _spellings(name)) - set(names)
+    watched = lookalikes | set(names)
 
     def judge(scope: Scope) -> None:
         given = {names[name]: value.decode("latin-1") for name, value in scope["headers"] if name in names}
-        told = given.pop(PEER, "")
+        nginx_peer = given.pop(PEER, "")
         client, plain = scope.get("client"), scope.get("scheme", "http")
-        if not (client and client[0]) and told:
-            address, port, plain = told.split(" ")
+        if not (client and client[0]) and nginx_peer:
+            address, port, plain = nginx_peer.split(" ")
             scope["client"] = client = (address, int(port or 0))
         if not client or not is_trusted(client[0]):
             scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in watched]
         else:
-            # An underscore may stand for a hyphen where headers become variables, so none passes for one of these.
-            dropped = {*alike, PEER.encode()}
+            # Where headers become variables, underscores and hyphens are the same, so lookalikes are dropped too.
+            dropped = {*lookalikes, PEER.encode()}
             scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in dropped]
-            address, scheme = _followed(is_trusted, given)
+            address, scheme = _client(is_trusted, given)
             if address:
                 scope["client"] = (address, 0)
             plain = scheme or plain
-        scope["scheme"] = _of_kind(plain, scope["type"])
+        scope["scheme"] = _scheme_for(plain, scope["type"])
 
     async def judged(scope: Scope, receive: Receive, send: Send) -> None:
         if mapped and scope["type"] != "lifespan" and scope["client"][0].startswith(_MAPPED):
@@ -108,20 +109,20 @@ def asgi(application: Asgi, trusted: str | None = None, *, mapped: bool = False)
     return judged
 
 
-def _of_kind(scheme: str, kind: str) -> str:
+def _scheme_for(scheme: str, kind: str) -> str:
     plain = _SCHEMES.get(scheme, scheme)
     return {"http": "ws", "https": "wss"}.get(plain, plain) if kind == "websocket" else plain
 
 
 def _spellings(name: bytes) -> Iterable[bytes]:
-    """A header's name with hyphens and underscores in every order."""
+    """Return a header's name with every combination of hyphens and underscores."""
     parts = name.split(b"-")
     for between in product((b"-", b"_"), repeat=len(parts) - 1):
         yield parts[0] + b"".join(joint + part for joint, part in zip(between, parts[1:], strict=True))
 
 
 def _trust(text: str) -> Callable[[str], bool]:
-    """Whether an address is a trusted proxy's. ``text`` is well-formed: the runner has looked at it."""
+    """Return a test for trusted proxies' addresses. ``text`` is valid: the runner has checked it."""
     words = text.replace(",", " ").split()
     if not words:
         return lambda _: False
@@ -142,8 +143,8 @@ def _trust(text: str) -> Callable[[str], bool]:
     return is_trusted
 
 
-def _followed(is_trusted: Callable[[str], bool], given: MutableMapping[str, str]) -> tuple[str, str]:
-    """The client's address and scheme, each empty when a trusted proxy did not say."""
+def _client(is_trusted: Callable[[str], bool], given: MutableMapping[str, str]) -> tuple[str, str]:
+    """Return the client's address and scheme, each empty if the trusted proxies do not give it."""
     address = ""
     for word in reversed(given.get(_FOR, "").split(",")):
         one = _address(word)
@@ -157,7 +158,7 @@ def _followed(is_trusted: Callable[[str], bool], given: MutableMapping[str, str]
 
 
 def _address(word: str) -> str:
-    """An address in its usual spelling, without a port that may stand behind it; empty when it is none."""
+    """Return a normalized address, without a port; empty when it is not one."""
     import ipaddress
 
     word = word.strip()

@@ -1,46 +1,65 @@
-"""A WSGI application under gunicorn, with threads. Contract: P1, X4.
+"""gunicorn, with threads, for WSGI applications. Contract: E1, P1, X1, X4.
 
-Source: gunicorn's own settings reference; the choices are explained in docs/decisions/0022.
+The runner imports :func:`launch`. gunicorn reads this file as its configuration, in the application's interpreter:
+everything else is for that. Source: gunicorn's settings; the choices are explained in docs/decisions/0022.
+
+Ctrl-C reaches the whole foreground process group. The runner answers it with a graceful stop, but gunicorn would stop
+at once and cut responses off, so its processes ignore it.
+
+A worker that gets a signal between its fork and its own signal handlers only adds it to its copy of the master's queue,
+and stopping would then take all of the graceful time (seen with gunicorn 27.0.1). So a worker is forked with these
+signals blocked, and unblocks them when it can handle them.
 """
 
 from __future__ import annotations
 
 import os
 
-from ..base.value import TYPE_CHECKING
-from ..process.program import Program
-from .context import KEPT_ALIVE, workers
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..contract.spec import Service
-    from .context import Given
+    from .table import Launch, ServerContext
 
-THREADS = 8  # of a worker
+THREADS = 8  # per worker
+_READY = "GROCKER_READY_FD"  # gunicorn passes no arguments on to its configuration
+
+# Settings of gunicorn. client_headers decides about X1; gunicorn would trust nginx, the peer of the Unix socket.
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
+
+_forks_workers = False
+_ready = "" if __package__ else os.environ.pop(_READY, "")  # only gunicorn has it, and the application gets none
 
 
-def program(service: Service, given: Given, hooks: str) -> Program:
-    """The server's command line; ``hooks``: path of ``server_hooks.py``."""
+def launch(service: Service, context: ServerContext) -> Launch:
+    """Return gunicorn's command line."""
+    from ..contract.names import WEB_CONCURRENCY
+    from ..process.program import Program
+    from .table import KEEP_ALIVE, Launch, count_workers
+
     assert service.wsgi is not None
-    python = f"{given.venv}/bin/python"
-    arguments = [python, "-m", "gunicorn", "--config", hooks, "--worker-class", "gthread", "--threads", str(THREADS)]
-    for descriptor in given.sockets:
+    python = context.python
+    arguments = [python, "-m", "gunicorn", "--config", __file__, "--worker-class", "gthread", "--threads", str(THREADS)]
+    for descriptor in context.sockets:
         arguments += ["--bind", f"fd://{descriptor}"]
-    if service.workers is not None or not given.environ.get("WEB_CONCURRENCY"):
-        arguments += ["--workers", str(workers(service, given))]
-    arguments += ["--forwarded-allow-ips", ""]  # X1 is client_headers' to judge
+    if service.workers is not None or not context.environ.get(WEB_CONCURRENCY):
+        arguments += ["--workers", str(count_workers(service, context))]
+    arguments += ["--forwarded-allow-ips", ""]  # client_headers decides about X1
     arguments += ["--worker-tmp-dir", "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else "/tmp"]  # noqa: S108
-    arguments += ["--graceful-timeout", str(given.graceful)]
-    if given.access >= 0:
-        arguments += ["--access-logfile", f"/dev/fd/{given.access}"]
+    arguments += ["--graceful-timeout", str(context.graceful)]
+    if context.access >= 0:
+        arguments += ["--access-logfile", f"/dev/fd/{context.access}"]
     if service.front:
-        arguments += ["--keep-alive", str(KEPT_ALIVE)]
-    if _knows("--no-control-socket", given.venv):
+        arguments += ["--keep-alive", str(KEEP_ALIVE)]
+    if _supports("--no-control-socket", context.venv):
         arguments.append("--no-control-socket")
     arguments.append(service.wsgi)
-    return Program(path=python, arguments=tuple(arguments))
+    return Launch(program=Program(path=python, arguments=tuple(arguments)), variables={_READY: str(context.ready)})
 
 
-def _knows(option: str, venv: str) -> bool:
+def _supports(option: str, venv: str) -> bool:
     """Whether the installed gunicorn has an option; asking gunicorn itself would take as long as starting it."""
     try:
         for python in sorted(os.listdir(f"{venv}/lib")):
@@ -51,3 +70,64 @@ def _knows(option: str, venv: str) -> bool:
     except OSError:
         pass
     return False
+
+
+def when_ready(_server: object) -> None:
+    """Run in the master, once it has its own signal handlers."""
+    import signal
+
+    global _forks_workers  # noqa: PLW0603 - each process has its own
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _forks_workers = True
+    os.register_at_fork(before=_block_signals, after_in_parent=_unblock_signals)
+
+
+def post_fork(_server: object, _worker: object) -> None:
+    """Run in each worker, just after its fork: processes that the application forks are no workers."""
+    global _forks_workers  # noqa: PLW0603
+    _forks_workers = False
+
+
+def post_worker_init(worker: Any) -> None:
+    """Run in each worker, once it has its own signal handlers and the application."""
+    import signal
+
+    inside = _inside()
+    behind_nginx = any(isinstance(listener.getsockname(), str) for listener in worker.sockets)  # a Unix socket
+    worker.wsgi = inside.wrap_wsgi(worker.wsgi, behind_nginx=behind_nginx)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGQUIT})
+    inside.notify_ready(f"/proc/self/fd/{_ready}")
+
+
+def pre_exec(_server: object) -> None:
+    """Run in a new master, before it is executed (USR2)."""
+    import signal
+
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGQUIT})
+
+
+def _block_signals() -> None:
+    import signal
+
+    if _forks_workers:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGQUIT})
+
+
+def _unblock_signals() -> None:
+    import signal
+
+    if _forks_workers:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGQUIT})
+
+
+def _inside() -> Any:
+    """Import ``inside`` from the runner's package, which stays off ``sys.path``: it would shadow the application's."""
+    import sys
+
+    library, package = os.path.split(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    sys.path.insert(0, library)
+    try:
+        return __import__(f"{package}.servers.inside", fromlist=["inside"])
+    finally:
+        sys.path.remove(library)

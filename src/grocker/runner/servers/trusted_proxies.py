@@ -1,27 +1,27 @@
-"""GROCKER_TRUSTED_PROXIES: whose word about a client counts. Contract: X1."""
+"""The proxies whose headers about a client are believed. Contract: X1."""
 
 from __future__ import annotations
 
 from ..base.failure import CONFIGURATION, Failure, warn
 from ..base.value import TYPE_CHECKING
+from ..contract.names import GROCKER_TRUSTED_PROXIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_OF_SERVERS = "FORWARDED_ALLOW_IPS"  # gunicorn's and uvicorn's own
-VARIABLE = "GROCKER_TRUSTED_PROXIES"
-ANYBODY = "*"
+_SERVERS_OWN = "FORWARDED_ALLOW_IPS"  # of gunicorn and uvicorn
+ANY = "*"
 
 
-def trusted(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """What the operator says, with a warning where they say it to the server instead. Raises Failure (78)."""
-    if environ.get(_OF_SERVERS):
-        warn(f"{_OF_SERVERS} counts for nothing here: {VARIABLE} names the proxies that are believed")
-    return networks(environ.get(VARIABLE, ""))
+def trusted_proxies(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the operator's setting; warn about the server's own variable, which has no effect. Raises Failure (78)."""
+    if environ.get(_SERVERS_OWN):
+        warn(f"{_SERVERS_OWN} has no effect; set {GROCKER_TRUSTED_PROXIES} instead")
+    return parse_networks(environ.get(GROCKER_TRUSTED_PROXIES, ""))
 
 
-def networks(text: str) -> tuple[str, ...]:
-    """Addresses and networks with commas or blanks between, or ``*``; in their usual spelling. Raises Failure (78)."""
+def parse_networks(text: str) -> tuple[str, ...]:
+    """Parse addresses and networks separated by commas or blanks, or ``*``; normalize them. Raises Failure (78)."""
     words = text.replace(",", " ").split()
     if not words:
         return ()
@@ -29,13 +29,14 @@ def networks(text: str) -> tuple[str, ...]:
 
     found = []
     for word in words:
-        if word == ANYBODY:
-            return (ANYBODY,)
+        if word == ANY:
+            return (ANY,)
         try:
-            found.append(str(ipaddress.ip_network(word.replace("%", "!"), strict=False)))  # a zone is no network's
+            found.append(str(ipaddress.ip_network(word.replace("%", "!"), strict=False)))  # a network has no zone
         except ValueError:
             raise Failure(
                 CONFIGURATION,
-                f"{VARIABLE}: {word!r} is no network: write addresses and networks, as 10.0.0.0/8, or * for any peer",
+                f"{GROCKER_TRUSTED_PROXIES}: not a network: {word!r}; use addresses and networks such as "
+                "10.0.0.0/8, or * for any peer",
             ) from None
     return tuple(found)

@@ -1,9 +1,8 @@
-"""Reads what an application has left of a request, behind nginx: a refusal of a large upload would be lost otherwise.
+"""Middleware that reads the rest of a request's body behind nginx, so that early responses are not lost. Contract: X1.
 
-A server that closes a connection with something unread in it makes the other side fail at sending; nginx then answers
-with 502 instead of reading the answer that is there (seen with gunicorn at one upload in twenty, with granian at one in
-three). Run by the application's interpreter. Once nginx has the whole answer it closes the connection, so nothing waits
-for the client.
+If a server closes a connection with unread data, the other side's next write fails; nginx then responds with 502
+instead of reading the response that is there (seen with gunicorn for one upload in twenty, with granian for one in
+three). nginx closes the connection once it has the whole response, so nothing waits for the client.
 """
 
 from __future__ import annotations
@@ -25,19 +24,19 @@ _BLOCK = 1 << 16  # bytes
 
 
 def wsgi(application: Wsgi) -> Wsgi:
-    """``application``; after its answer, the rest of the body is read."""
+    """Wrap a WSGI application; the rest of the body is read after its response."""
 
     def reading(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ.get("CONTENT_LENGTH", "0") in ("", "0") and "HTTP_TRANSFER_ENCODING" not in environ:
             return application(environ, start_response)
         body = environ["wsgi.input"]
-        return _Answer(application(environ, start_response), body)
+        return _Response(application(environ, start_response), body)
 
     return reading
 
 
-class _Answer:
-    """What an application gave, as an iterator at whose end the request's body is read."""
+class _Response:
+    """Iterates over a response, and reads the request's body at its end."""
 
     def __init__(self, given: Iterable[bytes], body: Any) -> None:
         self._given = given
@@ -58,38 +57,38 @@ class _Answer:
         try:
             while self._body.read(_BLOCK):
                 pass
-        except Exception:  # noqa: BLE001, S110 - each server has its own; nginx has gone
+        except Exception:  # noqa: BLE001, S110 - each server has its own exceptions; nginx is gone
             pass
 
     def close(self) -> None:
-        """As the application wants it."""
+        """Close the application's iterable."""
         close = getattr(self._given, "close", None)
         if close is not None:
             close()
 
 
 def asgi(application: Asgi) -> Asgi:
-    """``application``; before its answer ends, the rest of the body is read."""
+    """Wrap an ASGI application; the rest of the body is read before its response ends."""
 
     async def reading(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await application(scope, receive, send)
             return
-        more, asking = True, 0
+        more, receiving = True, 0
 
         async def received() -> Message:
-            nonlocal more, asking
-            asking += 1
+            nonlocal more, receiving
+            receiving += 1
             try:
                 message = await receive()
             finally:
-                asking -= 1
+                receiving -= 1
             more = more and message["type"] == "http.request" and bool(message.get("more_body"))
             return message
 
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.body" and not message.get("more_body"):
-                while more and not asking:  # an application that listens for the client's end reads it itself
+                while more and not receiving:  # an application that waits for a disconnect reads the body itself
                     await received()
             await send(message)
 

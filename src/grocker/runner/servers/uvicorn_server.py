@@ -1,20 +1,181 @@
-"""An ASGI application under uvicorn. Contract: P1, X4. The counterpart of ``wsgi_server``."""
+"""uvicorn, for ASGI applications. Contract: P1, X1, X4.
+
+The runner imports :func:`launch`. The application's interpreter runs this file by its path: uvicorn's own command line
+takes one socket only, and the runner has one for IPv4 and one for IPv6.
+"""
 
 from __future__ import annotations
 
-from ..base.value import TYPE_CHECKING
-from ..process.program import Program
-from .context import KEPT_ALIVE, workers
+import os
+import sys
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from ..contract.spec import Service
-    from .context import Given
+    from .table import Launch, ServerContext
+
+_HEALTH_CHECK = 30  # seconds; with uvicorn's own 5, workers that are merely busy are killed (encode/uvicorn#2711)
+_STARTUP_FAILED = 3  # uvicorn's own exit status
 
 
-def program(service: Service, given: Given, starter: str) -> Program:
-    """The server's command line; ``starter``: path of ``asgi_starter.py``."""
+def launch(service: Service, context: ServerContext) -> Launch:
+    """Return the command line that :func:`main` reads."""
+    from ..process.program import Program
+    from .table import KEEP_ALIVE, Launch, count_workers
+
     assert service.asgi is not None
-    python = f"{given.venv}/bin/python"
-    numbers = (workers(service, given), given.graceful, KEPT_ALIVE if service.front else 0, given.access, given.ready)
-    listening = ",".join(str(descriptor) for descriptor in given.sockets)
-    return Program(path=python, arguments=(python, starter, service.asgi, listening, *(str(n) for n in numbers)))
+    numbers = (
+        *(count_workers(service, context), context.graceful, KEEP_ALIVE if service.front else 0),
+        *(context.access, context.ready),
+    )
+    sockets = ",".join(str(descriptor) for descriptor in context.sockets)
+    arguments = (context.python, __file__, service.asgi, sockets, *(str(number) for number in numbers))
+    return Launch(program=Program(path=context.python, arguments=arguments))
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until asked to stop.
+
+    ``arguments``: ``module:object`` (``module:object()`` for a factory), descriptors of the sockets separated by
+    commas, workers, seconds for a graceful stop, seconds that an idle connection is kept (0: uvicorn's default), the
+    descriptor of the access log (-1: none), and the one into which each worker writes a byte once it serves.
+    """
+    sys.path[0] = os.getcwd()  # instead of this file's directory
+    import copy
+    import inspect
+    import socket
+
+    import uvicorn
+
+    target, descriptors, workers, graceful, keep_alive, access, ready = arguments
+    # Workers are new processes that inherit only the sockets: they open these two through this process.
+    descriptor_directory = f"/proc/{os.getpid()}/fd"
+    log = copy.deepcopy(uvicorn.config.LOGGING_CONFIG)
+    if access != "-1":
+        log["handlers"]["access"] = {
+            "class": "logging.FileHandler",
+            "filename": f"{descriptor_directory}/{access}",
+            "mode": "a",
+            "formatter": "access",
+        }
+    options: dict[str, object] = {
+        "workers": int(workers),
+        "factory": True,
+        "log_config": log,
+        "timeout_graceful_shutdown": int(graceful),
+        "timeout_worker_healthcheck": _HEALTH_CHECK,
+        "access_log": access != "-1",
+        "proxy_headers": False,  # client_headers decides about X1
+        "server_header": False,
+        **({"timeout_keep_alive": int(keep_alive)} if keep_alive != "0" else {}),
+    }
+    supported = inspect.signature(uvicorn.Config).parameters
+    config = uvicorn.Config(
+        ApplicationFactory(target, f"{descriptor_directory}/{ready}"),
+        **{name: value for name, value in options.items() if name in supported},
+    )
+    sockets = [socket.socket(fileno=int(descriptor)) for descriptor in descriptors.split(",")]
+    for listener in sockets:
+        listener.setblocking(False)
+    server = uvicorn.Server(config)
+    if int(workers) > 1:
+        from uvicorn.supervisors import Multiprocess
+
+        has_failed = _stop_if_loading_fails(config)
+        # uvicorn before 0.54 takes the function that its processes run.
+        parameters = inspect.signature(Multiprocess).parameters
+        extra = {"target": server.run} if "target" in parameters else {}
+        Multiprocess(config, sockets=sockets, **extra).run()
+        if has_failed():
+            sys.exit(_STARTUP_FAILED)
+    else:
+        server.run(sockets=sockets)
+        if not server.started:
+            sys.exit(_STARTUP_FAILED)
+
+
+class ApplicationFactory:
+    """Loads the application in a worker; it is pickled for the workers, so it holds names only."""
+
+    def __init__(self, target: str, ready: str) -> None:
+        self._target = target
+        self._ready = ready
+
+    def __call__(self) -> Any:
+        """Return the application, wrapped."""
+        from uvicorn.importer import ImportFromStringError, import_from_string
+
+        try:
+            loaded = import_from_string(self._target.removesuffix("()"))
+        except ImportFromStringError as error:
+            sys.stderr.write(f"Error loading ASGI app. {error}\n")
+            sys.exit(1)
+        application = _as_asgi3(loaded() if self._target.endswith("()") else loaded)
+        return _inside().wrap_asgi(application, self._ready, behind_nginx=False)
+
+
+def _as_asgi3(application: Any) -> Any:
+    """Return an ASGI 3 application; uvicorn would find out the version itself, but sees only the wrapper."""
+    import inspect
+
+    call = application if inspect.isfunction(application) else getattr(application, "__call__", None)  # noqa: B004
+    if inspect.isclass(application):
+        is_asgi3 = hasattr(application, "__await__")
+    else:
+        is_asgi3 = inspect.iscoroutinefunction(call)
+    if is_asgi3:
+        return application
+    from uvicorn.middleware.asgi2 import ASGI2Middleware
+
+    return ASGI2Middleware(application)
+
+
+def _stop_if_loading_fails(config: object) -> Callable[[], bool]:
+    """Stop the server when the application cannot be loaded: uvicorn would restart failing workers for ever.
+
+    A process beside the workers loads it, which delays them by nothing. Returns a function that says whether it failed.
+    """
+    import signal
+    import threading
+    import traceback
+
+    stderr = os.memfd_create("stderr")  # shown only on failure: the workers may not get that far
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.dup2(stderr, 2)
+            config.load()  # type: ignore[attr-defined]
+            status = 0
+        except Exception:  # noqa: BLE001 - loading an application may raise anything
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+
+    failed = threading.Event()
+
+    def wait() -> None:
+        if os.waitpid(child, 0)[1]:
+            os.write(2, os.pread(stderr, os.fstat(stderr).st_size, 0))
+            failed.set()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
+    return failed.is_set
+
+
+def _inside() -> Any:
+    """Import ``inside`` from the runner's package, which stays off ``sys.path``: it would shadow the application's."""
+    library, package = os.path.split(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    sys.path.insert(0, library)
+    try:
+        return __import__(f"{package}.servers.inside", fromlist=["inside"])
+    finally:
+        sys.path.remove(library)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

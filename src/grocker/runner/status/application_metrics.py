@@ -1,7 +1,7 @@
-"""The application's own metrics, fit to stand behind the runner's in one answer. Contract: H2. Pure.
+"""Filters the application's own metrics so that they can follow the runner's in one response. Contract: H2. Pure.
 
-What is left out: families of the runner's names, and families with a line that is no sample. What stands in several
-pieces is put together, as format 0.0.4 wants it; comments, ``# EOF`` and ``# UNIT`` of OpenMetrics go.
+Dropped are families named like the runner's, and families with an invalid line. Families in several pieces are joined,
+as format 0.0.4 requires; comments, ``# EOF`` and ``# UNIT`` of OpenMetrics are removed.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ _PARTS = {b"histogram": (b"_bucket", b"_sum", b"_count"), b"summary": (b"_sum", 
 
 
 class _Family:
-    __slots__ = ("about", "good", "kind", "samples")
+    __slots__ = ("help", "kind", "samples", "valid")
 
     def __init__(self) -> None:
-        self.about = b""
+        self.help = b""
         self.kind = b""
-        self.samples = bytearray()  # a list of lines would take ten times as much
-        self.good = True
+        self.samples = bytearray()  # a list of lines would take ten times the memory
+        self.valid = True
 
 
-class Families:
-    """Lines in, text out. ``left_out``: how many families are not in it."""
+class MetricFamilies:
+    """Lines in, text out."""
 
     def __init__(self) -> None:
         self._families: dict[bytes, _Family] = {}
@@ -56,12 +56,12 @@ class Families:
         self._nameless = 0
 
     @property
-    def left_out(self) -> int:
-        """Families, and lines that do not even have a name."""
-        return self._nameless + sum(not self._fits(name) for name in self._families)
+    def dropped(self) -> int:
+        """The number of dropped families, and of lines without even a name."""
+        return self._nameless + sum(not self._is_kept(name) for name in self._families)
 
-    def take(self, line: bytes) -> None:
-        """One line, without its end."""
+    def add_line(self, line: bytes) -> None:
+        """Add a line, without its line end."""
         line = line.strip(b" \t\r")
         if not line:
             return
@@ -78,43 +78,43 @@ class Families:
         if name is None:
             self._nameless += 1
         else:
-            self._family(self._owner(name[0])).good = False
+            self._family(self._owner(name[0])).valid = False
 
-    def content(self) -> bytes:
-        """What is passed on: UTF-8."""
-        return b"".join(part for name in self._families if self._fits(name) for part in self._written(name))
+    def text(self) -> bytes:
+        """Return what is kept, in UTF-8."""
+        return b"".join(part for name in self._families if self._is_kept(name) for part in self._format(name))
 
-    def _fits(self, name: bytes) -> bool:
-        return self._families[name].good and not name.startswith(PREFIX.encode())
+    def _is_kept(self, name: bytes) -> bool:
+        return self._families[name].valid and not name.startswith(PREFIX.encode())
 
     def _family(self, name: bytes) -> _Family:
         return self._families.setdefault(name, _Family())
 
     def _owner(self, sample: bytes) -> bytes:
-        """The family of a sample: a histogram's and a summary's have endings."""
+        """Return the family of a sample: those of histograms and summaries have suffixes."""
         if sample not in self._families:
-            for ending in (b"_bucket", b"_sum", b"_count"):
-                base = sample.removesuffix(ending)
+            for suffix in (b"_bucket", b"_sum", b"_count"):
+                base = sample.removesuffix(suffix)
                 found = self._families.get(base) if base != sample else None
-                if found is not None and ending in _PARTS.get(found.kind, ()):
+                if found is not None and suffix in _PARTS.get(found.kind, ()):
                     return base
         return sample
 
     def _describe(self, what: bytes, name: bytes, rest: bytes) -> None:
         family = self._family(name)
         if what == b"HELP":
-            family.about = family.about or rest
+            family.help = family.help or rest
             return
         kind = b"untyped" if rest == b"unknown" else rest
         if kind not in _TYPES or (family.kind and family.kind != kind) or (family.samples and not family.kind):
-            family.good = False
+            family.valid = False
         family.kind = family.kind or kind
 
-    def _written(self, name: bytes) -> Iterator[bytes | bytearray]:
+    def _format(self, name: bytes) -> Iterator[bytes | bytearray]:
         family = self._families[name]
         if family.samples:
-            if family.about:
-                yield b"# HELP " + name + b" " + family.about + b"\n"
+            if family.help:
+                yield b"# HELP " + name + b" " + family.help + b"\n"
             if family.kind:
                 yield b"# TYPE " + name + b" " + family.kind + b"\n"
             yield family.samples

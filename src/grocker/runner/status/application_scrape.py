@@ -1,6 +1,6 @@
-"""One question to the application for all who ask for ``/metrics`` meanwhile. Contract: H2.
+"""One scrape of the application's metrics for all clients that wait for ``/metrics``. Contract: H2.
 
-The runner's own families are never held up by it beyond its time limit, and the loop never by its answer.
+It delays the runner's own families by its time limit at most, and never blocks the loop.
 """
 
 from __future__ import annotations
@@ -9,58 +9,60 @@ import time
 
 from ..base.value import TYPE_CHECKING
 from . import metrics
-from .loopback_request import PORT, request
+from .loopback_request import send_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..process.loop import Loop
-    from .application_metrics import Families
+    from .application_metrics import MetricFamilies
 
 LIMIT = 2.0  # seconds
 LARGEST = 2 << 20  # bytes
-_LINES = 1000  # of the answer, in one turn of the loop
+_LINES = 1000  # of the response, parsed in one turn of the loop
 _ACCEPT = "text/plain;version=0.0.4,text/plain;q=0.5"
 
 
-class Scrape:
-    """``path``: where the application tells its metrics, on ``port`` of the loopback."""
+class ApplicationScrape:
+    """``path``: of the application's metrics, on ``port`` of 127.0.0.1."""
 
-    def __init__(self, loop: Loop, path: str, *, port: int = PORT) -> None:
+    def __init__(self, loop: Loop, path: str, *, port: int) -> None:
         self._loop = loop
         self._path = path
         self._port = port
         self._waiting: list[Callable[[tuple[bytes, ...]], None]] = []
-        self._began = 0.0
+        self._started = 0.0
 
-    def get(self, done: Callable[[tuple[bytes, ...]], None]) -> None:
-        """``done`` is called, later, with what stands behind the runner's own families, in parts."""
-        self._waiting.append(done)
+    def get(self, on_done: Callable[[tuple[bytes, ...]], None]) -> None:
+        """Call ``on_done``, later, with what follows the runner's own families, in parts."""
+        self._waiting.append(on_done)
         if len(self._waiting) == 1:
-            self._began = time.monotonic()
-            request(self._loop, self._path, LIMIT, self._answered, port=self._port, largest=LARGEST, accept=_ACCEPT)
+            self._started = time.monotonic()
+            send_request(
+                self._loop, self._path, LIMIT, self._on_response, port=self._port, largest=LARGEST, accept=_ACCEPT
+            )
 
-    def _answered(self, status: int | None, body: bytes) -> None:
+    def _on_response(self, status: int | None, body: bytes) -> None:
         if status != 200:
-            self._tell(b"", False, 0)
+            self._finish(b"", False, 0)
             return
-        from .application_metrics import Families
+        from .application_metrics import MetricFamilies
 
-        self._read(Families(), body, 0)
+        self._read(MetricFamilies(), body, 0)
 
-    def _read(self, families: Families, body: bytes, start: int) -> None:
+    def _read(self, families: MetricFamilies, body: bytes, start: int) -> None:
         for _ in range(_LINES):
             if start >= len(body):
-                self._tell(families.content(), True, families.left_out)
+                self._finish(families.text(), True, families.dropped)
                 return
             end = body.find(b"\n", start)
             end = len(body) if end < 0 else end
-            families.take(body[start:end])
+            families.add_line(body[start:end])
             start = end + 1
         self._loop.after(0.0, lambda: self._read(families, body, start))
 
-    def _tell(self, own: bytes, success: bool, left_out: int) -> None:
-        parts = (metrics.scrape(success, time.monotonic() - self._began, left_out).encode(), own)
+    def _finish(self, own: bytes, success: bool, dropped: int) -> None:
+        parts = (metrics.scrape_text(success, time.monotonic() - self._started, dropped).encode(), own)
         waiting, self._waiting = self._waiting, []
-        for done in waiting:
-            done(parts)
+        for on_done in waiting:
+            on_done(parts)

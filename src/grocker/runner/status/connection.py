@@ -1,6 +1,6 @@
-"""One client of port 8081. Contract: H4.
+"""One connection of the status port. Contract: H4.
 
-A request is answered before the next is looked at; what a client does not take waits for room, not the loop.
+A request is answered before the next one is read; a slow client never blocks the loop.
 """
 
 from __future__ import annotations
@@ -16,104 +16,104 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from ..process.loop import Loop
-    from .request_head import Head
+    from .request_head import RequestHead
 
-    class Server(Protocol):
-        """What a connection needs of whoever accepted it."""
+    class RequestHandler(Protocol):
+        """What a connection needs from the server that accepted it."""
 
-        def take(self, connection: Connection, head: Head) -> None:
-            """A request, to be answered by :meth:`Connection.answer`, now or later."""
+        def handle(self, connection: Connection, head: RequestHead) -> None:
+            """Answer a request with :meth:`Connection.respond`, now or later."""
 
-        def refusal(self, status: int) -> Sequence[bytes]:
-            """The answer to what is no request."""
+        def refuse(self, status: int) -> Sequence[bytes]:
+            """Return the response to a malformed request."""
 
-        def due(self, deadline: float) -> None:
-            """The connection has a deadline now, monotonic."""
+        def set_deadline(self, deadline: float) -> None:
+            """Check the connection at this time, monotonic."""
 
-        def gone(self, connection: Connection) -> None:
-            """It is closed; called once."""
+        def closed(self, connection: Connection) -> None:
+            """Forget a closed connection; called once."""
 
 
 IDLE, READING, WRITING, WAITING = range(4)
-"""What goes on: nothing, part of a head is there, part of an answer is not taken, an answer is being made.
+"""States: no request, part of a request head read, part of a response sent, a response being prepared.
 
-Who does the least is the first to go when there is no room.
+When there are too many connections, those with the lowest state are closed first.
 """
 
-HEAD_SECONDS = 5.0  # for a head, from its first byte on, and for the first request of a connection
+HEAD_SECONDS = 5.0  # for a request head, from its first byte, and for the first request of a connection
 IDLE_SECONDS = 60.0  # between requests
-WRITE_SECONDS = 30.0  # for taking one answer
-LINGER_SECONDS = 1.0  # for what a refused client still sends
+WRITE_SECONDS = 30.0  # for one response
+LINGER_SECONDS = 1.0  # for what a client still sends after the last response
 _LINGER_BYTES = 1 << 20
 _BLOCK = 8 << 10
 
 
 class Connection:
-    """A resource, closed by whoever accepted it or by itself: ``server`` is told."""
+    """A resource, closed by the server that accepted it or by itself; ``handler`` is told."""
 
     __slots__ = (
         "_data",
         "_descriptor",
+        "_handler",
         "_keep",
         "_lingered",
         "_loop",
         "_out",
-        "_server",
         "_socket",
         "deadline",
         "since",
         "state",
     )
 
-    def __init__(self, loop: Loop, client: socket.socket, server: Server) -> None:
+    def __init__(self, loop: Loop, client: socket.socket, handler: RequestHandler) -> None:
         self._loop = loop
         self._socket = client
         self._descriptor = client.fileno()
-        self._server = server
+        self._handler = handler
         self._data = bytearray()
         self._out: list[memoryview] = []
         self._keep = True
-        self._lingered = -1  # bytes thrown away since the last answer, -1 while there is none
-        self._become(IDLE, HEAD_SECONDS)
+        self._lingered = -1  # bytes discarded since the last response, -1 before
+        self._enter(IDLE, HEAD_SECONDS)
 
     @property
     def closed(self) -> bool:
-        """Whether it is over."""
+        """Whether it is closed."""
         return self._descriptor < 0
 
     @property
     def pending(self) -> int:
-        """Bytes that the client has not taken."""
+        """Bytes of the response that are not sent yet."""
         return sum(len(part) for part in self._out)
 
     def open(self) -> None:
-        """Takes what is there already, and what comes."""
+        """Read what has arrived already, and what follows."""
         self._loop.watch(self._descriptor, self._read)
         self._read()
 
     def close(self) -> None:
-        """At once; what was not taken is lost."""
+        """Close at once; an unsent response is lost."""
         if not self.closed:
             self._loop.forget(self._descriptor)
             self._descriptor = -1
             self._data, self._out = bytearray(), []
             self._socket.close()
-            self._server.gone(self)
+            self._handler.closed(self)
 
-    def answer(self, response: Sequence[bytes], *, keep: bool) -> None:
-        """The whole response, head and body, in parts; without ``keep`` it is the last."""
+    def respond(self, response: Sequence[bytes], *, keep: bool) -> None:
+        """Send a whole response, head and body, in parts; without ``keep`` it is the last."""
         if self.closed:
             return
         self._keep = keep
         self._out = [memoryview(part) for part in response]
-        self._become(WRITING, WRITE_SECONDS)
+        self._enter(WRITING, WRITE_SECONDS)
         self._write()
 
-    def _become(self, state: int, seconds: float) -> None:
+    def _enter(self, state: int, seconds: float) -> None:
         self.state = state
         self.since = time.monotonic()
         self.deadline = self.since + seconds
-        self._server.due(self.deadline)
+        self._handler.set_deadline(self.deadline)
 
     def _read(self) -> None:
         try:
@@ -131,28 +131,28 @@ class Connection:
             self._data += block
             self._next()
         else:
-            self.close()  # nothing is owed: an answer that is not taken yet has the reader forgotten
+            self.close()  # no response is lost: while one is being sent, nothing is read
 
     def _next(self) -> None:
-        """The next request, if it is complete."""
+        """Handle the next request, if it is complete."""
         if self.closed or self.state in (WRITING, WAITING):
             return
         try:
-            found = request_head.parse(self._data)
-        except request_head.Refused as refused:
+            found = request_head.parse_head(self._data)
+        except request_head.MalformedRequest as malformed:
             self._loop.forget_reader(self._descriptor)
-            self.answer(self._server.refusal(refused.status), keep=False)
+            self.respond(self._handler.refuse(malformed.status), keep=False)
             return
         if found is None:
             if self._data and self.state == IDLE:
-                self._become(READING, HEAD_SECONDS)
+                self._enter(READING, HEAD_SECONDS)
             self._loop.watch(self._descriptor, self._read)
             return
         head, length = found
         del self._data[:length]
         self._loop.forget_reader(self._descriptor)
-        self._become(WAITING, WRITE_SECONDS)
-        self._server.take(self, head)
+        self._enter(WAITING, WRITE_SECONDS)
+        self._handler.handle(self, head)
 
     def _write(self) -> None:
         try:
@@ -163,30 +163,30 @@ class Connection:
                 if sent:
                     self._out[0] = self._out[0][sent:]
         except BlockingIOError:
-            self._loop.watch_room(self._descriptor, self._write)
+            self._loop.watch_writable(self._descriptor, self._write)
             return
         except OSError:
             self.close()
             return
-        self._loop.forget_room(self._descriptor)
+        self._loop.forget_writer(self._descriptor)
         if not self._keep:
             self._linger()
             return
-        self._become(IDLE, IDLE_SECONDS)
+        self._enter(IDLE, IDLE_SECONDS)
         if self._data:
-            # In a turn of its own, nothing being read meanwhile: a thousand requests in one packet hold up nobody.
+            # In a later turn, without reading meanwhile: a thousand requests in one packet delay nothing else.
             self._loop.after(0.0, self._next)
         else:
             self._loop.watch(self._descriptor, self._read)
 
     def _linger(self) -> None:
-        """A close while something unread arrives would take the answer away from the client (RFC 9112, 9.6)."""
+        """Read on for a moment: closing with unread data would destroy the response (RFC 9112, 9.6)."""
         try:
             self._socket.shutdown(socket.SHUT_WR)
-        except OSError:  # it is gone
+        except OSError:  # the client is gone
             self.close()
             return
         self._data.clear()
         self._lingered = 0
-        self._become(IDLE, LINGER_SECONDS)
+        self._enter(IDLE, LINGER_SECONDS)
         self._loop.watch(self._descriptor, self._read)

@@ -1,6 +1,6 @@
-"""Status as JSON: ``/status.json``. Contract: H3, H4. Pure.
+"""The status as JSON: ``/status.json``. Contract: H3, H4. Pure.
 
-docs/reference/supervision.md describes the members; they are added to, never renamed.
+docs/reference/supervision.md describes the members; new ones may be added, none is ever renamed.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ TYPE = "application/json"
 
 
 def text(status: Status, usage: Usage, tails: Mapping[str, Sequence[str]] | None) -> str:
-    """One line of ASCII. ``tails``: last log lines by who wrote them, for a holder of the token, who gets process ids
-    and command lines too.
+    """Return one line of ASCII. ``tails``: last log lines by writer, for holders of the token only, who also get
+    process ids and command lines.
     """
     full = tails is not None
     document: dict[str, object] = {
@@ -45,7 +45,7 @@ def text(status: Status, usage: Usage, tails: Mapping[str, Sequence[str]] | None
     }
     if tails is not None:
         document["tails"] = {name: [_plain(line) for line in lines] for name, lines in tails.items()}
-    import json  # a megabyte, for those who ask
+    import json  # takes a megabyte, on demand only
 
     return json.dumps(document, separators=(",", ":")) + "\n"
 
@@ -104,5 +104,5 @@ def _rounded(seconds: float | None) -> float | None:
 
 
 def _plain(value: str) -> str:
-    """Bytes that were not UTF-8 are U+FFFD: a surrogate by itself is no text to most who read JSON."""
+    """Replace bytes that were not UTF-8 by U+FFFD: most JSON readers reject lone surrogates."""
     return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,9 +1,11 @@
-"""Times, sizes and exit statuses in words. Contract: H3. Pure, but for the zone, which is the container's."""
+"""Formats times, sizes and exit statuses for people. Contract: H3. Pure, except for the container's time zone."""
 
 from __future__ import annotations
 
 import time
 from itertools import pairwise
+
+from ..process.signals import killing_signal
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -11,7 +13,7 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def duration(seconds: float) -> str:
-    """The two largest units: ``3 d 4 h``, ``12 min 5 s``, ``8 s``; below ten seconds ``0.35 s``."""
+    """Format the two largest units: ``3 d 4 h``, ``12 min 5 s``, ``8 s``; below ten seconds ``0.35 s``."""
     if seconds < 9.95:
         return f"{max(0.0, seconds):.2g} s" if seconds >= 0.001 else "0 s"
     rest = round(seconds)
@@ -22,23 +24,23 @@ def duration(seconds: float) -> str:
     return f"{rest} s"
 
 
-def rough(seconds: float) -> str:
-    """One unit, as one says it: ``3 d``, ``4 h``, ``12 min``, ``8 s``."""
+def rounded_duration(seconds: float) -> str:
+    """Format one unit: ``3 d``, ``4 h``, ``12 min``, ``8 s``."""
     rest = max(0, round(seconds))
     unit, name = next(((unit, name) for unit, name in _UNITS if rest >= unit), _UNITS[-1])
     return f"{rest // unit} {name}"
 
 
 def from_now(moment: float, now: float) -> str:
-    """``in 12 min``, ``8 s ago``, ``now``."""
+    """Format relatively: ``in 12 min``, ``8 s ago``, ``now``."""
     away = moment - now
     if abs(away) < 1:
         return "now"
-    return f"in {rough(away)}" if away > 0 else f"{rough(-away)} ago"
+    return f"in {rounded_duration(away)}" if away > 0 else f"{rounded_duration(-away)} ago"
 
 
 def clock(moment: float, now: float) -> str:
-    """``20:15:00`` today, else ``Mon 23 Nov 04:30``, with the year when it is another one."""
+    """Format ``20:15:00`` for today, else ``Mon 23 Nov 04:30``, with the year if it is another one."""
     at, today = time.localtime(moment), time.localtime(now)
     if at[:3] == today[:3]:
         return f"{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02}"
@@ -46,18 +48,18 @@ def clock(moment: float, now: float) -> str:
     return f"{_DAYS[at.tm_wday]} {at.tm_mday} {_MONTHS[at.tm_mon - 1]}{year} {at.tm_hour:02}:{at.tm_min:02}"
 
 
-def stamp(moment: float) -> str:
-    """RFC 3339, UTC."""
+def timestamp(moment: float) -> str:
+    """Format as RFC 3339, in UTC."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
 
 
 def zone(now: float) -> str:
-    """What the container's clocks are set to: ``UTC``, ``CET``."""
+    """Return the container's time zone: ``UTC``, ``CET``."""
     return time.localtime(now).tm_zone
 
 
 def size(number: float) -> str:
-    """``182 MiB``, three digits."""
+    """Format with three digits: ``182 MiB``."""
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if number < 1000:
             return f"{number:.3g} {unit}"
@@ -66,17 +68,11 @@ def size(number: float) -> str:
 
 
 def count(number: int) -> str:
-    """``12 345``, with narrow blanks that do not break."""
+    """Format with narrow no-break spaces: ``12 345``."""
     return f"{number:,}".replace(",", "\u202f")
 
 
 def exit_status(status: int) -> str:
-    """``0``, ``3``, ``SIGKILL (137)``."""
-    import signal
-
-    if status > 128:
-        try:
-            return f"{signal.Signals(status - 128).name} ({status})"
-        except ValueError:
-            pass
-    return str(status)
+    """Format as ``0``, ``3``, ``SIGKILL (137)``."""
+    name = killing_signal(status)
+    return f"{name} ({status})" if name is not None else str(status)

@@ -1,6 +1,6 @@
-"""GET from the service itself, on 127.0.0.1:8080, without holding anything up. Contract: H1, H2.
+"""Sends a GET request to the service itself, without blocking. Contract: H1, H2.
 
-HTTP/1.0 with the connection closed behind it: what every server answers in one piece, to its end.
+HTTP/1.0 with ``Connection: close``, so that every server sends the whole response and then closes.
 """
 
 from __future__ import annotations
@@ -15,44 +15,43 @@ if TYPE_CHECKING:
 
     from ..process.loop import Loop
 
-PORT = 8080
-_HEAD = 32 << 10  # bytes of an answer's head
+_HEAD = 32 << 10  # bytes of a response's head
 _BLOCK = 64 << 10
 
 
-class Exchange:
-    """One request under way."""
+class LoopbackRequest:
+    """One request in progress."""
 
     def __init__(
         self,
         loop: Loop,
         request: bytes,
         seconds: float,
-        done: Callable[[int | None, bytes], None],
+        on_response: Callable[[int | None, bytes], None],
         *,
         port: int,
         largest: int,
     ) -> None:
         self._loop = loop
         self._rest = memoryview(request)
-        self._done: Callable[[int | None, bytes], None] | None = done
+        self._on_response: Callable[[int | None, bytes], None] | None = on_response
         self._largest = largest
         self._data = bytearray()
         self._limit = loop.after(seconds, self._fail)
         self._socket: socket.socket | None = None
         try:
-            made = self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        except OSError:  # no descriptor for it
+            connection = self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        except OSError:  # no descriptor left
             loop.after(0.0, self._fail)
             return
-        if made.connect_ex(("127.0.0.1", port)) in (0, errno.EINPROGRESS):
-            loop.watch_room(made.fileno(), self._send)
+        if connection.connect_ex(("127.0.0.1", port)) in (0, errno.EINPROGRESS):
+            loop.watch_writable(connection.fileno(), self._send)
         else:
             loop.after(0.0, self._fail)
 
-    def call_off(self) -> None:
-        """Nobody wants the answer any more."""
-        self._done = None
+    def cancel(self) -> None:
+        """Drop the request; there will be no call."""
+        self._on_response = None
         self._end(None, b"")
 
     def _fail(self) -> None:
@@ -69,7 +68,7 @@ class Exchange:
             self._fail()
             return
         if not self._rest:
-            self._loop.forget_room(descriptor)
+            self._loop.forget_writer(descriptor)
             self._loop.watch(descriptor, self._receive)
 
     def _receive(self) -> None:
@@ -105,32 +104,32 @@ class Exchange:
             return bytes(data[start:end])
 
     def _end(self, status: int | None, body: bytes) -> None:
-        self._limit.call_off()
+        self._limit.cancel()
         if self._socket is not None and self._socket.fileno() >= 0:
             self._loop.forget(self._socket.fileno())
             self._socket.close()
         self._data = bytearray()
-        done, self._done = self._done, None
-        if done is not None:
-            done(status, body)
+        on_response, self._on_response = self._on_response, None
+        if on_response is not None:
+            on_response(status, body)
 
 
-def request(
+def send_request(
     loop: Loop,
     path: str,
     seconds: float,
-    done: Callable[[int | None, bytes], None],
+    on_response: Callable[[int | None, bytes], None],
     *,
-    port: int = PORT,
+    port: int,
     largest: int = 0,
     accept: str = "*/*",
-) -> Exchange:
-    """Asks for ``path``; ``done`` is called once, later, with the status and the body, or with None and nothing.
+) -> LoopbackRequest:
+    """Request ``path`` on ``port`` of 127.0.0.1; ``on_response`` is called once, later, with status and body.
 
-    None: refused, closed too early, not HTTP, a body of more than ``largest`` bytes, or not there after ``seconds``.
-    With ``largest`` 0 the body is not waited for, and is nothing.
+    The status is None when the connection was refused or closed too early, the response is not HTTP, its body has more
+    than ``largest`` bytes, or it did not arrive within ``seconds``. With ``largest`` 0 the body is not read.
     """
-    return Exchange(loop, _request(path, port, accept), seconds, done, port=port, largest=largest)
+    return LoopbackRequest(loop, _request(path, port, accept), seconds, on_response, port=port, largest=largest)
 
 
 def _request(path: str, port: int, accept: str) -> bytes:
@@ -142,7 +141,7 @@ def _request(path: str, port: int, accept: str) -> bytes:
 
 
 def _head(head: bytes) -> tuple[int | None, int | None]:
-    """Status, and length of the body where it is told; (None, None) when it is not HTTP."""
+    """Return the status, and the body's length if it is given; (None, None) when it is not HTTP."""
     first, *fields = head.split(b"\r\n")
     version, _, rest = first.partition(b" ")
     if not version.startswith(b"HTTP/1.") or not rest[:3].isdigit() or len(rest[:3]) != 3:

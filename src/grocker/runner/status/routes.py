@@ -1,22 +1,23 @@
-"""What port 8081 answers, and to whom. Contract: H1–H4. Pure.
+"""The responses of the status port, and who gets them. Contract: H1–H4. Pure.
 
-The pages are imported when somebody asks for them: a container that is only probed does without.
+Pages are imported on demand: a container that is only probed does without them.
 """
 
 from __future__ import annotations
 
 from ..base.value import TYPE_CHECKING, Value
-from . import access_token as status_token
+from ..contract.names import GROCKER_STATUS_TOKEN_FILE
+from .access_token import is_valid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .request_head import Head
+    from .request_head import RequestHead
     from .usage import Usage
     from .values import Check, Status
 
 PLAIN = "text/plain; charset=utf-8"
-RUNNER = "grocker"  # whose log lines are the runner's own
+RUNNER = "grocker"  # the name of the runner's own log lines
 PROBES = ("/livez", "/readyz", "/startupz")
 REASONS = {
     200: "OK",
@@ -33,8 +34,8 @@ REASONS = {
 _PATHS = frozenset({*PROBES, "/", "/metrics", "/status.json", "/log"})
 
 
-class Response(Value):
-    """``more``: what follows the body; ``fields``: further header fields; ``policy``: the Content-Security-Policy."""
+class StatusResponse(Value):
+    """``more``: follows the body; ``fields``: further headers; ``policy``: the Content-Security-Policy."""
 
     status: int
     body: str
@@ -44,9 +45,9 @@ class Response(Value):
     policy: str = "default-src 'none'; frame-ancestors 'none'"
 
 
-class Knowledge(Value):
-    """Where answers come from. ``probed``: as ``status``, but for processes and jobs. ``tail``: the last log lines of a
-    process or job, ``NAME access`` for an access log, None for the runner's own; ``token``: None where none is set.
+class StatusSources(Value):
+    """Where responses come from. ``probed``: like ``status``, without processes and jobs. ``tail``: the last log lines
+    of a process or job, of ``NAME access`` for an access log, of None for the runner; ``token``: None if none is set.
     """
 
     status: Callable[[], Status]
@@ -56,69 +57,71 @@ class Knowledge(Value):
     token: bytes | None = None
 
 
-def refusal(status: int) -> Response:
-    """For a request that is none."""
-    return Response(status=status, body=f"{REASONS[status]}\n")
+def refuse(status: int) -> StatusResponse:
+    """Return the response to a malformed request."""
+    return StatusResponse(status=status, body=f"{REASONS[status]}\n")
 
 
-def tells_metrics(head: Head, knowledge: Knowledge) -> bool:
-    """Whether the answer is ``/metrics``, which the application's own may stand in."""
-    return head.path == "/metrics" and _refused(head, knowledge) is None
+def is_metrics_request(head: RequestHead, sources: StatusSources) -> bool:
+    """Whether the response is ``/metrics``, into which the application's own may be merged."""
+    return head.path == "/metrics" and _reject(head, sources) is None
 
 
-def respond(head: Head, knowledge: Knowledge, application: tuple[bytes, ...] = ()) -> Response:
-    """The answer. ``application``: the merged scrape's part of ``/metrics``."""
-    refused = _refused(head, knowledge)
-    if refused is not None:
-        return refused
+def respond(head: RequestHead, sources: StatusSources, application: tuple[bytes, ...] = ()) -> StatusResponse:
+    """Return the response. ``application``: the application's part of ``/metrics``."""
+    rejection = _reject(head, sources)
+    if rejection is not None:
+        return rejection
     if head.path in PROBES:
         verbose = "verbose" in {part.partition("=")[0] for part in head.query.split("&")}
-        return _probe(head.path, verbose, knowledge.probed())
-    return _told(head, knowledge, application)
+        return _probe(head.path, verbose, sources.probed())
+    return _page(head, sources, application)
 
 
-def _refused(head: Head, knowledge: Knowledge) -> Response | None:
+def _reject(head: RequestHead, sources: StatusSources) -> StatusResponse | None:
     if head.method not in ("GET", "HEAD"):
-        return Response(
-            status=405, body="GET and HEAD alone: nothing can be changed here\n", fields=(("Allow", "GET, HEAD"),)
+        return StatusResponse(
+            status=405,
+            body="Method Not Allowed: this port is read-only, use GET or HEAD\n",
+            fields=(("Allow", "GET, HEAD"),),
         )
     if head.path not in _PATHS:
-        return Response(status=404, body=f"Not Found: there is {', '.join(sorted(_PATHS))}\n")
-    # A probe's answer is the container's fate, whatever credentials it brings.
-    if head.path in PROBES or knowledge.token is None or _is_holder(head, knowledge):
+        return StatusResponse(status=404, body=f"Not Found: this port has {', '.join(sorted(_PATHS))}\n")
+    # The engine acts on probes, so they are answered whatever credentials they bring.
+    if head.path in PROBES or sources.token is None or _is_holder(head, sources):
         return None
     if head.authorization or head.path == "/log" or "token" in head.query.split("&"):
-        return _unauthorized(knowledge.probed().application)
+        return _unauthorized(sources.probed().application)
     return None
 
 
-def _is_holder(head: Head, knowledge: Knowledge) -> bool:
-    return knowledge.token is not None and status_token.fits(knowledge.token, head.authorization)
+def _is_holder(head: RequestHead, sources: StatusSources) -> bool:
+    return sources.token is not None and is_valid(sources.token, head.authorization)
 
 
-def _told(head: Head, knowledge: Knowledge, application: tuple[bytes, ...]) -> Response:
-    path, holder = head.path, _is_holder(head, knowledge)
+def _page(head: RequestHead, sources: StatusSources, application: tuple[bytes, ...]) -> StatusResponse:
+    path, holder = head.path, _is_holder(head, sources)
     if path == "/log":
-        return _log(head.query.split("&"), knowledge, holder)
-    status = knowledge.status()
-    usage = knowledge.usage(status)
+        return _log(head.query.split("&"), sources, holder)
+    status = sources.status()
+    usage = sources.usage(status)
     if path == "/metrics":
         from . import metrics
 
-        return Response(status=200, body=metrics.text(status, usage), more=application, kind=metrics.TYPE)
-    tails = _tails(status, knowledge) if holder else None
+        return StatusResponse(status=200, body=metrics.text(status, usage), more=application, kind=metrics.TYPE)
+    tails = _tails(status, sources) if holder else None
     if path == "/status.json":
         from . import document
 
-        return Response(status=200, body=document.text(status, usage, tails), kind=document.TYPE)
+        return StatusResponse(status=200, body=document.text(status, usage, tails), kind=document.TYPE)
     from . import page
 
-    text = page.text(status, usage, tails, token=knowledge.token is not None)
-    return Response(status=200, body=text, kind=page.TYPE, policy=page.POLICY)
+    text = page.text(status, usage, tails, token=sources.token is not None)
+    return StatusResponse(status=200, body=text, kind=page.TYPE, policy=page.POLICY)
 
 
-def _probe(path: str, verbose: bool, status: Status) -> Response:
-    """As Kubernetes' own probes answer."""
+def _probe(path: str, verbose: bool, status: Status) -> StatusResponse:
+    """Respond as the probes of Kubernetes' own components do."""
     checks: tuple[Check, ...]
     if path == "/livez":
         passed, checks = all(check.passed for check in status.live), status.live
@@ -131,51 +134,52 @@ def _probe(path: str, verbose: bool, status: Status) -> Response:
     if verbose:
         lines = [f"[{'+' if check.passed else '-'}]{check.name}: {check.text}\n" for check in checks]
         if path == "/startupz":
-            told = "has been ready" if status.was_ready else "has not been ready yet"
-            lines.insert(0, f"[{'+' if passed else '-'}]started: {told}\n")
+            text = "has been ready" if status.was_ready else "has not been ready yet"
+            lines.insert(0, f"[{'+' if passed else '-'}]started: {text}\n")
         body = f"{''.join(lines)}{path[1:]} check {'passed' if passed else 'failed'}\n"
-    return Response(status=200 if passed else 503, body=body)
+    return StatusResponse(status=200 if passed else 503, body=body)
 
 
-def _unauthorized(application: str) -> Response:
+def _unauthorized(application: str) -> StatusResponse:
     realm = "".join(c for c in application if c.isascii() and (c.isalnum() or c in "-._")) or "status"
-    return Response(
+    return StatusResponse(
         status=401,
-        body="the token is wrong or missing: pass it as Bearer, or as Basic's password\n",
+        body="Unauthorized: wrong or missing token; send it as Bearer token, or as password with Basic "
+        "authentication\n",
         fields=(("WWW-Authenticate", f'Bearer realm="{realm}"'), ("WWW-Authenticate", f'Basic realm="{realm}"')),
     )
 
 
-def _tails(status: Status, knowledge: Knowledge) -> dict[str, Sequence[str]]:
-    """Of the runner and of each process; jobs are too many."""
-    tails = {RUNNER: knowledge.tail(None)}
+def _tails(status: Status, sources: StatusSources) -> dict[str, Sequence[str]]:
+    """Return the last lines of the runner and of each process; there may be too many jobs."""
+    tails = {RUNNER: sources.tail(None)}
     for process in status.processes:
-        tails[process.name] = knowledge.tail(process.name)
-        access = knowledge.tail(f"{process.name} access")
+        tails[process.name] = sources.tail(process.name)
+        access = sources.tail(f"{process.name} access")
         if access:
             tails[f"{process.name} access"] = access
     return tails
 
 
-def _log(query: list[str], knowledge: Knowledge, holder: bool) -> Response:
-    """``of=NAME`` for one, which may be a job."""
+def _log(query: list[str], sources: StatusSources, holder: bool) -> StatusResponse:
+    """Respond with log lines; ``of=NAME`` selects one process or job."""
     if not holder:
-        return Response(status=404, body=f"Not Found: no token is set, {status_token.VARIABLE} names its file\n")
+        return StatusResponse(status=404, body=f"Not Found: the log needs a token; set {GROCKER_STATUS_TOKEN_FILE}\n")
     names = [value for key, _, value in (part.partition("=") for part in query) if key == "of"]
     if names:
         name = _decoded(names[0])
-        return Response(
-            status=200, body="".join(f"{line}\n" for line in knowledge.tail(None if name == RUNNER else name))
+        return StatusResponse(
+            status=200, body="".join(f"{line}\n" for line in sources.tail(None if name == RUNNER else name))
         )
     parts = [
         f"==> {name} <==\n" + "".join(f"{line}\n" for line in lines)
-        for name, lines in _tails(knowledge.status(), knowledge).items()
+        for name, lines in _tails(sources.status(), sources).items()
     ]
-    return Response(status=200, body="\n".join(parts))
+    return StatusResponse(status=200, body="\n".join(parts))
 
 
 def _decoded(value: str) -> str:
-    """Of a query: ``+`` and ``%41``."""
+    """Decode ``+`` and ``%41`` in a query."""
     first, *rest = value.replace("+", " ").encode("latin-1", "replace").split(b"%")
     for part in rest:
         try:

@@ -1,6 +1,6 @@
-"""How the page looks and how it keeps itself up to date: its style sheet and its script. Contract: H3.
+"""The status page's style sheet, and the script that keeps it up to date. Contract: H3.
 
-Both stand in the page, which so needs nothing else; the Content-Security-Policy allows these two by their digests.
+Both are embedded in the page; its Content-Security-Policy allows them by their digests.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ SCRIPT = """
 const every = 2000, patience = 5000, note = document.getElementById("live");
 const address = location.origin + location.pathname + location.search;
 let timer = 0, busy = false, lost = "";
-// Changes what has changed and nothing else: focus, selection and what is unfolded stay.
+// Updates only what has changed: focus, selection and unfolded details stay.
 const adapt = (old, fresh) => {
   if (old.nodeName !== fresh.nodeName) { old.replaceWith(document.adoptNode(fresh)); return; }
   if (old.nodeType !== Node.ELEMENT_NODE) { if (old.data !== fresh.data) old.data = fresh.data; return; }
@@ -145,6 +145,6 @@ timer = setTimeout(update, every);
 })();
 """
 
-# The digests of what stands between the tags, which test_style.py compares: hashlib would take three megabytes.
+# The digests of the text between the tags, which test_style.py checks: hashlib would take three megabytes.
 STYLE_DIGEST = "sha256-ukkS620o7LiDchtddpo7kF0/LeJmGGnu6DoKFfgE+FI="
-SCRIPT_DIGEST = "sha256-zrqzGdxGsqR5VXQDzSfqkBK4Ec+P3p+lBeTLZnfRx0Y="
+SCRIPT_DIGEST = "sha256-JkfebkPRV7WvhGYUxHF4+R8xpy9DUhtijt3WTjldnrw="

@@ -1,4 +1,4 @@
-"""What processes and the container use, from /proc and the control group. Contract: H2.
+"""Reads what processes and the container use, from /proc and the control group. Contract: H2.
 
 Sources: proc_pid_stat(5); Linux, Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
 """
@@ -12,16 +12,16 @@ from ..base.value import TYPE_CHECKING, Value
 from ..process import container_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-FRESH = 1.0  # seconds that what was read is told again, however many ask
+FRESH = 1.0  # seconds for which a reading is reused
 
 
 class TreeUsage(Value):
-    """A process with its descendants, and what else is in its process group.
+    """A process with its descendants and the rest of its process group.
 
-    ``cpu``: seconds, with those of children that have ended; ``memory``: resident bytes, what is shared counted in each
-    process; ``open_files``: descriptors, None where the system does not tell; ``workers``: processes but for the first.
+    ``cpu``: seconds, including those of ended children; ``memory``: resident bytes, shared ones counted in each
+    process; ``open_files``: descriptors, None if unknown; ``workers``: the number of processes without the first.
     """
 
     cpu: float
@@ -31,9 +31,9 @@ class TreeUsage(Value):
 
 
 class Usage(Value):
-    """``trees``: by the process id of the first; ``runner``: the runner alone. Of the container, None where it does
-    not tell: ``memory``: bytes without what the kernel can drop at once; ``memory_limit``; ``oom_kills``: processes
-    that the kernel killed for memory.
+    """``trees``: by the process id of the first; ``runner``: the runner alone. Of the container, None if unknown:
+    ``memory``: bytes without inactive page cache; ``memory_limit``; ``oom_kills``: processes that the kernel killed for
+    lack of memory.
     """
 
     trees: Mapping[int, TreeUsage]
@@ -48,28 +48,33 @@ class _Process(Value):
     parent: int
     group: int
     ticks: int
-    waited: int  # ticks of children that have ended
+    waited: int  # ticks of ended children
     pages: int
 
 
-class Meter:
-    """Reads at most once a second, and never tells less processor time of a process than before."""
+class UsageMeter:
+    """Reads once in ``fresh`` seconds at most, and never reports less CPU time for a process than before.
 
-    def __init__(self, root: str = "/") -> None:
+    ``source``: :func:`read_usage`, with the file system's root as ``root``.
+    """
+
+    def __init__(self, root: str = "/", *, fresh: float = FRESH, source: Callable[..., Usage] | None = None) -> None:
         self._root = root
+        self._fresh = fresh
+        self._source = source or read_usage
         self._cpu: dict[int, float] = {}
         self._last: tuple[float, frozenset[int], Usage] | None = None
 
     def read(self, pids: Iterable[int]) -> Usage:
-        """Of these process trees; those that are gone are left out."""
-        wanted = frozenset(pids)
+        """Return the usage of these process trees, without those that are gone."""
+        requested = frozenset(pids)
         now = time.monotonic()
-        if self._last is not None and self._last[1] == wanted and now - self._last[0] < FRESH:
+        if self._last is not None and self._last[1] == requested and now - self._last[0] < self._fresh:
             return self._last[2]
-        found = read(wanted, root=self._root)
+        found = self._source(requested, root=self._root)
         trees = {}
         for pid, tree in found.trees.items():
-            # What a descendant has used is gone with it when it was not its parent that waited for it.
+            # The CPU time of a descendant is lost when another process than its parent reaped it.
             cpu = max(tree.cpu, self._cpu.get(pid, 0.0))
             trees[pid] = TreeUsage(cpu=cpu, memory=tree.memory, open_files=tree.open_files, workers=tree.workers)
         self._cpu = {pid: tree.cpu for pid, tree in trees.items()}
@@ -80,12 +85,12 @@ class Meter:
             memory_limit=found.memory_limit,
             oom_kills=found.oom_kills,
         )
-        self._last = (now, wanted, usage)
+        self._last = (now, requested, usage)
         return usage
 
 
-def read(pids: Iterable[int], *, root: str = "/") -> Usage:
-    """At this moment. ``root`` is for tests."""
+def read_usage(pids: Iterable[int], *, root: str = "/") -> Usage:
+    """Return the current usage. ``root`` is for tests."""
     processes = {found.pid: found for name in _pids(root) if (found := _process(root, name)) is not None}
     below: dict[int, list[_Process]] = {}
     for process in processes.values():
@@ -93,8 +98,8 @@ def read(pids: Iterable[int], *, root: str = "/") -> Usage:
     trees = {pid: _tree(root, pid, processes, below) for pid in pids if pid in processes}
     own = os.getpid()
     runner = _sum(root, [processes[own]] if own in processes else [], waited=False)
-    groups = container_limits.directories("memory", root)
-    limit = container_limits.limits(root).memory
+    groups = container_limits.cgroup_directories("memory", root)
+    limit = container_limits.read_limits(root).memory
     return Usage(
         trees=trees, runner=runner, memory=_memory(groups), memory_limit=limit or None, oom_kills=_oom_kills(groups)
     )
@@ -146,7 +151,7 @@ def _sum(root: str, members: list[_Process], *, waited: bool = True) -> TreeUsag
 
 def _open_files(directory: str) -> int | None:
     try:
-        # Linux 6.2 and later tell the number as the directory's size: a process may have a hundred thousand.
+        # Since Linux 6.2 the directory's size is their number; a process may have a hundred thousand.
         return os.stat(directory).st_size or len(os.listdir(directory))
     except FileNotFoundError:
         return 0
@@ -157,7 +162,7 @@ def _open_files(directory: str) -> int | None:
 def _memory(groups: list[str]) -> int | None:
     for directory in groups:
         for name, cache in (("memory.current", "inactive_file"), ("memory.usage_in_bytes", "total_inactive_file")):
-            used = container_limits.text(f"{directory}/{name}")
+            used = container_limits.read_text(f"{directory}/{name}")
             if used.isdecimal():
                 return max(0, int(used) - _line(f"{directory}/memory.stat", cache, 0))
     return None
@@ -173,8 +178,8 @@ def _oom_kills(groups: list[str]) -> int | None:
 
 
 def _line(path: str, name: str, default: int) -> int:
-    """The number behind ``name`` in a file of such lines."""
-    for line in container_limits.text(path).splitlines():
+    """Return the number after ``name`` in a file of ``NAME NUMBER`` lines."""
+    for line in container_limits.read_text(path).splitlines():
         key, _, value = line.partition(" ")
         if key == name and value.isdecimal():
             return int(value)

@@ -1,24 +1,22 @@
-"""What supervision knows at one moment, as values: for the probes, the metrics and the page. Contract: H1–H3.
+"""The status of the container at one moment: for the probes, the metrics and the page. Contract: H1–H3.
 
-Times are seconds since 1970, durations seconds, statuses those that a shell would give (128 + N for signal N).
+Times are seconds since 1970, durations are seconds, exit statuses are a shell's (128 + N for signal N).
 """
 
 from __future__ import annotations
 
 from ..base.value import Value
-
-PORT = 8081
-"""Where it is told (P2)."""
+from ..log.log import LogStatus
 
 RUNNING, WAITING, STOPPING, STOPPED = "running", "waiting", "stopping", "stopped"
-"""States of a process; ``waiting``: it died, and is started again when its time has come."""
+"""States of a process; ``waiting``: it died and will be restarted."""
 
 NEW, SUCCEEDED, FAILED = "new", "succeeded", "failed"
-"""States of a job that does not run: it never did, its last run ended well, or did not."""
+"""States of a job that is not running: never run, last run succeeded, last run failed."""
 
 
 class Check(Value):
-    """One condition of a probe, as ``?verbose`` tells it."""
+    """One condition of a probe, as ``?verbose`` shows it."""
 
     name: str
     passed: bool
@@ -26,8 +24,8 @@ class Check(Value):
 
 
 class ProcessStatus(Value):
-    """A process of the service. ``starts`` counts the first one too; ``restarts`` those after a death;
-    ``recycled`` what was renewed for its memory; ``command`` is for holders of the token alone.
+    """A process of the service. ``starts`` includes the first; ``restarts`` counts starts after a death; ``recycled``
+    counts replacements for using too much memory; ``command`` is shown to holders of the token only.
     """
 
     name: str
@@ -63,32 +61,22 @@ class JobStatus(Value):
 
     @property
     def state(self) -> str:
-        """RUNNING, WAITING (for the run before, or for room), NEW, SUCCEEDED or FAILED."""
+        """RUNNING, WAITING (for the previous run, or for a free process), NEW, SUCCEEDED or FAILED."""
         if self.pid is not None:
             return RUNNING
         if self.waiting:
             return WAITING
         if self.last_start is None:
             return NEW
-        # Not the status: something on stderr may be a failure too.
+        # Not by exit status: output on stderr may count as a failure too.
         return SUCCEEDED if self.last_success is not None and self.last_success >= self.last_start else FAILED
 
 
-class LogStatus(Value):
-    """Lines since the start. ``lines``: that were logged; ``dropped``: that some destination did not get, by its name
-    (``syslog``, ``stdout``); ``syslog``: whether the socket takes records just now, None when none is used.
-    """
-
-    lines: int = 0
-    dropped: tuple[tuple[str, int], ...] = ()
-    syslog: bool | None = None
-
-
 class Status(Value):
-    """The whole. ``service``: its name, ``cron`` under ``cron``; ``since``: when the container started.
+    """Everything. ``service``: its name, or ``cron``; ``since``: when the container started.
 
-    ``live``: the checks of ``/livez``; ``ready``: those of ``/readyz``, whose first that fails says why it is not;
-    ``was_ready``: whether it ever was.
+    ``live``: the checks of ``/livez``; ``ready``: those of ``/readyz``, of which the first that fails gives the reason;
+    ``was_ready``: whether it has ever been ready.
     """
 
     application: str

@@ -1,40 +1,39 @@
-"""What ``start`` knows of its service, as values. Contract: H1–H3."""
+"""The status of a service, as values. Contract: H1–H3."""
 
 from __future__ import annotations
 
 import time
 
 from ..base.value import TYPE_CHECKING
-from ..status import values as status
-from ..status.values import Check, ProcessStatus, Status
+from ..status.values import RUNNING, STOPPED, STOPPING, WAITING, Check, ProcessStatus, Status
 
 if TYPE_CHECKING:
     from ..contract.spec import Spec
     from ..log.log import Log
     from .readiness import Readiness
-    from .supervised_process import Process
-    from .supervisor import Supervision
+    from .supervised_process import SupervisedProcess
+    from .supervisor import Supervisor
 
 
-class Observer:
-    """Asked by 8081. It remembers whether the service ever was ready."""
+class ServiceObserver:
+    """Asked by the status server. It remembers whether the service has ever been ready."""
 
-    def __init__(self, image: Spec, supervision: Supervision, readiness: Readiness, log: Log) -> None:
+    def __init__(self, image: Spec, supervisor: Supervisor, readiness: Readiness, log: Log) -> None:
         self._image = image
-        self._supervision = supervision
+        self._supervisor = supervisor
         self._readiness = readiness
         self._log = log
         self._since = time.time()
         self._was_ready = False
 
     def status(self) -> Status:
-        """As things are now."""
-        image, supervision = self._image, self._supervision
-        main = supervision.main
-        needed = [process for process in supervision.processes if process is main or process.part.front]
+        """Return the current status."""
+        image, supervisor = self._image, self._supervisor
+        main = supervisor.main
+        needed = [process for process in supervisor.processes if process is main or process.spec.front]
         ready = tuple(_alive(process) for process in needed)
-        if supervision.stopping:
-            ready = (Check(name="stopping", passed=False, text="was asked to stop"), *ready)
+        if supervisor.stopping:
+            ready = (Check(name="stopping", passed=False, text="the container is stopping"), *ready)
         ready = (*ready, self._readiness.check())
         self._was_ready = self._was_ready or all(check.passed for check in ready)
         return Status(
@@ -42,31 +41,31 @@ class Observer:
             version=image.version,
             grocker=image.grocker,
             contract=image.contract,
-            service=supervision.name,
+            service=supervisor.name,
             since=self._since,
             now=time.time(),
-            stopping=supervision.stopping,
+            stopping=supervisor.stopping,
             live=(_alive(main),),
             ready=ready,
             was_ready=self._was_ready,
-            processes=tuple(_process(process) for process in supervision.processes),
+            processes=tuple(_process_status(process) for process in supervisor.processes),
             log=self._log.status(),
         )
 
 
-def _alive(process: Process) -> Check:
+def _alive(process: SupervisedProcess) -> Check:
     texts = {
-        status.RUNNING: "runs",
-        status.STOPPING: "ends",
-        status.STOPPED: "has ended",
-        status.WAITING: f"ended with status {process.last_exit}, is started again",
+        RUNNING: "running",
+        STOPPING: "stopping",
+        STOPPED: "stopped",
+        WAITING: f"exited with status {process.last_exit}, restarting",
     }
-    return Check(name=f"process {process.part.name}", passed=bool(process.pid), text=texts[process.state])
+    return Check(name=f"process {process.spec.name}", passed=bool(process.pid), text=texts[process.state])
 
 
-def _process(process: Process) -> ProcessStatus:
+def _process_status(process: SupervisedProcess) -> ProcessStatus:
     return ProcessStatus(
-        name=process.part.name,
+        name=process.spec.name,
         state=process.state,
         pid=process.pid or None,
         started=process.started if process.pid else None,
@@ -74,5 +73,5 @@ def _process(process: Process) -> ProcessStatus:
         restarts=process.restarts,
         recycled=process.recycled,
         last_exit=process.last_exit,
-        command=process.part.program.arguments,
+        command=process.spec.program.arguments,
     )

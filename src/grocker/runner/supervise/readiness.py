@@ -1,6 +1,7 @@
-"""When a service is ready. Contract: H1.
+"""The ways to find out whether a service is ready. Contract: H1.
 
-Each of the ways is asked with :meth:`check` when a probe comes, is told of the main process's start, and never waits.
+Each has the same three methods: ``check`` for probes, ``started`` for starts of the main process, ``close``. None
+blocks.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import time
 
 from ..base.c_modules import socket
 from ..base.failure import CANNOT_WRITE, Failure, reason
-from ..base.value import TYPE_CHECKING
+from ..base.value import TYPE_CHECKING, Value
 from ..process.listeners import is_listening
 from ..status.values import Check
 
@@ -19,82 +20,81 @@ if TYPE_CHECKING:
 
     from ..process.loop import Loop
 
-    Request = Callable[[Loop, str, float, Callable[[int | None, bytes], None]], object]
-
 NAME = "ready"
-_ALIVE = 1.0  # seconds that one which does not listen has run for
 _NOTIFICATION = 4096  # bytes
-_BETWEEN, _BETWEEN_READY = 1.0, 5.0  # seconds from an answer to the next question
-_PATIENCE = 4.0  # seconds for an answer
 
 
-class Port:
-    """A command's: it accepts on ``port``; or, as long as it never did, it has run for a second."""
+class PortReadiness:
+    """A command is ready when it listens on ``port``; if it never has, when it has run for ``settle`` seconds."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, settle: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._port = port
-        self._started = time.monotonic()
-        self._listens = False
+        self._settle = settle
+        self._clock = clock
+        self._started = clock()
+        self._has_listened = False
 
     def started(self) -> None:
-        """The main process has been started."""
-        self._started = time.monotonic()
+        """Begin anew with the main process."""
+        self._started = self._clock()
 
     def check(self) -> Check:
-        """As things are now."""
+        """Return the current state."""
         if is_listening(self._port):
-            self._listens = True
-            return Check(name=NAME, passed=True, text=f"accepts on port {self._port}")
-        if self._listens:
-            return Check(name=NAME, passed=False, text=f"does not accept on port {self._port}")
-        passed = time.monotonic() - self._started >= _ALIVE
-        text = "has run for a second" if passed else "has not run for a second"
-        return Check(name=NAME, passed=passed, text=f"{text}, and does not listen on port {self._port}")
+            self._has_listened = True
+            return Check(name=NAME, passed=True, text=f"listening on port {self._port}")
+        if self._has_listened:
+            return Check(name=NAME, passed=False, text=f"no longer listening on port {self._port}")
+        passed = self._clock() - self._started >= self._settle
+        text = f"running for {self._settle:g} s" if passed else f"running for less than {self._settle:g} s"
+        return Check(name=NAME, passed=passed, text=f"{text}, not listening on port {self._port}")
 
     def close(self) -> None:
-        """Nothing to end."""
+        """Do nothing: there is nothing to close."""
 
 
-class Told:
-    """A server of Grocker's: a worker that has loaded the application writes a byte into a pipe.
+class PipeReadiness:
+    """A server is ready when a worker has loaded the application and written a byte into a pipe.
 
-    That the port accepts says nothing here: the runner holds its socket, and opened it before the server started.
+    An open port means nothing here: the runner opened it before the server started.
     """
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._end, self.descriptor = os.pipe()
+        self._reader, self.descriptor = os.pipe()
         """``descriptor``: for the server"""
-        os.set_blocking(self._end, False)
+        os.set_blocking(self._reader, False)
         os.set_blocking(self.descriptor, False)
-        self._told = False
-        loop.watch(self._end, self._read)
+        self._ready = False
+        loop.watch(self._reader, self._read)
 
     def _read(self) -> None:
         try:
-            self._told = bool(os.read(self._end, _NOTIFICATION))
+            self._ready = bool(os.read(self._reader, _NOTIFICATION))
         except BlockingIOError:
             pass
 
     def started(self) -> None:
-        """The main process has been started; one before it may have been ready."""
-        self._told = False
+        """Begin anew with the main process; one before it may have been ready."""
+        self._ready = False
 
     def check(self) -> Check:
-        """As things are now."""
-        text = "a worker serves the application" if self._told else "no worker has loaded the application yet"
-        return Check(name=NAME, passed=self._told, text=text)
+        """Return the current state."""
+        text = "a worker has loaded the application" if self._ready else "no worker has loaded the application yet"
+        return Check(name=NAME, passed=self._ready, text=text)
 
     def close(self) -> None:
-        """Ends it."""
-        self._loop.forget(self._end)
-        os.close(self._end)
+        """Close it."""
+        self._loop.forget(self._reader)
+        os.close(self._reader)
         os.close(self.descriptor)
 
 
-class Notified:
-    """By sd_notify(3), READY=1 and STOPPING=1. What comes is passed on to ``outer``, the engine's own socket, if there
-    is one. Raises Failure (73) when the socket cannot be made at ``path``.
+class NotifyReadiness:
+    """The service reports READY=1 and STOPPING=1 by sd_notify(3), at the socket ``path``.
+
+    Messages are passed on to ``outer``, the engine's own socket, if there is one. Raises Failure (73) when the socket
+    cannot be created.
     """
 
     def __init__(self, loop: Loop, path: str, outer: str | None) -> None:
@@ -106,7 +106,7 @@ class Notified:
             self._socket.bind(path)
         except OSError as error:
             self._socket.close()
-            raise Failure(CANNOT_WRITE, f"{path}: cannot be made: {reason(error)}: mount a tmpfs at /tmp") from None
+            raise Failure(CANNOT_WRITE, f"{path}: cannot be created: {reason(error)}; mount a tmpfs at /tmp") from None
         loop.watch(self._socket.fileno(), self._read)
 
     def _read(self) -> None:
@@ -126,58 +126,80 @@ class Notified:
                 pass
 
     def started(self) -> None:
-        """The main process has been started; one before it may have been ready."""
+        """Begin anew with the main process; one before it may have been ready."""
         self._ready = False
 
     def check(self) -> Check:
-        """As things are now. What the service said of itself is not told: it may be anything."""
-        return Check(name=NAME, passed=self._ready, text="has said READY=1" if self._ready else "has not said READY=1")
+        """Return the current state, without the service's own message, which may contain anything."""
+        return Check(name=NAME, passed=self._ready, text="has sent READY=1" if self._ready else "has not sent READY=1")
 
     def close(self) -> None:
-        """Ends it."""
+        """Close it."""
         self._loop.forget(self._socket.fileno())
         self._socket.close()
 
 
-class Path:
-    """A path on port 8080 that answers below 500: asked for again and again, and what was answered last counts."""
+class ProbeTiming(Value):
+    """Seconds: from a response to the next request, while not ready and while ready, and for a response."""
 
-    def __init__(self, loop: Loop, path: str, request: Request) -> None:
+    interval: float = 1.0
+    interval_ready: float = 5.0
+    timeout: float = 4.0
+
+
+class PathReadiness:
+    """The service is ready when ``path`` on ``port`` answers below 500; it is requested at intervals.
+
+    ``request``: :func:`status.loopback_request.send_request`, which other services do without.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        path: str,
+        port: int,
+        *,
+        request: Callable[..., object],
+        timing: ProbeTiming = ProbeTiming(),  # noqa: B008 - frozen
+    ) -> None:
         self._loop = loop
         self._path = path
-        self._request = request
-        self._answer: int | None = None
-        self._asked = False
+        self._port = port
+        self._timing = timing
+        self._send = request
+        self._status: int | None = None
+        self._was_requested = False
         self._closed = False
-        self._ask()
+        self._request()
 
-    def _ask(self) -> None:
+    def _request(self) -> None:
         if not self._closed:
-            self._request(self._loop, self._path, _PATIENCE, self._take)
+            self._send(self._loop, self._path, self._timing.timeout, self._on_response, port=self._port)
 
-    def _take(self, answer: int | None, _: bytes) -> None:
-        self._answer, self._asked = answer, True
-        self._loop.after(_BETWEEN_READY if self._passed else _BETWEEN, self._ask)
+    def _on_response(self, status: int | None, _: bytes) -> None:
+        self._status, self._was_requested = status, True
+        interval = self._timing.interval_ready if self._passed else self._timing.interval
+        self._loop.after(interval, self._request)
 
     @property
     def _passed(self) -> bool:
-        return self._answer is not None and self._answer < 500
+        return self._status is not None and self._status < 500
 
     def started(self) -> None:
-        """The main process has been started; one before it may have answered."""
-        self._answer, self._asked = None, False
+        """Begin anew with the main process; one before it may have answered."""
+        self._status, self._was_requested = None, False
 
     def check(self) -> Check:
-        """As the last answer was."""
-        if self._answer is not None:
-            text = f"{self._path} answered {self._answer}"
+        """Return the result of the last request."""
+        if self._status is not None:
+            text = f"{self._path} answered {self._status}"
         else:
-            text = f"{self._path} does not answer" if self._asked else f"{self._path} was not asked yet"
+            text = f"{self._path} does not answer" if self._was_requested else f"{self._path} was not requested yet"
         return Check(name=NAME, passed=self._passed, text=text)
 
     def close(self) -> None:
-        """No more questions."""
+        """Send no more requests."""
         self._closed = True
 
 
-Readiness = Port | Told | Notified | Path
+Readiness = PortReadiness | PipeReadiness | NotifyReadiness | PathReadiness

@@ -1,6 +1,6 @@
-"""A worker that outgrows its memory is renewed before the kernel kills it. Contract: X4.
+"""Recycles workers that use too much memory, before the kernel kills them. Contract: X4.
 
-The server is asked to end the worker as it would for a reload: it answers what it has, and another one takes its place.
+The worker is asked to stop as for a reload: it finishes its requests, and the server starts another one.
 """
 
 from __future__ import annotations
@@ -10,21 +10,24 @@ import os
 from ..base.c_modules import signal
 from ..base.failure import say
 from ..base.value import TYPE_CHECKING
-from ..process.child import send
-from ..status import values as status
+from ..process.signals import signal_process
+from ..status.values import RUNNING
 
 if TYPE_CHECKING:
-    from ..process.container_limits import Limits
+    from ..process.container_limits import ContainerLimits
     from ..process.loop import Loop
-    from .supervised_process import Process
+    from .supervised_process import SupervisedProcess
 
-_BETWEEN = 5.0  # seconds
-_SHARE = 0.9  # of the container's memory, for the workers together
+INTERVAL = 5.0  # seconds
+_SHARE = 0.9  # of the container's memory, for all workers together
 _MIB = 1 << 20
 
 
-def limit(declared: int | None, limits: Limits, workers: int) -> int | None:
-    """Bytes for one worker: as ``declared`` (MiB), else its share of the container's memory; None without a limit."""
+def memory_limit(declared: int | None, limits: ContainerLimits, workers: int) -> int | None:
+    """Return the bytes that a worker may use: ``declared`` (MiB), else its share of the container's memory limit.
+
+    None when there is neither.
+    """
     if declared is not None:
         return declared * _MIB
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -32,46 +35,59 @@ def limit(declared: int | None, limits: Limits, workers: int) -> int | None:
 
 
 class Recycling:
-    """Looks at the workers of a service from time to time; one is renewed at a time.
+    """Checks the workers of a service at intervals; recycles one at a time.
 
-    ``most``: bytes that one may have; ``own``: the main process is the one worker; ``seconds``: how long one may take
-    to end.
+    ``limit``: bytes of one worker; ``main_is_worker``: whether the main process is the only worker; ``stop_timeout``:
+    seconds in which a worker must stop; ``interval``: seconds.
     """
 
-    def __init__(self, loop: Loop, main: Process, most: int, *, own: bool, seconds: float) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        main: SupervisedProcess,
+        limit: int,
+        *,
+        main_is_worker: bool,
+        stop_timeout: float,
+        interval: float = INTERVAL,
+    ) -> None:
         self._loop = loop
         self._main = main
-        self._most = most
-        self._own = own
-        self._seconds = seconds
-        self._leaving: set[int] = set()
-        loop.after(_BETWEEN, self._look)
+        self._limit = limit
+        self._main_is_worker = main_is_worker
+        self._stop_timeout = stop_timeout
+        self._interval = interval
+        self._stopping: set[int] = set()
+        loop.after(self._interval, self._check)
 
-    def _look(self) -> None:
-        self._loop.after(_BETWEEN, self._look)
+    def _check(self) -> None:
+        self._loop.after(self._interval, self._check)
         main = self._main
-        if main.state != status.RUNNING:
+        if main.state != RUNNING:
             return
-        workers = [main.pid] if self._own else children(main.pid)
-        self._leaving &= set(workers)
-        if self._leaving:
+        workers = [main.pid] if self._main_is_worker else list_children(main.pid)
+        self._stopping &= set(workers)
+        if self._stopping:
             return
         for worker in workers:
-            used = resident(worker)
-            # Pages that workers share count for each of them; what is its own takes longer to find out.
-            if used > self._most and (used := proportional(worker)) > self._most:
-                say(f"{main.part.name}: worker {worker} has {used // _MIB} MiB, over {self._most // _MIB}: renewed")
-                if self._own:
-                    main.renew(self._seconds)
+            used = resident_memory(worker)
+            # This counts shared pages for each worker; the proportional size takes longer to read.
+            if used > self._limit and (used := proportional_memory(worker)) > self._limit:
+                say(
+                    f"{main.spec.name}: recycling worker {worker}: it uses {used // _MIB} MiB, limit "
+                    f"{self._limit // _MIB} MiB"
+                )
+                if self._main_is_worker:
+                    main.recycle(self._stop_timeout)
                 else:
-                    self._leaving.add(worker)
+                    self._stopping.add(worker)
                     main.recycled += 1
-                    send(signal.SIGTERM, worker)
+                    signal_process(worker, signal.SIGTERM)
                 return
 
 
-def children(process: int) -> list[int]:
-    """The processes that it has started and that live. Source: proc_pid_task(5)."""
+def list_children(process: int) -> list[int]:
+    """Return the living children of a process. Source: proc_pid_task(5)."""
     found: list[int] = []
     try:
         for thread in os.listdir(f"/proc/{process}/task"):
@@ -82,8 +98,8 @@ def children(process: int) -> list[int]:
     return found
 
 
-def resident(process: int) -> int:
-    """Bytes in memory, shared ones too; 0 when it is gone. Source: proc_pid_statm(5)."""
+def resident_memory(process: int) -> int:
+    """Return resident bytes, including shared ones; 0 when the process is gone. Source: proc_pid_statm(5)."""
     try:
         with open(f"/proc/{process}/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -91,8 +107,8 @@ def resident(process: int) -> int:
         return 0
 
 
-def proportional(process: int) -> int:
-    """Bytes in memory, of shared ones its share; as :func:`resident` where the kernel does not tell.
+def proportional_memory(process: int) -> int:
+    """Return resident bytes with its share of shared ones, or :func:`resident_memory` if the kernel does not tell.
 
     Source: Linux, Documentation/ABI/testing/procfs-smaps_rollup.
     """
@@ -103,4 +119,4 @@ def proportional(process: int) -> int:
                     return int(line.split()[1]) << 10
     except OSError:
         pass
-    return resident(process)
+    return resident_memory(process)

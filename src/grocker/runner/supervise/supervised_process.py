@@ -1,6 +1,6 @@
-"""One process of a service: started, ended with its whole group, started again. Contract: E1, E2.
+"""One process of a service: started, stopped with its whole group, restarted. Contract: E1, E2.
 
-Nothing here waits: what takes time is looked at again later, by the loop.
+Nothing here blocks: what takes time is checked again later, by the loop.
 """
 
 from __future__ import annotations
@@ -11,30 +11,32 @@ import time
 from ..base.c_modules import signal
 from ..base.failure import Failure, say
 from ..base.value import TYPE_CHECKING, Value
-from ..process.child import NoProcess, resume_when_stopped, send, spawn, status_of
-from ..process.interrupt_watcher import PRESSED, watch
+from ..contract.names import GROCKER_STOP_TIMEOUT
+from ..process.child import ProcessLimitReached, exit_status, resume_when_stopped, spawn
+from ..process.interrupt_watcher import PRESSED, start_watcher
+from ..process.process_group import GroupEnd
 from ..process.program import Program
-from ..status import values as status
+from ..process.signals import killing_signal, signal_group, signal_process
+from ..status.values import RUNNING, STOPPED, STOPPING, WAITING
 from . import restart_policy
-from .restart_policy import Restarts
+from .restart_policy import RestartHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..contract.spec import Restart
-    from ..process.loop import Loop, Moment
+    from ..contract.spec import RestartLimit
+    from ..process.loop import Loop, Timer
 
-_LEFTOVERS = 2.0  # seconds that what a dead process left in its group has before it is killed
-_KEYPRESS = 0.2  # seconds in which the watcher's end tells that Ctrl-C was what ended the process
-_POLL = 0.05  # seconds; nobody tells when a group has become empty
+_LEFTOVERS = 2.0  # seconds until what a dead process left in its group is killed
+_KEYPRESS = 0.2  # seconds in which the watcher reports that Ctrl-C ended the process
 
 
-class Part(Value):
-    """A process of a service, as it is to be.
+class ProcessSpec(Value):
+    """How to run a process.
 
-    ``stop_signal`` asks it to end; ``mask``: signals that it shall have blocked; ``keep``: descriptors that it
-    inherits; ``streams``: its stdin, stdout and stderr; ``terminal``: the one whose foreground it has; ``front``: it is
-    ended before the others, which go on answering what it has accepted.
+    ``stop_signal`` asks it to stop; ``mask``: signals to block in it; ``keep``: descriptors that it inherits;
+    ``streams``: its stdin, stdout and stderr; ``terminal``: whose foreground it becomes; ``front``: it is stopped
+    before the others, which go on answering the requests that it has accepted.
     """
 
     name: str
@@ -42,7 +44,7 @@ class Part(Value):
     environ: Mapping[str, str]
     directory: str
     stop_signal: int = signal.SIGTERM
-    restart: Restart
+    restart: RestartLimit
     mask: set[int]
     keep: tuple[int, ...] = ()
     streams: tuple[int, int, int] = (0, 1, 2)
@@ -50,251 +52,222 @@ class Part(Value):
     front: bool = False
 
 
-class Process:
-    """What has become of a :class:`Part`. ``pid`` and ``group`` are 0 while there is none.
+class SupervisedProcess:
+    """The process of a :class:`ProcessSpec`. ``pid`` and ``group`` are 0 while there is none.
 
-    ``on_change`` is called after each start and end; ``on_given_up`` with the exit status when it is not started again;
-    ``on_key`` when Ctrl-C was pressed.
+    ``on_change`` is called after each start and end; ``on_given_up`` with the exit status when it is not restarted;
+    ``on_interrupt`` when Ctrl-C was pressed.
     """
 
     def __init__(
         self,
-        part: Part,
+        spec: ProcessSpec,
         loop: Loop,
         *,
-        on_change: Callable[[Process], None],
-        on_given_up: Callable[[Process, int], None],
-        on_key: Callable[[], None],
+        on_change: Callable[[SupervisedProcess], None],
+        on_given_up: Callable[[SupervisedProcess, int], None],
+        on_interrupt: Callable[[], None],
     ) -> None:
-        self.part = part
+        self.spec = spec
         self.pid = 0
         self.group = 0
-        self.state = status.WAITING
+        self.state = WAITING
         self.started: float | None = None
         self.starts = 0
         self.restarts = 0
         self.recycled = 0
         self.last_exit: int | None = None
         self.killed = False
-        """whether it did not end in the time that it had"""
+        """whether it did not stop in time"""
         self._loop = loop
         self._on_change = on_change
         self._on_given_up = on_given_up
-        self._on_key = on_key
-        self._history = Restarts(limit=part.restart)
+        self._on_interrupt = on_interrupt
+        self._history = RestartHistory(limit=spec.restart)
         self._watcher: int | None = None
-        self._asked = 0.0
-        self._deadline = 0.0
-        self._kill_sent: float | None = None
-        self._again: Moment | None = None
-        self._look_soon: Moment | None = None
-        self._renewing = False
+        self._stop_requested = 0.0
+        self._end: GroupEnd | None = None
+        self._restart: Timer | None = None
+        self._recycling = False
 
     def start(self) -> None:
-        """Starts it. What cannot be executed is given up at once: trying again would not help."""
-        part = self.part
-        self._again = None
+        """Start it. A program that cannot be executed is given up at once: retrying would not help."""
+        spec = self.spec
+        self._restart = None
         try:
             self.pid = spawn(
-                part.program,
-                part.environ,
-                part.mask,
-                foreground=part.terminal,
-                directory=part.directory,
-                keep=part.keep,
-                streams=part.streams,
-                before=self._before,
+                spec.program,
+                spec.environ,
+                spec.mask,
+                foreground=spec.terminal,
+                directory=spec.directory,
+                keep=spec.keep,
+                streams=spec.streams,
+                before_exec=self._before_exec,
             )
-        except NoProcess as failure:
-            say(f"{part.name}: {failure.message}")
+        except ProcessLimitReached as failure:
+            say(f"{spec.name}: {failure.message}")
             self._ended(failure.status)
             return
         except Failure as failure:
             say(failure.message)
             if self._watcher is not None:
-                send(signal.SIGKILL, self._watcher)
-            self.state = status.STOPPED
+                signal_process(self._watcher, signal.SIGKILL)
+            self.state = STOPPED
             self._on_given_up(self, failure.status)
             return
-        self.state = status.RUNNING
+        self.state = RUNNING
         self.started = time.time()
         self.starts += 1
         self._on_change(self)
 
-    def _before(self, child: int) -> None:
+    def _before_exec(self, child: int) -> None:
         self.group = child
-        self._watcher = watch(child) if self.part.terminal is not None else None
+        self._watcher = start_watcher(child) if self.spec.terminal is not None else None
 
-    def signal(self, number: int) -> None:
-        """Passes a signal on to it alone."""
+    def forward(self, number: int) -> None:
+        """Send a signal to the process, not to its group."""
         if self.pid:
-            send(number, self.pid)
+            signal_process(self.pid, number)
 
-    def take(self, process: int, wait_status: int) -> bool:
-        """The end of a child; whether it was one of ours."""
+    def handle_child(self, process: int, wait_status: int) -> bool:
+        """Handle the end of a child; return whether it was one of this process's."""
         if process == self.pid:
             if not resume_when_stopped(process, wait_status):
                 self.pid = 0
-                self._main_ended(status_of(wait_status))
+                self._main_ended(exit_status(wait_status))
         elif process == self._watcher:
             if not os.WIFSTOPPED(wait_status):
                 self._watcher = None
-                if status_of(wait_status) == PRESSED:
-                    self._on_key()
+                if exit_status(wait_status) == PRESSED:
+                    self._on_interrupt()
         else:
             return False
         return True
 
-    def _main_ended(self, exit_status: int) -> None:
-        if self._watcher is not None and self.state == status.RUNNING:
-            self._loop.after(_KEYPRESS, lambda: self._ended(exit_status))
+    def _main_ended(self, status: int) -> None:
+        if self._watcher is not None and self.state == RUNNING:
+            self._loop.after(_KEYPRESS, lambda: self._ended(status))
         else:
-            self._ended(exit_status)
+            self._ended(status)
 
-    def _ended(self, exit_status: int) -> None:
-        self.last_exit = exit_status
-        if self.state == status.STOPPED:  # since: the end of one on a terminal is believed a moment later
+    def _ended(self, status: int) -> None:
+        self.last_exit = status
+        if self.state == STOPPED:  # meanwhile: with a terminal, the end is handled a moment later
             return
-        if self.state == status.STOPPING:
-            self._end_group()
-            return
-        self.state = status.WAITING
-        self._deadline = time.monotonic() + _LEFTOVERS
-        self._on_change(self)
-        self._end_group()
+        if self.state != STOPPING:
+            self.state = WAITING
+            self._on_change(self)
+        self._end_group(time.monotonic() + _LEFTOVERS)
 
-    def renew(self, seconds: float) -> None:
-        """Ends it gracefully, within so many seconds, and starts it again; no death of its own, so none that counts."""
-        if not self.pid or self._renewing:
+    def recycle(self, seconds: float) -> None:
+        """Stop it gracefully, within so many seconds, and start it again; this does not count as a death."""
+        if not self.pid or self._recycling:
             return
-        self._renewing = True
+        self._recycling = True
         self.recycled += 1
         process = self.pid
-        send(self.part.stop_signal, process)
+        signal_process(process, self.spec.stop_signal)
 
         def kill() -> None:
             if self.pid == process:
-                send(signal.SIGKILL, process)
+                signal_process(process, signal.SIGKILL)
 
         self._loop.after(seconds, kill)
 
     def stop(self, deadline: float) -> None:
-        """Asks it to end; what is left at ``deadline`` (monotonic) is killed. It is not started again."""
-        if self._again is not None:
-            self._again.call_off()
-            self._again = None
-        if self.state in (status.STOPPING, status.STOPPED):
+        """Ask it to stop, for good; what is left at ``deadline`` (monotonic) is killed."""
+        if self._restart is not None:
+            self._restart.cancel()
+            self._restart = None
+        if self.state in (STOPPING, STOPPED):
             return
-        self._asked = time.monotonic()
-        idle = not self.pid and not self.group
-        self.state = status.STOPPED if idle else status.STOPPING
-        self._deadline = deadline
-        if idle:
+        self._stop_requested = time.monotonic()
+        if not self.pid and not self.group:
+            self.state = STOPPED
             self._on_change(self)
+            return
+        self.state = STOPPING
+        if self._end is not None:  # of what the dead process left behind
+            self._end.deadline = deadline
+            self._end.check()
         elif self.pid:
-            send(self.part.stop_signal, self.pid)
-            send(signal.SIGCONT, -self.group)
-            self._look_later(deadline - time.monotonic())
+            self._end = self._group_end(deadline)
+            signal_process(self.pid, self.spec.stop_signal)
+            signal_group(self.group, signal.SIGCONT)
+            self._end.check()
         else:
-            self._end_group()
+            self._end_group(deadline)
 
-    def _end_group(self) -> None:
-        """Asks what the process left in its group to end."""
+    def _group_end(self, deadline: float) -> GroupEnd:
+        return GroupEnd(
+            self._loop,
+            self.group,
+            deadline,
+            leader_alive=lambda: bool(self.pid),
+            on_gone=self._gone,
+            on_overdue=self._overdue,
+            abandon_leader=True,
+        )
+
+    def _end_group(self, deadline: float) -> None:
+        """Ask what the process left in its group to end, by ``deadline`` unless a stop has set another one."""
         if not self.group:
             self._gone()
             return
         if self._watcher is not None:
-            send(signal.SIGKILL, self._watcher)
-        if self._is_there():
-            send(signal.SIGTERM, -self.group)
-            send(signal.SIGCONT, -self.group)
-        self.look()
+            signal_process(self._watcher, signal.SIGKILL)
+        if self._end is None:
+            self._end = self._group_end(deadline)
+        self._end.terminate()
+        self._end.check()
 
-    def look(self) -> None:
-        """Whether the group is gone, or has to be killed: asked after each end of a child, too."""
-        if not self.group or self.state == status.RUNNING:
-            return
-        now = time.monotonic()
-        if not self.pid and not self._is_there():
-            self._gone()
-        elif self._kill_sent is not None and now >= self._kill_sent + _LEFTOVERS:
-            self._gone()  # what cannot be killed is not waited for
-        elif now >= self._deadline:
-            if self.state == status.STOPPING and not self.killed:
-                self.killed = True
-                seconds = round(self._deadline - self._asked, 3)
-                say(
-                    f"{self.part.name}: not ended {seconds:g} s after it was asked to, killed: "
-                    "GROCKER_STOP_TIMEOUT sets the time"
-                )
-            if self._kill_sent is None:
-                self._kill_sent = now  # not the deadline: while the container is paused, that passes
-            send(signal.SIGKILL, -self.group)
-            self._look_later(_POLL)
-        elif self.pid:
-            self._look_later(self._deadline - now)
-        else:
-            self._look_later(min(_POLL, self._deadline - now))
+    def check(self) -> None:
+        """Look whether its group has ended; call this after each end of a child."""
+        if self._end is not None:
+            self._end.check()
 
-    def _look_later(self, seconds: float) -> None:
-        if self._look_soon is not None:
-            self._look_soon.call_off()
-        self._look_soon = self._loop.after(max(0.0, seconds), self.look)
-
-    def _is_there(self) -> bool:
-        if not self.group:
-            return False
-        try:
-            os.killpg(self.group, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return True
+    def _overdue(self) -> None:
+        if self.state == STOPPING and self._end is not None:
+            self.killed = True
+            seconds = round(self._end.deadline - self._stop_requested, 3)
+            say(
+                f"{self.spec.name}: did not stop within {seconds:g} s, killed; "
+                f"set {GROCKER_STOP_TIMEOUT} to give it more time"
+            )
 
     def _gone(self) -> None:
         self.pid = self.group = 0
-        self._kill_sent = None
-        if self._look_soon is not None:
-            self._look_soon.call_off()
-            self._look_soon = None
-        if self.state == status.STOPPING:
-            self.state = status.STOPPED
+        self._end = None
+        if self.state == STOPPING:
+            self.state = STOPPED
             self._on_change(self)
         else:
             self._decide()
 
     def _decide(self) -> None:
-        """It died of itself: again, or given up."""
-        exit_status = self.last_exit or 0
-        if self._renewing:
-            self._renewing = False
+        """Restart it after its death, or give it up."""
+        status = self.last_exit or 0
+        if self._recycling:
+            self._recycling = False
             self.start()
             return
         self._history, delay = restart_policy.after_death(self._history, time.monotonic())
-        limit = self.part.restart
+        limit = self.spec.restart
         if delay is None:
-            self.state = status.STOPPED
-            why = (
-                f"after {limit.times} restarts in {limit.seconds} s"
-                if limit.times
-                else "restarting is left to the engine"
-            )
-            say(f"{self.part.name}: {_ended(exit_status)}, given up, {why}")
-            self._on_given_up(self, exit_status)
+            self.state = STOPPED
+            why = ", restarts are left to the engine"
+            if limit.times:
+                why = f" after {limit.times} restart{'s' if limit.times > 1 else ''} in {limit.seconds} s"
+            say(f"{self.spec.name}: {_describe(status)}; giving up{why}")
+            self._on_given_up(self, status)
             return
         self.restarts += 1
-        count = f"{len(self._history.times)} of {limit.times} in {limit.seconds} s"
-        say(f"{self.part.name}: {_ended(exit_status)}, started again in {delay:g} s ({count})")
-        self._again = self._loop.after(delay, self.start)
+        count = f"restart {len(self._history.times)} of {limit.times} in {limit.seconds} s"
+        say(f"{self.spec.name}: {_describe(status)}; restarting in {delay:.3g} s ({count})")
+        self._restart = self._loop.after(delay, self.start)
 
 
-def _ended(exit_status: int) -> str:
-    if exit_status > 128:
-        import signal
-
-        try:
-            return f"ended by {signal.Signals(exit_status - 128).name}"
-        except ValueError:
-            pass
-    return f"ended with status {exit_status}"
+def _describe(status: int) -> str:
+    name = killing_signal(status)
+    return f"killed by {name}" if name is not None else f"exited with status {status}"

@@ -1,7 +1,7 @@
-"""``start SERVICE``: its processes under supervision. Contract: E1, E2.
+"""``start SERVICE``: supervises a service's processes in one loop. Contract: E1, E2.
 
-A service is one process, or one with companions. When one of them is given up, the others are ended in order, and the
-container ends with the status of the one.
+A service is one process, or one with companions. When one of them is given up, the others are stopped in order, and the
+container exits with its status.
 """
 
 from __future__ import annotations
@@ -14,94 +14,99 @@ from ..base.value import TYPE_CHECKING
 from ..process.child import reap_some
 from ..process.loop import Loop
 from ..process.signals import FORWARDED
-from ..servers.context import FRONT_SHARE
-from ..status import values as status
-from .supervised_process import Part, Process
+from ..servers.table import FRONT_SHARE
+from ..status.values import STOPPED
+from .supervised_process import ProcessSpec, SupervisedProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_LONGEST = 3600.0  # seconds; there is nothing to look at in between
+_LONGEST_TURN = 3600.0  # seconds
 
 
-class Supervision:
-    """The processes of a service in one loop; the first part is the main one.
+class Supervisor:
+    """The processes of a service; the first one is the main process.
 
-    ``stop_timeout``: seconds. ``on_stop`` is called once, when the end begins, ``on_change`` after each start and end.
+    ``stop_timeout``: seconds. ``on_stop`` is called once, when stopping begins, ``on_change`` after each start and end.
     """
 
     def __init__(self, name: str, stop_timeout: float) -> None:
         self.name = name
-        self.loop = Loop(self._child, self._signal)
-        self.processes: tuple[Process, ...] = ()
+        self.loop = Loop(self._reap, self._forward)
+        self.processes: tuple[SupervisedProcess, ...] = ()
         self.stopping = False
-        self.on_stop: Callable[[], None] = _nothing
-        self.on_change: Callable[[Process], None] = _nothing_of
+        self.on_stop: Callable[[], None] = lambda: None
+        self.on_change: Callable[[SupervisedProcess], None] = lambda _: None
         self._stop_timeout = stop_timeout
         self._deadline = 0.0
-        self._result: int | None = None  # of the process given up on
+        self._result: int | None = None  # of the process that was given up
 
     @property
-    def main(self) -> Process:
+    def main(self) -> SupervisedProcess:
         """The process that the service is named after."""
         return self.processes[0]
 
-    def run(self, parts: tuple[Part, ...]) -> int:
-        """Starts them, until a stop is asked for or one is given up; the container's exit status. In the loop."""
+    def run(self, specs: tuple[ProcessSpec, ...]) -> int:
+        """Start the processes, supervise them until they are to stop, and return the container's exit status.
+
+        Call it inside the loop's ``with``.
+        """
         self.processes = tuple(
-            Process(part, self.loop, on_change=self._changed, on_given_up=self._given_up, on_key=self._asked)
-            for part in parts
+            SupervisedProcess(
+                spec,
+                self.loop,
+                on_change=self._changed,
+                on_given_up=self._given_up,
+                on_interrupt=self._request_stop,
+            )
+            for spec in specs
         )
         for process in self.processes:
             if not self.stopping:
                 process.start()
         while True:
-            if self.loop.asked:
+            if self.loop.stop_requested:
                 self._stop()
-            if self._over():
+            if self.stopping and all(process.state == STOPPED for process in self.processes):
                 break
-            self.loop.turn(_LONGEST)
-        killed = any(process.killed for process in self.processes)
+            self.loop.turn(_LONGEST_TURN)
         if self._result is not None:
             return self._result
-        return KILLED if killed else 0
+        return KILLED if any(process.killed for process in self.processes) else 0
 
-    def _over(self) -> bool:
-        return self.stopping and all(process.state == status.STOPPED for process in self.processes)
+    def _request_stop(self) -> None:
+        self.loop.stop_requested = True
 
-    def _asked(self) -> None:
-        self.loop.asked = True
-
-    def _signal(self, number: int) -> None:
+    def _forward(self, number: int) -> None:
         if number in FORWARDED:
-            self.main.signal(number)
+            self.main.forward(number)
 
-    def _child(self) -> None:
-        more = reap_some(self._take, os.WNOHANG | os.WUNTRACED)
+    def _reap(self) -> None:
+        more = reap_some(self._handle_child, os.WNOHANG | os.WUNTRACED)
         for process in self.processes:
-            process.look()
+            process.check()
         if more:
-            self.loop.after(0.0, self._child)
+            self.loop.after(0.0, self._reap)
 
-    def _take(self, pid: int, wait_status: int) -> None:
+    def _handle_child(self, pid: int, wait_status: int) -> None:
         for process in self.processes:
-            if process.take(pid, wait_status):
+            if process.handle_child(pid, wait_status):
                 return
 
-    def _changed(self, process: Process) -> None:
+    def _changed(self, process: SupervisedProcess) -> None:
         self.on_change(process)
         if self.stopping:
-            self._stop_rest()
+            self._stop_behind_front()
 
-    def _given_up(self, process: Process, exit_status: int) -> None:
+    def _given_up(self, process: SupervisedProcess, status: int) -> None:
         if self._result is None and not self.stopping:
-            self._result = exit_status or 1
+            self._result = status or 1
         self.on_change(process)
         self._stop()
-        self._stop_rest()
+        self._stop_behind_front()
 
     def _stop(self) -> None:
-        """Begins the end: what is in front first, then the rest."""
+        """Begin to stop: what is in front first, then the others."""
         if self.stopping:
             return
         self.stopping = True
@@ -109,20 +114,12 @@ class Supervision:
         now = time.monotonic()
         self._deadline = now + self._stop_timeout
         for process in self.processes:
-            if process.part.front:
+            if process.spec.front:
                 process.stop(now + self._stop_timeout * FRONT_SHARE)
-        self._stop_rest()
+        self._stop_behind_front()
 
-    def _stop_rest(self) -> None:
-        if any(process.part.front and process.state != status.STOPPED for process in self.processes):
+    def _stop_behind_front(self) -> None:
+        if any(process.spec.front and process.state != STOPPED for process in self.processes):
             return
         for process in self.processes:
             process.stop(self._deadline)
-
-
-def _nothing() -> None:
-    pass
-
-
-def _nothing_of(_: Process) -> None:
-    pass

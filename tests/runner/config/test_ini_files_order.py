@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grocker.runner.config.ini_order import IniFile, in_order, prepared_name, priority, sort_out
+from grocker.runner.config.ini_files import IniFile, prepared_name, priority, sort_files, sort_names
 
 _NAMES = st.from_regex(r"([0-9]{0,4}[_-]?)?[a-c_]{0,3}\.ini", fullmatch=True)
 _FILES = st.lists(
@@ -15,7 +15,7 @@ _FILES = st.lists(
 
 
 def _names(*files: tuple[str, bool]) -> list[str]:
-    ordered = in_order([IniFile(name=name, path="", operator=operator) for name, operator in files])
+    ordered = sort_files([IniFile(name=name, path="", operator=operator) for name, operator in files])
     return [f"{'operator' if file.operator else 'image'} {file.name}" for file in ordered]
 
 
@@ -68,13 +68,13 @@ def test_ini_order_unnumbered_files_count_last() -> None:
 
 @given(_FILES)
 def test_ini_order_does_not_depend_on_the_listing(files: list[IniFile]) -> None:
-    keys = [(file.name, file.operator) for file in in_order(files)]
-    assert keys == [(file.name, file.operator) for file in in_order(files[::-1])]
+    keys = [(file.name, file.operator) for file in sort_files(files)]
+    assert keys == [(file.name, file.operator) for file in sort_files(files[::-1])]
 
 
 @given(_FILES)
 def test_ini_order_of_prepared_names_as_strings_is_the_order(files: list[IniFile]) -> None:
-    ordered = in_order(files)
+    ordered = sort_files(files)
     prepared = [prepared_name(place, file.name) for place, file in enumerate(ordered)]
     assert sorted(prepared) == prepared
 
@@ -87,7 +87,7 @@ def test_ini_order_prepared_name_is_never_too_long() -> None:
 
 
 def test_ini_order_sorts_out_what_is_no_configuration() -> None:
-    names = sort_out(
+    names = sort_names(
         ["b.ini", "..data", "..2026", ".#50_a.ini", "50_a.ini", "50_a.ini~", "50_a.INI", ".x.ini", "notes"]
     )
     assert names.counted == ("50_a.ini", "b.ini")

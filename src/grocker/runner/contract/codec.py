@@ -1,0 +1,252 @@
+"""Reads and writes ``image.json``, schema 1. Contract: C4, E2, E7, U1."""
+
+from __future__ import annotations
+
+from ..base.value import TYPE_CHECKING, Value, fields_of
+from .spec import (
+    FRONT,
+    NOTIFY,
+    SCHEMA,
+    STOP_SIGNALS,
+    ContainerUser,
+    RestartLimit,
+    Service,
+    Spec,
+    SpecError,
+    default_namespace,
+    is_plain,
+    servers_for,
+)
+
+if TYPE_CHECKING:
+    from typing import Any, ClassVar
+
+
+def encode(spec: Spec) -> bytes:
+    """Return the document: sorted keys, ASCII, one line, so the same values give the same bytes.
+
+    Raises SpecError when ``decode`` would refuse it.
+    """
+    import json
+
+    document = {"schema": SCHEMA, **_plain(spec)}
+    text = json.dumps(document, sort_keys=True, ensure_ascii=True, separators=(",", ":")) + "\n"
+    data = text.encode("ascii")
+    decode(data)
+    return data
+
+
+def decode(data: bytes) -> Spec:
+    """Read the document. Raises SpecError for an unknown or missing key, or for a wrong type or schema."""
+    document = _Reader(_parse(data), "image.json")
+    if document.take("schema", int) != SCHEMA:
+        raise SpecError(f"image.json: unknown schema, expected {SCHEMA}")
+    user = _Reader(document.take("user", dict), "user")
+    services = document.take("services", dict)
+    spec = Spec(
+        name=document.take("name", str),
+        version=document.take("version", str),
+        extras=document.strings("extras"),
+        namespace=document.take("namespace", str),
+        grocker=document.take("grocker", str),
+        contract=document.take("contract", int),
+        user=ContainerUser(
+            name=user.take("name", str),
+            uid=user.take("uid", int),
+            gid=user.take("gid", int),
+            home=user.take("home", str),
+        ),
+        services={name: _service(services[name], f"services.{name}") for name in sorted(services)},
+        any_service=document.take("any_service", bool),
+        django_settings_module=document.maybe("django_settings_module", str),
+        variables=document.mapping("variables"),
+        crontab=document.maybe("crontab", str),
+        installed=document.take("installed", str),
+    )
+    user.end()
+    document.end()
+    _check(spec)
+    return spec
+
+
+def _service(value: object, place: str) -> Service:
+    table = _Reader(value, place)
+    restart = _Reader(table.take("restart", dict), f"{place}.restart")
+    processes = _Reader(table.take("processes", dict), f"{place}.processes")
+    service = Service(
+        command=table.command("command") if table.table.get("command", "") is not None else table.maybe("command", str),
+        wsgi=table.maybe("wsgi", str),
+        asgi=table.maybe("asgi", str),
+        server=table.take("server", str),
+        workers=table.maybe("workers", int),
+        env=table.mapping("env"),
+        stop_signal=table.take("stop_signal", str),
+        ready=table.maybe("ready", str),
+        restart=RestartLimit(times=restart.take("times", int), seconds=restart.take("seconds", int)),
+        processes={name: processes.command(name) for name in sorted(processes.table)},
+        static=table.strings("static"),
+        media=table.take("media", bool),
+        metrics=table.maybe("metrics", str),
+        memory=table.maybe("memory", int),
+    )
+    restart.end()
+    table.end()
+    _check_service(service, place)
+    return service
+
+
+def _check_service(service: Service, place: str) -> None:
+    if sum(kind is not None for kind in (service.command, service.wsgi, service.asgi)) != 1:
+        raise SpecError(f"{place}: exactly one of command, wsgi and asgi must be set")
+    if service.command is not None and not service.command:
+        raise SpecError(f"{place}.command: empty")
+    for name, command in service.processes.items():
+        _check_name(name, f"{place}.processes", "process")
+        if not command:
+            raise SpecError(f"{place}.processes.{name}: empty")
+    for name, target in (("wsgi", service.wsgi), ("asgi", service.asgi)):
+        if target is not None and not all(target.partition(":")):
+            raise SpecError(f"{place}.{name}: expected module:attribute, got {target!r}")
+    if service.server not in servers_for("wsgi" if service.asgi is None else "asgi"):
+        raise SpecError(f"{place}.server: unknown server {service.server!r}")
+    if service.command is not None and service.front:
+        raise SpecError(f"{place}: static and media need wsgi or asgi, not a command")
+    for directory in service.static:
+        if not is_plain(directory) or not directory.startswith("/"):
+            raise SpecError(f"{place}.static: expected an absolute path without special characters, got {directory!r}")
+    if service.stop_signal not in STOP_SIGNALS:
+        raise SpecError(f"{place}.stop_signal: expected one of {', '.join(STOP_SIGNALS)}, got {service.stop_signal!r}")
+    if service.ready not in (None, NOTIFY) and not _is_target(service.ready):
+        raise SpecError(f"{place}.ready: expected a path or {NOTIFY!r}, got {service.ready!r}")
+    if service.metrics is not None and not _is_target(service.metrics):
+        raise SpecError(f"{place}.metrics: expected a path, got {service.metrics!r}")
+    for field in ("workers", "memory"):
+        number = getattr(service, field)
+        if number is not None and number < 1:
+            raise SpecError(f"{place}.{field}: must be at least 1, got {number}")
+    if service.restart.times < 0 or service.restart.seconds < 1:
+        raise SpecError(f"{place}.restart: times must be at least 0 and seconds at least 1")
+
+
+def _is_target(path: str | None) -> bool:
+    """Whether it can be a request's target in origin-form (RFC 9112, 3.2.1)."""
+    return path is not None and path.startswith("/") and path.isascii() and path.isprintable() and " " not in path
+
+
+def _check(spec: Spec) -> None:
+    namespace = spec.namespace
+    if not namespace or default_namespace(namespace) != namespace:
+        raise SpecError(f"image.json: namespace may contain A–Z, 0–9 and _ only, got {namespace!r}")
+    if spec.any_service and "www" not in spec.services:
+        raise SpecError("image.json: any_service needs a service www")
+    if not spec.user.home.startswith("/"):
+        raise SpecError(f"image.json: home must be an absolute path, got {spec.user.home!r}")
+    if spec.crontab is not None and not spec.crontab.startswith("/"):
+        raise SpecError(f"image.json: crontab must be an absolute path, got {spec.crontab!r}")
+    if spec.installed and not (spec.installed.isascii() and spec.installed.isalnum()):
+        raise SpecError(f"image.json: installed may contain letters and digits only, got {spec.installed!r}")
+    for name, service in spec.services.items():
+        _check_name(name, "image.json", "service")
+        for taken in {name, FRONT} & set(service.processes):
+            raise SpecError(f"services.{name}.processes: the name {taken} is already taken")
+
+
+def _check_name(name: str, place: str, what: str) -> None:
+    if not name or name.startswith("-") or any(c in name for c in "\0\n/ "):
+        raise SpecError(f"{place}: {name!r} is not a valid name for a {what}")
+
+
+class _Reader:
+    """Takes typed members out of a JSON object; members left at the end are unknown."""
+
+    def __init__(self, value: object, place: str) -> None:
+        if not isinstance(value, dict):
+            raise SpecError(f"{place}: expected an object")
+        self.table: dict[str, object] = value
+        self.place = place
+
+    def take(self, key: str, kind: type) -> Any:
+        if key not in self.table:
+            raise SpecError(f"{self.place}: {key} is missing")
+        value = self.table.pop(key)
+        if type(value) is not kind:  # not isinstance: True is an int
+            raise SpecError(f"{self.place}: {key}: expected {kind.__name__}")
+        return value
+
+    def maybe(self, key: str, kind: type) -> Any:
+        if key in self.table and self.table[key] is None:
+            return self.table.pop(key)
+        return self.take(key, kind)
+
+    def strings(self, key: str) -> tuple[str, ...]:
+        values = self.take(key, list)
+        if not all(isinstance(value, str) for value in values):
+            raise SpecError(f"{self.place}: {key}: expected a list of strings")
+        return tuple(values)
+
+    def command(self, key: str) -> tuple[str, ...] | str:
+        if isinstance(self.table.get(key), list):
+            return self.strings(key)
+        line: str = self.take(key, str)
+        return line
+
+    def mapping(self, key: str) -> dict[str, str]:
+        values: dict[str, Any] = self.take(key, dict)
+        for name, value in values.items():
+            if not isinstance(value, str) or not name or "=" in name or "\0" in name + value:
+                raise SpecError(f"{self.place}: {key}.{name} is not a valid environment variable")
+        return {name: values[name] for name in sorted(values)}
+
+    def end(self) -> None:
+        if self.table:
+            raise SpecError(f"{self.place}: unknown key {', '.join(sorted(self.table))}")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Value):
+        return {field: _plain(getattr(value, field)) for field in fields_of(value)}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "items"):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def _refuse(constant: str) -> None:
+    raise SpecError(f"image.json: {constant} is not valid JSON")
+
+
+class _Scan:
+    """The context that CPython's C scanner expects (Modules/_json.c, scanner_new)."""
+
+    strict = True
+    object_hook = None
+    object_pairs_hook = None
+    parse_float = float
+    parse_int = int
+    parse_constant = _refuse
+    memo: ClassVar[dict[str, str]] = {}
+
+
+def _parse(data: bytes) -> object:
+    """Parse JSON with the C scanner that ``json`` uses: ``import json`` takes 10 ms, mostly for ``re``."""
+    try:
+        text = data.decode("utf-8").strip()
+        try:
+            from _json import make_scanner
+        except ImportError:  # an interpreter without the accelerator
+            import json
+
+            return json.loads(text)
+        try:
+            value, end = make_scanner(_Scan)(text, 0)  # type: ignore[arg-type]
+        except StopIteration:
+            raise SpecError("image.json: not valid JSON") from None
+        if end != len(text):
+            raise SpecError("image.json: trailing data after the document")
+        result: object = value
+        return result
+    except SpecError:
+        raise
+    except ValueError as error:
+        raise SpecError(f"image.json: not valid JSON: {error}") from None

@@ -1,0 +1,100 @@
+"""The servers that run WSGI and ASGI applications, and what every one of them provides. Contract: P1, X4.
+
+A row of ``contract.spec.SERVERS`` names the server ``NAME``, its code is ``NAME_server.py`` beside this file. That file
+runs twice: the runner imports it for :class:`Server`, and the application's interpreter runs it by its path to start
+the server. Hence it imports the runner's modules inside functions only.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+
+from ..base.failure import CONFIGURATION, Failure
+from ..base.value import TYPE_CHECKING, Value
+from ..contract.names import WEB_CONCURRENCY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Protocol
+
+    from ..contract.spec import Service
+    from ..process.container_limits import ContainerLimits
+    from ..process.program import Program
+
+    class Server(Protocol):
+        """A module of this room."""
+
+        def launch(self, service: Service, context: ServerContext) -> Launch:
+            """Return how to start the server for a service. Raises Failure (78)."""
+
+
+FRONT_SHARE = 0.75  # of the stop time, which nginx has before the server is asked to stop too
+KEEP_ALIVE = 75  # seconds that a connection of nginx may be idle; nginx closes it sooner
+WORKER_MEMORY = 128 << 20  # bytes; what a worker of an ordinary Django site may use
+
+
+class Launch(Value):
+    """What to execute, and further variables for it."""
+
+    program: Program
+    variables: Mapping[str, str] = {}
+
+
+class ServerContext(Value):
+    """What a server gets from the runner.
+
+    ``venv``: the application's environment. Descriptors: ``sockets`` listen, ``access`` takes the access log (-1: nginx
+    writes it), a worker writes a byte into ``ready`` once it has loaded the application. ``stop_timeout``: seconds that
+    the container has for stopping. ``environ``: the application's, which may contain the server's own variables.
+    """
+
+    venv: str
+    sockets: tuple[int, ...]
+    access: int
+    ready: int
+    limits: ContainerLimits
+    stop_timeout: float
+    environ: Mapping[str, str]
+
+    @property
+    def inherited(self) -> tuple[int, ...]:
+        """The descriptors that the server inherits."""
+        return tuple(descriptor for descriptor in (*self.sockets, self.access, self.ready) if descriptor >= 0)
+
+    @property
+    def graceful(self) -> int:
+        """Whole seconds for requests in progress, one less than the stop time."""
+        return max(1, math.floor(self.stop_timeout) - 1)
+
+    @property
+    def python(self) -> str:
+        """The application's interpreter."""
+        return f"{self.venv}/bin/python"
+
+
+def find_server(name: str) -> Server:
+    """Import the module of one server; the others stay unloaded."""
+    server: Server = __import__(f"{__package__}.{name}_server", fromlist=["launch"])
+    return server
+
+
+def count_workers(service: Service, context: ServerContext) -> int:
+    """Return the number of workers: as declared, as WEB_CONCURRENCY says, else one per CPU, at least two, if the memory
+    allows.
+
+    Raises Failure (78) when WEB_CONCURRENCY is no number: gunicorn would fail at it with a traceback at every start.
+    """
+    requested = context.environ.get(WEB_CONCURRENCY)
+    if requested is not None and not (requested.isascii() and requested.isdigit()):
+        raise Failure(CONFIGURATION, f"{WEB_CONCURRENCY}={requested}: expected a number of workers; unset it otherwise")
+    if service.workers is not None:
+        return service.workers
+    if requested is not None:
+        return max(1, int(requested))
+    return max(1, min(max(2, math.ceil(context.limits.cpus)), context.limits.memory // WORKER_MEMORY))
+
+
+def file_beside(name: str) -> str:
+    """Return the absolute path of a file in this room."""
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
