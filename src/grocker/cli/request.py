@@ -53,6 +53,7 @@ def request_from_options(options: Mapping[str, Any], environ: Mapping[str, str])
         epoch=epoch(environ),
         refresh=options.get("refresh", False),
         lock=lock,
+        ignore_lock=options["ignore_lock"],
         locked=options.get("locked", False),
     )
 

@@ -44,7 +44,10 @@ def load(request: ApplicationRequest) -> Application:
     wheel = _build_wheel(request, project, tree, pins)
     procfile = directory / "Procfile"
     places = [directory / path for path in (*tree.directories, *(f.path for f in tree.files))]
-    evidence = tree.repository.evidence() if tree.repository is not None else ()
+    evidence = list(tree.repository.evidence() if tree.repository is not None else ())
+    lock = python.find_lock(directory)
+    if lock is not None:
+        evidence.append(str(lock.path))
     return read_application(
         request,
         wheel,

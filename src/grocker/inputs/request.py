@@ -40,6 +40,8 @@ class Request(msgspec.Struct, frozen=True):
     """resolve again, whatever is kept"""
     lock: Lock | None = None
     """used if it fits"""
+    ignore_lock: bool = False
+    """whether the project's own lock files (``uv.lock``, ``poetry.lock``, …) are passed over"""
     constraints: tuple[str, ...] = ()
     """PEP 508: versions that the index's answer has to keep to"""
     locked: bool = False

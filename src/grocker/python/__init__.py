@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from grocker.python.django import Django, find_django
     from grocker.python.exposure import Exposed, find_exposed
     from grocker.python.locks import LockFile, find_lock, resolve_locked
+    from grocker.python.locks.unread import check_unread
     from grocker.python.metadata import EntryPoint, Metadata, check_python
     from grocker.python.overlay import overlay
     from grocker.python.project import Project, read_project
@@ -48,6 +49,7 @@ _HOMES = {
     "bytecode": ("Compiler", "InterpreterTree", "compile_sources", "add_bytecode"),
     "django": ("Django", "find_django"),
     "exposure": ("Exposed", "find_exposed"),
+    "locks.unread": ("check_unread",),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
     "locks": ("LockFile", "find_lock", "resolve_locked"),
@@ -83,6 +85,7 @@ __all__ = [
     "build_key",
     "build_wheel",
     "check_python",
+    "check_unread",
     "compile_sources",
     "declared_services",
     "find_addresses",

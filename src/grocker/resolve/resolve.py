@@ -28,7 +28,7 @@ from grocker.platforms.target import Target
 from grocker.python import Uv, read_project
 from grocker.resolve import lock as locks
 from grocker.resolve.debian import resolve_packages
-from grocker.resolve.python import resolve_wheels
+from grocker.resolve.python import resolve_wheels, versions_source
 from grocker.resolve.static_files import with_static
 from grocker.resolve.subscriber import Subscriber
 from grocker.runner.contract import spec
@@ -49,6 +49,8 @@ class Resolution(msgspec.Struct, frozen=True):
     wheels: PythonAnswer
     lock: Lock
     """of this platform alone"""
+    versions: str
+    """for people: where the wheels' versions come from"""
 
 
 def resolve(
@@ -83,7 +85,7 @@ def resolve(
     subscriber.interpreter_resolved(compiling, host)
     wheels = locks.python_answer(context, uv, application, target, locked)
     only = request.lock.only(target.platform)
-    return _resolution(context, target, uv, application, packages, compiling, wheels, only)
+    return _resolution(context, target, uv, application, packages, compiling, wheels, only, LOCK)
 
 
 def _ask(
@@ -112,14 +114,21 @@ def _ask(
         unlocked = LockedApplication()
         application = load_application(_application(context, request, settings, target, uv, unlocked, subscriber))
         wheels = resolve_wheels(
-            context, uv, application, target, constraints=request.constraints, refresh=request.refresh
+            context,
+            uv,
+            application,
+            target,
+            constraints=request.constraints,
+            refresh=request.refresh,
+            ignore_lock=request.ignore_lock,
         )
         packages, compiling = archive.result()
     if application.services.packages != expected:  # the application's own files declare its services
         packages, compiling = ask_archive(application.services.packages)
     inputs = locks.inputs(request, settings, application, target)
     lock = locks.create(target, application, packages, wheels, inputs)
-    return _resolution(context, target, uv, application, packages, compiling, wheels, lock)
+    versions = versions_source(application, ignore_lock=request.ignore_lock)
+    return _resolution(context, target, uv, application, packages, compiling, wheels, lock, versions)
 
 
 def _application(
@@ -154,12 +163,13 @@ def _resolution(
     compiling: DebianAnswer,
     wheels: PythonAnswer,
     lock: Lock,
+    versions: str,
 ) -> Resolution:
     def fetch(file: PythonFile) -> Path:
         return download_wheel(context, uv, file, wheels.urls.get(file.sha256, ""))
 
     services = with_static(context.store, application.services, application.installed, wheels.files, fetch)
-    return Resolution(target, uv, application, services, packages, compiling, wheels, lock)
+    return Resolution(target, uv, application, services, packages, compiling, wheels, lock, versions)
 
 
 def _host(target: Target) -> Target:
