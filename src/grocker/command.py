@@ -15,6 +15,9 @@ import msgspec
 
 from grocker.errors import UnavailableError
 
+_PR_SET_DUMPABLE = 4
+"""prctl(2)"""
+
 
 class Output(msgspec.Struct, frozen=True):
     """What a program returned and wrote."""
@@ -86,6 +89,16 @@ def run(
         out.seek(0)
         err.seek(0)
         return Output(program.returncode, out.read(), err.read().decode("utf-8", "replace"))
+
+
+def close_environment() -> None:
+    """Close /proc/PID/environ of this process to other processes of the same user, for good.
+
+    The caller's environment may hold passwords; a program of others that this process starts would read them there.
+    """
+    import ctypes
+
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 class _Interrupts:

@@ -5,12 +5,31 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from typing import NewType
+from typing import TYPE_CHECKING, Annotated, NewType
 
-Digest = NewType("Digest", str)
-"""``sha256:HEX``, lower case."""
+_PATTERN = r"^sha256:[0-9a-f]{64}\Z"
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+if TYPE_CHECKING:
+    Digest = NewType("Digest", str)
+else:
+
+    class _Checked(NewType):
+        """A ``str`` that msgspec holds against the pattern when it decodes one; msgspec is imported only then."""
+
+        @property
+        def __supertype__(self) -> object:
+            from msgspec import Meta
+
+            return Annotated[str, Meta(pattern=_PATTERN, description="sha256: and 64 hexadecimal digits")]
+
+        @__supertype__.setter
+        def __supertype__(self, kind: object) -> None:
+            pass
+
+    Digest = _Checked("Digest", str)
+"""``sha256:HEX``, lower case. Text becomes one by ``parse``, or in a decoded document, which is checked then."""
+
+_DIGEST = re.compile(_PATTERN)
 
 
 def parse(text: str) -> Digest:
@@ -31,8 +50,8 @@ def from_hex(hexadecimal: str) -> Digest:
 
 
 def hexadecimal(digest: Digest) -> str:
-    """Return the 64 digits without ``sha256:``."""
-    return digest[7:]
+    """Return the 64 digits without ``sha256:``. Raises ValueError when ``digest`` was never checked and is none."""
+    return parse(digest)[7:]
 
 
 class Hashing:

@@ -13,7 +13,7 @@ MODULES = project()
 LINES = 400
 REASON = f"Longer than {LINES} lines because "
 NOTHING_SAID = frozenset({"utils", "util", "helpers", "helper", "common", "misc"})
-OTHER_TESTS = frozenset({"architecture", "bad_input", "e2e", "examples", "golden", "support", "tools"})
+OTHER_TESTS = frozenset({"architecture", "attacks", "bad_input", "e2e", "examples", "golden", "support", "tools"})
 
 
 @pytest.mark.parametrize("name", sorted(MODULES))

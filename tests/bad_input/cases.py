@@ -364,7 +364,7 @@ _SETTINGS = (
         "a missing `base-config`",
         78,
         ("base-config", "nowhere.ini"),
-        ("INI file of the project",),
+        ("inside the project",),
         _project({"grocker.toml": 'base-config = "nowhere.ini"\n'}),
         PROJECT,
     ),

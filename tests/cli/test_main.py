@@ -40,8 +40,20 @@ def test_status_is_that_of_the_work_when_standard_error_is_full() -> None:
         assert subprocess.run([*GROCKER, "build", "/nowhere"], stderr=full, check=False).returncode == 66
 
 
+_SHORT_OF_MEMORY = """
+import resource, sys
+from grocker.cli.main import main
+import grocker.cli.build, grocker.builder.build
+[size] = [int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmSize")]
+resource.setrlimit(resource.RLIMIT_AS, (size + (4 << 20), size + (4 << 20)))
+main()
+"""
+
+
 def test_lack_of_memory_is_no_bug(tmp_path: Path) -> None:
-    line = ["sh", "-c", 'ulimit -v 500000; exec "$@"', "sh", *GROCKER, "build", str(tmp_path), "-c", "/dev/zero"]
+    settings = tmp_path / "large.toml"
+    settings.write_bytes(b"#" * (15 << 20))
+    line = [sys.executable, "-c", _SHORT_OF_MEMORY, "build", str(tmp_path), "-c", str(settings)]
     environ = {**os.environ, "GROCKER_CACHE": str(tmp_path / "cache")}
     done = subprocess.run(line, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 74

@@ -69,7 +69,7 @@ def built(project: Path) -> Built:
 
 
 def remember(project: Path, environ: Mapping[str, str], arguments: list[str] = ARGUMENTS, ago: float = 0) -> None:
-    now = time.time() - ago
+    now = time.time() + 10 - ago  # files of a test are new by their ctime, which nobody can set
     with Store.open(Path(environ["GROCKER_CACHE"])) as store:
         replay.remember(
             store, arguments, environ, built(project), stderr="again\n", stdout="app@1\n", began=now, finished=now + 1
@@ -90,6 +90,39 @@ def touch_source(project: Path) -> None:
     (project / "src" / "app.py").write_text("y")
 
 
+def set_back(project: Path) -> None:
+    """A change of the same size that hides its time."""
+    path = project / "src" / "app.py"
+    before = path.stat()
+    path.write_text("y")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def exchange(project: Path) -> None:
+    """Another file of the same size and time."""
+    path = project / "src" / "app.py"
+    before = path.stat()
+    other = project.parent / "other"
+    other.write_text("y")
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    directory = path.parent.stat()
+    other.rename(path)
+    os.utime(path.parent, ns=(directory.st_atime_ns, directory.st_mtime_ns))
+
+
+def hide_a_new_file(project: Path) -> None:
+    before = (project / "src").stat()
+    (project / "src" / "new.py").write_text("")
+    os.utime(project / "src", ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def spoil_the_output(project: Path) -> None:
+    path = project / "layout" / "index.json"
+    before = path.stat()
+    path.write_text("y")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
 def add_file(project: Path) -> None:
     (project / "src" / "new.py").write_text("")
 
@@ -106,7 +139,20 @@ def lose_output(project: Path) -> None:
     (project / "layout" / "index.json").unlink()
 
 
-@pytest.mark.parametrize("change", [touch_source, add_file, remove_file, change_mode, lose_output])
+@pytest.mark.parametrize(
+    "change",
+    [
+        touch_source,
+        set_back,
+        exchange,
+        hide_a_new_file,
+        spoil_the_output,
+        add_file,
+        remove_file,
+        change_mode,
+        lose_output,
+    ],
+)
 def test_replay_does_not_know_when_something_changed(project: Path, tmp_path: Path, change) -> None:  # type: ignore[no-untyped-def]
     environ = environment(tmp_path)
     remember(project, environ)
@@ -139,7 +185,7 @@ def test_replay_does_not_know_when_the_result_file_is_gone(project: Path, tmp_pa
     environ = environment(tmp_path)
     result = tmp_path / "result.json"
     result.write_text("{}")
-    now = time.time()
+    now = time.time() + 10
     with Store.open(Path(environ["GROCKER_CACHE"])) as store:
         replay.remember(
             store,
@@ -169,7 +215,7 @@ def test_replay_asks_docker_for_every_name_of_the_image(project: Path, lost: str
         delivered = Delivered(
             "docker", "polls:1.0", 1, "", evidence=tuple(evidence(n, identities) for n in engine.tags)
         )
-        now = time.time()
+        now = time.time() + 10
         with Store.open(Path(environ["GROCKER_CACHE"])) as store:
             replay.remember(
                 store,
@@ -186,13 +232,13 @@ def test_replay_asks_docker_for_every_name_of_the_image(project: Path, lost: str
         assert replay.replay(ARGUMENTS, environ) == (0 if lost is None else None)
 
 
-def test_replay_does_not_know_when_a_day_has_passed(project: Path, tmp_path: Path) -> None:
+def test_replay_does_not_know_when_a_day_has_passed(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     environ = environment(tmp_path)
-    os.utime(project / "layout" / "index.json", (0, 0))
-    long_ago = time.time() - 10 * replay.DAY
-    for path in (*project.rglob("*"), project):
-        os.utime(path, (long_ago, long_ago))
-    remember(project, environ, ago=replay.DAY + 5)
+    remember(project, environ)
+    later = time.time() + replay.DAY + 20
+    monkeypatch.setattr(time, "time", lambda: later)
     assert replay.replay(ARGUMENTS, environ) is None
 
 
@@ -207,7 +253,7 @@ def test_replay_does_not_know_when_the_record_is_damaged(project: Path, tmp_path
 def test_remember_keeps_nothing_when_a_file_is_too_young(project: Path, tmp_path: Path) -> None:
     environ = environment(tmp_path)
     touch_source(project)
-    remember(project, environ)
+    remember(project, environ, ago=10)
     assert replay.replay(ARGUMENTS, environ) is None
 
 

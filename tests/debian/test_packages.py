@@ -25,7 +25,7 @@ STANZA = b"Package: a\nVersion: 1\nArchitecture: amd64\nFilename: pool/a.deb\nSi
 def loaded(directory: Path, data: bytes, ending: str, component: str = "main") -> PackageIndex:
     """The index that a store holds already: nothing is fetched."""
     path = f"main/binary-amd64/Packages{ending}"
-    file = IndexFile(path, len(data), digest.hexadecimal(digest.of(data)))
+    file = IndexFile(path, len(data), digest.of(data))
     release = Release(
         "trixie",
         "Debian",

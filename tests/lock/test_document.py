@@ -159,3 +159,34 @@ def test_lock_is_refused_with_its_place_when_it_is_malformed(text: str, words: s
     assert caught.value.message.startswith("app/grocker.lock: ")
     assert words in caught.value.message
     assert caught.value.hint == "recreate it: grocker lock"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param(f'sha256 = "{SUM}"', 'sha256 = "sha256:/etc/hostname"', id="an absolute path"),
+        pytest.param(f'sha256 = "{SUM}"', f'sha256 = "sha256:{"../" * 8}tmp/x"', id="a path upwards"),
+        pytest.param(f'sha256 = "{SUM}"', f'sha256 = "sha256:{"A" * 64}"', id="upper case"),
+        pytest.param(f'sha256 = "{SUM}"', f'sha256 = "sha256:{"0" * 63}"', id="a digit too few"),
+        pytest.param(f'sha256 = "{SUM}"', f'sha256 = "{SUM}\\n"', id="a line end behind it"),
+        pytest.param(f'sha256 = "{SUM}"', f'sha256 = "sha512:{"0" * 64}"', id="another algorithm"),
+        pytest.param("pool/main/g/glibc/libc6_2.41-12_amd64.deb", "../../x.deb", id="a package above the archive"),
+        pytest.param("pool/main/g/glibc/libc6_2.41-12_amd64.deb", "pool/../../x.deb", id="a path that climbs"),
+        pytest.param("pool/main/g/glibc/libc6_2.41-12_amd64.deb", "//host/x.deb", id="another host"),
+        pytest.param("pool/main/g/glibc/libc6_2.41-12_amd64.deb", "pool/x.deb?y", id="a query"),
+        pytest.param(
+            'file = "django-5.2-py3-none-any.whl"', 'file = "../django-5.2-py3-none-any.whl"', id="a wheel above"
+        ),
+        pytest.param('name = "django"', 'name = "--index-url"', id="an option for uv"),
+        pytest.param('name = "django"', 'name = "x\\n--index-url https://evil.example"', id="a second line for uv"),
+        pytest.param('version = "5.2"', 'version = "5.2 --no-deps"', id="an option behind a version"),
+        pytest.param('version = "3.12.0"', 'version = "3\\n-r /etc/passwd"', id="a second line in build constraints"),
+        pytest.param("size = 2847", "size = -1", id="a negative size"),
+        pytest.param("size = 2847", f"size = {10**30}", id="a size without bounds"),
+    ],
+)
+def test_lock_is_refused_when_a_value_would_be_more_than_its_word(old: str, new: str) -> None:
+    text = render(LOCK)
+    assert old in text
+    with pytest.raises(SettingsError, match=r"grocker\.lock"):
+        parse(text.replace(old, new, 1), place="grocker.lock")

@@ -120,16 +120,56 @@ def test_repository_is_not_asked_to_run_programs(root: Path, tmp_path: Path) -> 
 
 
 def test_copy_is_a_work_tree_of_the_repository_when_it_is_shared(root: Path, tmp_path: Path) -> None:
-    copy, workspace = tmp_path / "copy", tmp_path / "work"
+    git("remote", "add", "origin", "https://token@example.invalid/x.git", cwd=root)
+    git("tag", "v1", cwd=root)
+    copy = tmp_path / "copy"
     copy.mkdir()
-    workspace.mkdir()
-    variables = found(root).share(copy, workspace, ["pyproject.toml", "na\u00efve name"])
+    variables = found(root).share(copy, ["pyproject.toml"])
 
     def told(*arguments: str) -> str:
         return subprocess.run(
             ["git", *arguments], cwd=copy, env={"PATH": os.environ["PATH"], **variables}, capture_output=True, text=True
         ).stdout.strip()
 
+    (copy / "pyproject.toml").write_text("[project]\n")
     assert told("rev-parse", "--show-toplevel") == str(copy)
-    assert told("rev-parse", "--absolute-git-dir") == str(workspace / "git")
+    assert told("describe", "--tags", "--dirty") == "v1"
     assert told("log", "--format=%s") == "one"
+    assert told("branch", "--show-current") == "main"
+    assert told("config", "--get-regexp", "remote|user") == ""
+    (copy / "pyproject.toml").write_text("changed")
+    assert told("describe", "--tags", "--dirty") == "v1-dirty"
+
+
+@pytest.mark.parametrize("kind", ["worktree", "submodule", "shallow", "sha256"])
+def test_copy_is_shared_of_repositories_of_all_kinds(root: Path, tmp_path: Path, kind: str) -> None:
+    git("commit", "-q", "--allow-empty", "-m", "two", cwd=root)
+    git("tag", "v2", cwd=root)
+    place = tmp_path / "place"
+    match kind:
+        case "worktree":
+            git("worktree", "add", "-q", str(place), cwd=root)
+        case "submodule":
+            git("init", "-q", str(tmp_path / "parent"), cwd=tmp_path)
+            git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(root), "s", cwd=tmp_path / "parent")
+            place = tmp_path / "parent" / "s"
+        case "shallow":
+            git("clone", "-q", "--depth=1", f"file://{root}", str(place), cwd=tmp_path)
+        case _:
+            git("init", "-q", "--object-format=sha256", str(place), cwd=tmp_path)
+            (place / "pyproject.toml").write_text("[project]\n")
+            git("add", ".", cwd=place)
+            git("commit", "-q", "-m", "two", cwd=place)
+            git("tag", "v2", cwd=place)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "pyproject.toml").write_text("[project]\n")
+    found(place).share(copy, ["pyproject.toml"])
+    done = subprocess.run(
+        ["git", "describe", "--tags", "--dirty"],
+        cwd=copy,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout.strip(), done.stderr) == ("v2", "")

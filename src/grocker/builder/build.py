@@ -18,6 +18,7 @@ from grocker.execute.prefetch import Prefetch
 from grocker.images.sink import LayerSink, Preflight, Sink
 from grocker.images.store import StoredBlobs, keep_images
 from grocker.inputs import validation
+from grocker.inputs.host_files import files_read
 from grocker.inputs.index import find_uv
 from grocker.inputs.request import Request, read_configuration, targets
 from grocker.layers.composition import FinishedLayer
@@ -59,7 +60,7 @@ def build(request: Request, context: Context) -> Built:
         services=tuple(sorted(application.services.table)),
         commands=application.commands,
         delivered=delivered,
-        files=application.files,
+        files=tuple(sorted({*application.files, *files_read(request, context.environ)})),
     )
 
 

@@ -39,6 +39,7 @@ _READ_WHOLE = frozenset(
         "REQUESTS_CA_BUNDLE",
         "NO_COLOR",
         "APT_CONFIG",
+        "VIRTUAL_ENV",
     }
     | {f"{p}_proxy" for p in ("http", "https", "no", "all")}
     | {f"{p}_PROXY" for p in ("HTTP", "HTTPS", "NO", "ALL")}
@@ -71,7 +72,11 @@ def snapshot(paths: Iterable[str]) -> dict[str, list[int]]:
 def is_settled(taken: Mapping[str, list[int]], now: float) -> bool:
     """Whether every file of a snapshot was old enough, at ``now`` (seconds), for a later change to be visible."""
     newest = now * 1_000_000_000 - RACY
-    return all(not found or found[1] < newest for found in taken.values())
+    return all(not found or _changed(found) < newest for found in taken.values())
+
+
+def _changed(found: list[int]) -> int:
+    return max(found[1], found[2])
 
 
 def replay(arguments: list[str], environ: Mapping[str, str]) -> int | None:
@@ -124,7 +129,7 @@ def remember(
     import json
 
     files = snapshot(built.files)
-    newest = max((found[1] for found in files.values() if found), default=0)
+    newest = max((_changed(found) for found in files.values() if found), default=0)
     if not built.delivered or not all(one.evidence for one in built.delivered):
         return
     if newest >= began * 1e9 or not is_settled(files, finished):
@@ -148,5 +153,6 @@ def _grocker_itself() -> str:
         if directory.endswith("__pycache__"):
             continue
         for name in names:
-            newest = max(newest, os.stat(os.path.join(directory, name)).st_mtime_ns)
+            found = os.stat(os.path.join(directory, name))
+            newest = max(newest, found.st_mtime_ns, found.st_ctime_ns)
     return f"{root} {newest}"

@@ -44,7 +44,8 @@ def open_context(environ: Mapping[str, str], *, quiet: bool) -> Iterator[Context
 def request_from_options(options: Mapping[str, Any], environ: Mapping[str, str]) -> Request:
     """Make a request of the options that commands share. Raises UsageError, SettingsError."""
     origin = parse_origin(options["source"], Path.cwd())
-    lock = locks.read(lock_path(origin, options["lock"]))
+    lock_file = lock_path(origin, options["lock"])
+    lock = locks.read(lock_file)
     return Request(
         origin=origin,
         settings=options["config"],
@@ -54,6 +55,7 @@ def request_from_options(options: Mapping[str, Any], environ: Mapping[str, str])
         refresh=options.get("refresh", False),
         lock=lock,
         ignore_lock=options["ignore_lock"],
+        lock_file=lock_file,
         locked=options.get("locked", False),
     )
 

@@ -56,7 +56,7 @@ InPackages = Annotated[
         description="a directory inside the application's packages, as mysite/static",
     ),
 ]
-Path = Annotated[str, Meta(pattern=r"^/[!-~]*\Z", description="a path that begins with /")]
+UrlPath = Annotated[str, Meta(pattern=r"^/[!-~]*\Z", description="a path that begins with /")]
 Command = Text | tuple[Text, ...]
 ObjectReference = Annotated[
     str, Meta(pattern=r"^[^:\s\0]+:[^:\s\0]+\Z", description="MODULE:ATTRIBUTE, as in mysite.wsgi:application")
@@ -92,7 +92,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     """directories served below ``/static``; true: every package directory named ``static``"""
     media: bool = False
     """whether the application serves ``/media`` by X-Accel-Redirect (contract, V2)"""
-    metrics: Path | None = None
+    metrics: UrlPath | None = None
     """path on port 8080 whose metrics are merged into those of port 8081 (contract, H2)"""
     memory: Positive | None = None
     """MiB that a worker may use before it is recycled"""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from grocker.debian.configuration import StaticConfiguration, configure
     from grocker.debian.deb import UnpackedPackage, unpack
     from grocker.debian.facts import REVISION, Facts, replaces
-    from grocker.debian.mirrors import Mirrors, find_mirrors
+    from grocker.debian.mirrors import Mirrors, find_mirrors, source_files
     from grocker.debian.resolver import PackageSet, resolve
     from grocker.debian.scripts import UnreviewedScript
     from grocker.debian.signers import SIGNERS
@@ -40,7 +40,7 @@ _HOMES = {
     "resolver": ("PackageSet", "resolve"),
     "scripts": ("UnreviewedScript",),
     "signers": ("SIGNERS",),
-    "mirrors": ("Mirrors", "find_mirrors"),
+    "mirrors": ("Mirrors", "find_mirrors", "source_files"),
 }
 
 __all__ = [
@@ -59,6 +59,7 @@ __all__ = [
     "open_archive",
     "replaces",
     "resolve",
+    "source_files",
     "unpack",
 ]
 

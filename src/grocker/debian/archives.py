@@ -54,10 +54,12 @@ def open_archive(
     now: datetime,
     components: Sequence[str] = ("main",),
     signers: Mapping[str, Sequence[Signer]] = SIGNERS,
+    warn_expired: bool = True,
 ) -> DebianArchive:
     """The release ``suite`` (``trixie``) with its updates and security updates, for ``architecture`` (``amd64``).
 
     ``now``: with a time zone; expiry is relative to it. ``signers``: by suite, those of whom one suffices.
+    ``warn_expired``: whether to warn of a release that has expired and is used all the same.
     Raises MissingError for an unknown release, suite or architecture, CorruptError for an invalid signature,
     date or index, UnavailableError when no mirror answers, SettingsError when none is Debian's.
     """
@@ -84,7 +86,7 @@ def open_archive(
                 )
             )
     expired = [f"{one.codename} (since {one.valid_until:%Y-%m-%d})" for one in releases if one.has_expired(now)]
-    if expired:  # accepted, because the check is turned off
+    if expired and warn_expired:  # accepted, because the check is turned off
         progress.warn(
             f"using an expired release of {', '.join(expired)}: apt's configuration or debian.check-valid-until turns "
             "off the check",

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec.structs import replace
 
+from grocker import local_file
 from grocker.debian import control
 from grocker.errors import SettingsError
 from grocker.platforms.suites import SUITES
@@ -83,6 +84,13 @@ def find_mirrors(
     return Mirrors(archive, security, mirror is not None, check_valid_until)
 
 
+def source_files(root: Path = Path("/etc/apt")) -> tuple[Path, ...]:
+    """Return the files and directories of apt's configuration that ``locate`` reads, whether they are there or not."""
+    directories = [root / name for name in ("sources.list.d", "apt.conf.d", "mirrors")]
+    inside = [path for directory in directories for path in sorted(directory.glob("*"))]
+    return (root / "sources.list", root / "apt.conf", *directories, *inside)
+
+
 def _addresses(sources: tuple[_Source, ...], *, security: bool) -> tuple[str, ...]:
     """Addresses that may be Debian's, the most likely first: other archives use its suite names too (``stable``).
 
@@ -137,7 +145,7 @@ def _scheme(uri: str) -> str:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text("utf-8", "replace")
+        return local_file.read(path).decode("utf-8", "replace")
     except OSError:
         return ""
 

@@ -55,12 +55,12 @@ def _fetch(
 
     path = file.path
     if release.by_hash:
-        path = f"{path.rpartition('/')[0]}/by-hash/SHA256/{file.sha256}"
+        path = f"{path.rpartition('/')[0]}/by-hash/SHA256/{digests.hexadecimal(file.sha256)}"
     return fetch(
         store,
         transport,
         f"{mirror}/dists/{release.suite}/{path}",
-        digest=digests.from_hex(file.sha256),
+        digest=file.sha256,
         size=file.size,
         what=f"{release.suite} {file.path}",
         progress=progress,

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from grocker.debian import control
+from grocker.debian import cleartext, control
 from grocker.debian.signers import read_certificate
+from grocker.digest import Digest, from_hex
 from grocker.errors import CorruptError, MissingError
 from grocker.platforms.suites import Signer
 from grocker.progress import Progress
@@ -23,15 +24,13 @@ if TYPE_CHECKING:
 _SLACK = timedelta(hours=24)
 """How far the archive's clock may be ahead of this host's."""
 
-_BEGIN = b"-----BEGIN PGP SIGNED MESSAGE-----"
-
 
 class IndexFile(msgspec.Struct, frozen=True):
     """A file that the release vouches for; ``path`` is relative to the suite's directory."""
 
     path: str
     size: int
-    sha256: str
+    sha256: Digest
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -76,7 +75,7 @@ def fetch(
     with progress.task(f"fetching the release of {suite}"):
         try:
             with transport.open("GET", address, action=f"fetching the release of {suite}") as response:
-                message = response.read()
+                message = response.read(cleartext.MOST)
         except HttpMissingError as error:
             raise MissingError(
                 f"suite {suite} not found in the archive {redact_url(mirror)}",
@@ -134,10 +133,17 @@ def verify(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
     import pysequoia
 
     pinned = tuple(signers)
-    if _BEGIN not in message:
+    if not cleartext.is_signed(message):
         raise CorruptError(
             f"{what} is not signed", hint="check the mirror: a captive portal or another web server answers like this"
         )
+    try:
+        message = cleartext.message(message)
+    except ValueError as error:
+        raise CorruptError(
+            f"{what} has a bad signature: {error}",
+            hint="the download was changed on its way, or this is no mirror of Debian; use another mirror",
+        ) from error
     certificates = [pysequoia.Cert.from_bytes(read_certificate(signer)) for signer in pinned]
     for signer, own in zip(pinned, certificates, strict=True):
         if own.fingerprint.lower() != signer.fingerprint.lower():
@@ -213,5 +219,5 @@ def _files(value: str) -> dict[str, IndexFile]:
     for line in value.splitlines():
         if line:
             sha256, size, path = line.split()
-            files[path] = IndexFile(path, int(size), sha256)
+            files[path] = IndexFile(path, int(size), from_hex(sha256))
     return files

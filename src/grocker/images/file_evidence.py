@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 
 
 def file_stat(path: str) -> list[int]:
-    """Size in bytes, mtime in nanoseconds, inode and mode of a file or directory; empty when there is none."""
+    """Size in bytes, mtime and ctime in nanoseconds, inode and mode of a file or directory; empty when there is none.
+
+    The owner of a file can set its mtime back, but nobody can set a ctime.
+    """
     try:
         found = os.stat(path)
     except OSError:
         return []
-    return [found.st_size, found.st_mtime_ns, found.st_ino, found.st_mode]
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_mode]
 
 
 def of_file(place: str, path: str) -> tuple[str, ...]:

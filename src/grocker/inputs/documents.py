@@ -12,6 +12,7 @@ from grocker.tar.entry import File
 
 BASE_CONFIG = BASE_SETTINGS.rpartition("/")[2]
 CRONTAB = "crontab"
+PROCFILE = "Procfile"
 
 
 def read_base_config(directory: Path, settings: Settings, installed: python.Wheel) -> tuple[str | None, str]:
@@ -20,14 +21,8 @@ def read_base_config(directory: Path, settings: Settings, installed: python.Whee
     Contract: C2. ``directory``: the project's. Raises SettingsError for a file that cannot be read.
     """
     if settings.base_config is not None:
-        path = directory / settings.base_config
-        try:
-            return path.read_text("utf-8"), settings.base_config
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-            raise SettingsError(
-                f"base-config: cannot read {path}: {reason}", hint="name a UTF-8 INI file of the project"
-            ) from error
+        data = python.read_named_file(directory, settings.base_config, setting="base-config")
+        return decode_text(data, settings.base_config), settings.base_config
     found, place = _beside_init(installed, BASE_CONFIG)
     return (decode_text(found, place) if found is not None else None), place
 
@@ -39,13 +34,20 @@ def read_crontab(directory: Path, settings: Settings, installed: python.Wheel) -
     """
     if settings.crontab is None:
         return _beside_init(installed, CRONTAB)
-    path = directory / settings.crontab
-    try:
-        return path.read_bytes(), settings.crontab
-    except OSError as error:
-        raise SettingsError(
-            f"crontab: cannot read {path}: {error.strerror}", hint="name a crontab of the project"
-        ) from error
+    return python.read_named_file(directory, settings.crontab, setting="crontab"), settings.crontab
+
+
+def read_procfile(directory: Path) -> str | None:
+    """Read the project's ``Procfile``; None if there is none. Raises SettingsError for one that cannot be read."""
+    if not (directory / PROCFILE).exists():
+        return None
+    return decode_text(python.read_named_file(directory, PROCFILE, setting=PROCFILE), PROCFILE)
+
+
+def named_files(directory: Path, settings: Settings) -> tuple[Path, ...]:
+    """Return the files that the functions above may read from the project, whether they are there or not."""
+    names = (settings.base_config, settings.crontab, PROCFILE)
+    return tuple(directory / name for name in names if name is not None)
 
 
 def decode_text(data: bytes, place: str) -> str:

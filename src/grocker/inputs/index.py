@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from grocker import python
+from grocker import local_file, python
 from grocker.config import files as config_files
 from grocker.config.settings import Settings
 from grocker.context import Context, download
@@ -34,7 +34,7 @@ def uv_settings(directory: Path) -> str:
     loaded = config_files.load_toml(directory / "pyproject.toml")
     table = loaded[0].get("tool", {}).get("uv", {}) if loaded is not None else {}
     own = directory / "uv.toml"
-    return repr(table) + (own.read_text("utf-8", "backslashreplace") if own.is_file() else "")
+    return repr(table) + (local_file.read(own).decode("utf-8", "backslashreplace") if own.is_file() else "")
 
 
 def wheel_target(target: Target) -> python.WheelTarget:

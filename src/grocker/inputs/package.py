@@ -13,7 +13,7 @@ from grocker import python
 from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.inputs.application import Application, ApplicationRequest, WheelFile, read_application
-from grocker.inputs.documents import decode_text
+from grocker.inputs.documents import named_files, read_procfile
 from grocker.inputs.index import uv_settings, uv_variables
 from grocker.lock.values import BuildRequirement
 from grocker.progress import Progress
@@ -42,20 +42,21 @@ def load(request: ApplicationRequest) -> Application:
     _warn_of_left_out(request.context.progress, tree)
     pins = _resolve_build(request, project) if request.locked.build is None else request.locked.build
     wheel = _build_wheel(request, project, tree, pins)
-    procfile = directory / "Procfile"
-    places = [directory / path for path in (*tree.directories, *(f.path for f in tree.files))]
-    evidence = list(tree.repository.evidence() if tree.repository is not None else ())
+    read = {directory / path for path in (*tree.directories, *(f.path for f in tree.files))}
+    read |= {*named_files(directory, request.settings)}
+    if tree.repository is not None:
+        read |= set(tree.repository.state_files())
     lock = python.find_lock(directory)
     if lock is not None:
-        evidence.append(str(lock.path))
+        read.add(lock.path)
     return read_application(
         request,
         wheel,
         project=project,
         tree=tree,
         build=pins,
-        procfile=decode_text(procfile.read_bytes(), procfile.name) if procfile.is_file() else None,
-        files=tuple(sorted({*map(str, places), *evidence})),
+        procfile=read_procfile(directory),
+        files=tuple(sorted(map(str, read))),
     )
 
 

@@ -42,6 +42,8 @@ class Request(msgspec.Struct, frozen=True):
     """used if it fits"""
     ignore_lock: bool = False
     """whether the project's own lock files (``uv.lock``, ``poetry.lock``, …) are passed over"""
+    lock_file: Path | None = None
+    """where it was looked for"""
     constraints: tuple[str, ...] = ()
     """PEP 508: versions that the index's answer has to keep to"""
     locked: bool = False

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec import Meta
 from msgspec.structs import asdict, astuple
 
 from grocker.digest import Digest
@@ -29,25 +30,50 @@ _HINT = "recreate it: grocker lock"
 # platforms last.
 
 
+# What a lock says becomes paths, addresses and lines of uv's input: the patterns let nothing through that would be more
+# than one word there. They end with \Z, because $ would let a line end through.
+_Size = Annotated[int, Meta(ge=0, le=1 << 50, description="a size in bytes")]
+_Word = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", description="a word of letters, digits, -, _, .")]
+_Version = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+!~:-]*\Z", description="a version")]
+_Wheel = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+!-]*\.whl\Z", description="the name of a wheel")]
+_PoolPath = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?!(.*/)?\.\.?(/|\Z))[A-Za-z0-9][A-Za-z0-9._+~:%/-]*\.deb\Z",
+        description="the path of a .deb below the archive",
+    ),
+]
+_Package = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9+.-]*\Z", description="the name of a Debian package")]
+_Marker = Annotated[str, Meta(pattern=r"^[^\r\n\\;#]*\Z", description="a marker")]
+_Hash = Annotated[str, Meta(pattern=r"^[a-z0-9]+:[0-9a-f]+\Z", description="ALGORITHM:HEX")]
+
+
 class _DebianRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: str
-    version: str
-    arch: str
-    suite: str
-    path: str
-    size: int
+    name: _Package
+    version: _Version
+    arch: _Word
+    suite: _Word
+    path: _PoolPath
+    size: _Size
     sha256: Digest
     platforms: tuple[str, ...]
 
 
 class _PythonRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: str
-    version: str
-    file: str
-    index: str
-    size: int
+    name: _Word
+    version: _Version
+    file: _Wheel
+    index: _Word
+    size: _Size
     sha256: Digest
     platforms: tuple[str, ...]
+
+
+class _BuildRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: _Word
+    version: _Version
+    marker: _Marker = ""
+    hashes: tuple[_Hash, ...] = ()
 
 
 class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,7 +83,7 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     interpreter: Interpreter
     debian: tuple[_DebianRow, ...] = ()
     python: tuple[_PythonRow, ...] = ()
-    build: tuple[BuildRequirement, ...] = ()
+    build: tuple[_BuildRow, ...] = ()
 
 
 def render(lock: Lock) -> str:
@@ -106,7 +132,8 @@ def parse(text: str, *, place: str) -> Lock:
         )
         for name in names
     )
-    return Lock(document.inputs, document.base, document.interpreter, platforms, document.build)
+    build = tuple(BuildRequirement(*astuple(row)) for row in document.build)
+    return Lock(document.inputs, document.base, document.interpreter, platforms, build)
 
 
 _Row = TypeVar("_Row", DebianPackage, PythonFile)

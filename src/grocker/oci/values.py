@@ -104,7 +104,7 @@ class RootFs(msgspec.Struct, frozen=True):
     """The layers of an image as their tars' digests."""
 
     type: str
-    diff_ids: tuple[str, ...]
+    diff_ids: tuple[Digest, ...]
 
 
 class History(msgspec.Struct, frozen=True, omit_defaults=True):

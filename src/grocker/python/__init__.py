@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from grocker.python.bytecode import Compiler, InterpreterTree, add_bytecode, compile_sources
     from grocker.python.django import Django, find_django
     from grocker.python.exposure import Exposed, find_exposed
+    from grocker.python.indexes import index_files
     from grocker.python.locks import LockFile, find_lock, resolve_locked
     from grocker.python.locks.unread import check_unread
     from grocker.python.metadata import EntryPoint, Metadata, check_python
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from grocker.python.requirements import active_requirements
     from grocker.python.resolution import find_addresses, resolve
     from grocker.python.service_entry_points import declared_services
-    from grocker.python.source_tree import FileHashes, SourceTree, read_tree
+    from grocker.python.source_tree import FileHashes, SourceTree, read_named_file, read_tree
     from grocker.python.target import InstallScheme, WheelTarget
     from grocker.python.uv import Uv, find_uv
     from grocker.python.wheel import Wheel, read_metadata, read_wheel
@@ -50,13 +51,14 @@ _HOMES = {
     "django": ("Django", "find_django"),
     "exposure": ("Exposed", "find_exposed"),
     "locks.unread": ("check_unread",),
+    "indexes": ("index_files",),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
     "locks": ("LockFile", "find_lock", "resolve_locked"),
     "pylock": ("Pin",),
     "requirements": ("active_requirements",),
     "resolution": ("find_addresses", "resolve"),
-    "source_tree": ("FileHashes", "SourceTree", "read_tree"),
+    "source_tree": ("FileHashes", "SourceTree", "read_named_file", "read_tree"),
     "target": ("InstallScheme", "WheelTarget"),
     "uv": ("Uv", "find_uv"),
     "overlay": ("overlay",),
@@ -94,8 +96,10 @@ __all__ = [
     "find_exposed",
     "find_lock",
     "find_uv",
+    "index_files",
     "overlay",
     "read_metadata",
+    "read_named_file",
     "read_project",
     "read_tree",
     "read_wheel",

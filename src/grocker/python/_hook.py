@@ -1,7 +1,8 @@
 """The program that calls a PEP 517 back end in its environment: read as text by ``backend``, never imported.
 
 Its argument is JSON: backend, backend-path, directory for the wheel, file for the answer, names of what is installed.
-The answer is JSON: ``wheel``, its file name; or ``missing``, the further requirements of the back end.
+The answer is JSON: ``wheel``, its file name; or ``missing``, the further
+requirements of the back end; and ``loaded``, sources in the environment, which is never written to from here.
 """
 
 import importlib
@@ -20,9 +21,9 @@ def main() -> None:
     asked = found.get_requires_for_build_wheel(None) if hasattr(found, "get_requires_for_build_wheel") else []
     missing = [text for text in asked if distribution(text) not in names]
     result = {"missing": missing} if missing else {"wheel": found.build_wheel(directory, None, None)}
+    result["loaded"] = loaded()
     with open(answer, "w", encoding="utf-8") as stream:
         json.dump(result, stream)
-    keep_bytecode()
 
 
 def distribution(requirement: str) -> str:
@@ -32,19 +33,12 @@ def distribution(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement)[0]).lower()
 
 
-def keep_bytecode() -> None:
-    """Compile the modules loaded from the environment, for the next call; none of the project's own."""
-    for module in list(sys.modules.values()):
-        spec = getattr(module, "__spec__", None)
-        source, cached = getattr(spec, "origin", None), getattr(spec, "cached", None)
-        if source and cached and source.startswith(sys.prefix + os.sep) and not os.path.exists(cached):
-            import py_compile
-
-            try:
-                mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-                py_compile.compile(source, cached, doraise=True, invalidation_mode=mode)
-            except (OSError, py_compile.PyCompileError):
-                return
+def loaded() -> list[str]:
+    """The sources of modules loaded from the environment that have no bytecode yet."""
+    specs = [getattr(module, "__spec__", None) for module in list(sys.modules.values())]
+    found = [(getattr(spec, "origin", None), getattr(spec, "cached", None)) for spec in specs]
+    prefix = sys.prefix + os.sep
+    return [source for source, cached in found if source and cached and source.startswith(prefix)]
 
 
 main()

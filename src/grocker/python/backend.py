@@ -10,9 +10,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import cache_from_source
 from pathlib import Path
 
-from grocker import command
+import msgspec
+from msgspec.structs import replace
+
+from grocker import command, local_file
 from grocker.digest import hexadecimal, of
 from grocker.errors import CorruptError, StorageError
 from grocker.lock.values import BuildRequirement
@@ -20,6 +24,7 @@ from grocker.python import flat_layout
 from grocker.python import uv as _uv
 from grocker.python.indexes import hide_credentials
 from grocker.python.project import Project
+from grocker.python.requirements import parse_requirement
 from grocker.python.source_tree import SourceTree
 from grocker.python.uv import Uv
 from grocker.store import Store
@@ -28,10 +33,19 @@ _FORMAT = 1
 _LINES = 20
 
 
-def constraint(pin: BuildRequirement) -> str:
+def constraint(pin: BuildRequirement, *, hashes: bool = True) -> str:
     """``pin`` as a line of a constraints file."""
     marker = f" ; {pin.marker}" if pin.marker else ""
-    return f"{pin.name}=={pin.version}{marker}" + "".join(f" --hash={digest}" for digest in pin.hashes)
+    return f"{pin.name}=={pin.version}{marker}" + "".join(f" --hash={one}" for one in pin.hashes if hashes)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a back end leaves behind, besides the wheel. Nobody vouches for it."""
+
+    missing: tuple[str, ...] = ()
+    """requirements, PEP 508"""
+    loaded: tuple[str, ...] = ()
+    """paths of sources that lie in its environment"""
 
 
 def environment(store: Store, uv: Uv, pins: Sequence[BuildRequirement], directory: Path) -> Path:
@@ -61,7 +75,8 @@ def _install(uv: Uv, requirements: Path, tree: Path, directory: Path, *, hashes:
     filled = (*filled, *(("--require-hashes",) if hashes else ()), "--requirements", requirements)
     for arguments in (made, filled) if requirements.stat().st_size else (made,):
         action = "making the environment of the build back end"
-        output = _uv.run(uv, arguments, action=action, directory=directory)
+        run = _uv.run_that_may_build if "install" in arguments else _uv.run
+        output = run(uv, arguments, action=action, directory=directory)
         if output.status != 0:
             raise _uv.translate_error(output, action=action, platform="this host")
 
@@ -75,12 +90,12 @@ def call(
     pins: Sequence[BuildRequirement],
     variables: Mapping[str, str],
     meanwhile: Callable[[], object] | None = None,
-) -> bool:
+) -> Answer:
     """Have the back end of ``project`` write its wheel for ``copy``, a copy of ``tree``, into ``out``.
 
     ``environment``: its virtual environment. ``variables``: its environment variables, besides PATH.
     ``meanwhile``: called once it runs.
-    Returns False, with nothing written, when the back end has requirements that are not among ``pins``.
+    Nothing is written when the answer has requirements that are not among ``pins``.
     Raises CorruptError when it fails.
     """
     answer = out.parent / "answer.json"
@@ -88,9 +103,10 @@ def call(
     program = (Path(__file__).parent / "_hook.py").read_text()
     request = json.dumps([project.backend, project.backend_path, str(out), str(answer), names])
     try:
-        out.mkdir()
+        out.mkdir(exist_ok=True)
     except OSError as error:
         raise StorageError(f"building {copy}: {error.filename}: {error.strerror}") from error
+    command.close_environment()
     output = command.run(
         [environment / "bin" / "python", "-P", "-s", "-c", program, request],
         action=f"building {project.name or project.directory.name}",
@@ -104,7 +120,44 @@ def call(
         if output.status < 0:
             text += f"\nit was ended by signal {-output.status}"
         raise failure(text, project.name or project.directory.name, tree)
-    return "wheel" in json.loads(answer.read_text("utf-8"))
+    try:
+        said = msgspec.json.decode(local_file.read(answer), type=Answer)
+    except (OSError, msgspec.DecodeError, RecursionError) as error:
+        raise failure(f"its answer cannot be read: {error}", project.directory.name, tree) from error
+    # They become lines of uv's input: each is a requirement, and nothing else.
+    return replace(said, missing=tuple(str(parse_requirement(text)) for text in said.missing))
+
+
+_COMPILE = """
+import json, py_compile, sys
+mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+for source in json.load(sys.stdin):
+    try:
+        py_compile.compile(source, doraise=True, invalidation_mode=mode)
+    except (OSError, py_compile.PyCompileError):
+        pass
+"""
+
+
+def keep_bytecode(store: Store, uv: Uv, tree: Path, loaded: Sequence[str]) -> None:
+    """Compile what a back end loaded from its environment ``tree``, in a Python of its own, for the next call.
+
+    Nothing happens when the environment is no longer what was installed.
+    """
+    inside = [path for path in loaded if path.startswith(f"{tree}/") and path.endswith(".py") and ".." not in path]
+    sources = [path for path in inside if not os.path.exists(cache_from_source(path)) and os.path.isfile(path)]
+    if not sources:
+        return
+    with store.lock(f"tree-{tree.name}"):
+        if store.tree(tree.name) is None:
+            return
+        command.run(
+            [uv.python, "-I", "-S", "-c", _COMPILE],
+            action="compiling the environment of the build back end",
+            environment={"PATH": _uv.PATH, "PYTHONHASHSEED": "0"},
+            stdin=json.dumps(sources).encode(),
+        )
+        store.seal_tree(tree.name)
 
 
 def failure(text: str, name: str, tree: SourceTree) -> CorruptError:

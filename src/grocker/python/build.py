@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+from grocker import command
 from grocker.digest import of
 from grocker.errors import CorruptError, MissingError, SettingsError, StorageError
 from grocker.lock.values import BuildRequirement
@@ -31,12 +33,17 @@ _ZIP_EPOCH = 315532800
 
 
 def resolve_build(
-    requires: Sequence[str], uv: Uv, *, workspace: Path, directory: Path | None = None
+    requires: Sequence[str],
+    uv: Uv,
+    *,
+    workspace: Path,
+    directory: Path | None = None,
+    constraints: Sequence[BuildRequirement] = (),
 ) -> tuple[BuildRequirement, ...]:
     """Build requirements and their dependencies, pinned for all hosts at once, sorted.
 
     ``requires``: ``build-system.requires``. ``workspace``: a scratch directory. ``directory``: the project's, whose
-    ``[tool.uv]`` (indexes) counts.
+    ``[tool.uv]`` (indexes) counts. ``constraints``: versions to keep to.
     Raises as ``resolution.resolve``.
     """
     from packaging.markers import default_environment
@@ -48,10 +55,22 @@ def resolve_build(
     if directory is not None:
         uv_sources.check([r.name for r in parsed], directory, uv.environment, markers)
     _write(path, requires)
-    output = _uv.run(
+    bounds = workspace / "build-requirements.constraints"
+    _write(bounds, [backend.constraint(pin, hashes=False) for pin in constraints])
+    output = _uv.run_that_may_build(
         uv,
         (
-            *("pip", "compile", "--universal", "--python-version", _OLDEST_PYTHON, "--python", uv.python, "--quiet"),
+            *(
+                "pip",
+                "compile",
+                *(("--constraints", bounds) if constraints else ()),
+                "--universal",
+                "--python-version",
+                _OLDEST_PYTHON,
+                "--python",
+                uv.python,
+                "--quiet",
+            ),
             *("--generate-hashes", "--no-header", "--no-annotate", "--no-strip-markers", path),
         ),
         action=action,
@@ -118,9 +137,9 @@ def build_wheel(
     """The project's wheel, a file in ``workspace``.
 
     ``workspace``: an empty scratch directory. ``epoch``: seconds since 1970, what SOURCE_DATE_EPOCH will be.
-    ``pins``: all that the back end needs, as ``resolve_build`` gives it. ``variables``: further environment variables;
-    they cannot override Grocker's own. ``store``: for the back end's environment; without one, and when the back end
-    needs more than ``pins``, uv creates an environment for this call.
+    ``pins``: all that the back end needs, as ``resolve_build`` gives it; resolved when empty. What the back end asks
+    for besides is resolved, and it is called again. ``variables``: further environment variables; they cannot override
+    Grocker's own. ``store``: for the back end's environment; without one uv creates one for this call.
     ``meanwhile``: called while the back end of a stored environment runs.
     Raises CorruptError when the back end fails, MissingError for a platform wheel (the project has compiled
     modules), and for build requirements what ``resolve_build`` raises.
@@ -130,10 +149,10 @@ def build_wheel(
     copy = source_tree.copy_tree(tree, top, epoch=max(epoch, _ZIP_EPOCH))
     try:
         home.mkdir()
-        shared = tree.repository.share(top, workspace, source_tree.places(tree)) if tree.repository is not None else {}
+        shared = tree.repository.share(top, source_tree.places(tree)) if tree.repository is not None else {}
     except OSError as error:
         raise StorageError(f"building {name}: {error.filename}: {error.strerror}") from error
-    environment = {
+    told = {
         **variables,
         "HOME": str(home),
         "TMPDIR": str(workspace),
@@ -145,16 +164,21 @@ def build_wheel(
         "PYTHONUTF8": "1",
         **shared,
     }
-    complete = bool(pins) or not project.build_requires
-    if (
-        store is None
-        or not complete
-        or not backend.call(
-            *(project, backend.environment(store, uv, pins, project.directory), tree, copy, out, pins, environment),
-            meanwhile,
-        )
-    ):
-        _build_by_uv(name, tree, copy, out, uv, pins, environment)
+    if store is None:
+        _build_by_uv(name, tree, copy, out, uv.without_secrets(), pins, told)
+    else:
+        if not pins and project.build_requires:
+            pins = resolve_build(project.build_requires, uv, workspace=workspace, directory=project.directory)
+        tree_of = partial(backend.environment, store, uv, directory=project.directory)
+        environment = tree_of(pins)
+        answer = backend.call(project, environment, tree, copy, out, pins, told, meanwhile)
+        backend.keep_bytecode(store, uv, environment, answer.loaded)
+        if answer.missing:
+            more = resolve_build(answer.missing, uv, workspace=workspace, directory=project.directory, constraints=pins)
+            names = {pin.name for pin in pins}
+            pins = (*pins, *(pin for pin in more if pin.name not in names))
+            if backend.call(project, tree_of(pins), tree, copy, out, pins, told).missing:
+                raise CorruptError(f"building {name}: its back end asks for other requirements at each call")
     wheels = sorted(path for path in out.glob("*.whl") if path.is_file()) if out.is_dir() else []
     if len(wheels) != 1:
         raise CorruptError(f"building {name}: expected one wheel from the back end, got {len(wheels)}")
@@ -184,6 +208,7 @@ def _build_by_uv(
     constraints = out.parent / "build-constraints.txt"
     _write(constraints, [backend.constraint(pin) for pin in pins])
     action = f"building {name}"
+    command.close_environment()
     output = _uv.run(
         uv,
         (

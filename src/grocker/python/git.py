@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from grocker import command
+from grocker import command, local_file
 from grocker.errors import StorageError
 from grocker.python.uv import PATH
 
@@ -24,6 +24,8 @@ _READ_ONLY = {
     "GIT_CONFIG_GLOBAL": "/dev/null",
     "GIT_CONFIG_NOSYSTEM": "1",
 }
+_SHA1 = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n"
+_SHA256 = "[core]\n\trepositoryformatversion = 1\n\tbare = false\n[extensions]\n\tobjectformat = sha256\n"
 _ACTION = "reading the project's git repository"
 
 
@@ -42,7 +44,7 @@ class Repository:
     def common(self) -> Path:
         """The directory with objects and references: of a linked work tree, the main one's."""
         try:
-            return (self.directory / (self.directory / "commondir").read_text().strip()).resolve()
+            return (self.directory / os.fsdecode(local_file.read(self.directory / "commondir").strip())).resolve()
         except OSError:
             return self.directory
 
@@ -89,15 +91,17 @@ class Repository:
         above = [p for p in self.root.parents if p == self.top or self.top in p.parents]
         return (*(p / ".gitignore" for p in above), self.common / "info" / "exclude")
 
-    def evidence(self) -> tuple[str, ...]:
-        """Files and directories that change when ``read_state`` gives something else."""
-        heads = ["HEAD", "index", "packed-refs", "refs/tags", "info/exclude"]
+    def state_files(self) -> tuple[Path, ...]:
+        """The files and directories that ``read_state`` depends on, whether they exist or not."""
         try:
-            heads.append((self.directory / "HEAD").read_text().strip().removeprefix("ref: "))
-        except (OSError, UnicodeDecodeError):
-            pass
-        places = dict.fromkeys((self.directory, self.common))
-        return (*(str(place / head) for place in places for head in heads), *map(str, self.rules()))
+            head = local_file.read(self.directory / "HEAD")
+        except OSError:
+            head = b""
+        branch = [self.common / os.fsdecode(head[5:].strip())] if head.startswith(b"ref: ") else []
+        own = [self.directory / name for name in ("HEAD", "commondir", "index")]
+        tags = self.common / "refs" / "tags"
+        shared = [self.common / name for name in ("packed-refs", "config")]
+        return (self.top / ".git", *own, *shared, *branch, tags, *tags.rglob("*"), *self.rules())
 
     def read_state(self) -> bytes:
         """Read what back ends can learn from git besides the files: branch, commit, tags, index and ignore rules.
@@ -108,7 +112,7 @@ class Repository:
         if _program() is None:
             return b""
         try:
-            parts = [self.prefix.encode("utf-8", "surrogateescape"), (self.directory / "HEAD").read_bytes()]
+            parts = [self.prefix.encode("utf-8", "surrogateescape"), local_file.read(self.directory / "HEAD")]
         except OSError as error:
             raise StorageError(f"{_ACTION}: {error.filename}: {error.strerror}") from error
         for arguments in (("show-ref", "--head", "--tags"), ("ls-files", "--stage", "-z")):
@@ -116,39 +120,44 @@ class Repository:
             parts += [str(output.status).encode(), output.stdout]
         for rules in self.rules():
             try:
-                parts.append(rules.read_bytes())
+                parts.append(local_file.read(rules))
             except OSError:
                 parts.append(b"")
         return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
 
-    def share(self, copy: Path, workspace: Path, counted: Iterable[str]) -> Mapping[str, str]:
-        """Make ``copy`` a work tree of this repository, and return the variables that let git use it.
+    def share(self, copy: Path, counted: Iterable[str]) -> Mapping[str, str]:
+        """Make ``copy`` the work tree of a repository like this one, and return the variables that let git use it.
 
-        ``copy``: what the project was copied into, as its place in the work tree says. ``workspace``: a scratch
-        directory, for a git directory of its own: head and index are copies, and objects the repository's. ``counted``:
-        what was copied, relative to ``copy``; every other file counts as unchanged. Raises OSError.
+        Head, index, references and ignore rules are copies; objects are this repository's. Its configuration, which may
+        hold credentials and names programs, is not copied. ``copy``: what the project was copied into, as its place in
+        the work tree says. ``counted``: the files copied, relative to ``copy``; others count as unchanged.
+        Raises OSError.
         """
         import shutil
 
-        own = workspace / "git"
-        own.mkdir()
+        own = copy / ".git"
+        for name in ("refs", "info", "objects/info", "objects/pack"):
+            (own / name).mkdir(parents=True)
         for source in (self.directory / "HEAD", self.directory / "index", *self.directory.glob("sharedindex.*")):
             if source.is_file():
                 shutil.copyfile(source, own / source.name)
-        (own / "commondir").write_text(f"{self.common}\n")
-        (own / "gitdir").write_text(f"{copy / '.git'}\n")
-        (copy / ".git").write_text(f"gitdir: {own}\n")
+        for name in ("info/exclude", "shallow"):
+            if (self.common / name).is_file():
+                shutil.copyfile(self.common / name, own / name)
+        (own / "objects" / "info" / "alternates").write_bytes(os.fsencode(self.common / "objects") + b"\n")
+        (own / "packed-refs").write_bytes(_git(self.root, "for-each-ref", "--format=%(objectname) %(refname)").stdout)
+        is_sha256 = _git(self.root, "rev-parse", "--show-object-format").stdout.strip() == b"sha256"
+        (own / "config").write_text(_SHA256 if is_sha256 else _SHA1)
         for rules in self.rules():
             if rules.name == ".gitignore" and rules.is_file():
                 target = copy / rules.relative_to(self.top)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if not target.exists():
                     shutil.copyfile(rules, target)
-        program = _program()
-        if program is not None and (own / "index").is_file():
-            there = set(counted)
-            absent = [path for path in _paths(_git(copy, "ls-files", "-z").stdout) if path not in there]
-            names = b"".join(os.fsencode(path) + b"\0" for path in absent)
+        there = set(counted)
+        absent = [path for path in _paths(_git(copy, "ls-files", "-z").stdout) if path not in there]
+        names = b"".join(os.fsencode(path) + b"\0" for path in absent)
+        if absent:
             _git(copy, "update-index", "-z", "--skip-worktree", "--stdin", stdin=names)
         return _READ_ONLY
 
@@ -184,7 +193,7 @@ def _git_directory(top: Path) -> Path | None:
     dot = top / ".git"
     if dot.is_dir():
         return dot
-    text = dot.read_text(errors="surrogateescape").strip() if dot.is_file() else ""
+    text = os.fsdecode(local_file.read(dot)).strip() if dot.is_file() else ""
     return (top / text.removeprefix("gitdir: ")).absolute() if text.startswith("gitdir: ") else None
 
 

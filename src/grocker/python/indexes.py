@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from grocker import local_file
 from grocker.errors import SettingsError
 
 _UV_DEFAULT = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 _UV_MORE = ("UV_INDEX", "UV_EXTRA_INDEX_URL")
 _ADDRESSES = (*_UV_DEFAULT, *_UV_MORE)
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s'\"`]*@")
+# A password may hold a slash that nobody encoded; what follows a host and its port is a path, which may hold an @.
+_CREDENTIALS = re.compile(r"(?<=://)(?:[^/@\s'\"`]*|[^/@:\s'\"`]*:(?!\d{1,5}/)[^\s'\"`]*)@")
 
 
 def hide_credentials(text: str) -> str:
@@ -40,17 +42,23 @@ def add_credentials(url: str, environment: Mapping[str, str]) -> str:
     return url
 
 
+def index_files(environ: Mapping[str, str], etc: Path = Path("/etc")) -> tuple[Path, ...]:
+    """Return the configuration files of uv and pip that name the host's index, whether they are there or not."""
+    return (_user_file(environ), etc / "uv" / "uv.toml", *pip_files(environ, etc))
+
+
+def _user_file(environ: Mapping[str, str]) -> Path:
+    home = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME') or '/nonexistent'}/.config"
+    return Path(home) / "uv" / "uv.toml"
+
+
 def find_uv_indexes(directory: Path, environ: Mapping[str, str], etc: Path = Path("/etc")) -> frozenset[str]:
     """Which of UV_DEFAULT_INDEX and UV_INDEX uv's configuration files decide for a project in ``directory``.
 
     uv reads the nearest of the project's and its parents', then the user's and the system's ("Configuration files").
     """
-    home = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME') or '/nonexistent'}/.config"
-    tables = [read_uv_table(Path(home) / "uv" / "uv.toml"), read_uv_table(etc / "uv" / "uv.toml")]
-    for parent in (directory.absolute(), *directory.absolute().parents):
-        tables += [read_uv_table(parent / "uv.toml"), read_uv_table(parent / "pyproject.toml")]
     found = set()
-    for table in tables:
+    for table in (*index_tables(environ, etc), *project_tables(directory)):
         indexes = [index for index in table.get("index", []) if isinstance(index, dict) and not index.get("explicit")]
         if "index-url" in table or table.get("no-index") or any(index.get("default") for index in indexes):
             found.add("UV_DEFAULT_INDEX")
@@ -59,12 +67,23 @@ def find_uv_indexes(directory: Path, environ: Mapping[str, str], etc: Path = Pat
     return frozenset(found)
 
 
+def index_tables(environ: Mapping[str, str], etc: Path = Path("/etc")) -> list[dict[str, Any]]:
+    """Return what the user's and the system's ``uv.toml`` say."""
+    return [read_uv_table(_user_file(environ)), read_uv_table(etc / "uv" / "uv.toml")]
+
+
+def project_tables(directory: Path) -> list[dict[str, Any]]:
+    """Return what configuration files of uv in ``directory`` and above it say."""
+    places = (directory.absolute(), *directory.absolute().parents)
+    return [read_uv_table(place / name) for place in places for name in ("uv.toml", "pyproject.toml")]
+
+
 def read_uv_table(path: Path) -> dict[str, Any]:
     """The uv configuration in ``uv.toml`` or ``pyproject.toml``; empty when the file is unreadable."""
     import tomllib
 
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        document = tomllib.loads(local_file.read_text(path))
     except (OSError, ValueError):
         # uv, or the reader of the project, reports a malformed file.
         return {}
@@ -136,7 +155,7 @@ def _read(path: Path) -> dict[str, str]:
 
     parser = RawConfigParser()
     try:
-        text = path.read_text("utf-8")
+        text = local_file.read_text(path)
     except (OSError, UnicodeDecodeError):
         return {}
     try:

@@ -18,6 +18,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from grocker import local_file
+
 _TOOLS = ("hatch", "setuptools", "setuptools_scm", "poetry", "pdm", "flit", "uv", "maturin", "scikit-build", "grocker")
 _NO_PATHS = re.compile(
     r"(?i).*exclude.*|dependenc(?:y|ies)|.*-dependencies|requires?|sources?|index|scripts|envs|metadata|plugins|group"
@@ -88,7 +90,7 @@ def _exists(path: Path) -> bool:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text("utf-8", "replace")
+        return local_file.read(path).decode("utf-8", "replace")
     except OSError:
         return ""
 

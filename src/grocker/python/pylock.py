@@ -119,10 +119,17 @@ def _pin(package: Mapping[str, Any], target: WheelTarget) -> Pin:
         version=version,
         file=file,
         url=hide_credentials(url),
-        sha256=from_hex(sha256),
+        sha256=_digest(sha256, file),
         size=wheel.get("size"),
         index=hide_credentials(index) if index else None,
     )
+
+
+def _digest(hexadecimal: object, file: str) -> Digest:
+    try:
+        return from_hex(str(hexadecimal))
+    except ValueError as error:
+        raise CorruptError(f"resolving dependencies: the index gives a malformed sha256 for {file}: {error}") from error
 
 
 def _hash_file(path: Path) -> str:

@@ -88,6 +88,11 @@ def _expression(pattern: str) -> str:
     return f"(?s:{result})"
 
 
+def never_counts(name: str) -> bool:
+    """Whether files of that name, and below directories of that name, count only when git or the configuration says."""
+    return name in _REPOSITORIES | _JUNK | _OTHERS or name.endswith(_JUNK_ENDINGS)
+
+
 def select(root: Path, repository: Repository | None, named: NamedPaths, exclude: Sequence[str]) -> Selection:
     """What counts below ``root``. Raises DeniedError and StorageError when ``root`` itself cannot be read."""
     walk = _Walk(root, repository, named, Patterns(exclude))

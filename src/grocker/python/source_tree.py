@@ -12,8 +12,9 @@ from pathlib import Path
 
 import msgspec
 
+from grocker import local_file
 from grocker.digest import Digest
-from grocker.errors import CorruptError, DeniedError, MissingError, StorageError
+from grocker.errors import CorruptError, DeniedError, MissingError, SettingsError, StorageError
 from grocker.python import git, selection
 from grocker.python.git import Repository
 from grocker.python.named_paths import NamedPaths, read_named_paths
@@ -153,6 +154,27 @@ def hash_tree(files: list[SourceFile] | tuple[SourceFile, ...]) -> Digest:
         hashing.update(f"{kind} {file.digest} {len(os.fsencode(file.path))} ".encode())
         hashing.update(os.fsencode(file.path) + b"\n")
     return Digest("sha256:" + hashing.hexdigest())
+
+
+def read_named_file(root: Path, name: str, *, setting: str) -> bytes:
+    """Return the bytes of a file of the project in ``root`` that a setting names by its path.
+
+    Links are followed as far as they stay in the project and lead to no file that never counts (``.git/config`` may
+    hold a token). Raises SettingsError, naming ``setting``, for anything but such a regular file of reasonable size.
+    """
+    real_root = os.path.realpath(root)
+    real = os.path.realpath(os.path.join(real_root, name))
+    hint = "name a file inside the project"
+    if not real.startswith(real_root + os.sep):
+        raise SettingsError(f"{setting}: {name} leads out of the project, to {real}", hint=hint)
+    for path in (name, os.path.relpath(real, real_root)):
+        never = next((part for part in path.split("/") if selection.never_counts(part)), None)
+        if never is not None:
+            raise SettingsError(f"{setting}: {name} lies in {never}, which is never part of the project", hint=hint)
+    try:
+        return local_file.read(real)
+    except OSError as error:
+        raise SettingsError(f"{setting}: cannot read {root / name}: {error.strerror}", hint=hint) from error
 
 
 def _hash(path: Path) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from grocker import command
 from grocker.errors import (
@@ -20,6 +21,7 @@ from grocker.errors import (
     TryAgainError,
     UnavailableError,
 )
+from grocker.python.credentials import foreign_credentials, public_environment
 from grocker.python.indexes import add_credentials, find_uv_indexes, hide_credentials, read_pip_indexes
 
 _PASSED = re.compile(
@@ -40,6 +42,15 @@ class Uv(msgspec.Struct, frozen=True):
     """the host's interpreter for back ends"""
     from_pip: frozenset[str] = frozenset()
     """names in ``environment`` that pip's configuration gave, which uv's own overrides"""
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether passwords stand in the environment."""
+        return self.without_secrets().environment != self.environment
+
+    def without_secrets(self) -> Uv:
+        """The same uv for what may run foreign code: nothing that lets anybody in is in its environment."""
+        return replace(self, environment=public_environment(self.environment))
 
     def address(self, url: str) -> str:
         """``url`` for a request: with the credentials of its index, if any. Never store or show it."""
@@ -70,6 +81,7 @@ def find_uv(environ: Mapping[str, str], *, cache: Path | None = None) -> Uv:
         "NETRC": f"{home}/.netrc",
         **{name: value for name, value in environ.items() if _PASSED.fullmatch(name) and name not in _DROPPED},
         **pip,
+        "UV_LINK_MODE": "copy",  # what runs in an environment may write to its files, which are no links into the cache
         "UV_NO_PROGRESS": "1",
         "UV_PYTHON_DOWNLOADS": "never",
         "NO_COLOR": "1",
@@ -77,6 +89,22 @@ def find_uv(environ: Mapping[str, str], *, cache: Path | None = None) -> Uv:
     if cache is not None:
         environment.setdefault("UV_CACHE_DIR", str(cache))
     return Uv(executable, environment, Path(sys.executable), frozenset(pip) & {"UV_DEFAULT_INDEX", "UV_INDEX"})
+
+
+def run_that_may_build(
+    uv: Uv, arguments: Sequence[str | Path], *, action: str, directory: Path | None = None
+) -> command.Output:
+    """As ``run``, for a command that may build sdists, which is to run foreign code: never with secrets at hand.
+
+    Where there are any, nothing is built first; if something has to be, all is done again without them.
+    """
+    if not uv.has_secrets:
+        return run(uv, arguments, action=action, directory=directory)
+    output = run(uv, (*arguments, "--no-build"), action=action, directory=directory)
+    if output.status == 0 or not _WOULD_BUILD.search(output.stderr):
+        return output
+    command.close_environment()
+    return run(uv.without_secrets(), arguments, action=action, directory=directory)
 
 
 def run(
@@ -90,18 +118,30 @@ def run(
     """Run uv until it exits. The caller checks the status.
 
     ``directory``: where it runs; its configuration files and its parents' count. ``environment`` overrides uv's own.
+    Credentials of an index of the caller's stay here when the project has given the index's name to another address.
     """
     settled = find_uv_indexes(directory, uv.environment) if directory and uv.from_pip else frozenset()
     own = {name: value for name, value in uv.environment.items() if name not in uv.from_pip & settled}
-    return command.run(
+    withheld = foreign_credentials(directory, own) if directory else {}
+    for names in withheld.values():
+        for name in names:
+            del own[name]
+    output = command.run(
         [uv.executable, *arguments],
         action=action,
         environment={**own, **(environment or {})},
         directory=directory,
         hint="reinstall Grocker",
     )
+    if output.status == 0:
+        return output
+    notes = "".join(f"\n{_NOTE}{index.name} {index.address}" for index in withheld)
+    return replace(output, stderr=output.stderr + notes)
 
 
+_NOTE = "warning: credentials withheld from index "
+_WITHHELD = re.compile(rf"^{_NOTE}(?P<name>\S+) (?P<address>\S+)$", re.MULTILINE)
+_WOULD_BUILD = re.compile(r"[Bb]uild|no (?:usable )?wheels|source distribution")
 _UNREACHABLE = re.compile(
     r"error sending request|[Cc]ould not connect|Network connectivity|dns error|timed out|offline"
 )
@@ -134,6 +174,13 @@ def translate_error(output: command.Output, *, action: str, platform: str) -> Gr
     if re.search(r"No space left on device|Disk quota exceeded", text):
         return StorageError(
             f"{action}: {words}", hint="free disk space, or set GROCKER_CACHE to a directory on a larger disk"
+        )
+    withheld = _WITHHELD.search(text)
+    if code in (401, 403) and withheld:
+        return DeniedError(
+            f"{action}: the package index refuses: {words}",
+            hint=f"the project names {withheld['address']} as its index {withheld['name']}; your credentials go only "
+            f"to indexes that you name; if you trust it: export UV_INDEX={withheld['name']}={withheld['address']}",
         )
     if code in (401, 403):
         return DeniedError(

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from grocker import local_file
 from grocker.errors import SettingsError
 from grocker.oci.reference import HUB, Reference
 from grocker.registry import keychain
@@ -134,7 +135,7 @@ def _find_in_file(
 
 def _read_document(place: Path) -> dict[str, Any] | None:
     try:
-        data = place.read_bytes()
+        data = local_file.read(place)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

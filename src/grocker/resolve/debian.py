@@ -11,6 +11,7 @@ from grocker.context import Context
 from grocker.lock.answers import DebianAnswer
 from grocker.platforms.suites import Suite
 from grocker.platforms.target import Target
+from grocker.resolve.signatures import remember_signed
 from grocker.store.answers import recent_answer
 from grocker.tar.keys import cache_key
 
@@ -53,6 +54,7 @@ def resolve_packages(
                 progress=context.progress,
             )
             packages = debian.resolve(archive.indexes, names).packages
+        remember_signed(context, target, packages)
         return DebianAnswer(context.now, packages, dict(archive.addresses))
 
     key = cache_key("debian", target.suite.name, target.architecture, names, mirrors.archive, mirrors.security)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from grocker import debian, digest, python
+from grocker import debian, digest, local_file, python
 from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.errors import SettingsError
@@ -20,12 +20,13 @@ from grocker.lock.answers import DebianAnswer, PythonAnswer
 from grocker.lock.values import Base, Interpreter, Lock, PlatformLock
 from grocker.platforms.target import Target
 from grocker.resolve.debian import find_mirrors, package_names
+from grocker.resolve.signatures import require_signed
 
 
 def read(path: Path) -> Lock | None:
     """Read the lock at ``path``; None if there is none. Raises SettingsError if it is malformed."""
     try:
-        return document.parse(path.read_text("utf-8"), place=path.name)
+        return document.parse(local_file.read_text(path), place=path.name)
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
@@ -45,7 +46,7 @@ def inputs(request: Request, settings: Settings, application: Application, targe
         result["build"] = build_input(application.project)
         own = python.find_lock(application.project.directory) if not request.ignore_lock else None
         if own is not None:
-            result[own.path.name] = digest.of(own.path.read_bytes())
+            result[own.path.name] = digest.of(local_file.read(own.path))
     return result
 
 
@@ -89,8 +90,14 @@ def misfit(lock: Lock, current: Mapping[str, str], platform: str) -> tuple[str, 
 
 
 def debian_answer(context: Context, settings: Settings, target: Target, locked: PlatformLock) -> DebianAnswer:
-    """Return the lock's packages, and where this host's archive has them."""
-    addresses = debian.archive_addresses(find_mirrors(context, settings), target.suite.name)
+    """Return the lock's packages, all of which Debian signed, and where this host's archive has them.
+
+    Raises as ``signatures.require_signed``.
+    """
+    mirrors = find_mirrors(context, settings)
+    addresses = require_signed(context, mirrors, target, locked.debian)
+    if addresses is None:
+        addresses = debian.archive_addresses(mirrors, target.suite.name)
     return DebianAnswer(context.now, locked.debian, addresses)
 
 

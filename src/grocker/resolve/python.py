@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 
-from grocker import python
+from grocker import local_file, python
 from grocker.context import Context
 from grocker.inputs.application import Application
 from grocker.inputs.index import answer_of_pins, uv_settings, uv_variables, wheel_target
@@ -60,7 +60,7 @@ def resolve_wheels(
 
     key = cache_key(
         *("dependencies", requirements, servers, application.extras, str(wheels)),
-        hashlib.sha256(lock.path.read_bytes()).hexdigest() if lock else "",
+        hashlib.sha256(local_file.read(lock.path)).hexdigest() if lock else "",
         uv_settings(directory) if directory else "",
         uv_variables(uv),
         *constraints,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _DETAIL = 8192  # bytes of an error's body that are kept
 
 
-class Response:
+class HttpResponse:
     """An accepted answer; closed by the caller, best with ``with``."""
 
     def __init__(

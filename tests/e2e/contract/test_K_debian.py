@@ -21,11 +21,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import grocker
 from grocker.runner.base.failure import Failure
-from grocker.runner.contract import spec
 from grocker.runner.cron import crontab_file
 
-SOURCE = Path(spec.__file__).parents[2]
+SOURCE = Path(grocker.__file__).parents[1]
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 needs_crontab = pytest.mark.skipif(

@@ -348,7 +348,7 @@ def _refused(container: Container) -> None:
 def test_E1_granian_replaces_a_worker_that_was_killed(engine: Engine) -> None:
     with engine.started("start", "granian", options=CONFINED) as container:
         ready(container)
-        found = processes(container, "/opt/venv/bin/python\0/opt/grocker/lib/grocker_runner/servers/granian_starter.py")
+        found = processes(container, "/opt/venv/bin/python\0/opt/grocker/lib/grocker_runner/servers/granian_server.py")
         workers = [process for process in found if _parent(container, process) != 1]
         assert len(workers) >= 2
         send(container, "KILL", workers[0])

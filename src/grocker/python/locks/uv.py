@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from grocker import local_file
 from grocker.errors import SettingsError
 from grocker.python import uv as _uv
 from grocker.python.indexes import read_uv_table
@@ -41,7 +42,9 @@ def read(
     arguments += ["--no-emit-project", "--no-dev", "--no-default-groups"]
     for extra in sorted(extras):
         arguments += ["--extra", extra]
-    output = _uv.run(uv, [*arguments, "--locked", "--python", uv.python], action=action, directory=project.directory)
+    # Where the project's metadata is dynamic, uv asks its back end for them.
+    checked = [*arguments, "--locked", "--python", uv.python]
+    output = _uv.run_that_may_build(uv, checked, action=action, directory=project.directory)
     if output.status != 0 and _WRONG_PYTHON.search(output.stderr):
         _check_fresh(path, project)
         output = _uv.run(uv, [*arguments, "--frozen"], action=action, directory=project.directory)
@@ -54,7 +57,7 @@ def _check_fresh(path: Path, project: Project) -> None:
     """Check that the lock is for the dependencies in pyproject.toml, when uv finds no interpreter here to check it."""
     import tomllib
 
-    document = tomllib.loads(path.read_text("utf-8"))
+    document = tomllib.loads(local_file.read_text(path))
     for package in document.get("package", []):
         if project.name is None or package.get("name") != project.name or project.dependencies is None:
             continue

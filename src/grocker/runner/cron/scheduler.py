@@ -109,8 +109,8 @@ class Scheduler:
         named = [f"{self.jobs[place].name} {number}" for place, number in sorted(due.missed.items())]
         rest = f" and {len(named) - _NAMES} other jobs" if len(named) > _NAMES else ""
         total = sum(due.missed.values())
-        what = f": {', '.join(named[:_NAMES])}{rest}" if named else ""
-        warn(f"cron: paused for {_format_duration(due.passed * 60)}, {total} runs missed{what}")
+        what = f" ({', '.join(named[:_NAMES])}{rest})" if named else ""
+        warn(f"cron: paused for {_format_duration(due.passed * 60)}, missed runs: {total}{what}")
 
     def _stop(self, runs: Runs, messenger: Messenger) -> int:
         runs.stop(self.jobs)

@@ -1,0 +1,41 @@
+"""Small files of this host that somebody else may have put there: read whole, with a limit, and never waited for."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+MOST = 16 << 20
+"""bytes: settings, locks and lists of packages are a hundredth of it"""
+
+
+def read(path: str | Path, *, most: int = MOST) -> bytes:
+    """Return the bytes of the regular file at ``path``, links followed.
+
+    ``most``: bytes that it may have. Raises OSError, with the path and a ``strerror`` for people, also when it is a
+    directory, a device, a socket or a FIFO (which would be waited for), or larger.
+    """
+    # O_NONBLOCK: opening a FIFO for reading waits for its writer otherwise; it means nothing to a regular file.
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        about = os.fstat(handle)
+        if stat.S_ISDIR(about.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        with open(handle, "rb", closefd=False) as stream:
+            data = stream.read(min(about.st_size, most) + 1)
+            while about.st_size < len(data) <= most and (more := stream.read(1 << 16)):
+                data += more  # it grows while it is read, or its file system does not tell sizes (/proc)
+    finally:
+        os.close(handle)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"larger than {most} bytes", str(path))
+    return data
+
+
+def read_text(path: str | Path, *, most: int = MOST) -> str:
+    """Return the text of the UTF-8 file at ``path``. Raises as ``read``, and UnicodeDecodeError."""
+    return read(path, most=most).decode("utf-8")

@@ -1,0 +1,45 @@
+"""Whether an unpacked tree is still what was put there: programs of others run in it, and may write to it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def look(tree: Path) -> str:
+    """Return a digest of what stat(2) says of everything below ``tree``, ctimes included; reads no file.
+
+    Raises OSError.
+    """
+    hashing = hashlib.sha256()
+    for path, about in _entries(os.fspath(tree), ""):
+        line = f"{about.st_mode} {about.st_size} {about.st_mtime_ns} {about.st_ctime_ns} {about.st_ino} {path}\0"
+        hashing.update(line.encode("utf-8", "surrogateescape"))
+    return hashing.hexdigest()
+
+
+def read(tree: Path) -> str:
+    """Return a digest of the paths, modes, contents and targets of links below ``tree``. Raises OSError."""
+    hashing = hashlib.sha256()
+    for path, about in _entries(os.fspath(tree), ""):
+        place = os.path.join(tree, path)
+        content = ""
+        if os.path.islink(place):
+            content = hashlib.sha256(os.fsencode(os.readlink(place))).hexdigest()
+        elif os.path.isfile(place):
+            with open(place, "rb") as stream:
+                content = hashlib.file_digest(stream, "sha256").hexdigest()
+        hashing.update(f"{about.st_mode} {content} {path}\0".encode("utf-8", "surrogateescape"))
+    return hashing.hexdigest()
+
+
+def _entries(directory: str, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+    with os.scandir(directory) as listing:
+        entries = sorted(listing, key=lambda entry: entry.name)
+    for entry in entries:
+        about = entry.stat(follow_symlinks=False)
+        yield prefix + entry.name, about
+        if entry.is_dir(follow_symlinks=False):
+            yield from _entries(entry.path, f"{prefix}{entry.name}/")

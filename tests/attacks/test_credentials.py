@@ -1,0 +1,248 @@
+"""A foreign project and the caller's secrets: no address that the project chose, and no code of its own, gets one."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import sys
+import tarfile
+import threading
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from grocker.errors import GrockerError
+from grocker.python import WheelTarget, build_wheel, find_uv, read_project, read_tree, resolve
+from grocker.python.credentials import foreign_credentials, public_environment
+from grocker.store import Store
+from tests.support.wheels import make_project, make_wheel, serve
+
+SECRET = "hunter2"
+ENCODED = base64.b64encode(f"me:{SECRET}".encode()).decode()
+NAMED = {"UV_INDEX_CORP_USERNAME": "me", "UV_INDEX_CORP_PASSWORD": SECRET}
+TARGET = WheelTarget("3.13", "amd64", (2, 41))
+
+
+@contextmanager
+def listener(*, wants: bool = True) -> Iterator[tuple[str, list[str]]]:
+    """An address, and what was presented to it as credentials."""
+    presented: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            presented.append(self.headers.get("Authorization", ""))
+            self.send_response(401 if wants else 404)
+            self.send_header("WWW-Authenticate", 'Basic realm="x"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/simple", presented
+        server.shutdown()
+        thread.join()
+
+
+def ask(project: Path, work: Path, **environ: str) -> GrockerError:
+    """What comes of resolving for a project, whose index refuses everybody."""
+    work.mkdir(exist_ok=True)
+    uv = find_uv({"HOME": str(work), "UV_HTTP_RETRIES": "0", **NAMED, **environ}, cache=work / "uv")
+    with pytest.raises(GrockerError) as caught:
+        resolve(["anything"], TARGET, uv, workspace=work, directory=project)
+    return caught.value
+
+
+def in_pyproject(address: str, name: str = "corp") -> dict[str, str]:
+    return {"pyproject.toml": f'[[tool.uv.index]]\nname = "{name}"\nurl = "{address}"\n'}
+
+
+def as_default(address: str) -> dict[str, str]:
+    return {"pyproject.toml": f'[[tool.uv.index]]\nname = "corp"\nurl = "{address}"\ndefault = true\n'}
+
+
+def in_uv_toml(address: str) -> dict[str, str]:
+    return {"uv.toml": f'[[index]]\nname = "corp"\nurl = "{address}"\n'}
+
+
+def above(address: str) -> dict[str, str]:
+    return {"../uv.toml": f'[[index]]\nname = "corp"\nurl = "{address}"\n'}
+
+
+def in_another_case(address: str) -> dict[str, str]:
+    return in_pyproject(address, "Corp")
+
+
+def after_another_name(address: str) -> dict[str, str]:
+    return {
+        "pyproject.toml": f'tool.uv.index = [{{name = "a", url = "{address}"}}, {{url = "{address}", name = "corp"}}]'
+    }
+
+
+@pytest.mark.parametrize("form", [in_pyproject, as_default, in_uv_toml, above, in_another_case, after_another_name])
+@pytest.mark.parametrize("caller", ["names no index", "names another address"])
+def test_credentials_by_name_go_to_no_address_that_the_project_chose(tmp_path: Path, form, caller: str) -> None:  # type: ignore[no-untyped-def]
+    project = tmp_path / "checkout" / "project"
+    project.mkdir(parents=True)
+    with listener() as (foreign, presented), listener(wants=False) as (own, _):
+        for name, text in form(foreign).items():
+            (project / name).write_text(text)
+        environ = {"UV_DEFAULT_INDEX": own}
+        if caller == "names another address":
+            home = tmp_path / "work" / ".config" / "uv"
+            home.mkdir(parents=True)
+            (home / "uv.toml").write_text(f'[[index]]\nname = "corp"\nurl = "{own}/team"\n')
+        error = ask(project, tmp_path / "work", **environ)
+        assert presented or form is as_default  # the caller's own default has precedence
+        assert not any(presented)
+        if error.status == 77:
+            assert f"export UV_INDEX={'Corp' if form is in_another_case else 'corp'}={foreign}" in (error.hint or "")
+
+
+def test_credentials_by_name_go_to_the_address_that_the_caller_named_too(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    with listener() as (address, presented):
+        (project / "pyproject.toml").write_text(in_pyproject(address)["pyproject.toml"])
+        ask(project, tmp_path / "work", UV_INDEX=f"corp={address}/", UV_DEFAULT_INDEX=address)
+        assert f"Basic {ENCODED}" in presented
+
+
+def test_nothing_is_withheld_when_the_caller_says_which_configuration_counts(tmp_path: Path) -> None:
+    (tmp_path / "uv.toml").write_text(in_uv_toml("http://127.0.0.1:1/simple")["uv.toml"])
+    assert len(foreign_credentials(tmp_path, NAMED, tmp_path)) == 1
+    assert foreign_credentials(tmp_path, {**NAMED, "UV_NO_CONFIG": "1"}, tmp_path) == {}
+    assert foreign_credentials(tmp_path, {"UV_INDEX_OTHER_PASSWORD": "x"}, tmp_path) == {}
+
+
+def test_environment_of_foreign_code_has_no_secret() -> None:
+    secret = {
+        **NAMED,
+        "UV_DEFAULT_INDEX": f"https://me:{SECRET}@example.com/simple",
+        "UV_INDEX": f"a=https://me:{SECRET}@example.com/a b=https://{SECRET}@example.com/b",
+        "UV_PUBLISH_TOKEN": SECRET,
+        "UV_GITHUB_TOKEN": SECRET,
+        "PIP_INDEX_URL": f"https://me:{SECRET}@example.com/simple",
+        "HTTPS_PROXY": f"http://me:{SECRET}@example.com:3128",
+        "UV_FIND_LINKS": f"https://me:{SECRET}/x@example.com/",
+        "PATH": "/bin",
+    }
+    public = public_environment(secret)
+    assert SECRET not in str(public)
+    assert (public["PATH"], public["UV_DEFAULT_INDEX"]) == ("/bin", "https://example.com/simple")
+    assert public_environment({"PATH": "/bin", "UV_OFFLINE": "1"}) == {"PATH": "/bin", "UV_OFFLINE": "1"}
+
+
+SPY = (
+    "here = os.getpid(); seen = [];\n"
+    "    while here > 1:\n"
+    "        try: seen.append(open(f'/proc/{here}/environ', 'rb').read())\n"
+    "        except OSError: pass\n"
+    "        try: here = int(open(f'/proc/{here}/stat').read().rpartition(')')[2].split()[1])\n"
+    "        except OSError: break\n"
+    "    pathlib.Path('demo/seen.bin').write_bytes(b''.join(seen))"
+)
+"""What a back end finds in the environments of the processes above it."""
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from grocker.python import build_wheel, find_uv, read_project, read_tree, resolve_build
+from grocker.store import Store
+import os
+place, environ = Path(sys.argv[1]), {name: os.environ[name] for name in os.environ}
+uv = find_uv(environ, cache=place / "uv")
+project = read_project(place / "project")
+tree = read_tree(place / "project", now=4 * 10**18)
+(place / "work").mkdir()
+with Store.open(place / "store") as store:
+    pins = ()
+    if project.build_requires:
+        (place / "pins").mkdir()
+        pins = resolve_build(project.build_requires, uv, workspace=place / "pins", directory=place / "project")
+    print(build_wheel(project, tree, uv, workspace=place / "work", epoch=315532800, pins=pins, store=store))
+"""
+
+
+def build(place: Path, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Build the project in a process that has ``environ``, and whose root may not trace what is not its own."""
+    drop = ["setpriv", "--bounding-set=-sys_ptrace,-sys_admin,-perfmon"] if os.geteuid() == 0 else []
+    whole = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(place), **environ}
+    program = [*drop, sys.executable, "-c", PROGRAM, str(place)]
+    return subprocess.run(program, env=whole, capture_output=True, text=True, check=False)
+
+
+def sdist(place: Path, directory: Path, extra: str) -> None:
+    """An sdist of ``late`` that runs ``extra`` when it is built."""
+    made = make_project(
+        place / "late-1.0", {"PKG-INFO": "Metadata-Version: 2.1\nName: late\nVersion: 1.0\n"}, name="late", extra=extra
+    )
+    with tarfile.open(directory / "late-1.0.tar.gz", "w:gz") as archive:
+        archive.add(made, "late-1.0")
+
+
+def late(project: Path) -> None:
+    with (project / "backend.py").open("a") as stream:
+        stream.write("\ndef get_requires_for_build_wheel(config_settings=None):\n    return ['late>=1']\n")
+
+
+@pytest.mark.parametrize("more", ["nothing", "a requirement", "a requirement that is built"])
+def test_back_end_finds_no_secret_in_a_process_above_it(tmp_path: Path, more: str) -> None:
+    project = make_project(tmp_path / "project", extra=SPY)
+    with serve(tmp_path / "index") as index:
+        index.password = SECRET if more != "a requirement that is built" else ""
+        address = index.url.replace("://", f"://user:{SECRET}@")
+        environ = {"UV_DEFAULT_INDEX": address, "UV_HTTP_RETRIES": "0", **NAMED}
+        if more != "nothing":
+            late(project)
+            if more == "a requirement":
+                make_wheel(index.directory, "late", files={"late.py": ""})
+            else:
+                sdist(tmp_path, index.directory, "pass")
+        done = build(tmp_path, environ)
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(done.stdout.strip()) as wheel:
+        seen = wheel.read("demo/seen.bin")
+    assert b"HOME=" in seen
+    assert SECRET.encode() not in seen
+
+
+def test_requirement_that_is_built_sees_no_secret_while_it_is_built(tmp_path: Path) -> None:
+    """An sdist among the build requirements runs its back end below uv."""
+    project = make_project(tmp_path / "project")
+    pyproject = project / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text().replace("requires = []", 'requires = ["late"]'))
+    with serve(tmp_path / "index") as index:
+        sdist(tmp_path, index.directory, SPY.replace("demo/", "late/"))
+        address = index.url.replace("://", f"://user:{SECRET}@")
+        done = build(tmp_path, {"UV_DEFAULT_INDEX": address, "UV_HTTP_RETRIES": "0", **NAMED})
+    assert done.returncode == 0, done.stderr
+    [seen] = (tmp_path / "store").glob("**/site-packages/late/seen.bin")
+    assert b"HOME=" in seen.read_bytes()
+    assert SECRET.encode() not in seen.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "text", ["late @ file:///etc/passwd", "late\n--index-url http://127.0.0.1:1", "-r /etc/passwd"]
+)
+def test_back_end_asks_for_requirements_and_nothing_else(tmp_path: Path, text: str) -> None:
+    project = make_project(tmp_path / "project")
+    with (project / "backend.py").open("a") as stream:
+        stream.write(f"\ndef get_requires_for_build_wheel(config_settings=None):\n    return [{text!r}]\n")
+    (tmp_path / "work").mkdir()
+    uv = find_uv({"HOME": "/nonexistent", "UV_OFFLINE": "1"}, cache=tmp_path / "uv")
+    with Store.open(tmp_path / "store") as store, pytest.raises(GrockerError) as caught:
+        tree = read_tree(project, now=4 * 10**18)
+        build_wheel(read_project(project), tree, uv, workspace=tmp_path / "work", epoch=315532800, store=store)
+    assert caught.value.status in (65, 66, 78)
