@@ -14,6 +14,7 @@ from grocker.inputs.index import wheel_target
 from grocker.layers import configured, libraries
 from grocker.layers.composition import FinishedLayer, build_layer
 from grocker.layers.recipes import RECIPES, configuration
+from grocker.layers.time_zones import check_time_zones
 from grocker.layers.wheels import IndexWheels
 from grocker.layers.workbench import Workbench
 from grocker.layers.workers import Workers
@@ -53,6 +54,7 @@ def execute(
 
     ``prefetch``: what was begun while resolving; ``finished``: called with each layer as soon as it is in the store,
     bottom first. ``strict``: whether a wheel that deviates from the specification is an error.
+    Raises SettingsError for a time zone that the image names and does not have.
     """
     packages = prefetch.take_packages(resolution.packages)
     same = resolution.compiling is resolution.packages
@@ -75,6 +77,14 @@ def execute(
         compiler=prefetch.take_compiler(plan.interpreter),
     ) as bench:
         layers = _build(bench, finished)
+        check_time_zones(
+            packages.zones,
+            variables=plan.run.env or (),
+            services=resolution.services,
+            crontab=resolution.application.crontab,
+            user=plan.user[0],
+            commands=resolution.application.commands,
+        )
         uncovered = _uncovered(bench)
         missing = _missing_libraries(bench)
         faults = bench.wheel_faults()
