@@ -142,6 +142,7 @@ SUITES = {
             ),
             compiler_libraries=_COMPILER_LIBRARIES | {"libssl3"},
             base=_BASE,
+            interpreter=("python3", "python3-distutils"),  # with lib2to3, which Debian 13 has no more
         ),
     )
 }
