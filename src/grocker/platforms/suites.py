@@ -129,7 +129,7 @@ SUITES = {
                 Pocket("-security", (_TRIXIE_SECURITY,)),
             ),
             compiler_libraries=_COMPILER_LIBRARIES | {"libssl3t64"},
-            base=_BASE,
+            base=(*_BASE, "tzdata-legacy"),  # US/Eastern and others, which Debian 12 has in tzdata
         ),
         Suite(
             name="bookworm",
