@@ -253,11 +253,12 @@ _SOURCES = (
     ),
     Case(
         "changed-wheel",
-        "a wheel with a file that does not match its RECORD",
+        "a wheel with a file that does not match its RECORD, with `--strict`",
         65,
         ("demo-1.0-py3-none-any.whl", "demo/__init__.py"),
         (),
         _changed_wheel,
+        arguments=(*WHEEL, "--strict"),
     ),
 )
 
@@ -296,7 +297,7 @@ _SETTINGS = (
         "a setting of the wrong type",
         78,
         ("grocker.toml:1: dependencies: expected a list, found text",),
-        ("settings.md",),
+        ("help settings",),
         _settings('dependencies = "libpq5"'),
         is_quick=True,
     ),
@@ -309,7 +310,7 @@ _SETTINGS = (
             "grocker.toml:3: services.ops: a service needs one of command",
             "grocker.toml:5: services.ws.comand: unknown setting",
         ),
-        ("settings.md",),
+        ("help settings",),
         _settings(_SEVERAL),
         is_quick=True,
     ),
