@@ -139,7 +139,7 @@ def _report(progress: Progress, execution: Execution, *, strict: bool) -> None:
     """Name every maintainer script whose work is not in the image, and every library that a wheel lacks."""
     if execution.uncovered:
         names = ", ".join(f"{package}.{script}" for package, script, _ in execution.uncovered)
-        message = f"maintainer scripts that are neither inert nor done statically: {names}"
+        message = f"maintainer scripts do not run, and nobody has reviewed these: {names}"
         hint = "; ".join(f"{package}: {reason}" for package, _, reason in execution.uncovered)
         if strict:
             raise SettingsError(message, hint=f"{hint}; build without --strict if the application does not need it")
