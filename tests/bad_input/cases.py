@@ -238,7 +238,7 @@ _SOURCES = (
         "an application that requires another Python than the suite's",
         78,
         ("demo 1.0 requires Python <3", "the image has 3.13"),
-        ("choose a Debian suite",),
+        ("no Debian suite fits",),
         _other_python,
     ),
     Case("no-wheel", "a wheel that is not a zip archive", 65, ("demo-1.0-py3-none-any.whl",), (), _no_zip),

@@ -131,3 +131,18 @@ def test_entry_points_keep_case_and_are_sorted() -> None:
 @pytest.mark.parametrize(("name", "form"), [("Flask_Login", "flask-login"), ("a.-_b", "a-b"), ("x", "x")])
 def test_name_has_one_form(name: str, form: str) -> None:
     assert normalise_name(name) == form
+
+
+@pytest.mark.parametrize(
+    ("wanted", "hint"),
+    [
+        ("==3.11.*", "build for Debian bookworm, which has Python 3.11: --debian bookworm"),
+        ("<3.12", "build for Debian bookworm"),
+        ("==3.12.*", "no Debian suite fits (trixie has Python 3.13, bookworm has Python 3.11)"),
+        (">=3.14", "no Debian suite fits"),
+    ],
+)
+def test_hint_names_the_python_of_the_suites(wanted: str, hint: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        check_python(Metadata("demo", "1.0", requires_python=wanted), WheelTarget("3.13"))
+    assert str(caught.value.hint).startswith(hint)

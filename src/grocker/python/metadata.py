@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from grocker.errors import CorruptError, SettingsError
+from grocker.platforms.suites import SUITES
 
 if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+
     from grocker.python.target import WheelTarget
 
 _NAME = re.compile(r"[^\W_]+(?:[-_.]+[^\W_]+)*", re.ASCII)
@@ -114,8 +117,17 @@ def check_python(metadata: Metadata, target: WheelTarget) -> None:
         raise SettingsError(
             f"{metadata.name} {metadata.version} requires Python {metadata.requires_python};"
             f" the image has {target.full_version or target.python}",
-            hint="choose a Debian suite with a compatible Python, or change requires-python",
+            hint=_suites_hint(wanted),
         )
+
+
+def _suites_hint(wanted: SpecifierSet) -> str:
+    """Name the suites whose Python is wanted, or what each suite has."""
+    fitting = [suite for suite in SUITES.values() if wanted.contains(f"{suite.python}.999", prereleases=True)]
+    if fitting:
+        return f"build for Debian {fitting[0].name}, which has Python {fitting[0].python}: --debian {fitting[0].name}"
+    has = ", ".join(f"{suite.name} has Python {suite.python}" for suite in SUITES.values())
+    return f"no Debian suite fits ({has}): change requires-python"
 
 
 _REPAIRS = (
