@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import SettingsError
-from grocker.inputs.validation import check_application, check_services, find_missing_modules
+from grocker.inputs.validation import check_application, check_debian_modules, check_services, find_missing_modules
 from grocker.progress import Silent
 from grocker.python import InstallScheme, SourceTree, Wheel, WheelTarget, read_tree, read_wheel
 from grocker.runner.contract.spec import Service
@@ -135,3 +135,31 @@ def test_user_is_told_of_secrets_in_a_wheel_of_others(tmp_path: Path) -> None:
     ((message, hint),) = progress.warnings
     assert message == "the image contains files that look like secrets: demo/key.pem"
     assert "exclude" not in str(hint)
+
+
+@pytest.mark.parametrize(
+    ("line", "package"),
+    [
+        ("import tkinter as tk", "python3-tk"),
+        ("from tkinter import ttk", "python3-tk"),
+        ("import dbm.gnu", "python3-gdbm"),
+        ("import ensurepip", "python3-venv"),
+        ("import idlelib.run", "idle"),
+    ],
+)
+def test_user_is_warned_of_an_import_that_debian_packs_apart(tmp_path: Path, line: str, package: str) -> None:
+    progress = Silent()
+    installed = wheel(tmp_path, {"app.py": f"import os\n{line}\n"})
+    check_debian_modules(installed, (), progress)
+    ((message, hint),) = progress.warnings
+    assert message.startswith("app.py imports ")
+    assert f'dependencies = ["{package}"]' in str(hint)
+    check_debian_modules(installed, (f"{package}=1.0",), progress)
+    assert len(progress.warnings) == 1
+
+
+@pytest.mark.parametrize("line", ["try:\n    import tkinter", "import tkinter_ext", "# import tkinter", "import dbm"])
+def test_nothing_is_said_of_an_import_that_may_fail(tmp_path: Path, line: str) -> None:
+    progress = Silent()
+    check_debian_modules(wheel(tmp_path, {"app.py": f"{line}\n"}), (), progress)
+    assert progress.warnings == []

@@ -107,6 +107,7 @@ def read_application(
     scheme = python.InstallScheme(request.target.suite.python)
     installed = python.read_wheel(path, scheme, target, file=wheel.file, strict=request.strict)
     extras = tuple(sorted({*settings.extras, *request.origin.extras}))
+    validation.check_debian_modules(installed, settings.dependencies, request.context.progress)
     validation.check_application(installed, target, extras, tree, request.context.progress)
     django = python.find_django(installed)
     directory = project.directory if project else Path()

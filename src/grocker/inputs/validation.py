@@ -58,6 +58,37 @@ def check_application(
         )
 
 
+_APART = {
+    "tkinter": "python3-tk",
+    "turtle": "python3-tk",
+    "idlelib": "idle",
+    "dbm.gnu": "python3-gdbm",
+    "ensurepip": "python3-venv",
+}
+"""modules of Python's library that Debian packs apart, and the packages"""
+_IMPORT = re.compile(rb"^(?:import|from)[ \t]+(tkinter|turtle|idlelib|dbm\.gnu|ensurepip)\b", re.MULTILINE)
+
+
+def check_debian_modules(installed: python.Wheel, dependencies: Iterable[str], progress: Progress) -> None:
+    """Warn of modules that the application imports and that are in Debian packages of their own.
+
+    Only an import that stands alone counts: in ``try`` the application does without. ``dependencies``: Debian packages
+    that the settings name.
+    """
+    named = {text.partition("=")[0] for text in dependencies}
+    wanted: dict[str, str] = {}
+    for entry in installed.entries:
+        if isinstance(entry, File) and isinstance(entry.data, bytes) and entry.path.endswith(".py"):
+            for found in _IMPORT.finditer(entry.data):
+                wanted.setdefault(found[1].decode(), entry.path.removeprefix(f"{installed.site}/"))
+    for module, path in sorted(wanted.items()):
+        if _APART[module] not in named:
+            progress.warn(
+                f"{path} imports {module}, which Debian packs apart from Python",
+                f'add its package to [tool.grocker]: dependencies = ["{_APART[module]}"]',
+            )
+
+
 def _is_ignored(tree: python.SourceTree, path: str) -> bool:
     return tree.repository is not None and tree.repository.is_ignored(path)
 
