@@ -138,8 +138,9 @@ def test_name_has_one_form(name: str, form: str) -> None:
     [
         ("==3.11.*", "build for Debian bookworm, which has Python 3.11: --debian bookworm"),
         ("<3.12", "build for Debian bookworm"),
-        ("==3.12.*", "no Debian suite fits (trixie has Python 3.13, bookworm has Python 3.11)"),
-        (">=3.14", "no Debian suite fits"),
+        (">=3.14", "build for Debian forky, which has Python 3.14: --debian forky"),
+        ("==3.12.*", "no Debian suite fits (trixie has Python 3.13, "),
+        (">=3.99", "no Debian suite fits"),
     ],
 )
 def test_hint_names_the_python_of_the_suites(wanted: str, hint: str) -> None:

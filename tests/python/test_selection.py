@@ -253,6 +253,12 @@ def test_patterns_are_those_of_gitignore(pattern: str, matched: list[str]) -> No
     assert sorted(name for name in names if Patterns([pattern]).match(name)) == matched
 
 
+def test_patterns_match_what_lies_in_a_directory() -> None:
+    patterns = Patterns(["secrets/", "app/*.key"])
+    names = ["a/secrets/b/c", "secrets/x", "app/a.key", "app/x/a.key", "app/secret"]
+    assert [name for name in names if patterns.match_below(name)] == ["a/secrets/b/c", "secrets/x", "app/a.key"]
+
+
 def test_what_is_excluded_does_not_count_even_when_git_tracks_it(tmp_path: Path) -> None:
     files = {"app/local.py": "", "app/secrets/key": "", "dist/x": "", "pyproject.toml": "[project]\nreadme='dist/x'\n"}
     root = make(tmp_path, files, tracked=tuple(files))

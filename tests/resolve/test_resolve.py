@@ -93,8 +93,8 @@ def test_lock_that_is_not_read_stops_the_build_unless_it_is_ignored(opened: tupl
     make_wheel(made.index.directory, "dep", "1.0")
     make_wheel(made.index.directory, "dep", "2.0")
     make_project(made.project, metadata="Requires-Dist: dep\n")
-    (made.project / "poetry.lock").touch()
-    with pytest.raises(SettingsError, match="poetry.lock pins versions"):
+    (made.project / "pixi.lock").touch()
+    with pytest.raises(SettingsError, match="pixi.lock pins versions"):
         resolved(context, request(made, made.project))
     [resolution] = resolved(context, replace(request(made, made.project), ignore_lock=True))
     assert [(f.name, f.version) for f in resolution.wheels.files] == [("dep", "2.0")]
@@ -107,7 +107,7 @@ def test_lock_of_grocker_is_used_whatever_other_locks_there_are(opened: tuple[Wo
     make_project(made.project, metadata="Requires-Dist: dep\n")
     [first] = resolved(context, request(made, made.project))
     make_wheel(made.index.directory, "dep", "2.0")
-    (made.project / "pdm.lock").touch()
+    (made.project / "pixi.lock").touch()
     [second] = resolved(context, replace(request(made, made.project), lock=first.lock, locked=True))
     assert [(f.name, f.version) for f in second.wheels.files] == [("dep", "1.0")]
     assert second.versions == "grocker.lock"

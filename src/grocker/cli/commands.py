@@ -19,7 +19,7 @@ _PLANNED = {
     "prune": "remove the whole cache meanwhile, ~/.cache/grocker or $GROCKER_CACHE; the next build fills it again",
     "rebase": "build again meanwhile: layers that did not change are reused",
     "images": "the engine lists those that it has: docker images, podman images",
-    "init": "run grocker build: if pyproject.toml is missing, the error shows the whole text to write",
+    "init": "run grocker build: a directory of Python files needs nothing else",
 }
 """Commands that people look for and that do not exist yet, and what to do instead."""
 

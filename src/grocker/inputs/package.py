@@ -15,7 +15,6 @@ from grocker.context import Context
 from grocker.inputs.application import Application, ApplicationRequest, WheelFile, read_application
 from grocker.inputs.documents import named_files, read_procfile
 from grocker.inputs.index import uv_settings, uv_variables
-from grocker.inputs.python_version import warn_of_python_version
 from grocker.lock.values import BuildRequirement
 from grocker.progress import Progress
 from grocker.store.answers import recent_answer
@@ -41,7 +40,6 @@ def load(request: ApplicationRequest) -> Application:
     project = python.read_project(directory)
     tree = _read_tree(request.context, directory, request.settings.exclude)
     _warn_of_left_out(request.context.progress, tree)
-    warn_of_python_version(directory, request.target, request.context.progress)
     pins = _resolve_build(request, project) if request.locked.build is None else request.locked.build
     wheel = _build_wheel(request, project, tree, pins)
     read = {directory / path for path in (*tree.directories, *(f.path for f in tree.files))}

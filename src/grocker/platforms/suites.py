@@ -132,6 +132,14 @@ SUITES = {
             base=(*_BASE, "tzdata-legacy"),  # US/Eastern and others, which Debian 12 has in tzdata
         ),
         Suite(
+            name="forky",
+            python="3.14",
+            glibc=(2, 43),
+            pockets=(Pocket("", (_TRIXIE, _BOOKWORM)), Pocket("-updates", (_TRIXIE, _BOOKWORM))),
+            compiler_libraries=_COMPILER_LIBRARIES | {"libssl3t64"},
+            base=(*_BASE, "tzdata-legacy"),
+        ),
+        Suite(
             name="bookworm",
             python="3.11",
             glibc=(2, 36),

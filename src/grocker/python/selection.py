@@ -78,6 +78,11 @@ class Patterns:
         """Whether the file or directory at ``path`` is matched; what lies above it was not."""
         return self._regex is not None and self._regex.fullmatch(path) is not None
 
+    def match_below(self, path: str) -> bool:
+        """Whether the file at ``path``, or a directory above it, is matched."""
+        parts = path.split("/")
+        return any(self.match("/".join(parts[:number])) for number in range(1, len(parts) + 1))
+
 
 def _expression(pattern: str) -> str:
     plain = pattern.removeprefix("./").rstrip("/")

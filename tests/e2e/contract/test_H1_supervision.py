@@ -263,7 +263,7 @@ def test_X4_worker_that_outgrows_its_memory_is_renewed_without_losing_a_request(
             with urllib.request.urlopen(f"{url}/leak", timeout=20) as answer:
                 answers.append(answer.status)
         try:
-            said = container.wait_for("renewed")
+            said = container.wait_for("recycling worker")
             container.wait_for("Booting worker")
         finally:
             over.set()

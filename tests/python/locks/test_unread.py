@@ -15,12 +15,9 @@ REQUIREMENTS = ("httpx>=0.27", "Flask_Login", "django==5.2")
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("poetry.lock", "uvx migrate-to-uv"),
-        ("Pipfile.lock", "uvx migrate-to-uv"),
-        ("pdm.lock", "uv lock"),
-        ("pylock.toml", "uv lock"),
-        ("pylock.prod.toml", "uv lock"),
         ("pixi.lock", "uv lock"),
+        ("pylock.prod.toml", "uv lock"),
+        ("conda-lock.yml", "uv lock"),
     ],
 )
 def test_lock_that_is_not_read_is_an_error_with_the_remedy(tmp_path: Path, name: str, remedy: str) -> None:
@@ -66,5 +63,5 @@ def test_requirements_that_pin_what_is_required_are_an_error(tmp_path: Path, nam
 )
 def test_requirements_that_pin_nothing_of_the_application_are_passed_over(tmp_path: Path, text: str) -> None:
     (tmp_path / "requirements.txt").write_text(text)
-    (tmp_path / "poetry.lock").mkdir()
+    (tmp_path / "pixi.lock").mkdir()
     check_unread(tmp_path, REQUIREMENTS)

@@ -1,6 +1,6 @@
 """Files that pin a project's dependencies and that no module of this package reads.
 
-Sources: poetry, pipenv, PDM and Rye documentation; PyPA "pylock.toml" (PEP 751); pip, "Requirements file format".
+Sources: pixi, conda-lock and Rye documentation; PyPA "pylock.toml" (PEP 751); pip, "Requirements file format".
 """
 
 from __future__ import annotations
@@ -13,16 +13,8 @@ from grocker.errors import SettingsError
 from grocker.python.metadata import normalise_name
 from grocker.python.requirements import parse_requirement
 
-_CONVERTED = "convert it to uv.lock, which Grocker reads, with the versions: uvx migrate-to-uv"
-_LOCKED = "create a uv.lock, which Grocker reads: uv lock"
-_LOCKS = (
-    ("poetry.lock", _CONVERTED),
-    ("Pipfile.lock", _CONVERTED),
-    ("pdm.lock", _LOCKED),
-    ("pylock.toml", _LOCKED),
-    ("pylock.*.toml", _LOCKED),
-    ("pixi.lock", _LOCKED),
-)
+_LOCKED = "create a lock that Grocker reads: uv lock"
+_LOCKS = (("pixi.lock", _LOCKED), ("pylock.*.toml", _LOCKED), ("conda-lock.yml", _LOCKED))
 """(pattern of names, remedy)"""
 _LISTS = ("requirements.txt", "requirements.lock", "requirements-prod.txt", "requirements/*.txt")
 _PIN = re.compile(
@@ -52,7 +44,7 @@ def check_unread(directory: Path, requirements: Iterable[str]) -> None:
                     raise _error(
                         shown,
                         f"{shown} pins {name} {version}, but Grocker does not read it beside pyproject.toml",
-                        f"move its pins into pyproject.toml and uv.lock, which Grocker reads: uv add -r {shown}",
+                        f"move its pins into pyproject.toml and a lock that Grocker reads: uv add -r {shown}",
                     )
 
 

@@ -31,7 +31,8 @@ _NAMES = 10  # jobs named in one line
 
 class SchedulerSettings(Value):
     """``environ``: of the jobs and the log; ``mask``: signals to block in jobs; ``stop_timeout``: seconds;
-    ``application``: its name, for the log and mails; ``syslog``: the socket.
+    ``application``: its name, for the log and mails; ``syslog``: the socket; ``directory``: where jobs start, None for
+    their HOME.
     """
 
     environ: Mapping[str, str]
@@ -41,6 +42,7 @@ class SchedulerSettings(Value):
     application: str
     mail_server: MailServer | None = None
     syslog: str = SYSLOG_SOCKET
+    directory: str | None = None
 
 
 class Scheduler:
@@ -77,7 +79,15 @@ class Scheduler:
             Log(self.loop, settings.application, "cron", settings.environ, socket=settings.syslog) as self.log,
         ):
             messenger = Messenger(self.loop, settings.mail_server, settings.environ, application=settings.application)
-            runs = self._runs = Runs(self.loop, self.log, messenger, settings.environ, settings.mask, settings.home)
+            runs = self._runs = Runs(
+                self.loop,
+                self.log,
+                messenger,
+                settings.environ,
+                settings.mask,
+                settings.home,
+                directory=settings.directory,
+            )
             if on_start is not None:
                 on_start(self)
             for place in self._agenda.at_start():
