@@ -91,7 +91,6 @@ def read_tree_project(directory: Path, settings: Settings) -> TreeProject:
         build_requires=(),
         backend="",
         backend_path=(),
-        uses_git=False,
     )
     return TreeProject(project, name, version, files, {k: v for k, v in scripts.items() if isinstance(v, str)})
 
