@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -79,13 +79,16 @@ def _make_images(
     validation.check_services(application.installed, table, owners, context.progress, roots=roots)
     plans = [plan_image(request, settings, resolution) for resolution in resolutions]
     images = []
+    faults = {application.installed.file: application.installed.faults}
     for resolution, plan in zip(resolutions, plans, strict=True):
         offer = _Offer(context.store, request, Platform("linux", resolution.target.architecture))
-        execution = execute(context, pools, plan, resolution, prefetch, finished=offer)
+        execution = execute(context, pools, plan, resolution, prefetch, finished=offer, strict=request.strict)
+        faults.update(execution.wheel_faults)
         _report(context.progress, execution, strict=request.strict)
         remember(context.store, resolution, plan)
         layers = tuple(_built(layer) for layer in execution.layers)
         images.append(BuiltImage(execution.image, layers, execution.uncovered))
+    _report_faults(context.progress, faults)
     return resolutions[0], tuple(images)
 
 
@@ -141,7 +144,7 @@ def _report(progress: Progress, execution: Execution, *, strict: bool) -> None:
     """Name every maintainer script whose work is not in the image, and every library that a wheel lacks."""
     if execution.uncovered:
         names = ", ".join(f"{package}.{script}" for package, script, _ in execution.uncovered)
-        message = f"maintainer scripts that are neither inert nor done statically: {names}"
+        message = f"maintainer scripts do not run, and nobody has reviewed these: {names}"
         hint = "; ".join(f"{package}: {reason}" for package, _, reason in execution.uncovered)
         if strict:
             raise SettingsError(message, hint=f"{hint}; build without --strict if the application does not need it")
@@ -151,3 +154,13 @@ def _report(progress: Progress, execution: Execution, *, strict: bool) -> None:
             f"{wheel} needs shared libraries that are not in the image: {', '.join(libraries)}",
             hint="if the application uses them, add their Debian packages to [tool.grocker] dependencies",
         )
+
+
+def _report_faults(progress: Progress, faults: Mapping[str, Sequence[str]]) -> None:
+    """Warn once of each wheel that deviates from the specification."""
+    for file in sorted(faults):
+        if faults[file]:
+            progress.warn(
+                f"{file} deviates from the specification of wheels: {'; '.join(faults[file])}",
+                hint="the image gets a correct RECORD; tell the wheel's publisher, or refuse such wheels with --strict",
+            )

@@ -15,7 +15,24 @@ from grocker.errors import UsageError
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
+_PLANNED = {
+    "prune": "remove the whole cache meanwhile, ~/.cache/grocker or $GROCKER_CACHE; the next build fills it again",
+    "rebase": "build again meanwhile: layers that did not change are reused",
+    "images": "the engine lists those that it has: docker images, podman images",
+    "init": "run grocker build: a directory of Python files needs nothing else",
+}
+"""Commands that people look for and that do not exist yet, and what to do instead."""
+
+
 class _InOrder(click.Group):
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command. Raises UsageError for one that does not exist yet."""
+        if args and args[0] in _PLANNED:
+            raise UsageError(f"grocker {args[0]} does not exist yet", hint=_PLANNED[args[0]])
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the commands as they were added, not by name."""
         return list(self.commands)
@@ -23,6 +40,8 @@ class _InOrder(click.Group):
 
 @click.group(cls=_InOrder, context_settings=_SETTINGS, epilog="Run `grocker COMMAND --help` for details.")
 @click.option(
+    "-v",
+    "-V",
     "--version",
     is_flag=True,
     is_eager=True,

@@ -15,7 +15,7 @@ from grocker.config import positions
 from grocker.config.settings import Settings
 from grocker.errors import MissingError, SettingsError
 
-REFERENCE = "docs/reference/settings.md"
+HELP = "list the settings and what they expect: grocker help settings"
 _MANY = 4
 """problems beyond this number are counted, but not shown"""
 
@@ -161,7 +161,7 @@ def _refusal(
     told = [f"{origin}: {dotted_name(one.path)}: {one.what}" for origin, one in found[:_MANY]]
     more = [f"and {len(found) - _MANY} more"] if len(found) > _MANY else []
     near = found[0][1].near
-    return SettingsError("; ".join([*told, *more]), hint=f"did you mean {near!r}?" if near else f"see {REFERENCE}")
+    return SettingsError("; ".join([*told, *more]), hint=f"did you mean {near!r}?" if near else HELP)
 
 
 def _leaves(value: Any, path: positions.KeyPath = ()) -> list[positions.KeyPath]:

@@ -37,11 +37,13 @@ class Request(msgspec.Struct, frozen=True):
     labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     """added to the image's own"""
     strict: bool = False
-    """whether a maintainer script that is neither inert nor covered is an error"""
+    """whether a maintainer script that is not covered is an error, and a wheel that deviates from the specification"""
     refresh: bool = False
     """resolve again, whatever is kept"""
     lock: Lock | None = None
     """used if it fits"""
+    ignore_lock: bool = False
+    """whether the project's own lock files (``uv.lock``, ``poetry.lock``, …) are passed over"""
     lock_file: Path | None = None
     """where it was looked for"""
     constraints: tuple[str, ...] = ()

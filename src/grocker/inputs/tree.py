@@ -47,7 +47,7 @@ def load(request: ApplicationRequest) -> Application:
     """Read the tree and what it requires; nothing is built."""
     directory, settings, context = request.origin.path, request.settings, request.context
     assert directory is not None
-    files = read_files(context, directory, settings.include)
+    files = read_files(context, directory, settings.include, settings.exclude)
     check_tree(directory, [file.path for file in files.files])
     described = read_tree_project(directory, settings)
     _warn(request, files)

@@ -82,6 +82,10 @@ class Workbench:
                 self._wheel_members = self._wheels.members(self.compiler)
         return self._wheel_members
 
+    def wheel_faults(self) -> dict[str, tuple[str, ...]]:
+        """See IndexWheels.faults."""
+        return self._wheels.faults()
+
     def compiler(self) -> python.Compiler:
         """Return the image's interpreter, started when the first file is to be compiled. Any thread may call it.
 

@@ -129,7 +129,7 @@ SUITES = {
                 Pocket("-security", (_TRIXIE_SECURITY,)),
             ),
             compiler_libraries=_COMPILER_LIBRARIES | {"libssl3t64"},
-            base=_BASE,
+            base=(*_BASE, "tzdata-legacy"),  # US/Eastern and others, which Debian 12 has in tzdata
         ),
         Suite(
             name="forky",
@@ -137,7 +137,7 @@ SUITES = {
             glibc=(2, 43),
             pockets=(Pocket("", (_TRIXIE, _BOOKWORM)), Pocket("-updates", (_TRIXIE, _BOOKWORM))),
             compiler_libraries=_COMPILER_LIBRARIES | {"libssl3t64"},
-            base=_BASE,
+            base=(*_BASE, "tzdata-legacy"),
         ),
         Suite(
             name="bookworm",
@@ -150,6 +150,7 @@ SUITES = {
             ),
             compiler_libraries=_COMPILER_LIBRARIES | {"libssl3"},
             base=_BASE,
+            interpreter=("python3", "python3-distutils"),  # with lib2to3, which Debian 13 has no more
         ),
     )
 }

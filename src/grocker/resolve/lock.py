@@ -48,7 +48,7 @@ def inputs(request: Request, settings: Settings, application: Application, targe
         result["release"] = request.origin.requirement
     if application.project is not None:
         result["build"] = build_input(application.project)
-        own = python.find_lock(application.project.directory)
+        own = python.find_lock(application.project.directory) if not request.ignore_lock else None
         if own is not None:
             result[own.path.name] = digest.of(local_file.read(own.path))
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 
 from grocker import local_file, python
@@ -24,17 +25,21 @@ def resolve_wheels(
     *,
     constraints: Sequence[str] = (),
     refresh: bool,
+    ignore_lock: bool = False,
 ) -> PythonAnswer:
     """Resolve the wheels that the application and its servers need; the application's own is not among them.
 
-    ``constraints``: PEP 508, versions to keep to; a ``uv.lock`` has its own.
+    ``constraints``: PEP 508, versions to keep to; a ``uv.lock`` has its own. ``ignore_lock``: resolve without any lock
+    file of the project. Raises SettingsError for one that Grocker does not read, unless it is ignored.
     """
     wheels = wheel_target(target)
     installed, project, servers = application.installed, application.project, application.services.servers
     requirements = python.active_requirements(installed.name, installed.metadata.requires, application.extras, wheels)
     directory = project.directory if project else None
-    lock = python.find_lock(project.directory) if project else None
+    lock = python.find_lock(project.directory) if project and not ignore_lock else None
     files = read_requirement_files(application.requirement_files)
+    if project is not None and lock is None and not files and not ignore_lock:
+        python.check_unread(project.directory, requirements)
 
     def ask() -> PythonAnswer:
         with context.store.scratch() as scratch, context.progress.task("resolving Python packages"):
@@ -65,3 +70,12 @@ def resolve_wheels(
         *constraints,
     )
     return recent_answer(context.store, key, PythonAnswer, ask, now=context.now, refresh=refresh)
+
+
+def versions_source(application: Application, *, ignore_lock: bool) -> str:
+    """Return where versions come from when they are resolved: the project's lock file, or the index."""
+    project = application.project
+    lock = python.find_lock(project.directory) if project and not ignore_lock else None
+    if project is None or lock is None:
+        return "the index"
+    return os.path.relpath(lock.path, project.directory)

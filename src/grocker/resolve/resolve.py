@@ -29,7 +29,7 @@ from grocker.platforms.target import Target
 from grocker.python import InstallScheme, Uv, read_project
 from grocker.resolve import lock as locks
 from grocker.resolve.debian import resolve_packages
-from grocker.resolve.python import resolve_wheels
+from grocker.resolve.python import resolve_wheels, versions_source
 from grocker.resolve.static_files import with_static
 from grocker.resolve.subscriber import Subscriber
 from grocker.runner.contract import spec
@@ -50,6 +50,8 @@ class Resolution(msgspec.Struct, frozen=True):
     wheels: PythonAnswer
     lock: Lock
     """of this platform alone"""
+    versions: str
+    """for people: where the wheels' versions come from"""
 
 
 def resolve(
@@ -84,7 +86,7 @@ def resolve(
     subscriber.interpreter_resolved(compiling, host)
     wheels = locks.python_answer(context, uv, application, target, locked)
     only = request.lock.only(target.platform)
-    return _resolution(context, target, uv, application, packages, compiling, wheels, only)
+    return _resolution(context, target, uv, application, packages, compiling, wheels, only, LOCK)
 
 
 def _ask(
@@ -113,14 +115,21 @@ def _ask(
         unlocked = LockedApplication()
         application = load_application(_application(context, request, settings, target, uv, unlocked, subscriber))
         wheels = resolve_wheels(
-            context, uv, application, target, constraints=request.constraints, refresh=request.refresh
+            context,
+            uv,
+            application,
+            target,
+            constraints=request.constraints,
+            refresh=request.refresh,
+            ignore_lock=request.ignore_lock,
         )
         packages, compiling = archive.result()
     if application.services.packages != expected:  # the application's own files declare its services
         packages, compiling = ask_archive(application.services.packages)
     inputs = locks.inputs(request, settings, application, target)
     lock = locks.create(target, application, packages, wheels, inputs)
-    return _resolution(context, target, uv, application, packages, compiling, wheels, lock)
+    versions = versions_source(application, ignore_lock=request.ignore_lock)
+    return _resolution(context, target, uv, application, packages, compiling, wheels, lock, versions)
 
 
 def _application(
@@ -141,6 +150,7 @@ def _application(
         epoch=request.epoch,
         locked=locked,
         refresh=request.refresh,
+        strict=request.strict,
         backend_started=subscriber.backend_started,
     )
 
@@ -154,13 +164,14 @@ def _resolution(
     compiling: DebianAnswer,
     wheels: PythonAnswer,
     lock: Lock,
+    versions: str,
 ) -> Resolution:
     def fetch(file: PythonFile) -> Path:
         return download_wheel(context, uv, file, wheels.urls.get(file.sha256, ""))
 
     site = InstallScheme(target.suite.python).site if application.roots else None
     services = with_static(context.store, application.services, application.installed, wheels.files, fetch, site=site)
-    return Resolution(target, uv, application, services, packages, compiling, wheels, lock)
+    return Resolution(target, uv, application, services, packages, compiling, wheels, lock, versions)
 
 
 def _host(target: Target) -> Target:

@@ -30,6 +30,7 @@ from grocker import digest as digests
 from grocker.digest import Digest, Hashing
 from grocker.errors import CannotWriteError, CorruptError, MissingError
 from grocker.store import tree_seal
+from grocker.store.cache_tag import tag_cache
 from grocker.store.memory_cache import MemoryCache
 from grocker.store.writing import Writer, storage, sync_tree, write_whole
 
@@ -70,6 +71,7 @@ class Store:
         with storage("opening the cache", root):
             for room in ROOMS:
                 (store.root / room).mkdir(parents=True, exist_ok=True)
+            tag_cache(root)
             probe = store._temporary()
             probe.touch()
             probe.unlink()
