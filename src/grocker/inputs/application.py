@@ -43,7 +43,7 @@ class ApplicationRequest(msgspec.Struct, frozen=True):
     refresh: bool
     """ask the index again, whatever is kept"""
     strict: bool
-    """whether a wheel that deviates from the specification is an error"""
+    """whether a wheel that violates the specification is an error"""
     backend_started: Callable[[], object]
     """called when a back end runs, before waiting for it"""
 
