@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import random
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -524,3 +525,81 @@ def test_push_finds_where_to_send_bytes_whatever_the_form_of_the_address(
         registry.fail("POST", "uploads", status=202, headers={"Location": location})
     pushed(transport, registry, image, blobs)
     assert registry.manifests["team/polls", "1.0"]
+
+
+def patient(state: registries.RepositoryState, seconds: float, **changes: object) -> registries.RepositoryState:
+    """The same, waiting that long for the answer to what makes the registry work."""
+    return replace(state, session=replace(state.session, answer_seconds=seconds, **changes))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "part_size"),
+    [
+        ("PUT", "blobs/uploads/u", None),
+        ("PUT", "blobs/uploads/u", 1000),
+        ("PATCH", "blobs/uploads/u", 1000),
+        ("PUT", "manifests/1.0", None),
+    ],
+)
+def test_push_waits_longer_for_an_answer_that_means_work_for_the_registry(
+    registry: Registry, method: str, path: str, part_size: int | None
+) -> None:
+    registry.fail(method, path, kind="late", seconds=0.6)
+    if part_size is not None:
+        registry.most_in_one_request = part_size
+    image, blobs = made_image("one layer", random.Random(1).randbytes(2500).hex())
+    with Transport(environ={}, attempts=1, read_timeout=0.2) as transport:
+        state = registries.inspect_repository(transport, lambda: NOBODY, [name(registry)])
+        changes = {} if part_size is None else {"part_size": part_size}
+        registries.push(patient(state, 5, **changes), [image], blobs, Silent(), candidates=MountCandidates())
+    assert registry.manifests["team/polls", "1.0"][1] == image.manifest.data
+
+
+def test_push_waits_longer_for_a_mount(registry: Registry) -> None:
+    candidates = MountCandidates()
+    image, blobs = made_image("one layer")
+    with Transport(environ={}, attempts=1, read_timeout=0.2) as transport:
+        pushed(transport, registry, image, blobs, rest="other/polls:1.0", candidates=candidates)
+        registry.fail("POST", "team/polls/blobs/uploads", kind="late", seconds=0.6)
+        assert pushed(transport, registry, image, blobs, candidates=candidates).mounted_blobs == 2
+
+
+def test_push_waits_longer_for_a_larger_blob(registry: Registry) -> None:
+    registry.fail("PUT", "blobs/uploads/u", kind="late", seconds=0.6)
+    image, blobs = made_image("one layer")
+    with Transport(environ={}, attempts=1, read_timeout=0.2) as transport:
+        state = registries.inspect_repository(transport, lambda: NOBODY, [name(registry)])
+        state = patient(state, 0, seconds_per_byte=0.05)
+        assert image.layers[0].size * 0.05 > 1
+        registries.push(state, [image], blobs, Silent(), candidates=MountCandidates())
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"kind": "late", "seconds": 0.6},
+        {"kind": "late-status", "status": 504},
+        {"kind": "late-status", "status": 500},
+        {"kind": "late-status", "status": 502},
+    ],
+)
+@pytest.mark.parametrize("path", ["blobs/uploads/u", "manifests/1.0"])
+def test_push_sends_nothing_again_that_arrived_although_its_answer_did_not(
+    registry: Registry, path: str, how: dict[str, object], attempts: int
+) -> None:
+    registry.fail("PUT", path, **how)
+    image, blobs = made_image("one layer")
+    with Transport(environ={}, attempts=attempts, read_timeout=0.2, sleep=lambda _: None) as transport:
+        state = registries.inspect_repository(transport, lambda: NOBODY, [name(registry)])
+        registries.push(patient(state, 0.1), [image], blobs, Silent(), candidates=MountCandidates())
+    assert registry.manifests["team/polls", "1.0"][1] == image.manifest.data
+    assert (registry.asked("PUT", "blobs"), registry.asked("PUT", "manifests")) == (2, 1)
+
+
+def test_push_error_does_not_wait_for_the_answers_to_other_uploads(registry: Registry, transport: Transport) -> None:
+    registry.fail("PUT", "blobs/uploads/u", kind="slow", seconds=4, times=3)
+    registry.fail("PUT", "blobs/uploads/u", status=403)
+    began = time.monotonic()
+    assert isinstance(failure(transport, registry), DeniedError)
+    assert time.monotonic() - began < 3

@@ -23,12 +23,15 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.support.web import CERTIFICATE, KEY
 
-Kind = Literal["status", "cut", "cut-answer", "slow", "lie", "lie-size"]
+Kind = Literal["status", "cut", "cut-answer", "slow", "late", "late-status", "lie", "lie-size"]
 
 
 @dataclass
 class Fault:
-    """What goes wrong: for requests of ``method`` whose path matches ``path``, ``times`` times."""
+    """What goes wrong: for requests of ``method`` whose path matches ``path``, ``times`` times.
+
+    ``slow`` waits before it does what it was asked, ``late`` after; ``late-status`` does it and says ``status``.
+    """
 
     method: str
     path: str
@@ -164,6 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {"WWW-Authenticate": self._challenge(parts.path)}
             self._answer(401, _error("UNAUTHORIZED", "authentication required"), headers)
             return
+        self._late = fault if fault is not None and fault.kind in ("late", "late-status") else None
         self._lie = fault is not None and fault.kind == "lie"
         self._lie_size = fault is not None and fault.kind == "lie-size"
         self._cut_answer = fault is not None and fault.kind == "cut-answer"
@@ -303,6 +307,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
         headers = dict(headers or {})
+        late: Fault | None = getattr(self, "_late", None)
+        if late is not None:
+            time.sleep(late.seconds)
+            if late.kind == "late-status":
+                status, body, headers = late.status, late.body, dict(late.headers)
         if getattr(self, "_lie", False) and "Docker-Content-Digest" in headers:
             headers["Docker-Content-Digest"] = "sha256:" + "0" * 64
         size = len(body) + (1 if getattr(self, "_lie_size", False) and self.command == "HEAD" else 0)

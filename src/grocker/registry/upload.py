@@ -168,12 +168,14 @@ def _find(
         # Truncated there, for example by a full disk: it is sent again, and the registry hashes it.
         return _Finding(Fate.PRESENT) if there in (size, -1) else _Finding(Fate.SENT, other_size=True)
     source = candidates.find(session.reference.registry, session.reference.path, digest)
-    return _Finding(Fate.SENT) if source is None else _mount(session, digest, source, action)
+    return _Finding(Fate.SENT) if source is None else _mount(session, digest, size, source, action)
 
 
-def _ask_size(session: RepositorySession, digest: str, action: str) -> int | None:
+def _ask_size(session: RepositorySession, digest: str, action: str, attempts: int | None = None) -> int | None:
     """Ask for the blob's size in the repository: -1 when the registry does not say, None when the blob is missing."""
-    with session.send("HEAD", session.url(f"blobs/{digest}"), action=action, accept=(200, 404)) as response:
+    with session.send(
+        "HEAD", session.url(f"blobs/{digest}"), action=action, accept=(200, 404), attempts=attempts
+    ) as response:
         if response.status == 404:
             return None
         said = response.headers.get("Docker-Content-Digest")
@@ -187,12 +189,12 @@ def _ask_size(session: RepositorySession, digest: str, action: str) -> int | Non
         return int(size) if size.isdigit() else -1
 
 
-def _mount(session: RepositorySession, digest: str, source: str, action: str) -> _Finding:
+def _mount(session: RepositorySession, digest: str, size: int, source: str, action: str) -> _Finding:
     """Mount the blob from the repository ``source``; a registry that refuses may start an upload instead."""
     url = session.url("blobs/uploads/") + "?" + urlencode({"mount": digest, "from": source})
     try:
         response = session.send(
-            "POST", url, action=action, accept=(201, 202), body=b"", size=0, attempts=1, reading=(source,)
+            "POST", url, action=action, accept=(201, 202), body=b"", size=0, attempts=1, reading=(source,), stores=size
         )
     except GrockerError:
         # Who may not read the other repository may still write to this one: the plain upload tells.
@@ -206,14 +208,17 @@ def _mount(session: RepositorySession, digest: str, source: str, action: str) ->
 
 def _upload(
     session: RepositorySession,
-    digest: str,
+    digest: Digest,
     size: int,
     stream: BodyStream,
     action: str,
     cancellation: Cancellation,
     found: _Finding,
 ) -> None:
-    """Send one blob, each attempt as a new upload: what an interrupted one left in the registry is unknown."""
+    """Send one blob, each attempt as a new upload: what an interrupted one left in the registry is unknown.
+
+    Before another attempt the registry is asked for the blob: it may have stored it without its answer arriving.
+    """
     target = found.started
     whole = session.sends_whole
     attempt = 1
@@ -229,7 +234,10 @@ def _upload(
             if whole and isinstance(error, HttpError) and error.status_code in _REFUSES_WHOLE:
                 whole = False
                 continue
-            if cancellation.is_set or not session.transport.pause(attempt, error):
+            is_last = cancellation.is_set or not session.transport.pause(attempt, error)
+            if not found.other_size and not cancellation.is_set and _has_arrived(session, digest, size, action):
+                return
+            if is_last:
                 raise
         except HttpTryAgainError as error:
             if cancellation.is_set or not session.transport.pause(attempt, error):
@@ -243,6 +251,14 @@ def _upload(
             f"although all {size} were sent",
             hint="the registry, or a proxy before it, is faulty",
         )
+
+
+def _has_arrived(session: RepositorySession, digest: Digest, size: int, action: str) -> bool:
+    """Whether the registry has the blob, although an upload of it failed; False when it cannot be asked."""
+    try:
+        return _ask_size(session, digest, action, attempts=1) in (size, -1)
+    except GrockerError:
+        return False
 
 
 def _start_upload(session: RepositorySession, action: str) -> str:
@@ -263,6 +279,7 @@ def _send_whole(
         body=stream,
         size=size,
         attempts=1,
+        stores=size,
     ) as response:
         check_stored(response.headers.get("Docker-Content-Digest"), digest, session, action)
 
@@ -284,12 +301,20 @@ def _send_parts(
             body=part,
             size=len(part),
             attempts=1,
+            stores=len(part),
         ) as response:
             done += len(part)
             _check_range(response, done, session, action)
             target = session.upload_location(response, target, action)
     with session.send(
-        "PUT", _with_digest(target, digest), action=action, accept=(201, 204), body=b"", size=0, attempts=1
+        "PUT",
+        _with_digest(target, digest),
+        action=action,
+        accept=(201, 204),
+        body=b"",
+        size=0,
+        attempts=1,
+        stores=size,
     ) as response:
         check_stored(response.headers.get("Docker-Content-Digest"), digest, session, action)
 
