@@ -472,6 +472,8 @@ def test_push_fails_as_corrupt_when_the_registry_lies(
 ) -> None:
     candidates = MountCandidates()
     image, blobs = made_image()
+    if kind == "lie-size":
+        registry.fail("GET", path, kind=kind, times=99)
     if method == "POST":
         pushed(transport, registry, image, blobs, rest="other/polls:1.0", candidates=candidates)
     else:
@@ -603,3 +605,38 @@ def test_push_error_does_not_wait_for_the_answers_to_other_uploads(registry: Reg
     began = time.monotonic()
     assert isinstance(failure(transport, registry), DeniedError)
     assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_checked"),
+    [
+        ({"Content-Length": "0"}, False),
+        ({"Content-Length": None}, False),
+        ({"Content-Length": None, "Docker-Content-Digest": None}, False),
+        ({"Content-Length": "17", "Content-Encoding": "gzip"}, False),
+        ({"Content-Length": "many"}, False),
+        ({"Content-Length": "17"}, True),
+        ({"Content-Length": "99999999999"}, True),
+    ],
+)
+def test_push_sends_no_blob_again_whose_length_a_proxy_spoils(
+    registry: Registry, transport: Transport, headers: dict[str, str | None], is_checked: bool
+) -> None:
+    image, blobs = made_image()
+    pushed(transport, registry, image, blobs)
+    registry.head_headers = headers
+    registry.requests.clear()
+    done = pushed(transport, registry, image, blobs, rest="team/polls:2.0")
+    assert (done.sent_blobs, done.present_blobs) == (0, 4)
+    assert registry.asked("POST") == 0
+    assert registry.asked("GET", "blobs") == (4 if is_checked else 0)
+
+
+def test_push_sends_a_blob_again_that_is_truncated_although_a_proxy_spoils_its_length(
+    registry: Registry, transport: Transport
+) -> None:
+    image, blobs = made_image()
+    registry.blobs["team/polls", image.layers[0].digest] = b"cut short"
+    registry.head_headers = {"Content-Length": "17"}
+    pushed(transport, registry, image, blobs)
+    assert registry.blobs["team/polls", image.layers[0].digest] == blobs.blobs[image.layers[0].digest]

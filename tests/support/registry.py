@@ -87,6 +87,8 @@ class Registry:
     """whether it mounts blobs"""
     most_in_one_request: int | None = None
     """bytes; more is answered 413, as a proxy does"""
+    head_headers: dict[str, str | None] = field(default_factory=dict)
+    """what a proxy makes of answers 200 to HEAD: headers by name, None for one that it drops"""
     lists_referrers: bool = True
     """whether it says that it lists manifests by their subject"""
     faults: list[Fault] = field(default_factory=list)
@@ -314,11 +316,14 @@ class _Handler(BaseHTTPRequestHandler):
                 status, body, headers = late.status, late.body, dict(late.headers)
         if getattr(self, "_lie", False) and "Docker-Content-Digest" in headers:
             headers["Docker-Content-Digest"] = "sha256:" + "0" * 64
-        size = len(body) + (1 if getattr(self, "_lie_size", False) and self.command == "HEAD" else 0)
+        size = len(body) + (1 if getattr(self, "_lie_size", False) and self.command in ("HEAD", "GET") else 0)
+        headers["Content-Length"] = str(size)
+        if self.command == "HEAD" and status == 200:
+            changed = {**headers, **self.registry.head_headers}
+            headers = {key: value for key, value in changed.items() if value is not None}
         self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(size))
+        for key, value in headers.items():
+            self.send_header(key, value)
         self.end_headers()
         if self.command != "HEAD":
             if getattr(self, "_cut_answer", False):

@@ -163,7 +163,7 @@ def _find(
     if cancellation.is_set:
         return _Finding(Fate.PRESENT)
     # Sending a small blob takes no longer than asking for it.
-    there = _ask_size(session, digest, action) if likely or size > _SMALL else None
+    there = _ask_size(session, digest, size, action) if likely or size > _SMALL else None
     if there is not None:
         # Truncated there, for example by a full disk: it is sent again, and the registry hashes it.
         return _Finding(Fate.PRESENT) if there in (size, -1) else _Finding(Fate.SENT, other_size=True)
@@ -171,11 +171,15 @@ def _find(
     return _Finding(Fate.SENT) if source is None else _mount(session, digest, size, source, action)
 
 
-def _ask_size(session: RepositorySession, digest: str, action: str, attempts: int | None = None) -> int | None:
-    """Ask for the blob's size in the repository: -1 when the registry does not say, None when the blob is missing."""
-    with session.send(
-        "HEAD", session.url(f"blobs/{digest}"), action=action, accept=(200, 404), attempts=attempts
-    ) as response:
+def _ask_size(
+    session: RepositorySession, digest: str, size: int, action: str, attempts: int | None = None
+) -> int | None:
+    """Ask for the blob's size in the repository: -1 when the registry does not say, None when the blob is missing.
+
+    ``size``: what it should be, in bytes.
+    """
+    url = session.url(f"blobs/{digest}")
+    with session.send("HEAD", url, action=action, accept=(200, 404), attempts=attempts) as response:
         if response.status == 404:
             return None
         said = response.headers.get("Docker-Content-Digest")
@@ -184,9 +188,27 @@ def _ask_size(session: RepositorySession, digest: str, action: str, attempts: in
                 f"{action}: asked for {short_digest(digest)}, but {session.reference.registry} answers for {said}",
                 hint="the registry, or a proxy before it, is faulty",
             )
-        # Some proxies drop Content-Length from answers to HEAD.
-        size = response.headers.get("Content-Length", "")
-        return int(size) if size.isdigit() else -1
+        there = _content_length(response, size)
+    if there in (size, -1):
+        return there
+    # Only the answer to a GET has the length that counts: it frames the body, which is not read here.
+    try:
+        with session.send("GET", url, action=action, accept=(200, 404), attempts=attempts) as response:
+            return None if response.status == 404 else _content_length(response, size)
+    except GrockerError:
+        return there
+
+
+def _content_length(response: HttpResponse, size: int) -> int:
+    """Read the length of a blob of ``size`` bytes from an answer; -1 when the answer does not say.
+
+    Proxies drop it from answers to HEAD, write 0, or give the length of what they would compress.
+    """
+    said = response.headers.get("Content-Length", "")
+    is_compressed = response.headers.get("Content-Encoding", "identity").lower() != "identity"
+    if not said.isdigit() or is_compressed or (int(said) == 0 and size > 0):
+        return -1
+    return int(said)
 
 
 def _mount(session: RepositorySession, digest: str, size: int, source: str, action: str) -> _Finding:
@@ -245,7 +267,7 @@ def _upload(
         finally:
             target = None
         attempt += 1
-    if found.other_size and (now := _ask_size(session, digest, action)) not in (size, -1):
+    if found.other_size and (now := _ask_size(session, digest, size, action)) not in (size, -1):
         raise CorruptError(
             f"{action}: {session.reference.registry} reports {'no' if now is None else now} bytes, "
             f"although all {size} were sent",
@@ -256,7 +278,7 @@ def _upload(
 def _has_arrived(session: RepositorySession, digest: Digest, size: int, action: str) -> bool:
     """Whether the registry has the blob, although an upload of it failed; False when it cannot be asked."""
     try:
-        return _ask_size(session, digest, action, attempts=1) in (size, -1)
+        return _ask_size(session, digest, size, action, attempts=1) in (size, -1)
     except GrockerError:
         return False
 
