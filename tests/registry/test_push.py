@@ -640,3 +640,21 @@ def test_push_sends_a_blob_again_that_is_truncated_although_a_proxy_spoils_its_l
     registry.head_headers = {"Content-Length": "17"}
     pushed(transport, registry, image, blobs)
     assert registry.blobs["team/polls", image.layers[0].digest] == blobs.blobs[image.layers[0].digest]
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "uploads"), ("PATCH", "uploads/u"), ("PUT", "uploads/u"), ("PUT", "manifests")],
+)
+def test_push_takes_every_answer_that_says_done(
+    registry: Registry, transport: Transport, method: str, path: str, status: int
+) -> None:
+    registry.fail(method, path, kind="late-status", status=status, times=99)
+    image, blobs = made_image()
+    state = registries.inspect_repository(transport, lambda: NOBODY, [name(registry)])
+    state = replace(state, session=replace(state.session, part_size=90, sends_whole=method != "PATCH"))
+    registries.push(state, [image], blobs, Silent(), candidates=MountCandidates())
+    assert registry.asked("POST") == 4
+    for layer in image.layers:
+        assert registry.blobs["team/polls", layer.digest] == blobs.blobs[layer.digest]

@@ -313,7 +313,7 @@ class _Handler(BaseHTTPRequestHandler):
         if late is not None:
             time.sleep(late.seconds)
             if late.kind == "late-status":
-                status, body, headers = late.status, late.body, dict(late.headers)
+                status, body, headers = late.status, late.body, {**headers, **late.headers}
         if getattr(self, "_lie", False) and "Docker-Content-Digest" in headers:
             headers["Docker-Content-Digest"] = "sha256:" + "0" * 64
         size = len(body) + (1 if getattr(self, "_lie_size", False) and self.command in ("HEAD", "GET") else 0)

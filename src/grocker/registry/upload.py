@@ -23,6 +23,9 @@ from grocker.registry.session import RepositorySession
 from grocker.web import BodyStream, HttpError, HttpResponse, HttpTryAgainError
 
 _SMALL = 1 << 16  # bytes
+DONE = frozenset({200, 201, 202, 204})
+"""answers to what stores something: the specification says 201, docker takes others as well, and some registries give
+them"""
 _REFUSES_WHOLE = frozenset({405, 411, 413, 501})
 
 
@@ -285,7 +288,7 @@ def _has_arrived(session: RepositorySession, digest: Digest, size: int, action: 
 
 def _start_upload(session: RepositorySession, action: str) -> str:
     url = session.url("blobs/uploads/")
-    with session.send("POST", url, action=action, accept=(202,), body=b"", size=0) as response:
+    with session.send("POST", url, action=action, accept=DONE, body=b"", size=0) as response:
         return session.upload_location(response, url, action)
 
 
@@ -296,7 +299,7 @@ def _send_whole(
         "PUT",
         _with_digest(target, digest),
         action=action,
-        accept=(201, 204),
+        accept=DONE,
         headers={"Content-Type": "application/octet-stream"},
         body=stream,
         size=size,
@@ -318,7 +321,7 @@ def _send_parts(
             "PATCH",
             target,
             action=action,
-            accept=(202, 204),
+            accept=DONE,
             headers={"Content-Type": "application/octet-stream", "Content-Range": f"{done}-{done + len(part) - 1}"},
             body=part,
             size=len(part),
@@ -332,7 +335,7 @@ def _send_parts(
         "PUT",
         _with_digest(target, digest),
         action=action,
-        accept=(201, 204),
+        accept=DONE,
         body=b"",
         size=0,
         attempts=1,
