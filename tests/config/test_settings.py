@@ -11,6 +11,7 @@ from msgspec import inspect
 
 from grocker.config.settings import Settings
 from grocker.platforms.suites import SUITES
+from grocker.runner.contract.spec import SERVERS, STOP_SIGNALS
 from tests.architecture.source import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "settings.md"
@@ -52,3 +53,9 @@ def test_schema_names_the_suites_of_the_table() -> None:
     schema = msgspec.json.schema(Settings)
     suite = schema["$defs"]["DebianSettings"]["properties"]["suite"]
     assert suite == {"anyOf": [{"enum": sorted(SUITES)}, {"type": "null"}], "default": None}
+
+
+def test_schema_names_the_servers_and_stop_signals_of_the_contract() -> None:
+    service = msgspec.json.schema(Settings)["$defs"]["ServiceSettings"]["properties"]
+    assert service["server"]["anyOf"][0] == {"enum": sorted(server.name for server in SERVERS)}
+    assert service["stop-signal"]["enum"] == sorted(STOP_SIGNALS)
