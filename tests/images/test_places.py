@@ -11,7 +11,7 @@ from grocker.images import archive, docker, layout, podman, registry, store
 from grocker.images.archive import Archive
 from grocker.images.docker import Docker
 from grocker.images.layout import Layout
-from grocker.images.places import PLACES, default_sink, is_still_there, open_image, open_sink, open_sinks
+from grocker.images.places import OUTPUTS, PLACES, default_sink, is_still_there, open_image, open_sink, open_sinks
 from grocker.images.podman import Podman
 from grocker.images.reading import ImageModule
 from grocker.images.registry import RegistrySink
@@ -39,6 +39,14 @@ SINKS: dict[str, SinkModule] = {
 """held against the protocol by mypy"""
 IMAGES: tuple[ImageModule, ...] = (registry, store, layout, archive)
 """likewise"""
+
+
+def test_text_about_outputs_names_every_place_of_the_table() -> None:
+    words = OUTPUTS.replace(" or ", ", ").split(", ")
+    assert [word.partition(":")[0] for word in words] == list(PLACES)
+    assert {word.partition(":")[0] for word in words if ":" in word} == {
+        word for word, place in PLACES.items() if place.takes_path
+    }
 
 
 Hosts = Callable[..., PlaceContext]

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from grocker.images.reading import ImageModule, OpenedImage
     from grocker.images.sink import PlaceContext, Sink, SinkModule
 
-_HINT = "use docker, podman, registry, store, oci:DIR or archive:FILE"
+OUTPUTS = "docker, podman, registry, store, oci:DIR or archive:FILE"
+"""what ``--output`` takes, for people"""
+_HINT = f"use {OUTPUTS}"
 
 
 class Place:
