@@ -89,7 +89,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     media: bool = False
     """whether the application serves ``/media`` by X-Accel-Redirect (contract, V2)"""
     metrics: UrlPath | None = None
-    """path on port 8080 whose metrics are merged into those of port 8081 (contract, H2)"""
+    """path on the application port whose metrics are merged into those of the status port (contract, H2)"""
     memory: Positive | None = None
     """MiB that a worker may use before it is recycled"""
 
