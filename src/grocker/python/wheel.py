@@ -78,8 +78,10 @@ def read_metadata(path: Path, *, file: str = "") -> tuple[Metadata, tuple[EntryP
 @contextmanager
 def _opened(path: Path, file: str) -> Iterator[ZipFile]:
     try:
-        with ZipFile(path) as opened:
-            yield opened
+        with path.open("rb") as stream:
+            wheel_archive.check_directory(stream, file)
+            with ZipFile(stream) as opened:
+                yield opened
     except (BadZipFile, EOFError, UnicodeDecodeError, NotImplementedError, struct.error) as error:
         raise CorruptError(
             f"reading {file}: truncated or malformed: {error}", hint="download or build it again"
@@ -113,12 +115,13 @@ class _Reading(msgspec.Struct, frozen=True):
         self._check_listed(hashes, members, info)
         files: dict[str, File] = {}
         lines: dict[str, str] = {}
+        streamed = wheel_archive.streamed(members.values())
         machines: set[int | None] = set()
         for name, member in sorted(members.items()):
             destination, script = self._destination(name, info, described.name)
             if name.startswith(f"{info}/") and name[len(info) + 1 :] in _UNHASHED:
                 continue
-            checked = self._verified(member, hashes[name])
+            checked = self._verified(member, hashes[name], streamed=name in streamed)
             machines.add(checked.machine)
             if destination is None:
                 continue
@@ -208,7 +211,7 @@ class _Reading(msgspec.Struct, frozen=True):
         for name in sorted(name for name in listed - present - own if not name.endswith("/")):
             raise CorruptError(f"reading {self.file}: {name} is in RECORD but not in the archive")
 
-    def _verified(self, member: ZipMember, expected: record.Hash | None) -> _Checked:
+    def _verified(self, member: ZipMember, expected: record.Hash | None, *, streamed: bool) -> _Checked:
         if expected is None:
             raise CorruptError(f"reading {self.file}: RECORD has no hash for {member.name}")
         hashing, ours = hashlib.new(expected.algorithm), hashlib.sha256()
@@ -219,15 +222,14 @@ class _Reading(msgspec.Struct, frozen=True):
             hashing.update(chunk)
             if expected.algorithm != "sha256":
                 ours.update(chunk)
-            if member.size <= wheel_archive.LARGE:
+            if not streamed:
                 parts.append(chunk)
         if record.encoded(hashing.digest()) != expected.value:
             raise CorruptError(
                 f"reading {self.file}: {member.name} does not match its hash in RECORD ({expected.algorithm})",
                 hint="download it again, or tell its publisher: the wheel was changed after it was built",
             )
-        large = member.size > wheel_archive.LARGE
-        data = ZipContent(self.path, self.file, member.name, member.size) if large else b"".join(parts)
+        data = ZipContent.of(self.path, self.file, member) if streamed else b"".join(parts)
         digest = hashing.digest() if expected.algorithm == "sha256" else ours.digest()
         return _Checked(data, "sha256=" + record.encoded(digest), _elf_machine(head))
 
