@@ -137,5 +137,5 @@ def _seconds(text: str | None) -> int:
         return 0
     try:
         return int(datetime.fromisoformat(text[:19] + "+00:00").timestamp())
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0

@@ -6,6 +6,7 @@ Source: OCI distribution specification 1.1, Push ("Pushing blobs", "Mounting a b
 from __future__ import annotations
 
 import io
+import re
 from enum import Enum
 from typing import BinaryIO
 from urllib.parse import urlencode
@@ -184,7 +185,7 @@ def _there(session: RepositorySession, digest: str, action: str) -> int | None:
             )
         # Some proxies drop Content-Length from answers to HEAD.
         size = response.headers.get("Content-Length", "")
-        return int(size) if size.isdigit() else -1
+        return int(size) if re.fullmatch(r"[0-9]{1,18}", size) else -1
 
 
 def _mounted(session: RepositorySession, digest: str, source: str, action: str) -> _Found:
@@ -293,7 +294,7 @@ def _send_parts(session: RepositorySession, digest: str, size: int, stream: Stre
 def _counted(response: Response, done: int, session: RepositorySession, action: str) -> None:
     """Raise CorruptError when a registry reports fewer or more bytes than were sent."""
     said = response.headers.get("Range", "").removeprefix("bytes=").partition("-")[2]
-    if said.isdigit() and int(said) != done - 1:
+    if re.fullmatch(r"[0-9]{1,18}", said) and int(said) != done - 1:
         raise CorruptError(
             f"{action}: {session.reference.registry} reports {int(said) + 1} bytes, but {done} were sent",
             hint="bytes were lost in transit, or the registry is faulty; try again",

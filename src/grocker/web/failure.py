@@ -101,13 +101,13 @@ def retry_after(value: str | None, now: float) -> float | None:
     """Parse a Retry-After header, a number or a date, into seconds from ``now``, which is in seconds since 1970."""
     if not value:
         return None
-    if value.strip().isdigit():
+    if re.fullmatch(r"\s*[0-9]{1,9}\s*", value):
         return float(value)
     from email.utils import parsedate_to_datetime
 
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, IndexError, OSError):
         return None
 
 

@@ -229,7 +229,11 @@ class Transport:
             if raw.status in accept or raw.status not in again or not target:
                 return raw, url
             release_connection(raw)
-            old, new = urlsplit(url), urlsplit(urljoin(url, target))
+            try:
+                old, new = urlsplit(url), urlsplit(urljoin(url, target))
+                _ = new.port
+            except ValueError as error:
+                raise UnavailableError(f"{action}: {redact_url(url)} redirects to a malformed address") from error
             if new.scheme not in ("http", "https") or (old.scheme == "https" and new.scheme != "https"):
                 raise UnavailableError(
                     f"{action}: {redact_url(url)} redirects to {redact_url(new.geturl())}, which is not HTTPS"
@@ -260,8 +264,12 @@ class Transport:
                 decode_content=False,
                 timeout=urllib3.Timeout(connect=self._timeouts[0], read=self._timeouts[1]),
             )
-        except urllib3.exceptions.LocationParseError as error:
+        except (urllib3.exceptions.LocationParseError, urllib3.exceptions.LocationValueError) as error:
             raise SettingsError(f"{action}: {redact_url(url)} is not a valid URL") from error
+        except ValueError:  # its message would show the header's value
+            raise SettingsError(
+                f"{action}: {redact_url(url)}: the address or the credentials have characters that HTTP does not permit"
+            ) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise translate_failure(error, redact_url(url), action, via) from error
 
