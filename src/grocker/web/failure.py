@@ -149,7 +149,7 @@ def translate_failure(error: Exception, shown: str, action: str, via: str) -> Ex
             return BrokenError(f"TLS failed{via}: {one.reason or 'no reason given'}", 2)
     for one in seen:
         if isinstance(one, exceptions.ReadTimeoutError):
-            return BrokenError(f"timeout waiting for the answer{via}")
+            return BrokenError(f"timeout waiting for the answer{via}", 2)
         # urllib3 derives NewConnectionError from ConnectTimeoutError, whatever made the connection fail.
         if isinstance(one, (exceptions.ConnectTimeoutError, TimeoutError)) and not isinstance(
             one, exceptions.NewConnectionError

@@ -133,10 +133,11 @@ class Transport:
 
         raw, place = self._accepted(send, count, accept, url, action, source)
 
-        def again(done: int, reason: str) -> BaseHTTPResponse:
-            return self._rest(lambda extra: send(extra)[0], count, raw, done, f"{action}: {redact_url(url)}", reason)
+        def again(done: int, failure: BrokenError) -> BaseHTTPResponse:
+            return self._rest(lambda extra: send(extra)[0], count, raw, done, f"{action}: {redact_url(url)}", failure)
 
-        return Response(raw, place, action, again if method == "GET" and raw.status == 200 else None)
+        resumable = method == "GET" and raw.status == 200
+        return Response(raw, place, action, again if resumable else None, patience=self._timeouts[1])
 
     def _accepted(
         self,
@@ -172,16 +173,16 @@ class Transport:
         first: BaseHTTPResponse,
         done: int,
         action: str,
-        reason: str,
+        failure: BrokenError,
     ) -> BaseHTTPResponse:
-        """Resume the body of ``first`` at byte ``done``, where it broke for ``reason``."""
-        while count.sent < count.most:
+        """Resume the body of ``first`` at byte ``done``, where it broke."""
+        while count.sent < min(count.most, failure.attempts or count.most):
             self._wait(count, None)
             try:
                 return resume(send, first, done)
-            except BrokenError as failure:
-                reason = failure.reason
-        raise UnavailableError(f"{action}: {reason} after {done} bytes", hint="try again")
+            except BrokenError as another:
+                failure = another
+        raise UnavailableError(f"{action}: {failure.reason} after {done} bytes", hint="try again")
 
     def _authorize(self, url: str, headers: dict[str, str], netrc: bool, action: str) -> tuple[str, str]:
         """Move credentials from the URL to ``headers``; return the URL without them, and their source in words."""
@@ -299,7 +300,9 @@ class Transport:
                     )
                 clean = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], "", "", ""))
                 manager = urllib3.ProxyManager(clean, proxy_headers=secret, **options)  # type: ignore[arg-type]
-            self._managers[scheme, proxy] = manager
+            from grocker.web.connection import limit_connections
+
+            self._managers[scheme, proxy] = limit_connections(manager)
             return manager
 
     def pause(self, attempt: int, error: GrockerError) -> bool:
