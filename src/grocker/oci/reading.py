@@ -75,7 +75,7 @@ def read_images(root: Document, fetch: Fetch, *, what: str, wanted: Platform | N
         listed = [one for one in index.manifests if one.media_type in values.MANIFESTS and not _beside(one)]
         if wanted is not None and all(one.platform is not None for one in listed):
             listed = [one for one in listed if _platform(one) == wanted] or listed
-        found = [_image(check_document(_plain(one), fetch(one)), fetch) for one in listed]
+        found = [_image(check_document(_plain(one), _small(one, what, fetch)), fetch) for one in listed]
     fitting = [one for one in found if wanted in (None, one.platform)]
     if not fitting:
         has = ", ".join(str(one.platform) for one in found) or "none at all"
