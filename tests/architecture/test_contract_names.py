@@ -16,7 +16,16 @@ HOME = "grocker.runner.contract.names"
 CONSTANTS = {name: value for name, value in vars(names).items() if name.isupper()}
 PORTS = {str(value) for value in CONSTANTS.values() if isinstance(value, int)}
 VARIABLES = {name for name in CONSTANTS if name.startswith("GROCKER_")}
-PATHS = {names.VENV, names.GROCKER, names.CONFIG, names.MEDIA, names.SCRIPTS, names.SCRATCH, names.SYSLOG_SOCKET}
+PATHS = {
+    names.VENV,
+    names.APPLICATION,
+    names.GROCKER,
+    names.CONFIG,
+    names.MEDIA,
+    names.SCRIPTS,
+    names.SCRATCH,
+    names.SYSLOG_SOCKET,
+}
 # A path of the image may be written without its first slash, as in a layer.
 WORDS = [rf"/?{re.escape(path.removeprefix('/'))}" if path.count("/") > 1 else re.escape(path) for path in PATHS]
 LITERAL = re.compile(rf"(?<![\w./-])(?:{'|'.join([*WORDS, *PORTS, *VARIABLES])})(?![\w-])")

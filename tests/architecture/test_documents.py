@@ -15,6 +15,7 @@ from tools.reference import PAGES
 
 _LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 _VARIABLE = re.compile(r"GROCKER_[A-Z]+(_[A-Z]+)*")
+_FILE = re.compile(r"`((?:src/grocker|tests|tools|docs|examples)/[\w/.-]+\.\w+)[`:]")
 INTERNAL = frozenset({"GROCKER_READY_FD"})
 """Variables that the runner gives its own servers."""
 
@@ -53,6 +54,17 @@ def _anchors(page: Path) -> frozenset[str]:
     """What a link may name after ``#``: the headings, as GitHub spells them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return frozenset(re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings)
+
+
+def test_files_that_pages_name_exist() -> None:
+    pages = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
+    named = {
+        (name, path)
+        for name in pages.stdout.splitlines()
+        for path in _FILE.findall((ROOT / name).read_text(encoding="utf-8"))
+        if "NAME" not in path
+    }
+    assert {(name, path) for name, path in named if not (ROOT / path).exists()} == set()
 
 
 def test_readme_asks_for_two_commands() -> None:

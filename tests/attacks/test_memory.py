@@ -34,7 +34,9 @@ with Store.open(Path(sys.argv[1]).parent / "cache") as store:
 
 def peak(program: str, *arguments: str) -> tuple[int, subprocess.CompletedProcess[str]]:
     """The largest resident size, in bytes, of a Python that runs ``program``."""
-    watched = program + "\nimport resource; print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    # Not getrusage: its maximum includes what the parent had when it forked.
+    status = "[line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')][0]"
+    watched = f"{program}\nprint('PEAK', {status})\n"
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", watched, *arguments]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=120)

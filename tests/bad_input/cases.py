@@ -306,7 +306,6 @@ _SETTINGS = (
         78,
         (
             "grocker.toml:2: services.www.wsgi: expected MODULE:ATTRIBUTE",
-            "grocker.toml:3: services.ops: a service needs one of command",
             "grocker.toml:5: services.ws.comand: unknown setting",
         ),
         ("settings.md",),
@@ -381,7 +380,7 @@ _SETTINGS = (
         "unknown-suite",
         "an unknown suite",
         78,
-        ("grocker.toml:1: debian.suite: expected one of bookworm, trixie, found 'sid'",),
+        ("grocker.toml:1: debian.suite: expected one of bookworm, forky, trixie, found 'sid'",),
         (),
         _file("grocker.toml", 'debian.suite = "sid"\n'),
         is_quick=True,

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from grocker.cli.terminal import Lines, Style, display, printable
+from grocker.cli.terminal import LogDisplay, Style, display, printable
 
 PLAIN = Style(False)
 
@@ -29,7 +29,7 @@ def test_style_has_colours_on_a_terminal_unless_told_otherwise(environ: dict[str
 def test_lines_tell_of_a_task_when_it_took_long(quiet: bool, shown: str) -> None:
     stream = io.StringIO()
     times = iter([0.0, 0.9, 10.0, 11.5])
-    lines = Lines(stream, PLAIN, quiet=quiet, clock=lambda: next(times))
+    lines = LogDisplay(stream, PLAIN, quiet=quiet, clock=lambda: next(times))
     for what in ("short work", "fetching numpy 2.1"):
         with lines, lines.task(what) as task:
             task.advance(1)
@@ -39,7 +39,7 @@ def test_lines_tell_of_a_task_when_it_took_long(quiet: bool, shown: str) -> None
 def test_lines_do_not_tell_of_a_task_that_failed() -> None:
     stream = io.StringIO()
     times = iter([0.0, 10.0])
-    with pytest.raises(ValueError), Lines(stream, PLAIN, quiet=False, clock=lambda: next(times)).task("work"):
+    with pytest.raises(ValueError), LogDisplay(stream, PLAIN, quiet=False, clock=lambda: next(times)).task("work"):
         raise ValueError
     assert stream.getvalue() == ""
 

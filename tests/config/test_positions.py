@@ -10,7 +10,7 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grocker.config.positions import Path, find_lines
+from grocker.config.positions import KeyPath, find_lines
 
 TEXT = '''\
 # a comment [not.a.table]
@@ -83,12 +83,12 @@ z = 3
     ],
     ids=str,
 )
-def test_position_is_the_line_that_names_it(path: Path, line: int) -> None:
+def test_position_is_the_line_that_names_it(path: KeyPath, line: int) -> None:
     tomllib.loads(TEXT)
     assert find_lines(TEXT)[path] == line
 
 
-def paths(value: Any, path: Path = ()) -> set[Path]:
+def paths(value: Any, path: KeyPath = ()) -> set[KeyPath]:
     found = {path} if path else set()
     if isinstance(value, dict):
         return found.union(*(paths(inner, (*path, key)) for key, inner in value.items()))

@@ -20,7 +20,7 @@ def test_problems_are_all_found_in_the_order_of_the_table() -> None:
         SettingProblem(("user", "uid"), "expected a number of at least 1, found 0"),
         SettingProblem(("depend",), "unknown setting"),
         SettingProblem(("extras", 1), "expected text, found a number", is_kind=True),
-        SettingProblem(("debian", "suite"), "expected one of bookworm, trixie, found 'trixi'", "trixie"),
+        SettingProblem(("debian", "suite"), "expected one of bookworm, forky, trixie, found 'trixi'", "trixie"),
     )
 
 

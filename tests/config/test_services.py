@@ -30,7 +30,7 @@ def test_services_are_those_of_the_procfile_when_none_is_declared() -> None:
         "worker": "python -m work",
         "www": "gunicorn x: y",
     }
-    assert found.servers == ()
+    assert found.servers == ("gunicorn",), "platforms that read Procfiles bring it"
     assert found.source == "Procfile"
 
 
@@ -128,3 +128,25 @@ def test_services_are_refused_when_a_process_has_the_services_name() -> None:
 def test_services_need_nginx_when_they_show_files(service: ServiceSettings, packages: tuple[str, ...]) -> None:
     assert find_services(Settings(services={"www": service}), None, DetectedApplication()).packages == packages
     assert find_services(Settings(), "web: x", DetectedApplication()).packages == ()
+
+
+def test_table_without_a_program_adds_to_the_service_that_is_found() -> None:
+    settings = Settings(services={"www": ServiceSettings(static=True, workers=2)})
+    found = find_services(
+        settings, None, DetectedApplication(target="app:app", commands={"worker": ("celery", "worker")})
+    )
+    assert (found.table["www"].wsgi, found.table["www"].workers) == ("app:app", 2)
+    assert found.table["worker"].command == ("celery", "worker")
+    assert found.static == {"www": True}
+
+
+def test_table_without_a_program_is_refused_when_no_such_service_is_found() -> None:
+    settings = Settings(services={"ops": ServiceSettings(workers=2)})
+    with pytest.raises(SettingsError, match=r"services\.ops names no program") as caught:
+        find_services(settings, None, DetectedApplication(target="app:app"))
+    assert "found are: www" in (caught.value.hint or "")
+
+
+def test_tables_win_whole_when_each_names_a_program() -> None:
+    settings = Settings(services={"ops": ServiceSettings(command="work")})
+    assert list(find_services(settings, None, DetectedApplication(target="app:app")).table) == ["ops"]

@@ -10,7 +10,7 @@ import pytest
 from msgspec import inspect
 
 from grocker.config.settings import Settings
-from grocker.platforms.suites import DEFAULT, SUITES
+from grocker.platforms.suites import SUITES
 from tests.architecture.source import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "settings.md"
@@ -51,4 +51,4 @@ def test_examples_of_the_page_are_settings(block: str) -> None:
 def test_schema_names_the_suites_of_the_table() -> None:
     schema = msgspec.json.schema(Settings)
     suite = schema["$defs"]["DebianSettings"]["properties"]["suite"]
-    assert suite == {"enum": sorted(SUITES), "default": DEFAULT}
+    assert suite == {"anyOf": [{"enum": sorted(SUITES)}, {"type": "null"}], "default": None}

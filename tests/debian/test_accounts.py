@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from grocker.debian import accounts
-from grocker.debian.accounts import Account
+from grocker.debian.accounts import ImageUser
 from grocker.errors import CorruptError, SettingsError
 from grocker.tar.entry import File
 
@@ -13,10 +13,10 @@ MASTERS = {
     "usr/share/base-passwd/passwd.master": b"root:*:0:0:root:/root:/bin/bash\nnobody:*:65534:65534:nobody:/:/nologin\n",
     "usr/share/base-passwd/group.master": b"root:*:0:\nmail:*:8:\nshadow:*:42:\n",
 }
-BLUE = Account("blue", 1000, "/home/blue")
+BLUE = ImageUser("blue", 1000, "/home/blue")
 
 
-def files(contents: dict[str, bytes], user: Account = BLUE) -> dict[str, str]:
+def files(contents: dict[str, bytes], user: ImageUser = BLUE) -> dict[str, str]:
     found = {}
     for entry in accounts.entries({**MASTERS, **contents}, user):
         assert isinstance(entry, File)
@@ -74,8 +74,10 @@ def test_declared_account_is_passed_over_when_its_line_is_malformed() -> None:
     assert files({"usr/lib/sysusers.d/x.conf": b'u "\n\nz what\n'}) == files({})
 
 
-@pytest.mark.parametrize("user", [Account("nobody", 1000, "/"), Account("blue", 0, "/"), Account("blue", 65534, "/")])
-def test_user_is_refused_when_debian_has_it(user: Account) -> None:
+@pytest.mark.parametrize(
+    "user", [ImageUser("nobody", 1000, "/"), ImageUser("blue", 0, "/"), ImageUser("blue", 65534, "/")]
+)
+def test_user_is_refused_when_debian_has_it(user: ImageUser) -> None:
     with pytest.raises(SettingsError) as caught:
         files({}, user)
     assert caught.value.status == 78

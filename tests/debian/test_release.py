@@ -101,4 +101,5 @@ def test_key_is_the_pinned_one_when_it_comes_with_grocker(suite: str) -> None:
         found = pysequoia.Cert.from_bytes(read_certificate(pinned))
         assert found.fingerprint.upper() == pinned.fingerprint
         assert not found.is_revoked
-        assert suite.partition("-")[0] in pinned.name
+        signed_by = {"forky": ("trixie", "bookworm")}.get(suite.partition("-")[0], (suite.partition("-")[0],))
+        assert pinned.name.startswith(signed_by), "testing is signed by the keys of the releases before it"

@@ -101,8 +101,9 @@ def test_user_is_warned_when_a_service_names_a_module_that_is_not_there(
 ) -> None:
     progress = Silent()
     files = {"shop/__init__.py": "", "shop/wsgi.py": "", "single.cpython-313-x86_64-linux-gnu.so": ""}
-    made = wheel(tmp_path, files, metadata="Requires-Dist: wagtail-site[x]>=1; python_version > '3'\n")
-    check_services(made, {"www": Service(wsgi=target), "worker": Service(command=("a",))}, progress)
+    made = wheel(tmp_path, files)
+    owners = {"wagtail-site"}
+    check_services(made, {"www": Service(wsgi=target), "worker": Service(command=("a",))}, owners, progress)
     said = f"service www: the wheel of demo has no module {target.partition(':')[0]}"
     assert [message for message, _ in progress.warnings] == ([said] if warned else [])
 

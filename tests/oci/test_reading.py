@@ -32,14 +32,14 @@ def test_images_are_what_was_written() -> None:
     made, _ = two_images()
     assert read_images(index(made), fetch(*made), what="polls") == tuple(made)
     assert read_images(made[0].manifest, fetch(*made), what="polls") == (made[0],)
-    assert read_images(index(made), fetch(made[1]), what="polls", wanted=ARM64) == (made[1],)
+    assert read_images(index(made), fetch(made[1]), what="polls", platform=ARM64) == (made[1],)
 
 
 def test_images_are_missing_when_none_is_for_the_platform() -> None:
     made, _ = two_images()
     for top in (index(made), made[0].manifest):
         with pytest.raises(MissingError, match="polls has no image for linux/riscv64"):
-            read_images(top, fetch(*made), what="polls", wanted=parse("riscv64"))
+            read_images(top, fetch(*made), what="polls", platform=parse("riscv64"))
 
 
 def test_images_of_an_index_leave_out_what_is_beside_them() -> None:
@@ -61,7 +61,7 @@ def test_images_have_platforms_when_the_index_does_not_say_them() -> None:
             del one["platform"]
 
     top = parse_root(changed(index(made).data, unsay))
-    assert read_images(top, fetch(*made), what="polls", wanted=AMD64) == (made[0],)
+    assert read_images(top, fetch(*made), what="polls", platform=AMD64) == (made[0],)
 
 
 @pytest.mark.parametrize(

@@ -53,4 +53,6 @@ def resolved(
     settings = settings or Settings()
     uv = find_uv(context, settings)
     heard = subscriber or NoSubscriber()
-    return [resolve(context, wanted, settings, target, uv, heard) for target in targets(wanted, settings)]
+    return [
+        resolve(context, wanted, settings, target, uv, heard) for target in targets(wanted, settings, context.progress)
+    ]

@@ -69,9 +69,14 @@ def _make_images(
 ) -> tuple[Resolution, tuple[BuiltImage, ...]]:
     """Return the first platform's resolution and every platform's image."""
     uv = find_uv(context, settings)
-    resolutions = [resolve(context, request, settings, target, uv, prefetch) for target in targets(request, settings)]
+    resolutions = [
+        resolve(context, request, settings, target, uv, prefetch)
+        for target in targets(request, settings, context.progress)
+    ]
     application = resolutions[0].application
-    validation.check_services(application.installed, application.services.table, context.progress)
+    owners = {file.name for file in resolutions[0].wheels.files}
+    table, roots = application.services.table, application.roots
+    validation.check_services(application.installed, table, owners, context.progress, roots=roots)
     plans = [plan_image(request, settings, resolution) for resolution in resolutions]
     images = []
     for resolution, plan in zip(resolutions, plans, strict=True):

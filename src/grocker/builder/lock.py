@@ -28,7 +28,7 @@ def make_lock(request: Request, context: Context, *, upgrade: Sequence[str] | No
     settings = read_configuration(request).settings
     check_executable(context.store.root)
     uv = find_uv(context, settings)
-    chosen = targets(request, settings)
+    chosen = targets(request, settings, context.progress)
     return merge_locks(tuple(_renew(context, request, settings, target, uv, upgrade) for target in chosen))
 
 

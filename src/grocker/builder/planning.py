@@ -52,6 +52,7 @@ def _subject(resolution: Resolution) -> Subject:
         python=target.suite.python,
         lock=resolution.lock,
         compiling=resolution.compiling.packages,
+        directory=application.directory,
     )
 
 

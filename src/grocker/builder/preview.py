@@ -33,7 +33,7 @@ def preview(request: Request, context: Context) -> tuple[Configuration, tuple[Pr
     check_executable(context.store.root)
     uv = find_uv(context, settings)
     previews = []
-    for target in targets(request, settings):
+    for target in targets(request, settings, context.progress):
         resolution = resolve(context, request, settings, target, uv, NoSubscriber())
         plan = plan_image(request, settings, resolution)
         previews.append(Preview(resolution, plan, explain_plan(context.store, resolution, plan)))

@@ -1,6 +1,6 @@
 """The table of commands: each is declared in the module of its name, calls one function of the domain and renders it.
 
-Their modules import click alone; what a command works with is imported when it is called.
+Their modules import click and little else; what a command works with is imported when it is called.
 """
 
 from __future__ import annotations
@@ -53,5 +53,5 @@ def invoke(arguments: list[str]) -> None:
         raise UsageError(error.format_message(), hint=f"{command} --help") from error
     except click.Abort as error:
         raise KeyboardInterrupt from error
-    except SystemExit as error:  # click's own end when nobody reads standard output any more
+    except SystemExit as error:  # click's reaction when standard output has no reader any more
         raise BrokenPipeError from error

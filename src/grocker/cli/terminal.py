@@ -64,8 +64,8 @@ def display(stream: TextIO, environ: Mapping[str, str], *, quiet: bool) -> Displ
     """Choose how to show progress on ``stream``: live on a terminal, lines for long tasks in a log or in CI."""
     style = Style.of(stream, environ)
     if not quiet and stream.isatty() and environ.get("TERM") != "dumb" and not environ.get("CI"):
-        return Live(stream, style)
-    return Lines(stream, style, quiet=quiet)
+        return LiveDisplay(stream, style)
+    return LogDisplay(stream, style, quiet=quiet)
 
 
 def printable(text: str) -> str:
@@ -95,7 +95,7 @@ def _warning(style: Style, message: str, hint: str | None) -> str:
 class _TimedTask:
     """A task that writes one line at its end if it took long."""
 
-    def __init__(self, show: Lines, what: str) -> None:
+    def __init__(self, show: LogDisplay, what: str) -> None:
         self._show = show
         self._what = what
         self._began = 0.0
@@ -115,7 +115,7 @@ class _TimedTask:
         return None
 
 
-class Lines:
+class LogDisplay:
     """For pipes, logs and CI."""
 
     def __init__(
@@ -177,7 +177,7 @@ class _BarTask:
         self._bars.advance(self._id, amount)
 
 
-class Live:
+class LiveDisplay:
     """For a terminal: running tasks, each gone when it is done."""
 
     def __init__(self, stream: TextIO, style: Style) -> None:

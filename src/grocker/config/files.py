@@ -114,7 +114,7 @@ def load_toml(path: Path) -> tuple[dict[str, Any], str] | None:
         raise SettingsError(f"{path.name}:{line}: not TOML: {message}", hint=hint) from error
 
 
-def dotted_name(path: positions.Path) -> str:
+def dotted_name(path: positions.KeyPath) -> str:
     """A path of keys as written in messages: ``services.www.command[1]``."""
     text = ""
     for key in path:
@@ -148,7 +148,7 @@ def _load(path: Path, prefix: tuple[str, ...]) -> tuple[dict[str, Any], Path, tu
 
 
 def _refusal(
-    table: Mapping[str, Any], file: str, prefix: tuple[str, ...], lines: Mapping[positions.Path, int]
+    table: Mapping[str, Any], file: str, prefix: tuple[str, ...], lines: Mapping[positions.KeyPath, int]
 ) -> SettingsError | None:
     """The error that names all problems, in the order of the file."""
     from grocker.config.problems import find_problems
@@ -165,13 +165,13 @@ def _refusal(
     return SettingsError("; ".join([*told, *more]), hint=f"did you mean {near!r}?" if near else f"see {REFERENCE}")
 
 
-def _leaves(value: Any, path: positions.Path = ()) -> list[positions.Path]:
+def _leaves(value: Any, path: positions.KeyPath = ()) -> list[positions.KeyPath]:
     if isinstance(value, dict) and value:
         return [leaf for key in value for leaf in _leaves(value[key], (*path, str(key)))]
     return [path]
 
 
-def _origin(path: positions.Path, lines: Mapping[positions.Path, int], file: str) -> SettingOrigin:
+def _origin(path: positions.KeyPath, lines: Mapping[positions.KeyPath, int], file: str) -> SettingOrigin:
     """The line of a value, or of the nearest table or array around it."""
     while path and path not in lines:
         path = path[:-1]

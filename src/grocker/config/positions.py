@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """The keys from the top of the document, an index for each array on the way."""
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
@@ -23,7 +23,7 @@ _STRING = re.compile(
 )
 
 
-def find_lines(text: str) -> dict[Path, int]:
+def find_lines(text: str) -> dict[KeyPath, int]:
     """The line, from 1, on which each key of a valid TOML text first appears."""
     scan = _Scan(text)
     scan.document()
@@ -35,12 +35,12 @@ class _Scan:
         self.text = text
         self.at = 0
         self.line = 1
-        self.found: dict[Path, int] = {}
-        self.lengths: dict[Path, int] = {}
+        self.found: dict[KeyPath, int] = {}
+        self.lengths: dict[KeyPath, int] = {}
         """of arrays of tables, so far"""
 
     def document(self) -> None:
-        table: Path = ()
+        table: KeyPath = ()
         while self._blank():
             if self.text.startswith("[[", self.at):
                 table = self._header(2)
@@ -53,9 +53,9 @@ class _Scan:
             else:
                 self._pair(table)
 
-    def _header(self, brackets: int) -> Path:
+    def _header(self, brackets: int) -> KeyPath:
         self.at += brackets
-        path: Path = ()
+        path: KeyPath = ()
         names = self._dotted()
         for number, name in enumerate(names, 1):
             path = (*path, name)
@@ -65,7 +65,7 @@ class _Scan:
         self.at += brackets
         return path
 
-    def _pair(self, table: Path) -> None:
+    def _pair(self, table: KeyPath) -> None:
         path = table
         for name in self._dotted():
             path = (*path, name)
@@ -74,7 +74,7 @@ class _Scan:
         self._blank()
         self._value(path)
 
-    def _value(self, path: Path) -> None:
+    def _value(self, path: KeyPath) -> None:
         first = self.text[self.at]
         if first in "\"'":
             self._take(_STRING)
@@ -126,5 +126,5 @@ class _Scan:
         self.line += match[0].count("\n")
         return match[0]
 
-    def _note(self, path: Path) -> None:
+    def _note(self, path: KeyPath) -> None:
         self.found.setdefault(path, self.line)

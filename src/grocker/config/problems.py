@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from grocker.config.positions import Path
+from grocker.config.positions import KeyPath
 
 
 class SettingProblem(msgspec.Struct, frozen=True):
     """An invalid value or key."""
 
-    path: Path
+    path: KeyPath
     what: str
     near: str | None = None
     """the likely intention"""
@@ -30,7 +30,7 @@ def find_problems(table: object, kind: type) -> tuple[SettingProblem, ...]:
     return tuple(_judge(table, inspect.type_info(kind), (), None))
 
 
-def _judge(value: Any, info: inspect.Type, path: Path, words: str | None) -> Iterator[SettingProblem]:
+def _judge(value: Any, info: inspect.Type, path: KeyPath, words: str | None) -> Iterator[SettingProblem]:
     match info:
         case inspect.Metadata(type=inner, extra_json_schema=schema):
             yield from _judge(value, inner, path, (schema or {}).get("description", words))
@@ -75,7 +75,7 @@ def _judge(value: Any, info: inspect.Type, path: Path, words: str | None) -> Ite
                 yield _other(value, "true or false", path)
 
 
-def _struct(value: Any, info: inspect.StructType, path: Path) -> Iterator[SettingProblem]:
+def _struct(value: Any, info: inspect.StructType, path: KeyPath) -> Iterator[SettingProblem]:
     if not isinstance(value, dict):
         yield _other(value, "a table", path)
         return
@@ -96,7 +96,7 @@ def _struct(value: Any, info: inspect.StructType, path: Path) -> Iterator[Settin
             yield SettingProblem(path, str(error).partition(" - at ")[0])
 
 
-def _union(value: Any, types: Collection[inspect.Type], path: Path, words: str | None) -> Iterator[SettingProblem]:
+def _union(value: Any, types: Collection[inspect.Type], path: KeyPath, words: str | None) -> Iterator[SettingProblem]:
     """Check against the member of a union that ``value`` resembles; TOML has no null."""
     choices = [one for one in types if not isinstance(one, inspect.NoneType)]
     for one in choices:
@@ -117,7 +117,7 @@ _KINDS = {
 """the members of unions in the settings"""
 
 
-def _other(value: Any, expected: str, path: Path) -> SettingProblem:
+def _other(value: Any, expected: str, path: KeyPath) -> SettingProblem:
     return SettingProblem(path, f"expected {expected}, found {_kind(value)}", is_kind=True)
 
 

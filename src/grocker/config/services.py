@@ -14,6 +14,8 @@ from grocker.errors import SettingsError
 from grocker.runner.contract import spec
 
 _PROCESS = re.compile(r"\s*(?P<name>[A-Za-z0-9_-]+)\s*:\s*(?P<command>.+?)\s*\Z")
+_BROUGHT = frozenset({"gunicorn", "uvicorn"})
+"""servers that a command may start without naming them among the requirements, as platforms that read Procfiles do"""
 _NOT_SERVICES = frozenset({"release"})  # Heroku's release phase is a one-off command (E13), not a service
 
 
@@ -31,7 +33,9 @@ class Services(msgspec.Struct, frozen=True):
     @property
     def servers(self) -> tuple[str, ...]:
         """Distributions that the environment needs to serve the application; sorted."""
-        return tuple(sorted({s.server for s in self.table.values() if s.command is None}))
+        served = {s.server for s in self.table.values() if s.command is None}
+        started = {_program(s.command) for s in self.table.values() if s.command is not None}
+        return tuple(sorted(served | (started & _BROUGHT)))
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -49,6 +53,16 @@ class DetectedApplication(msgspec.Struct, frozen=True):
     kind: Literal["wsgi", "asgi"] = "wsgi"
     target: str | None = None
     """``module:attribute`` of a web application, if there is one"""
+    commands: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """other programs by service: ``worker``"""
+    static: bool = False
+    """whether static files are to be shown"""
+
+
+def _program(command: tuple[str, ...] | str) -> str:
+    """The first word of a command that sets no variable."""
+    words = command.split() if isinstance(command, str) else command
+    return next((word for word in words if "=" not in word and word != "exec"), "")
 
 
 def proxy_packages(services: Mapping[str, bool]) -> tuple[str, ...]:
@@ -59,22 +73,58 @@ def proxy_packages(services: Mapping[str, bool]) -> tuple[str, ...]:
 def find_services(settings: Settings, procfile: str | None, found: DetectedApplication) -> Services:
     """The service table, from the first source that declares any service.
 
+    A table in the settings that names no program adds to the service of that name that is found.
     ``procfile``: the text of the project's ``Procfile``, if there is one. Raises SettingsError.
     """
     if settings.services:
-        return _of_tables(settings.services, "[tool.grocker.services]")
+        partial = [name for name, one in settings.services.items() if not one.has_program]
+        if not partial:
+            return _of_tables(settings.services, "[tool.grocker.services]")
+        detected = _detected(procfile, found)
+        for name in partial:
+            if name not in detected:
+                known = f"found are: {', '.join(sorted(detected))}" if detected else "none was found"
+                raise SettingsError(
+                    f"services.{name} names no program, and no service {name} was found",
+                    hint=f"give it a command, a wsgi or an asgi application ({known})",
+                )
+        return _of_tables(
+            {**detected, **{name: _merged(detected.get(name), one) for name, one in settings.services.items()}},
+            "[tool.grocker.services], and what was found",
+        )
     if found.declared:
         return _of_tables(_entry_points(found.declared), "entry points")
     if procfile is not None:
         table = _procfile(procfile)
         if table:
             return Services(MappingProxyType(table), any_service=False, source="Procfile")
-    if found.target is not None:
-        www = ServiceSettings(asgi=found.target) if found.kind == "asgi" else ServiceSettings(wsgi=found.target)
-        return Services(
-            MappingProxyType({"www": _declared(www)}), any_service=found.django, source=f"found {found.target}"
-        )
+    detected = _detected(None, found)
+    if detected:
+        words = found.target or ", ".join(sorted(detected))
+        one = _of_tables(detected, f"found {words}")
+        return msgspec.structs.replace(one, any_service=found.django and len(detected) == 1)
     return Services(MappingProxyType({}), any_service=False, source="none")
+
+
+def _detected(procfile: str | None, found: DetectedApplication) -> dict[str, ServiceSettings]:
+    """What the project's files say of its services, as tables."""
+    if procfile is not None:
+        table = _procfile(procfile)
+        if table:
+            return {name: ServiceSettings(command=service.command) for name, service in table.items()}
+    detected = {name: ServiceSettings(command=command) for name, command in found.commands.items()}
+    if found.target is not None:
+        target = {found.kind: found.target, "static": found.static}
+        detected["www"] = msgspec.convert(target, ServiceSettings)
+    return detected
+
+
+def _merged(found: ServiceSettings | None, own: ServiceSettings) -> ServiceSettings:
+    """``own``, with the program that was found if it names none."""
+    if found is None or own.has_program:
+        return own
+    program = {"command": found.command, "wsgi": found.wsgi, "asgi": found.asgi}
+    return msgspec.structs.replace(own, static=own.static or found.static, **program)
 
 
 def _of_tables(tables: Mapping[str, ServiceSettings], source: str) -> Services:
@@ -110,6 +160,11 @@ def _entry_points(declared: Mapping[str, Any]) -> dict[str, ServiceSettings]:
                 f"entry point of the group grocker.services: {words}",
                 hint="use the format of [tool.grocker.services]",
             ) from error
+        if not service.has_program:
+            raise SettingsError(
+                f"entry point of the group grocker.services: {name}: a service needs one of command, wsgi and asgi",
+                hint="write it as in [tool.grocker.services]",
+            )
         table[name] = service
     return table
 

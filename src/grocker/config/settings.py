@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from grocker.platforms.suites import DEFAULT, SUITES
+from grocker.platforms.suites import SUITES
 from grocker.runner.contract.spec import FRONT, servers_for
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ InPackages = Annotated[
         description="a directory inside the application's packages, as mysite/static",
     ),
 ]
-Path = Annotated[str, Meta(pattern=r"^/[!-~]*\Z", description="a path that begins with /")]
+UrlPath = Annotated[str, Meta(pattern=r"^/[!-~]*\Z", description="a path that begins with /")]
 Command = Text | tuple[Text, ...]
 ObjectReference = Annotated[
     str, Meta(pattern=r"^[^:\s\0]+:[^:\s\0]+\Z", description="MODULE:ATTRIBUTE, as in mysite.wsgi:application")
@@ -85,19 +85,22 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     """directories served below ``/static``; true: every package directory named ``static``"""
     media: bool = False
     """whether the application serves ``/media`` by X-Accel-Redirect (contract, V2)"""
-    metrics: Path | None = None
+    metrics: UrlPath | None = None
     """path on port 8080 whose metrics are merged into those of port 8081 (contract, H2)"""
     memory: Positive | None = None
     """MiB that a worker may use before it is recycled"""
 
+    @property
+    def has_program(self) -> bool:
+        """Whether the table says what runs."""
+        return not (self.command is None and self.wsgi is None and self.asgi is None)
+
     def __post_init__(self) -> None:
         given = [n for n in ("command", "wsgi", "asgi") if getattr(self, n) is not None]
-        if not given:
-            raise ValueError("a service needs one of command, wsgi and asgi")
         if len(given) > 1:
             raise ValueError(f"a service needs one of command, wsgi and asgi, got {' and '.join(given)}")
-        served_by = servers_for(given[0])
-        if self.server is not None and self.server not in served_by:
+        served_by = servers_for(given[0]) if given else ()
+        if given and self.server is not None and self.server not in served_by:
             able = " or ".join(served_by) or "nothing"
             raise ValueError(f"{self.server} does not serve {given[0]} services; {able} does")
         if self.command is not None and (self.static or self.media):
@@ -118,7 +121,8 @@ def _is_empty(command: Command) -> bool:
 class DebianSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """``[tool.grocker.debian]``: where the packages below the application come from."""
 
-    suite: SuiteName = DEFAULT
+    suite: SuiteName | None = None
+    """None: the default, or the one whose Python fits the project"""
     mirror: Address | None = None
     """address of an archive; by default that of the host's apt sources"""
     security_mirror: Address | None = None
@@ -144,6 +148,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
 
     dependencies: tuple[PackageRequest, ...] = ()
     """Debian packages that the application needs at run time, beside the base: ``libpq5``, ``libpq5=17.2-1``"""
+    install: Literal["package", "tree"] | None = None
+    """whether the project is built to a wheel or runs from its source tree; None: as its files say"""
+    requirements: tuple[InProject, ...] = ()
+    """requirement files of a source tree, in pip's format, instead of the one that is found"""
+    include: tuple[InProject, ...] = ()
+    """files and directories that go into a source tree's image although they look secret or generated"""
     extras: tuple[Extra, ...] = ()
     """extras of the application that are installed with it"""
     index_url: Address | None = None

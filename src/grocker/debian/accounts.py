@@ -19,7 +19,7 @@ _DYNAMIC = range(999, 100, -1)
 """Numbers for declared users and groups without one, from the top down, as systemd-sysusers and adduser do."""
 
 
-class Account(msgspec.Struct, frozen=True):
+class ImageUser(msgspec.Struct, frozen=True):
     """A user of the image; its group is 0, as for every uid that an engine sets."""
 
     name: str
@@ -28,7 +28,7 @@ class Account(msgspec.Struct, frozen=True):
     shell: str = "/bin/bash"
 
 
-def entries(contents: Mapping[str, bytes], user: Account) -> list[Entry]:
+def entries(contents: Mapping[str, bytes], user: ImageUser) -> list[Entry]:
     """``/etc/passwd``, ``group``, ``shadow`` and ``gshadow``; no account has a password.
 
     ``contents``: base-passwd's masters and the sysusers.d files of the packages, by path.

@@ -93,7 +93,7 @@ def configure(
         *_DIRECTORIES,
         *links,
         *(File(target, contents[source], mode) for source, target, mode in _COPIES if source in contents),
-        *accounts.entries(contents, accounts.Account(user, uid, home)),
+        *accounts.entries(contents, accounts.ImageUser(user, uid, home)),
         *_home(contents, home, uid),
         *_shells(contents),
         *_zone(present),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 import msgspec
@@ -37,7 +37,7 @@ _SNIPPET = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 
-SETTLED_SNIPPETS: dict[str, str] = {
+INERT_SNIPPETS: dict[str, str] = {
     "dh_apparmor": "AppArmor is the host's",
     "dh_installalternatives": "the links are made from its words",
     "dh_installdeb": "dpkg-maintscript-helper acts on upgrades",
@@ -113,13 +113,17 @@ def read_reviews() -> dict[str, str]:
     return found
 
 
-def find_unreviewed(facts: Iterable[Facts]) -> tuple[UnreviewedScript, ...]:
-    """The scripts that are neither inert nor covered, by package and script."""
+def find_unreviewed(facts: Iterable[Facts], reviews: Mapping[str, str] | None = None) -> tuple[UnreviewedScript, ...]:
+    """The scripts that are neither inert nor covered, by package and script.
+
+    ``reviews``: by fingerprint; None: those that come with Grocker.
+    """
+    reviews = read_reviews() if reviews is None else reviews
     found = []
     for package in facts:
         for name, script in sorted(package.scripts.items(), reverse=True):
             mark = fingerprint(script, package.architecture, package.version)
-            if mark in read_reviews():
+            if mark in reviews:
                 continue
             reason = find_unknown_command(script)
             if reason is not None:
@@ -131,14 +135,14 @@ def find_unknown_command(script: str) -> str | None:
     """The first command in ``script`` that may have an effect in an image, or None."""
     for match in _SNIPPET.finditer(script):
         tool = match["tool"]
-        if tool not in SETTLED_SNIPPETS:
+        if tool not in INERT_SNIPPETS:
             return f"a snippet of {tool}"
         if tool == "dh_installalternatives" and any(found is None for _, found in calls(match["body"])):
-            return "an update-alternatives call that a shell would have to expand"
+            return "an update-alternatives call with shell expansions"
     rest = _SNIPPET.sub("", script)
     first, _, body = rest.partition("\n")
     if not re.match(r"#!\s*/bin/(?:sh|bash|dash)\b", first):
-        return f"it is written for {first[2:].strip() if first.startswith('#!') else 'an unknown interpreter'}"
+        return f"unsupported interpreter: {first[2:].strip() if first.startswith('#!') else '(none)'}"
     for line in _without_empty_cases(body).splitlines():
         if not _IDLE.match(line) and not _MAINTSCRIPT.match(line):
             return line.strip()

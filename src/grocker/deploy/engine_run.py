@@ -15,7 +15,7 @@ _UID = 1000
 
 
 class Host(msgspec.Struct, frozen=True):
-    """What of the host decides the command line."""
+    """What the command line depends on, of the host."""
 
     directories: frozenset[str]
     """which of ``config``, ``media`` and ``scripts`` exist below ``base``"""
@@ -31,7 +31,7 @@ class Host(msgspec.Struct, frozen=True):
 
 
 class EngineRun(msgspec.Struct, frozen=True):
-    """What the user asked for."""
+    """What to run, and how."""
 
     engine: Literal["docker", "podman"]
     image: str
@@ -47,9 +47,9 @@ class EngineRun(msgspec.Struct, frozen=True):
 
 
 def command_line(run: EngineRun, host: Host) -> tuple[str, ...]:
-    """The plain command line that runs the image: removed at its end, with the mounts that there are.
+    """Make the command line that runs the image: with the mounts that exist, and removed at its end.
 
-    Ports are published for ``start`` (both) and ``cron`` (supervision): commands open none (P2).
+    Ports are published for ``start`` (both) and ``cron`` (supervision); commands open none (P2).
     """
     service = run.arguments[:1]
     line = [run.engine, "run", "--rm"]
@@ -72,7 +72,7 @@ def command_line(run: EngineRun, host: Host) -> tuple[str, ...]:
 
 
 def unwritable(owners: Sequence[tuple[str, int, int]]) -> tuple[str, ...]:
-    """Of (directory, uid, mode) those that the image's user cannot write to, ``config`` aside."""
+    """List the directories, of (directory, uid, mode), that the image's user cannot write to, except ``config``."""
     return tuple(name for name, uid, mode in owners if name != "config" and uid != _UID and not mode & 0o002)
 
 

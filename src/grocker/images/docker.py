@@ -26,7 +26,7 @@ from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, plural, sel
 from grocker.oci import Blobs, Image, Layer, Platform, Reference, platforms
 from grocker.progress import Progress, Silent
 
-_MOST_ASKED = 30  # images of ours whose chains are looked at, the newest first
+_MOST_INSPECTED = 30  # of our images whose chains are checked, the newest first
 _FULL = "no space left"
 _FILTER = quote('{"label":["org.grocker.contract"]}', safe="")
 
@@ -69,7 +69,7 @@ class Docker(msgspec.Struct):
     def offer(self, layer: Layer, blobs: Blobs, platform: Platform, created: int) -> None:
         """See LayerSink.offer."""
         if self._ahead is None:
-            self._ahead = Preloading(self._had, self._load_unnamed, self._remove)
+            self._ahead = Preloading(self._count_known, self._load_unnamed, self._remove)
         self._ahead.offer(layer, blobs, platform, created)
 
     def withdraw(self) -> None:
@@ -85,39 +85,39 @@ class Docker(msgspec.Struct):
         image, note = select_image(images, self.platform, "docker")
         sent, detail = self._deliver(image, names, blobs, progress)
         listed = tuple(name.docker for name in names)
-        # The classic store calls an image by its configuration, containerd's by its manifest.
+        # An image's id is its configuration's digest in the classic store, its manifest's in containerd's.
         found = tuple(evidence(name, (image.config.digest, image.digest)) for name in listed)
         return Delivered("docker", listed[0], sent, detail + note, listed, evidence=found)
 
     def _deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> tuple[int, str]:
-        """Bytes sent, and what was done."""
+        """Load the image; return the bytes sent, and what was done."""
         place = names[0].docker
         found = {name: self._inspect(name.docker) for name in names}
-        if all(_is(one, image) for one in found.values()):
+        if all(_is_same(one, image) for one in found.values()):
             return 0, UP_TO_DATE
-        early, had, known = self._sent_ahead(image, progress)
+        early, had, known = self._finish_preload(image, progress)
         if not known:
             had = known = self._known_layers(image, [one for one in found.values() if one is not None])
         count = len(image.layers) - had
-        detail = f"sent {count} of {plural(len(image.layers), 'layer')}" if had else _all(image)
+        detail = f"sent {count} of {plural(len(image.layers), 'layer')}" if had else _say_all(image)
         if known:
             sent, problem = self._load(image, names, blobs, progress, known)
-            if not problem and self._arrived(image, names):
+            if not problem and self._has_arrived(image, names):
                 return early + sent, detail
             if _FULL in problem.lower():
                 raise _failure(f"loading {place} into docker", problem)
         sent, problem = self._load(image, names, blobs, progress, 0)
         if problem:
             raise _failure(f"loading {place} into docker", problem)
-        if not self._arrived(image, names):
+        if not self._has_arrived(image, names):
             raise UnavailableError(
                 f"loading {place} into docker: the engine reported no error, but the name refers to another image",
                 hint="another build may have loaded the same name; build again",
             )
-        return early + sent, _all(image)
+        return early + sent, _say_all(image)
 
-    def _sent_ahead(self, image: Image, progress: Progress) -> tuple[int, int, int]:
-        """Bytes that were sent ahead, and how many layers of the image the engine had before that, and has now."""
+    def _finish_preload(self, image: Image, progress: Progress) -> tuple[int, int, int]:
+        """Return the bytes sent ahead, and how many layers of the image the engine had before that, and has now."""
         if self._ahead is None:
             return 0, 0, 0
         with progress.task("waiting for docker"):
@@ -126,11 +126,11 @@ class Docker(msgspec.Struct):
             return self._ahead.sent, 0, 0
         return self._ahead.sent, self._ahead.had, len(part.layers)
 
-    def _arrived(self, image: Image, names: Sequence[Reference]) -> bool:
-        return all(_is(self._inspect(name.docker), image) for name in names)
+    def _has_arrived(self, image: Image, names: Sequence[Reference]) -> bool:
+        return all(_is_same(self._inspect(name.docker), image) for name in names)
 
     def _inspect(self, name: str) -> dict[str, Any] | None:
-        """What the engine says of an image, None when it has none of that name."""
+        """Ask the engine about an image; None when it has none of that name."""
         action = f"asking docker for {name}"
         answer = self.engine.request("GET", f"/images/{quote(name, safe='/:')}/json", action=action)
         if answer.status == 404:
@@ -139,11 +139,11 @@ class Docker(msgspec.Struct):
         return found if isinstance(found, dict) else None
 
     def _known_layers(self, image: Image, namesakes: Sequence[dict[str, Any]]) -> int:
-        """How many layers, from the bottom, the engine has in this very order."""
-        most = max((_shared(image, one) for one in namesakes), default=0)
+        """Find how many layers, from the bottom, the engine has in this order."""
+        most = max((_count_shared(image, one) for one in namesakes), default=0)
         if sum(one.size for one in image.layers[most:-1]) > self.worth_asking:
             for one in self._ours():
-                most = max(most, _shared(image, one))
+                most = max(most, _count_shared(image, one))
         return 0 if most == 0 or self._keeps_blobs() else most
 
     def _ours(self) -> Iterator[dict[str, Any]]:
@@ -153,20 +153,20 @@ class Docker(msgspec.Struct):
             return
         known = [one for one in listed if isinstance(one, dict) and isinstance(one.get("Id"), str)]
         known.sort(key=lambda one: (-_seconds(one.get("Created")), one["Id"]))
-        for one in known[:_MOST_ASKED]:
+        for one in known[:_MOST_INSPECTED]:
             found = self._inspect(one["Id"])
             if found is not None:
                 yield found
 
     def _keeps_blobs(self) -> bool:
-        """Whether the engine keeps images in containerd, where an archive must be whole."""
+        """Whether the engine keeps images in containerd, which requires complete archives."""
         action = "asking docker how it stores images"
         said = _json(self.engine.request("GET", "/info", action=action), action)
         return "io.containerd.snapshotter" in json.dumps(said.get("DriverStatus") if isinstance(said, dict) else None)
 
-    def _had(self, image: Image) -> int | None:
+    def _count_known(self, image: Image) -> int | None:
         """See Preloading.known."""
-        return None if self._keeps_blobs() else max((_shared(image, one) for one in self._ours()), default=0)
+        return None if self._keeps_blobs() else max((_count_shared(image, one) for one in self._ours()), default=0)
 
     def _load_unnamed(self, image: Image, blobs: Blobs, known: int) -> int | None:
         """See Preloading.load."""
@@ -174,13 +174,13 @@ class Docker(msgspec.Struct):
         return None if problem else sent
 
     def _remove(self, image: Image) -> None:
-        """Take an unnamed image away; its layers stay as long as another image consists of them."""
+        """Remove an unnamed image; its layers stay as long as another image has them."""
         self.engine.request("DELETE", f"/images/{image.config.digest}", action="removing preloaded layers from docker")
 
     def _load(
         self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress, known: int
     ) -> tuple[int, str]:
-        """Send the image without its lowest ``known`` layers: the bytes sent, and the engine's complaint if any."""
+        """Send the image without its lowest ``known`` layers; return the bytes sent, and the engine's error if any."""
         without = frozenset[Digest](one.digest for one in image.layers[:known])
         without -= {one.digest for one in image.layers[known:]}
         action = f"loading {names[0].docker if names else 'layers'} into docker"
@@ -197,10 +197,10 @@ class Docker(msgspec.Struct):
             )
         if answer.status != 200:
             return size, answer.message() or f"status {answer.status}"
-        return size, _complaint(answer.body)
+        return size, _load_error(answer.body)
 
 
-def _all(image: Image) -> str:
+def _say_all(image: Image) -> str:
     return f"sent {plural(len(image.layers), 'layer')}"
 
 
@@ -217,15 +217,15 @@ def _seconds(said: object) -> float:
     return said if isinstance(said, int | float) else 0
 
 
-def _is(found: dict[str, Any] | None, image: Image) -> bool:
-    """Whether an inspected image is this one: the classic store calls it by its configuration, containerd's by its
-    manifest.
+def _is_same(found: dict[str, Any] | None, image: Image) -> bool:
+    """Whether an inspected image is this one: its id is the configuration's digest in the classic store, the
+    manifest's in containerd's.
     """
     return found is not None and found.get("Id") in (image.config.digest, image.digest)
 
 
-def _shared(image: Image, found: dict[str, Any]) -> int:
-    """How many layers from the bottom an inspected image and this one have in common."""
+def _count_shared(image: Image, found: dict[str, Any]) -> int:
+    """Count the layers from the bottom that an inspected image and this one have in common."""
     root = found.get("RootFS")
     theirs = root.get("Layers") if isinstance(root, dict) else None
     if not isinstance(theirs, list):
@@ -238,8 +238,8 @@ def _shared(image: Image, found: dict[str, Any]) -> int:
     return count
 
 
-def _complaint(body: bytes) -> str:
-    """The error in the stream of JSON lines that answers a load, if any."""
+def _load_error(body: bytes) -> str:
+    """Find the error in the JSON lines that answer a load, if any."""
     for line in body.splitlines():
         try:
             said = decode_json(line)

@@ -55,7 +55,7 @@ class Inspected(msgspec.Struct, frozen=True):
     run: RunConfig
     layers: tuple[InspectedLayer, ...]
     application: spec.Spec | None
-    """None for an image that is not Grocker's, or whose ``image.json`` cannot be read"""
+    """None for an image that Grocker did not build, or whose ``image.json`` cannot be read"""
     lock: Lock | None
     debian: tuple[DebianPackage, ...]
     python: tuple[PythonFile, ...]
@@ -77,7 +77,7 @@ class Inspected(msgspec.Struct, frozen=True):
 
     @property
     def made_by(self) -> str | None:
-        """The version of Grocker that made it."""
+        """The version of Grocker that built it."""
         return self.application.grocker if self.application is not None else self.labels.get("org.grocker.version")
 
     @property
@@ -112,7 +112,7 @@ def inspect(text: str, context: PlaceContext, *, platform: Platform | None = Non
     Raises MissingError, UsageError, CorruptError, and what a registry raises.
     """
     with open_image(text, context, remote=remote) as source:
-        found = read_images(source.root, source.fetch, what=text, wanted=platform)
+        found = read_images(source.root, source.fetch, what=text, platform=platform)
         return Inspection(source.place, source.root, tuple(_inspected(one, source) for one in found))
 
 

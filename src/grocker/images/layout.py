@@ -69,7 +69,7 @@ class Layout(msgspec.Struct, frozen=True):
         missing = 0
         written = 0
         all_layers = list_layers(images)
-        with storage("writing the layout", self.path), _directory(self.path) as made:
+        with storage("writing the layout", self.path), _hold_directory(self.path) as made:
             total = sum(one.size for one in all_layers)
             with progress.task(f"writing {self.path}", total) as task:
                 for layer in all_layers:
@@ -82,7 +82,7 @@ class Layout(msgspec.Struct, frozen=True):
                 if not _has_blob(self.path, document.descriptor):
                     written += _write(_blob_path(self.path, document.digest), [document.data], made)
             old = read_index(self.path) if (self.path / INDEX).exists() else None
-            new = values.encode(_merged(old, images, names))
+            new = values.encode(_merge(old, images, names))
             if old is None or values.encode(old) != new:
                 _write(self.path / INDEX, [new], [])
         count = plural(len(all_layers), "layer")
@@ -94,7 +94,7 @@ class Layout(msgspec.Struct, frozen=True):
 
     def attach(self, artifact: Artifact, names: Sequence[Reference]) -> None:
         """See ReferrerSink.attach. The artifact has no name; the image that it refers to has."""
-        with storage("writing the layout", self.path), _directory(self.path) as made:
+        with storage("writing the layout", self.path), _hold_directory(self.path) as made:
             for document in (*artifact.blobs, artifact.manifest):
                 if not _has_blob(self.path, document.descriptor):
                     _write(_blob_path(self.path, document.digest), [document.data], made)
@@ -105,21 +105,21 @@ class Layout(msgspec.Struct, frozen=True):
                 _write(self.path / INDEX, [new], [])
 
 
-def link(path: Path, image: Image, names: Sequence[Reference], blobs: Blobs, lent: Iterable[Path]) -> None:
-    """Make at ``path``, an empty directory, a layout for a program that reads it at once; nothing is copied.
+def link(path: Path, image: Image, names: Sequence[Reference], blobs: Blobs, files: Iterable[Path]) -> None:
+    """Make a layout at ``path``, an empty directory, for a program that reads it at once; nothing is copied.
 
-    ``lent``: where the layers lie as files, from the bottom to the top. Raises StorageError, CannotWriteError.
+    ``files``: those of the layers, from the bottom to the top. Raises StorageError, CannotWriteError.
     """
     with storage("writing a layout", path):
         (path / "blobs" / "sha256").mkdir(parents=True)
-        for layer, place in zip(image.layers, lent, strict=True):
+        for layer, place in zip(image.layers, files, strict=True):
             target = _blob_path(path, layer.digest)
             if not target.is_symlink():
                 target.symlink_to(place)
         for document in (image.config, image.manifest):
             _blob_path(path, document.digest).write_bytes(document.data)
         (path / MARKER).write_bytes(values.encode(values.LayoutMarker(values.LAYOUT_VERSION)))
-        (path / INDEX).write_bytes(values.encode(_merged(None, [image], names)))
+        (path / INDEX).write_bytes(values.encode(_merge(None, [image], names)))
 
 
 def read_index(path: Path) -> values.Index:
@@ -163,7 +163,7 @@ def _name(descriptor: Descriptor) -> str | None:
     return (descriptor.annotations or {}).get(values.REF_NAME)
 
 
-def _merged(old: values.Index | None, images: Sequence[Image], names: Sequence[Reference]) -> values.Index:
+def _merge(old: values.Index | None, images: Sequence[Image], names: Sequence[Reference]) -> values.Index:
     """``old`` with the images under their names, in place of what had them; sorted, so that order tells no history."""
     new = list(describe_root(images, names))
     taken = {_name(one) for one in new}
@@ -182,7 +182,7 @@ def _index(old: values.Index | None, manifests: Iterable[Descriptor]) -> values.
 
 
 @contextmanager
-def _directory(path: Path) -> Iterator[list[Path]]:
+def _hold_directory(path: Path) -> Iterator[list[Path]]:
     """Lock the layout's directory against other builds; if the block fails, remove what it added to the list."""
     if path.exists() and not path.is_dir():
         raise CannotWriteError(

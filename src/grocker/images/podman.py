@@ -1,8 +1,8 @@
 """The place ``podman``: loads an image into podman's store, rootless or not, through the program.
 
-podman reads an OCI layout whose blobs are links to the cache, and of it only the layers that it lacks: nothing is
-copied on the way, and the manifest keeps its digest (``podman load`` of an archive gives it another, seen with 4.3).
-podman names what it pulls from a layout after the path, so the image gets its names afterwards and loses that one.
+podman reads an OCI layout whose blobs are links to the cache, and only the layers that it lacks: nothing is copied on
+the way, and the manifest keeps its digest (``podman load`` of an archive changes it, seen with 4.3). podman names what
+it pulls from a layout after the path, so the image gets its names afterwards, and the first one is removed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from grocker.store.writing import storage
 _INSTALL = (
     "install it (sudo apt install podman), or deliver the image elsewhere: --output docker, oci:DIR or archive:FILE"
 )
-_UNSEEN = Silent().task("")
+_SILENT = Silent().task("")
 _REFUSALS = ("permission denied", "operation not permitted", "newuidmap", "newgidmap", "cannot clone")
 
 
@@ -41,23 +41,23 @@ class Podman(msgspec.Struct, frozen=True):
     """The sink ``podman``."""
 
     environ: Mapping[str, str]
-    """handed to the program"""
+    """for the program"""
     scratch: Callable[[], AbstractContextManager[Path]]
-    """gives an empty directory that goes away, best on the cache's file system"""
+    """yields a temporary empty directory, best on the cache's file system"""
 
     def describe(self) -> str:
         """See Sink.describe."""
         return "podman"
 
     def answers(self) -> bool:
-        """Whether podman is there and its store can be used."""
+        """Whether podman is installed and its store can be used."""
         try:
             return self._run(["version", "--format", "{{.Client.Version}}"], "asking podman").status == 0
         except UnavailableError:
             return False
 
     def _holds(self, image: Image, names: Sequence[Reference]) -> bool:
-        """Whether podman has the very image under all names."""
+        """Whether podman has this image under all names."""
         try:
             said = self._run(
                 ["image", "inspect", "--format", "{{.Id}}", *(name.podman for name in names)], "asking podman"
@@ -68,7 +68,7 @@ class Podman(msgspec.Struct, frozen=True):
         return said.status == 0 and found == [digests.hexadecimal(image.config.digest)] * len(names)
 
     def platform(self) -> Platform:
-        """The one that podman runs. UnavailableError when it does not say."""
+        """Ask for the platform that podman runs. UnavailableError when it does not answer."""
         action = "asking podman for its platform"
         said = self._run(["info", "--format", "{{.Host.OS}}/{{.Host.Arch}}"], action)
         try:
@@ -87,7 +87,7 @@ class Podman(msgspec.Struct, frozen=True):
         return Delivered("podman", listed[0], new, detail + note, listed)
 
     def _deliver(self, image: Image, names: Sequence[Reference], blobs: Blobs, progress: Progress) -> tuple[int, str]:
-        """Bytes of the layers that were new to it, and what was done."""
+        """Load the image; return the bytes of the layers that were new to podman, and what was done."""
         place = names[0].podman
         if self._holds(image, names):
             return 0, UP_TO_DATE
@@ -98,19 +98,19 @@ class Podman(msgspec.Struct, frozen=True):
             temporary = f"grocker-{os.getpid()}"
             target = directory / temporary
             target.mkdir()
-            layout.link(target, image, (), blobs, _lent(image, blobs, directory, task))
+            layout.link(target, image, (), blobs, _layer_files(image, blobs, directory, task))
             try:
                 # A path relative to the working directory, because it becomes the image's first name.
-                self._must(["pull", "--quiet", f"oci:{temporary}"], action, directory)
+                self._run_checked(["pull", "--quiet", f"oci:{temporary}"], action, directory)
             except UnavailableError:
-                # podman's words for a blob with another digest differ by version; whose fault it is, is seen here.
+                # podman's message for a damaged blob differs by version: check whether a cached layer is damaged.
                 for one in image.layers:
-                    for _ in read_checked(one, blobs, _UNSEEN):
+                    for _ in read_checked(one, blobs, _SILENT):
                         pass
                 raise
             identity = digests.hexadecimal(image.config.digest)
             for name in names:
-                self._must(["tag", identity, name.podman], action, directory)
+                self._run_checked(["tag", identity, name.podman], action, directory)
             self._run(["untag", identity, f"localhost/{temporary}:latest"], action)
         if not self._holds(image, names):
             raise UnavailableError(
@@ -121,7 +121,7 @@ class Podman(msgspec.Struct, frozen=True):
         return new, f"{len(lacking)} of {plural(len(image.layers), 'layer')} new to podman"
 
     def _layers(self, names: Sequence[Reference]) -> frozenset[str]:
-        """The diffIDs of the images that have the names now; only for the report, podman itself sees what it lacks."""
+        """List the diffIDs of the images that have the names now. Only for the report: podman knows what it lacks."""
         found: set[str] = set()
         for name in names:
             said = self._run(
@@ -130,7 +130,7 @@ class Podman(msgspec.Struct, frozen=True):
             found.update(said.stdout.decode("utf-8", "replace").split())
         return frozenset(found)
 
-    def _must(self, arguments: Sequence[str], action: str, directory: Path) -> None:
+    def _run_checked(self, arguments: Sequence[str], action: str, directory: Path) -> None:
         said = self._run(arguments, action, directory)
         if said.status == 0:
             return
@@ -149,8 +149,8 @@ class Podman(msgspec.Struct, frozen=True):
         return run(["podman", *arguments], action=action, environment=self.environ, directory=directory, hint=_INSTALL)
 
 
-def _lent(image: Image, blobs: Blobs, directory: Path, task: Task) -> list[Path]:
-    """Where each layer lies as a file; one that lies nowhere is written to ``directory``."""
+def _layer_files(image: Image, blobs: Blobs, directory: Path, task: Task) -> list[Path]:
+    """List each layer's file; a layer that is not in a file is written to ``directory``."""
     found: list[Path] = []
     for number, one in enumerate(image.layers):
         place = blobs.path(one.digest)

@@ -75,11 +75,20 @@ class Application(msgspec.Struct, frozen=True):
     """files and directories of the host that all this was read from"""
     project: python.Project | None
     """None for a wheel or a release"""
+    requirement_files: tuple[Path, ...] = ()
+    """what a source tree requires, in pip's format, besides its metadata"""
+    roots: tuple[str, ...] = ()
+    """of a source tree: entry paths of the directories on ``sys.path``; its services start in the first"""
 
     @property
     def commands(self) -> tuple[str, ...]:
         """The application's own console scripts, sorted."""
         return tuple(sorted(p.name for p in self.installed.entry_points if p.group == "console_scripts"))
+
+    @property
+    def directory(self) -> str | None:
+        """Where services and cron jobs start in the image, ``/opt/app`` for a source tree; None: in the home."""
+        return f"/{self.roots[0]}" if self.roots else None
 
 
 def read_application(

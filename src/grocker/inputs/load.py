@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from grocker.inputs import package, release, wheel
+from grocker.inputs import project, release, wheel
 from grocker.inputs.application import Application, ApplicationRequest
 
 KINDS: Mapping[str, Callable[[ApplicationRequest], Application]] = MappingProxyType(
-    {"project": package.load, "wheel": wheel.load, "release": release.load}
+    {"project": project.load, "wheel": wheel.load, "release": release.load}
 )
 """By ``Origin.kind``."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -55,15 +55,26 @@ def check_application(
         )
 
 
-def check_services(installed: python.Wheel, table: Mapping[str, Service], progress: Progress) -> None:
-    """Warn of a service whose module is not in the application's wheel, unless a dependency probably provides it."""
+def check_services(
+    installed: python.Wheel,
+    table: Mapping[str, Service],
+    owners: Collection[str],
+    progress: Progress,
+    *,
+    roots: Sequence[str] = (),
+) -> None:
+    """Warn of a service whose module is not in the application, unless a dependency looks like its owner.
+
+    ``owners``: names of the distributions that are installed beside it; ``roots``: entry paths of its directories on
+    ``sys.path``, by default its site.
+    """
     modules = {
-        entry.path.removeprefix(f"{installed.site}/").split(".")[0].removesuffix("/__init__")
+        entry.path.removeprefix(f"{root}/").split(".")[0].removesuffix("/__init__")
+        for root in roots or (installed.site,)
         for entry in installed.entries
-        if isinstance(entry, File) and entry.path.startswith(f"{installed.site}/")
+        if isinstance(entry, File) and entry.path.startswith(f"{root}/")
     }
     tops = {path.partition("/")[0] for path in modules}
-    owners = {normalise_name(re.split(r"[^A-Za-z0-9._-]", text, maxsplit=1)[0]) for text in installed.metadata.requires}
     for name in sorted(table):
         target = table[name].wsgi or table[name].asgi
         if target is None:

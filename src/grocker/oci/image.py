@@ -14,11 +14,11 @@ from grocker.oci.platforms import Platform
 from grocker.oci.values import Descriptor, ImageConfig, Manifest, RunConfig
 
 MOST_LAYERS = 127
-"""What overlay's mount options hold in docker (moby/moby, maxLayers 125 plus the container's own two)."""
+"""the limit of overlay's mount options in docker (moby/moby, maxLayers 125 plus the container's own two)."""
 
 
 class Layer(msgspec.Struct, frozen=True):
-    """A layer whose bytes need not be at hand."""
+    """A layer; its bytes may be elsewhere."""
 
     descriptor: Descriptor
     """of the compressed bytes"""
@@ -44,7 +44,7 @@ class Layer(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """A blob of an image that is at hand: its manifest or its configuration."""
+    """A blob in memory, with its descriptor: a manifest, a configuration."""
 
     descriptor: Descriptor
     data: bytes

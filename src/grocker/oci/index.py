@@ -1,4 +1,4 @@
-"""Images of one application for several platforms, and what a name of theirs refers to.
+"""Images of one application for several platforms, and what their name refers to.
 
 Source: OCI image specification, image-index.md.
 """
@@ -15,9 +15,9 @@ from grocker.oci.values import Descriptor
 
 
 def index(images: Sequence[Image]) -> Document:
-    """The image index of ``images``; the same bytes in whatever order they come.
+    """Make the image index of ``images``; their order does not change its bytes.
 
-    BugError when two are for the same platform: nobody could tell which of them to take.
+    BugError when two are for the same platform.
     """
     listed = sorted(images, key=lambda one: str(one.platform))
     if not listed or len({one.platform for one in listed}) != len(listed):
@@ -29,18 +29,18 @@ def index(images: Sequence[Image]) -> Document:
 
 
 def root(images: Sequence[Image]) -> Document:
-    """What a name refers to: the manifest of one image, the index of several."""
+    """Make what a name refers to: the manifest of one image, the index of several."""
     return images[0].manifest if len(images) == 1 else index(images)
 
 
 def describe_image(image: Image) -> Descriptor:
-    """The descriptor of the image's manifest, with its platform."""
+    """Make the descriptor of the image's manifest, with its platform."""
     plain = image.manifest.descriptor
     platform = values.PlatformValue(image.platform.architecture, image.platform.os, image.platform.variant)
     return Descriptor(media_type=plain.media_type, digest=plain.digest, size=plain.size, platform=platform)
 
 
 def find_image(images: Sequence[Image], platform: Platform) -> Image | None:
-    """The image for ``platform``: of that variant, else of the one that every such machine runs; None without any."""
+    """Find the image for ``platform``: of its variant, else without a variant, which every such machine runs."""
     by_platform = {one.platform: one for one in images}
     return by_platform.get(platform) or by_platform.get(Platform(platform.os, platform.architecture))

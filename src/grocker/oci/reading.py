@@ -55,10 +55,10 @@ class _Shape(msgspec.Struct, frozen=True, rename="camel"):
     layers: msgspec.Raw = msgspec.Raw()
 
 
-def read_images(root: Document, fetch: Fetch, *, what: str, wanted: Platform | None = None) -> tuple[Image, ...]:
+def read_images(root: Document, fetch: Fetch, *, what: str, platform: Platform | None = None) -> tuple[Image, ...]:
     """Read the images that ``root``, a manifest or an index, refers to, in its order.
 
-    ``wanted``: only the image for that platform. ``what`` names the root for people. What an index lists besides
+    ``platform``: only the image for that platform. ``what`` names the root for people. What an index lists besides
     images (attestations without a platform) is left out.
     Raises CorruptError for malformed documents, MissingError when there is no image for the platform.
     """
@@ -69,24 +69,27 @@ def read_images(root: Document, fetch: Fetch, *, what: str, wanted: Platform | N
             hint="if it is an image of schema 1, build or push it again with a current tool",
         )
     if kind in values.MANIFESTS:
-        found = [_image(root, fetch)]
+        found = [_read_image(root, fetch)]
     else:
         index = values.decode(root.data, Index, what=f"the index {root.digest}")
-        listed = [one for one in index.manifests if one.media_type in values.MANIFESTS and not _beside(one)]
-        if wanted is not None and all(one.platform is not None for one in listed):
-            listed = [one for one in listed if _platform(one) == wanted] or listed
-        found = [_image(check_document(_plain(one), _small(one, what, fetch)), fetch) for one in listed]
-    fitting = [one for one in found if wanted in (None, one.platform)]
-    if not fitting:
+        listed = [one for one in index.manifests if one.media_type in values.MANIFESTS and not _is_artifact(one)]
+        if platform is not None and all(one.platform is not None for one in listed):
+            listed = [one for one in listed if _platform(one) == platform] or listed
+        found = [
+            _read_image(check_document(_strip(one), _fetch_small(one, "manifest", what, fetch)), fetch)
+            for one in listed
+        ]
+    selected = [one for one in found if platform in (None, one.platform)]
+    if not selected:
         has = ", ".join(str(one.platform) for one in found) or "none at all"
-        raise MissingError(f"{what} has no image for {wanted or 'any platform'}", hint=f"its platforms: {has}")
-    return tuple(fitting)
+        raise MissingError(f"{what} has no image for {platform or 'any platform'}", hint=f"its platforms: {has}")
+    return tuple(selected)
 
 
-def _image(manifest: Document, fetch: Fetch) -> Image:
+def _read_image(manifest: Document, fetch: Fetch) -> Image:
     what = f"the manifest {manifest.digest}"
     value = values.decode(manifest.data, Manifest, what=what)
-    config = check_document(value.config, _small(value.config, what, fetch))
+    config = check_document(value.config, _fetch_small(value.config, "configuration", what, fetch))
     described = values.decode(config.data, ImageConfig, what=f"the configuration {config.digest}")
     diff_ids = described.rootfs.diff_ids
     if len(diff_ids) != len(value.layers):
@@ -97,41 +100,41 @@ def _image(manifest: Document, fetch: Fetch) -> Image:
     titles = history if len(history) == len(diff_ids) else [""] * len(diff_ids)
     layers = [Layer(one, diff_id, title) for one, diff_id, title in zip(value.layers, diff_ids, titles, strict=True)]
     platform = Platform(described.os, described.architecture, described.variant)
-    return Image(manifest, config, tuple(layers), _normal(platform), _seconds(described.created))
+    return Image(manifest, config, tuple(layers), _normalise(platform), _parse_time(described.created))
 
 
-def _plain(descriptor: Descriptor) -> Descriptor:
+def _strip(descriptor: Descriptor) -> Descriptor:
     """Drop what an index says beyond the document itself."""
     return Descriptor(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size)
 
 
-def _small(descriptor: Descriptor, what: str, fetch: Fetch) -> bytes:
+def _fetch_small(descriptor: Descriptor, kind: str, what: str, fetch: Fetch) -> bytes:
     if descriptor.size > LARGEST:
-        raise CorruptError(f"{what} refers to a configuration of {descriptor.size} bytes, which is too large")
+        raise CorruptError(f"{what} refers to a {kind} of {descriptor.size} bytes, which is too large")
     values.digest_of(descriptor)
     return fetch(descriptor)
 
 
 def _platform(descriptor: Descriptor) -> Platform | None:
     said = descriptor.platform
-    return None if said is None else _normal(Platform(said.os, said.architecture, said.variant))
+    return None if said is None else _normalise(Platform(said.os, said.architecture, said.variant))
 
 
-def _normal(platform: Platform) -> Platform:
+def _normalise(platform: Platform) -> Platform:
     """Drop the variant v8 of 64-bit ARM, as containerd does: there is no other."""
     if (platform.architecture, platform.variant) == ("arm64", "v8"):
         return Platform(platform.os, platform.architecture)
     return platform
 
 
-def _beside(descriptor: Descriptor) -> bool:
+def _is_artifact(descriptor: Descriptor) -> bool:
     """Whether it is an artifact other than an image, such as an attestation of BuildKit."""
     return descriptor.artifact_type is not None or (
         descriptor.platform is not None and descriptor.platform.os == descriptor.platform.architecture == "unknown"
     )
 
 
-def _seconds(text: str | None) -> int:
+def _parse_time(text: str | None) -> int:
     """Parse an RFC 3339 time into seconds since 1970; 0 for none."""
     if not text:
         return 0

@@ -50,6 +50,7 @@ def describe(subject: Subject, settings: Settings, installed: str) -> spec.Spec:
             variables=dict(sorted(settings.env.items())),
             crontab=names.CRONTAB if subject.crontab[0] is not None else None,
             installed=installed,
+            directory=subject.directory,
         )
     except spec.SpecError as error:
         raise SettingsError(str(error), hint="fix the project's settings") from error

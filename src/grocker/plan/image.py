@@ -40,6 +40,8 @@ def run_config(spec: Spec, *, created: int, lock: str, labels: Mapping[str, str]
 def environment(spec: Spec) -> dict[str, str]:
     """Return the variables that every process of a container has, also under ``docker exec``; the build's included."""
     return {
+        # What a process has printed would be lost when it is killed, and appears minutes late when it says little.
+        "PYTHONUNBUFFERED": "1",
         **dict(spec.variables),
         "LANG": names.LANG,
         "PATH": names.PATH,

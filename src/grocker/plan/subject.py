@@ -40,3 +40,5 @@ class Subject(msgspec.Struct, frozen=True):
     """of this platform"""
     compiling: tuple[DebianPackage, ...]
     """the packages whose interpreter compiles"""
+    directory: str | None = None
+    """where services and cron jobs start; None for the home"""

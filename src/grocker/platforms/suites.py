@@ -132,6 +132,14 @@ SUITES = {
             base=_BASE,
         ),
         Suite(
+            name="forky",
+            python="3.14",
+            glibc=(2, 43),
+            pockets=(Pocket("", (_TRIXIE, _BOOKWORM)), Pocket("-updates", (_TRIXIE, _BOOKWORM))),
+            compiler_libraries=_COMPILER_LIBRARIES | {"libssl3t64"},
+            base=_BASE,
+        ),
+        Suite(
             name="bookworm",
             python="3.11",
             glibc=(2, 36),

@@ -38,7 +38,7 @@ def constraint(pin: BuildRequirement, *, hashes: bool = True) -> str:
     return f"{pin.name}=={pin.version}{marker}" + "".join(f" --hash={one}" for one in pin.hashes if hashes)
 
 
-class Answer(msgspec.Struct, frozen=True):
+class HookAnswer(msgspec.Struct, frozen=True):
     """What a back end leaves behind, besides the wheel. Nobody vouches for it."""
 
     missing: tuple[str, ...] = ()
@@ -88,7 +88,7 @@ def call(
     pins: Sequence[BuildRequirement],
     variables: Mapping[str, str],
     meanwhile: Callable[[], object] | None = None,
-) -> Answer:
+) -> HookAnswer:
     """Have the back end of ``project`` write its wheel for the source tree ``copy`` into ``out``.
 
     ``tree``: its virtual environment. ``variables``: its environment variables, besides PATH. ``meanwhile``: called
@@ -119,7 +119,7 @@ def call(
             text += f"\nit was ended by signal {-output.status}"
         raise failure(text, project.name or project.directory.name, project.directory)
     try:
-        said = msgspec.json.decode(local_file.read(answer), type=Answer)
+        said = msgspec.json.decode(local_file.read(answer), type=HookAnswer)
     except (OSError, msgspec.DecodeError, RecursionError) as error:
         raise failure(f"its answer cannot be read: {error}", project.directory.name, project.directory) from error
     # They become lines of uv's input: each is a requirement, and nothing else.

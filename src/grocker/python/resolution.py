@@ -33,24 +33,28 @@ def resolve(
     constraints: Sequence[str] = (),
     directory: Path | None = None,
     with_dependencies: bool = True,
+    files: Sequence[Path] = (),
 ) -> tuple[Pin, ...]:
     """The wheels that satisfy ``requirements`` on ``target``, sorted by name.
 
     ``requirements``, ``constraints``: PEP 508. ``workspace``: an empty or scratch directory for uv's input.
     ``directory``: the project's, whose ``[tool.uv]`` (indexes, overrides) counts. ``with_dependencies``: whether
-    what the requirements depend on is resolved too; not when they are complete, as a lock's are.
+    what the requirements depend on is resolved too; not when they are complete, as a lock's are. ``files``: more
+    requirements, in pip's format.
     Raises MissingError (no such package or version, no wheel), SettingsError (conflict), UnavailableError, DeniedError.
     """
     parsed = [parse_requirement(text) for text in requirements]
     for requirement in parsed:
         _check_address(requirement)
-    if not requirements:
+    if not requirements and not files:
         return ()
     if directory is not None:
         names = [requirement.name for requirement in parsed]
         uv_sources.check(names, directory, uv.environment, marker_environment(target))
     options = () if with_dependencies else ("--no-deps",)
-    return read_pylock(_compile(requirements, target, uv, workspace, constraints, directory, *options), target)
+    return read_pylock(
+        _compile(requirements, target, uv, workspace, constraints, directory, *options, *map(str, files)), target
+    )
 
 
 def find_addresses(

@@ -27,6 +27,8 @@ _NEVER = frozenset(
     )
 )
 _NEVER_ENDINGS = (".pyc", ".pyo", ".egg-info", "~", ".swp")
+_NEVER_WITH = frozenset({"pyvenv.cfg", "oci-layout", "CACHEDIR.TAG"})
+"""what marks a directory as generated: virtual environments, image layouts, caches"""
 _NEVER_ON_TOP = frozenset({"grocker.lock"})
 _PRODUCTS_ON_TOP = frozenset({"build", "dist"})
 _RACY = 2_000_000_000
@@ -137,7 +139,7 @@ def _walk(directory: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]
     except OSError as error:
         raise StorageError(f"reading the project: {directory}: {error.strerror}") from error
     names = {entry.name for entry in entries}
-    if prefix and ("pyvenv.cfg" in names or "oci-layout" in names):
+    if prefix and not names.isdisjoint(_NEVER_WITH):
         return
     for entry in entries:
         name = entry.name

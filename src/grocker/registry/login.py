@@ -83,7 +83,7 @@ class Login:
             return self._get_token(challenge.merge_scopes(scopes)).header
 
     def answer(self, asked: str, scopes: Sequence[str], sent: str | None) -> str | None:
-        """Make the Authorization that answers a 401 with WWW-Authenticate ``asked``; None when there is none.
+        """Make the Authorization that answers a 401 with WWW-Authenticate ``asked``; None if there is nothing to send.
 
         ``sent``: what the request had. Raises DeniedError when the token server refuses the credentials or its address
         would expose them, else as ``Transport.open``.

@@ -50,10 +50,10 @@ def inspect_repository(
         else:
             digests[tagged] = document.digest
             found[document.digest] = document
-    return RepositoryState(repository, digests, _blobs(repository, list(found.values())))
+    return RepositoryState(repository, digests, _list_blobs(repository, list(found.values())))
 
 
-def _blobs(repository: RepositorySession, roots: Sequence[Document]) -> dict[Digest, int]:
+def _list_blobs(repository: RepositorySession, roots: Sequence[Document]) -> dict[Digest, int]:
     """List the blobs of the images behind manifests and indexes; empty when these cannot be read."""
     try:
         manifests = []

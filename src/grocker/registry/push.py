@@ -61,19 +61,19 @@ def push(
     if len(missing) < len(tagged):
         # A name that has the manifest proves that everything it refers to is there.
         fates = dict.fromkeys(sizes, Fate.PRESENT)
-        sent = _manifests(repository, (), top, missing)
+        sent = _push_manifests(repository, (), top, missing)
     else:
         with progress.task(f"pushing to {tagged[0].name}", sum(one.size for one in _layers(images))) as task:
-            fates = _blobs(repository, images, blobs, candidates, task, state.blobs)
+            fates = _push_blobs(repository, images, blobs, candidates, task, state.blobs)
         try:
-            sent = _manifests(repository, images, top, missing)
+            sent = _push_manifests(repository, images, top, missing)
         except (MissingError, HttpError):
             if not state.blobs:
                 raise
             # The registry lost blobs of a manifest that it has: now every blob is checked.
             with progress.task(f"pushing to {tagged[0].name}") as task:
-                fates = _blobs(repository, images, blobs, candidates, task, {})
-            sent = _manifests(repository, images, top, missing)
+                fates = _push_blobs(repository, images, blobs, candidates, task, {})
+            sent = _push_manifests(repository, images, top, missing)
     sent += sum(sizes[digest] for digest, fate in fates.items() if fate is Fate.SENT)
     candidates.add(repository.reference.registry, repository.reference.path, sorted(sizes))
     count = Counter(fates.values())
@@ -85,7 +85,7 @@ def _layers(images: Sequence[Image]) -> Collection[Layer]:
     return {one.digest: one for image in images for one in image.layers}.values()
 
 
-def _blobs(
+def _push_blobs(
     repository: RepositorySession,
     images: Sequence[Image],
     blobs: Blobs,
@@ -129,7 +129,7 @@ def _blobs(
         return dict.fromkeys(present, Fate.PRESENT) | {digest: job.result() for digest, job in jobs.items()}
 
 
-def _manifests(
+def _push_manifests(
     repository: RepositorySession, images: Sequence[Image], top: Document, names: Sequence[Reference]
 ) -> int:
     """Send the manifests of an index and, under every name, the root; return the bytes sent."""

@@ -13,7 +13,7 @@ from grocker.errors import CorruptError, DeniedError, GrockerError, MissingError
 from grocker.oci.reference import HUB, Reference
 from grocker.registry.auth import Credentials
 from grocker.registry.login import Login
-from grocker.web import HttpError, Response, Stream, Transport, is_loopback
+from grocker.web import BodyStream, HttpError, HttpResponse, Transport, is_loopback
 
 _HUB_HOST = "registry-1.docker.io"
 _WRONG_BYTES = frozenset({"DIGEST_INVALID", "SIZE_INVALID"})
@@ -41,7 +41,7 @@ class RepositorySession(msgspec.Struct, frozen=True):
         """Make a URL below the repository, as for ``blobs/sha256:…``."""
         return f"{self.origin}/v2/{self.reference.path}/{rest}"
 
-    def upload_location(self, response: Response, asked: str, action: str) -> str:
+    def upload_location(self, response: HttpResponse, asked: str, action: str) -> str:
         """Return where an upload continues: the Location header, absolute.
 
         Raises UnavailableError when there is none, or one that would leave HTTPS.
@@ -75,11 +75,11 @@ class RepositorySession(msgspec.Struct, frozen=True):
         action: str,
         accept: Container[int],
         headers: Mapping[str, str] | None = None,
-        body: bytes | Stream | None = None,
+        body: bytes | BodyStream | None = None,
         size: int | None = None,
         attempts: int | None = None,
         reading: Sequence[str] = (),
-    ) -> Response:
+    ) -> HttpResponse:
         """Send a request with the authorization that it needs, which no other host gets.
 
         ``reading``: other repositories that the request reads from.

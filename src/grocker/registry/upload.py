@@ -21,7 +21,7 @@ from grocker.oci.image import Document, Layer
 from grocker.progress import Task
 from grocker.registry.mount_candidates import MountCandidates
 from grocker.registry.session import RepositorySession
-from grocker.web import HttpError, HttpTryAgainError, Response, Stream
+from grocker.web import BodyStream, HttpError, HttpResponse, HttpTryAgainError
 
 _SMALL = 1 << 16  # bytes
 _REFUSES_WHOLE = frozenset({405, 411, 413, 501})
@@ -82,7 +82,7 @@ def push_layer(
 ) -> Fate:
     """Bring a layer there; its bytes are opened only if they must be sent. ``likely``: whether it may be present."""
     action = f"pushing layer {short_digest(layer.digest)} ({layer.title}) to {session.reference.name}"
-    found = _found(session, layer.digest, layer.size, candidates, action, cancellation, likely=likely)
+    found = _find(session, layer.digest, layer.size, candidates, action, cancellation, likely=likely)
     if found.fate is not Fate.SENT:
         task.advance(layer.size)
         return found.fate
@@ -95,7 +95,7 @@ def push_layer(
             )
         except CorruptError as error:
             # The registry hashes the bytes; only after it complains does it matter whether they were damaged here.
-            if _sound(stream, layer):
+            if _is_sound(stream, layer):
                 raise
             raise damaged(layer.digest, layer.title, blobs) from error
     return Fate.SENT
@@ -113,7 +113,7 @@ def push_document(
     """Bring a blob at hand there: ``what`` names it for people; ``likely`` as in ``push_layer``."""
     action = f"pushing {what} {short_digest(document.digest)} to {session.reference.name}"
     size = len(document.data)
-    found = _found(session, document.digest, size, candidates, action, cancellation, likely=likely)
+    found = _find(session, document.digest, size, candidates, action, cancellation, likely=likely)
     if found.fate is Fate.SENT:
         _upload(session, document.digest, size, io.BytesIO(document.data), action, cancellation, found)
     return found.fate
@@ -133,7 +133,7 @@ def short_digest(digest: str) -> str:
     return digest[:19]
 
 
-def _sound(stream: BinaryIO, layer: Layer) -> bool:
+def _is_sound(stream: BinaryIO, layer: Layer) -> bool:
     stream.seek(0)
     hashing = Hashing()
     for _ in hashing.through(iter(lambda: stream.read(1 << 20), b"")):
@@ -141,7 +141,7 @@ def _sound(stream: BinaryIO, layer: Layer) -> bool:
     return hashing.digest() == layer.digest
 
 
-class _Found(msgspec.Struct, frozen=True):
+class _Finding(msgspec.Struct, frozen=True):
     """What is to be done with a blob."""
 
     fate: Fate
@@ -151,7 +151,7 @@ class _Found(msgspec.Struct, frozen=True):
     """whether the registry reports another size for the blob"""
 
 
-def _found(
+def _find(
     session: RepositorySession,
     digest: Digest,
     size: int,
@@ -160,19 +160,19 @@ def _found(
     cancellation: Cancellation,
     *,
     likely: bool,
-) -> _Found:
+) -> _Finding:
     if cancellation.is_set:
-        return _Found(Fate.PRESENT)
+        return _Finding(Fate.PRESENT)
     # Sending a small blob takes no longer than asking for it.
-    there = _there(session, digest, action) if likely or size > _SMALL else None
+    there = _ask_size(session, digest, action) if likely or size > _SMALL else None
     if there is not None:
         # Truncated there, for example by a full disk: it is sent again, and the registry hashes it.
-        return _Found(Fate.PRESENT) if there in (size, -1) else _Found(Fate.SENT, other_size=True)
+        return _Finding(Fate.PRESENT) if there in (size, -1) else _Finding(Fate.SENT, other_size=True)
     source = candidates.find(session.reference.registry, session.reference.path, digest)
-    return _Found(Fate.SENT) if source is None else _mounted(session, digest, source, action)
+    return _Finding(Fate.SENT) if source is None else _mount(session, digest, source, action)
 
 
-def _there(session: RepositorySession, digest: str, action: str) -> int | None:
+def _ask_size(session: RepositorySession, digest: str, action: str) -> int | None:
     """Ask for the blob's size in the repository: -1 when the registry does not say, None when the blob is missing."""
     with session.send("HEAD", session.url(f"blobs/{digest}"), action=action, accept=(200, 404)) as response:
         if response.status == 404:
@@ -188,7 +188,7 @@ def _there(session: RepositorySession, digest: str, action: str) -> int | None:
         return int(size) if re.fullmatch(r"[0-9]{1,18}", size) else -1
 
 
-def _mounted(session: RepositorySession, digest: str, source: str, action: str) -> _Found:
+def _mount(session: RepositorySession, digest: str, source: str, action: str) -> _Finding:
     """Mount the blob from the repository ``source``; a registry that refuses may start an upload instead."""
     url = session.url("blobs/uploads/") + "?" + urlencode({"mount": digest, "from": source})
     try:
@@ -197,22 +197,22 @@ def _mounted(session: RepositorySession, digest: str, source: str, action: str) 
         )
     except GrockerError:
         # Who may not read the other repository may still write to this one: the plain upload tells.
-        return _Found(Fate.SENT)
+        return _Finding(Fate.SENT)
     with response:
         if response.status == 202:
-            return _Found(Fate.SENT, session.upload_location(response, url, action))
+            return _Finding(Fate.SENT, session.upload_location(response, url, action))
         check_stored(response.headers.get("Docker-Content-Digest"), digest, session, action)
-        return _Found(Fate.MOUNTED)
+        return _Finding(Fate.MOUNTED)
 
 
 def _upload(
     session: RepositorySession,
     digest: str,
     size: int,
-    stream: Stream,
+    stream: BodyStream,
     action: str,
     cancellation: Cancellation,
-    found: _Found,
+    found: _Finding,
 ) -> None:
     """Send one blob, each attempt as a new upload: what an interrupted one left in the registry is unknown."""
     target = found.started
@@ -222,9 +222,9 @@ def _upload(
         stream.seek(0)
         try:
             if whole:
-                _send_whole(session, digest, size, stream, action, target or _begin(session, action))
+                _send_whole(session, digest, size, stream, action, target or _start_upload(session, action))
             else:
-                _send_parts(session, digest, size, stream, action, _begin(session, action))
+                _send_parts(session, digest, size, stream, action, _start_upload(session, action))
             break
         except UnavailableError as error:
             if whole and isinstance(error, HttpError) and error.status_code in _REFUSES_WHOLE:
@@ -238,7 +238,7 @@ def _upload(
         finally:
             target = None
         attempt += 1
-    if found.other_size and (now := _there(session, digest, action)) not in (size, -1):
+    if found.other_size and (now := _ask_size(session, digest, action)) not in (size, -1):
         raise CorruptError(
             f"{action}: {session.reference.registry} reports {'no' if now is None else now} bytes, "
             f"although all {size} were sent",
@@ -246,13 +246,15 @@ def _upload(
         )
 
 
-def _begin(session: RepositorySession, action: str) -> str:
+def _start_upload(session: RepositorySession, action: str) -> str:
     url = session.url("blobs/uploads/")
     with session.send("POST", url, action=action, accept=(202,), body=b"", size=0) as response:
         return session.upload_location(response, url, action)
 
 
-def _send_whole(session: RepositorySession, digest: str, size: int, stream: Stream, action: str, target: str) -> None:
+def _send_whole(
+    session: RepositorySession, digest: str, size: int, stream: BodyStream, action: str, target: str
+) -> None:
     with session.send(
         "PUT",
         _with_digest(target, digest),
@@ -266,7 +268,9 @@ def _send_whole(session: RepositorySession, digest: str, size: int, stream: Stre
         check_stored(response.headers.get("Docker-Content-Digest"), digest, session, action)
 
 
-def _send_parts(session: RepositorySession, digest: str, size: int, stream: Stream, action: str, target: str) -> None:
+def _send_parts(
+    session: RepositorySession, digest: str, size: int, stream: BodyStream, action: str, target: str
+) -> None:
     done = 0
     while done < size:
         part = stream.read(session.part_size)
@@ -283,7 +287,7 @@ def _send_parts(session: RepositorySession, digest: str, size: int, stream: Stre
             attempts=1,
         ) as response:
             done += len(part)
-            _counted(response, done, session, action)
+            _check_range(response, done, session, action)
             target = session.upload_location(response, target, action)
     with session.send(
         "PUT", _with_digest(target, digest), action=action, accept=(201, 204), body=b"", size=0, attempts=1
@@ -291,7 +295,7 @@ def _send_parts(session: RepositorySession, digest: str, size: int, stream: Stre
         check_stored(response.headers.get("Docker-Content-Digest"), digest, session, action)
 
 
-def _counted(response: Response, done: int, session: RepositorySession, action: str) -> None:
+def _check_range(response: HttpResponse, done: int, session: RepositorySession, action: str) -> None:
     """Raise CorruptError when a registry reports fewer or more bytes than were sent."""
     said = response.headers.get("Range", "").removeprefix("bytes=").partition("-")[2]
     if re.fullmatch(r"[0-9]{1,18}", said) and int(said) != done - 1:

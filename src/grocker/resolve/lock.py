@@ -15,6 +15,7 @@ from grocker.errors import SettingsError
 from grocker.inputs.application import Application
 from grocker.inputs.index import wheel_target
 from grocker.inputs.request import Request
+from grocker.inputs.requirement_files import read_requirement_files
 from grocker.lock import document
 from grocker.lock.answers import DebianAnswer, PythonAnswer
 from grocker.lock.values import Base, Interpreter, Lock, PlatformLock
@@ -40,6 +41,9 @@ def inputs(request: Request, settings: Settings, application: Application, targe
         "debian": _digest([target.suite.name, *package_names(settings, target.suite, application.services.packages)]),
         "requirements": _digest([*requires, "", *application.extras, "", *application.services.servers]),
     }
+    files = read_requirement_files(application.requirement_files)
+    if files:
+        result["requirement files"] = _digest([digest.of(files[path]) for path in sorted(files)])
     if request.origin.kind == "release":
         result["release"] = request.origin.requirement
     if application.project is not None:

@@ -9,6 +9,7 @@ from grocker import local_file, python
 from grocker.context import Context
 from grocker.inputs.application import Application
 from grocker.inputs.index import answer_of_pins, uv_settings, uv_variables, wheel_target
+from grocker.inputs.requirement_files import read_requirement_files
 from grocker.lock.answers import PythonAnswer
 from grocker.platforms.target import Target
 from grocker.store.answers import recent_answer
@@ -33,6 +34,7 @@ def resolve_wheels(
     requirements = python.active_requirements(installed.name, installed.metadata.requires, application.extras, wheels)
     directory = project.directory if project else None
     lock = python.find_lock(project.directory) if project else None
+    files = read_requirement_files(application.requirement_files)
 
     def ask() -> PythonAnswer:
         with context.store.scratch() as scratch, context.progress.task("resolving Python packages"):
@@ -49,6 +51,7 @@ def resolve_wheels(
                     workspace=scratch,
                     constraints=constraints,
                     directory=directory,
+                    files=application.requirement_files,
                 )
         # A dependency that depends on the application gets this one, not the index's.
         return answer_of_pins(context, uv, [pin for pin in pins if pin.name != installed.name])
@@ -56,6 +59,7 @@ def resolve_wheels(
     key = cache_key(
         *("dependencies", requirements, servers, application.extras, str(wheels)),
         hashlib.sha256(local_file.read(lock.path)).hexdigest() if lock else "",
+        [hashlib.sha256(files[path]).hexdigest() for path in sorted(files)],
         uv_settings(directory) if directory else "",
         uv_variables(uv),
         *constraints,

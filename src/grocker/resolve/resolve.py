@@ -20,12 +20,13 @@ from grocker.inputs.application import Application, ApplicationRequest, LockedAp
 from grocker.inputs.index import download_wheel
 from grocker.inputs.load import load_application
 from grocker.inputs.request import Request
+from grocker.inputs.tree_project import is_tree
 from grocker.lock.answers import DebianAnswer, PythonAnswer
 from grocker.lock.document import NAME as LOCK
 from grocker.lock.values import Lock, PythonFile
 from grocker.platforms.architectures import BY_MACHINE
 from grocker.platforms.target import Target
-from grocker.python import Uv, read_project
+from grocker.python import InstallScheme, Uv, read_project
 from grocker.resolve import lock as locks
 from grocker.resolve.debian import resolve_packages
 from grocker.resolve.python import resolve_wheels
@@ -66,7 +67,7 @@ def resolve(
             raise SettingsError("--locked is given but there is no lock", hint="create one: grocker lock")
         return _ask(context, request, settings, target, host, uv, subscriber)
     locked = request.lock.of(target.platform)
-    _refuse_other_build(request)
+    _refuse_other_build(request, settings)
     held = LockedApplication(build=request.lock.build, files=locked.python if locked else None)
     application = load_application(_application(context, request, settings, target, uv, held, subscriber))
     current = locks.inputs(request, settings, application, target)
@@ -157,7 +158,8 @@ def _resolution(
     def fetch(file: PythonFile) -> Path:
         return download_wheel(context, uv, file, wheels.urls.get(file.sha256, ""))
 
-    services = with_static(context.store, application.services, application.installed, wheels.files, fetch)
+    site = InstallScheme(target.suite.python).site if application.roots else None
+    services = with_static(context.store, application.services, application.installed, wheels.files, fetch, site=site)
     return Resolution(target, uv, application, services, packages, compiling, wheels, lock)
 
 
@@ -181,10 +183,12 @@ def _compiling(context: Context, request: Request, lock: Lock, settings: Setting
     return resolve_packages(context, settings, (), host, refresh=request.refresh)
 
 
-def _refuse_other_build(request: Request) -> None:
+def _refuse_other_build(request: Request, settings: Settings) -> None:
     """Raise SettingsError if ``--locked`` would run a back end that is not in the lock, before anything is executed."""
     if not request.locked or request.lock is None or request.origin.kind != "project":
         return
     assert request.origin.path is not None
+    if is_tree(request.origin.path, settings):
+        return
     if request.lock.inputs.get("build") != locks.build_input(read_project(request.origin.path)):
         raise SettingsError(f"{LOCK} is stale: build changed since it was made", hint="recreate it: grocker lock")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
 import msgspec
+from msgspec.structs import replace
 
 from grocker.config.services import Services
 from grocker.errors import CorruptError, SettingsError
@@ -29,6 +30,8 @@ class _Contents(msgspec.Struct, frozen=True):
     """directories with an ``__init__.py``"""
     directories: tuple[str, ...]
     """all directories with files in or below them; both below the site directory, sorted"""
+    shows_top: bool = False
+    """whether a directory of that name beside the packages is shown: in a source tree, not in a wheel"""
 
 
 def with_static(
@@ -37,23 +40,28 @@ def with_static(
     application: Wheel,
     files: Iterable[PythonFile],
     fetch: Callable[[PythonFile], Path],
+    *,
+    site: str | None = None,
 ) -> dict[str, Service]:
     """Return the service table, each service with its directories in the image.
 
-    ``files``: the other wheels of the image; ``fetch`` returns one, and is called only if its content matters.
-    Raises SettingsError for a directory that no wheel has.
+    ``application``: its own directories count from its site. ``files``: the other wheels of the image, which are
+    installed at ``site``, by default where the application is; ``fetch`` returns one, and is called only if its
+    content matters. Raises SettingsError for a directory that no wheel has.
     """
     requested = {name: _plain(given) for name, given in services.static.items()}
     if not requested:
         return dict(services.table)
     own = _contents(e.path.removeprefix(f"{application.site}/") for e in application.entries if isinstance(e, File))
+    own = replace(own, shows_top=site is not None)
     needed = any(isinstance(given, bool) or not set(given) <= set(own.directories) for given in requested.values())
     others = [_read_contents(store, file, fetch) for file in sorted(files)] if needed else []
     table = dict(services.table)
     for name, given in requested.items():
         found = _find_directories(name, given, [own, *others])
-        places = tuple(f"/{application.site}/{directory}" for directory in found)
-        table[name] = replace_static(table[name], places)
+        elsewhere = site or application.site
+        places = (f"/{application.site if one in own.directories else elsewhere}/{one}" for one in found)
+        table[name] = replace_static(table[name], tuple(places))
     return table
 
 
@@ -61,7 +69,7 @@ def _plain(given: tuple[str, ...] | bool) -> tuple[str, ...] | bool:
     return given if isinstance(given, bool) else tuple(path.rstrip("/") for path in given)
 
 
-def _find_directories(name: str, given: tuple[str, ...] | bool, wheels: Iterable[_Contents]) -> list[str]:
+def _find_directories(name: str, given: tuple[str, ...] | bool, wheels: Sequence[_Contents]) -> list[str]:
     if not isinstance(given, bool):
         there = {directory for one in wheels for directory in one.directories}
         for directory in given:
@@ -71,7 +79,8 @@ def _find_directories(name: str, given: tuple[str, ...] | bool, wheels: Iterable
                     hint="name it as it is installed, for example mysite/static, and check that the wheel has it",
                 )
         return list(given)
-    found = [
+    top = [NAME] if any(NAME in one.directories and one.shows_top for one in wheels) else []
+    found = top + [
         f"{package}/{NAME}"
         for one in wheels
         for package in one.packages

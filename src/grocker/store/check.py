@@ -14,9 +14,9 @@ from grocker import digest as digests
 from grocker.store.store import ROOMS, Store, digest_of
 
 _FOREIGN = "uv"
-"""in ``downloads``: the cache of uv, which looks after it itself"""
+"""in ``downloads``: the cache of uv, which manages it itself"""
 _TEXTS = "source-"
-"""in ``steps``: what is known of a project's files, lines and no JSON"""
+"""in ``steps``: what is known of a project's files, in lines instead of JSON"""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -28,7 +28,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class _Described(msgspec.Struct, frozen=True):
-    """As much of a member's description (``grocker.tar.member``) as its bytes are held against."""
+    """The fields of a member's description (``grocker.tar.member``) that its bytes are checked against."""
 
     key: str
     parts: tuple[tuple[int, int, int], ...]
@@ -38,7 +38,7 @@ class _Described(msgspec.Struct, frozen=True):
 def check(store: Store) -> tuple[Problem, ...]:
     """List everything that is wrong with a store, by room and name; nothing is changed.
 
-    What a killed process left in ``tmp`` is no problem: ``abandoned`` lists it. So is a member's file without a
+    What a killed process left in ``tmp`` is not a problem: ``abandoned`` lists it. Neither is a member's file without a
     description: its maker was killed between the two, and the next one writes both again.
     """
     return (
@@ -53,7 +53,7 @@ def check(store: Store) -> tuple[Problem, ...]:
 
 
 def _strangers(store: Store) -> Iterator[Problem]:
-    """What no build writes: other rooms, and temporary files outside ``tmp``."""
+    """List what no build writes: other directories, and temporary files outside ``tmp``."""
     rooms = {room.partition("/")[0] for room in ROOMS}
     for path in sorted(store.root.iterdir()):
         if path.name not in rooms:
@@ -127,7 +127,7 @@ def _documents(store: Store) -> Iterator[Problem]:
 
 
 def _references(store: Store) -> Iterator[Problem]:
-    """Each names an image and the digest of its manifest, which is there."""
+    """Check references: each has an image's name and the digest of its manifest, which exists."""
     for path in sorted((store.root / "refs").iterdir()):
         try:
             digest = digests.parse(path.read_bytes().rpartition(b" ")[2].decode().rstrip("\n"))

@@ -9,9 +9,9 @@
     v1/locks/KEY            one advisory lock a key, none global
     v1/tmp/PID.RANDOM/      what a process is writing; swept by the next one once its owner is gone
 
-A name appears by rename alone, so what exists was complete; two processes that make the same thing make the same bytes
-and the later rename changes nothing. What a disk did to it afterwards is found when it is read, by hash or checksum:
-then it is forgotten, and made again by this build where its maker is at hand, else by the next (docs/decisions/0012).
+Names appear only by rename, so whatever exists is complete; two processes that make the same thing make the same bytes,
+and the later rename changes nothing. Damage on the disk is found when a file is read, by hash or checksum: the file is
+then forgotten and made again, by this build if it can, else by the next one (docs/decisions/0012).
 """
 
 from __future__ import annotations
@@ -41,8 +41,18 @@ _ACTION = "writing to the cache"
 _Document = TypeVar("_Document")
 
 
+CACHE_TAG = "CACHEDIR.TAG"
+"""marks directories that can be made again (https://bford.info/cachedir/): backups and builds leave them out"""
+
+
+def _tag(root: Path) -> None:
+    tag = root / CACHE_TAG
+    if not tag.exists():
+        tag.write_text("Signature: 8a477f597d28d172789f06886806bc55\n# The cache of Grocker.\n")
+
+
 class Store:
-    """One store on disk. Any thread may use it."""
+    """One store on disk. Thread safe."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -51,12 +61,12 @@ class Store:
         self._scratch_lock: BinaryIO | None = None
         self._names = 0
         self.memory = MemoryCache()
-        """what members of this process are made of, until they are read"""
+        """the plain bytes of members that this process made, until they are read"""
         self._guard = threading.Lock()
 
     @classmethod
     def open(cls, root: Path) -> Store:
-        """The store under the cache directory ``root``, made when it is not there.
+        """Open the store under the cache directory ``root``; create it if needed.
 
         Raises CannotWriteError or StorageError.
         """
@@ -70,6 +80,7 @@ class Store:
         with storage("opening the cache", root):
             for room in ROOMS:
                 (store.root / room).mkdir(parents=True, exist_ok=True)
+            _tag(root)
             probe = store._temporary()
             probe.touch()
             probe.unlink()
@@ -92,7 +103,7 @@ class Store:
     # -- small derived results ------------------------------------------------------------------------------------
 
     def kept(self, room: Room, key: str) -> bytes | None:
-        """What was kept under ``key``; None when there is nothing, or something that is damaged: make it again."""
+        """Return what was kept under ``key``; None when there is nothing or it is damaged: make it again."""
         try:
             with open(self.root / room / key, "rb") as stream:
                 if is_bare(room, key):
@@ -103,7 +114,7 @@ class Store:
             return None
 
     def kept_as(self, room: Room, key: str, kind: type[_Document]) -> _Document | None:
-        """What was kept under ``key``, decoded from JSON; None also when it is no such document: make it again."""
+        """Return what was kept under ``key``, decoded from JSON; None also when it is malformed: make it again."""
         import msgspec
 
         data = self.kept(room, key)
@@ -115,30 +126,29 @@ class Store:
             return None
 
     def keep(self, room: Room, key: str, data: bytes) -> None:
-        """Keep ``data`` under ``key``, in place of what was there. Raises StorageError, CannotWriteError."""
+        """Keep ``data`` under ``key``, replacing what was there. Raises StorageError, CannotWriteError."""
         bare = is_bare(room, key)
         sealed = data if bare else data + seal(data)
-        # What a power cut leaves of a sealed result counts as not kept: it need not wait for the disk.
+        # A power cut may leave a sealed result incomplete, which counts as not kept: no need to wait for the disk.
         write_whole(self.root / room / key, sealed, temporary=self._temporary(), sync=bare)
 
     # -- files as fetched -----------------------------------------------------------------------------------------
 
     def download(self, digest: Digest) -> Path | None:
-        """The fetched file of that digest, or None; nobody has looked whether it is still sound."""
+        """Return the fetched file with that digest, or None, without checking whether it is damaged."""
         path = self._download_path(digest)
         return path if path.exists() else None
 
     def sound_download(self, digest: Digest) -> Path | None:
-        """The fetched file of that digest, read and found to be it; a damaged one is removed, and None returned."""
+        """Return the fetched file with that digest after checking it; remove a damaged one and return None."""
         return _sound(self._download_path(digest), digest)
 
     def keep_download(
         self, chunks: Iterable[bytes], *, digest: Digest, size: int | None, what: str, sync: bool = True
     ) -> Path:
-        """Keep a file as it arrives, hashed on its way; ``size`` in bytes when it is known, ``sync`` as ``Writer.put``.
+        """Keep a file while it arrives, hashing it; ``size`` in bytes when known, ``sync`` as in ``Writer.put``.
 
-        Raises CorruptError when ``what`` is not what was announced, StorageError when the disk is full; nothing is
-        kept then.
+        Raises CorruptError when ``what`` does not match, StorageError when the disk is full; nothing is kept then.
         """
         target = self._download_path(digest)
         with Writer(self._temporary(), action=_ACTION) as writer:
@@ -151,11 +161,11 @@ class Store:
         return target
 
     def add_wheel(self, path: Path) -> Digest:
-        """Keep a file that was made here beside those that were fetched; its digest."""
+        """Keep a file that was made here among the fetched ones; return its digest."""
         data = path.read_bytes()
         digest = digests.of(data)
         if self.sound_download(digest) is None:
-            # Whoever reads it hashes it, and builds it again when it is not what it was.
+            # Readers hash it, and build it again when it is damaged.
             self.keep_download([data], digest=digest, size=len(data), what=path.name, sync=False)
         return digest
 
@@ -165,7 +175,7 @@ class Store:
     # -- blobs of images ------------------------------------------------------------------------------------------
 
     def blob(self, digest: Digest, size: int | None = None) -> Path | None:
-        """The finished blob of that digest, or None; with ``size``, in bytes, a cut one does not count either."""
+        """Return the finished blob with that digest, or None; also None when it has not ``size`` bytes, if given."""
         path = self._blob_path(digest)
         try:
             found = path.stat().st_size
@@ -174,7 +184,7 @@ class Store:
         return path if size is None or found == size else None
 
     def sound_blob(self, digest: Digest) -> Path | None:
-        """The blob of that digest, read and found to be it; a damaged one is removed, and None returned."""
+        """Return the blob with that digest after checking it; remove a damaged one and return None."""
         return _sound(self._blob_path(digest), digest)
 
     def add_blob(self, data: bytes) -> Digest:
@@ -187,7 +197,7 @@ class Store:
 
     @contextmanager
     def new_blob(self) -> Iterator[Writer]:
-        """A blob that is written piece by piece; it appears when the block ends, under its digest."""
+        """Write a blob piece by piece; it appears under its digest when the block ends."""
         with Writer(self._temporary(), action=_ACTION) as writer:
             yield writer
             writer.put(self._blob_path(writer.hashing.digest()))
@@ -198,18 +208,18 @@ class Store:
     # -- members: compressed tar segments ---------------------------------------------------------------------------
 
     def member(self, key: str) -> Path:
-        """Where the compressed segment of that key lies; it is there when ``kept("members", key)`` is not None."""
+        """The path of that member's compressed segment; it exists when ``kept("members", key)`` is not None."""
         return self.root / "members" / f"{key}.gz"
 
     @contextmanager
     def new_member(self, key: str) -> Iterator[Writer]:
-        """The file of a member's bytes; it appears when the block ends. Describe it then by ``keep``."""
+        """Write a member's bytes; the file appears when the block ends. Describe it then with ``keep``."""
         with Writer(self._temporary(), action=_ACTION) as writer:
             yield writer
             writer.put(self.member(key))
 
     def forget_member(self, key: str) -> None:
-        """Take away a member that was found damaged, its description first, so that it is made again."""
+        """Remove a damaged member, its description first, so that it is made again."""
         with storage(_ACTION, self.root / "members"):
             (self.root / "members" / key).unlink(missing_ok=True)
             self.member(key).unlink(missing_ok=True)
@@ -217,38 +227,27 @@ class Store:
     # -- directory trees ----------------------------------------------------------------------------------------------
 
     def tree(self, key: str) -> Path | None:
-        """The unpacked tree of that key, whole and as it was put there; None when there is none, or another one.
+        """Return the unpacked tree of that key as it was put there; None if there is none, or if it was changed.
 
         What ran in a tree may have changed it: sizes and times are compared each time, and contents when those differ
         (after a restored backup).
         """
         path = self.root / "trees" / key
         kept = self.kept("steps", f"tree-{key}")
-        if kept is None or not path.exists():
-            return None
-        seen, content = kept.decode().strip('"').split()
-        try:
-            if tree_seal.look(path) == seen:
-                return path
-            if tree_seal.read(path) == content:
-                self._seal(key, path)
-                return path
-        except OSError:
-            pass  # unreadable: as damaged as changed
-        return None
+        state = tree_seal.check(path, kept) if kept is not None else None
+        if state == "moved":
+            self.seal_tree(key)
+        return path if state is not None else None
 
-    def seal_tree(self, key: str) -> None:
-        """Let the tree of that key count as it is now; whoever has changed it holds its lock."""
-        self._seal(key, self.root / "trees" / key)
-
-    def _seal(self, key: str, tree: Path) -> None:
-        with storage(_ACTION, tree):
-            seen, content = tree_seal.look(tree), tree_seal.read(tree)
-        self.keep("steps", f"tree-{key}", f'"{seen} {content}"'.encode())
+    def seal_tree(self, key: str, tree: Path | None = None) -> None:
+        """Let the tree of that key, or ``tree``, count as it is now; whoever has changed it holds its lock."""
+        path = tree or self.root / "trees" / key
+        with storage(_ACTION, path):
+            self.keep("steps", f"tree-{key}", tree_seal.make(path))
 
     @contextmanager
     def new_tree(self, key: str) -> Iterator[Path]:
-        """An empty directory to fill; it appears as the tree of that key when the block ends."""
+        """Yield an empty directory to fill; it appears as the tree of that key when the block ends."""
         with self.scratch() as scratch:
             tree = scratch / "tree"
             with storage(_ACTION, tree):
@@ -259,27 +258,27 @@ class Store:
                 sync_tree(tree)
                 if target.exists() and self.tree(key) is None:
                     self.forget_tree(key)  # a changed one is in the way
-                self._seal(key, tree)
+                self.seal_tree(key, tree)
                 try:
                     os.rename(tree, target)
                 except OSError:
                     if not target.exists():
                         raise
-                    # Another process made the same tree meanwhile: the same bytes.
+                    # Another process made the same tree meanwhile, with the same bytes.
 
     def forget_tree(self, key: str) -> None:
-        """Take away a tree that was found damaged, so that it is made again."""
+        """Remove a damaged tree, so that it is made again."""
         with self.scratch() as scratch, storage(_ACTION, self.root / "trees" / key):
             try:
                 os.rename(self.root / "trees" / key, scratch / "tree")
             except FileNotFoundError:
-                pass  # somebody else was quicker
+                pass  # another process removed it first
 
     # -- temporary places and locks -----------------------------------------------------------------------------------
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """An empty directory on the store's file system, removed when the block ends."""
+        """Yield an empty directory on the store's file system; it is removed when the block ends."""
         directory = self._temporary()
         with storage(_ACTION, directory):
             directory.mkdir()
@@ -290,7 +289,7 @@ class Store:
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
-        """Hold the lock of that name, against other processes and other threads."""
+        """Hold the lock of that name, against other processes and threads."""
         path = self.root / "locks" / name
         with storage("locking in the cache", path):
             stream = open(path, "ab")
@@ -302,7 +301,7 @@ class Store:
             stream.close()
 
     def _temporary(self) -> Path:
-        """A name in this process's own temporary directory that nothing has yet."""
+        """Choose an unused name in this process's own temporary directory."""
         with self._guard:
             if self._scratch is None:
                 self._scratch = self._claim_scratch()
@@ -310,11 +309,11 @@ class Store:
             return self._scratch / str(self._names)
 
     def _claim_scratch(self) -> Path:
-        """Make this process's directory in tmp and sweep those whose owners are gone.
+        """Make this process's directory in tmp, and remove those of processes that are gone.
 
-        A directory is its owner's as long as the lock on its file ``owner`` is held, which ends with the process,
-        however it ended, and with the programs that it ran, which write there too. It is made under the sweep's
-        lock, so that no other process sees it before it is locked.
+        A directory is in use as long as the lock on its file ``owner`` is held. The lock ends with the process,
+        however that ended, and with the programs that it ran, which write there too. Directories are made and removed
+        under one lock, so that no other process sees a directory before it is locked.
         """
         tmp = self.root / "tmp"
         with storage(_ACTION, tmp), self.lock("tmp"):
@@ -330,19 +329,19 @@ class Store:
 
 
 def is_bare(room: Room, key: str) -> bool:
-    """Whether a result has no seal: references, and what ``cli.replay`` reads and judges without the store."""
+    """Whether a result has no seal: references, and records that ``cli.replay`` reads and checks without the store."""
     return room == "refs" or key.startswith("replay-")
 
 
 def seal(data: bytes) -> bytes:
-    """The end of a kept file: by it a result that the disk has changed is told from a sound one, JSON or not."""
+    """Make the end of a kept file, a checksum that reveals damage on the disk."""
     import zlib
 
     return b"\n%08x\n" % zlib.crc32(data)
 
 
 def abandoned(store: Store) -> tuple[Path, ...]:
-    """Temporary directories whose owners are gone (``kill -9``); the next process that writes sweeps them."""
+    """List temporary directories whose owners are gone (``kill -9``); the next process that writes removes them."""
     return tuple(left for left in sorted((store.root / "tmp").iterdir()) if _is_abandoned(left))
 
 
@@ -370,7 +369,7 @@ def require(path: Path | None, what: str) -> Path:
 
 
 def digest_of(path: Path) -> Digest:
-    """The digest of a file's bytes. Raises OSError."""
+    """Compute the digest of a file. Raises OSError."""
     with open(path, "rb") as stream:
         return digests.from_hex(hashlib.file_digest(stream, "sha256").hexdigest())
 
@@ -382,7 +381,7 @@ def _sound(path: Path, digest: Digest) -> Path | None:
     except FileNotFoundError:
         return None
     except OSError:
-        pass  # a bad sector: as damaged as a wrong hash
+        pass  # a bad sector is as bad as a wrong hash
     with storage(_ACTION, path):
         path.unlink(missing_ok=True)
     return None

@@ -12,7 +12,7 @@ from typing import Self
 from grocker.digest import Hashing
 from grocker.errors import CannotWriteError, GrockerError, StorageError
 
-# EFBIG: a limit on the size of files (RLIMIT_FSIZE, FAT) is a full disk to whoever meets it.
+# EFBIG: reaching a limit on the size of files (RLIMIT_FSIZE, FAT) is like a full disk.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _REFUSED = frozenset(
     {
@@ -49,11 +49,11 @@ def storage(action: str, path: Path) -> Iterator[None]:
 class Writer:
     """A file being written: hashed on the way, put in place whole, or gone at the end of its ``with`` block.
 
-    What fails here is an error of writing, what fails in the block around it is not.
+    Only failures of its own methods are errors of writing; those of the block around it are not.
     """
 
     def __init__(self, temporary: Path, *, action: str) -> None:
-        """``temporary`` lies on the file system of its later place; ``action`` in the present participle."""
+        """``temporary`` is on the file system of the target; ``action`` in the present participle."""
         self._temporary = temporary
         self._action = action
         self.hashing = Hashing()
@@ -66,7 +66,7 @@ class Writer:
 
     def __exit__(self, *_: object) -> None:
         try:
-            # Closing writes what is buffered, which a full disk refuses once more; the file goes away in any case.
+            # Closing writes what is buffered, which fails again on a full disk; the file is removed in any case.
             self._stream.close()
         except OSError:
             pass
@@ -82,8 +82,8 @@ class Writer:
     def put(self, target: Path, *, sync: bool = True) -> None:
         """Sync the file and let it appear as ``target``. Raises StorageError, CannotWriteError.
 
-        The file's bytes are on the disk before its name is, so that a name never stands for less. The name itself is
-        not synced: a name that a power cut takes away is a file that is made again. ``sync``: False where the reader
+        The bytes reach the disk before the name, so that a name never refers to an incomplete file. The name itself is
+        not synced: a file whose name a power cut removes is made again. ``sync``: False where the reader
         detects what a power cut left, and makes it again.
         """
         with storage(self._action, target):
@@ -111,7 +111,7 @@ def destination(path: Path) -> Path:
 
 
 def write_whole(target: Path, data: bytes, *, temporary: Path, sync: bool = True) -> None:
-    """Put ``data`` at ``target`` through the file ``temporary``, which lies on the same file system.
+    """Put ``data`` at ``target`` by way of the file ``temporary``, which is on the same file system.
 
     ``sync``: see ``Writer.put``. Raises StorageError, CannotWriteError; the temporary file is gone then.
     """

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from grocker.web.address import basic_authorization, is_loopback, redact_url
 from grocker.web.failure import HttpDeniedError, HttpError, HttpMissingError, HttpTryAgainError, HttpUnavailableError
-from grocker.web.response import Response
-from grocker.web.transport import Stream, Transport
+from grocker.web.response import HttpResponse
+from grocker.web.transport import BodyStream, Transport
 
 __all__ = [
+    "BodyStream",
     "HttpDeniedError",
     "HttpError",
     "HttpMissingError",
+    "HttpResponse",
     "HttpTryAgainError",
     "HttpUnavailableError",
-    "Response",
-    "Stream",
     "Transport",
     "basic_authorization",
     "is_loopback",

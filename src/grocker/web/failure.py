@@ -19,7 +19,7 @@ class HttpError(GrockerError):
     """An unexpected answer. Always raised as one of the subclasses, which determine the exit status.
 
     ``status_code``: the answer's; ``headers``: its headers, by a name in any case; ``detail``: the beginning of its
-    body, undecoded; ``url``: who answered, after redirects, without secrets.
+    body, undecoded; ``url``: of the answer, after redirects, without secrets.
     """
 
     def __init__(

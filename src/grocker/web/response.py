@@ -19,7 +19,7 @@ _MOMENT = 5.0  # seconds for what nobody waits for: the words of an error, the r
 _DETAIL = 8192  # bytes of an error's body that are kept
 
 
-class Response:
+class HttpResponse:
     """An accepted answer; closed by the caller, best with ``with``."""
 
     def __init__(

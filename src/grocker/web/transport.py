@@ -22,7 +22,7 @@ from grocker.errors import GrockerError, SettingsError, UnavailableError
 from grocker.web.address import basic_authorization, redact_url
 from grocker.web.failure import RETRIED, BrokenError, HttpError, response_error, retry_after, translate_failure
 from grocker.web.host import find_proxy, load_trust, read_netrc
-from grocker.web.response import Response, read_beginning, release_connection, resume
+from grocker.web.response import HttpResponse, read_beginning, release_connection, resume
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -33,7 +33,7 @@ _MOST_REDIRECTS = 10
 _LONGEST_WAIT = 30.0  # seconds; a server that asks for more gets an error that says so
 
 
-class Stream(Protocol):
+class BodyStream(Protocol):
     """A request's body that is read piece by piece."""
 
     def read(self, size: int = -1, /) -> bytes:
@@ -102,13 +102,13 @@ class Transport:
         *,
         action: str,
         headers: Mapping[str, str] | None = None,
-        body: bytes | Stream | None = None,
+        body: bytes | BodyStream | None = None,
         accept: Container[int] = (200,),
         size: int | None = None,
         netrc: bool = True,
         attempts: int | None = None,
         redirects: bool = True,
-    ) -> Response:
+    ) -> HttpResponse:
         """Send a request and return the answer when its status is in ``accept``.
 
         ``action``: what is being done, in the present participle, for every error ("fetching the index of trixie").
@@ -131,15 +131,15 @@ class Transport:
         def send(extra: Mapping[str, str]) -> tuple[BaseHTTPResponse, str]:
             return self._follow(method, url, action, {**sent, **extra}, body, start, accept, redirects)
 
-        raw, place = self._accepted(send, count, accept, url, action, source)
+        raw, place = self._send_until_accepted(send, count, accept, url, action, source)
 
         def again(done: int, failure: BrokenError) -> BaseHTTPResponse:
-            return self._rest(lambda extra: send(extra)[0], count, raw, done, f"{action}: {redact_url(url)}", failure)
+            return self._resume(lambda extra: send(extra)[0], count, raw, done, f"{action}: {redact_url(url)}", failure)
 
         resumable = method == "GET" and raw.status == 200
-        return Response(raw, place, action, again if resumable else None, patience=self._timeouts[1])
+        return HttpResponse(raw, place, action, again if resumable else None, patience=self._timeouts[1])
 
-    def _accepted(
+    def _send_until_accepted(
         self,
         send: Callable[[Mapping[str, str]], tuple[BaseHTTPResponse, str]],
         count: _Count,
@@ -166,7 +166,7 @@ class Transport:
             release_connection(raw)
             self._wait(count, asked)
 
-    def _rest(
+    def _resume(
         self,
         send: Callable[[Mapping[str, str]], BaseHTTPResponse],
         count: _Count,
@@ -213,7 +213,7 @@ class Transport:
         url: str,
         action: str,
         headers: Mapping[str, str],
-        body: bytes | Stream | None,
+        body: bytes | BodyStream | None,
         start: int | None,
         accept: Container[int],
         redirects: bool,
@@ -245,7 +245,7 @@ class Transport:
         raise UnavailableError(f"{action}: {redact_url(url)}: more than {_MOST_REDIRECTS} redirects")
 
     def _send(
-        self, method: str, url: str, action: str, headers: Mapping[str, str], body: bytes | Stream | None
+        self, method: str, url: str, action: str, headers: Mapping[str, str], body: bytes | BodyStream | None
     ) -> BaseHTTPResponse:
         import urllib3
 

@@ -71,9 +71,12 @@ def test_K1_crontab_of_the_package_or_the_settings_is_in_the_image(tmp_path: Pat
     ("files", "message"),
     [
         ({"src/cron_jobs/crontab": "\n0 25 * * * blue\n"}, "cron_jobs/crontab:2: hour '25': 25 is not in 0-23"),
-        ({"src/cron_jobs/crontab": "@daily root x\n"}, "cron_jobs/crontab:1: the command begins with 'root'"),
-        ({"jobs": "# grocker: nam=x\n", "grocker.toml": 'crontab = "jobs"\n'}, "jobs:1: 'nam' is none of"),
-        ({"grocker.toml": 'crontab = "nowhere"\n'}, "crontab: reading "),
+        (
+            {"src/cron_jobs/crontab": "@daily root x\n"},
+            "cron_jobs/crontab:1: the command starts with the user name 'root'",
+        ),
+        ({"jobs": "# grocker: nam=x\n", "grocker.toml": 'crontab = "jobs"\n'}, "jobs:1: unknown option 'nam'"),
+        ({"grocker.toml": 'crontab = "nowhere"\n'}, "crontab: cannot read "),
     ],
 )
 def test_K1_wrong_crontab_ends_the_build_with_file_and_line(

@@ -21,11 +21,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import grocker
 from grocker.runner.base.failure import Failure
-from grocker.runner.contract import spec
 from grocker.runner.cron import crontab_file
 
-SOURCE = Path(spec.__file__).parents[2]
+SOURCE = Path(grocker.__file__).parents[1]
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 needs_crontab = pytest.mark.skipif(
@@ -157,11 +157,11 @@ _GROCKER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from grocker.runner.cron import crontab_file, scheduler
-from grocker.runner.cron.zone import load
+from grocker.runner.cron.zone import load_zone
 entries = crontab_file.parse(open(sys.argv[2], "rb").read(), sys.argv[2])
-zone = load(sys.argv[3], "/usr/share/zoneinfo")
+zone = load_zone(sys.argv[3], "/usr/share/zoneinfo")
 environ = {"LOGNAME": "root", "HOME": "/", "PATH": "/usr/bin:/bin"}
-settings = scheduler.Settings(environ=environ, mask=set(), home="/", stop_timeout=1, application="x")
+settings = scheduler.SchedulerSettings(environ=environ, mask=set(), home="/", stop_timeout=1, application="x")
 scheduler.Scheduler(entries, {"": zone}, settings).run()
 """
 

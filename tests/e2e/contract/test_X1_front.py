@@ -151,6 +151,11 @@ def test_X1_static_files_are_shown_the_first_directory_s(running: dict[str, Cont
     assert ask(www, "/static/site.css", If_None_Match='"other"').status == 200
     assert ask(www, "/static/site.css", "POST", b"x").status == 405
 
+    for method, path in (("GET", "/static/none.css"), ("POST", "/static/none.css"), ("GET", "/static/css/")):
+        missing = ask(www, path, method, If_None_Match=found.headers["ETag"])
+        assert missing.body.startswith(b"the application, asked for /"), (method, path)
+    assert ask(www, "/static/site.css", "POST", b"x", If_None_Match=found.headers["ETag"]).status == 405
+
     for path in ("/static", "/static/", "/static/none.css", "/static//", "/static../wsgi.py", "/static/../wsgi.py"):
         assert ask(www, path).body.startswith(b"the application, asked for /"), path
 
@@ -348,7 +353,7 @@ def _refused(container: Container) -> None:
 def test_E1_granian_replaces_a_worker_that_was_killed(engine: Engine) -> None:
     with engine.started("start", "granian", options=CONFINED) as container:
         ready(container)
-        found = processes(container, "/opt/venv/bin/python\0/opt/grocker/lib/grocker_runner/servers/granian_starter.py")
+        found = processes(container, "/opt/venv/bin/python\0/opt/grocker/lib/grocker_runner/servers/granian_server.py")
         workers = [process for process in found if _parent(container, process) != 1]
         assert len(workers) >= 2
         send(container, "KILL", workers[0])

@@ -151,9 +151,9 @@ def test_C4_configuration_is_the_applications_alone(lab: Container) -> None:
 @pytest.mark.parametrize(
     ("content", "place", "words"),
     [
-        (b"a = 1\n", ":1:", "before the first [section]"),
-        (b"[x]\na = 1\nA = 2\n", ":3:", "a second time in [x]"),
-        (b"[x]\n[y]\n[x]\n", ":3:", "[x] a second time"),
+        (b"a = 1\n", ":1:", "expected a [section] first"),
+        (b"[x]\na = 1\nA = 2\n", ":3:", "duplicate key"),
+        (b"[x]\n[y]\n[x]\n", ":3:", "duplicate section [x]"),
         (b"[x]\nsecret\n", ":2:", "KEY = VALUE"),
         (b"[x]\na = caf\xe9\n", ":2:", "not UTF-8"),
         ("[x]\na = 1\n".encode("utf-16"), ":1:", "UTF-16"),

@@ -36,6 +36,7 @@ def test_E7_environment_is_the_applications(engine: Engine, folders: Folders) ->
         "VIRTUAL_ENV": "/opt/venv",
         "LANG": "C.UTF-8",
         "PYTHONUTF8": "1",
+        "PYTHONUNBUFFERED": "1",
     }
     assert {name: found.get(name) for name in expected} == expected
     assert found["PATH"].startswith("/opt/venv/bin:")

@@ -40,7 +40,7 @@ def test_fault_17_media_and_scripts_may_be_read_only(docker: Engine, tmp_path: P
     options = [word for place in ("/media", "/scripts") for word in ("--volume", f"{folder}:{place}:ro")]
     done = docker.run("hello", options=options)
     assert (done.status, done.out, len(done.complaints)) == (0, "ran\n", 1)
-    assert "/scripts is not writable for uid 1000" in done.err
+    assert "/scripts: not writable for uid 1000" in done.err
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def test_podman_has_the_very_image_when_it_is_delivered(tmp_path: Path, in_files
     assert sink.deliver([made], NAMES, blobs, Silent()).new_bytes == 0
     again, blobs = blobs_of(made_image("a", "b" * 1_000_000, "d"))
     done = sink.deliver([again], NAMES, blobs, Silent())
-    assert done.detail == "1 of 3 layers new to it"
+    assert done.detail == "1 of 3 layers new to podman"
     names = said("podman", "image", "inspect", "--format", '{{join .RepoTags " "}}', again.config.digest[7:]).split()
     assert sorted(names) == sorted(name.podman for name in NAMES)
 

@@ -192,3 +192,30 @@ def test_spec_is_refused_when_it_is_encoded_wrong() -> None:
 )
 def test_spec_default_namespace_is_upper_case(name: str, namespace: str) -> None:
     assert default_namespace(name) == namespace
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("command", ["run", "\ud800"]),
+        ("command", "echo \udfff"),
+        ("command", ["a\0b"]),
+        ("env", {"A": "\udce9"}),
+        ("env", {"\udbff": "1"}),
+        ("processes", {"beat\ud83d": ["beat"]}),
+        ("processes", {"beat": ["beat", "\0"]}),
+    ],
+)
+def test_text_that_no_process_can_have_is_refused(key: str, value: object) -> None:
+    """The builder refuses it too, since it reads what it writes."""
+    document = json.loads(encode(_SPEC))
+    document["services"]["beat"][key] = value
+    with pytest.raises(SpecError, match="expected text without NUL and lone surrogates"):
+        decode(json.dumps(document).encode())
+
+
+def test_text_beyond_ascii_is_accepted() -> None:
+    spec = Spec(
+        name="a", version="1", namespace="A", grocker="1", services={"www": Service(command=("é", "\U0001f600"))}
+    )
+    assert decode(encode(spec)) == spec

@@ -182,10 +182,33 @@ def test_job_has_the_shell_and_home_of_the_crontab(room: Callable[..., Room], tm
     assert here.said() == [": shell 2 -c a b", f": {tmp_path}/sub"]
 
 
-def test_job_starts_in_the_image_s_home_when_its_own_is_not_there(room: Callable[..., Room], tmp_path: Path) -> None:
-    here = room(f"HOME={tmp_path}/nowhere\n" + named("pwd"))
+@pytest.mark.parametrize(
+    ("home", "why"),
+    [
+        ("{tmp}/nowhere", "No such file or directory"),
+        ("{tmp}/file", "Not a directory"),
+        ("{tmp}/loop", "Too many levels of symbolic links"),
+        ("", "No such file or directory"),
+    ],
+)
+def test_job_whose_crontab_has_no_such_home_fails_and_says_so(
+    room: Callable[..., Room], tmp_path: Path, home: str, why: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    home = home.format(tmp=tmp_path)
+    here = room(f"HOME={home or chr(34) * 2}\n" + named("pwd"))
+    assert here.run().last_status == 126
+    message = f"HOME={home}: cannot start there: {why}; create the directory, or correct HOME"
+    assert message in here.log[-1]
+    assert here.said() == []
+
+
+def test_job_starts_in_the_root_when_the_image_s_own_home_is_missing(room: Callable[..., Room], tmp_path: Path) -> None:
+    here = room(named("pwd"))
+    tmp_path.rmdir()
     here.run()
-    assert here.said() == [f": {tmp_path}"]
+    assert here.said() == [": /"]
 
 
 def test_job_reads_nothing_or_what_follows_the_percent(room: Callable[..., Room]) -> None:

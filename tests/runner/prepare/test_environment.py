@@ -16,7 +16,9 @@ _SPEC = Spec(
     django_settings_module="polls.settings",
     variables={"SHARED": "build", "BUILD": "build"},
 )
-_IMAGE = {"PATH": names.PATH, "LANG": "C.UTF-8", "PYTHONUTF8": "1", "SHARED": "build", "BUILD": "build"}
+_IMAGE = {"PATH": names.PATH, "LANG": "C.UTF-8", "PYTHONUTF8": "1", "SHARED": "build", "BUILD": "build"} | {
+    "PYTHONUNBUFFERED": "1"
+}
 
 
 def _compose(given: dict[str, str], service: str | None = None) -> environment.Environment:
@@ -85,3 +87,24 @@ def test_environment_is_the_one_that_the_image_declares() -> None:
     assert {name: composed[name] for name in declared} == declared
     assert declared["LANG"] == names.LANG
     assert declared["VIRTUAL_ENV"] == ContainerLayout().venv
+
+
+def test_output_is_unbuffered_unless_operator_or_build_say_otherwise() -> None:
+    """What a killed job has printed would be lost, and what a quiet service prints would appear minutes later."""
+    assert image.environment(_SPEC)["PYTHONUNBUFFERED"] == "1"
+    assert _compose({}).variables["PYTHONUNBUFFERED"] == "1"
+    assert environment.compose(_SPEC, {}, ContainerLayout(), user="blue", extra={}).variables["PYTHONUNBUFFERED"] == "1"
+    for text in ("", "0"):
+        assert _compose({"PYTHONUNBUFFERED": text}).variables["PYTHONUNBUFFERED"] == text
+    build = Spec(name="a", version="1", namespace="A", grocker="1", variables={"PYTHONUNBUFFERED": ""})
+    assert image.environment(build)["PYTHONUNBUFFERED"] == ""
+    service = Spec(
+        name="a",
+        version="1",
+        namespace="A",
+        grocker="1",
+        services={"www": Service(wsgi="a:b", env={"PYTHONUNBUFFERED": ""})},
+    )
+    given = image.environment(service)
+    composed = environment.compose(service, given, ContainerLayout(), user="blue", extra={}, service="www")
+    assert composed.variables["PYTHONUNBUFFERED"] == ""

@@ -31,3 +31,10 @@ def test_time_zone_is_refused_when_it_is_unknown(zones: str, zone: str) -> None:
     with pytest.raises(Failure) as caught:
         time_zone.check_time_zone(zone, zones)
     assert caught.value.status == 78
+
+
+@pytest.mark.parametrize("zone", ["US/Eastern", "Canada/Pacific", "GB", "Asia/Calcutta", "America/Buenos_Aires"])
+def test_old_name_of_a_zone_gets_a_way_out(zones: str, zone: str) -> None:
+    """Debian trixie has these in a package of its own."""
+    with pytest.raises(Failure, match="add the Debian package tzdata-legacy"):
+        time_zone.check_time_zone(zone, zones)

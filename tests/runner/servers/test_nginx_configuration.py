@@ -67,6 +67,21 @@ def test_static_files_are_those_of_the_first_directory_that_has_them() -> None:
     assert "location ~" not in _text(static=())
 
 
+def test_unchanged_is_said_of_files_alone() -> None:
+    """A missing file is the application's to answer, whatever the client has cached; so is any other method."""
+    text = _text()
+    assert _block(text, 'map "$request_method $http_if_none_match" $unchanged').startswith(
+        "'~^(GET|HEAD) .*\"cafe\"' 1;"
+    )
+    unchanged = _block(text, "location @unchanged")
+    assert "return 304" not in _block(text, "location ~ ^/static/(?<file>.+)$")
+    assert unchanged.endswith(
+        "if (-f '/a/static/$file') { return 304 unchanged; } "
+        "if (-f '/b/assets/$file') { return 304 unchanged; } return 418;"
+    )
+    assert "error_page 418 = @application;" in unchanged
+
+
 @pytest.mark.parametrize(("asynchronous", "buffering"), [(True, "off"), (False, "on")])
 def test_answers_are_buffered_when_a_slow_client_would_hold_a_thread(asynchronous: bool, buffering: str) -> None:
     assert f"proxy_buffering {buffering};" in _text(asynchronous=asynchronous)

@@ -42,19 +42,26 @@ def test_workers_follow_the_limits(declared: int | None, cpus: float, memory: in
     assert count_workers(Service(wsgi="a:b", workers=declared), _context(cpus, memory)) == expected
 
 
-@pytest.mark.parametrize(("asked", "expected"), [("5", 5), ("0", 1)])
+@pytest.mark.parametrize(("asked", "expected"), [("5", 5), ("1", 1), ("0007", 7), ("1000", 1000)])
 def test_workers_are_as_many_as_the_operator_asks_for(asked: str, expected: int) -> None:
     assert count_workers(Service(wsgi="a:b"), _context(WEB_CONCURRENCY=asked)) == expected
     assert count_workers(Service(wsgi="a:b", workers=3), _context(WEB_CONCURRENCY=asked)) == 3
 
 
-@pytest.mark.parametrize("asked", ["many", "", "-1", "2.5", "²"])
+def test_workers_empty_request_is_none() -> None:
+    assert count_workers(Service(wsgi="a:b"), _context(WEB_CONCURRENCY="")) == 2
+    assert count_workers(Service(wsgi="a:b", workers=3), _context(WEB_CONCURRENCY="")) == 3
+
+
+@pytest.mark.parametrize("asked", ["many", " ", "-1", "2.5", "²", "0", "00", "1001", "9" * 5000])
 @pytest.mark.parametrize("declared", [None, 3])
 def test_workers_are_refused_when_the_operator_asks_for_no_number(asked: str, declared: int | None) -> None:
     with pytest.raises(Failure) as raised:
         count_workers(Service(wsgi="a:b", workers=declared), _context(WEB_CONCURRENCY=asked))
     assert raised.value.status == 78
-    assert raised.value.message == f"WEB_CONCURRENCY={asked}: expected a number of workers; unset it otherwise"
+    assert raised.value.message == (
+        f"WEB_CONCURRENCY={asked}: expected a number of workers from 1 to 1000; unset it otherwise"
+    )
 
 
 @pytest.mark.parametrize(("seconds", "graceful"), [(8.0, 7), (1.0, 1), (0.0, 1), (30.5, 29)])

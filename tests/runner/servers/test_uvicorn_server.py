@@ -31,7 +31,7 @@ def _arguments(environ: dict[str, str], workers: int | None = None, target: str 
         ({}, None, "2"),
         ({"WEB_CONCURRENCY": "5"}, None, "5"),
         ({"WEB_CONCURRENCY": "5"}, 3, "3"),
-        ({"WEB_CONCURRENCY": "0"}, None, "1"),
+        ({"WEB_CONCURRENCY": ""}, None, "2"),
     ],
 )
 def test_uvicorn_server_has_as_many_workers_as_declared_or_asked_or_the_limits_call_for(

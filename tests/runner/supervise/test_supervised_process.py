@@ -74,6 +74,20 @@ def test_process_that_ends_is_given_up_with_its_status_with_a_terminal_too(termi
         assert room.changes == [status.RUNNING, status.WAITING] * 2
 
 
+@pytest.mark.parametrize("late", [0.0, -0.0004, -0.002, -5.0])
+def test_process_without_time_to_stop_is_told_so_without_negative_numbers(
+    late: float, capfd: pytest.CaptureFixture[str]
+) -> None:
+    room = Room("trap '' TERM; exec sleep 1000")
+    with room.loop:
+        room.process.start()
+        name = Path(f"/proc/{room.process.pid}/comm")
+        room.until(lambda: name.read_text() == "sleep\n")
+        room.process.stop(time.monotonic() + late)
+        room.until(lambda: room.process.state == status.STOPPED)
+    assert "x: did not stop within 0 s, killed;" in capfd.readouterr().err
+
+
 @pytest.mark.fault(number=36)
 def test_process_is_killed_when_a_pause_took_all_of_its_time() -> None:
     room = Room("trap '' TERM; exec sleep 1000")

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from grocker.python.locks import pdm, pipfile, poetry, pylock
 from grocker.python.locks import uv as uv_lock
 from grocker.python.project import Project
 from grocker.python.pylock import Pin
@@ -36,7 +37,13 @@ class LockFormat(Protocol):
         """
 
 
-FORMATS: dict[str, LockFormat] = {"uv": uv_lock}
+FORMATS: dict[str, LockFormat] = {
+    "uv": uv_lock,
+    "pylock": pylock,
+    "poetry": poetry,
+    "pdm": pdm,
+    "pipfile": pipfile,
+}
 """By name, in order of precedence: of several lock files in a directory, the first counts."""
 
 

@@ -30,6 +30,8 @@ def encode(spec: Spec) -> bytes:
     import json
 
     document = {"schema": SCHEMA, **_plain(spec)}
+    if spec.directory is None:
+        del document["directory"]  # only source trees have it
     text = json.dumps(document, sort_keys=True, ensure_ascii=True, separators=(",", ":")) + "\n"
     data = text.encode("ascii")
     decode(data)
@@ -38,7 +40,10 @@ def encode(spec: Spec) -> bytes:
 
 def decode(data: bytes) -> Spec:
     """Read the document. Raises SpecError for an unknown or missing key, or for a wrong type or schema."""
-    document = _Reader(_parse(data), "image.json")
+    parsed = _parse(data)
+    if b"\\u" in data:  # nothing else writes such characters in JSON
+        _refuse_unusable_text(parsed, "image.json")
+    document = _Reader(parsed, "image.json")
     if document.take("schema", int) != SCHEMA:
         raise SpecError(f"image.json: unknown schema, expected {SCHEMA}")
     user = _Reader(document.take("user", dict), "user")
@@ -62,6 +67,7 @@ def decode(data: bytes) -> Spec:
         variables=document.mapping("variables"),
         crontab=document.maybe("crontab", str),
         installed=document.take("installed", str),
+        directory=document.take("directory", str) if "directory" in document.table else None,
     )
     user.end()
     document.end()
@@ -143,6 +149,8 @@ def _check(spec: Spec) -> None:
         raise SpecError(f"image.json: home must be an absolute path, got {spec.user.home!r}")
     if spec.crontab is not None and not spec.crontab.startswith("/"):
         raise SpecError(f"image.json: crontab must be an absolute path, got {spec.crontab!r}")
+    if spec.directory is not None and not spec.directory.startswith("/"):
+        raise SpecError(f"image.json: directory must be an absolute path, got {spec.directory!r}")
     if spec.installed and not (spec.installed.isascii() and spec.installed.isalnum()):
         raise SpecError(f"image.json: installed may contain letters and digits only, got {spec.installed!r}")
     for name, service in spec.services.items():
@@ -210,6 +218,20 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "items"):
         return {key: _plain(item) for key, item in value.items()}
     return value
+
+
+def _refuse_unusable_text(value: object, place: str) -> None:
+    """Refuse text that no command line, variable or path can contain: NUL, and surrogates without their pair."""
+    if isinstance(value, str):
+        if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
+            raise SpecError(f"{place}: expected text without NUL and lone surrogates, got {value!a}")
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            _refuse_unusable_text(item, f"{place}[{number}]")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_unusable_text(key, place)
+            _refuse_unusable_text(item, key if place == "image.json" else f"{place}.{key}")
 
 
 def _refuse(constant: str) -> None:

@@ -14,6 +14,8 @@ STATUS_PORT = 8081
 
 VENV = "/opt/venv"
 """The application's virtual environment."""
+APPLICATION = "/opt/app"
+"""A source tree (E5)."""
 GROCKER = "/opt/grocker"
 """Everything that Grocker adds to an image."""
 BIN = f"{GROCKER}/bin"
@@ -69,6 +71,13 @@ WEB_CONCURRENCY = "WEB_CONCURRENCY"
 
 PEER_HEADER = "X-Grocker-Peer"
 """The header in which nginx tells the server its own peer: address, port and scheme, separated by blanks (X1)."""
+
+
+TIME_ZONE_REMEDY = (
+    "use a name such as Europe/Paris; for an old one such as US/Eastern, add the Debian package tzdata-legacy to the "
+    "image (dependencies), or use its successor (America/New_York)"
+)
+"""Debian moved the old names out of tzdata with trixie."""
 
 
 class ContainerLayout(Value):

@@ -119,7 +119,8 @@ class Spec(Value):
     variables (C4), ``[A-Z0-9_]+``. ``grocker``: the version that built the image. ``any_service``: whether any name
     that is not in ``services`` starts ``www`` (E2, a Django application that declares no services). ``variables``: set
     by the build (E7), weaker than ``-e``. ``crontab``: absolute path of the application's own (K1). ``installed``:
-    identifies the installed static files, so that those of two images differ.
+    identifies the installed static files, so that those of two images differ. ``directory``: absolute path where
+    services and cron jobs start, None for the home (E5, a source tree).
     """
 
     name: str
@@ -135,6 +136,7 @@ class Spec(Value):
     variables: Mapping[str, str] = {}
     crontab: str | None = None
     installed: str = ""
+    directory: str | None = None
 
 
 def replace_static(service: Service, static: tuple[str, ...]) -> Service:

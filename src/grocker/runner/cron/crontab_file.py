@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..base.failure import CONFIGURATION, Failure
 from ..base.value import TYPE_CHECKING, Value
+from ..contract.names import TIME_ZONE_REMEDY
 from . import crontab_expression, crontab_pragma
 from .crontab_expression import Expression, ExpressionError
 from .crontab_pragma import JobPolicy, PragmaError
@@ -140,7 +141,7 @@ class _Parser:
         if len(name) + len(value) >= _LONGEST:
             raise _LineError(f"variable too long: at most {_LONGEST} bytes")
         if name in ("CRON_TZ", "TZ") and value and not self._is_zone(value):
-            raise _LineError(f"{name}={value}: unknown time zone; use a name such as Europe/Paris")
+            raise _LineError(f"{name}={value}: unknown time zone; {TIME_ZONE_REMEDY}")
         if name == "CRON_TZ":
             self._zone = value
         self._pairs.append((name, value))

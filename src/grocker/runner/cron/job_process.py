@@ -49,9 +49,18 @@ class DescriptorLimit:
 
 
 def spawn_job(
-    command: str, stdin: bytes | None, environ: Mapping[str, str], mask: set[int], limit: DescriptorLimit, *, home: str
+    command: str,
+    stdin: bytes | None,
+    environ: Mapping[str, str],
+    mask: set[int],
+    limit: DescriptorLimit,
+    *,
+    home: str,
+    directory: str | None = None,
 ) -> JobProcess:
-    """Start ``command`` with the SHELL of ``environ``, in its HOME, or ``home``, or ``/``.
+    """Start ``command`` with the SHELL of ``environ``, in its HOME; in ``home`` or ``/`` only if HOME is ``home``.
+
+    ``directory``: where it starts instead, as long as its HOME is ``home``.
 
     ``stdin``: its input, None for none; ``mask``: signals to block in it. Raises Failure (126, 127), and OSError for
     SHORTAGES.
@@ -63,7 +72,8 @@ def spawn_job(
         opened += _pipe(limit.floor)
         opened.append(_input(stdin))
         out, out_end, err, err_end, source = opened
-        _change_directory(environ.get("HOME", home), home)
+        own = environ.get("HOME", home)
+        _change_directory(directory or home if own == home else own, own, home)
         limit.restore_for_job()
         try:
             pid = os.posix_spawn(
@@ -81,10 +91,10 @@ def spawn_job(
             )
         finally:
             limit.raise_for_scheduler()
-    except OSError as error:
+    except (Failure, OSError) as error:
         for descriptor in opened:
             os.close(descriptor)
-        if error.errno in SHORTAGES:
+        if isinstance(error, Failure) or error.errno in SHORTAGES:
             raise
         status = NOT_FOUND if error.errno == errno.ENOENT else NOT_EXECUTABLE
         raise Failure(status, f"{shell}: cannot start the shell: {reason(error)}; check SHELL") from None
@@ -123,11 +133,20 @@ def _input(data: bytes | None) -> int:
     return descriptor
 
 
-def _change_directory(*directories: str) -> None:
-    """Change the scheduler's own directory: posix_spawn(3) has no parameter for it."""
-    for directory in (*directories, "/"):
+def _change_directory(start: str, requested: str, home: str) -> None:
+    """Change the scheduler's own directory: posix_spawn(3) has no parameter for it.
+
+    The image's ``home`` may be missing, since nothing needs it. Raises Failure (126) for a HOME of the crontab's, as
+    Debian's cron does not run such a job either.
+    """
+    why = ""
+    for directory in (start, "/"):
         try:
             os.chdir(directory)
             return
-        except (OSError, ValueError):
-            continue
+        except (OSError, ValueError) as error:
+            why = why or (reason(error) if isinstance(error, OSError) else str(error))
+        if requested != home:
+            raise Failure(
+                NOT_EXECUTABLE, f"HOME={requested}: cannot start there: {why}; create the directory, or correct HOME"
+            )

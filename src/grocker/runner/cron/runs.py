@@ -52,7 +52,10 @@ class RunTiming(Value):
 
 
 class Runs:
-    """The processes of all jobs. ``environ``: of every job; ``mask``: signals to block in them; ``home``: absolute."""
+    """The processes of all jobs. ``environ``: of every job; ``mask``: signals to block in them; ``home``: absolute.
+
+    ``directory``: where jobs start whose HOME is ``home``, None for that.
+    """
 
     def __init__(
         self,
@@ -63,6 +66,7 @@ class Runs:
         mask: set[int],
         home: str,
         *,
+        directory: str | None = None,
         timing: RunTiming = RunTiming(),  # noqa: B008 - frozen
     ) -> None:
         self._loop = loop
@@ -71,6 +75,7 @@ class Runs:
         self._environ = environ
         self._mask = mask
         self._home = home
+        self._directory = directory
         self._timing = timing
         self._descriptor_limit = DescriptorLimit()
         self._leaders: dict[int, tuple[Job, JobRun]] = {}
@@ -134,7 +139,13 @@ class Runs:
         started = time.monotonic()
         try:
             process = spawn_job(
-                job.entry.command, job.entry.stdin, environ, self._mask, self._descriptor_limit, home=self._home
+                job.entry.command,
+                job.entry.stdin,
+                environ,
+                self._mask,
+                self._descriptor_limit,
+                home=self._home,
+                directory=self._directory,
             )
         except Failure as failure:
             self._over(job, None, failure.status, 0.0, failure.message)

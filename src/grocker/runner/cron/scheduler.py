@@ -31,7 +31,8 @@ _NAMES = 10  # jobs named in one line
 
 class SchedulerSettings(Value):
     """``environ``: of the jobs and the log; ``mask``: signals to block in jobs; ``stop_timeout``: seconds;
-    ``application``: its name, for the log and mails; ``syslog``: the socket.
+    ``application``: its name, for the log and mails; ``syslog``: the socket; ``directory``: where jobs start, None for
+    their HOME.
     """
 
     environ: Mapping[str, str]
@@ -41,6 +42,7 @@ class SchedulerSettings(Value):
     application: str
     mail_server: MailServer | None = None
     syslog: str = SYSLOG_SOCKET
+    directory: str | None = None
 
 
 class Scheduler:
@@ -77,7 +79,15 @@ class Scheduler:
             Log(self.loop, settings.application, "cron", settings.environ, socket=settings.syslog) as self.log,
         ):
             messenger = Messenger(self.loop, settings.mail_server, settings.environ, application=settings.application)
-            runs = self._runs = Runs(self.loop, self.log, messenger, settings.environ, settings.mask, settings.home)
+            runs = self._runs = Runs(
+                self.loop,
+                self.log,
+                messenger,
+                settings.environ,
+                settings.mask,
+                settings.home,
+                directory=settings.directory,
+            )
             if on_start is not None:
                 on_start(self)
             for place in self._agenda.at_start():
@@ -109,8 +119,8 @@ class Scheduler:
         named = [f"{self.jobs[place].name} {number}" for place, number in sorted(due.missed.items())]
         rest = f" and {len(named) - _NAMES} other jobs" if len(named) > _NAMES else ""
         total = sum(due.missed.values())
-        what = f": {', '.join(named[:_NAMES])}{rest}" if named else ""
-        warn(f"cron: paused for {_format_duration(due.passed * 60)}, {total} runs missed{what}")
+        what = f" ({', '.join(named[:_NAMES])}{rest})" if named else ""
+        warn(f"cron: paused for {_format_duration(due.passed * 60)}, missed runs: {total}{what}")
 
     def _stop(self, runs: Runs, messenger: Messenger) -> int:
         runs.stop(self.jobs)

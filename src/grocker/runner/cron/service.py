@@ -59,6 +59,7 @@ def run_cron(
         environ=environ,
         mask=mask,
         home=image.user.home,
+        directory=image.directory,
         stop_timeout=timeout,
         application=image.name,
         mail_server=server,

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from ..base.failure import CONFIGURATION, Failure
+from ..contract.names import TIME_ZONE_REMEDY
 
 _AMERICAN = ",M3.2.0,M11.1.0"  # tzset(3)'s default for a rule with summer time but without its dates
 _STEP = 12 * 60  # minutes; no zone changes twice a day, so equal offsets at both ends are equal in between
@@ -71,7 +72,7 @@ def load_zone(name: str, zones: str) -> Zone:
             return zone
         except (ValueError, OverflowError):
             continue
-    raise Failure(CONFIGURATION, f"{name}: unknown time zone; use a name such as Europe/Paris")
+    raise Failure(CONFIGURATION, f"{name}: unknown time zone; {TIME_ZONE_REMEDY}")
 
 
 def is_zone(name: str, zones: str) -> bool:

@@ -83,6 +83,7 @@ def _defaults(spec: Spec, layout: ContainerLayout, service: str | None) -> dict[
         "VIRTUAL_ENV": layout.venv,
         "LANG": names.LANG,
         "PYTHONUTF8": "1",
+        "PYTHONUNBUFFERED": "1",
         f"{spec.namespace}_CONFIG": f"{layout.prepared}/*.ini",
         names.GROCKER_CONFIG_FILE: layout.merged,
     }
@@ -97,7 +98,8 @@ def _is_default(spec: Spec, name: str, value: str | None) -> bool:
         return True
     if name == f"{spec.namespace}_CONFIG" and not value:  # getconf would read every file of the current directory
         return True
-    return value == {"PATH": names.PATH, "LANG": names.LANG, "PYTHONUTF8": "1", **spec.variables}.get(name)
+    own = {"PATH": names.PATH, "LANG": names.LANG, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", **spec.variables}
+    return value == own.get(name)
 
 
 def resume(spec: Spec, prepared: Mapping[str, str], given: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:

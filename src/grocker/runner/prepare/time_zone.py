@@ -6,6 +6,7 @@ import os
 import re
 
 from ..base.failure import CONFIGURATION, Failure
+from ..contract.names import TIME_ZONE_REMEDY
 
 # tzset(3), POSIX.1 section 8.3: std offset [dst [offset] [, start [/time], end [/time]]].
 _NAME = r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)"
@@ -21,7 +22,7 @@ def check_time_zone(zone: str, zones: str) -> None:
         return
     if not zone.startswith(":") and re.fullmatch(_POSIX, name):
         return
-    raise Failure(CONFIGURATION, f"TZ={zone}: unknown time zone; use a name such as Europe/Paris, or unset TZ for UTC")
+    raise Failure(CONFIGURATION, f"TZ={zone}: unknown time zone; {TIME_ZONE_REMEDY}; or unset TZ for UTC")
 
 
 def _is_zone_file(path: str) -> bool:

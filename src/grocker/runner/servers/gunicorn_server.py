@@ -44,8 +44,9 @@ def launch(service: Service, context: ServerContext) -> Launch:
     arguments = [python, "-m", "gunicorn", "--config", __file__, "--worker-class", "gthread", "--threads", str(THREADS)]
     for descriptor in context.sockets:
         arguments += ["--bind", f"fd://{descriptor}"]
+    workers = count_workers(service, context)
     if service.workers is not None or not context.environ.get(WEB_CONCURRENCY):
-        arguments += ["--workers", str(count_workers(service, context))]
+        arguments += ["--workers", str(workers)]
     arguments += ["--forwarded-allow-ips", ""]  # client_headers decides about X1
     arguments += ["--worker-tmp-dir", "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else "/tmp"]  # noqa: S108
     arguments += ["--graceful-timeout", str(context.graceful)]

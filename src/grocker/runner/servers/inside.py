@@ -33,21 +33,20 @@ def wrap_asgi(application: Any, ready: str, *, behind_nginx: bool, mapped: bool 
         if scope["type"] != "lifespan":
             await wrapped(scope, receive, send)
             return
-        failed = False
+        answered = False
 
         async def forward(message: Any) -> None:
-            nonlocal failed
-            failed = failed or message["type"] == "lifespan.startup.failed"
+            nonlocal answered
+            answered = answered or message["type"] in ("lifespan.startup.complete", "lifespan.startup.failed")
             await send(message)
             if message["type"] == "lifespan.startup.complete":
                 notify_ready(ready)
 
         try:
             await wrapped(scope, receive, forward)
-        except BaseException:
-            if not failed:
-                notify_ready(ready)  # an application without lifespan support raises (ASGI, "Lifespan")
-            raise
+        finally:
+            if not answered:
+                notify_ready(ready)  # without lifespan support, applications raise (ASGI, "Lifespan") or just return
 
     return notifying
 

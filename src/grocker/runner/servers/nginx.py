@@ -194,7 +194,7 @@ http {{
 {_real_ip(settings.trusted)}    access_log /dev/fd/{settings.access} combined;
     map $http_host $passed_host {{ default $http_host; '' localhost; }}
     map $http_upgrade $passed_upgrade {{ ~*^websocket$ websocket; default ''; }}
-    map $passed_upgrade $passed_connection {{ default upgrade; '' ''; }}
+{_unchanged(settings)}    map $passed_upgrade $passed_connection {{ default upgrade; '' ''; }}
     upstream application {{
         server unix:{settings.upstream};
         keepalive 32;
@@ -237,14 +237,32 @@ def _real_ip(trusted: Sequence[str]) -> str:
     return f"{lines}    real_ip_header X-Forwarded-For;\n    real_ip_recursive on;\n"
 
 
+def _unchanged(settings: FrontSettings) -> str:
+    """Conditions are for GET and HEAD only (RFC 9110, 13.1.2)."""
+    if not settings.static:
+        return ""
+    return f"""\
+    map "$request_method $http_if_none_match" $unchanged {{
+        '~^(GET|HEAD) .*"{settings.revision}"' 1;
+        default '';
+    }}
+"""
+
+
 def _static(settings: FrontSettings) -> str:
     """All files of an image have the same modification time, so the revision is their ETag.
+
+    It is the same for all files, so whether there is such a file is looked up before a 304: a missing one is the
+    application's to answer. An ``if`` with anything but ``return`` in it would switch ``try_files`` off.
 
     A 304 may not have a length other than the file's (RFC 9110, 8.6), which ``return`` would add: SSI, which has no
     other use here, removes it.
     """
     if not settings.static:
         return ""
+    present = "".join(
+        f"            if (-f '{directory}/$file') {{ return 304 unchanged; }}\n" for directory in settings.static
+    )
     places = " ".join(f"{directory}/$file" for directory in settings.static)
     validators = f"""\
             add_header Last-Modified '';
@@ -256,8 +274,9 @@ def _static(settings: FrontSettings) -> str:
             etag off;
             if_modified_since off;
 {validators}
+            recursive_error_pages on;
             error_page 418 = @unchanged;
-            if ($http_if_none_match ~ '"{settings.revision}"') {{ return 418; }}
+            if ($unchanged) {{ return 418; }}
             try_files {places} @application;
         }}
         location @unchanged {{
@@ -265,7 +284,8 @@ def _static(settings: FrontSettings) -> str:
             ssi on;
             ssi_types *;
             ssi_last_modified on;
-            return 304 unchanged;
+            error_page 418 = @application;
+{present}            return 418;
         }}
 """
 

@@ -8,7 +8,6 @@ the server. Hence it imports the runner's modules inside functions only.
 from __future__ import annotations
 
 import math
-import os
 
 from ..base.failure import CONFIGURATION, Failure
 from ..base.value import TYPE_CHECKING, Value
@@ -32,6 +31,10 @@ if TYPE_CHECKING:
 FRONT_SHARE = 0.75  # of the stop time, which nginx has before the server is asked to stop too
 KEEP_ALIVE = 75  # seconds that a connection of nginx may be idle; nginx closes it sooner
 WORKER_MEMORY = 128 << 20  # bytes; what a worker of an ordinary Django site may use
+
+
+MOST_WORKERS = 1000
+"""More are a mistake that would use up the machine's processes."""
 
 
 class Launch(Value):
@@ -83,18 +86,25 @@ def count_workers(service: Service, context: ServerContext) -> int:
     """Return the number of workers: as declared, as WEB_CONCURRENCY says, else one per CPU, at least two, if the memory
     allows.
 
-    Raises Failure (78) when WEB_CONCURRENCY is no number: gunicorn would fail at it with a traceback at every start.
+    Raises Failure (78) when WEB_CONCURRENCY is no such number: gunicorn would start without workers, or fail with a
+    traceback at every start.
     """
-    requested = context.environ.get(WEB_CONCURRENCY)
-    if requested is not None and not (requested.isascii() and requested.isdigit()):
-        raise Failure(CONFIGURATION, f"{WEB_CONCURRENCY}={requested}: expected a number of workers; unset it otherwise")
+    requested = _requested_workers(context.environ.get(WEB_CONCURRENCY, ""))
     if service.workers is not None:
         return service.workers
     if requested is not None:
-        return max(1, int(requested))
+        return requested
     return max(1, min(max(2, math.ceil(context.limits.cpus)), context.limits.memory // WORKER_MEMORY))
 
 
-def file_beside(name: str) -> str:
-    """Return the absolute path of a file in this room."""
-    return os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
+def _requested_workers(text: str) -> int | None:
+    """Return the operator's number of workers, or None; empty is not given, as compose makes it of ``${NAME:-}``."""
+    if not text:
+        return None
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_WORKERS))
+    if not digits or not 1 <= int(text) <= MOST_WORKERS:
+        raise Failure(
+            CONFIGURATION,
+            f"{WEB_CONCURRENCY}={text}: expected a number of workers from 1 to {MOST_WORKERS}; unset it otherwise",
+        )
+    return int(text)

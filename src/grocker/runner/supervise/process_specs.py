@@ -6,6 +6,7 @@ import os
 
 from ..base.c_modules import signal
 from ..base.value import TYPE_CHECKING, Value
+from ..contract.names import WEB_CONCURRENCY
 from ..contract.spec import FRONT
 from ..process.child import foreground_terminal
 from ..servers.table import ServerContext, count_workers, find_server
@@ -65,7 +66,12 @@ def plan_processes(startup: Startup, ready: Readiness, environ: Mapping[str, str
             startup,
             startup.name,
             launch.program,
-            {**environ, **launch.variables},
+            # gunicorn fails with a traceback when the variable is there and empty.
+            {
+                name: value
+                for name, value in {**environ, **launch.variables}.items()
+                if value or name != WEB_CONCURRENCY
+            },
             channels,
             keep=context.inherited,
         ),
@@ -137,7 +143,7 @@ def _process_spec(
         name=name,
         program=program,
         environ=environ,
-        directory=startup.image.user.home,
+        directory=startup.image.directory or startup.image.user.home,
         stop_signal=getattr(signal, f"SIG{startup.service.stop_signal}") if main else signal.SIGTERM,
         restart=startup.service.restart,
         mask=startup.mask,

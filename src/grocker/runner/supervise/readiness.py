@@ -35,7 +35,7 @@ class PortReadiness:
         self._has_listened = False
 
     def started(self) -> None:
-        """Begin anew with the main process."""
+        """Reset: the main process was started."""
         self._started = self._clock()
 
     def check(self) -> Check:
@@ -75,7 +75,7 @@ class PipeReadiness:
             pass
 
     def started(self) -> None:
-        """Begin anew with the main process; one before it may have been ready."""
+        """Reset: the main process was started again, and the one before it may have been ready."""
         self._ready = False
 
     def check(self) -> Check:
@@ -126,7 +126,7 @@ class NotifyReadiness:
                 pass
 
     def started(self) -> None:
-        """Begin anew with the main process; one before it may have been ready."""
+        """Reset: the main process was started again, and the one before it may have been ready."""
         self._ready = False
 
     def check(self) -> Check:
@@ -186,7 +186,7 @@ class PathReadiness:
         return self._status is not None and self._status < 500
 
     def started(self) -> None:
-        """Begin anew with the main process; one before it may have answered."""
+        """Reset: the main process was started again, and the one before it may have answered."""
         self._status, self._was_requested = None, False
 
     def check(self) -> Check:

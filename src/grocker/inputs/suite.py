@@ -1,0 +1,75 @@
+"""Which Debian suite an image is built from: the one that is named, else the one whose Python fits the project."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from grocker import local_file
+from grocker.config import files as config_files
+from grocker.config.settings import Settings
+from grocker.inputs.origin import Origin
+from grocker.platforms.suites import DEFAULT, SUITES, Suite
+from grocker.progress import Progress
+
+_SERIES = re.compile(r"^\s*(?:python-|cpython-)?(?P<series>3\.\d+)(?:\.\d+)?\s*$")
+
+
+def choose_suite(origin: Origin, named: str | None, settings: Settings, progress: Progress) -> str:
+    """Return the name of the suite.
+
+    ``named``: on the command line. Of a project ``requires-python`` decides, then ``.python-version`` and
+    ``runtime.txt``; a version in those that no suite has is a warning.
+    """
+    name = named or settings.debian.suite
+    if name is not None:
+        return name
+    directory = origin.path
+    if origin.kind != "project" or directory is None:
+        return DEFAULT
+    fitting = _fitting(directory)
+    place, series = _pinned(directory)
+    if series is None:
+        return fitting[0].name
+    exact = next((row for row in fitting if row.python == series), None)
+    if exact is None:
+        progress.warn(
+            f"{place} asks for Python {series}, which no suite has; the image has {fitting[0].python}",
+            hint=f"available are {available()}; name one: [tool.grocker.debian] suite, or --debian",
+        )
+    return (exact or fitting[0]).name
+
+
+def available() -> str:
+    """Return the Pythons of all suites, for messages: ``3.13 (trixie), 3.11 (bookworm)``."""
+    return ", ".join(f"{row.python} ({row.name})" for row in SUITES.values())
+
+
+def _fitting(directory: Path) -> list[Suite]:
+    """Return the suites that ``requires-python`` allows, the preferred first; all of them if it allows none."""
+    loaded = config_files.load_toml(directory / "pyproject.toml")
+    table = loaded[0].get("project", {}) if loaded is not None else {}
+    text = table.get("requires-python") if isinstance(table, dict) else None
+    rows = list(SUITES.values())
+    if not isinstance(text, str):
+        return rows
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        allowed = SpecifierSet(text)
+    except InvalidSpecifier:  # whoever reads the metadata says so
+        return rows
+    return [row for row in rows if allowed.contains(f"{row.python}.999", prereleases=True)] or rows
+
+
+def _pinned(directory: Path) -> tuple[str, str | None]:
+    """Return the file that pins a Python series, and the series; None if no file does."""
+    for name in (".python-version", "runtime.txt"):
+        try:
+            lines = local_file.read(directory / name).decode("utf-8", "replace").splitlines()[:20]
+        except OSError:
+            continue
+        found = next((match["series"] for line in lines if (match := _SERIES.match(line))), None)
+        if found is not None:
+            return name, found
+    return "", None

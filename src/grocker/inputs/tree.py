@@ -1,0 +1,196 @@
+"""A source tree: an application that runs from its own files, as ``COPY . .`` of a Dockerfile has them. Contract: E5.
+
+The tree lies at ``/opt/app``, first on ``sys.path`` of every Python program of the image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from grocker import python
+from grocker.config.services import DetectedApplication, find_services
+from grocker.inputs import validation
+from grocker.inputs.application import Application, ApplicationRequest
+from grocker.inputs.detection import detect
+from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, read_base_config, read_crontab
+from grocker.inputs.index import wheel_target
+from grocker.inputs.tree_files import TreeFiles, read_files
+from grocker.inputs.tree_project import TreeProject, check_tree, read_tree_project
+from grocker.python.metadata import EntryPoint, Metadata
+from grocker.python.scripts import generate_scripts
+from grocker.runner.contract import names
+from grocker.tar.entry import Entry, File, Symlink
+
+ROOT = names.APPLICATION.removeprefix("/")
+_BIN = f"{names.VENV}/bin".removeprefix("/")
+_PYTHON = f"{names.VENV}/bin/python"
+_HELD = 1 << 20
+"""bytes: a larger file is read when it is written"""
+
+
+class _Content(msgspec.Struct, frozen=True):
+    """A large file's bytes (``tar.entry.Content``)."""
+
+    path: Path
+    size: int
+
+    def chunks(self) -> Iterator[bytes]:
+        with self.path.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                yield chunk
+
+
+def load(request: ApplicationRequest) -> Application:
+    """Read the tree and what it requires; nothing is built."""
+    directory, settings, context = request.origin.path, request.settings, request.context
+    assert directory is not None
+    files = read_files(context, directory, settings.include)
+    check_tree(directory, [file.path for file in files.files])
+    described = read_tree_project(directory, settings)
+    _warn(request, files)
+    entries = tuple(_entries(files))
+    roots = (ROOT, f"{ROOT}/src") if _has_src(files) else (ROOT,)
+    installed = _as_wheel(request, described, entries, roots)
+    extras = tuple(sorted({*settings.extras, *request.origin.extras}))
+    validation.check_python(installed.metadata, wheel_target(request.target))
+    found, settings_module = detect(installed, roots)
+    top = {entry.path: entry for entry in entries if isinstance(entry, File)}
+    procfile = top.get(f"{ROOT}/Procfile")
+    text = decode_text(_bytes(procfile), "Procfile") if procfile is not None else None
+    own = {one: top.get(f"{ROOT}/{one}") for one in (BASE_CONFIG, CRONTAB)}
+    base_config = read_base_config(directory, settings, installed)
+    crontab = read_crontab(directory, settings, installed)
+    if base_config[0] is None and (file := own[BASE_CONFIG]) is not None:
+        base_config = decode_text(_bytes(file), BASE_CONFIG), BASE_CONFIG
+    if crontab[0] is None and (file := own[CRONTAB]) is not None:
+        crontab = _bytes(file), CRONTAB
+    return Application(
+        wheel=files.digest,
+        file=None,
+        installed=installed,
+        extras=extras,
+        build=(),
+        services=find_services(settings, text, _with_static(found, entries)),
+        django_settings_module=settings_module,
+        base_config=base_config,
+        crontab=crontab,
+        files=(*files.directories, *(str(directory / file.path) for file in files.files)),
+        project=described.project,
+        requirement_files=described.requirement_files,
+        roots=roots,
+    )
+
+
+def _entries(files: TreeFiles) -> Iterator[Entry]:
+    for file in files.files:
+        path = f"{ROOT}/{file.path}"
+        if file.target is not None:
+            yield Symlink(path, file.target)
+            continue
+        place = files.root / file.path
+        size = place.stat().st_size
+        data = place.read_bytes() if size <= _HELD else _Content(place, size)
+        yield File(path, data, 0o755 if file.executable else 0o644)
+
+
+def _as_wheel(
+    request: ApplicationRequest, described: TreeProject, entries: tuple[Entry, ...], roots: tuple[str, ...]
+) -> python.Wheel:
+    """Return the tree in the form of a wheel: what the phases after this one know applications by."""
+    scheme = python.InstallScheme(request.target.suite.python)
+    points = tuple(
+        EntryPoint("console_scripts", name, *target.partition("[")[0].strip().partition(":")[::2])
+        for name, target in sorted(described.scripts.items())
+    )
+    own: list[Entry] = [File(f"{scheme.site}/grocker_app.pth", _path_file(roots))]
+    own += _commands(entries, points)
+    project = described.project
+    metadata = Metadata(
+        name=described.name,
+        version=described.version,
+        requires=_requires(project),
+        requires_python=project.requires_python,
+        extras=tuple(name for name, _ in project.extras),
+    )
+    everything = tuple(sorted((*entries, *own), key=lambda entry: entry.path))
+    assert project.name is not None
+    return python.Wheel(
+        file=described.name,
+        name=project.name,
+        version=described.version,
+        site=ROOT,
+        pure=True,
+        metadata=metadata,
+        entry_points=points,
+        entries=everything,
+    )
+
+
+def _requires(project: python.Project) -> tuple[str, ...]:
+    """Return the requirements in the form of METADATA, extras as markers."""
+    extras = tuple(
+        f"{text} ; {'(' + marker + ') and ' if marker else ''}extra == '{name}'"
+        for name, texts in project.extras
+        for text, _, marker in (tuple(part.strip() for part in one.partition(";")) for one in texts)
+    )
+    return (*(project.dependencies or ()), *extras)
+
+
+def _path_file(roots: tuple[str, ...]) -> bytes:
+    """Return the .pth file that puts the tree first on ``sys.path`` (site, "import" lines)."""
+    places = ", ".join(f"'/{root}'" for root in roots)
+    return f"import sys; sys.path[0:0] = [{places}]\n".encode()
+
+
+def _commands(entries: tuple[Entry, ...], points: tuple[EntryPoint, ...]) -> Iterator[Entry]:
+    """Yield the commands that the tree brings: its scripts, ``manage.py``, executable files at its root."""
+    for name, data in generate_scripts(points, _PYTHON, "[project.scripts]").items():
+        yield File(f"{_BIN}/{name}", data, 0o755)
+    taken = {point.name for point in points} | {"python", "python3"}
+    for entry in entries:
+        parent, _, name = entry.path.rpartition("/")
+        if parent != ROOT or not isinstance(entry, File) or name in taken:
+            continue
+        if name == "manage.py":
+            text = f"#!{_PYTHON}\nimport runpy\nrunpy.run_path('/{entry.path}', run_name='__main__')\n"
+            yield File(f"{_BIN}/{name}", text.encode(), 0o755)
+        elif entry.mode & 0o100 and isinstance(entry.data, bytes) and entry.data[:2] == b"#!":
+            yield Symlink(f"{_BIN}/{name}", f"/{entry.path}")
+
+
+def _has_src(files: TreeFiles) -> bool:
+    """Tell whether modules lie in ``src``, which is then on the path as well."""
+    paths = {file.path for file in files.files}
+    return "src/__init__.py" not in paths and any(
+        path.startswith("src/") and path.endswith(".py") and path.count("/") <= 2 for path in paths
+    )
+
+
+def _with_static(found: DetectedApplication, entries: tuple[Entry, ...]) -> DetectedApplication:
+    """Show Django's static files: without a server in front of it, it serves none outside of debugging."""
+    if found.django and any(entry.path.startswith(f"{ROOT}/static/") for entry in entries):
+        return msgspec.structs.replace(found, static=True)
+    return found
+
+
+def _bytes(file: File) -> bytes:
+    return file.data if isinstance(file.data, bytes) else b"".join(file.data.chunks())
+
+
+def _warn(request: ApplicationRequest, files: TreeFiles) -> None:
+    progress = request.context.progress
+    if files.secret:
+        progress.warn(
+            f"left out of the image because they look secret: {_shown(files.secret)}",
+            hint="give secrets to the container as variables or mounts; to put a file in all the same, "
+            "name it in [tool.grocker] include",
+        )
+    if files.outside:
+        progress.warn(f"left out of the image because they are links out of the project: {_shown(files.outside)}")
+
+
+def _shown(paths: tuple[str, ...]) -> str:
+    return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")

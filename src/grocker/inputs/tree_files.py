@@ -1,0 +1,218 @@
+"""Which files of a source tree go into the image, and one digest for them.
+
+``.dockerignore`` decides where there is one, else git (what it tracks or would add), else everything counts. Whatever
+decides, some names never go in: version control, caches, virtual environments, and what looks secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from grocker import local_file, python
+from grocker.command import run
+from grocker.context import Context
+from grocker.digest import Digest
+from grocker.errors import DeniedError, StorageError, UnavailableError
+from grocker.python.source_tree import SourceFile, hash_tree
+
+FORMAT = 1
+"""part of cache keys: raise it if the same tree would give other files"""
+IGNORE_FILE = ".dockerignore"
+_NEVER = frozenset(
+    (
+        *(".git", ".hg", ".svn", ".bzr", "CVS", ".gitignore", ".gitattributes", ".gitmodules", IGNORE_FILE),
+        *("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".tox", ".nox", ".eggs"),
+        *("node_modules", ".venv", "venv", ".DS_Store", ".coverage", "htmlcov", ".idea", ".vscode", ".direnv"),
+    )
+)
+_NEVER_ENDINGS = (".pyc", ".pyo", ".egg-info", "~", ".swp")
+_NEVER_WITH = frozenset({"pyvenv.cfg", "oci-layout", "CACHEDIR.TAG"})
+"""what marks a directory as generated: virtual environments, image layouts, caches"""
+_NEVER_ON_TOP = frozenset({"grocker.lock", "build", "dist", "Dockerfile"})
+_SECRET = re.compile(
+    r"\.env(?:\.(?!example|sample|template|dist).*)?|id_(?:rsa|dsa|ecdsa|ed25519)(?!.*\.pub)|.*\.(?:key|pem|p12|pfx|jks|kdbx)"
+    r"|\.(?:netrc|pypirc|pgpass|htpasswd)|(?:service[-_]account|credentials).*\.json|.*\.sqlite3?|.*\.db"
+)
+_RACY = 2_000_000_000
+"""nanoseconds: the coarsest clock of a file system in use (FAT)"""
+
+
+class TreeFiles(msgspec.Struct, frozen=True):
+    """The files of a tree."""
+
+    root: Path
+    files: tuple[SourceFile, ...]
+    """sorted by path"""
+    digest: Digest
+    secret: tuple[str, ...]
+    """paths left out because they look secret, though neither git nor ``.dockerignore`` ignores them"""
+    outside: tuple[str, ...]
+    """links left out because they lead out of the tree"""
+    directories: tuple[str, ...]
+    """absolute paths of the directories that were looked into"""
+
+
+def read_files(context: Context, root: Path, include: Sequence[str] = ()) -> TreeFiles:
+    """List and hash the files of the tree at ``root``; only those are read of which stat(2) says something new.
+
+    ``include``: paths or directories that go in even if their name says that they never do. Raises DeniedError for a
+    file that cannot be read, StorageError.
+    """
+    key = f"tree-{FORMAT}-" + hashlib.sha256(os.fsencode(root.absolute())).hexdigest()
+    kept = context.store.kept("steps", key)
+    known = python.FileHashes.decode(kept) if kept is not None else python.FileHashes()
+    now, real = int(context.now * 1e9), os.path.realpath(root)
+    files: list[SourceFile] = []
+    secret: list[str] = []
+    outside: list[str] = []
+    noted: dict[str, tuple[str, str]] = {}
+    directories = {str(root)}
+    cache = os.path.relpath(os.path.realpath(context.store.root.parent), real) + "/"
+    for path in sorted(_candidates(context, root)):
+        if path.startswith(cache):
+            continue
+        wanted = any(path == one or path.startswith(one.rstrip("/") + "/") for one in include)
+        if not wanted and _is_never(path):
+            continue
+        place = root / path
+        directories.add(os.path.dirname(place))
+        if not wanted and _SECRET.fullmatch(path.rpartition("/")[2]):
+            secret.append(path)
+            continue
+        try:
+            about = place.lstat()
+            if place.is_symlink():
+                target = _inner_target(real, path)
+                if target is None:
+                    outside.append(path)
+                else:
+                    name = hashlib.sha256(os.fsencode(target)).hexdigest()
+                    files.append(SourceFile(path, name, target=target))
+                continue
+            if not place.is_file():
+                continue
+            seen = f"{about.st_size}:{about.st_mtime_ns}:{about.st_ctime_ns}:{about.st_ino}"
+            hit = known.files.get(path)
+            digest = hit[1] if hit and hit[0] == seen else _hash(place)
+        except FileNotFoundError:  # git tracks it, and it was deleted
+            continue
+        except PermissionError as error:
+            raise DeniedError(f"reading {place}: {error.strerror}", hint="make it readable, or ignore it") from error
+        except OSError as error:
+            raise StorageError(f"reading {place}: {error.strerror}") from error
+        if max(about.st_mtime_ns, about.st_ctime_ns) + _RACY < now:
+            noted[path] = (seen, digest)
+        files.append(SourceFile(path, digest, executable=bool(about.st_mode & 0o100)))
+    hashes = python.FileHashes(noted)
+    if hashes != known:
+        context.store.keep("steps", key, hashes.encode())
+    return TreeFiles(root, tuple(files), hash_tree(files), tuple(secret), tuple(outside), tuple(sorted(directories)))
+
+
+def _candidates(context: Context, root: Path) -> Iterator[str]:
+    """Yield the paths that ``.dockerignore`` or git leave in, relative to ``root``."""
+    ignore = root / IGNORE_FILE
+    if ignore.is_file():
+        ignored = _docker_ignore(local_file.read(ignore).decode("utf-8", "replace"))
+        return (path for path in _walk(root, "") if not ignored(path))
+    return _git_files(context, root) or _walk(root, "")
+
+
+def _git_files(context: Context, root: Path) -> Iterator[str] | None:
+    """Return what git tracks or would add below ``root``; None if that is no work tree, or git is not installed."""
+    if not any((parent / ".git").exists() for parent in (root.absolute(), *root.absolute().parents)):
+        return None
+    environ = {name: context.environ[name] for name in ("HOME", "PATH") if name in context.environ}
+    words = ("git", "-c", "safe.directory=*", "-c", "core.fsmonitor=", "ls-files", "-z", "--cached", "--others")
+    try:
+        said = run([*words, "--exclude-standard"], action="listing files", environment=environ, directory=root)
+    except UnavailableError:
+        return None
+    if said.status != 0:
+        return None
+    return (path for path in said.stdout.decode("utf-8", "surrogateescape").split("\0") if path)
+
+
+def _walk(root: Path, prefix: str) -> Iterator[str]:
+    """Yield every file and link below ``root``; a directory that cannot be read has none."""
+    try:
+        with os.scandir(root / prefix) as listing:
+            entries = list(listing)
+    except OSError:
+        return
+    if prefix and any(entry.name in _NEVER_WITH for entry in entries):
+        return
+    for entry in entries:
+        path = prefix + entry.name
+        if _is_never(path):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(root, path + "/")
+        else:
+            yield path
+
+
+def _is_never(path: str) -> bool:
+    parts = path.split("/")
+    return parts[0] in _NEVER_ON_TOP or any(part in _NEVER or part.endswith(_NEVER_ENDINGS) for part in parts)
+
+
+def _inner_target(real: str, path: str) -> str | None:
+    """Return where a link leads, relative to its directory; None if that is outside the tree or nowhere."""
+    place = os.path.join(real, path)
+    here = os.path.dirname(place)
+    end = os.path.realpath(place)
+    if not os.path.exists(end) or not end.startswith(real + os.sep):
+        return None
+    return os.path.relpath(end, here)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _docker_ignore(text: str) -> Callable[[str], bool]:
+    """Return whether a path is ignored (Docker's documentation, ".dockerignore file"): the last pattern that fits."""
+    rules = []
+    for line in text.splitlines():
+        pattern = line.strip()
+        if not pattern or pattern.startswith("#"):
+            continue
+        keeps = pattern.startswith("!")
+        pattern = os.path.normpath(pattern.removeprefix("!").lstrip("/"))
+        rules.append((re.compile(_as_expression(pattern) + r"(?:/.*)?"), not keeps))
+
+    def is_ignored(path: str) -> bool:
+        result = False
+        for expression, ignored in rules:
+            if expression.fullmatch(path):
+                result = ignored
+        return result
+
+    return is_ignored
+
+
+def _as_expression(pattern: str) -> str:
+    """Return a regular expression for one pattern of Go's ``filepath.Match`` with ``**``."""
+    found = ""
+    for part in re.findall(r"\*\*/?|\*|\?|\[[^]]*\]|\\.|.", pattern):
+        if part == "**/":
+            found += r"(?:.*/)?"
+        elif part == "**":
+            found += ".*"
+        elif part == "*":
+            found += "[^/]*"
+        elif part == "?":
+            found += "[^/]"
+        elif part.startswith("[") and len(part) > 2:
+            found += part.replace("[^", "[^/")
+        else:
+            found += re.escape(part.removeprefix("\\") if len(part) == 2 else part)
+    return found

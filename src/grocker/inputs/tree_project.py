@@ -1,0 +1,150 @@
+"""What a source tree says of itself: whether it is a package, its name and version, what it requires."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from grocker import local_file, python
+from grocker.config import files as config_files
+from grocker.config.settings import Settings
+from grocker.errors import MissingError, SettingsError
+from grocker.inputs.declared_requirements import pipfile_requirements, poetry_requirements
+from grocker.python.metadata import normalise_name
+
+UNVERSIONED = "latest"
+"""version of a tree that names none"""
+REQUIREMENT_FILES = (
+    "requirements.txt",
+    "requirements/production.txt",
+    "requirements/prod.txt",
+    "requirements/base.txt",
+    "requirements-prod.txt",
+    "requirements-production.txt",
+)
+"""the first that exists counts"""
+
+
+class TreeProject(msgspec.Struct, frozen=True):
+    """A tree's description."""
+
+    project: python.Project
+    name: str
+    version: str
+    requirement_files: tuple[Path, ...]
+    """in the format of pip"""
+    scripts: Mapping[str, str]
+    """``project.scripts``: ``module:function`` by name"""
+
+
+def is_tree(directory: Path, settings: Settings) -> bool:
+    """Tell whether the project is a source tree rather than a package.
+
+    ``install`` in the settings decides; else a package is what has a build system, unless it calls itself an
+    application (``tool.uv.package``, ``tool.poetry.package-mode``, ``tool.pdm.distribution``).
+    """
+    if settings.install is not None:
+        return settings.install == "tree"
+    document = _document(directory)
+    tool = _table(document, "tool")
+    for name, key in (("uv", "package"), ("poetry", "package-mode"), ("pdm", "distribution")):
+        said = _table(tool, name).get(key)
+        if isinstance(said, bool):
+            return not said
+    if "build-system" in document:
+        return False
+    if "project" in document:
+        return True
+    return not _is_legacy_package(directory)
+
+
+def read_tree_project(directory: Path, settings: Settings) -> TreeProject:
+    """Read the description of the tree in ``directory``. Raises MissingError if there is nothing to go by."""
+    document = _document(directory)
+    table = _table(document, "project")
+    name = table.get("name")
+    name = name if isinstance(name, str) and name else _name_for(directory)
+    version = table.get("version")
+    version = version if isinstance(version, str) and version else UNVERSIONED
+    dependencies = _strings(table.get("dependencies"))
+    files = tuple(directory / one for one in settings.requirements)
+    for file in files:
+        if not file.is_file():
+            raise SettingsError(f"requirements: no file {file.relative_to(directory)} in the project")
+    if not files and not dependencies and python.find_lock(directory) is None:
+        files = tuple(directory / one for one in REQUIREMENT_FILES if (directory / one).is_file())[:1]
+        dependencies = () if files else _declared(directory, document)
+    optional = _table(table, "optional-dependencies")
+    requires = table.get("requires-python")
+    scripts = _table(table, "scripts")
+    project = python.Project(
+        directory=directory,
+        name=normalise_name(name),
+        version=version,
+        requires_python=requires if isinstance(requires, str) else "",
+        dependencies=dependencies,
+        extras=tuple(sorted((normalise_name(one), _strings(optional[one])) for one in optional)),
+        build_requires=(),
+        backend="",
+        backend_path=(),
+        uses_git=False,
+    )
+    return TreeProject(project, name, version, files, {k: v for k, v in scripts.items() if isinstance(v, str)})
+
+
+def check_tree(directory: Path, paths: Sequence[str]) -> None:
+    """Raise MissingError if the tree has neither Python files nor requirements."""
+    if not directory.is_dir():
+        kind = "is a file" if directory.exists() else "does not exist"
+        raise MissingError(f"reading the project: {directory} {kind}", hint="name a project's directory")
+    if not any(path.endswith(".py") for path in paths):
+        raise MissingError(
+            f"reading the project: {directory} has no Python files",
+            hint="name the directory that holds the application's code",
+        )
+
+
+def _declared(directory: Path, document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what poetry or pipenv declare, unlocked."""
+    poetry = poetry_requirements(_table(_table(document, "tool"), "poetry"))
+    if poetry:
+        return poetry
+    loaded = config_files.load_toml(directory / "Pipfile")
+    return pipfile_requirements(loaded[0]) if loaded is not None else ()
+
+
+def _is_legacy_package(directory: Path) -> bool:
+    """Tell whether ``setup.py`` or ``setup.cfg`` describe a package with its dependencies."""
+    if any((directory / one).is_file() for one in REQUIREMENT_FILES):
+        described = _text(directory / "setup.py") + _text(directory / "setup.cfg")
+        return "install_requires" in described
+    return (directory / "setup.py").is_file() or "[metadata]" in _text(directory / "setup.cfg")
+
+
+def _document(directory: Path) -> dict[str, Any]:
+    loaded = config_files.load_toml(directory / "pyproject.toml")
+    return loaded[0] if loaded is not None else {}
+
+
+def _table(document: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = document.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _strings(value: Any) -> tuple[str, ...]:
+    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+
+
+def _text(path: Path) -> str:
+    try:
+        return local_file.read(path).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _name_for(directory: Path) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", directory.resolve().name.lower()).strip("-") or "app"

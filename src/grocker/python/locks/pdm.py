@@ -1,0 +1,32 @@
+"""``pdm.lock`` (pdm's documentation, "Lock file"; format 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from grocker.python.locks.pinned import load_document, read_packages, resolve_pinned, root_names
+from grocker.python.project import Project
+from grocker.python.pylock import Pin
+from grocker.python.target import WheelTarget
+from grocker.python.uv import Uv
+
+
+def find(directory: Path) -> Path | None:
+    """Return ``pdm.lock`` in ``directory``; None if there is none."""
+    path = directory / "pdm.lock"
+    return path if path.is_file() else None
+
+
+def read(
+    path: Path, project: Project, target: WheelTarget, uv: Uv, *, workspace: Path, extras: Sequence[str]
+) -> tuple[Pin, ...]:
+    """Read the wheels that the lock file pins; see ``LockFormat.read``."""
+    optional = dict(project.extras)
+    chosen = [text for extra in extras for text in optional.get(extra, ())]
+    roots = root_names([*(project.dependencies or ()), *chosen])
+    # A package with extras has a second table for them.
+    packages = tuple(dict.fromkeys(read_packages(load_document(path), path)))
+    return resolve_pinned(
+        roots, packages, target, uv, lock=path, workspace=workspace, directory=project.directory, remedy="pdm lock"
+    )

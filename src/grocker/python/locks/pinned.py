@@ -1,0 +1,117 @@
+"""What lock files have in common that name versions and hashes of packages, but no addresses.
+
+The roots are resolved again with the lock's versions as the only ones allowed: uv follows dependencies, markers and
+extras, and every file that comes out must be one that the lock has the hash of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from grocker import local_file
+from grocker.digest import hexadecimal
+from grocker.errors import SettingsError, StorageError
+from grocker.python.metadata import normalise_name
+from grocker.python.pylock import Pin
+from grocker.python.resolution import resolve
+from grocker.python.target import WheelTarget
+from grocker.python.uv import Uv
+
+
+class LockedPackage(msgspec.Struct, frozen=True):
+    """One version of a package in a lock."""
+
+    name: str
+    """normalised"""
+    version: str
+    hashes: frozenset[str]
+    """sha256 of its files, hexadecimal; empty if the lock has none"""
+    marker: str = ""
+    """on which platforms, if not on all"""
+
+
+def resolve_pinned(
+    roots: Sequence[str],
+    packages: Sequence[LockedPackage],
+    target: WheelTarget,
+    uv: Uv,
+    *,
+    lock: Path,
+    workspace: Path,
+    directory: Path,
+    remedy: str,
+) -> tuple[Pin, ...]:
+    """Resolve ``roots`` (PEP 508) within a lock's ``packages``.
+
+    ``lock``: its path; ``remedy``: the command that makes it again. Raises SettingsError when the lock lacks a package
+    or an index serves other bytes under its name, and what ``resolution.resolve`` raises.
+    """
+    if not roots:
+        return ()
+    constraints = [f"{one.name}=={one.version}" + (f" ; {one.marker}" if one.marker else "") for one in packages]
+    try:
+        pins = resolve(roots, target, uv, workspace=workspace, constraints=constraints, directory=directory)
+    except SettingsError as error:
+        raise SettingsError(f"reading {lock.name}: {error.message}", hint=f"run: {remedy}") from error
+    known = {(one.name, one.version): one.hashes for one in packages}
+    for pin in pins:
+        hashes = known.get((pin.name, pin.version))
+        if hashes is None:
+            raise SettingsError(
+                f"reading {lock.name}: {pin.name} is required but not locked", hint=f"update the lock: {remedy}"
+            )
+        if hashes and hexadecimal(pin.sha256) not in hashes:
+            raise SettingsError(
+                f"reading {lock.name}: the index serves {pin.file} with another sha256 than the locked one",
+                hint=f"check the index; if the file was replaced on purpose, run: {remedy}",
+            )
+    return pins
+
+
+def load_document(path: Path) -> dict[str, Any]:
+    """Read a lock file in TOML. Raises SettingsError if it is malformed."""
+    import tomllib
+
+    try:
+        return tomllib.loads(local_file.read_text(path))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SettingsError(f"reading {path}: {error}", hint="create the lock again") from error
+    except OSError as error:
+        raise StorageError(f"reading {path}: {error.strerror}") from error
+
+
+def read_packages(document: Mapping[str, Any], path: Path) -> tuple[LockedPackage, ...]:
+    """Read the tables ``[[package]]`` of poetry.lock and pdm.lock. Raises SettingsError for malformed ones."""
+    old = document.get("metadata", {}).get("files", {})  # poetry before 1.3
+    found = []
+    for table in document.get("package", []):
+        try:
+            name, version = normalise_name(table["name"]), str(table["version"])
+            files = table.get("files") or old.get(table["name"], [])
+            hashes = frozenset(str(file["hash"]).removeprefix("sha256:") for file in files)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise SettingsError(f"reading {path}: malformed [[package]]: {error!r}") from error
+        marker = table.get("markers", table.get("marker", ""))
+        if isinstance(marker, dict):  # poetry: by dependency group
+            marker = marker.get("main", "")
+        found.append(LockedPackage(name, version, hashes, str(marker)))
+    return tuple(found)
+
+
+def root_names(requirements: Sequence[str]) -> list[str]:
+    """Return requirements without their versions: the lock decides those. Extras and markers stay."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    roots = []
+    for text in requirements:
+        try:
+            one = Requirement(text)
+        except InvalidRequirement:
+            continue  # the index would refuse it as well, and names it better
+        extras = f"[{','.join(sorted(one.extras))}]" if one.extras else ""
+        roots.append(f"{one.name}{extras}" + (f" ; {one.marker}" if one.marker else ""))
+    return roots

@@ -1,0 +1,59 @@
+"""``Pipfile.lock`` (pipenv's documentation, "Pipfile & Pipfile.lock")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from grocker import local_file
+from grocker.errors import SettingsError, StorageError
+from grocker.python.locks.pinned import LockedPackage, resolve_pinned
+from grocker.python.metadata import normalise_name
+from grocker.python.project import Project
+from grocker.python.pylock import Pin
+from grocker.python.target import WheelTarget
+from grocker.python.uv import Uv
+
+
+def find(directory: Path) -> Path | None:
+    """Return ``Pipfile.lock`` in ``directory``; None if there is none."""
+    path = directory / "Pipfile.lock"
+    return path if path.is_file() else None
+
+
+def read(
+    path: Path, project: Project, target: WheelTarget, uv: Uv, *, workspace: Path, extras: Sequence[str]
+) -> tuple[Pin, ...]:
+    """Read the wheels that the lock file pins; see ``LockFormat.read``. The section ``default`` alone counts."""
+    roots, packages = [], []
+    for name, table in _default(path).items():
+        if not isinstance(table, dict) or not isinstance(table.get("version"), str):
+            raise SettingsError(
+                f"reading {path}: {name} comes from a repository or a directory, not from an index",
+                hint=f"serve a wheel of {name} from an index",
+            )
+        marker = str(table.get("markers", ""))
+        hashes = frozenset(str(one).removeprefix("sha256:") for one in table.get("hashes", []))
+        version = table["version"].removeprefix("==")
+        packages.append(LockedPackage(normalise_name(name), version, hashes))
+        own = f"[{','.join(table['extras'])}]" if table.get("extras") else ""
+        roots.append(f"{name}{own}" + (f" ; {marker}" if marker else ""))
+    return resolve_pinned(
+        roots, packages, target, uv, lock=path, workspace=workspace, directory=project.directory, remedy="pipenv lock"
+    )
+
+
+def _default(path: Path) -> dict[str, Any]:
+    import json
+
+    try:
+        document = json.loads(local_file.read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"reading {path}: {error}", hint="run: pipenv lock") from error
+    except OSError as error:
+        raise StorageError(f"reading {path}: {error.strerror}") from error
+    default = document.get("default") if isinstance(document, dict) else None
+    if not isinstance(default, dict):
+        raise SettingsError(f'reading {path}: no section "default"', hint="run: pipenv lock")
+    return default

@@ -1,0 +1,30 @@
+"""``pylock.toml`` (PEP 751)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from grocker import local_file
+from grocker.errors import StorageError
+from grocker.python.project import Project
+from grocker.python.pylock import Pin, read_pylock
+from grocker.python.target import WheelTarget
+from grocker.python.uv import Uv
+
+
+def find(directory: Path) -> Path | None:
+    """Return ``pylock.toml`` in ``directory``; None if there is none."""
+    path = directory / "pylock.toml"
+    return path if path.is_file() else None
+
+
+def read(
+    path: Path, project: Project, target: WheelTarget, uv: Uv, *, workspace: Path, extras: Sequence[str]
+) -> tuple[Pin, ...]:
+    """Read the wheels that the lock file pins; see ``LockFormat.read``."""
+    try:
+        data = local_file.read(path)
+    except OSError as error:
+        raise StorageError(f"reading {path}: {error.strerror}") from error
+    return tuple(pin for pin in read_pylock(data, target) if pin.name != project.name)

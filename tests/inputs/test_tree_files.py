@@ -1,0 +1,168 @@
+"""Which files of a source tree go into the image."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from grocker.context import Context
+from grocker.inputs.tree_files import TreeFiles, read_files
+from grocker.progress import Silent
+from grocker.store import Store
+from grocker.web import Transport
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Iterator[Context]:
+    with Store.open(tmp_path / "cache") as store, Transport(environ={}) as transport:
+        environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        yield Context(store, transport, Silent(), environ, 4e9)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    place = tmp_path / "tree"
+    place.mkdir()
+    return place
+
+
+def write(tree: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(text)
+
+
+def git(tree: Path, *words: str) -> None:
+    subprocess.run(["git", *words], cwd=tree, check=True, capture_output=True)
+
+
+def paths(found: TreeFiles) -> list[str]:
+    return [file.path for file in found.files]
+
+
+CLUTTER = {
+    "app.py": "x = 1\n",
+    "data/words.txt": "a\n",
+    "node_modules/a/index.js": "",
+    "__pycache__/app.pyc": "",
+    "venv/pyvenv.cfg": "",
+    "other/pyvenv.cfg": "",
+    "other/lib/x.py": "",
+    "dist/app.whl": "",
+    "grocker.lock": "",
+}
+
+
+def test_everything_but_clutter_goes_in_when_nothing_decides(context: Context, tree: Path) -> None:
+    write(tree, CLUTTER)
+    assert paths(read_files(context, tree)) == ["app.py", "data/words.txt"]
+
+
+def test_git_decides_when_there_is_a_work_tree(context: Context, tree: Path) -> None:
+    write(tree, {"app.py": "", "kept.txt": "", "made/out.txt": "", ".gitignore": "made/\n*.log\n", "a.log": ""})
+    git(tree, "init", "--quiet")
+    git(tree, "add", "app.py")
+    assert paths(read_files(context, tree)) == ["app.py", "kept.txt"]
+
+
+def test_git_decides_for_a_directory_of_a_work_tree_when_its_ignore_file_lies_above(
+    context: Context, tree: Path
+) -> None:
+    write(tree, {"backend/app.py": "", "backend/secret.txt": "", ".gitignore": "secret.txt\n"})
+    git(tree, "init", "--quiet")
+    assert paths(read_files(context, tree / "backend")) == ["app.py"]
+
+
+def test_file_that_git_tracks_and_nobody_has_is_left_out(context: Context, tree: Path) -> None:
+    write(tree, {"app.py": "", "gone.py": ""})
+    git(tree, "init", "--quiet")
+    git(tree, "add", "--all")
+    (tree / "gone.py").unlink()
+    assert paths(read_files(context, tree)) == ["app.py"]
+
+
+@pytest.mark.parametrize(
+    ("ignore", "left"),
+    [
+        ("*.md\n", ["a.py", "docs/b.md", "docs/c.txt"]),
+        ("**/*.md\n", ["a.py", "docs/c.txt"]),
+        ("docs\n", ["a.md", "a.py"]),
+        ("docs/*\n!docs/c.txt\n", ["a.md", "a.py", "docs/c.txt"]),
+        ("# a comment\n\n/a.md\n", ["a.py", "docs/b.md", "docs/c.txt"]),
+        ("?.md\n", ["a.py", "docs/b.md", "docs/c.txt"]),
+        ("[!b]*.py\n", ["a.md", "a.py", "docs/b.md", "docs/c.txt"]),
+    ],
+)
+def test_dockerignore_decides_when_there_is_one(context: Context, tree: Path, ignore: str, left: list[str]) -> None:
+    write(tree, {"a.md": "", "a.py": "", "docs/b.md": "", "docs/c.txt": "", ".dockerignore": ignore})
+    assert paths(read_files(context, tree)) == left
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".env",
+        ".env.local",
+        "id_rsa",
+        "deploy/id_ed25519",
+        "server.key",
+        "tls.pem",
+        "db.sqlite3",
+        "service-account.json",
+    ],
+)
+def test_what_looks_secret_is_left_out_and_named(context: Context, tree: Path, name: str) -> None:
+    write(tree, {"app.py": "", name: "planted"})
+    found = read_files(context, tree)
+    assert (paths(found), found.secret) == (["app.py"], (name,))
+    assert sorted(paths(read_files(context, tree, [name]))) == sorted(["app.py", name])
+
+
+@pytest.mark.parametrize("name", [".env.example", "id_rsa.pub", "keys.py", "monkey", "environment.yml"])
+def test_what_only_sounds_secret_goes_in(context: Context, tree: Path, name: str) -> None:
+    write(tree, {"app.py": "", name: ""})
+    found = read_files(context, tree)
+    assert (sorted(paths(found)), found.secret) == (sorted(["app.py", name]), ())
+
+
+def test_link_goes_in_when_it_stays_inside_and_is_named_when_it_leads_out(context: Context, tree: Path) -> None:
+    write(tree, {"app.py": "", "docs/a.txt": ""})
+    (tree / "inside").symlink_to(tree / "docs")
+    (tree / "outside").symlink_to("/etc/passwd")
+    (tree / "nowhere").symlink_to("missing")
+    os.mkfifo(tree / "pipe")
+    found = read_files(context, tree)
+    assert [(file.path, file.target) for file in found.files] == [
+        ("app.py", None),
+        ("docs/a.txt", None),
+        ("inside", "docs"),
+    ]
+    assert found.outside == ("nowhere", "outside")
+
+
+def test_digest_follows_contents_modes_and_names_alone(context: Context, tree: Path) -> None:
+    write(tree, {"app.py": "x = 1\n", "run.sh": "#!/bin/sh\n"})
+    first = read_files(context, tree).digest
+    os.utime(tree / "app.py", (1, 1))
+    assert read_files(context, tree).digest == first
+    (tree / "run.sh").chmod(0o755)
+    second = read_files(context, tree).digest
+    assert second != first
+    write(tree, {"app.py": "x = 2\n"})
+    assert read_files(context, tree).digest not in (first, second)
+
+
+@pytest.mark.parametrize("with_git", [False, True])
+def test_cache_in_the_project_is_left_out(context: Context, tmp_path: Path, with_git: bool) -> None:
+    (tmp_path / "app.py").write_text("")
+    (tmp_path / "other" / "deep").mkdir(parents=True)
+    (tmp_path / "other" / "CACHEDIR.TAG").write_text("")
+    (tmp_path / "other" / "deep" / "made.py").write_text("")
+    if with_git:
+        git(tmp_path, "init", "--quiet")
+        (tmp_path / ".gitignore").write_text("other\n")
+    assert paths(read_files(context, tmp_path)) == ["app.py"]
