@@ -22,6 +22,7 @@ DEFAULT = "unix:///var/run/docker.sock"
 _CONNECT = 5.0  # seconds
 _ANSWER = 30.0  # seconds
 _UNPACKED = 900.0  # seconds; an engine that unpacks a large image says nothing for long
+_MOST_ANSWER = 64 << 20  # bytes; a list of thousands of images has some
 
 
 class EngineAnswer:
@@ -200,8 +201,12 @@ def one_line(text: str) -> str:
 
 
 def _received(stream: socket.socket) -> Iterator[bytes]:
+    size = 0
     try:
         while chunk := stream.recv(1 << 16):
+            size += len(chunk)
+            if size > _MOST_ANSWER:
+                raise OSError(errno.EMSGSIZE, f"the answer has more than {_MOST_ANSWER} bytes")
             yield chunk
     except ConnectionResetError:
         # An engine that answers while it is still being sent bytes resets the connection instead of closing it.

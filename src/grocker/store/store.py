@@ -31,7 +31,7 @@ from grocker.digest import Digest, Hashing
 from grocker.errors import CannotWriteError, CorruptError, MissingError
 from grocker.store import tree_seal
 from grocker.store.memory_cache import MemoryCache
-from grocker.store.writing import Writer, storage, sync_tree, write_whole
+from grocker.store.writing import Writer, remove, storage, sync_tree, write_whole
 
 Room = Literal["steps", "members", "refs"]
 ROOMS = ("blobs/sha256", "downloads", "members", "steps", "trees", "refs", "locks", "tmp")
@@ -383,7 +383,7 @@ def _sound(path: Path, digest: Digest) -> Path | None:
     except OSError:
         pass  # a bad sector is as bad as a wrong hash
     with storage(_ACTION, path):
-        path.unlink(missing_ok=True)
+        remove(path)
     return None
 
 
