@@ -10,11 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 import msgspec
 
 from grocker.errors import UnavailableError
 
+_MOST_OUTPUT = 32 << 20
+"""bytes of each stream that are kept"""
 _PR_SET_DUMPABLE = 4
 """prctl(2)"""
 
@@ -89,9 +92,15 @@ def run(
                 raise
             finally:
                 _running.discard(program.pid)
-        out.seek(0)
-        err.seek(0)
-        return Output(program.returncode, out.read(), err.read().decode("utf-8", "replace"))
+        said, complaints = (_tail(stream) for stream in (out, err))
+        return Output(program.returncode, said, complaints.decode("utf-8", "replace"))
+
+
+def _tail(stream: IO[bytes]) -> bytes:
+    """What a program wrote; of more than _MOST_OUTPUT bytes the end, where the reason of a failure is."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, size - _MOST_OUTPUT))
+    return stream.read(_MOST_OUTPUT)
 
 
 _running: set[int] = set()
