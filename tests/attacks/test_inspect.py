@@ -85,7 +85,7 @@ def test_archive_is_corrupt_before_it_takes_time_or_memory(attack) -> None:  # t
             while stream is not None and stream.read(MB):
                 pass
         raise CorruptError("it ended")  # nothing was wrong with what is there
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
 
 
 INSPECT = """

@@ -44,11 +44,13 @@ def peak(program: str, *arguments: str) -> tuple[int, subprocess.CompletedProces
     return (int(found[0].split()[1]) << 10 if found else 0), done
 
 
-def wheel(directory: Path, names: list[str], size: int, beginning: bytes = b"") -> Path:
+def wheel(
+    directory: Path, names: list[str], size: int, beginning: bytes = b"", method: int = zipfile.ZIP_DEFLATED
+) -> Path:
     """A wheel of files of ``size`` bytes, most of which are zeros: as much as the limit of the ratio allows."""
     path = directory / "bomb-1.0-py3-none-any.whl"
     record = []
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with zipfile.ZipFile(path, "w", method, compresslevel=1) as archive:
 
         def write(name: str, data: bytes) -> None:
             archive.writestr(name, data)
@@ -80,3 +82,11 @@ def test_wheel_takes_little_memory(tmp_path: Path, names: list[str], size: int, 
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[0]) > len(names) * size
     assert used < MOST, f"{used / MB:.0f} MB for {path.stat().st_size / MB:.0f} MB"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_wheel_takes_little_memory_whatever_its_compression(tmp_path: Path, method: int) -> None:
+    path = wheel(tmp_path, ["bomb/x.bin"], 300 * MB, b"", method)
+    used, done = peak(READ_WHEEL, str(path))
+    assert done.returncode == 0, done.stderr
+    assert used < MOST

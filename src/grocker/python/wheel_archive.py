@@ -5,15 +5,17 @@ Source: Python packaging specifications, "Binary distribution format"; PKWARE AP
 
 from __future__ import annotations
 
+import lzma
 import os
 import stat
 import struct
+import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
-from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import msgspec
 
@@ -26,8 +28,11 @@ MOST_HELD = 128 << 20
 """bytes in memory of one wheel's files, besides its sources; the rest is streamed too"""
 MOST_SOURCES = 256 << 20
 """bytes in memory of one wheel's sources, which are compiled; those beyond are not"""
-
+_ZSTANDARD = 93
+_METHODS = frozenset({ZIP_STORED, ZIP_DEFLATED, ZIP_BZIP2, ZIP_LZMA, getattr(zipfile, "ZIP_ZSTANDARD", ZIP_STORED)})
+"""those that ``zipfile`` reads, as pip and uv do; Zstandard from Python 3.14 on"""
 _CHUNK = 1 << 18
+_SMALL_CHUNK = 1 << 12
 _MOST_RATIO = 100
 _ALWAYS_ALLOWED = 64 << 20
 _MOST_UNPACKED = 32 << 30
@@ -66,18 +71,32 @@ class ZipContent(msgspec.Struct, frozen=True):
     """bytes, compressed"""
     checksum: int
     """CRC-32 of the bytes"""
+    method: int
+    """of compression"""
 
     @classmethod
     def of(cls, archive: Path, file: str, member: ZipMember) -> ZipContent:
         """The content of a member of the archive at the path ``archive``."""
         info = member.info
-        return cls(archive, file, member.name, member.size, info.header_offset, info.compress_size, info.CRC)
+        return cls(
+            archive,
+            file,
+            member.name,
+            member.size,
+            info.header_offset,
+            info.compress_size,
+            info.CRC,
+            info.compress_type,
+        )
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes, without reading the archive's directory again: there may be thousands of such files.
 
         Raises CorruptError when the archive has changed or is damaged.
         """
+        if self.method not in (ZIP_STORED, ZIP_DEFLATED):
+            yield from self._by_zipfile()
+            return
         seen = checksum = 0
         try:
             with self.archive.open("rb") as stream:
@@ -93,6 +112,16 @@ class ZipContent(msgspec.Struct, frozen=True):
             raise StorageError(f"reading {self.name} from {self.file}: {error.strerror}") from error
         if (seen, checksum) != (self.size, self.checksum):
             raise CorruptError(f"reading {self.name} from {self.file}: the archive has changed or is damaged")
+
+    def _by_zipfile(self) -> Iterator[bytes]:
+        """The bytes, by other methods than every zip archive has: they are rare."""
+        try:
+            with ZipFile(self.archive) as archive:
+                yield from _chunks(archive, archive.getinfo(self.name), self.file)
+        except (BadZipFile, KeyError) as error:
+            raise CorruptError(f"reading {self.name} from {self.file}: {error}") from error
+        except OSError as error:
+            raise StorageError(f"reading {self.name} from {self.file}: {error.strerror}") from error
 
     def _inflated(self, stream: BinaryIO) -> Iterator[bytes]:
         stream.seek(self.header)
@@ -178,9 +207,13 @@ def members(archive: ZipFile, file: str) -> dict[str, ZipMember]:
             raise CorruptError(f"reading {file}: {name} is a link or a special file; wheels have regular files only")
         if info.flag_bits & 1:
             raise CorruptError(f"reading {file}: {name} is encrypted")
-        if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+        if info.compress_type not in _METHODS:
+            method = "Zstandard" if info.compress_type == _ZSTANDARD else f"method {info.compress_type}"
             raise CorruptError(
-                f"reading {file}: unsupported compression method {info.compress_type} of {name}; expected 0 or 8"
+                f"reading {file}: {name} is compressed with {method}, which this Python cannot read",
+                hint="run Grocker on Python 3.14 or newer, or use a wheel that is compressed with deflate"
+                if info.compress_type == _ZSTANDARD
+                else "use a wheel that is compressed with deflate",
             )
         found[name] = ZipMember(name, info.file_size, bool(mode & 0o111), info)
         spans.append((info.header_offset, info.header_offset + 30 + info.compress_size, name))
@@ -209,11 +242,13 @@ def chunks(archive: ZipFile, member: ZipMember, file: str) -> Iterator[bytes]:
 def _chunks(archive: ZipFile, info: ZipInfo, file: str) -> Iterator[bytes]:
     try:
         seen = 0
+        # zipfile bounds what zlib unpacks at once; of the other methods it bounds what is read of the archive alone.
+        step = _CHUNK if info.compress_type in (ZIP_STORED, ZIP_DEFLATED) else _SMALL_CHUNK
         with archive.open(info) as stream:
-            while data := stream.read(_CHUNK):
+            while data := stream.read(step):
                 seen += len(data)
                 yield data
-    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, ValueError) as error:
         raise CorruptError(
             f"reading {info.orig_filename!r} from {file}: {str(error) or type(error).__name__}"
         ) from error
