@@ -26,6 +26,9 @@ Engine = Literal["docker", "podman"]
 _IMAGE = re.compile(r"[^=<>~!\[\]]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*|@sha256:[0-9a-f]{64})\Z")
 
 
+_MOUNTED = ("config", "media", "scripts")
+
+
 @declare(
     "run",
     short_help="run an image, building it first if needed",
@@ -92,6 +95,13 @@ def command(**options: Any) -> None:
     )
     line = command_line(run, host)
     style = Style.of(sys.stderr, environ)
+    for name in _links_out(base):
+        target = os.path.realpath(base / name)
+        sys.stderr.write(
+            f"{style.yellow('warning:')} {base / name} is not mounted: it leads out of {base}, to {target}\n"
+        )
+        option = shlex.quote(f"-v {target}:/{name}")
+        sys.stderr.write(f"{style.dim('hint:')} to mount it all the same: --engine-options {option}\n")
     if not options["quiet"]:
         sys.stderr.write(f"{style.dim('+')} {shlex.join(line)}\n")
     if not host.rootless:  # where the user's own uid is 1000 inside
@@ -155,13 +165,20 @@ def _look_at_host(base: Path, engine: Engine) -> Host:
     from grocker.deploy.engine_run import Host
 
     return Host(
-        directories=frozenset(name for name in ("config", "media", "scripts") if (base / name).is_dir()),
+        directories=frozenset(name for name in _MOUNTED if (base / name).is_dir()) - set(_links_out(base)),
         base=base,
         syslog=_is_socket(Path(SYSLOG_SOCKET)),
         terminal=sys.stdin.isatty() and sys.stdout.isatty(),
         rootless=engine == "podman" and os.getuid() != 0,
         selinux=Path("/sys/fs/selinux/enforce").exists(),
     )
+
+
+def _links_out(base: Path) -> list[str]:
+    """The directories that are links out of ``base``: a project that somebody else wrote could mount anything."""
+    root = os.path.realpath(base)
+    inside = [name for name in _MOUNTED if os.path.realpath(base / name).startswith(root.rstrip("/") + "/")]
+    return [name for name in _MOUNTED if name not in inside and (base / name).is_dir()]
 
 
 def _is_socket(path: Path) -> bool:
