@@ -33,6 +33,8 @@ _NEVER = frozenset(
     )
 )
 _NEVER_ENDINGS = (".pyc", ".pyo", ".egg-info", "~", ".swp")
+_NEVER_WITH = frozenset({"pyvenv.cfg", "oci-layout", "CACHEDIR.TAG"})
+"""what marks a directory as generated: virtual environments, image layouts, caches"""
 _NEVER_ON_TOP = frozenset({"grocker.lock", "build", "dist", "Dockerfile"})
 _SECRET = re.compile(
     r"\.env(?:\.(?!example|sample|template|dist).*)?|id_(?:rsa|dsa|ecdsa|ed25519)(?!.*\.pub)|.*\.(?:key|pem|p12|pfx|jks|kdbx)"
@@ -73,7 +75,10 @@ def read_files(context: Context, root: Path, include: Sequence[str] = (), exclud
     outside: list[str] = []
     noted: dict[str, tuple[str, str]] = {}
     directories = {str(root)}
+    cache = os.path.relpath(os.path.realpath(context.store.root.parent), real) + "/"
     for path in sorted(_candidates(context, root)):
+        if path.startswith(cache):
+            continue
         wanted = any(path == one or path.startswith(one.rstrip("/") + "/") for one in include)
         if (not wanted and _is_never(path)) or excluded.match_below(path):
             continue
@@ -143,7 +148,7 @@ def _walk(root: Path, prefix: str) -> Iterator[str]:
             entries = list(listing)
     except OSError:
         return
-    if prefix and any(entry.name == "pyvenv.cfg" for entry in entries):
+    if prefix and any(entry.name in _NEVER_WITH for entry in entries):
         return
     for entry in entries:
         path = prefix + entry.name

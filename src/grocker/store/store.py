@@ -41,6 +41,16 @@ _ACTION = "writing to the cache"
 _Document = TypeVar("_Document")
 
 
+CACHE_TAG = "CACHEDIR.TAG"
+"""marks directories that can be made again (https://bford.info/cachedir/): backups and builds leave them out"""
+
+
+def _tag(root: Path) -> None:
+    tag = root / CACHE_TAG
+    if not tag.exists():
+        tag.write_text("Signature: 8a477f597d28d172789f06886806bc55\n# The cache of Grocker.\n")
+
+
 class Store:
     """One store on disk. Thread safe."""
 
@@ -70,6 +80,7 @@ class Store:
         with storage("opening the cache", root):
             for room in ROOMS:
                 (store.root / room).mkdir(parents=True, exist_ok=True)
+            _tag(root)
             probe = store._temporary()
             probe.touch()
             probe.unlink()
