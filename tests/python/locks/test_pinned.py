@@ -35,7 +35,7 @@ def hashes(index: Index) -> Hashes:
 
 
 def project(directory: Path, *dependencies: str, extras: tuple[tuple[str, tuple[str, ...]], ...] = ()) -> Project:
-    return Project(directory, "app", "1.0", "", dependencies, extras, (), "", (), False)
+    return Project(directory, "app", "1.0", "", dependencies, extras, (), "", ())
 
 
 def pinned(index: Index, tmp_path: Path, described: Project, extras: tuple[str, ...] = ()) -> dict[str, str]:
@@ -63,7 +63,7 @@ def poetry(hashes: Hashes, directory: Path) -> Project:
         '[tool.poetry.extras]\nfast = ["speed"]\n[tool.poetry.group.dev.dependencies]\ntests = "*"\n'
     )
     (directory / "poetry.lock").write_text(tables(hashes, "web", "dep", "windows", "tests", "speed"))
-    return Project(directory, "app", "1.0", "", None, (), (), "", (), False)
+    return Project(directory, "app", "1.0", "", None, (), (), "", ())
 
 
 def pdm(hashes: Hashes, directory: Path) -> Project:
