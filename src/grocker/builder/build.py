@@ -20,13 +20,13 @@ from grocker.images.store import StoredBlobs, keep_images
 from grocker.inputs import validation
 from grocker.inputs.host_files import files_read
 from grocker.inputs.index import find_uv
-from grocker.inputs.request import Request, read_configuration, targets
+from grocker.inputs.request import Request, read_configuration
 from grocker.layers.composition import FinishedLayer
 from grocker.layers.workers import Workers, workers
 from grocker.oci import Platform, Reference, reference
 from grocker.plan.layers import DEBIAN_KINDS
 from grocker.progress import Progress
-from grocker.resolve.resolve import Resolution, resolve
+from grocker.resolve.resolve import Resolution, resolve_platforms
 from grocker.store import Store
 
 
@@ -69,10 +69,7 @@ def _make_images(
 ) -> tuple[Resolution, tuple[BuiltImage, ...]]:
     """Return the first platform's resolution and every platform's image."""
     uv = find_uv(context, settings)
-    resolutions = [
-        resolve(context, request, settings, target, uv, prefetch)
-        for target in targets(request, settings, context.progress)
-    ]
+    resolutions = resolve_platforms(context, request, settings, uv, prefetch)
     application = resolutions[0].application
     owners = {file.name for file in resolutions[0].wheels.files}
     table, roots = application.services.table, application.roots

@@ -8,13 +8,9 @@ from pathlib import Path
 import msgspec
 
 from grocker.config import files as config_files
-from grocker.config.settings import Settings
 from grocker.images import Sink
 from grocker.inputs.origin import Origin
-from grocker.inputs.suite import choose_suite
 from grocker.lock.values import Lock
-from grocker.platforms.target import Target, select_target
-from grocker.progress import Progress
 
 EPOCH = 315532800
 """seconds: 1980-01-01, the earliest time that zip archives can hold"""
@@ -60,9 +56,3 @@ def read_configuration(request: Request) -> config_files.Configuration:
         assert request.origin.path is not None
         return config_files.read(request.origin.path)
     return config_files.NONE
-
-
-def targets(request: Request, settings: Settings, progress: Progress) -> tuple[Target, ...]:
-    """Return the targets of the request, one for each platform. Raises SettingsError, UsageError."""
-    suite = choose_suite(request.origin, request.suite, settings, progress)
-    return tuple(select_target(suite, platform) for platform in request.platforms)

@@ -50,6 +50,8 @@ class Suite(msgspec.Struct, frozen=True):
     interpreter: tuple[str, ...] = ("python3",)
     """packages that install its interpreter"""
     architectures: tuple[str, ...] = tuple(ARCHITECTURES)
+    is_released: bool = True
+    """false for Debian's testing, which only those get who ask for it or for its Python"""
 
     @property
     def signers(self) -> dict[str, tuple[Signer, ...]]:
@@ -138,6 +140,7 @@ SUITES = {
             pockets=(Pocket("", (_TRIXIE, _BOOKWORM)), Pocket("-updates", (_TRIXIE, _BOOKWORM))),
             compiler_libraries=_COMPILER_LIBRARIES | {"libssl3t64"},
             base=(*_BASE, "tzdata-legacy"),
+            is_released=False,
         ),
         Suite(
             name="bookworm",

@@ -19,6 +19,8 @@ from grocker.python.git import Repository
 from grocker.python.named_paths import NamedPaths
 
 UNREADABLE = "it cannot be read"
+_GENERATED = frozenset({"pyvenv.cfg", "oci-layout", "CACHEDIR.TAG"})
+"""mark directories as generated: virtual environments, image layouts, caches"""
 _REPOSITORIES = frozenset({".git", ".hg", ".svn", ".bzr", "_darcs"})
 _JUNK = frozenset(
     (
@@ -29,8 +31,6 @@ _JUNK = frozenset(
 _JUNK_ENDINGS = (".pyc", ".pyo", ".egg-info", "~", ".swp")
 _OTHERS = frozenset({"node_modules", "CVS"})
 _PRODUCTS_ON_TOP = frozenset({"build", "dist"})
-_GENERATED_WITH = frozenset({"pyvenv.cfg", "oci-layout", "CACHEDIR.TAG"})
-"""what marks a directory as generated: virtual environments, image layouts, caches"""
 _OURS_ON_TOP = frozenset({"grocker.lock"})
 
 
@@ -144,7 +144,7 @@ class _Walk:
                 hint="make it readable, or exclude it in [tool.grocker]" if path else None,
             ) from error
         names = {entry.name for entry in entries}
-        if path and not everything and not names.isdisjoint(_GENERATED_WITH):
+        if path and not everything and not names.isdisjoint(_GENERATED):
             only_sure = True
         self.directories.append(path)
         if everything:

@@ -222,11 +222,15 @@ def _without_wheels(text: str) -> set[str]:
     return {f"{name} {versions[name]}" if versions.get(name) else name for name in names}
 
 
-def no_wheel_error(name: str, version: str | None, platform: str) -> MissingError:
+class NoWheelError(MissingError):
+    """A package has no wheel for the platform; it may have one for another Python."""
+
+
+def no_wheel_error(name: str, version: str | None, platform: str) -> NoWheelError:
     """The error for a package without a compatible wheel."""
     pinned = (f"{name}=={version}" if version else name).replace(" ", "==")
     binary = _BINARY.get(name.partition(" ")[0])
-    return MissingError(
+    return NoWheelError(
         f"{name}{' ' + version if version else ''}: no wheel for {platform}, and Grocker does not build sdists",
         hint=f"depend on {binary}, which has wheels"
         if binary

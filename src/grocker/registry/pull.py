@@ -17,11 +17,16 @@ _ACCEPT = ", ".join(sorted(values.MANIFESTS | values.INDEXES))
 
 
 def read_manifest(
-    session: RepositorySession, name: str, *, size: int | None = None, action: str | None = None
+    session: RepositorySession,
+    name: str,
+    *,
+    size: int | None = None,
+    action: str | None = None,
+    attempts: int | None = None,
 ) -> Document:
     """Read the manifest or index that has a tag or digest in the repository; ``size`` in bytes, when known.
 
-    ``action``: what this is part of, for errors.
+    ``action``: what this is part of, for errors. ``attempts``: in all, if not the transport's.
     Raises MissingError when there is none, CorruptError when digest or size differ, and what
     ``RepositorySession.send`` raises.
     """
@@ -31,7 +36,12 @@ def read_manifest(
         or f"reading {session.reference.name}{'@' if by_digest else ':'}{short_digest(name) if by_digest else name}"
     )
     with session.send(
-        "GET", session.url(f"manifests/{name}"), action=action, headers={"Accept": _ACCEPT}, accept=(200, 404)
+        "GET",
+        session.url(f"manifests/{name}"),
+        action=action,
+        headers={"Accept": _ACCEPT},
+        accept=(200, 404),
+        attempts=attempts,
     ) as response:
         if response.status == 404:
             raise MissingError(f"{action}: no such image", hint="check name and tag, or log in")

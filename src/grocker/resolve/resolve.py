@@ -32,6 +32,7 @@ from grocker.resolve.debian import resolve_packages
 from grocker.resolve.python import resolve_wheels, versions_source
 from grocker.resolve.static_files import with_static
 from grocker.resolve.subscriber import Subscriber
+from grocker.resolve.suites import resolve_suites
 from grocker.runner.contract import spec
 
 
@@ -54,8 +55,29 @@ class Resolution(msgspec.Struct, frozen=True):
     """for people: where the wheels' versions come from"""
 
 
+def resolve_platforms(
+    context: Context, request: Request, settings: Settings, uv: Uv, subscriber: Subscriber
+) -> tuple[Resolution, ...]:
+    """Resolve what ``request`` names on each of its platforms, on the first suite whose Python has all wheels."""
+
+    def resolve_targets(targets: tuple[Target, ...], has_alternatives: bool) -> tuple[Resolution, ...]:
+        return tuple(
+            resolve(context, request, settings, target, uv, subscriber, has_alternatives=has_alternatives)
+            for target in targets
+        )
+
+    return resolve_suites(context, request, settings, resolve_targets)
+
+
 def resolve(
-    context: Context, request: Request, settings: Settings, target: Target, uv: Uv, subscriber: Subscriber
+    context: Context,
+    request: Request,
+    settings: Settings,
+    target: Target,
+    uv: Uv,
+    subscriber: Subscriber,
+    *,
+    has_alternatives: bool = False,
 ) -> Resolution:
     """Resolve what ``request`` names on one platform.
 
@@ -67,7 +89,7 @@ def resolve(
     if request.lock is None:
         if request.locked:
             raise SettingsError("--locked is given but there is no lock", hint="create one: grocker lock")
-        return _ask(context, request, settings, target, host, uv, subscriber)
+        return _ask(context, request, settings, target, host, uv, subscriber, has_alternatives)
     locked = request.lock.of(target.platform)
     _refuse_other_build(request, settings)
     held = LockedApplication(build=request.lock.build, files=locked.python if locked else None)
@@ -79,7 +101,7 @@ def resolve(
         if request.locked:
             raise SettingsError(message, hint=f"{remedy}; or build without --locked")
         context.progress.warn(f"{message}; resolving without it", hint=remedy)
-        return _ask(context, request, settings, target, host, uv, subscriber)
+        return _ask(context, request, settings, target, host, uv, subscriber, has_alternatives)
     packages = locks.debian_answer(context, settings, target, locked)
     subscriber.debian_resolved(packages, host)
     compiling = packages if host == target else _compiling(context, request, request.lock, settings, host)
@@ -97,6 +119,7 @@ def _ask(
     host: Target,
     uv: Uv,
     subscriber: Subscriber,
+    has_alternatives: bool,
 ) -> Resolution:
     """Ask the archive and the index at the same time."""
     expected = proxy_packages({name: bool(s.static or s.media) for name, s in settings.services.items()})
@@ -122,6 +145,7 @@ def _ask(
             constraints=request.constraints,
             refresh=request.refresh,
             ignore_lock=request.ignore_lock,
+            keep_missing=has_alternatives,
         )
         packages, compiling = archive.result()
     if application.services.packages != expected:  # the application's own files declare its services
