@@ -318,7 +318,7 @@ _SETTINGS = (
         "settings in two files",
         78,
         ("grocker.toml and pyproject.toml:1",),
-        ("keep one of the two",),
+        ("move the settings",),
         lambda world: world.write({"grocker.toml": "", "pyproject.toml": "[tool.grocker]\n"}),
         PROJECT,
         is_quick=True,

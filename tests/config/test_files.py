@@ -264,7 +264,7 @@ def test_settings_are_refused_when_they_stand_in_two_files(tmp_path: Path) -> No
     write(tmp_path, grocker="", pyproject="[project]\n[tool.grocker]\n")
     with pytest.raises(SettingsError, match=r"in both grocker\.toml and pyproject\.toml:2 ") as raised:
         files.read(tmp_path)
-    assert raised.value.hint == "keep one of the two"
+    assert raised.value.hint == "move the settings of one file into the other"
 
 
 @pytest.mark.parametrize(

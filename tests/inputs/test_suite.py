@@ -45,7 +45,7 @@ def test_version_that_no_suite_has_is_told(tmp_path: Path) -> None:
     (tmp_path / ".python-version").write_text("3.12\n")
     suite, [warning] = chosen(tmp_path)
     assert suite == "trixie"
-    assert warning == ".python-version asks for Python 3.12, which no suite has; the image has 3.13"
+    assert warning == ".python-version asks for Python 3.12, which no supported Debian suite has; using 3.13"
 
 
 def test_pin_gives_way_when_requires_python_contradicts_it(tmp_path: Path) -> None:

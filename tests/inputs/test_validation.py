@@ -75,7 +75,7 @@ def test_user_is_warned_when_templates_or_static_files_are_left_out(
     progress = Silent()
     check_application(wheel(tmp_path, files), TARGET, (), tree(tmp_path / "p", sources), progress)
     assert [message for message, _ in progress.warnings] == (
-        [f"the wheel of demo has no file of {', '.join(left)}"] if left else []
+        [f"the wheel of demo has no files from {', '.join(left)}"] if left else []
     )
 
 

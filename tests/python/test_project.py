@@ -73,7 +73,7 @@ def test_project_without_metadata_is_told_to_take_over_its_requirements(tmp_path
 
 
 BAD = {
-    "no metadata at all": (None, 66, "pyproject.toml is missing, and so is setup.py", 'name = "my-polls"'),
+    "no metadata at all": (None, 66, "pyproject.toml does not exist, nor does setup.py", 'name = "my-polls"'),
     "pyproject for tools alone": (
         "[tool.ruff]\n",
         66,

@@ -141,7 +141,7 @@ def _report(progress: Progress, execution: Execution, *, strict: bool) -> None:
     """Name every maintainer script whose work is not in the image, and every library that a wheel lacks."""
     if execution.uncovered:
         names = ", ".join(f"{package}.{script}" for package, script, _ in execution.uncovered)
-        message = f"maintainer scripts do not run, and nobody has reviewed these: {names}"
+        message = f"maintainer scripts whose effects may be missing from the image: {names}"
         hint = "; ".join(f"{package}: {reason}" for package, _, reason in execution.uncovered)
         if strict:
             raise SettingsError(message, hint=f"{hint}; build without --strict if the application does not need it")
@@ -154,10 +154,10 @@ def _report(progress: Progress, execution: Execution, *, strict: bool) -> None:
 
 
 def _report_faults(progress: Progress, faults: Mapping[str, Sequence[str]]) -> None:
-    """Warn once of each wheel that deviates from the specification."""
+    """Warn once of each wheel that violates the specification."""
     for file in sorted(faults):
         if faults[file]:
             progress.warn(
-                f"{file} deviates from the specification of wheels: {'; '.join(faults[file])}",
+                f"{file} violates the wheel specification: {'; '.join(faults[file])}",
                 hint="the image gets a correct RECORD; tell the wheel's publisher, or refuse such wheels with --strict",
             )

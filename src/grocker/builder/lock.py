@@ -51,7 +51,9 @@ def _renew(
     moving = {normalise_name(name) for name in upgrade or ()}
     unknown = sorted(moving - debian - python)
     if unknown:
-        raise UsageError(f"--upgrade {unknown[0]}: not in the lock", hint="name a distribution or package in the lock")
+        raise UsageError(
+            f"cannot upgrade {unknown[0]!r}: not in the lock", hint="name a Python or Debian package of the lock"
+        )
     pins = tuple(f"{f.name}=={f.version}" for f in old.python if f.name not in moving)
     asked = replace(request, lock=None, refresh=True, constraints=pins)
     try:

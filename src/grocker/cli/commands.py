@@ -16,9 +16,9 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 _PLANNED = {
-    "prune": "remove the whole cache meanwhile, ~/.cache/grocker or $GROCKER_CACHE; the next build fills it again",
-    "rebase": "build again meanwhile: layers that did not change are reused",
-    "images": "the engine lists those that it has: docker images, podman images",
+    "prune": "until then, remove the whole cache (~/.cache/grocker or $GROCKER_CACHE); the next build fills it again",
+    "rebase": "until then, build again; unchanged layers are reused",
+    "images": "list the engine's images: docker images, or podman images",
     "init": "run grocker build: a directory of Python files needs nothing else",
 }
 """Commands that people look for and that do not exist yet, and what to do instead."""
@@ -66,7 +66,7 @@ def invoke(arguments: list[str]) -> None:
         grocker.main(arguments, prog_name="grocker", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         sys.stderr.write(error.format_message() + "\n")
-        raise UsageError("no command given", hint="start with: grocker build DIRECTORY") from error
+        raise UsageError("no command given", hint="run: grocker build DIRECTORY") from error
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "grocker"
         raise UsageError(error.format_message(), hint=f"{command} --help") from error

@@ -12,13 +12,16 @@ import msgspec
 from msgspec import Meta
 
 from grocker.platforms.suites import SUITES
-from grocker.runner.contract.spec import FRONT, servers_for
+from grocker.runner.contract.spec import FRONT, SERVERS, STOP_SIGNALS, servers_for
 
 if TYPE_CHECKING:
     SuiteName = str
-else:  # the values come from a table, which a type checker cannot follow
+    ServerName = str
+    StopSignal = str
+else:  # the values come from tables, which a type checker cannot follow
     SuiteName = Literal[tuple(SUITES)]
-StopSignal = Literal["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"]
+    ServerName = Literal[tuple(server.name for server in SERVERS)]
+    StopSignal = Literal[STOP_SIGNALS]
 # Patterns end with \Z: $ would let a line end through, and a user's name goes into /etc/passwd.
 Text = Annotated[str, Meta(pattern=r"^[^\0]*\Z", description="text without NUL")]
 VariableName = Annotated[
@@ -76,8 +79,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     command: Command | None = None
     wsgi: ObjectReference | None = None
     asgi: ObjectReference | None = None
-    server: Literal["gunicorn", "uvicorn", "granian"] | None = None
-    """None: gunicorn for WSGI, uvicorn for ASGI"""
+    server: ServerName | None = None
+    """None: the first one of the table that serves the interface: gunicorn for WSGI, uvicorn for ASGI"""
     workers: Positive | None = None
     env: dict[VariableName, Text] = {}
     stop_signal: StopSignal = "TERM"
@@ -93,7 +96,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     media: bool = False
     """whether the application serves ``/media`` by X-Accel-Redirect (contract, V2)"""
     metrics: UrlPath | None = None
-    """path on port 8080 whose metrics are merged into those of port 8081 (contract, H2)"""
+    """path on the application port whose metrics are merged into those of the status port (contract, H2)"""
     memory: Positive | None = None
     """MiB that a worker may use before it is recycled"""
 

@@ -33,7 +33,7 @@ class Execution(msgspec.Struct, frozen=True):
     layers: tuple[FinishedLayer, ...]
     """bottom first"""
     uncovered: tuple[tuple[str, str, str], ...]
-    """maintainer scripts that are neither inert nor done statically: package, script, reason"""
+    """maintainer scripts that may have effects which Grocker does not reproduce: package, script, reason"""
     missing_libraries: dict[str, tuple[str, ...]]
     """by wheel the shared libraries that nothing in the image has"""
     wheel_faults: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
@@ -53,7 +53,7 @@ def execute(
     """Make the image that is planned of what is resolved.
 
     ``prefetch``: what was begun while resolving; ``finished``: called with each layer as soon as it is in the store,
-    bottom first. ``strict``: whether a wheel that deviates from the specification is an error.
+    bottom first. ``strict``: whether a wheel that violates the specification is an error.
     Raises SettingsError for a time zone that the image names and does not have.
     """
     packages = prefetch.take_packages(resolution.packages)

@@ -43,7 +43,7 @@ class ApplicationRequest(msgspec.Struct, frozen=True):
     refresh: bool
     """ask the index again, whatever is kept"""
     strict: bool
-    """whether a wheel that deviates from the specification is an error"""
+    """whether a wheel that violates the specification is an error"""
     backend_started: Callable[[], object]
     """called when a back end runs, before waiting for it"""
 
@@ -111,7 +111,9 @@ def read_application(
     """
     path = request.context.store.sound_download(wheel.sha256)
     if path is None:
-        raise CorruptError(f"the cached wheel {wheel.file} was damaged", hint="it was removed; build again")
+        raise CorruptError(
+            f"the cached wheel {wheel.file} is damaged", hint="build again (the damaged file was deleted)"
+        )
     settings, target = request.settings, wheel_target(request.target)
     scheme = python.InstallScheme(request.target.suite.python)
     installed = python.read_wheel(path, scheme, target, file=wheel.file, strict=request.strict)

@@ -66,7 +66,7 @@ def _warn_of_left_out(progress: Progress, tree: python.SourceTree) -> None:
         more = f"; and {len(missed) - 3} more" if len(missed) > 3 else ""
         progress.warn(
             "left out of the build: " + "; ".join(f"{one.path}: {one.why}" for one in missed[:3]) + more,
-            "put a readable copy into the project if the application needs it; else list it under exclude in"
+            "if the application needs it, put a readable copy into the project; otherwise list it under exclude in"
             " [tool.grocker]",
         )
 

@@ -33,7 +33,7 @@ class Request(msgspec.Struct, frozen=True):
     labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     """added to the image's own"""
     strict: bool = False
-    """whether a maintainer script that is not covered is an error, and a wheel that deviates from the specification"""
+    """whether an uncovered maintainer script is an error, and a wheel that violates the specification"""
     refresh: bool = False
     """resolve again, whatever is kept"""
     lock: Lock | None = None

@@ -37,8 +37,8 @@ def choose_suites(
             return (exact.name,)
         if series is not None:
             progress.warn(
-                f"{place} asks for Python {series}, which no suite has; the image has {fitting[0].python}",
-                hint=f"available are {available()}; name one: [tool.grocker.debian] suite, or --debian",
+                f"{place} asks for Python {series}, which no supported Debian suite has; using {fitting[0].python}",
+                hint=f"choose a suite with [tool.grocker.debian] suite or --debian: {available()}",
             )
     return (fitting[0].name, *(row.name for row in fitting[1:] if row.is_released))
 

@@ -74,7 +74,7 @@ def read_tree_project(directory: Path, settings: Settings) -> TreeProject:
     files = tuple(directory / one for one in settings.requirements)
     for file in files:
         if not file.is_file():
-            raise SettingsError(f"requirements: no file {file.relative_to(directory)} in the project")
+            raise SettingsError(f"requirements: the project has no file {str(file.relative_to(directory))!r}")
     if not files and not dependencies and python.find_lock(directory) is None:
         files = tuple(directory / one for one in REQUIREMENT_FILES if (directory / one).is_file())[:1]
         dependencies = () if files else _declared(directory, document)

@@ -50,7 +50,7 @@ def check_application(
     left = code or find_missing_data(installed, sources)
     if left:
         shown = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
-        has = f"has no module: its build back end left out {shown}" if code else f"has no file of {shown}"
+        has = f"has no module: its build back end left out {shown}" if code else f"has no files from {shown}"
         table = (flat_layout.setuptools_table(sources) or flat_layout.data_table(sources)).rstrip()
         progress.warn(
             f"the wheel of {installed.name} {has}",
@@ -65,7 +65,7 @@ _APART = {
     "dbm.gnu": "python3-gdbm",
     "ensurepip": "python3-venv",
 }
-"""modules of Python's library that Debian packs apart, and the packages"""
+"""modules of Python's library that Debian ships in packages of their own: module → package"""
 _IMPORT = re.compile(rb"^(?:import|from)[ \t]+(tkinter|turtle|idlelib|dbm\.gnu|ensurepip)\b", re.MULTILINE)
 
 
@@ -84,7 +84,7 @@ def check_debian_modules(installed: python.Wheel, dependencies: Iterable[str], p
     for module, path in sorted(wanted.items()):
         if _APART[module] not in named:
             progress.warn(
-                f"{path} imports {module}, which Debian packs apart from Python",
+                f"{path} imports {module}, which Debian ships separately from Python",
                 f'add its package to [tool.grocker]: dependencies = ["{_APART[module]}"]',
             )
 
@@ -103,11 +103,11 @@ def _warn_of_exposed(installed: python.Wheel, tree: python.SourceTree | None, pr
     ]
     if not parts:
         return
-    hint = "everyone who can pull the image can read them; publish the wheel without them"
+    hint = "publish the wheel without them (whoever pulls the image can read them)"
     if found.sources:
         listed = ", ".join(f'"{path}"' for path in found.sources[:6]) + (", …" if len(found.sources) > 6 else "")
         hint = (
-            f"everyone who can pull the image can read them; leave them out: exclude = [{listed}] in [tool.grocker];"
+            f"leave them out (whoever pulls the image can read them): exclude = [{listed}] in [tool.grocker];"
             " or, to keep them, list them where pyproject.toml lists the wheel's files"
         )
     progress.warn(f"the image contains {'; '.join(parts)}", hint)

@@ -38,7 +38,7 @@ class IndexWheels:
     ) -> None:
         """``uv`` completes the answer's addresses; ``interpreter``: the key of the one that compiles.
 
-        ``epoch``: seconds since 1970, the time of every file. ``strict``: whether a wheel that deviates from the
+        ``epoch``: seconds since 1970, the time of every file. ``strict``: whether a wheel that violates the
         specification is an error.
         """
         self._strict = strict

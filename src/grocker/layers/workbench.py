@@ -100,7 +100,8 @@ class Workbench:
                 except (BugError, MissingError) as error:
                     self.context.store.forget_tree(self._compiling.interpreter_key)
                     raise CorruptError(
-                        f"the cached interpreter was damaged: {error.message}", hint="it was removed; build again"
+                        f"the cached interpreter is damaged: {error.message}",
+                        hint="build again (the damaged files were deleted)",
                     ) from error
             return self._compiler
 

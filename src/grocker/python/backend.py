@@ -169,7 +169,7 @@ def failure(text: str, name: str, tree: SourceTree) -> CorruptError:
         hint = f"Grocker left out {told}; track it in git, or list it where pyproject.toml lists the wheel's files"
     elif "discovered in a flat-layout" in text:
         hint = (
-            "add to pyproject.toml, without the directories that do not belong to it:\n"
+            "add to pyproject.toml, without the directories that are not packages of the application:\n"
             + flat_layout.setuptools_table(flat_layout.list_files(tree.root)).rstrip()
         )
     elif re.search(r"unable to detect version", text, re.IGNORECASE):

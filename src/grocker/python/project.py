@@ -55,7 +55,7 @@ def read_project(directory: Path) -> Project:
     table = _table(document, "project", path)
     system = _table(document, "build-system", path)
     if table is None and system is None and not legacy:
-        state = "has neither [project] nor [build-system]" if document else "is missing, and so is setup.py"
+        state = "has neither [project] nor [build-system]" if document else "does not exist, nor does setup.py"
         raise MissingError(
             f"reading the project: {path} {state}",
             hint="write pyproject.toml:" + _minimal(directory),

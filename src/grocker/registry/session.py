@@ -33,7 +33,7 @@ class RepositorySession(msgspec.Struct, frozen=True):
     actions: str
     """what the session is for: ``pull`` or ``pull,push``"""
     part_size: int = 16 << 20
-    """bytes of one request when a registry, or a proxy before it, refuses a whole blob"""
+    """bytes of one request when a registry, or a proxy in front of it, refuses a whole blob"""
     sends_whole: bool = True
     """whether a blob is sent in one request at first"""
     answer_seconds: float = 600.0
@@ -52,7 +52,7 @@ class RepositorySession(msgspec.Struct, frozen=True):
         """
         said = response.headers.get("Location")
         if not said:
-            raise UnavailableError(f"{action}: the answer of {self.reference.registry} lacks a Location")
+            raise UnavailableError(f"{action}: the answer from {self.reference.registry} has no Location header")
         # Relative to who answered, which is another host after a redirect.
         moved = _origin(response.url) != _origin(asked)
         target = urljoin(response.url if moved else asked, said)

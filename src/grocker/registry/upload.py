@@ -189,7 +189,7 @@ def _ask_size(
         if said is not None and said.startswith("sha256:") and said != digest:
             raise CorruptError(
                 f"{action}: asked for {short_digest(digest)}, but {session.reference.registry} answers for {said}",
-                hint="the registry, or a proxy before it, is faulty",
+                hint="check the registry, and any proxy in front of it",
             )
         there = _content_length(response, size)
     if there in (size, -1):
@@ -274,7 +274,7 @@ def _upload(
         raise CorruptError(
             f"{action}: {session.reference.registry} reports {'no' if now is None else now} bytes, "
             f"although all {size} were sent",
-            hint="the registry, or a proxy before it, is faulty",
+            hint="check the registry, and any proxy in front of it",
         )
 
 

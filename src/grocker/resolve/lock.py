@@ -85,7 +85,10 @@ def misfit(lock: Lock, current: Mapping[str, str], platform: str) -> tuple[str, 
     """
     changed = [name for name in sorted({*lock.inputs, *current}) if lock.inputs.get(name) != current.get(name)]
     if changed:
-        return f"{document.NAME} is stale: {', '.join(changed)} changed since it was made", "recreate it: grocker lock"
+        return (
+            f"{document.NAME} is stale: {', '.join(changed)} changed since it was written",
+            "recreate it: grocker lock",
+        )
     if lock.of(platform) is None:
         platforms = sorted({platform, *(one.platform for one in lock.platforms)})
         remedy = " ".join(f"--platform {name}" for name in platforms)

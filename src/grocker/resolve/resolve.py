@@ -88,7 +88,7 @@ def resolve(
     host = _host(target)
     if request.lock is None:
         if request.locked:
-            raise SettingsError("--locked is given but there is no lock", hint="create one: grocker lock")
+            raise SettingsError("cannot build with --locked: there is no lock", hint="create one: grocker lock")
         return _ask(context, request, settings, target, host, uv, subscriber, has_alternatives)
     locked = request.lock.of(target.platform)
     _refuse_other_build(request, settings)
@@ -204,8 +204,8 @@ def _host(target: Target) -> Target:
     architecture = BY_MACHINE.get(machine)
     if architecture is None:
         raise SettingsError(
-            f"Grocker does not build on {machine}: the image's interpreter has to run here to compile bytecode",
-            hint=f"build on {' or '.join(sorted(BY_MACHINE))}, for any platform",
+            f"cannot build on {machine}: Grocker runs the image's interpreter here to compile bytecode",
+            hint=f"build on {' or '.join(sorted(BY_MACHINE))}; both build for every platform",
         )
     return Target(target.suite, architecture.name)
 
@@ -226,4 +226,4 @@ def _refuse_other_build(request: Request, settings: Settings) -> None:
     if is_tree(request.origin.path, settings):
         return
     if request.lock.inputs.get("build") != locks.build_input(read_project(request.origin.path)):
-        raise SettingsError(f"{LOCK} is stale: build changed since it was made", hint="recreate it: grocker lock")
+        raise SettingsError(f"{LOCK} is stale: build changed since it was written", hint="recreate it: grocker lock")

@@ -354,12 +354,12 @@ def verify(hashing: Hashing, *, digest: Digest, size: int | None, what: str) -> 
         arrived = size if hashing.size > size else hashing.size
         raise CorruptError(
             f"{what}: expected {size} bytes, got {more}{arrived}",
-            hint="the server or a proxy serves another file; try again, or use another mirror",
+            hint="try again, or use another mirror: the server or a proxy serves a different file",
         )
     if hashing.digest() != digest:
         raise CorruptError(
             f"{what}: expected {digest}, got {hashing.digest()}",
-            hint="the file was changed or damaged in transit and was discarded; use another mirror",
+            hint="use another mirror: the file was changed or damaged in transit (Grocker discarded it)",
         )
 
 

@@ -107,7 +107,7 @@ def test_lock_is_refused_when_the_index_serves_other_bytes(
     place = tmp_path / "app"
     place.mkdir()
     described = write({**hashes, ("dep", "1.0"): "0" * 64}, place)
-    with pytest.raises(SettingsError, match=r"the index serves dep-1\.0-py3-none-any\.whl with another sha256"):
+    with pytest.raises(SettingsError, match=r"the index serves dep-1\.0-py3-none-any\.whl with a sha256 that differs"):
         pinned(index, tmp_path, described)
 
 

@@ -51,7 +51,7 @@ def check_unread(directory: Path, requirements: Iterable[str]) -> None:
 def _error(name: object, message: str, remedy: str) -> SettingsError:
     return SettingsError(
         f"resolving dependencies: {message}",
-        hint=f"{remedy}; or resolve the newest versions, ignoring {name}: --ignore-lock",
+        hint=f"{remedy}; or ignore {name} and resolve the newest versions: --ignore-lock",
     )
 
 
