@@ -18,7 +18,10 @@ def _own(text: str) -> IniText:
 
 @pytest.fixture
 def warnings(capfd: pytest.CaptureFixture[str]) -> Callable[[], list[str]]:
-    return lambda: capfd.readouterr().err.splitlines()
+    def read() -> list[str]:
+        return capfd.readouterr().err.splitlines()
+
+    return read
 
 
 @pytest.mark.parametrize(
