@@ -111,6 +111,6 @@ def _requested_workers(text: str) -> int | None:
     if not digits or not 1 <= int(text) <= MOST_WORKERS:
         raise Failure(
             CONFIGURATION,
-            f"{WEB_CONCURRENCY}={text}: expected a number of workers from 1 to {MOST_WORKERS}; unset it otherwise",
+            f"{WEB_CONCURRENCY}={text}: expected a number of workers from 1 to {MOST_WORKERS}; correct or unset it",
         )
     return int(text)

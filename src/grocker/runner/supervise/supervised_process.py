@@ -281,8 +281,7 @@ class SupervisedProcess:
             return
         self.restarts += 1
         if failure is not None:
-            why = f"the application cannot be loaded: {failure.reason}"
-            say(f"{self.spec.name}: {why}; trying once more in {delay:.3g} s")
+            say(f"{self.spec.name}: the application cannot be loaded: {failure.reason}; retrying in {delay:.3g} s")
             self._restart = self._loop.after(delay, self.start)
             return
         count = f"restart {len(self._history.times)} of {limit.times} in {limit.seconds} s"
