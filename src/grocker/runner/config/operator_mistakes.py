@@ -23,7 +23,7 @@ _LINK_SCHEMES = ("tcp://", "udp://", "sctp://")
 def warn_misplaced_files(layout: ContainerLayout) -> None:
     """Warn about INI files beside the directory that is read: directly below ``/config``, or one level deeper."""
     app = f"{layout.config}/app"
-    found = []
+    found: list[str] = []
     for name in sorted(_listed(layout.config)):
         if name in _PLACES or name.startswith("."):
             continue
@@ -32,6 +32,7 @@ def warn_misplaced_files(layout: ContainerLayout) -> None:
             found.append(path)
         elif os.path.isdir(path):
             found += [f"{path}/{inner}" for inner in sorted(_listed(path)) if inner.endswith(".ini")]
+    found = [path for path in found if not path.startswith(f"{layout.scratch}/")]
     if found:
         warn(
             f"not read, since {app}/*.ini alone is: {', '.join(found)}; move them there, or mount their directory there"
