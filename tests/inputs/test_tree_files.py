@@ -154,3 +154,21 @@ def test_digest_follows_contents_modes_and_names_alone(context: Context, tree: P
     assert second != first
     write(tree, {"app.py": "x = 2\n"})
     assert read_files(context, tree).digest not in (first, second)
+
+
+@pytest.mark.parametrize("with_git", [False, True])
+def test_cache_in_the_project_is_left_out(context: Context, tmp_path: Path, with_git: bool) -> None:
+    (tmp_path / "app.py").write_text("")
+    (tmp_path / "other" / "deep").mkdir(parents=True)
+    (tmp_path / "other" / "CACHEDIR.TAG").write_text("")
+    (tmp_path / "other" / "deep" / "made.py").write_text("")
+    if with_git:
+        git(tmp_path, "init", "--quiet")
+        (tmp_path / ".gitignore").write_text("other\n")
+    assert paths(read_files(context, tmp_path)) == ["app.py"]
+
+
+@pytest.mark.parametrize("pattern", ["data/", "words.txt", "data/*.txt", "**/words.txt"])
+def test_excluded_files_never_go_in(context: Context, tree: Path, pattern: str) -> None:
+    write(tree, {"app.py": "", "data/words.txt": "", ".env": ""})
+    assert paths(read_files(context, tree, ["data", ".env"], [pattern, ".env"])) == ["app.py"]

@@ -44,6 +44,13 @@ Address = Annotated[str, Meta(pattern=r"^https?://[^\s/]\S*\Z", description="an 
 InProject = Annotated[
     str, Meta(pattern=r"^(?!/)(?!(.*/)?\.\.(/|$))[^\0\n]+\Z", description="the path of a file inside the project")
 ]
+Pattern = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?![!#])(?!(.*/)?\.\.(/|$))[^\0\n]*[^\0\n/ ][^\0\n]*\Z",
+        description="a pattern of files inside the project, as secrets/ or *.key",
+    ),
+]
 Positive = Annotated[int, Meta(ge=1)]
 InPackages = Annotated[
     str,
@@ -121,6 +128,27 @@ def _is_empty(command: Command) -> bool:
     return not (command if isinstance(command, str) else "".join(command[:1])).strip()
 
 
+FIXED_VARIABLES = frozenset(
+    {
+        *("HOME", "TMPDIR", "LC_ALL", "TZ", "SOURCE_DATE_EPOCH", "PATH", "VIRTUAL_ENV"),
+        *("PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE", "PYTHONUTF8"),
+    }
+)
+"""variables of build back ends that are the same in every build"""
+
+
+class BuildSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[tool.grocker.build]``: the project's build back end."""
+
+    env: dict[VariableName, Text] = {}
+    """environment variables of the back end"""
+
+    def __post_init__(self) -> None:
+        for name in sorted(self.env):
+            if name in FIXED_VARIABLES or name.startswith("GIT_"):
+                raise ValueError(f"{name} cannot be set: Grocker fixes it to make builds reproducible")
+
+
 class DebianSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """``[tool.grocker.debian]``: where the packages below the application come from."""
 
@@ -171,6 +199,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     """crontab of the project: the jobs of the image (contract, K1)"""
     env: dict[VariableName, Text] = {}
     """variables of the image; the operator's override them"""
+    exclude: tuple[Pattern, ...] = ()
+    """files of the project that its build back end does not see"""
+    build: BuildSettings = BuildSettings()
     services: dict[ServiceName, ServiceSettings] = {}
     debian: DebianSettings = DebianSettings()
     user: UserSettings = UserSettings()

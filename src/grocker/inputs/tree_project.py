@@ -13,6 +13,7 @@ from grocker import local_file, python
 from grocker.config import files as config_files
 from grocker.config.settings import Settings
 from grocker.errors import MissingError, SettingsError
+from grocker.inputs.declared_requirements import pipfile_requirements, poetry_requirements
 from grocker.python.metadata import normalise_name
 
 UNVERSIONED = "latest"
@@ -73,9 +74,10 @@ def read_tree_project(directory: Path, settings: Settings) -> TreeProject:
     files = tuple(directory / one for one in settings.requirements)
     for file in files:
         if not file.is_file():
-            raise SettingsError(f"requirements: no file {file.relative_to(directory)} in the project")
+            raise SettingsError(f"requirements: the project has no file {str(file.relative_to(directory))!r}")
     if not files and not dependencies and python.find_lock(directory) is None:
         files = tuple(directory / one for one in REQUIREMENT_FILES if (directory / one).is_file())[:1]
+        dependencies = () if files else _declared(directory, document)
     optional = _table(table, "optional-dependencies")
     requires = table.get("requires-python")
     scripts = _table(table, "scripts")
@@ -89,7 +91,6 @@ def read_tree_project(directory: Path, settings: Settings) -> TreeProject:
         build_requires=(),
         backend="",
         backend_path=(),
-        uses_git=False,
     )
     return TreeProject(project, name, version, files, {k: v for k, v in scripts.items() if isinstance(v, str)})
 
@@ -104,6 +105,15 @@ def check_tree(directory: Path, paths: Sequence[str]) -> None:
             f"reading the project: {directory} has no Python files",
             hint="name the directory that holds the application's code",
         )
+
+
+def _declared(directory: Path, document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what poetry or pipenv declare, unlocked."""
+    poetry = poetry_requirements(_table(_table(document, "tool"), "poetry"))
+    if poetry:
+        return poetry
+    loaded = config_files.load_toml(directory / "Pipfile")
+    return pipfile_requirements(loaded[0]) if loaded is not None else ()
 
 
 def _is_legacy_package(directory: Path) -> bool:
