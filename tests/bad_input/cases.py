@@ -346,7 +346,7 @@ _SETTINGS = (
         "a `Procfile` with a line that is not a process type",
         78,
         ("Procfile:2: expected NAME: COMMAND",),
-        ("colon",),
+        ("web: gunicorn",),
         _project({"Procfile": "web: x\nworker\n"}),
         PROJECT,
     ),

@@ -57,9 +57,9 @@ _MOUNTED = ("config", "media", "scripts")
     type=FILE,
     default=Path(),
     metavar="DIR",
-    help="Parent of config, media, scripts. Default: .",
+    help="Directory with config, media, scripts. Default: .",
 )
-@click.option("--engine-options", default="", metavar="TEXT", help="More options for the engine's `run`.")
+@click.option("--engine-options", default="", metavar="TEXT", help="Extra options for the engine's `run`.")
 @with_options(*INPUTS, *RESOLUTION, QUIET)
 def command(**options: Any) -> None:
     """Run an application as the image contract says: with its mounts, ports, /dev/log and terminal.
