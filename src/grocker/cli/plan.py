@@ -30,7 +30,7 @@ def command(**options: Any) -> None:
     """
     from grocker.builder.preview import preview
     from grocker.cli.request import open_context, request_from_options
-    from grocker.cli.terminal import Style
+    from grocker.cli.terminal import Style, printable_output
 
     request = request_from_options(options, os.environ)
     with open_context(os.environ, quiet=options["quiet"]) as tools:
@@ -39,7 +39,8 @@ def command(**options: Any) -> None:
         sys.stdout.write(json_line(as_data(configuration, previews)))
     else:
         style = Style.of(sys.stdout, os.environ)
-        sys.stdout.write(as_text(configuration, previews, style, explain=options["explain"]))
+        text = as_text(configuration, previews, style, explain=options["explain"])
+        sys.stdout.write(printable_output(text, style))
 
 
 def as_text(configuration: Configuration, previews: Sequence[Preview], style: Style, *, explain: bool) -> str:

@@ -134,6 +134,12 @@ class SupervisedProcess:
         self.group = child
         self._watcher = start_watcher(child) if self.spec.terminal is not None else None
 
+    @property
+    def recent_restarts(self) -> int:
+        """The restarts that count towards the limit now."""
+        limit, now = self.spec.restart, time.monotonic()
+        return sum(now - moment < limit.seconds for moment in self._history.times)
+
     def forward(self, number: int) -> None:
         """Send a signal to the process, not to its group."""
         if self.pid:
