@@ -86,7 +86,7 @@ class IndexWheels:
 
         def making() -> Member:
             entries = self._entries(file, compiler)
-            note = msgspec.json.encode(libraries.read_libraries(entries))
+            note = msgspec.json.encode(libraries.read_libraries(entries, store.scratch))
             subject = f"{file.name} {file.version}"
             return members.make_member(store, name, entries, subject=subject, epoch=epoch, note=note)
 

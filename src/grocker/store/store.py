@@ -32,7 +32,7 @@ from grocker.errors import CannotWriteError, CorruptError, MissingError
 from grocker.store import tree_seal
 from grocker.store.cache_tag import tag_cache
 from grocker.store.memory_cache import MemoryCache
-from grocker.store.writing import Writer, storage, sync_tree, write_whole
+from grocker.store.writing import Writer, remove, storage, sync_tree, write_whole
 
 Room = Literal["steps", "members", "refs"]
 ROOMS = ("blobs/sha256", "downloads", "members", "steps", "trees", "refs", "locks", "tmp")
@@ -225,27 +225,16 @@ class Store:
         """
         path = self.root / "trees" / key
         kept = self.kept("steps", f"tree-{key}")
-        if kept is None or not path.exists():
-            return None
-        seen, content = kept.decode().strip('"').split()
-        try:
-            if tree_seal.look(path) == seen:
-                return path
-            if tree_seal.read(path) == content:
-                self._seal(key, path)
-                return path
-        except OSError:
-            pass  # unreadable: as damaged as changed
-        return None
+        state = tree_seal.check(path, kept) if kept is not None else None
+        if state == "moved":
+            self.seal_tree(key)
+        return path if state is not None else None
 
-    def seal_tree(self, key: str) -> None:
-        """Let the tree of that key count as it is now; whoever has changed it holds its lock."""
-        self._seal(key, self.root / "trees" / key)
-
-    def _seal(self, key: str, tree: Path) -> None:
-        with storage(_ACTION, tree):
-            seen, content = tree_seal.look(tree), tree_seal.read(tree)
-        self.keep("steps", f"tree-{key}", f'"{seen} {content}"'.encode())
+    def seal_tree(self, key: str, tree: Path | None = None) -> None:
+        """Let the tree of that key, or ``tree``, count as it is now; whoever has changed it holds its lock."""
+        path = tree or self.root / "trees" / key
+        with storage(_ACTION, path):
+            self.keep("steps", f"tree-{key}", tree_seal.make(path))
 
     @contextmanager
     def new_tree(self, key: str) -> Iterator[Path]:
@@ -260,7 +249,7 @@ class Store:
                 sync_tree(tree)
                 if target.exists() and self.tree(key) is None:
                     self.forget_tree(key)  # a changed one is in the way
-                self._seal(key, tree)
+                self.seal_tree(key, tree)
                 try:
                     os.rename(tree, target)
                 except OSError:
@@ -385,7 +374,7 @@ def _sound(path: Path, digest: Digest) -> Path | None:
     except OSError:
         pass  # a bad sector is as bad as a wrong hash
     with storage(_ACTION, path):
-        path.unlink(missing_ok=True)
+        remove(path)
     return None
 
 

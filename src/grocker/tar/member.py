@@ -104,12 +104,18 @@ def make_member(
     _refuse_wrong(in_order, subject)
     parts: list[MemberPart] = []
     held: list[bytes] = []
+    length = 0
     with store.new_member(key) as stream:
         for plain in _parts(segment((e for e in in_order if not isinstance(e, Directory)), epoch=epoch), part):
             compressed = compress(plain)
             stream.write(compressed)
             parts.append(MemberPart(len(compressed), len(plain), _crc(compressed)))
-            held.append(plain)
+            # For whoever composes the layer next, while it fits there; a wheel may hold more than the memory.
+            if length + len(plain) <= store.memory.room:
+                held.append(plain)
+            else:
+                held.clear()
+            length += len(plain)
     member = Member(
         key=key,
         subject=subject,
@@ -119,7 +125,8 @@ def make_member(
         note=msgspec.Raw(note),
     )
     store.keep("members", key, msgspec.json.encode(member))
-    store.memory.put(key, tuple(held))
+    if held:
+        store.memory.put(key, tuple(held))
     return member
 
 
