@@ -15,8 +15,9 @@ from grocker.config.services import DetectedApplication, find_services
 from grocker.inputs import validation
 from grocker.inputs.application import Application, ApplicationRequest
 from grocker.inputs.detection import detect
-from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, read_base_config, read_crontab
+from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, named_files, read_base_config, read_crontab
 from grocker.inputs.index import wheel_target
+from grocker.inputs.requirement_files import read_requirement_files
 from grocker.inputs.tree_files import TreeFiles, read_files
 from grocker.inputs.tree_project import TreeProject, check_tree, read_tree_project
 from grocker.python.metadata import EntryPoint, Metadata
@@ -61,6 +62,8 @@ def load(request: ApplicationRequest) -> Application:
     procfile = top.get(f"{ROOT}/Procfile")
     text = decode_text(_bytes(procfile), "Procfile") if procfile is not None else None
     own = {one: top.get(f"{ROOT}/{one}") for one in (BASE_CONFIG, CRONTAB)}
+    # Beside the tree that counts: what settings and requirement files name.
+    named = (*named_files(directory, settings), *read_requirement_files(described.requirement_files))
     base_config = read_base_config(directory, settings, installed)
     crontab = read_crontab(directory, settings, installed)
     if base_config[0] is None and (file := own[BASE_CONFIG]) is not None:
@@ -77,7 +80,7 @@ def load(request: ApplicationRequest) -> Application:
         django_settings_module=settings_module,
         base_config=base_config,
         crontab=crontab,
-        files=(*files.directories, *(str(directory / file.path) for file in files.files)),
+        files=(*files.directories, *(str(directory / file.path) for file in files.files), *map(str, named)),
         project=described.project,
         requirement_files=described.requirement_files,
         roots=roots,
