@@ -10,7 +10,7 @@ import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,9 +20,8 @@ from grocker.runner.contract.names import APPLICATION_PORT, STATUS_PORT, SYSLOG_
 
 if TYPE_CHECKING:
     from grocker.context import Context
-    from grocker.deploy.engine_run import Host
+    from grocker.deploy.engine_run import EngineName, Host
 
-Engine = Literal["docker", "podman"]
 _IMAGE = re.compile(r"[^=<>~!\[\]]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*|@sha256:[0-9a-f]{64})\Z")
 
 
@@ -58,9 +57,9 @@ _MOUNTED = ("config", "media", "scripts")
     type=FILE,
     default=Path(),
     metavar="DIR",
-    help="Parent of config, media, scripts. Default: .",
+    help="Directory with config, media, scripts. Default: .",
 )
-@click.option("--engine-options", default="", metavar="TEXT", help="More options for the engine's `run`.")
+@click.option("--engine-options", default="", metavar="TEXT", help="Extra options for the engine's `run`.")
 @with_options(*INPUTS, *RESOLUTION, QUIET)
 def command(**options: Any) -> None:
     """Run an application as the image contract says: with its mounts, ports, /dev/log and terminal.
@@ -121,7 +120,7 @@ def is_image(text: str) -> bool:
     return not text.startswith((".", "/")) and _IMAGE.match(text) is not None
 
 
-def _build(options: Mapping[str, Any], environ: Mapping[str, str], tools: Context) -> tuple[Engine, str]:
+def _build(options: Mapping[str, Any], environ: Mapping[str, str], tools: Context) -> tuple[EngineName, str]:
     from msgspec.structs import replace
 
     from grocker.builder.build import build
@@ -134,7 +133,7 @@ def _build(options: Mapping[str, Any], environ: Mapping[str, str], tools: Contex
     return engine, built.delivered[0].place
 
 
-def _choose_engine(named: Engine | None, environ: Mapping[str, str]) -> Engine:
+def _choose_engine(named: EngineName | None, environ: Mapping[str, str]) -> EngineName:
     """Choose the engine: the one named, else docker when its daemon answers, else podman."""
     from grocker.errors import UnavailableError
     from grocker.images.docker import Docker
@@ -152,7 +151,7 @@ def _choose_engine(named: Engine | None, environ: Mapping[str, str]) -> Engine:
     )
 
 
-def _engine_name(text: str, engine: Engine | None, environ: Mapping[str, str]) -> str:
+def _engine_name(text: str, engine: EngineName | None, environ: Mapping[str, str]) -> str:
     from grocker.oci import reference
 
     name = reference.parse(text)
@@ -161,7 +160,7 @@ def _engine_name(text: str, engine: Engine | None, environ: Mapping[str, str]) -
     return name.docker if _choose_engine(engine, environ) == "docker" else name.podman
 
 
-def _look_at_host(base: Path, engine: Engine) -> Host:
+def _look_at_host(base: Path, engine: EngineName) -> Host:
     from grocker.deploy.engine_run import Host
 
     return Host(

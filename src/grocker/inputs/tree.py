@@ -18,7 +18,7 @@ from grocker.inputs.detection import detect
 from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, named_files, read_base_config, read_crontab
 from grocker.inputs.index import wheel_target
 from grocker.inputs.requirement_files import read_requirement_files
-from grocker.inputs.tree_files import TreeFiles, read_files
+from grocker.inputs.tree_files import IGNORE_FILE, TreeFiles, read_files
 from grocker.inputs.tree_project import TreeProject, check_tree, read_tree_project
 from grocker.python.metadata import EntryPoint, Metadata
 from grocker.python.scripts import generate_scripts
@@ -62,8 +62,6 @@ def load(request: ApplicationRequest) -> Application:
     procfile = top.get(f"{ROOT}/Procfile")
     text = decode_text(_bytes(procfile), "Procfile") if procfile is not None else None
     own = {one: top.get(f"{ROOT}/{one}") for one in (BASE_CONFIG, CRONTAB)}
-    # Beside the tree that counts: what settings and requirement files name.
-    named = (*named_files(directory, settings), *read_requirement_files(described.requirement_files))
     base_config = read_base_config(directory, settings, installed)
     crontab = read_crontab(directory, settings, installed)
     if base_config[0] is None and (file := own[BASE_CONFIG]) is not None:
@@ -80,11 +78,26 @@ def load(request: ApplicationRequest) -> Application:
         django_settings_module=settings_module,
         base_config=base_config,
         crontab=crontab,
-        files=(*files.directories, *(str(directory / file.path) for file in files.files), *map(str, named)),
+        files=(
+            *files.directories,
+            *(str(directory / file.path) for file in files.files),
+            *map(str, (*_read_beside(directory, files, described), *named_files(directory, settings))),
+        ),
         project=described.project,
         requirement_files=described.requirement_files,
         roots=roots,
     )
+
+
+def _read_beside(directory: Path, files: TreeFiles, described: TreeProject) -> Iterator[Path]:
+    """Yield what the build reads of the tree, though it may be left out of the image: ignored or never in it."""
+    yield from read_requirement_files(described.requirement_files)
+    lock = python.find_lock(directory)
+    if lock is not None:
+        yield lock.path
+    # A new file of that name changes its directory.
+    rules = [directory / IGNORE_FILE, *(Path(place, ".gitignore") for place in files.directories)]
+    yield from (path for path in rules if path.exists())
 
 
 def _entries(files: TreeFiles) -> Iterator[Entry]:

@@ -97,7 +97,7 @@ class IndexWheels:
         wheel = read_wheel(self._file(file), scheme, self._target, file=file.file, strict=self._strict)
         if wheel.faults:
             self._context.store.keep("steps", _faults_key(file), msgspec.json.encode(wheel.faults))
-        return add_bytecode(compiler(), wheel.entries)
+        return add_bytecode(compiler(), wheel.entries, checked=True)
 
     def _file(self, file: PythonFile) -> Path:
         return download_wheel(self._context, self._uv, file, self._urls.get(file.sha256, ""))

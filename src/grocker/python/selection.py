@@ -162,8 +162,10 @@ class _Walk:
             return
         is_directory = entry.is_dir(follow_symlinks=False)
         naming = self.named.naming(path)
-        everything = everything or naming == "whole"
         why = self._why_not(entry, path, in_package=in_package, everything=everything)
+        if naming == "whole" and (why or only_sure):
+            everything = True
+            why = self._why_not(entry, path, in_package=in_package, everything=True)
         if not is_directory:
             is_tracked = self._is_tracked(path)
             if (why or (only_sure and not everything)) and not is_tracked:
