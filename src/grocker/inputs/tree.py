@@ -15,7 +15,7 @@ from grocker.config.services import DetectedApplication, find_services
 from grocker.inputs import validation
 from grocker.inputs.application import Application, ApplicationRequest
 from grocker.inputs.detection import detect
-from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, read_base_config, read_crontab
+from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, named_files, read_base_config, read_crontab
 from grocker.inputs.index import wheel_target
 from grocker.inputs.requirement_files import read_requirement_files
 from grocker.inputs.tree_files import IGNORE_FILE, TreeFiles, read_files
@@ -81,7 +81,7 @@ def load(request: ApplicationRequest) -> Application:
         files=(
             *files.directories,
             *(str(directory / file.path) for file in files.files),
-            *map(str, _read_beside(directory, files, described)),
+            *map(str, (*_read_beside(directory, files, described), *named_files(directory, settings))),
         ),
         project=described.project,
         requirement_files=described.requirement_files,
