@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from grocker import registry as registries
 from grocker.errors import (
+    CannotWriteError,
     CorruptError,
     DeniedError,
     GrockerError,
@@ -196,7 +197,7 @@ def test_push_succeeds_when_one_attempt_fails(
             "PUT",
             "manifests",
             {"status": 400, "body": b'{"errors":[{"code":"MANIFEST_INVALID","message":"bad \\u001b[1m thing"}]}'},
-            UnavailableError,
+            CannotWriteError,
             "400, MANIFEST_INVALID: bad  [1m thing",
         ),
     ],

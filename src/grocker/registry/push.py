@@ -19,6 +19,7 @@ from grocker.progress import Progress, Task
 from grocker.registry import pull, upload
 from grocker.registry.mount_candidates import MountCandidates
 from grocker.registry.preflight import RepositoryState
+from grocker.registry.refusal import TAKEN_HINT, Reason, RefusedPushError
 from grocker.registry.session import RepositorySession
 from grocker.registry.upload import Cancellation, Fate, short_digest
 from grocker.web import HttpError
@@ -49,8 +50,9 @@ def push(
     """Push the images, one for each platform, under every name in ``state``.
 
     ``known``: what may be mounted from other repositories; what is there now is added to it.
-    Raises DeniedError (401, 403), MissingError (404), TryAgainError (429), UnavailableError (5xx, no connection, cut),
-    CorruptError (a blob in the cache, or the registry's answer, has an unexpected digest or size).
+    Raises DeniedError (401, 403), MissingError (404), TryAgainError (429), RefusedPushError (other 4xx),
+    UnavailableError (5xx, no connection, cut), CorruptError (a blob in the cache, or the registry's answer, has an
+    unexpected digest or size).
     """
     top = root(images)
     repository = state.session
@@ -69,8 +71,8 @@ def push(
             fates = _push_blobs(repository, images, blobs, candidates, task, state.blobs)
         try:
             sent = _push_manifests(repository, images, top, missing)
-        except (MissingError, HttpError):
-            if not state.blobs:
+        except (MissingError, HttpError) as error:
+            if not state.blobs or (isinstance(error, RefusedPushError) and error.reason is not Reason.OTHER):
                 raise
             # The registry lost blobs of a manifest that it has: now every blob is checked.
             with progress.task(f"pushing to {tagged[0].name}") as task:
@@ -158,6 +160,14 @@ def push_manifest(repository: RepositorySession, document: Document, name: str) 
         except TryAgainError as error:
             if not repository.transport.pause(attempt, error):
                 raise
+        except RefusedPushError as error:
+            there = None if ":" in name else _find_digest(repository, name)
+            # An earlier attempt, or another push of the same image, may have given the tag to it.
+            if there == document.digest:
+                return {}
+            if there is not None and error.reason is Reason.OTHER:
+                error.hint = f"{error.hint}; or {TAKEN_HINT}"
+            raise
         except UnavailableError as error:
             is_last = not repository.transport.pause(attempt, error)
             # The registry may have stored it without its answer arriving.

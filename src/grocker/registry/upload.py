@@ -19,8 +19,9 @@ from grocker.oci.blobs import damaged
 from grocker.oci.image import Document, Layer
 from grocker.progress import Task
 from grocker.registry.mount_candidates import MountCandidates
+from grocker.registry.refusal import RefusedPushError
 from grocker.registry.session import RepositorySession
-from grocker.web import BodyStream, HttpError, HttpResponse, HttpTryAgainError
+from grocker.web import BodyStream, HttpResponse, HttpTryAgainError
 
 _SMALL = 1 << 16  # bytes
 DONE = frozenset({200, 201, 202, 204})
@@ -255,10 +256,12 @@ def _upload(
             else:
                 _send_parts(session, digest, size, stream, action, _start_upload(session, action))
             break
+        except RefusedPushError as error:
+            if not whole or error.status_code not in _REFUSES_WHOLE:
+                raise
+            whole = False
+            continue
         except UnavailableError as error:
-            if whole and isinstance(error, HttpError) and error.status_code in _REFUSES_WHOLE:
-                whole = False
-                continue
             is_last = cancellation.is_set or not session.transport.pause(attempt, error)
             if not found.other_size and not cancellation.is_set and _has_arrived(session, digest, size, action):
                 return
