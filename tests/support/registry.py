@@ -53,6 +53,8 @@ class Tokens:
     """password by user; anybody gets a token when it is empty"""
     identities: set[str] = field(default_factory=set)
     """identity tokens that it takes"""
+    actions: set[str] = field(default_factory=lambda: {"pull", "push"})
+    """what anybody gets the right to"""
     hidden: set[str] = field(default_factory=set)
     """repositories that nobody may read"""
     refuses_hidden: bool = False
@@ -223,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
             (repository, action)
             for repository, actions in ((s.split(":")[1], s.split(":")[2]) for s in scopes)
             for action in actions.split(",")
-            if repository not in tokens.hidden
+            if repository not in tokens.hidden and action in tokens.actions
         }
         hidden = tokens.refuses_hidden and any(one.split(":")[1] in tokens.hidden for one in scopes)
         if not welcome or hidden:

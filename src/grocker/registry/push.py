@@ -68,7 +68,16 @@ def push(
         sent = _push_manifests(repository, (), top, missing)
     else:
         with progress.task(f"pushing to {tagged[0].name}", sum(one.size for one in _layers(images))) as task:
-            fates = _push_blobs(repository, images, blobs, candidates, task, state.blobs)
+            if state.is_readable:
+                fates = _push_blobs(repository, images, blobs, candidates, task, state.blobs)
+            else:
+                # Whether this caller may push is tried with one blob: several wrong passwords at once lock an account.
+                first = images[0].config
+                tried = upload.push_document(
+                    repository, first, "the configuration", candidates, Cancellation(), likely=False
+                )
+                held = {first.digest: len(first.data)}
+                fates = {**_push_blobs(repository, images, blobs, candidates, task, held), first.digest: tried}
         try:
             sent = _push_manifests(repository, images, top, missing)
         except (MissingError, HttpError) as error:

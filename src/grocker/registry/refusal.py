@@ -51,6 +51,10 @@ class LoginRefusedError(DeniedError):
     """The token server refuses the credentials: no request will fare better."""
 
 
+LOOK_UP_REFUSALS = (DeniedError, MissingError, RefusedReadError)
+"""raised for a look at what a registry has, which some let nobody do who may push: the push decides"""
+
+
 def is_final(status: int) -> bool:
     """Whether the same request would be answered ``status`` again however often it is sent."""
     return (300 <= status < 500 and status not in _NOT_FINAL) or status in _FINAL_5XX
@@ -68,26 +72,18 @@ def translate(error: HttpError, action: str, *, registry: str, method: str, url:
         return MissingError(where, hint="check the repository's name; some registries require creating it first")
     if codes & _WRONG_BYTES or error.status_code == 416:
         return CorruptError(where, hint="the content was changed in transit; try again")
-    hint = error.hint or "check the registry's log"
-    kind = type(error)
-    reason = Reason.OTHER
-    if is_final(error.status_code) and error.status_code not in (407, 410):
-        if method in ("GET", "HEAD"):
-            kind, hint = RefusedReadError, f"check the name, and that {registry} is a registry"
-        else:
-            reason = _reason(error, method, url)
-            kind, hint = RefusedPushError, _hint(error, reason, codes, registry)
-    translated = kind(
-        where,
-        status_code=error.status_code,
-        headers=error.headers,
-        detail=error.detail,
-        url=error.url,
-        hint=hint,
-    )
-    if isinstance(translated, RefusedError):
-        translated.reason = reason
-    return translated
+    status, headers, detail, at = error.status_code, error.headers, error.detail, error.url
+    if not is_final(status) or status in (407, 410):
+        hint = error.hint or "check the registry's log"
+        return type(error)(where, status_code=status, headers=headers, detail=detail, url=at, hint=hint)
+    if method in ("GET", "HEAD"):
+        hint = f"check the name, and that {registry} is a registry"
+        return RefusedReadError(where, status_code=status, headers=headers, detail=detail, url=at, hint=hint)
+    reason = _reason(error, method, url)
+    hint = _hint(error, reason, codes, registry)
+    refused = RefusedPushError(where, status_code=status, headers=headers, detail=detail, url=at, hint=hint)
+    refused.reason = reason
+    return refused
 
 
 def denies_for_good(error: HttpError, method: str, url: str) -> bool:

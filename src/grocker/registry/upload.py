@@ -19,7 +19,7 @@ from grocker.oci.blobs import damaged
 from grocker.oci.image import Document, Layer
 from grocker.progress import Task
 from grocker.registry.mount_candidates import MountCandidates
-from grocker.registry.refusal import RefusedPushError
+from grocker.registry.refusal import LOOK_UP_REFUSALS, LoginRefusedError, RefusedPushError
 from grocker.registry.session import RepositorySession
 from grocker.web import BodyStream, HttpResponse, HttpTryAgainError
 
@@ -180,10 +180,16 @@ def _ask_size(
 ) -> int | None:
     """Ask for the blob's size in the repository: -1 when the registry does not say, None when the blob is missing.
 
-    ``size``: what it should be, in bytes.
+    It also counts as missing when the registry does not let anybody ask. ``size``: what it should be, in bytes.
     """
     url = session.url(f"blobs/{digest}")
-    with session.send("HEAD", url, action=action, accept=(200, 404), attempts=attempts) as response:
+    try:
+        response = session.send("HEAD", url, action=action, accept=(200, 404), attempts=attempts)
+    except LoginRefusedError:
+        raise
+    except LOOK_UP_REFUSALS:
+        return None
+    with response:
         if response.status == 404:
             return None
         said = response.headers.get("Docker-Content-Digest")
