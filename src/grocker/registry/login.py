@@ -211,7 +211,11 @@ class Login:
 
 def _with_query(url: str, query: Sequence[tuple[str, str]]) -> str:
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(query=urlencode([*parse_qsl(parts.query, keep_blank_values=True), *query])))
+    return urlunsplit(
+        parts._replace(
+            query=urlencode([*parse_qsl(parts.query, keep_blank_values=True), *query], errors="surrogateescape")
+        )
+    )
 
 
 def _parse_token(data: bytes, action: str) -> tuple[str, float]:
