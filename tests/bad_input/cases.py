@@ -939,7 +939,18 @@ _REGISTRIES = (
         73,
         ("REGISTRY/demo:1: 400", "immutable"),
         ("under a new tag",),
-        _refusing(400, "PUT", "manifests", body=b'{"errors":[{"code":"TAG_INVALID","message":"the tag is immutable"}]}'),
+        _refusing(
+            400, "PUT", "manifests", body=b'{"errors":[{"code":"TAG_INVALID","message":"the tag is immutable"}]}'
+        ),
+        PUSH,
+    ),
+    Case(
+        "registry-types",
+        "a registry that refuses the manifest with the media types of OCI and with Docker's",
+        73,
+        ("REGISTRY/demo:1: 415",),
+        ("media types",),
+        _refusing(415, "PUT", "manifests"),
         PUSH,
     ),
     Case(

@@ -195,7 +195,11 @@ def test_push_succeeds_when_one_attempt_fails(
         (
             "PUT",
             "manifests",
-            {"status": 400, "body": b'{"errors":[{"code":"MANIFEST_INVALID","message":"bad \\u001b[1m thing"}]}'},
+            {
+                "status": 400,
+                "times": 99,
+                "body": b'{"errors":[{"code":"MANIFEST_INVALID","message":"bad \\u001b[1m thing"}]}',
+            },
             CannotWriteError,
             "400, MANIFEST_INVALID: bad  [1m thing",
         ),

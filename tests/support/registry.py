@@ -89,6 +89,10 @@ class Registry:
     """whether it mounts blobs"""
     most_in_one_request: int | None = None
     """bytes; more is answered 413, as a proxy does"""
+    refused_types: str = ""
+    """what it finds in the media types of manifests that it refuses"""
+    type_refusal: tuple[int, bytes] = (415, b"")
+    """how: status and body"""
     head_headers: dict[str, str | None] = field(default_factory=dict)
     """what a proxy makes of answers 200 to HEAD: headers by name, None for one that it drops"""
     lists_referrers: bool = True
@@ -288,6 +292,9 @@ class _Handler(BaseHTTPRequestHandler):
         registry = self.registry
         if self.command == "PUT":
             document = json.loads(body)
+            if registry.refused_types and re.search(registry.refused_types, self.headers["Content-Type"]):
+                self._answer(*registry.type_refusal)
+                return
             for one in document.get("manifests", []):
                 if (repository, one["digest"]) not in registry.manifests:
                     self._answer(404, _error("MANIFEST_UNKNOWN", "manifest unknown to registry", one["digest"]))

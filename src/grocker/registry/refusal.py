@@ -17,6 +17,8 @@ _NOT_FINAL = frozenset({408, 425, 429})
 _FINAL_5XX = frozenset({501, 505})
 _WRONG_BYTES = frozenset({"DIGEST_INVALID", "SIZE_INVALID"})
 _TAKEN = re.compile(r"immutab|already exist|overw?rit|redeploy|not allow updating", re.IGNORECASE)
+_UNKNOWN_FORM = frozenset({"MANIFEST_INVALID", "UNSUPPORTED"})
+_MEDIA_TYPE = re.compile(r"media.?type|content.?type|unsupported|not supported|schema", re.IGNORECASE)
 _FULL = re.compile(r"quota|upper limit|storage limit", re.IGNORECASE)
 TAKEN_HINT = (
     "the tag refers to another image, and the repository does not let tags change: push under a new tag, or allow "
@@ -28,6 +30,7 @@ class Reason(Enum):
     """Why a registry refuses a request for good, as far as it says."""
 
     TAG_TAKEN = "the tag is there already and must not change"
+    MEDIA_TYPE = "the manifest's media type, or a form that it does not know"
     TOO_LARGE = "the request is too large"
     FULL = "no space is left for the repository"
     OTHER = "something else"
@@ -88,7 +91,7 @@ def translate(error: HttpError, action: str, *, registry: str, method: str, url:
 
 def denies_for_good(error: HttpError, method: str, url: str) -> bool:
     """Whether a 403 has another reason than credentials, which logging in again would not change."""
-    return error.status_code == 403 and _reason(error, method, url) is not Reason.OTHER
+    return error.status_code == 403 and _reason(error, method, url) in (Reason.TAG_TAKEN, Reason.FULL)
 
 
 def describe_answer(error: HttpError, action: str) -> str:
@@ -108,6 +111,10 @@ def _reason(error: HttpError, method: str, url: str) -> Reason:
         return Reason.TOO_LARGE
     if _FULL.search(said):
         return Reason.FULL
+    if is_manifest and (
+        error.status_code in (406, 415) or _error_words(error)[0] & _UNKNOWN_FORM or _MEDIA_TYPE.search(said)
+    ):
+        return Reason.MEDIA_TYPE
     return Reason.OTHER
 
 
@@ -121,6 +128,11 @@ def _hint(error: HttpError, reason: Reason, codes: frozenset[str], registry: str
         )
     if reason is Reason.FULL:
         return "delete images from the repository, or raise its quota"
+    if reason is Reason.MEDIA_TYPE and "UNSUPPORTED" not in codes:
+        return (
+            f"check that {registry} accepts container images with the media types of OCI or Docker; if it has no "
+            "indexes, build for one --platform"
+        )
     if 300 <= error.status_code < 400:
         return f"{registry} redirects: push to the host that it redirects to"
     if "NAME_INVALID" in codes:
