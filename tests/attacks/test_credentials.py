@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import GrockerError
-from grocker.python import WheelTarget, build_wheel, find_uv, read_project, read_tree, resolve
-from grocker.python.credentials import foreign_credentials, public_environment
+from grocker.python import WheelTarget, build_wheel, find_uv, read_project, read_tree, resolve, resolve_build
+from grocker.python.credentials import foreign_credentials, public_environment, refuse_expansion
 from grocker.store import Store
 from tests.support.wheels import make_project, make_wheel, serve
 
@@ -246,3 +246,36 @@ def test_back_end_asks_for_requirements_and_nothing_else(tmp_path: Path, text: s
         tree = read_tree(project, now=4 * 10**18)
         build_wheel(read_project(project), tree, uv, workspace=tmp_path / "work", epoch=315532800, store=store)
     assert caught.value.status in (65, 66, 78)
+
+
+EXPANSIONS = (
+    "x @ ADDRESS/${UV_INDEX_CORP_PASSWORD}/x-1.0-py3-none-any.whl",
+    "x @ ADDRESS/x-1.0-py3-none-any.whl?${UV_INDEX_CORP_USERNAME}",
+    "x @ ADDRESS/${UV_DEFAULT_INDEX}/x-1.0-py3-none-any.whl",
+)
+
+
+@pytest.mark.parametrize("text", EXPANSIONS)
+@pytest.mark.parametrize("what", ["dependencies", "constraints", "build requirements"])
+def test_requirement_sends_no_secret_by_its_address(tmp_path: Path, text: str, what: str) -> None:
+    (tmp_path / "work").mkdir()
+    with listener(wants=False) as (address, presented):
+        environ = {"HOME": "/nonexistent", "UV_DEFAULT_INDEX": address.replace("://", f"://me:{SECRET}@"), **NAMED}
+        uv = find_uv(environ, cache=tmp_path / "uv")
+        text = text.replace("ADDRESS", address)
+        with pytest.raises(GrockerError, match="secret of yours") as caught:
+            if what == "dependencies":
+                resolve([text], TARGET, uv, workspace=tmp_path / "work")
+            elif what == "constraints":
+                resolve(["y"], TARGET, uv, workspace=tmp_path / "work", constraints=[text])
+            else:
+                resolve_build([text], uv, workspace=tmp_path / "work")
+    assert presented == []
+    assert SECRET not in caught.value.message
+
+
+def test_requirement_files_send_no_secret_either() -> None:
+    environ = {**NAMED, "HOME": "/home/me"}
+    with pytest.raises(GrockerError, match="UV_INDEX_CORP_PASSWORD"):
+        refuse_expansion(["a\n--index-url https://${UV_INDEX_CORP_PASSWORD}@example.com"], environ, what="it")
+    refuse_expansion(["--index-url https://${OTHER}:${HOME}@example.com"], environ, what="it")

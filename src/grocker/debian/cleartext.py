@@ -35,6 +35,11 @@ def is_signed(data: bytes) -> bool:
     return _BEGIN in data
 
 
+def is_whole(data: bytes) -> bool:
+    """Whether ``data`` ends as a signed message does."""
+    return data.rstrip().endswith(_END)
+
+
 def message(data: bytes) -> bytes:
     """Return the one signed message in ``data``; text around it is dropped.
 

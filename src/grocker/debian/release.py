@@ -14,7 +14,7 @@ import msgspec
 from grocker.debian import cleartext, control
 from grocker.debian.signers import read_certificate
 from grocker.digest import Digest, from_hex
-from grocker.errors import CorruptError, MissingError
+from grocker.errors import CorruptError, MissingError, UnavailableError
 from grocker.platforms.suites import Signer
 from grocker.progress import Progress
 
@@ -76,11 +76,17 @@ def fetch(
         try:
             with transport.open("GET", address, action=f"fetching the release of {suite}") as response:
                 message = response.read(cleartext.MOST)
+                told = {name.lower() for name in response.headers} & {"content-length", "transfer-encoding"}
         except HttpMissingError as error:
             raise MissingError(
                 f"suite {suite} not found in the archive {redact_url(mirror)}",
                 hint="check the suite and the mirror (debian.mirror, debian.security-mirror)",
             ) from error
+    if not told and not cleartext.is_whole(message):
+        # The end of the connection is the end of such an answer: of a cut network's, too.
+        raise UnavailableError(
+            f"fetching the release of {suite}: the answer of {redact_url(mirror)} is truncated", hint="try again"
+        )
     return check(
         message,
         suite,
@@ -135,14 +141,14 @@ def verify(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
     pinned = tuple(signers)
     if not cleartext.is_signed(message):
         raise CorruptError(
-            f"{what} is not signed", hint="check the mirror: a captive portal or another web server answers like this"
+            f"{what} is not signed", hint="check the mirror: a captive portal or another web server may be answering"
         )
     try:
         message = cleartext.message(message)
     except ValueError as error:
         raise CorruptError(
             f"{what} has a bad signature: {error}",
-            hint="the download was changed on its way, or this is no mirror of Debian; use another mirror",
+            hint="use another mirror: the file was changed in transit, or the server is not a mirror of Debian",
         ) from error
     certificates = [pysequoia.Cert.from_bytes(read_certificate(signer)) for signer in pinned]
     for signer, own in zip(pinned, certificates, strict=True):
@@ -174,7 +180,7 @@ def verify(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
         raise CorruptError(f"{what} is not signed by a trusted key")
     content = result.bytes
     if content is None:
-        raise CorruptError(f"{what} has a signature over no content")
+        raise CorruptError(f"{what} has a signature that covers no content")
     return content
 
 

@@ -10,6 +10,8 @@ import msgspec
 
 from grocker.runner.contract import names
 
+EngineName = Literal["docker", "podman"]
+
 _MOUNTS = (("config", names.CONFIG, "ro"), ("media", names.MEDIA, "rw"), ("scripts", names.SCRIPTS, "rw"))
 _UID = 1000
 
@@ -33,13 +35,13 @@ class Host(msgspec.Struct, frozen=True):
 class EngineRun(msgspec.Struct, frozen=True):
     """What to run, and how."""
 
-    engine: Literal["docker", "podman"]
+    engine: EngineName
     image: str
     arguments: tuple[str, ...]
     port: int
-    """of the host, for 8080; 0: the engine chooses"""
+    """of the host, for the application port; 0: the engine chooses"""
     supervision: int
-    """of the host, for 8081; 0: the engine chooses"""
+    """of the host, for the status port; 0: the engine chooses"""
     variables: tuple[str, ...] = ()
     """``NAME=VALUE`` or ``NAME``, as the engines take them"""
     options: tuple[str, ...] = ()

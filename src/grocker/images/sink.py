@@ -37,7 +37,7 @@ class Delivered(msgspec.Struct, frozen=True):
     """What a sink did."""
 
     kind: str
-    """the word of the place: ``docker``, ``podman``, ``registry``, ``oci``, ``archive`` or ``store``"""
+    """the word of the place in ``places.PLACES``"""
     place: str
     """the image's first name there, or the path"""
     new_bytes: int
@@ -112,9 +112,11 @@ class LayerSink(Protocol):
 class ReferrerSink(Protocol):
     """A sink that takes artifacts that refer to its images."""
 
-    def attach(self, artifact: Artifact, names: Sequence[Reference]) -> None:
-        """Put the artifact beside the image that it refers to, which was delivered under ``names``. Raises as
-        ``Sink.deliver``.
+    def attach(self, artifact: Artifact, names: Sequence[Reference]) -> tuple[tuple[str, ...], ...]:
+        """Put the artifact beside the image that it refers to, which was delivered under ``names``.
+
+        Returns the evidence that both are there, which replaces that of the delivery (``Delivered.evidence``). Raises
+        as ``Sink.deliver``.
         """
 
 

@@ -17,7 +17,8 @@ from grocker.inputs.application import Application, ApplicationRequest
 from grocker.inputs.detection import detect
 from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, read_base_config, read_crontab
 from grocker.inputs.index import wheel_target
-from grocker.inputs.tree_files import TreeFiles, read_files
+from grocker.inputs.requirement_files import read_requirement_files
+from grocker.inputs.tree_files import IGNORE_FILE, TreeFiles, read_files
 from grocker.inputs.tree_project import TreeProject, check_tree, read_tree_project
 from grocker.python.metadata import EntryPoint, Metadata
 from grocker.python.scripts import generate_scripts
@@ -47,7 +48,7 @@ def load(request: ApplicationRequest) -> Application:
     """Read the tree and what it requires; nothing is built."""
     directory, settings, context = request.origin.path, request.settings, request.context
     assert directory is not None
-    files = read_files(context, directory, settings.include)
+    files = read_files(context, directory, settings.include, settings.exclude)
     check_tree(directory, [file.path for file in files.files])
     described = read_tree_project(directory, settings)
     _warn(request, files)
@@ -77,11 +78,26 @@ def load(request: ApplicationRequest) -> Application:
         django_settings_module=settings_module,
         base_config=base_config,
         crontab=crontab,
-        files=(*files.directories, *(str(directory / file.path) for file in files.files)),
+        files=(
+            *files.directories,
+            *(str(directory / file.path) for file in files.files),
+            *map(str, _read_beside(directory, files, described)),
+        ),
         project=described.project,
         requirement_files=described.requirement_files,
         roots=roots,
     )
+
+
+def _read_beside(directory: Path, files: TreeFiles, described: TreeProject) -> Iterator[Path]:
+    """Yield what the build reads of the tree, though it may be left out of the image: ignored or never in it."""
+    yield from read_requirement_files(described.requirement_files)
+    lock = python.find_lock(directory)
+    if lock is not None:
+        yield lock.path
+    # A new file of that name changes its directory.
+    rules = [directory / IGNORE_FILE, *(Path(place, ".gitignore") for place in files.directories)]
+    yield from (path for path in rules if path.exists())
 
 
 def _entries(files: TreeFiles) -> Iterator[Entry]:
@@ -184,12 +200,14 @@ def _warn(request: ApplicationRequest, files: TreeFiles) -> None:
     progress = request.context.progress
     if files.secret:
         progress.warn(
-            f"left out of the image because they look secret: {_shown(files.secret)}",
-            hint="give secrets to the container as variables or mounts; to put a file in all the same, "
-            "name it in [tool.grocker] include",
+            f"left out of the image because they look like secrets: {_shown(files.secret)}",
+            hint="pass secrets to the container as variables or mounts; to include a file anyway, "
+            "list it in [tool.grocker] include",
         )
     if files.outside:
-        progress.warn(f"left out of the image because they are links out of the project: {_shown(files.outside)}")
+        progress.warn(
+            f"left out of the image because they are links that point outside the project: {_shown(files.outside)}"
+        )
 
 
 def _shown(paths: tuple[str, ...]) -> str:

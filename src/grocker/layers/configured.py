@@ -49,7 +49,7 @@ def compile_modules(
         key = cache_key("bytecode", package.sha256, interpreter, epoch)
         member = members.find_member(store, key)
         if member is None:
-            compiled = add_bytecode(compiler, packages.read_modules(package))
+            compiled = add_bytecode(compiler, packages.read_modules(package), checked=False)
             bytecode = [e for e in compiled if not is_module(e.path)]
             subject = f"bytecode of {package.name} {package.version}"
             member = members.make_member(store, key, bytecode, subject=subject, epoch=epoch)

@@ -10,13 +10,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from grocker import command
 from grocker.digest import of
 from grocker.errors import CorruptError, MissingError, SettingsError, StorageError
 from grocker.lock.values import BuildRequirement
-from grocker.python import backend, git, source_tree, uv_sources
+from grocker.python import backend, source_tree, uv_sources
 from grocker.python import uv as _uv
+from grocker.python.credentials import refuse_expansion
 from grocker.python.project import Project
 from grocker.python.requirements import parse_requirement
 from grocker.python.source_tree import SourceTree
@@ -53,6 +55,7 @@ def resolve_build(
     parsed = [parse_requirement(text) for text in requires]
     if directory is not None:
         uv_sources.check([r.name for r in parsed], directory, uv.environment, markers)
+    refuse_expansion(requires, uv.environment, what=action)
     _write(path, requires)
     bounds = workspace / "build-requirements.constraints"
     _write(bounds, [backend.constraint(pin, hashes=False) for pin in constraints])
@@ -101,15 +104,22 @@ def read_pins(text: str) -> tuple[BuildRequirement, ...]:
     return tuple(sorted(pins, key=lambda pin: (pin.name, pin.version, pin.marker)))
 
 
-def build_key(project: Project, tree: SourceTree, pins: Sequence[BuildRequirement], epoch: int) -> str:
-    """A digest of all that the wheel depends on: the tree, git if the version comes from it, pins and epoch."""
-    state = git.read_state(project.directory) if project.uses_git else b""
+def build_key(
+    tree: SourceTree, pins: Sequence[BuildRequirement], epoch: int, variables: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """A digest of all that the wheel depends on: the tree, its git repository, pins, epoch and variables.
+
+    ``variables``: further environment variables of the back end. Raises StorageError when the repository cannot be
+    read.
+    """
+    state = tree.repository.read_state() if tree.repository is not None else b""
     lines = [
         f"grocker project wheel {FORMAT}",
         tree.digest,
         str(epoch),
         of(state),
         *(backend.constraint(pin) for pin in pins),
+        *(f"{name}={variables[name]!r}" for name in sorted(variables)),
     ]
     return of("\n".join(lines).encode())
 
@@ -122,28 +132,30 @@ def build_wheel(
     workspace: Path,
     epoch: int,
     pins: Sequence[BuildRequirement] = (),
+    variables: Mapping[str, str] = MappingProxyType({}),
     store: Store | None = None,
     meanwhile: Callable[[], object] | None = None,
 ) -> Path:
     """The project's wheel, a file in ``workspace``.
 
     ``workspace``: an empty scratch directory. ``epoch``: seconds since 1970, what SOURCE_DATE_EPOCH will be.
-    ``pins``: all that the back end needs, as ``resolve_build`` gives it. resolved when empty. What the back
-    end asks for besides is resolved, and it is called again. ``store``: for its environment; without one uv creates one
-    for this call.
+    ``pins``: all that the back end needs, as ``resolve_build`` gives it; resolved when empty. What the back end asks
+    for besides is resolved, and it is called again. ``variables``: further environment variables; they cannot override
+    Grocker's own. ``store``: for the back end's environment; without one uv creates one for this call.
     ``meanwhile``: called while the back end of a stored environment runs.
     Raises CorruptError when the back end fails, MissingError for a platform wheel (the project has compiled
     modules), and for build requirements what ``resolve_build`` raises.
     """
     name = project.name or tree.root.name
-    copy, out, home = workspace / "source", workspace / "wheel", workspace / "home"
-    source_tree.copy_tree(tree, copy, epoch=max(epoch, _ZIP_EPOCH))
+    top, out, home = workspace / "source", workspace / "wheel", workspace / "home"
+    copy = source_tree.copy_tree(tree, top, epoch=max(epoch, _ZIP_EPOCH))
     try:
         home.mkdir()
-        shared = git.share_repository(project.directory, copy, workspace) if project.uses_git else {}
+        shared = tree.repository.share(top, source_tree.places(tree)) if tree.repository is not None else {}
     except OSError as error:
         raise StorageError(f"building {name}: {error.filename}: {error.strerror}") from error
-    variables = {
+    told = {
+        **variables,
         "HOME": str(home),
         "TMPDIR": str(workspace),
         "LC_ALL": "C.UTF-8",
@@ -155,19 +167,19 @@ def build_wheel(
         **shared,
     }
     if store is None:
-        _build_by_uv(name, copy, out, uv.without_secrets(), pins, variables)
+        _build_by_uv(name, tree, copy, out, uv.without_secrets(), pins, told)
     else:
         if not pins and project.build_requires:
             pins = resolve_build(project.build_requires, uv, workspace=workspace, directory=project.directory)
         tree_of = partial(backend.environment, store, uv, directory=project.directory)
         environment = tree_of(pins)
-        answer = backend.call(project, environment, copy, out, pins, variables, meanwhile)
+        answer = backend.call(project, environment, tree, copy, out, pins, told, meanwhile)
         backend.keep_bytecode(store, uv, environment, answer.loaded)
         if answer.missing:
             more = resolve_build(answer.missing, uv, workspace=workspace, directory=project.directory, constraints=pins)
             names = {pin.name for pin in pins}
             pins = (*pins, *(pin for pin in more if pin.name not in names))
-            if backend.call(project, tree_of(pins), copy, out, pins, variables).missing:
+            if backend.call(project, tree_of(pins), tree, copy, out, pins, told).missing:
                 raise CorruptError(f"building {name}: its back end asks for other requirements at each call")
     wheels = sorted(path for path in out.glob("*.whl") if path.is_file()) if out.is_dir() else []
     if len(wheels) != 1:
@@ -187,9 +199,15 @@ _FRONT_END = re.compile(
 
 
 def _build_by_uv(
-    name: str, copy: Path, out: Path, uv: Uv, pins: Sequence[BuildRequirement], variables: Mapping[str, str]
+    name: str,
+    tree: SourceTree,
+    copy: Path,
+    out: Path,
+    uv: Uv,
+    pins: Sequence[BuildRequirement],
+    variables: Mapping[str, str],
 ) -> None:
-    constraints = copy.parent / "build-constraints.txt"
+    constraints = out.parent / "build-constraints.txt"
     _write(constraints, [backend.constraint(pin) for pin in pins])
     action = f"building {name}"
     command.close_environment()
@@ -208,7 +226,7 @@ def _build_by_uv(
         # An error of the build requirements is not one of the back end.
         if _FRONT_END.search(output.stderr):
             raise _uv.translate_error(output, action=action, platform="this host")
-        raise backend.failure(output.stderr, name, copy)
+        raise backend.failure(output.stderr, name, tree)
 
 
 def _write(path: Path, lines: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from grocker import local_file
+from grocker.decoding import decode_toml
 from grocker.errors import MissingError, SettingsError, StorageError
 from grocker.python import flat_layout
 from grocker.python.metadata import normalise_name
@@ -37,8 +38,6 @@ class Project(msgspec.Struct, frozen=True):
     """``build-system.build-backend``"""
     backend_path: tuple[str, ...]
     """``build-system.backend-path``: directories of an in-tree back end"""
-    uses_git: bool
-    """whether the version may come from git: the back end determines it, and there is a ``.git``"""
 
 
 def read_project(directory: Path) -> Project:
@@ -57,7 +56,7 @@ def read_project(directory: Path) -> Project:
     table = _table(document, "project", path)
     system = _table(document, "build-system", path)
     if table is None and system is None and not legacy:
-        state = "has neither [project] nor [build-system]" if document else "is missing, and so is setup.py"
+        state = "has neither [project] nor [build-system]" if document else "does not exist, nor does setup.py"
         raise MissingError(
             f"reading the project: {path} {state}",
             hint="write pyproject.toml:" + _minimal(directory),
@@ -88,7 +87,6 @@ def read_project(directory: Path) -> Project:
         build_requires=requires if system is not None and "requires" in system else _LEGACY_REQUIRES,
         backend=_string(system or {}, "build-backend", "build-system", path) or _LEGACY_BACKEND,
         backend_path=_strings(system or {}, "backend-path", "build-system", path),
-        uses_git=version is None and (directory / ".git").exists(),
     )
 
 
@@ -110,7 +108,7 @@ def _document(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(local_file.read_text(path))
+        return decode_toml(local_file.read_text(path))
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: {error}", hint="fix the TOML syntax") from error
     except UnicodeDecodeError as error:

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from grocker.decoding import decode_toml
 from grocker.digest import Digest, from_hex
 from grocker.errors import CorruptError, SettingsError, StorageError, UnavailableError
 from grocker.python import uv as _uv
@@ -41,7 +42,7 @@ def read_pylock(data: bytes, target: WheelTarget) -> tuple[Pin, ...]:
 
     Raises MissingError when a package has no compatible wheel, SettingsError for a source that is not a wheel.
     """
-    from packaging.markers import InvalidMarker, Marker
+    from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 
     variables = marker_environment(target)
     pins: dict[str, Pin] = {}
@@ -49,9 +50,12 @@ def read_pylock(data: bytes, target: WheelTarget) -> tuple[Pin, ...]:
         try:
             if "marker" in package and not Marker(package["marker"]).evaluate(variables):
                 continue
-        except InvalidMarker as error:
+        except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, KeyError, TypeError) as error:
             raise CorruptError(f"reading pylock.toml: {package.get('name')}: {error}") from error
-        pin = _pin(package, target)
+        try:
+            pin = _pin(package, target)
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            raise CorruptError(f"reading pylock.toml: malformed package {package.get('name')}: {error!r}") from error
         if pin.name in pins:
             raise CorruptError(f"reading pylock.toml: duplicate package {pin.name} for {target}")
         pins[pin.name] = pin
@@ -63,10 +67,13 @@ def read_packages(data: bytes) -> list[dict[str, Any]]:
     import tomllib
 
     try:
-        packages: list[dict[str, Any]] = tomllib.loads(data.decode("utf-8")).get("packages", [])
+        packages: Any = decode_toml(data.decode("utf-8")).get("packages", [])
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CorruptError(f"reading pylock.toml: {error}") from error
-    return packages
+    if not isinstance(packages, list) or not all(isinstance(package, dict) for package in packages):
+        raise CorruptError("reading pylock.toml: packages is not a list of tables")
+    checked: list[dict[str, Any]] = packages
+    return checked
 
 
 def file_name(wheel: Mapping[str, Any]) -> str:

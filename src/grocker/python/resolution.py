@@ -12,6 +12,7 @@ from grocker.errors import MissingError, StorageError, UnavailableError
 from grocker.lock.values import PythonFile
 from grocker.python import uv as _uv
 from grocker.python import uv_sources
+from grocker.python.credentials import refuse_expansion
 from grocker.python.indexes import hide_credentials
 from grocker.python.metadata import normalise_name
 from grocker.python.pylock import Pin, address, file_name, read_packages, read_pylock, unsupported_source
@@ -101,6 +102,7 @@ def _compile(
     _write(requirement_file, requirements)
     _write(constraint_file, constraints)
     action = "resolving dependencies"
+    refuse_expansion((*requirements, *constraints), uv.environment, what=action)
     output = _uv.run(
         uv,
         (

@@ -179,8 +179,8 @@ def translate_error(output: command.Output, *, action: str, platform: str) -> Gr
     if code in (401, 403) and withheld:
         return DeniedError(
             f"{action}: the package index refuses: {words}",
-            hint=f"the project names {withheld['address']} as its index {withheld['name']}; your credentials go only "
-            f"to indexes that you name; if you trust it: export UV_INDEX={withheld['name']}={withheld['address']}",
+            hint=f"the project, not you, names the index {withheld['name']} ({withheld['address']}), so Grocker sends "
+            f"it no credentials; to trust it, run: export UV_INDEX={withheld['name']}={withheld['address']}",
         )
     if code in (401, 403):
         return DeniedError(
@@ -211,7 +211,9 @@ def translate_error(output: command.Output, *, action: str, platform: str) -> Gr
     if "needs to be updated" in text and "lock" in text:
         return SettingsError(f"{action}: uv.lock is stale: {words}", hint="run: uv lock")
     if re.search(r"hash mismatch", text, re.IGNORECASE):
-        return CorruptError(f"{action}: {words}", hint="check the index: it serves another file than the pinned one")
+        return CorruptError(
+            f"{action}: {words}", hint="check the index: it serves a different file than the pinned one"
+        )
     return SettingsError(f"{action}: uv: {words}")
 
 
@@ -222,16 +224,20 @@ def _without_wheels(text: str) -> set[str]:
     return {f"{name} {versions[name]}" if versions.get(name) else name for name in names}
 
 
-def no_wheel_error(name: str, version: str | None, platform: str) -> MissingError:
+class NoWheelError(MissingError):
+    """A package has no wheel for the platform; it may have one for another Python."""
+
+
+def no_wheel_error(name: str, version: str | None, platform: str) -> NoWheelError:
     """The error for a package without a compatible wheel."""
     pinned = (f"{name}=={version}" if version else name).replace(" ", "==")
     binary = _BINARY.get(name.partition(" ")[0])
-    return MissingError(
+    return NoWheelError(
         f"{name}{' ' + version if version else ''}: no wheel for {platform}, and Grocker does not build sdists",
         hint=f"depend on {binary}, which has wheels"
         if binary
-        else "choose a version that has one, or serve one for that platform from an index (UV_INDEX); for a package of"
-        f' pure Python: pip wheel --no-deps --wheel-dir wheels {pinned}, and find-links = ["wheels"] in [tool.uv]',
+        else "choose a version that has one, or serve one for that platform from an index (UV_INDEX); for a pure-Python"
+        f' package: pip wheel --no-deps --wheel-dir wheels {pinned}, and find-links = ["wheels"] in [tool.uv]',
     )
 
 

@@ -44,7 +44,7 @@ def read_manifest(
         attempts=attempts,
     ) as response:
         if response.status == 404:
-            raise MissingError(f"{action}: no such image", hint="check name and tag, or log in")
+            raise MissingError(f"{action}: no such image", hint="check the name and the tag, or log in")
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
         said = response.headers.get("Docker-Content-Digest")
         data = response.read(LARGEST)
@@ -74,5 +74,6 @@ def read_blob(session: RepositorySession, descriptor: Descriptor) -> bytes:
 
 def _mismatch(session: RepositorySession, action: str, what: str) -> CorruptError:
     return CorruptError(
-        f"{action}: {what}", hint=f"{session.reference.registry}, or a proxy before it, serves other content"
+        f"{action}: {what}",
+        hint=f"check {session.reference.registry} and any proxy in front of it: one of them serves different content",
     )

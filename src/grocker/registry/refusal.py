@@ -5,11 +5,11 @@ Source: OCI distribution specification 1.1, Error Codes; what registries were se
 
 from __future__ import annotations
 
-import json
 import re
 from enum import Enum
 from urllib.parse import unquote, urlsplit
 
+from grocker.decoding import decode_json
 from grocker.errors import CannotWriteError, CorruptError, DeniedError, GrockerError, MissingError, SettingsError
 from grocker.web import HttpError
 
@@ -145,9 +145,9 @@ def _hint(error: HttpError, reason: Reason, codes: frozenset[str], registry: str
 def _error_words(error: HttpError) -> tuple[frozenset[str], str]:
     """Read codes and messages of an error document (distribution-spec, Error Codes), or a plain text."""
     try:
-        errors = json.loads(error.detail)["errors"]
+        errors = decode_json(error.detail)["errors"]
         listed = [one for one in errors if isinstance(one, dict)]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         is_text = error.headers.get("Content-Type", "").startswith("text/plain")
         return frozenset(), _printable(error.detail.decode("utf-8", "replace")).strip() if is_text else ""
     codes = frozenset(str(one.get("code", "")) for one in listed)

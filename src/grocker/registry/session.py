@@ -31,7 +31,7 @@ class RepositorySession(msgspec.Struct, frozen=True):
     actions: str
     """what the session is for: ``pull`` or ``pull,push``"""
     part_size: int = 16 << 20
-    """bytes of one request when a registry, or a proxy before it, refuses a whole blob"""
+    """bytes of one request when a registry, or a proxy in front of it, refuses a whole blob"""
     sends_whole: bool = True
     """whether a blob is sent in one request at first"""
     answer_seconds: float = 600.0
@@ -50,11 +50,18 @@ class RepositorySession(msgspec.Struct, frozen=True):
         """
         said = response.headers.get("Location")
         if not said:
-            raise UnavailableError(f"{action}: the answer of {self.reference.registry} lacks a Location")
+            raise UnavailableError(f"{action}: the answer from {self.reference.registry} has no Location header")
         # Relative to who answered, which is another host after a redirect.
         moved = _origin(response.url) != _origin(asked)
-        target = urljoin(response.url if moved else asked, said)
-        parts = urlsplit(target)
+        try:
+            target = urljoin(response.url if moved else asked, said)
+            parts = urlsplit(target)
+            _ = parts.port
+        except ValueError as error:
+            raise UnavailableError(
+                f"{action}: {self.reference.registry} answers with a malformed Location",
+                hint="check the registry, or the proxy in front of it",
+            ) from error
         if not parts.hostname or (urlsplit(asked).scheme == "https" and parts.scheme != "https"):
             raise UnavailableError(
                 f"{action}: {self.reference.registry} asks for an upload over {parts.scheme} instead of https",

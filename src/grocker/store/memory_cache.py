@@ -16,6 +16,11 @@ class MemoryCache:
         self._parts: dict[str, tuple[bytes, ...]] = {}
         self._guard = threading.Lock()
 
+    @property
+    def room(self) -> int:
+        """Bytes that there is room for now."""
+        return self._room
+
     def put(self, key: str, parts: tuple[bytes, ...]) -> None:
         """Keep ``parts``, unless there is no room for them."""
         size = sum(map(len, parts))

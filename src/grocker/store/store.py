@@ -30,8 +30,9 @@ from grocker import digest as digests
 from grocker.digest import Digest, Hashing
 from grocker.errors import CannotWriteError, CorruptError, MissingError
 from grocker.store import tree_seal
+from grocker.store.cache_tag import tag_cache
 from grocker.store.memory_cache import MemoryCache
-from grocker.store.writing import Writer, storage, sync_tree, write_whole
+from grocker.store.writing import Writer, remove, storage, sync_tree, write_whole
 
 Room = Literal["steps", "members", "refs"]
 ROOMS = ("blobs/sha256", "downloads", "members", "steps", "trees", "refs", "locks", "tmp")
@@ -39,16 +40,6 @@ SEAL = 10
 """bytes that ``seal`` gives"""
 _ACTION = "writing to the cache"
 _Document = TypeVar("_Document")
-
-
-CACHE_TAG = "CACHEDIR.TAG"
-"""marks directories that can be made again (https://bford.info/cachedir/): backups and builds leave them out"""
-
-
-def _tag(root: Path) -> None:
-    tag = root / CACHE_TAG
-    if not tag.exists():
-        tag.write_text("Signature: 8a477f597d28d172789f06886806bc55\n# The cache of Grocker.\n")
 
 
 class Store:
@@ -80,7 +71,7 @@ class Store:
         with storage("opening the cache", root):
             for room in ROOMS:
                 (store.root / room).mkdir(parents=True, exist_ok=True)
-            _tag(root)
+            tag_cache(root)
             probe = store._temporary()
             probe.touch()
             probe.unlink()
@@ -234,27 +225,16 @@ class Store:
         """
         path = self.root / "trees" / key
         kept = self.kept("steps", f"tree-{key}")
-        if kept is None or not path.exists():
-            return None
-        seen, content = kept.decode().strip('"').split()
-        try:
-            if tree_seal.look(path) == seen:
-                return path
-            if tree_seal.read(path) == content:
-                self._seal(key, path)
-                return path
-        except OSError:
-            pass  # unreadable: as damaged as changed
-        return None
+        state = tree_seal.check(path, kept) if kept is not None else None
+        if state == "moved":
+            self.seal_tree(key)
+        return path if state is not None else None
 
-    def seal_tree(self, key: str) -> None:
-        """Let the tree of that key count as it is now; whoever has changed it holds its lock."""
-        self._seal(key, self.root / "trees" / key)
-
-    def _seal(self, key: str, tree: Path) -> None:
-        with storage(_ACTION, tree):
-            seen, content = tree_seal.look(tree), tree_seal.read(tree)
-        self.keep("steps", f"tree-{key}", f'"{seen} {content}"'.encode())
+    def seal_tree(self, key: str, tree: Path | None = None) -> None:
+        """Let the tree of that key, or ``tree``, count as it is now; whoever has changed it holds its lock."""
+        path = tree or self.root / "trees" / key
+        with storage(_ACTION, path):
+            self.keep("steps", f"tree-{key}", tree_seal.make(path))
 
     @contextmanager
     def new_tree(self, key: str) -> Iterator[Path]:
@@ -269,7 +249,7 @@ class Store:
                 sync_tree(tree)
                 if target.exists() and self.tree(key) is None:
                     self.forget_tree(key)  # a changed one is in the way
-                self._seal(key, tree)
+                self.seal_tree(key, tree)
                 try:
                     os.rename(tree, target)
                 except OSError:
@@ -363,12 +343,12 @@ def verify(hashing: Hashing, *, digest: Digest, size: int | None, what: str) -> 
         arrived = size if hashing.size > size else hashing.size
         raise CorruptError(
             f"{what}: expected {size} bytes, got {more}{arrived}",
-            hint="the server or a proxy serves another file; try again, or use another mirror",
+            hint="try again, or use another mirror: the server or a proxy serves a different file",
         )
     if hashing.digest() != digest:
         raise CorruptError(
             f"{what}: expected {digest}, got {hashing.digest()}",
-            hint="the file was changed or damaged in transit and was discarded; use another mirror",
+            hint="use another mirror: the file was changed or damaged in transit (Grocker discarded it)",
         )
 
 
@@ -394,7 +374,7 @@ def _sound(path: Path, digest: Digest) -> Path | None:
     except OSError:
         pass  # a bad sector is as bad as a wrong hash
     with storage(_ACTION, path):
-        path.unlink(missing_ok=True)
+        remove(path)
     return None
 
 

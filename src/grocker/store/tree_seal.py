@@ -6,6 +6,23 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
+
+
+def make(tree: Path) -> bytes:
+    """Return the seal of the tree as it is now, a JSON document. Raises OSError."""
+    return f'"{look(tree)} {read(tree)}"'.encode()
+
+
+def check(tree: Path, seal: bytes) -> Literal["same", "moved"] | None:
+    """Return ``moved`` when only times and inodes differ (a restored backup), None for another or a damaged tree."""
+    seen, _, content = seal.decode().strip('"').partition(" ")
+    try:
+        if look(tree) == seen:
+            return "same"
+        return "moved" if read(tree) == content else None
+    except OSError:
+        return None
 
 
 def look(tree: Path) -> str:

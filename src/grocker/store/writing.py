@@ -91,7 +91,22 @@ class Writer:
             if sync:
                 os.fdatasync(self._stream.fileno())
             self._stream.close()
-            os.replace(self._temporary, target)
+            try:
+                os.replace(self._temporary, target)
+            except IsADirectoryError:
+                # No build makes one where files are kept; outputs were judged by ``destination``.
+                remove(target)
+                os.replace(self._temporary, target)
+
+
+def remove(path: Path) -> None:
+    """Remove what is in the place of a file, if anything is: also a directory. Raises OSError."""
+    try:
+        path.unlink(missing_ok=True)
+    except IsADirectoryError:
+        import shutil
+
+        shutil.rmtree(path)
 
 
 def destination(path: Path) -> Path:

@@ -18,7 +18,7 @@ from grocker.store import Store
 from grocker.tar.entry import Directory, Entry, parents, path_problem
 from grocker.tar.writer import segment, sort_entries
 
-LAYOUT = 2
+LAYOUT = 3
 """Version of everything that determines a layer's bytes, besides its inputs: part size, compression, entry rules."""
 LEVEL = 3
 """libdeflate's level"""
@@ -104,12 +104,18 @@ def make_member(
     _refuse_wrong(in_order, subject)
     parts: list[MemberPart] = []
     held: list[bytes] = []
+    length = 0
     with store.new_member(key) as stream:
         for plain in _parts(segment((e for e in in_order if not isinstance(e, Directory)), epoch=epoch), part):
             compressed = compress(plain)
             stream.write(compressed)
             parts.append(MemberPart(len(compressed), len(plain), _crc(compressed)))
-            held.append(plain)
+            # For whoever composes the layer next, while it fits there; a wheel may hold more than the memory.
+            if length + len(plain) <= store.memory.room:
+                held.append(plain)
+            else:
+                held.clear()
+            length += len(plain)
     member = Member(
         key=key,
         subject=subject,
@@ -119,7 +125,8 @@ def make_member(
         note=msgspec.Raw(note),
     )
     store.keep("members", key, msgspec.json.encode(member))
-    store.memory.put(key, tuple(held))
+    if held:
+        store.memory.put(key, tuple(held))
     return member
 
 
@@ -179,7 +186,7 @@ def _damaged(store: Store, member: Member, reason: str) -> NoReturn:
     store.forget_member(member.key)
     raise CorruptError(
         f"reading {member.subject} from the cache: {store.member(member.key)} {reason}",
-        hint="build again: the damaged file was removed; if this recurs, check the disk of GROCKER_CACHE",
+        hint="build again (the damaged file was deleted); if this recurs, check the disk under GROCKER_CACHE",
     )
 
 

@@ -93,7 +93,7 @@ def test_application_that_cannot_be_loaded_is_tried_twice_and_the_last_line_says
     lines = capfd.readouterr().err.splitlines()
     assert lines[-1] == "grocker: x: giving up: the application cannot be loaded: KeyError: 'A'"
     if starts == 2:
-        assert "grocker: x: the application cannot be loaded: KeyError: 'A'; trying once more in 0.5 s" in lines
+        assert "grocker: x: the application cannot be loaded: KeyError: 'A'; retrying in 0.5 s" in lines
 
 
 def test_application_that_was_loaded_meanwhile_has_all_its_restarts_again(tmp_path: Path) -> None:

@@ -7,22 +7,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grocker import local_file
+from grocker.decoding import decode_toml
 from grocker.errors import SettingsError
 from grocker.python import uv as _uv
+from grocker.python.indexes import read_uv_table
 from grocker.python.metadata import normalise_name
 from grocker.python.project import Project
 from grocker.python.pylock import Pin, read_pylock
 from grocker.python.requirements import parse_requirement
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
+from grocker.python.uv_sources import has_member
 
 _WRONG_PYTHON = re.compile(r"incompatible with the project's Python requirement|No interpreter found|inspect Python")
 
 
 def find(directory: Path) -> Path | None:
-    """``uv.lock`` in ``directory``; None when there is none."""
+    """``uv.lock`` in ``directory``, or else that of the workspace that it is a member of; None when there is none."""
     path = directory / "uv.lock"
-    return path if path.is_file() else None
+    if path.is_file():
+        return path
+    here = directory.absolute()
+    for root in here.parents:
+        if (root / "uv.lock").is_file() and has_member(read_uv_table(root / "pyproject.toml"), root, here):
+            return root / "uv.lock"
+    return None
 
 
 def read(
@@ -47,9 +56,10 @@ def read(
 
 def _check_fresh(path: Path, project: Project) -> None:
     """Check that the lock is for the dependencies in pyproject.toml, when uv finds no interpreter here to check it."""
-    import tomllib
-
-    document = tomllib.loads(local_file.read_text(path))
+    try:
+        document = decode_toml(local_file.read_text(path))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"reading uv.lock: {path}: {error}", hint="run: uv lock") from error
     for package in document.get("package", []):
         if project.name is None or package.get("name") != project.name or project.dependencies is None:
             continue

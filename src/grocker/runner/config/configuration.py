@@ -12,7 +12,7 @@ from ..base.failure import Failure
 from ..base.scratch import make_directory, write
 from ..base.value import TYPE_CHECKING, Value
 from ..contract.names import ContainerLayout
-from . import plain_ini
+from . import operator_mistakes, plain_ini
 from .ini_files import find_files, new_parser, parse_text, prepared_name, read_file
 
 if TYPE_CHECKING:
@@ -49,6 +49,9 @@ def prepare_configuration(layout: ContainerLayout, namespace: str, environ: Mapp
         write(f"{layout.prepared}/{prepared_name(place, text.name)}", text.text.encode("utf-8"))
     write(layout.merged, merge_texts(gathered.texts, namespace, environ).encode("utf-8", "surrogateescape"))
     write(layout.sources, b"".join(os.fsencode(text.path) + b"\0" for text in gathered.texts))
+    operator_mistakes.warn_misplaced_files(layout)
+    operator_mistakes.warn_mistyped_sections(gathered.texts, layout.base_settings)
+    operator_mistakes.warn_service_links(gathered.texts, namespace, environ)
     return list(gathered.failures)
 
 

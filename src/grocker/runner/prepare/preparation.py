@@ -25,7 +25,7 @@ def prepare(
     ``given``: the engine's variables. With ``strict``, the first failure is raised; otherwise failures of status 78 are
     warnings (C5), and whatever can be prepared is. Raises Failure: 73, 78.
     """
-    scratch.renew(layout.scratch)
+    scratch.create(layout.scratch)
     failures: list[Failure] = []
     if given.get("TZ"):
         from . import time_zone
@@ -39,6 +39,10 @@ def prepare(
         _attempt(lambda: ssh_directory.copy_ssh_directory(ssh_source, spec.user.home), failures)
     if strict and failures:
         raise failures[0]
+    if not os.access(layout.media, os.W_OK | os.X_OK):
+        from .mounts import warn_unwritable
+
+        warn_unwritable(layout.media, read_only=False)
     user = account.prepare_account(spec.user, os.getuid(), os.getgid(), layout.scratch, given.get("LD_PRELOAD", ""))
     composed = environment.compose(spec, given, layout, user=user.name, extra=user.variables, service=service)
     if composed.refused:

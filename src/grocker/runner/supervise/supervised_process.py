@@ -134,6 +134,12 @@ class SupervisedProcess:
         self.group = child
         self._watcher = start_watcher(child) if self.spec.terminal is not None else None
 
+    @property
+    def recent_restarts(self) -> int:
+        """The restarts that count towards the limit now."""
+        limit, now = self.spec.restart, time.monotonic()
+        return sum(now - moment < limit.seconds for moment in self._history.times)
+
     def forward(self, number: int) -> None:
         """Send a signal to the process, not to its group."""
         if self.pid:
@@ -281,8 +287,7 @@ class SupervisedProcess:
             return
         self.restarts += 1
         if failure is not None:
-            why = f"the application cannot be loaded: {failure.reason}"
-            say(f"{self.spec.name}: {why}; trying once more in {delay:.3g} s")
+            say(f"{self.spec.name}: the application cannot be loaded: {failure.reason}; retrying in {delay:.3g} s")
             self._restart = self._loop.after(delay, self.start)
             return
         count = f"restart {len(self._history.times)} of {limit.times} in {limit.seconds} s"
