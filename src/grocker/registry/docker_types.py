@@ -23,7 +23,7 @@ LAYERS = {
 }
 
 
-class Documents(msgspec.Struct, frozen=True):
+class ManifestSet(msgspec.Struct, frozen=True):
     """What a push sends besides blobs."""
 
     manifests: tuple[Document, ...]
@@ -33,22 +33,22 @@ class Documents(msgspec.Struct, frozen=True):
     has_docker_types: bool = False
 
 
-def with_oci_types(images: Sequence[Image]) -> Documents:
+def with_oci_types(images: Sequence[Image]) -> ManifestSet:
     """Return the documents as they are."""
-    return Documents(tuple(one.manifest for one in images) if len(images) > 1 else (), root(images))
+    return ManifestSet(tuple(one.manifest for one in images) if len(images) > 1 else (), root(images))
 
 
-def with_docker_types(images: Sequence[Image]) -> Documents | None:
+def with_docker_types(images: Sequence[Image]) -> ManifestSet | None:
     """Make the documents with Docker's media types; None when Docker has none for a layer's compression."""
     if any(layer.descriptor.media_type not in LAYERS for image in images for layer in image.layers):
         return None
     converted = [replace(image, manifest=_convert(image)) for image in images]
     if len(converted) == 1:
-        return Documents((), converted[0].manifest, has_docker_types=True)
+        return ManifestSet((), converted[0].manifest, has_docker_types=True)
     listed = values.decode(root(converted).data, Index, what="the index")
     data = values.encode(replace(listed, media_type=values.DOCKER_LIST))
     top = Document(values.describe(values.DOCKER_LIST, data), data)
-    return Documents(tuple(one.manifest for one in converted), top, has_docker_types=True)
+    return ManifestSet(tuple(one.manifest for one in converted), top, has_docker_types=True)
 
 
 def _convert(image: Image) -> Document:

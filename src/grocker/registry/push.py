@@ -16,7 +16,7 @@ from grocker.errors import GrockerError, MissingError, TryAgainError, Unavailabl
 from grocker.oci import Blobs, Document, Image, Layer, Reference
 from grocker.progress import Progress, Task
 from grocker.registry import pull, upload
-from grocker.registry.docker_types import Documents, with_docker_types, with_oci_types
+from grocker.registry.docker_types import ManifestSet, with_docker_types, with_oci_types
 from grocker.registry.mount_candidates import MountCandidates
 from grocker.registry.preflight import RepositoryState
 from grocker.registry.refusal import TAKEN_HINT, Reason, RefusedPushError
@@ -113,15 +113,15 @@ def push(
     )
 
 
-def _names(state: RepositoryState, used: Documents) -> tuple[Reference, ...]:
+def _names(state: RepositoryState, used: ManifestSet) -> tuple[Reference, ...]:
     return tuple(replace(name, digest=used.root.digest) for name in state.digests)
 
 
-def _names_without(state: RepositoryState, used: Documents) -> list[Reference]:
+def _names_without(state: RepositoryState, used: ManifestSet) -> list[Reference]:
     return [name for name, digest in state.digests.items() if digest != used.root.digest]
 
 
-def _report(progress: Progress, repository: RepositorySession, used: Documents) -> None:
+def _report(progress: Progress, repository: RepositorySession, used: ManifestSet) -> None:
     """Say that the digest is not the image's own."""
     if used.has_docker_types:
         progress.warn(
@@ -181,8 +181,8 @@ def _push_blobs(
 
 
 def _push_known_types(
-    repository: RepositorySession, own: Documents, fallback: Documents | None, names: Sequence[Reference]
-) -> tuple[int, Documents]:
+    repository: RepositorySession, own: ManifestSet, fallback: ManifestSet | None, names: Sequence[Reference]
+) -> tuple[int, ManifestSet]:
     """Send ``own``, or ``fallback`` when the registry refuses the media types; return the bytes sent, and which."""
     try:
         return _push_documents(repository, own, names), own
@@ -198,7 +198,7 @@ def _push_known_types(
     raise refusal
 
 
-def _push_documents(repository: RepositorySession, documents: Documents, names: Sequence[Reference]) -> int:
+def _push_documents(repository: RepositorySession, documents: ManifestSet, names: Sequence[Reference]) -> int:
     """Send the manifests of an index and, under every name, the root; return the bytes sent."""
     for document in documents.manifests:
         push_manifest(repository, document, document.digest)
