@@ -126,6 +126,7 @@ def test_asgi_service_takes_uvicorns_own_variables(docker: Engine) -> None:
             connection.request("GET", "/root")
             assert connection.getresponse().read() == b"/api"
             time.sleep(7)  # longer than uvicorn's default
+        connection.close()
     options = ["--env", "UVICORN_TIMEOUT_KEEP_ALIVE=long"]
     with docker.started("start", "www", options=options) as container:
         logs = container.wait_for("giving up: the application cannot be loaded", 30)

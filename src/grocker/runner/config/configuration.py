@@ -12,7 +12,7 @@ from ..base.failure import Failure
 from ..base.scratch import make_directory, write
 from ..base.value import TYPE_CHECKING, Value
 from ..contract.names import ContainerLayout
-from . import operator_mistakes, plain_ini
+from . import plain_ini
 from .ini_files import find_files, new_parser, parse_text, prepared_name, read_file
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ class GatheredFiles(Value):
     failures: tuple[Failure, ...]
 
 
-def prepare_configuration(layout: ContainerLayout, namespace: str, environ: Mapping[str, str]) -> list[Failure]:
-    """Write the copies, the merged file, and the list of original paths; return the failures, in order.
+def prepare_configuration(layout: ContainerLayout, namespace: str, environ: Mapping[str, str]) -> GatheredFiles:
+    """Write the copies, the merged file, and the list of original paths; return what was read.
 
     Raises Failure (73) when nothing can be written.
     """
@@ -49,10 +49,7 @@ def prepare_configuration(layout: ContainerLayout, namespace: str, environ: Mapp
         write(f"{layout.prepared}/{prepared_name(place, text.name)}", text.text.encode("utf-8"))
     write(layout.merged, merge_texts(gathered.texts, namespace, environ).encode("utf-8", "surrogateescape"))
     write(layout.sources, b"".join(os.fsencode(text.path) + b"\0" for text in gathered.texts))
-    operator_mistakes.warn_misplaced_files(layout)
-    operator_mistakes.warn_mistyped_sections(gathered.texts, layout.base_settings)
-    operator_mistakes.warn_service_links(gathered.texts, namespace, environ)
-    return list(gathered.failures)
+    return gathered
 
 
 def gather(layout: ContainerLayout) -> GatheredFiles:

@@ -35,7 +35,7 @@ def warn_misplaced_files(layout: ContainerLayout) -> None:
     found = [path for path in found if not path.startswith(f"{layout.scratch}/")]
     if found:
         warn(
-            f"not read, since {app}/*.ini alone is: {', '.join(found)}; move them there, or mount their directory there"
+            f"ignored, because only {app}/*.ini is read: {', '.join(found)}; move them, or mount their directory, there"
         )
 
 
