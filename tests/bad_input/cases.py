@@ -934,6 +934,35 @@ _REGISTRIES = (
         _refusing(404),
         PUSH,
     ),
+    Case(
+        "registry-immutable",
+        "a tag that the registry does not let change",
+        73,
+        ("REGISTRY/demo:1: 400", "immutable"),
+        ("under a new tag",),
+        _refusing(
+            400, "PUT", "manifests", body=b'{"errors":[{"code":"TAG_INVALID","message":"the tag is immutable"}]}'
+        ),
+        PUSH,
+    ),
+    Case(
+        "registry-types",
+        "a registry that refuses the manifest with the media types of OCI and with Docker's",
+        73,
+        ("REGISTRY/demo:1: 415",),
+        ("media types",),
+        _refusing(415, "PUT", "manifests"),
+        PUSH,
+    ),
+    Case(
+        "registry-refuses",
+        "a registry that refuses a request for good, with any other 4xx",
+        73,
+        ("REGISTRY/demo", "405"),
+        ("accepts pushes",),
+        _refusing(405),
+        PUSH,
+    ),
     Case("registry-busy", "a registry that always answers 429", 75, ("REGISTRY/demo", "429"), (), _refusing(429), PUSH),
     Case("registry-down", "a registry that always answers 500", 69, ("REGISTRY/demo", "500"), (), _refusing(500), PUSH),
     Case(

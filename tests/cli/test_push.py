@@ -102,6 +102,29 @@ def test_push_sends_a_kept_image_under_other_names_and_says_what_it_did(
     assert registry.manifests["other/polls", "1.0"]
 
 
+@pytest.mark.parametrize("names", [[], ["other/polls:2", "team/polls:2"]])
+def test_push_prints_the_digest_that_was_pushed_when_the_registry_refuses_the_media_types_of_oci(
+    grocker: Grocker, store: Store, registry: Registry, names: list[str]
+) -> None:
+    registry.refused_types = "oci"
+    images, blobs = two_images()
+    keep(store, f"{registry.host}/team/polls:1.0", images, blobs)
+    arguments = ["push", f"{registry.host}/team/polls:1.0", *(f"{registry.host}/{name}" for name in names)]
+    shown = grocker(*arguments)
+    assert shown.status == 0
+    pushed = [line.partition("@") for line in shown.out.splitlines()]
+    assert [place for place, _, _ in pushed] == [
+        f"{registry.host}/{name.partition(':')[0]}" for name in names or ["team/polls:1.0"]
+    ]
+    [digest] = {digest for _, _, digest in pushed}
+    assert ("team/polls", digest) in registry.manifests
+    assert digest != index(images).digest and index(images).digest not in shown.err
+    assert shown.err.count("Docker's media types instead of OCI's") == len(pushed)
+    result = json.loads(grocker(*arguments, "--json").out)
+    assert result["digest"] == digest
+    assert all(name.endswith(f"@{digest}") for name in result["outputs"][0]["names"])
+
+
 def test_push_mounts_what_an_earlier_one_sent_elsewhere(grocker: Grocker, store: Store, registry: Registry) -> None:
     made, blobs = made_image()
     keep(store, "polls:1.0", [made], blobs)

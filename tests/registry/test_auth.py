@@ -89,7 +89,7 @@ def test_credentials_of_docker_hub_are_found_when_the_name_has_no_host(tmp_path:
     assert found.authorization == header("bob", "x")
 
 
-@pytest.mark.parametrize("text", ["[]", '{"auths": []}', '{"auths": {"registry.example.invalid:5000": {"auth": "?"}}}'])
+@pytest.mark.parametrize("text", ["[]", "", " \n", "null", "{}", '{"auths": []}', '{"auths": null}'])
 def test_credentials_are_none_when_the_file_has_no_usable_entry(tmp_path: Path, text: str) -> None:
     place = tmp_path / ".docker" / "config.json"
     place.parent.mkdir()
@@ -97,7 +97,7 @@ def test_credentials_are_none_when_the_file_has_no_usable_entry(tmp_path: Path, 
     assert find_credentials({"HOME": str(tmp_path)}, REFERENCE, uid=1).authorization is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "\xff"])
+@pytest.mark.parametrize("text", ["{", "\xff", "[" * 100_000])
 def test_credentials_are_refused_when_the_file_is_not_json(tmp_path: Path, text: str) -> None:
     place = tmp_path / ".docker" / "config.json"
     place.parent.mkdir()
@@ -200,3 +200,118 @@ def test_credentials_are_a_token_when_the_file_has_one(tmp_path: Path, key: str,
     assert getattr(found, field) == "abc"
     assert found.authorization is None
     assert "abc" not in f"{found!r} {found.source}"
+
+
+def config(directory: Path, text: str) -> dict[str, str]:
+    """The environment of somebody with that config.json."""
+    place = directory / ".docker" / "config.json"
+    place.parent.mkdir()
+    place.write_text(text, "utf-8")
+    return {"HOME": str(directory)}
+
+
+LONG = "p" * 90
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        base64.encodebytes(f"bob:{LONG}".encode()).decode(),
+        base64.encodebytes(f"bob:{LONG}".encode()).decode().replace("\n", "\r\n"),
+        base64.b64encode(f"bob:{LONG}".encode()).decode() + "\n",
+        "\n" + base64.b64encode(f"bob:{LONG}".encode()).decode(),
+        base64.b64encode(f"bob:{LONG}\0\0".encode()).decode(),
+        base64.b64encode(f"bob:\0{LONG}\0\0".encode()).decode(),
+    ],
+)
+def test_credentials_are_found_in_base64_as_docker_reads_it(tmp_path: Path, encoded: str) -> None:
+    environ = config(tmp_path, json.dumps({"auths": {REFERENCE.registry: {"auth": encoded}}}))
+    assert find_credentials(environ, REFERENCE, uid=1).authorization == header("bob", LONG)
+
+
+@pytest.mark.parametrize("names", [("Auths", "Auth"), ("AUTHS", "AUTH"), ("auths", "aUTH"), ("aUths", "auth")])
+def test_credentials_are_found_under_names_in_any_case(tmp_path: Path, names: tuple[str, str]) -> None:
+    environ = config(tmp_path, json.dumps({names[0]: {REFERENCE.registry: {names[1]: entry("bob", "x")["auth"]}}}))
+    assert find_credentials(environ, REFERENCE, uid=1).authorization == header("bob", "x")
+
+
+@pytest.mark.parametrize(
+    ("document", "secret"),
+    [
+        ({"Auths": {REFERENCE.registry: {"UserName": "bob", "PASSWORD": "s"}}}, "s"),
+        ({"Auths": {REFERENCE.registry: {"IdentityToken": "s"}}}, "s"),
+        ({"auths": {REFERENCE.registry: {"REGISTRYTOKEN": "s"}}}, "s"),
+        ({"CredsStore": "own"}, "s"),
+        ({"credhelpers": {REFERENCE.registry: "own"}}, "s"),
+        ({"credHelpers": {f"https://{REFERENCE.registry}/v9/": "own"}}, "s"),
+    ],
+)
+def test_credentials_of_every_kind_are_found_under_names_in_any_case(
+    tmp_path: Path, document: dict[str, object], secret: str
+) -> None:
+    found = asked(tmp_path, document, HELPS)
+    assert secret in (found.password, found.identity_token, found.registry_token)
+
+
+@pytest.mark.parametrize(
+    "key", ["{}/", "{}/v1", "{}/v1/", "{}/v2/", "https://{}/", "http://{}/v1/", "https://{}/any/path"]
+)
+def test_credentials_are_found_with_a_scheme_or_a_path_around_the_host(tmp_path: Path, key: str) -> None:
+    environ = config(tmp_path, json.dumps({"auths": {key.format(REFERENCE.registry): entry("bob", "x")}}))
+    assert find_credentials(environ, REFERENCE, uid=1).authorization == header("bob", "x")
+
+
+@pytest.mark.parametrize(
+    "key", ["index.docker.io/", "https://docker.io/", "docker.io/v1/", "https://index.docker.io/v2/"]
+)
+def test_credentials_of_docker_hub_are_found_with_a_scheme_or_a_path(tmp_path: Path, key: str) -> None:
+    environ = config(tmp_path, json.dumps({"auths": {key: entry("bob", "x")}}))
+    assert find_credentials(environ, parse("bob/polls"), uid=1).authorization == header("bob", "x")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "{}/other",
+        "{}0",
+        "x{}",
+        "https://{}.evil.invalid/",
+        "https://evil.invalid/{}",
+        "ftp://{}/",
+        "evil.invalid/{}/",
+        "https://x@{}/",
+    ],
+)
+def test_credentials_of_another_host_or_path_are_not_taken(tmp_path: Path, key: str) -> None:
+    environ = config(tmp_path, json.dumps({"auths": {key.format(REFERENCE.registry): entry("bob", "x")}}))
+    assert find_credentials(environ, REFERENCE, uid=1).authorization is None
+
+
+@pytest.mark.parametrize("behind", ["\n", "\n{}", "\n# by hand", "\0"])
+def test_credentials_are_found_whatever_follows_the_document(tmp_path: Path, behind: str) -> None:
+    environ = config(tmp_path, json.dumps({"auths": {REFERENCE.registry: entry("bob", "x")}}) + behind)
+    assert find_credentials(environ, REFERENCE, uid=1).authorization == header("bob", "x")
+
+
+def test_credentials_keep_bytes_that_are_not_utf_8(tmp_path: Path) -> None:
+    encoded = base64.b64encode("bob:gr\u00fcn".encode("latin-1")).decode()
+    environ = config(tmp_path, json.dumps({"auths": {REFERENCE.registry: {"auth": encoded}}}))
+    assert find_credentials(environ, REFERENCE, uid=1).authorization == f"Basic {encoded}"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"auth": "?"}, f"the auth of '{REFERENCE.registry}' in "),
+        ({"auth": "Ym9i"}, "is not USER:PASSWORD in base64"),
+        ({"auth": "Ym9iO ng="}, "is not USER:PASSWORD in base64"),
+        ({"auth": 7}, "is not USER:PASSWORD in base64"),
+        ("Ym9iOng=", "is not an object"),
+    ],
+)
+def test_credentials_that_cannot_be_read_are_named(tmp_path: Path, value: object, words: str) -> None:
+    found = find_credentials(config(tmp_path, json.dumps({"auths": {REFERENCE.registry: value}})), REFERENCE, uid=1)
+    assert found.authorization is None
+    assert words in found.source
+    assert "none for" not in found.source
+    assert "Ym9i" not in found.source

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from grocker import registry as registries
 from grocker.errors import (
+    CannotWriteError,
     CorruptError,
     DeniedError,
     GrockerError,
@@ -181,8 +182,7 @@ def test_push_succeeds_when_one_attempt_fails(
 @pytest.mark.parametrize(
     ("method", "path", "how", "kind", "words"),
     [
-        ("GET", "manifests", {"status": 401}, DeniedError, "401; sent: no credentials (test)"),
-        ("GET", "manifests", {"status": 403}, DeniedError, "403; sent: no credentials"),
+        ("POST", "uploads", {"status": 401}, DeniedError, "401; sent: no credentials (test)"),
         ("POST", "uploads", {"status": 403}, DeniedError, "pushing layer sha256:"),
         ("POST", "uploads", {"status": 404}, MissingError, "404"),
         ("POST", "uploads", {"status": 429, "times": 99}, TryAgainError, "429"),
@@ -195,8 +195,12 @@ def test_push_succeeds_when_one_attempt_fails(
         (
             "PUT",
             "manifests",
-            {"status": 400, "body": b'{"errors":[{"code":"MANIFEST_INVALID","message":"bad \\u001b[1m thing"}]}'},
-            UnavailableError,
+            {
+                "status": 400,
+                "times": 99,
+                "body": b'{"errors":[{"code":"MANIFEST_INVALID","message":"bad \\u001b[1m thing"}]}',
+            },
+            CannotWriteError,
             "400, MANIFEST_INVALID: bad  [1m thing",
         ),
     ],
@@ -658,3 +662,64 @@ def test_push_takes_every_answer_that_says_done(
     assert registry.asked("POST") == 4
     for layer in image.layers:
         assert registry.blobs["team/polls", layer.digest] == blobs.blobs[layer.digest]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 405, 406, 410, 501])
+@pytest.mark.parametrize(
+    "looks",
+    [
+        [("GET", "manifests")],
+        [("HEAD", "blobs")],
+        [("GET", ""), ("HEAD", "")],
+    ],
+)
+def test_push_goes_on_when_the_registry_lets_nobody_look(
+    registry: Registry, transport: Transport, looks: list[tuple[str, str]], status: int
+) -> None:
+    pushed(transport, registry, *made_image("before"))
+    for method, path in looks:
+        registry.fail(method, path, status=status, times=99)
+    image, blobs = made_image("after")
+    done = pushed(transport, registry, image, blobs)
+    assert registry.manifests["team/polls", "1.0"][1] == image.manifest.data
+    assert done.new
+    for layer in image.layers:
+        assert registry.blobs["team/polls", layer.digest] == blobs.blobs[layer.digest]
+
+
+def test_push_sends_no_large_blob_that_is_there_although_it_may_not_read_manifests(
+    registry: Registry, transport: Transport
+) -> None:
+    """Amazon ECR's BatchCheckLayerAvailability without BatchGetImage."""
+    image, blobs = made_image("small", random.Random(1).randbytes(100_000).hex())
+    pushed(transport, registry, image, blobs)
+    registry.fail("GET", "manifests", status=403, times=99)
+    blobs.opened.clear()
+    done = pushed(transport, registry, image, blobs)
+    assert image.layers[1].digest not in blobs.opened
+    assert done.present_blobs == 1
+
+
+def test_push_goes_on_when_the_token_gives_only_the_right_to_push(registry: Registry, transport: Transport) -> None:
+    registry.tokens = support.Tokens(actions={"push"})
+    image, blobs = made_image()
+    pushed(transport, registry, image, blobs, BOB)
+    assert registry.manifests["team/polls", "1.0"][1] == image.manifest.data
+
+
+def test_push_of_an_index_goes_on_when_the_registry_lets_nobody_look(registry: Registry, transport: Transport) -> None:
+    for method in ("GET", "HEAD"):
+        registry.fail(method, "", status=403, times=99)
+    images, blobs = two_images()
+    state = registries.inspect_repository(transport, lambda: NOBODY, [name(registry)])
+    registries.push(state, images, blobs, Silent(), candidates=MountCandidates())
+    assert registry.manifests["team/polls", "1.0"][1] == index(images).data
+
+
+def test_push_tries_refused_credentials_with_one_blob(registry: Registry, transport: Transport) -> None:
+    registry.users["bob"] = "right"
+    wrong = Credentials("the credentials of bob in /x/config.json", "bob", "hunter2")
+    error = failure(transport, registry, wrong)
+    assert isinstance(error, DeniedError)
+    assert "pushing the configuration sha256:" in error.message
+    assert len([one for one in registry.authorizations if one is not None]) == 2

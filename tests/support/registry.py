@@ -53,6 +53,8 @@ class Tokens:
     """password by user; anybody gets a token when it is empty"""
     identities: set[str] = field(default_factory=set)
     """identity tokens that it takes"""
+    actions: set[str] = field(default_factory=lambda: {"pull", "push"})
+    """what anybody gets the right to"""
     hidden: set[str] = field(default_factory=set)
     """repositories that nobody may read"""
     refuses_hidden: bool = False
@@ -87,6 +89,10 @@ class Registry:
     """whether it mounts blobs"""
     most_in_one_request: int | None = None
     """bytes; more is answered 413, as a proxy does"""
+    refused_types: str = ""
+    """what it finds in the media types of manifests that it refuses"""
+    type_refusal: tuple[int, bytes] = (415, b"")
+    """how: status and body"""
     head_headers: dict[str, str | None] = field(default_factory=dict)
     """what a proxy makes of answers 200 to HEAD: headers by name, None for one that it drops"""
     lists_referrers: bool = True
@@ -223,7 +229,7 @@ class _Handler(BaseHTTPRequestHandler):
             (repository, action)
             for repository, actions in ((s.split(":")[1], s.split(":")[2]) for s in scopes)
             for action in actions.split(",")
-            if repository not in tokens.hidden
+            if repository not in tokens.hidden and action in tokens.actions
         }
         hidden = tokens.refuses_hidden and any(one.split(":")[1] in tokens.hidden for one in scopes)
         if not welcome or hidden:
@@ -286,6 +292,9 @@ class _Handler(BaseHTTPRequestHandler):
         registry = self.registry
         if self.command == "PUT":
             document = json.loads(body)
+            if registry.refused_types and re.search(registry.refused_types, self.headers["Content-Type"]):
+                self._answer(*registry.type_refusal)
+                return
             for one in document.get("manifests", []):
                 if (repository, one["digest"]) not in registry.manifests:
                     self._answer(404, _error("MANIFEST_UNKNOWN", "manifest unknown to registry", one["digest"]))

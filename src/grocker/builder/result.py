@@ -6,6 +6,7 @@ import msgspec
 
 from grocker.digest import Digest
 from grocker.images import Delivered
+from grocker.images.sink import delivered_digest
 from grocker.oci import Image, Reference, index
 
 
@@ -45,7 +46,7 @@ class Built(msgspec.Struct, frozen=True):
     @property
     def digest(self) -> Digest:
         """The digest by which a registry knows it: of one image's manifest, or of the index of several."""
-        return index.root([one.image for one in self.images]).digest
+        return delivered_digest(self.delivered, index.root([one.image for one in self.images]).digest)
 
     @property
     def image(self) -> Image:

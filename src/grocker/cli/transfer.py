@@ -12,6 +12,7 @@ from grocker.context import Context
 from grocker.errors import UnavailableError
 from grocker.images import Delivered, Sink
 from grocker.images.places import open_sinks
+from grocker.images.sink import delivered_digest
 from grocker.images.store import StoredImage, StoreSink
 from grocker.oci import Reference, reference
 
@@ -33,7 +34,8 @@ def show(
     """Print what was done."""
     style = Style.of(sys.stderr, environ)
     if not quiet:
-        sys.stderr.write(f"{style.bold(str(name))}  {found.root.digest}\n{delivery_line(delivered)}\n")
+        digest = delivered_digest([delivered], found.root.digest)
+        sys.stderr.write(f"{style.bold(str(name))}  {digest}\n{delivery_line(delivered)}\n")
     if as_json:
         sys.stdout.write(result_json(name, found, [delivered]))
     else:
@@ -45,7 +47,7 @@ def result_json(name: Reference, found: StoredImage, delivered: Sequence[Deliver
     document = {
         "schema": 1,
         "name": str(name),
-        "digest": found.root.digest,
+        "digest": delivered_digest(delivered, found.root.digest),
         "images": [
             {"platform": str(one.platform), "digest": one.digest, "config": one.config.digest, "size": one.size}
             for one in found.images
@@ -59,4 +61,5 @@ def _names(found: StoredImage, delivered: Delivered) -> Sequence[str]:
     """List the names for scripts, with the digest where a place keeps digests."""
     if delivered.kind != "registry":
         return delivered.names
-    return list(dict.fromkeys(f"{reference.parse(name).name}@{found.root.digest}" for name in delivered.names))
+    names = [reference.parse(name) for name in delivered.names]
+    return list(dict.fromkeys(f"{name.name}@{name.digest or found.root.digest}" for name in names))

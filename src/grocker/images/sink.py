@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
+from grocker.digest import Digest
 from grocker.errors import UsageError
-from grocker.oci import Blobs, Image, Layer, Platform, Reference
+from grocker.oci import Blobs, Image, Layer, Platform, Reference, reference
 from grocker.oci.artifact import Artifact
 from grocker.oci.index import find_image
 from grocker.progress import Progress
@@ -117,6 +118,16 @@ class ReferrerSink(Protocol):
         Returns the evidence that both are there, which replaces that of the delivery (``Delivered.evidence``). Raises
         as ``Sink.deliver``.
         """
+
+
+def delivered_digest(delivered: Sequence[Delivered], own: Digest) -> Digest:
+    """Return the digest under which registries have an image whose ``own`` digest is that.
+
+    It is another one where Docker's media types were used. When registries differ, it is ``own``.
+    """
+    names = [name for one in delivered if one.kind == "registry" for name in one.names]
+    found = {reference.parse(name).digest for name in names}
+    return found.pop() or own if len(found) == 1 else own
 
 
 def select_image(images: Sequence[Image], platform: Callable[[], Platform], engine: str) -> tuple[Image, str]:

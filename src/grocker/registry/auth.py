@@ -1,14 +1,17 @@
 """Credentials for a registry, from the files that ``docker login`` and ``podman login`` write.
 
 Sources: docker's config.json (``auths``, ``credsStore``, ``credHelpers``; docs.docker.com, "docker login");
+docker/cli, cli/config/configfile (what it reads without complaint, much of it by Go's decoders: line ends in base64,
+names of members in any case, an empty file, whatever follows the document, a scheme and a path around the host);
 containers-auth.json(5), whose keys may name a repository or a part of its path instead of a whole registry.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
+import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -17,7 +20,6 @@ from typing import Any
 import msgspec
 
 from grocker import local_file
-from grocker.decoding import decode_json
 from grocker.errors import SettingsError
 from grocker.oci.reference import HUB, Reference
 from grocker.registry import keychain
@@ -115,19 +117,16 @@ def _find_in_file(
             return Credentials(f"the identity token of docker-credential-{helper} ({place})", identity_token=secret)
         return Credentials(f"the credentials of {user} of docker-credential-{helper} ({place})", user, secret)
 
-    helpers = document.get("credHelpers")
-    if not isinstance(helpers, dict):
-        helpers = {}
-    for key in _keys(reference):
-        if isinstance(helpers.get(key), str):
-            found = ask(helpers[key], key)
+    for key, helper in _entries(document, "credHelpers", reference):
+        if isinstance(helper, str):
+            found = ask(helper, key if key in _keys(reference) else reference.registry)
             if found is not None:
                 return found
             break
-    found = _find_in_auths(document, reference, place)
+    found = _find_in_auths(document, reference, place, notes)
     if found is not None:
         return found
-    store = document.get("credsStore")
+    store = _member(document, "credsStore")
     if isinstance(store, str) and store:
         return ask(store, _HUB_KEYS[0] if reference.registry == HUB else reference.registry)
     return None
@@ -145,8 +144,10 @@ def _read_document(place: Path) -> dict[str, Any] | None:
             f"cannot read credentials from {place}: {error.strerror}", hint="make the file readable"
         ) from error
     try:
-        document = decode_json(data)
-    except ValueError as error:
+        text = data.decode("utf-8-sig").lstrip()
+        # As docker does, which reads one document and nothing behind it; an empty file has none.
+        document = json.JSONDecoder().raw_decode(text)[0] if text else {}
+    except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 1)
         raise SettingsError(
             f"cannot read credentials from {place}: line {line} is not JSON", hint="fix the file, or log in again"
@@ -168,16 +169,47 @@ def _keys(reference: Reference) -> Iterator[str]:
         yield form.format(reference.registry)
 
 
-def _find_in_auths(document: dict[str, Any], reference: Reference, place: Path) -> Credentials | None:
+def _entries(document: dict[str, Any], name: str, reference: Reference) -> Iterator[tuple[str, Any]]:
+    """List the entries of the table ``name`` that are for the repository, by key, the most specific first."""
+    table = _member(document, name)
+    if not isinstance(table, dict):
+        return
+    exact = list(_keys(reference))
+    for key in exact:
+        if key in table:
+            yield key, table[key]
+    hosts = {_host(key) for key in _HUB_KEYS} if reference.registry == HUB else {reference.registry}
+    for key, value in table.items():
+        if key not in exact and _host(key) in hosts:
+            yield key, value
+
+
+def _host(key: str) -> str:
+    """Drop what docker drops around a key's host: scheme and path; without a scheme a path may be podman's."""
+    scheme, separator, rest = key.partition("://")
+    if separator and scheme in ("http", "https"):
+        return rest.partition("/")[0]
+    return re.sub(r"(/v[12])?/?\Z", "", key)
+
+
+def _member(table: dict[str, Any], name: str) -> Any:
+    """Return the member of that name, else of that name in another case, as Go does; None without one."""
+    if name in table:
+        return table[name]
+    return next((value for key, value in table.items() if key.casefold() == name.casefold()), None)
+
+
+def _find_in_auths(document: dict[str, Any], reference: Reference, place: Path, notes: list[str]) -> Credentials | None:
     """Look in the file itself."""
-    auths = document.get("auths")
-    if not isinstance(auths, dict):
-        return None
-    for key in _keys(reference):
-        entry = auths.get(key)
+    for key, entry in _entries(document, "auths", reference):
         if not isinstance(entry, dict):
+            notes.append(f"the entry {key!r} in {place} is not an object")
             continue
-        user, password = _decode_pair(entry) or (None, None)
+        try:
+            user, password = _decode_pair(entry) or (None, None)
+        except ValueError:
+            notes.append(f"the auth of {key!r} in {place} is not USER:PASSWORD in base64")
+            user, password = None, None
         identity, registry = _text(entry, "identitytoken"), _text(entry, "registrytoken")
         if password or identity or registry:
             whose = f"credentials of {user}" if user and not (identity or registry) else "token"
@@ -186,21 +218,24 @@ def _find_in_auths(document: dict[str, Any], reference: Reference, place: Path) 
 
 
 def _text(entry: dict[str, Any], name: str) -> str | None:
-    value = entry.get(name)
+    value = _member(entry, name)
     return value if isinstance(value, str) and value else None
 
 
 def _decode_pair(entry: dict[str, Any]) -> tuple[str, str] | None:
-    encoded = entry.get("auth")
-    if isinstance(encoded, str) and encoded:
-        try:
-            text = base64.b64decode(encoded, validate=True).decode("utf-8")
-        except (binascii.Error, UnicodeDecodeError):
-            return None
-        user, colon, password = text.partition(":")
+    """Read user and password, if the entry has them. ValueError when they are malformed."""
+    encoded = _member(entry, "auth")
+    if encoded is not None and not isinstance(encoded, str):
+        raise ValueError("not text")
+    if encoded:
+        data = base64.b64decode(encoded.replace("\r", "").replace("\n", ""), validate=True)
+        # A password is bytes; those that are not UTF-8 are sent as they are.
+        user, colon, password = data.decode("utf-8", "surrogateescape").partition(":")
+        if not colon or not user:
+            raise ValueError("no user")
         # docker pads with NULs what it wrote long ago (docker/cli, cli/config/configfile, decodeAuth).
-        return (user, password.rstrip("\0")) if colon and user else None
-    plain = (entry.get("username"), entry.get("password"))
+        return user, password.strip("\0")
+    plain = (_member(entry, "username"), _member(entry, "password"))
     if isinstance(plain[0], str) and plain[0] and isinstance(plain[1], str):
         return plain[0], plain[1]
     return None

@@ -15,9 +15,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import msgspec
 
 from grocker.decoding import decode_json
-from grocker.errors import DeniedError, GrockerError, UnavailableError
-from grocker.registry import challenge
+from grocker.errors import GrockerError, UnavailableError
+from grocker.registry import challenge, refusal
 from grocker.registry.auth import Credentials
+from grocker.registry.refusal import LoginRefusedError
 from grocker.web import HttpError, Transport, is_loopback, redact_url
 
 _CLIENT = "grocker"
@@ -93,7 +94,7 @@ class Login:
             own = self._credentials()
             if own.registry_token is not None:
                 if not _USABLE.match(own.registry_token):
-                    raise DeniedError(
+                    raise LoginRefusedError(
                         f"{own.source} has characters that are not allowed in an HTTP header",
                         hint=f"log in again: docker login {self._registry}",
                     )
@@ -186,7 +187,7 @@ class Login:
         local = parts.scheme == "http" and is_loopback(host) and is_loopback(own.hostname or "")
         if not host or not (parts.scheme == "https" or local):
             shown = redact_url(text) if host else repr(text[:100])
-            raise DeniedError(
+            raise LoginRefusedError(
                 f"logging in to {self._registry}: its token server {shown} is not HTTPS; no credentials were sent",
                 hint="check the registry's configuration: the realm must start with https://",
             )
@@ -196,10 +197,10 @@ class Login:
     def _refusal(self, error: HttpError, action: str, host: str, own: Credentials) -> GrockerError:
         """Translate a token server's refusal."""
         words = _error_words(error.detail)
-        if error.status_code in (400, 401, 403, 404, 405):
+        if refusal.is_final(error.status_code):
             said = f"{error.status_code}, {words}" if words else str(error.status_code)
             what = own.source if self.has_credentials else f"a request with {own.source}"
-            return DeniedError(
+            return LoginRefusedError(
                 f"logging in to {self._registry}: {host} refused {what}: {said}",
                 hint=f"log in again: docker login {self._registry} (or podman login)",
             )
@@ -216,7 +217,11 @@ class Login:
 
 def _with_query(url: str, query: Sequence[tuple[str, str]]) -> str:
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(query=urlencode([*parse_qsl(parts.query, keep_blank_values=True), *query])))
+    return urlunsplit(
+        parts._replace(
+            query=urlencode([*parse_qsl(parts.query, keep_blank_values=True), *query], errors="surrogateescape")
+        )
+    )
 
 
 def _parse_token(data: bytes, action: str) -> tuple[str, float]:

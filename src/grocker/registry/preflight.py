@@ -14,6 +14,7 @@ from grocker.errors import BugError, GrockerError, MissingError
 from grocker.oci import Document, Reference, values
 from grocker.registry import pull
 from grocker.registry.auth import Credentials
+from grocker.registry.refusal import LOOK_UP_REFUSALS, LoginRefusedError
 from grocker.registry.session import RepositorySession, open_session
 from grocker.web import Transport
 
@@ -26,6 +27,8 @@ class RepositoryState(msgspec.Struct, frozen=True):
     """every name, with a tag, and the digest of the manifest or index that it refers to"""
     blobs: Mapping[Digest, int]
     """blobs of those images, with sizes in bytes: a registry takes no manifest without them"""
+    is_readable: bool = True
+    """False when the registry did not let this caller look, who may still push"""
 
 
 def inspect_repository(
@@ -33,24 +36,29 @@ def inspect_repository(
 ) -> RepositoryState:
     """Ask what is there under ``names``, which are of one repository; without a tag, ``latest``.
 
-    ``find`` is called if the registry asks for credentials. Raises DeniedError (401, 403), UnavailableError (5xx,
-    no connection), CorruptError (the answer does not match its digest).
+    ``find`` is called if the registry asks for credentials. A name that the registry refuses to look up counts as
+    missing. Raises LoginRefusedError (by the token server), UnavailableError (5xx, no connection), CorruptError (the
+    answer does not match its digest).
     """
     if len({(name.registry, name.path) for name in names}) != 1:
         raise BugError("cannot push to several repositories at once")
     repository = open_session(transport, names[0], find, actions="pull,push")
     digests: dict[Reference, Digest | None] = {}
     found: dict[Digest, Document] = {}
+    is_readable = True
     for name in names:
         tagged = msgspec.structs.replace(name, tag=name.tag or "latest", digest=None)
         try:
             document = pull.read_manifest(repository, tagged.tag or "", action=f"pushing to {tagged}")
-        except MissingError:
+        except LoginRefusedError:
+            raise
+        except LOOK_UP_REFUSALS as error:
             digests[tagged] = None
+            is_readable = is_readable and isinstance(error, MissingError)
         else:
             digests[tagged] = document.digest
             found[document.digest] = document
-    return RepositoryState(repository, digests, _list_blobs(repository, list(found.values())))
+    return RepositoryState(repository, digests, _list_blobs(repository, list(found.values())), is_readable)
 
 
 def _list_blobs(repository: RepositorySession, roots: Sequence[Document]) -> dict[Digest, int]:

@@ -14,11 +14,12 @@ from msgspec.structs import replace
 from grocker.digest import Digest
 from grocker.errors import GrockerError, MissingError, TryAgainError, UnavailableError
 from grocker.oci import Blobs, Document, Image, Layer, Reference
-from grocker.oci.index import root
 from grocker.progress import Progress, Task
 from grocker.registry import pull, upload
+from grocker.registry.docker_types import ManifestSet, with_docker_types, with_oci_types
 from grocker.registry.mount_candidates import MountCandidates
 from grocker.registry.preflight import RepositoryState
+from grocker.registry.refusal import TAKEN_HINT, Reason, RefusedPushError
 from grocker.registry.session import RepositorySession
 from grocker.registry.upload import Cancellation, Fate, short_digest
 from grocker.web import HttpError
@@ -39,6 +40,8 @@ class PushResult(msgspec.Struct, frozen=True):
     """found in another repository of the registry"""
     present_blobs: int
     """blobs that the repository had"""
+    has_docker_types: bool
+    """whether the registry has it with Docker's media types, which change the digest"""
     new: bool
     """whether a manifest was sent under a name that did not have it"""
 
@@ -48,38 +51,83 @@ def push(
 ) -> PushResult:
     """Push the images, one for each platform, under every name in ``state``.
 
-    ``known``: what may be mounted from other repositories; what is there now is added to it.
-    Raises DeniedError (401, 403), MissingError (404), TryAgainError (429), UnavailableError (5xx, no connection, cut),
-    CorruptError (a blob in the cache, or the registry's answer, has an unexpected digest or size).
+    A registry that refuses OCI's media types gets the same blobs with Docker's, and a warning says so.
+    ``candidates``: what may be mounted from other repositories; what is there now is added to it.
+    Raises DeniedError (401, 403), MissingError (404), TryAgainError (429), RefusedPushError (other 4xx),
+    UnavailableError (5xx, no connection, cut), CorruptError (a blob in the cache, or the registry's answer, has an
+    unexpected digest or size).
     """
-    top = root(images)
     repository = state.session
-    tagged = tuple(replace(name, digest=top.digest) for name in state.digests)
-    missing = [name for name, digest in state.digests.items() if digest != top.digest]
+    own, dockers = with_oci_types(images), with_docker_types(images)
+    used = own
+    there = set(state.digests.values())
+    if dockers is not None and dockers.root.digest in there and own.root.digest not in there:
+        used = dockers
+    missing = _names_without(state, used)
     sizes = {one.digest: one.size for image in images for one in image.layers}
     sizes |= {image.config.digest: len(image.config.data) for image in images}
     if not missing:
-        return PushResult(tagged, 0, 0, 0, len(sizes), new=False)
-    if len(missing) < len(tagged):
+        _report(progress, repository, used)
+        return PushResult(_names(state, used), 0, 0, 0, len(sizes), used.has_docker_types, new=False)
+    what = f"pushing to {repository.reference.name}"
+    if len(missing) < len(state.digests):
         # A name that has the manifest proves that everything it refers to is there.
         fates = dict.fromkeys(sizes, Fate.PRESENT)
-        sent = _push_manifests(repository, (), top, missing)
+        sent = _push_documents(repository, replace(used, manifests=()), missing)
     else:
-        with progress.task(f"pushing to {tagged[0].name}", sum(one.size for one in _layers(images))) as task:
-            fates = _push_blobs(repository, images, blobs, candidates, task, state.blobs)
+        fallback = None if used.has_docker_types else dockers
+        with progress.task(what, sum(one.size for one in _layers(images))) as task:
+            if state.is_readable:
+                fates = _push_blobs(repository, images, blobs, candidates, task, state.blobs)
+            else:
+                # Whether this caller may push is tried with one blob: several wrong passwords at once lock an account.
+                first = images[0].config
+                tried = upload.push_document(
+                    repository, first, "the configuration", candidates, Cancellation(), likely=False
+                )
+                held = {first.digest: len(first.data)}
+                fates = {**_push_blobs(repository, images, blobs, candidates, task, held), first.digest: tried}
         try:
-            sent = _push_manifests(repository, images, top, missing)
-        except (MissingError, HttpError):
-            if not state.blobs:
+            sent, used = _push_known_types(repository, used, fallback, missing)
+        except (MissingError, HttpError) as error:
+            if not state.blobs or (
+                isinstance(error, RefusedPushError) and error.reason not in (Reason.OTHER, Reason.MEDIA_TYPE)
+            ):
                 raise
             # The registry lost blobs of a manifest that it has: now every blob is checked.
-            with progress.task(f"pushing to {tagged[0].name}") as task:
+            with progress.task(what) as task:
                 fates = _push_blobs(repository, images, blobs, candidates, task, {})
-            sent = _push_manifests(repository, images, top, missing)
+            sent, used = _push_known_types(repository, used, fallback, missing)
+    _report(progress, repository, used)
     sent += sum(sizes[digest] for digest, fate in fates.items() if fate is Fate.SENT)
     candidates.add(repository.reference.registry, repository.reference.path, sorted(sizes))
     count = Counter(fates.values())
-    return PushResult(tagged, sent, count[Fate.SENT], count[Fate.MOUNTED], count[Fate.PRESENT], new=True)
+    return PushResult(
+        _names(state, used),
+        sent,
+        count[Fate.SENT],
+        count[Fate.MOUNTED],
+        count[Fate.PRESENT],
+        used.has_docker_types,
+        new=True,
+    )
+
+
+def _names(state: RepositoryState, used: ManifestSet) -> tuple[Reference, ...]:
+    return tuple(replace(name, digest=used.root.digest) for name in state.digests)
+
+
+def _names_without(state: RepositoryState, used: ManifestSet) -> list[Reference]:
+    return [name for name, digest in state.digests.items() if digest != used.root.digest]
+
+
+def _report(progress: Progress, repository: RepositorySession, used: ManifestSet) -> None:
+    """Say that the digest is not the image's own."""
+    if used.has_docker_types:
+        progress.warn(
+            f"{repository.reference.name} has the image with Docker's media types instead of OCI's; its digest there "
+            f"is {used.root.digest}"
+        )
 
 
 def _layers(images: Sequence[Image]) -> Collection[Layer]:
@@ -132,16 +180,31 @@ def _push_blobs(
     return dict.fromkeys(present, Fate.PRESENT) | {digest: job.result() for digest, job in jobs.items()}
 
 
-def _push_manifests(
-    repository: RepositorySession, images: Sequence[Image], top: Document, names: Sequence[Reference]
-) -> int:
+def _push_known_types(
+    repository: RepositorySession, own: ManifestSet, fallback: ManifestSet | None, names: Sequence[Reference]
+) -> tuple[int, ManifestSet]:
+    """Send ``own``, or ``fallback`` when the registry refuses the media types; return the bytes sent, and which."""
+    try:
+        return _push_documents(repository, own, names), own
+    except RefusedPushError as error:
+        if fallback is None or error.reason is not Reason.MEDIA_TYPE:
+            raise
+        refusal = error
+    try:
+        return _push_documents(repository, fallback, names), fallback
+    except RefusedPushError as error:
+        if error.reason is not Reason.MEDIA_TYPE:
+            raise
+    raise refusal
+
+
+def _push_documents(repository: RepositorySession, documents: ManifestSet, names: Sequence[Reference]) -> int:
     """Send the manifests of an index and, under every name, the root; return the bytes sent."""
-    below = [image.manifest for image in images] if len(images) > 1 else []
-    for document in below:
+    for document in documents.manifests:
         push_manifest(repository, document, document.digest)
     for name in names:
-        push_manifest(repository, top, name.tag or "")
-    return sum(len(document.data) for document in (*below, *(top for _ in names)))
+        push_manifest(repository, documents.root, name.tag or "")
+    return sum(len(document.data) for document in (*documents.manifests, *(documents.root for _ in names)))
 
 
 def push_manifest(repository: RepositorySession, document: Document, name: str) -> Mapping[str, str]:
@@ -158,6 +221,14 @@ def push_manifest(repository: RepositorySession, document: Document, name: str) 
         except TryAgainError as error:
             if not repository.transport.pause(attempt, error):
                 raise
+        except RefusedPushError as error:
+            there = None if ":" in name else _find_digest(repository, name)
+            # An earlier attempt, or another push of the same image, may have given the tag to it.
+            if there == document.digest:
+                return {}
+            if there is not None and error.reason in (Reason.OTHER, Reason.MEDIA_TYPE):
+                error.hint = f"{error.hint}; or {TAKEN_HINT}"
+            raise
         except UnavailableError as error:
             is_last = not repository.transport.pause(attempt, error)
             # The registry may have stored it without its answer arriving.

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Container, Mapping, Sequence
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from grocker.decoding import decode_json
-from grocker.errors import CorruptError, DeniedError, GrockerError, MissingError, UnavailableError
+from grocker.errors import DeniedError, GrockerError, UnavailableError
 from grocker.oci.reference import HUB, Reference
+from grocker.registry import refusal
 from grocker.registry.auth import Credentials
 from grocker.registry.login import Login
 from grocker.web import BodyStream, HttpError, HttpResponse, Transport, is_loopback
 
 _HUB_HOST = "registry-1.docker.io"
-_WRONG_BYTES = frozenset({"DIGEST_INVALID", "SIZE_INVALID"})
 _ANSWERS = (
     2  # to a 401 of one request: with a first token, then with one for the further scopes that the registry asks for
 )
@@ -118,7 +116,7 @@ class RepositorySession(msgspec.Struct, frozen=True):
                 if error.status_code == 401 and own and self._ours(error) and answers < _ANSWERS:
                     again = self.login.answer(error.headers.get("WWW-Authenticate", ""), scopes, sent)
                 if again is None:
-                    raise self.translate_error(error, action) from error
+                    raise self.translate_error(error, action, method, url) from error
                 answers += 1
                 sent = again
                 if body is not None and not isinstance(body, bytes):
@@ -127,41 +125,26 @@ class RepositorySession(msgspec.Struct, frozen=True):
     def _ours(self, error: HttpError) -> bool:
         return _origin(error.url) == _origin(self.origin)
 
-    def translate_error(self, error: HttpError, action: str) -> GrockerError:
-        """Translate an HTTP error of a registry.
+    def translate_error(self, error: HttpError, action: str, method: str, url: str) -> GrockerError:
+        """Translate an HTTP error of the request ``method`` ``url``.
 
-        DeniedError for 401 and 403, with the source of the credentials; MissingError for 404; CorruptError when the
-        received bytes do not match their digest; else the error itself, with the registry's words.
+        DeniedError for 401 and 403, with the source of the credentials; else see ``refusal.translate``.
         """
-        codes, words = _error_words(error.detail)
-        where = f"{action}: {error.status_code}" + (f", {words}" if words else "")
-        status = error.status_code
         registry = self.reference.registry
-        if status in (401, 403):
-            if not self._ours(error):
-                return DeniedError(
-                    f"{where}: {registry} redirects to {urlsplit(error.url).hostname}, which asks for credentials; "
-                    f"those for {registry} were not sent there",
-                    hint="check the registry's configuration: it must sign the URLs that it redirects to",
-                )
-            if self.login.has_credentials:
-                hint = f"check their permissions, or log in again: docker login {registry}"
-            else:
-                hint = f"log in: docker login {registry} (or podman login)"
-            return DeniedError(f"{where}; sent: {self.login.source}", hint=hint)
-        if status == 404:
-            return MissingError(where, hint="check the repository's name; some registries require creating it first")
-        if codes & _WRONG_BYTES:
-            return CorruptError(where, hint="the content was changed in transit; try again")
-        kind = type(error)
-        return kind(
-            where,
-            status_code=status,
-            headers=error.headers,
-            detail=error.detail,
-            url=error.url,
-            hint=error.hint or "check the registry's log",
-        )
+        if error.status_code not in (401, 403) or refusal.denies_for_good(error, method, url):
+            return refusal.translate(error, action, registry=registry, method=method, url=url)
+        where = refusal.describe_answer(error, action)
+        if not self._ours(error):
+            return DeniedError(
+                f"{where}: {registry} redirects to {urlsplit(error.url).hostname}, which asks for credentials; "
+                f"those for {registry} were not sent there",
+                hint="check the registry's configuration: it must sign the URLs that it redirects to",
+            )
+        if self.login.has_credentials:
+            hint = f"check their permissions, or log in again: docker login {registry}"
+        else:
+            hint = f"log in: docker login {registry} (or podman login)"
+        return DeniedError(f"{where}; sent: {self.login.source}", hint=hint)
 
 
 def open_session(
@@ -177,20 +160,3 @@ def open_session(
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def _error_words(detail: bytes) -> tuple[frozenset[str], str]:
-    """Read codes and messages of an error document (distribution-spec, Error Codes)."""
-    try:
-        errors = decode_json(detail)["errors"]
-        listed = [one for one in errors if isinstance(one, dict)]
-    except (ValueError, KeyError, TypeError):
-        return frozenset(), ""
-    codes = frozenset(str(one.get("code", "")) for one in listed)
-    texts: list[str] = []
-    for one in listed[:3]:
-        parts = [str(one[key]) for key in ("code", "message") if one.get(key)]
-        if isinstance(one.get("detail"), str):
-            parts.append(str(one["detail"]))
-        texts.append(": ".join(parts))
-    return codes, re.sub(r"[^\x20-\x7e\u00a0-\uffff]+", " ", "; ".join(texts))[:300]

@@ -20,8 +20,9 @@ from grocker.oci.blobs import damaged
 from grocker.oci.image import Document, Layer
 from grocker.progress import Task
 from grocker.registry.mount_candidates import MountCandidates
+from grocker.registry.refusal import LOOK_UP_REFUSALS, LoginRefusedError, RefusedPushError
 from grocker.registry.session import RepositorySession
-from grocker.web import BodyStream, HttpError, HttpResponse, HttpTryAgainError
+from grocker.web import BodyStream, HttpResponse, HttpTryAgainError
 
 _SMALL = 1 << 16  # bytes
 DONE = frozenset({200, 201, 202, 204})
@@ -180,10 +181,16 @@ def _ask_size(
 ) -> int | None:
     """Ask for the blob's size in the repository: -1 when the registry does not say, None when the blob is missing.
 
-    ``size``: what it should be, in bytes.
+    It also counts as missing when the registry does not let anybody ask. ``size``: what it should be, in bytes.
     """
     url = session.url(f"blobs/{digest}")
-    with session.send("HEAD", url, action=action, accept=(200, 404), attempts=attempts) as response:
+    try:
+        response = session.send("HEAD", url, action=action, accept=(200, 404), attempts=attempts)
+    except LoginRefusedError:
+        raise
+    except LOOK_UP_REFUSALS:
+        return None
+    with response:
         if response.status == 404:
             return None
         said = response.headers.get("Docker-Content-Digest")
@@ -256,10 +263,12 @@ def _upload(
             else:
                 _send_parts(session, digest, size, stream, action, _start_upload(session, action))
             break
+        except RefusedPushError as error:
+            if not whole or error.status_code not in _REFUSES_WHOLE:
+                raise
+            whole = False
+            continue
         except UnavailableError as error:
-            if whole and isinstance(error, HttpError) and error.status_code in _REFUSES_WHOLE:
-                whole = False
-                continue
             is_last = cancellation.is_set or not session.transport.pause(attempt, error)
             if not found.other_size and not cancellation.is_set and _has_arrived(session, digest, size, action):
                 return

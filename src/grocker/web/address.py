@@ -25,5 +25,5 @@ def is_loopback(host: str) -> bool:
 
 
 def basic_authorization(user: str, password: str) -> str:
-    """Make the value of an Authorization header (RFC 7617)."""
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
+    """Make the value of an Authorization header (RFC 7617). Surrogates stand for bytes that are not UTF-8."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode("utf-8", "surrogateescape")).decode("ascii")
