@@ -44,7 +44,10 @@ RUNNER_FLOOR_OF = {room: number for number, rooms in enumerate(RUNNER_FLOORS) fo
 RUNNER_FACE = frozenset({"grocker.runner.contract", "grocker.runner.cron.crontab_check"})
 PURE = ("oci", "lock", "plan", "platforms", "tar.entry", "debian.version", "debian.resolver")
 # Run inside the server's process, by the application's interpreter, where the server is.
-IN_THE_SERVER = {f"grocker.runner.servers.{server.name}_server": (server.name,) for server in SERVERS}
+IN_THE_SERVER = {
+    f"grocker.runner.servers.{server.name}_server": (server.name, *(("click",) if server.name == "uvicorn" else ()))
+    for server in SERVERS
+}
 # In the standard library of 3.11, with which the tests run, and in a later one's no more.
 DROPPED = frozenset(
     {

@@ -12,12 +12,12 @@ from ..base.failure import Failure
 from ..base.scratch import make_directory, write
 from ..base.value import TYPE_CHECKING, Value
 from ..contract.names import ContainerLayout
-from . import operator_mistakes, plain_ini
+from . import plain_ini
 from .ini_files import find_files, new_parser, parse_text, prepared_name, read_file
 
 if TYPE_CHECKING:
     import configparser
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 RESERVED = ("CONFIG", "SERVICE")  # C4: the runner sets <NAMESPACE>_CONFIG and _SERVICE
 
@@ -38,9 +38,16 @@ class GatheredFiles(Value):
     failures: tuple[Failure, ...]
 
 
-def prepare_configuration(layout: ContainerLayout, namespace: str, environ: Mapping[str, str]) -> list[Failure]:
+def prepare_configuration(
+    layout: ContainerLayout,
+    namespace: str,
+    environ: Mapping[str, str],
+    *,
+    on_read: Callable[[Sequence[IniText]], None] | None = None,
+) -> list[Failure]:
     """Write the copies, the merged file, and the list of original paths; return the failures, in order.
 
+    ``on_read``: called with the valid files.
     Raises Failure (73) when nothing can be written.
     """
     gathered = gather(layout)
@@ -49,9 +56,8 @@ def prepare_configuration(layout: ContainerLayout, namespace: str, environ: Mapp
         write(f"{layout.prepared}/{prepared_name(place, text.name)}", text.text.encode("utf-8"))
     write(layout.merged, merge_texts(gathered.texts, namespace, environ).encode("utf-8", "surrogateescape"))
     write(layout.sources, b"".join(os.fsencode(text.path) + b"\0" for text in gathered.texts))
-    operator_mistakes.warn_misplaced_files(layout)
-    operator_mistakes.warn_mistyped_sections(gathered.texts, layout.base_settings)
-    operator_mistakes.warn_service_links(gathered.texts, namespace, environ)
+    if on_read is not None:
+        on_read(gathered.texts)
     return list(gathered.failures)
 
 

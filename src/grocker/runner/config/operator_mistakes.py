@@ -20,6 +20,15 @@ _PLACES = frozenset({"app", "crontab", "ssh-dir"})  # of the contract, below /co
 _LINK_SCHEMES = ("tcp://", "udp://", "sctp://")
 
 
+def warn_of_mistakes(
+    texts: Sequence[IniText], layout: ContainerLayout, namespace: str, environ: Mapping[str, str]
+) -> None:
+    """Warn about everything below. ``texts``: valid, the weakest first."""
+    warn_misplaced_files(layout)
+    warn_mistyped_sections(texts, layout.base_settings)
+    warn_service_links(texts, namespace, environ)
+
+
 def warn_misplaced_files(layout: ContainerLayout) -> None:
     """Warn about INI files beside the directory that is read: directly below ``/config``, or one level deeper."""
     app = f"{layout.config}/app"

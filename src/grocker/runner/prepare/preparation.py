@@ -7,7 +7,7 @@ import os
 from ..base import scratch
 from ..base.failure import CONFIGURATION, Failure, warn
 from ..base.value import TYPE_CHECKING
-from ..config import configuration
+from ..config import configuration, operator_mistakes
 from ..contract.names import ContainerLayout
 from . import account, environment
 
@@ -31,7 +31,12 @@ def prepare(
         from . import time_zone
 
         _attempt(lambda: time_zone.check_time_zone(given["TZ"], given.get("TZDIR") or layout.zones), failures)
-    failures += configuration.prepare_configuration(layout, spec.namespace, given)
+    failures += configuration.prepare_configuration(
+        layout,
+        spec.namespace,
+        given,
+        on_read=lambda texts: operator_mistakes.warn_of_mistakes(texts, layout, spec.namespace, given),
+    )
     ssh_source = f"{layout.config}/ssh-dir"
     if os.path.lexists(ssh_source):
         from . import ssh_directory
