@@ -45,7 +45,7 @@ RUNNER_FACE = frozenset({"grocker.runner.contract", "grocker.runner.cron.crontab
 PURE = ("oci", "lock", "plan", "platforms", "tar.entry", "debian.version", "debian.resolver")
 # Run inside the server's process, by the application's interpreter, where the server is.
 IN_THE_SERVER = {
-    f"grocker.runner.servers.{server.name}_server": (server.name, *(("click",) if server.name == "uvicorn" else ()))
+    f"grocker.runner.servers.{server.name}_server": (server.name, "click")  # uvicorn's own command line is click's
     for server in SERVERS
 }
 # In the standard library of 3.11, with which the tests run, and in a later one's no more.

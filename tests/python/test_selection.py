@@ -185,7 +185,7 @@ def test_link_out_of_the_project_is_left_out(tmp_path: Path, link: str, rules: s
     assert paths(root) == {".gitignore"}
     (left,) = selected(root).left_out
     assert (left.path, left.is_missed) == (link, is_missed)
-    assert "leads out of the project" in left.why
+    assert "points outside the project" in left.why
 
 
 def test_link_to_what_the_repository_tracks_elsewhere_brings_it(tmp_path: Path) -> None:

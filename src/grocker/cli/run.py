@@ -97,10 +97,10 @@ def command(**options: Any) -> None:
     for name in _links_out(base):
         target = os.path.realpath(base / name)
         sys.stderr.write(
-            f"{style.yellow('warning:')} {base / name} is not mounted: it leads out of {base}, to {target}\n"
+            f"{style.yellow('warning:')} {base / name} is not mounted: it points outside {base}, to {target}\n"
         )
         option = shlex.quote(f"-v {target}:/{name}")
-        sys.stderr.write(f"{style.dim('hint:')} to mount it all the same: --engine-options {option}\n")
+        sys.stderr.write(f"{style.dim('hint:')} to mount it anyway: --engine-options {option}\n")
     if not options["quiet"]:
         sys.stderr.write(f"{style.dim('+')} {shlex.join(line)}\n")
     if not host.rootless:  # where the user's own uid is 1000 inside

@@ -1,4 +1,4 @@
-"""What ldconfig and the loader read of a shared library. Source: elf(5); the System V ABI, chapters 4 and 5."""
+"""The fields of a shared library that ldconfig and ld.so read. Source: elf(5); the System V ABI, chapters 4 and 5."""
 
 from __future__ import annotations
 

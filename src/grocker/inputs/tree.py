@@ -1,4 +1,4 @@
-"""A source tree: an application that runs from its own files, as ``COPY . .`` of a Dockerfile has them. Contract: E5.
+"""A source tree: an application that runs from its own files, like ``COPY . .`` in a Dockerfile. Contract: E5.
 
 The tree lies at ``/opt/app``, first on ``sys.path`` of every Python program of the image.
 """
@@ -15,7 +15,7 @@ from grocker.config.services import DetectedApplication, find_services
 from grocker.inputs import validation
 from grocker.inputs.application import Application, ApplicationRequest
 from grocker.inputs.detection import detect
-from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, read_base_config, read_crontab
+from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, named_files, read_base_config, read_crontab
 from grocker.inputs.index import wheel_target
 from grocker.inputs.requirement_files import read_requirement_files
 from grocker.inputs.tree_files import IGNORE_FILE, TreeFiles, read_files
@@ -81,7 +81,7 @@ def load(request: ApplicationRequest) -> Application:
         files=(
             *files.directories,
             *(str(directory / file.path) for file in files.files),
-            *map(str, _read_beside(directory, files, described)),
+            *map(str, (*_read_beside(directory, files, described), *named_files(directory, settings))),
         ),
         project=described.project,
         requirement_files=described.requirement_files,
@@ -115,7 +115,7 @@ def _entries(files: TreeFiles) -> Iterator[Entry]:
 def _as_wheel(
     request: ApplicationRequest, described: TreeProject, entries: tuple[Entry, ...], roots: tuple[str, ...]
 ) -> python.Wheel:
-    """Return the tree in the form of a wheel: what the phases after this one know applications by."""
+    """Return the tree in the form of a wheel, which is how the later phases represent applications."""
     scheme = python.InstallScheme(request.target.suite.python)
     points = tuple(
         EntryPoint("console_scripts", name, *target.partition("[")[0].strip().partition(":")[::2])
@@ -186,7 +186,7 @@ def _has_src(files: TreeFiles) -> bool:
 
 
 def _with_static(found: DetectedApplication, entries: tuple[Entry, ...]) -> DetectedApplication:
-    """Show Django's static files: without a server in front of it, it serves none outside of debugging."""
+    """Serve Django's static files: without DEBUG, Django itself serves none."""
     if found.django and any(entry.path.startswith(f"{ROOT}/static/") for entry in entries):
         return msgspec.structs.replace(found, static=True)
     return found

@@ -1,7 +1,7 @@
-"""Shared libraries that wheels need and the image lacks: found while building, not at the first import.
+"""Find shared libraries that wheels need and the image lacks, at the build and not at the first import.
 
-A manylinux wheel brings most of what it needs and takes the rest for granted (PEP 600). What it takes beyond that list
-(libGL, libxcb, …) is in some Debian package, which the user has to name.
+A manylinux wheel contains most libraries that it needs and relies on a list of others (PEP 600). What it needs beyond
+that (libGL, libxcb, …) is in some Debian package, which the user has to name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from grocker.tar.writer import chunks
 
 
 class Libraries(msgspec.Struct, frozen=True):
-    """What the shared objects of a wheel need, and what they are called."""
+    """The sonames that a wheel's shared objects need and provide."""
 
     needed: tuple[str, ...]
     """sonames, sorted"""

@@ -73,7 +73,7 @@ def refuse_expansion(texts: Iterable[str], environ: Mapping[str, str], *, what: 
         for name in _EXPANDED.findall(text):
             if name in environ and public.get(name) != environ[name]:
                 raise SettingsError(
-                    f"{what}: ${{{name}}} is a secret of yours, and would be sent to the address that it stands in",
+                    f"{what}: ${{{name}}} is one of your secrets, and would be sent to the address that contains it",
                     hint="set the index with its credentials yourself, in UV_INDEX, ~/.netrc or pip's configuration",
                 )
 

@@ -236,7 +236,7 @@ class _Walk:
             self.files.update({one: Found(one, is_needed=True) for one in brought})
             return
         is_missed = is_needed and not self._is_ignored(path)
-        self._leave_out(path, f"it leads out of the project, to {target}", is_missed=is_missed)
+        self._leave_out(path, f"it points outside the project, to {target}", is_missed=is_missed)
 
     def _elsewhere(self, end: str) -> tuple[str, ...]:
         """What git tracks at ``end``, in the project's repository: relative to the project."""

@@ -53,7 +53,7 @@ def _checked(value: Any, place: str) -> Any:
     while left:
         one = left.pop()
         if isinstance(one, str) and any("\ud800" <= c <= "\udfff" for c in one):
-            raise SettingsError(f"{place}: {one!r} has half a character (a surrogate)", hint="write it as UTF-8")
+            raise SettingsError(f"{place}: {one!r} contains a lone surrogate", hint="write it as UTF-8")
         if isinstance(one, dict):
             left += [*one.keys(), *one.values()]
         elif isinstance(one, list | tuple | set):

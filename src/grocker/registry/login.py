@@ -94,7 +94,7 @@ class Login:
             if own.registry_token is not None:
                 if not _USABLE.match(own.registry_token):
                     raise DeniedError(
-                        f"{own.source} has characters that no header may have",
+                        f"{own.source} has characters that are not allowed in an HTTP header",
                         hint=f"log in again: docker login {self._registry}",
                     )
                 self._fixed = f"Bearer {own.registry_token}"

@@ -62,7 +62,7 @@ class RepositorySession(msgspec.Struct, frozen=True):
         except ValueError as error:
             raise UnavailableError(
                 f"{action}: {self.reference.registry} answers with a malformed Location",
-                hint="check the registry, or the proxy in front of it",
+                hint="check the registry, and any proxy in front of it",
             ) from error
         if not parts.hostname or (urlsplit(asked).scheme == "https" and parts.scheme != "https"):
             raise UnavailableError(

@@ -70,7 +70,7 @@ def _show(command: str, rest: tuple[str, ...], *, warned: bool = False, environ:
         from .status.health import check_health
 
         if rest not in ((), ("--ready",)):
-            raise Failure(USAGE, f"health: unknown option {rest[-1]!r}; use --ready, or nothing")
+            raise Failure(USAGE, f"health: unknown option {rest[-1]!r}; use --ready, or no option")
         return check_health(_started_layout(environ).scratch, ready=bool(rest))
     if command in ("--help", "--version"):
         return _show_help(_read_spec(), command)

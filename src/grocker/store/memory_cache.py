@@ -1,4 +1,4 @@
-"""Bytes that this process made and will soon need again: kept in memory as far as there is room, else read back."""
+"""Bytes that this process produced and will soon need again: kept in memory while there is room, else read back."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ class Store:
         return target
 
     def add_wheel(self, path: Path) -> Digest:
-        """Keep a file that was made here among the fetched ones; return its digest."""
+        """Store a locally built file among the fetched ones; return its digest."""
         data = path.read_bytes()
         digest = digests.of(data)
         if self.sound_download(digest) is None:
@@ -166,7 +166,7 @@ class Store:
     # -- blobs of images ------------------------------------------------------------------------------------------
 
     def blob(self, digest: Digest, size: int | None = None) -> Path | None:
-        """Return the finished blob with that digest, or None; also None when it has not ``size`` bytes, if given."""
+        """Return the finished blob with that digest; None if there is none, or its size is not ``size`` (if given)."""
         path = self._blob_path(digest)
         try:
             found = path.stat().st_size
@@ -220,7 +220,7 @@ class Store:
     def tree(self, key: str) -> Path | None:
         """Return the unpacked tree of that key as it was put there; None if there is none, or if it was changed.
 
-        What ran in a tree may have changed it: sizes and times are compared each time, and contents when those differ
+        Programs that run in a tree may change it: sizes and times are compared each time, contents if those differ
         (after a restored backup).
         """
         path = self.root / "trees" / key
@@ -231,7 +231,7 @@ class Store:
         return path if state is not None else None
 
     def seal_tree(self, key: str, tree: Path | None = None) -> None:
-        """Let the tree of that key, or ``tree``, count as it is now; whoever has changed it holds its lock."""
+        """Accept the tree of that key, or ``tree``, as it is now; the caller, who has changed it, holds its lock."""
         path = tree or self.root / "trees" / key
         with storage(_ACTION, path):
             self.keep("steps", f"tree-{key}", tree_seal.make(path))
@@ -325,7 +325,7 @@ def is_bare(room: Room, key: str) -> bool:
 
 
 def seal(data: bytes) -> bytes:
-    """Make the end of a kept file, a checksum that reveals damage on the disk."""
+    """Return the checksum at the end of a kept file, which reveals damage on the disk."""
     import zlib
 
     return b"\n%08x\n" % zlib.crc32(data)

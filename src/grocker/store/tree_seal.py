@@ -1,4 +1,4 @@
-"""Whether an unpacked tree is still what was put there: programs of others run in it, and may write to it."""
+"""Check whether an unpacked tree is unchanged: foreign programs run in it and may write to it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check(tree: Path, seal: bytes) -> Literal["same", "moved"] | None:
 
 
 def look(tree: Path) -> str:
-    """Return a digest of what stat(2) says of everything below ``tree``, ctimes included; reads no file.
+    """Return a digest of the stat(2) results of everything below ``tree``, ctimes included; reads no file.
 
     Raises OSError.
     """

@@ -1,7 +1,7 @@
 """Members: what one package or wheel contributes to a layer, compressed once and stored.
 
 A member is a tar segment without its directories, cut into parts of at most PART bytes, each part one gzip member
-(RFC 1952, section 2.2: a file is a series of them). Its directories stand in its description, because a layer names
+(RFC 1952, section 2.2: a file is a series of them). Its directories are in its description, because a layer names
 each directory once, before all files (``compose.py``).
 """
 
@@ -95,7 +95,7 @@ def make_member(
 ) -> Member:
     """Compress the entries into the store; ``note`` is a JSON document, ``epoch`` in seconds.
 
-    ``part``: bytes of a part, uncompressed; another than PART is for tests, since keys do not depend on it.
+    ``part``: bytes of a part, uncompressed; values other than PART are for tests, since keys do not depend on it.
 
     No two entries may have the same path: the caller resolves conflicts. Raises StorageError, CannotWriteError, and
     CorruptError for an unsafe path: this is the last check of what archives contain.

@@ -47,8 +47,8 @@ def test_files_in_the_wrong_place_are_named(
             path.touch()
     operator_mistakes.warn_misplaced_files(ContainerLayout(config=str(tmp_path)))
     expected = ", ".join(f"{tmp_path}/{name}" for name in named)
-    message = f"grocker: warning: not read, since {tmp_path}/app/*.ini alone is: {expected}; move them there, or mount "
-    assert warnings() == ([f"{message}their directory there"] if named else [])
+    message = f"grocker: warning: ignored, because only {tmp_path}/app/*.ini is read: {expected}; move them, or mount "
+    assert warnings() == ([f"{message}their directory, there"] if named else [])
 
 
 def test_no_configuration_is_no_mistake(tmp_path: Path, warnings: Callable[[], list[str]]) -> None:

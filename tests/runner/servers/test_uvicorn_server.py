@@ -69,5 +69,5 @@ def test_uvicorn_server_tells_which_variables_have_no_effect(
     environ: dict[str, str], ignored: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     _arguments(environ)
-    what = "no effect; the runner decides about sockets, workers, proxies, logs and stopping"
+    what = "no effect; the runner controls sockets, workers, proxies, logs and stopping"
     assert capfd.readouterr().err == (f"grocker: warning: {ignored}: {what}\n" if ignored else "")

@@ -17,7 +17,7 @@ from .ini_files import find_files, new_parser, parse_text, prepared_name, read_f
 
 if TYPE_CHECKING:
     import configparser
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 RESERVED = ("CONFIG", "SERVICE")  # C4: the runner sets <NAMESPACE>_CONFIG and _SERVICE
 
@@ -38,16 +38,9 @@ class GatheredFiles(Value):
     failures: tuple[Failure, ...]
 
 
-def prepare_configuration(
-    layout: ContainerLayout,
-    namespace: str,
-    environ: Mapping[str, str],
-    *,
-    on_read: Callable[[Sequence[IniText]], None] | None = None,
-) -> list[Failure]:
-    """Write the copies, the merged file, and the list of original paths; return the failures, in order.
+def prepare_configuration(layout: ContainerLayout, namespace: str, environ: Mapping[str, str]) -> GatheredFiles:
+    """Write the copies, the merged file, and the list of original paths; return what was read.
 
-    ``on_read``: called with the valid files.
     Raises Failure (73) when nothing can be written.
     """
     gathered = gather(layout)
@@ -56,9 +49,7 @@ def prepare_configuration(
         write(f"{layout.prepared}/{prepared_name(place, text.name)}", text.text.encode("utf-8"))
     write(layout.merged, merge_texts(gathered.texts, namespace, environ).encode("utf-8", "surrogateescape"))
     write(layout.sources, b"".join(os.fsencode(text.path) + b"\0" for text in gathered.texts))
-    if on_read is not None:
-        on_read(gathered.texts)
-    return list(gathered.failures)
+    return gathered
 
 
 def gather(layout: ContainerLayout) -> GatheredFiles:

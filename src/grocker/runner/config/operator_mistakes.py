@@ -20,15 +20,6 @@ _PLACES = frozenset({"app", "crontab", "ssh-dir"})  # of the contract, below /co
 _LINK_SCHEMES = ("tcp://", "udp://", "sctp://")
 
 
-def warn_of_mistakes(
-    texts: Sequence[IniText], layout: ContainerLayout, namespace: str, environ: Mapping[str, str]
-) -> None:
-    """Warn about everything below. ``texts``: valid, the weakest first."""
-    warn_misplaced_files(layout)
-    warn_mistyped_sections(texts, layout.base_settings)
-    warn_service_links(texts, namespace, environ)
-
-
 def warn_misplaced_files(layout: ContainerLayout) -> None:
     """Warn about INI files beside the directory that is read: directly below ``/config``, or one level deeper."""
     app = f"{layout.config}/app"
@@ -44,7 +35,7 @@ def warn_misplaced_files(layout: ContainerLayout) -> None:
     found = [path for path in found if not path.startswith(f"{layout.scratch}/")]
     if found:
         warn(
-            f"not read, since {app}/*.ini alone is: {', '.join(found)}; move them there, or mount their directory there"
+            f"ignored, because only {app}/*.ini is read: {', '.join(found)}; move them, or mount their directory, there"
         )
 
 

@@ -31,12 +31,11 @@ def prepare(
         from . import time_zone
 
         _attempt(lambda: time_zone.check_time_zone(given["TZ"], given.get("TZDIR") or layout.zones), failures)
-    failures += configuration.prepare_configuration(
-        layout,
-        spec.namespace,
-        given,
-        on_read=lambda texts: operator_mistakes.warn_of_mistakes(texts, layout, spec.namespace, given),
-    )
+    read = configuration.prepare_configuration(layout, spec.namespace, given)
+    failures += read.failures
+    operator_mistakes.warn_misplaced_files(layout)
+    operator_mistakes.warn_mistyped_sections(read.texts, layout.base_settings)
+    operator_mistakes.warn_service_links(read.texts, spec.namespace, given)
     ssh_source = f"{layout.config}/ssh-dir"
     if os.path.lexists(ssh_source):
         from . import ssh_directory

@@ -42,7 +42,7 @@ def launch(service: Service, context: ServerContext) -> Launch:
     assert service.asgi is not None
     ignored = sorted(IGNORED.intersection(context.environ))
     if ignored:
-        warn(f"{', '.join(ignored)}: no effect; the runner decides about sockets, workers, proxies, logs and stopping")
+        warn(f"{', '.join(ignored)}: no effect; the runner controls sockets, workers, proxies, logs and stopping")
     numbers = (
         *(count_workers(service, context), context.graceful, KEEP_ALIVE if service.front else 0),
         *(context.access, context.ready),
