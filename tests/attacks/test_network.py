@@ -17,6 +17,8 @@ from grocker.progress import Silent
 from grocker.web import Transport
 from tests.support.archive import NOW, Archive, signer
 
+pytestmark = pytest.mark.slow
+
 Answer = Callable[[socket.socket], None]
 
 

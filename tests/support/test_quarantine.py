@@ -16,6 +16,8 @@ _CONFTEST = "from tests.conftest import pytest_configure, pytest_runtest_protoco
 _TEST = """
 import pathlib, pytest
 
+pytestmark = pytest.mark.slow
+
 def first_fails(name):
     place = pathlib.Path(__file__).with_name(name)
     if not place.exists():
