@@ -169,10 +169,9 @@ def _command(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
             environ = prepare(image, os.environ, layout, strict=bool(arguments) and not shows)
             if shows:
                 return _show(arguments[1], arguments[2:], warned=True, environ=environ)
-            if not os.access(layout.scripts, os.W_OK | os.X_OK):
-                from .prepare.mounts import warn_unwritable
+            from .prepare.mounts import warn_unwritable
 
-                warn_unwritable(layout.scripts, read_only=True)
+            warn_unwritable(layout.scripts, read_only=True)
             program = _find_program(arguments, environ["PATH"], layout)
     except StopRequested as stop:
         return SIGNALLED + stop.number

@@ -135,12 +135,12 @@ def test_V4_output_of_a_service_is_in_syslog_and_in_the_engine_s_log(
         with urllib.request.urlopen(f"http://{container.address()}:8080/healthz") as answer:
             assert answer.read() == b"ok\n"
         main, *_, access, listening = syslog.wait_for(
-            r"local6\|err\|polls-site\.www\[(\d+)\]:\|.*Listening at.*",
+            r"local6\|info\|polls-site\.www\[(\d+)\]:\|.*Listening at.*",
             r"local6\|info\|polls-site\.www\[\d+\]:\| out",
             r"local6\|err\|polls-site\.www\[\d+\]:\| err",
             r"local6\|warning\|polls-site\.grocker\[1\]:\| ignoring variables that only the runner may set: .*PORT",
             r'local7\|info\|polls-site\.www\[(\d+)\]:\| .*"GET /healthz HTTP/1\.1" 200 .*',
-            r"local6\|err\|polls-site\.www\[(\d+)\]:\|.*Booting worker.*",
+            r"local6\|info\|polls-site\.www\[(\d+)\]:\|.*Booting worker.*",
         )
         assert main[1] == access[1] == listening[1]
         command = container.exec("cat", f"/proc/{main[1]}/cmdline").out

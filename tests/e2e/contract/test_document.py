@@ -129,7 +129,7 @@ def follow(application: Application, engine: Engine, host: Folders, mounts: list
         assert terminal.wait() == 0, terminal.shown
     tag, path = re.escape(application.tag), re.escape(application.path)
     log.wait_for(
-        rf"local6\|err\|{tag}\.www\[\d+\]:\|.*Listening at.*",
+        rf"local6\|info\|{tag}\.www\[\d+\]:\|.*Listening at.*",
         rf'local7\|info\|{tag}\.www\[\d+\]:\|.*"GET {path} HTTP/1\.1" 200 .*',
     )
 

@@ -26,7 +26,7 @@ THREADS = 8  # per worker
 _READY = "GROCKER_READY_FD"  # gunicorn passes no arguments on to its configuration
 _DIRECTORY = "GROCKER_RUNNER_DIRECTORY"
 _LEVELS = "GROCKER_LEVELS_FD"
-_LOAD_FAILED = 4  # gunicorn's APP_LOAD_ERROR
+_LOAD_FAILED = 3  # gunicorn's WORKER_BOOT_ERROR
 
 # Settings of gunicorn. client_headers decides about X1; gunicorn would trust nginx, the peer of the Unix socket.
 secure_scheme_headers: dict[str, str] = {}
