@@ -11,6 +11,7 @@ from grocker import local_file, python
 from grocker.config import files as config_files
 from grocker.config.settings import Settings
 from grocker.context import Context, download
+from grocker.errors import CorruptError
 from grocker.lock.answers import PythonAnswer
 from grocker.lock.values import PythonFile
 from grocker.platforms.target import Target
@@ -42,6 +43,39 @@ def wheel_target(target: Target) -> python.WheelTarget:
     return python.WheelTarget(target.suite.python, target.architecture, target.suite.glibc)
 
 
+def sdist_builder(
+    context: Context, uv: python.Uv, target: python.WheelTarget, *, directory: Path | None = None, refresh: bool = False
+) -> python.SdistBuilder:
+    """Return what builds wheels from sdists; ``directory``: the project's."""
+    return python.SdistBuilder(context, uv, str(target), directory, refresh)
+
+
+def rebuild_wheels(
+    context: Context,
+    uv: python.Uv,
+    files: Sequence[PythonFile],
+    target: python.WheelTarget,
+    *,
+    directory: Path | None = None,
+) -> None:
+    """Build the wheels again that were built from sdists and are no longer in the store, or damaged there.
+
+    Raises CorruptError if other bytes come out, UnavailableError if the index no longer has the sdist.
+    """
+    for file in files:
+        if file.index != python.SDIST or context.store.sound_download(file.sha256) is not None:
+            continue
+        with context.store.scratch() as scratch:
+            sdist = python.find_sdist(file, target, uv, workspace=scratch, directory=directory)
+        pin = sdist_builder(context, uv, target, directory=directory).build(sdist)
+        if pin.sha256 != file.sha256:
+            raise CorruptError(
+                f"building {file.name} {file.version} from its sdist: expected {file.sha256}, got {pin.sha256}",
+                hint="the sdist or its build requirements changed since; resolve again: grocker lock, or --refresh"
+                " without a lock",
+            )
+
+
 def download_wheel(context: Context, uv: python.Uv, file: PythonFile, url: str) -> Path:
     """Return the wheel, from the store or from ``url``, which ``uv`` completes with its credentials.
 
@@ -55,7 +89,8 @@ def answer_of_pins(context: Context, uv: python.Uv, pins: Sequence[python.Pin]) 
     """Return pins as locked files; a file whose size the index does not tell is fetched to measure it."""
     files = []
     for pin in pins:
-        file = PythonFile(pin.name, pin.version, pin.file, "default", pin.size or 0, pin.sha256)
+        index = python.SDIST if pin.sdist is not None else "default"
+        file = PythonFile(pin.name, pin.version, pin.file, index, pin.size or 0, pin.sha256)
         if pin.size is None:
             file = replace(file, size=download_wheel(context, uv, file, pin.url).stat().st_size)
         files.append(file)

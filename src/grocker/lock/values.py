@@ -35,7 +35,8 @@ class PythonFile(msgspec.Struct, frozen=True, order=True):
     file: str
     """file name: ``NAME-VERSION-TAGS.whl``"""
     index: str
-    """alias of the index that serves it: ``default``, or the name that uv's configuration gives it"""
+    """alias of the index that serves it: ``default``, or the name that uv's configuration gives it; ``sdist`` for a
+    wheel that Grocker built from the sdist of that version"""
     size: int
     """bytes of the file"""
     sha256: Digest

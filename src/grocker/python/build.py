@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from grocker import command
 from grocker.digest import of
@@ -29,6 +30,10 @@ FORMAT = 1
 _OLDEST_PYTHON = "3.11"
 _ZIP_EPOCH = 315532800
 """1980-01-01: no zip archive holds an earlier time"""
+
+
+class PlatformWheelError(MissingError):
+    """The wheel that a back end built is for this host's platform only."""
 
 
 def resolve_build(
@@ -122,17 +127,18 @@ def build_wheel(
     workspace: Path,
     epoch: int,
     pins: Sequence[BuildRequirement] = (),
+    variables: Mapping[str, str] = MappingProxyType({}),
     store: Store | None = None,
     meanwhile: Callable[[], object] | None = None,
 ) -> Path:
     """The project's wheel, a file in ``workspace``.
 
     ``workspace``: an empty scratch directory. ``epoch``: seconds since 1970, what SOURCE_DATE_EPOCH will be.
-    ``pins``: all that the back end needs, as ``resolve_build`` gives it. resolved when empty. What the back
-    end asks for besides is resolved, and it is called again. ``store``: for its environment; without one uv creates one
-    for this call.
+    ``pins``: all that the back end needs, as ``resolve_build`` gives it; resolved when empty. What the back end asks
+    for besides is resolved, and it is called again. ``variables``: further environment variables; they cannot override
+    Grocker's own. ``store``: for the back end's environment; without one uv creates one for this call.
     ``meanwhile``: called while the back end of a stored environment runs.
-    Raises CorruptError when the back end fails, MissingError for a platform wheel (the project has compiled
+    Raises CorruptError when the back end fails, PlatformWheelError for a platform wheel (the project has compiled
     modules), and for build requirements what ``resolve_build`` raises.
     """
     name = project.name or tree.root.name
@@ -143,7 +149,8 @@ def build_wheel(
         shared = git.share_repository(project.directory, copy, workspace) if project.uses_git else {}
     except OSError as error:
         raise StorageError(f"building {name}: {error.filename}: {error.strerror}") from error
-    variables = {
+    told = {
+        **variables,
         "HOME": str(home),
         "TMPDIR": str(workspace),
         "LC_ALL": "C.UTF-8",
@@ -155,25 +162,25 @@ def build_wheel(
         **shared,
     }
     if store is None:
-        _build_by_uv(name, copy, out, uv.without_secrets(), pins, variables)
+        _build_by_uv(name, copy, out, uv.without_secrets(), pins, told)
     else:
         if not pins and project.build_requires:
             pins = resolve_build(project.build_requires, uv, workspace=workspace, directory=project.directory)
         tree_of = partial(backend.environment, store, uv, directory=project.directory)
         environment = tree_of(pins)
-        answer = backend.call(project, environment, copy, out, pins, variables, meanwhile)
+        answer = backend.call(project, environment, copy, out, pins, told, meanwhile)
         backend.keep_bytecode(store, uv, environment, answer.loaded)
         if answer.missing:
             more = resolve_build(answer.missing, uv, workspace=workspace, directory=project.directory, constraints=pins)
             names = {pin.name for pin in pins}
             pins = (*pins, *(pin for pin in more if pin.name not in names))
-            if backend.call(project, tree_of(pins), copy, out, pins, variables).missing:
+            if backend.call(project, tree_of(pins), copy, out, pins, told).missing:
                 raise CorruptError(f"building {name}: its back end asks for other requirements at each call")
     wheels = sorted(path for path in out.glob("*.whl") if path.is_file()) if out.is_dir() else []
     if len(wheels) != 1:
         raise CorruptError(f"building {name}: expected one wheel from the back end, got {len(wheels)}")
     if not wheels[0].name.endswith("-none-any.whl"):
-        raise MissingError(
+        raise PlatformWheelError(
             f"building {name}: {wheels[0].name} is a wheel for this host's platform; {name} has compiled modules",
             hint="build its wheel for the image's platform elsewhere and pass that wheel to Grocker,"
             " or move the compiled modules into a dependency that has wheels",

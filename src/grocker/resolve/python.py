@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from grocker import local_file, python
 from grocker.context import Context
 from grocker.inputs.application import Application
-from grocker.inputs.index import answer_of_pins, uv_settings, uv_variables, wheel_target
+from grocker.inputs.index import (
+    answer_of_pins,
+    rebuild_wheels,
+    sdist_builder,
+    uv_settings,
+    uv_variables,
+    wheel_target,
+)
 from grocker.inputs.requirement_files import read_requirement_files
 from grocker.lock.answers import PythonAnswer
 from grocker.platforms.target import Target
@@ -36,12 +43,21 @@ def resolve_wheels(
     lock = python.find_lock(project.directory) if project else None
     files = read_requirement_files(application.requirement_files)
 
+    builder = sdist_builder(context, uv, wheels, directory=directory, refresh=refresh)
+
     def ask() -> PythonAnswer:
         with context.store.scratch() as scratch, context.progress.task("resolving Python packages"):
             if lock is not None:
                 assert project is not None
                 pins = python.resolve_locked(
-                    project, lock, wheels, uv, workspace=scratch, extras=application.extras, additions=servers
+                    project,
+                    lock,
+                    wheels,
+                    uv,
+                    workspace=scratch,
+                    extras=application.extras,
+                    additions=servers,
+                    builder=builder,
                 )
             else:
                 pins = python.resolve(
@@ -52,6 +68,7 @@ def resolve_wheels(
                     constraints=constraints,
                     directory=directory,
                     files=application.requirement_files,
+                    builder=builder,
                 )
         # A dependency that depends on the application gets this one, not the index's.
         return answer_of_pins(context, uv, [pin for pin in pins if pin.name != installed.name])
@@ -64,4 +81,6 @@ def resolve_wheels(
         uv_variables(uv),
         *constraints,
     )
-    return recent_answer(context.store, key, PythonAnswer, ask, now=context.now, refresh=refresh)
+    answer = recent_answer(context.store, key, PythonAnswer, ask, now=context.now, refresh=refresh)
+    rebuild_wheels(context, uv, answer.files, wheels, directory=directory)
+    return answer

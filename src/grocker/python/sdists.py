@@ -1,0 +1,191 @@
+"""Wheels of packages that publish an sdist alone, built by their own back ends as a project's wheel is.
+
+Only wheels of pure Python come out: back ends find no compiler, so that every host gives the same result.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from grocker import errors
+from grocker.context import Context, download
+from grocker.digest import Digest
+from grocker.errors import CorruptError, GrockerError
+from grocker.lock.values import BuildRequirement
+from grocker.python import metadata, wheel
+from grocker.python.build import FORMAT, PlatformWheelError, build_wheel, resolve_build
+from grocker.python.indexes import project_tables
+from grocker.python.metadata import normalise_name
+from grocker.python.project import Project, read_project
+from grocker.python.pylock import CompiledError, CompiledPackage, Pin, Sdist, compiled_error
+from grocker.python.sdist_archive import SUFFIXES, unpack_sdist
+from grocker.python.source_tree import SourceTree
+from grocker.python.uv import BINARIES, Uv
+from grocker.store.answers import recent_answer
+from grocker.tar.keys import cache_key
+
+SDIST = "sdist"
+"""in a lock, the index of a wheel that was built from its sdist"""
+
+_NO_COMPILER = dict.fromkeys(("CC", "CXX", "FC", "LD", "CARGO", "RUSTC", "PKG_CONFIG"), "/bin/false")
+"""A compiled wheel would fit this host and no image; packages with an optional extension build without it."""
+_COMPILER = re.compile(
+    r"/bin/false|\b(?:gcc|g\+\+|clang|cc|c\+\+)['\"]? failed|pg_config|mysql_config|xml2-config|xslt-config|curl-config"
+    r"|[Cc]ompiler|\b[Rr]ust\b|\bcargo\b|\brustc\b|CMake|cmake|ninja|pkg-config|\.h: No such file|pkgconfig"
+)
+
+
+class _BuildAnswer(msgspec.Struct, frozen=True):
+    at: float
+    """seconds since 1970"""
+    pins: tuple[BuildRequirement, ...]
+
+
+class _BuiltWheel(msgspec.Struct, frozen=True):
+    """A wheel in the store."""
+
+    sha256: Digest
+    file: str
+    size: int
+
+
+class SdistBuilder(msgspec.Struct, frozen=True):
+    """Builds wheels from sdists and keeps them in the store, by sdist and build requirements."""
+
+    context: Context
+    uv: Uv
+    platform: str
+    """for errors: what the wheels are for"""
+    directory: Path | None = None
+    """the project's, whose ``[tool.uv]`` (indexes) counts for build requirements too"""
+    refresh: bool = False
+    """ask the index again for build requirements"""
+
+    def build(self, sdist: Sdist) -> Pin:
+        """Return the wheel of ``sdist``, kept or built.
+
+        Raises CompiledError for a wheel that is not for all platforms, CorruptError for an sdist that is malformed or
+        has another digest, and for one whose back end fails; and what ``resolve_build`` raises.
+        """
+        name, version, store = sdist.name, sdist.version, self.context.store
+        what = f"{name} {version} from its sdist"
+        if name in BINARIES:
+            raise self._compiled(CompiledPackage(name, version, ""))
+        if not sdist.file.endswith(SUFFIXES):
+            raise CorruptError(f"building {what}: unsupported archive {sdist.file}", hint="use a version with a wheel")
+        url = self.uv.address(sdist.url)
+        path = download(self.context, url, digest=sdist.sha256, size=sdist.size, what=f"the sdist of {name} {version}")
+        with store.scratch() as scratch:
+            tree = unpack_sdist(path, scratch / "sdist", file=sdist.file)
+            try:
+                project = self._project(sdist, tree, scratch)
+                pins = self._resolve_build(project, scratch)
+                built = self._kept_or_built(sdist, project, tree, pins, scratch)
+            except CompiledError:
+                raise
+            except GrockerError as error:
+                raise _named(error, what) from error
+        url = store.root.absolute().joinpath("downloads", built.sha256.removeprefix("sha256:")).as_uri()
+        return Pin(name, version, built.file, url, built.sha256, built.size, sdist=sdist.sha256)
+
+    def _project(self, sdist: Sdist, tree: SourceTree, scratch: Path) -> Project:
+        names = {file.path for file in tree.files}
+        if not names & {"pyproject.toml", "setup.py", "setup.cfg"}:
+            raise CorruptError("it has neither pyproject.toml nor setup.py", hint="use a version with a wheel")
+        # What the sdist tells uv, such as an index of its own, does not count.
+        return replace(read_project(tree.root), name=sdist.name, directory=self.directory or scratch)
+
+    def _resolve_build(self, project: Project, scratch: Path) -> tuple[BuildRequirement, ...]:
+        """Pin the build requirements; the index is asked again once a day."""
+        context, uv, directory = self.context, self.uv, project.directory
+        if not project.build_requires:
+            return ()
+
+        def ask() -> _BuildAnswer:
+            pins = resolve_build(project.build_requires, uv, workspace=scratch, directory=directory)
+            return _BuildAnswer(context.now, pins)
+
+        variables = sorted((name, value) for name, value in uv.environment.items() if name.startswith("UV_"))
+        settings = repr(project_tables(self.directory)) if self.directory is not None else ""
+        key = cache_key("build requirements of an sdist", project.build_requires, settings, variables)
+        return recent_answer(context.store, key, _BuildAnswer, ask, now=context.now, refresh=self.refresh).pins
+
+    def _kept_or_built(
+        self, sdist: Sdist, project: Project, tree: SourceTree, pins: Sequence[BuildRequirement], scratch: Path
+    ) -> _BuiltWheel:
+        store = self.context.store
+        key = cache_key("sdist wheel", sdist.name, sdist.version, sdist.sha256, FORMAT, pins)
+        with store.lock(f"step-{key}"):
+            kept = store.kept_as("steps", key, _BuiltWheel)
+            if kept is not None and store.sound_download(kept.sha256) is not None:
+                return kept
+            with self.context.progress.task(f"building {sdist.name} {sdist.version} from its sdist"):
+                path = self._build(sdist, project, tree, pins, scratch / "build")
+            built = _BuiltWheel(store.add_wheel(path), path.name, path.stat().st_size)
+            store.keep("steps", key, msgspec.json.encode(built))
+        return built
+
+    def _build(
+        self, sdist: Sdist, project: Project, tree: SourceTree, pins: Sequence[BuildRequirement], workspace: Path
+    ) -> Path:
+        workspace.mkdir()
+        try:
+            path = build_wheel(
+                project,
+                tree,
+                self.uv,
+                workspace=workspace,
+                epoch=0,
+                pins=pins,
+                variables=_NO_COMPILER,
+                store=self.context.store,
+            )
+        except PlatformWheelError as error:
+            [made] = (workspace / "wheel").glob("*.whl")
+            requires = wheel.read_metadata(made)[0].requires
+            raise self._compiled(CompiledPackage(sdist.name, sdist.version, "", requires)) from error
+        except CorruptError as error:
+            if not _COMPILER.search(error.message):
+                raise
+            reason = error.message.splitlines()[-1].strip()
+            raise self._compiled(CompiledPackage(sdist.name, sdist.version, reason, _static_requires(tree))) from error
+        name, version = path.name.split("-")[:2]
+        if normalise_name(name) != sdist.name or not _same_version(version, sdist.version):
+            raise CorruptError(f"its back end built {path.name} instead", hint="use a version with a wheel")
+        return path
+
+    def _compiled(self, package: CompiledPackage) -> CompiledError:
+        return compiled_error([package], self.platform)
+
+
+def _static_requires(tree: SourceTree) -> tuple[str, ...]:
+    """What the sdist's own metadata says that it depends on, if it has them."""
+    try:
+        return metadata.parse((tree.root / "PKG-INFO").read_bytes(), "PKG-INFO").requires
+    except (OSError, GrockerError):
+        return ()
+
+
+def _same_version(one: str, other: str) -> bool:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(one) == Version(other)
+    except InvalidVersion:
+        return one == other
+
+
+def _named(error: GrockerError, what: str) -> GrockerError:
+    """The same error, as one of building ``what``."""
+    kind = next(kind for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
+    reason = re.sub(r"^building \S+: ", "", error.message)
+    hint = error.hint
+    if isinstance(error, CorruptError):
+        hint = "choose a version that has a wheel, or one that builds"
+    named: GrockerError = kind(f"building {what}: {reason}", hint=hint)
+    return named
