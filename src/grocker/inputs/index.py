@@ -11,7 +11,6 @@ from grocker import local_file, python
 from grocker.config import files as config_files
 from grocker.config.settings import Settings
 from grocker.context import Context, download
-from grocker.errors import CorruptError
 from grocker.lock.answers import PythonAnswer
 from grocker.lock.values import PythonFile
 from grocker.platforms.target import Target
@@ -60,20 +59,14 @@ def rebuild_wheels(
 ) -> None:
     """Build the wheels again that were built from sdists and are no longer in the store, or damaged there.
 
-    Raises CorruptError if other bytes come out, UnavailableError if the index no longer has the sdist.
+    Raises CorruptError if the sdist or the wheel is another one now, UnavailableError if the sdist is gone.
     """
     for file in files:
         if file.index != python.SDIST or context.store.sound_download(file.sha256) is not None:
             continue
         with context.store.scratch() as scratch:
             sdist = python.find_sdist(file, target, uv, workspace=scratch, directory=directory)
-        pin = sdist_builder(context, uv, target, directory=directory).build(sdist)
-        if pin.sha256 != file.sha256:
-            raise CorruptError(
-                f"building {file.name} {file.version} from its sdist: expected {file.sha256}, got {pin.sha256}",
-                hint="the sdist or its build requirements changed since; resolve again: grocker lock, or --refresh"
-                " without a lock",
-            )
+        sdist_builder(context, uv, target, directory=directory).rebuild(file, sdist)
 
 
 def download_wheel(context: Context, uv: python.Uv, file: PythonFile, url: str) -> Path:
@@ -90,7 +83,7 @@ def answer_of_pins(context: Context, uv: python.Uv, pins: Sequence[python.Pin]) 
     files = []
     for pin in pins:
         index = python.SDIST if pin.sdist is not None else "default"
-        file = PythonFile(pin.name, pin.version, pin.file, index, pin.size or 0, pin.sha256)
+        file = PythonFile(pin.name, pin.version, pin.file, index, pin.size or 0, pin.sha256, pin.sdist or "", pin.build)
         if pin.size is None:
             file = replace(file, size=download_wheel(context, uv, file, pin.url).stat().st_size)
         files.append(file)

@@ -36,6 +36,8 @@ class Pin(msgspec.Struct, frozen=True):
     """the index's address without credentials, when uv says it"""
     sdist: Digest | None = None
     """of the sdist that the wheel was built from here; None for a wheel of the index"""
+    build: tuple[str, ...] = ()
+    """what it was built with, see ``PythonFile``"""
 
 
 class Sdist(msgspec.Struct, frozen=True):

@@ -213,7 +213,8 @@ def _with_alternatives(error: CompiledError, question: _Question) -> CompiledErr
     told = [words for package in error.packages[:_EXPLAINED] if (words := _alternatives(package, question))]
     if not told:
         return error
-    return CompiledError(error.message, hint="; ".join((*told, f"or {error.hint}")), packages=error.packages)
+    rest = str(error.hint).replace("choose a version that has a wheel, or build one", "or build one")
+    return CompiledError(error.message, hint="; ".join((*told, rest)), packages=error.packages)
 
 
 def _alternatives(package: CompiledPackage, question: _Question) -> str:

@@ -86,6 +86,8 @@ def unpack_sdist(archive: Path, destination: Path, *, file: str) -> SourceTree:
             files[path] = _link(path, target, destination, file)
         for path in links:
             _check_link(path, destination, file)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise CorruptError(f"unpacking {file}: a file is also a directory: {error.filename}") from error
     except OSError as error:
         raise StorageError(f"unpacking {file}: {error.filename or destination}: {error.strerror or error}") from error
     ordered = tuple(sorted(files.values(), key=lambda one: one.path))

@@ -16,12 +16,14 @@ from grocker import errors
 from grocker.context import Context, download
 from grocker.digest import Digest
 from grocker.errors import CorruptError, GrockerError
-from grocker.lock.values import BuildRequirement
+from grocker.lock.values import BuildRequirement, PythonFile
 from grocker.python import metadata, wheel
+from grocker.python.backend import constraint
 from grocker.python.build import FORMAT, PlatformWheelError, build_wheel, resolve_build
 from grocker.python.indexes import project_tables
 from grocker.python.metadata import normalise_name
 from grocker.python.project import Project, read_project
+from grocker.python.pure_wheel import retag_pure
 from grocker.python.pylock import CompiledError, CompiledPackage, Pin, Sdist, compiled_error
 from grocker.python.sdist_archive import SUFFIXES, unpack_sdist
 from grocker.python.source_tree import SourceTree
@@ -34,6 +36,8 @@ SDIST = "sdist"
 
 _NO_COMPILER = dict.fromkeys(("CC", "CXX", "FC", "LD", "CARGO", "RUSTC", "PKG_CONFIG"), "/bin/false")
 """A compiled wheel would fit this host and no image; packages with an optional extension build without it."""
+_REASON = 120
+"""characters of what a back end says that go into an error"""
 _COMPILER = re.compile(
     r"/bin/false|\b(?:gcc|g\+\+|clang|cc|c\+\+)['\"]? failed|pg_config|mysql_config|xml2-config|xslt-config|curl-config"
     r"|[Cc]ompiler|\b[Rr]ust\b|\bcargo\b|\brustc\b|CMake|cmake|ninja|pkg-config|\.h: No such file|pkgconfig"
@@ -65,6 +69,8 @@ class SdistBuilder(msgspec.Struct, frozen=True):
     """the project's, whose ``[tool.uv]`` (indexes) counts for build requirements too"""
     refresh: bool = False
     """ask the index again for build requirements"""
+    pinned: tuple[BuildRequirement, ...] = ()
+    """versions of build requirements to keep to"""
 
     def build(self, sdist: Sdist) -> Pin:
         """Return the wheel of ``sdist``, kept or built.
@@ -91,14 +97,29 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             except GrockerError as error:
                 raise _named(error, what) from error
         url = store.root.absolute().joinpath("downloads", built.sha256.removeprefix("sha256:")).as_uri()
-        return Pin(name, version, built.file, url, built.sha256, built.size, sdist=sdist.sha256)
+        build = tuple(sorted(constraint(pin, hashes=False) for pin in pins))
+        return Pin(name, version, built.file, url, built.sha256, built.size, sdist=sdist.sha256, build=build)
+
+    def rebuild(self, file: PythonFile, sdist: Sdist) -> Pin:
+        """Build a locked wheel again. Raises CorruptError if ``sdist`` or the wheel is not the locked one."""
+        what, hint = f"building {file.name} {file.version} from its sdist", "lock again: grocker lock --upgrade NAME"
+        if file.sdist and sdist.sha256 != file.sdist:
+            raise CorruptError(f"{what}: the locked sdist is {file.sdist}, the index has {sdist.sha256}", hint=hint)
+        pin = replace(self, pinned=tuple(_build_requirement(text) for text in file.build)).build(sdist)
+        if pin.sha256 != file.sha256:
+            raise CorruptError(f"{what}: the locked wheel is {file.sha256}, this build gives {pin.sha256}", hint=hint)
+        return pin
 
     def _project(self, sdist: Sdist, tree: SourceTree, scratch: Path) -> Project:
         names = {file.path for file in tree.files}
         if not names & {"pyproject.toml", "setup.py", "setup.cfg"}:
             raise CorruptError("it has neither pyproject.toml nor setup.py", hint="use a version with a wheel")
+        try:
+            project = read_project(tree.root)
+        except GrockerError as error:
+            raise CorruptError(error.message.replace(f"{tree.root}/", "")) from error
         # What the sdist tells uv, such as an index of its own, does not count.
-        return replace(read_project(tree.root), name=sdist.name, directory=self.directory or scratch)
+        return replace(project, name=sdist.name, directory=self.directory or scratch)
 
     def _resolve_build(self, project: Project, scratch: Path) -> tuple[BuildRequirement, ...]:
         """Pin the build requirements; the index is asked again once a day."""
@@ -107,12 +128,14 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             return ()
 
         def ask() -> _BuildAnswer:
-            pins = resolve_build(project.build_requires, uv, workspace=scratch, directory=directory)
+            pins = resolve_build(
+                project.build_requires, uv, workspace=scratch, directory=directory, constraints=self.pinned
+            )
             return _BuildAnswer(context.now, pins)
 
         variables = sorted((name, value) for name, value in uv.environment.items() if name.startswith("UV_"))
         settings = repr(project_tables(self.directory)) if self.directory is not None else ""
-        key = cache_key("build requirements of an sdist", project.build_requires, settings, variables)
+        key = cache_key("build requirements of an sdist", project.build_requires, settings, variables, self.pinned)
         return recent_answer(context.store, key, _BuildAnswer, ask, now=context.now, refresh=self.refresh).pins
 
     def _kept_or_built(
@@ -147,13 +170,24 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             )
         except PlatformWheelError as error:
             [made] = (workspace / "wheel").glob("*.whl")
+            pure = retag_pure(made, workspace)
+            if pure is not None:
+                self.context.progress.warn(
+                    f"{sdist.name} {sdist.version} has no wheel; it is built without its optional C extension",
+                    "if it is too slow, choose a version that has a wheel",
+                )
+                return self._checked(sdist, pure)
             requires = wheel.read_metadata(made)[0].requires
             raise self._compiled(CompiledPackage(sdist.name, sdist.version, "", requires)) from error
         except CorruptError as error:
             if not _COMPILER.search(error.message):
                 raise
-            reason = error.message.splitlines()[-1].strip()
+            last = error.message.splitlines()[-1].strip()
+            reason = "" if "/bin/false" in last else last[:_REASON]
             raise self._compiled(CompiledPackage(sdist.name, sdist.version, reason, _static_requires(tree))) from error
+        return self._checked(sdist, path)
+
+    def _checked(self, sdist: Sdist, path: Path) -> Path:
         name, version = path.name.split("-")[:2]
         if normalise_name(name) != sdist.name or not _same_version(version, sdist.version):
             raise CorruptError(f"its back end built {path.name} instead", hint="use a version with a wheel")
@@ -161,6 +195,12 @@ class SdistBuilder(msgspec.Struct, frozen=True):
 
     def _compiled(self, package: CompiledPackage) -> CompiledError:
         return compiled_error([package], self.platform)
+
+
+def _build_requirement(text: str) -> BuildRequirement:
+    pin, _, marker = text.partition(" ; ")
+    name, _, version = pin.partition("==")
+    return BuildRequirement(name, version, marker)
 
 
 def _static_requires(tree: SourceTree) -> tuple[str, ...]:
