@@ -45,7 +45,7 @@ def download(context: Context, url: str, *, digest: Digest, size: int | None, wh
     except MissingError as error:
         raise GoneError(
             f"{what} is no longer in its archive or index: {error.message}",
-            hint="with a lock: grocker lock --upgrade, or use a mirror that still has it "
+            hint="if the project has a lock, run: grocker lock --upgrade; or use a mirror that still has the file "
             "(GROCKER_DEBIAN_MIRROR, UV_DEFAULT_INDEX)",
         ) from error
 
@@ -54,6 +54,6 @@ def check_executable(cache: Path) -> None:
     """Raise CannotWriteError if programs cannot run from the cache: back ends and the image's interpreter do."""
     if os.statvfs(cache).f_flag & os.ST_NOEXEC:
         raise CannotWriteError(
-            f"the cache {cache} is on a file system mounted noexec; build back ends and interpreters run from it",
+            f"the cache {cache} is mounted noexec, but Grocker runs build back ends and interpreters from it",
             hint="set GROCKER_CACHE to a directory on another file system",
         )

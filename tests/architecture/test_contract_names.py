@@ -46,6 +46,12 @@ def test_module_writes_no_port_path_or_variable_of_the_contract(name: str) -> No
     assert found == [], f"import it from {HOME}"
 
 
+@pytest.mark.parametrize("name", sorted(set(MODULES) - {HOME}))
+def test_module_writes_no_port_of_the_contract_in_its_documentation(name: str) -> None:
+    text = MODULES[name].path.read_text(encoding="utf-8")
+    assert re.findall(rf"\b(?:{'|'.join(PORTS)})\b", text) == [], "say: the application port, the status port"
+
+
 def test_literal_is_found_when_it_stands_in_a_text() -> None:
     for text in ("/opt/venv/bin", "opt/grocker/image.json", "port 8080", "/config/app", "GROCKER_LOG=both"):
         assert LITERAL.search(text), text

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from grocker.runner.contract.spec import SERVERS
 from tests.architecture.source import Module, imported, project, reached
 
 FLOORS: tuple[frozenset[str], ...] = (
@@ -43,10 +44,7 @@ RUNNER_FLOOR_OF = {room: number for number, rooms in enumerate(RUNNER_FLOORS) fo
 RUNNER_FACE = frozenset({"grocker.runner.contract", "grocker.runner.cron.crontab_check"})
 PURE = ("oci", "lock", "plan", "platforms", "tar.entry", "debian.version", "debian.resolver")
 # Run inside the server's process, by the application's interpreter, where the server is.
-IN_THE_SERVER = {
-    "grocker.runner.servers.uvicorn_server": ("uvicorn",),
-    "grocker.runner.servers.granian_server": ("granian",),
-}
+IN_THE_SERVER = {f"grocker.runner.servers.{server.name}_server": (server.name,) for server in SERVERS}
 # In the standard library of 3.11, with which the tests run, and in a later one's no more.
 DROPPED = frozenset(
     {

@@ -65,3 +65,14 @@ def test_every_room_has_tests() -> None:
     rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir() and (path / "__init__.py").exists()}
     tested = {path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*.py")}
     assert sorted(rooms - tested) == []
+
+
+def test_public_class_name_is_used_once() -> None:
+    """One name, one concept: a reader who searches for a class finds one."""
+    found: dict[str, list[str]] = {}
+    for name, module in sorted(MODULES.items()):
+        for node in ast.walk(ast.parse(module.path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(f"{name}:{node.lineno}")
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}
+    assert len(found) > 200

@@ -96,5 +96,5 @@ def test_lock_keeps_its_versions_when_newer_ones_appear(opened: tuple[World, Con
         ("alpha",): {"alpha": "2.0", "beta": "1.0"},
         (): {"alpha": "2.0", "beta": "2.0"},
     }
-    with pytest.raises(UsageError, match="gamma: not in the lock"):
+    with pytest.raises(UsageError, match="cannot upgrade 'gamma': not in the lock"):
         make_lock(wanted, context, upgrade=["gamma"])

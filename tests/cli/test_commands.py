@@ -84,3 +84,30 @@ def test_full_standard_output_is_no_bug() -> None:
     assert done.stderr == (
         "error: writing to standard output: No space left on device\nhint: redirect the output elsewhere\n"
     )
+
+
+@pytest.mark.parametrize("name", ["prune", "rebase", "images", "init"])
+def test_command_that_does_not_exist_yet_says_what_to_do(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([name]) == 64
+    said = capsys.readouterr().err
+    assert f"error: grocker {name} does not exist yet\nhint: " in said
+    assert "Did you mean" not in said
+
+
+@pytest.mark.parametrize("option", ["-v", "-V", "--version"])
+def test_version_is_shown_by_its_option(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([option]) == 0
+    assert capsys.readouterr().out.startswith("grocker ")
+
+
+@pytest.mark.parametrize("arguments", [["help", "--help"], ["help", "-h"], ["help", "help"]])
+def test_help_has_a_page_of_its_own(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 0
+    assert capsys.readouterr().out.startswith("Usage: grocker help ")
+
+
+def test_help_lists_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["help", "settings"]) == 0
+    said = capsys.readouterr().out
+    assert "services.NAME.wsgi" in said
+    assert "debian.suite" in said

@@ -157,7 +157,7 @@ def test_push_says_build_again_when_layers_are_damaged_and_takes_them_away(
         place.write_bytes(bytes(layer.size))
     shown = grocker("push", "polls:1.0", f"{registry.host}/polls")
     assert shown.status == 65
-    assert "is damaged\nhint: it was removed; build again" in shown.err
+    assert "is damaged\nhint: build again (the damaged file was deleted)" in shown.err
     assert [store.blob(layer.digest) is None for layer in made.layers] == [True, True, False]
     shown = grocker("push", "polls:1.0", f"{registry.host}/polls")
     assert (shown.status, "build again" in shown.err) == (66, True)
@@ -184,4 +184,4 @@ def test_load_says_what_to_do_when_there_is_no_engine(
     keep(store, "polls:1.0", [made], blobs)
     shown = grocker("load", "polls:1.0")
     assert shown.status == 69
-    assert "neither docker nor podman can be used" in shown.err
+    assert "neither docker nor podman is available" in shown.err

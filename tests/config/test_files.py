@@ -11,7 +11,7 @@ from grocker.config.files import SettingOrigin
 from grocker.config.settings import DebianSettings, RestartSettings, ServiceSettings, Settings
 from grocker.errors import SettingsError
 
-SEE = "see docs/reference/settings.md"
+SEE = "list the settings and what they expect: grocker help settings"
 PROJECT = """\
 [project]
 name = "polls"
@@ -108,7 +108,7 @@ def test_settings_in_a_file_of_their_own_stand_at_its_top(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ('suite = "x"', "1: suite: unknown setting", "see docs/reference/settings.md"),
+        ('suite = "x"', "1: suite: unknown setting", SEE),
         ('\ndepend = ["x"]', "2: depend: unknown setting", SEE),
         ('dependancies = ["x"]', "1: dependancies: unknown setting", "did you mean 'dependencies'?"),
         ("index_url = 1", "1: index_url: unknown setting", "did you mean 'index-url'?"),
@@ -259,7 +259,7 @@ def test_settings_are_refused_when_they_stand_in_two_files(tmp_path: Path) -> No
     write(tmp_path, grocker="", pyproject="[project]\n[tool.grocker]\n")
     with pytest.raises(SettingsError, match=r"in both grocker\.toml and pyproject\.toml:2 ") as raised:
         files.read(tmp_path)
-    assert raised.value.hint == "keep one of the two"
+    assert raised.value.hint == "move the settings of one file into the other"
 
 
 @pytest.mark.parametrize(

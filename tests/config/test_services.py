@@ -79,7 +79,7 @@ def test_services_are_the_wheels_own_when_only_its_entry_points_declare_any() ->
     ],
 )
 def test_services_are_refused_when_an_entry_points_table_is_none(table: object) -> None:
-    with pytest.raises(SettingsError, match=r"entry point of the group grocker\.services: www"):
+    with pytest.raises(SettingsError, match=r"entry point in grocker\.services: www"):
         find_services(Settings(), None, DetectedApplication({"www": table}))
 
 
@@ -142,9 +142,9 @@ def test_table_without_a_program_adds_to_the_service_that_is_found() -> None:
 
 def test_table_without_a_program_is_refused_when_no_such_service_is_found() -> None:
     settings = Settings(services={"ops": ServiceSettings(workers=2)})
-    with pytest.raises(SettingsError, match=r"services\.ops names no program") as caught:
+    with pytest.raises(SettingsError, match=r"services\.ops has no program") as caught:
         find_services(settings, None, DetectedApplication(target="app:app"))
-    assert "found are: www" in (caught.value.hint or "")
+    assert "detected services: www" in (caught.value.hint or "")
 
 
 def test_tables_win_whole_when_each_names_a_program() -> None:

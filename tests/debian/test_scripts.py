@@ -121,3 +121,23 @@ def test_review_has_a_reason_when_it_stands_in_the_table() -> None:
         script, _, reason = rest.partition("  ")
         assert "/p" in script
         assert len(reason) > 8, rest
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("update-alternatives --install /usr/bin/$t $t $basedir/$t 100", "alternatives are missing"),
+        ("setup_path; keytool -importkeystore", "TLS fails"),
+        ("odbcinst -i -d -f /usr/share/x.ini", "ODBC drivers are not registered"),
+        ("adduser --system x", "user or group does not exist"),
+        ("echo x > /etc/x.conf", "configuration in /etc is missing"),
+    ],
+)
+def test_unreviewed_script_is_told_with_what_may_not_work(line: str, words: str) -> None:
+    (found,) = scripts.find_unreviewed([facts(postinst=f"#!/bin/sh\nset -e\nfoo\n{line}\n")])
+    assert found.reason.startswith("foo (")
+    assert words in found.reason
+
+
+def test_comments_of_a_script_have_no_effects() -> None:
+    assert scripts.describe_effects("#!/bin/sh\n# update-alternatives\nfoo\n") == ()

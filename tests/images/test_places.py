@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from grocker.images import archive, docker, layout, podman, registry, store
 from grocker.images.archive import Archive
 from grocker.images.docker import Docker
 from grocker.images.layout import Layout
-from grocker.images.places import PLACES, default_sink, is_still_there, open_image, open_sink, open_sinks
+from grocker.images.places import OUTPUTS, PLACES, default_sink, is_still_there, open_image, open_sink, open_sinks
 from grocker.images.podman import Podman
 from grocker.images.reading import ImageModule
 from grocker.images.registry import RegistrySink
@@ -39,6 +40,23 @@ SINKS: dict[str, SinkModule] = {
 """held against the protocol by mypy"""
 IMAGES: tuple[ImageModule, ...] = (registry, store, layout, archive)
 """likewise"""
+
+
+def test_text_about_outputs_names_every_place_of_the_table() -> None:
+    words = OUTPUTS.replace(" or ", ", ").split(", ")
+    assert [word.partition(":")[0] for word in words] == list(PLACES)
+    assert {word.partition(":")[0] for word in words if ":" in word} == {
+        word for word, place in PLACES.items() if place.takes_path
+    }
+
+
+def test_module_of_a_place_has_what_the_table_promises() -> None:
+    for place in PLACES.values():
+        module = import_module(f"grocker.images.{place.module}")
+        assert hasattr(module, "open_sink"), place.module
+        assert hasattr(module, "open_image") or not place.takes_path, place.module
+        if place.evidence is not None:
+            assert hasattr(import_module(f"grocker.images.{place.evidence}"), "is_still_there"), place.evidence
 
 
 Hosts = Callable[..., PlaceContext]

@@ -58,3 +58,16 @@ def test_origin_is_refused_with_a_remedy_when_it_names_nothing(place: Path, text
     assert caught.value.status == status
     assert words in caught.value.message
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["pols", "pollss", "polsl"])
+def test_word_that_resembles_a_directory_is_no_release(place: Path, text: str) -> None:
+    with pytest.raises(GrockerError, match=f"directory {text} not found") as caught:
+        parse_origin(text, place)
+    assert caught.value.status == 66
+    assert str(caught.value.hint).startswith("did you mean polls?")
+
+
+@pytest.mark.parametrize("text", ["pols>=0", "pols[x]", "django", "file", "app"])
+def test_release_is_one_when_it_is_no_mere_word_or_resembles_nothing(place: Path, text: str) -> None:
+    assert parse_origin(text, place).kind == "release"

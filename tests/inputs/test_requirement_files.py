@@ -28,7 +28,7 @@ def test_included_files_count(tmp_path: Path) -> None:
 def test_file_that_includes_itself_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("-r b.txt\n")
     (tmp_path / "b.txt").write_text("-r a.txt\n")
-    with pytest.raises(SettingsError, match=r"b\.txt includes a\.txt, which includes it"):
+    with pytest.raises(SettingsError, match=r"circular include: b\.txt includes a\.txt, which includes b\.txt"):
         read_requirement_files([tmp_path / "a.txt"])
 
 

@@ -166,3 +166,9 @@ def test_cache_in_the_project_is_left_out(context: Context, tmp_path: Path, with
         git(tmp_path, "init", "--quiet")
         (tmp_path / ".gitignore").write_text("other\n")
     assert paths(read_files(context, tmp_path)) == ["app.py"]
+
+
+@pytest.mark.parametrize("pattern", ["data/", "words.txt", "data/*.txt", "**/words.txt"])
+def test_excluded_files_never_go_in(context: Context, tree: Path, pattern: str) -> None:
+    write(tree, {"app.py": "", "data/words.txt": "", ".env": ""})
+    assert paths(read_files(context, tree, ["data", ".env"], [pattern, ".env"])) == ["app.py"]

@@ -76,5 +76,5 @@ def test_settings_choose_requirement_files(tmp_path: Path) -> None:
     for name in ("requirements.txt", "web.txt"):
         (tmp_path / name).write_text("flask\n")
     assert read_tree_project(tmp_path, Settings(requirements=("web.txt",))).requirement_files == (tmp_path / "web.txt",)
-    with pytest.raises(SettingsError, match=r"no file gone\.txt in the project"):
+    with pytest.raises(SettingsError, match=r"the project has no file 'gone\.txt'"):
         read_tree_project(tmp_path, Settings(requirements=("gone.txt",)))

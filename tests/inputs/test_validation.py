@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import SettingsError
-from grocker.inputs.validation import check_application, check_services, find_missing_modules
+from grocker.inputs.validation import check_application, check_debian_modules, check_services, find_missing_modules
 from grocker.progress import Silent
-from grocker.python import InstallScheme, Wheel, WheelTarget, read_wheel
+from grocker.python import InstallScheme, SourceTree, Wheel, WheelTarget, read_tree, read_wheel
 from grocker.runner.contract.spec import Service
 from tests.support.wheels import make_wheel
 
@@ -21,30 +21,38 @@ def wheel(directory: Path, files: dict[str, str] | None = None, *, metadata: str
     return read_wheel(make_wheel(directory, files=files, metadata=metadata), InstallScheme("3.13"))
 
 
+def tree(directory: Path, paths: list[str]) -> SourceTree:
+    """A project of empty files."""
+    directory.mkdir()
+    for path in paths:
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).touch()
+    return read_tree(directory, now=0)
+
+
 @pytest.mark.parametrize("wanted", ["<3.13", ">=3.14", "==3.11.*"])
 def test_application_is_refused_when_it_wants_another_python(tmp_path: Path, wanted: str) -> None:
     with pytest.raises(SettingsError, match="demo 1.0 requires Python .*; the image has 3.13"):
-        check_application(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), (), Silent())
+        check_application(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), None, Silent())
 
 
 @pytest.mark.parametrize("wanted", [">=3.13.2", ">=3.11,<4", "!=3.13.0"])
 def test_application_is_taken_when_a_patch_release_may_fit(tmp_path: Path, wanted: str) -> None:
-    check_application(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), (), Silent())
+    check_application(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), None, Silent())
 
 
 def test_extra_is_refused_when_the_application_has_none_of_that_name(tmp_path: Path) -> None:
     installed = wheel(tmp_path, metadata="Provides-Extra: Post_Gres\n")
-    check_application(installed, TARGET, ["post-gres", "POST.GRES"], (), Silent())
+    check_application(installed, TARGET, ["post-gres", "POST.GRES"], None, Silent())
     with pytest.raises(SettingsError, match="demo 1.0 has no extra mysql") as caught:
-        check_application(installed, TARGET, ["post.gres", "mysql"], (), Silent())
+        check_application(installed, TARGET, ["post.gres", "mysql"], None, Silent())
     assert caught.value.hint == "available extras: post-gres"
 
 
 def test_user_is_warned_when_the_back_end_left_all_code_out(tmp_path: Path) -> None:
     progress = Silent()
-    check_application(
-        wheel(tmp_path, DATA), TARGET, (), ["app.py", "setup.py", "shop/__init__.py", "static/a.css"], progress
-    )
+    paths = ["app.py", "setup.py", "shop/__init__.py", "static/a.css"]
+    check_application(wheel(tmp_path, DATA), TARGET, (), tree(tmp_path / "p", paths), progress)
     ((message, hint),) = progress.warnings
     assert message == "the wheel of demo has no module: its build back end left out app.py, shop/"
     assert hint is not None
@@ -65,9 +73,9 @@ def test_user_is_warned_when_templates_or_static_files_are_left_out(
     tmp_path: Path, files: dict[str, str], sources: list[str], left: list[str]
 ) -> None:
     progress = Silent()
-    check_application(wheel(tmp_path, files), TARGET, (), sources, progress)
+    check_application(wheel(tmp_path, files), TARGET, (), tree(tmp_path / "p", sources), progress)
     assert [message for message, _ in progress.warnings] == (
-        [f"the wheel of demo has no file of {', '.join(left)}"] if left else []
+        [f"the wheel of demo has no files from {', '.join(left)}"] if left else []
     )
 
 
@@ -110,3 +118,49 @@ def test_user_is_warned_when_a_service_names_a_module_that_is_not_there(
 
 def test_nothing_is_left_out_when_the_wheel_has_a_module(tmp_path: Path) -> None:
     assert find_missing_modules(wheel(tmp_path), ["app.py"]) == []
+
+
+def test_user_is_warned_of_secrets_in_the_image_and_told_how_to_keep_them_out(tmp_path: Path) -> None:
+    progress = Silent()
+    project = tree(tmp_path / "p", ["app/__init__.py", "app/.env", "app/id_rsa", "pyproject.toml"])
+    installed = wheel(tmp_path, dict.fromkeys(("app/__init__.py", "app/.env", "app/id_rsa"), ""))
+    check_application(installed, TARGET, (), project, progress)
+    ((message, hint),) = progress.warnings
+    assert message == "the image contains files that look like secrets: app/.env, app/id_rsa"
+    assert 'exclude = ["app/.env", "app/id_rsa"] in [tool.grocker]' in str(hint)
+
+
+def test_user_is_told_of_secrets_in_a_wheel_of_others(tmp_path: Path) -> None:
+    progress = Silent()
+    check_application(wheel(tmp_path, {"demo/key.pem": "x", "demo/a.py": ""}), TARGET, (), None, progress)
+    ((message, hint),) = progress.warnings
+    assert message == "the image contains files that look like secrets: demo/key.pem"
+    assert "exclude" not in str(hint)
+
+
+@pytest.mark.parametrize(
+    ("line", "package"),
+    [
+        ("import tkinter as tk", "python3-tk"),
+        ("from tkinter import ttk", "python3-tk"),
+        ("import dbm.gnu", "python3-gdbm"),
+        ("import ensurepip", "python3-venv"),
+        ("import idlelib.run", "idle"),
+    ],
+)
+def test_user_is_warned_of_an_import_that_debian_packs_apart(tmp_path: Path, line: str, package: str) -> None:
+    progress = Silent()
+    installed = wheel(tmp_path, {"app.py": f"import os\n{line}\n"})
+    check_debian_modules(installed, (), progress)
+    ((message, hint),) = progress.warnings
+    assert message.startswith("app.py imports ")
+    assert f'dependencies = ["{package}"]' in str(hint)
+    check_debian_modules(installed, (f"{package}=1.0",), progress)
+    assert len(progress.warnings) == 1
+
+
+@pytest.mark.parametrize("line", ["try:\n    import tkinter", "import tkinter_ext", "# import tkinter", "import dbm"])
+def test_nothing_is_said_of_an_import_that_may_fail(tmp_path: Path, line: str) -> None:
+    progress = Silent()
+    check_debian_modules(wheel(tmp_path, {"app.py": f"{line}\n"}), (), progress)
+    assert progress.warnings == []

@@ -53,3 +53,9 @@ def test_suite_knows_which_packages_its_interpreter_needs(suite: str, package: s
 @pytest.mark.parametrize("archive", ["bookworm", "bookworm-updates", "bookworm-security"])
 def test_suite_of_an_archive_is_found_by_its_name(archive: str) -> None:
     assert suite_of(archive).name == "bookworm"
+
+
+def test_images_have_what_debian_packs_apart_of_python_and_of_time_zones() -> None:
+    assert "tzdata-legacy" in SUITES["trixie"].base
+    assert "tzdata-legacy" not in SUITES["bookworm"].base
+    assert "python3-distutils" in SUITES["bookworm"].interpreter

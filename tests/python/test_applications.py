@@ -98,7 +98,7 @@ def test_declared_services_are_read_without_executing_anything(text: str) -> Non
 def test_declared_services_are_refused_when_they_are_no_literal(module: str, text: str, words: str) -> None:
     with pytest.raises(SettingsError) as caught:
         declared(module, text)
-    assert caught.value.message.startswith("entry point grocker.services: www = ")
+    assert caught.value.message.startswith("entry point in grocker.services: www = ")
     assert words in caught.value.message
 
 

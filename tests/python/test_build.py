@@ -181,26 +181,74 @@ def test_version_from_git_sees_the_repository_and_leaves_it_alone(tmp_path: Path
     quiet = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"}
     for command in ("init -q", "add .", "-c user.name=x -c user.email=x@example.invalid commit -q -m x", "tag v3"):
         subprocess.run(["git", *command.split()], cwd=project, check=True, env=quiet)
-    described, tree = read_project(project), read_tree(project, now=NOW)
-    assert described.uses_git
+    tree = read_tree(project, now=NOW)
+    assert tree.repository is not None
     index = (project / ".git" / "index").read_bytes()
     wheel = read_wheel(built(project, tmp_path), InstallScheme("3.13"))
     assert {e.path.rpartition("/")[2]: getattr(e, "data", b"") for e in wheel.entries}["v"] == b"v3\n"
     assert (project / ".git" / "index").read_bytes() == index
-    key = build_key(described, tree, (), EPOCH)
+    key = build_key(tree, (), EPOCH)
     subprocess.run(["git", "tag", "v4"], cwd=project, check=True, env=quiet)
-    assert build_key(described, tree, (), EPOCH) != key
+    assert build_key(read_tree(project, now=NOW), (), EPOCH) != key
 
 
 def test_build_key_differs_with_tree_pins_and_epoch(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p")
-    described, tree = read_project(project), read_tree(project, now=NOW)
-    key = build_key(described, tree, (BuildRequirement("a", "1"),), EPOCH)
-    assert key == build_key(described, read_tree(project, now=NOW + 1), (BuildRequirement("a", "1"),), EPOCH)
-    assert key != build_key(described, tree, (BuildRequirement("a", "2"),), EPOCH)
-    assert key != build_key(described, tree, (BuildRequirement("a", "1"),), EPOCH + 1)
+    tree = read_tree(project, now=NOW)
+    key = build_key(tree, (BuildRequirement("a", "1"),), EPOCH)
+    assert key == build_key(read_tree(project, now=NOW + 1), (BuildRequirement("a", "1"),), EPOCH)
+    assert key != build_key(tree, (BuildRequirement("a", "2"),), EPOCH)
+    assert key != build_key(tree, (BuildRequirement("a", "1"),), EPOCH + 1)
     (project / "demo" / "__init__.py").write_text("x = 1\n")
-    assert key != build_key(described, read_tree(project, now=NOW), (BuildRequirement("a", "1"),), EPOCH)
+    assert key != build_key(read_tree(project, now=NOW), (BuildRequirement("a", "1"),), EPOCH)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+@pytest.mark.parametrize("kept", [True, False])
+def test_back_end_in_a_subdirectory_sees_the_repository_above(tmp_path: Path, kept: bool) -> None:
+    asked = "'describe --tags --dirty', 'ls-files --others --ignored --exclude-standard', 'rev-parse HEAD:x'"
+    called = "subprocess.run(['git', *c.split()], capture_output=True, text=True, env={'PATH': os.environ['PATH']})"
+    spy = (
+        "import subprocess; pathlib.Path('demo/v').write_text("
+        f"''.join({called}.stdout for c in ({asked})) + open('../../.gitignore').read())"
+    )
+    project = make_project(tmp_path / "r" / "team" / "p", {"demo/secret.py": "x"}, extra=spy)
+    (tmp_path / "r" / "other").write_text("not copied")
+    (tmp_path / "r" / "x").write_text("x")
+    (tmp_path / "r" / ".gitignore").write_text("secret.py\n")
+    quiet = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"}
+    for command in ("init -q", "add .", "-c user.name=x -c user.email=x@example.invalid commit -q -m x", "tag v3"):
+        subprocess.run(["git", *command.split()], cwd=tmp_path / "r", check=True, env=quiet)
+    index = (tmp_path / "r" / ".git" / "index").read_bytes()
+    wheel = read_wheel(built(project, tmp_path, kept=kept), InstallScheme("3.13"))
+    told = {e.path.rpartition("/")[2]: getattr(e, "data", b"") for e in wheel.entries}["v"].decode()
+    assert told == "v3\ndemo/secret.py\nc1b0730e0133447badcfd47fd144e254807b06e1\nsecret.py\n"
+    assert (tmp_path / "r" / ".git" / "index").read_bytes() == index
+
+
+def test_back_end_gets_the_variables_that_it_is_told_and_no_other(tmp_path: Path) -> None:
+    told = "os.environ.get('A', '') + os.environ['HOME'][-4:] + os.environ.get('B', '')"
+    project = make_project(tmp_path / "p", extra=f"pathlib.Path('demo/v').write_text({told})")
+    (tmp_path / "w").mkdir()
+    uv = find_uv({"HOME": "/nonexistent", "UV_OFFLINE": "1", "B": "b"}, cache=tmp_path / "uv")
+    tree, variables = read_tree(project, now=NOW), {"A": "a", "HOME": "/somewhere"}
+    with Store.open(tmp_path / "store") as store:
+        made = build_wheel(
+            *(read_project(project), tree, uv), workspace=tmp_path / "w", epoch=EPOCH, variables=variables, store=store
+        )
+    entries = read_wheel(made, InstallScheme("3.13")).entries
+    assert {e.path.rpartition("/")[2]: getattr(e, "data", b"") for e in entries}["v"] == b"ahome"
+    assert build_key(tree, (), EPOCH, variables) != build_key(tree, (), EPOCH)
+
+
+@pytest.mark.parametrize("name", ["dist", "web/node_modules", "data"])
+def test_failure_says_what_was_left_out_when_the_back_end_asks_for_it(tmp_path: Path, name: str) -> None:
+    project = make_project(tmp_path / "p", {"web/a": "", "demo/a": ""}, extra=f"open('{name}/x')")
+    (project / name).parent.mkdir(exist_ok=True)
+    (project / name).symlink_to("/nonexistent") if name == "data" else (project / name).mkdir()
+    with pytest.raises(CorruptError, match="No such file") as caught:
+        built(project, tmp_path)
+    assert str(caught.value.hint).startswith(f"Grocker left out {name}: ")
 
 
 @pytest.mark.parametrize("kind", ["packages", "modules"])
@@ -219,7 +267,7 @@ def test_build_says_what_to_include_when_several_lie_side_by_side(tmp_path: Path
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).touch()
     text = f"error: Multiple top-level {kind} discovered in a flat-layout: ['a', 'b'].\n\nTo avoid accidental"
-    assert str(backend.failure(text, "shop", tmp_path).hint).splitlines()[1:] == [
+    assert str(backend.failure(text, "shop", read_tree(tmp_path, now=NOW)).hint).splitlines()[1:] == [
         "[tool.setuptools]",
         'py-modules = ["app"]',
         "[tool.setuptools.packages.find]",

@@ -176,6 +176,17 @@ def test_entries_get_bytecode_beside_their_sources(interpreter: InterpreterTree)
     assert pyc.data != b"stale"
 
 
+@pytest.mark.parametrize("name", ["m" * 240, "ü" * 120, "語" * 80, "m" * 252])
+def test_module_whose_bytecode_would_have_too_long_a_name_is_left_without(
+    interpreter: InterpreterTree, name: str
+) -> None:
+    with Compiler(interpreter) as compiler:
+        found = [
+            entry.path for entry in add_bytecode(compiler, [File(f"a/{name}.py", b"x = 1\n"), File("a/x.py", b"")])
+        ]
+    assert found == sorted([f"a/{name}.py", "a/x.py", "a/__pycache__", f"a/__pycache__/x.{TAG}.pyc"])
+
+
 def test_interpreter_is_missing_when_the_tree_has_none(tmp_path: Path) -> None:
     with (
         pytest.raises(MissingError, match="cannot start") as caught,

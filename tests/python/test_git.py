@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import StorageError
-from grocker.python.git import find_repository, read_state, share_repository
+from grocker.python.git import Repository, find_repository
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 
@@ -23,6 +23,16 @@ def git(*arguments: str, cwd: Path) -> None:
         capture_output=True,
         env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"},
     )
+
+
+def found(root: Path) -> Repository:
+    repository = find_repository(root)
+    assert repository is not None
+    return repository
+
+
+def read_state(root: Path) -> bytes:
+    return found(root).read_state()
 
 
 @pytest.fixture
@@ -38,9 +48,8 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def test_state_is_empty_when_there_is_no_repository(tmp_path: Path) -> None:
-    assert read_state(tmp_path) == b""
-    assert share_repository(tmp_path, tmp_path / "copy", tmp_path) == {}
+def test_repository_is_none_when_there_is_none(tmp_path: Path) -> None:
+    assert find_repository(tmp_path) is None
 
 
 def test_state_is_the_same_when_only_times_changed(root: Path) -> None:
@@ -111,17 +120,56 @@ def test_repository_is_not_asked_to_run_programs(root: Path, tmp_path: Path) -> 
 
 
 def test_copy_is_a_work_tree_of_the_repository_when_it_is_shared(root: Path, tmp_path: Path) -> None:
-    copy, workspace = tmp_path / "copy", tmp_path / "work"
+    git("remote", "add", "origin", "https://token@example.invalid/x.git", cwd=root)
+    git("tag", "v1", cwd=root)
+    copy = tmp_path / "copy"
     copy.mkdir()
-    workspace.mkdir()
-    variables = share_repository(root, copy, workspace)
-    found = subprocess.run(
-        ["git", "rev-parse", "--show-toplevel"],
+    variables = found(root).share(copy, ["pyproject.toml"])
+
+    def told(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], cwd=copy, env={"PATH": os.environ["PATH"], **variables}, capture_output=True, text=True
+        ).stdout.strip()
+
+    (copy / "pyproject.toml").write_text("[project]\n")
+    assert told("rev-parse", "--show-toplevel") == str(copy)
+    assert told("describe", "--tags", "--dirty") == "v1"
+    assert told("log", "--format=%s") == "one"
+    assert told("branch", "--show-current") == "main"
+    assert told("config", "--get-regexp", "remote|user") == ""
+    (copy / "pyproject.toml").write_text("changed")
+    assert told("describe", "--tags", "--dirty") == "v1-dirty"
+
+
+@pytest.mark.parametrize("kind", ["worktree", "submodule", "shallow", "sha256"])
+def test_copy_is_shared_of_repositories_of_all_kinds(root: Path, tmp_path: Path, kind: str) -> None:
+    git("commit", "-q", "--allow-empty", "-m", "two", cwd=root)
+    git("tag", "v2", cwd=root)
+    place = tmp_path / "place"
+    match kind:
+        case "worktree":
+            git("worktree", "add", "-q", str(place), cwd=root)
+        case "submodule":
+            git("init", "-q", str(tmp_path / "parent"), cwd=tmp_path)
+            git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(root), "s", cwd=tmp_path / "parent")
+            place = tmp_path / "parent" / "s"
+        case "shallow":
+            git("clone", "-q", "--depth=1", f"file://{root}", str(place), cwd=tmp_path)
+        case _:
+            git("init", "-q", "--object-format=sha256", str(place), cwd=tmp_path)
+            (place / "pyproject.toml").write_text("[project]\n")
+            git("add", ".", cwd=place)
+            git("commit", "-q", "-m", "two", cwd=place)
+            git("tag", "v2", cwd=place)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "pyproject.toml").write_text("[project]\n")
+    found(place).share(copy, ["pyproject.toml"])
+    done = subprocess.run(
+        ["git", "describe", "--tags", "--dirty"],
         cwd=copy,
-        env={"PATH": os.environ["PATH"], **variables},
+        env={"PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
-        check=True,
     )
-    assert found.stdout.strip() == str(copy)
-    assert Path(variables["GIT_INDEX_FILE"]).parent == workspace
+    assert (done.stdout.strip(), done.stderr) == ("v2", "")

@@ -4,7 +4,7 @@ import pytest
 
 from grocker.errors import CorruptError, SettingsError
 from grocker.python import Metadata, WheelTarget, check_python
-from grocker.python.metadata import normalise_name, parse, parse_entry_points
+from grocker.python.metadata import normalise_name, parse, parse_entry_points, repair_specifiers
 
 TEXT = """Metadata-Version: 2.4
 Name: Polls_Site
@@ -42,7 +42,7 @@ def test_metadata_is_read_from_its_headers() -> None:
         (b"Name: ../x\nVersion: 1\n", "invalid project name '../x'"),
         (b"Name: x\n", "invalid version ''"),
         (b"Name: x\nVersion: one\n", "invalid version 'one'"),
-        (b"Name: \xff\n", "not UTF-8: byte 6"),
+        (b"Name: \xff\n", "invalid project name '\N{REPLACEMENT CHARACTER}'"),
     ],
 )
 def test_metadata_is_refused_when_malformed(text: bytes, words: str) -> None:
@@ -72,9 +72,51 @@ def test_python_is_checked_against_what_the_project_wants(wanted: str, full_vers
             check_python(metadata, target)
 
 
-def test_python_wanted_in_no_known_form_is_corrupt() -> None:
-    with pytest.raises(CorruptError, match="malformed"):
-        check_python(Metadata("demo", "1.0", requires_python="three"), WheelTarget("3.13"))
+@pytest.mark.parametrize("wanted", ["UNKNOWN", "three", "?"])
+def test_python_wanted_in_no_known_form_is_any(wanted: str) -> None:
+    check_python(Metadata("demo", "1.0", requires_python=wanted), WheelTarget("3.13"))
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        (">=3.6.*", ">=3.6"),
+        (">=2.7,", ">=2.7,"),
+        (">=2.7.*,", ">=2.7,"),
+        (">=2.7,<4.*", ">=2.7,<4"),
+        (">=1.0<2.0", ">=1.0,<2.0"),
+        ("==1.2*", "==1.2.*"),
+        (">dev", ">0.0.0.dev0"),
+        (">='1.0'", ">=1.0"),
+        (">= 2.7, !=3.0.*", ">= 2.7, !=3.0.*"),
+        ("", ""),
+        ("what?", "what?"),
+    ],
+)
+def test_specifiers_of_old_metadata_are_read_as_they_were_meant(text: str, meant: str) -> None:
+    assert repair_specifiers(text) == meant
+
+
+def test_metadata_is_read_when_an_author_is_not_utf8() -> None:
+    assert parse(b"Name: x\nVersion: 1\nAuthor: Andr\xe9\n", "METADATA").name == "x"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[my.plugins]\nlegacy = pkg/plugins/legacy.py\n", "[my.plugins]\nlegacy\n", "[x]\na = b:c:d\n", "[x]\na = \n"],
+)
+def test_entry_points_of_groups_that_nobody_reads_are_not_judged(text: str) -> None:
+    data = f"{text}[console_scripts]\nx = m:f\n".encode()
+    (point,) = parse_entry_points(data, "entry_points.txt", {"console_scripts"})
+    assert (point.name, point.object) == ("x", "f")
+    with pytest.raises(CorruptError):
+        parse_entry_points(data, "entry_points.txt")
+
+
+@pytest.mark.parametrize("text", ["x\n", "x = m/f.py\n", "x = m:f:g\n"])
+def test_entry_points_of_groups_that_are_read_are_judged(text: str) -> None:
+    with pytest.raises(CorruptError, match="expected MODULE or MODULE:OBJECT"):
+        parse_entry_points(f"[console_scripts]\n{text}".encode(), "entry_points.txt", {"console_scripts"})
 
 
 def test_entry_points_keep_case_and_are_sorted() -> None:
@@ -89,3 +131,19 @@ def test_entry_points_keep_case_and_are_sorted() -> None:
 @pytest.mark.parametrize(("name", "form"), [("Flask_Login", "flask-login"), ("a.-_b", "a-b"), ("x", "x")])
 def test_name_has_one_form(name: str, form: str) -> None:
     assert normalise_name(name) == form
+
+
+@pytest.mark.parametrize(
+    ("wanted", "hint"),
+    [
+        ("==3.11.*", "build for Debian bookworm, which has Python 3.11: --debian bookworm"),
+        ("<3.12", "build for Debian bookworm"),
+        (">=3.14", "build for Debian forky, which has Python 3.14: --debian forky"),
+        ("==3.12.*", "no Debian suite fits (trixie has Python 3.13, "),
+        (">=3.99", "no Debian suite fits"),
+    ],
+)
+def test_hint_names_the_python_of_the_suites(wanted: str, hint: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        check_python(Metadata("demo", "1.0", requires_python=wanted), WheelTarget("3.13"))
+    assert str(caught.value.hint).startswith(hint)

@@ -37,14 +37,13 @@ Postgres_DB = ["psycopg"]
     assert found.dependencies == ("django",)
     assert found.extras == (("postgres-db", ("psycopg",)),)
     assert (found.build_requires, found.backend) == (("hatchling>=1.20",), "hatchling.build")
-    assert not found.uses_git
 
 
 def test_project_leaves_to_the_back_end_what_is_dynamic(tmp_path: Path) -> None:
     directory = project(tmp_path, '[project]\nname = "a"\ndynamic = ["version", "dependencies"]\n')
     (directory / ".git").mkdir()
     found = read_project(directory)
-    assert (found.version, found.dependencies, found.uses_git) == (None, None, True)
+    assert (found.version, found.dependencies) == (None, None)
     assert found.build_requires == ("setuptools>=40.8.0",)
 
 
@@ -74,7 +73,7 @@ def test_project_without_metadata_is_told_to_take_over_its_requirements(tmp_path
 
 
 BAD = {
-    "no metadata at all": (None, 66, "pyproject.toml is missing, and so is setup.py", 'name = "my-polls"'),
+    "no metadata at all": (None, 66, "pyproject.toml does not exist, nor does setup.py", 'name = "my-polls"'),
     "pyproject for tools alone": (
         "[tool.ruff]\n",
         66,

@@ -192,7 +192,14 @@ def test_optional_extension_is_left_out_with_a_warning(index: Index, places: Pla
     place = places()
     [pin] = place.resolve("fast")
     assert pin.file == "fast-1.0-py3-none-any.whl"
-    assert "fast 1.0 has no wheel; it is built without its optional C extension" in str(place.progress.warnings)
+    warned = "fast 1.0 has no wheel; it is built without its optional C extension"
+    assert warned in str(place.progress.warnings)
+    again = places()
+    assert again.resolve("fast") == (pin,)
+    assert warned in str(again.progress.warnings)
+    again.builder = replace(again.builder, needs_extensions=True)
+    assert "needs a compiler" in again.refused("fast").message
+    assert again.progress.built == []
 
 
 def test_back_end_that_builds_another_version_is_refused(index: Index, places: Places) -> None:

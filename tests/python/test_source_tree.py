@@ -1,15 +1,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from grocker.errors import CorruptError, MissingError
+from grocker.errors import CorruptError, DeniedError, MissingError
 from grocker.python import FileHashes, read_tree
 from grocker.python.source_tree import copy_tree
+from tests.python.test_git import git
+from tests.support.user import ordinary_user, visible_directory
 
 NOW = 4_000_000_000_000_000_000
+
+
+@pytest.fixture
+def visible() -> Iterator[Path]:
+    with visible_directory() as place:
+        yield place
 
 
 def make(root: Path, **files: str) -> Path:
@@ -118,14 +127,15 @@ def test_known_is_read_back_as_written(tmp_path: Path) -> None:
     assert FileHashes.decode(b"rubbish\n") == FileHashes()
 
 
-@pytest.mark.parametrize("target", ["/etc/passwd", "../outside", "app/../../outside"])
-def test_tree_is_refused_when_a_link_leaves_it(tmp_path: Path, target: str) -> None:
+@pytest.mark.parametrize("target", ["/etc/passwd", "../outside", "app/../../outside", "/nonexistent/x"])
+def test_tree_has_nothing_of_what_lies_outside(tmp_path: Path, target: str) -> None:
     root = make(tmp_path / "project")
     (tmp_path / "outside").write_text("secret")
     (root / "link").symlink_to(target)
-    with pytest.raises(CorruptError, match="the link link points outside of the project") as caught:
-        read_tree(root, now=NOW)
-    assert caught.value.hint
+    tree = read_tree(root, now=NOW)
+    assert "link" not in paths(root)
+    assert [(one.path, one.is_missed) for one in tree.left_out] == [("link", False)]
+    assert tree.left_out[0].why == f"it leads out of the project, to {target}"
 
 
 @pytest.mark.parametrize(("name", "words"), [("nowhere", "does not exist"), ("file", "is a file")])
@@ -161,3 +171,29 @@ def test_copy_is_refused_when_a_file_changed_meanwhile(tmp_path: Path) -> None:
     (root / "a").write_text("b")
     with pytest.raises(CorruptError, match="a changed while it was being read"):
         copy_tree(tree, tmp_path / "copy", epoch=0)
+
+
+def test_copy_lies_where_the_project_does_in_its_repository(tmp_path: Path) -> None:
+    top = tmp_path / "repository"
+    make(top / "team" / "app")
+    (top / "LICENSE").write_text("free")
+    (top / "team" / "app" / "LICENSE").symlink_to("../../LICENSE")
+    git("init", "-q", cwd=top)
+    git("add", ".", cwd=top)
+    tree = read_tree(top / "team" / "app", now=NOW)
+    copy = copy_tree(tree, tmp_path / "copy", epoch=0)
+    assert copy == tmp_path / "copy" / "team" / "app"
+    assert (copy / "LICENSE").read_text() == "free"
+    assert not (tmp_path / "copy" / "LICENSE").is_symlink()
+
+
+def test_file_that_nobody_may_read_is_left_out_unless_a_package_holds_it(visible: Path) -> None:
+    root = make(visible, note="x")
+    (root / "note").chmod(0)
+    with ordinary_user():
+        tree = read_tree(root, now=NOW)
+        assert [(one.path, one.why, one.is_missed) for one in tree.left_out] == [("note", "it cannot be read", True)]
+        assert [file.path for file in tree.files] == ["app/__init__.py", "pyproject.toml"]
+    (root / "app" / "key").touch(0)
+    with ordinary_user(), pytest.raises(DeniedError, match="app/key: Permission denied"):
+        read_tree(root, now=NOW)

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import csv
+import io
+import posixpath
+import re
 import stat
 import struct
 import zipfile
@@ -9,6 +13,8 @@ import pytest
 
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
 from grocker.python import InstallScheme, WheelTarget, overlay, read_metadata, read_wheel
+from grocker.python.record import line_hash
+from grocker.python.wheel import add_directories
 from grocker.python.wheel_archive import LARGE, ZipContent
 from grocker.tar.entry import Directory, Entry, File
 from tests.support.wheels import Files, make_wheel
@@ -146,11 +152,6 @@ BAD: dict[str, tuple[dict[str, object], str]] = {
     ),
     "path has a backslash": ({"more": [member("demo\\x.py")]}, "unsafe path"),
     "link": ({"more": [member("demo/link", b"/etc", stat.S_IFLNK | 0o777)]}, "is a link or a special file"),
-    "file that RECORD does not know": ({"more": [member("demo/x.py")]}, "demo/x.py is not in RECORD"),
-    "file that is not there": ({"record": {"gone.py": "sha256=x"}}, "gone.py is in RECORD but not in the archive"),
-    "hash mismatch": ({"record": {"demo/__init__.py": "sha256=AAAA"}}, "does not match its hash in RECORD (sha256)"),
-    "weak hash": ({"record": {"demo/__init__.py": "md5=AAAA"}}, "expected a hash of at least sha256"),
-    "no hash": ({"record": {"demo/__init__.py": ""}}, "RECORD has no hash for demo/__init__.py"),
     "another project in METADATA": (
         {"metadata_name": "other"},
         "METADATA is of other 1.0, which the file name contradicts",
@@ -168,10 +169,6 @@ BAD: dict[str, tuple[dict[str, object], str]] = {
         {"files": {"demo-1.0.data/data/bin": ""}},
         "it would overwrite the environment's own /opt/venv/bin",
     ),
-    "two files at one place": (
-        {"files": {"x.py": "1", "demo-1.0.data/purelib/x.py": "2"}},
-        f"two files would be installed as /{SITE}/x.py",
-    ),
     "it replaces the interpreter": ({"files": {"demo-1.0.data/scripts/python3": "x"}}, "own /opt/venv/bin/python3"),
     "it replaces pyvenv.cfg": ({"files": {"demo-1.0.data/data/pyvenv.cfg": "x"}}, "own /opt/venv/pyvenv.cfg"),
     "script name is a path": ({"entry_points": "[console_scripts]\n../x = demo:f\n"}, "invalid script name '../x'"),
@@ -183,6 +180,81 @@ BAD: dict[str, tuple[dict[str, object], str]] = {
     "entry points have no section": ({"entry_points": "x = demo:f\n"}, "entry_points.txt of demo-1.0"),
     "file below a file": ({"files": {"demo": "x", "demo-1.0.data/purelib/demo/x.py": ""}}, "which is a file"),
 }
+
+
+CARELESS: dict[str, tuple[dict[str, object], str]] = {
+    "file that RECORD does not know": ({"more": [member("demo/x.py")]}, "demo/x.py is not in RECORD"),
+    "file that is not there": ({"record": {"gone.py": "sha256=x"}}, "gone.py is in RECORD but not in the archive"),
+    "hash mismatch": ({"record": {"demo/__init__.py": "sha256=AAAA"}}, "does not match its hash in RECORD (sha256)"),
+    "weak hash": ({"record": {"demo/__init__.py": "md5=AAAA"}}, "expected a hash of at least sha256"),
+    "no hash": ({"record": {"demo/__init__.py": ""}}, "RECORD has no hash for demo/__init__.py"),
+    "two files at one place": (
+        {"files": {"x.py": "1", "demo-1.0.data/purelib/x.py": "2"}},
+        f"two files would be installed as /{SITE}/x.py",
+    ),
+    "sha1": ({"record": {"demo/__init__.py": "sha1=AAAA"}}, "expected a hash of at least sha256"),
+    "another spelling": ({"record": {"./demo/__init__.py": "sha256=AAAA"}}, "is not a normalised path"),
+    "backslashes": ({"record": {"demo\\__init__.py": "sha256=AAAA"}}, "is not a normalised path"),
+    "no line for METADATA": ({"record": {"demo-1.0.dist-info/METADATA": None}}, "METADATA is not in RECORD"),
+    "an entry point that nobody calls": (
+        {"entry_points": "[my.plugins]\nlegacy = demo/legacy.py\n[console_scripts]\nx = demo:f\n"},
+        "expected MODULE or MODULE:OBJECT",
+    ),
+}
+"""what pip and uv install"""
+
+
+@pytest.mark.parametrize("case", sorted(CARELESS))
+def test_wheel_is_installed_with_a_right_record_though_there_is(case: str, tmp_path: Path) -> None:
+    arguments, words = CARELESS[case]
+    path = make_wheel(tmp_path, **arguments)  # type: ignore[arg-type]
+    with pytest.raises(CorruptError, match=re.escape(words)):
+        read_wheel(path, LAYOUT, TARGET, strict=True)
+    wheel = read_wheel(path, LAYOUT, TARGET)
+    assert words in "; ".join(wheel.faults) or case == "an entry point that nobody calls"
+    files = {entry.path: entry for entry in wheel.entries if isinstance(entry, File)}
+    own = f"{SITE}/demo-1.0.dist-info/RECORD"
+    rows = {row[0]: row[1] for row in csv.reader(io.StringIO(content(wheel.entries)[own][0].decode()))}
+    assert {posixpath.normpath(f"{SITE}/{path}") for path in rows} == set(files)
+    assert rows["demo/__init__.py"] == line_hash(b"") if "demo/__init__.py" in rows else True
+
+
+def test_few_faults_of_many_are_told(tmp_path: Path) -> None:
+    files = {f"demo/{n}.py": "" for n in range(9)}
+    wheel = read_wheel(make_wheel(tmp_path, files=files, record=dict.fromkeys(files)), LAYOUT)
+    assert wheel.faults == (*(f"demo/{n}.py is not in RECORD" for n in range(3)), "and 6 more")
+
+
+def test_file_of_a_scheme_wins_over_one_beside_it(tmp_path: Path) -> None:
+    wheel = read_wheel(make_wheel(tmp_path, files={"x.py": "1", "demo-1.0.data/purelib/x.py": "2"}), LAYOUT)
+    assert content(wheel.entries)[f"{SITE}/x.py"][0] == b"2"
+    same = make_wheel(tmp_path, files={"x.py": "1", "demo-1.0.data/platlib/x.py": "1"})
+    assert read_wheel(same, LAYOUT).faults == ()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_wheel_is_read_in_each_compression_that_python_knows(tmp_path: Path, method: int) -> None:
+    path = make_wheel(tmp_path, files={"x.py": "1" * 99}, compression=method)
+    assert content(read_wheel(path, LAYOUT).entries)[f"{SITE}/x.py"][0] == b"1" * 99
+    data = bytearray(path.read_bytes())
+    data[60:90] = bytes(30)
+    path.write_bytes(data)
+    with pytest.raises(CorruptError):
+        read_wheel(path, LAYOUT)
+
+
+@pytest.mark.skipif(hasattr(zipfile, "ZIP_ZSTANDARD"), reason="this Python reads Zstandard")
+@pytest.mark.parametrize(("method", "words"), [(93, "compressed with Zstandard"), (97, "compressed with method 97")])
+def test_wheel_is_refused_with_the_reason_in_a_compression_that_python_does_not_know(
+    tmp_path: Path, method: int, words: str
+) -> None:
+    path = make_wheel(tmp_path)
+    data = path.read_bytes()
+    central = data.index(b"PK\x01\x02")
+    path.write_bytes(data[: central + 10] + struct.pack("<H", method) + data[central + 12 :])
+    with pytest.raises(CorruptError, match=words) as caught:
+        read_wheel(path, LAYOUT)
+    assert "deflate" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("case", sorted(BAD))
@@ -288,6 +360,61 @@ def test_overlay_names_both_wheels_and_the_file_when_they_differ(tmp_path: Path)
 def test_error_of_a_wheel_says_what_to_do(tmp_path: Path) -> None:
     path = make_wheel(tmp_path, record={"demo/__init__.py": "sha256=AAAA"})
     with pytest.raises(GrockerError) as caught:
-        read_wheel(path, LAYOUT)
+        read_wheel(path, LAYOUT, strict=True)
     assert caught.value.status == 65
     assert caught.value.hint
+
+
+PKGUTIL = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
+IMPORTED = "from pkgutil import extend_path\n__path__ = extend_path(__path__, __name__)\n"
+EITHER = """\
+try:
+    import pkg_resources
+    pkg_resources.declare_namespace(__name__)
+except ImportError:
+    import pkgutil
+    __path__ = pkgutil.extend_path(__path__, __name__)
+"""
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (PKGUTIL, "# quotes\n" + PKGUTIL.replace("'", '"')),
+        (IMPORTED, "__import__('pkg_resources').declare_namespace(__name__)\n"),
+        (EITHER, IMPORTED.replace("__path__ =", "__path__: list[str] =")),
+        (PKGUTIL, IMPORTED),
+        ('"""Tests."""\n', ""),
+        ("x = 1\r\n", "x = 1  # one\n"),
+    ],
+)
+def test_overlay_takes_modules_that_do_the_same(tmp_path: Path, one: str, other: str) -> None:
+    made = []
+    for name, text in (("one", one), ("two", other)):
+        path = make_wheel(tmp_path, name, files={"ns/__init__.py": text, f"ns/{name}.py": ""})
+        bytecode = File(f"{SITE}/ns/__pycache__/__init__.cpython-313.pyc", text.encode())
+        made.append((name, add_directories([*read_wheel(path, LAYOUT).entries, bytecode])))
+    first, second = (dict(content(entries)) for _, entries in overlay(made))
+    assert first[f"{SITE}/ns/__init__.py"][0] == one.encode()
+    assert not [path for path in second if "__init__" in path]
+    assert f"{SITE}/ns/two.py" in second
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("", PKGUTIL),
+        ("x = 1\n", "x = 2\n"),
+        (IMPORTED.replace("__name__", "'other'"), IMPORTED),
+        (IMPORTED + "x = 1\n", IMPORTED),
+        ("x = (\n", "x = [\n"),
+        ("(" * 9000, "[" * 9000),
+    ],
+)
+def test_overlay_refuses_modules_that_do_something_else(tmp_path: Path, one: str, other: str) -> None:
+    made = [
+        (name, read_wheel(make_wheel(tmp_path, name, files={"ns/__init__.py": text}), LAYOUT).entries)
+        for name, text in (("one", one), ("two", other))
+    ]
+    with pytest.raises(SettingsError, match="with different contents"):
+        list(overlay(made))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import pytest
 
@@ -44,9 +44,10 @@ def test_archive_is_refused_when_a_member_is_no_regular_file(tmp_path: Path, mod
 
 
 def test_archive_is_refused_when_its_compression_is_unknown(tmp_path: Path) -> None:
-    path = archive(tmp_path, ("a", b"b"), method=ZIP_BZIP2)
-    with ZipFile(path) as opened, pytest.raises(CorruptError, match="unsupported compression method 12 of a"):
-        members(opened, "x.whl")
+    with ZipFile(archive(tmp_path, ("a", b"b"))) as opened:
+        opened.infolist()[0].compress_type = 97
+        with pytest.raises(CorruptError, match="a is compressed with method 97"):
+            members(opened, "x.whl")
 
 
 def test_content_is_read_as_often_as_it_is_asked_for(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import random
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -471,6 +472,8 @@ def test_push_fails_as_corrupt_when_the_registry_lies(
 ) -> None:
     candidates = MountCandidates()
     image, blobs = made_image()
+    if kind == "lie-size":
+        registry.fail("GET", path, kind=kind, times=99)
     if method == "POST":
         pushed(transport, registry, image, blobs, rest="other/polls:1.0", candidates=candidates)
     else:
@@ -524,3 +527,134 @@ def test_push_finds_where_to_send_bytes_whatever_the_form_of_the_address(
         registry.fail("POST", "uploads", status=202, headers={"Location": location})
     pushed(transport, registry, image, blobs)
     assert registry.manifests["team/polls", "1.0"]
+
+
+def patient(state: registries.RepositoryState, seconds: float, **changes: object) -> registries.RepositoryState:
+    """The same, waiting that long for the answer to what makes the registry work."""
+    return replace(state, session=replace(state.session, answer_seconds=seconds, **changes))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "part_size"),
+    [
+        ("PUT", "blobs/uploads/u", None),
+        ("PUT", "blobs/uploads/u", 1000),
+        ("PATCH", "blobs/uploads/u", 1000),
+        ("PUT", "manifests/1.0", None),
+    ],
+)
+def test_push_waits_longer_for_an_answer_that_means_work_for_the_registry(
+    registry: Registry, method: str, path: str, part_size: int | None
+) -> None:
+    registry.fail(method, path, kind="late", seconds=0.6)
+    if part_size is not None:
+        registry.most_in_one_request = part_size
+    image, blobs = made_image("one layer", random.Random(1).randbytes(2500).hex())
+    with Transport(environ={}, attempts=1, read_timeout=0.2) as transport:
+        state = registries.inspect_repository(transport, lambda: NOBODY, [name(registry)])
+        changes = {} if part_size is None else {"part_size": part_size}
+        registries.push(patient(state, 5, **changes), [image], blobs, Silent(), candidates=MountCandidates())
+    assert registry.manifests["team/polls", "1.0"][1] == image.manifest.data
+
+
+def test_push_waits_longer_for_a_mount(registry: Registry) -> None:
+    candidates = MountCandidates()
+    image, blobs = made_image("one layer")
+    with Transport(environ={}, attempts=1, read_timeout=0.2) as transport:
+        pushed(transport, registry, image, blobs, rest="other/polls:1.0", candidates=candidates)
+        registry.fail("POST", "team/polls/blobs/uploads", kind="late", seconds=0.6)
+        assert pushed(transport, registry, image, blobs, candidates=candidates).mounted_blobs == 2
+
+
+def test_push_waits_longer_for_a_larger_blob(registry: Registry) -> None:
+    registry.fail("PUT", "blobs/uploads/u", kind="late", seconds=0.6)
+    image, blobs = made_image("one layer")
+    with Transport(environ={}, attempts=1, read_timeout=0.2) as transport:
+        state = registries.inspect_repository(transport, lambda: NOBODY, [name(registry)])
+        state = patient(state, 0, seconds_per_byte=0.05)
+        assert image.layers[0].size * 0.05 > 1
+        registries.push(state, [image], blobs, Silent(), candidates=MountCandidates())
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"kind": "late", "seconds": 0.6},
+        {"kind": "late-status", "status": 504},
+        {"kind": "late-status", "status": 500},
+        {"kind": "late-status", "status": 502},
+    ],
+)
+@pytest.mark.parametrize("path", ["blobs/uploads/u", "manifests/1.0"])
+def test_push_sends_nothing_again_that_arrived_although_its_answer_did_not(
+    registry: Registry, path: str, how: dict[str, object], attempts: int
+) -> None:
+    registry.fail("PUT", path, **how)
+    image, blobs = made_image("one layer")
+    with Transport(environ={}, attempts=attempts, read_timeout=0.2, sleep=lambda _: None) as transport:
+        state = registries.inspect_repository(transport, lambda: NOBODY, [name(registry)])
+        registries.push(patient(state, 0.1), [image], blobs, Silent(), candidates=MountCandidates())
+    assert registry.manifests["team/polls", "1.0"][1] == image.manifest.data
+    assert (registry.asked("PUT", "blobs"), registry.asked("PUT", "manifests")) == (2, 1)
+
+
+def test_push_error_does_not_wait_for_the_answers_to_other_uploads(registry: Registry, transport: Transport) -> None:
+    registry.fail("PUT", "blobs/uploads/u", kind="slow", seconds=4, times=3)
+    registry.fail("PUT", "blobs/uploads/u", status=403)
+    began = time.monotonic()
+    assert isinstance(failure(transport, registry), DeniedError)
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_checked"),
+    [
+        ({"Content-Length": "0"}, False),
+        ({"Content-Length": None}, False),
+        ({"Content-Length": None, "Docker-Content-Digest": None}, False),
+        ({"Content-Length": "17", "Content-Encoding": "gzip"}, False),
+        ({"Content-Length": "many"}, False),
+        ({"Content-Length": "17"}, True),
+        ({"Content-Length": "99999999999"}, True),
+    ],
+)
+def test_push_sends_no_blob_again_whose_length_a_proxy_spoils(
+    registry: Registry, transport: Transport, headers: dict[str, str | None], is_checked: bool
+) -> None:
+    image, blobs = made_image()
+    pushed(transport, registry, image, blobs)
+    registry.head_headers = headers
+    registry.requests.clear()
+    done = pushed(transport, registry, image, blobs, rest="team/polls:2.0")
+    assert (done.sent_blobs, done.present_blobs) == (0, 4)
+    assert registry.asked("POST") == 0
+    assert registry.asked("GET", "blobs") == (4 if is_checked else 0)
+
+
+def test_push_sends_a_blob_again_that_is_truncated_although_a_proxy_spoils_its_length(
+    registry: Registry, transport: Transport
+) -> None:
+    image, blobs = made_image()
+    registry.blobs["team/polls", image.layers[0].digest] = b"cut short"
+    registry.head_headers = {"Content-Length": "17"}
+    pushed(transport, registry, image, blobs)
+    assert registry.blobs["team/polls", image.layers[0].digest] == blobs.blobs[image.layers[0].digest]
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "uploads"), ("PATCH", "uploads/u"), ("PUT", "uploads/u"), ("PUT", "manifests")],
+)
+def test_push_takes_every_answer_that_says_done(
+    registry: Registry, transport: Transport, method: str, path: str, status: int
+) -> None:
+    registry.fail(method, path, kind="late-status", status=status, times=99)
+    image, blobs = made_image()
+    state = registries.inspect_repository(transport, lambda: NOBODY, [name(registry)])
+    state = replace(state, session=replace(state.session, part_size=90, sends_whole=method != "PATCH"))
+    registries.push(state, [image], blobs, Silent(), candidates=MountCandidates())
+    assert registry.asked("POST") == 4
+    for layer in image.layers:
+        assert registry.blobs["team/polls", layer.digest] == blobs.blobs[layer.digest]

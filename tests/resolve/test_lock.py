@@ -20,7 +20,7 @@ def test_lock_fits_when_nothing_it_was_made_from_changed() -> None:
 
 def test_lock_is_stale_when_inputs_changed() -> None:
     assert misfit(lock(AMD64), {"debian": "3", "build": "4", "requirements": "2"}, ARM64) == (
-        "grocker.lock is stale: build, debian changed since it was made",
+        "grocker.lock is stale: build, debian changed since it was written",
         "recreate it: grocker lock",
     )
 

@@ -13,7 +13,7 @@ from grocker.errors import SettingsError
 from grocker.lock.answers import DebianAnswer
 from grocker.platforms.target import Target
 from tests.support.phases import opened_world, request, resolved
-from tests.support.wheels import make_wheel
+from tests.support.wheels import make_project, make_wheel
 from tests.support.world import World
 
 
@@ -86,3 +86,28 @@ def test_stale_lock_is_refused_when_the_request_insists(opened: tuple[World, Con
     stale = replace(first.lock, inputs={**first.lock.inputs, "requirements": "sha256:other"})
     with pytest.raises(SettingsError, match=r"grocker\.lock is stale: requirements changed"):
         resolved(context, replace(wanted, lock=stale, locked=True))
+
+
+def test_lock_that_is_not_read_stops_the_build_unless_it_is_ignored(opened: tuple[World, Context]) -> None:
+    made, context = opened
+    make_wheel(made.index.directory, "dep", "1.0")
+    make_wheel(made.index.directory, "dep", "2.0")
+    make_project(made.project, metadata="Requires-Dist: dep\n")
+    (made.project / "pixi.lock").touch()
+    with pytest.raises(SettingsError, match="pixi.lock pins versions"):
+        resolved(context, request(made, made.project))
+    [resolution] = resolved(context, replace(request(made, made.project), ignore_lock=True))
+    assert [(f.name, f.version) for f in resolution.wheels.files] == [("dep", "2.0")]
+    assert resolution.versions == "the index"
+
+
+def test_lock_of_grocker_is_used_whatever_other_locks_there_are(opened: tuple[World, Context]) -> None:
+    made, context = opened
+    make_wheel(made.index.directory, "dep", "1.0")
+    make_project(made.project, metadata="Requires-Dist: dep\n")
+    [first] = resolved(context, request(made, made.project))
+    make_wheel(made.index.directory, "dep", "2.0")
+    (made.project / "pixi.lock").touch()
+    [second] = resolved(context, replace(request(made, made.project), lock=first.lock, locked=True))
+    assert [(f.name, f.version) for f in second.wheels.files] == [("dep", "1.0")]
+    assert second.versions == "grocker.lock"

@@ -13,9 +13,9 @@ from grocker.context import Context
 from grocker.debian import signers
 from grocker.inputs.index import find_uv
 from grocker.inputs.origin import parse_origin
-from grocker.inputs.request import Request, targets
+from grocker.inputs.request import Request
 from grocker.progress import Progress, Silent
-from grocker.resolve.resolve import Resolution, resolve
+from grocker.resolve.resolve import Resolution, resolve_platforms
 from grocker.resolve.subscriber import NoSubscriber, Subscriber
 from grocker.store import Store
 from grocker.web import Transport
@@ -53,6 +53,4 @@ def resolved(
     settings = settings or Settings()
     uv = find_uv(context, settings)
     heard = subscriber or NoSubscriber()
-    return [
-        resolve(context, wanted, settings, target, uv, heard) for target in targets(wanted, settings, context.progress)
-    ]
+    return resolve_platforms(context, wanted, settings, uv, heard)

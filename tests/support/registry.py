@@ -23,12 +23,15 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.support.web import CERTIFICATE, KEY
 
-Kind = Literal["status", "cut", "cut-answer", "slow", "lie", "lie-size"]
+Kind = Literal["status", "cut", "cut-answer", "slow", "late", "late-status", "lie", "lie-size"]
 
 
 @dataclass
 class Fault:
-    """What goes wrong: for requests of ``method`` whose path matches ``path``, ``times`` times."""
+    """What goes wrong: for requests of ``method`` whose path matches ``path``, ``times`` times.
+
+    ``slow`` waits before it does what it was asked, ``late`` after; ``late-status`` does it and says ``status``.
+    """
 
     method: str
     path: str
@@ -84,6 +87,8 @@ class Registry:
     """whether it mounts blobs"""
     most_in_one_request: int | None = None
     """bytes; more is answered 413, as a proxy does"""
+    head_headers: dict[str, str | None] = field(default_factory=dict)
+    """what a proxy makes of answers 200 to HEAD: headers by name, None for one that it drops"""
     lists_referrers: bool = True
     """whether it says that it lists manifests by their subject"""
     faults: list[Fault] = field(default_factory=list)
@@ -164,6 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {"WWW-Authenticate": self._challenge(parts.path)}
             self._answer(401, _error("UNAUTHORIZED", "authentication required"), headers)
             return
+        self._late = fault if fault is not None and fault.kind in ("late", "late-status") else None
         self._lie = fault is not None and fault.kind == "lie"
         self._lie_size = fault is not None and fault.kind == "lie-size"
         self._cut_answer = fault is not None and fault.kind == "cut-answer"
@@ -303,13 +309,21 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
         headers = dict(headers or {})
+        late: Fault | None = getattr(self, "_late", None)
+        if late is not None:
+            time.sleep(late.seconds)
+            if late.kind == "late-status":
+                status, body, headers = late.status, late.body, {**headers, **late.headers}
         if getattr(self, "_lie", False) and "Docker-Content-Digest" in headers:
             headers["Docker-Content-Digest"] = "sha256:" + "0" * 64
-        size = len(body) + (1 if getattr(self, "_lie_size", False) and self.command == "HEAD" else 0)
+        size = len(body) + (1 if getattr(self, "_lie_size", False) and self.command in ("HEAD", "GET") else 0)
+        headers["Content-Length"] = str(size)
+        if self.command == "HEAD" and status == 200:
+            changed = {**headers, **self.registry.head_headers}
+            headers = {key: value for key, value in changed.items() if value is not None}
         self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(size))
+        for key, value in headers.items():
+            self.send_header(key, value)
         self.end_headers()
         if self.command != "HEAD":
             if getattr(self, "_cut_answer", False):

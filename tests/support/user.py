@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 @contextmanager
@@ -18,3 +20,11 @@ def ordinary_user() -> Iterator[None]:
     finally:
         if user == 0:
             os.seteuid(0)
+
+
+@contextmanager
+def visible_directory() -> Iterator[Path]:
+    """An empty directory that an ordinary user can see; pytest's lie below one that only their owner can."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -20,13 +20,13 @@ from grocker.images.store import StoredBlobs, keep_images
 from grocker.inputs import validation
 from grocker.inputs.host_files import files_read
 from grocker.inputs.index import find_uv
-from grocker.inputs.request import Request, read_configuration, targets
+from grocker.inputs.request import Request, read_configuration
 from grocker.layers.composition import FinishedLayer
 from grocker.layers.workers import Workers, workers
 from grocker.oci import Platform, Reference, reference
 from grocker.plan.layers import DEBIAN_KINDS
 from grocker.progress import Progress
-from grocker.resolve.resolve import Resolution, resolve
+from grocker.resolve.resolve import Resolution, resolve_platforms
 from grocker.store import Store
 
 
@@ -69,23 +69,23 @@ def _make_images(
 ) -> tuple[Resolution, tuple[BuiltImage, ...]]:
     """Return the first platform's resolution and every platform's image."""
     uv = find_uv(context, settings)
-    resolutions = [
-        resolve(context, request, settings, target, uv, prefetch)
-        for target in targets(request, settings, context.progress)
-    ]
+    resolutions = resolve_platforms(context, request, settings, uv, prefetch)
     application = resolutions[0].application
     owners = {file.name for file in resolutions[0].wheels.files}
     table, roots = application.services.table, application.roots
     validation.check_services(application.installed, table, owners, context.progress, roots=roots)
     plans = [plan_image(request, settings, resolution) for resolution in resolutions]
     images = []
+    faults = {application.installed.file: application.installed.faults}
     for resolution, plan in zip(resolutions, plans, strict=True):
         offer = _Offer(context.store, request, Platform("linux", resolution.target.architecture))
-        execution = execute(context, pools, plan, resolution, prefetch, finished=offer)
+        execution = execute(context, pools, plan, resolution, prefetch, finished=offer, strict=request.strict)
+        faults.update(execution.wheel_faults)
         _report(context.progress, execution, strict=request.strict)
         remember(context.store, resolution, plan)
         layers = tuple(_built(layer) for layer in execution.layers)
         images.append(BuiltImage(execution.image, layers, execution.uncovered))
+    _report_faults(context.progress, faults)
     return resolutions[0], tuple(images)
 
 
@@ -141,7 +141,7 @@ def _report(progress: Progress, execution: Execution, *, strict: bool) -> None:
     """Name every maintainer script whose work is not in the image, and every library that a wheel lacks."""
     if execution.uncovered:
         names = ", ".join(f"{package}.{script}" for package, script, _ in execution.uncovered)
-        message = f"maintainer scripts that are neither inert nor done statically: {names}"
+        message = f"maintainer scripts whose effects may be missing from the image: {names}"
         hint = "; ".join(f"{package}: {reason}" for package, _, reason in execution.uncovered)
         if strict:
             raise SettingsError(message, hint=f"{hint}; build without --strict if the application does not need it")
@@ -151,3 +151,13 @@ def _report(progress: Progress, execution: Execution, *, strict: bool) -> None:
             f"{wheel} needs shared libraries that are not in the image: {', '.join(libraries)}",
             hint="if the application uses them, add their Debian packages to [tool.grocker] dependencies",
         )
+
+
+def _report_faults(progress: Progress, faults: Mapping[str, Sequence[str]]) -> None:
+    """Warn once of each wheel that violates the specification."""
+    for file in sorted(faults):
+        if faults[file]:
+            progress.warn(
+                f"{file} violates the wheel specification: {'; '.join(faults[file])}",
+                hint="the image gets a correct RECORD; tell the wheel's publisher, or refuse such wheels with --strict",
+            )

@@ -10,13 +10,14 @@ from grocker.config.settings import Settings
 from grocker.context import Context, check_executable
 from grocker.errors import MissingError, SettingsError, UsageError
 from grocker.inputs.index import find_uv
-from grocker.inputs.request import Request, read_configuration, targets
+from grocker.inputs.request import Request, read_configuration
 from grocker.lock.values import Lock, merge_locks
 from grocker.platforms.target import Target
 from grocker.python import Uv
 from grocker.python.metadata import normalise_name
 from grocker.resolve.resolve import resolve
 from grocker.resolve.subscriber import NoSubscriber
+from grocker.resolve.suites import resolve_suites
 
 
 def make_lock(request: Request, context: Context, *, upgrade: Sequence[str] | None) -> Lock:
@@ -28,8 +29,11 @@ def make_lock(request: Request, context: Context, *, upgrade: Sequence[str] | No
     settings = read_configuration(request).settings
     check_executable(context.store.root)
     uv = find_uv(context, settings)
-    chosen = targets(request, settings, context.progress)
-    return merge_locks(tuple(_renew(context, request, settings, target, uv, upgrade) for target in chosen))
+
+    def renew_targets(targets: tuple[Target, ...], has_alternatives: bool) -> Lock:
+        return merge_locks(tuple(_renew(context, request, settings, target, uv, upgrade) for target in targets))
+
+    return resolve_suites(context, request, settings, renew_targets)
 
 
 def _renew(
@@ -47,7 +51,9 @@ def _renew(
     moving = {normalise_name(name) for name in upgrade or ()}
     unknown = sorted(moving - debian - python)
     if unknown:
-        raise UsageError(f"--upgrade {unknown[0]}: not in the lock", hint="name a distribution or package in the lock")
+        raise UsageError(
+            f"cannot upgrade {unknown[0]!r}: not in the lock", hint="name a Python or Debian package of the lock"
+        )
     pins = tuple(f"{f.name}=={f.version}" for f in old.python if f.name not in moving)
     asked = replace(request, lock=None, refresh=True, constraints=pins)
     try:

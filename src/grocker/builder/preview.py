@@ -8,10 +8,10 @@ from grocker.builder.planning import explain_plan, plan_image
 from grocker.config.files import Configuration
 from grocker.context import Context, check_executable
 from grocker.inputs.index import find_uv
-from grocker.inputs.request import Request, read_configuration, targets
+from grocker.inputs.request import Request, read_configuration
 from grocker.plan.explain import Explained
 from grocker.plan.plan import Plan
-from grocker.resolve.resolve import Resolution, resolve
+from grocker.resolve.resolve import Resolution, resolve_platforms
 from grocker.resolve.subscriber import NoSubscriber
 
 
@@ -33,8 +33,7 @@ def preview(request: Request, context: Context) -> tuple[Configuration, tuple[Pr
     check_executable(context.store.root)
     uv = find_uv(context, settings)
     previews = []
-    for target in targets(request, settings, context.progress):
-        resolution = resolve(context, request, settings, target, uv, NoSubscriber())
+    for resolution in resolve_platforms(context, request, settings, uv, NoSubscriber()):
         plan = plan_image(request, settings, resolution)
         previews.append(Preview(resolution, plan, explain_plan(context.store, resolution, plan)))
     return configuration, tuple(previews)

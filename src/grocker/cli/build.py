@@ -13,6 +13,7 @@ import click
 from grocker.cli.options import FILE, INPUTS, QUIET, RESOLUTION, SOURCE, examples, json_option, with_options
 from grocker.cli.options import command as declare
 from grocker.cli.rendering import delivery_data, delivery_line, format_size, json_line
+from grocker.images.places import OUTPUTS
 from grocker.runner.contract.names import APPLICATION_PORT
 
 if TYPE_CHECKING:
@@ -37,11 +38,11 @@ if TYPE_CHECKING:
     "outputs",
     multiple=True,
     metavar="WHERE",
-    help="docker, podman, oci:DIR, archive:FILE or store.",
+    help=f"{OUTPUTS}.",
 )
 @click.option("--push", is_flag=True, help="Push to the registries in the tags.")
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="Label of the image.")
-@click.option("--strict", is_flag=True, help="Fail if a maintainer script is not covered.")
+@click.option("--strict", is_flag=True, help="Fail on uncovered scripts and malformed wheels.")
 @with_options(*RESOLUTION)
 @click.option("--result-file", type=FILE, metavar="FILE", help="Write the result to FILE as JSON.")
 @with_options(json_option("the result"), QUIET)

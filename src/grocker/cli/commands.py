@@ -15,7 +15,24 @@ from grocker.errors import UsageError
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
+_PLANNED = {
+    "prune": "until then, remove the whole cache (~/.cache/grocker or $GROCKER_CACHE); the next build fills it again",
+    "rebase": "until then, build again; unchanged layers are reused",
+    "images": "list the engine's images: docker images, or podman images",
+    "init": "run grocker build: a directory of Python files needs nothing else",
+}
+"""Commands that people look for and that do not exist yet, and what to do instead."""
+
+
 class _InOrder(click.Group):
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command. Raises UsageError for one that does not exist yet."""
+        if args and args[0] in _PLANNED:
+            raise UsageError(f"grocker {args[0]} does not exist yet", hint=_PLANNED[args[0]])
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the commands as they were added, not by name."""
         return list(self.commands)
@@ -23,6 +40,8 @@ class _InOrder(click.Group):
 
 @click.group(cls=_InOrder, context_settings=_SETTINGS, epilog="Run `grocker COMMAND --help` for details.")
 @click.option(
+    "-v",
+    "-V",
     "--version",
     is_flag=True,
     is_eager=True,
@@ -47,7 +66,7 @@ def invoke(arguments: list[str]) -> None:
         grocker.main(arguments, prog_name="grocker", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         sys.stderr.write(error.format_message() + "\n")
-        raise UsageError("no command given", hint="start with: grocker build DIRECTORY") from error
+        raise UsageError("no command given", hint="run: grocker build DIRECTORY") from error
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "grocker"
         raise UsageError(error.format_message(), hint=f"{command} --help") from error

@@ -26,7 +26,10 @@ DAY = 86400
 RACY = 2_000_000_000
 """nanoseconds: a file that changed this shortly before it was read may change again invisibly (git, racy-git.txt)"""
 
-_READ = ("GROCKER_", "UV_", "PIP_", "DOCKER_", "XDG_", "SSL_CERT_", "NETRC")
+_READ = (
+    *("GROCKER_", "UV_", "PIP_", "DOCKER_", "XDG_", "SSL_CERT_", "NETRC"),
+    *("SETUPTOOLS_SCM_PRETEND_VERSION", "VCS_VERSIONING_PRETEND_VERSION", "PDM_BUILD_SCM_VERSION", "PBR_VERSION"),
+)
 _READ_WHOLE = frozenset(
     {
         "HOME",

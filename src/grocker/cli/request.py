@@ -54,6 +54,7 @@ def request_from_options(options: Mapping[str, Any], environ: Mapping[str, str])
         epoch=epoch(environ),
         refresh=options.get("refresh", False),
         lock=lock,
+        ignore_lock=options["ignore_lock"],
         lock_file=lock_file,
         locked=options.get("locked", False),
     )

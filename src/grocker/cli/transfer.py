@@ -21,8 +21,8 @@ def open_sink(output: str | None, tools: Context) -> Sink:
     [sink] = open_sinks([output] if output else [], push=False, context=place_context(tools))
     if isinstance(sink, StoreSink):
         raise UnavailableError(
-            "neither docker nor podman can be used",
-            hint="start docker, join the group docker, or install podman; --into docker shows why docker fails",
+            "cannot load the image: neither docker nor podman is available",
+            hint="start docker, join the group docker, or install podman; to see why docker fails, use --into docker",
         )
     return sink
 

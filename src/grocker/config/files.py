@@ -15,7 +15,7 @@ from grocker.config import positions
 from grocker.config.settings import Settings
 from grocker.errors import MissingError, SettingsError
 
-REFERENCE = "docs/reference/settings.md"
+HELP = "list the settings and what they expect: grocker help settings"
 _MANY = 4
 """problems beyond this number are counted, but not shown"""
 
@@ -54,7 +54,7 @@ def read(directory: Path) -> Configuration:
         line = positions.find_lines(project[3]).get(("tool", "grocker"), 0)
         raise SettingsError(
             f"settings found in both grocker.toml and {SettingOrigin('pyproject.toml', line)} [tool.grocker]",
-            hint="keep one of the two",
+            hint="move the settings of one file into the other",
         )
     found = own or project
     if found is None:
@@ -141,7 +141,7 @@ def _load(path: Path, prefix: tuple[str, ...]) -> tuple[dict[str, Any], Path, tu
             place = SettingOrigin(path.name, positions.find_lines(text).get(prefix[: number + 1], 0))
             raise SettingsError(
                 f"{place}: {dotted_name(prefix[: number + 1])} is not a table",
-                hint=f"write [{dotted_name(prefix)}], and its keys below",
+                hint=f"write its keys below the header [{dotted_name(prefix)}]",
             )
     return value, path, prefix, text
 
@@ -161,7 +161,7 @@ def _refusal(
     told = [f"{origin}: {dotted_name(one.path)}: {one.what}" for origin, one in found[:_MANY]]
     more = [f"and {len(found) - _MANY} more"] if len(found) > _MANY else []
     near = found[0][1].near
-    return SettingsError("; ".join([*told, *more]), hint=f"did you mean {near!r}?" if near else f"see {REFERENCE}")
+    return SettingsError("; ".join([*told, *more]), hint=f"did you mean {near!r}?" if near else HELP)
 
 
 def _leaves(value: Any, path: positions.KeyPath = ()) -> list[positions.KeyPath]:

@@ -83,14 +83,14 @@ def find_services(settings: Settings, procfile: str | None, found: DetectedAppli
         detected = _detected(procfile, found)
         for name in partial:
             if name not in detected:
-                known = f"found are: {', '.join(sorted(detected))}" if detected else "none was found"
+                known = f"detected services: {', '.join(sorted(detected))}" if detected else "no service was detected"
                 raise SettingsError(
-                    f"services.{name} names no program, and no service {name} was found",
-                    hint=f"give it a command, a wsgi or an asgi application ({known})",
+                    f"services.{name} has no program, and Grocker detected no service of that name",
+                    hint=f"set command, wsgi or asgi ({known})",
                 )
         return _of_tables(
             {**detected, **{name: _merged(detected.get(name), one) for name, one in settings.services.items()}},
-            "[tool.grocker.services], and what was found",
+            "[tool.grocker.services] and detection",
         )
     if found.declared:
         return _of_tables(_entry_points(found.declared), "entry points")
@@ -133,7 +133,7 @@ def _of_tables(tables: Mapping[str, ServiceSettings], source: str) -> Services:
         if name in service.processes:
             raise SettingsError(
                 f"services.{name}.processes: {name} is the name of the service itself",
-                hint="give the process another name",
+                hint="rename the process",
             )
     static = {name: tables[name].static for name in table}
     return Services(
@@ -157,13 +157,13 @@ def _entry_points(declared: Mapping[str, Any]) -> dict[str, ServiceSettings]:
             found = find_problems({"services": {name: declared[name]}}, Settings)
             words = "; ".join(f"{dotted(one.path[1:])}: {one.what}" for one in found) or f"{name}: {error}"
             raise SettingsError(
-                f"entry point of the group grocker.services: {words}",
+                f"entry point in grocker.services: {words}",
                 hint="use the format of [tool.grocker.services]",
             ) from error
         if not service.has_program:
             raise SettingsError(
-                f"entry point of the group grocker.services: {name}: a service needs one of command, wsgi and asgi",
-                hint="write it as in [tool.grocker.services]",
+                f"entry point in grocker.services: {name}: expected one of command, wsgi and asgi",
+                hint="use the format of [tool.grocker.services]",
             )
         table[name] = service
     return table
@@ -196,7 +196,7 @@ def _procfile(text: str) -> dict[str, spec.Service]:
         match = _PROCESS.match(line)
         if match is None or "\0" in line:
             raise SettingsError(
-                f"Procfile:{number}: expected NAME: COMMAND", hint="write a process type, a colon and a command"
+                f"Procfile:{number}: expected NAME: COMMAND", hint="write, for example, web: gunicorn mysite.wsgi"
             )
         if match["name"] in table:
             raise SettingsError(

@@ -12,13 +12,16 @@ import msgspec
 from msgspec import Meta
 
 from grocker.platforms.suites import SUITES
-from grocker.runner.contract.spec import FRONT, servers_for
+from grocker.runner.contract.spec import FRONT, SERVERS, STOP_SIGNALS, servers_for
 
 if TYPE_CHECKING:
     SuiteName = str
-else:  # the values come from a table, which a type checker cannot follow
+    ServerName = str
+    StopSignal = str
+else:  # the values come from tables, which a type checker cannot follow
     SuiteName = Literal[tuple(SUITES)]
-StopSignal = Literal["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"]
+    ServerName = Literal[tuple(server.name for server in SERVERS)]
+    StopSignal = Literal[STOP_SIGNALS]
 # Patterns end with \Z: $ would let a line end through, and a user's name goes into /etc/passwd.
 Text = Annotated[str, Meta(pattern=r"^[^\0]*\Z", description="text without NUL")]
 VariableName = Annotated[
@@ -40,6 +43,13 @@ Extra = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\
 Address = Annotated[str, Meta(pattern=r"^https?://[^\s/]\S*\Z", description="an address that begins with https://")]
 InProject = Annotated[
     str, Meta(pattern=r"^(?!/)(?!(.*/)?\.\.(/|$))[^\0\n]+\Z", description="the path of a file inside the project")
+]
+Pattern = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?![!#])(?!(.*/)?\.\.(/|$))[^\0\n]*[^\0\n/ ][^\0\n]*\Z",
+        description="a pattern of files inside the project, as secrets/ or *.key",
+    ),
 ]
 Positive = Annotated[int, Meta(ge=1)]
 InPackages = Annotated[
@@ -69,8 +79,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     command: Command | None = None
     wsgi: ObjectReference | None = None
     asgi: ObjectReference | None = None
-    server: Literal["gunicorn", "uvicorn", "granian"] | None = None
-    """None: gunicorn for WSGI, uvicorn for ASGI"""
+    server: ServerName | None = None
+    """None: the first one of the table that serves the interface: gunicorn for WSGI, uvicorn for ASGI"""
     workers: Positive | None = None
     env: dict[VariableName, Text] = {}
     stop_signal: StopSignal = "TERM"
@@ -86,7 +96,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     media: bool = False
     """whether the application serves ``/media`` by X-Accel-Redirect (contract, V2)"""
     metrics: UrlPath | None = None
-    """path on port 8080 whose metrics are merged into those of port 8081 (contract, H2)"""
+    """path on the application port whose metrics are merged into those of the status port (contract, H2)"""
     memory: Positive | None = None
     """MiB that a worker may use before it is recycled"""
 
@@ -116,6 +126,27 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
 
 def _is_empty(command: Command) -> bool:
     return not (command if isinstance(command, str) else "".join(command[:1])).strip()
+
+
+FIXED_VARIABLES = frozenset(
+    {
+        *("HOME", "TMPDIR", "LC_ALL", "TZ", "SOURCE_DATE_EPOCH", "PATH", "VIRTUAL_ENV"),
+        *("PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE", "PYTHONUTF8"),
+    }
+)
+"""variables of build back ends that are the same in every build"""
+
+
+class BuildSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[tool.grocker.build]``: the project's build back end."""
+
+    env: dict[VariableName, Text] = {}
+    """environment variables of the back end"""
+
+    def __post_init__(self) -> None:
+        for name in sorted(self.env):
+            if name in FIXED_VARIABLES or name.startswith("GIT_"):
+                raise ValueError(f"{name} cannot be set: Grocker fixes it to make builds reproducible")
 
 
 class DebianSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
@@ -168,6 +199,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     """crontab of the project: the jobs of the image (contract, K1)"""
     env: dict[VariableName, Text] = {}
     """variables of the image; the operator's override them"""
+    exclude: tuple[Pattern, ...] = ()
+    """files of the project that its build back end does not see"""
+    build: BuildSettings = BuildSettings()
     services: dict[ServiceName, ServiceSettings] = {}
     debian: DebianSettings = DebianSettings()
     user: UserSettings = UserSettings()

@@ -135,14 +135,14 @@ def verify(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
     pinned = tuple(signers)
     if not cleartext.is_signed(message):
         raise CorruptError(
-            f"{what} is not signed", hint="check the mirror: a captive portal or another web server answers like this"
+            f"{what} is not signed", hint="check the mirror: a captive portal or another web server may be answering"
         )
     try:
         message = cleartext.message(message)
     except ValueError as error:
         raise CorruptError(
             f"{what} has a bad signature: {error}",
-            hint="the download was changed on its way, or this is no mirror of Debian; use another mirror",
+            hint="use another mirror: the file was changed in transit, or the server is not a mirror of Debian",
         ) from error
     certificates = [pysequoia.Cert.from_bytes(read_certificate(signer)) for signer in pinned]
     for signer, own in zip(pinned, certificates, strict=True):
@@ -174,7 +174,7 @@ def verify(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
         raise CorruptError(f"{what} is not signed by a trusted key")
     content = result.bytes
     if content is None:
-        raise CorruptError(f"{what} has a signature over no content")
+        raise CorruptError(f"{what} has a signature that covers no content")
     return content
 
 

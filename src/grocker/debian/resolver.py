@@ -168,7 +168,7 @@ class _Resolution:
             if taken.record.version != record.version:
                 raise SettingsError(
                     f"conflicting versions of package {record.name}: {taken.record.version} and {record.version}",
-                    hint=f"name one version of {record.name}",
+                    hint=f"request only one version of {record.name}",
                 )
             return
         self.chosen[record.name] = candidate

@@ -127,8 +127,36 @@ def find_unreviewed(facts: Iterable[Facts], reviews: Mapping[str, str] | None = 
                 continue
             reason = find_unknown_command(script)
             if reason is not None:
+                effects = describe_effects(script)
+                reason = f"{reason} ({'; '.join(effects)})" if effects else reason
                 found.append(UnreviewedScript(package.name, name, reason, mark))
     return tuple(found)
+
+
+_EFFECTS = (
+    (r"\bupdate-alternatives\b", "commands of it that are alternatives are missing"),
+    (
+        r"\bupdate-ca-certificates\b|\bkeytool\b|ca-certificates-java|\bjks\b",
+        "its store of certificates is empty: TLS fails",
+    ),
+    (r"\bodbcinst\b", "its ODBC drivers are not registered"),
+    (r"\b(?:adduser|useradd|addgroup|groupadd)\b", "its user or group does not exist"),
+    (r"\b(?:locale-gen|update-locale|localedef)\b", "its locales are missing"),
+    (r"\b(?:fc-cache|update-fonts-\w+)\b", "its fonts may not be found"),
+    (
+        r"\b(?:gdk-pixbuf-query-loaders|glib-compile-schemas|update-mime-database|gio-querymodules)\b",
+        "its plug-ins and schemas are not found",
+    ),
+    (r"\b(?:ucf|install)\b[^\n]*\s/etc/|\bcp\b[^\n]*\s/etc/|>\s*/etc/", "its configuration in /etc is missing"),
+    (r"\b(?:mkdir|install\s+-d)\b[^\n]*/var/", "its directories in /var are missing"),
+)
+"""what a command of a script does, and what an image without it lacks"""
+
+
+def describe_effects(script: str) -> tuple[str, ...]:
+    """What may not work in an image in which ``script`` did not run; empty when nothing is known."""
+    commands = "\n".join(line for line in script.splitlines() if not line.lstrip().startswith("#"))
+    return tuple(words for pattern, words in _EFFECTS if re.search(pattern, commands))
 
 
 def find_unknown_command(script: str) -> str | None:

@@ -37,9 +37,9 @@ class EngineRun(msgspec.Struct, frozen=True):
     image: str
     arguments: tuple[str, ...]
     port: int
-    """of the host, for 8080; 0: the engine chooses"""
+    """of the host, for the application port; 0: the engine chooses"""
     supervision: int
-    """of the host, for 8081; 0: the engine chooses"""
+    """of the host, for the status port; 0: the engine chooses"""
     variables: tuple[str, ...] = ()
     """``NAME=VALUE`` or ``NAME``, as the engines take them"""
     options: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from grocker.inputs.index import wheel_target
 from grocker.layers import configured, libraries
 from grocker.layers.composition import FinishedLayer, build_layer
 from grocker.layers.recipes import RECIPES, configuration
+from grocker.layers.time_zones import check_time_zones
 from grocker.layers.wheels import IndexWheels
 from grocker.layers.workbench import Workbench
 from grocker.layers.workers import Workers
@@ -32,9 +33,11 @@ class Execution(msgspec.Struct, frozen=True):
     layers: tuple[FinishedLayer, ...]
     """bottom first"""
     uncovered: tuple[tuple[str, str, str], ...]
-    """maintainer scripts that are neither inert nor done statically: package, script, reason"""
+    """maintainer scripts that may have effects which Grocker does not reproduce: package, script, reason"""
     missing_libraries: dict[str, tuple[str, ...]]
     """by wheel the shared libraries that nothing in the image has"""
+    wheel_faults: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """by file name how wheels from the index deviate from the specification"""
 
 
 def execute(
@@ -45,11 +48,13 @@ def execute(
     prefetch: Prefetch,
     *,
     finished: Callable[[FinishedLayer], None],
+    strict: bool = False,
 ) -> Execution:
     """Make the image that is planned of what is resolved.
 
     ``prefetch``: what was begun while resolving; ``finished``: called with each layer as soon as it is in the store,
-    bottom first.
+    bottom first. ``strict``: whether a wheel that violates the specification is an error.
+    Raises SettingsError for a time zone that the image names and does not have.
     """
     packages = prefetch.take_packages(resolution.packages)
     same = resolution.compiling is resolution.packages
@@ -66,16 +71,26 @@ def execute(
             target=wheel_target(resolution.target),
             interpreter=plan.interpreter,
             epoch=plan.epoch,
+            strict=strict,
         ),
         installed=resolution.application.installed,
         compiler=prefetch.take_compiler(plan.interpreter),
     ) as bench:
         layers = _build(bench, finished)
+        check_time_zones(
+            packages.zones,
+            variables=plan.run.env or (),
+            services=resolution.services,
+            crontab=resolution.application.crontab,
+            user=plan.user[0],
+            commands=resolution.application.commands,
+        )
         uncovered = _uncovered(bench)
         missing = _missing_libraries(bench)
+        faults = bench.wheel_faults()
     oci = [as_oci(layer) for layer in layers]
     made = image(oci, platform=Platform(*plan.platform.split("/")), run=plan.run, created=plan.epoch)
-    return Execution(made, tuple(layers), uncovered, missing)
+    return Execution(made, tuple(layers), uncovered, missing, faults)
 
 
 def as_oci(finished: FinishedLayer) -> Layer:

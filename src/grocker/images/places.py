@@ -1,8 +1,9 @@
 """The places that images are read from, written to, and asked whether they still have one: a module each.
 
-The words are those of ``--output`` and of names as ``oci:DIR``. A module of the table does what its place can do, by
-functions of the same names: ``open_sink`` (``sink.SinkModule``) and ``open_image`` (``reading.ImageModule``). A build
-in which nothing changed imports this module and the one that checks evidence, and therefore neither msgspec nor typing.
+The words are those of ``--output`` and of names as ``oci:DIR``. Every module of the table has ``open_sink``
+(``sink.SinkModule``); one whose place has a path also has ``open_image`` (``reading.ImageModule``).
+A build in which nothing changed imports this module and the one that checks evidence, and therefore neither msgspec nor
+typing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from grocker.images.reading import ImageModule, OpenedImage
     from grocker.images.sink import PlaceContext, Sink, SinkModule
 
-_HINT = "use docker, podman, registry, store, oci:DIR or archive:FILE"
+OUTPUTS = "docker, podman, registry, store, oci:DIR or archive:FILE"
+"""what ``--output`` takes, for people"""
+_HINT = f"use {OUTPUTS}"
 
 
 class Place:

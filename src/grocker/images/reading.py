@@ -64,7 +64,7 @@ def image_of_files(place: str, read: Callable[[str, int], bytes | None], name: s
         digest = values.digest_of(descriptor)
         data = read(f"blobs/sha256/{digests.hexadecimal(digest)}", descriptor.size)
         if data is None:
-            raise MissingError(f"{place} lacks {digest}", hint="it is incomplete or damaged")
+            raise MissingError(f"{place} lacks {digest}", hint="create it again: it is incomplete or damaged")
         return check_document(descriptor, data).data
 
     data = read(_INDEX, LARGEST)

@@ -36,7 +36,7 @@ class Delivered(msgspec.Struct, frozen=True):
     """What a sink did."""
 
     kind: str
-    """the word of the place: ``docker``, ``podman``, ``registry``, ``oci``, ``archive`` or ``store``"""
+    """the word of the place in ``places.PLACES``"""
     place: str
     """the image's first name there, or the path"""
     new_bytes: int

@@ -62,7 +62,7 @@ class StoreSink(msgspec.Struct, frozen=True):
     ) -> Delivered:
         """See Sink.deliver."""
         if self.hint is not None:
-            progress.warn("the image is in Grocker's store only: neither docker nor podman can be used", self.hint)
+            progress.warn("the image is in Grocker's store only: neither docker nor podman is available", self.hint)
         return Delivered("store", str(names[0]), 0, "kept in the store", tuple(str(name) for name in names))
 
 

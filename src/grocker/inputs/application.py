@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -42,6 +42,8 @@ class ApplicationRequest(msgspec.Struct, frozen=True):
     locked: LockedApplication
     refresh: bool
     """ask the index again, whatever is kept"""
+    strict: bool
+    """whether a wheel that violates the specification is an error"""
     backend_started: Callable[[], object]
     """called when a back end runs, before waiting for it"""
 
@@ -97,23 +99,27 @@ def read_application(
     *,
     file: PythonFile | None = None,
     project: python.Project | None = None,
+    tree: python.SourceTree | None = None,
     build: tuple[BuildRequirement, ...] = (),
     procfile: str | None = None,
     files: tuple[str, ...] = (),
-    sources: Sequence[str] = (),
 ) -> Application:
     """Read an application from its wheel in the store.
 
-    ``procfile``: the text of the project's ``Procfile``; ``sources``: the project's files, relative paths; the others
-    as in Application. Raises CorruptError for a damaged wheel, SettingsError for one that the settings do not fit.
+    ``procfile``: the text of the project's ``Procfile``; ``tree``: the project's files; the others as in Application.
+    Raises CorruptError for a damaged wheel, SettingsError for one that the settings do not fit.
     """
     path = request.context.store.sound_download(wheel.sha256)
     if path is None:
-        raise CorruptError(f"the cached wheel {wheel.file} was damaged", hint="it was removed; build again")
+        raise CorruptError(
+            f"the cached wheel {wheel.file} is damaged", hint="build again (the damaged file was deleted)"
+        )
     settings, target = request.settings, wheel_target(request.target)
-    installed = python.read_wheel(path, python.InstallScheme(request.target.suite.python), target, file=wheel.file)
+    scheme = python.InstallScheme(request.target.suite.python)
+    installed = python.read_wheel(path, scheme, target, file=wheel.file, strict=request.strict)
     extras = tuple(sorted({*settings.extras, *request.origin.extras}))
-    validation.check_application(installed, target, extras, sources, request.context.progress)
+    validation.check_debian_modules(installed, settings.dependencies, request.context.progress)
+    validation.check_application(installed, target, extras, tree, request.context.progress)
     django = python.find_django(installed)
     directory = project.directory if project else Path()
     return Application(

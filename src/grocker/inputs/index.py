@@ -43,10 +43,16 @@ def wheel_target(target: Target) -> python.WheelTarget:
 
 
 def sdist_builder(
-    context: Context, uv: python.Uv, target: python.WheelTarget, *, directory: Path | None = None, refresh: bool = False
+    context: Context,
+    uv: python.Uv,
+    target: python.WheelTarget,
+    *,
+    directory: Path | None = None,
+    refresh: bool = False,
+    needs_extensions: bool = False,
 ) -> python.SdistBuilder:
-    """Return what builds wheels from sdists; ``directory``: the project's."""
-    return python.SdistBuilder(context, uv, str(target), directory, refresh)
+    """Return what builds wheels from sdists; ``directory``: the project's; the others as in ``SdistBuilder``."""
+    return python.SdistBuilder(context, uv, str(target), directory, refresh, needs_extensions)
 
 
 def rebuild_wheels(

@@ -28,6 +28,11 @@ class Origin(msgspec.Struct, frozen=True):
     extras: tuple[str, ...] = ()
     """normalised, sorted"""
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether a release is a mere word, which may have been meant as a directory."""
+        return self.kind == "release" and re.fullmatch(r"[\w.-]+", self.text) is not None
+
 
 def parse_origin(text: str, directory: Path) -> Origin:
     """What ``text`` names, relative to ``directory``.
@@ -52,7 +57,24 @@ def parse_origin(text: str, directory: Path) -> Origin:
                 f"{rest} {state}", hint="give a project's directory, a .whl file, or a release: NAME==1.0"
             )
         return Origin("project", text, path, extras=extras)
-    return _release(text)
+    found = _release(text)
+    _refuse_mistyped(found, directory)
+    return found
+
+
+def _refuse_mistyped(release: Origin, directory: Path) -> None:
+    """Raise MissingError for a bare word that resembles a directory: nobody wants a stranger's package for a typo."""
+    from difflib import get_close_matches
+
+    if not release.is_bare:
+        return
+    directories = [one.name for one in directory.iterdir() if one.is_dir() and not one.name.startswith(".")]
+    near = get_close_matches(release.text, directories, 1, 0.8)
+    if near:
+        raise MissingError(
+            f"directory {release.text} not found",
+            hint=f"did you mean {near[0]}? For the release on the index: '{release.text}>=0'",
+        )
 
 
 def _release(text: str) -> Origin:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from grocker import python
+from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.inputs.application import Application, ApplicationRequest, WheelFile, read_application
 from grocker.inputs.documents import named_files, read_procfile
 from grocker.inputs.index import uv_settings, uv_variables
 from grocker.lock.values import BuildRequirement
+from grocker.progress import Progress
 from grocker.store.answers import recent_answer
 from grocker.tar.keys import cache_key
+
+VERSION_VARIABLES = (
+    *("SETUPTOOLS_SCM_PRETEND_VERSION", "VCS_VERSIONING_PRETEND_VERSION", "PDM_BUILD_SCM_VERSION", "PBR_VERSION"),
+)
+"""beginnings of the caller's variables that say the version where there is no repository: setuptools-scm's (and
+hatch-vcs'), pdm-backend's, pbr's; ``cli.replay`` reads the same"""
 
 
 class _BuildAnswer(msgspec.Struct, frozen=True):
@@ -30,33 +38,54 @@ def load(request: ApplicationRequest) -> Application:
     directory = request.origin.path
     assert directory is not None
     project = python.read_project(directory)
-    tree = _read_tree(request.context, directory)
+    tree = _read_tree(request.context, directory, request.settings.exclude)
+    _warn_of_left_out(request.context.progress, tree)
     pins = _resolve_build(request, project) if request.locked.build is None else request.locked.build
     wheel = _build_wheel(request, project, tree, pins)
-    directories = {directory / os.path.dirname(f.path) for f in tree.files} | {directory}
-    read = {*directories, *(directory / f.path for f in tree.files), *named_files(directory, request.settings)}
-    if project.uses_git:
-        read |= set(python.state_files(directory))
+    read = {directory / path for path in (*tree.directories, *(f.path for f in tree.files))}
+    read |= {*named_files(directory, request.settings)}
+    if tree.repository is not None:
+        read |= set(tree.repository.state_files())
+    lock = python.find_lock(directory)
+    if lock is not None:
+        read.add(lock.path)
     return read_application(
         request,
         wheel,
         project=project,
+        tree=tree,
         build=pins,
         procfile=read_procfile(directory),
         files=tuple(sorted(map(str, read))),
-        sources=[f.path for f in tree.files],
     )
 
 
-def _read_tree(context: Context, directory: Path) -> python.SourceTree:
+def _warn_of_left_out(progress: Progress, tree: python.SourceTree) -> None:
+    missed = [one for one in tree.left_out if one.is_missed]
+    if missed:
+        more = f"; and {len(missed) - 3} more" if len(missed) > 3 else ""
+        progress.warn(
+            "left out of the build: " + "; ".join(f"{one.path}: {one.why}" for one in missed[:3]) + more,
+            "if the application needs it, put a readable copy into the project; otherwise list it under exclude in"
+            " [tool.grocker]",
+        )
+
+
+def _read_tree(context: Context, directory: Path, exclude: Sequence[str]) -> python.SourceTree:
     """Read the project's files; only those are hashed of which stat(2) says something new."""
     name = "source-" + hashlib.sha256(os.fsencode(directory.absolute())).hexdigest()
     kept = context.store.kept("steps", name)
     known = python.FileHashes.decode(kept) if kept is not None else None
-    tree = python.read_tree(directory, now=int(context.now * 1e9), known=known)
+    tree = python.read_tree(directory, now=int(context.now * 1e9), known=known, exclude=exclude)
     if known is None or tree.known != known:
         context.store.keep("steps", name, tree.known.encode())
     return tree
+
+
+def build_variables(environ: Mapping[str, str], settings: Settings) -> dict[str, str]:
+    """What the back end is told: the settings' variables, and from the caller's those that name a version."""
+    given = {name: value for name, value in environ.items() if name.startswith(VERSION_VARIABLES)}
+    return {**settings.build.env, **given}
 
 
 def _resolve_build(request: ApplicationRequest, project: python.Project) -> tuple[BuildRequirement, ...]:
@@ -76,7 +105,8 @@ def _build_wheel(
     request: ApplicationRequest, project: python.Project, tree: python.SourceTree, pins: Sequence[BuildRequirement]
 ) -> WheelFile:
     store, progress = request.context.store, request.context.progress
-    key = cache_key("project wheel", python.build_key(project, tree, pins, request.epoch))
+    variables = build_variables(request.context.environ, request.settings)
+    key = cache_key("project wheel", python.build_key(tree, pins, request.epoch, variables))
     with store.lock(f"step-{key}"):
         data = store.kept("steps", key)
         if data is not None:
@@ -91,6 +121,7 @@ def _build_wheel(
                 workspace=scratch,
                 epoch=request.epoch,
                 pins=pins,
+                variables=variables,
                 store=store,
                 meanwhile=request.backend_started,
             )

@@ -21,7 +21,7 @@ def load(request: ApplicationRequest) -> Application:
             raise
         request.context.progress.warn(
             f"{error.message.splitlines()[0]}; building the source tree instead",
-            hint='to insist on the package, set [tool.grocker] install = "package"',
+            hint='to make this an error, set [tool.grocker] install = "package"',
         )
         return tree.load(request)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from grocker import python
+from grocker.errors import MissingError
 from grocker.inputs.application import Application, ApplicationRequest, WheelFile, read_application
 from grocker.inputs.index import (
     answer_of_pins,
@@ -40,7 +41,12 @@ def _find(request: ApplicationRequest) -> tuple[PythonFile, str]:
 
     def ask() -> PythonAnswer:
         with context.store.scratch() as scratch, context.progress.task(f"resolving {origin.text}"):
-            pins = python.resolve([origin.requirement], target, uv, workspace=scratch, builder=builder)
+            try:
+                pins = python.resolve([origin.requirement], target, uv, workspace=scratch, builder=builder)
+            except MissingError as error:
+                if not origin.is_bare:
+                    raise
+                raise MissingError(f"directory {origin.text} not found; {error.message}", hint=error.hint) from error
         return answer_of_pins(context, uv, [pin for pin in pins if pin.name == origin.name])
 
     key = cache_key("release", origin.requirement, str(target), uv_variables(uv))

@@ -8,13 +8,9 @@ from pathlib import Path
 import msgspec
 
 from grocker.config import files as config_files
-from grocker.config.settings import Settings
 from grocker.images import Sink
 from grocker.inputs.origin import Origin
-from grocker.inputs.suite import choose_suite
 from grocker.lock.values import Lock
-from grocker.platforms.target import Target, select_target
-from grocker.progress import Progress
 
 EPOCH = 315532800
 """seconds: 1980-01-01, the earliest time that zip archives can hold"""
@@ -37,11 +33,13 @@ class Request(msgspec.Struct, frozen=True):
     labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     """added to the image's own"""
     strict: bool = False
-    """whether a maintainer script that is neither inert nor covered is an error"""
+    """whether an uncovered maintainer script is an error, and a wheel that violates the specification"""
     refresh: bool = False
     """resolve again, whatever is kept"""
     lock: Lock | None = None
     """used if it fits"""
+    ignore_lock: bool = False
+    """whether the project's own lock files (``uv.lock``, ``poetry.lock``, …) are passed over"""
     lock_file: Path | None = None
     """where it was looked for"""
     constraints: tuple[str, ...] = ()
@@ -58,9 +56,3 @@ def read_configuration(request: Request) -> config_files.Configuration:
         assert request.origin.path is not None
         return config_files.read(request.origin.path)
     return config_files.NONE
-
-
-def targets(request: Request, settings: Settings, progress: Progress) -> tuple[Target, ...]:
-    """Return the targets of the request, one for each platform. Raises SettingsError, UsageError."""
-    suite = choose_suite(request.origin, request.suite, settings, progress)
-    return tuple(select_target(suite, platform) for platform in request.platforms)

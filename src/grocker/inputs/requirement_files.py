@@ -26,7 +26,10 @@ def read_requirement_files(files: Iterable[Path]) -> Mapping[Path, bytes]:
 def _read(file: Path, found: dict[Path, bytes], above: tuple[Path, ...]) -> None:
     file = file.absolute()
     if file in above:
-        raise SettingsError(f"{above[-1].name} includes {file.name}, which includes it", hint="remove one of the two")
+        raise SettingsError(
+            f"circular include: {above[-1].name} includes {file.name}, which includes {above[-1].name}",
+            hint="remove one of the two includes",
+        )
     if file in found:
         return
     try:

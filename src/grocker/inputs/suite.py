@@ -9,35 +9,38 @@ from grocker import local_file
 from grocker.config import files as config_files
 from grocker.config.settings import Settings
 from grocker.inputs.origin import Origin
-from grocker.platforms.suites import DEFAULT, SUITES, Suite
+from grocker.lock.values import Lock
+from grocker.platforms.suites import SUITES, Suite
 from grocker.progress import Progress
 
 _SERIES = re.compile(r"^\s*(?:python-|cpython-)?(?P<series>3\.\d+)(?:\.\d+)?\s*$")
 
 
-def choose_suite(origin: Origin, named: str | None, settings: Settings, progress: Progress) -> str:
-    """Return the name of the suite.
+def choose_suites(
+    origin: Origin, named: str | None, settings: Settings, lock: Lock | None, progress: Progress
+) -> tuple[str, ...]:
+    """Return the names of the suites to try, the best first; the others are for wheels that the best one lacks.
 
-    ``named``: on the command line. Of a project ``requires-python`` decides, then ``.python-version`` and
-    ``runtime.txt``; a version in those that no suite has is a warning.
+    ``named``: on the command line; else the settings' suite, else the lock's. Of a project ``requires-python`` decides
+    then, and ``.python-version`` or ``runtime.txt``; a version in those that no suite has is a warning.
     """
-    name = named or settings.debian.suite
+    name = named or settings.debian.suite or (lock.base.suite if lock is not None else None)
     if name is not None:
-        return name
+        return (name,)
     directory = origin.path
-    if origin.kind != "project" or directory is None:
-        return DEFAULT
-    fitting = _fitting(directory)
-    place, series = _pinned(directory)
-    if series is None:
-        return fitting[0].name
-    exact = next((row for row in fitting if row.python == series), None)
-    if exact is None:
-        progress.warn(
-            f"{place} asks for Python {series}, which no suite has; the image has {fitting[0].python}",
-            hint=f"available are {available()}; name one: [tool.grocker.debian] suite, or --debian",
-        )
-    return (exact or fitting[0]).name
+    fitting = list(SUITES.values())
+    if origin.kind == "project" and directory is not None:
+        fitting = _fitting(directory)
+        place, series = _pinned(directory)
+        exact = next((row for row in fitting if row.python == series), None)
+        if exact is not None:
+            return (exact.name,)
+        if series is not None:
+            progress.warn(
+                f"{place} asks for Python {series}, which no supported Debian suite has; using {fitting[0].python}",
+                hint=f"choose a suite with [tool.grocker.debian] suite or --debian: {available()}",
+            )
+    return (fitting[0].name, *(row.name for row in fitting[1:] if row.is_released))
 
 
 def available() -> str:

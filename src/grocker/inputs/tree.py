@@ -47,7 +47,7 @@ def load(request: ApplicationRequest) -> Application:
     """Read the tree and what it requires; nothing is built."""
     directory, settings, context = request.origin.path, request.settings, request.context
     assert directory is not None
-    files = read_files(context, directory, settings.include)
+    files = read_files(context, directory, settings.include, settings.exclude)
     check_tree(directory, [file.path for file in files.files])
     described = read_tree_project(directory, settings)
     _warn(request, files)
@@ -184,12 +184,14 @@ def _warn(request: ApplicationRequest, files: TreeFiles) -> None:
     progress = request.context.progress
     if files.secret:
         progress.warn(
-            f"left out of the image because they look secret: {_shown(files.secret)}",
-            hint="give secrets to the container as variables or mounts; to put a file in all the same, "
-            "name it in [tool.grocker] include",
+            f"left out of the image because they look like secrets: {_shown(files.secret)}",
+            hint="pass secrets to the container as variables or mounts; to include a file anyway, "
+            "list it in [tool.grocker] include",
         )
     if files.outside:
-        progress.warn(f"left out of the image because they are links out of the project: {_shown(files.outside)}")
+        progress.warn(
+            f"left out of the image because they are links that point outside the project: {_shown(files.outside)}"
+        )
 
 
 def _shown(paths: tuple[str, ...]) -> str:

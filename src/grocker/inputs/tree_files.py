@@ -19,6 +19,7 @@ from grocker.command import run
 from grocker.context import Context
 from grocker.digest import Digest
 from grocker.errors import DeniedError, StorageError, UnavailableError
+from grocker.python.selection import Patterns
 from grocker.python.source_tree import SourceFile, hash_tree
 
 FORMAT = 1
@@ -58,12 +59,13 @@ class TreeFiles(msgspec.Struct, frozen=True):
     """absolute paths of the directories that were looked into"""
 
 
-def read_files(context: Context, root: Path, include: Sequence[str] = ()) -> TreeFiles:
+def read_files(context: Context, root: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> TreeFiles:
     """List and hash the files of the tree at ``root``; only those are read of which stat(2) says something new.
 
-    ``include``: paths or directories that go in even if their name says that they never do. Raises DeniedError for a
-    file that cannot be read, StorageError.
+    ``include``: paths or directories that go in even if their name says that they never do. ``exclude``: patterns of
+    what never goes in. Raises DeniedError for a file that cannot be read, StorageError.
     """
+    excluded = Patterns(exclude)
     key = f"tree-{FORMAT}-" + hashlib.sha256(os.fsencode(root.absolute())).hexdigest()
     kept = context.store.kept("steps", key)
     known = python.FileHashes.decode(kept) if kept is not None else python.FileHashes()
@@ -78,7 +80,7 @@ def read_files(context: Context, root: Path, include: Sequence[str] = ()) -> Tre
         if path.startswith(cache):
             continue
         wanted = any(path == one or path.startswith(one.rstrip("/") + "/") for one in include)
-        if not wanted and _is_never(path):
+        if (not wanted and _is_never(path)) or excluded.match_below(path):
             continue
         place = root / path
         directories.add(os.path.dirname(place))

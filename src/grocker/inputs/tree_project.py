@@ -74,7 +74,7 @@ def read_tree_project(directory: Path, settings: Settings) -> TreeProject:
     files = tuple(directory / one for one in settings.requirements)
     for file in files:
         if not file.is_file():
-            raise SettingsError(f"requirements: no file {file.relative_to(directory)} in the project")
+            raise SettingsError(f"requirements: the project has no file {str(file.relative_to(directory))!r}")
     if not files and not dependencies and python.find_lock(directory) is None:
         files = tuple(directory / one for one in REQUIREMENT_FILES if (directory / one).is_file())[:1]
         dependencies = () if files else _declared(directory, document)
@@ -91,7 +91,6 @@ def read_tree_project(directory: Path, settings: Settings) -> TreeProject:
         build_requires=(),
         backend="",
         backend_path=(),
-        uses_git=False,
     )
     return TreeProject(project, name, version, files, {k: v for k, v in scripts.items() if isinstance(v, str)})
 

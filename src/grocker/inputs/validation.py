@@ -26,14 +26,15 @@ def check_application(
     installed: python.Wheel,
     target: python.WheelTarget,
     extras: Iterable[str],
-    sources: Sequence[str],
+    tree: python.SourceTree | None,
     progress: Progress,
 ) -> None:
     """Check an application's Python, extras and code.
 
-    Raises SettingsError for an incompatible Python or an unknown extra; warns of a wheel without code.
+    Raises SettingsError for an incompatible Python or an unknown extra; warns of a wheel without code, and of files
+    that are probably not meant to be in an image.
 
-    ``sources``: the files of the project that it was built from, relative paths; none for a wheel or a release.
+    ``tree``: the project that it was built from; None for a wheel or a release.
     """
     check_python(installed.metadata, target)
     known = installed.metadata.extras
@@ -43,16 +44,77 @@ def check_application(
             f"{installed.name} {installed.version} has no extra {', '.join(unknown)}",
             hint=f"available extras: {', '.join(known) or 'none'}",
         )
+    _warn_of_exposed(installed, tree, progress)
+    sources = [f.path for f in tree.files if not _is_ignored(tree, f.path)] if tree is not None else []
     code = find_missing_modules(installed, sources)
     left = code or find_missing_data(installed, sources)
     if left:
         shown = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
-        has = f"has no module: its build back end left out {shown}" if code else f"has no file of {shown}"
-        table = flat_layout.setuptools_table(sources).rstrip() or '[tool.setuptools.package-data]\n"*" = ["**/*"]'
+        has = f"has no module: its build back end left out {shown}" if code else f"has no files from {shown}"
+        table = (flat_layout.setuptools_table(sources) or flat_layout.data_table(sources)).rstrip()
         progress.warn(
             f"the wheel of {installed.name} {has}",
             f"list its packages and data in pyproject.toml; with setuptools\n{table}",
         )
+
+
+_APART = {
+    "tkinter": "python3-tk",
+    "turtle": "python3-tk",
+    "idlelib": "idle",
+    "dbm.gnu": "python3-gdbm",
+    "ensurepip": "python3-venv",
+}
+"""modules of Python's library that Debian ships in packages of their own: module → package"""
+_IMPORT = re.compile(rb"^(?:import|from)[ \t]+(tkinter|turtle|idlelib|dbm\.gnu|ensurepip)\b", re.MULTILINE)
+
+
+def check_debian_modules(installed: python.Wheel, dependencies: Iterable[str], progress: Progress) -> None:
+    """Warn of modules that the application imports and that are in Debian packages of their own.
+
+    Only an import that stands alone counts: in ``try`` the application does without. ``dependencies``: Debian packages
+    that the settings name.
+    """
+    named = {text.partition("=")[0] for text in dependencies}
+    wanted: dict[str, str] = {}
+    for entry in installed.entries:
+        if isinstance(entry, File) and isinstance(entry.data, bytes) and entry.path.endswith(".py"):
+            for found in _IMPORT.finditer(entry.data):
+                wanted.setdefault(found[1].decode(), entry.path.removeprefix(f"{installed.site}/"))
+    for module, path in sorted(wanted.items()):
+        if _APART[module] not in named:
+            progress.warn(
+                f"{path} imports {module}, which Debian ships separately from Python",
+                f'add its package to [tool.grocker]: dependencies = ["{_APART[module]}"]',
+            )
+
+
+def _is_ignored(tree: python.SourceTree, path: str) -> bool:
+    return tree.repository is not None and tree.repository.is_ignored(path)
+
+
+def _warn_of_exposed(installed: python.Wheel, tree: python.SourceTree | None, progress: Progress) -> None:
+    """Warn once of all files in the application's wheel that git ignores or that look like secrets."""
+    found = python.find_exposed(installed.entries, tree)
+    parts = [
+        f"{words}: {_some([path.removeprefix(f'{installed.site}/') for path in paths])}"
+        for words, paths in (("files that git ignores", found.ignored), ("files that look like secrets", found.secret))
+        if paths
+    ]
+    if not parts:
+        return
+    hint = "publish the wheel without them (whoever pulls the image can read them)"
+    if found.sources:
+        listed = ", ".join(f'"{path}"' for path in found.sources[:6]) + (", …" if len(found.sources) > 6 else "")
+        hint = (
+            f"leave them out (whoever pulls the image can read them): exclude = [{listed}] in [tool.grocker];"
+            " or, to keep them, list them where pyproject.toml lists the wheel's files"
+        )
+    progress.warn(f"the image contains {'; '.join(parts)}", hint)
+
+
+def _some(names: Sequence[str], most: int = 6) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def check_services(

@@ -97,6 +97,12 @@ class DebianPackages:
         assert tree is not None
         return tree
 
+    def zones(self) -> frozenset[str]:
+        """Return the names of all time zones in these packages."""
+        owners = [package for package in self._packages if package.name.startswith("tzdata")]
+        paths = (path for package in owners for path in self._member(package).paths)
+        return frozenset(path.removeprefix(_ZONES) for path in paths if path.startswith(_ZONES))
+
     def with_modules(self) -> list[DebianPackage]:
         """Return the packages with Python modules, which Debian's own maintainer scripts would have compiled."""
         pairs = zip(self._packages, self.members(), strict=True)
@@ -172,6 +178,9 @@ class DebianPackages:
                 )
             result[place] = smaller
         return result
+
+
+_ZONES = "usr/share/zoneinfo/"
 
 
 def _key(package: DebianPackage, epoch: int, *without: str) -> str:

@@ -34,11 +34,14 @@ class IndexWheels:
         target: WheelTarget,
         interpreter: str,
         epoch: int,
+        strict: bool = False,
     ) -> None:
         """``uv`` completes the answer's addresses; ``interpreter``: the key of the one that compiles.
 
-        ``epoch``: seconds since 1970, the time of every file.
+        ``epoch``: seconds since 1970, the time of every file. ``strict``: whether a wheel that violates the
+        specification is an error.
         """
+        self._strict = strict
         self._uv = uv
         self._context = context
         self._workers = workers
@@ -65,6 +68,18 @@ class IndexWheels:
             self._share_out([f for f in self._files if result[f.sha256].key in shared], result, compiler)
         return result
 
+    def faults(self) -> dict[str, tuple[str, ...]]:
+        """Return by file name how wheels deviate from the specification. Raises CorruptError when that is refused."""
+        found = {}
+        for file in self._files:
+            faults = self._context.store.kept_as("steps", _faults_key(file), tuple[str, ...])
+            if faults and self._strict:
+                scheme = InstallScheme(self._target.python)
+                read_wheel(self._file(file), scheme, self._target, file=file.file, strict=True)
+            elif faults:
+                found[file.file] = faults
+        return found
+
     def _member(self, file: PythonFile, compiler: Callable[[], Compiler]) -> Member:
         store, epoch = self._context.store, self._epoch
         name = self._key(file)
@@ -78,7 +93,10 @@ class IndexWheels:
         return members.find_or_make(store, name, making)
 
     def _entries(self, file: PythonFile, compiler: Callable[[], Compiler]) -> tuple[Entry, ...]:
-        wheel = read_wheel(self._file(file), InstallScheme(self._target.python), self._target, file=file.file)
+        scheme = InstallScheme(self._target.python)
+        wheel = read_wheel(self._file(file), scheme, self._target, file=file.file, strict=self._strict)
+        if wheel.faults:
+            self._context.store.keep("steps", _faults_key(file), msgspec.json.encode(wheel.faults))
         return add_bytecode(compiler(), wheel.entries)
 
     def _file(self, file: PythonFile) -> Path:
@@ -102,6 +120,10 @@ class IndexWheels:
                 result[file.sha256] = members.find_member(store, name) or members.make_member(
                     store, name, entries, subject=subject, epoch=epoch, note=bytes(result[file.sha256].note)
                 )
+
+
+def _faults_key(file: PythonFile) -> str:
+    return cache_key("wheel faults", file.sha256)
 
 
 def _sharing(made: Iterable[Member]) -> frozenset[str]:

@@ -82,6 +82,10 @@ class Workbench:
                 self._wheel_members = self._wheels.members(self.compiler)
         return self._wheel_members
 
+    def wheel_faults(self) -> dict[str, tuple[str, ...]]:
+        """See IndexWheels.faults."""
+        return self._wheels.faults()
+
     def compiler(self) -> python.Compiler:
         """Return the image's interpreter, started when the first file is to be compiled. Any thread may call it.
 
@@ -96,7 +100,8 @@ class Workbench:
                 except (BugError, MissingError) as error:
                     self.context.store.forget_tree(self._compiling.interpreter_key)
                     raise CorruptError(
-                        f"the cached interpreter was damaged: {error.message}", hint="it was removed; build again"
+                        f"the cached interpreter is damaged: {error.message}",
+                        hint="build again (the damaged files were deleted)",
                     ) from error
             return self._compiler
 

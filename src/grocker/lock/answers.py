@@ -30,3 +30,5 @@ class PythonAnswer(msgspec.Struct, frozen=True):
     files: tuple[PythonFile, ...]
     urls: dict[str, str]
     """where each file is served, by its sha256"""
+    missing: tuple[str, str | None] | None = None
+    """message and hint, if a package has no wheel for the target"""

@@ -33,5 +33,5 @@ def damaged(digest: Digest, title: str, blobs: Blobs) -> CorruptError:
     blobs.forget(digest)
     return CorruptError(
         f"the cached layer {digest} ({title}) is damaged",
-        hint="it was removed; build again. If this happens more than once, check the disk under GROCKER_CACHE",
+        hint="build again (the damaged file was deleted); if this recurs, check the disk under GROCKER_CACHE",
     )

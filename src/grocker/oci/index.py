@@ -21,7 +21,9 @@ def index(images: Sequence[Image]) -> Document:
     """
     listed = sorted(images, key=lambda one: str(one.platform))
     if not listed or len({one.platform for one in listed}) != len(listed):
-        raise BugError(f"an index of images for {', '.join(str(one.platform) for one in listed) or 'no platform'}")
+        raise BugError(
+            f"cannot create an index of images for {', '.join(str(one.platform) for one in listed) or 'no platform'}"
+        )
     data = values.encode(
         values.Index(schema_version=2, media_type=values.INDEX, manifests=tuple(describe_image(one) for one in listed))
     )

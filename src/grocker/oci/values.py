@@ -155,5 +155,5 @@ def digest_of(descriptor: Descriptor) -> Digest:
 
 
 def named(*keys: str) -> dict[str, Nothing]:
-    """Make a set as Go encodes it: ``{"8080/tcp": {}}``."""
+    """Make a set as Go encodes it: ``{"80/tcp": {}}``."""
     return {key: Nothing() for key in sorted(keys)}

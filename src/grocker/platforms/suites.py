@@ -50,6 +50,8 @@ class Suite(msgspec.Struct, frozen=True):
     interpreter: tuple[str, ...] = ("python3",)
     """packages that install its interpreter"""
     architectures: tuple[str, ...] = tuple(ARCHITECTURES)
+    is_released: bool = True
+    """false for Debian's testing, which only those get who ask for it or for its Python"""
 
     @property
     def signers(self) -> dict[str, tuple[Signer, ...]]:
@@ -129,7 +131,7 @@ SUITES = {
                 Pocket("-security", (_TRIXIE_SECURITY,)),
             ),
             compiler_libraries=_COMPILER_LIBRARIES | {"libssl3t64"},
-            base=_BASE,
+            base=(*_BASE, "tzdata-legacy"),  # US/Eastern and others, which Debian 12 has in tzdata
         ),
         Suite(
             name="forky",
@@ -137,7 +139,8 @@ SUITES = {
             glibc=(2, 43),
             pockets=(Pocket("", (_TRIXIE, _BOOKWORM)), Pocket("-updates", (_TRIXIE, _BOOKWORM))),
             compiler_libraries=_COMPILER_LIBRARIES | {"libssl3t64"},
-            base=_BASE,
+            base=(*_BASE, "tzdata-legacy"),
+            is_released=False,
         ),
         Suite(
             name="bookworm",
@@ -150,6 +153,7 @@ SUITES = {
             ),
             compiler_libraries=_COMPILER_LIBRARIES | {"libssl3"},
             base=_BASE,
+            interpreter=("python3", "python3-distutils"),  # with lib2to3, which Debian 13 has no more
         ),
     )
 }

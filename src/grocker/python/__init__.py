@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from grocker.python.build import build_key, build_wheel, resolve_build
     from grocker.python.bytecode import Compiler, InterpreterTree, add_bytecode, compile_sources
     from grocker.python.django import Django, find_django
-    from grocker.python.git import state_files
+    from grocker.python.exposure import Exposed, find_exposed
     from grocker.python.indexes import index_files
     from grocker.python.locks import LockFile, find_lock, resolve_locked
+    from grocker.python.locks.unread import check_unread
     from grocker.python.metadata import EntryPoint, Metadata, check_python
+    from grocker.python.overlay import overlay
     from grocker.python.project import Project, read_project
     from grocker.python.pylock import Pin, WheelBuilder
     from grocker.python.requirements import active_requirements
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from grocker.python.source_tree import FileHashes, SourceTree, read_named_file, read_tree
     from grocker.python.target import InstallScheme, WheelTarget
     from grocker.python.uv import Uv, find_uv
-    from grocker.python.wheel import Wheel, overlay, read_metadata, read_wheel
+    from grocker.python.wheel import Wheel, read_metadata, read_wheel
 
 _HOMES = {
     "applications": ("WebApplication", "find_application"),
@@ -48,7 +50,8 @@ _HOMES = {
     "build": ("build_key", "build_wheel", "resolve_build"),
     "bytecode": ("Compiler", "InterpreterTree", "compile_sources", "add_bytecode"),
     "django": ("Django", "find_django"),
-    "git": ("state_files",),
+    "exposure": ("Exposed", "find_exposed"),
+    "locks.unread": ("check_unread",),
     "indexes": ("index_files",),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
@@ -60,7 +63,8 @@ _HOMES = {
     "source_tree": ("FileHashes", "SourceTree", "read_named_file", "read_tree"),
     "target": ("InstallScheme", "WheelTarget"),
     "uv": ("Uv", "find_uv"),
-    "wheel": ("Wheel", "overlay", "read_metadata", "read_wheel"),
+    "overlay": ("overlay",),
+    "wheel": ("Wheel", "read_metadata", "read_wheel"),
 }
 
 __all__ = [
@@ -68,6 +72,7 @@ __all__ = [
     "Compiler",
     "Django",
     "EntryPoint",
+    "Exposed",
     "FileHashes",
     "InstallScheme",
     "InterpreterTree",
@@ -87,11 +92,13 @@ __all__ = [
     "build_key",
     "build_wheel",
     "check_python",
+    "check_unread",
     "compile_sources",
     "declared_services",
     "find_addresses",
     "find_application",
     "find_django",
+    "find_exposed",
     "find_lock",
     "find_sdist",
     "find_uv",
@@ -105,7 +112,6 @@ __all__ = [
     "resolve",
     "resolve_build",
     "resolve_locked",
-    "state_files",
 ]
 
 __getattr__ = lazily(__name__, _HOMES)

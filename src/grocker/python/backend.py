@@ -25,6 +25,7 @@ from grocker.python import uv as _uv
 from grocker.python.indexes import hide_credentials
 from grocker.python.project import Project
 from grocker.python.requirements import parse_requirement
+from grocker.python.source_tree import SourceTree
 from grocker.python.uv import Uv
 from grocker.store import Store
 
@@ -82,17 +83,18 @@ def _install(uv: Uv, requirements: Path, tree: Path, directory: Path, *, hashes:
 
 def call(
     project: Project,
-    tree: Path,
+    environment: Path,
+    tree: SourceTree,
     copy: Path,
     out: Path,
     pins: Sequence[BuildRequirement],
     variables: Mapping[str, str],
     meanwhile: Callable[[], object] | None = None,
 ) -> HookAnswer:
-    """Have the back end of ``project`` write its wheel for the source tree ``copy`` into ``out``.
+    """Have the back end of ``project`` write its wheel for ``copy``, a copy of ``tree``, into ``out``.
 
-    ``tree``: its virtual environment. ``variables``: its environment variables, besides PATH. ``meanwhile``: called
-    once it runs.
+    ``environment``: its virtual environment. ``variables``: its environment variables, besides PATH.
+    ``meanwhile``: called once it runs.
     Nothing is written when the answer has requirements that are not among ``pins``.
     Raises CorruptError when it fails.
     """
@@ -106,9 +108,9 @@ def call(
         raise StorageError(f"building {copy}: {error.filename}: {error.strerror}") from error
     command.close_environment()
     output = command.run(
-        [tree / "bin" / "python", "-P", "-s", "-c", program, request],
+        [environment / "bin" / "python", "-P", "-s", "-c", program, request],
         action=f"building {project.name or project.directory.name}",
-        environment={"VIRTUAL_ENV": str(tree), **variables, "PATH": f"{tree}/bin:{_uv.PATH}"},
+        environment={"VIRTUAL_ENV": str(environment), **variables, "PATH": f"{environment}/bin:{_uv.PATH}"},
         directory=copy,
         meanwhile=meanwhile,
     )
@@ -117,11 +119,11 @@ def call(
         text = output.stdout.decode("utf-8", "replace") + "\n" + output.stderr if output.status else "it gave no wheel"
         if output.status < 0:
             text += f"\nit was ended by signal {-output.status}"
-        raise failure(text, project.name or project.directory.name, project.directory)
+        raise failure(text, project.name or project.directory.name, tree)
     try:
         said = msgspec.json.decode(local_file.read(answer), type=HookAnswer)
     except (OSError, msgspec.DecodeError, RecursionError) as error:
-        raise failure(f"its answer cannot be read: {error}", project.directory.name, project.directory) from error
+        raise failure(f"its answer cannot be read: {error}", project.directory.name, tree) from error
     # They become lines of uv's input: each is a requirement, and nothing else.
     return replace(said, missing=tuple(str(parse_requirement(text)) for text in said.missing))
 
@@ -158,16 +160,23 @@ def keep_bytecode(store: Store, uv: Uv, tree: Path, loaded: Sequence[str]) -> No
         store.seal_tree(tree.name)
 
 
-def failure(text: str, name: str, directory: Path) -> CorruptError:
-    """The error of a back end that failed for the project in ``directory``, with its last lines."""
+def failure(text: str, name: str, tree: SourceTree) -> CorruptError:
+    """The error of a back end that failed for ``tree``, with its last lines."""
     hint = "reproduce it with: python -m build --wheel"
-    if "discovered in a flat-layout" in text:
+    missed = [one for one in tree.left_out if one.path in text or f"{one.path.rpartition('/')[2]}'" in text]
+    if missed:
+        told = "; ".join(f"{one.path}: {one.why}" for one in missed[:3])
+        hint = f"Grocker left out {told}; track it in git, or list it where pyproject.toml lists the wheel's files"
+    elif "discovered in a flat-layout" in text:
         hint = (
-            "add to pyproject.toml, without the directories that do not belong to it:\n"
-            + flat_layout.setuptools_table(flat_layout.list_files(directory)).rstrip()
+            "add to pyproject.toml, without the directories that are not packages of the application:\n"
+            + flat_layout.setuptools_table(flat_layout.list_files(tree.root)).rstrip()
         )
     elif re.search(r"unable to detect version", text, re.IGNORECASE):
-        hint = "add a git tag (.git has to be beside pyproject.toml), or set the version in [project]"
+        hint = (
+            "add a git tag, set the version in [project], or pass it to the back end:"
+            " SETUPTOOLS_SCM_PRETEND_VERSION=1.0 grocker build"
+        )
     plain = re.sub(r"\x1b\[[0-9;]*m", "", hide_credentials(text))
     lines = [line.rstrip() for line in plain.splitlines() if line.strip()]
     tail = [line for line in lines if not re.match(r"Building wheel|warning:|hint:|  File \"<string>\"", line)]

@@ -16,7 +16,7 @@ from grocker import command
 from grocker.digest import of
 from grocker.errors import CorruptError, MissingError, SettingsError, StorageError
 from grocker.lock.values import BuildRequirement
-from grocker.python import backend, git, source_tree, uv_sources
+from grocker.python import backend, source_tree, uv_sources
 from grocker.python import uv as _uv
 from grocker.python.project import Project
 from grocker.python.requirements import parse_requirement
@@ -106,15 +106,22 @@ def read_pins(text: str) -> tuple[BuildRequirement, ...]:
     return tuple(sorted(pins, key=lambda pin: (pin.name, pin.version, pin.marker)))
 
 
-def build_key(project: Project, tree: SourceTree, pins: Sequence[BuildRequirement], epoch: int) -> str:
-    """A digest of all that the wheel depends on: the tree, git if the version comes from it, pins and epoch."""
-    state = git.read_state(project.directory) if project.uses_git else b""
+def build_key(
+    tree: SourceTree, pins: Sequence[BuildRequirement], epoch: int, variables: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """A digest of all that the wheel depends on: the tree, its git repository, pins, epoch and variables.
+
+    ``variables``: further environment variables of the back end. Raises StorageError when the repository cannot be
+    read.
+    """
+    state = tree.repository.read_state() if tree.repository is not None else b""
     lines = [
         f"grocker project wheel {FORMAT}",
         tree.digest,
         str(epoch),
         of(state),
         *(backend.constraint(pin) for pin in pins),
+        *(f"{name}={variables[name]!r}" for name in sorted(variables)),
     ]
     return of("\n".join(lines).encode())
 
@@ -142,11 +149,11 @@ def build_wheel(
     modules), and for build requirements what ``resolve_build`` raises.
     """
     name = project.name or tree.root.name
-    copy, out, home = workspace / "source", workspace / "wheel", workspace / "home"
-    source_tree.copy_tree(tree, copy, epoch=max(epoch, _ZIP_EPOCH))
+    top, out, home = workspace / "source", workspace / "wheel", workspace / "home"
+    copy = source_tree.copy_tree(tree, top, epoch=max(epoch, _ZIP_EPOCH))
     try:
         home.mkdir()
-        shared = git.share_repository(project.directory, copy, workspace) if project.uses_git else {}
+        shared = tree.repository.share(top, source_tree.places(tree)) if tree.repository is not None else {}
     except OSError as error:
         raise StorageError(f"building {name}: {error.filename}: {error.strerror}") from error
     told = {
@@ -162,19 +169,19 @@ def build_wheel(
         **shared,
     }
     if store is None:
-        _build_by_uv(name, copy, out, uv.without_secrets(), pins, told)
+        _build_by_uv(name, tree, copy, out, uv.without_secrets(), pins, told)
     else:
         if not pins and project.build_requires:
             pins = resolve_build(project.build_requires, uv, workspace=workspace, directory=project.directory)
         tree_of = partial(backend.environment, store, uv, directory=project.directory)
         environment = tree_of(pins)
-        answer = backend.call(project, environment, copy, out, pins, told, meanwhile)
+        answer = backend.call(project, environment, tree, copy, out, pins, told, meanwhile)
         backend.keep_bytecode(store, uv, environment, answer.loaded)
         if answer.missing:
             more = resolve_build(answer.missing, uv, workspace=workspace, directory=project.directory, constraints=pins)
             names = {pin.name for pin in pins}
             pins = (*pins, *(pin for pin in more if pin.name not in names))
-            if backend.call(project, tree_of(pins), copy, out, pins, told).missing:
+            if backend.call(project, tree_of(pins), tree, copy, out, pins, told).missing:
                 raise CorruptError(f"building {name}: its back end asks for other requirements at each call")
     wheels = sorted(path for path in out.glob("*.whl") if path.is_file()) if out.is_dir() else []
     if len(wheels) != 1:
@@ -194,9 +201,15 @@ _FRONT_END = re.compile(
 
 
 def _build_by_uv(
-    name: str, copy: Path, out: Path, uv: Uv, pins: Sequence[BuildRequirement], variables: Mapping[str, str]
+    name: str,
+    tree: SourceTree,
+    copy: Path,
+    out: Path,
+    uv: Uv,
+    pins: Sequence[BuildRequirement],
+    variables: Mapping[str, str],
 ) -> None:
-    constraints = copy.parent / "build-constraints.txt"
+    constraints = out.parent / "build-constraints.txt"
     _write(constraints, [backend.constraint(pin) for pin in pins])
     action = f"building {name}"
     command.close_environment()
@@ -215,7 +228,7 @@ def _build_by_uv(
         # An error of the build requirements is not one of the back end.
         if _FRONT_END.search(output.stderr):
             raise _uv.translate_error(output, action=action, platform="this host")
-        raise backend.failure(output.stderr, name, copy)
+        raise backend.failure(output.stderr, name, tree)
 
 
 def _write(path: Path, lines: Sequence[str]) -> None:

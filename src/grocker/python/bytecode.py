@@ -25,6 +25,10 @@ FORMAT = 1
 """Goes into step keys: raised when the same source would give other bytes."""
 
 
+_LONGEST = 255
+"""bytes of a file's name (NAME_MAX)"""
+
+
 class InterpreterTree(msgspec.Struct, frozen=True):
     """An unpacked CPython that this host's processor can run."""
 
@@ -139,6 +143,8 @@ class Compiler(msgspec.Struct):
             process.greeting()
         done = []
         for path, source in batch:
+            if len(pyc_path(path, self.cache_tag).rpartition("/")[2].encode("utf-8", "surrogateescape")) > _LONGEST:
+                continue  # no file system takes that name; Python does without
             pyc = process.compile("/" + path, source)
             if pyc is not None:
                 done.append((pyc_path(path, self.cache_tag), pyc))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
+
+from grocker.errors import GrockerError
 
 _NO_MODULES = frozenset({"setup", "conftest", "noxfile", "fabfile", "manage"})
 _NO_PACKAGE = re.compile(r"_.*|docs?|examples?|tests?")
@@ -17,36 +19,59 @@ _NO_DATA = re.compile(
 
 
 def list_files(directory: Path) -> list[str]:
-    """The files in ``directory`` and in its immediate subdirectories, relative; virtual environments are skipped."""
-    found: list[str] = []
-    for top in directory.iterdir():
-        if top.is_file():
-            found.append(top.name)
-        elif top.is_dir() and not top.name.startswith(".") and not (top / "pyvenv.cfg").exists():
-            _, directories, files = next(os.walk(top), ("", [], []))  # an unreadable one counts as empty
-            found += (f"{top.name}/{name}" for name in (*directories, *files))
-    return found
+    """The files in ``directory`` that count and that git does not ignore, relative."""
+    from grocker.python import git, selection
+    from grocker.python.named_paths import read_named_paths
+
+    try:
+        repository = git.find_repository(directory)
+        found = selection.select(directory, repository, read_named_paths(directory), ()).files
+    except GrockerError:  # the hint belongs to another error
+        return []
+    return [one.path for one in found if repository is None or not repository.is_ignored(one.path)]
 
 
 def setuptools_table(paths: Iterable[str]) -> str:
     """``[tool.setuptools]`` for a project of these files: TOML, for a hint; empty when it is not needed.
 
-    ``paths``: relative to the project.
+    ``paths``: relative to the project. Files and directories that look like secrets are left out.
     """
-    modules, packages = set[str](), set[str]()
-    for path in paths:
+    from grocker.python.exposure import looks_secret, looks_secret_directory
+
+    modules, packages, code, secrets = set[str](), set[str](), set[str](), set[str]()
+    for path in sorted(paths):
         top, slash, rest = path.partition("/")
         stem = top.removesuffix(".py")
-        if not slash and stem != top and stem.isidentifier() and stem not in _NO_MODULES and stem[:5] != "test_":
+        if looks_secret(path):
+            secrets.add(path)
+        elif not slash and stem != top and stem.isidentifier() and stem not in _NO_MODULES and stem[:5] != "test_":
             modules.add(stem)
         elif slash and top.isidentifier() and not (_NO_PACKAGE if rest == "__init__.py" else _NO_DATA).fullmatch(top):
             packages.add(top)
+        if rest == "__init__.py":
+            code.add(top)
+    packages = {name for name in packages if name in code or not looks_secret_directory(name)}
     text = f"[tool.setuptools]\npy-modules = {_list(modules)}\n" if modules else ""
     if packages:
         text += f"[tool.setuptools.packages.find]\ninclude = {_list(f'{name}*' for name in packages)}\n"
         text += '[tool.setuptools.package-data]\n"*" = ["**/*"]\n'
-    return text
+    return text + _without({path for path in secrets if path.partition("/")[0] in packages})
+
+
+def data_table(paths: Iterable[str]) -> str:
+    """``[tool.setuptools.package-data]`` for all data of packages except files that look like secrets."""
+    from grocker.python.exposure import looks_secret
+
+    secrets = {path.removeprefix("src/") for path in paths if looks_secret(path)}
+    return '[tool.setuptools.package-data]\n"*" = ["**/*"]\n' + _without(secrets)
+
+
+def _without(secrets: Iterable[str]) -> str:
+    """The table that keeps those files out of packages."""
+    names = {path.rpartition("/")[2] for path in secrets}
+    patterns = _list(f"{prefix}{name}" for name in names for prefix in ("", "**/"))
+    return f'[tool.setuptools.exclude-package-data]\n"*" = {patterns}\n' if names else ""
 
 
 def _list(items: Iterable[str]) -> str:
-    return "[" + ", ".join(f'"{item}"' for item in sorted(items)) + "]"
+    return "[" + ", ".join(json.dumps(item) for item in sorted(items)) + "]"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from grocker.errors import CorruptError, SettingsError
+from grocker.platforms.suites import SUITES
 
 if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+
     from grocker.python.target import WheelTarget
 
 _NAME = re.compile(r"[^\W_]+(?:[-_.]+[^\W_]+)*", re.ASCII)
@@ -57,8 +60,8 @@ def fields(data: bytes, what: str) -> Mapping[str, tuple[str, ...]]:
 
     try:
         text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise CorruptError(f"reading {what}: not UTF-8: byte {error.start}") from error
+    except UnicodeDecodeError:  # an author's name of another time, as pip reads it
+        text = data.decode("utf-8", "replace")
     found: dict[str, list[str]] = {}
     for name, value in HeaderParser().parsestr(text).items():
         found.setdefault(name.lower(), []).append(str(value).strip())
@@ -107,34 +110,74 @@ def check_python(metadata: Metadata, target: WheelTarget) -> None:
     if not metadata.requires_python:
         return
     try:
-        wanted = SpecifierSet(metadata.requires_python)
-    except InvalidSpecifier:
-        raise CorruptError(
-            f"reading METADATA of {metadata.name}: malformed Requires-Python {metadata.requires_python!r}"
-        ) from None
+        wanted = SpecifierSet(repair_specifiers(metadata.requires_python))
+    except InvalidSpecifier:  # it says nothing, as for pip
+        return
     if not wanted.contains(target.full, prereleases=True):
         raise SettingsError(
             f"{metadata.name} {metadata.version} requires Python {metadata.requires_python};"
             f" the image has {target.full_version or target.python}",
-            hint="choose a Debian suite with a compatible Python, or change requires-python",
+            hint=_suites_hint(wanted),
         )
 
 
-def parse_entry_points(data: bytes, what: str) -> tuple[EntryPoint, ...]:
-    """Parse entry_points.txt; sorted by group and name. Raises CorruptError when it is malformed."""
+def _suites_hint(wanted: SpecifierSet) -> str:
+    """Name the suites whose Python is wanted, or what each suite has."""
+    fitting = [suite for suite in SUITES.values() if wanted.contains(f"{suite.python}.999", prereleases=True)]
+    if fitting:
+        return f"build for Debian {fitting[0].name}, which has Python {fitting[0].python}: --debian {fitting[0].name}"
+    has = ", ".join(f"{suite.name} has Python {suite.python}" for suite in SUITES.values())
+    return f"no Debian suite fits ({has}): change requires-python"
+
+
+_REPAIRS = (
+    (re.compile(r"(?<=[\w*])\s*(?=[<>=~!]=|[<>])"), ","),  # >=1.0<2.0
+    (re.compile(r"(<=|>=|<|>)\s*(\d+(?:\.\d+)*)\.\*"), r"\1\2"),  # >=2.0.*
+    (re.compile(r"(\d)\*"), r"\1.*"),  # ==1.2*
+    (re.compile(r"(<=|>=|<|>)\s*dev\b"), r"\g<1>0.0.0.dev0"),  # >dev
+    (re.compile(r"[\"']"), ""),
+    (re.compile(r",(?=\s*(?:,|$))"), ""),  # >=3.6,
+)
+"""(what metadata of old releases has, what was meant); uv reads it in the same way"""
+
+
+def repair_specifiers(text: str) -> str:
+    """Version specifiers of old metadata as PEP 440 writes them; valid ones, and what cannot be repaired, unchanged."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    repaired = text
+    for pattern, replacement in ((re.compile(""), ""), *_REPAIRS):
+        repaired = pattern.sub(replacement, repaired)
+        try:
+            SpecifierSet(repaired)
+        except InvalidSpecifier:
+            continue
+        return repaired
+    return text
+
+
+def parse_entry_points(data: bytes, what: str, groups: Container[str] | None = None) -> tuple[EntryPoint, ...]:
+    """Parse entry_points.txt; sorted by group and name. Raises CorruptError when it is malformed.
+
+    ``groups``: those that count; malformed values of others are passed over. None for all.
+    """
     from configparser import ConfigParser, Error
 
-    parser = ConfigParser(delimiters=("=",), interpolation=None, strict=False, default_section="\0")
+    parser = ConfigParser(
+        delimiters=("=",), interpolation=None, strict=False, default_section="\0", allow_no_value=groups is not None
+    )
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:
-        parser.read_string(data.decode("utf-8"))
+        parser.read_string(data.decode("utf-8" if groups is None else "utf-8-sig"))
     except (Error, UnicodeDecodeError) as error:
         raise CorruptError(f"reading {what}: {str(error).splitlines()[0]}") from error
     points = []
     for group in parser.sections():
         for name, value in parser.items(group):
-            match = _OBJECT.fullmatch(value.strip())
+            match = _OBJECT.fullmatch((value or "").strip())
             if not match:
+                if groups is not None and group not in groups:
+                    continue
                 raise CorruptError(f"reading {what}: [{group}] {name} = {value}: expected MODULE or MODULE:OBJECT")
             points.append(EntryPoint(group, name, match["module"], match["object"] or ""))
     return tuple(sorted(points, key=lambda p: (p.group, p.name)))

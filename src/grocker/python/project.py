@@ -37,8 +37,6 @@ class Project(msgspec.Struct, frozen=True):
     """``build-system.build-backend``"""
     backend_path: tuple[str, ...]
     """``build-system.backend-path``: directories of an in-tree back end"""
-    uses_git: bool
-    """whether the version may come from git: the back end determines it, and there is a ``.git``"""
 
 
 def read_project(directory: Path) -> Project:
@@ -57,7 +55,7 @@ def read_project(directory: Path) -> Project:
     table = _table(document, "project", path)
     system = _table(document, "build-system", path)
     if table is None and system is None and not legacy:
-        state = "has neither [project] nor [build-system]" if document else "is missing, and so is setup.py"
+        state = "has neither [project] nor [build-system]" if document else "does not exist, nor does setup.py"
         raise MissingError(
             f"reading the project: {path} {state}",
             hint="write pyproject.toml:" + _minimal(directory),
@@ -88,7 +86,6 @@ def read_project(directory: Path) -> Project:
         build_requires=requires if system is not None and "requires" in system else _LEGACY_REQUIRES,
         backend=_string(system or {}, "build-backend", "build-system", path) or _LEGACY_BACKEND,
         backend_path=_strings(system or {}, "backend-path", "build-system", path),
-        uses_git=version is None and (directory / ".git").exists(),
     )
 
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from grocker.digest import Digest, from_hex
-from grocker.errors import CorruptError, MissingError, SettingsError, StorageError, UnavailableError
+from grocker.errors import CorruptError, SettingsError, StorageError, UnavailableError
 from grocker.python import uv as _uv
 from grocker.python.indexes import hide_credentials
 from grocker.python.metadata import normalise_name
@@ -75,7 +75,7 @@ class CompiledPackage(msgspec.Struct, frozen=True):
     """the distribution that requires it, when it is known"""
 
 
-class CompiledError(MissingError):
+class CompiledError(_uv.NoWheelError):
     """Packages without a usable wheel need a compiler."""
 
     def __init__(self, message: str, *, hint: str | None = None, packages: tuple[CompiledPackage, ...]) -> None:

@@ -6,11 +6,12 @@ import base64
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
 from grocker.errors import CorruptError
+from grocker.tar.entry import File
 
 _STRONG = frozenset({"sha256", "sha384", "sha512", "sha3_256", "sha3_384", "sha3_512", "blake2b", "blake2s"})
 
@@ -22,11 +23,15 @@ class Hash(msgspec.Struct, frozen=True):
     value: str
 
 
-def parse(data: bytes, file: str) -> Mapping[str, Hash | None]:
-    """RECORD's paths with their hashes; None where none is given.
+UNUSABLE = Hash("", "")
+"""a hash that says nothing"""
 
-    ``file``: the wheel's name, for errors. Raises CorruptError for a malformed line, a path listed twice with
-    different hashes, or a hash weaker than sha256.
+
+def parse(data: bytes, file: str, report: Callable[[str], None]) -> Mapping[str, Hash | None]:
+    """RECORD's paths with their hashes; None where none is given, UNUSABLE for a weak one.
+
+    ``file``: the wheel's name, for errors. ``report``: called with each deviation from the specification that leaves
+    RECORD readable. Raises CorruptError when it is not, and what ``report`` raises.
     """
     found: dict[str, Hash | None] = {}
     try:
@@ -37,18 +42,22 @@ def parse(data: bytes, file: str) -> Mapping[str, Hash | None]:
         if not row:
             continue
         if len(row) != 3:
-            raise CorruptError(f"reading {file}: RECORD, line {number}: expected 3 fields, got {len(row)}")
-        path, hashed = row[0], row[1]
+            report(f"RECORD, line {number}: expected 3 fields, got {len(row)}")
+        path, hashed, *_ = (*row, "")
+        if "\\" in path or path.startswith("./"):
+            report(f"RECORD, line {number}: {path!r} is not a normalised path")
+            path = path.replace("\\", "/").removeprefix("./")
         value: Hash | None = None
         if hashed:
             algorithm, equals, digest = hashed.partition("=")
             if not equals or algorithm not in _STRONG:
-                raise CorruptError(
-                    f"reading {file}: RECORD, line {number}: expected a hash of at least sha256, got {hashed!r}"
-                )
-            value = Hash(algorithm, digest.rstrip("="))
+                report(f"RECORD, line {number}: expected a hash of at least sha256, got {hashed!r}")
+                value = UNUSABLE
+            else:
+                value = Hash(algorithm, digest.rstrip("="))
         if path in found and found[path] != value:
-            raise CorruptError(f"reading {file}: RECORD lists {path} twice, with different hashes")
+            report(f"RECORD lists {path} twice, with different hashes")
+            value = UNUSABLE
         found[path] = value
     return found
 
@@ -61,6 +70,14 @@ def encoded(digest: bytes) -> str:
 def line_hash(data: bytes) -> str:
     """``sha256=…`` of ``data``."""
     return "sha256=" + encoded(hashlib.sha256(data).digest())
+
+
+def hash_file(file: File) -> str:
+    """``sha256=…`` of a file's bytes."""
+    hashing = hashlib.sha256()
+    for chunk in (file.data,) if isinstance(file.data, bytes) else file.data.chunks():
+        hashing.update(chunk)
+    return "sha256=" + encoded(hashing.digest())
 
 
 def write(rows: Iterable[tuple[str, str, int]], own_path: str) -> bytes:

@@ -5,12 +5,13 @@ Source: PyPA dependency specifiers (PEP 508).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from grocker.errors import SettingsError
 from grocker.python.indexes import hide_credentials
-from grocker.python.metadata import normalise_name
+from grocker.python.metadata import normalise_name, repair_specifiers
 from grocker.python.target import WheelTarget
 
 
@@ -55,8 +56,8 @@ def active_requirements(
     Raises SettingsError for a malformed requirement.
     """
     variables = marker_environment(target)
-    parsed = [parse_requirement(text) for text in requirements]
     requested = {"", *map(normalise_name, extras)}
+    parsed = [_parse_published(name, text, requested, variables) for text in requirements]
     while True:
         active = [r for r in parsed if any(_applies(r, {**variables, "extra": extra}) for extra in requested)]
         more = {
@@ -69,6 +70,39 @@ def active_requirements(
     for requirement in others:
         requirement.marker = None
     return tuple(sorted({str(requirement) for requirement in others}))
+
+
+_PARTS = re.compile(r"\s*(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<extras>\[[^]]*\])?\s*\(?(?P<specifiers>[^()@]*)\)?\s*")
+
+
+def _parse_published(name: str, text: str, requested: Collection[str], variables: dict[str, str]) -> Any:
+    """A requirement in the metadata of ``name``, which is not the user's to change: old forms are read as uv does.
+
+    One that cannot be read and is for extras that nobody asks for applies nowhere. Raises SettingsError.
+    """
+    from packaging.markers import InvalidMarker, Marker
+
+    try:
+        return parse_requirement(text)
+    except SettingsError as error:
+        before, semicolon, marker = text.partition(";")
+        parts = _PARTS.fullmatch(before)
+        if parts is not None:
+            specifiers = repair_specifiers(parts["specifiers"].strip())
+            try:
+                return parse_requirement(f"{parts['name']}{parts['extras'] or ''}{specifiers}{semicolon}{marker}")
+            except SettingsError:
+                pass
+        try:
+            applies = not semicolon or any(Marker(marker).evaluate({**variables, "extra": e}) for e in requested)
+        except InvalidMarker:
+            applies = True
+        if not applies:
+            return parse_requirement(f"{name}; python_version < '0'")
+        raise SettingsError(
+            f"the metadata of {name} has an invalid requirement: {hide_credentials(text)!r}",
+            hint=f"choose another release of {name}, or fix the requirement in the project: NAME, NAME==1.0 (PEP 508)",
+        ) from error
 
 
 def _applies(requirement: Any, variables: dict[str, str]) -> bool:

@@ -56,6 +56,8 @@ class _BuiltWheel(msgspec.Struct, frozen=True):
     sha256: Digest
     file: str
     size: int
+    is_reduced: bool = False
+    """whether it lacks its compiled part"""
 
 
 class SdistBuilder(msgspec.Struct, frozen=True):
@@ -69,6 +71,8 @@ class SdistBuilder(msgspec.Struct, frozen=True):
     """the project's, whose ``[tool.uv]`` (indexes) counts for build requirements too"""
     refresh: bool = False
     """ask the index again for build requirements"""
+    needs_extensions: bool = False
+    """raise CompiledError also for a package that can do without its compiled part"""
     pinned: tuple[BuildRequirement, ...] = ()
     """versions of build requirements to keep to"""
 
@@ -92,10 +96,17 @@ class SdistBuilder(msgspec.Struct, frozen=True):
                 project = self._project(sdist, tree, scratch)
                 pins = self._resolve_build(project, scratch)
                 built = self._kept_or_built(sdist, project, tree, pins, scratch)
+                if built.is_reduced and self.needs_extensions:
+                    raise self._compiled(CompiledPackage(name, version, "", _static_requires(tree)))
             except CompiledError:
                 raise
             except GrockerError as error:
                 raise _named(error, what) from error
+        if built.is_reduced:
+            self.context.progress.warn(
+                f"{name} {version} has no wheel; it is built without its optional C extension",
+                "if it is too slow, choose a version that has a wheel",
+            )
         url = store.root.absolute().joinpath("downloads", built.sha256.removeprefix("sha256:")).as_uri()
         build = tuple(sorted(constraint(pin, hashes=False) for pin in pins))
         return Pin(name, version, built.file, url, built.sha256, built.size, sdist=sdist.sha256, build=build)
@@ -148,14 +159,15 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             if kept is not None and store.sound_download(kept.sha256) is not None:
                 return kept
             with self.context.progress.task(f"building {sdist.name} {sdist.version} from its sdist"):
-                path = self._build(sdist, project, tree, pins, scratch / "build")
-            built = _BuiltWheel(store.add_wheel(path), path.name, path.stat().st_size)
+                path, is_reduced = self._build(sdist, project, tree, pins, scratch / "build")
+            built = _BuiltWheel(store.add_wheel(path), path.name, path.stat().st_size, is_reduced)
             store.keep("steps", key, msgspec.json.encode(built))
         return built
 
     def _build(
         self, sdist: Sdist, project: Project, tree: SourceTree, pins: Sequence[BuildRequirement], workspace: Path
-    ) -> Path:
+    ) -> tuple[Path, bool]:
+        """The wheel, and whether it lacks its compiled part."""
         workspace.mkdir()
         try:
             path = build_wheel(
@@ -172,11 +184,7 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             [made] = (workspace / "wheel").glob("*.whl")
             pure = retag_pure(made, workspace)
             if pure is not None:
-                self.context.progress.warn(
-                    f"{sdist.name} {sdist.version} has no wheel; it is built without its optional C extension",
-                    "if it is too slow, choose a version that has a wheel",
-                )
-                return self._checked(sdist, pure)
+                return self._checked(sdist, pure), True
             requires = wheel.read_metadata(made)[0].requires
             raise self._compiled(CompiledPackage(sdist.name, sdist.version, "", requires)) from error
         except CorruptError as error:
@@ -185,7 +193,7 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             last = error.message.splitlines()[-1].strip()
             reason = "" if "/bin/false" in last else last[:_REASON]
             raise self._compiled(CompiledPackage(sdist.name, sdist.version, reason, _static_requires(tree))) from error
-        return self._checked(sdist, path)
+        return self._checked(sdist, path), False
 
     def _checked(self, sdist: Sdist, path: Path) -> Path:
         name, version = path.name.split("-")[:2]

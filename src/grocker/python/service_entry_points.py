@@ -27,7 +27,7 @@ def declared_services(wheel: Wheel) -> Mapping[str, Any]:
 
 
 def _value(wheel: Wheel, point: EntryPoint) -> Any:
-    place = f"entry point {GROUP}: {point.name} = {point.module}:{point.object}"
+    place = f"entry point in {GROUP}: {point.name} = {point.module}:{point.object}"
     base = f"{wheel.site}/{point.module.replace('.', '/')}"
     files = {entry.path: entry for entry in wheel.entries}
     entry = files.get(f"{base}.py") or files.get(f"{base}/__init__.py")

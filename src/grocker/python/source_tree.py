@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,22 +15,14 @@ import msgspec
 from grocker import local_file
 from grocker.digest import Digest
 from grocker.errors import CorruptError, DeniedError, MissingError, SettingsError, StorageError
+from grocker.python import git, selection
+from grocker.python.git import Repository
+from grocker.python.named_paths import NamedPaths, read_named_paths
+from grocker.python.selection import LeftOut
 
 FORMAT = 1
 """Part of step keys: increased when other files of the same tree count."""
 
-_NEVER = frozenset(
-    (
-        *(".git", ".hg", ".svn", ".bzr", "_darcs", "CVS"),
-        *("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".tox", ".nox", ".eggs"),
-        *(".pytype", ".pyre", ".ipynb_checkpoints", "node_modules", ".DS_Store", ".coverage"),
-    )
-)
-_NEVER_ENDINGS = (".pyc", ".pyo", ".egg-info", "~", ".swp")
-_NEVER_WITH = frozenset({"pyvenv.cfg", "oci-layout", "CACHEDIR.TAG"})
-"""what marks a directory as generated: virtual environments, image layouts, caches"""
-_NEVER_ON_TOP = frozenset({"grocker.lock"})
-_PRODUCTS_ON_TOP = frozenset({"build", "dist"})
 _RACY = 2_000_000_000
 """nanoseconds: the coarsest timestamps of a file system in use (FAT)"""
 
@@ -39,7 +31,7 @@ class SourceFile(msgspec.Struct, frozen=True):
     """A file or link that counts."""
 
     path: str
-    """relative to the root, with ``/``"""
+    """relative to the root, with ``/``; it begins with ``..`` when it lies elsewhere in the repository"""
     digest: str
     """sha256 of the bytes, hexadecimal; of the target for a link"""
     executable: bool = False
@@ -56,6 +48,19 @@ class SourceTree(msgspec.Struct, frozen=True):
     digest: Digest
     known: FileHashes
     """to be stored, and passed to the next ``read_tree`` of the same root"""
+    left_out: tuple[LeftOut, ...] = ()
+    """files and directories that do not count, as far as they may be missed; sorted by path"""
+    directories: tuple[str, ...] = ("",)
+    """directories that were looked into, relative to the root"""
+    named: NamedPaths = NamedPaths()
+    """what the project's configuration names"""
+    repository: Repository | None = None
+    """the git repository that the directory lies in"""
+
+    @property
+    def below(self) -> str:
+        """The project's place in its repository; empty at its top."""
+        return self.repository.prefix if self.repository is not None else ""
 
 
 class FileHashes(msgspec.Struct, frozen=True):
@@ -88,12 +93,13 @@ class FileHashes(msgspec.Struct, frozen=True):
         return cls(files)
 
 
-def read_tree(root: Path, *, now: int, known: FileHashes | None = None) -> SourceTree:
+def read_tree(root: Path, *, now: int, known: FileHashes | None = None, exclude: Sequence[str] = ()) -> SourceTree:
     """Hash the files below ``root`` that count.
 
-    ``now``: the time, nanoseconds since the epoch. ``known``: from an earlier call.
-    Raises MissingError when there is no such directory, CorruptError for a link that points outside of it, DeniedError
-    for an unreadable file, StorageError when reading fails.
+    ``now``: the time, nanoseconds since the epoch. ``known``: from an earlier call. ``exclude``: patterns of files that
+    do not count (``selection.Patterns``).
+    Raises MissingError when there is no such directory, DeniedError for a file that cannot be read though git tracks
+    it or a package holds it, StorageError when reading fails.
     """
     if not root.is_dir():
         kind = "is a file" if root.exists() else "does not exist"
@@ -101,23 +107,43 @@ def read_tree(root: Path, *, now: int, known: FileHashes | None = None) -> Sourc
             f"reading the project: {root} {kind}", hint="give the directory that contains pyproject.toml"
         )
     earlier = known.files if known else {}
-    real = os.path.realpath(root)
+    repository, named = git.find_repository(root), read_named_paths(root)
+    selected = selection.select(root, repository, named, exclude)
+    left_out = list(selected.left_out)
     files: list[SourceFile] = []
     noted: dict[str, tuple[str, str]] = {}
-    for path, entry in _walk(root, ""):
-        if entry.is_symlink():
-            target = _link(real, path, entry)
-            files.append(SourceFile(path, hashlib.sha256(os.fsencode(target)).hexdigest(), target=target))
+    for found in selected.files:
+        if found.target is not None:
+            digest = hashlib.sha256(os.fsencode(found.target)).hexdigest()
+            files.append(SourceFile(found.path, digest, target=found.target))
             continue
-        about = entry.stat(follow_symlinks=False)
-        seen = f"{about.st_size}:{about.st_mtime_ns}:{about.st_ctime_ns}:{about.st_ino}"
-        hit = earlier.get(path)
-        digest = hit[1] if hit and hit[0] == seen else _hash(Path(entry.path))
+        try:
+            about = os.stat(root / found.path, follow_symlinks=False)
+            seen = f"{about.st_size}:{about.st_mtime_ns}:{about.st_ctime_ns}:{about.st_ino}"
+            hit = earlier.get(found.path)
+            digest = hit[1] if hit and hit[0] == seen else _hash(root / found.path)
+        except PermissionError as error:
+            if found.is_needed:
+                where = f"reading the project: {root / found.path}: {error.strerror}"
+                raise DeniedError(where, hint="make it readable, or exclude it in [tool.grocker]") from error
+            left_out.append(LeftOut(found.path, selection.UNREADABLE, is_missed=True))
+            continue
+        except OSError as error:
+            raise StorageError(f"reading the project: {root / found.path}: {error.strerror}") from error
         if max(about.st_mtime_ns, about.st_ctime_ns) + _RACY < now:
-            noted[path] = (seen, digest)
-        files.append(SourceFile(path, digest, executable=bool(about.st_mode & 0o100)))
+            noted[found.path] = (seen, digest)
+        files.append(SourceFile(found.path, digest, executable=bool(about.st_mode & 0o100)))
     files.sort(key=lambda file: file.path)
-    return SourceTree(root, tuple(files), hash_tree(files), FileHashes(noted))
+    return SourceTree(
+        root,
+        tuple(files),
+        hash_tree(files),
+        FileHashes(noted),
+        tuple(sorted(left_out, key=lambda one: one.path)),
+        selected.directories,
+        named,
+        repository,
+    )
 
 
 def hash_tree(files: list[SourceFile] | tuple[SourceFile, ...]) -> Digest:
@@ -128,31 +154,6 @@ def hash_tree(files: list[SourceFile] | tuple[SourceFile, ...]) -> Digest:
         hashing.update(f"{kind} {file.digest} {len(os.fsencode(file.path))} ".encode())
         hashing.update(os.fsencode(file.path) + b"\n")
     return Digest("sha256:" + hashing.hexdigest())
-
-
-def _walk(directory: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    try:
-        with os.scandir(directory) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
-    except PermissionError as error:
-        raise DeniedError(f"reading the project: {directory}: {error.strerror}") from error
-    except OSError as error:
-        raise StorageError(f"reading the project: {directory}: {error.strerror}") from error
-    names = {entry.name for entry in entries}
-    if prefix and not names.isdisjoint(_NEVER_WITH):
-        return
-    for entry in entries:
-        name = entry.name
-        if _never_counts(name) or (not prefix and name in _NEVER_ON_TOP):
-            continue
-        if entry.is_symlink():
-            yield prefix + name, entry
-        elif entry.is_dir(follow_symlinks=False):
-            if not prefix and name in _PRODUCTS_ON_TOP and not os.path.exists(os.path.join(entry.path, "__init__.py")):
-                continue
-            yield from _walk(Path(entry.path), f"{prefix}{name}/")
-        elif entry.is_file(follow_symlinks=False):
-            yield prefix + name, entry
 
 
 def read_named_file(root: Path, name: str, *, setting: str) -> bytes:
@@ -167,7 +168,7 @@ def read_named_file(root: Path, name: str, *, setting: str) -> bytes:
     if not real.startswith(real_root + os.sep):
         raise SettingsError(f"{setting}: {name} leads out of the project, to {real}", hint=hint)
     for path in (name, os.path.relpath(real, real_root)):
-        never = next((part for part in path.split("/") if _never_counts(part)), None)
+        never = next((part for part in path.split("/") if selection.never_counts(part)), None)
         if never is not None:
             raise SettingsError(f"{setting}: {name} lies in {never}, which is never part of the project", hint=hint)
     try:
@@ -176,50 +177,35 @@ def read_named_file(root: Path, name: str, *, setting: str) -> bytes:
         raise SettingsError(f"{setting}: cannot read {root / name}: {error.strerror}", hint=hint) from error
 
 
-def _never_counts(name: str) -> bool:
-    return name in _NEVER or name.endswith(_NEVER_ENDINGS)
-
-
-def _link(real: str, path: str, entry: os.DirEntry[str]) -> str:
-    """The target of a link, relative. Raises CorruptError when it is outside of ``real``."""
-    target = os.readlink(entry.path)
-    here = os.path.dirname(os.path.join(real, path))
-    end = os.path.realpath(os.path.join(here, target))
-    if end != real and not end.startswith(real + os.sep):
-        raise CorruptError(
-            f"reading the project: the link {path} points outside of the project, to {target}",
-            hint="copy its target into the project, or remove the link",
-        )
-    return os.path.relpath(end, here) if os.path.isabs(target) else target
-
-
 def _hash(path: Path) -> str:
-    try:
-        with path.open("rb", buffering=0) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except PermissionError as error:
-        raise DeniedError(f"reading the project: {path}: {error.strerror}", hint="make the file readable") from error
-    except OSError as error:
-        raise StorageError(f"reading the project: {path}: {error.strerror}") from error
+    with path.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def copy_tree(tree: SourceTree, destination: Path, *, epoch: int) -> None:
+def places(tree: SourceTree) -> list[str]:
+    """Where each file lies below the top of the project's repository."""
+    return [os.path.normpath(os.path.join(tree.below, file.path)) for file in tree.files]
+
+
+def copy_tree(tree: SourceTree, destination: Path, *, epoch: int) -> Path:
     """A normalised copy: modes 0644 and 0755, times ``epoch`` (seconds), only files that count.
 
+    ``destination`` stands for the top of the project's repository, if it has one. Returns the copy of the project.
     Raises CorruptError when a file changed since ``tree`` was read; StorageError when the copy cannot be written.
     """
     made = {""}
+    project = destination / tree.below
     try:
-        destination.mkdir(parents=True)
-        for file in tree.files:
-            parent = os.path.dirname(file.path)
+        project.mkdir(parents=True)
+        for file, place in zip(tree.files, places(tree), strict=True):
+            parent = os.path.dirname(place)
             if parent not in made:
                 (destination / parent).mkdir(parents=True, exist_ok=True)
                 above = parent
                 while above not in made:
                     made.add(above)
                     above = os.path.dirname(above)
-            path = destination / file.path
+            path = destination / place
             if file.target is not None:
                 path.symlink_to(file.target)
             else:
@@ -236,3 +222,4 @@ def copy_tree(tree: SourceTree, destination: Path, *, epoch: int) -> None:
             os.utime(destination / directory, (epoch, epoch))
     except OSError as error:
         raise StorageError(f"copying the project: {error.filename or destination}: {error.strerror}") from error
+    return project

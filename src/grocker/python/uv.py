@@ -179,8 +179,8 @@ def translate_error(output: command.Output, *, action: str, platform: str) -> Gr
     if code in (401, 403) and withheld:
         return DeniedError(
             f"{action}: the package index refuses: {words}",
-            hint=f"the project names {withheld['address']} as its index {withheld['name']}; your credentials go only "
-            f"to indexes that you name; if you trust it: export UV_INDEX={withheld['name']}={withheld['address']}",
+            hint=f"the project, not you, names the index {withheld['name']} ({withheld['address']}), so Grocker sends "
+            f"it no credentials; to trust it, run: export UV_INDEX={withheld['name']}={withheld['address']}",
         )
     if code in (401, 403):
         return DeniedError(
@@ -213,7 +213,9 @@ def translate_error(output: command.Output, *, action: str, platform: str) -> Gr
     if "needs to be updated" in text and "lock" in text:
         return SettingsError(f"{action}: uv.lock is stale: {words}", hint="run: uv lock")
     if re.search(r"hash mismatch", text, re.IGNORECASE):
-        return CorruptError(f"{action}: {words}", hint="check the index: it serves another file than the pinned one")
+        return CorruptError(
+            f"{action}: {words}", hint="check the index: it serves a different file than the pinned one"
+        )
     return SettingsError(f"{action}: uv: {words}")
 
 
@@ -236,7 +238,7 @@ class MissingWheel(msgspec.Struct, frozen=True):
 
 
 class NoWheelError(MissingError):
-    """Packages have no wheel for the platform."""
+    """Packages have no wheel for the platform; they may have one for another Python."""
 
     def __init__(self, message: str, *, hint: str | None = None, missing: tuple[MissingWheel, ...] = ()) -> None:
         super().__init__(message, hint=hint)

@@ -46,18 +46,25 @@ def _sources(directory: Path) -> dict[str, Any]:
     here = directory.absolute()
     for place in (here, *here.parents):
         table = read_uv_table(place / "pyproject.toml")
-        if place == here or _has_member(table, place, here):
+        if place == here or has_member(table, place, here):
             sources = table.get("sources")
             for name, source in sources.items() if isinstance(sources, dict) else ():
                 found.setdefault(normalise_name(name), source)
     return found
 
 
-def _has_member(table: Mapping[str, Any], root: Path, member: Path) -> bool:
+def has_member(table: Mapping[str, Any], root: Path, member: Path) -> bool:
+    """Whether the project in ``member`` belongs to the workspace of ``root``, whose ``[tool.uv]`` is ``table``."""
     workspace = table.get("workspace")
-    patterns = workspace.get("members", []) if isinstance(workspace, dict) else []
+    if not isinstance(workspace, dict):
+        return False
+
+    def matches(patterns: object) -> bool:
+        texts = patterns if isinstance(patterns, list) else []
+        return any(member in root.glob(pattern) for pattern in texts if isinstance(pattern, str) and pattern)
+
     try:
-        return any(member in root.glob(pattern) for pattern in patterns if isinstance(pattern, str) and pattern)
+        return matches(workspace.get("members")) and not matches(workspace.get("exclude"))
     except (ValueError, NotImplementedError):  # an empty or absolute pattern, which uv does not accept either
         return False
 

@@ -16,7 +16,7 @@ from zipfile import BadZipFile, ZipFile
 
 import msgspec
 
-from grocker.errors import CorruptError, MissingError, SettingsError, StorageError
+from grocker.errors import CorruptError, MissingError, StorageError
 from grocker.platforms.architectures import ARCHITECTURES
 from grocker.python import metadata, record, scripts, wheel_archive
 from grocker.python.metadata import EntryPoint, Metadata, normalise_name
@@ -29,6 +29,9 @@ FORMAT = 1
 
 _NOT_INSTALLED = frozenset({"RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json"})
 _UNHASHED = frozenset({"RECORD", "RECORD.jws", "RECORD.p7s"})
+_GROUPS = frozenset({"console_scripts", "gui_scripts", "grocker.services"})
+"""groups of entry points that Grocker reads"""
+_MOST_FAULTS = 3
 _LONGEST = 255
 """bytes of a file's name (NAME_MAX)"""
 _LONGEST_PATH = 4095
@@ -52,19 +55,25 @@ class Wheel(msgspec.Struct, frozen=True):
     entry_points: tuple[EntryPoint, ...]
     entries: tuple[Entry, ...]
     """directories and files, sorted by path, without bytecode"""
+    faults: tuple[str, ...] = ()
+    """deviations from the specification that installers put up with; a few of them, for people"""
 
 
-def read_wheel(path: Path, layout: InstallScheme, target: WheelTarget | None = None, *, file: str = "") -> Wheel:
+def read_wheel(
+    path: Path, layout: InstallScheme, target: WheelTarget | None = None, *, file: str = "", strict: bool = False
+) -> Wheel:
     """The wheel at ``path``, verified, as entries below ``layout``.
 
     The file must not change while the entries are used: large files are read from it when they are written.
     ``file``: the wheel's file name, if ``path`` has another.
     ``target``: if given, a wheel with incompatible tags, or with binaries for other processors only, is an error.
-    Raises CorruptError for a file that contradicts its name or RECORD; MissingError for the wrong platform.
+    ``strict``: whether every deviation from the specification is an error; else those that pip and uv install are
+    noted as faults. The RECORD in the image is right in any case.
+    Raises CorruptError for a file that is not a wheel of its name; MissingError for the wrong platform.
     """
     file = file or path.name
     with _opened(path, file) as opened:
-        return _Reading(path, file, opened, layout).wheel(target)
+        return _Reading(path, file, opened, layout, strict=strict).wheel(target)
 
 
 def read_metadata(path: Path, *, file: str = "") -> tuple[Metadata, tuple[EntryPoint, ...]]:
@@ -103,22 +112,26 @@ class _Reading(msgspec.Struct, frozen=True):
     file: str
     opened: ZipFile
     layout: InstallScheme
+    strict: bool = False
+    faults: list[str] = msgspec.field(default_factory=list)
 
     def wheel(self, target: WheelTarget | None) -> Wheel:
         members = wheel_archive.members(self.opened, self.file)
         info = self._dist_info(members)
         self._check_wheel_version(info)
         described, points = self.metadata(), self.entry_points()
-        hashes = record.parse(self._read(f"{info}/RECORD"), self.file)
+        hashes = record.parse(self._read(f"{info}/RECORD"), self.file, self._fault)
         self._check_listed(hashes, members, info)
         files: dict[str, File] = {}
         lines: dict[str, str] = {}
         machines: set[int | None] = set()
-        for name, member in sorted(members.items()):
+        data_directory = info.removesuffix(".dist-info") + ".data/"
+        # What a scheme installs comes last and wins, as with pip.
+        for name, member in sorted(members.items(), key=lambda item: (item[0].startswith(data_directory), item[0])):
             destination, script = self._destination(name, info, described.name)
             if name.startswith(f"{info}/") and name[len(info) + 1 :] in _UNHASHED:
                 continue
-            checked = self._verified(member, hashes[name])
+            checked = self._verified(member, hashes.get(name), is_listed=name in hashes)
             machines.add(checked.machine)
             if destination is None:
                 continue
@@ -148,7 +161,18 @@ class _Reading(msgspec.Struct, frozen=True):
             metadata=described,
             entry_points=points,
             entries=add_directories(files.values()),
+            faults=tuple(self.faults[:_MOST_FAULTS]) + self._more_faults(),
         )
+
+    def _fault(self, text: str, hint: str | None = None) -> None:
+        """Note a deviation from the specification. Raises CorruptError when reading strictly."""
+        if self.strict:
+            raise CorruptError(f"reading {self.file}: {text}", hint=hint)
+        self.faults.append(text)
+
+    def _more_faults(self) -> tuple[str, ...]:
+        more = len(self.faults) - _MOST_FAULTS
+        return (f"and {more} more",) if more > 0 else ()
 
     def metadata(self) -> Metadata:
         """METADATA. Raises CorruptError when it contradicts the file name."""
@@ -173,7 +197,9 @@ class _Reading(msgspec.Struct, frozen=True):
         name = f"{self._dist_info(self.opened.namelist())}/entry_points.txt"
         if name not in self.opened.NameToInfo:
             return ()
-        return metadata.parse_entry_points(self._read(name), f"entry_points.txt of {self.file}")
+        return metadata.parse_entry_points(
+            self._read(name), f"entry_points.txt of {self.file}", None if self.strict else _GROUPS
+        )
 
     def _dist_info(self, names: Iterable[str]) -> str:
         tops = {name.partition("/")[0] for name in names if "/" in name}
@@ -204,31 +230,34 @@ class _Reading(msgspec.Struct, frozen=True):
         listed, present = set(hashes), set(members)
         own = {f"{info}/{name}" for name in _UNHASHED}
         for name in sorted(present - listed - own):
-            raise CorruptError(f"reading {self.file}: {name} is not in RECORD")
+            self._fault(f"{name} is not in RECORD")
         for name in sorted(name for name in listed - present - own if not name.endswith("/")):
-            raise CorruptError(f"reading {self.file}: {name} is in RECORD but not in the archive")
+            self._fault(f"{name} is in RECORD but not in the archive")
 
-    def _verified(self, member: ZipMember, expected: record.Hash | None) -> _Checked:
-        if expected is None:
-            raise CorruptError(f"reading {self.file}: RECORD has no hash for {member.name}")
-        hashing, ours = hashlib.new(expected.algorithm), hashlib.sha256()
+    def _verified(self, member: ZipMember, expected: record.Hash | None, *, is_listed: bool) -> _Checked:
+        if expected is record.UNUSABLE:
+            expected = None
+        elif expected is None and is_listed:
+            self._fault(f"RECORD has no hash for {member.name}")
+        algorithm = expected.algorithm if expected else "sha256"
+        hashing, ours = hashlib.new(algorithm), hashlib.sha256()
         parts: list[bytes] = []
         head = b""
         for chunk in wheel_archive.chunks(self.opened, member, self.file):
             head = head or chunk[:20]
             hashing.update(chunk)
-            if expected.algorithm != "sha256":
+            if algorithm != "sha256":
                 ours.update(chunk)
             if member.size <= wheel_archive.LARGE:
                 parts.append(chunk)
-        if record.encoded(hashing.digest()) != expected.value:
-            raise CorruptError(
-                f"reading {self.file}: {member.name} does not match its hash in RECORD ({expected.algorithm})",
+        if expected is not None and record.encoded(hashing.digest()) != expected.value:
+            self._fault(
+                f"{member.name} does not match its hash in RECORD ({algorithm})",
                 hint="download it again, or tell its publisher: the wheel was changed after it was built",
             )
         large = member.size > wheel_archive.LARGE
         data = ZipContent(self.path, self.file, member.name, member.size) if large else b"".join(parts)
-        digest = hashing.digest() if expected.algorithm == "sha256" else ours.digest()
+        digest = hashing.digest() if algorithm == "sha256" else ours.digest()
         return _Checked(data, "sha256=" + record.encoded(digest), _elf_machine(head))
 
     def _destination(self, name: str, info: str, project: str) -> tuple[str | None, bool]:
@@ -254,8 +283,8 @@ class _Reading(msgspec.Struct, frozen=True):
                 raise CorruptError(f"reading {self.file}: {name}: unknown install scheme {scheme}")
 
     def _add(self, files: dict[str, File], file: File) -> None:
-        if file.path in files:
-            raise CorruptError(f"reading {self.file}: two files would be installed as /{file.path}")
+        if file.path in files and (self.strict or files[file.path].data != file.data):
+            self._fault(f"two files would be installed as /{file.path}")
         files[file.path] = file
 
     def _check_places(self, files: Iterable[str]) -> None:
@@ -278,7 +307,7 @@ class _Reading(msgspec.Struct, frozen=True):
                 if file.path.startswith(inside)
                 else outside + file.path.removeprefix(prefix)
             )
-            rows.append((path, lines.get(file.path) or _line_hash(file), size))
+            rows.append((path, lines.get(file.path) or record.hash_file(file), size))
         return record.write(rows, own)
 
     def _check_platform(self, target: WheelTarget, machines: set[int | None]) -> None:
@@ -318,37 +347,3 @@ def add_directories(files: Iterable[Entry]) -> tuple[Entry, ...]:
         if parent and not isinstance(found[parent], Directory):
             raise CorruptError(f"/{path} is below /{parent}, which is a file")
     return tuple(found[path] for path in sorted(found))
-
-
-def overlay(wheels: Iterable[tuple[str, Iterable[Entry]]]) -> Iterator[tuple[str, tuple[Entry, ...]]]:
-    """Each wheel's name with its directories, and the files that no earlier wheel has.
-
-    ``wheels``: (name for errors, entries). The same file with the same content and mode may be in several.
-    Raises SettingsError that names the file and both wheels when they differ.
-    """
-    seen: dict[str, tuple[str, Entry]] = {}
-    for wheel, entries in wheels:
-        own: list[Entry] = []
-        for entry in entries:
-            earlier = seen.setdefault(entry.path, (wheel, entry))
-            if earlier[1] is entry or isinstance(entry, Directory):
-                own.append(entry)
-            if not _same(earlier[1], entry):
-                raise SettingsError(
-                    f"{earlier[0]} and {wheel} both install /{entry.path}, with different contents",
-                    hint="remove one of them, or choose versions that do not collide",
-                )
-        yield wheel, tuple(own)
-
-
-def _same(one: Entry, other: Entry) -> bool:
-    if not isinstance(one, File) or not isinstance(other, File):
-        return one == other
-    return one.mode == other.mode and (one.data == other.data or _line_hash(one) == _line_hash(other))
-
-
-def _line_hash(file: File) -> str:
-    hashing = hashlib.sha256()
-    for chunk in (file.data,) if isinstance(file.data, bytes) else file.data.chunks():
-        hashing.update(chunk)
-    return "sha256=" + record.encoded(hashing.digest())

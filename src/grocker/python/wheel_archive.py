@@ -5,12 +5,14 @@ Source: Python packaging specifications, "Binary distribution format"; PKWARE AP
 
 from __future__ import annotations
 
+import lzma
 import stat
+import zipfile
 import zlib
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import msgspec
 
@@ -19,6 +21,9 @@ from grocker.errors import CorruptError, StorageError
 LARGE = 8 << 20
 """bytes; larger members are streamed"""
 
+_ZSTANDARD = 93
+_METHODS = frozenset({ZIP_STORED, ZIP_DEFLATED, ZIP_BZIP2, ZIP_LZMA, getattr(zipfile, "ZIP_ZSTANDARD", ZIP_STORED)})
+"""those that ``zipfile`` reads, as pip and uv do; Zstandard from Python 3.14 on"""
 _CHUNK = 1 << 18
 _MOST_RATIO = 100
 _ALWAYS_ALLOWED = 64 << 20
@@ -77,9 +82,13 @@ def members(archive: ZipFile, file: str) -> dict[str, ZipMember]:
             raise CorruptError(f"reading {file}: {name} is a link or a special file; wheels have regular files only")
         if info.flag_bits & 1:
             raise CorruptError(f"reading {file}: {name} is encrypted")
-        if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+        if info.compress_type not in _METHODS:
+            method = "Zstandard" if info.compress_type == _ZSTANDARD else f"method {info.compress_type}"
             raise CorruptError(
-                f"reading {file}: unsupported compression method {info.compress_type} of {name}; expected 0 or 8"
+                f"reading {file}: {name} is compressed with {method}, which this Python cannot read",
+                hint="run Grocker on Python 3.14 or newer, or use a wheel that is compressed with deflate"
+                if info.compress_type == _ZSTANDARD
+                else "use a wheel that is compressed with deflate",
             )
         found[name] = ZipMember(name, info.file_size, bool(mode & 0o111), info)
         spans.append((info.header_offset, info.header_offset + 30 + info.compress_size, name))
@@ -112,7 +121,7 @@ def _chunks(archive: ZipFile, info: ZipInfo, file: str) -> Iterator[bytes]:
             while data := stream.read(_CHUNK):
                 seen += len(data)
                 yield data
-    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, ValueError) as error:
         raise CorruptError(
             f"reading {info.orig_filename!r} from {file}: {str(error) or type(error).__name__}"
         ) from error

@@ -17,11 +17,16 @@ _ACCEPT = ", ".join(sorted(values.MANIFESTS | values.INDEXES))
 
 
 def read_manifest(
-    session: RepositorySession, name: str, *, size: int | None = None, action: str | None = None
+    session: RepositorySession,
+    name: str,
+    *,
+    size: int | None = None,
+    action: str | None = None,
+    attempts: int | None = None,
 ) -> Document:
     """Read the manifest or index that has a tag or digest in the repository; ``size`` in bytes, when known.
 
-    ``action``: what this is part of, for errors.
+    ``action``: what this is part of, for errors. ``attempts``: in all, if not the transport's.
     Raises MissingError when there is none, CorruptError when digest or size differ, and what
     ``RepositorySession.send`` raises.
     """
@@ -31,10 +36,15 @@ def read_manifest(
         or f"reading {session.reference.name}{'@' if by_digest else ':'}{short_digest(name) if by_digest else name}"
     )
     with session.send(
-        "GET", session.url(f"manifests/{name}"), action=action, headers={"Accept": _ACCEPT}, accept=(200, 404)
+        "GET",
+        session.url(f"manifests/{name}"),
+        action=action,
+        headers={"Accept": _ACCEPT},
+        accept=(200, 404),
+        attempts=attempts,
     ) as response:
         if response.status == 404:
-            raise MissingError(f"{action}: no such image", hint="check name and tag, or log in")
+            raise MissingError(f"{action}: no such image", hint="check the name and the tag, or log in")
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
         said = response.headers.get("Docker-Content-Digest")
         data = response.read(LARGEST)
@@ -64,5 +74,6 @@ def read_blob(session: RepositorySession, descriptor: Descriptor) -> bytes:
 
 def _mismatch(session: RepositorySession, action: str, what: str) -> CorruptError:
     return CorruptError(
-        f"{action}: {what}", hint=f"{session.reference.registry}, or a proxy before it, serves other content"
+        f"{action}: {what}",
+        hint=f"check {session.reference.registry} and any proxy in front of it: one of them serves different content",
     )

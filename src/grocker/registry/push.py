@@ -12,11 +12,11 @@ import msgspec
 from msgspec.structs import replace
 
 from grocker.digest import Digest
-from grocker.errors import MissingError
+from grocker.errors import GrockerError, MissingError, TryAgainError, UnavailableError
 from grocker.oci import Blobs, Document, Image, Layer, Reference
 from grocker.oci.index import root
 from grocker.progress import Progress, Task
-from grocker.registry import upload
+from grocker.registry import pull, upload
 from grocker.registry.mount_candidates import MountCandidates
 from grocker.registry.preflight import RepositoryState
 from grocker.registry.session import RepositorySession
@@ -24,6 +24,8 @@ from grocker.registry.upload import Cancellation, Fate, short_digest
 from grocker.web import HttpError
 
 AT_ONCE = 4
+_GRACE = 1.0
+"""seconds that running uploads get to end after another one failed"""
 
 
 class PushResult(msgspec.Struct, frozen=True):
@@ -102,31 +104,32 @@ def _push_blobs(
     present = {one.digest for one in layers.values() if held.get(one.digest) == one.size}
     present |= {one.digest for one in configs.values() if held.get(one.digest) == len(one.data)}
     task.advance(sum(one.size for one in layers.values() if one.digest in present))
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="push") as pool:
-        jobs = {
-            digest: pool.submit(
-                upload.push_layer, repository, one, blobs, candidates, task, cancellation, likely=not held
-            )
-            for digest, one in layers.items()
-            if digest not in present
-        }
-        jobs |= {
-            digest: pool.submit(
-                upload.push_document, repository, one, "the configuration", candidates, cancellation, likely=not held
-            )
-            for digest, one in configs.items()
-            if digest not in present
-        }
-        try:
-            done, _ = wait(jobs.values(), return_when=FIRST_EXCEPTION)
-            for job in done:
-                job.result()
-        except BaseException:
-            cancellation.is_set = True
-            for job in jobs.values():
-                job.cancel()
-            raise
-        return dict.fromkeys(present, Fate.PRESENT) | {digest: job.result() for digest, job in jobs.items()}
+    pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="push")
+    jobs = {
+        digest: pool.submit(upload.push_layer, repository, one, blobs, candidates, task, cancellation, likely=not held)
+        for digest, one in layers.items()
+        if digest not in present
+    }
+    jobs |= {
+        digest: pool.submit(
+            upload.push_document, repository, one, "the configuration", candidates, cancellation, likely=not held
+        )
+        for digest, one in configs.items()
+        if digest not in present
+    }
+    try:
+        done, _ = wait(jobs.values(), return_when=FIRST_EXCEPTION)
+        for job in done:
+            job.result()
+    except BaseException as error:
+        cancellation.is_set = True
+        # An upload may wait minutes for its answer: an error or Ctrl-C does not.
+        pool.shutdown(wait=False, cancel_futures=True)
+        if isinstance(error, Exception):
+            wait(jobs.values(), timeout=_GRACE)
+        raise
+    pool.shutdown()
+    return dict.fromkeys(present, Fate.PRESENT) | {digest: job.result() for digest, job in jobs.items()}
 
 
 def _push_manifests(
@@ -142,17 +145,50 @@ def _push_manifests(
 
 
 def push_manifest(repository: RepositorySession, document: Document, name: str) -> Mapping[str, str]:
-    """Send a manifest or index under a tag or its digest; return the answer's headers."""
+    """Send a manifest or index under a tag or its digest; return the answer's headers.
+
+    The headers are empty when the answer did not arrive, but the registry has the manifest under that name.
+    """
     where = f"{repository.reference.name}{'@' if ':' in name else ':'}{name}"
     action = f"pushing the manifest {short_digest(document.digest)} to {where}"
+    attempt = 1
+    while True:
+        try:
+            return _send_manifest(repository, document, name, action)
+        except TryAgainError as error:
+            if not repository.transport.pause(attempt, error):
+                raise
+        except UnavailableError as error:
+            is_last = not repository.transport.pause(attempt, error)
+            # The registry may have stored it without its answer arriving.
+            if _find_digest(repository, name) == document.digest:
+                return {}
+            if is_last:
+                raise
+        attempt += 1
+
+
+def _send_manifest(repository: RepositorySession, document: Document, name: str, action: str) -> Mapping[str, str]:
+    """Send it once. ``action``: for errors."""
     with repository.send(
         "PUT",
         repository.url(f"manifests/{name}"),
         action=action,
-        accept=(200, 201, 202),
+        accept=upload.DONE,
         headers={"Content-Type": document.descriptor.media_type},
         body=document.data,
         size=len(document.data),
+        attempts=1,
+        # Some registries check every blob that the manifest refers to.
+        stores=len(document.data),
     ) as response:
         upload.check_stored(response.headers.get("Docker-Content-Digest"), document.digest, repository, action)
         return response.headers
+
+
+def _find_digest(repository: RepositorySession, name: str) -> Digest | None:
+    """Find what ``name`` refers to now; None when there is nothing, or the registry does not tell."""
+    try:
+        return pull.read_manifest(repository, name, attempts=1).digest
+    except GrockerError:
+        return None

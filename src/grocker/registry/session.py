@@ -33,9 +33,13 @@ class RepositorySession(msgspec.Struct, frozen=True):
     actions: str
     """what the session is for: ``pull`` or ``pull,push``"""
     part_size: int = 16 << 20
-    """bytes of one request when a registry, or a proxy before it, refuses a whole blob"""
+    """bytes of one request when a registry, or a proxy in front of it, refuses a whole blob"""
     sends_whole: bool = True
     """whether a blob is sent in one request at first"""
+    answer_seconds: float = 600.0
+    """how long the answer may take to a request that makes the registry store or check something, besides
+    ``seconds_per_byte``: a registry in front of an object store copies a blob when its upload is closed"""
+    seconds_per_byte: float = 1e-6
 
     def url(self, rest: str) -> str:
         """Make a URL below the repository, as for ``blobs/sha256:…``."""
@@ -48,7 +52,7 @@ class RepositorySession(msgspec.Struct, frozen=True):
         """
         said = response.headers.get("Location")
         if not said:
-            raise UnavailableError(f"{action}: the answer of {self.reference.registry} lacks a Location")
+            raise UnavailableError(f"{action}: the answer from {self.reference.registry} has no Location header")
         # Relative to who answered, which is another host after a redirect.
         moved = _origin(response.url) != _origin(asked)
         target = urljoin(response.url if moved else asked, said)
@@ -72,10 +76,12 @@ class RepositorySession(msgspec.Struct, frozen=True):
         size: int | None = None,
         attempts: int | None = None,
         reading: Sequence[str] = (),
+        stores: int | None = None,
     ) -> HttpResponse:
         """Send a request with the authorization that it needs, which no other host gets.
 
-        ``reading``: other repositories that the request reads from.
+        ``reading``: other repositories that the request reads from. ``stores``: the number of bytes that the registry
+        moves or checks before it answers, which prolongs the wait for the answer; None for ordinary requests.
 
         Raises what ``translate_error`` returns, and what ``Login.answer`` raises.
         """
@@ -83,6 +89,7 @@ class RepositorySession(msgspec.Struct, frozen=True):
         scopes = [f"repository:{self.reference.path}:{self.actions}", *(f"repository:{one}:pull" for one in reading)]
         sent = self.login.authorization(scopes) if own else None
         start = body.tell() if body is not None and not isinstance(body, bytes) else 0
+        answer_timeout = None if stores is None else self.answer_seconds + stores * self.seconds_per_byte
         answers = 0
         while True:
             try:
@@ -96,6 +103,7 @@ class RepositorySession(msgspec.Struct, frozen=True):
                     accept=accept,
                     netrc=False,
                     attempts=attempts,
+                    answer_timeout=answer_timeout,
                 )
             except HttpError as error:
                 again = None

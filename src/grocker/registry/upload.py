@@ -23,6 +23,9 @@ from grocker.registry.session import RepositorySession
 from grocker.web import BodyStream, HttpError, HttpResponse, HttpTryAgainError
 
 _SMALL = 1 << 16  # bytes
+DONE = frozenset({200, 201, 202, 204})
+"""answers to what stores something: the specification says 201, docker takes others as well, and some registries give
+them"""
 _REFUSES_WHOLE = frozenset({405, 411, 413, 501})
 
 
@@ -163,36 +166,60 @@ def _find(
     if cancellation.is_set:
         return _Finding(Fate.PRESENT)
     # Sending a small blob takes no longer than asking for it.
-    there = _ask_size(session, digest, action) if likely or size > _SMALL else None
+    there = _ask_size(session, digest, size, action) if likely or size > _SMALL else None
     if there is not None:
         # Truncated there, for example by a full disk: it is sent again, and the registry hashes it.
         return _Finding(Fate.PRESENT) if there in (size, -1) else _Finding(Fate.SENT, other_size=True)
     source = candidates.find(session.reference.registry, session.reference.path, digest)
-    return _Finding(Fate.SENT) if source is None else _mount(session, digest, source, action)
+    return _Finding(Fate.SENT) if source is None else _mount(session, digest, size, source, action)
 
 
-def _ask_size(session: RepositorySession, digest: str, action: str) -> int | None:
-    """Ask for the blob's size in the repository: -1 when the registry does not say, None when the blob is missing."""
-    with session.send("HEAD", session.url(f"blobs/{digest}"), action=action, accept=(200, 404)) as response:
+def _ask_size(
+    session: RepositorySession, digest: str, size: int, action: str, attempts: int | None = None
+) -> int | None:
+    """Ask for the blob's size in the repository: -1 when the registry does not say, None when the blob is missing.
+
+    ``size``: what it should be, in bytes.
+    """
+    url = session.url(f"blobs/{digest}")
+    with session.send("HEAD", url, action=action, accept=(200, 404), attempts=attempts) as response:
         if response.status == 404:
             return None
         said = response.headers.get("Docker-Content-Digest")
         if said is not None and said.startswith("sha256:") and said != digest:
             raise CorruptError(
                 f"{action}: asked for {short_digest(digest)}, but {session.reference.registry} answers for {said}",
-                hint="the registry, or a proxy before it, is faulty",
+                hint="check the registry, and any proxy in front of it",
             )
-        # Some proxies drop Content-Length from answers to HEAD.
-        size = response.headers.get("Content-Length", "")
-        return int(size) if size.isdigit() else -1
+        there = _content_length(response, size)
+    if there in (size, -1):
+        return there
+    # Only the answer to a GET has the length that counts: it frames the body, which is not read here.
+    try:
+        with session.send("GET", url, action=action, accept=(200, 404), attempts=attempts) as response:
+            return None if response.status == 404 else _content_length(response, size)
+    except GrockerError:
+        return there
 
 
-def _mount(session: RepositorySession, digest: str, source: str, action: str) -> _Finding:
+def _content_length(response: HttpResponse, size: int) -> int:
+    """Read the length of a blob of ``size`` bytes from an answer; -1 when the answer does not say.
+
+    Proxies drop it from answers to HEAD, write 0, or give the length of what they would compress.
+    """
+    said = response.headers.get("Content-Length", "")
+    is_compressed = response.headers.get("Content-Encoding", "identity").lower() != "identity"
+    if not said.isdigit() or is_compressed or (int(said) == 0 and size > 0):
+        return -1
+    return int(said)
+
+
+def _mount(session: RepositorySession, digest: str, size: int, source: str, action: str) -> _Finding:
     """Mount the blob from the repository ``source``; a registry that refuses may start an upload instead."""
     url = session.url("blobs/uploads/") + "?" + urlencode({"mount": digest, "from": source})
     try:
         response = session.send(
-            "POST", url, action=action, accept=(201, 202), body=b"", size=0, attempts=1, reading=(source,)
+            "POST", url, action=action, accept=(201, 202), body=b"", size=0, attempts=1, reading=(source,), stores=size
         )
     except GrockerError:
         # Who may not read the other repository may still write to this one: the plain upload tells.
@@ -206,14 +233,17 @@ def _mount(session: RepositorySession, digest: str, source: str, action: str) ->
 
 def _upload(
     session: RepositorySession,
-    digest: str,
+    digest: Digest,
     size: int,
     stream: BodyStream,
     action: str,
     cancellation: Cancellation,
     found: _Finding,
 ) -> None:
-    """Send one blob, each attempt as a new upload: what an interrupted one left in the registry is unknown."""
+    """Send one blob, each attempt as a new upload: what an interrupted one left in the registry is unknown.
+
+    Before another attempt the registry is asked for the blob: it may have stored it without its answer arriving.
+    """
     target = found.started
     whole = session.sends_whole
     attempt = 1
@@ -229,7 +259,10 @@ def _upload(
             if whole and isinstance(error, HttpError) and error.status_code in _REFUSES_WHOLE:
                 whole = False
                 continue
-            if cancellation.is_set or not session.transport.pause(attempt, error):
+            is_last = cancellation.is_set or not session.transport.pause(attempt, error)
+            if not found.other_size and not cancellation.is_set and _has_arrived(session, digest, size, action):
+                return
+            if is_last:
                 raise
         except HttpTryAgainError as error:
             if cancellation.is_set or not session.transport.pause(attempt, error):
@@ -237,17 +270,25 @@ def _upload(
         finally:
             target = None
         attempt += 1
-    if found.other_size and (now := _ask_size(session, digest, action)) not in (size, -1):
+    if found.other_size and (now := _ask_size(session, digest, size, action)) not in (size, -1):
         raise CorruptError(
             f"{action}: {session.reference.registry} reports {'no' if now is None else now} bytes, "
             f"although all {size} were sent",
-            hint="the registry, or a proxy before it, is faulty",
+            hint="check the registry, and any proxy in front of it",
         )
+
+
+def _has_arrived(session: RepositorySession, digest: Digest, size: int, action: str) -> bool:
+    """Whether the registry has the blob, although an upload of it failed; False when it cannot be asked."""
+    try:
+        return _ask_size(session, digest, size, action, attempts=1) in (size, -1)
+    except GrockerError:
+        return False
 
 
 def _start_upload(session: RepositorySession, action: str) -> str:
     url = session.url("blobs/uploads/")
-    with session.send("POST", url, action=action, accept=(202,), body=b"", size=0) as response:
+    with session.send("POST", url, action=action, accept=DONE, body=b"", size=0) as response:
         return session.upload_location(response, url, action)
 
 
@@ -258,11 +299,12 @@ def _send_whole(
         "PUT",
         _with_digest(target, digest),
         action=action,
-        accept=(201, 204),
+        accept=DONE,
         headers={"Content-Type": "application/octet-stream"},
         body=stream,
         size=size,
         attempts=1,
+        stores=size,
     ) as response:
         check_stored(response.headers.get("Docker-Content-Digest"), digest, session, action)
 
@@ -279,17 +321,25 @@ def _send_parts(
             "PATCH",
             target,
             action=action,
-            accept=(202, 204),
+            accept=DONE,
             headers={"Content-Type": "application/octet-stream", "Content-Range": f"{done}-{done + len(part) - 1}"},
             body=part,
             size=len(part),
             attempts=1,
+            stores=len(part),
         ) as response:
             done += len(part)
             _check_range(response, done, session, action)
             target = session.upload_location(response, target, action)
     with session.send(
-        "PUT", _with_digest(target, digest), action=action, accept=(201, 204), body=b"", size=0, attempts=1
+        "PUT",
+        _with_digest(target, digest),
+        action=action,
+        accept=DONE,
+        body=b"",
+        size=0,
+        attempts=1,
+        stores=size,
     ) as response:
         check_stored(response.headers.get("Docker-Content-Digest"), digest, session, action)
 

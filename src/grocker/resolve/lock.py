@@ -48,7 +48,7 @@ def inputs(request: Request, settings: Settings, application: Application, targe
         result["release"] = request.origin.requirement
     if application.project is not None:
         result["build"] = build_input(application.project)
-        own = python.find_lock(application.project.directory)
+        own = python.find_lock(application.project.directory) if not request.ignore_lock else None
         if own is not None:
             result[own.path.name] = digest.of(local_file.read(own.path))
     return result
@@ -85,7 +85,10 @@ def misfit(lock: Lock, current: Mapping[str, str], platform: str) -> tuple[str, 
     """
     changed = [name for name in sorted({*lock.inputs, *current}) if lock.inputs.get(name) != current.get(name)]
     if changed:
-        return f"{document.NAME} is stale: {', '.join(changed)} changed since it was made", "recreate it: grocker lock"
+        return (
+            f"{document.NAME} is stale: {', '.join(changed)} changed since it was written",
+            "recreate it: grocker lock",
+        )
     if lock.of(platform) is None:
         platforms = sorted({platform, *(one.platform for one in lock.platforms)})
         remedy = " ".join(f"--platform {name}" for name in platforms)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 
 from grocker import local_file, python
@@ -19,6 +20,7 @@ from grocker.inputs.index import (
 from grocker.inputs.requirement_files import read_requirement_files
 from grocker.lock.answers import PythonAnswer
 from grocker.platforms.target import Target
+from grocker.python.uv import NoWheelError
 from grocker.store.answers import recent_answer
 from grocker.tar.keys import cache_key
 
@@ -31,21 +33,36 @@ def resolve_wheels(
     *,
     constraints: Sequence[str] = (),
     refresh: bool,
+    ignore_lock: bool = False,
+    keep_missing: bool = False,
 ) -> PythonAnswer:
     """Resolve the wheels that the application and its servers need; the application's own is not among them.
 
-    ``constraints``: PEP 508, versions to keep to; a ``uv.lock`` has its own.
+    ``constraints``: PEP 508, versions to keep to; a ``uv.lock`` has its own. ``ignore_lock``: resolve without any lock
+    file of the project. ``keep_missing``: whether it is kept for a day that a wheel is missing, because another suite
+    is tried next; optional extensions are not left out then. Raises SettingsError for a lock that Grocker does not
+    read, unless it is ignored; NoWheelError.
     """
     wheels = wheel_target(target)
     installed, project, servers = application.installed, application.project, application.services.servers
     requirements = python.active_requirements(installed.name, installed.metadata.requires, application.extras, wheels)
     directory = project.directory if project else None
-    lock = python.find_lock(project.directory) if project else None
+    lock = python.find_lock(project.directory) if project and not ignore_lock else None
     files = read_requirement_files(application.requirement_files)
+    if project is not None and lock is None and not files and not ignore_lock:
+        python.check_unread(project.directory, requirements)
 
-    builder = sdist_builder(context, uv, wheels, directory=directory, refresh=refresh)
+    builder = sdist_builder(context, uv, wheels, directory=directory, refresh=refresh, needs_extensions=keep_missing)
 
     def ask() -> PythonAnswer:
+        try:
+            return answer()
+        except NoWheelError as error:
+            if not keep_missing:
+                raise
+            return PythonAnswer(context.now, (), {}, missing=(error.message, error.hint))
+
+    def answer() -> PythonAnswer:
         with context.store.scratch() as scratch, context.progress.task("resolving Python packages"):
             if lock is not None:
                 assert project is not None
@@ -80,7 +97,20 @@ def resolve_wheels(
         uv_settings(directory) if directory else "",
         uv_variables(uv),
         *constraints,
+        keep_missing,
     )
-    answer = recent_answer(context.store, key, PythonAnswer, ask, now=context.now, refresh=refresh)
-    rebuild_wheels(context, uv, answer.files, wheels, directory=directory)
-    return answer
+    found = recent_answer(context.store, key, PythonAnswer, ask, now=context.now, refresh=refresh)
+    if found.missing is not None:
+        raise NoWheelError(found.missing[0], hint=found.missing[1])
+    rebuild_wheels(context, uv, found.files, wheels, directory=directory)
+    return found
+
+
+def versions_source(application: Application, *, ignore_lock: bool) -> str:
+    """Return where versions come from when they are resolved: the project's lock file, or the index."""
+    project = application.project
+    lock = python.find_lock(project.directory) if project and not ignore_lock else None
+    if project is None or lock is None:
+        files = [os.path.relpath(path, project.directory) for path in application.requirement_files if project]
+        return f"the index, by {', '.join(files)}" if files else "the index"
+    return os.path.relpath(lock.path, project.directory)

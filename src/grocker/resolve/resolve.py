@@ -29,9 +29,10 @@ from grocker.platforms.target import Target
 from grocker.python import InstallScheme, Uv, read_project
 from grocker.resolve import lock as locks
 from grocker.resolve.debian import resolve_packages
-from grocker.resolve.python import resolve_wheels
+from grocker.resolve.python import resolve_wheels, versions_source
 from grocker.resolve.static_files import with_static
 from grocker.resolve.subscriber import Subscriber
+from grocker.resolve.suites import resolve_suites
 from grocker.runner.contract import spec
 
 
@@ -50,10 +51,33 @@ class Resolution(msgspec.Struct, frozen=True):
     wheels: PythonAnswer
     lock: Lock
     """of this platform alone"""
+    versions: str
+    """for people: where the wheels' versions come from"""
+
+
+def resolve_platforms(
+    context: Context, request: Request, settings: Settings, uv: Uv, subscriber: Subscriber
+) -> tuple[Resolution, ...]:
+    """Resolve what ``request`` names on each of its platforms, on the first suite whose Python has all wheels."""
+
+    def resolve_targets(targets: tuple[Target, ...], has_alternatives: bool) -> tuple[Resolution, ...]:
+        return tuple(
+            resolve(context, request, settings, target, uv, subscriber, has_alternatives=has_alternatives)
+            for target in targets
+        )
+
+    return resolve_suites(context, request, settings, resolve_targets)
 
 
 def resolve(
-    context: Context, request: Request, settings: Settings, target: Target, uv: Uv, subscriber: Subscriber
+    context: Context,
+    request: Request,
+    settings: Settings,
+    target: Target,
+    uv: Uv,
+    subscriber: Subscriber,
+    *,
+    has_alternatives: bool = False,
 ) -> Resolution:
     """Resolve what ``request`` names on one platform.
 
@@ -64,8 +88,8 @@ def resolve(
     host = _host(target)
     if request.lock is None:
         if request.locked:
-            raise SettingsError("--locked is given but there is no lock", hint="create one: grocker lock")
-        return _ask(context, request, settings, target, host, uv, subscriber)
+            raise SettingsError("cannot build with --locked: there is no lock", hint="create one: grocker lock")
+        return _ask(context, request, settings, target, host, uv, subscriber, has_alternatives)
     locked = request.lock.of(target.platform)
     _refuse_other_build(request, settings)
     held = LockedApplication(build=request.lock.build, files=locked.python if locked else None)
@@ -77,14 +101,14 @@ def resolve(
         if request.locked:
             raise SettingsError(message, hint=f"{remedy}; or build without --locked")
         context.progress.warn(f"{message}; resolving without it", hint=remedy)
-        return _ask(context, request, settings, target, host, uv, subscriber)
+        return _ask(context, request, settings, target, host, uv, subscriber, has_alternatives)
     packages = locks.debian_answer(context, settings, target, locked)
     subscriber.debian_resolved(packages, host)
     compiling = packages if host == target else _compiling(context, request, request.lock, settings, host)
     subscriber.interpreter_resolved(compiling, host)
     wheels = locks.python_answer(context, uv, application, target, locked)
     only = request.lock.only(target.platform)
-    return _resolution(context, target, uv, application, packages, compiling, wheels, only)
+    return _resolution(context, target, uv, application, packages, compiling, wheels, only, LOCK)
 
 
 def _ask(
@@ -95,6 +119,7 @@ def _ask(
     host: Target,
     uv: Uv,
     subscriber: Subscriber,
+    has_alternatives: bool,
 ) -> Resolution:
     """Ask the archive and the index at the same time."""
     expected = proxy_packages({name: bool(s.static or s.media) for name, s in settings.services.items()})
@@ -113,14 +138,22 @@ def _ask(
         unlocked = LockedApplication()
         application = load_application(_application(context, request, settings, target, uv, unlocked, subscriber))
         wheels = resolve_wheels(
-            context, uv, application, target, constraints=request.constraints, refresh=request.refresh
+            context,
+            uv,
+            application,
+            target,
+            constraints=request.constraints,
+            refresh=request.refresh,
+            ignore_lock=request.ignore_lock,
+            keep_missing=has_alternatives,
         )
         packages, compiling = archive.result()
     if application.services.packages != expected:  # the application's own files declare its services
         packages, compiling = ask_archive(application.services.packages)
     inputs = locks.inputs(request, settings, application, target)
     lock = locks.create(target, application, packages, wheels, inputs)
-    return _resolution(context, target, uv, application, packages, compiling, wheels, lock)
+    versions = versions_source(application, ignore_lock=request.ignore_lock)
+    return _resolution(context, target, uv, application, packages, compiling, wheels, lock, versions)
 
 
 def _application(
@@ -141,6 +174,7 @@ def _application(
         epoch=request.epoch,
         locked=locked,
         refresh=request.refresh,
+        strict=request.strict,
         backend_started=subscriber.backend_started,
     )
 
@@ -154,13 +188,14 @@ def _resolution(
     compiling: DebianAnswer,
     wheels: PythonAnswer,
     lock: Lock,
+    versions: str,
 ) -> Resolution:
     def fetch(file: PythonFile) -> Path:
         return download_wheel(context, uv, file, wheels.urls.get(file.sha256, ""))
 
     site = InstallScheme(target.suite.python).site if application.roots else None
     services = with_static(context.store, application.services, application.installed, wheels.files, fetch, site=site)
-    return Resolution(target, uv, application, services, packages, compiling, wheels, lock)
+    return Resolution(target, uv, application, services, packages, compiling, wheels, lock, versions)
 
 
 def _host(target: Target) -> Target:
@@ -169,8 +204,8 @@ def _host(target: Target) -> Target:
     architecture = BY_MACHINE.get(machine)
     if architecture is None:
         raise SettingsError(
-            f"Grocker does not build on {machine}: the image's interpreter has to run here to compile bytecode",
-            hint=f"build on {' or '.join(sorted(BY_MACHINE))}, for any platform",
+            f"cannot build on {machine}: Grocker runs the image's interpreter here to compile bytecode",
+            hint=f"build on {' or '.join(sorted(BY_MACHINE))}; both build for every platform",
         )
     return Target(target.suite, architecture.name)
 
@@ -191,4 +226,4 @@ def _refuse_other_build(request: Request, settings: Settings) -> None:
     if is_tree(request.origin.path, settings):
         return
     if request.lock.inputs.get("build") != locks.build_input(read_project(request.origin.path)):
-        raise SettingsError(f"{LOCK} is stale: build changed since it was made", hint="recreate it: grocker lock")
+        raise SettingsError(f"{LOCK} is stale: build changed since it was written", hint="recreate it: grocker lock")

@@ -70,8 +70,8 @@ def require_signed(
         shown = ", ".join(f"{p.name} {p.version}" for p in missing[:3])
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise SettingsError(
-            f"cannot verify {shown}{more} in grocker.lock: no signed index of Debian {target.suite.name} lists it now, "
-            "and this cache has not seen one that did",
+            f"cannot verify {shown}{more} in grocker.lock: no signed index of Debian {target.suite.name} lists it, "
+            "and this cache has no record of one that did",
             hint=f"run: grocker lock --upgrade {missing[0].name}; or set GROCKER_DEBIAN_MIRROR to a snapshot of the "
             "archive that still lists it",
         )
@@ -91,7 +91,7 @@ def _lists(archive: DebianArchive, package: DebianPackage, target: Target) -> bo
     if other is None:
         return False
     raise CorruptError(
-        f"grocker.lock: {package.name} {package.version} has the {package.sha256} ({package.size} bytes), "
+        f"grocker.lock: {package.name} {package.version} has {package.sha256} ({package.size} bytes), "
         f"but Debian {target.suite.name} signed sha256:{other.sha256} ({other.size} bytes)",
         hint="find out who changed grocker.lock; then recreate it: grocker lock",
     )

@@ -24,12 +24,12 @@ from .base.failure import (
 )
 from .base.value import TYPE_CHECKING
 from .contract import codec
-from .contract.names import IMAGE_JSON, RUNNER, SCRIPTS, ContainerLayout
+from .contract.names import GROCKER_RUNTIME_DIR, IMAGE_JSON, RUNNER, SCRATCH, SCRIPTS, ContainerLayout
 from .contract.spec import SpecError
 from .process import signals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from .contract.spec import Spec
     from .process.program import Program
@@ -60,21 +60,35 @@ def main(arguments: Sequence[str], mask: set[int]) -> int:
         return NOT_EXECUTABLE
 
 
-def _show(command: str, rest: tuple[str, ...], *, warned: bool = False) -> int:
+def _show(command: str, rest: tuple[str, ...], *, warned: bool = False, environ: Mapping[str, str] = os.environ) -> int:
     """Run a subcommand that shows something. ``warned``: the configuration's failures have been reported."""
     if command == "config":
         from .config.command import show_config
 
-        return show_config(_read_spec(), rest, ContainerLayout(), warned=warned)
+        return show_config(_read_spec(), rest, _started_layout(environ), warned=warned)
     if command == "health" and not rest:
         from .status.health import check_health
 
-        return check_health(ContainerLayout().scratch)
+        return check_health(_started_layout(environ).scratch)
     if command in ("--help", "--version"):
         return _show_help(_read_spec(), command)
     raise Failure(
         USAGE, f"usage: {_NAME} run [ARGUMENTS] | exec COMMAND [ARGUMENTS] | config | health | --help | --version"
     )
+
+
+def _started_layout(environ: Mapping[str, str] = os.environ) -> ContainerLayout:
+    """Return the layout with the directory of the start of this container."""
+    from .base import scratch
+
+    return ContainerLayout(scratch=scratch.find(SCRATCH, environ.get(GROCKER_RUNTIME_DIR, "")))
+
+
+def _new_layout() -> ContainerLayout:
+    """Return the layout of a new start."""
+    from .base import scratch
+
+    return ContainerLayout(scratch=scratch.new_name(SCRATCH))
 
 
 def _open_standard_descriptors() -> None:
@@ -139,7 +153,7 @@ def _show_help(image: Spec, what: str) -> int:
 def _command(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
     from .process import one_shot
 
-    layout = ContainerLayout()
+    layout = _new_layout()
     shows = _is_show_command(arguments, layout.scripts)
     try:
         with signals.Interruptible():
@@ -151,7 +165,7 @@ def _command(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
 
             environ = prepare(image, os.environ, layout, strict=bool(arguments) and not shows)
             if shows:
-                return _show(arguments[1], arguments[2:], warned=True)
+                return _show(arguments[1], arguments[2:], warned=True, environ=environ)
             _check_scripts(layout.scripts)
             program = _find_program(arguments, environ["PATH"], layout)
     except StopRequested as stop:
@@ -211,7 +225,7 @@ def _start(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
     _refuse_root("start")
     from .supervise.service import run_service
 
-    return run_service(image, name, service, ContainerLayout(), mask)
+    return run_service(image, name, service, _new_layout(), mask)
 
 
 def _cron(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
@@ -221,7 +235,7 @@ def _cron(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
     from .cron.service import run_cron
     from .cron.status import status_server
 
-    layout = ContainerLayout()
+    layout = _new_layout()
     return run_cron(image, layout, mask, on_start=status_server(image, layout))
 
 
@@ -238,7 +252,7 @@ def _exec(arguments: tuple[str, ...], mask: set[int]) -> int:
 
     if not arguments:
         raise Failure(USAGE, "exec: no command given")
-    layout = ContainerLayout()
+    layout = _started_layout()
     record = scratch.load(layout.scratch)
     if record.failure:
         raise Failure(CONFIGURATION, record.failure)

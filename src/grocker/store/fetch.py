@@ -35,7 +35,7 @@ def fetch(
         return kept
     progress.warn(
         f"the cached file of {what} is damaged; fetching it again",
-        "if this happens more than once, check the disk under GROCKER_CACHE",
+        "if this recurs, check the disk under GROCKER_CACHE",
     )
     return _fetch(store, transport, url, digest=digest, size=size, what=what, progress=progress)
 

@@ -30,6 +30,7 @@ from grocker import digest as digests
 from grocker.digest import Digest, Hashing
 from grocker.errors import CannotWriteError, CorruptError, MissingError
 from grocker.store import tree_seal
+from grocker.store.cache_tag import tag_cache
 from grocker.store.memory_cache import MemoryCache
 from grocker.store.writing import Writer, storage, sync_tree, write_whole
 
@@ -39,16 +40,6 @@ SEAL = 10
 """bytes that ``seal`` gives"""
 _ACTION = "writing to the cache"
 _Document = TypeVar("_Document")
-
-
-CACHE_TAG = "CACHEDIR.TAG"
-"""marks directories that can be made again (https://bford.info/cachedir/): backups and builds leave them out"""
-
-
-def _tag(root: Path) -> None:
-    tag = root / CACHE_TAG
-    if not tag.exists():
-        tag.write_text("Signature: 8a477f597d28d172789f06886806bc55\n# The cache of Grocker.\n")
 
 
 class Store:
@@ -80,7 +71,7 @@ class Store:
         with storage("opening the cache", root):
             for room in ROOMS:
                 (store.root / room).mkdir(parents=True, exist_ok=True)
-            _tag(root)
+            tag_cache(root)
             probe = store._temporary()
             probe.touch()
             probe.unlink()
@@ -363,12 +354,12 @@ def verify(hashing: Hashing, *, digest: Digest, size: int | None, what: str) -> 
         arrived = size if hashing.size > size else hashing.size
         raise CorruptError(
             f"{what}: expected {size} bytes, got {more}{arrived}",
-            hint="the server or a proxy serves another file; try again, or use another mirror",
+            hint="try again, or use another mirror: the server or a proxy serves a different file",
         )
     if hashing.digest() != digest:
         raise CorruptError(
             f"{what}: expected {digest}, got {hashing.digest()}",
-            hint="the file was changed or damaged in transit and was discarded; use another mirror",
+            hint="use another mirror: the file was changed or damaged in transit (Grocker discarded it)",
         )
 
 

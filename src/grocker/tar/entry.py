@@ -68,6 +68,10 @@ class Hardlink(msgspec.Struct, frozen=True):
 
 Entry = Directory | File | Symlink | Hardlink
 
+LONGEST_NAME = 255
+"""bytes of one part of a path (NAME_MAX)"""
+_SURELY_SHORT = LONGEST_NAME // 4
+"""characters of a path whose parts cannot be longer"""
 WHITEOUT = ".wh."
 """Prefix of names that hide something in the layers below (layer.md, Whiteouts)."""
 
@@ -80,6 +84,8 @@ def path_problem(path: str) -> str | None:
         return "is not a normalised path"
     if posixpath.basename(path).startswith(WHITEOUT):
         return "would take away what lies below it (a whiteout)"
+    if len(path) > _SURELY_SHORT and max(map(len, path.encode("utf-8", "surrogateescape").split(b"/"))) > LONGEST_NAME:
+        return f"has a name that is longer than {LONGEST_NAME} bytes, which no file system takes"
     return None
 
 

@@ -179,7 +179,7 @@ def _damaged(store: Store, member: Member, reason: str) -> NoReturn:
     store.forget_member(member.key)
     raise CorruptError(
         f"reading {member.subject} from the cache: {store.member(member.key)} {reason}",
-        hint="build again: the damaged file was removed; if this recurs, check the disk of GROCKER_CACHE",
+        hint="build again (the damaged file was deleted); if this recurs, check the disk under GROCKER_CACHE",
     )
 
 

@@ -49,6 +49,20 @@ class BodyStream(Protocol):
         """Whether it can be read again."""
 
 
+def _socket_options() -> list[tuple[int, int, int]]:
+    """Make the options of every connection: unbuffered, and kept alive while an answer is awaited for minutes.
+
+    Routers and load balancers forget a connection that is silent, and a peer that is gone is noticed only by probes.
+    """
+    import socket
+
+    options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 8)):
+        if hasattr(socket, name):
+            options.append((socket.IPPROTO_TCP, getattr(socket, name), value))
+    return options
+
+
 class _Count:
     """How often a request was sent, including this time, and how often it may be."""
 
@@ -108,6 +122,7 @@ class Transport:
         netrc: bool = True,
         attempts: int | None = None,
         redirects: bool = True,
+        answer_timeout: float | None = None,
     ) -> HttpResponse:
         """Send a request and return the answer when its status is in ``accept``.
 
@@ -116,7 +131,8 @@ class Transport:
         current position, closed by the caller; sent again after a failure when it is seekable. ``size``: bytes of the
         body; without it a stream is sent chunked. ``netrc``: whether credentials may come from the user's ``~/.netrc``.
         ``attempts``: for this request, when more than one request is repeated (see ``pause``). ``redirects``: whether
-        they are followed; False where the body is a secret.
+        they are followed; False where the body is a secret. ``answer_timeout``: seconds to wait for the answer, if
+        more than the transport's read timeout, for requests that mean work for the server.
         Raises HttpError for another status, UnavailableError when there is no answer, DeniedError and
         UnavailableError for proxies, SettingsError for an address or trust file that cannot be used.
         """
@@ -129,7 +145,7 @@ class Transport:
         count = _Count((attempts or self._attempts) if repeatable else 1)
 
         def send(extra: Mapping[str, str]) -> tuple[BaseHTTPResponse, str]:
-            return self._follow(method, url, action, {**sent, **extra}, body, start, accept, redirects)
+            return self._follow(method, url, action, {**sent, **extra}, body, start, accept, redirects, answer_timeout)
 
         raw, place = self._send_until_accepted(send, count, accept, url, action, source)
 
@@ -216,6 +232,7 @@ class Transport:
         start: int | None,
         accept: Container[int],
         redirects: bool,
+        answer_timeout: float | None,
     ) -> tuple[BaseHTTPResponse, str]:
         """``start``: where a body begins that can be read again."""
         again = _REDIRECTS if method in ("GET", "HEAD") else _SAME_METHOD
@@ -224,7 +241,7 @@ class Transport:
         for _ in range(_MOST_REDIRECTS):
             if start is not None and body is not None and not isinstance(body, bytes):
                 body.seek(start)
-            raw = self._send(method, url, action, headers, body)
+            raw = self._send(method, url, action, headers, body, answer_timeout)
             target = raw.headers.get("Location")
             if raw.status in accept or raw.status not in again or not target:
                 return raw, url
@@ -240,13 +257,20 @@ class Transport:
         raise UnavailableError(f"{action}: {redact_url(url)}: more than {_MOST_REDIRECTS} redirects")
 
     def _send(
-        self, method: str, url: str, action: str, headers: Mapping[str, str], body: bytes | BodyStream | None
+        self,
+        method: str,
+        url: str,
+        action: str,
+        headers: Mapping[str, str],
+        body: bytes | BodyStream | None,
+        answer_timeout: float | None,
     ) -> BaseHTTPResponse:
         import urllib3
 
         parts = urlsplit(url)
         proxy, variable = find_proxy(self._environ, parts)
         manager = self._manager(parts.scheme, proxy, variable, action)
+        connect, read = self._timeouts
         via = f" through the proxy {redact_url(proxy)} ({variable})" if proxy else ""
         try:
             return manager.urlopen(
@@ -258,7 +282,7 @@ class Transport:
                 retries=False,
                 preload_content=False,
                 decode_content=False,
-                timeout=urllib3.Timeout(connect=self._timeouts[0], read=self._timeouts[1]),
+                timeout=urllib3.Timeout(connect=connect, read=max(read, answer_timeout or 0.0)),
             )
         except urllib3.exceptions.LocationParseError as error:
             raise SettingsError(f"{action}: {redact_url(url)} is not a valid URL") from error
@@ -272,7 +296,7 @@ class Transport:
             manager = self._managers.get((scheme, proxy))
             if manager is not None:
                 return manager
-            options: dict[str, object] = {"maxsize": 8, "blocksize": 1 << 17}
+            options: dict[str, object] = {"maxsize": 8, "blocksize": 1 << 17, "socket_options": _socket_options()}
             if scheme == "https" or (proxy or "").startswith("https:"):
                 options["ssl_context"] = load_trust(self._environ, action)
             if proxy is None:

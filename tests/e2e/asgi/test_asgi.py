@@ -32,9 +32,15 @@ asgi = "hello.broken:app"
 [tool.grocker.services.www]
 asgi = "hello.main:app"
 workers = 2
+
+[tool.grocker.services.front]
+asgi = "hello.main:app"
+workers = 1
+static = true
 """
 MAIN = """
 import asyncio
+import contextlib
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -45,7 +51,12 @@ async def who(request):
     await asyncio.sleep(float(request.query_params.get("wait", 0)))
     return PlainTextResponse(request.client.host)
 
-app = Starlette(routes=[Route("/", who)])
+@contextlib.asynccontextmanager
+async def span(app):
+    yield
+    print("shut down", flush=True)
+
+app = Starlette(routes=[Route("/", who)], lifespan=span)
 """
 
 
@@ -56,6 +67,8 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     (project / "pyproject.toml").write_text(PYPROJECT)
     (project / "src" / "hello" / "__init__.py").write_text("")
     (project / "src" / "hello" / "main.py").write_text(MAIN)
+    (project / "src" / "hello" / "static").mkdir()
+    (project / "src" / "hello" / "static" / "site.css").write_text("")
     (project / "src" / "hello" / "broken.py").write_text("import nowhere\n")
     grocker = [sys.executable, "-m", "grocker", "build", str(project), "--output", "docker"]
     done = subprocess.run(grocker, capture_output=True, text=True, check=False)
@@ -83,7 +96,25 @@ def test_asgi_service_finishes_its_answers_when_asked_to_stop(docker: Engine) ->
         assert client.communicate(timeout=60)[0] == "200\n"
 
 
+def test_asgi_service_s_hooks_run_when_a_request_never_ends(docker: Engine) -> None:
+    """Alone, and behind nginx, which has three quarters of the stop time."""
+    for service in ("www", "front"):
+        with docker.started("start", service) as container:
+            container.wait_for("Application startup complete")
+            url = f"http://{container.address()}:8080/?wait=1000"
+            client = subprocess.Popen([sys.executable, "-c", f"import urllib.request as u; u.urlopen({url!r})"])
+            container.wait_for("asked")
+            assert container.stop() == 0, service
+            assert "shut down" in container.logs(), service
+            client.kill()
+            client.wait()
+
+
 def test_asgi_service_ends_when_its_application_cannot_be_loaded(docker: Engine) -> None:
     with docker.started("start", "broken") as container:
-        logs = container.wait_for("exited with status 3", 30)
-        assert "No module named 'nowhere'" in logs
+        logs = container.wait_for("giving up: the application cannot be loaded", 30)
+        assert logs.splitlines()[-1] == (
+            "grocker: broken: giving up: the application cannot be loaded: "
+            "ModuleNotFoundError: No module named 'nowhere' (hello/broken.py:1)"
+        )
+        assert logs.count("Traceback (most recent call last)") == 1

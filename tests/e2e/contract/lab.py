@@ -54,7 +54,7 @@ class Lab(Container):
 
     def _forget(self) -> None:
         """Remove what one user has prepared: it is not another's."""
-        self.exec("rm", "-rf", "/tmp/.grocker", options=["--user", "0"])
+        self.exec("sh", "-c", "rm -rf /tmp/.grocker-*", options=["--user", "0"])
 
     def python(self, script: str, *arguments: str, root: bool = False) -> str:
         """Run a module of ``inside``; what it printed."""

@@ -309,7 +309,7 @@ def test_K3_jobs_are_killed_when_the_stop_time_is_over(engine: Engine, crontab: 
         began = time.monotonic()
         assert container.stop() == 137
         assert time.monotonic() - began < 9
-        assert "failed: killed when the stop time was over, SIGKILL" in container.logs()
+        assert "failed: killed after the stop timeout, SIGKILL" in container.logs()
 
 
 @pytest.mark.fault(number=32)

@@ -6,6 +6,8 @@ import configparser
 import json
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -104,7 +106,7 @@ def test_C3_file_without_a_number_counts_last_with_a_warning(lab: Container, fol
 @pytest.mark.fault(number=13)
 def test_C3_removed_file_is_gone_at_the_next_start(docker: Engine, folders: Folders) -> None:
     (folders.app / "90_x.ini").write_text("[x]\na = 1\n")
-    script = "cat /tmp/.grocker/config/* | grep -c 'a = 1'; sleep 1000"
+    script = "cat $GROCKER_RUNTIME_DIR/config/* | grep -c 'a = 1'; sleep 1000"
     with docker.started("sh", "-c", script, options=folders.options) as container:
         container.wait_for("1")
         (folders.app / "90_x.ini").unlink()
@@ -142,7 +144,7 @@ def test_C4_values_are_literal(lab: Container, folders: Folders) -> None:
 
 
 def test_C4_configuration_is_the_applications_alone(lab: Container) -> None:
-    done = lab.run("sh", "-c", "stat -c '%a %U' /tmp/.grocker /tmp/.grocker/config /tmp/.grocker/*.ini")
+    done = lab.run("sh", "-c", "cd $GROCKER_RUNTIME_DIR; stat -c '%a %U' . config *.ini")
     assert done.out == "700 blue\n700 blue\n600 blue\n"
 
 
@@ -239,14 +241,44 @@ def test_C5_shell_starts_with_a_warning_and_exec_does_not(docker: Engine, folder
 def test_C5_works_when_there_is_no_configuration(engine: Engine) -> None:
     done = engine.run("env", options=["--mount", "type=tmpfs,destination=/config"])
     assert (done.status, done.err) == (0, "")
-    assert environment(done.out)["POLLS_SITE_CONFIG"] == "/tmp/.grocker/config/*.ini"
+    found = environment(done.out)
+    assert found["POLLS_SITE_CONFIG"] == f"{found['GROCKER_RUNTIME_DIR']}/config/*.ini"
+
+
+def test_C4_containers_that_share_tmp_keep_their_configuration(docker: Engine, tmp_path: Path) -> None:
+    """As containers of a pod with one emptyDir do, at the same time and of the same uid."""
+    volume = f"grocker-test-{os.urandom(4).hex()}"
+    docker.check("volume", "create", volume)
+    script = "sleep 3; cat $GROCKER_CONFIG_FILE; sleep 1000"
+    try:
+        containers = []
+        for title in ("ONE", "TWO", "THREE"):
+            app = tmp_path / title / "app"
+            app.mkdir(parents=True)
+            (app / "90_x.ini").write_text(f"[polls]\ntitle = {title}\n")
+            options = [
+                *("--volume", f"{volume}:/tmp", "--volume", f"{tmp_path}/{title}:/config:ro"),
+                *variables({"WHICH": title}),
+            ]
+            containers.append((title, docker.started("sh", "-c", script, options=options)))
+        with ExitStack() as stack:
+            running = [(title, stack.enter_context(container)) for title, container in containers]
+            for title, container in running:
+                container.wait_for(f"title = {title}")
+                done = container.exec("grocker-runner", "config", "--json")
+                assert json.loads(done.out)["sections"]["polls"]["title"]["value"] == title, done
+                done = container.exec("grocker-runner", "exec", "sh", "-c", "cat $GROCKER_CONFIG_FILE; echo $WHICH")
+                assert f"title = {title}" in done.out
+                assert done.out.endswith(f"{title}\n")
+    finally:
+        docker.command("volume", "rm", "--force", volume)
 
 
 def test_C6_config_tells_what_holds_in_a_running_container(engine: Engine, folders: Folders) -> None:
     (folders.app / "90_x.ini").write_text("[polls]\ntitle = Mine\n[db]\npassword = hunter2\nurl = x://a:hunter2@h/\n")
     given = variables({"POLLS_SITE_DEV_DEBUG_TOOLBAR": "true"})
     with engine.started("sleep", "1000", options=[*folders.options, *given, "--user", "12345:0"]) as container:
-        container.exec("sh", "-c", "until test -e /tmp/.grocker/environment; do sleep 0.05; done")
+        container.exec("sh", "-c", "until ls /tmp/.grocker-*/environment; do sleep 0.05; done")
         (folders.app / "90_x.ini").write_text("[polls]\ntitle = Later\n")
         done = container.exec(
             "grocker-runner", "config", "--json", options=variables({"POLLS_SITE_POLLS_TITLE": "now"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.e2e.contract.engine import Engine, Folders, environment, variables
@@ -30,14 +32,15 @@ def test_E7_environment_is_the_applications(engine: Engine, folders: Folders) ->
         "GROCKER_APP_VERSION": "1.0.0",
         "GROCKER_APP_EXTRAS": "",
         "GROCKER_CONTRACT": "1",
-        "GROCKER_CONFIG_FILE": "/tmp/.grocker/merged.ini",
-        "POLLS_SITE_CONFIG": "/tmp/.grocker/config/*.ini",
+        "GROCKER_CONFIG_FILE": f"{found['GROCKER_RUNTIME_DIR']}/merged.ini",
+        "POLLS_SITE_CONFIG": f"{found['GROCKER_RUNTIME_DIR']}/config/*.ini",
         "DJANGO_SETTINGS_MODULE": "polls_site.settings",
         "VIRTUAL_ENV": "/opt/venv",
         "LANG": "C.UTF-8",
         "PYTHONUTF8": "1",
         "PYTHONUNBUFFERED": "1",
     }
+    assert re.fullmatch(r"/tmp/\.grocker-[0-9a-f]{16}", found["GROCKER_RUNTIME_DIR"])
     assert {name: found.get(name) for name in expected} == expected
     assert found["PATH"].startswith("/opt/venv/bin:")
     assert not {"GROCKER_SERVICE", "POLLS_SITE_SERVICE"} & found.keys()

@@ -100,7 +100,7 @@ def test_fault_35_jobs_may_be_stopped_and_killed(docker: Engine, crontab: Cronta
         began = time.monotonic()
         assert container.stop() == 137
         assert time.monotonic() - began < 9
-        assert "stopped[" in container.logs().split("failed: killed when the stop time was over, SIGKILL")[0]
+        assert "stopped[" in container.logs().split("failed: killed after the stop timeout, SIGKILL")[0]
 
 
 @pytest.mark.fault(number=35)

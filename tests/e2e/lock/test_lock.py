@@ -83,7 +83,7 @@ def test_locked_refuses_and_says_which_input_when_one_changed(
     done = anywhere.grocker("build", ".", "--locked", "-o", "store", environment=environment, directory=copy)
     assert done.returncode == 78
     assert done.stderr.splitlines()[-2:] == [
-        f"error: grocker.lock is stale: {word} changed since it was made",
+        f"error: grocker.lock is stale: {word} changed since it was written",
         f"hint: recreate it: grocker lock{'' if word == 'build' else '; or build without --locked'}",
     ]
 

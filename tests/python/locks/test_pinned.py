@@ -35,7 +35,7 @@ def hashes(index: Index) -> Hashes:
 
 
 def project(directory: Path, *dependencies: str, extras: tuple[tuple[str, tuple[str, ...]], ...] = ()) -> Project:
-    return Project(directory, "app", "1.0", "", dependencies, extras, (), "", (), False)
+    return Project(directory, "app", "1.0", "", dependencies, extras, (), "", ())
 
 
 def pinned(index: Index, tmp_path: Path, described: Project, extras: tuple[str, ...] = ()) -> dict[str, str]:
@@ -63,7 +63,7 @@ def poetry(hashes: Hashes, directory: Path) -> Project:
         '[tool.poetry.extras]\nfast = ["speed"]\n[tool.poetry.group.dev.dependencies]\ntests = "*"\n'
     )
     (directory / "poetry.lock").write_text(tables(hashes, "web", "dep", "windows", "tests", "speed"))
-    return Project(directory, "app", "1.0", "", None, (), (), "", (), False)
+    return Project(directory, "app", "1.0", "", None, (), (), "", ())
 
 
 def pdm(hashes: Hashes, directory: Path) -> Project:
@@ -107,7 +107,7 @@ def test_lock_is_refused_when_the_index_serves_other_bytes(
     place = tmp_path / "app"
     place.mkdir()
     described = write({**hashes, ("dep", "1.0"): "0" * 64}, place)
-    with pytest.raises(SettingsError, match=r"the index serves dep-1\.0-py3-none-any\.whl with another sha256"):
+    with pytest.raises(SettingsError, match=r"the index serves dep-1\.0-py3-none-any\.whl with a sha256 that differs"):
         pinned(index, tmp_path, described)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,3 +83,37 @@ def test_resolve_locked_refuses_stale_lock(index: Index, tmp_path: Path, python:
     with pytest.raises(SettingsError, match="stale") as caught:
         read(project.directory / "uv.lock", project, TARGET, uv, workspace=tmp_path, extras=())
     assert caught.value.hint == "run: uv lock"
+
+
+def workspace(index: Index, root: Path, settings: str) -> Path:
+    """A member of a workspace whose root alone has a lock, made by uv."""
+    make_wheel(index.directory, "dep", "1.0")
+    member = root / "packages" / "member"
+    member.mkdir(parents=True)
+    (root / "pyproject.toml").write_text(
+        f'[project]\nname = "root"\nversion = "1.0"\nrequires-python = ">=3.11"\n[tool.uv.workspace]\n{settings}\n'
+    )
+    (member / "pyproject.toml").write_text(
+        '[project]\nname = "member"\nversion = "1.0"\nrequires-python = ">=3.11"\ndependencies = ["dep"]\n'
+    )
+    uv = find_uv(index.environ(), cache=root / "uv")
+    subprocess.run([uv.executable, "lock", "--quiet"], cwd=root, env=dict(uv.environment), check=True)
+    make_wheel(index.directory, "dep", "2.0")
+    return member
+
+
+def test_lock_of_a_workspace_is_that_of_its_members(index: Index, tmp_path: Path) -> None:
+    member = workspace(index, tmp_path / "w", "members = ['packages/*']")
+    lock = find_lock(member)
+    assert lock is not None
+    assert lock.path == tmp_path / "w" / "uv.lock"
+    uv = find_uv(index.environ(), cache=tmp_path / "uv")
+    pins = resolve_locked(read_project(member), lock, TARGET, uv, workspace=tmp_path)
+    assert [(pin.name, pin.version) for pin in pins] == [("dep", "1.0")]
+
+
+@pytest.mark.parametrize(
+    "settings", ["members = ['other/*']", "members = []", "members = ['packages/*']\nexclude = ['packages/member']"]
+)
+def test_lock_of_a_workspace_is_not_that_of_others(index: Index, tmp_path: Path, settings: str) -> None:
+    assert find_lock(workspace(index, tmp_path / "w", settings)) is None

@@ -204,12 +204,3 @@ def test_configuration_is_a_failure_of_73_when_it_cannot_be_written(layout: Cont
     with pytest.raises(Failure) as caught:
         configuration.prepare_configuration(layout, "P", {})
     assert caught.value.status == 73
-
-
-def test_configuration_of_the_last_start_is_gone(layout: ContainerLayout, app: Path) -> None:
-    (app / "90_x.ini").write_text("[x]\n")
-    configuration.prepare_configuration(layout, "P", {})
-    (app / "90_x.ini").unlink()
-    scratch.renew(layout.scratch)
-    configuration.prepare_configuration(layout, "P", {})
-    assert os.listdir(layout.prepared) == ["000000_50_default_settings.ini"]

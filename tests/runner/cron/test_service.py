@@ -127,7 +127,7 @@ def test_scheduler_kills_what_does_not_end_in_the_stop_time(cron: Callable[..., 
     running.process.send_signal(signal.SIGTERM)
     assert running.stop(signal.SIGINT) == 137
     assert 0.4 < time.monotonic() - began < 30
-    assert "failed: killed when the stop time was over, SIGKILL" in running.read()
+    assert "failed: killed after the stop timeout, SIGKILL" in running.read()
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])

@@ -40,6 +40,7 @@ def test_environment_of_a_command_is_the_applications() -> None:
         "GROCKER_APP_VERSION": "1.0",
         "GROCKER_APP_EXTRAS": "redis,s3",
         "GROCKER_CONTRACT": "1",
+        "GROCKER_RUNTIME_DIR": "/tmp/.grocker",
     }
 
 

@@ -37,10 +37,11 @@ def test_granian_server_command_line(service: Service, kind: str, target: str) -
         limits=ContainerLimits(cpus=2.0, memory=1 << 30),
         stop_timeout=8.0,
         environ={"WEB_CONCURRENCY": "3"},
+        directory="/scratch",
     )
     arguments = granian_server.launch(service, context).program.arguments
     assert arguments[:2] == ("/opt/venv/bin/python", granian_server.__file__)
-    assert arguments[2:] == (kind, target, "5", "3", "7", "-1", "8")
+    assert arguments[2:] == (kind, target, "5", "3", "7", "-1", "8", "/scratch")
     assert context.inherited == (5, 8)
 
 

@@ -34,9 +34,10 @@ def _arguments(tmp_path: Path, environ: dict[str, str], **fields: int) -> list[s
             limits=ContainerLimits(cpus=2.0, memory=_GIB),
             stop_timeout=8.0,
             environ=environ,
+            directory="/scratch",
         ),
     )
-    assert made.variables == {"GROCKER_READY_FD": "8"}
+    assert made.variables == {"GROCKER_READY_FD": "8", "GROCKER_RUNNER_DIRECTORY": "/scratch"}
     program = made.program
     assert program.path == program.arguments[0] == f"{tmp_path}/bin/python"
     return list(program.arguments[1:])
@@ -71,5 +72,8 @@ def test_gunicorn_server_file_is_a_configuration_that_sets_what_it_means_to() ->
     """gunicorn takes every name of the file that is one of its settings."""
     settings = {name: setting for name, setting in vars(gunicorn_server).items() if name in _SETTINGS}
     assert sorted(settings) == sorted(
-        ["forwarder_headers", "post_fork", "post_worker_init", "pre_exec", "secure_scheme_headers", "when_ready"]
+        [
+            *("forwarder_headers", "on_reload", "on_starting", "post_fork", "post_worker_init", "pre_exec"),
+            *("secure_scheme_headers", "when_ready"),
+        ]
     )

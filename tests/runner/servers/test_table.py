@@ -60,7 +60,7 @@ def test_workers_are_refused_when_the_operator_asks_for_no_number(asked: str, de
         count_workers(Service(wsgi="a:b", workers=declared), _context(WEB_CONCURRENCY=asked))
     assert raised.value.status == 78
     assert raised.value.message == (
-        f"WEB_CONCURRENCY={asked}: expected a number of workers from 1 to 1000; unset it otherwise"
+        f"WEB_CONCURRENCY={asked}: expected a number of workers from 1 to 1000; correct or unset it"
     )
 
 

@@ -19,6 +19,7 @@ def _arguments(environ: dict[str, str], workers: int | None = None, target: str 
             limits=ContainerLimits(cpus=2.0, memory=1 << 30),
             stop_timeout=8.0,
             environ=environ,
+            directory="/scratch",
         ),
     ).program
     assert made.path == made.arguments[0] == "/opt/venv/bin/python"
@@ -46,6 +47,7 @@ def test_uvicorn_server_has_as_many_workers_as_declared_or_asked_or_the_limits_c
         "0",
         "7",
         "8",
+        "/scratch",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,7 @@ from grocker.runner.supervise.supervised_process import ProcessSpec, SupervisedP
 class Room:
     """A process, and what was said of it."""
 
-    def __init__(self, command: str, *, times: int = 0, terminal: int | None = None) -> None:
+    def __init__(self, command: str, *, times: int = 0, terminal: int | None = None, load_failures: str = "") -> None:
         self.given_up: list[int] = []
         self.changes: list[str] = []
         self.keys = 0
@@ -35,6 +36,7 @@ class Room:
             restart=RestartLimit(times=times, seconds=60),
             mask=set(),
             terminal=terminal,
+            load_failures=load_failures,
         )
         self.process = SupervisedProcess(
             part,
@@ -72,6 +74,42 @@ def test_process_that_ends_is_given_up_with_its_status_with_a_terminal_too(termi
         assert room.given_up == [3]
         assert (room.process.starts, room.process.restarts) == (2, 1)
         assert room.changes == [status.RUNNING, status.WAITING] * 2
+
+
+_REPORT = f"exec {sys.executable} -c 'from grocker.runner.servers import load_failure as l; "
+
+
+@pytest.mark.parametrize(("times", "starts"), [(5, 2), (1, 2), (0, 1)])
+def test_application_that_cannot_be_loaded_is_tried_twice_and_the_last_line_says_why(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], times: int, starts: int
+) -> None:
+    room = Room(f'{_REPORT}l.report("{tmp_path}", KeyError("A")); exit(3)\'', times=times, load_failures=str(tmp_path))
+    with room.loop:
+        room.process.start()
+        room.until(lambda: room.given_up, 60)
+    assert room.given_up == [3]
+    assert room.process.starts == starts
+    assert room.process.load_failure == "KeyError"
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[-1] == "grocker: x: giving up: the application cannot be loaded: KeyError: 'A'"
+    if starts == 2:
+        assert "grocker: x: the application cannot be loaded: KeyError: 'A'; retrying in 0.5 s" in lines
+
+
+def test_application_that_was_loaded_meanwhile_has_all_its_restarts_again(tmp_path: Path) -> None:
+    """Only attempts in a row count: a database may have been away."""
+    count = tmp_path / "count"
+    count.write_text("")
+    command = (
+        f"echo >> {count}; n=$(wc -l < {count}); [ $(($n % 2)) = 0 ] && exit 4; "
+        f'{_REPORT}l.report("{tmp_path}", KeyError("A")); exit(3)\''
+    )
+    room = Room(command, times=3, load_failures=str(tmp_path))
+    with room.loop:
+        room.process.start()
+        room.until(lambda: room.given_up, 90)
+    assert (room.given_up, room.process.starts) == ([4], 4)
+    assert room.process.load_failure == ""
 
 
 @pytest.mark.parametrize("late", [0.0, -0.0004, -0.002, -5.0])

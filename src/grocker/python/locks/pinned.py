@@ -70,7 +70,7 @@ def resolve_pinned(
             )
         if hashes and hexadecimal(pin.sdist or pin.sha256) not in hashes:
             raise SettingsError(
-                f"reading {lock.name}: the index serves {pin.file} with another sha256 than the locked one",
+                f"reading {lock.name}: the index serves {pin.file} with a sha256 that differs from the lock",
                 hint=f"check the index; if the file was replaced on purpose, run: {remedy}",
             )
     return pins

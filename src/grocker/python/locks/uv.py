@@ -9,20 +9,28 @@ from pathlib import Path
 from grocker import local_file
 from grocker.errors import SettingsError
 from grocker.python import uv as _uv
+from grocker.python.indexes import read_uv_table
 from grocker.python.metadata import normalise_name
 from grocker.python.project import Project
 from grocker.python.pylock import Pin, WheelBuilder, read_pylock
 from grocker.python.requirements import parse_requirement
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
+from grocker.python.uv_sources import has_member
 
 _WRONG_PYTHON = re.compile(r"incompatible with the project's Python requirement|No interpreter found|inspect Python")
 
 
 def find(directory: Path) -> Path | None:
-    """``uv.lock`` in ``directory``; None when there is none."""
+    """``uv.lock`` in ``directory``, or else that of the workspace that it is a member of; None when there is none."""
     path = directory / "uv.lock"
-    return path if path.is_file() else None
+    if path.is_file():
+        return path
+    here = directory.absolute()
+    for root in here.parents:
+        if (root / "uv.lock").is_file() and has_member(read_uv_table(root / "pyproject.toml"), root, here):
+            return root / "uv.lock"
+    return None
 
 
 def read(

@@ -40,8 +40,8 @@ SCRIPTS = "/scripts"
 """The operator's scripts, and the working directory (V3)."""
 SYSLOG_SOCKET = "/dev/log"
 """The host's syslog (V4)."""
-SCRATCH = "/tmp/.grocker"  # noqa: S108 - created with mode 0700, refused when it belongs to another uid
-"""What the runner writes at each start."""
+SCRATCH = "/tmp/.grocker"  # noqa: S108 - only the beginning; see base.scratch
+"""What the runner writes at each start is in a directory of this name, ``-`` and random digits."""
 
 PATH = f"{VENV}/bin:{BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LANG = "C.UTF-8"
@@ -52,6 +52,7 @@ GROCKER_APP_VERSION = "GROCKER_APP_VERSION"
 GROCKER_APP_EXTRAS = "GROCKER_APP_EXTRAS"
 GROCKER_CONFIG_FILE = "GROCKER_CONFIG_FILE"
 GROCKER_CONTRACT = "GROCKER_CONTRACT"
+GROCKER_RUNTIME_DIR = "GROCKER_RUNTIME_DIR"
 GROCKER_SERVICE = "GROCKER_SERVICE"
 
 # Variables that the operator sets.

@@ -364,9 +364,9 @@ class Runs:
         now = time.monotonic()
         for job, run in [*self._leaders.values(), *self._ending]:
             if not self.killed:
-                warn(f"cron: jobs did not end in the stop time, killed; set {GROCKER_STOP_TIMEOUT} to give them more")
+                warn(f"cron: jobs did not finish in time, killed; set {GROCKER_STOP_TIMEOUT} to give them more time")
             self.killed = True
-            run.why = run.why or "killed when the stop time was over"
+            run.why = run.why or "killed after the stop timeout"
             end = run.end or self._watch_end(job, run, now)
             end.deadline = min(end.deadline, now)
             end.check()

@@ -54,7 +54,7 @@ def reserved_names(spec: Spec) -> frozenset[str]:
         {
             *("HOME", "USER", "LOGNAME", "PORT", f"{spec.namespace}_SERVICE"),
             *(names.GROCKER_APP, names.GROCKER_APP_VERSION, names.GROCKER_APP_EXTRAS),
-            *(names.GROCKER_CONTRACT, names.GROCKER_SERVICE),
+            *(names.GROCKER_CONTRACT, names.GROCKER_RUNTIME_DIR, names.GROCKER_SERVICE),
         }
     )
 
@@ -70,6 +70,7 @@ def own_variables(spec: Spec, layout: ContainerLayout, user: str, service: str |
         names.GROCKER_APP_VERSION: spec.version,
         names.GROCKER_APP_EXTRAS: ",".join(spec.extras),
         names.GROCKER_CONTRACT: str(spec.contract),
+        names.GROCKER_RUNTIME_DIR: layout.scratch,
     }
     if service is not None:
         variables |= {names.GROCKER_SERVICE: service, f"{spec.namespace}_SERVICE": service}

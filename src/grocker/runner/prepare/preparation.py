@@ -25,7 +25,7 @@ def prepare(
     ``given``: the engine's variables. With ``strict``, the first failure is raised; otherwise failures of status 78 are
     warnings (C5), and whatever can be prepared is. Raises Failure: 73, 78.
     """
-    scratch.renew(layout.scratch)
+    scratch.create(layout.scratch)
     failures: list[Failure] = []
     if given.get("TZ"):
         from . import time_zone

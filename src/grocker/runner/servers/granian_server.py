@@ -35,7 +35,11 @@ def launch(service: Service, context: ServerContext) -> Launch:
     assert target is not None
     (listener,) = context.sockets
     numbers = (listener, count_workers(service, context), context.graceful, context.access, context.ready)
-    arguments = (context.python, __file__, interface, target, *(str(number) for number in numbers))
+    arguments = (
+        *(context.python, __file__, interface, target),
+        *(str(number) for number in numbers),
+        context.directory,
+    )
     return Launch(program=Program(path=context.python, arguments=arguments))
 
 
@@ -43,8 +47,8 @@ def main(arguments: list[str]) -> None:
     """Serve until asked to stop.
 
     ``arguments``: ``wsgi`` or ``asgi``, ``module:object`` (``module:object()`` for a factory), the descriptor of the
-    socket, workers, seconds for a graceful stop, the descriptor of the access log (-1: none), and the one into which
-    each worker writes a byte once it serves.
+    socket, workers, seconds for a graceful stop, the descriptor of the access log (-1: none), the one into which each
+    worker writes a byte once it serves, and the runner's directory.
     """
     sys.path[0] = os.getcwd()  # instead of this file's directory
     import multiprocessing
@@ -61,18 +65,32 @@ def main(arguments: list[str]) -> None:
     if not hasattr(MPServer, "_init_shared_socket"):  # it would silently listen on a socket of its own
         sys.exit(f"{_UNSUPPORTED} (MPServer has no _init_shared_socket)")
 
-    interface, target, descriptor, workers, graceful, access, ready = arguments
+    interface, target, descriptor, workers, graceful, access, ready, directory = arguments
     multiprocessing.set_start_method("fork")  # other methods do not hand the socket on
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
     listener = socket.socket(fileno=int(descriptor))
     listener.setblocking(False)
     behind_nginx = listener.family == socket.AF_UNIX
+    inside = _inside()
     holder = SocketHolder(listener.fileno(), behind_nginx, _BACKLOG)
 
     class SocketServer(MPServer):  # type: ignore[misc, unused-ignore] # the application's
         def _init_shared_socket(self) -> None:
             self._ssp, self._shd, self._sso, self._sfd = None, holder, None, listener.fileno()
+
+        @property
+        def workers_kill_timeout(self) -> float:
+            """The seconds that workers have to stop, counted from the first time that it is asked for at a stop."""
+            left: float = inside.graceful_seconds(directory, int(graceful))
+            if left == int(graceful):
+                return left
+            self._kill_timeout: float = getattr(self, "_kill_timeout", left)
+            return self._kill_timeout
+
+        @workers_kill_timeout.setter
+        def workers_kill_timeout(self, _: object) -> None:
+            pass
 
         @property
         def _bind_addr_fmt(self) -> str:
@@ -96,24 +114,28 @@ def main(arguments: list[str]) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=int(graceful),
     ).serve(
-        target_loader=lambda: _load(interface, target, f"/proc/self/fd/{ready}", behind_nginx=behind_nginx),
+        target_loader=lambda: _load(interface, target, f"/proc/self/fd/{ready}", directory, behind_nginx=behind_nginx),
         wrap_loader=False,
     )
 
 
-def _load(interface: str, target: str, ready: str, *, behind_nginx: bool) -> Any:
+def _load(interface: str, target: str, ready: str, directory: str, *, behind_nginx: bool) -> Any:
     """Load the application in a worker, and wrap it."""
     import importlib
 
-    module, _, path = target.removesuffix("()").partition(":")
-    application: Any = importlib.import_module(module)
-    for name in path.split("."):
-        application = getattr(application, name)
-    if target.endswith("()"):
-        application = application()
     inside = _inside()
+    try:
+        module, _, path = target.removesuffix("()").partition(":")
+        application: Any = importlib.import_module(module)
+        for name in path.split("."):
+            application = getattr(application, name)
+        if target.endswith("()"):
+            application = application()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - an application may raise anything
+        inside.report_load_failure(directory, error)
+        raise SystemExit(1) from None
     if interface == "asgi":
-        return inside.wrap_asgi(application, ready, behind_nginx=behind_nginx, mapped=True)
+        return inside.wrap_asgi(application, ready, behind_nginx=behind_nginx, mapped=True, directory=directory)
     inside.notify_ready(ready)
     return inside.wrap_wsgi(application, behind_nginx=behind_nginx, mapped=True)
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 THREADS = 8  # per worker
 _READY = "GROCKER_READY_FD"  # gunicorn passes no arguments on to its configuration
+_DIRECTORY = "GROCKER_RUNNER_DIRECTORY"
+_LOAD_FAILED = 4  # gunicorn's APP_LOAD_ERROR
 
 # Settings of gunicorn. client_headers decides about X1; gunicorn would trust nginx, the peer of the Unix socket.
 secure_scheme_headers: dict[str, str] = {}
@@ -31,6 +33,7 @@ forwarder_headers = ""
 
 _forks_workers = False
 _ready = "" if __package__ else os.environ.pop(_READY, "")  # only gunicorn has it, and the application gets none
+_directory = "" if __package__ else os.environ.pop(_DIRECTORY, "")
 
 
 def launch(service: Service, context: ServerContext) -> Launch:
@@ -57,7 +60,10 @@ def launch(service: Service, context: ServerContext) -> Launch:
     if _supports("--no-control-socket", context.venv):
         arguments.append("--no-control-socket")
     arguments.append(service.wsgi)
-    return Launch(program=Program(path=python, arguments=tuple(arguments)), variables={_READY: str(context.ready)})
+    return Launch(
+        program=Program(path=python, arguments=tuple(arguments)),
+        variables={_READY: str(context.ready), _DIRECTORY: context.directory},
+    )
 
 
 def _supports(option: str, venv: str) -> bool:
@@ -73,6 +79,34 @@ def _supports(option: str, venv: str) -> bool:
     return False
 
 
+def on_starting(server: Any) -> None:
+    """Run in the master, with its settings."""
+    import sys
+
+    _limit_stop(server)
+    sys.excepthook = _without_halt
+
+
+def _without_halt(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """Print no traceback of gunicorn's own when two workers have failed to load the application: it is reported."""
+    import sys
+
+    if kind.__name__ != "HaltServer":
+        sys.__excepthook__(kind, error, trace)
+
+
+def on_reload(server: Any) -> None:
+    """Run in the master, with its new settings (HUP)."""
+    _limit_stop(server)
+
+
+def _limit_stop(server: Any) -> None:
+    """Let master and workers look up their limit when they are asked to stop."""
+    setting = server.cfg.settings["graceful_timeout"]
+    default, inside = setting.get(), _inside()
+    setting.get = lambda: inside.graceful_seconds(_directory, default)
+
+
 def when_ready(_server: object) -> None:
     """Run in the master, once it has its own signal handlers."""
     import signal
@@ -83,10 +117,20 @@ def when_ready(_server: object) -> None:
     os.register_at_fork(before=_block_signals, after_in_parent=_unblock_signals)
 
 
-def post_fork(_server: object, _worker: object) -> None:
+def post_fork(_server: object, worker: Any) -> None:
     """Run in each worker, just after its fork: processes that the application forks are no workers."""
     global _forks_workers  # noqa: PLW0603
     _forks_workers = False
+    load, inside = worker.load_wsgi, _inside()
+
+    def guarded() -> None:
+        try:
+            load()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - an application may raise anything
+            inside.report_load_failure(_directory, error)
+            raise SystemExit(_LOAD_FAILED) from None
+
+    worker.load_wsgi = guarded
 
 
 def post_worker_init(worker: Any) -> None:

@@ -50,6 +50,7 @@ class ServerContext(Value):
     ``venv``: the application's environment. Descriptors: ``sockets`` listen, ``access`` takes the access log (-1: nginx
     writes it), a worker writes a byte into ``ready`` once it has loaded the application. ``stop_timeout``: seconds that
     the container has for stopping. ``environ``: the application's, which may contain the server's own variables.
+    ``directory``: the runner's, for what the server and the runner tell each other.
     """
 
     venv: str
@@ -59,6 +60,7 @@ class ServerContext(Value):
     limits: ContainerLimits
     stop_timeout: float
     environ: Mapping[str, str]
+    directory: str = ""
 
     @property
     def inherited(self) -> tuple[int, ...]:
@@ -67,7 +69,7 @@ class ServerContext(Value):
 
     @property
     def graceful(self) -> int:
-        """Whole seconds for requests in progress, one less than the stop time."""
+        """Whole seconds for requests in progress, one less than the stop time; see :mod:`.stop_deadline`."""
         return max(1, math.floor(self.stop_timeout) - 1)
 
     @property
@@ -105,6 +107,6 @@ def _requested_workers(text: str) -> int | None:
     if not digits or not 1 <= int(text) <= MOST_WORKERS:
         raise Failure(
             CONFIGURATION,
-            f"{WEB_CONCURRENCY}={text}: expected a number of workers from 1 to {MOST_WORKERS}; unset it otherwise",
+            f"{WEB_CONCURRENCY}={text}: expected a number of workers from 1 to {MOST_WORKERS}; correct or unset it",
         )
     return int(text)

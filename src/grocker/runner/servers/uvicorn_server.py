@@ -32,7 +32,11 @@ def launch(service: Service, context: ServerContext) -> Launch:
         *(context.access, context.ready),
     )
     sockets = ",".join(str(descriptor) for descriptor in context.sockets)
-    arguments = (context.python, __file__, service.asgi, sockets, *(str(number) for number in numbers))
+    arguments = (
+        *(context.python, __file__, service.asgi, sockets),
+        *(str(number) for number in numbers),
+        context.directory,
+    )
     return Launch(program=Program(path=context.python, arguments=arguments))
 
 
@@ -41,7 +45,8 @@ def main(arguments: list[str]) -> None:
 
     ``arguments``: ``module:object`` (``module:object()`` for a factory), descriptors of the sockets separated by
     commas, workers, seconds for a graceful stop, seconds that an idle connection is kept (0: uvicorn's default), the
-    descriptor of the access log (-1: none), and the one into which each worker writes a byte once it serves.
+    descriptor of the access log (-1: none), the one into which each worker writes a byte once it serves, and the
+    runner's directory.
     """
     sys.path[0] = os.getcwd()  # instead of this file's directory
     import copy
@@ -50,7 +55,7 @@ def main(arguments: list[str]) -> None:
 
     import uvicorn
 
-    target, descriptors, workers, graceful, keep_alive, access, ready = arguments
+    target, descriptors, workers, graceful, keep_alive, access, ready, directory = arguments
     # Workers are new processes that inherit only the sockets: they open these two through this process.
     descriptor_directory = f"/proc/{os.getpid()}/fd"
     log = copy.deepcopy(uvicorn.config.LOGGING_CONFIG)
@@ -74,7 +79,7 @@ def main(arguments: list[str]) -> None:
     }
     supported = inspect.signature(uvicorn.Config).parameters
     config = uvicorn.Config(
-        ApplicationFactory(target, f"{descriptor_directory}/{ready}"),
+        ApplicationFactory(target, f"{descriptor_directory}/{ready}", directory),
         **{name: value for name, value in options.items() if name in supported},
     )
     sockets = [socket.socket(fileno=int(descriptor)) for descriptor in descriptors.split(",")]
@@ -100,21 +105,37 @@ def main(arguments: list[str]) -> None:
 class ApplicationFactory:
     """Loads the application in a worker; it is pickled for the workers, so it holds names only."""
 
-    def __init__(self, target: str, ready: str) -> None:
+    def __init__(self, target: str, ready: str, directory: str) -> None:
         self._target = target
         self._ready = ready
+        self._directory = directory
 
     def __call__(self) -> Any:
         """Return the application, wrapped."""
-        from uvicorn.importer import ImportFromStringError, import_from_string
+        from uvicorn.importer import import_from_string
 
+        inside = _inside()
         try:
             loaded = import_from_string(self._target.removesuffix("()"))
-        except ImportFromStringError as error:
-            sys.stderr.write(f"Error loading ASGI app. {error}\n")
-            sys.exit(1)
-        application = _as_asgi3(loaded() if self._target.endswith("()") else loaded)
-        return _inside().wrap_asgi(application, self._ready, behind_nginx=False)
+            application = _as_asgi3(loaded() if self._target.endswith("()") else loaded)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - an application may raise anything
+            inside.report_load_failure(self._directory, error)
+            sys.exit(_STARTUP_FAILED)
+        self._limit_stop(inside)
+        return inside.wrap_asgi(application, self._ready, behind_nginx=False, directory=self._directory)
+
+    def _limit_stop(self, inside: Any) -> None:
+        """Let this worker look up its limit when it is asked to stop."""
+        import uvicorn
+
+        shutdown, directory = uvicorn.Server.shutdown, self._directory
+
+        async def limited(server: Any, *arguments: Any, **named: Any) -> None:
+            config = server.config
+            config.timeout_graceful_shutdown = inside.graceful_seconds(directory, config.timeout_graceful_shutdown)
+            await shutdown(server, *arguments, **named)
+
+        uvicorn.Server.shutdown = limited
 
 
 def _as_asgi3(application: Any) -> Any:
@@ -150,6 +171,8 @@ def _stop_if_loading_fails(config: object) -> Callable[[], bool]:
             os.dup2(stderr, 2)
             config.load()  # type: ignore[attr-defined]
             status = 0
+        except SystemExit:
+            pass  # reported
         except Exception:  # noqa: BLE001 - loading an application may raise anything
             traceback.print_exc()
         finally:

@@ -74,6 +74,7 @@ def plan_processes(startup: Startup, ready: Readiness, environ: Mapping[str, str
             },
             channels,
             keep=context.inherited,
+            load_failures=startup.layout.scratch,
         ),
         others=front + companions,
         channels=channels,
@@ -92,6 +93,7 @@ def _server_context(startup: Startup, ready: int, access: int, sockets: tuple[in
         limits=startup.limits,
         stop_timeout=startup.stop_timeout,
         environ=startup.environ,
+        directory=startup.layout.scratch,
     )
 
 
@@ -135,6 +137,7 @@ def _process_spec(
     channels: Mapping[str, tuple[Channel, ...]],
     *,
     keep: tuple[int, ...] = (),
+    load_failures: str = "",
 ) -> ProcessSpec:
     """Return one process; only the main process gets the container's stdin and terminal."""
     main = name == startup.name
@@ -150,4 +153,5 @@ def _process_spec(
         keep=keep,
         streams=(0 if main else os.open(os.devnull, os.O_RDONLY), out.descriptor, err.descriptor),
         terminal=foreground_terminal() if main else None,
+        load_failures=load_failures,
     )

@@ -11,6 +11,7 @@ from ..log.log import OUTPUT_SHARE, Log
 from ..process.child import adopt_orphans
 from ..process.listeners import restore_unix_name
 from ..process.signals import Interruptible, block_signals
+from ..servers import stop_deadline
 from . import readiness
 from .process_specs import plan_processes
 from .startup import prepare_startup
@@ -66,6 +67,7 @@ def _supervise(startup: Startup, supervisor: Supervisor, log: Log) -> int:
                 _start_recycling(startup, processes, process, loop)
 
     def stopping() -> None:
+        stop_deadline.announce(startup.layout.scratch, supervisor.deadline)
         ready.close()
         loop.after(startup.stop_timeout * OUTPUT_SHARE, log.discard_pending)
         for listener in startup.sockets:

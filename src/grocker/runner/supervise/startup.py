@@ -14,6 +14,7 @@ from ..prepare.preparation import prepare
 from ..process import container_limits
 from ..process.listeners import open_listeners, open_unix_listener
 from ..process.program import Program, find_program
+from ..servers import stop_deadline
 from ..servers.trusted_proxies import trusted_proxies
 from ..status.port import open_status_port
 
@@ -54,6 +55,7 @@ def prepare_startup(image: Spec, name: str, service: Service, layout: ContainerL
     """Prepare the container and open its ports; start nothing. Raises Failure: 69, 73, 78, 126, 127."""
     stop_timeout = parse_stop_timeout(os.environ.get(GROCKER_STOP_TIMEOUT))
     environ = prepare(image, os.environ, layout, service=name)
+    stop_deadline.reserve(layout.scratch)
     commands = {**({name: service.command} if service.command is not None else {}), **service.processes}
     return Startup(
         image=image,

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
     from ..contract.spec import RestartLimit
     from ..process.loop import Loop, Timer
+    from ..servers.load_failure import LoadFailure
 
 _LEFTOVERS = 2.0  # seconds until what a dead process left in its group is killed
+_LOADS = 2  # attempts to load an application: what is missing will still be missing
 _KEYPRESS = 0.2  # seconds in which the watcher reports that Ctrl-C ended the process
 
 
@@ -36,7 +38,8 @@ class ProcessSpec(Value):
 
     ``stop_signal`` asks it to stop; ``mask``: signals to block in it; ``keep``: descriptors that it inherits;
     ``streams``: its stdin, stdout and stderr; ``terminal``: whose foreground it becomes; ``front``: it is stopped
-    before the others, which go on answering the requests that it has accepted.
+    before the others, which go on answering the requests that it has accepted; ``load_failures``: the directory where a
+    server says why it cannot load the application, empty for other programs.
     """
 
     name: str
@@ -50,6 +53,7 @@ class ProcessSpec(Value):
     streams: tuple[int, int, int] = (0, 1, 2)
     terminal: int | None = None
     front: bool = False
+    load_failures: str = ""
 
 
 class SupervisedProcess:
@@ -77,6 +81,8 @@ class SupervisedProcess:
         self.restarts = 0
         self.recycled = 0
         self.last_exit: int | None = None
+        self.load_failure = ""
+        """why the application could not be loaded at the last attempt, for everyone to read (H4)"""
         self.killed = False
         """whether it did not stop in time"""
         self._loop = loop
@@ -89,11 +95,14 @@ class SupervisedProcess:
         self._end: GroupEnd | None = None
         self._restart: Timer | None = None
         self._recycling = False
+        self._started = 0.0  # monotonic
+        self._failed_loads = 0  # in a row
 
     def start(self) -> None:
         """Start it. A program that cannot be executed is given up at once: retrying would not help."""
         spec = self.spec
         self._restart = None
+        self._started = time.monotonic()
         try:
             self.pid = spawn(
                 spec.program,
@@ -252,8 +261,16 @@ class SupervisedProcess:
             self._recycling = False
             self.start()
             return
-        self._history, delay = restart_policy.after_death(self._history, time.monotonic())
         limit = self.spec.restart
+        failure = self._read_load_failure()
+        self._failed_loads = self._failed_loads + 1 if failure is not None else 0
+        self.load_failure = failure.summary if failure is not None else ""
+        if failure is not None and (self._failed_loads >= _LOADS or not limit.times):
+            self.state = STOPPED
+            say(f"{self.spec.name}: giving up: the application cannot be loaded: {failure.reason}")
+            self._on_given_up(self, status)
+            return
+        self._history, delay = restart_policy.after_death(self._history, time.monotonic())
         if delay is None:
             self.state = STOPPED
             why = ", restarts are left to the engine"
@@ -263,9 +280,20 @@ class SupervisedProcess:
             self._on_given_up(self, status)
             return
         self.restarts += 1
+        if failure is not None:
+            say(f"{self.spec.name}: the application cannot be loaded: {failure.reason}; retrying in {delay:.3g} s")
+            self._restart = self._loop.after(delay, self.start)
+            return
         count = f"restart {len(self._history.times)} of {limit.times} in {limit.seconds} s"
         say(f"{self.spec.name}: {_describe(status)}; restarting in {delay:.3g} s ({count})")
         self._restart = self._loop.after(delay, self.start)
+
+    def _read_load_failure(self) -> LoadFailure | None:
+        if not self.spec.load_failures:
+            return None
+        from ..servers import load_failure
+
+        return load_failure.read(self.spec.load_failures, self._started)
 
 
 def _describe(status: int) -> str:

@@ -38,7 +38,8 @@ class Supervisor:
         self.on_stop: Callable[[], None] = lambda: None
         self.on_change: Callable[[SupervisedProcess], None] = lambda _: None
         self._stop_timeout = stop_timeout
-        self._deadline = 0.0
+        self.deadline = 0.0
+        """of the stop, monotonic"""
         self._result: int | None = None  # of the process that was given up
 
     @property
@@ -110,9 +111,9 @@ class Supervisor:
         if self.stopping:
             return
         self.stopping = True
-        self.on_stop()
         now = time.monotonic()
-        self._deadline = now + self._stop_timeout
+        self.deadline = now + self._stop_timeout
+        self.on_stop()
         for process in self.processes:
             if process.spec.front:
                 process.stop(now + self._stop_timeout * FRONT_SHARE)
@@ -122,4 +123,4 @@ class Supervisor:
         if any(process.spec.front and process.state != STOPPED for process in self.processes):
             return
         for process in self.processes:
-            process.stop(self._deadline)
+            process.stop(self.deadline)

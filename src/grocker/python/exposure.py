@@ -1,0 +1,95 @@
+"""Files that an image is likely to hold by mistake: what git ignores, and what is named as secrets are."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+from grocker.python.source_tree import SourceTree
+from grocker.tar.entry import Entry, File
+
+_SECRET = re.compile(
+    r"\.env(?:\.(?!example$|sample$|template$|dist$|test$).+)?|.+\.env|\.envrc"
+    r"|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?|.+\.(?:key|pem|p12|pfx|jks|keystore|kdbx?|ppk|ovpn)"
+    r"|.+\.sqlite3?(?:-journal|-wal|-shm)?|\.netrc|\.pgpass|\.my\.cnf|\.npmrc|\.pypirc|\.htpasswd|\.git-credentials"
+    r"|(?:.+[-_.])?(?:credentials?|secrets?|service[-_]account)(?:[-_.].+)?\.(?:json|ya?ml|toml|ini|cfg|txt)",
+    re.IGNORECASE,
+)
+_SECRET_DIRECTORY = re.compile(r"\.?(?:secrets?|private|credentials?|ssh|gnupg|aws|certs?|keys)", re.IGNORECASE)
+
+
+class Exposed(msgspec.Struct, frozen=True):
+    """Files of a wheel that are probably not meant to be in it; paths in the image."""
+
+    ignored: tuple[str, ...]
+    """git ignores their sources"""
+    secret: tuple[str, ...]
+    """their names are those of secrets; none of ``ignored`` is among them"""
+    sources: tuple[str, ...]
+    """where both come from, relative to the project; of those that are known"""
+
+
+def looks_secret(path: str, data: bytes = b"") -> bool:
+    """Whether the file at ``path`` is named as secrets are. ``data``: its bytes; certificates alone are no secret."""
+    is_public = b"-----BEGIN CERTIFICATE-----" in data and b"PRIVATE KEY" not in data
+    return _SECRET.fullmatch(path.rpartition("/")[2]) is not None and not is_public
+
+
+def looks_secret_directory(name: str) -> bool:
+    """Whether a directory is named as those of secrets are."""
+    return _SECRET_DIRECTORY.fullmatch(name) is not None
+
+
+def find_exposed(entries: Iterable[Entry], tree: SourceTree | None) -> Exposed:
+    """Find them among the files of an application's wheel, which was built from ``tree`` if that is known.
+
+    What the project's configuration names, by its own name or its ending, is meant.
+    """
+    sources: dict[tuple[str, str], str] = {}
+    ignored_names = set()
+    for file in tree.files if tree is not None else ():
+        assert tree is not None
+        if file.target is None and not tree.named.is_meant(file.path) and not _is_in_named(file.path, tree):
+            name = file.path.rpartition("/")[2]
+            is_ignored = tree.repository is not None and tree.repository.is_ignored(file.path)
+            if is_ignored or looks_secret(name):
+                sources[name, file.digest] = file.path
+            if is_ignored:
+                ignored_names.add(file.path)
+    names = {name for name, _ in sources}
+    ignored, secret, origins = [], [], set()
+    for entry in entries:
+        name = entry.path.rpartition("/")[2]
+        if not isinstance(entry, File) or not (name in names or looks_secret(name)):
+            continue
+        data = entry.data if isinstance(entry.data, bytes) else b""
+        source = sources.get((name, _sha256(entry))) if name in names else None
+        if source in ignored_names:
+            ignored.append(entry.path)
+        elif looks_secret(name, data) and (source or tree is None):
+            secret.append(entry.path)
+        else:
+            continue
+        if source:
+            origins.add(source)
+    return Exposed(tuple(ignored), tuple(secret), tuple(sorted(origins)))
+
+
+def _sha256(file: File) -> str:
+    hashing = hashlib.sha256()
+    for chunk in (file.data,) if isinstance(file.data, bytes) else file.data.chunks():
+        hashing.update(chunk)
+    return hashing.hexdigest()
+
+
+def _is_in_named(path: str, tree: SourceTree) -> bool:
+    """Whether the configuration names a directory above that git ignores: then somebody wants what is generated."""
+    parts = path.split("/")
+    above = ("/".join(parts[:number]) for number in range(1, len(parts)))
+    return any(
+        place in tree.named.paths and tree.repository is not None and tree.repository.is_ignored(place)
+        for place in above
+    )
