@@ -1,4 +1,6 @@
-"""Wheels that name a platform but hold nothing for it: an optional extension was not compiled.
+"""Wheels of pure Python as every host writes them: neither times nor compression nor tags of the host are in them.
+
+A wheel may name a platform but hold nothing for it: then an optional extension was not compiled.
 
 Source: PyPA binary distribution format ("Wheel-Version 1.0"), platform compatibility tags.
 """
@@ -9,28 +11,34 @@ import base64
 import hashlib
 import re
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
-from grocker.errors import CorruptError
+from grocker.errors import CorruptError, StorageError
 
 _NATIVE = re.compile(r"\.(?:so(?:\.[\d.]+)?|pyd|dylib|dll|exe|a|o)\Z")
 _MAGIC = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe")
 _TAG = "py3-none-any"
 
 
-def retag_pure(wheel: Path, directory: Path) -> Path | None:
-    """Write ``wheel`` again, for all platforms, into ``directory``; None when it holds native code.
+def write_pure_wheel(wheel: Path, directory: Path) -> Path | None:
+    """Write ``wheel`` again into ``directory``, for all platforms; None when it is not for all and holds native code.
 
-    Members keep their order, times and bytes; only WHEEL and RECORD change. Raises CorruptError for a malformed wheel.
+    Members are sorted, stored and of 1980. Of their bytes only the tags change, if they name a platform. Raises
+    CorruptError for a malformed wheel.
     """
     name, version = wheel.name.split("-")[:2]
     info = f"{name}-{version}.dist-info"
-    path = directory / f"{name}-{version}-{_TAG}.whl"
+    is_pure = wheel.name.endswith("-none-any.whl")
+    path = directory / (wheel.name if is_pure else f"{name}-{version}-{_TAG}.whl")
     try:
         with zipfile.ZipFile(wheel) as opened:
             members = {one.filename: (one, opened.read(one)) for one in opened.infolist()}
     except (zipfile.BadZipFile, EOFError, ValueError) as error:
         raise CorruptError(f"reading {wheel.name}: {error}") from error
+    if is_pure:
+        _write(path, members)
+        return path
     if any(_NATIVE.search(member) or data.startswith(_MAGIC) for member, (_, data) in members.items()):
         return None
     try:
@@ -45,7 +53,17 @@ def retag_pure(wheel: Path, directory: Path) -> Path | None:
     own = re.escape(f"{info}/WHEEL,".encode()) + rb"[^\r\n]*"
     members[about.filename] = (about, plain)
     members[record.filename] = (record, re.sub(b"(?m)^" + own, lambda _: line, lines))
-    with zipfile.ZipFile(path, "w") as archive:
-        for one, data in members.values():
-            archive.writestr(one, data, compress_type=one.compress_type)
+    _write(path, members)
     return path
+
+
+def _write(path: Path, members: Mapping[str, tuple[zipfile.ZipInfo, bytes]]) -> None:
+    try:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+            for name in sorted(members):
+                one, data = members[name]
+                about = zipfile.ZipInfo(name)
+                about.create_system, about.external_attr = 3, one.external_attr
+                archive.writestr(about, data)
+    except OSError as error:
+        raise StorageError(f"writing {path}: {error.strerror}") from error

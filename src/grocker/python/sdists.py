@@ -23,7 +23,7 @@ from grocker.python.build import FORMAT, PlatformWheelError, build_wheel, resolv
 from grocker.python.indexes import project_tables
 from grocker.python.metadata import normalise_name
 from grocker.python.project import Project, read_project
-from grocker.python.pure_wheel import retag_pure
+from grocker.python.pure_wheel import write_pure_wheel
 from grocker.python.pylock import CompiledError, CompiledPackage, Pin, Sdist, compiled_error
 from grocker.python.sdist_archive import SUFFIXES, unpack_sdist
 from grocker.python.source_tree import SourceTree
@@ -101,7 +101,7 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             except CompiledError:
                 raise
             except GrockerError as error:
-                raise _named(error, what) from error
+                raise _named(error, what, scratch) from error
         if built.is_reduced:
             self.context.progress.warn(
                 f"{name} {version} has no wheel; it is built without its optional C extension",
@@ -182,7 +182,7 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             )
         except PlatformWheelError as error:
             [made] = (workspace / "wheel").glob("*.whl")
-            pure = retag_pure(made, workspace)
+            pure = write_pure_wheel(made, workspace)
             if pure is not None:
                 return self._checked(sdist, pure), True
             requires = wheel.read_metadata(made)[0].requires
@@ -193,7 +193,9 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             last = error.message.splitlines()[-1].strip()
             reason = "" if "/bin/false" in last else last[:_REASON]
             raise self._compiled(CompiledPackage(sdist.name, sdist.version, reason, _static_requires(tree))) from error
-        return self._checked(sdist, path), False
+        pure = write_pure_wheel(path, workspace)
+        assert pure is not None
+        return self._checked(sdist, pure), False
 
     def _checked(self, sdist: Sdist, path: Path) -> Path:
         name, version = path.name.split("-")[:2]
@@ -228,10 +230,10 @@ def _same_version(one: str, other: str) -> bool:
         return one == other
 
 
-def _named(error: GrockerError, what: str) -> GrockerError:
-    """The same error, as one of building ``what``."""
+def _named(error: GrockerError, what: str, scratch: Path) -> GrockerError:
+    """The same error, as one of building ``what``, without the place of the sdist's copy."""
     kind = next(kind for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
-    reason = re.sub(r"^building \S+: ", "", error.message)
+    reason = re.sub(r"^building \S+: ", "", error.message).replace(f"{scratch}/build/source/", "")
     hint = error.hint
     if isinstance(error, CorruptError):
         hint = "choose a version that has a wheel, or one that builds"
