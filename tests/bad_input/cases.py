@@ -674,7 +674,7 @@ _PYTHON = (
         65,
         ("lib 2.0", "its build back end failed"),
         ("wheel",),
-        _needs_sdist("raise RuntimeError('no way')"),
+        _needs_sdist("raise SystemExit('no way')"),
     ),
     Case(
         "sdist-requires-nothing-known",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def fetched(made: World) -> int:
 
 
 def test_wheels_of_sdists_are_locked_and_built_again_on_an_empty_cache(tmp_path: Path) -> None:
-    build = ("build", "WHEEL", "--config", "CONFIG", "--output", "archive:OUT", "--json", "--platform", "linux/amd64")
+    build = ("build", "WHEEL", "--config", "CONFIG", "--output", "archive:OUT", "--json")
     with world(tmp_path / "world") as made:
         made.require("old")
         make_wheel(made.index.directory, "tool", files={"tool.py": "VALUE = 1\n"})
@@ -42,12 +43,11 @@ def test_wheels_of_sdists_are_locked_and_built_again_on_an_empty_cache(tmp_path:
         make_source(made.index.directory, "old", build_requires=["tool"], requires=["nested"], extra=extra)
         make_source(made.index.directory, "nested")
         make_source(made.index.directory, "old", "0.5")
-        locked = made.run(("lock", "WHEEL", "--config", "CONFIG", "--platform", "linux/amd64,linux/arm64"))
+        locked = made.run(("lock", "WHEEL", "--config", "CONFIG"))
         assert locked.status == 0, locked.stderr
         lock = tomllib.loads((made.place / "grocker.lock").read_text())
         [row] = [row for row in lock["python"] if row["name"] == "old"]
         assert (row["index"], row["build"]) == ("sdist", ["tool==1.0"])
-        assert row["platforms"] == ["linux/amd64", "linux/arm64"]
         first = made.run((*build, "--locked"))
         assert first.status == 0, first.stderr
         assert fetched(made) == 1
@@ -77,8 +77,8 @@ def test_nothing_is_built_or_asked_when_nothing_changed(tmp_path: Path) -> None:
         asked = len(made.index.requests)
         again = made.run(plan)
         assert (json.loads(again.stdout), len(made.index.requests)) == (json.loads(first.stdout), asked)
-        [row] = [row for row in json.loads(first.stdout)["platforms"][0]["python_packages"] if row["name"] == "old"]
-        wheel = made.cache / "v1" / "downloads" / row["sha256"].removeprefix("sha256:")
+        downloads = [path for path in (made.cache / "v1" / "downloads").iterdir() if zipfile.is_zipfile(path)]
+        [wheel] = [path for path in downloads if "old/__init__.py" in zipfile.ZipFile(path).namelist()]
         wheel.unlink()
         third = made.run(plan)  # the answer is kept, its wheel is not
         assert (third.status, wheel.exists()) == (0, True), third.stderr
