@@ -10,11 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 import msgspec
 
 from grocker.errors import UnavailableError
 
+_MOST_OUTPUT = 32 << 20
+"""bytes of each stream that are kept"""
 _PR_SET_DUMPABLE = 4
 """prctl(2)"""
 
@@ -73,6 +76,7 @@ def run(
                 f"{action}: cannot start {arguments[0]}{where}: {error.strerror}", hint=hint
             ) from error
         with program:
+            _running.add(program.pid)
             try:
                 interrupts.release()
                 if meanwhile is not None:
@@ -86,9 +90,30 @@ def run(
             except BaseException:
                 _end(program)
                 raise
-        out.seek(0)
-        err.seek(0)
-        return Output(program.returncode, out.read(), err.read().decode("utf-8", "replace"))
+            finally:
+                _running.discard(program.pid)
+        said, complaints = (_tail(stream) for stream in (out, err))
+        return Output(program.returncode, said, complaints.decode("utf-8", "replace"))
+
+
+def _tail(stream: IO[bytes]) -> bytes:
+    """What a program wrote; of more than _MOST_OUTPUT bytes the end, where the reason of a failure is."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, size - _MOST_OUTPUT))
+    return stream.read(_MOST_OUTPUT)
+
+
+_running: set[int] = set()
+"""process groups of programs that run just now"""
+
+
+def kill_running() -> None:
+    """Kill every program that runs, with its process group, without waiting: this process ends at once."""
+    for group in tuple(_running):
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
 
 
 def close_environment() -> None:

@@ -36,6 +36,15 @@ def read(path: str | Path, *, most: int = MOST) -> bytes:
     return data
 
 
+def check_regular(path: str | Path) -> None:
+    """Raise OSError, as ``read`` does, when ``path`` is no regular file; for files that are larger than its limit."""
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+
+
 def read_text(path: str | Path, *, most: int = MOST) -> str:
     """Return the text of the UTF-8 file at ``path``. Raises as ``read``, and UnicodeDecodeError."""
     return read(path, most=most).decode("utf-8")

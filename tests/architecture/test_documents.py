@@ -16,7 +16,7 @@ from tools.reference import PAGES
 _LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 _VARIABLE = re.compile(r"GROCKER_[A-Z]+(_[A-Z]+)*")
 _FILE = re.compile(r"`((?:src/grocker|tests|tools|docs|examples)/[\w/.-]+\.\w+)[`:]")
-INTERNAL = frozenset({"GROCKER_READY_FD", "GROCKER_RUNNER_DIRECTORY"})
+INTERNAL = frozenset({"GROCKER_READY_FD", "GROCKER_RUNNER_DIRECTORY", "GROCKER_LEVELS_FD"})
 """Variables that the runner gives its own servers."""
 
 

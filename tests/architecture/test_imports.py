@@ -11,7 +11,7 @@ from grocker.runner.contract.spec import SERVERS
 from tests.architecture.source import Module, imported, project, reached
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "digest", "progress", "command", "lazy_imports", "local_file", "web"}),
+    frozenset({"errors", "decoding", "digest", "progress", "command", "lazy_imports", "local_file", "web"}),
     frozenset({"oci", "platforms", "runner"}),
     frozenset({"store", "config"}),
     frozenset({"tar", "lock"}),
@@ -44,7 +44,10 @@ RUNNER_FLOOR_OF = {room: number for number, rooms in enumerate(RUNNER_FLOORS) fo
 RUNNER_FACE = frozenset({"grocker.runner.contract", "grocker.runner.cron.crontab_check"})
 PURE = ("oci", "lock", "plan", "platforms", "tar.entry", "debian.version", "debian.resolver")
 # Run inside the server's process, by the application's interpreter, where the server is.
-IN_THE_SERVER = {f"grocker.runner.servers.{server.name}_server": (server.name,) for server in SERVERS}
+IN_THE_SERVER = {
+    f"grocker.runner.servers.{server.name}_server": (server.name, "click")  # uvicorn's own command line is click's
+    for server in SERVERS
+}
 # In the standard library of 3.11, with which the tests run, and in a later one's no more.
 DROPPED = frozenset(
     {

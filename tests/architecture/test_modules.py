@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.architecture.source import PACKAGE, ROOT, project
 MODULES = project()
 LINES = 400
 REASON = f"Longer than {LINES} lines because "
+_ALIAS = re.compile(r"[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*")
 NOTHING_SAID = frozenset({"utils", "util", "helpers", "helper", "common", "misc"})
 OTHER_TESTS = frozenset({"architecture", "attacks", "bad_input", "e2e", "examples", "golden", "support", "tools"})
 
@@ -67,12 +69,28 @@ def test_every_room_has_tests() -> None:
     assert sorted(rooms - tested) == []
 
 
-def test_public_class_name_is_used_once() -> None:
-    """One name, one concept: a reader who searches for a class finds one."""
+def test_public_name_of_a_type_is_used_once() -> None:
+    """One name, one concept: a reader who searches for a type finds one."""
     found: dict[str, list[str]] = {}
     for name, module in sorted(MODULES.items()):
-        for node in ast.walk(ast.parse(module.path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                found.setdefault(node.name, []).append(f"{name}:{node.lineno}")
-    assert {name: places for name, places in found.items() if len(places) > 1} == {}
-    assert len(found) > 200
+        for own in _types(ast.parse(module.path.read_text(encoding="utf-8"))):
+            found.setdefault(own, []).append(name)
+    assert {own: modules for own, modules in found.items() if len(modules) > 1} == {}
+
+
+def test_name_of_a_type_is_seen_when_it_is_a_class_or_an_alias() -> None:
+    text = "class A:\n    class B: ...\n\nif TYPE_CHECKING:\n    Cd = int\nelse:\n    Cd = str\n_E = F_G = H = x = 1\n"
+    assert sorted(_types(ast.parse(text))) == ["A", "B", "Cd"]
+
+
+def _types(tree: ast.Module) -> list[str]:
+    """The public names of classes, nested ones included, and of aliases such as ``EngineName = Literal[…]``."""
+    classes = [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    aliases = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name) and _ALIAS.fullmatch(target.id)
+    }
+    return [name for name in (*classes, *aliases) if not name.startswith("_")]

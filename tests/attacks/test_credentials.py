@@ -20,8 +20,17 @@ import pytest
 from grocker.digest import of
 from grocker.errors import GrockerError
 from grocker.lock.values import PythonFile
-from grocker.python import WheelTarget, build_wheel, find_sdist, find_uv, read_project, read_tree, resolve
-from grocker.python.credentials import foreign_credentials, public_environment
+from grocker.python import (
+    WheelTarget,
+    build_wheel,
+    find_sdist,
+    find_uv,
+    read_project,
+    read_tree,
+    resolve,
+    resolve_build,
+)
+from grocker.python.credentials import foreign_credentials, public_environment, refuse_expansion
 from grocker.store import Store
 from tests.support.wheels import make_project, make_source, make_wheel, serve
 
@@ -314,3 +323,36 @@ def test_uv_runs_nothing_of_an_sdist_when_it_is_asked_for_its_address(tmp_path: 
             file = PythonFile(name, "1.0", f"{name}-1.0-py3-none-any.whl", "sdist", 1, of(b""))
             assert find_sdist(file, TARGET, uv, workspace=work).version == "1.0"
     assert not mark.exists()
+
+
+EXPANSIONS = (
+    "x @ ADDRESS/${UV_INDEX_CORP_PASSWORD}/x-1.0-py3-none-any.whl",
+    "x @ ADDRESS/x-1.0-py3-none-any.whl?${UV_INDEX_CORP_USERNAME}",
+    "x @ ADDRESS/${UV_DEFAULT_INDEX}/x-1.0-py3-none-any.whl",
+)
+
+
+@pytest.mark.parametrize("text", EXPANSIONS)
+@pytest.mark.parametrize("what", ["dependencies", "constraints", "build requirements"])
+def test_requirement_sends_no_secret_by_its_address(tmp_path: Path, text: str, what: str) -> None:
+    (tmp_path / "work").mkdir()
+    with listener(wants=False) as (address, presented):
+        environ = {"HOME": "/nonexistent", "UV_DEFAULT_INDEX": address.replace("://", f"://me:{SECRET}@"), **NAMED}
+        uv = find_uv(environ, cache=tmp_path / "uv")
+        text = text.replace("ADDRESS", address)
+        with pytest.raises(GrockerError, match="one of your secrets") as caught:
+            if what == "dependencies":
+                resolve([text], TARGET, uv, workspace=tmp_path / "work")
+            elif what == "constraints":
+                resolve(["y"], TARGET, uv, workspace=tmp_path / "work", constraints=[text])
+            else:
+                resolve_build([text], uv, workspace=tmp_path / "work")
+    assert presented == []
+    assert SECRET not in caught.value.message
+
+
+def test_requirement_files_send_no_secret_either() -> None:
+    environ = {**NAMED, "HOME": "/home/me"}
+    with pytest.raises(GrockerError, match="UV_INDEX_CORP_PASSWORD"):
+        refuse_expansion(["a\n--index-url https://${UV_INDEX_CORP_PASSWORD}@example.com"], environ, what="it")
+    refuse_expansion(["--index-url https://${OTHER}:${HOME}@example.com"], environ, what="it")

@@ -96,3 +96,24 @@ def test_build_sees_every_change_of_what_it_read(lasting: World, change: Callabl
     assert "nothing changed" not in after.stderr
     if change is not tag:
         assert after.stdout != same.stdout
+
+
+def test_build_of_a_tree_sees_what_its_requirements_include(lasting: World) -> None:
+    """A directory without a build system; the included file lies where nothing of the tree counts."""
+    lasting.write(
+        {
+            "app.py": "x = 1\n",
+            "requirements.txt": "-r build/more.txt\n",
+            "build/more.txt": "# one\n",
+            "build/base.ini": "[a]\nkey = 1\n",
+        }
+    )
+    lasting.configure('base-config = "build/base.ini"')
+    time.sleep(2.1)
+    for path, old, new in (("build/more.txt", "one", "two"), ("build/base.ini", "key = 1", "key = 2")):
+        lasting.run(BUILD)
+        same = lasting.run(BUILD)
+        assert "nothing changed" in same.stderr, same.stderr
+        rewrite(lasting.project / path, old, new)
+        assert "nothing changed" not in lasting.run(BUILD).stderr
+        time.sleep(2.1)

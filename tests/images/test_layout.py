@@ -13,6 +13,7 @@ from grocker import digest as digests
 from grocker.errors import CannotWriteError, CorruptError, GrockerError, StorageError
 from grocker.images import layout as layouts
 from grocker.images.layout import Layout
+from grocker.images.places import is_still_there
 from grocker.images.sink import PlaceContext, ReferrerSink
 from grocker.oci import Document, Image, Reference, values
 from grocker.oci.artifact import artifact
@@ -213,11 +214,13 @@ def test_artifact_lies_beside_the_image_that_it_refers_to(tmp_path: Path) -> Non
     made, blobs = made_image()
     sink = Layout(tmp_path)
     assert isinstance(sink, ReferrerSink)
-    sink.deliver([made], NAMES[:1], blobs, Silent())
+    before = sink.deliver([made], NAMES[:1], blobs, Silent()).evidence
     content = Document(values.describe("application/spdx+json", b"{}\n"), b"{}\n")
     bill = artifact(made.manifest.descriptor, "application/spdx+json", [content])
     for _ in range(2):
-        sink.attach(bill, NAMES[:1])
+        [evidence] = sink.attach(bill, NAMES[:1])
+        assert is_still_there(evidence, {})
+    assert not is_still_there(before[0], {})
     assert layouts.problems(tmp_path) == ()
     listed = layouts.read_index(tmp_path).manifests
     assert [one.digest for one in listed] == [bill.manifest.digest, made.digest]

@@ -4,6 +4,7 @@ import importlib.util
 import marshal
 import os
 import random
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -165,6 +166,7 @@ def test_entries_get_bytecode_beside_their_sources(interpreter: InterpreterTree)
                 File("opt/venv/bin/command.py", b"x = 1\n"),
                 File("top.py", b"x = 1\n"),
             ],
+            checked=False,
         )
     assert [entry.path for entry in found] == [
         *("__pycache__", f"__pycache__/top.{TAG}.pyc", "a", "a/__pycache__", f"a/__pycache__/x.{TAG}.pyc"),
@@ -173,7 +175,44 @@ def test_entries_get_bytecode_beside_their_sources(interpreter: InterpreterTree)
     pyc = found[4]
     assert isinstance(pyc, File)
     assert (pyc.uid, pyc.gid, pyc.mode) == (5, 6, 0o644)
-    assert pyc.data != b"stale"
+    assert isinstance(pyc.data, bytes)
+    assert pyc.data[4:8] == b"\1\0\0\0"
+
+
+_OLD, _NEW = b"VALUE = 'old'\n", b"VALUE = 'new'\n"
+
+
+@pytest.mark.parametrize(("checked", "runs"), [(True, "new"), (False, "old")])
+@pytest.mark.parametrize("how", ["written over", "mounted in its place", "linked", "of another size and time"])
+def test_replaced_source_runs_when_bytecode_is_checked(
+    interpreter: InterpreterTree, tmp_path: Path, how: str, checked: bool, runs: str
+) -> None:
+    """A bind mount, a subPath, or COPY in a derived image: nothing else tells Python of it."""
+    with Compiler(interpreter) as compiler:
+        entries = add_bytecode(compiler, [File("m.py", _OLD)], checked=checked)
+    place = tmp_path / "place"
+    for entry in entries:
+        if isinstance(entry, File):
+            assert isinstance(entry.data, bytes)
+            path = place / entry.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(entry.data)
+    source = place / "m.py"
+    if how == "written over":
+        source.write_bytes(_NEW)
+    elif how == "mounted in its place":
+        (tmp_path / "other.py").write_bytes(_NEW)
+        (tmp_path / "other.py").replace(source)
+    elif how == "linked":
+        (tmp_path / "other.py").write_bytes(_NEW)
+        source.unlink()
+        source.symlink_to(tmp_path / "other.py")
+    else:
+        source.write_bytes(_NEW + b"# longer\n")
+        os.utime(source, (0, 0))
+    program = "import m; print(m.VALUE)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=place, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{runs}\n"
 
 
 @pytest.mark.parametrize("name", ["m" * 240, "ü" * 120, "語" * 80, "m" * 252])
@@ -182,7 +221,8 @@ def test_module_whose_bytecode_would_have_too_long_a_name_is_left_without(
 ) -> None:
     with Compiler(interpreter) as compiler:
         found = [
-            entry.path for entry in add_bytecode(compiler, [File(f"a/{name}.py", b"x = 1\n"), File("a/x.py", b"")])
+            entry.path
+            for entry in add_bytecode(compiler, [File(f"a/{name}.py", b"x = 1\n"), File("a/x.py", b"")], checked=True)
         ]
     assert found == sorted([f"a/{name}.py", "a/x.py", "a/__pycache__", f"a/__pycache__/x.{TAG}.pyc"])
 

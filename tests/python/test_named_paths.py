@@ -29,7 +29,15 @@ def test_file_is_meant_when_it_or_its_ending_is_named(tmp_path: Path, line: str,
 
 
 @pytest.mark.parametrize(
-    "text", ["\0", "[tool]\nhatch = 1", "tool = 1", "[tool.hatch]\nx = ['/etc', '../x', 'a\\u0000']"]
+    "text",
+    [
+        "\0",
+        "[tool]\nhatch = 1",
+        "tool = 1",
+        "x = " + "1" * 5000,
+        "x = " + "[" * 900 + "]" * 900,
+        "[tool.hatch]\nx = ['/etc', '../x', 'a\\u0000']",
+    ],
 )
 def test_nothing_is_named_by_what_names_no_path(tmp_path: Path, text: str) -> None:
     (tmp_path / "pyproject.toml").write_text(text)

@@ -17,6 +17,7 @@ from grocker.errors import CorruptError, GrockerError, MissingError, Unavailable
 from grocker.lock.values import PythonFile
 from grocker.progress import Silent
 from grocker.python import Pin, SdistBuilder, WheelTarget, find_sdist, find_uv, resolve
+from grocker.python.pylock import read_pylock
 from grocker.python.resolution import MAXIMUM_SDISTS
 from grocker.store import Store
 from grocker.web import Transport
@@ -298,3 +299,36 @@ def test_wheel_holds_what_the_sdist_has_and_no_place_of_this_host(index: Index, 
     with zipfile.ZipFile(tmp_path / "cache" / "v1" / "downloads" / pin.sha256[7:]) as wheel:
         assert "old/x.egg-info/data" in wheel.namelist()
         assert str(tmp_path).encode() not in b"".join(wheel.read(name) for name in wheel.namelist())
+
+
+def test_sdist_of_a_lock_file_is_built_and_checked(index: Index, places: Places) -> None:
+    path = make_source(index.directory, "old")
+    make_source(index.directory, "cc", extra=COMPILE)
+    place = places()
+
+    def entry(name: str, digest: str) -> str:
+        url = f"{index.url.removesuffix('/simple')}/files/{name}-1.0.tar.gz"
+        sdist = f'{{ url = "{url}", hashes = {{ sha256 = "{digest}" }} }}'
+        return f'[[packages]]\nname = "{name}"\nversion = "1.0"\nsdist = {sdist}\n'
+
+    right = hashlib.sha256(path.read_bytes()).hexdigest()
+    [pin] = read_pylock(entry("old", right).encode(), TARGET, place.builder)
+    assert (pin.file, pin.sdist) == ("old-1.0-py3-none-any.whl", f"sha256:{right}")
+    with pytest.raises(CorruptError, match="the sdist of old 1.0"):
+        read_pylock(entry("old", "0" * 64).encode(), TARGET, place.builder)
+    other = hashlib.sha256((index.directory / "cc-1.0.tar.gz").read_bytes()).hexdigest()
+    with pytest.raises(MissingError, match=r"^cc 1\.0, psycopg2 1\.0: no wheel for .* they need a compiler"):
+        read_pylock((entry("cc", other) + entry("psycopg2", right)).encode(), TARGET, place.builder)
+    with pytest.raises(MissingError, match="old 1.0: no wheel"):
+        read_pylock(entry("old", right).encode(), TARGET)
+
+
+def test_sdist_fits_a_requirement_file_with_hashes(index: Index, places: Places, tmp_path: Path) -> None:
+    path = make_source(index.directory, "old")
+    make_source(index.directory, "old", "2.0")
+    file = tmp_path / "requirements.txt"
+    place = places()
+    file.write_text(f"old==1.0 --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n")
+    with place.store.scratch() as scratch:
+        [pin] = resolve([], TARGET, place.uv, workspace=scratch, files=[file], builder=place.builder)
+    assert (pin.version, pin.sdist is not None) == ("1.0", True)

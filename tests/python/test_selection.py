@@ -80,6 +80,13 @@ def test_products_count_when_another_file_of_the_back_end_names_them(tmp_path: P
     assert paths(make(tmp_path, {"dist/a.js": "", name: text})) == {"dist/a.js", name}
 
 
+@pytest.mark.parametrize("line", ["packages = ['app']", "include = ['app/**']", "only-include = ['app', 'src']"])
+def test_package_that_is_named_brings_no_clutter(tmp_path: Path, line: str) -> None:
+    files = {"app/node_modules/a.js": "", "app/b~": "", "app/x.pyc": "", "app/y.py": ""}
+    root = make(tmp_path, {**files, "pyproject.toml": f"[tool.hatch.build.targets.wheel]\n{line}\n"})
+    assert paths(root) == {"app/y.py"}
+
+
 @pytest.mark.parametrize("path", ["dist/a", "build/a", "app/node_modules/a.js", "CVS/a", "x~", "app/a.swp", "a.pyc"])
 def test_whatever_its_name_a_file_counts_when_git_tracks_it(tmp_path: Path, path: str) -> None:
     root = make(tmp_path, {path: "", f"{path.rpartition('/')[0] or '.'}/other.pyc": ""}, tracked=(path,))
@@ -178,7 +185,7 @@ def test_link_out_of_the_project_is_left_out(tmp_path: Path, link: str, rules: s
     assert paths(root) == {".gitignore"}
     (left,) = selected(root).left_out
     assert (left.path, left.is_missed) == (link, is_missed)
-    assert "leads out of the project" in left.why
+    assert "points outside the project" in left.why
 
 
 def test_link_to_what_the_repository_tracks_elsewhere_brings_it(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_tree_has_nothing_of_what_lies_outside(tmp_path: Path, target: str) -> N
     tree = read_tree(root, now=NOW)
     assert "link" not in paths(root)
     assert [(one.path, one.is_missed) for one in tree.left_out] == [("link", False)]
-    assert tree.left_out[0].why == f"it leads out of the project, to {target}"
+    assert tree.left_out[0].why == f"it points outside the project, to {target}"
 
 
 @pytest.mark.parametrize(("name", "words"), [("nowhere", "does not exist"), ("file", "is a file")])

@@ -409,6 +409,7 @@ def test_overlay_takes_modules_that_do_the_same(tmp_path: Path, one: str, other:
         (IMPORTED + "x = 1\n", IMPORTED),
         ("x = (\n", "x = [\n"),
         ("(" * 9000, "[" * 9000),
+        ("x = a" + ".b" * 2500 + "\n", "x = a" + ".b" * 2500 + " \n"),
     ],
 )
 def test_overlay_refuses_modules_that_do_something_else(tmp_path: Path, one: str, other: str) -> None:

@@ -170,5 +170,5 @@ def usage(began: float) -> Usage:
 def tail(name: str | None) -> list[str]:
     """Made-up log lines; nobody has an access log."""
     if name is None:
-        return ["www: ended by SIGKILL, started again in 0.5 s (1 of 5 in 60 s)"]
+        return ["www: killed by SIGKILL; restarting in 0.5 s (1 of 5 in 60 s)"]
     return [] if name.endswith(" access") else [f"{name}: line {number} <&> \N{SNOWMAN}" for number in range(3)]

@@ -91,7 +91,7 @@ def _make_images(
 
 @contextmanager
 def _withdrawing(sinks: Sequence[Sink]) -> Iterator[None]:
-    """Take back what was offered to sinks and never became an image, however the block ends."""
+    """On exit, withdraw layers that were offered to sinks and never became an image."""
     try:
         yield
     finally:
@@ -101,9 +101,9 @@ def _withdrawing(sinks: Sequence[Sink]) -> Iterator[None]:
 
 
 class _Offer:
-    """Offers Debian's layers to the sinks that begin before the image is whole, if there is one image alone.
+    """Offers Debian's layers to the sinks that can start before the image is complete, if only one image is built.
 
-    What is above the lowest layer is ready as soon as that is, so a lowest layer that is not new is no reason to begin.
+    Starting early pays off only if the lowest layer is new: otherwise the layers above it are ready at the same time.
     """
 
     def __init__(self, store: Store, request: Request, platform: Platform) -> None:

@@ -1,4 +1,4 @@
-"""The lock of an application, made or renewed."""
+"""Create or update the lock of an application."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def make_lock(request: Request, context: Context, *, upgrade: Sequence[str] | No
 def _renew(
     context: Context, request: Request, settings: Settings, target: Target, uv: Uv, upgrade: Sequence[str] | None
 ) -> Lock:
-    """Lock one platform; what the old lock has stays where it fits and is not to move."""
+    """Lock one platform, keeping the old lock's versions where they fit and are not to be upgraded."""
 
     def resolve_lock(request: Request) -> Lock:
         return resolve(context, request, settings, target, uv, NoSubscriber()).lock

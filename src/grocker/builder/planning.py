@@ -1,4 +1,4 @@
-"""Plans of builds: made from a request, and remembered to explain the next one."""
+"""Plan a build, and remember the plan to explain the next one."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def plan_image(request: Request, settings: Settings, resolution: Resolution) -> 
 
 
 def remember(store: Store, resolution: Resolution, plan: Plan) -> None:
-    """Keep a plan that was carried out, for the next explanation."""
+    """Keep an executed plan, for the next explanation."""
     store.keep("steps", _key(resolution), msgspec.json.encode(remembered(plan.layers)))
 
 
 def explain_plan(store: Store, resolution: Resolution, plan: Plan) -> tuple[Explained, ...]:
-    """Explain why each layer will or will not be made, compared with the last plan that was carried out."""
+    """Explain why each layer will or will not be built, compared with the last executed plan."""
     kept = {layer.key for layer in plan.layers if store.kept("steps", layer.key) is not None}
     data = store.kept("steps", _key(resolution))
     last = msgspec.json.decode(data, type=Remembered) if data is not None else None
@@ -57,7 +57,7 @@ def _subject(resolution: Resolution) -> Subject:
 
 
 def _key(resolution: Resolution) -> str:
-    """One plan of each application and platform is remembered."""
+    """Return the key of the one plan that is kept for each application and platform."""
     target = resolution.target
     name = f"{resolution.application.installed.name} {target.suite.name} {target.platform}"
     return f"plan-{digest.hexadecimal(digest.of(name.encode()))}"

@@ -16,7 +16,7 @@ from grocker.resolve.subscriber import NoSubscriber
 
 
 class Preview(msgspec.Struct, frozen=True):
-    """The plan of one platform, with why each layer will or will not be made."""
+    """The plan of one platform, with the reason why each layer will or will not be built."""
 
     resolution: Resolution
     plan: Plan
@@ -26,7 +26,7 @@ class Preview(msgspec.Struct, frozen=True):
 def preview(request: Request, context: Context) -> tuple[Configuration, tuple[Preview, ...]]:
     """Resolve and plan as ``build`` does, and compare with what is in the store.
 
-    A project that changed has its wheel built, because the wheel says what the application needs. Nothing else is made.
+    The wheel of a changed project is built, because it says what the application needs. Nothing else is built.
     """
     configuration = read_configuration(request)
     settings = configuration.settings

@@ -1,4 +1,4 @@
-"""What a build gives back."""
+"""The result of a build."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Built(msgspec.Struct, frozen=True):
 
     @property
     def digest(self) -> Digest:
-        """What a registry calls it: the digest of one image's manifest, or of the index of several."""
+        """The digest by which a registry knows it: of one image's manifest, or of the index of several."""
         return index.root([one.image for one in self.images]).digest
 
     @property

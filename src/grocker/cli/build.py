@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 )
 @click.option("--push", is_flag=True, help="Push to the registries in the tags.")
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="Label of the image.")
-@click.option("--strict", is_flag=True, help="Fail on uncovered scripts and malformed wheels.")
+@click.option("--strict", is_flag=True, help="Fail on unreviewed scripts and malformed wheels.")
 @with_options(*RESOLUTION)
 @click.option("--result-file", type=FILE, metavar="FILE", help="Write the result to FILE as JSON.")
 @with_options(json_option("the result"), QUIET)

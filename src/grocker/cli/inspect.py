@@ -30,7 +30,7 @@ def command(**options: Any) -> None:
     (registry.example.com/team/polls:1.0). From a registry, only documents and small layers are read.
     """
     from grocker.cli.request import open_context, place_context
-    from grocker.cli.terminal import Style
+    from grocker.cli.terminal import Style, printable_output
     from grocker.images.inspection import inspect
     from grocker.oci import platforms
 
@@ -41,7 +41,8 @@ def command(**options: Any) -> None:
     if options["as_json"]:
         sys.stdout.write(json_line(as_data(name, found)))
     else:
-        sys.stdout.write(as_text(name, found, Style.of(sys.stdout, os.environ)))
+        style = Style.of(sys.stdout, os.environ)
+        sys.stdout.write(printable_output(as_text(name, found, style), style))
 
 
 def as_text(name: str, found: Inspection, style: Style) -> str:

@@ -30,8 +30,8 @@ def command(**options: Any) -> None:
     """Write grocker.lock: Debian packages, wheels and build requirements of SOURCE, with sizes and digests.
 
     Versions in an existing lock file are kept where they still fit. Debian packages move together, because the archive
-    serves one version of each: upgrading one of them upgrades all. `grocker build` uses the lock file where it fits;
-    `grocker build --locked` fails where it does not. Without --platform, the platforms are those already locked.
+    serves one version of each: upgrading one of them upgrades all. `grocker build` uses the lock file if it fits;
+    `grocker build --locked` fails if it does not. Without --platform, the platforms are those already locked.
     """
     from msgspec.structs import replace
 

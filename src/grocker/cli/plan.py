@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 @declare("plan", short_help="show what a build would do")
 @with_options(SOURCE, *INPUTS, *RESOLUTION)
-@click.option("--explain", is_flag=True, help="Say for each layer why it will be built or reused.")
+@click.option("--explain", is_flag=True, help="Explain why each layer will be built or reused.")
 @with_options(json_option("the plan"), QUIET)
 def command(**options: Any) -> None:
     """Print what `grocker build` would do: packages, wheels, services, settings, layers. Nothing is built or delivered.
 
-    If the project has changed, its wheel is built all the same, to read the application's requirements from it.
+    If the project has changed, Grocker still builds its wheel, to read the application's requirements from it.
     """
     from grocker.builder.preview import preview
     from grocker.cli.request import open_context, request_from_options
-    from grocker.cli.terminal import Style
+    from grocker.cli.terminal import Style, printable_output
 
     request = request_from_options(options, os.environ)
     with open_context(os.environ, quiet=options["quiet"]) as tools:
@@ -39,7 +39,8 @@ def command(**options: Any) -> None:
         sys.stdout.write(json_line(as_data(configuration, previews)))
     else:
         style = Style.of(sys.stdout, os.environ)
-        sys.stdout.write(as_text(configuration, previews, style, explain=options["explain"]))
+        text = as_text(configuration, previews, style, explain=options["explain"])
+        sys.stdout.write(printable_output(text, style))
 
 
 def as_text(configuration: Configuration, previews: Sequence[Preview], style: Style, *, explain: bool) -> str:

@@ -16,7 +16,7 @@ from grocker.cli.options import command as declare
 @click.argument("names", nargs=-1, metavar="[AS]...")
 @with_options(json_option("the result"), QUIET)
 def command(**options: Any) -> None:
-    """Push the last build of image NAME to the registry in its name, or under the names AS to theirs.
+    """Push the last build of image NAME to the registry in its name, or to those in the names AS.
 
     Every platform that the image was built for is pushed. Names in one repository are one transfer; blobs that another
     repository of the registry has are mounted. Credentials are those of docker login and podman login.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from grocker.images import Delivered
+
+_CONTROLS = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def delivery_line(delivered: Delivered) -> str:
@@ -36,6 +39,8 @@ def delivery_data(delivered: Delivered) -> dict[str, Any]:
 def json_line(document: Any) -> str:
     """Write ``document`` as one line of JSON in UTF-8; bytes of a path that are not UTF-8 become U+FFFD."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n"
+    # JSON permits characters that control a terminal or the direction of its text, other than those below U+0020.
+    text = _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 

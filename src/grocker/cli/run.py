@@ -10,7 +10,7 @@ import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,10 +20,12 @@ from grocker.runner.contract.names import APPLICATION_PORT, STATUS_PORT, SYSLOG_
 
 if TYPE_CHECKING:
     from grocker.context import Context
-    from grocker.deploy.engine_run import Host
+    from grocker.deploy.engine_run import EngineName, Host
 
-Engine = Literal["docker", "podman"]
 _IMAGE = re.compile(r"[^=<>~!\[\]]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*|@sha256:[0-9a-f]{64})\Z")
+
+
+_MOUNTED = ("config", "media", "scripts")
 
 
 @declare(
@@ -55,9 +57,9 @@ _IMAGE = re.compile(r"[^=<>~!\[\]]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*|@sha256:[0-9a
     type=FILE,
     default=Path(),
     metavar="DIR",
-    help="Parent of config, media, scripts. Default: .",
+    help="Directory with config, media, scripts. Default: .",
 )
-@click.option("--engine-options", default="", metavar="TEXT", help="More options for the engine's `run`.")
+@click.option("--engine-options", default="", metavar="TEXT", help="Extra options for the engine's `run`.")
 @with_options(*INPUTS, *RESOLUTION, QUIET)
 def command(**options: Any) -> None:
     """Run an application as the image contract says: with its mounts, ports, /dev/log and terminal.
@@ -92,6 +94,13 @@ def command(**options: Any) -> None:
     )
     line = command_line(run, host)
     style = Style.of(sys.stderr, environ)
+    for name in _links_out(base):
+        target = os.path.realpath(base / name)
+        sys.stderr.write(
+            f"{style.yellow('warning:')} {base / name} is not mounted: it points outside {base}, to {target}\n"
+        )
+        option = shlex.quote(f"-v {target}:/{name}")
+        sys.stderr.write(f"{style.dim('hint:')} to mount it anyway: --engine-options {option}\n")
     if not options["quiet"]:
         sys.stderr.write(f"{style.dim('+')} {shlex.join(line)}\n")
     if not host.rootless:  # where the user's own uid is 1000 inside
@@ -111,7 +120,7 @@ def is_image(text: str) -> bool:
     return not text.startswith((".", "/")) and _IMAGE.match(text) is not None
 
 
-def _build(options: Mapping[str, Any], environ: Mapping[str, str], tools: Context) -> tuple[Engine, str]:
+def _build(options: Mapping[str, Any], environ: Mapping[str, str], tools: Context) -> tuple[EngineName, str]:
     from msgspec.structs import replace
 
     from grocker.builder.build import build
@@ -124,7 +133,7 @@ def _build(options: Mapping[str, Any], environ: Mapping[str, str], tools: Contex
     return engine, built.delivered[0].place
 
 
-def _choose_engine(named: Engine | None, environ: Mapping[str, str]) -> Engine:
+def _choose_engine(named: EngineName | None, environ: Mapping[str, str]) -> EngineName:
     """Choose the engine: the one named, else docker when its daemon answers, else podman."""
     from grocker.errors import UnavailableError
     from grocker.images.docker import Docker
@@ -142,7 +151,7 @@ def _choose_engine(named: Engine | None, environ: Mapping[str, str]) -> Engine:
     )
 
 
-def _engine_name(text: str, engine: Engine | None, environ: Mapping[str, str]) -> str:
+def _engine_name(text: str, engine: EngineName | None, environ: Mapping[str, str]) -> str:
     from grocker.oci import reference
 
     name = reference.parse(text)
@@ -151,17 +160,24 @@ def _engine_name(text: str, engine: Engine | None, environ: Mapping[str, str]) -
     return name.docker if _choose_engine(engine, environ) == "docker" else name.podman
 
 
-def _look_at_host(base: Path, engine: Engine) -> Host:
+def _look_at_host(base: Path, engine: EngineName) -> Host:
     from grocker.deploy.engine_run import Host
 
     return Host(
-        directories=frozenset(name for name in ("config", "media", "scripts") if (base / name).is_dir()),
+        directories=frozenset(name for name in _MOUNTED if (base / name).is_dir()) - set(_links_out(base)),
         base=base,
         syslog=_is_socket(Path(SYSLOG_SOCKET)),
         terminal=sys.stdin.isatty() and sys.stdout.isatty(),
         rootless=engine == "podman" and os.getuid() != 0,
         selinux=Path("/sys/fs/selinux/enforce").exists(),
     )
+
+
+def _links_out(base: Path) -> list[str]:
+    """The directories that are links out of ``base``: a project that somebody else wrote could mount anything."""
+    root = os.path.realpath(base)
+    inside = [name for name in _MOUNTED if os.path.realpath(base / name).startswith(root.rstrip("/") + "/")]
+    return [name for name in _MOUNTED if name not in inside and (base / name).is_dir()]
 
 
 def _is_socket(path: Path) -> bool:

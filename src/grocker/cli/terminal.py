@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -72,6 +73,18 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
+_OWN = re.compile(r"\x1b\[(?:0|1|2|31|33)m")
+
+
+def printable_output(text: str, style: Style) -> str:
+    """``text``, painted by ``style`` or not, with everything else that controls a terminal escaped."""
+    if not style.colour:
+        return printable(text)
+    painted = _OWN.findall(text)
+    plain = [printable(part) for part in _OWN.split(text)]
+    return "".join(word for pair in zip(plain, [*painted, ""], strict=True) for word in pair)
 
 
 def _warning(style: Style, message: str, hint: str | None) -> str:

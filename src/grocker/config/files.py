@@ -13,6 +13,7 @@ import msgspec
 from grocker import local_file
 from grocker.config import positions
 from grocker.config.settings import Settings
+from grocker.decoding import decode_toml
 from grocker.errors import MissingError, SettingsError
 
 HELP = "list the settings and what they expect: grocker help settings"
@@ -104,7 +105,7 @@ def load_toml(path: Path) -> tuple[dict[str, Any], str] | None:
         line = data.count(b"\n", 0, error.start) + 1
         raise SettingsError(f"{path.name}:{line}: not UTF-8", hint="save the file as UTF-8") from error
     try:
-        return tomllib.loads(text), text
+        return decode_toml(text), text
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"\(at line (\d+), column \d+\)", str(error))
         line = int(found[1]) if found else text.count("\n") + (not text.endswith("\n"))

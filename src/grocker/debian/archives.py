@@ -59,7 +59,7 @@ def open_archive(
     """The release ``suite`` (``trixie``) with its updates and security updates, for ``architecture`` (``amd64``).
 
     ``now``: with a time zone; expiry is relative to it. ``signers``: by suite, those of whom one suffices.
-    ``warn_expired``: whether to warn of a release that has expired and is used all the same.
+    ``warn_expired``: whether to warn of an expired release that is still used.
     Raises MissingError for an unknown release, suite or architecture, CorruptError for an invalid signature,
     date or index, UnavailableError when no mirror answers, SettingsError when none is Debian's.
     """

@@ -1,4 +1,4 @@
-"""One message in the cleartext signature framework, cut out of what a server sent, and nothing else.
+"""Extract the one message in the cleartext signature framework from a server's response.
 
 Whoever can change a download may put any packet of OpenPGP into it, such as compressed data that unpacks to gigabytes.
 So what goes to the OpenPGP library is a text and its signatures, in bounds that no release of Debian comes near.
@@ -31,14 +31,19 @@ _MESSAGE = re.compile(
 
 
 def is_signed(data: bytes) -> bool:
-    """Whether there is a signed message at all in ``data``."""
+    """Whether ``data`` contains a signed message."""
     return _BEGIN in data
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether ``data`` ends as a signed message does."""
+    return data.rstrip().endswith(_END)
 
 
 def message(data: bytes) -> bytes:
     """Return the one signed message in ``data``; text around it is dropped.
 
-    Raises ValueError when there is not exactly one, it is cut, or its signatures hold any other packet.
+    Raises ValueError if there is not exactly one, it is truncated, or its signatures contain another kind of packet.
     """
     if len(data) > MOST:
         raise ValueError(f"it has more than {MOST} bytes")

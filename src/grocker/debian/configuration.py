@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class StaticConfiguration(msgspec.Struct, frozen=True):
-    """What is generated for a set of packages."""
+    """The files generated for a set of packages."""
 
     entries: tuple[Entry, ...]
     """sorted by path, each path once"""
@@ -72,7 +72,7 @@ def configure(
     uid: int = 1000,
     home: str | None = None,
 ) -> StaticConfiguration:
-    """Everything that is generated for an image of these packages.
+    """Return everything that is generated for an image of these packages.
 
     ``user``, ``uid``: who the application runs as; the group is 0. ``home``: absolute, ``/home/USER`` by default.
     Raises SettingsError when the user collides with one of Debian's, CorruptError when a package's data is malformed.
@@ -171,7 +171,7 @@ def _libraries(packages: list[Facts], contents: Mapping[str, bytes], chosen: Ite
 
 
 def _network(present: frozenset[str]) -> list[Entry]:
-    """What netbase's postinst writes; engines put their own ``/etc/hosts`` over this one."""
+    """The files that netbase's postinst writes; engines mount their own ``/etc/hosts`` over this one."""
     if "etc/protocols" not in present:
         return []
     hosts = "127.0.0.1\tlocalhost\n::1\t\tlocalhost ip6-localhost ip6-loopback\nff02::1\t\tip6-allnodes\n"

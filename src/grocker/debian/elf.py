@@ -1,13 +1,18 @@
-"""What ldconfig and the loader read of a shared library. Source: elf(5); the System V ABI, chapters 4 and 5."""
+"""The fields of a shared library that ldconfig and ld.so read. Source: elf(5); the System V ABI, chapters 4 and 5."""
 
 from __future__ import annotations
 
 import struct
+from mmap import mmap
 from typing import NamedTuple
 
 _PT_LOAD, _PT_DYNAMIC = 1, 2
 _DT_NULL, _DT_NEEDED, _DT_STRTAB, _DT_SONAME = 0, 1, 5, 14
 _ET_DYN = 3
+_MOST_DYNAMIC = 1 << 16
+"""bytes of the dynamic section: thousands of entries"""
+_LONGEST = 1024
+"""bytes of a soname and its end"""
 
 
 class Elf(NamedTuple):
@@ -23,7 +28,7 @@ class Elf(NamedTuple):
     """the sonames that it needs"""
 
 
-def read(data: bytes) -> Elf | None:
+def read(data: bytes | mmap) -> Elf | None:
     """The shared object in ``data``, a whole file; None when it is not one, or damaged."""
     if data[:4] != b"\x7fELF" or len(data) < 52 or data[4] not in (1, 2) or data[5] not in (1, 2):
         return None
@@ -33,7 +38,7 @@ def read(data: bytes) -> Elf | None:
         return None
 
 
-def _read(data: bytes, *, wide: bool, order: str) -> Elf | None:
+def _read(data: bytes | mmap, *, wide: bool, order: str) -> Elf | None:
     kind, machine = struct.unpack_from(order + "HH", data, 16)
     if kind != _ET_DYN:
         return None
@@ -60,7 +65,7 @@ def _read(data: bytes, *, wide: bool, order: str) -> Elf | None:
     strings = soname = None
     needed: list[int] = []
     step, form = (16, order + "qQ") if wide else (8, order + "iI")
-    for at in range(dynamic[0], dynamic[0] + dynamic[1], step):
+    for at in range(dynamic[0], dynamic[0] + min(dynamic[1], _MOST_DYNAMIC), step):
         tag, value = struct.unpack_from(form, data, at)
         if tag == _DT_NULL:
             break
@@ -79,6 +84,7 @@ def _read(data: bytes, *, wide: bool, order: str) -> Elf | None:
         return None
 
     def text(place: int) -> str:
-        return data[strings + place : data.index(b"\0", strings + place)].decode("utf-8")
+        found = data[strings + place : strings + place + _LONGEST]
+        return bytes(found[: found.index(b"\0")]).decode("utf-8")
 
     return Elf(machine, wide, "" if soname is None else text(soname), tuple(text(place) for place in needed))

@@ -1,4 +1,4 @@
-"""What configuring an image needs to know about a package: extracted once, when the .deb is read, then stored.
+"""The facts about a package that configuring an image needs: extracted once, when the .deb is read, then stored.
 
 The generated files depend on facts alone, so an image is configured without reading packages again.
 """
@@ -34,7 +34,7 @@ class Library(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What configuration knows about a package."""
+    """The facts about a package."""
 
     fields: dict[str, str]
     """its control stanza"""

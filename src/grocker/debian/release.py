@@ -14,7 +14,7 @@ import msgspec
 from grocker.debian import cleartext, control
 from grocker.debian.signers import read_certificate
 from grocker.digest import Digest, from_hex
-from grocker.errors import CorruptError, MissingError
+from grocker.errors import CorruptError, MissingError, UnavailableError
 from grocker.platforms.suites import Signer
 from grocker.progress import Progress
 
@@ -76,11 +76,17 @@ def fetch(
         try:
             with transport.open("GET", address, action=f"fetching the release of {suite}") as response:
                 message = response.read(cleartext.MOST)
+                told = {name.lower() for name in response.headers} & {"content-length", "transfer-encoding"}
         except HttpMissingError as error:
             raise MissingError(
                 f"suite {suite} not found in the archive {redact_url(mirror)}",
                 hint="check the suite and the mirror (debian.mirror, debian.security-mirror)",
             ) from error
+    if not told and not cleartext.is_whole(message):
+        # The end of the connection is the end of such an answer: of a cut network's, too.
+        raise UnavailableError(
+            f"fetching the release of {suite}: the answer of {redact_url(mirror)} is truncated", hint="try again"
+        )
     return check(
         message,
         suite,

@@ -237,7 +237,7 @@ class _Resolution:
                             )
 
     def hit(self, name: str, relation: Relation) -> str | None:
-        """The chosen package, other than ``name``, that ``relation`` rules out."""
+        """The chosen package, other than ``name``, that ``relation`` excludes."""
         chosen = self.chosen.get(relation.name)
         if chosen is not None and relation.name != name and relation.accepts(chosen.record.version):
             return relation.name

@@ -1,4 +1,4 @@
-"""Which maintainer scripts need not run: those that were reviewed, or consist of known debhelper snippets.
+"""Decide which maintainer scripts need not run: those that were reviewed, or consist of known debhelper snippets.
 
 No package code runs when an image is built. A script is covered when somebody has reviewed it and recorded why an
 image does not need it (``reviewed.txt``), or when it consists of known debhelper snippets. Any other one is reported.
@@ -78,7 +78,7 @@ _TRIPLET = re.compile(rf"\b(?:{'|'.join(re.escape(row.triplet) for row in ARCHIT
 def normalise(script: str, architecture: str = "", version: str = "") -> str:
     """``script`` without comments, blank lines and indentation, and with placeholders for architecture and version.
 
-    So a review covers every architecture, and security updates that change nothing else.
+    A review therefore covers every architecture, and security updates that change nothing else.
     """
     lines = []
     for number, line in enumerate(script.splitlines()):
@@ -114,7 +114,7 @@ def read_reviews() -> dict[str, str]:
 
 
 def find_unreviewed(facts: Iterable[Facts], reviews: Mapping[str, str] | None = None) -> tuple[UnreviewedScript, ...]:
-    """The scripts that are neither inert nor covered, by package and script.
+    """The scripts that are not covered, by package and script.
 
     ``reviews``: by fingerprint; None: those that come with Grocker.
     """
@@ -154,7 +154,7 @@ _EFFECTS = (
 
 
 def describe_effects(script: str) -> tuple[str, ...]:
-    """What may not work in an image in which ``script`` did not run; empty when nothing is known."""
+    """The features that may not work because ``script`` did not run; empty if none is known."""
     commands = "\n".join(line for line in script.splitlines() if not line.lstrip().startswith("#"))
     return tuple(words for pattern, words in _EFFECTS if re.search(pattern, commands))
 

@@ -1,4 +1,4 @@
-"""Whose signatures Grocker trusts, and their certificates.
+"""The signers that Grocker trusts, and their certificates.
 
 A fingerprint is pinned per suite: a key that signs one release of Debian says nothing about another.
 """

@@ -10,6 +10,8 @@ import msgspec
 
 from grocker.runner.contract import names
 
+EngineName = Literal["docker", "podman"]
+
 _MOUNTS = (("config", names.CONFIG, "ro"), ("media", names.MEDIA, "rw"), ("scripts", names.SCRIPTS, "rw"))
 _UID = 1000
 
@@ -33,7 +35,7 @@ class Host(msgspec.Struct, frozen=True):
 class EngineRun(msgspec.Struct, frozen=True):
     """What to run, and how."""
 
-    engine: Literal["docker", "podman"]
+    engine: EngineName
     image: str
     arguments: tuple[str, ...]
     port: int

@@ -1,1 +1,1 @@
-"""Carrying out a plan: layers looked up or made, the image composed of them. Decides nothing."""
+"""Execute a plan: look up or build its layers, and compose the image of them. Decides nothing."""

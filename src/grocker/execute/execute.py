@@ -1,4 +1,4 @@
-"""The third phase: a plan carried out. Layers are looked up or made by the recipe of their kind; nothing is decided."""
+"""The third phase: execute a plan. Layers are looked up or built by the recipe of their kind; nothing is decided."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Execution(msgspec.Struct, frozen=True):
     layers: tuple[FinishedLayer, ...]
     """bottom first"""
     uncovered: tuple[tuple[str, str, str], ...]
-    """maintainer scripts that may have effects which Grocker does not reproduce: package, script, reason"""
+    """maintainer scripts whose effects may be missing from the image: package, script, reason"""
     missing_libraries: dict[str, tuple[str, ...]]
     """by wheel the shared libraries that nothing in the image has"""
     wheel_faults: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
@@ -50,9 +50,9 @@ def execute(
     finished: Callable[[FinishedLayer], None],
     strict: bool = False,
 ) -> Execution:
-    """Make the image that is planned of what is resolved.
+    """Build the planned image from the resolved files.
 
-    ``prefetch``: what was begun while resolving; ``finished``: called with each layer as soon as it is in the store,
+    ``prefetch``: the work started while resolving; ``finished``: called with each layer as soon as it is in the store,
     bottom first. ``strict``: whether a wheel that violates the specification is an error.
     Raises SettingsError for a time zone that the image names and does not have.
     """
@@ -94,7 +94,7 @@ def execute(
 
 
 def as_oci(finished: FinishedLayer) -> Layer:
-    """Return the layer as images have it."""
+    """Return the layer as an OCI value."""
     layer = finished.layer
     return oci_layer(
         digest=layer.digest, size=layer.size, diff_id=layer.diff_id, title=finished.plan.title, kind=finished.plan.kind

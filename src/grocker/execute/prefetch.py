@@ -1,7 +1,7 @@
-"""Work begun while resolving still runs, because this process would only wait for a back end or an archive.
+"""Start work while resolving still runs and this process would only wait for a back end or an archive.
 
-A changed line costs a back end, an interpreter that compiles, and modules to import, each tens of milliseconds: side by
-side they cost as much as one of them. A first build has Debian's packages to decompress and compress.
+A changed line needs a back end, a compiling interpreter and imported modules, tens of milliseconds each: in parallel
+they take as long as one of them. A first build has Debian's packages to decompress and compress.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MODULES = (
 
 
 class Prefetch:
-    """A ``resolve.Subscriber``; executing a plan takes from it what it began. Used with ``with``."""
+    """A ``resolve.Subscriber`` whose results the execution of the plan uses. A context manager."""
 
     def __init__(
         self, context: Context, workers: Workers, *, epoch: int, meanwhile: Sequence[Callable[[], None]] = ()
@@ -82,7 +82,7 @@ class Prefetch:
             self._workers.processors.submit(self._start_interpreter, packages, compiling)
 
     def take_packages(self, answer: DebianAnswer) -> DebianPackages:
-        """Return the packages of an image: those already begun, else new ones."""
+        """Return the packages of an image: those already started, else new ones."""
         return self._packages.pop(answer.digests, None) or self._new(answer)
 
     def take_compiler(self, key: str) -> Compiler | None:

@@ -18,8 +18,9 @@ from pathlib import Path
 import msgspec
 
 from grocker import digest as digests
+from grocker import local_file
 from grocker.digest import Digest, Hashing
-from grocker.errors import CorruptError, MissingError, StorageError
+from grocker.errors import MissingError, StorageError
 from grocker.images.file_evidence import of_file
 from grocker.images.reading import OpenedImage, image_of_files, split_path
 from grocker.images.sink import Delivered, PlaceContext, plural
@@ -28,6 +29,7 @@ from grocker.oci.blobs import damaged
 from grocker.oci.index import describe_image, root
 from grocker.progress import Progress, Task
 from grocker.store.writing import destination, storage
+from grocker.tar.bounded import find_members, open_tar
 from grocker.tar.entry import Directory, Entry, File
 from grocker.tar.writer import BLOCK, END_OF_ARCHIVE, segment
 
@@ -218,26 +220,22 @@ class Archive(msgspec.Struct, frozen=True):
 @contextmanager
 def _open_tar(path: Path) -> Iterator[tarfile.TarFile]:
     try:
-        archive = tarfile.open(path, "r:*")
+        local_file.check_regular(path)
+        stream = path.open("rb")
     except OSError as error:
         raise MissingError(f"archive:{path}: {(error.strerror or str(error)).lower()}") from error
-    except tarfile.TarError as error:
-        raise CorruptError(f"archive:{path}: not a tar archive: {error}") from error
-    with archive:
+    with stream, open_tar(stream, f"archive:{path}") as archive:
         yield archive
 
 
 def _read_member(archive: tarfile.TarFile, path: Path, member: str, most: int) -> bytes | None:
-    try:
-        stream = archive.extractfile(member)
-        if stream is None:
-            return None
-        with stream:
-            return stream.read(most + 1)
-    except KeyError:
+    # The last member of that name counts, as for whoever unpacks the archive.
+    found = [one for one in find_members(archive) if one.name == member]
+    stream = archive.extractfile(found[-1]) if found else None
+    if stream is None:
         return None
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise CorruptError(f"archive:{path}: damaged: {error}") from error
+    with stream:
+        return stream.read(min(most, found[-1].size) + 1)
 
 
 def _blob(digest: Digest) -> str:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from grocker.decoding import decode_json
 from grocker.digest import Digest
 from grocker.errors import DeniedError, StorageError, UnavailableError, UsageError
 from grocker.images import archive
@@ -150,9 +151,10 @@ class Docker(msgspec.Struct):
         listed = _json(self.engine.request("GET", f"/images/json?filters={_FILTER}", action=action), action)
         if not isinstance(listed, list):
             return
-        listed.sort(key=lambda one: (-int(one.get("Created", 0)), str(one.get("Id"))))
-        for one in listed[:_MOST_INSPECTED]:
-            found = self._inspect(str(one["Id"]))
+        known = [one for one in listed if isinstance(one, dict) and isinstance(one.get("Id"), str)]
+        known.sort(key=lambda one: (-_seconds(one.get("Created")), one["Id"]))
+        for one in known[:_MOST_INSPECTED]:
+            found = self._inspect(one["Id"])
             if found is not None:
                 yield found
 
@@ -206,9 +208,13 @@ def _json(answer: EngineAnswer, action: str) -> Any:
     if answer.status != 200:
         raise UnavailableError(f"{action}: status {answer.status}: {answer.message()}")
     try:
-        return json.loads(answer.body)
+        return decode_json(answer.body)
     except ValueError as error:
         raise UnavailableError(f"{action}: the answer is not JSON", hint="check DOCKER_HOST") from error
+
+
+def _seconds(said: object) -> float:
+    return said if isinstance(said, int | float) else 0
 
 
 def _is_same(found: dict[str, Any] | None, image: Image) -> bool:
@@ -220,7 +226,10 @@ def _is_same(found: dict[str, Any] | None, image: Image) -> bool:
 
 def _count_shared(image: Image, found: dict[str, Any]) -> int:
     """Count the layers from the bottom that an inspected image and this one have in common."""
-    theirs = (found.get("RootFS") or {}).get("Layers") or []
+    root = found.get("RootFS")
+    theirs = root.get("Layers") if isinstance(root, dict) else None
+    if not isinstance(theirs, list):
+        return 0
     count = 0
     for one, diff_id in zip(image.layers, theirs, strict=False):
         if one.diff_id != diff_id:
@@ -233,7 +242,7 @@ def _load_error(body: bytes) -> str:
     """Find the error in the JSON lines that answer a load, if any."""
     for line in body.splitlines():
         try:
-            said = json.loads(line)
+            said = decode_json(line)
         except ValueError:
             continue
         if isinstance(said, dict) and (said.get("error") or said.get("errorDetail")):

@@ -22,6 +22,7 @@ DEFAULT = "unix:///var/run/docker.sock"
 _CONNECT = 5.0  # seconds
 _ANSWER = 30.0  # seconds
 _UNPACKED = 900.0  # seconds; an engine that unpacks a large image says nothing for long
+_MOST_ANSWER = 64 << 20  # bytes; a list of thousands of images has some
 
 
 class EngineAnswer:
@@ -35,10 +36,10 @@ class EngineAnswer:
 
     def message(self) -> str:
         """The engine's own error message, on one line."""
-        import json
+        from grocker.decoding import decode_json
 
         try:
-            said = json.loads(self.body)["message"]
+            said = decode_json(self.body)["message"]
         except (ValueError, KeyError, TypeError):
             said = self.body.decode("utf-8", "replace")
         return one_line(str(said))
@@ -94,7 +95,8 @@ class Engine:
     def _parse(self, answer: bytes, action: str, cut: OSError | None) -> EngineAnswer:
         head, found, body = answer.partition(b"\r\n\r\n")
         first = head.partition(b"\r\n")[0].split(None, 2)
-        if not found or len(first) < 2 or not first[0].startswith(b"HTTP/1.") or not first[1].isdigit():
+        status = first[1] if len(first) > 1 and len(first[1]) == 3 else b""
+        if not found or not first[0].startswith(b"HTTP/1.") or not status.isdigit():
             if cut is not None or not answer:
                 raise UnavailableError(
                     f"{action}: {self.address} closed the connection without an answer",
@@ -104,9 +106,9 @@ class Engine:
         headers = head.lower()
         if b"\r\ncontent-length:" in headers:
             announced = headers.split(b"\r\ncontent-length:", 1)[1].partition(b"\r\n")[0].strip()
-            if announced.isdigit() and len(body) < int(announced):
+            if announced.isdigit() and len(body) < int(announced[:18]):
                 raise UnavailableError(f"{action}: the answer from {self.address} is truncated", hint="try again")
-        return EngineAnswer(int(first[1]), body)
+        return EngineAnswer(int(status), body)
 
     def _connect(self, action: str) -> socket.socket:
         kind, _, place = self.address.partition("://")
@@ -199,8 +201,12 @@ def one_line(text: str) -> str:
 
 
 def _received(stream: socket.socket) -> Iterator[bytes]:
+    size = 0
     try:
         while chunk := stream.recv(1 << 16):
+            size += len(chunk)
+            if size > _MOST_ANSWER:
+                raise OSError(errno.EMSGSIZE, f"the answer has more than {_MOST_ANSWER} bytes")
             yield chunk
     except ConnectionResetError:
         # An engine that answers while it is still being sent bytes resets the connection instead of closing it.

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import io
-import tarfile
-import zlib
 from collections.abc import Mapping
 
 import msgspec
 
 from grocker.digest import Digest
-from grocker.errors import GrockerError
+from grocker.errors import CorruptError, GrockerError
 from grocker.images.places import open_image
 from grocker.images.reading import OpenedImage
 from grocker.images.sink import PlaceContext
@@ -20,6 +17,7 @@ from grocker.lock.values import DebianPackage, Lock, PythonFile
 from grocker.oci import Document, Image, Layer, Platform, RunConfig, values
 from grocker.oci.reading import check_document, read_images
 from grocker.runner.contract import codec, names, spec
+from grocker.tar.bounded import find_members, open_tar
 
 CONTRACT = "org.grocker.contract"
 _LOCK = names.LOCK.removeprefix("/")
@@ -176,15 +174,13 @@ def _read_file(image: Image, kind: str, path: str, source: OpenedImage, notes: l
         return None
     packed = check_document(layer.descriptor, source.layer(layer.descriptor)).data
     try:
-        # tarfile's own decompression stops after the first of several gzip members.
-        plain = gzip.GzipFile(fileobj=io.BytesIO(packed)) if packed[:2] == b"\x1f\x8b" else io.BytesIO(packed)
-        with tarfile.open(fileobj=plain, mode="r|") as archive:
-            for entry in archive:
+        with open_tar(io.BytesIO(packed), f"its {kind} layer") as archive:
+            for entry in find_members(archive):
                 if entry.name.removeprefix("./") == path and entry.isreg() and entry.size <= _MOST_FILE:
                     stream = archive.extractfile(entry)
                     return stream.read() if stream is not None else None
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        notes.append(f"its {kind} layer cannot be read: {error}")
+    except CorruptError as error:
+        notes.append(f"cannot read {error.message}")
         return None
     notes.append(f"its {kind} layer has no /{path}")
     return None

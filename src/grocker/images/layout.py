@@ -92,7 +92,7 @@ class Layout(msgspec.Struct, frozen=True):
             "oci", str(self.path), written, detail, tuple(name.podman for name in names), evidence=evidence
         )
 
-    def attach(self, artifact: Artifact, names: Sequence[Reference]) -> None:
+    def attach(self, artifact: Artifact, names: Sequence[Reference]) -> tuple[tuple[str, ...], ...]:
         """See ReferrerSink.attach. The artifact has no name; the image that it refers to has."""
         with storage("writing the layout", self.path), _hold_directory(self.path) as made:
             for document in (*artifact.blobs, artifact.manifest):
@@ -103,6 +103,7 @@ class Layout(msgspec.Struct, frozen=True):
             new = values.encode(_index(old, [*kept, artifact.descriptor]))
             if old is None or values.encode(old) != new:
                 _write(self.path / INDEX, [new], [])
+        return (of_file("oci", str(self.path / INDEX)),)
 
 
 def link(path: Path, image: Image, names: Sequence[Reference], blobs: Blobs, files: Iterable[Path]) -> None:

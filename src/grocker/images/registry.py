@@ -1,4 +1,4 @@
-"""The state ``registry``: images are pushed (``--push``) to the registries in their names, and read from them."""
+"""The place ``registry``: images are pushed (``--push``) to the registries in their names, and read from them."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class RegistrySink(msgspec.Struct, frozen=True):
         new = sum(one.sent_bytes for one in pushed)
         return Delivered("registry", listed[0], new, _detail(pushed, transfer), listed, transfer)
 
-    def attach(self, artifact: Artifact, names: Sequence[Reference]) -> None:
+    def attach(self, artifact: Artifact, names: Sequence[Reference]) -> tuple[tuple[str, ...], ...]:
         """See ReferrerSink.attach."""
         from grocker import registry
         from grocker.registry.referrers import push_artifact
@@ -109,6 +109,7 @@ class RegistrySink(msgspec.Struct, frozen=True):
             find = partial(registry.find_credentials, self.environ, group[0], uid=self.uid)
             session = registry.open_session(self.transport, group[0], find, actions="pull,push")
             push_artifact(session, artifact, candidates=candidates)
+        return ()
 
     def _inspect(self, names: Sequence[Reference]) -> RepositoryState:
         from grocker import registry

@@ -111,9 +111,11 @@ class LayerSink(Protocol):
 class ReferrerSink(Protocol):
     """A sink that takes artifacts that refer to its images."""
 
-    def attach(self, artifact: Artifact, names: Sequence[Reference]) -> None:
-        """Put the artifact beside the image that it refers to, which was delivered under ``names``. Raises as
-        ``Sink.deliver``.
+    def attach(self, artifact: Artifact, names: Sequence[Reference]) -> tuple[tuple[str, ...], ...]:
+        """Put the artifact beside the image that it refers to, which was delivered under ``names``.
+
+        Returns the evidence that both are there, which replaces that of the delivery (``Delivered.evidence``). Raises
+        as ``Sink.deliver``.
         """
 
 

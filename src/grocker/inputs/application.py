@@ -1,4 +1,4 @@
-"""The application of a build: what its wheel, its settings and its project say of it."""
+"""The application of a build, as its wheel, its settings and its project describe it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from grocker.platforms.target import Target
 
 
 class LockedApplication(msgspec.Struct, frozen=True):
-    """What a lock says of the application itself."""
+    """The part of a lock that concerns the application itself."""
 
     build: tuple[BuildRequirement, ...] | None = None
     """the back end's environment"""
@@ -30,7 +30,7 @@ class LockedApplication(msgspec.Struct, frozen=True):
 
 
 class ApplicationRequest(msgspec.Struct, frozen=True):
-    """What the kinds of inputs are given to load an application."""
+    """The arguments with which a kind of input loads an application."""
 
     context: Context
     uv: python.Uv
@@ -138,7 +138,7 @@ def read_application(
 
 
 def _found(installed: python.Wheel, django: python.Django | None) -> DetectedApplication:
-    """Tell how the application is served, as far as its files say."""
+    """Detect from its files how the application is served."""
     declared = python.declared_services(installed)
     if django is not None:
         if django.wsgi is None and django.asgi is not None:

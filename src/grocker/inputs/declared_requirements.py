@@ -1,4 +1,4 @@
-"""Requirements that poetry and pipenv declare in forms of their own, as PEP 508 has them.
+"""Convert the requirements of poetry and pipenv to PEP 508.
 
 Sources: poetry documentation, "Dependency specification"; pipenv documentation, "Pipfile".
 """
@@ -47,7 +47,7 @@ def _requirement(name: str, said: Any, place: str) -> str:
 
 
 def _specifier(text: str) -> str:
-    """Return a version constraint as PEP 440 has it: ``^1.2`` → ``>=1.2,<2``, ``~1.2`` → ``>=1.2,<1.3``."""
+    """Convert a version constraint to PEP 440: ``^1.2`` → ``>=1.2,<2``, ``~1.2`` → ``>=1.2,<1.3``."""
     parts = [part.strip() for part in text.split(",")]
     return ",".join(one for part in parts for one in _clauses(part))
 
@@ -69,5 +69,5 @@ def _clauses(part: str) -> list[str]:
 
 
 def _bump(numbers: list[int], place: int) -> str:
-    """Return the version after all that share the first ``place`` numbers and the next one."""
+    """Return the lowest version above all that share the first ``place`` numbers and the next one."""
     return ".".join(map(str, [*numbers[:place], numbers[place] + 1]))

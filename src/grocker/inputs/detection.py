@@ -1,4 +1,4 @@
-"""How a source tree is served, told from its files alone: nothing of it is imported."""
+"""Detect from its files how a source tree is served, without importing any of them."""
 
 from __future__ import annotations
 

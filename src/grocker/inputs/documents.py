@@ -16,7 +16,7 @@ PROCFILE = "Procfile"
 
 
 def read_base_config(directory: Path, settings: Settings, installed: python.Wheel) -> tuple[str | None, str]:
-    """Read the INI text and where it stands: the file named in the settings, else the one beside an ``__init__.py``.
+    """Return the INI text and its place: the file named in the settings, else the one beside an ``__init__.py``.
 
     Contract: C2. ``directory``: the project's. Raises SettingsError for a file that cannot be read.
     """
@@ -28,7 +28,7 @@ def read_base_config(directory: Path, settings: Settings, installed: python.Whee
 
 
 def read_crontab(directory: Path, settings: Settings, installed: python.Wheel) -> tuple[bytes | None, str]:
-    """Read the crontab and where it stands: the file named in the settings, else the one beside an ``__init__.py``.
+    """Return the crontab and its place: the file named in the settings, else the one beside an ``__init__.py``.
 
     Contract: K1. ``directory``: the project's. Raises SettingsError for a file that cannot be read.
     """

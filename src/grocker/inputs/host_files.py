@@ -1,4 +1,4 @@
-"""Files of the host that a build reads beside the project's own: the next build looks whether one of them changed."""
+"""Files of the host that a build reads in addition to the project's; the next build checks whether any has changed."""
 
 from __future__ import annotations
 

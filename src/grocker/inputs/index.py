@@ -1,4 +1,4 @@
-"""The package index as this build reaches it: uv, its configuration, and wheels fetched with its credentials."""
+"""The package index of this build: uv, its configuration, and wheels fetched with its credentials."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from grocker.platforms.target import Target
 
 
 def find_uv(context: Context, settings: Settings) -> python.Uv:
-    """Find uv as this build runs it; the settings' ``index-url`` wins over the host's configuration."""
+    """Find uv and its configuration; the settings' ``index-url`` overrides the host's."""
     environ = dict(context.environ)
     if settings.index_url is not None:
         environ["UV_DEFAULT_INDEX"] = settings.index_url
@@ -78,14 +78,14 @@ def rebuild_wheels(
 def download_wheel(context: Context, uv: python.Uv, file: PythonFile, url: str) -> Path:
     """Return the wheel, from the store or from ``url``, which ``uv`` completes with its credentials.
 
-    A size of 0 is one that the index did not tell.
+    A size of 0 means that the index did not state it.
     """
     what = f"{file.name} {file.version}"
     return download(context, uv.address(url), digest=file.sha256, size=file.size or None, what=what)
 
 
 def answer_of_pins(context: Context, uv: python.Uv, pins: Sequence[python.Pin]) -> PythonAnswer:
-    """Return pins as locked files; a file whose size the index does not tell is fetched to measure it."""
+    """Return pins as locked files; a file whose size the index does not state is fetched to measure it."""
     files = []
     for pin in pins:
         index = python.SDIST if pin.sdist is not None else "default"

@@ -63,7 +63,7 @@ def parse_origin(text: str, directory: Path) -> Origin:
 
 
 def _refuse_mistyped(release: Origin, directory: Path) -> None:
-    """Raise MissingError for a bare word that resembles a directory: nobody wants a stranger's package for a typo."""
+    """Raise MissingError for a bare word that resembles a directory: a typo must not install a stranger's package."""
     from difflib import get_close_matches
 
     if not release.is_bare:

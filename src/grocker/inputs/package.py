@@ -34,7 +34,7 @@ class _BuildAnswer(msgspec.Struct, frozen=True):
 
 
 def load(request: ApplicationRequest) -> Application:
-    """Build the project's wheel; the kept one if its sources and build requirements are the same."""
+    """Build the project's wheel, or return the stored one if sources and build requirements have not changed."""
     directory = request.origin.path
     assert directory is not None
     project = python.read_project(directory)
@@ -72,7 +72,7 @@ def _warn_of_left_out(progress: Progress, tree: python.SourceTree) -> None:
 
 
 def _read_tree(context: Context, directory: Path, exclude: Sequence[str]) -> python.SourceTree:
-    """Read the project's files; only those are hashed of which stat(2) says something new."""
+    """Read the project's files; hash only those whose stat(2) has changed."""
     name = "source-" + hashlib.sha256(os.fsencode(directory.absolute())).hexdigest()
     kept = context.store.kept("steps", name)
     known = python.FileHashes.decode(kept) if kept is not None else None
@@ -83,7 +83,7 @@ def _read_tree(context: Context, directory: Path, exclude: Sequence[str]) -> pyt
 
 
 def build_variables(environ: Mapping[str, str], settings: Settings) -> dict[str, str]:
-    """What the back end is told: the settings' variables, and from the caller's those that name a version."""
+    """Return the back end's variables: those of the settings, and the caller's that set a version."""
     given = {name: value for name, value in environ.items() if name.startswith(VERSION_VARIABLES)}
     return {**settings.build.env, **given}
 

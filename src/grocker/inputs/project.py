@@ -9,7 +9,7 @@ from grocker.inputs.tree_project import is_tree
 
 
 def load(request: ApplicationRequest) -> Application:
-    """Load the project as what it is; a package whose back end does not find its code is loaded as a tree."""
+    """Load the project as a package or a tree; a package whose back end does not find its code is loaded as a tree."""
     directory, settings = request.origin.path, request.settings
     assert directory is not None
     if is_tree(directory, settings):

@@ -20,7 +20,7 @@ from grocker.tar.keys import cache_key
 
 
 def load(request: ApplicationRequest) -> Application:
-    """Fetch the release's wheel: the version that fits together with its dependencies, or the locked one."""
+    """Fetch the release's wheel: the version that resolves with its dependencies, or the locked one."""
     file, url = _find(request)
     download_wheel(request.context, request.uv, file, url)
     return read_application(request, WheelFile(file.sha256, file.file), file=file)

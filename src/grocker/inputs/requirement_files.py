@@ -1,4 +1,4 @@
-"""Requirement files in pip's format: the files that one of them consists of. uv reads what they say.
+"""Requirement files in pip's format, with the files that they include. uv parses their content.
 
 Source: pip documentation, "Requirements File Format".
 """

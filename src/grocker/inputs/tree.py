@@ -1,4 +1,4 @@
-"""A source tree: an application that runs from its own files, as ``COPY . .`` of a Dockerfile has them. Contract: E5.
+"""A source tree: an application that runs from its own files, like ``COPY . .`` in a Dockerfile. Contract: E5.
 
 The tree lies at ``/opt/app``, first on ``sys.path`` of every Python program of the image.
 """
@@ -15,9 +15,10 @@ from grocker.config.services import DetectedApplication, find_services
 from grocker.inputs import validation
 from grocker.inputs.application import Application, ApplicationRequest
 from grocker.inputs.detection import detect
-from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, read_base_config, read_crontab
+from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, named_files, read_base_config, read_crontab
 from grocker.inputs.index import wheel_target
-from grocker.inputs.tree_files import TreeFiles, read_files
+from grocker.inputs.requirement_files import read_requirement_files
+from grocker.inputs.tree_files import IGNORE_FILE, TreeFiles, read_files
 from grocker.inputs.tree_project import TreeProject, check_tree, read_tree_project
 from grocker.python.metadata import EntryPoint, Metadata
 from grocker.python.scripts import generate_scripts
@@ -77,11 +78,26 @@ def load(request: ApplicationRequest) -> Application:
         django_settings_module=settings_module,
         base_config=base_config,
         crontab=crontab,
-        files=(*files.directories, *(str(directory / file.path) for file in files.files)),
+        files=(
+            *files.directories,
+            *(str(directory / file.path) for file in files.files),
+            *map(str, (*_read_beside(directory, files, described), *named_files(directory, settings))),
+        ),
         project=described.project,
         requirement_files=described.requirement_files,
         roots=roots,
     )
+
+
+def _read_beside(directory: Path, files: TreeFiles, described: TreeProject) -> Iterator[Path]:
+    """Yield what the build reads of the tree, though it may be left out of the image: ignored or never in it."""
+    yield from read_requirement_files(described.requirement_files)
+    lock = python.find_lock(directory)
+    if lock is not None:
+        yield lock.path
+    # A new file of that name changes its directory.
+    rules = [directory / IGNORE_FILE, *(Path(place, ".gitignore") for place in files.directories)]
+    yield from (path for path in rules if path.exists())
 
 
 def _entries(files: TreeFiles) -> Iterator[Entry]:
@@ -99,7 +115,7 @@ def _entries(files: TreeFiles) -> Iterator[Entry]:
 def _as_wheel(
     request: ApplicationRequest, described: TreeProject, entries: tuple[Entry, ...], roots: tuple[str, ...]
 ) -> python.Wheel:
-    """Return the tree in the form of a wheel: what the phases after this one know applications by."""
+    """Return the tree in the form of a wheel, which is how the later phases represent applications."""
     scheme = python.InstallScheme(request.target.suite.python)
     points = tuple(
         EntryPoint("console_scripts", name, *target.partition("[")[0].strip().partition(":")[::2])
@@ -170,7 +186,7 @@ def _has_src(files: TreeFiles) -> bool:
 
 
 def _with_static(found: DetectedApplication, entries: tuple[Entry, ...]) -> DetectedApplication:
-    """Show Django's static files: without a server in front of it, it serves none outside of debugging."""
+    """Serve Django's static files: without DEBUG, Django itself serves none."""
     if found.django and any(entry.path.startswith(f"{ROOT}/static/") for entry in entries):
         return msgspec.structs.replace(found, static=True)
     return found

@@ -60,9 +60,9 @@ class TreeFiles(msgspec.Struct, frozen=True):
 
 
 def read_files(context: Context, root: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> TreeFiles:
-    """List and hash the files of the tree at ``root``; only those are read of which stat(2) says something new.
+    """List and hash the files of the tree at ``root``; read only those whose stat(2) has changed.
 
-    ``include``: paths or directories that go in even if their name says that they never do. ``exclude``: patterns of
+    ``include``: paths or directories to include although their names are excluded by default. ``exclude``: patterns of
     what never goes in. Raises DeniedError for a file that cannot be read, StorageError.
     """
     excluded = Patterns(exclude)
@@ -166,7 +166,7 @@ def _is_never(path: str) -> bool:
 
 
 def _inner_target(real: str, path: str) -> str | None:
-    """Return where a link leads, relative to its directory; None if that is outside the tree or nowhere."""
+    """Return the target of a link, relative to its directory; None if it is dangling or outside the tree."""
     place = os.path.join(real, path)
     here = os.path.dirname(place)
     end = os.path.realpath(place)

@@ -1,4 +1,4 @@
-"""What a source tree says of itself: whether it is a package, its name and version, what it requires."""
+"""The description of a source tree: whether it is a package, its name and version, its requirements."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def is_tree(directory: Path, settings: Settings) -> bool:
 
 
 def read_tree_project(directory: Path, settings: Settings) -> TreeProject:
-    """Read the description of the tree in ``directory``. Raises MissingError if there is nothing to go by."""
+    """Read the description of the tree in ``directory``. Raises MissingError if nothing describes it."""
     document = _document(directory)
     table = _table(document, "project")
     name = table.get("name")

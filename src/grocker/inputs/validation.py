@@ -1,4 +1,4 @@
-"""Check an application when it is read, so that no mistake shows only when a container does not start."""
+"""Check an application when it is read, so that mistakes appear at the build and not when a container starts."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ _IMPORT = re.compile(rb"^(?:import|from)[ \t]+(tkinter|turtle|idlelib|dbm\.gnu|e
 def check_debian_modules(installed: python.Wheel, dependencies: Iterable[str], progress: Progress) -> None:
     """Warn of modules that the application imports and that are in Debian packages of their own.
 
-    Only an import that stands alone counts: in ``try`` the application does without. ``dependencies``: Debian packages
+    Imports inside ``try`` do not count, because the application works without them. ``dependencies``: Debian packages
     that the settings name.
     """
     named = {text.partition("=")[0] for text in dependencies}

@@ -1,1 +1,1 @@
-"""Recipes: how each kind of layer is made from locked files."""
+"""Recipes that build each kind of layer from locked files."""

@@ -1,4 +1,4 @@
-"""Layers on their way into an image: looked up by key, or composed of their members."""
+"""Look up an image's layers by key, or compose them of their members."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def build_layer(
     epoch: int,
     lower: Mapping[str, Directory] | None = None,
 ) -> FinishedLayer:
-    """Return the planned layer: the kept one, else composed of ``members()`` over the directories ``lower``.
+    """Return the planned layer: the stored one, else composed of ``members()`` over the directories ``lower``.
 
     ``epoch``: seconds since 1970, the time of every file.
     """

@@ -1,4 +1,4 @@
-"""The layer of what maintainer scripts would have made of the Debian packages, done statically."""
+"""The layer with the effects of maintainer scripts, produced statically."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from grocker.tar.member import Member
 def configure(store: Store, packages: DebianPackages, layer_key: str, *, user: str, uid: int, epoch: int) -> Member:
     """Configure the packages statically, and make the contract's directories; kept by the key of the layer.
 
-    The member's note lists the maintainer scripts that are neither inert nor covered, see ``uncovered``.
+    The member's note lists the uncovered maintainer scripts, see ``uncovered``.
     """
     key = cache_key("configuration", debian.REVISION, layer_key)
     member = members.find_member(store, key)
@@ -33,14 +33,14 @@ def configure(store: Store, packages: DebianPackages, layer_key: str, *, user: s
 
 
 def uncovered(configuration: Member) -> tuple[tuple[str, str, str], ...]:
-    """Return the maintainer scripts that are neither inert nor done statically: package, script, reason."""
+    """Return the maintainer scripts whose effects may be missing from the image: package, script, reason."""
     return msgspec.json.decode(configuration.note, type=tuple[tuple[str, str, str], ...])
 
 
 def compile_modules(
     store: Store, packages: DebianPackages, compiler: Compiler, interpreter: str, *, epoch: int
 ) -> list[Member]:
-    """Compile what Debian's maintainer scripts would have compiled: a member for each package with Python modules.
+    """Compile the modules that Debian's maintainer scripts would compile: one member per package with Python modules.
 
     ``interpreter``: the key of the one that ``compiler`` runs.
     """
@@ -49,7 +49,7 @@ def compile_modules(
         key = cache_key("bytecode", package.sha256, interpreter, epoch)
         member = members.find_member(store, key)
         if member is None:
-            compiled = add_bytecode(compiler, packages.read_modules(package))
+            compiled = add_bytecode(compiler, packages.read_modules(package), checked=False)
             bytecode = [e for e in compiled if not is_module(e.path)]
             subject = f"bytecode of {package.name} {package.version}"
             member = members.make_member(store, key, bytecode, subject=subject, epoch=epoch)

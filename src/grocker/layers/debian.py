@@ -1,4 +1,4 @@
-"""The layer of Debian packages: each fetched, read and compressed once. And the interpreter in them."""
+"""The layer of Debian packages, each fetched, read and compressed once; and the interpreter in them."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class DebianPackages:
         return frozenset(path.removeprefix(_ZONES) for path in paths if path.startswith(_ZONES))
 
     def with_modules(self) -> list[DebianPackage]:
-        """Return the packages with Python modules, which Debian's own maintainer scripts would have compiled."""
+        """Return the packages with Python modules, which Debian's maintainer scripts would compile."""
         pairs = zip(self._packages, self.members(), strict=True)
         return [package for package, own in pairs if any(map(is_module, own.paths))]
 
@@ -122,7 +122,7 @@ class DebianPackages:
         )
 
     def _unpacked(self, package: DebianPackage) -> tuple[Entry, ...]:
-        """The package's entries; those with Python modules are read more than once in a build, and held."""
+        """Return the package's entries; keep those with Python modules in memory: a build reads them again."""
         held = self._entries.get(package.sha256)
         if held is not None:
             return held
@@ -199,5 +199,5 @@ def _is_needed_to_compile(package: DebianPackage, path: str) -> bool:
 
 
 def is_module(path: str) -> bool:
-    """Tell whether a path is a module of Debian's own Python, which its maintainer scripts would have compiled."""
+    """Tell whether a path is a module of Debian's own Python, which its maintainer scripts would compile."""
     return path.endswith(".py") and path.startswith(("usr/lib/python3", "usr/share/python3/"))

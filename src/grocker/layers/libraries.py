@@ -1,23 +1,27 @@
-"""Shared libraries that wheels need and the image lacks: found while building, not at the first import.
+"""Find shared libraries that wheels need and the image lacks, at the build and not at the first import.
 
-A manylinux wheel brings most of what it needs and takes the rest for granted (PEP 600). What it takes beyond that list
-(libGL, libxcb, …) is in some Debian package, which the user has to name.
+A manylinux wheel contains most libraries that it needs and relies on a list of others (PEP 600). What it needs beyond
+that (libGL, libxcb, …) is in some Debian package, which the user has to name.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
 
 import msgspec
 
 from grocker.debian import elf
+from grocker.store.writing import storage
 from grocker.tar.entry import Entry, File
 from grocker.tar.writer import chunks
 
 
 class Libraries(msgspec.Struct, frozen=True):
-    """What the shared objects of a wheel need, and what they are called."""
+    """The sonames that a wheel's shared objects need and provide."""
 
     needed: tuple[str, ...]
     """sonames, sorted"""
@@ -25,19 +29,34 @@ class Libraries(msgspec.Struct, frozen=True):
     """sonames and file names, sorted"""
 
 
-def read_libraries(entries: Iterable[Entry]) -> Libraries:
-    """Read the libraries of a wheel's entries."""
+def read_libraries(entries: Iterable[Entry], scratch: Callable[[], AbstractContextManager[Path]]) -> Libraries:
+    """Read the libraries of a wheel's entries; ``scratch``: gives a directory for those that are not in memory."""
     needed: set[str] = set()
     brought: set[str] = set()
     for entry in entries:
         name = posixpath.basename(entry.path)
         if not isinstance(entry, File) or ".so" not in name:
             continue
-        found = elf.read(b"".join(chunks(entry)))
+        found = elf.read(entry.data) if isinstance(entry.data, bytes) else _read_large(entry, scratch)
         if found is not None:
             needed.update(found.needed)
             brought |= {name, found.soname}
     return Libraries(tuple(sorted(needed)), tuple(sorted(brought - {""})))
+
+
+def _read_large(entry: File, scratch: Callable[[], AbstractContextManager[Path]]) -> elf.Elf | None:
+    """Read a library that may be larger than the memory: from a file, of which a few pages are looked at."""
+    with scratch() as directory, (directory / "library").open("w+b") as stream:
+        for number, chunk in enumerate(chunks(entry)):
+            if not number and not chunk.startswith(b"\x7fELF"):
+                return None
+            with storage("writing to the cache", directory):
+                stream.write(chunk)
+        stream.flush()
+        if not stream.tell():
+            return None
+        with mmap(stream.fileno(), 0, access=ACCESS_READ) as data:
+            return elf.read(data)
 
 
 def find_missing(wheels: Mapping[str, Libraries], provided: Collection[str]) -> dict[str, tuple[str, ...]]:

@@ -34,7 +34,7 @@ def _wheels(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
 
 
 def _runner(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
-    return [_own(layer, bench, runner.entries(), "the runner")]
+    return [_own(layer, bench, runner.entries(), "the runner", checked=False)]
 
 
 def _environment(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
@@ -46,13 +46,15 @@ def _application(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
     return [_own(layer, bench, entries, layer.inputs[0])]
 
 
-def _own(layer: PlannedLayer, bench: Workbench, entries: Iterable[Entry], subject: str) -> Member:
+def _own(
+    layer: PlannedLayer, bench: Workbench, entries: Iterable[Entry], subject: str, *, checked: bool = True
+) -> Member:
     """Make the one member of a layer of the application's or Grocker's own files."""
     store = bench.context.store
     key = cache_key("own", layer.key)
     found = members.find_member(store, key)
     if found is None:
-        compiled = python.add_bytecode(bench.compiler(), entries)
+        compiled = python.add_bytecode(bench.compiler(), entries, checked=checked)
         found = members.make_member(store, key, compiled, subject=subject, epoch=bench.plan.epoch)
     return found
 

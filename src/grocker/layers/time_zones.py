@@ -1,4 +1,4 @@
-"""The time zones that an image names: whether its packages have them. Contract: K2, X4."""
+"""Check that the image's packages have the time zones that it names. Contract: K2, X4."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class IndexWheels:
 
         def making() -> Member:
             entries = self._entries(file, compiler)
-            note = msgspec.json.encode(libraries.read_libraries(entries))
+            note = msgspec.json.encode(libraries.read_libraries(entries, store.scratch))
             subject = f"{file.name} {file.version}"
             return members.make_member(store, name, entries, subject=subject, epoch=epoch, note=note)
 
@@ -97,7 +97,7 @@ class IndexWheels:
         wheel = read_wheel(self._file(file), scheme, self._target, file=file.file, strict=self._strict)
         if wheel.faults:
             self._context.store.keep("steps", _faults_key(file), msgspec.json.encode(wheel.faults))
-        return add_bytecode(compiler(), wheel.entries)
+        return add_bytecode(compiler(), wheel.entries, checked=True)
 
     def _file(self, file: PythonFile) -> Path:
         return download_wheel(self._context, self._uv, file, self._urls.get(file.sha256, ""))

@@ -1,4 +1,4 @@
-"""What the recipes of one image work with: its packages, its wheels, and the image's running interpreter."""
+"""The tools of one image's recipes: its packages, its wheels, and its running interpreter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from grocker.tar.member import Member
 
 
 class Workbench:
-    """Used with ``with``, because the image's interpreter runs meanwhile."""
+    """A context manager, because the image's interpreter runs until it exits."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Workbench:
             self._early = self._beside.submit(self._wheels_behind_packages)
 
     def wheel_members(self) -> dict[Digest, Member]:
-        """Return every wheel's member, by its sha256; made at the first call."""
+        """Return every wheel's member, by its sha256; the first call builds them."""
         if self._wheel_members is None:
             if self._early is not None:
                 self._wheel_members = self._early.result()

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import asdict, astuple
 
+from grocker.decoding import decode_toml
 from grocker.digest import Digest
 from grocker.digest import parse as parse_digest
 from grocker.errors import SettingsError
@@ -131,7 +132,7 @@ def parse(text: str, *, place: str) -> Lock:
     import tomllib
 
     try:
-        table = tomllib.loads(text)
+        table = decode_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{place}: not TOML: {error}", hint=_HINT) from error
     if table.get("version") != VERSION:
@@ -141,7 +142,7 @@ def parse(text: str, *, place: str) -> Lock:
         )
     try:
         document = msgspec.convert(table, _Document)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, OverflowError) as error:
         raise SettingsError(f"{place}: {error}", hint=_HINT) from error
     rows: tuple[_DebianRow | _PythonRow, ...] = (*document.debian, *document.python)
     names = sorted({name for row in rows for name in row.platforms})

@@ -75,7 +75,10 @@ def read_images(root: Document, fetch: Fetch, *, what: str, platform: Platform |
         listed = [one for one in index.manifests if one.media_type in values.MANIFESTS and not _is_artifact(one)]
         if platform is not None and all(one.platform is not None for one in listed):
             listed = [one for one in listed if _platform(one) == platform] or listed
-        found = [_read_image(check_document(_strip(one), fetch(one)), fetch) for one in listed]
+        found = [
+            _read_image(check_document(_strip(one), _fetch_small(one, "manifest", what, fetch)), fetch)
+            for one in listed
+        ]
     selected = [one for one in found if platform in (None, one.platform)]
     if not selected:
         has = ", ".join(str(one.platform) for one in found) or "none at all"
@@ -86,7 +89,7 @@ def read_images(root: Document, fetch: Fetch, *, what: str, platform: Platform |
 def _read_image(manifest: Document, fetch: Fetch) -> Image:
     what = f"the manifest {manifest.digest}"
     value = values.decode(manifest.data, Manifest, what=what)
-    config = check_document(value.config, _fetch_config(value.config, what, fetch))
+    config = check_document(value.config, _fetch_small(value.config, "configuration", what, fetch))
     described = values.decode(config.data, ImageConfig, what=f"the configuration {config.digest}")
     diff_ids = described.rootfs.diff_ids
     if len(diff_ids) != len(value.layers):
@@ -105,9 +108,9 @@ def _strip(descriptor: Descriptor) -> Descriptor:
     return Descriptor(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size)
 
 
-def _fetch_config(descriptor: Descriptor, what: str, fetch: Fetch) -> bytes:
+def _fetch_small(descriptor: Descriptor, kind: str, what: str, fetch: Fetch) -> bytes:
     if descriptor.size > LARGEST:
-        raise CorruptError(f"{what} refers to a configuration of {descriptor.size} bytes, which is too large")
+        raise CorruptError(f"{what} refers to a {kind} of {descriptor.size} bytes, which is too large")
     values.digest_of(descriptor)
     return fetch(descriptor)
 
@@ -137,5 +140,5 @@ def _parse_time(text: str | None) -> int:
         return 0
     try:
         return int(datetime.fromisoformat(text[:19] + "+00:00").timestamp())
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0

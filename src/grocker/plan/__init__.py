@@ -1,1 +1,1 @@
-"""What a build will do, as data: layers with their cache keys, and the image's configuration. Pure."""
+"""The plan of a build, as data: layers with their cache keys, and the image's configuration. Pure."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Documents(msgspec.Struct, frozen=True):
-    """What the application's layer holds beside its wheel."""
+    """The documents in the application's layer, beside its wheel."""
 
     image_json: bytes
     """what the runner is told"""
@@ -57,7 +57,7 @@ def describe(subject: Subject, settings: Settings, installed: str) -> spec.Spec:
 
 
 def merge_base_config(override: str | None, place: str) -> bytes:
-    """Merge Grocker's defaults with the application's own text, which stands at ``place``, key by key.
+    """Merge Grocker's defaults with the application's own text, which comes from ``place``, key by key.
 
     Contract: C2. Raises SettingsError with the line if that text cannot be parsed.
     """
@@ -79,7 +79,7 @@ def merge_base_config(override: str | None, place: str) -> bytes:
 
 
 def check_crontab(crontab: tuple[bytes | None, str], user: str, commands: Iterable[str]) -> bytes | None:
-    """Return the application's crontab, given with its place, if the runner will take it.
+    """Return the application's crontab, given with its place, if the runner will accept it.
 
     Contract: K1. ``user``: the container's; ``commands``: the application's own. Raises SettingsError with place and
     line.

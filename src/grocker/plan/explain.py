@@ -1,4 +1,4 @@
-"""Why a layer will be made again, or not: today's plan compared with the last one of the same image. Pure."""
+"""Explain why each layer will be built or reused: compare the plan with the image's last one. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from grocker.plan.layers import PlannedLayer
 
 
 class Remembered(msgspec.Struct, frozen=True):
-    """What is kept of a plan that was carried out."""
+    """The part of an executed plan that is kept."""
 
     layers: tuple[tuple[str, str, tuple[str, ...]], ...]
     """name, key, inputs"""
@@ -27,7 +27,7 @@ class Explained(msgspec.Struct, frozen=True):
 
 
 def remembered(layers: Iterable[PlannedLayer]) -> Remembered:
-    """Return what is kept of a plan's layers."""
+    """Return the part of a plan's layers that is kept."""
     return Remembered(tuple((layer.title, layer.key, layer.inputs) for layer in layers))
 
 

@@ -1,7 +1,7 @@
 """The layers of an image and what each depends on, from the bottom up. Pure.
 
-A layer's key is a digest of everything that its bytes depend on; whoever has a result under that key needs neither the
-inputs nor the work. The order puts what changes seldom below what changes often.
+A layer's key is a digest of everything that its bytes depend on; with a result under that key, a build needs neither
+the inputs nor the work. Layers that change rarely are below those that change often.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """One image on one platform, before anything is made."""
+    """One image on one platform, before anything is built."""
 
     platform: str
     layers: tuple[PlannedLayer, ...]
@@ -78,7 +78,7 @@ def plan(subject: Subject, settings: Settings, *, labels: Mapping[str, str], run
 
 
 def static_revision(services: Iterable[spec.Service], wheels: Iterable[Digest]) -> str:
-    """Return what tells the static files of one image from another's by all wheels; empty if there are none to show."""
+    """Return a revision of the static files, computed from all wheels; empty if there are none to serve."""
     if not any(service.static for service in services):
         return ""
     return hashlib.sha256("\n".join(sorted(wheels)).encode()).hexdigest()[:16]

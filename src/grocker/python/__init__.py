@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from grocker.python.applications import WebApplication, find_application
     from grocker.python.build import build_key, build_wheel, resolve_build
     from grocker.python.bytecode import Compiler, InterpreterTree, add_bytecode, compile_sources
+    from grocker.python.credentials import refuse_expansion
     from grocker.python.django import Django, find_django
     from grocker.python.exposure import Exposed, find_exposed
     from grocker.python.indexes import index_files
@@ -52,6 +53,7 @@ _HOMES = {
     "django": ("Django", "find_django"),
     "exposure": ("Exposed", "find_exposed"),
     "locks.unread": ("check_unread",),
+    "credentials": ("refuse_expansion",),
     "indexes": ("index_files",),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
@@ -109,6 +111,7 @@ __all__ = [
     "read_project",
     "read_tree",
     "read_wheel",
+    "refuse_expansion",
     "resolve",
     "resolve_build",
     "resolve_locked",

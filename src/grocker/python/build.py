@@ -18,6 +18,7 @@ from grocker.errors import CorruptError, MissingError, SettingsError, StorageErr
 from grocker.lock.values import BuildRequirement
 from grocker.python import backend, source_tree, uv_sources
 from grocker.python import uv as _uv
+from grocker.python.credentials import refuse_expansion
 from grocker.python.project import Project
 from grocker.python.requirements import parse_requirement
 from grocker.python.source_tree import SourceTree
@@ -58,6 +59,7 @@ def resolve_build(
     parsed = [parse_requirement(text) for text in requires]
     if directory is not None:
         uv_sources.check([r.name for r in parsed], directory, uv.environment, markers)
+    refuse_expansion(requires, uv.environment, what=action)
     _write(path, requires)
     bounds = workspace / "build-requirements.constraints"
     _write(bounds, [backend.constraint(pin, hashes=False) for pin in constraints])

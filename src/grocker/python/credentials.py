@@ -7,15 +7,17 @@ Source: uv documentation, "Package indexes", "Authentication".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 
+from grocker.errors import SettingsError
 from grocker.python.indexes import hide_credentials, index_tables, project_tables
 
 _BY_NAME = re.compile(r"UV_INDEX_(?P<name>[A-Z0-9_]+)_(?:USERNAME|PASSWORD)")
+_EXPANDED = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
 _SECRET = re.compile(r"PIP_.*|UV_PUBLISH_.*|UV_.*(?:TOKEN|PASSWORD|USERNAME|CREDENTIALS?)|SSL_CLIENT_CERT")
 
 
@@ -58,6 +60,22 @@ def public_environment(environ: Mapping[str, str]) -> dict[str, str]:
     if public != environ:
         public |= {"NETRC": "/dev/null", "UV_KEYRING_PROVIDER": "disabled"}
     return public
+
+
+def refuse_expansion(texts: Iterable[str], environ: Mapping[str, str], *, what: str) -> None:
+    """Refuse requirements whose ``${NAME}`` uv would replace by a secret: their addresses are anybody's.
+
+    ``environ``: uv's. ``what``: names the requirements in the error. Raises SettingsError.
+    Source: uv documentation, "Environment variables in requirements files".
+    """
+    public = public_environment(environ)
+    for text in texts:
+        for name in _EXPANDED.findall(text):
+            if name in environ and public.get(name) != environ[name]:
+                raise SettingsError(
+                    f"{what}: ${{{name}}} is one of your secrets, and would be sent to the address that contains it",
+                    hint="set the index with its credentials yourself, in UV_INDEX, ~/.netrc or pip's configuration",
+                )
 
 
 def _callers(environ: Mapping[str, str], etc: Path) -> Iterator[NamedIndex]:

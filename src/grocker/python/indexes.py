@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from grocker import local_file
+from grocker.decoding import decode_toml
 from grocker.errors import SettingsError
 
 _UV_DEFAULT = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
@@ -80,10 +81,8 @@ def project_tables(directory: Path) -> list[dict[str, Any]]:
 
 def read_uv_table(path: Path) -> dict[str, Any]:
     """The uv configuration in ``uv.toml`` or ``pyproject.toml``; empty when the file is unreadable."""
-    import tomllib
-
     try:
-        document = tomllib.loads(local_file.read_text(path))
+        document = decode_toml(local_file.read_text(path))
     except (OSError, ValueError):
         # uv, or the reader of the project, reports a malformed file.
         return {}

@@ -63,10 +63,10 @@ def read_named_paths(directory: Path) -> NamedPaths:
     """Read what the project in ``directory`` names. A malformed file names nothing; others refuse it."""
     texts = {name: _read(directory / name) for name in (*_CONFIGURATION, *_SCRIPTS)}
     try:
-        document = tomllib.loads(texts["pyproject.toml"])
-    except (tomllib.TOMLDecodeError, RecursionError):
-        document = {}
-    words = [*_of_pyproject(document), *_of_setup_cfg(texts["setup.cfg"]), *_of_manifest(texts["MANIFEST.in"])]
+        words = list(_of_pyproject(tomllib.loads(texts["pyproject.toml"])))
+    except (ValueError, RecursionError):  # no TOML, a number of 5,000 digits, lists nested 1,000 deep
+        words = []
+    words += [*_of_setup_cfg(texts["setup.cfg"]), *_of_manifest(texts["MANIFEST.in"])]
     for name in _SCRIPTS:  # a path with a separator is no other word
         words += [word for word in re.findall(r"[\"']([^\"'\s]+)[\"']", texts[name]) if "/" in word]
     paths, patterns = set(), set()

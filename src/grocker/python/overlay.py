@@ -87,11 +87,11 @@ def is_same_code(one: bytes, other: bytes) -> bool:
     """Whether two modules do the same: equal but for comments and docstring, or both only declare a namespace."""
     try:
         first, second = _statements(one), _statements(other)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        if [ast.dump(node) for node in first] == [ast.dump(node) for node in second]:
+            return True
+        return _is_namespace(first) and _is_namespace(second)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # no Python, or too deep to compare
         return False
-    if [ast.dump(node) for node in first] == [ast.dump(node) for node in second]:
-        return True
-    return _is_namespace(first) and _is_namespace(second)
 
 
 def _statements(source: bytes) -> list[ast.stmt]:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from grocker import local_file
+from grocker.decoding import decode_toml
 from grocker.errors import MissingError, SettingsError, StorageError
 from grocker.python import flat_layout
 from grocker.python.metadata import normalise_name
@@ -107,7 +108,7 @@ def _document(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(local_file.read_text(path))
+        return decode_toml(local_file.read_text(path))
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: {error}", hint="fix the TOML syntax") from error
     except UnicodeDecodeError as error:

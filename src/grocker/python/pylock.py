@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from grocker.decoding import decode_toml
 from grocker.digest import Digest, from_hex
 from grocker.errors import CorruptError, SettingsError, StorageError, UnavailableError
 from grocker.python import uv as _uv
@@ -109,7 +110,7 @@ def read_pylock(data: bytes, target: WheelTarget, builder: WheelBuilder | None =
     Raises MissingError when a package has no compatible wheel, CompiledError that names all packages that need a
     compiler, SettingsError for a source that is not a wheel.
     """
-    from packaging.markers import InvalidMarker, Marker
+    from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 
     variables = marker_environment(target)
     pins: dict[str, Pin] = {}
@@ -118,13 +119,21 @@ def read_pylock(data: bytes, target: WheelTarget, builder: WheelBuilder | None =
         try:
             if "marker" in package and not Marker(package["marker"]).evaluate(variables):
                 continue
-        except InvalidMarker as error:
+        except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, KeyError, TypeError) as error:
             raise CorruptError(f"reading pylock.toml: {package.get('name')}: {error}") from error
         try:
-            pin = _pin(package, target, builder)
-        except CompiledError as error:
-            compiled += error.packages
-            continue
+            found = _pin(package, target, can_build=builder is not None)
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            raise CorruptError(f"reading pylock.toml: malformed package {package.get('name')}: {error!r}") from error
+        if isinstance(found, Sdist):
+            assert builder is not None
+            try:
+                pin = builder.build(found)
+            except CompiledError as error:
+                compiled += error.packages
+                continue
+        else:
+            pin = found
         if pin.name in pins:
             raise CorruptError(f"reading pylock.toml: duplicate package {pin.name} for {target}")
         pins[pin.name] = pin
@@ -150,10 +159,13 @@ def read_packages(data: bytes) -> list[dict[str, Any]]:
     import tomllib
 
     try:
-        packages: list[dict[str, Any]] = tomllib.loads(data.decode("utf-8")).get("packages", [])
+        packages: Any = decode_toml(data.decode("utf-8")).get("packages", [])
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CorruptError(f"reading pylock.toml: {error}") from error
-    return packages
+    if not isinstance(packages, list) or not all(isinstance(package, dict) for package in packages):
+        raise CorruptError("reading pylock.toml: packages is not a list of tables")
+    checked: list[dict[str, Any]] = packages
+    return checked
 
 
 def file_name(wheel: Mapping[str, Any]) -> str:
@@ -176,7 +188,8 @@ def unsupported_source(name: str, what: str) -> SettingsError:
     )
 
 
-def _pin(package: Mapping[str, Any], target: WheelTarget, builder: WheelBuilder | None) -> Pin:
+def _pin(package: Mapping[str, Any], target: WheelTarget, *, can_build: bool) -> Pin | Sdist:
+    """The wheel of a package; its sdist if it has no wheel and one can be built."""
     name = normalise_name(package["name"])
     for source in ("vcs", "directory"):
         if source in package:
@@ -189,9 +202,9 @@ def _pin(package: Mapping[str, Any], target: WheelTarget, builder: WheelBuilder 
     file = choose_file(wheels, target)
     version = str(package.get("version", "")) or (file.split("-")[1] if file else "")
     if file is None:
-        sdist = read_sdist(package) if builder is not None else None
-        if builder is not None and sdist is not None:
-            return builder.build(sdist)
+        sdist = read_sdist(package) if can_build else None
+        if sdist is not None:
+            return sdist
         raise _uv.no_wheel_error(name, version or None, str(target))
     wheel = wheels[file]
     url = address(wheel)

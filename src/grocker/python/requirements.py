@@ -106,11 +106,11 @@ def _parse_published(name: str, text: str, requested: Collection[str], variables
 
 
 def _applies(requirement: Any, variables: dict[str, str]) -> bool:
-    from packaging.markers import UndefinedComparison
+    from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 
     try:
         return requirement.marker is None or bool(requirement.marker.evaluate(variables))
-    except UndefinedComparison as error:
+    except (UndefinedComparison, UndefinedEnvironmentName, KeyError, TypeError) as error:
         raise SettingsError(
             f"invalid marker in {hide_credentials(str(requirement))!r}: {error}",
             hint="fix the marker, after the semicolon (PEP 508)",

@@ -22,6 +22,7 @@ from grocker.lock.values import PythonFile
 from grocker.platforms.suites import SUITES
 from grocker.python import uv as _uv
 from grocker.python import uv_sources
+from grocker.python.credentials import refuse_expansion
 from grocker.python.indexes import hide_credentials
 from grocker.python.metadata import normalise_name
 from grocker.python.pylock import (
@@ -278,6 +279,7 @@ def _compile(requirements: Sequence[str], question: _Question, *options: str) ->
     _write(requirement_file, requirements)
     _write(constraint_file, question.constraints)
     action = "resolving dependencies"
+    refuse_expansion((*requirements, *question.constraints), uv.environment, what=action)
     links = [uv.environment.get("UV_FIND_LINKS", ""), question.wheels.absolute().as_uri() if question.wheels else ""]
     output = _uv.run(
         uv,

@@ -162,8 +162,10 @@ class _Walk:
             return
         is_directory = entry.is_dir(follow_symlinks=False)
         naming = self.named.naming(path)
-        everything = everything or naming == "whole"
         why = self._why_not(entry, path, in_package=in_package, everything=everything)
+        if naming == "whole" and (why or only_sure):
+            everything = True
+            why = self._why_not(entry, path, in_package=in_package, everything=True)
         if not is_directory:
             is_tracked = self._is_tracked(path)
             if (why or (only_sure and not everything)) and not is_tracked:
@@ -234,7 +236,7 @@ class _Walk:
             self.files.update({one: Found(one, is_needed=True) for one in brought})
             return
         is_missed = is_needed and not self._is_ignored(path)
-        self._leave_out(path, f"it leads out of the project, to {target}", is_missed=is_missed)
+        self._leave_out(path, f"it points outside the project, to {target}", is_missed=is_missed)
 
     def _elsewhere(self, end: str) -> tuple[str, ...]:
         """What git tracks at ``end``, in the project's repository: relative to the project."""

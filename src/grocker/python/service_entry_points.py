@@ -35,16 +35,30 @@ def _value(wheel: Wheel, point: EntryPoint) -> Any:
         raise SettingsError(f"{place}: the wheel has no module {point.module}", hint="fix the entry point")
     try:
         tree = ast.parse(entry.data)
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise SettingsError(f"{place}: {point.module} is not valid Python: {error}", hint="fix the module") from error
     for node in tree.body:
         expression = _named(node, point.object)
         if expression is not None:
             try:
-                return ast.literal_eval(expression)
-            except ValueError as error:
+                return _checked(ast.literal_eval(expression), place)
+            except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
                 raise SettingsError(f"{place}: not a literal", hint=_HINT) from error
     raise SettingsError(f"{place}: no readable {point.object} in {point.module}", hint=_HINT)
+
+
+def _checked(value: Any, place: str) -> Any:
+    """``value``, none of whose strings has a surrogate: the image's documents are UTF-8."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, str) and any("\ud800" <= c <= "\udfff" for c in one):
+            raise SettingsError(f"{place}: {one!r} contains a lone surrogate", hint="write it as UTF-8")
+        if isinstance(one, dict):
+            left += [*one.keys(), *one.values()]
+        elif isinstance(one, list | tuple | set):
+            left += one
+    return value
 
 
 def _named(node: ast.stmt, name: str) -> ast.expr | None:

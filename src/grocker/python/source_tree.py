@@ -166,7 +166,7 @@ def read_named_file(root: Path, name: str, *, setting: str) -> bytes:
     real = os.path.realpath(os.path.join(real_root, name))
     hint = "name a file inside the project"
     if not real.startswith(real_root + os.sep):
-        raise SettingsError(f"{setting}: {name} leads out of the project, to {real}", hint=hint)
+        raise SettingsError(f"{setting}: {name} points outside the project, to {real}", hint=hint)
     for path in (name, os.path.relpath(real, real_root)):
         never = next((part for part in path.split("/") if selection.never_counts(part)), None)
         if never is not None:

@@ -71,14 +71,14 @@ def has_member(table: Mapping[str, Any], root: Path, member: Path) -> bool:
 
 def _kinds(source: object, markers: Mapping[str, str]) -> Iterator[str]:
     """The kind of each part of a source that applies on the platform."""
-    from packaging.markers import InvalidMarker, Marker
+    from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 
     for one in source if isinstance(source, list) else [source]:
         if not isinstance(one, dict):
             continue
         try:
             holds = "marker" not in one or Marker(one["marker"]).evaluate(dict(markers))
-        except (InvalidMarker, TypeError):
+        except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, KeyError, TypeError):
             holds = True
         if holds:
             yield from (kind for kind in _KINDS if one.get(kind))

@@ -87,8 +87,10 @@ def read_metadata(path: Path, *, file: str = "") -> tuple[Metadata, tuple[EntryP
 @contextmanager
 def _opened(path: Path, file: str) -> Iterator[ZipFile]:
     try:
-        with ZipFile(path) as opened:
-            yield opened
+        with path.open("rb") as stream:
+            wheel_archive.check_directory(stream, file)
+            with ZipFile(stream) as opened:
+                yield opened
     except (BadZipFile, EOFError, UnicodeDecodeError, NotImplementedError, struct.error) as error:
         raise CorruptError(
             f"reading {file}: truncated or malformed: {error}", hint="download or build it again"
@@ -124,6 +126,7 @@ class _Reading(msgspec.Struct, frozen=True):
         self._check_listed(hashes, members, info)
         files: dict[str, File] = {}
         lines: dict[str, str] = {}
+        streamed = wheel_archive.streamed(members.values())
         machines: set[int | None] = set()
         data_directory = info.removesuffix(".dist-info") + ".data/"
         # What a scheme installs comes last and wins, as with pip.
@@ -131,7 +134,8 @@ class _Reading(msgspec.Struct, frozen=True):
             destination, script = self._destination(name, info, described.name)
             if name.startswith(f"{info}/") and name[len(info) + 1 :] in _UNHASHED:
                 continue
-            checked = self._verified(member, hashes.get(name), is_listed=name in hashes)
+            listed = name in hashes
+            checked = self._verified(member, hashes.get(name), is_listed=listed, streamed=name in streamed)
             machines.add(checked.machine)
             if destination is None:
                 continue
@@ -234,7 +238,9 @@ class _Reading(msgspec.Struct, frozen=True):
         for name in sorted(name for name in listed - present - own if not name.endswith("/")):
             self._fault(f"{name} is in RECORD but not in the archive")
 
-    def _verified(self, member: ZipMember, expected: record.Hash | None, *, is_listed: bool) -> _Checked:
+    def _verified(
+        self, member: ZipMember, expected: record.Hash | None, *, is_listed: bool, streamed: bool
+    ) -> _Checked:
         if expected is record.UNUSABLE:
             expected = None
         elif expected is None and is_listed:
@@ -248,15 +254,14 @@ class _Reading(msgspec.Struct, frozen=True):
             hashing.update(chunk)
             if algorithm != "sha256":
                 ours.update(chunk)
-            if member.size <= wheel_archive.LARGE:
+            if not streamed:
                 parts.append(chunk)
         if expected is not None and record.encoded(hashing.digest()) != expected.value:
             self._fault(
                 f"{member.name} does not match its hash in RECORD ({algorithm})",
                 hint="download it again, or tell its publisher: the wheel was changed after it was built",
             )
-        large = member.size > wheel_archive.LARGE
-        data = ZipContent(self.path, self.file, member.name, member.size) if large else b"".join(parts)
+        data = ZipContent.of(self.path, self.file, member) if streamed else b"".join(parts)
         digest = hashing.digest() if algorithm == "sha256" else ours.digest()
         return _Checked(data, "sha256=" + record.encoded(digest), _elf_machine(head))
 

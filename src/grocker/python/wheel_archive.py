@@ -6,12 +6,15 @@ Source: Python packaging specifications, "Binary distribution format"; PKWARE AP
 from __future__ import annotations
 
 import lzma
+import os
 import stat
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import BinaryIO
 from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import msgspec
@@ -21,12 +24,27 @@ from grocker.errors import CorruptError, StorageError
 LARGE = 8 << 20
 """bytes; larger members are streamed"""
 
+MOST_HELD = 128 << 20
+"""bytes in memory of one wheel's files, besides its sources; the rest is streamed too"""
+MOST_SOURCES = 256 << 20
+"""bytes in memory of one wheel's sources, which are compiled; those beyond are not"""
 _ZSTANDARD = 93
 _METHODS = frozenset({ZIP_STORED, ZIP_DEFLATED, ZIP_BZIP2, ZIP_LZMA, getattr(zipfile, "ZIP_ZSTANDARD", ZIP_STORED)})
 """those that ``zipfile`` reads, as pip and uv do; Zstandard from Python 3.14 on"""
 _CHUNK = 1 << 18
+_SMALL_CHUNK = 1 << 12
 _MOST_RATIO = 100
 _ALWAYS_ALLOWED = 64 << 20
+_MOST_UNPACKED = 32 << 30
+"""bytes: five times the largest wheels on indexes"""
+_MOST_DIRECTORY = 32 << 20
+"""bytes of the archive's own directory: more than 100,000 files"""
+_END = struct.Struct("<4s4H2LH")
+"""end of central directory record (APPNOTE 4.3.16)"""
+_END_64 = struct.Struct("<4sQ2H2L4Q")
+"""zip64 end of central directory record (APPNOTE 4.3.14)"""
+_LOCAL = struct.Struct("<4s5H3L2H")
+"""local file header (APPNOTE 4.3.7)"""
 
 
 class ZipMember(msgspec.Struct, frozen=True):
@@ -47,9 +65,56 @@ class ZipContent(msgspec.Struct, frozen=True):
     """the wheel's name, for errors"""
     name: str
     size: int
+    header: int
+    """where its local header begins"""
+    packed: int
+    """bytes, compressed"""
+    checksum: int
+    """CRC-32 of the bytes"""
+    method: int
+    """of compression"""
+
+    @classmethod
+    def of(cls, archive: Path, file: str, member: ZipMember) -> ZipContent:
+        """The content of a member of the archive at the path ``archive``."""
+        info = member.info
+        return cls(
+            archive,
+            file,
+            member.name,
+            member.size,
+            info.header_offset,
+            info.compress_size,
+            info.CRC,
+            info.compress_type,
+        )
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes. Raises CorruptError when the archive has changed or is damaged."""
+        """The bytes, without reading the archive's directory again: there may be thousands of such files.
+
+        Raises CorruptError when the archive has changed or is damaged.
+        """
+        if self.method not in (ZIP_STORED, ZIP_DEFLATED):
+            yield from self._by_zipfile()
+            return
+        seen = checksum = 0
+        try:
+            with self.archive.open("rb") as stream:
+                for data in self._inflated(stream):
+                    seen += len(data)
+                    checksum = zlib.crc32(data, checksum)
+                    if seen > self.size:
+                        break
+                    yield data
+        except (zlib.error, struct.error, EOFError) as error:
+            raise CorruptError(f"reading {self.name} from {self.file}: {str(error) or 'truncated'}") from error
+        except OSError as error:
+            raise StorageError(f"reading {self.name} from {self.file}: {error.strerror}") from error
+        if (seen, checksum) != (self.size, self.checksum):
+            raise CorruptError(f"reading {self.name} from {self.file}: the archive has changed or is damaged")
+
+    def _by_zipfile(self) -> Iterator[bytes]:
+        """The bytes, by other methods than every zip archive has: they are rare."""
         try:
             with ZipFile(self.archive) as archive:
                 yield from _chunks(archive, archive.getinfo(self.name), self.file)
@@ -57,6 +122,66 @@ class ZipContent(msgspec.Struct, frozen=True):
             raise CorruptError(f"reading {self.name} from {self.file}: {error}") from error
         except OSError as error:
             raise StorageError(f"reading {self.name} from {self.file}: {error.strerror}") from error
+
+    def _inflated(self, stream: BinaryIO) -> Iterator[bytes]:
+        stream.seek(self.header)
+        fields = _LOCAL.unpack(stream.read(_LOCAL.size))
+        if fields[0] != b"PK\3\4":
+            raise EOFError("no member begins there")
+        stream.seek(fields[9] + fields[10], os.SEEK_CUR)
+        inflating = zlib.decompressobj(-15) if fields[3] == ZIP_DEFLATED else None
+        left = self.packed
+        while left:
+            data = stream.read(min(left, _CHUNK))
+            if not data:
+                raise EOFError
+            left -= len(data)
+            if inflating is None:
+                yield data
+                continue
+            yield inflating.decompress(data, _CHUNK)
+            while inflating.unconsumed_tail:
+                yield inflating.decompress(inflating.unconsumed_tail, _CHUNK)
+        if inflating is not None:
+            while more := inflating.decompress(inflating.unconsumed_tail, _CHUNK):
+                yield more
+
+
+def check_directory(stream: BinaryIO, file: str) -> None:
+    """Refuse an archive whose directory alone would fill the memory, before anything reads it whole.
+
+    Whatever else is wrong with it is for the reader to say. Raises CorruptError.
+    """
+    length = stream.seek(0, os.SEEK_END)
+    start = max(0, length - (1 << 16) - _END.size)
+    stream.seek(start)
+    tail = stream.read()
+    place = tail.rfind(b"PK\5\6")
+    size = 0
+    if 0 <= place <= len(tail) - _END.size:
+        size = _END.unpack_from(tail, place)[5]
+        wide = tail.rfind(b"PK\6\6", 0, place)
+        if size == 0xFFFFFFFF and 0 <= wide <= len(tail) - _END_64.size:
+            size = _END_64.unpack_from(tail, wide)[8]
+    stream.seek(0)
+    if size > _MOST_DIRECTORY:
+        raise CorruptError(f"reading {file}: its directory has {size} bytes: the archive is a zip bomb")
+
+
+def streamed(found: Iterable[ZipMember]) -> frozenset[str]:
+    """Return the names of the members that are not to be held in memory: large ones, and what is too much in all.
+
+    Sources are held as long as they have room, since they are compiled; of the others the largest are streamed first.
+    """
+    names: set[str] = set()
+    room = {True: MOST_SOURCES, False: MOST_HELD}
+    for member in sorted(found, key=lambda one: (one.size, one.name)):
+        kind = member.name.endswith(".py")
+        if member.size <= LARGE and member.size <= room[kind]:
+            room[kind] -= member.size
+        else:
+            names.add(member.name)
+    return frozenset(names)
 
 
 def members(archive: ZipFile, file: str) -> dict[str, ZipMember]:
@@ -98,7 +223,7 @@ def members(archive: ZipFile, file: str) -> dict[str, ZipMember]:
     for (_, end, name), (start, _, other) in pairwise(spans):
         if start < end:
             raise CorruptError(f"reading {file}: {name} and {other} overlap: the archive is a zip bomb")
-    if total > _ALWAYS_ALLOWED and total > packed * _MOST_RATIO:
+    if total > _MOST_UNPACKED or (total > _ALWAYS_ALLOWED and total > packed * _MOST_RATIO):
         raise CorruptError(f"reading {file}: {packed} bytes expand to {total}: the archive is a zip bomb")
     return found
 
@@ -117,8 +242,10 @@ def chunks(archive: ZipFile, member: ZipMember, file: str) -> Iterator[bytes]:
 def _chunks(archive: ZipFile, info: ZipInfo, file: str) -> Iterator[bytes]:
     try:
         seen = 0
+        # zipfile bounds what zlib unpacks at once; of the other methods it bounds what is read of the archive alone.
+        step = _CHUNK if info.compress_type in (ZIP_STORED, ZIP_DEFLATED) else _SMALL_CHUNK
         with archive.open(info) as stream:
-            while data := stream.read(_CHUNK):
+            while data := stream.read(step):
                 seen += len(data)
                 yield data
     except (BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, ValueError) as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -18,6 +17,7 @@ from typing import Any
 import msgspec
 
 from grocker import local_file
+from grocker.decoding import decode_json
 from grocker.errors import SettingsError
 from grocker.oci.reference import HUB, Reference
 from grocker.registry import keychain
@@ -145,7 +145,7 @@ def _read_document(place: Path) -> dict[str, Any] | None:
             f"cannot read credentials from {place}: {error.strerror}", hint="make the file readable"
         ) from error
     try:
-        document = json.loads(data)
+        document = decode_json(data)
     except ValueError as error:
         line = getattr(error, "lineno", 1)
         raise SettingsError(

@@ -5,11 +5,11 @@ Source: docker/docker-credential-helpers, README (the protocol of ``get``).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 
 from grocker.command import run
+from grocker.decoding import decode_json
 from grocker.errors import UnavailableError
 
 SECONDS = 60.0
@@ -46,7 +46,7 @@ def ask_helper(
         shown = "".join(c if c.isprintable() else " " for c in words)[:200]
         return None, f"{program} failed: {shown or f'exit status {said.status}'}"
     try:
-        document = json.loads(said.stdout)
+        document = decode_json(said.stdout)
         user, secret = document["Username"], document["Secret"]
     except (ValueError, KeyError, TypeError):
         return None, f"{program} gave a malformed answer"

@@ -6,7 +6,6 @@ Authentication via OAuth 2.0"; RFC 6750 (Bearer), RFC 7617 (Basic).
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 import time
@@ -15,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
+from grocker.decoding import decode_json
 from grocker.errors import DeniedError, GrockerError, UnavailableError
 from grocker.registry import challenge
 from grocker.registry.auth import Credentials
@@ -22,6 +22,7 @@ from grocker.web import HttpError, Transport, is_loopback, redact_url
 
 _CLIENT = "grocker"
 _LIVES = 60.0  # seconds, when the server does not say (Token Authentication Specification, expires_in)
+_LIVES_AT_MOST = 86400.0  # seconds
 _EARLY = 10.0  # seconds before its expiry from which a token is not used
 _MOST = 1 << 20  # bytes of a token server's answer
 _USABLE = re.compile(r"[\x21-\x7e]+\Z")
@@ -91,6 +92,11 @@ class Login:
         with self._lock:
             own = self._credentials()
             if own.registry_token is not None:
+                if not _USABLE.match(own.registry_token):
+                    raise DeniedError(
+                        f"{own.source} has characters that are not allowed in an HTTP header",
+                        hint=f"log in again: docker login {self._registry}",
+                    )
                 self._fixed = f"Bearer {own.registry_token}"
                 return self._fixed if sent != self._fixed else None
             bearer = next((c for c in challenges if c.scheme == "bearer" and c.parameters.get("realm")), None)
@@ -216,20 +222,21 @@ def _with_query(url: str, query: Sequence[tuple[str, str]]) -> str:
 def _parse_token(data: bytes, action: str) -> tuple[str, float]:
     """Read the token from a token server's answer, and the seconds that it is valid."""
     try:
-        document = json.loads(data)
+        document = decode_json(data)
         text = document.get("token") or document.get("access_token")
         lives = document.get("expires_in")
     except (ValueError, AttributeError):
         text, lives = None, None
     if not isinstance(text, str) or not _USABLE.match(text):
         raise UnavailableError(f"{action}: the answer has no token", hint="check the token server's log")
-    return text, float(lives) if isinstance(lives, int | float) and lives > 0 else _LIVES
+    # Longer than a day is no promise that anybody relies on, and an integer may be larger than any float.
+    return text, float(min(lives, _LIVES_AT_MOST)) if isinstance(lives, int | float) and lives > 0 else _LIVES
 
 
 def _error_words(detail: bytes) -> str:
     """Read a token server's own message: an OAuth error, a registry's error document, or ``details``."""
     try:
-        document = json.loads(detail)
+        document = decode_json(detail)
     except ValueError:
         return ""
     found: list[str] = []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Container, Mapping, Sequence
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
+from grocker.decoding import decode_json
 from grocker.errors import CorruptError, DeniedError, GrockerError, MissingError, UnavailableError
 from grocker.oci.reference import HUB, Reference
 from grocker.registry.auth import Credentials
@@ -55,8 +55,15 @@ class RepositorySession(msgspec.Struct, frozen=True):
             raise UnavailableError(f"{action}: the answer from {self.reference.registry} has no Location header")
         # Relative to who answered, which is another host after a redirect.
         moved = _origin(response.url) != _origin(asked)
-        target = urljoin(response.url if moved else asked, said)
-        parts = urlsplit(target)
+        try:
+            target = urljoin(response.url if moved else asked, said)
+            parts = urlsplit(target)
+            _ = parts.port
+        except ValueError as error:
+            raise UnavailableError(
+                f"{action}: {self.reference.registry} answers with a malformed Location",
+                hint="check the registry, and any proxy in front of it",
+            ) from error
         if not parts.hostname or (urlsplit(asked).scheme == "https" and parts.scheme != "https"):
             raise UnavailableError(
                 f"{action}: {self.reference.registry} asks for an upload over {parts.scheme} instead of https",
@@ -175,7 +182,7 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 def _error_words(detail: bytes) -> tuple[frozenset[str], str]:
     """Read codes and messages of an error document (distribution-spec, Error Codes)."""
     try:
-        errors = json.loads(detail)["errors"]
+        errors = decode_json(detail)["errors"]
         listed = [one for one in errors if isinstance(one, dict)]
     except (ValueError, KeyError, TypeError):
         return frozenset(), ""

@@ -6,6 +6,7 @@ Source: OCI distribution specification 1.1, Push ("Pushing blobs", "Mounting a b
 from __future__ import annotations
 
 import io
+import re
 from enum import Enum
 from typing import BinaryIO
 from urllib.parse import urlencode
@@ -209,7 +210,7 @@ def _content_length(response: HttpResponse, size: int) -> int:
     """
     said = response.headers.get("Content-Length", "")
     is_compressed = response.headers.get("Content-Encoding", "identity").lower() != "identity"
-    if not said.isdigit() or is_compressed or (int(said) == 0 and size > 0):
+    if not re.fullmatch(r"[0-9]{1,18}", said) or is_compressed or (int(said) == 0 and size > 0):
         return -1
     return int(said)
 
@@ -347,7 +348,7 @@ def _send_parts(
 def _check_range(response: HttpResponse, done: int, session: RepositorySession, action: str) -> None:
     """Raise CorruptError when a registry reports fewer or more bytes than were sent."""
     said = response.headers.get("Range", "").removeprefix("bytes=").partition("-")[2]
-    if said.isdigit() and int(said) != done - 1:
+    if re.fullmatch(r"[0-9]{1,18}", said) and int(said) != done - 1:
         raise CorruptError(
             f"{action}: {session.reference.registry} reports {int(said) + 1} bytes, but {done} were sent",
             hint="bytes were lost in transit, or the registry is faulty; try again",

@@ -1,1 +1,1 @@
-"""From what the user asks to locked files: archives and indexes asked, back ends run. The only phase that does."""
+"""From the user's request to locked files. The only phase that queries archives and indexes and runs back ends."""

@@ -1,4 +1,4 @@
-"""The lock of an application: whether it fits, and its answers in place of the archive's and the index's."""
+"""The lock of an application: whether it fits, and its answers instead of the archive's and the index's."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read(path: Path) -> Lock | None:
 
 
 def inputs(request: Request, settings: Settings, application: Application, target: Target) -> dict[str, str]:
-    """Return what a lock is resolved from, by name: it fits as long as these stay the same."""
+    """Return the inputs from which a lock is resolved, by name: the lock fits as long as they stay the same."""
     requires = sorted(application.installed.metadata.requires)
     result = {
         "debian": _digest([target.suite.name, *package_names(settings, target.suite, application.services.packages)]),
@@ -111,7 +111,7 @@ def debian_answer(context: Context, settings: Settings, target: Target, locked: 
 def python_answer(
     context: Context, uv: python.Uv, application: Application, target: Target, locked: PlatformLock
 ) -> PythonAnswer:
-    """Return the lock's wheels without the application's own; only for those not in the store is the index asked.
+    """Return the lock's wheels without the application's own; ask the index only for those missing from the store.
 
     Wheels of sdists that are not in the store are built again.
     """

@@ -49,6 +49,8 @@ def resolve_wheels(
     directory = project.directory if project else None
     lock = python.find_lock(project.directory) if project and not ignore_lock else None
     files = read_requirement_files(application.requirement_files)
+    for path, data in files.items():
+        python.refuse_expansion([data.decode("utf-8", "replace")], uv.environment, what=f"reading {path}")
     if project is not None and lock is None and not files and not ignore_lock:
         python.check_unread(project.directory, requirements)
 

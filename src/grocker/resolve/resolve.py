@@ -1,4 +1,4 @@
-"""The first phase: from what the user asks to everything that the image consists of, locked.
+"""The first phase: from the user's request to everything that the image consists of, locked.
 
 It may run the project's back end and use the network; nothing after it decides what goes into the image.
 """

@@ -1,7 +1,7 @@
-"""That Debian signed what a lock names: remembered in the store once seen, else looked up in the signed indices.
+"""Check that Debian signed the packages of a lock: from the store if seen before, else in the signed indices.
 
 A lock is written by whoever wrote the project, and its packages hold programs that run on this host to compile. The
-sha256 in it proves that a file is the one that the lock means, not that it is Debian's.
+sha256 in it proves that a file is the locked one, not that it is Debian's.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class _Signed(msgspec.Struct, frozen=True):
 
 
 def remember_signed(context: Context, target: Target, packages: Sequence[DebianPackage]) -> None:
-    """Keep that ``packages`` were found in signed indices of the target's suite."""
+    """Record that ``packages`` were found in signed indices of the target's suite."""
     with context.store.lock(_key(target)):
         known = _known(context, target)
         new = {package.sha256: _about(package) for package in packages}
@@ -102,7 +102,7 @@ def _about(package: DebianPackage) -> tuple[str, str, str, int]:
 
 
 def _key(target: Target) -> str:
-    """Without Grocker's version: a signature holds for every version of it."""
+    """Return the key, which omits Grocker's version: a signature holds for every version."""
     return f"signed-{target.suite.name}-{target.architecture}"
 
 

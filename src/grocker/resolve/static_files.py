@@ -1,4 +1,4 @@
-"""The directories that a service shows as ``/static``, found in wheels by their names. Contract: X1."""
+"""The directories that a service serves under ``/static``, found in wheels by name. Contract: X1."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FORMAT = 1
 
 
 class _Contents(msgspec.Struct, frozen=True):
-    """What a wheel has that can be shown."""
+    """The files of a wheel that can be served."""
 
     packages: tuple[str, ...]
     """directories with an ``__init__.py``"""
@@ -95,7 +95,7 @@ def _find_directories(name: str, given: tuple[str, ...] | bool, wheels: Sequence
 
 
 def _read_contents(store: Store, file: PythonFile, fetch: Callable[[PythonFile], Path]) -> _Contents:
-    """Read what a wheel has; kept in the store."""
+    """Read the contents of a wheel; kept in the store."""
     identity = cache_key("static files", _FORMAT, file.sha256)
     kept = store.kept("steps", identity)
     if kept is not None:

@@ -1,4 +1,4 @@
-"""What resolving announces while it is still running, for whoever can begin early."""
+"""The facts that resolving announces while it is still running, for work that can start early."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Subscriber(Protocol):
 
 
 class NoSubscriber:
-    """Begins nothing early: for commands that make no layers."""
+    """A subscriber that starts nothing early: for commands that build no layers."""
 
     def backend_started(self) -> None:
         """See Subscriber.backend_started."""

@@ -66,14 +66,17 @@ def _show(command: str, rest: tuple[str, ...], *, warned: bool = False, environ:
         from .config.command import show_config
 
         return show_config(_read_spec(), rest, _started_layout(environ), warned=warned)
-    if command == "health" and not rest:
+    if command == "health":
         from .status.health import check_health
 
-        return check_health(_started_layout(environ).scratch)
+        if rest not in ((), ("--ready",)):
+            raise Failure(USAGE, f"health: unknown option {rest[-1]!r}; use --ready, or no option")
+        return check_health(_started_layout(environ).scratch, ready=bool(rest))
     if command in ("--help", "--version"):
         return _show_help(_read_spec(), command)
     raise Failure(
-        USAGE, f"usage: {_NAME} run [ARGUMENTS] | exec COMMAND [ARGUMENTS] | config | health | --help | --version"
+        USAGE,
+        f"usage: {_NAME} run [ARGUMENTS] | exec COMMAND [ARGUMENTS] | config | health [--ready] | --help | --version",
     )
 
 
@@ -138,8 +141,8 @@ def _show_help(image: Spec, what: str) -> int:
         "                       run a command in the environment of a running container\n"
         "       docker exec CONTAINER grocker-runner config\n"
         "                       show the configuration, and where each value comes from\n"
-        "       docker run --health-cmd 'grocker-runner health' ...\n"
-        "                       check whether the service, or cron, is alive\n"
+        "       docker run --health-cmd 'grocker-runner health --ready' ...\n"
+        "                       check whether the service, or cron, is ready (without --ready: alive)\n"
         f"services: {list_services(image)}\n"
     )
     text = version if what == "--version" else usage + version
@@ -166,7 +169,10 @@ def _command(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:
             environ = prepare(image, os.environ, layout, strict=bool(arguments) and not shows)
             if shows:
                 return _show(arguments[1], arguments[2:], warned=True, environ=environ)
-            _check_scripts(layout.scripts)
+            if not os.access(layout.scripts, os.W_OK | os.X_OK):
+                from .prepare.mounts import warn_unwritable
+
+                warn_unwritable(layout.scripts, read_only=True)
             program = _find_program(arguments, environ["PATH"], layout)
     except StopRequested as stop:
         return SIGNALLED + stop.number
@@ -195,27 +201,6 @@ def _require_stdin() -> None:
     found, null = os.fstat(0), os.stat(os.devnull)
     if stat.S_ISCHR(found.st_mode) and found.st_rdev == null.st_rdev:
         raise Failure(USAGE, "the shell has no input; add -ti, or name a command")
-
-
-def _check_scripts(directory: str) -> None:
-    """Warn about an unusable scripts directory (V3, E5)."""
-    try:
-        found = os.stat(directory)
-    except FileNotFoundError:
-        return
-    except OSError as error:  # a stale mount, such as NFS
-        warn(f"{directory}: {reason(error)}; treated as empty, check how it is mounted")
-        return
-    if stat.S_ISDIR(found.st_mode) and not os.access(directory, os.W_OK | os.X_OK):
-        from .prepare.account import host_uid
-
-        uid = os.getuid()
-        owner = host_uid(uid)
-        mapped = f" ({owner} on the host; with podman, use --userns=keep-id:uid={uid})" if owner != uid else ""
-        warn(
-            f"{directory}: not writable for uid {uid}{mapped}; on the host, run sudo chown -R {owner} or "
-            "chmod -R go+rwX on the directory"
-        )
 
 
 def _start(image: Spec, arguments: tuple[str, ...], mask: set[int]) -> int:

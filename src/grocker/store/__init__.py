@@ -1,6 +1,6 @@
-"""What builds keep for the next one: fetched files, finished blobs, derived results by key.
+"""Storage for the next build: fetched files, finished blobs, derived results by key.
 
-``store.py`` is the room's face; ``fetch.py`` fetches files; ``writing.py`` makes files appear whole or not at all;
+``store.py`` is the room's interface; ``fetch.py`` fetches files; ``writing.py`` makes files appear whole or not at all;
 ``check.py`` checks a store.
 """
 

@@ -1,4 +1,4 @@
-"""Marks the cache as a directory that can be made again: backups and builds leave it out (Cache Directory Tagging)."""
+"""Mark the cache as a directory that can be recreated, so that backups and builds skip it (Cache Directory Tagging)."""
 
 from __future__ import annotations
 

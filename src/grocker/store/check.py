@@ -1,6 +1,6 @@
-"""Check a store: everything in it is what its name says.
+"""Check that everything in a store is what its name says.
 
-It reads every byte: for tests, and for a disk in doubt.
+It reads every byte: for tests, and for disks that may be faulty.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def check(store: Store) -> tuple[Problem, ...]:
     """List everything that is wrong with a store, by room and name; nothing is changed.
 
     What a killed process left in ``tmp`` is not a problem: ``abandoned`` lists it. Neither is a member's file without a
-    description: its maker was killed between the two, and the next one writes both again.
+    description: the process that wrote it was killed between the two, and the next one writes both again.
     """
     return (
         *_strangers(store),
@@ -53,7 +53,7 @@ def check(store: Store) -> tuple[Problem, ...]:
 
 
 def _strangers(store: Store) -> Iterator[Problem]:
-    """List what no build writes: other directories, and temporary files outside ``tmp``."""
+    """List foreign files: directories that no build writes, and temporary files outside ``tmp``."""
     rooms = {room.partition("/")[0] for room in ROOMS}
     for path in sorted(store.root.iterdir()):
         if path.name not in rooms:

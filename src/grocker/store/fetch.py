@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def fetch(
     store: Store, transport: Transport, url: str, *, digest: Digest, size: int | None, what: str, progress: Progress
 ) -> Path:
-    """Return the file with that digest: the kept one, else fetched from ``url`` (http, https, file), verified and kept.
+    """Return the file with that digest: from the store, else from ``url`` (http, https, file), verified and kept.
 
     ``size`` in bytes when known; ``what`` names the file for people ("numpy 2.1"). A kept file is hashed before it is
     returned: the caller is about to unpack it, which costs far more; a damaged one is fetched again.
@@ -57,7 +57,7 @@ def _fetch(
 
 
 def _take(store: Store, url: str, *, digest: Digest, action: str) -> Path:
-    """Copy a file of this host, as from a directory of wheels: it could change while a build reads it."""
+    """Copy a local file, such as one from a directory of wheels: it could change while a build reads it."""
     from urllib.parse import unquote, urlsplit
 
     path = Path(unquote(urlsplit(url).path))

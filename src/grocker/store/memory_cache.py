@@ -1,4 +1,4 @@
-"""Bytes that this process made and will soon need again: kept in memory as far as there is room, else read back."""
+"""Bytes that this process produced and will soon need again: kept in memory while there is room, else read back."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ class MemoryCache:
         self._room = room
         self._parts: dict[str, tuple[bytes, ...]] = {}
         self._guard = threading.Lock()
+
+    @property
+    def room(self) -> int:
+        """Bytes that there is room for now."""
+        return self._room
 
     def put(self, key: str, parts: tuple[bytes, ...]) -> None:
         """Keep ``parts``, unless there is no room for them."""

@@ -32,7 +32,7 @@ from grocker.errors import CannotWriteError, CorruptError, MissingError
 from grocker.store import tree_seal
 from grocker.store.cache_tag import tag_cache
 from grocker.store.memory_cache import MemoryCache
-from grocker.store.writing import Writer, storage, sync_tree, write_whole
+from grocker.store.writing import Writer, remove, storage, sync_tree, write_whole
 
 Room = Literal["steps", "members", "refs"]
 ROOMS = ("blobs/sha256", "downloads", "members", "steps", "trees", "refs", "locks", "tmp")
@@ -152,7 +152,7 @@ class Store:
         return target
 
     def add_wheel(self, path: Path) -> Digest:
-        """Keep a file that was made here among the fetched ones; return its digest."""
+        """Store a locally built file among the fetched ones; return its digest."""
         data = path.read_bytes()
         digest = digests.of(data)
         if self.sound_download(digest) is None:
@@ -166,7 +166,7 @@ class Store:
     # -- blobs of images ------------------------------------------------------------------------------------------
 
     def blob(self, digest: Digest, size: int | None = None) -> Path | None:
-        """Return the finished blob with that digest, or None; also None when it has not ``size`` bytes, if given."""
+        """Return the finished blob with that digest; None if there is none, or its size is not ``size`` (if given)."""
         path = self._blob_path(digest)
         try:
             found = path.stat().st_size
@@ -220,32 +220,21 @@ class Store:
     def tree(self, key: str) -> Path | None:
         """Return the unpacked tree of that key as it was put there; None if there is none, or if it was changed.
 
-        What ran in a tree may have changed it: sizes and times are compared each time, and contents when those differ
+        Programs that run in a tree may change it: sizes and times are compared each time, contents if those differ
         (after a restored backup).
         """
         path = self.root / "trees" / key
         kept = self.kept("steps", f"tree-{key}")
-        if kept is None or not path.exists():
-            return None
-        seen, content = kept.decode().strip('"').split()
-        try:
-            if tree_seal.look(path) == seen:
-                return path
-            if tree_seal.read(path) == content:
-                self._seal(key, path)
-                return path
-        except OSError:
-            pass  # unreadable: as damaged as changed
-        return None
+        state = tree_seal.check(path, kept) if kept is not None else None
+        if state == "moved":
+            self.seal_tree(key)
+        return path if state is not None else None
 
-    def seal_tree(self, key: str) -> None:
-        """Let the tree of that key count as it is now; whoever has changed it holds its lock."""
-        self._seal(key, self.root / "trees" / key)
-
-    def _seal(self, key: str, tree: Path) -> None:
-        with storage(_ACTION, tree):
-            seen, content = tree_seal.look(tree), tree_seal.read(tree)
-        self.keep("steps", f"tree-{key}", f'"{seen} {content}"'.encode())
+    def seal_tree(self, key: str, tree: Path | None = None) -> None:
+        """Accept the tree of that key, or ``tree``, as it is now; the caller, who has changed it, holds its lock."""
+        path = tree or self.root / "trees" / key
+        with storage(_ACTION, path):
+            self.keep("steps", f"tree-{key}", tree_seal.make(path))
 
     @contextmanager
     def new_tree(self, key: str) -> Iterator[Path]:
@@ -260,7 +249,7 @@ class Store:
                 sync_tree(tree)
                 if target.exists() and self.tree(key) is None:
                     self.forget_tree(key)  # a changed one is in the way
-                self._seal(key, tree)
+                self.seal_tree(key, tree)
                 try:
                     os.rename(tree, target)
                 except OSError:
@@ -336,7 +325,7 @@ def is_bare(room: Room, key: str) -> bool:
 
 
 def seal(data: bytes) -> bytes:
-    """Make the end of a kept file, a checksum that reveals damage on the disk."""
+    """Return the checksum at the end of a kept file, which reveals damage on the disk."""
     import zlib
 
     return b"\n%08x\n" % zlib.crc32(data)
@@ -385,7 +374,7 @@ def _sound(path: Path, digest: Digest) -> Path | None:
     except OSError:
         pass  # a bad sector is as bad as a wrong hash
     with storage(_ACTION, path):
-        path.unlink(missing_ok=True)
+        remove(path)
     return None
 
 

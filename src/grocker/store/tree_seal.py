@@ -1,4 +1,4 @@
-"""Whether an unpacked tree is still what was put there: programs of others run in it, and may write to it."""
+"""Check whether an unpacked tree is unchanged: foreign programs run in it and may write to it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,27 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
+
+
+def make(tree: Path) -> bytes:
+    """Return the seal of the tree as it is now, a JSON document. Raises OSError."""
+    return f'"{look(tree)} {read(tree)}"'.encode()
+
+
+def check(tree: Path, seal: bytes) -> Literal["same", "moved"] | None:
+    """Return ``moved`` when only times and inodes differ (a restored backup), None for another or a damaged tree."""
+    seen, _, content = seal.decode().strip('"').partition(" ")
+    try:
+        if look(tree) == seen:
+            return "same"
+        return "moved" if read(tree) == content else None
+    except OSError:
+        return None
 
 
 def look(tree: Path) -> str:
-    """Return a digest of what stat(2) says of everything below ``tree``, ctimes included; reads no file.
+    """Return a digest of the stat(2) results of everything below ``tree``, ctimes included; reads no file.
 
     Raises OSError.
     """

@@ -83,21 +83,36 @@ class Writer:
         """Sync the file and let it appear as ``target``. Raises StorageError, CannotWriteError.
 
         The bytes reach the disk before the name, so that a name never refers to an incomplete file. The name itself is
-        not synced: a file whose name a power cut removes is made again. ``sync``: False where the reader
-        detects what a power cut left, and makes it again.
+        not synced: if a power cut removes it, the file is created again. ``sync``: False where the reader
+        detects a file damaged by a power cut, and creates it again.
         """
         with storage(self._action, target):
             self._stream.flush()
             if sync:
                 os.fdatasync(self._stream.fileno())
             self._stream.close()
-            os.replace(self._temporary, target)
+            try:
+                os.replace(self._temporary, target)
+            except IsADirectoryError:
+                # No build makes one where files are kept; outputs were judged by ``destination``.
+                remove(target)
+                os.replace(self._temporary, target)
+
+
+def remove(path: Path) -> None:
+    """Remove what is in the place of a file, if anything is: also a directory. Raises OSError."""
+    try:
+        path.unlink(missing_ok=True)
+    except IsADirectoryError:
+        import shutil
+
+        shutil.rmtree(path)
 
 
 def destination(path: Path) -> Path:
-    """Resolve the links of ``path``, at which a file is to be replaced.
+    """Resolve the links of ``path``, where a file will be replaced.
 
-    Raises CannotWriteError when something else is there, which must not be replaced: a directory, or a device
+    Raises CannotWriteError if ``path`` is something that must not be replaced: a directory, or a device
     (``/dev/stdout``).
     """
     real = Path(os.path.realpath(path))
@@ -111,7 +126,7 @@ def destination(path: Path) -> Path:
 
 
 def write_whole(target: Path, data: bytes, *, temporary: Path, sync: bool = True) -> None:
-    """Put ``data`` at ``target`` by way of the file ``temporary``, which is on the same file system.
+    """Write ``data`` to ``target`` through the file ``temporary``, which is on the same file system.
 
     ``sync``: see ``Writer.put``. Raises StorageError, CannotWriteError; the temporary file is gone then.
     """

@@ -77,7 +77,7 @@ WHITEOUT = ".wh."
 
 
 def path_problem(path: str) -> str | None:
-    """The reason why no entry may have that path; None when one may."""
+    """The reason why that path is not allowed for an entry; None if it is."""
     if path.startswith("/") or ".." in path.split("/"):
         return "leaves the image's root"
     if not path or path == "." or "\0" in path or posixpath.normpath(path) != path:

@@ -1,7 +1,7 @@
 """Members: what one package or wheel contributes to a layer, compressed once and stored.
 
 A member is a tar segment without its directories, cut into parts of at most PART bytes, each part one gzip member
-(RFC 1952, section 2.2: a file is a series of them). Its directories stand in its description, because a layer names
+(RFC 1952, section 2.2: a file is a series of them). Its directories are in its description, because a layer names
 each directory once, before all files (``compose.py``).
 """
 
@@ -18,7 +18,7 @@ from grocker.store import Store
 from grocker.tar.entry import Directory, Entry, parents, path_problem
 from grocker.tar.writer import segment, sort_entries
 
-LAYOUT = 2
+LAYOUT = 3
 """Version of everything that determines a layer's bytes, besides its inputs: part size, compression, entry rules."""
 LEVEL = 3
 """libdeflate's level"""
@@ -95,7 +95,7 @@ def make_member(
 ) -> Member:
     """Compress the entries into the store; ``note`` is a JSON document, ``epoch`` in seconds.
 
-    ``part``: bytes of a part, uncompressed; another than PART is for tests, since keys do not depend on it.
+    ``part``: bytes of a part, uncompressed; values other than PART are for tests, since keys do not depend on it.
 
     No two entries may have the same path: the caller resolves conflicts. Raises StorageError, CannotWriteError, and
     CorruptError for an unsafe path: this is the last check of what archives contain.
@@ -104,12 +104,18 @@ def make_member(
     _refuse_wrong(in_order, subject)
     parts: list[MemberPart] = []
     held: list[bytes] = []
+    length = 0
     with store.new_member(key) as stream:
         for plain in _parts(segment((e for e in in_order if not isinstance(e, Directory)), epoch=epoch), part):
             compressed = compress(plain)
             stream.write(compressed)
             parts.append(MemberPart(len(compressed), len(plain), _crc(compressed)))
-            held.append(plain)
+            # For whoever composes the layer next, while it fits there; a wheel may hold more than the memory.
+            if length + len(plain) <= store.memory.room:
+                held.append(plain)
+            else:
+                held.clear()
+            length += len(plain)
     member = Member(
         key=key,
         subject=subject,
@@ -119,7 +125,8 @@ def make_member(
         note=msgspec.Raw(note),
     )
     store.keep("members", key, msgspec.json.encode(member))
-    store.memory.put(key, tuple(held))
+    if held:
+        store.memory.put(key, tuple(held))
     return member
 
 

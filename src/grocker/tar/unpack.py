@@ -1,4 +1,4 @@
-"""Entries as files of the host: to run the image's interpreter there, never to make layers."""
+"""Unpack entries to files on the host, to run the image's interpreter; never to build layers."""
 
 from __future__ import annotations
 

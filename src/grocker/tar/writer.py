@@ -1,4 +1,4 @@
-"""Entries as a tar segment: the same entries give the same bytes, on any host and with any version of Python.
+"""Write entries as a tar segment: the same entries give the same bytes, on any host and with any version of Python.
 
 POSIX pax format (IEEE Std 1003.1-2017, pax: "ustar Interchange Format", with extended headers where a name or a number
 does not fit); one time for everything, no user or group names, no device numbers. ``tarfile`` takes four times as

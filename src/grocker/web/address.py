@@ -6,10 +6,16 @@ import base64
 import re
 from urllib.parse import urlsplit, urlunsplit
 
+_UNENCODED = re.compile(r"(?<=://)[^/@:]*:(?!\d{1,5}/).*@")
+"""a user and a password that holds a slash, which nobody encoded"""
+
 
 def redact_url(url: str) -> str:
     """Redact ``url`` for messages: drop user, password, query (which may have a signature) and fragment."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(_UNENCODED.sub("", url))
+    except ValueError:
+        return "(malformed address)"
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 

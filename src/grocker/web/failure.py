@@ -101,13 +101,13 @@ def retry_after(value: str | None, now: float) -> float | None:
     """Parse a Retry-After header, a number or a date, into seconds from ``now``, which is in seconds since 1970."""
     if not value:
         return None
-    if value.strip().isdigit():
+    if re.fullmatch(r"\s*[0-9]{1,9}\s*", value):
         return float(value)
     from email.utils import parsedate_to_datetime
 
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, IndexError, OSError):
         return None
 
 
@@ -149,7 +149,7 @@ def translate_failure(error: Exception, shown: str, action: str, via: str) -> Ex
             return BrokenError(f"TLS failed{via}: {one.reason or 'no reason given'}", 2)
     for one in seen:
         if isinstance(one, exceptions.ReadTimeoutError):
-            return BrokenError(f"timeout waiting for the answer{via}")
+            return BrokenError(f"timeout waiting for the answer{via}", 2)
         # urllib3 derives NewConnectionError from ConnectTimeoutError, whatever made the connection fail.
         if isinstance(one, (exceptions.ConnectTimeoutError, TimeoutError)) and not isinstance(
             one, exceptions.NewConnectionError

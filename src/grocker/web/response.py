@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -13,6 +14,8 @@ from grocker.web.failure import BrokenError
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
+_LEAST_RATE = 1000  # bytes a second
+_MOMENT = 5.0  # seconds for what nobody waits for: the words of an error, the rest of a body
 _DETAIL = 8192  # bytes of an error's body that are kept
 
 
@@ -20,9 +23,17 @@ class HttpResponse:
     """An accepted answer; closed by the caller, best with ``with``."""
 
     def __init__(
-        self, raw: BaseHTTPResponse, url: str, action: str, again: Callable[[int, str], BaseHTTPResponse] | None
+        self,
+        raw: BaseHTTPResponse,
+        url: str,
+        action: str,
+        again: Callable[[int, BrokenError], BaseHTTPResponse] | None,
+        *,
+        patience: float = 60,
     ) -> None:
+        """``patience``: seconds of waiting over which the least rate is judged."""
         self._raw = raw
+        self._patience = patience
         self._again = again
         self._action = action
         self.status: int = raw.status
@@ -48,9 +59,10 @@ class HttpResponse:
         A truncated body is resumed where it broke; UnavailableError when that does not help.
         """
         done = 0
+        pace = _Pace(self._patience)
         while True:
             try:
-                while chunk := _read(self._raw, size):
+                while chunk := pace.read(self._raw, size):
                     done += len(chunk)
                     yield chunk
                 return
@@ -60,7 +72,7 @@ class HttpResponse:
                         f"{self._action}: {self.url}: {failure.reason} after {done} bytes", hint="try again"
                     ) from failure
                 release_connection(self._raw)
-                self._raw = self._again(done, failure.reason)
+                self._raw = self._again(done, failure)
 
     def read(self, limit: int = 64 << 20) -> bytes:
         """Read the whole body. CorruptError when it is longer than ``limit`` bytes."""
@@ -74,23 +86,50 @@ class HttpResponse:
         return b"".join(parts)
 
 
+class _Pace:
+    """Reads a body as it comes, and gives up a server that sends next to nothing: each byte resets a timeout."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._waited = 0.0
+        self._bytes = 0
+
+    def read(self, raw: BaseHTTPResponse, size: int) -> bytes:
+        """Return what is there of the next ``size`` bytes. Raises BrokenError."""
+        began = time.monotonic()
+        data = _read(raw, size)
+        self._waited += time.monotonic() - began
+        self._bytes += len(data)
+        if self._waited >= self._patience:
+            if data and self._bytes < _LEAST_RATE * self._waited:
+                raise BrokenError(f"less than {_LEAST_RATE} bytes/s arrived for {self._waited:.0f} s", 2)
+            self._waited, self._bytes = 0.0, 0
+        return data
+
+
 def _read(raw: BaseHTTPResponse, size: int) -> bytes:
     import urllib3
 
     try:
+        if isinstance(raw, urllib3.HTTPResponse):
+            return raw.read1(size, decode_content=False)
         return raw.read(size, decode_content=False)
     except urllib3.exceptions.ReadTimeoutError as error:
-        raise BrokenError("the connection stalled") from error
+        raise BrokenError("the connection stalled", 2) from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise BrokenError("the connection was cut") from error
 
 
 def read_beginning(raw: BaseHTTPResponse) -> bytes:
     """Read the beginning of an error's body, at most ``_DETAIL`` bytes, and release the connection."""
+    data = b""
+    until = time.monotonic() + _MOMENT
     try:
-        return _read(raw, _DETAIL)
+        while len(data) < _DETAIL and time.monotonic() < until and (more := _read(raw, _DETAIL - len(data))):
+            data += more
+        return data
     except BrokenError:
-        return b""
+        return data
     finally:
         release_connection(raw)
 
@@ -99,8 +138,12 @@ def release_connection(raw: BaseHTTPResponse) -> None:
     """Return the connection to the pool; close it first when much of the body is still to come."""
     left = getattr(raw, "length_remaining", None)
     try:
+        until = time.monotonic() + _MOMENT
         if left is not None and left <= 1 << 16:
-            _read(raw, 1 << 16)
+            while _read(raw, 1 << 16):
+                if time.monotonic() > until:
+                    raw.close()
+                    break
         else:
             raw.close()
     except BrokenError:

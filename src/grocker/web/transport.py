@@ -149,10 +149,11 @@ class Transport:
 
         raw, place = self._send_until_accepted(send, count, accept, url, action, source)
 
-        def again(done: int, reason: str) -> BaseHTTPResponse:
-            return self._resume(lambda extra: send(extra)[0], count, raw, done, f"{action}: {redact_url(url)}", reason)
+        def again(done: int, failure: BrokenError) -> BaseHTTPResponse:
+            return self._resume(lambda extra: send(extra)[0], count, raw, done, f"{action}: {redact_url(url)}", failure)
 
-        return HttpResponse(raw, place, action, again if method == "GET" and raw.status == 200 else None)
+        resumable = method == "GET" and raw.status == 200
+        return HttpResponse(raw, place, action, again if resumable else None, patience=self._timeouts[1])
 
     def _send_until_accepted(
         self,
@@ -188,16 +189,16 @@ class Transport:
         first: BaseHTTPResponse,
         done: int,
         action: str,
-        reason: str,
+        failure: BrokenError,
     ) -> BaseHTTPResponse:
-        """Resume the body of ``first`` at byte ``done``, where it broke for ``reason``."""
-        while count.sent < count.most:
+        """Resume the body of ``first`` at byte ``done``, where it broke."""
+        while count.sent < min(count.most, failure.attempts or count.most):
             self._wait(count, None)
             try:
                 return resume(send, first, done)
-            except BrokenError as failure:
-                reason = failure.reason
-        raise UnavailableError(f"{action}: {reason} after {done} bytes", hint="try again")
+            except BrokenError as another:
+                failure = another
+        raise UnavailableError(f"{action}: {failure.reason} after {done} bytes", hint="try again")
 
     def _authorize(self, url: str, headers: dict[str, str], netrc: bool, action: str) -> tuple[str, str]:
         """Move credentials from the URL to ``headers``; return the URL without them, and their source in words."""
@@ -246,7 +247,11 @@ class Transport:
             if raw.status in accept or raw.status not in again or not target:
                 return raw, url
             release_connection(raw)
-            old, new = urlsplit(url), urlsplit(urljoin(url, target))
+            try:
+                old, new = urlsplit(url), urlsplit(urljoin(url, target))
+                _ = new.port
+            except ValueError as error:
+                raise UnavailableError(f"{action}: {redact_url(url)} redirects to a malformed address") from error
             if new.scheme not in ("http", "https") or (old.scheme == "https" and new.scheme != "https"):
                 raise UnavailableError(
                     f"{action}: {redact_url(url)} redirects to {redact_url(new.geturl())}, which is not HTTPS"
@@ -284,8 +289,12 @@ class Transport:
                 decode_content=False,
                 timeout=urllib3.Timeout(connect=connect, read=max(read, answer_timeout or 0.0)),
             )
-        except urllib3.exceptions.LocationParseError as error:
+        except (urllib3.exceptions.LocationParseError, urllib3.exceptions.LocationValueError) as error:
             raise SettingsError(f"{action}: {redact_url(url)} is not a valid URL") from error
+        except ValueError:  # its message would show the header's value
+            raise SettingsError(
+                f"{action}: {redact_url(url)}: the address or the credentials have characters that HTTP does not permit"
+            ) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise translate_failure(error, redact_url(url), action, via) from error
 
@@ -315,7 +324,9 @@ class Transport:
                     )
                 clean = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], "", "", ""))
                 manager = urllib3.ProxyManager(clean, proxy_headers=secret, **options)  # type: ignore[arg-type]
-            self._managers[scheme, proxy] = manager
+            from grocker.web.connection import limit_connections
+
+            self._managers[scheme, proxy] = limit_connections(manager)
             return manager
 
     def pause(self, attempt: int, error: GrockerError) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import subprocess
 import sys
+import time
 import urllib.request
 
 import pytest
@@ -51,12 +53,15 @@ async def who(request):
     await asyncio.sleep(float(request.query_params.get("wait", 0)))
     return PlainTextResponse(request.client.host)
 
+async def root(request):
+    return PlainTextResponse(request.scope["root_path"])
+
 @contextlib.asynccontextmanager
 async def span(app):
     yield
     print("shut down", flush=True)
 
-app = Starlette(routes=[Route("/", who)], lifespan=span)
+app = Starlette(routes=[Route("/", who), Route("/root", root)], lifespan=span)
 """
 
 
@@ -108,6 +113,24 @@ def test_asgi_service_s_hooks_run_when_a_request_never_ends(docker: Engine) -> N
             assert "shut down" in container.logs(), service
             client.kill()
             client.wait()
+
+
+def test_asgi_service_takes_uvicorns_own_variables(docker: Engine) -> None:
+    given = {"UVICORN_TIMEOUT_KEEP_ALIVE": "75", "UVICORN_ROOT_PATH": "/api", "UVICORN_PORT": "tcp://10.0.0.5:80"}
+    options = [word for name, value in given.items() for word in ("--env", f"{name}={value}")]
+    with docker.started("start", "www", options=options) as container:
+        logs = container.wait_for("Application startup complete")
+        assert "warning: UVICORN_PORT: no effect" in logs
+        connection = http.client.HTTPConnection(container.address(), 8080, timeout=10)
+        for _ in range(2):
+            connection.request("GET", "/root")
+            assert connection.getresponse().read() == b"/api"
+            time.sleep(7)  # longer than uvicorn's default
+        connection.close()
+    options = ["--env", "UVICORN_TIMEOUT_KEEP_ALIVE=long"]
+    with docker.started("start", "www", options=options) as container:
+        logs = container.wait_for("giving up: the application cannot be loaded", 30)
+        assert "'long' is not a valid integer" in logs
 
 
 def test_asgi_service_ends_when_its_application_cannot_be_loaded(docker: Engine) -> None:

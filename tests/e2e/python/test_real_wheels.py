@@ -156,7 +156,7 @@ def test_django_project_runs_in_a_tree_of_the_suite(root: Root, wheels: tuple[Wh
     entries: list[Entry] = []
     with Compiler(root.interpreter) as compiler:
         for _, own in overlay((wheel.file, wheel.entries) for wheel in wheels):
-            entries += add_bytecode(compiler, own)
+            entries += add_bytecode(compiler, own, checked=True)
     unpack(
         [
             *entries,

@@ -46,7 +46,7 @@ def layout(tmp_path: Path) -> ContainerLayout:
 
 def _start(layout: ContainerLayout, **given: str) -> None:
     scratch.create(layout.scratch)
-    failures = configuration.prepare_configuration(layout, "SHOP", given)
+    failures = configuration.prepare_configuration(layout, "SHOP", given).failures
     first = failures[0].message if failures else ""
     scratch.save(layout.scratch, scratch.StartRecord(prepared=given, given=given, failure=first))
 

@@ -88,7 +88,7 @@ def test_configuration_is_read_by_getconf_in_the_order_of_the_contract(
     with tempfile.TemporaryDirectory() as root:
         layout = _places(Path(root))
         _write(Path(layout.config) / "app", files)
-        assert configuration.prepare_configuration(layout, "POLLS", {}) == []
+        assert configuration.prepare_configuration(layout, "POLLS", {}).failures == ()
         with mock.patch.dict(os.environ, {"POLLS_CONFIG": f"{layout.prepared}/*.ini"}, clear=True):
             getter = ConfigGetter("polls")
         merged = configparser.ConfigParser(interpolation=None)
@@ -110,7 +110,7 @@ def test_configuration_is_the_same_to_getconf_to_the_merged_file_and_to_config(
     for name, data in tricky.FILES.items():
         (app / name).write_bytes(data)
     environ = tricky.environ("SHOP")
-    assert configuration.prepare_configuration(layout, "SHOP", environ) == []
+    assert configuration.prepare_configuration(layout, "SHOP", environ).failures == ()
     scratch.save(layout.scratch, scratch.StartRecord(prepared=environ, given=environ))
     environ |= {"SHOP_CONFIG": f"{layout.prepared}/*.ini", "PYTHONUTF8": "1"}
     line = [sys.executable, "-c", tricky.GETCONF, "shop", *tricky.EXPECTED]
@@ -130,7 +130,7 @@ def test_configuration_variables_are_what_getconf_takes(in_file: str, in_environ
         layout = _places(Path(root))
         (Path(layout.config) / "app" / "90_x.ini").write_text(f"[my-db]\nuser-name = {in_file}\n", encoding="utf-8")
         environ = {"MY_APP_MY_DB_USER_NAME": in_environment, "MY_APP_CONFIG": f"{layout.prepared}/*.ini"}
-        assert configuration.prepare_configuration(layout, "MY_APP", environ) == []
+        assert configuration.prepare_configuration(layout, "MY_APP", environ).failures == ()
         with mock.patch.dict(os.environ, environ, clear=True):
             found = ConfigGetter("my-app").getstr("my-db.user-name", "(none)")
         merged = configparser.ConfigParser(interpolation=None)
@@ -150,7 +150,7 @@ def test_configuration_variable_with_many_lines_stays_one_value(layout: Containe
 def test_configuration_leaves_a_bad_file_out_and_says_so(layout: ContainerLayout, app: Path) -> None:
     (app / "10_bad.ini").write_text("[x]\na = 1\na = 2\n")
     (app / "20_good.ini").write_text("[x]\nb = 1\n")
-    failures = configuration.prepare_configuration(layout, "P", {})
+    failures = configuration.prepare_configuration(layout, "P", {}).failures
     assert [failure.status for failure in failures] == [78]
     assert failures[0].message == f"{app}/10_bad.ini:3: duplicate key a in [x]"
     assert sorted(os.listdir(layout.prepared)) == ["000000_20_good.ini", "000001_50_default_settings.ini"]
@@ -174,7 +174,7 @@ def _link_loop(app: Path) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_link_loop")
 def test_configuration_link_to_itself_is_a_failure(layout: ContainerLayout) -> None:
-    assert [failure.status for failure in configuration.prepare_configuration(layout, "P", {})] == [78]
+    assert [failure.status for failure in configuration.prepare_configuration(layout, "P", {}).failures] == [78]
 
 
 def test_configuration_file_that_is_too_large_is_a_failure(tmp_path: Path) -> None:

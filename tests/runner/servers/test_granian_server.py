@@ -41,7 +41,7 @@ def test_granian_server_command_line(service: Service, kind: str, target: str) -
     )
     arguments = granian_server.launch(service, context).program.arguments
     assert arguments[:2] == ("/opt/venv/bin/python", granian_server.__file__)
-    assert arguments[2:] == (kind, target, "5", "3", "7", "-1", "8", "/scratch")
+    assert arguments[2:] == (kind, target, "5", "3", "7", "-1", "8", "-1", "-1", "/scratch")
     assert context.inherited == (5, 8)
 
 

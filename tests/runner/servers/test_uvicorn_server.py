@@ -47,9 +47,27 @@ def test_uvicorn_server_has_as_many_workers_as_declared_or_asked_or_the_limits_c
         "0",
         "7",
         "8",
+        "-1",
+        "-1",
         "/scratch",
     )
 
 
 def test_uvicorn_server_hands_a_factory_on() -> None:
     assert _arguments({}, target="api:create_app()")[1] == "api:create_app()"
+
+
+@pytest.mark.parametrize(
+    ("environ", "ignored"),
+    [
+        ({"UVICORN_TIMEOUT_KEEP_ALIVE": "75", "UVICORN_ROOT_PATH": "/api"}, ""),
+        ({"UVICORN_PORT": "tcp://10.0.0.5:80"}, "UVICORN_PORT"),
+        ({"UVICORN_WORKERS": "3", "UVICORN_HOST": "::"}, "UVICORN_HOST, UVICORN_WORKERS"),
+    ],
+)
+def test_uvicorn_server_tells_which_variables_have_no_effect(
+    environ: dict[str, str], ignored: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _arguments(environ)
+    what = "no effect; the runner controls sockets, workers, proxies, logs and stopping"
+    assert capfd.readouterr().err == (f"grocker: warning: {ignored}: {what}\n" if ignored else "")

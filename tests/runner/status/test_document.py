@@ -61,6 +61,7 @@ def test_H3_document_tells_what_the_page_tells() -> None:
         "starts": 4,
         "restarts": 3,
         "recycled": 0,
+        "recent_restarts": 0,
         "last_exit": 1,
         "cpu_seconds": None,
         "memory": None,

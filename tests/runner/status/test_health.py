@@ -72,3 +72,32 @@ def test_H5_port_is_asked_when_it_cannot_be_seen_whether_something_is_supervised
     (tmp_path / "file").touch()  # root may look into any directory
     with served() as server:
         assert check_health(str(tmp_path / "file"), port=server.port) == 0
+
+
+def test_H5_container_that_lives_is_not_ready_before_readyz_says_so(
+    supervised: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """During a crash loop /livez passes while an attempt lasts; engines ask for both with this."""
+    with served() as server:
+        assert check_health(supervised, ready=True, port=server.port) == 0
+        server.signal(signal.SIGUSR1)
+        limit = time.monotonic() + 10
+        while check_health(supervised, ready=True, port=server.port) == 0:  # until the signal has arrived
+            assert time.monotonic() < limit
+            time.sleep(0.02)
+        assert check_health(supervised, port=server.port) == 0
+    assert capfd.readouterr().err.startswith("grocker: health: /readyz: ")
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 503 X\r\n\r\nnot ok: ready: no\n", b"HTTP/1.1 500 X\r\n\r\nnot ok: ready: no\n"]
+)
+def test_H5_reason_is_readyz_s(supervised: str, capfd: pytest.CaptureFixture[str], answer: bytes) -> None:
+    with upstream(says(answer)) as port:
+        assert check_health(supervised, ready=True, port=port) == 1
+    assert capfd.readouterr().err == "grocker: health: /readyz: not ok: ready: no\n"
+
+
+def test_H5_command_is_ready_too(tmp_path: Path) -> None:
+    """One health check suits all containers of an image."""
+    assert check_health(str(tmp_path / "nowhere"), ready=True) == 0

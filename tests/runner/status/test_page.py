@@ -5,8 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from grocker.runner.status import formatting
 from grocker.runner.status import page as status_page
-from grocker.runner.status.values import Check, Status
+from grocker.runner.status.values import Check, ProcessStatus, Status
 from tests.support.statuses import cron_status, job_status, service_status, tail, usage
 
 NOW = time.time()
@@ -115,6 +116,39 @@ def test_H4_page_shows_commands_and_log_to_holders_of_the_token_alone() -> None:
         assert "hunter2" in page.text
         assert len(page.all("pre")) == 3
         assert "line 2 <&> \N{SNOWMAN}" in page.text
+
+
+@pytest.mark.parametrize(
+    ("restarts", "was_ready", "ready", "word", "state"),
+    [
+        (0, False, False, "Starting", "Running"),
+        (1, False, False, "Restarting", "Restarted 1 restart lately"),
+        (2, False, False, "Crash loop", "Restarted 2 restarts lately"),
+        (4, True, False, "Crash loop", "Restarted 4 restarts lately"),
+        (1, True, False, "Not ready", "Restarted 1 restart lately"),
+        (1, True, True, "Ready", "Restarted 1 restart lately"),
+        (3, True, True, "Ready", "Restarted 3 restarts lately"),
+    ],
+)
+def test_H3_crash_loop_is_not_green(restarts: int, was_ready: bool, ready: bool, word: str, state: str) -> None:
+    """Its process runs at most moments."""
+    process = ProcessStatus(
+        name="www", state="running", pid=7, started=NOW, starts=1, restarts=restarts, recent_restarts=restarts
+    )
+    reason = "the application cannot be loaded: KeyError (shopsite/settings.py:24)"
+    check = Check(name="ready", passed=ready, text=reason)
+    status = _changed(SERVICE, processes=(process,), ready=(check,), was_ready=was_ready)
+    page = _page(status)
+    assert status_page.overall(status)[2] == word
+    assert state.replace(" ", "") in page.text.replace(" ", "")
+    assert reason in page.text
+
+
+def test_H3_page_tells_host_and_day() -> None:
+    """Two replicas look alike, and a time without its day says little after a week."""
+    page = _page(_changed(SERVICE, host="shop-www-7f9c-x2x"))
+    assert "shop-www-7f9c-x2x" in page.text
+    assert formatting.date(SERVICE.since) in page.text
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,40 @@ def test_H2_tree_is_the_process_with_descendants_and_group(tmp_path: Path) -> No
     assert found.trees[14].workers == 0
 
 
+def test_H2_shared_memory_is_divided(tmp_path: Path) -> None:
+    """Workers that were forked share most of theirs: the sum was more than the container's."""
+    for pid in (10, 11, 12):
+        _process(tmp_path, pid, 10 if pid > 10 else 1, 10, pages=1000)
+        (tmp_path / "proc" / str(pid) / "smaps_rollup").write_text(
+            "00-ff ---p 0 00:00 0 [rollup]\nRss: 4000 kB\nPss: 100 kB\n"
+        )
+    (tmp_path / "proc" / "12" / "smaps_rollup").write_text("of another kernel\n")
+    found = usage.read_usage([10], root=f"{tmp_path}/")
+    assert found.trees[10].memory == 200 * 1024 + 1000 * PAGE
+
+
+def test_H2_forked_processes_add_up() -> None:
+    program = (
+        "import os, sys, time; x = bytearray(os.urandom(40 << 20)); [os.fork() for _ in range(2)]; "
+        "print('.', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            assert process.stdout is not None
+            for _ in range(4):
+                process.stdout.readline()
+            assert 40 << 20 < usage.read_usage([process.pid]).trees[process.pid].memory < 80 << 20
+        finally:
+            os.killpg(process.pid, 9)
+
+
+def test_H2_many_processes_are_not_looked_at_one_by_one(tmp_path: Path) -> None:
+    for pid in range(10, 110):
+        _process(tmp_path, pid, 1, 10, pages=2)
+        (tmp_path / "proc" / str(pid) / "smaps_rollup").write_text("Pss: 1 kB\n")
+    assert usage.read_usage([10], root=f"{tmp_path}/").trees[10].memory == 200 * PAGE
+
+
 def test_H2_real_processes_are_measured() -> None:
     line = "import os, time; x = bytearray(30 << 20); os.open('/dev/null', 0); print('.', flush=True); time.sleep(60)"
     shell = f'{sys.executable} -c "{line}" & wait'

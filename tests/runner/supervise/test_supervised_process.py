@@ -23,7 +23,9 @@ from grocker.runner.supervise.supervised_process import ProcessSpec, SupervisedP
 class Room:
     """A process, and what was said of it."""
 
-    def __init__(self, command: str, *, times: int = 0, terminal: int | None = None, load_failures: str = "") -> None:
+    def __init__(
+        self, command: str, *, times: int = 0, terminal: int | None = None, load_failures: str = "", last_line: str = ""
+    ) -> None:
         self.given_up: list[int] = []
         self.changes: list[str] = []
         self.keys = 0
@@ -44,6 +46,7 @@ class Room:
             on_change=lambda changed: self.changes.append(changed.state),
             on_given_up=lambda _, exit_status: self.given_up.append(exit_status),
             on_interrupt=self._key,
+            last_line=lambda: last_line,
         )
 
     def _key(self) -> None:
@@ -74,6 +77,28 @@ def test_process_that_ends_is_given_up_with_its_status_with_a_terminal_too(termi
         assert room.given_up == [3]
         assert (room.process.starts, room.process.restarts) == (2, 1)
         assert room.changes == [status.RUNNING, status.WAITING] * 2
+
+
+@pytest.mark.parametrize(
+    ("command", "line", "said"),
+    [
+        ("exit 3", "KeyError: 'BROKER'", "; its last line: KeyError: 'BROKER'"),
+        ("exit 3", "  indented\t", "; its last line: indented"),
+        ("exit 3", "", ""),
+        ("exit 0", "all done", ""),
+        ("kill -9 $$", "x" * 500, f"; its last line: {'x' * 300}"),
+    ],
+)
+def test_last_message_has_the_last_words_of_the_process(
+    capfd: pytest.CaptureFixture[str], command: str, line: str, said: str
+) -> None:
+    """A command gives no reason but these."""
+    room = Room(command, times=1, last_line=line)
+    with room.loop:
+        room.process.start()
+        room.until(lambda: room.given_up, 60)
+    last = capfd.readouterr().err.splitlines()[-1]
+    assert last.endswith(f"; giving up after 1 restart in 60 s{said}")
 
 
 _REPORT = f"exec {sys.executable} -c 'from grocker.runner.servers import load_failure as l; "

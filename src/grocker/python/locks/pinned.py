@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from grocker import local_file
+from grocker.decoding import decode_toml
 from grocker.digest import hexadecimal
 from grocker.errors import SettingsError, StorageError
 from grocker.python.metadata import normalise_name
@@ -78,11 +79,9 @@ def resolve_pinned(
 
 def load_document(path: Path) -> dict[str, Any]:
     """Read a lock file in TOML. Raises SettingsError if it is malformed."""
-    import tomllib
-
     try:
-        return tomllib.loads(local_file.read_text(path))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        return decode_toml(local_file.read_text(path))
+    except ValueError as error:
         raise SettingsError(f"reading {path}: {error}", hint="create the lock again") from error
     except OSError as error:
         raise StorageError(f"reading {path}: {error.strerror}") from error

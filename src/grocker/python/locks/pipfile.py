@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from grocker import local_file
+from grocker.decoding import decode_json
 from grocker.errors import SettingsError, StorageError
 from grocker.python.locks.pinned import LockedPackage, resolve_pinned
 from grocker.python.metadata import normalise_name
@@ -60,11 +61,9 @@ def read(
 
 
 def _default(path: Path) -> dict[str, Any]:
-    import json
-
     try:
-        document = json.loads(local_file.read_text(path))
-    except (ValueError, RecursionError) as error:
+        document = decode_json(local_file.read(path))
+    except ValueError as error:
         raise SettingsError(f"reading {path}: {error}", hint="run: pipenv lock") from error
     except OSError as error:
         raise StorageError(f"reading {path}: {error.strerror}") from error

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grocker import local_file
+from grocker.decoding import decode_toml
 from grocker.errors import SettingsError
 from grocker.python import uv as _uv
 from grocker.python.indexes import read_uv_table
@@ -62,9 +63,10 @@ def read(
 
 def _check_fresh(path: Path, project: Project) -> None:
     """Check that the lock is for the dependencies in pyproject.toml, when uv finds no interpreter here to check it."""
-    import tomllib
-
-    document = tomllib.loads(local_file.read_text(path))
+    try:
+        document = decode_toml(local_file.read_text(path))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"reading uv.lock: {path}: {error}", hint="run: uv lock") from error
     for package in document.get("package", []):
         if project.name is None or package.get("name") != project.name or project.dependencies is None:
             continue

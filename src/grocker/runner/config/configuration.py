@@ -38,8 +38,8 @@ class GatheredFiles(Value):
     failures: tuple[Failure, ...]
 
 
-def prepare_configuration(layout: ContainerLayout, namespace: str, environ: Mapping[str, str]) -> list[Failure]:
-    """Write the copies, the merged file, and the list of original paths; return the failures, in order.
+def prepare_configuration(layout: ContainerLayout, namespace: str, environ: Mapping[str, str]) -> GatheredFiles:
+    """Write the copies, the merged file, and the list of original paths; return what was read.
 
     Raises Failure (73) when nothing can be written.
     """
@@ -49,7 +49,7 @@ def prepare_configuration(layout: ContainerLayout, namespace: str, environ: Mapp
         write(f"{layout.prepared}/{prepared_name(place, text.name)}", text.text.encode("utf-8"))
     write(layout.merged, merge_texts(gathered.texts, namespace, environ).encode("utf-8", "surrogateescape"))
     write(layout.sources, b"".join(os.fsencode(text.path) + b"\0" for text in gathered.texts))
-    return list(gathered.failures)
+    return gathered
 
 
 def gather(layout: ContainerLayout) -> GatheredFiles:

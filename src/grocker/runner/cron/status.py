@@ -76,6 +76,7 @@ class CronObserver:
             was_ready=True,
             jobs=jobs,
             log=scheduler.log.status(),
+            host=os.uname().nodename,
         )
 
 

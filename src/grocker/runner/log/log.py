@@ -129,10 +129,19 @@ class Log:
             return
         self._syslog = syslog
 
-    def channel(self, process_name: str, *, error: bool, access: bool = False) -> Channel:
-        """Open a pipe for the output of a service's process: stderr if ``error``, the access log if ``access``."""
+    @property
+    def has_syslog(self) -> bool:
+        """Whether lines go to syslog, where they have a severity."""
+        return self._syslog is not None
+
+    def channel(self, process_name: str, *, error: bool, access: bool = False, severity: int | None = None) -> Channel:
+        """Open a pipe for the output of a service's process: stderr if ``error``, the access log if ``access``.
+
+        ``severity``: instead of ERROR for stderr and INFO for stdout.
+        """
         facility = syslog_record.LOCAL7 if access else self._facility
-        severity = syslog_record.ERROR if error else syslog_record.INFO
+        if severity is None:
+            severity = syslog_record.ERROR if error else syslog_record.INFO
         name = f"{process_name} access" if access else process_name
         channel = Channel(self.loop, name, facility, severity, self._outputs[error], self._pass_on)
         self._channels.append(channel)

@@ -7,7 +7,7 @@ import os
 from ..base import scratch
 from ..base.failure import CONFIGURATION, Failure, warn
 from ..base.value import TYPE_CHECKING
-from ..config import configuration
+from ..config import configuration, operator_mistakes
 from ..contract.names import ContainerLayout
 from . import account, environment
 
@@ -31,7 +31,11 @@ def prepare(
         from . import time_zone
 
         _attempt(lambda: time_zone.check_time_zone(given["TZ"], given.get("TZDIR") or layout.zones), failures)
-    failures += configuration.prepare_configuration(layout, spec.namespace, given)
+    read = configuration.prepare_configuration(layout, spec.namespace, given)
+    failures += read.failures
+    operator_mistakes.warn_misplaced_files(layout)
+    operator_mistakes.warn_mistyped_sections(read.texts, layout.base_settings)
+    operator_mistakes.warn_service_links(read.texts, spec.namespace, given)
     ssh_source = f"{layout.config}/ssh-dir"
     if os.path.lexists(ssh_source):
         from . import ssh_directory
@@ -39,6 +43,10 @@ def prepare(
         _attempt(lambda: ssh_directory.copy_ssh_directory(ssh_source, spec.user.home), failures)
     if strict and failures:
         raise failures[0]
+    if not os.access(layout.media, os.W_OK | os.X_OK):
+        from .mounts import warn_unwritable
+
+        warn_unwritable(layout.media, read_only=False)
     user = account.prepare_account(spec.user, os.getuid(), os.getgid(), layout.scratch, given.get("LD_PRELOAD", ""))
     composed = environment.compose(spec, given, layout, user=user.name, extra=user.variables, service=service)
     if composed.refused:

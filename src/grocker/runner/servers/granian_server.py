@@ -38,6 +38,7 @@ def launch(service: Service, context: ServerContext) -> Launch:
     arguments = (
         *(context.python, __file__, interface, target),
         *(str(number) for number in numbers),
+        *(str(descriptor) for descriptor in context.levels),
         context.directory,
     )
     return Launch(program=Program(path=context.python, arguments=arguments))
@@ -48,7 +49,8 @@ def main(arguments: list[str]) -> None:
 
     ``arguments``: ``wsgi`` or ``asgi``, ``module:object`` (``module:object()`` for a factory), the descriptor of the
     socket, workers, seconds for a graceful stop, the descriptor of the access log (-1: none), the one into which each
-    worker writes a byte once it serves, and the runner's directory.
+    worker writes a byte once it serves, those of granian's own log up to INFO and for WARNING (-1: stderr), and the
+    runner's directory.
     """
     sys.path[0] = os.getcwd()  # instead of this file's directory
     import multiprocessing
@@ -65,7 +67,7 @@ def main(arguments: list[str]) -> None:
     if not hasattr(MPServer, "_init_shared_socket"):  # it would silently listen on a socket of its own
         sys.exit(f"{_UNSUPPORTED} (MPServer has no _init_shared_socket)")
 
-    interface, target, descriptor, workers, graceful, access, ready, directory = arguments
+    interface, target, descriptor, workers, graceful, access, ready, info, warning, directory = arguments
     multiprocessing.set_start_method("fork")  # other methods do not hand the socket on
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
@@ -100,6 +102,10 @@ def main(arguments: list[str]) -> None:
     handlers["console"] = {**handlers["console"], "stream": "ext://sys.stderr"}
     if access != "-1":
         handlers["access"] = {"formatter": "access", "class": "logging.FileHandler", "filename": f"/dev/fd/{access}"}
+    settings: dict[str, Any] = {"handlers": handlers}
+    if info != "-1":
+        settings |= {"loggers": {name: dict(one) for name, one in LOGGING_CONFIG["loggers"].items()}}
+        inside.split_level_settings(settings, "console", (f"/dev/fd/{info}", f"/dev/fd/{warning}"), inside.LevelRange)
     SocketServer(
         target,
         interface=Interfaces(interface),
@@ -108,7 +114,7 @@ def main(arguments: list[str]) -> None:
         blocking_threads=min(_THREADS, 2 * multiprocessing.cpu_count() + 1) if interface == "wsgi" else 1,
         backlog=_BACKLOG,
         backpressure=_BACKPRESSURE,
-        log_dictconfig={"handlers": handlers},
+        log_dictconfig=settings,
         log_access=access != "-1",
         log_access_format=_ACCESS,
         respawn_failed_workers=True,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 THREADS = 8  # per worker
 _READY = "GROCKER_READY_FD"  # gunicorn passes no arguments on to its configuration
 _DIRECTORY = "GROCKER_RUNNER_DIRECTORY"
+_LEVELS = "GROCKER_LEVELS_FD"
 _LOAD_FAILED = 4  # gunicorn's APP_LOAD_ERROR
 
 # Settings of gunicorn. client_headers decides about X1; gunicorn would trust nginx, the peer of the Unix socket.
@@ -34,6 +35,7 @@ forwarder_headers = ""
 _forks_workers = False
 _ready = "" if __package__ else os.environ.pop(_READY, "")  # only gunicorn has it, and the application gets none
 _directory = "" if __package__ else os.environ.pop(_DIRECTORY, "")
+_levels = "" if __package__ else os.environ.pop(_LEVELS, "")
 
 
 def launch(service: Service, context: ServerContext) -> Launch:
@@ -60,10 +62,10 @@ def launch(service: Service, context: ServerContext) -> Launch:
     if _supports("--no-control-socket", context.venv):
         arguments.append("--no-control-socket")
     arguments.append(service.wsgi)
-    return Launch(
-        program=Program(path=python, arguments=tuple(arguments)),
-        variables={_READY: str(context.ready), _DIRECTORY: context.directory},
-    )
+    variables = {_READY: str(context.ready), _DIRECTORY: context.directory}
+    if context.levels[0] >= 0:
+        variables[_LEVELS] = ",".join(str(descriptor) for descriptor in context.levels)
+    return Launch(program=Program(path=python, arguments=tuple(arguments)), variables=variables)
 
 
 def _supports(option: str, venv: str) -> bool:
@@ -77,6 +79,21 @@ def _supports(option: str, venv: str) -> bool:
     except OSError:
         pass
     return False
+
+
+def _split_levels() -> None:
+    """Let gunicorn's own log have its severity in syslog; its first line comes before any hook."""
+    import importlib
+
+    glogging: Any = importlib.import_module("gunicorn.glogging")
+    setup = glogging.Logger.setup
+
+    def split(logger: Any, settings: Any) -> None:
+        setup(logger, settings)
+        info, warning = _levels.split(",")
+        _inside().split_levels(logger.error_log, int(info), int(warning))
+
+    glogging.Logger.setup = split
 
 
 def on_starting(server: Any) -> None:
@@ -176,3 +193,7 @@ def _inside() -> Any:
         return __import__(f"{package}.servers.inside", fromlist=["inside"])
     finally:
         sys.path.remove(library)
+
+
+if _levels:
+    _split_levels()

@@ -5,6 +5,7 @@ The server's file imports this as a part of the runner's package, which is not o
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
@@ -63,7 +64,7 @@ def wrap_asgi(application: Any, ready: str, *, behind_nginx: bool, mapped: bool 
     return notifying
 
 
-def report_load_failure(directory: str, error: BaseException) -> None:
+def report_load_failure(directory: str, error: BaseException | str) -> None:
     """See :func:`.load_failure.report`."""
     load_failure.report(directory, error)
 
@@ -71,6 +72,60 @@ def report_load_failure(directory: str, error: BaseException) -> None:
 def graceful_seconds(directory: str, default: float) -> float:
     """See :func:`.stop_deadline.graceful_seconds`."""
     return stop_deadline.graceful_seconds(directory, default)
+
+
+def split_levels(logger: logging.Logger, info: int, warning: int) -> None:
+    """Send a logger's records up to INFO, and those of WARNING, to descriptors of their own, formatted as before."""
+    for handler in list(logger.handlers):
+        if type(handler) is not logging.StreamHandler:
+            continue
+        for descriptor, low, high in ((info, 0, logging.WARNING), (warning, logging.WARNING, logging.ERROR)):
+            stream = open(descriptor, "w", buffering=1, closefd=False, errors="backslashreplace")
+            other = logging.StreamHandler(stream)
+            other.setFormatter(handler.formatter)
+            other.addFilter(lambda record, low=low, high=high: low <= record.levelno < high)  # type: ignore[misc]
+            logger.addHandler(other)
+        handler.addFilter(lambda record: record.levelno >= logging.ERROR)
+
+
+class LevelRange:
+    """A filter of records from level ``low`` to below ``high``."""
+
+    def __init__(self, low: int, high: int) -> None:
+        self._low, self._high = low, high
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record passes."""
+        return self._low <= record.levelno < self._high
+
+
+def split_level_settings(settings: Any, name: str, paths: tuple[str, str], level_range: Any) -> None:
+    """Do the same to the settings of ``logging.config.dictConfig``, for all that handler ``name`` writes.
+
+    ``paths``: of the two descriptors; ``level_range``: LevelRange, or what returns one.
+    """
+    handlers, usual = settings["handlers"], settings["handlers"][name]
+    bounds = (0, logging.WARNING, logging.ERROR, 1000)
+    ranges = [f"grocker_{number}" for number in range(3)]
+    settings["filters"] = {
+        **settings.get("filters", {}),
+        **{
+            ranges[number]: {"()": level_range, "low": bounds[number], "high": bounds[number + 1]}
+            for number in range(3)
+        },
+    }
+    for one, path in zip(ranges, paths, strict=False):
+        handlers[one] = {
+            "class": "logging.FileHandler",
+            "filename": path,
+            "mode": "a",
+            "formatter": usual["formatter"],
+            "filters": [one],
+        }
+    handlers[name] = {**usual, "filters": [ranges[2]]}
+    for logger in settings["loggers"].values():
+        if name in logger.get("handlers", ()):
+            logger["handlers"] = [*logger["handlers"], *ranges[:2]]
 
 
 def notify_ready(ready: str) -> None:

@@ -35,7 +35,7 @@ def report(directory: str, error: BaseException | str) -> str:
     """
     import fcntl
 
-    summary, reason = _describe(error) if isinstance(error, BaseException) else ("", _one_line(error))
+    summary, reason = _describe(error) if isinstance(error, BaseException) else ("no exception", _one_line(error))
     try:
         descriptor = os.open(f"{directory}/{_FILE}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError:

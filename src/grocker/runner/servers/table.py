@@ -50,7 +50,8 @@ class ServerContext(Value):
     ``venv``: the application's environment. Descriptors: ``sockets`` listen, ``access`` takes the access log (-1: nginx
     writes it), a worker writes a byte into ``ready`` once it has loaded the application. ``stop_timeout``: seconds that
     the container has for stopping. ``environ``: the application's, which may contain the server's own variables.
-    ``directory``: the runner's, for what the server and the runner tell each other.
+    ``levels``: descriptors for the server's own records up to INFO, and for WARNING, so that syslog gets their
+    severity; -1: stderr like all others. ``directory``: the runner's, for what server and runner tell each other.
     """
 
     venv: str
@@ -60,12 +61,15 @@ class ServerContext(Value):
     limits: ContainerLimits
     stop_timeout: float
     environ: Mapping[str, str]
+    levels: tuple[int, int] = (-1, -1)
     directory: str = ""
 
     @property
     def inherited(self) -> tuple[int, ...]:
         """The descriptors that the server inherits."""
-        return tuple(descriptor for descriptor in (*self.sockets, self.access, self.ready) if descriptor >= 0)
+        return tuple(
+            descriptor for descriptor in (*self.sockets, self.access, self.ready, *self.levels) if descriptor >= 0
+        )
 
     @property
     def graceful(self) -> int:

@@ -9,16 +9,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+    from collections.abc import Callable, Iterable, Iterator, MutableMapping
     from typing import Any
 
-    Environ = MutableMapping[str, Any]
-    Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+    from .client_headers import Asgi, Environ, Receive, Scope, Send, Wsgi
+
     Message = MutableMapping[str, Any]
-    Scope = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[Message]]
-    Send = Callable[[Message], Awaitable[None]]
-    Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _BLOCK = 1 << 16  # bytes
 

@@ -19,14 +19,30 @@ if TYPE_CHECKING:
 
 _HEALTH_CHECK = 30  # seconds; with uvicorn's own 5, workers that are merely busy are killed (encode/uvicorn#2711)
 _STARTUP_FAILED = 3  # uvicorn's own exit status
+PREFIX = "UVICORN_"
+"""Of the variables that uvicorn's own command line reads."""
+IGNORED = frozenset(
+    PREFIX + word
+    for word in (
+        *("ACCESS_LOG", "APP", "APP_DIR", "ENV_FILE", "FACTORY", "FD", "FORWARDED_ALLOW_IPS", "HOST", "INTERFACE"),
+        *("LOG_CONFIG", "PORT", "PROXY_HEADERS", "RELOAD", "RELOAD_DELAY", "RELOAD_DIRS", "RELOAD_EXCLUDES"),
+        *("RELOAD_INCLUDES", "SSL_CA_CERTS", "SSL_CERT_REQS", "SSL_CERTFILE", "SSL_CIPHERS", "SSL_KEYFILE"),
+        *("SSL_KEYFILE_PASSWORD", "SSL_VERSION", "TIMEOUT_GRACEFUL_SHUTDOWN", "UDS", "VERSION", "WORKERS"),
+    )
+)
+"""Variables that have no effect: the runner decides."""
 
 
 def launch(service: Service, context: ServerContext) -> Launch:
     """Return the command line that :func:`main` reads."""
+    from ..base.failure import warn
     from ..process.program import Program
     from .table import KEEP_ALIVE, Launch, count_workers
 
     assert service.asgi is not None
+    ignored = sorted(IGNORED.intersection(context.environ))
+    if ignored:
+        warn(f"{', '.join(ignored)}: no effect; the runner controls sockets, workers, proxies, logs and stopping")
     numbers = (
         *(count_workers(service, context), context.graceful, KEEP_ALIVE if service.front else 0),
         *(context.access, context.ready),
@@ -35,6 +51,7 @@ def launch(service: Service, context: ServerContext) -> Launch:
     arguments = (
         *(context.python, __file__, service.asgi, sockets),
         *(str(number) for number in numbers),
+        *(str(descriptor) for descriptor in context.levels),
         context.directory,
     )
     return Launch(program=Program(path=context.python, arguments=arguments))
@@ -45,8 +62,8 @@ def main(arguments: list[str]) -> None:
 
     ``arguments``: ``module:object`` (``module:object()`` for a factory), descriptors of the sockets separated by
     commas, workers, seconds for a graceful stop, seconds that an idle connection is kept (0: uvicorn's default), the
-    descriptor of the access log (-1: none), the one into which each worker writes a byte once it serves, and the
-    runner's directory.
+    descriptor of the access log (-1: none), the one into which each worker writes a byte once it serves, those of
+    uvicorn's own log up to INFO and for WARNING (-1: stderr), and the runner's directory.
     """
     sys.path[0] = os.getcwd()  # instead of this file's directory
     import copy
@@ -55,7 +72,7 @@ def main(arguments: list[str]) -> None:
 
     import uvicorn
 
-    target, descriptors, workers, graceful, keep_alive, access, ready, directory = arguments
+    target, descriptors, workers, graceful, keep_alive, access, ready, info, warning, directory = arguments
     # Workers are new processes that inherit only the sockets: they open these two through this process.
     descriptor_directory = f"/proc/{os.getpid()}/fd"
     log = copy.deepcopy(uvicorn.config.LOGGING_CONFIG)
@@ -66,6 +83,12 @@ def main(arguments: list[str]) -> None:
             "mode": "a",
             "formatter": "access",
         }
+    if info != "-1":
+        paths = (f"{descriptor_directory}/{info}", f"{descriptor_directory}/{warning}")
+        _inside().split_level_settings(log, "default", paths, level_range)
+    chosen = _operators_options(directory)
+    if keep_alive != "0":
+        chosen.pop("timeout_keep_alive", None)  # nginx relies on it
     options: dict[str, object] = {
         "workers": int(workers),
         "factory": True,
@@ -74,9 +97,10 @@ def main(arguments: list[str]) -> None:
         "timeout_worker_healthcheck": _HEALTH_CHECK,
         "access_log": access != "-1",
         "proxy_headers": False,  # client_headers decides about X1
-        "server_header": False,
+        **({} if "server_header" in chosen else {"server_header": False}),
         **({"timeout_keep_alive": int(keep_alive)} if keep_alive != "0" else {}),
     }
+    options = {**chosen, **options}
     supported = inspect.signature(uvicorn.Config).parameters
     config = uvicorn.Config(
         ApplicationFactory(target, f"{descriptor_directory}/{ready}", directory),
@@ -100,6 +124,38 @@ def main(arguments: list[str]) -> None:
         server.run(sockets=sockets)
         if not server.started:
             sys.exit(_STARTUP_FAILED)
+
+
+def _operators_options(directory: str) -> dict[str, object]:
+    """Return the options that variables UVICORN_* set, read as uvicorn's own command line reads them.
+
+    A value that it refuses is reported like an application that cannot be loaded.
+    """
+    for name in IGNORED:
+        os.environ.pop(name, None)
+    if not any(name.startswith(PREFIX) for name in os.environ):
+        return {}
+    import click
+    from uvicorn.main import main as command
+
+    try:
+        context = command.make_context("uvicorn", ["app"], auto_envvar_prefix=PREFIX.rstrip("_"))
+    except click.ClickException as error:
+        _inside().report_load_failure(directory, error.format_message())
+        sys.exit(_STARTUP_FAILED)
+    given = {
+        name: value
+        for name, value in context.params.items()
+        if context.get_parameter_source(name) is click.core.ParameterSource.ENVIRONMENT
+    }
+    if "headers" in given:
+        given["headers"] = [tuple(header.split(":", 1)) for header in given["headers"]]
+    return given
+
+
+def level_range(low: int, high: int) -> Any:
+    """See :class:`.inside.LevelRange`; a name of this file, since the log's settings are pickled for the workers."""
+    return _inside().LevelRange(low, high)
 
 
 class ApplicationFactory:

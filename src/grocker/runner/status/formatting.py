@@ -48,6 +48,13 @@ def clock(moment: float, now: float) -> str:
     return f"{_DAYS[at.tm_wday]} {at.tm_mday} {_MONTHS[at.tm_mon - 1]}{year} {at.tm_hour:02}:{at.tm_min:02}"
 
 
+def date(moment: float) -> str:
+    """Format day and time: ``Mon 23 Nov 2026 04:30:00``."""
+    at = time.localtime(moment)
+    day = f"{_DAYS[at.tm_wday]} {at.tm_mday} {_MONTHS[at.tm_mon - 1]} {at.tm_year}"
+    return f"{day} {at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02}"
+
+
 def timestamp(moment: float) -> str:
     """Format as RFC 3339, in UTC."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))

@@ -126,7 +126,7 @@ def _processes(status: Status, usage: Usage) -> list[str]:
         each(
             "resident_memory_bytes",
             "gauge",
-            "Resident memory of the process and its descendants; shared memory counts for each.",
+            "Resident memory of the process and its descendants; shared memory is divided among its users.",
             [None if t is None else t.memory for t in trees],
         ),
         each(

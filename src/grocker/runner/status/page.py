@@ -70,7 +70,12 @@ def overall(status: Status) -> tuple[str, str, str]:
         return "bad", "■", "Down"
     if all(check.passed for check in status.ready):
         return "good", "●", "Ready"
-    return ("care", "▲", "Not ready") if status.was_ready else ("busy", "◌", "Starting")
+    recent = max((process.recent_restarts for process in status.processes), default=0)
+    if recent > 1:
+        return "bad", "✕", "Crash loop"
+    if status.was_ready:
+        return "care", "▲", "Not ready"
+    return ("care", "↻", "Restarting") if recent else ("busy", "◌", "Starting")
 
 
 def _main(status: Status, usage: Usage, tails: Mapping[str, Sequence[str]] | None, badge: str) -> Iterable[str]:
@@ -81,7 +86,7 @@ def _main(status: Status, usage: Usage, tails: Mapping[str, Sequence[str]] | Non
     )
     failing = [check for check in (*status.live, *status.ready) if not check.passed]
     if failing and not status.stopping:
-        kind = "care" if all(check.passed for check in status.live) else "bad"
+        kind = "bad" if overall(status)[0] == "bad" else "care"
         yield f'<p class="why {kind}">{escape(failing[0].name)}: {escape(failing[0].text)}</p>\n'
     full = tails is not None
     if status.processes:
@@ -142,7 +147,7 @@ def _process(process: ProcessStatus, usage: Usage, now: float, full: bool) -> st
     last = None if process.last_exit is None else formatting.exit_status(process.last_exit)
     return _row(
         f"{escape(process.name)}{command}",
-        ("State", _badge("span", _PROCESS.get(process.state, ("calm", "○", escape(process.state)))), "keep"),
+        ("State", _process_state(process), "keep"),
         ("Up for", None if process.started is None else formatting.duration(now - process.started), "number"),
         ("Restarts", f"{formatting.count(process.restarts)}{recycled}", "number"),
         ("Last exit", last, "number"),
@@ -151,6 +156,14 @@ def _process(process: ProcessStatus, usage: Usage, now: float, full: bool) -> st
         ("Files", None if tree is None or tree.open_files is None else formatting.count(tree.open_files), "number"),
         ("Workers", None if tree is None else formatting.count(tree.workers), "number"),
     )
+
+
+def _process_state(process: ProcessStatus) -> str:
+    """A process that has just been restarted may die again: it is not green."""
+    if process.state == RUNNING and process.recent_restarts:
+        times = _number(process.recent_restarts, "restart")
+        return f"{_badge('span', ('care', '↻', 'Restarted'))}<small>{times} lately</small>"
+    return _badge("span", _PROCESS.get(process.state, ("calm", "○", escape(process.state))))
 
 
 def _job(job: JobStatus, now: float, full: bool) -> str:
@@ -233,9 +246,9 @@ def _container(status: Status, usage: Usage) -> str:
         facts.append(f"<dt>Syslog</dt><dd>{'connected' if status.log.syslog else 'not connected'}</dd>\n")
     runner = f"{formatting.size(usage.runner.memory)}, {formatting.duration(usage.runner.cpu)} of CPU"
     facts.append(f"<dt>Runner</dt><dd>{runner}</dd>\n")
-    started = (
-        f'<time datetime="{formatting.timestamp(status.since)}">{formatting.clock(status.since, status.now)}</time>'
-    )
+    started = f'<time datetime="{formatting.timestamp(status.since)}">{formatting.date(status.since)}</time>'
+    if status.host:
+        facts.append(f"<dt>Host name</dt><dd>{escape(status.host)}</dd>\n")
     facts.append(f"<dt>Started</dt><dd>{started} {escape(formatting.zone(status.now))}</dd>\n")
     return f"<section>\n<h2>Container</h2>\n<dl>\n{''.join(facts)}</dl>\n</section>\n"
 

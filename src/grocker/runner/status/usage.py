@@ -1,6 +1,7 @@
 """Reads what processes and the container use, from /proc and the control group. Contract: H2.
 
-Sources: proc_pid_stat(5); Linux, Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
+Sources: proc_pid_stat(5); Linux, Documentation/ABI/testing/procfs-smaps_rollup,
+Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from ..process import container_limits
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+_MOST_SHARED = 64  # processes; the kernel takes about a millisecond to add up a large one
 FRESH = 1.0  # seconds for which a reading is reused
 
 
 class TreeUsage(Value):
     """A process with its descendants and the rest of its process group.
 
-    ``cpu``: seconds, including those of ended children; ``memory``: resident bytes, shared ones counted in each
-    process; ``open_files``: descriptors, None if unknown; ``workers``: the number of processes without the first.
+    ``cpu``: seconds, including those of ended children; ``memory``: resident bytes, of shared ones each process's
+    share, so that they add up; ``open_files``: descriptors, None if unknown; ``workers``: the number of processes
+    without the first.
     """
 
     cpu: float
@@ -143,10 +146,23 @@ def _sum(root: str, members: list[_Process], *, waited: bool = True) -> TreeUsag
     opened = [_open_files(f"{root}proc/{process.pid}/fd") for process in members]
     return TreeUsage(
         cpu=ticks / os.sysconf("SC_CLK_TCK"),
-        memory=sum(process.pages for process in members) * os.sysconf("SC_PAGE_SIZE"),
+        memory=sum(_resident(root, process, shared=len(members) <= _MOST_SHARED) for process in members),
         open_files=None if None in opened else sum(number or 0 for number in opened),
         workers=max(0, len(members) - 1),
     )
+
+
+def _resident(root: str, process: _Process, *, shared: bool) -> int:
+    """Return resident bytes; with ``shared``, only its share of shared ones, if the kernel tells."""
+    if shared:
+        try:
+            with open(f"{root}proc/{process.pid}/smaps_rollup", "rb", 0) as file:
+                for line in file.read(4096).splitlines():
+                    if line.startswith(b"Pss:"):
+                        return int(line.split()[1]) << 10
+        except (OSError, ValueError, IndexError):
+            pass
+    return process.pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _open_files(directory: str) -> int | None:

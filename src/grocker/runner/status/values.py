@@ -25,7 +25,8 @@ class Check(Value):
 
 class ProcessStatus(Value):
     """A process of the service. ``starts`` includes the first; ``restarts`` counts starts after a death; ``recycled``
-    counts replacements for using too much memory; ``command`` is shown to holders of the token only.
+    counts replacements for using too much memory; ``recent_restarts``: within the period of its limit;
+    ``command`` is shown to holders of the token only.
     """
 
     name: str
@@ -35,6 +36,7 @@ class ProcessStatus(Value):
     starts: int
     restarts: int
     recycled: int = 0
+    recent_restarts: int = 0
     last_exit: int | None = None
     command: tuple[str, ...] = ()
 
@@ -76,7 +78,7 @@ class Status(Value):
     """Everything. ``service``: its name, or ``cron``; ``since``: when the container started.
 
     ``live``: the checks of ``/livez``; ``ready``: those of ``/readyz``, of which the first that fails gives the reason;
-    ``was_ready``: whether it has ever been ready.
+    ``was_ready``: whether it has ever been ready; ``host``: the container's host name.
     """
 
     application: str
@@ -93,3 +95,4 @@ class Status(Value):
     processes: tuple[ProcessStatus, ...] = ()
     jobs: tuple[JobStatus, ...] = ()
     log: LogStatus = LogStatus()
+    host: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from ..base.value import TYPE_CHECKING
@@ -34,7 +35,7 @@ class ServiceObserver:
         ready = tuple(_alive(process) for process in needed)
         if supervisor.stopping:
             ready = (Check(name="stopping", passed=False, text="the container is stopping"), *ready)
-        ready = (*ready, self._readiness.check())
+        ready = (*ready, self._check_readiness(main))
         self._was_ready = self._was_ready or all(check.passed for check in ready)
         return Status(
             application=image.name,
@@ -50,7 +51,16 @@ class ServiceObserver:
             was_ready=self._was_ready,
             processes=tuple(_process_status(process) for process in supervisor.processes),
             log=self._log.status(),
+            host=os.uname().nodename,
         )
+
+    def _check_readiness(self, main: SupervisedProcess) -> Check:
+        """Return the check, with the reason if the application could not be loaded at the last attempt."""
+        check = self._readiness.check()
+        if check.passed or not main.load_failure:
+            return check
+        text = f"the application cannot be loaded: {main.load_failure}"
+        return Check(name=check.name, passed=False, text=text)
 
 
 def _alive(process: SupervisedProcess) -> Check:
@@ -72,6 +82,7 @@ def _process_status(process: SupervisedProcess) -> ProcessStatus:
         starts=process.starts,
         restarts=process.restarts,
         recycled=process.recycled,
+        recent_restarts=process.recent_restarts,
         last_exit=process.last_exit,
         command=process.spec.program.arguments,
     )

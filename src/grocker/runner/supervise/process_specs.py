@@ -8,6 +8,7 @@ from ..base.c_modules import signal
 from ..base.value import TYPE_CHECKING, Value
 from ..contract.names import WEB_CONCURRENCY
 from ..contract.spec import FRONT
+from ..log import syslog_record
 from ..process.child import foreground_terminal
 from ..servers.table import ServerContext, count_workers, find_server
 from .readiness import PipeReadiness
@@ -49,6 +50,13 @@ def plan_processes(startup: Startup, ready: Readiness, environ: Mapping[str, str
         main = _process_spec(startup, startup.name, startup.programs[startup.name], environ, channels)
         return ServiceProcesses(main=main, others=companions, channels=channels, workers=1, main_is_worker=True)
     access = log.channel(startup.name, error=False, access=True)
+    levels: tuple[Channel, ...] = ()
+    if log.has_syslog:
+        levels = tuple(
+            log.channel(startup.name, error=True, severity=level)
+            for level in (syslog_record.INFO, syslog_record.WARNING)
+        )
+        channels[startup.name] += levels
     pipe = ready.descriptor if isinstance(ready, PipeReadiness) else os.open(os.devnull, os.O_WRONLY)
     sockets = tuple(listener.fileno() for listener in startup.sockets)
     context = _server_context(startup, pipe, access.descriptor, sockets)
@@ -56,9 +64,10 @@ def plan_processes(startup: Startup, ready: Readiness, environ: Mapping[str, str
     if startup.upstream is not None:
         channels[FRONT] = (log.channel(FRONT, error=False), log.channel(FRONT, error=True), access)
         front = (_front_spec(startup, context, channels),)
-        context = _server_context(startup, pipe, -1, (startup.upstream.fileno(),))
+        context = _server_context(startup, pipe, -1, (startup.upstream.fileno(),), levels)
     else:
         channels[startup.name] += (access,)
+        context = _server_context(startup, pipe, access.descriptor, sockets, levels)
     launch = find_server(service.server).launch(service, context)
     workers = count_workers(service, context)
     return ServiceProcesses(
@@ -83,7 +92,9 @@ def plan_processes(startup: Startup, ready: Readiness, environ: Mapping[str, str
     )
 
 
-def _server_context(startup: Startup, ready: int, access: int, sockets: tuple[int, ...]) -> ServerContext:
+def _server_context(
+    startup: Startup, ready: int, access: int, sockets: tuple[int, ...], levels: tuple[Channel, ...] = ()
+) -> ServerContext:
     """Return what the server gets, or nginx in front of it. Descriptors: see :class:`ServerContext`."""
     return ServerContext(
         venv=startup.layout.venv,
@@ -93,6 +104,7 @@ def _server_context(startup: Startup, ready: int, access: int, sockets: tuple[in
         limits=startup.limits,
         stop_timeout=startup.stop_timeout,
         environ=startup.environ,
+        levels=(levels[0].descriptor, levels[1].descriptor) if levels else (-1, -1),
         directory=startup.layout.scratch,
     )
 

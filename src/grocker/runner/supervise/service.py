@@ -73,7 +73,12 @@ def _supervise(startup: Startup, supervisor: Supervisor, log: Log) -> int:
         for listener in startup.sockets:
             listener.close()  # the service has its own: no client may wait here for an answer that never comes
 
-    supervisor.on_change, supervisor.on_stop = changed, stopping
+    def last_line(name: str) -> str:
+        for channel in processes.channels[name]:
+            channel.take_all()  # the loop has not read its last words yet
+        return next(iter(log.tail(name)[-1:]), "")
+
+    supervisor.on_change, supervisor.on_stop, supervisor.last_line = changed, stopping, last_line
     servers: list[StatusServer] = []
 
     def start_status_server() -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _LEFTOVERS = 2.0  # seconds until what a dead process left in its group is killed
 _LOADS = 2  # attempts to load an application: what is missing will still be missing
+_LAST_LINE = 300  # characters of it in a message
 _KEYPRESS = 0.2  # seconds in which the watcher reports that Ctrl-C ended the process
 
 
@@ -60,7 +61,7 @@ class SupervisedProcess:
     """The process of a :class:`ProcessSpec`. ``pid`` and ``group`` are 0 while there is none.
 
     ``on_change`` is called after each start and end; ``on_given_up`` with the exit status when it is not restarted;
-    ``on_interrupt`` when Ctrl-C was pressed.
+    ``on_interrupt`` when Ctrl-C was pressed. ``last_line`` returns the last line that the process wrote, "" for none.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class SupervisedProcess:
         on_change: Callable[[SupervisedProcess], None],
         on_given_up: Callable[[SupervisedProcess, int], None],
         on_interrupt: Callable[[], None],
+        last_line: Callable[[], str] = lambda: "",
     ) -> None:
         self.spec = spec
         self.pid = 0
@@ -89,6 +91,7 @@ class SupervisedProcess:
         self._on_change = on_change
         self._on_given_up = on_given_up
         self._on_interrupt = on_interrupt
+        self._last_line = last_line
         self._history = RestartHistory(limit=spec.restart)
         self._watcher: int | None = None
         self._stop_requested = 0.0
@@ -133,6 +136,12 @@ class SupervisedProcess:
     def _before_exec(self, child: int) -> None:
         self.group = child
         self._watcher = start_watcher(child) if self.spec.terminal is not None else None
+
+    @property
+    def recent_restarts(self) -> int:
+        """The restarts that count towards the limit now."""
+        limit, now = self.spec.restart, time.monotonic()
+        return sum(now - moment < limit.seconds for moment in self._history.times)
 
     def forward(self, number: int) -> None:
         """Send a signal to the process, not to its group."""
@@ -276,7 +285,9 @@ class SupervisedProcess:
             why = ", restarts are left to the engine"
             if limit.times:
                 why = f" after {limit.times} restart{'s' if limit.times > 1 else ''} in {limit.seconds} s"
-            say(f"{self.spec.name}: {_describe(status)}; giving up{why}")
+            line = self._last_line().strip()[:_LAST_LINE]
+            said = f"; its last line: {line}" if line and status else ""
+            say(f"{self.spec.name}: {_describe(status)}; giving up{why}{said}")
             self._on_given_up(self, status)
             return
         self.restarts += 1
