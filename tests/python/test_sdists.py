@@ -11,12 +11,23 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from grocker import command
 from grocker.context import Context
 from grocker.digest import from_hex
 from grocker.errors import CorruptError, GrockerError, MissingError, UnavailableError
 from grocker.lock.values import PythonFile
 from grocker.progress import Silent
-from grocker.python import Pin, SdistBuilder, WheelTarget, find_sdist, find_uv, resolve
+from grocker.python import (
+    Pin,
+    SdistBuilder,
+    WheelTarget,
+    find_lock,
+    find_sdist,
+    find_uv,
+    read_project,
+    resolve,
+    resolve_locked,
+)
 from grocker.python.pylock import read_pylock
 from grocker.python.resolution import MAXIMUM_SDISTS
 from grocker.store import Store
@@ -332,3 +343,25 @@ def test_sdist_fits_a_requirement_file_with_hashes(index: Index, places: Places,
     with place.store.scratch() as scratch:
         [pin] = resolve([], TARGET, place.uv, workspace=scratch, files=[file], builder=place.builder)
     assert (pin.version, pin.sdist is not None) == ("1.0", True)
+
+
+@pytest.mark.parametrize("secret", [False, True])
+def test_sdist_of_a_uv_lock_is_built(index: Index, places: Places, tmp_path: Path, secret: bool) -> None:
+    make_source(index.directory, "old", "1.0")
+    directory = tmp_path / "project"
+    directory.mkdir()
+    (directory / "pyproject.toml").write_text(
+        '[project]\nname = "app"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = ["old"]\n'
+    )
+    more = {"UV_INDEX_CORP_PASSWORD": "x"} if secret else {}
+    place = places(**more)
+    environment = {**place.uv.environment}
+    done = command.run([place.uv.executable, "lock"], action="locking", environment=environment, directory=directory)
+    assert done.status == 0, done.stderr
+    make_source(index.directory, "old", "2.0")
+    lock = find_lock(directory)
+    assert lock is not None
+    with place.store.scratch() as scratch:
+        project = read_project(directory)
+        [pin] = resolve_locked(project, lock, TARGET, place.uv, workspace=scratch, builder=place.builder)
+    assert (pin.version, pin.file) == ("1.0", "old-1.0-py3-none-any.whl")
