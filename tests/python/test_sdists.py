@@ -144,11 +144,16 @@ def test_build_requirements_come_from_the_index_as_wheels_and_as_sdists(index: I
 
 def test_error_names_package_and_shows_the_back_ends_last_lines(index: Index, places: Places) -> None:
     make_source(index.directory, "broken", extra="raise RuntimeError('no way')")
-    error = places().refused("broken")
+    make_wheel(index.directory, "app", requires=["broken"])
+    place = places()
+    error = place.refused("app")
     assert error.status == 65
-    assert error.message.startswith("building broken 1.0 from its sdist: its build back end failed:")
+    assert error.message.startswith("building broken 1.0 from its sdist, required by app: its build back end failed:")
     assert error.message.endswith("RuntimeError: no way")
     assert error.hint == "choose a version that has a wheel, or one that builds"
+    assert str(place.store.root) not in error.message
+    place.builder = replace(place.builder, has_alternatives=True)  # it counts as a wheel that is missing
+    assert place.refused("app").message.startswith("broken 1.0 (required by app) (RuntimeError: no way): no wheel for")
 
 
 def test_build_requirement_that_does_not_exist_is_an_error_that_names_the_sdist(index: Index, places: Places) -> None:
@@ -209,7 +214,7 @@ def test_optional_extension_is_left_out_with_a_warning(index: Index, places: Pla
     again = places()
     assert again.resolve("fast") == (pin,)
     assert warned in str(again.progress.warnings)
-    again.builder = replace(again.builder, needs_extensions=True)
+    again.builder = replace(again.builder, has_alternatives=True)
     assert "needs a compiler" in again.refused("fast").message
     assert again.progress.built == []
 

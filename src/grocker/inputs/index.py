@@ -49,10 +49,10 @@ def sdist_builder(
     *,
     directory: Path | None = None,
     refresh: bool = False,
-    needs_extensions: bool = False,
+    has_alternatives: bool = False,
 ) -> python.SdistBuilder:
     """Return what builds wheels from sdists; ``directory``: the project's; the others as in ``SdistBuilder``."""
-    return python.SdistBuilder(context, uv, str(target), directory, refresh, needs_extensions)
+    return python.SdistBuilder(context, uv, str(target), directory, refresh, has_alternatives)
 
 
 def rebuild_wheels(

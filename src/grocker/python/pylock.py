@@ -54,6 +54,8 @@ class Sdist(msgspec.Struct, frozen=True):
     sha256: Digest
     size: int | None
     """bytes; None when the index does not say"""
+    required_by: str = ""
+    """the distribution that requires it, when it is known"""
 
 
 class WheelBuilder(Protocol):

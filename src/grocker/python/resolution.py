@@ -124,8 +124,8 @@ def _resolve_and_build(
             at_hand = replace(question, wheels=place if tried else None)
             pins = read_pylock(_compile(requirements, at_hand, *options), question.target, builder)
         except _uv.NoWheelError as error:
-            sdists = {one: sdist for one in error.missing if (sdist := _find_sdist(one, question)) is not None}
-            new = {one: sdist for one, sdist in sdists.items() if (sdist.name, sdist.version) not in tried}
+            sdists = [sdist for one in error.missing if (sdist := _find_sdist(one, question)) is not None]
+            new = [sdist for sdist in sdists if (sdist.name, sdist.version) not in tried]
             if compiled and not new:
                 break
             if not new:
@@ -143,12 +143,12 @@ def _resolve_and_build(
             if not compiled:
                 return tuple(built.get(pin.file, pin) for pin in pins)
             break
-        for one, sdist in new.items():
+        for sdist in new:
             tried.add((sdist.name, sdist.version))
             try:
                 pin = builder.build(sdist)
             except CompiledError as refused:
-                compiled += [replace(package, required_by=one.required_by) for package in refused.packages]
+                compiled += refused.packages
                 for package in refused.packages:
                     _write_stand_in(place, package)
             else:
@@ -179,7 +179,9 @@ def _find_sdist(missing: _uv.MissingWheel, question: _Question) -> Sdist | None:
     except (MissingError, SettingsError):
         return None
     found = [read_sdist(package) for package in read_packages(data)]
-    return next((sdist for sdist in found if sdist is not None and sdist.name == normalise_name(missing.name)), None)
+    name = normalise_name(missing.name)
+    sdist = next((sdist for sdist in found if sdist is not None and sdist.name == name), None)
+    return None if sdist is None else replace(sdist, required_by=missing.required_by)
 
 
 def _place(pin: Pin, directory: Path) -> None:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from grocker import errors
 from grocker.context import Context, download
 from grocker.digest import Digest
-from grocker.errors import CorruptError, GrockerError
+from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
 from grocker.lock.values import BuildRequirement, PythonFile
 from grocker.python import metadata, wheel
 from grocker.python.backend import constraint
@@ -71,8 +71,9 @@ class SdistBuilder(msgspec.Struct, frozen=True):
     """the project's, whose ``[tool.uv]`` (indexes) counts for build requirements too"""
     refresh: bool = False
     """ask the index again for build requirements"""
-    needs_extensions: bool = False
-    """raise CompiledError also for a package that can do without its compiled part"""
+    has_alternatives: bool = False
+    """whether another suite is tried next: CompiledError is then raised also for a package that can do without its
+    compiled part, or whose back end fails"""
     pinned: tuple[BuildRequirement, ...] = ()
     """versions of build requirements to keep to"""
 
@@ -83,9 +84,9 @@ class SdistBuilder(msgspec.Struct, frozen=True):
         has another digest, and for one whose back end fails; and what ``resolve_build`` raises.
         """
         name, version, store = sdist.name, sdist.version, self.context.store
-        what = f"{name} {version} from its sdist"
+        what = f"{name} {version} from its sdist" + (f", required by {sdist.required_by}" if sdist.required_by else "")
         if name in BINARIES:
-            raise self._compiled(CompiledPackage(name, version, ""))
+            raise self._compiled(sdist)
         if not sdist.file.endswith(SUFFIXES):
             raise CorruptError(f"building {what}: unsupported archive {sdist.file}", hint="use a version with a wheel")
         url = self.uv.address(sdist.url)
@@ -96,11 +97,13 @@ class SdistBuilder(msgspec.Struct, frozen=True):
                 project = self._project(sdist, tree, scratch)
                 pins = self._resolve_build(project, scratch)
                 built = self._kept_or_built(sdist, project, tree, pins, scratch)
-                if built.is_reduced and self.needs_extensions:
-                    raise self._compiled(CompiledPackage(name, version, "", _static_requires(tree)))
+                if built.is_reduced and self.has_alternatives:
+                    raise self._compiled(sdist, requires=_static_requires(tree))
             except CompiledError:
                 raise
             except GrockerError as error:
+                if self.has_alternatives and isinstance(error, (CorruptError, MissingError, SettingsError)):
+                    raise self._compiled(sdist, _last_line(error), _static_requires(tree)) from error
                 raise _named(error, what, scratch) from error
         if built.is_reduced:
             self.context.progress.warn(
@@ -186,13 +189,11 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             if pure is not None:
                 return self._checked(sdist, pure), True
             requires = wheel.read_metadata(made)[0].requires
-            raise self._compiled(CompiledPackage(sdist.name, sdist.version, "", requires)) from error
+            raise self._compiled(sdist, requires=requires) from error
         except CorruptError as error:
             if not _COMPILER.search(error.message):
                 raise
-            last = error.message.splitlines()[-1].strip()
-            reason = "" if "/bin/false" in last else last[:_REASON]
-            raise self._compiled(CompiledPackage(sdist.name, sdist.version, reason, _static_requires(tree))) from error
+            raise self._compiled(sdist, _last_line(error), _static_requires(tree)) from error
         pure = write_pure_wheel(path, workspace)
         assert pure is not None
         return self._checked(sdist, pure), False
@@ -203,7 +204,8 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             raise CorruptError(f"its back end built {path.name} instead", hint="use a version with a wheel")
         return path
 
-    def _compiled(self, package: CompiledPackage) -> CompiledError:
+    def _compiled(self, sdist: Sdist, reason: str = "", requires: tuple[str, ...] = ()) -> CompiledError:
+        package = CompiledPackage(sdist.name, sdist.version, reason, requires, sdist.required_by)
         return compiled_error([package], self.platform)
 
 
@@ -211,6 +213,12 @@ def _build_requirement(text: str) -> BuildRequirement:
     pin, _, marker = text.partition(" ; ")
     name, _, version = pin.partition("==")
     return BuildRequirement(name, version, marker)
+
+
+def _last_line(error: GrockerError) -> str:
+    """What a back end said last, for an error; empty when it only says that there is no compiler."""
+    last = error.message.splitlines()[-1].strip()
+    return "" if "/bin/false" in last else last[:_REASON]
 
 
 def _static_requires(tree: SourceTree) -> tuple[str, ...]:

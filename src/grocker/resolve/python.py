@@ -54,7 +54,7 @@ def resolve_wheels(
     if project is not None and lock is None and not files and not ignore_lock:
         python.check_unread(project.directory, requirements)
 
-    builder = sdist_builder(context, uv, wheels, directory=directory, refresh=refresh, needs_extensions=keep_missing)
+    builder = sdist_builder(context, uv, wheels, directory=directory, refresh=refresh, has_alternatives=keep_missing)
 
     def ask() -> PythonAnswer:
         try:
