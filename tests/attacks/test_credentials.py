@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import os
 import subprocess
 import sys
@@ -16,11 +17,22 @@ from pathlib import Path
 
 import pytest
 
+from grocker.digest import of
 from grocker.errors import GrockerError
-from grocker.python import WheelTarget, build_wheel, find_uv, read_project, read_tree, resolve, resolve_build
+from grocker.lock.values import PythonFile
+from grocker.python import (
+    WheelTarget,
+    build_wheel,
+    find_sdist,
+    find_uv,
+    read_project,
+    read_tree,
+    resolve,
+    resolve_build,
+)
 from grocker.python.credentials import foreign_credentials, public_environment, refuse_expansion
 from grocker.store import Store
-from tests.support.wheels import make_project, make_wheel, serve
+from tests.support.wheels import make_project, make_source, make_wheel, serve
 
 SECRET = "hunter2"
 ENCODED = base64.b64encode(f"me:{SECRET}".encode()).decode()
@@ -158,7 +170,7 @@ SPY = (
 PROGRAM = """
 import sys
 from pathlib import Path
-from grocker.python import build_wheel, find_uv, read_project, read_tree, resolve_build
+from grocker.python import build_wheel, find_sdist, find_uv, read_project, read_tree, resolve_build
 from grocker.store import Store
 import os
 place, environ = Path(sys.argv[1]), {name: os.environ[name] for name in os.environ}
@@ -175,12 +187,12 @@ with Store.open(place / "store") as store:
 """
 
 
-def build(place: Path, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def build(place: Path, environ: Mapping[str, str], program: str = PROGRAM) -> subprocess.CompletedProcess[str]:
     """Build the project in a process that has ``environ``, and whose root may not trace what is not its own."""
     drop = ["setpriv", "--bounding-set=-sys_ptrace,-sys_admin,-perfmon"] if os.geteuid() == 0 else []
     whole = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(place), **environ}
-    program = [*drop, sys.executable, "-c", PROGRAM, str(place)]
-    return subprocess.run(program, env=whole, capture_output=True, text=True, check=False)
+    arguments = [*drop, sys.executable, "-c", program, str(place)]
+    return subprocess.run(arguments, env=whole, capture_output=True, text=True, check=False)
 
 
 def sdist(place: Path, directory: Path, extra: str) -> None:
@@ -246,6 +258,71 @@ def test_back_end_asks_for_requirements_and_nothing_else(tmp_path: Path, text: s
         tree = read_tree(project, now=4 * 10**18)
         build_wheel(read_project(project), tree, uv, workspace=tmp_path / "work", epoch=315532800, store=store)
     assert caught.value.status in (65, 66, 78)
+
+
+RESOLVE = """
+import os, sys
+from pathlib import Path
+from grocker.context import Context
+from grocker.progress import Silent
+from grocker.python import SdistBuilder, WheelTarget, find_uv, resolve
+from grocker.store import Store
+from grocker.web import Transport
+place = Path(sys.argv[1])
+uv = find_uv(dict(os.environ), cache=place / "uv")
+with Store.open(place / "store") as store, Transport(environ=os.environ) as transport, store.scratch() as scratch:
+    builder = SdistBuilder(Context(store, transport, Silent(), os.environ, 4e9), uv, "here", place / "project")
+    [pin] = resolve(["demo"], WheelTarget("3.13"), uv, workspace=scratch, directory=place / "project", builder=builder)
+    print(pin.url)
+"""
+
+HOMES = (
+    "pathlib.Path('demo/home.txt').write_text(repr([dict(os.environ), os.path.expanduser('~'), "
+    "[open(os.path.expanduser(f)).read() for f in ('~/.netrc', '~/.config/pip/pip.conf', '~/.config/uv/uv.toml') "
+    "if os.path.exists(os.path.expanduser(f))]]))"
+)
+
+
+def test_sdist_of_a_dependency_sees_no_secret_of_the_caller_while_it_is_built(tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    with serve(tmp_path / "index") as index:
+        index.password = SECRET
+        address = index.url.replace("://", f"://user:{SECRET}@")
+        (tmp_path / ".netrc").write_text(f"machine 127.0.0.1 login user password {SECRET}\n")
+        for name in ("pip/pip.conf", "uv/uv.toml"):
+            path = tmp_path / ".config" / name
+            path.parent.mkdir(parents=True)
+            path.write_text(f"# {SECRET}\n")
+        make_source(index.directory, "demo", extra=f"{SPY}\n    {HOMES}")
+        (tmp_path / "project" / "pyproject.toml").write_text(f'[[tool.uv.index]]\nname = "corp"\nurl = "{index.url}"\n')
+        environ = {"UV_DEFAULT_INDEX": address, "UV_HTTP_RETRIES": "0", "AWS_SECRET_ACCESS_KEY": SECRET, **NAMED}
+        done = build(tmp_path, environ, RESOLVE)
+    assert done.returncode == 0, done.stderr
+    assert SECRET not in done.stdout + done.stderr
+    with zipfile.ZipFile(done.stdout.strip().removeprefix("file://")) as wheel:
+        for name in ("demo/seen.bin", "demo/home.txt"):
+            seen = wheel.read(name)
+            assert b"HOME" in seen
+            assert SECRET.encode() not in seen
+
+
+def test_uv_runs_nothing_of_an_sdist_when_it_is_asked_for_its_address(tmp_path: Path) -> None:
+    """Not its back end, whatever its metadata lack: uv has the credentials."""
+    mark = tmp_path / "ran"
+    with serve(tmp_path / "index") as index:
+        make_source(index.directory, "late", extra=f"open({str(mark)!r}, 'w')")
+        with tarfile.open(index.directory / "old-1.0.tar.gz", "w:gz") as archive:
+            data = f"open({str(mark)!r}, 'w')\nfrom setuptools import setup; setup(name='old', version='1.0')".encode()
+            about = tarfile.TarInfo("old-1.0/setup.py")
+            about.size = len(data)
+            archive.addfile(about, io.BytesIO(data))
+        uv = find_uv(index.environ(), cache=tmp_path / "uv")
+        for name in ("late", "old"):
+            work = tmp_path / name
+            work.mkdir()
+            file = PythonFile(name, "1.0", f"{name}-1.0-py3-none-any.whl", "sdist", 1, of(b""))
+            assert find_sdist(file, TARGET, uv, workspace=work).version == "1.0"
+    assert not mark.exists()
 
 
 EXPANSIONS = (

@@ -7,6 +7,7 @@ A case's ``what`` is a line of docs/reference/exit-statuses.md. Words in capital
 from __future__ import annotations
 
 import base64
+import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.support.archive import Link, Package, signer
 from tests.support.registry import Fault as RegistryFault
-from tests.support.wheels import Files, make_project, make_sdist, make_wheel
+from tests.support.wheels import Files, make_project, make_source, make_wheel
 from tests.support.world import Fault, World
 
 WHEEL = ("build", "WHEEL", "--config", "CONFIG", "--output", "store")
@@ -615,8 +616,20 @@ def _needs_and(fault: Fault) -> Arrange:
     return arrange
 
 
-def _needs_sdist(world: World) -> None:
-    make_sdist(world.index.directory, "lib", "2.0")
+def _needs_sdist(extra: str = "pass", **how: object) -> Arrange:
+    """The application needs ``lib``, which has an sdist alone."""
+
+    def arrange(world: World) -> None:
+        make_source(world.index.directory, "lib", "2.0", extra=extra, **how)  # type: ignore[arg-type]
+        world.require("lib")
+
+    return arrange
+
+
+def _needs_escaping_sdist(world: World) -> None:
+    path = make_source(world.index.directory, "lib", "2.0")
+    with tarfile.open(path, "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("lib-2.0/../../../escaped"))
     world.require("lib")
 
 
@@ -647,7 +660,41 @@ _PYTHON = (
         (),
         _needs("lib", tag="cp313-cp313-win_amd64"),
     ),
-    Case("source-dependency", "a dependency that must be compiled", 66, ("lib",), ("wheel",), _needs_sdist),
+    Case(
+        "source-dependency",
+        "a dependency that must be compiled",
+        66,
+        ("lib 2.0",),
+        ("pip wheel",),
+        _needs_sdist("import subprocess; subprocess.run([os.environ['CC'], 'x.c'], check=True)"),
+    ),
+    Case(
+        "broken-sdist",
+        "a dependency whose sdist does not build",
+        65,
+        ("lib 2.0", "its build back end failed"),
+        ("wheel",),
+        _needs_sdist("raise SystemExit('no way')"),
+    ),
+    Case(
+        "sdist-requires-nothing-known",
+        "an sdist whose build requirement does not exist",
+        66,
+        ("lib 2.0", "nosuch"),
+        (),
+        _needs_sdist(build_requires=["nosuch"]),
+    ),
+    Case(
+        "escaping-sdist", "an sdist with a file outside of its directory", 65, ("lib-2.0",), (), _needs_escaping_sdist
+    ),
+    Case(
+        "changed-sdist",
+        "an sdist that is not what the index says",
+        65,
+        ("lib 2.0",),
+        (),
+        _all(_needs_sdist(), _fault(r"lib-2.0\.tar\.gz", change=lambda data: data[:-1] + b"x")),
+    ),
     Case(
         "index-unreachable",
         "an unreachable package index",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,6 +129,25 @@ def test_lock_is_the_same_text_in_whatever_order_its_values_come(
 ) -> None:
     shuffled = lock(PlatformLock("linux/amd64", tuple(packages), tuple(files)), build=BUILD)
     assert render(shuffled) == TEXT
+
+
+BUILT = PythonFile(
+    "old", "1.0", "old-1.0-py3-none-any.whl", "sdist", 880, SUM, SUM, ("flit-core==3.12.0", 'x==1 ; os_name == "nt"')
+)
+
+
+def test_row_of_a_wheel_from_an_sdist_says_from_what_and_with_what() -> None:
+    built = lock(PlatformLock("linux/amd64", PACKAGES, (BUILT,)))
+    [row] = tomllib.loads(render(built))["python"]
+    assert list(row)[-3:] == ["platforms", "sdist", "build"]
+    assert parse(render(built), place="grocker.lock") == built
+
+
+@pytest.mark.parametrize("pin", ["x", "x>=1", "x==1 -r /etc/passwd", "x==1\n--index-url y", "x==1 ; a # b", "-e==1"])
+def test_build_pin_of_a_row_is_one_pin(pin: str) -> None:
+    file = msgspec.structs.replace(BUILT, build=(pin,))
+    with pytest.raises(SettingsError, match=r"python\[0\]\.build"):
+        parse(render(lock(PlatformLock("linux/amd64", PACKAGES, (file,)))), place="grocker.lock")
 
 
 def test_lock_has_no_empty_tables_when_nothing_is_built() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from tests.support.wheels import make_wheel
-from tests.support.world import world
+from tests.support.wheels import make_source, make_wheel
+from tests.support.world import World, world
 
 pytestmark = pytest.mark.slow
 
@@ -25,3 +27,58 @@ def test_application_is_not_installed_beside_itself_when_a_dependency_depends_on
         [platform] = json.loads(planned.stdout)["platforms"]
         assert (platform["name"], platform["version"]) == ("demo", "1.0")
         assert [package["name"] for package in platform["python_packages"]] == ["plugin"]
+
+
+def fetched(made: World) -> int:
+    """How often the sdist of ``old`` was fetched."""
+    return sum("GET /files/old-1.0.tar.gz " in line for line in made.index.requests)
+
+
+def test_wheels_of_sdists_are_locked_and_built_again_on_an_empty_cache(tmp_path: Path) -> None:
+    build = ("build", "WHEEL", "--config", "CONFIG", "--output", "archive:OUT", "--json")
+    with world(tmp_path / "world") as made:
+        made.require("old")
+        make_wheel(made.index.directory, "tool", files={"tool.py": "VALUE = 1\n"})
+        extra = "import tool; pathlib.Path('old/made.py').write_text(f'BY = {tool.VALUE}')"
+        make_source(made.index.directory, "old", build_requires=["tool"], requires=["nested"], extra=extra)
+        make_source(made.index.directory, "nested")
+        make_source(made.index.directory, "old", "0.5")
+        locked = made.run(("lock", "WHEEL", "--config", "CONFIG"))
+        assert locked.status == 0, locked.stderr
+        lock = tomllib.loads((made.place / "grocker.lock").read_text())
+        [row] = [row for row in lock["python"] if row["name"] == "old"]
+        assert (row["index"], row["build"]) == ("sdist", ["tool==1.0"])
+        first = made.run((*build, "--locked"))
+        assert first.status == 0, first.stderr
+        assert fetched(made) == 1
+        made.out.unlink()
+        (made.cache / "v1").rename(made.place / "away")
+        make_wheel(made.index.directory, "tool", "2.0", files={"tool.py": "VALUE = 2\n"})
+        again = made.run((*build, "--locked"))
+        assert again.status == 0, again.stderr
+        assert fetched(made) == 2
+        assert json.loads(again.stdout)["digest"] == json.loads(first.stdout)["digest"]
+        (made.cache / "v1" / "downloads" / row["sha256"].removeprefix("sha256:")).unlink()
+        text = (made.place / "grocker.lock").read_text().replace(row["sha256"], "sha256:" + "0" * 64)
+        (made.place / "grocker.lock").write_text(text)
+        other = made.run((*build, "--locked"))
+        assert (other.status, "the locked wheel is sha256:0000" in other.message) == (65, True)
+
+
+def test_nothing_is_built_or_asked_when_nothing_changed(tmp_path: Path) -> None:
+    plan = ("plan", "WHEEL", "--config", "CONFIG", "--json")
+    with world(tmp_path / "world") as made:
+        made.environ["UV_DEFAULT_INDEX"] = made.index.url
+        made.require("old")
+        make_source(made.index.directory, "old")
+        first = made.run(plan)
+        assert first.status == 0, first.stderr
+        assert fetched(made) == 1
+        asked = len(made.index.requests)
+        again = made.run(plan)
+        assert (json.loads(again.stdout), len(made.index.requests)) == (json.loads(first.stdout), asked)
+        downloads = [path for path in (made.cache / "v1" / "downloads").iterdir() if zipfile.is_zipfile(path)]
+        [wheel] = [path for path in downloads if "old/__init__.py" in zipfile.ZipFile(path).namelist()]
+        wheel.unlink()
+        third = made.run(plan)  # the answer is kept, its wheel is not
+        assert (third.status, wheel.exists()) == (0, True), third.stderr

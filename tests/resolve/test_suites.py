@@ -51,6 +51,23 @@ def test_next_suite_is_taken_and_told_when_the_first_lacks_a_wheel(opened: tuple
     ]
 
 
+def test_best_suite_is_tried_again_without_alternatives_when_none_has_all(
+    opened: tuple[World, Context, Silent],
+) -> None:
+    made, context, progress = opened
+    tried = []
+
+    def attempt(targets: tuple[Target, ...], has_alternatives: bool) -> str:
+        tried.append((targets[0].suite.name, has_alternatives))
+        if has_alternatives:
+            raise NoWheelError("alpha 1.0: no wheel")
+        return "pure"
+
+    assert found(context, request(made, made.wheel), Settings(), attempt) == "pure"
+    assert tried == [("trixie", True), ("bookworm", True), ("trixie", False)]
+    assert progress.warnings == []
+
+
 def test_nothing_is_told_when_the_first_suite_has_all(opened: tuple[World, Context, Silent]) -> None:
     made, context, progress = opened
     assert found(context, request(made, made.wheel), Settings(), only("trixie", "bookworm")) == "trixie"

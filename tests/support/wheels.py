@@ -11,6 +11,7 @@ import io
 import json
 import stat
 import tarfile
+import tempfile
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -161,6 +162,37 @@ def make_project(
         (directory / path).parent.mkdir(parents=True, exist_ok=True)
         (directory / path).write_bytes(_bytes(data))
     return directory
+
+
+def make_source(
+    directory: Path,
+    name: str = "demo",
+    version: str = "1.0",
+    *,
+    requires: Sequence[str] = (),
+    build_requires: Sequence[str] = (),
+    tag: str = "py3-none-any",
+    extra: str = "pass",
+    files: Files | None = None,
+) -> Path:
+    """Make a source distribution in ``directory`` that builds offline, with its back end inside.
+
+    ``extra``: a statement run by ``build_wheel``.
+    """
+    metadata = "".join(f"Requires-Dist: {text}\n" for text in requires)
+    stem = f"{name.replace('-', '_')}-{version}"
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as place:
+        project = make_project(Path(place), files, name=name, tag=tag, extra=extra, metadata=metadata)
+        backend, pyproject = project / "backend.py", project / "pyproject.toml"
+        text = backend.read_text().replace("Version: 1.0\\n", f"Version: {version}\\n").replace("-1.0", f"-{version}")
+        backend.write_text(text.replace(f"Wheel-Version: {version}", "Wheel-Version: 1.0"))
+        text = pyproject.read_text().replace('version = "1.0"', f'version = "{version}"')
+        pyproject.write_text(text.replace("requires = []", f"requires = {json.dumps(list(build_requires))}"))
+        (project / "PKG-INFO").write_text(f"Metadata-Version: 1.1\nName: {name}\nVersion: {version}\n{metadata}")
+        with tarfile.open(directory / f"{stem}.tar.gz", "w:gz") as archive:
+            archive.add(project, stem)
+    return directory / f"{stem}.tar.gz"
 
 
 @dataclass

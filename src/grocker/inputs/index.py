@@ -42,6 +42,39 @@ def wheel_target(target: Target) -> python.WheelTarget:
     return python.WheelTarget(target.suite.python, target.architecture, target.suite.glibc)
 
 
+def sdist_builder(
+    context: Context,
+    uv: python.Uv,
+    target: python.WheelTarget,
+    *,
+    directory: Path | None = None,
+    refresh: bool = False,
+    has_alternatives: bool = False,
+) -> python.SdistBuilder:
+    """Return what builds wheels from sdists; ``directory``: the project's; the others as in ``SdistBuilder``."""
+    return python.SdistBuilder(context, uv, str(target), directory, refresh, has_alternatives)
+
+
+def rebuild_wheels(
+    context: Context,
+    uv: python.Uv,
+    files: Sequence[PythonFile],
+    target: python.WheelTarget,
+    *,
+    directory: Path | None = None,
+) -> None:
+    """Build the wheels again that were built from sdists and are no longer in the store, or damaged there.
+
+    Raises CorruptError if the sdist or the wheel is another one now, UnavailableError if the sdist is gone.
+    """
+    for file in files:
+        if file.index != python.SDIST or context.store.sound_download(file.sha256) is not None:
+            continue
+        with context.store.scratch() as scratch:
+            sdist = python.find_sdist(file, target, uv, workspace=scratch, directory=directory)
+        sdist_builder(context, uv, target, directory=directory).rebuild(file, sdist)
+
+
 def download_wheel(context: Context, uv: python.Uv, file: PythonFile, url: str) -> Path:
     """Return the wheel, from the store or from ``url``, which ``uv`` completes with its credentials.
 
@@ -55,7 +88,8 @@ def answer_of_pins(context: Context, uv: python.Uv, pins: Sequence[python.Pin]) 
     """Return pins as locked files; a file whose size the index does not state is fetched to measure it."""
     files = []
     for pin in pins:
-        file = PythonFile(pin.name, pin.version, pin.file, "default", pin.size or 0, pin.sha256)
+        index = python.SDIST if pin.sdist is not None else "default"
+        file = PythonFile(pin.name, pin.version, pin.file, index, pin.size or 0, pin.sha256, pin.sdist or "", pin.build)
         if pin.size is None:
             file = replace(file, size=download_wheel(context, uv, file, pin.url).stat().st_size)
         files.append(file)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from grocker import python
 from grocker.errors import MissingError
 from grocker.inputs.application import Application, ApplicationRequest, WheelFile, read_application
-from grocker.inputs.index import answer_of_pins, download_wheel, uv_variables, wheel_target
+from grocker.inputs.index import (
+    answer_of_pins,
+    download_wheel,
+    rebuild_wheels,
+    sdist_builder,
+    uv_variables,
+    wheel_target,
+)
 from grocker.lock.answers import PythonAnswer
 from grocker.lock.values import PythonFile
 from grocker.store.answers import recent_answer
@@ -24,15 +31,18 @@ def _find(request: ApplicationRequest) -> tuple[PythonFile, str]:
     context, origin, uv, target = request.context, request.origin, request.uv, wheel_target(request.target)
     locked = next((f for f in request.locked.files or () if f.name == origin.name), None)
     if locked is not None:
+        rebuild_wheels(context, uv, [locked], target)
         if context.store.sound_download(locked.sha256) is not None:
             return locked, ""
         with context.store.scratch() as scratch:
             return locked, python.find_addresses([locked], target, uv, workspace=scratch)[locked.sha256]
 
+    builder = sdist_builder(context, uv, target, refresh=request.refresh)
+
     def ask() -> PythonAnswer:
         with context.store.scratch() as scratch, context.progress.task(f"resolving {origin.text}"):
             try:
-                pins = python.resolve([origin.requirement], target, uv, workspace=scratch)
+                pins = python.resolve([origin.requirement], target, uv, workspace=scratch, builder=builder)
             except MissingError as error:
                 if not origin.is_bare:
                     raise
@@ -41,4 +51,5 @@ def _find(request: ApplicationRequest) -> tuple[PythonFile, str]:
 
     key = cache_key("release", origin.requirement, str(target), uv_variables(uv))
     answer = recent_answer(context.store, key, PythonAnswer, ask, now=context.now, refresh=request.refresh)
+    rebuild_wheels(context, uv, answer.files, target)
     return answer.files[0], answer.urls[answer.files[0].sha256]

@@ -11,6 +11,7 @@ from msgspec.structs import asdict, astuple
 
 from grocker.decoding import decode_toml
 from grocker.digest import Digest
+from grocker.digest import parse as parse_digest
 from grocker.errors import SettingsError
 from grocker.lock.values import (
     Base,
@@ -27,8 +28,8 @@ VERSION = 1
 _HINT = "recreate it: grocker lock"
 
 
-# The rows have the fields of DebianPackage and PythonFile in their order, under the names in the file, and the
-# platforms last.
+# The rows have the fields of DebianPackage and PythonFile in their order, under the names in the file, then the
+# platforms, and last what few rows have.
 
 
 # What a lock says becomes paths, addresses and lines of uv's input: the patterns let nothing through that would be more
@@ -46,6 +47,13 @@ _PoolPath = Annotated[
 ]
 _Package = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9+.-]*\Z", description="the name of a Debian package")]
 _Marker = Annotated[str, Meta(pattern=r"^[^\r\n\\;#]*\Z", description="a marker")]
+_BuildPin = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9._+!~-]*( ; [^\r\n\\;#]+)?\Z",
+        description="NAME==VERSION",
+    ),
+]
 _Hash = Annotated[str, Meta(pattern=r"^[a-z0-9]+:[0-9a-f]+\Z", description="ALGORITHM:HEX")]
 
 
@@ -60,7 +68,7 @@ class _DebianRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     platforms: tuple[str, ...]
 
 
-class _PythonRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _PythonRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     name: _Word
     version: _Version
     file: _Wheel
@@ -68,6 +76,19 @@ class _PythonRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size: _Size
     sha256: Digest
     platforms: tuple[str, ...]
+    sdist: Digest | None = None
+    build: tuple[_BuildPin, ...] = ()
+
+    def value(self) -> PythonFile:
+        """The row without its platforms."""
+        sdist = self.sdist or ""
+        return PythonFile(self.name, self.version, self.file, self.index, self.size, self.sha256, sdist, self.build)
+
+    @classmethod
+    def of(cls, file: PythonFile, platforms: tuple[str, ...]) -> _PythonRow:
+        """The row of a file."""
+        sdist = parse_digest(file.sdist) if file.sdist else None
+        return cls(file.name, file.version, file.file, file.index, file.size, file.sha256, platforms, sdist, file.build)
 
 
 class _BuildRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -129,7 +150,7 @@ def parse(text: str, *, place: str) -> Lock:
         PlatformLock(
             name,
             tuple(DebianPackage(*astuple(row)[:-1]) for row in document.debian if name in row.platforms),
-            tuple(PythonFile(*astuple(row)[:-1]) for row in document.python if name in row.platforms),
+            tuple(row.value() for row in document.python if name in row.platforms),
         )
         for name in names
     )
@@ -154,7 +175,7 @@ def _rows(lock: Lock) -> list[tuple[str, Mapping[str, Any]]]:
     ]
     return [
         *(("debian", asdict(_DebianRow(*(*astuple(package), platforms)))) for package, platforms in debian),
-        *(("python", asdict(_PythonRow(*(*astuple(file), platforms)))) for file, platforms in python),
+        *(("python", msgspec.to_builtins(_PythonRow.of(file, platforms))) for file, platforms in python),
         *(("build", row) for row in build),
     ]
 

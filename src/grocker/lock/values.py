@@ -26,7 +26,7 @@ class DebianPackage(msgspec.Struct, frozen=True, order=True):
     sha256: Digest
 
 
-class PythonFile(msgspec.Struct, frozen=True, order=True):
+class PythonFile(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
     """One wheel of one distribution (PyPA binary distribution format)."""
 
     name: str
@@ -35,10 +35,15 @@ class PythonFile(msgspec.Struct, frozen=True, order=True):
     file: str
     """file name: ``NAME-VERSION-TAGS.whl``"""
     index: str
-    """alias of the index that serves it: ``default``, or the name that uv's configuration gives it"""
+    """alias of the index that serves it: ``default``, or the name that uv's configuration gives it; ``sdist`` for a
+    wheel that Grocker built from the sdist of that version"""
     size: int
     """bytes of the file"""
     sha256: Digest
+    sdist: str = ""
+    """digest of the sdist that the wheel was built from; empty for a wheel of an index"""
+    build: tuple[str, ...] = ()
+    """what it was built with: ``NAME==VERSION`` or ``NAME==VERSION ; MARKER``, sorted"""
 
 
 class BuildRequirement(msgspec.Struct, frozen=True, order=True):

@@ -9,7 +9,7 @@ A build calls, in this order:
 - ``read_metadata``, ``check_python``, ``active_requirements``: what the wheel requires on a ``WheelTarget``;
   ``find_django``, ``find_application``, ``declared_services``: what it is.
 - ``find_lock``, ``resolve_locked``, ``resolve``: pinned files (``Pin``) for a ``WheelTarget``; ``find_addresses``: the
-  addresses of the files that Grocker's own lock names.
+  addresses of the files that Grocker's own lock names. ``SdistBuilder`` builds what has an sdist alone.
 - ``read_wheel``: a wheel's entries below an ``InstallScheme``; ``overlay``: several wheels' entries without collisions.
 - ``Compiler``, ``add_bytecode``: the same entries with bytecode by the image's own ``InterpreterTree``.
 
@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from grocker.python.metadata import EntryPoint, Metadata, check_python
     from grocker.python.overlay import overlay
     from grocker.python.project import Project, read_project
-    from grocker.python.pylock import Pin
+    from grocker.python.pylock import Pin, WheelBuilder
     from grocker.python.requirements import active_requirements
-    from grocker.python.resolution import find_addresses, resolve
+    from grocker.python.resolution import find_addresses, find_sdist, resolve
+    from grocker.python.sdists import SDIST, SdistBuilder
     from grocker.python.service_entry_points import declared_services
     from grocker.python.source_tree import FileHashes, SourceTree, read_named_file, read_tree
     from grocker.python.target import InstallScheme, WheelTarget
@@ -57,9 +58,10 @@ _HOMES = {
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
     "locks": ("LockFile", "find_lock", "resolve_locked"),
-    "pylock": ("Pin",),
+    "pylock": ("Pin", "WheelBuilder"),
     "requirements": ("active_requirements",),
-    "resolution": ("find_addresses", "resolve"),
+    "resolution": ("find_addresses", "find_sdist", "resolve"),
+    "sdists": ("SDIST", "SdistBuilder"),
     "source_tree": ("FileHashes", "SourceTree", "read_named_file", "read_tree"),
     "target": ("InstallScheme", "WheelTarget"),
     "uv": ("Uv", "find_uv"),
@@ -68,6 +70,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "SDIST",
     "Compiler",
     "Django",
     "EntryPoint",
@@ -79,10 +82,12 @@ __all__ = [
     "Metadata",
     "Pin",
     "Project",
+    "SdistBuilder",
     "SourceTree",
     "Uv",
     "WebApplication",
     "Wheel",
+    "WheelBuilder",
     "WheelTarget",
     "active_requirements",
     "add_bytecode",
@@ -97,6 +102,7 @@ __all__ = [
     "find_django",
     "find_exposed",
     "find_lock",
+    "find_sdist",
     "find_uv",
     "index_files",
     "overlay",

@@ -33,6 +33,10 @@ _ZIP_EPOCH = 315532800
 """1980-01-01: no zip archive holds an earlier time"""
 
 
+class PlatformWheelError(MissingError):
+    """The wheel that a back end built is for this host's platform only."""
+
+
 def resolve_build(
     requires: Sequence[str],
     uv: Uv,
@@ -143,7 +147,7 @@ def build_wheel(
     for besides is resolved, and it is called again. ``variables``: further environment variables; they cannot override
     Grocker's own. ``store``: for the back end's environment; without one uv creates one for this call.
     ``meanwhile``: called while the back end of a stored environment runs.
-    Raises CorruptError when the back end fails, MissingError for a platform wheel (the project has compiled
+    Raises CorruptError when the back end fails, PlatformWheelError for a platform wheel (the project has compiled
     modules), and for build requirements what ``resolve_build`` raises.
     """
     name = project.name or tree.root.name
@@ -185,7 +189,7 @@ def build_wheel(
     if len(wheels) != 1:
         raise CorruptError(f"building {name}: expected one wheel from the back end, got {len(wheels)}")
     if not wheels[0].name.endswith("-none-any.whl"):
-        raise MissingError(
+        raise PlatformWheelError(
             f"building {name}: {wheels[0].name} is a wheel for this host's platform; {name} has compiled modules",
             hint="build its wheel for the image's platform elsewhere and pass that wheel to Grocker,"
             " or move the compiled modules into a dependency that has wheels",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -35,17 +35,88 @@ class Pin(msgspec.Struct, frozen=True):
     """bytes; None when the index does not say"""
     index: str | None = None
     """the index's address without credentials, when uv says it"""
+    sdist: Digest | None = None
+    """of the sdist that the wheel was built from here; None for a wheel of the index"""
+    build: tuple[str, ...] = ()
+    """what it was built with, see ``PythonFile``"""
 
 
-def read_pylock(data: bytes, target: WheelTarget) -> tuple[Pin, ...]:
+class Sdist(msgspec.Struct, frozen=True):
+    """A source distribution on an index or on this host."""
+
+    name: str
+    """normalised"""
+    version: str
+    file: str
+    """file name"""
+    url: str
+    """without credentials; ``file:`` for one on this host"""
+    sha256: Digest
+    size: int | None
+    """bytes; None when the index does not say"""
+    required_by: str = ""
+    """the distribution that requires it, when it is known"""
+
+
+class WheelBuilder(Protocol):
+    """Builds wheels of packages that have none."""
+
+    def build(self, sdist: Sdist) -> Pin:
+        """Return the wheel, a file on this host. Raises CompiledError when building it takes a compiler."""
+
+
+class CompiledPackage(msgspec.Struct, frozen=True):
+    """A package that has no usable wheel, and needs a compiler to build one."""
+
+    name: str
+    version: str
+    reason: str
+    """what the back end said, one line; may be empty"""
+    requires: tuple[str, ...] = ()
+    """what it depends on, as far as it is known (PEP 508)"""
+    required_by: str = ""
+    """the distribution that requires it, when it is known"""
+
+
+class CompiledError(_uv.NoWheelError):
+    """Packages without a usable wheel need a compiler."""
+
+    def __init__(self, message: str, *, hint: str | None = None, packages: tuple[CompiledPackage, ...]) -> None:
+        super().__init__(message, hint=hint)
+        self.packages = packages
+
+
+def compiled_error(packages: Sequence[CompiledPackage], platform: str) -> CompiledError:
+    """The error for packages that would have to be compiled for ``platform``."""
+    told = []
+    for one in packages:
+        notes = [f"required by {one.required_by}"] if one.required_by else []
+        told.append(f"{one.name} {one.version}" + "".join(f" ({note})" for note in (*notes, one.reason) if note))
+    needs = "it needs" if len(packages) == 1 else "they need"
+    binaries = [f"{_uv.BINARIES[one.name]} instead of {one.name}" for one in packages if one.name in _uv.BINARIES]
+    pinned = " ".join(f"{one.name}=={one.version}" for one in packages)
+    return CompiledError(
+        f"{', '.join(told)}: no wheel for {platform}, and {needs} a compiler to build one",
+        hint=f"depend on {' and '.join(binaries)}, which has wheels"
+        if binaries
+        else "choose a version that has a wheel, or build one where that compiler is: pip wheel --no-deps --wheel-dir"
+        f' wheels {pinned}, and find-links = ["wheels"] in [tool.uv]',
+        packages=tuple(packages),
+    )
+
+
+def read_pylock(data: bytes, target: WheelTarget, builder: WheelBuilder | None = None) -> tuple[Pin, ...]:
     """The wheel of each package in a pylock.toml that ``target`` needs, sorted by name.
 
-    Raises MissingError when a package has no compatible wheel, SettingsError for a source that is not a wheel.
+    ``builder``: builds the wheels of packages that have an sdist alone.
+    Raises MissingError when a package has no compatible wheel, CompiledError that names all packages that need a
+    compiler, SettingsError for a source that is not a wheel.
     """
     from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 
     variables = marker_environment(target)
     pins: dict[str, Pin] = {}
+    compiled: list[CompiledPackage] = []
     for package in read_packages(data):
         try:
             if "marker" in package and not Marker(package["marker"]).evaluate(variables):
@@ -53,13 +124,36 @@ def read_pylock(data: bytes, target: WheelTarget) -> tuple[Pin, ...]:
         except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, KeyError, TypeError) as error:
             raise CorruptError(f"reading pylock.toml: {package.get('name')}: {error}") from error
         try:
-            pin = _pin(package, target)
+            found = _pin(package, target, can_build=builder is not None)
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
             raise CorruptError(f"reading pylock.toml: malformed package {package.get('name')}: {error!r}") from error
+        if isinstance(found, Sdist):
+            assert builder is not None
+            try:
+                pin = builder.build(found)
+            except CompiledError as error:
+                compiled += error.packages
+                continue
+        else:
+            pin = found
         if pin.name in pins:
             raise CorruptError(f"reading pylock.toml: duplicate package {pin.name} for {target}")
         pins[pin.name] = pin
+    if compiled:
+        raise compiled_error(compiled, str(target))
     return tuple(pins[name] for name in sorted(pins))
+
+
+def read_sdist(package: Mapping[str, Any]) -> Sdist | None:
+    """The sdist of a package; None when it has none. Raises UnavailableError when its sha256 is not known."""
+    sdist = package.get("sdist")
+    if not sdist:
+        return None
+    file, url, name = file_name(sdist), address(sdist), normalise_name(package["name"])
+    sha256 = sdist.get("hashes", {}).get("sha256") or _measured(file, url)
+    return Sdist(
+        name, str(package.get("version", "")), file, hide_credentials(url), _digest(sha256, file), sdist.get("size")
+    )
 
 
 def read_packages(data: bytes) -> list[dict[str, Any]]:
@@ -96,7 +190,8 @@ def unsupported_source(name: str, what: str) -> SettingsError:
     )
 
 
-def _pin(package: Mapping[str, Any], target: WheelTarget) -> Pin:
+def _pin(package: Mapping[str, Any], target: WheelTarget, *, can_build: bool) -> Pin | Sdist:
+    """The wheel of a package; its sdist if it has no wheel and one can be built."""
     name = normalise_name(package["name"])
     for source in ("vcs", "directory"):
         if source in package:
@@ -109,17 +204,13 @@ def _pin(package: Mapping[str, Any], target: WheelTarget) -> Pin:
     file = choose_file(wheels, target)
     version = str(package.get("version", "")) or (file.split("-")[1] if file else "")
     if file is None:
+        sdist = read_sdist(package) if can_build else None
+        if sdist is not None:
+            return sdist
         raise _uv.no_wheel_error(name, version or None, str(target))
     wheel = wheels[file]
-    sha256 = wheel.get("hashes", {}).get("sha256")
     url = address(wheel)
-    if not sha256:
-        if not url.startswith("file:"):
-            raise UnavailableError(
-                f"resolving dependencies: the index gives no sha256 for {file}",
-                hint="use an index that does (PEP 503 or 691)",
-            )
-        sha256 = _hash_file(Path(unquote(urlsplit(url).path)))
+    sha256 = wheel.get("hashes", {}).get("sha256") or _measured(file, url)
     index = package.get("index")
     return Pin(
         name=name,
@@ -137,6 +228,16 @@ def _digest(hexadecimal: object, file: str) -> Digest:
         return from_hex(str(hexadecimal))
     except ValueError as error:
         raise CorruptError(f"resolving dependencies: the index gives a malformed sha256 for {file}: {error}") from error
+
+
+def _measured(file: str, url: str) -> str:
+    """The sha256 of a file that the index gives none of, hexadecimal: possible on this host only."""
+    if not url.startswith("file:"):
+        raise UnavailableError(
+            f"resolving dependencies: the index gives no sha256 for {file}",
+            hint="use an index that does (PEP 503 or 691)",
+        )
+    return _hash_file(Path(unquote(urlsplit(url).path)))
 
 
 def _hash_file(path: Path) -> str:

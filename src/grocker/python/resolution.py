@@ -1,27 +1,54 @@
-"""Requirements → pinned wheel files for a target, resolved by uv. Sdists are never built."""
+"""Requirements → pinned wheel files for a target, resolved by uv.
+
+uv never builds an sdist here: it has credentials. Where a package has no wheel, a ``WheelBuilder`` builds one, and uv
+resolves again with that wheel at hand.
+"""
 
 from __future__ import annotations
 
+import shutil
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+from msgspec.structs import replace
 
 from grocker.digest import Digest, hexadecimal
-from grocker.errors import MissingError, StorageError, UnavailableError
+from grocker.errors import GrockerError, MissingError, SettingsError, StorageError, UnavailableError
 from grocker.lock.values import PythonFile
+from grocker.platforms.suites import SUITES
 from grocker.python import uv as _uv
 from grocker.python import uv_sources
 from grocker.python.credentials import refuse_expansion
 from grocker.python.indexes import hide_credentials
 from grocker.python.metadata import normalise_name
-from grocker.python.pylock import Pin, address, file_name, read_packages, read_pylock, unsupported_source
+from grocker.python.pylock import (
+    CompiledError,
+    CompiledPackage,
+    Pin,
+    Sdist,
+    WheelBuilder,
+    address,
+    compiled_error,
+    file_name,
+    read_packages,
+    read_pylock,
+    read_sdist,
+    unsupported_source,
+)
 from grocker.python.requirements import marker_environment, parse_requirement
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
 
 _PLATFORM_MINORS = (17, 28, *range(31, 41))
 """glibc minors that uv 0.13 has a ``--python-platform`` for"""
+MAXIMUM_SDISTS = 40
+"""how many wheels are built for one resolution"""
+_EXPLAINED = 5
+"""of how many compiled packages an error says where there are wheels"""
 _GONE = "lock again (grocker lock --upgrade NAME), or use an index that still has it (UV_DEFAULT_INDEX, UV_INDEX)"
 
 
@@ -35,14 +62,17 @@ def resolve(
     directory: Path | None = None,
     with_dependencies: bool = True,
     files: Sequence[Path] = (),
+    builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
     """The wheels that satisfy ``requirements`` on ``target``, sorted by name.
 
     ``requirements``, ``constraints``: PEP 508. ``workspace``: an empty or scratch directory for uv's input.
     ``directory``: the project's, whose ``[tool.uv]`` (indexes, overrides) counts. ``with_dependencies``: whether
     what the requirements depend on is resolved too; not when they are complete, as a lock's are. ``files``: more
-    requirements, in pip's format.
-    Raises MissingError (no such package or version, no wheel), SettingsError (conflict), UnavailableError, DeniedError.
+    requirements, in pip's format. ``builder``: builds the wheels of packages that have none; without one, they are
+    missing.
+    Raises MissingError (no such package or version, no wheel), CompiledError that names all packages that need a
+    compiler, SettingsError (conflict), UnavailableError, DeniedError.
     """
     parsed = [parse_requirement(text) for text in requirements]
     for requirement in parsed:
@@ -52,10 +82,166 @@ def resolve(
     if directory is not None:
         names = [requirement.name for requirement in parsed]
         uv_sources.check(names, directory, uv.environment, marker_environment(target))
-    options = () if with_dependencies else ("--no-deps",)
-    return read_pylock(
-        _compile(requirements, target, uv, workspace, constraints, directory, *options, *map(str, files)), target
-    )
+    options = ("--no-build", *(() if with_dependencies else ("--no-deps",)), *map(str, files))
+    question = _Question(target, uv, workspace, tuple(constraints), directory)
+    if builder is None:
+        return read_pylock(_compile(requirements, question, *options), target)
+    try:
+        return _resolve_and_build(requirements, question, options, builder)
+    except CompiledError as error:
+        raise _with_alternatives(error, question) from error
+
+
+def explain_compiled(
+    error: CompiledError, target: WheelTarget, uv: Uv, *, workspace: Path, directory: Path | None
+) -> CompiledError:
+    """The same error, with the versions and suites that have wheels in its hint."""
+    return _with_alternatives(error, _Question(target, uv, workspace, (), directory))
+
+
+class _Question(msgspec.Struct, frozen=True):
+    """What stays the same from one call of uv to the next."""
+
+    target: WheelTarget
+    uv: Uv
+    workspace: Path
+    constraints: tuple[str, ...]
+    directory: Path | None
+    wheels: Path | None = None
+    """a directory of wheels that were built here"""
+
+
+def _resolve_and_build(
+    requirements: Sequence[str], question: _Question, options: Sequence[str], builder: WheelBuilder
+) -> tuple[Pin, ...]:
+    """Resolve, and build each wheel that uv misses, until it misses none."""
+    built: dict[str, Pin] = {}
+    compiled: list[CompiledPackage] = []
+    tried: set[tuple[str, str]] = set()
+    place = question.workspace / "built"
+    while True:
+        try:
+            at_hand = replace(question, wheels=place if tried else None)
+            pins = read_pylock(_compile(requirements, at_hand, *options), question.target, builder)
+        except _uv.NoWheelError as error:
+            sdists = [sdist for one in error.missing if (sdist := _find_sdist(one, question)) is not None]
+            new = [sdist for sdist in sdists if (sdist.name, sdist.version) not in tried]
+            if compiled and not new:
+                break
+            if not new:
+                raise
+            if len(tried) + len(new) > MAXIMUM_SDISTS:
+                raise SettingsError(
+                    f"resolving dependencies: more than {MAXIMUM_SDISTS} packages have no wheel",
+                    hint="build their wheels once, and serve them from an index (UV_INDEX) or find-links in [tool.uv]",
+                ) from error
+        except (MissingError, SettingsError):
+            if not compiled:
+                raise
+            break  # what stands in for a compiled package may say too much or too little
+        else:
+            if not compiled:
+                return tuple(built.get(pin.file, pin) for pin in pins)
+            break
+        for sdist in new:
+            tried.add((sdist.name, sdist.version))
+            try:
+                pin = builder.build(sdist)
+            except CompiledError as refused:
+                compiled += refused.packages
+                for package in refused.packages:
+                    _write_stand_in(place, package)
+            else:
+                built[pin.file] = pin
+                _place(pin, place)
+    raise compiled_error(compiled, str(question.target))
+
+
+def find_sdist(
+    file: PythonFile, target: WheelTarget, uv: Uv, *, workspace: Path, directory: Path | None = None
+) -> Sdist:
+    """The sdist that the locked wheel ``file`` was built from. Raises UnavailableError if the index has it no more."""
+    missing = _uv.MissingWheel(file.name, f"=={file.version}", "")
+    sdist = _find_sdist(missing, _Question(target, uv, workspace, (), directory))
+    if sdist is None:
+        raise UnavailableError(f"the index no longer has the sdist of {file.name} {file.version}", hint=_GONE)
+    return sdist
+
+
+def _find_sdist(missing: _uv.MissingWheel, question: _Question) -> Sdist | None:
+    """The newest sdist of the package that fits; None when the index has none.
+
+    uv runs nothing of it: with neither dependencies nor wheels to look at, it reads the index alone.
+    """
+    requirement = f"{missing.name}{missing.specifier}"
+    try:
+        data = _compile([requirement], question, "--no-deps", "--no-binary", missing.name)
+    except (MissingError, SettingsError):
+        return None
+    found = [read_sdist(package) for package in read_packages(data)]
+    name = normalise_name(missing.name)
+    sdist = next((sdist for sdist in found if sdist is not None and sdist.name == name), None)
+    return None if sdist is None else replace(sdist, required_by=missing.required_by)
+
+
+def _place(pin: Pin, directory: Path) -> None:
+    try:
+        directory.mkdir(exist_ok=True)
+        shutil.copyfile(unquote(urlsplit(pin.url).path), directory / pin.file)
+    except OSError as error:
+        raise StorageError(f"writing {directory / pin.file}: {error.strerror}") from error
+
+
+def _write_stand_in(directory: Path, package: CompiledPackage) -> None:
+    """A wheel with the metadata of a package that cannot be built, so that all such packages are found at once."""
+    stem = f"{package.name.replace('-', '_')}-{package.version}"
+    lines = ["Metadata-Version: 2.1", f"Name: {package.name}", f"Version: {package.version}"]
+    lines += [f"Requires-Dist: {text}" for text in package.requires]
+    content = {
+        f"{stem}.dist-info/METADATA": "\n".join(lines) + "\n",
+        f"{stem}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{stem}.dist-info/RECORD": "",
+    }
+    try:
+        directory.mkdir(exist_ok=True)
+        with zipfile.ZipFile(directory / f"{stem}-py3-none-any.whl", "w") as archive:
+            for name, text in content.items():
+                archive.writestr(name, text)
+    except OSError as error:
+        raise StorageError(f"writing {directory}: {error.strerror}") from error
+
+
+def _with_alternatives(error: CompiledError, question: _Question) -> CompiledError:
+    """The same error; its hint names versions and suites that have wheels, if there are any."""
+    told = [words for package in error.packages[:_EXPLAINED] if (words := _alternatives(package, question))]
+    if not told:
+        return error
+    rest = str(error.hint).replace("choose a version that has a wheel, or build one", "or build one")
+    return CompiledError(error.message, hint="; ".join((*told, rest)), packages=error.packages)
+
+
+def _alternatives(package: CompiledPackage, question: _Question) -> str:
+    """Which version of the package has a wheel for the target, and which suite has one for its version."""
+    bare = replace(question, constraints=())
+    newest = _wheel_version(package.name, bare)
+    if newest is not None:
+        return f"{package.name} {newest} has a wheel"
+    pinned = f"{package.name}=={package.version}"
+    for suite in SUITES.values():
+        if suite.python == question.target.python:
+            continue
+        target = WheelTarget(suite.python, question.target.architecture, suite.glibc)
+        if _wheel_version(pinned, replace(bare, target=target)) is not None:
+            return f'{pinned} has a wheel for Python {suite.python}: set debian.suite = "{suite.name}"'
+    return ""
+
+
+def _wheel_version(requirement: str, question: _Question) -> str | None:
+    try:
+        data = _compile([requirement], question, "--no-build", "--no-deps")
+        return next((pin.version for pin in read_pylock(data, question.target)), None)
+    except GrockerError:
+        return None
 
 
 def find_addresses(
@@ -69,7 +255,7 @@ def find_addresses(
         return {}
     pinned = [f"{file.name}=={file.version}" for file in files]
     try:
-        data = _compile(pinned, target, uv, workspace, (), directory, "--no-deps")
+        data = _compile(pinned, _Question(target, uv, workspace, (), directory), "--no-build", "--no-deps")
     except MissingError as error:
         raise UnavailableError(f"the index no longer has a file of the lock: {error.message}", hint=_GONE) from error
     served = {
@@ -88,32 +274,27 @@ def find_addresses(
     return found
 
 
-def _compile(
-    requirements: Sequence[str],
-    target: WheelTarget,
-    uv: Uv,
-    workspace: Path,
-    constraints: Sequence[str],
-    directory: Path | None,
-    *options: str,
-) -> bytes:
-    """What uv resolves, as pylock.toml."""
+def _compile(requirements: Sequence[str], question: _Question, *options: str) -> bytes:
+    """What uv resolves, as pylock.toml. ``options``: for uv, ``--no-build`` unless nothing can be built anyway."""
+    target, uv, workspace = question.target, question.uv, question.workspace
     requirement_file, constraint_file = workspace / "requirements.in", workspace / "constraints.txt"
     _write(requirement_file, requirements)
-    _write(constraint_file, constraints)
+    _write(constraint_file, question.constraints)
     action = "resolving dependencies"
-    refuse_expansion((*requirements, *constraints), uv.environment, what=action)
+    refuse_expansion((*requirements, *question.constraints), uv.environment, what=action)
+    links = [uv.environment.get("UV_FIND_LINKS", ""), question.wheels.absolute().as_uri() if question.wheels else ""]
     output = _uv.run(
         uv,
         (
-            *("pip", "compile", "--format", "pylock.toml", "--quiet", "--no-header", "--no-annotate", "--no-build"),
+            *("pip", "compile", "--format", "pylock.toml", "--quiet", "--no-header", "--no-annotate"),
             *("--python", uv.python, "--python-version", target.full_version or target.python),
             *("--python-platform", _platform(target), "--constraints", constraint_file),
             *options,
             requirement_file,
         ),
         action=action,
-        directory=directory or workspace,
+        directory=question.directory or workspace,
+        environment={"UV_FIND_LINKS": ",".join(filter(None, links))} if question.wheels else None,
     )
     if output.status != 0:
         raise _uv.translate_error(output, action=action, platform=str(target))

@@ -158,7 +158,7 @@ _NO_VERSION = re.compile(
     r"there (?:is|are) no versions? of|only [\w.-]+(?:\[[^]]*\])?(?:[<>=!~][^ ]*| .*)? (?:is|are) available"
 )
 
-_BINARY = {"psycopg2": "psycopg2-binary", "psycopg-c": "psycopg[binary]"}
+BINARIES = {"psycopg2": "psycopg2-binary", "psycopg-c": "psycopg[binary]"}
 """packages without wheels, and the names under which their authors publish wheels"""
 
 
@@ -195,7 +195,9 @@ def translate_error(output: command.Output, *, action: str, platform: str) -> Gr
         )
     lacking = _without_wheels(text)
     if lacking:
-        return no_wheel_error(", ".join(sorted(lacking)), None, platform)
+        missing = tuple(_missing_wheel(name, version, words) for name, version in sorted(lacking.items()))
+        named = ", ".join(f"{one} {lacking[one]}" if lacking[one] else one for one in sorted(lacking))
+        return no_wheel_error(named, None, platform, missing)
     unknown = _UNKNOWN.search(text)
     if unknown:
         asked = f"you require {unknown['name']}" in words  # then uv's message adds nothing
@@ -217,27 +219,54 @@ def translate_error(output: command.Output, *, action: str, platform: str) -> Gr
     return SettingsError(f"{action}: uv: {words}")
 
 
-def _without_wheels(text: str) -> set[str]:
-    """``NAME`` or ``NAME VERSION`` of each package that uv would have had to build."""
+def _without_wheels(text: str) -> dict[str, str | None]:
+    """Each package that uv would have had to build, with its version if uv says which."""
     versions = {match["name"]: match["version"] for match in _NO_WHEEL.finditer(text)}
     names = {*versions, *(m["name"] for m in (*_ALL_NO_WHEEL.finditer(text), *_REQUIRED_WHEEL.finditer(text)))}
-    return {f"{name} {versions[name]}" if versions.get(name) else name for name in names}
+    return {name: versions.get(name) for name in names}
+
+
+class MissingWheel(msgspec.Struct, frozen=True):
+    """A package that has no usable wheel in the versions that are required."""
+
+    name: str
+    """normalised"""
+    specifier: str
+    """versions that uv's message says are required (PEP 440); empty for any"""
+    required_by: str
+    """the distribution that requires it, if uv's message says so; else empty"""
 
 
 class NoWheelError(MissingError):
-    """A package has no wheel for the platform; it may have one for another Python."""
+    """Packages have no wheel for the platform; they may have one for another Python."""
+
+    def __init__(self, message: str, *, hint: str | None = None, missing: tuple[MissingWheel, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.missing = missing
 
 
-def no_wheel_error(name: str, version: str | None, platform: str) -> NoWheelError:
+def _missing_wheel(name: str, version: str | None, words: str) -> MissingWheel:
+    asked = rf"(?:depends? on|requires?|and) {re.escape(name)}(?:\[[^]]*\])?"
+    specifiers = re.findall(asked + r"((?:(?:===?|[<>~!]=?)[\w.*+!-]+,?)+)", words)
+    who = re.search(
+        rf"(?P<name>[A-Za-z][\w.-]*)(?:\[[^]]*\])?(?:[<>=!~]\S*)? depends? on {re.escape(name)}(?![\w-])", words
+    )
+    specifier = f"=={version}" if version else ",".join(dict.fromkeys(one.rstrip(",.") for one in specifiers))
+    return MissingWheel(name, specifier, who["name"] if who else "")
+
+
+def no_wheel_error(
+    name: str, version: str | None, platform: str, missing: tuple[MissingWheel, ...] = ()
+) -> NoWheelError:
     """The error for a package without a compatible wheel."""
-    pinned = (f"{name}=={version}" if version else name).replace(" ", "==")
-    binary = _BINARY.get(name.partition(" ")[0])
+    binary = BINARIES.get(name.partition(" ")[0])
     return NoWheelError(
-        f"{name}{' ' + version if version else ''}: no wheel for {platform}, and Grocker does not build sdists",
+        f"{name}{' ' + version if version else ''}: no wheel for {platform}, and no sdist to build one from",
         hint=f"depend on {binary}, which has wheels"
         if binary
-        else "choose a version that has one, or serve one for that platform from an index (UV_INDEX); for a pure-Python"
-        f' package: pip wheel --no-deps --wheel-dir wheels {pinned}, and find-links = ["wheels"] in [tool.uv]',
+        else "choose a version that has one, or serve one for that platform from an index (UV_INDEX, or find-links in"
+        " [tool.uv])",
+        missing=missing,
     )
 
 

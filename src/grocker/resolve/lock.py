@@ -13,7 +13,7 @@ from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.errors import SettingsError
 from grocker.inputs.application import Application
-from grocker.inputs.index import wheel_target
+from grocker.inputs.index import rebuild_wheels, wheel_target
 from grocker.inputs.request import Request
 from grocker.inputs.requirement_files import read_requirement_files
 from grocker.lock import document
@@ -111,12 +111,16 @@ def debian_answer(context: Context, settings: Settings, target: Target, locked: 
 def python_answer(
     context: Context, uv: python.Uv, application: Application, target: Target, locked: PlatformLock
 ) -> PythonAnswer:
-    """Return the lock's wheels without the application's own; ask the index only for those missing from the store."""
+    """Return the lock's wheels without the application's own; ask the index only for those missing from the store.
+
+    Wheels of sdists that are not in the store are built again.
+    """
     files = tuple(f for f in locked.python if f.sha256 != application.wheel)
+    directory = application.project.directory if application.project else None
+    rebuild_wheels(context, uv, files, wheel_target(target), directory=directory)
     missing = [f for f in files if context.store.download(f.sha256) is None]
     if not missing:
         return PythonAnswer(context.now, files, {})
-    directory = application.project.directory if application.project else None
     with context.store.scratch() as scratch, context.progress.task("asking the index for the locked wheels"):
         urls = python.find_addresses(missing, wheel_target(target), uv, workspace=scratch, directory=directory)
     return PythonAnswer(context.now, files, {str(key): url for key, url in urls.items()})

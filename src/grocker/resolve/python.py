@@ -9,7 +9,14 @@ from collections.abc import Sequence
 from grocker import local_file, python
 from grocker.context import Context
 from grocker.inputs.application import Application
-from grocker.inputs.index import answer_of_pins, uv_settings, uv_variables, wheel_target
+from grocker.inputs.index import (
+    answer_of_pins,
+    rebuild_wheels,
+    sdist_builder,
+    uv_settings,
+    uv_variables,
+    wheel_target,
+)
 from grocker.inputs.requirement_files import read_requirement_files
 from grocker.lock.answers import PythonAnswer
 from grocker.platforms.target import Target
@@ -33,7 +40,8 @@ def resolve_wheels(
 
     ``constraints``: PEP 508, versions to keep to; a ``uv.lock`` has its own. ``ignore_lock``: resolve without any lock
     file of the project. ``keep_missing``: whether it is kept for a day that a wheel is missing, because another suite
-    is tried next. Raises SettingsError for a lock that Grocker does not read, unless it is ignored; NoWheelError.
+    is tried next; optional extensions are not left out then. Raises SettingsError for a lock that Grocker does not
+    read, unless it is ignored; NoWheelError.
     """
     wheels = wheel_target(target)
     installed, project, servers = application.installed, application.project, application.services.servers
@@ -45,6 +53,8 @@ def resolve_wheels(
         python.refuse_expansion([data.decode("utf-8", "replace")], uv.environment, what=f"reading {path}")
     if project is not None and lock is None and not files and not ignore_lock:
         python.check_unread(project.directory, requirements)
+
+    builder = sdist_builder(context, uv, wheels, directory=directory, refresh=refresh, has_alternatives=keep_missing)
 
     def ask() -> PythonAnswer:
         try:
@@ -59,7 +69,14 @@ def resolve_wheels(
             if lock is not None:
                 assert project is not None
                 pins = python.resolve_locked(
-                    project, lock, wheels, uv, workspace=scratch, extras=application.extras, additions=servers
+                    project,
+                    lock,
+                    wheels,
+                    uv,
+                    workspace=scratch,
+                    extras=application.extras,
+                    additions=servers,
+                    builder=builder,
                 )
             else:
                 pins = python.resolve(
@@ -70,6 +87,7 @@ def resolve_wheels(
                     constraints=constraints,
                     directory=directory,
                     files=application.requirement_files,
+                    builder=builder,
                 )
         # A dependency that depends on the application gets this one, not the index's.
         return answer_of_pins(context, uv, [pin for pin in pins if pin.name != installed.name])
@@ -86,6 +104,7 @@ def resolve_wheels(
     found = recent_answer(context.store, key, PythonAnswer, ask, now=context.now, refresh=refresh)
     if found.missing is not None:
         raise NoWheelError(found.missing[0], hint=found.missing[1])
+    rebuild_wheels(context, uv, found.files, wheels, directory=directory)
     return found
 
 

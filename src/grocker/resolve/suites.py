@@ -42,4 +42,6 @@ def resolve_suites(
             )
         return found
     assert first is not None
+    if len(suites) > 1:  # what can do without its compiled part does, now that no suite has a wheel of it
+        return resolve_targets(tuple(select_target(suites[0], platform) for platform in request.platforms), False)
     raise first

@@ -15,8 +15,8 @@ import msgspec
 from grocker.python.locks import pdm, pipfile, poetry, pylock
 from grocker.python.locks import uv as uv_lock
 from grocker.python.project import Project
-from grocker.python.pylock import Pin
-from grocker.python.resolution import resolve
+from grocker.python.pylock import CompiledError, Pin, WheelBuilder
+from grocker.python.resolution import explain_compiled, resolve
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
 
@@ -28,11 +28,20 @@ class LockFormat(Protocol):
         """The lock file of the project in ``directory``; None when it has none of this format."""
 
     def read(
-        self, path: Path, project: Project, target: WheelTarget, uv: Uv, *, workspace: Path, extras: Sequence[str]
+        self,
+        path: Path,
+        project: Project,
+        target: WheelTarget,
+        uv: Uv,
+        *,
+        workspace: Path,
+        extras: Sequence[str],
+        builder: WheelBuilder | None = None,
     ) -> tuple[Pin, ...]:
         """The wheels that the lock file at ``path`` pins for ``target`` with ``extras`` of the project.
 
         Development dependencies and the project itself are left out. ``workspace``: a scratch directory.
+        ``builder``: builds wheels from sdists.
         Raises SettingsError for a lock file that is malformed or stale, and what ``resolution.resolve`` raises.
         """
 
@@ -73,12 +82,19 @@ def resolve_locked(
     workspace: Path,
     extras: Sequence[str] = (),
     additions: Sequence[str] = (),
+    builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
     """What ``lock`` pins for ``target``, and ``additions`` resolved with those pins as constraints; sorted by name.
 
+    ``builder``: builds the wheels of packages that have an sdist alone.
     Raises as ``LockFormat.read`` and ``resolution.resolve``.
     """
-    pins = FORMATS[lock.format].read(lock.path, project, target, uv, workspace=workspace, extras=extras)
+    try:
+        pins = FORMATS[lock.format].read(
+            lock.path, project, target, uv, workspace=workspace, extras=extras, builder=builder
+        )
+    except CompiledError as error:
+        raise explain_compiled(error, target, uv, workspace=workspace, directory=project.directory) from error
     if not additions:
         return pins
     names = {pin.name for pin in pins}
@@ -89,5 +105,6 @@ def resolve_locked(
         workspace=workspace,
         constraints=[f"{pin.name}=={pin.version}" for pin in pins],
         directory=project.directory,
+        builder=builder,
     )
     return tuple(sorted((*pins, *(pin for pin in more if pin.name not in names)), key=lambda pin: pin.name))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from grocker.python.locks.pinned import load_document, read_packages, resolve_pinned, root_names
 from grocker.python.project import Project
-from grocker.python.pylock import Pin
+from grocker.python.pylock import Pin, WheelBuilder
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
 
@@ -19,7 +19,14 @@ def find(directory: Path) -> Path | None:
 
 
 def read(
-    path: Path, project: Project, target: WheelTarget, uv: Uv, *, workspace: Path, extras: Sequence[str]
+    path: Path,
+    project: Project,
+    target: WheelTarget,
+    uv: Uv,
+    *,
+    workspace: Path,
+    extras: Sequence[str],
+    builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
     """Read the wheels that the lock file pins; see ``LockFormat.read``."""
     optional = dict(project.extras)
@@ -28,5 +35,13 @@ def read(
     # A package with extras has a second table for them.
     packages = tuple(dict.fromkeys(read_packages(load_document(path), path)))
     return resolve_pinned(
-        roots, packages, target, uv, lock=path, workspace=workspace, directory=project.directory, remedy="pdm lock"
+        roots,
+        packages,
+        target,
+        uv,
+        lock=path,
+        workspace=workspace,
+        directory=project.directory,
+        remedy="pdm lock",
+        builder=builder,
     )

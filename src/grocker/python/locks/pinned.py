@@ -17,7 +17,7 @@ from grocker.decoding import decode_toml
 from grocker.digest import hexadecimal
 from grocker.errors import SettingsError, StorageError
 from grocker.python.metadata import normalise_name
-from grocker.python.pylock import Pin
+from grocker.python.pylock import Pin, WheelBuilder
 from grocker.python.resolution import resolve
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
@@ -45,17 +45,21 @@ def resolve_pinned(
     workspace: Path,
     directory: Path,
     remedy: str,
+    builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
     """Resolve ``roots`` (PEP 508) within a lock's ``packages``.
 
-    ``lock``: its path; ``remedy``: the command that makes it again. Raises SettingsError when the lock lacks a package
-    or an index serves other bytes under its name, and what ``resolution.resolve`` raises.
+    ``lock``: its path; ``remedy``: the command that makes it again; ``builder``: builds wheels from sdists.
+    Raises SettingsError when the lock lacks a package or an index serves other bytes under its name, and what
+    ``resolution.resolve`` raises.
     """
     if not roots:
         return ()
     constraints = [f"{one.name}=={one.version}" + (f" ; {one.marker}" if one.marker else "") for one in packages]
     try:
-        pins = resolve(roots, target, uv, workspace=workspace, constraints=constraints, directory=directory)
+        pins = resolve(
+            roots, target, uv, workspace=workspace, constraints=constraints, directory=directory, builder=builder
+        )
     except SettingsError as error:
         raise SettingsError(f"reading {lock.name}: {error.message}", hint=f"run: {remedy}") from error
     known = {(one.name, one.version): one.hashes for one in packages}
@@ -65,7 +69,7 @@ def resolve_pinned(
             raise SettingsError(
                 f"reading {lock.name}: {pin.name} is required but not locked", hint=f"update the lock: {remedy}"
             )
-        if hashes and hexadecimal(pin.sha256) not in hashes:
+        if hashes and hexadecimal(pin.sdist or pin.sha256) not in hashes:
             raise SettingsError(
                 f"reading {lock.name}: the index serves {pin.file} with a sha256 that differs from the lock",
                 hint=f"check the index; if the file was replaced on purpose, run: {remedy}",

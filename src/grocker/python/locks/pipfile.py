@@ -12,7 +12,7 @@ from grocker.errors import SettingsError, StorageError
 from grocker.python.locks.pinned import LockedPackage, resolve_pinned
 from grocker.python.metadata import normalise_name
 from grocker.python.project import Project
-from grocker.python.pylock import Pin
+from grocker.python.pylock import Pin, WheelBuilder
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
 
@@ -24,7 +24,14 @@ def find(directory: Path) -> Path | None:
 
 
 def read(
-    path: Path, project: Project, target: WheelTarget, uv: Uv, *, workspace: Path, extras: Sequence[str]
+    path: Path,
+    project: Project,
+    target: WheelTarget,
+    uv: Uv,
+    *,
+    workspace: Path,
+    extras: Sequence[str],
+    builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
     """Read the wheels that the lock file pins; see ``LockFormat.read``. The section ``default`` alone counts."""
     roots, packages = [], []
@@ -41,7 +48,15 @@ def read(
         own = f"[{','.join(table['extras'])}]" if table.get("extras") else ""
         roots.append(f"{name}{own}" + (f" ; {marker}" if marker else ""))
     return resolve_pinned(
-        roots, packages, target, uv, lock=path, workspace=workspace, directory=project.directory, remedy="pipenv lock"
+        roots,
+        packages,
+        target,
+        uv,
+        lock=path,
+        workspace=workspace,
+        directory=project.directory,
+        remedy="pipenv lock",
+        builder=builder,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from grocker.python.locks.pinned import load_document, read_packages, resolve_pinned, root_names
 from grocker.python.project import Project
-from grocker.python.pylock import Pin
+from grocker.python.pylock import Pin, WheelBuilder
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
 
@@ -20,7 +20,14 @@ def find(directory: Path) -> Path | None:
 
 
 def read(
-    path: Path, project: Project, target: WheelTarget, uv: Uv, *, workspace: Path, extras: Sequence[str]
+    path: Path,
+    project: Project,
+    target: WheelTarget,
+    uv: Uv,
+    *,
+    workspace: Path,
+    extras: Sequence[str],
+    builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
     """Read the wheels that the lock file pins; see ``LockFormat.read``."""
     document = load_document(path)
@@ -36,6 +43,7 @@ def read(
         workspace=workspace,
         directory=project.directory,
         remedy="poetry lock",
+        builder=builder,
     )
 
 

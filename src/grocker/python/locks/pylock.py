@@ -8,7 +8,7 @@ from pathlib import Path
 from grocker import local_file
 from grocker.errors import StorageError
 from grocker.python.project import Project
-from grocker.python.pylock import Pin, read_pylock
+from grocker.python.pylock import Pin, WheelBuilder, read_pylock
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
 
@@ -20,11 +20,18 @@ def find(directory: Path) -> Path | None:
 
 
 def read(
-    path: Path, project: Project, target: WheelTarget, uv: Uv, *, workspace: Path, extras: Sequence[str]
+    path: Path,
+    project: Project,
+    target: WheelTarget,
+    uv: Uv,
+    *,
+    workspace: Path,
+    extras: Sequence[str],
+    builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
     """Read the wheels that the lock file pins; see ``LockFormat.read``."""
     try:
         data = local_file.read(path)
     except OSError as error:
         raise StorageError(f"reading {path}: {error.strerror}") from error
-    return tuple(pin for pin in read_pylock(data, target) if pin.name != project.name)
+    return tuple(pin for pin in read_pylock(data, target, builder) if pin.name != project.name)

@@ -13,7 +13,7 @@ from grocker.python import uv as _uv
 from grocker.python.indexes import read_uv_table
 from grocker.python.metadata import normalise_name
 from grocker.python.project import Project
-from grocker.python.pylock import Pin, read_pylock
+from grocker.python.pylock import Pin, WheelBuilder, read_pylock
 from grocker.python.requirements import parse_requirement
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
@@ -35,7 +35,14 @@ def find(directory: Path) -> Path | None:
 
 
 def read(
-    path: Path, project: Project, target: WheelTarget, uv: Uv, *, workspace: Path, extras: Sequence[str]
+    path: Path,
+    project: Project,
+    target: WheelTarget,
+    uv: Uv,
+    *,
+    workspace: Path,
+    extras: Sequence[str],
+    builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
     """The wheels that the lock file pins; see ``LockFormat.read``."""
     action = "reading uv.lock"
@@ -51,7 +58,7 @@ def read(
         output = _uv.run(uv, [*arguments, "--frozen"], action=action, directory=project.directory)
     if output.status != 0:
         raise _uv.translate_error(output, action=action, platform=str(target))
-    return read_pylock(output.stdout, target)
+    return read_pylock(output.stdout, target, builder)
 
 
 def _check_fresh(path: Path, project: Project) -> None:

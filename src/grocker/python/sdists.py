@@ -1,0 +1,249 @@
+"""Wheels of packages that publish an sdist alone, built by their own back ends as a project's wheel is.
+
+Only wheels of pure Python come out: back ends find no compiler, so that every host gives the same result.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from grocker import errors
+from grocker.context import Context, download
+from grocker.digest import Digest
+from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
+from grocker.lock.values import BuildRequirement, PythonFile
+from grocker.python import metadata, wheel
+from grocker.python.backend import constraint
+from grocker.python.build import FORMAT, PlatformWheelError, build_wheel, resolve_build
+from grocker.python.indexes import project_tables
+from grocker.python.metadata import normalise_name
+from grocker.python.project import Project, read_project
+from grocker.python.pure_wheel import write_pure_wheel
+from grocker.python.pylock import CompiledError, CompiledPackage, Pin, Sdist, compiled_error
+from grocker.python.sdist_archive import SUFFIXES, unpack_sdist
+from grocker.python.source_tree import SourceTree
+from grocker.python.uv import BINARIES, Uv
+from grocker.store.answers import recent_answer
+from grocker.tar.keys import cache_key
+
+SDIST = "sdist"
+"""in a lock, the index of a wheel that was built from its sdist"""
+
+_NO_COMPILER = dict.fromkeys(("CC", "CXX", "FC", "LD", "CARGO", "RUSTC", "PKG_CONFIG"), "/bin/false")
+"""A compiled wheel would fit this host and no image; packages with an optional extension build without it."""
+_REASON = 120
+"""characters of what a back end says that go into an error"""
+_COMPILER = re.compile(
+    r"/bin/false|\b(?:gcc|g\+\+|clang|cc|c\+\+)['\"]? failed|pg_config|mysql_config|xml2-config|xslt-config|curl-config"
+    r"|[Cc]ompiler|\b[Rr]ust\b|\bcargo\b|\brustc\b|CMake|cmake|ninja|pkg-config|\.h: No such file|pkgconfig"
+)
+
+
+class _BuildAnswer(msgspec.Struct, frozen=True):
+    at: float
+    """seconds since 1970"""
+    pins: tuple[BuildRequirement, ...]
+
+
+class _BuiltWheel(msgspec.Struct, frozen=True):
+    """A wheel in the store."""
+
+    sha256: Digest
+    file: str
+    size: int
+    is_reduced: bool = False
+    """whether it lacks its compiled part"""
+
+
+class SdistBuilder(msgspec.Struct, frozen=True):
+    """Builds wheels from sdists and keeps them in the store, by sdist and build requirements."""
+
+    context: Context
+    uv: Uv
+    platform: str
+    """for errors: what the wheels are for"""
+    directory: Path | None = None
+    """the project's, whose ``[tool.uv]`` (indexes) counts for build requirements too"""
+    refresh: bool = False
+    """ask the index again for build requirements"""
+    has_alternatives: bool = False
+    """whether another suite is tried next: CompiledError is then raised also for a package that can do without its
+    compiled part, or whose back end fails"""
+    pinned: tuple[BuildRequirement, ...] = ()
+    """versions of build requirements to keep to"""
+
+    def build(self, sdist: Sdist) -> Pin:
+        """Return the wheel of ``sdist``, kept or built.
+
+        Raises CompiledError for a wheel that is not for all platforms, CorruptError for an sdist that is malformed or
+        has another digest, and for one whose back end fails; and what ``resolve_build`` raises.
+        """
+        name, version, store = sdist.name, sdist.version, self.context.store
+        what = f"{name} {version} from its sdist" + (f", required by {sdist.required_by}" if sdist.required_by else "")
+        if name in BINARIES:
+            raise self._compiled(sdist)
+        if not sdist.file.endswith(SUFFIXES):
+            raise CorruptError(f"building {what}: unsupported archive {sdist.file}", hint="use a version with a wheel")
+        url = self.uv.address(sdist.url)
+        path = download(self.context, url, digest=sdist.sha256, size=sdist.size, what=f"the sdist of {name} {version}")
+        with store.scratch() as scratch:
+            tree = unpack_sdist(path, scratch / "sdist", file=sdist.file)
+            try:
+                project = self._project(sdist, tree, scratch)
+                pins = self._resolve_build(project, scratch)
+                built = self._kept_or_built(sdist, project, tree, pins, scratch)
+                if built.is_reduced and self.has_alternatives:
+                    raise self._compiled(sdist, requires=_static_requires(tree))
+            except CompiledError:
+                raise
+            except GrockerError as error:
+                if self.has_alternatives and isinstance(error, (CorruptError, MissingError, SettingsError)):
+                    raise self._compiled(sdist, _last_line(error), _static_requires(tree)) from error
+                raise _named(error, what, scratch) from error
+        if built.is_reduced:
+            self.context.progress.warn(
+                f"{name} {version} has no wheel; it is built without its optional C extension",
+                "if it is too slow, choose a version that has a wheel",
+            )
+        url = store.root.absolute().joinpath("downloads", built.sha256.removeprefix("sha256:")).as_uri()
+        build = tuple(sorted(constraint(pin, hashes=False) for pin in pins))
+        return Pin(name, version, built.file, url, built.sha256, built.size, sdist=sdist.sha256, build=build)
+
+    def rebuild(self, file: PythonFile, sdist: Sdist) -> Pin:
+        """Build a locked wheel again. Raises CorruptError if ``sdist`` or the wheel is not the locked one."""
+        what, hint = f"building {file.name} {file.version} from its sdist", "lock again: grocker lock --upgrade NAME"
+        if file.sdist and sdist.sha256 != file.sdist:
+            raise CorruptError(f"{what}: the locked sdist is {file.sdist}, the index has {sdist.sha256}", hint=hint)
+        pin = replace(self, pinned=tuple(_build_requirement(text) for text in file.build)).build(sdist)
+        if pin.sha256 != file.sha256:
+            raise CorruptError(f"{what}: the locked wheel is {file.sha256}, this build gives {pin.sha256}", hint=hint)
+        return pin
+
+    def _project(self, sdist: Sdist, tree: SourceTree, scratch: Path) -> Project:
+        names = {file.path for file in tree.files}
+        if not names & {"pyproject.toml", "setup.py", "setup.cfg"}:
+            raise CorruptError("it has neither pyproject.toml nor setup.py", hint="use a version with a wheel")
+        try:
+            project = read_project(tree.root)
+        except GrockerError as error:
+            raise CorruptError(error.message.replace(f"{tree.root}/", "")) from error
+        # What the sdist tells uv, such as an index of its own, does not count.
+        return replace(project, name=sdist.name, directory=self.directory or scratch)
+
+    def _resolve_build(self, project: Project, scratch: Path) -> tuple[BuildRequirement, ...]:
+        """Pin the build requirements; the index is asked again once a day."""
+        context, uv, directory = self.context, self.uv, project.directory
+        if not project.build_requires:
+            return ()
+
+        def ask() -> _BuildAnswer:
+            pins = resolve_build(
+                project.build_requires, uv, workspace=scratch, directory=directory, constraints=self.pinned
+            )
+            return _BuildAnswer(context.now, pins)
+
+        variables = sorted((name, value) for name, value in uv.environment.items() if name.startswith("UV_"))
+        settings = repr(project_tables(self.directory)) if self.directory is not None else ""
+        key = cache_key("build requirements of an sdist", project.build_requires, settings, variables, self.pinned)
+        return recent_answer(context.store, key, _BuildAnswer, ask, now=context.now, refresh=self.refresh).pins
+
+    def _kept_or_built(
+        self, sdist: Sdist, project: Project, tree: SourceTree, pins: Sequence[BuildRequirement], scratch: Path
+    ) -> _BuiltWheel:
+        store = self.context.store
+        key = cache_key("sdist wheel", sdist.name, sdist.version, sdist.sha256, FORMAT, pins)
+        with store.lock(f"step-{key}"):
+            kept = store.kept_as("steps", key, _BuiltWheel)
+            if kept is not None and store.sound_download(kept.sha256) is not None:
+                return kept
+            with self.context.progress.task(f"building {sdist.name} {sdist.version} from its sdist"):
+                path, is_reduced = self._build(sdist, project, tree, pins, scratch / "build")
+            built = _BuiltWheel(store.add_wheel(path), path.name, path.stat().st_size, is_reduced)
+            store.keep("steps", key, msgspec.json.encode(built))
+        return built
+
+    def _build(
+        self, sdist: Sdist, project: Project, tree: SourceTree, pins: Sequence[BuildRequirement], workspace: Path
+    ) -> tuple[Path, bool]:
+        """The wheel, and whether it lacks its compiled part."""
+        workspace.mkdir()
+        try:
+            path = build_wheel(
+                project,
+                tree,
+                self.uv,
+                workspace=workspace,
+                epoch=0,
+                pins=pins,
+                variables=_NO_COMPILER,
+                store=self.context.store,
+            )
+        except PlatformWheelError as error:
+            [made] = (workspace / "wheel").glob("*.whl")
+            pure = write_pure_wheel(made, workspace)
+            if pure is not None:
+                return self._checked(sdist, pure), True
+            requires = wheel.read_metadata(made)[0].requires
+            raise self._compiled(sdist, requires=requires) from error
+        except CorruptError as error:
+            if not _COMPILER.search(error.message):
+                raise
+            raise self._compiled(sdist, _last_line(error), _static_requires(tree)) from error
+        pure = write_pure_wheel(path, workspace)
+        assert pure is not None
+        return self._checked(sdist, pure), False
+
+    def _checked(self, sdist: Sdist, path: Path) -> Path:
+        name, version = path.name.split("-")[:2]
+        if normalise_name(name) != sdist.name or not _same_version(version, sdist.version):
+            raise CorruptError(f"its back end built {path.name} instead", hint="use a version with a wheel")
+        return path
+
+    def _compiled(self, sdist: Sdist, reason: str = "", requires: tuple[str, ...] = ()) -> CompiledError:
+        package = CompiledPackage(sdist.name, sdist.version, reason, requires, sdist.required_by)
+        return compiled_error([package], self.platform)
+
+
+def _build_requirement(text: str) -> BuildRequirement:
+    pin, _, marker = text.partition(" ; ")
+    name, _, version = pin.partition("==")
+    return BuildRequirement(name, version, marker)
+
+
+def _last_line(error: GrockerError) -> str:
+    """What a back end said last, for an error; empty when it only says that there is no compiler."""
+    last = error.message.splitlines()[-1].strip()
+    return "" if "/bin/false" in last else last[:_REASON]
+
+
+def _static_requires(tree: SourceTree) -> tuple[str, ...]:
+    """What the sdist's own metadata says that it depends on, if it has them."""
+    try:
+        return metadata.parse((tree.root / "PKG-INFO").read_bytes(), "PKG-INFO").requires
+    except (OSError, GrockerError):
+        return ()
+
+
+def _same_version(one: str, other: str) -> bool:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(one) == Version(other)
+    except InvalidVersion:
+        return one == other
+
+
+def _named(error: GrockerError, what: str, scratch: Path) -> GrockerError:
+    """The same error, as one of building ``what``, without the place of the sdist's copy."""
+    kind = next(kind for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
+    reason = re.sub(r"^building \S+: ", "", error.message).replace(f"{scratch}/build/source/", "")
+    hint = error.hint
+    if isinstance(error, CorruptError):
+        hint = "choose a version that has a wheel, or one that builds"
+    named: GrockerError = kind(f"building {what}: {reason}", hint=hint)
+    return named

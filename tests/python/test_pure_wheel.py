@@ -1,0 +1,57 @@
+"""Wheels that name a platform and hold nothing for it."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from grocker.errors import CorruptError
+from grocker.python import InstallScheme, WheelTarget, read_wheel
+from grocker.python.pure_wheel import write_pure_wheel
+from tests.support.wheels import make_wheel
+
+TAG = "cp311-cp311-linux_x86_64"
+
+
+def test_wheel_without_native_code_becomes_one_for_all_platforms(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path / "in", "fast", files={"fast/__init__.py": "x = 1\n"}, tag=TAG)
+    pure = write_pure_wheel(wheel, tmp_path)
+    assert pure is not None
+    assert pure.name == "fast-1.0-py3-none-any.whl"
+    read = read_wheel(pure, InstallScheme("3.13"), WheelTarget("3.13", "arm64"))  # RECORD fits
+    assert any(entry.path.endswith("fast/__init__.py") for entry in read.entries)
+
+
+def test_pure_wheel_is_the_same_whenever_and_however_it_was_packed(tmp_path: Path) -> None:
+    made = [
+        make_wheel(tmp_path / "a", executable=["demo/__init__.py"]),
+        make_wheel(
+            tmp_path / "b", executable=["demo/__init__.py"], time=(2026, 1, 1, 0, 0, 0), compression=zipfile.ZIP_STORED
+        ),
+    ]
+    written = []
+    for number, wheel in enumerate(made):
+        place = tmp_path / str(number)
+        place.mkdir()
+        path = write_pure_wheel(wheel, place)
+        assert path is not None
+        assert path.name == wheel.name
+        read_wheel(path, InstallScheme("3.13"), WheelTarget("3.13"))
+        written.append(path.read_bytes())
+    assert written[0] == written[1]
+
+
+@pytest.mark.parametrize(
+    "files", [{"fast/_x.cpython-311-x86_64-linux-gnu.so": b"1"}, {"fast/libx.so.1": b"1"}, {"fast/data": b"\x7fELF1"}]
+)
+def test_native_code_stays_what_it_is(tmp_path: Path, files: dict[str, bytes]) -> None:
+    assert write_pure_wheel(make_wheel(tmp_path / "in", "fast", files=files, tag=TAG), tmp_path) is None
+
+
+def test_malformed_wheel_is_refused(tmp_path: Path) -> None:
+    wheel = tmp_path / f"fast-1.0-{TAG}.whl"
+    wheel.write_bytes(b"PK")
+    with pytest.raises(CorruptError, match="reading fast"):
+        write_pure_wheel(wheel, tmp_path)
