@@ -97,7 +97,7 @@ def compiled_error(packages: Sequence[CompiledPackage], platform: str) -> Compil
     pinned = " ".join(f"{one.name}=={one.version}" for one in packages)
     return CompiledError(
         f"{', '.join(told)}: no wheel for {platform}, and {needs} a compiler to build one",
-        hint=f"depend on {' and '.join(binaries)}, which has wheels"
+        hint=f"depend on {' and '.join(binaries)}: published with wheels"
         if binaries
         else "choose a version that has a wheel, or build one where that compiler is: pip wheel --no-deps --wheel-dir"
         f' wheels {pinned}, and find-links = ["wheels"] in [tool.uv]',

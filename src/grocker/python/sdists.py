@@ -116,7 +116,8 @@ class SdistBuilder(msgspec.Struct, frozen=True):
 
     def rebuild(self, file: PythonFile, sdist: Sdist) -> Pin:
         """Build a locked wheel again. Raises CorruptError if ``sdist`` or the wheel is not the locked one."""
-        what, hint = f"building {file.name} {file.version} from its sdist", "lock again: grocker lock --upgrade NAME"
+        what = f"building {file.name} {file.version} from its sdist"
+        hint = f"lock again: grocker lock --upgrade {file.name}"
         if file.sdist and sdist.sha256 != file.sdist:
             raise CorruptError(f"{what}: the locked sdist is {file.sdist}, the index has {sdist.sha256}", hint=hint)
         pin = replace(self, pinned=tuple(_build_requirement(text) for text in file.build)).build(sdist)
