@@ -30,6 +30,7 @@ from grocker.python import (
 )
 from grocker.python.pylock import read_pylock
 from grocker.python.resolution import MAXIMUM_SDISTS
+from grocker.python.uv import NoWheelError
 from grocker.store import Store
 from grocker.web import Transport
 from tests.support.wheels import Index, make_sdist, make_source, make_wheel, serve
@@ -202,6 +203,20 @@ def test_package_with_binaries_under_another_name_is_not_built(index: Index, pla
     error = place.refused("psycopg2")
     assert "depend on psycopg2-binary instead of psycopg2" in str(error.hint)
     assert place.progress.built == []
+
+
+def test_nothing_is_built_when_another_suite_has_the_wheel(index: Index, places: Places) -> None:
+    make_source(index.directory, "fast", tag=NATIVE)
+    make_wheel(index.directory, "fast", tag="cp311-cp311-manylinux_2_17_x86_64")
+    make_wheel(index.directory, "app", requires=["fast==1.0"])
+    place = places()
+    place.builder = replace(place.builder, has_alternatives=True)
+    error = place.refused("app")
+    assert isinstance(error, NoWheelError)
+    assert error.message.startswith("fast 1.0 (required by app): no wheel for Python 3.13")
+    assert place.progress.built == []
+    place.builder = replace(place.builder, has_alternatives=False)
+    assert [pin.name for pin in place.resolve("app")] == ["app", "fast"]
 
 
 def test_optional_extension_is_left_out_with_a_warning(index: Index, places: Places) -> None:

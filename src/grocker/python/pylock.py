@@ -61,6 +61,10 @@ class Sdist(msgspec.Struct, frozen=True):
 class WheelBuilder(Protocol):
     """Builds wheels of packages that have none."""
 
+    @property
+    def has_alternatives(self) -> bool:
+        """Whether another suite is tried if a package needs a compiler."""
+
     def build(self, sdist: Sdist) -> Pin:
         """Return the wheel, a file on this host. Raises CompiledError when building it takes a compiler."""
 

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from grocker.digest import Digest, hexadecimal
 from grocker.errors import GrockerError, MissingError, SettingsError, StorageError, UnavailableError
 from grocker.lock.values import PythonFile
-from grocker.platforms.suites import SUITES
+from grocker.platforms.suites import SUITES, Suite
 from grocker.python import uv as _uv
 from grocker.python import uv_sources
 from grocker.python.credentials import refuse_expansion
@@ -89,6 +89,8 @@ def resolve(
     try:
         return _resolve_and_build(requirements, question, options, builder)
     except CompiledError as error:
+        if builder.has_alternatives:
+            raise
         raise _with_alternatives(error, question) from error
 
 
@@ -146,8 +148,14 @@ def _resolve_and_build(
         for sdist in new:
             tried.add((sdist.name, sdist.version))
             try:
+                if builder.has_alternatives and _suite_with_wheel(sdist, question) is not None:
+                    # Building what needs a compiler takes long to fail.
+                    package = CompiledPackage(sdist.name, sdist.version, "", required_by=sdist.required_by)
+                    raise compiled_error([package], str(question.target))
                 pin = builder.build(sdist)
             except CompiledError as refused:
+                if builder.has_alternatives:
+                    raise
                 compiled += refused.packages
                 for package in refused.packages:
                     _write_stand_in(place, package)
@@ -226,14 +234,21 @@ def _alternatives(package: CompiledPackage, question: _Question) -> str:
     newest = _wheel_version(package.name, bare)
     if newest is not None:
         return f"{package.name} {newest} has a wheel"
+    suite = _suite_with_wheel(package, bare)
+    if suite is None:
+        return ""
     pinned = f"{package.name}=={package.version}"
+    return f'{pinned} has a wheel for Python {suite.python}: set debian.suite = "{suite.name}"'
+
+
+def _suite_with_wheel(package: CompiledPackage | Sdist, question: _Question) -> Suite | None:
+    """The first other suite for whose Python that version of the package has a wheel."""
     for suite in SUITES.values():
-        if suite.python == question.target.python:
-            continue
         target = WheelTarget(suite.python, question.target.architecture, suite.glibc)
-        if _wheel_version(pinned, replace(bare, target=target)) is not None:
-            return f'{pinned} has a wheel for Python {suite.python}: set debian.suite = "{suite.name}"'
-    return ""
+        other = replace(question, constraints=(), target=target)
+        if suite.python != question.target.python and _wheel_version(f"{package.name}=={package.version}", other):
+            return suite
+    return None
 
 
 def _wheel_version(requirement: str, question: _Question) -> str | None:
