@@ -150,7 +150,7 @@ def test_V4_output_of_a_service_is_in_syslog_and_in_the_engine_s_log(
         assert {"out", "err"} <= set(logs.splitlines())
         assert "grocker: warning: ignoring variables that only the runner may set" in logs
         assert container.stop() == 0
-    syslog.wait_for(r"local6\|err\|polls-site\.www\[\d+\]:\|.*Shutting down: Master")
+    syslog.wait_for(r"local6\|info\|polls-site\.www\[\d+\]:\|.*Shutting down: Master")
 
 
 def test_V4_jobs_are_in_syslog(docker: Engine, syslog: Syslog, folders: Folders) -> None:
