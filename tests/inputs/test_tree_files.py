@@ -172,3 +172,11 @@ def test_cache_in_the_project_is_left_out(context: Context, tmp_path: Path, with
 def test_excluded_files_never_go_in(context: Context, tree: Path, pattern: str) -> None:
     write(tree, {"app.py": "", "data/words.txt": "", ".env": ""})
     assert paths(read_files(context, tree, ["data", ".env"], [pattern, ".env"])) == ["app.py"]
+
+
+def test_products_that_git_tracks_go_in(context: Context, tree: Path) -> None:
+    write(tree, {"app.py": "", "dist/bundle.js": ""})
+    assert paths(read_files(context, tree)) == ["app.py"]
+    git(tree, "init", "--quiet")
+    git(tree, "add", "--all")
+    assert paths(read_files(context, tree)) == ["app.py", "dist/bundle.js"]

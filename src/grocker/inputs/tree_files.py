@@ -19,6 +19,7 @@ from grocker.command import run
 from grocker.context import Context
 from grocker.digest import Digest
 from grocker.errors import DeniedError, StorageError, UnavailableError
+from grocker.python.exposure import looks_secret
 from grocker.python.selection import Patterns
 from grocker.python.source_tree import SourceFile, hash_tree
 
@@ -35,11 +36,9 @@ _NEVER = frozenset(
 _NEVER_ENDINGS = (".pyc", ".pyo", ".egg-info", "~", ".swp")
 _NEVER_WITH = frozenset({"pyvenv.cfg", "oci-layout", "CACHEDIR.TAG"})
 """what marks a directory as generated: virtual environments, image layouts, caches"""
-_NEVER_ON_TOP = frozenset({"grocker.lock", "build", "dist", "Dockerfile"})
-_SECRET = re.compile(
-    r"\.env(?:\.(?!example|sample|template|dist).*)?|id_(?:rsa|dsa|ecdsa|ed25519)(?!.*\.pub)|.*\.(?:key|pem|p12|pfx|jks|kdbx)"
-    r"|\.(?:netrc|pypirc|pgpass|htpasswd)|(?:service[-_]account|credentials).*\.json|.*\.sqlite3?|.*\.db"
-)
+_NEVER_ON_TOP = frozenset({"grocker.lock", "Dockerfile"})
+_PRODUCTS_ON_TOP = frozenset({"build", "dist"})
+"""left out where neither git nor ``.dockerignore`` says whether they belong to the source"""
 _RACY = 2_000_000_000
 """nanoseconds: the coarsest clock of a file system in use (FAT)"""
 
@@ -84,7 +83,7 @@ def read_files(context: Context, root: Path, include: Sequence[str] = (), exclud
             continue
         place = root / path
         directories.add(os.path.dirname(place))
-        if not wanted and _SECRET.fullmatch(path.rpartition("/")[2]):
+        if not wanted and looks_secret(path):
             secret.append(path)
             continue
         try:
@@ -123,7 +122,10 @@ def _candidates(context: Context, root: Path) -> Iterator[str]:
     if ignore.is_file():
         ignored = _docker_ignore(local_file.read(ignore).decode("utf-8", "replace"))
         return (path for path in _walk(root, "") if not ignored(path))
-    return _git_files(context, root) or _walk(root, "")
+    found = _git_files(context, root)
+    if found is not None:
+        return found
+    return (path for path in _walk(root, "") if path.partition("/")[0] not in _PRODUCTS_ON_TOP)
 
 
 def _git_files(context: Context, root: Path) -> Iterator[str] | None:
