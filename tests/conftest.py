@@ -10,6 +10,7 @@ has failed, except what is marked ``quarantine`` (``tests.support.quarantine``).
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import signal
@@ -201,3 +202,12 @@ def _offline_without_marker(request: pytest.FixtureRequest) -> Iterator[None]:
         _offline.set()
     yield
     _offline.clear()
+
+
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    """Run as the command line does, without the cycle collector: at full depth of the stack its callbacks fail."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

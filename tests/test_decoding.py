@@ -9,6 +9,8 @@ import pytest
 
 from grocker.decoding import decode_json, decode_toml
 
+pytestmark = pytest.mark.usefixtures("without_collector")
+
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 5_000, "{", "\ud800", '"\\ud8', ""])
 def test_json_is_refused_when_it_is_none(text: str) -> None:
