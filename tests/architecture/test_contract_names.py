@@ -6,10 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-import pytest
-
 from grocker.runner.contract import names
-from tests.architecture.source import project
+from tests.architecture.source import for_each, project
 
 MODULES = project()
 HOME = "grocker.runner.contract.names"
@@ -39,14 +37,14 @@ def _literals(tree: ast.AST) -> Iterator[ast.Constant]:
             yield node
 
 
-@pytest.mark.parametrize("name", sorted(set(MODULES) - {HOME}))
+@for_each(sorted(set(MODULES) - {HOME}))
 def test_module_writes_no_port_path_or_variable_of_the_contract(name: str) -> None:
     tree = ast.parse(MODULES[name].path.read_text(encoding="utf-8"))
     found = [(node.lineno, str(node.value)) for node in _literals(tree) if LITERAL.search(str(node.value))]
     assert found == [], f"import it from {HOME}"
 
 
-@pytest.mark.parametrize("name", sorted(set(MODULES) - {HOME}))
+@for_each(sorted(set(MODULES) - {HOME}))
 def test_module_writes_no_port_of_the_contract_in_its_documentation(name: str) -> None:
     text = MODULES[name].path.read_text(encoding="utf-8")
     assert re.findall(rf"\b(?:{'|'.join(PORTS)})\b", text) == [], "say: the application port, the status port"

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from grocker.runner.contract.spec import SERVERS
-from tests.architecture.source import Module, imported, project, reached
+from tests.architecture.source import Module, for_each, imported, project, reached
 
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "decoding", "digest", "progress", "command", "lazy_imports", "local_file", "web"}),
@@ -81,12 +81,12 @@ def _allowed(room: str, target: str) -> bool:
     return ground or FLOOR_OF[other] < FLOOR_OF[room]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each(NAMES)
 def test_module_stands_on_a_floor(name: str) -> None:
     assert name == "grocker" or _room(name) in FLOOR_OF
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each(NAMES)
 def test_module_imports_its_own_room_or_lower_floors(name: str) -> None:
     module = MODULES[name]
     assert [target for target in _ours(module) if not _allowed(module.room, target)] == []
@@ -102,7 +102,7 @@ def _downhill(name: str, target: str) -> bool:
     return other in ("", room) or RUNNER_FLOOR_OF[other] < RUNNER_FLOOR_OF[room]
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if _room(name) == "runner" and _runner_room(name)])
+@for_each([name for name in NAMES if _room(name) == "runner" and _runner_room(name)])
 def test_runner_module_imports_its_own_room_or_lower_floors(name: str) -> None:
     assert [target for target in _ours(MODULES[name]) if not _downhill(name, target)] == []
 
@@ -145,7 +145,7 @@ def test_import_is_seen_when_it_is_relative(text: str, target: str) -> None:
     assert list(imported(ast.walk(ast.parse(text)), modules, "grocker.runner")) == [target]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each(NAMES)
 def test_module_is_in_no_circle(name: str) -> None:
     circles = [
         reached(target, MODULES)[name]
@@ -160,20 +160,20 @@ def _pure() -> list[str]:
     return [name for name in NAMES if name in tops or name.startswith(tuple(top + "." for top in tops))]
 
 
-@pytest.mark.parametrize("name", _pure())
+@for_each(_pure())
 def test_pure_module_reaches_no_edge(name: str) -> None:
     ways = reached(name, MODULES, loading=True)
     assert [way for target, way in sorted(ways.items()) if target.partition(".")[0] in EDGES] == []
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if _room(name) == "runner"])
+@for_each([name for name in NAMES if _room(name) == "runner"])
 def test_runner_imports_the_standard_library_alone(name: str) -> None:
     foreign = {target.partition(".")[0] for target in MODULES[name].imports} - (sys.stdlib_module_names - DROPPED)
     assert foreign <= {"grocker", *IN_THE_SERVER.get(name, ())}
     assert [target for target in _ours(MODULES[name]) if _room(target) != "runner"] == []
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if _room(name) == "runner"])
+@for_each([name for name in NAMES if _room(name) == "runner"])
 def test_runner_module_shadows_no_standard_module(name: str) -> None:
     """A script that is run by its path has its own directory first on the path."""
     assert name.rpartition(".")[2] not in sys.stdlib_module_names

@@ -6,9 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-import pytest
-
-from tests.architecture.source import PACKAGE, ROOT, project
+from tests.architecture.source import PACKAGE, ROOT, for_each, project
 
 MODULES = project()
 LINES = 400
@@ -18,7 +16,7 @@ NOTHING_SAID = frozenset({"utils", "util", "helpers", "helper", "common", "misc"
 OTHER_TESTS = frozenset({"architecture", "attacks", "bad_input", "e2e", "examples", "golden", "support", "tools"})
 
 
-@pytest.mark.parametrize("name", sorted(MODULES))
+@for_each(sorted(MODULES))
 def test_module_is_short_or_says_why_it_is_not(name: str) -> None:
     text = MODULES[name].path.read_text(encoding="utf-8")
     why = [line for line in (ast.get_docstring(ast.parse(text)) or "").splitlines() if line.startswith(REASON)]
