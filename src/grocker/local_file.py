@@ -36,6 +36,12 @@ def read(path: str | Path, *, most: int = MOST) -> bytes:
     return data
 
 
+def find(name: str, directory: Path) -> Path | None:
+    """Return the path of the regular file ``name`` in ``directory``, links followed; None if there is none."""
+    path = directory / name
+    return path if path.is_file() else None
+
+
 def check_regular(path: str | Path) -> None:
     """Raise OSError, as ``read`` does, when ``path`` is no regular file; for files that are larger than its limit."""
     mode = os.stat(path).st_mode

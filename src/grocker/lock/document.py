@@ -28,10 +28,6 @@ VERSION = 1
 _HINT = "recreate it: grocker lock"
 
 
-# The rows have the fields of DebianPackage and PythonFile in their order, under the names in the file, then the
-# platforms, and last what few rows have.
-
-
 # What a lock says becomes paths, addresses and lines of uv's input: the patterns let nothing through that would be more
 # than one word there. They end with \Z, because $ would let a line end through.
 _Size = Annotated[int, Meta(ge=0, le=1 << 50, description="a size in bytes")]
@@ -57,6 +53,8 @@ _BuildPin = Annotated[
 _Hash = Annotated[str, Meta(pattern=r"^[a-z0-9]+:[0-9a-f]+\Z", description="ALGORITHM:HEX")]
 
 
+# The rows have the fields of DebianPackage and PythonFile in their order, under the names in the file, then the
+# platforms, and last what few rows have.
 class _DebianRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: _Package
     version: _Version

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from grocker import local_file
 from grocker.python.locks.pinned import load_document, read_packages, resolve_pinned, root_names
 from grocker.python.project import Project
 from grocker.python.pylock import Pin, WheelBuilder
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
 
-
-def find(directory: Path) -> Path | None:
-    """Return ``pdm.lock`` in ``directory``; None if there is none."""
-    path = directory / "pdm.lock"
-    return path if path.is_file() else None
+find = partial(local_file.find, "pdm.lock")
+"""See ``LockFormat.find``."""
 
 
 def read(

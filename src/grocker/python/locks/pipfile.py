@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,8 @@ from grocker.python.pylock import Pin, WheelBuilder
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
 
-
-def find(directory: Path) -> Path | None:
-    """Return ``Pipfile.lock`` in ``directory``; None if there is none."""
-    path = directory / "Pipfile.lock"
-    return path if path.is_file() else None
+find = partial(local_file.find, "Pipfile.lock")
+"""See ``LockFormat.find``."""
 
 
 def read(

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from grocker import local_file
 from grocker.python.locks.pinned import load_document, read_packages, resolve_pinned, root_names
 from grocker.python.project import Project
 from grocker.python.pylock import Pin, WheelBuilder
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
 
-
-def find(directory: Path) -> Path | None:
-    """Return ``poetry.lock`` in ``directory``; None if there is none."""
-    path = directory / "poetry.lock"
-    return path if path.is_file() else None
+find = partial(local_file.find, "poetry.lock")
+"""See ``LockFormat.find``."""
 
 
 def read(

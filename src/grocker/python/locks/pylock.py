@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from grocker import local_file
@@ -12,11 +13,8 @@ from grocker.python.pylock import Pin, WheelBuilder, read_pylock
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
 
-
-def find(directory: Path) -> Path | None:
-    """Return ``pylock.toml`` in ``directory``; None if there is none."""
-    path = directory / "pylock.toml"
-    return path if path.is_file() else None
+find = partial(local_file.find, "pylock.toml")
+"""See ``LockFormat.find``."""
 
 
 def read(

@@ -24,8 +24,7 @@ _WRONG_PYTHON = re.compile(r"incompatible with the project's Python requirement|
 
 def find(directory: Path) -> Path | None:
     """``uv.lock`` in ``directory``, or else that of the workspace that it is a member of; None when there is none."""
-    path = directory / "uv.lock"
-    if path.is_file():
+    if (path := local_file.find("uv.lock", directory)) is not None:
         return path
     here = directory.absolute()
     for root in here.parents:
