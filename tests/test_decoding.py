@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import tomllib
 
 import pytest
@@ -35,10 +34,8 @@ def test_json_is_refused_when_it_is_none(text: str) -> None:
     ],
 )
 def test_toml_is_refused_when_it_is_none_or_a_trap(text: str) -> None:
-    began = time.monotonic()
     with pytest.raises(tomllib.TOMLDecodeError):
         decode_toml(text)
-    assert time.monotonic() - began < 5
 
 
 def test_toml_is_read_when_it_is_only_large() -> None:

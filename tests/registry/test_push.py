@@ -3,7 +3,6 @@ from __future__ import annotations
 import base64
 import random
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -604,11 +603,10 @@ def test_push_sends_nothing_again_that_arrived_although_its_answer_did_not(
 
 
 def test_push_error_does_not_wait_for_the_answers_to_other_uploads(registry: Registry, transport: Transport) -> None:
-    registry.fail("PUT", "blobs/uploads/u", kind="slow", seconds=4, times=3)
+    registry.fail("PUT", "blobs/uploads/u", kind="slow", seconds=60, times=3)
     registry.fail("PUT", "blobs/uploads/u", status=403)
-    began = time.monotonic()
     assert isinstance(failure(transport, registry), DeniedError)
-    assert time.monotonic() - began < 3
+    assert not registry.blobs, "the slow ones have not answered"
 
 
 @pytest.mark.parametrize(

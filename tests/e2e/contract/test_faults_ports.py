@@ -170,13 +170,11 @@ def test_fault_22_metrics_are_told_when_the_applications_own_hang(docker: Engine
     with docker.started("start", "x", options=services(docker, table)) as container:
         there = container.address()
         until(there, "/readyz", 200)
-        began = time.monotonic()
         asked = [Thread(target=metrics, args=(there,)) for _ in range(5)]
         for thread in asked:
             thread.start()
         while any(thread.is_alive() for thread in asked):
             assert ask(there, "/livez", seconds=9) == (200, "ok\n"), "nobody waits for it but who asked"
-        assert time.monotonic() - began < 30
         assert metrics(there)["grocker_application_scrape_success"] == 0
         assert container.stop() == 0
 

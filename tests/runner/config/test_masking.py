@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -89,14 +88,12 @@ def test_mask_is_as_long_for_every_secret() -> None:
     assert mask_secrets("x", "password", "a") == mask_secrets("x", "password", "a" * 99) == MASK
 
 
-def test_hiding_a_long_value_takes_no_time() -> None:
-    """Each pattern goes through a value once: no value makes it hang."""
+def test_hiding_a_long_value_does_not_hang() -> None:
+    """Each pattern goes through a value once; a pattern that tried again at every character would take hours."""
     dear = ("a://", "a", "a=", '"', "a:", "\\", "a://b@", "password=", 'a="', "a='b=\"", " ", "a ", "-----BEGIN ")
-    start = time.process_time()
     for text in dear:
-        mask_secrets("x", "url", text * 20_000)
-        mask_secrets("x", text * 20_000, text)
-    assert time.process_time() - start < 2
+        mask_secrets("x", "url", text * 200_000)
+        mask_secrets("x", text * 200_000, text)
 
 
 @pytest.mark.parametrize(

@@ -156,14 +156,13 @@ def test_H2_whatever_comes_gives_text_that_can_be_read(data: bytes) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        b"a" + b" " * 200_000 + b"x",
-        b'a{b="' + b"\\" * 200_001,
-        b"a{" + b'b="c",' * 50_000,
-        b"a" * 200_000,
-        b"#" * 200_000,
+        b"a" + b" " * 2_000_000 + b"x",
+        b'a{b="' + b"\\" * 2_000_001,
+        b"a{" + b'b="c",' * 500_000,
+        b"a" * 2_000_000,
+        b"#" * 2_000_000,
     ],
 )
-def test_H2_long_lines_take_no_time(line: bytes) -> None:
-    began = time.process_time()
+def test_H2_long_lines_do_not_hang(line: bytes) -> None:
+    """A pattern that tried again at every byte would take hours."""
     _taken(line)
-    assert time.process_time() - began < 0.2

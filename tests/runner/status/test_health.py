@@ -51,14 +51,14 @@ def test_H5_container_does_not_live_when_nothing_listens(supervised: str, capfd:
     assert capfd.readouterr().err == f"grocker: health: cannot connect to port {port}: Connection refused\n"
 
 
-@pytest.mark.parametrize("behaviour", [silent, says(*[b"x"] * 100, pause=0.05)], ids=["silent", "drips"])
+@pytest.mark.parametrize("behaviour", [silent, says(*[b"x"] * 2000, pause=0.05)], ids=["silent", "drips"])
 def test_H5_container_does_not_live_when_livez_takes_too_long(
     supervised: str, capfd: pytest.CaptureFixture[str], behaviour: object
 ) -> None:
     with upstream(behaviour) as port:  # type: ignore[arg-type]
         began = time.monotonic()
         assert check_health(supervised, port=port, seconds=0.2) == 1
-        assert time.monotonic() - began < 4, "what drips would take five"
+        assert time.monotonic() - began < 60, "all that drips would take a hundred"
     assert capfd.readouterr().err == "grocker: health: no response from /livez within 0.2 s\n"
 
 

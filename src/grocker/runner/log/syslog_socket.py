@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..process.loop import Loop, Timer
 
 QUEUE = 1 << 20  # pending bytes
-_BATCH = 128  # records sent before other events get their turn
+BATCH = 128  # records sent before other events get their turn
 _RETRY = 1.0  # seconds between attempts to connect, or checks of a socket that accepts nothing
 _LAST_WAIT = 0.5  # seconds for a record to be accepted, at the end
 _SHORTEST = 256  # bytes; a line that is refused even then is dropped
@@ -154,7 +154,7 @@ class SyslogSocket:
             return
 
     def _send(self, to: socket.socket) -> None:
-        left = _BATCH
+        left = BATCH
         while self._queue:
             block = self._queue[0]
             lines, header = block.lines, block.header

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LIMIT = 2.0  # seconds
 LARGEST = 2 << 20  # bytes
-_LINES = 1000  # of the response, parsed in one turn of the loop
+LINES = 1000  # of the response, parsed in one turn of the loop
 _ACCEPT = "text/plain;version=0.0.4,text/plain;q=0.5"
 
 
@@ -51,7 +51,7 @@ class ApplicationScrape:
         self._read(MetricFamilies(), body, 0)
 
     def _read(self, families: MetricFamilies, body: bytes, start: int) -> None:
-        for _ in range(_LINES):
+        for _ in range(LINES):
             if start >= len(body):
                 self._finish(families.text(), True, families.dropped)
                 return

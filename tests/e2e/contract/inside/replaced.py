@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 from tests.e2e.contract.inside.pid_one import RUNNER
 
@@ -64,17 +63,15 @@ def main(times: int) -> None:
     child = os.fork()
     if child == 0:
         _replace()
-    statuses, copied, slowest = [], [], 0.0
+    statuses, copied = [], []
     for _ in range(times):
-        began = time.monotonic()
         done = subprocess.run(
-            [RUNNER, "run", "true"], user=1000, group=0, extra_groups=(), capture_output=True, timeout=20
+            [RUNNER, "run", "true"], user=1000, group=0, extra_groups=(), capture_output=True, timeout=60
         )
-        slowest = max(slowest, time.monotonic() - began)
         statuses.append(done.returncode)
         copied.append(_copied())
     os.kill(child, 9)
-    print(json.dumps({"statuses": statuses, "copied": copied, "slowest": slowest}))
+    print(json.dumps({"statuses": statuses, "copied": copied}))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The entrypoint with nobody to hear it: ``unheard.py READER ARGUMENTS…`` prints how it ended, and after how long.
+"""The entrypoint with nobody to hear it: ``unheard.py READER ARGUMENTS…`` prints how it ended.
 
 READER of its stdout and stderr: ``closed`` (there are none), ``gone`` (a pipe without one), ``deaf`` (one that does not
 read). It is asked to stop once a process of its runs, if it did not end before.
@@ -33,14 +33,12 @@ with subprocess.Popen(line, stdout=pipe, stderr=pipe, preexec_fn=prepare) as pro
     while process.poll() is None and not children(process.pid):
         assert time.monotonic() < latest
         time.sleep(0.01)
-    began = time.monotonic()
     try:
         process.wait(0.3)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGTERM)
-        began = time.monotonic()
     try:
-        process.wait(20)
+        process.wait(60)
     finally:
         process.kill()
-    print(process.returncode, time.monotonic() - began)
+    print(process.returncode)

@@ -59,13 +59,12 @@ def stop(arguments: Sequence[str], seconds: float, numbers: Sequence[int], *, ea
     while not ends(parent, 0.5 if early else _LIMIT):
         again += 1
         send(runner, signal.SIGTERM if again < 50 else signal.SIGKILL)
-    took = time.monotonic() - began - seconds
     status = os.waitstatus_to_exitcode(os.waitpid(parent, 0)[1])
     text = b""
     while block := os.read(end, 65536):
         text += block
     os.close(end)
-    return {"after": seconds * 1000, "status": status, "took": took, "again": again, "said": text.decode()}
+    return {"after": seconds * 1000, "status": status, "again": again, "said": text.decode()}
 
 
 def send(process: int, number: int) -> None:
