@@ -54,7 +54,7 @@ def start(body: str, name: str = "SIGTERM") -> subprocess.Popen[str]:
 @pytest.mark.parametrize("place", BODIES)
 def test_signal_is_not_lost(place: str, name: str) -> None:
     process = start(BODIES[place], name)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert said == "grocker: interrupted; finished work is kept\n"
 
@@ -62,7 +62,7 @@ def test_signal_is_not_lost(place: str, name: str) -> None:
 def test_cleaning_up_is_not_interrupted_by_the_clock() -> None:
     body = "    try: kill(); time.sleep(50)\n    finally:\n        time.sleep(1); print('clean', flush=True)"
     process = start(body)
-    out, said = process.communicate(timeout=20)
+    out, said = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "clean\n")
     assert "press Ctrl-C again" in said
 
@@ -90,7 +90,7 @@ def test_second_signal_ends_at_once_and_takes_programs_along(tmp_path: Path) -> 
     process.communicate(timeout=100)
     assert process.returncode == 130
     child = int((tmp_path / "pid").read_text())
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while os.path.exists(f"/proc/{child}") and Path(f"/proc/{child}/stat").read_text().split()[2] != "Z":
         assert time.monotonic() < deadline
         time.sleep(0.01)

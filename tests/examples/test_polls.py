@@ -87,7 +87,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             try:
                 assert site.get("/healthz") == "ok\n"
@@ -99,7 +99,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield site
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 def test_polls_runs_without_grocker_when_installed_by_pip(site: Site) -> None:

@@ -52,7 +52,7 @@ class Browser:
         if session is not None:
             message["sessionId"] = session
         os.write(self._to, json.dumps(message).encode() + b"\0")
-        limit = time.monotonic() + 30
+        limit = time.monotonic() + 60
         while True:
             answer = self._next(limit - time.monotonic())
             assert answer is not None, f"chromium does not answer {method}"
@@ -130,7 +130,7 @@ class Page:
         return [event["params"] for event in found if event["method"] == method]
 
     def wait_for_event(self, method: str, number: int = 1) -> None:
-        limit = time.monotonic() + 30
+        limit = time.monotonic() + 60
         while len(self.events(method)) < number:
             assert time.monotonic() < limit, f"no {method}"
             self._browser.listen(0.05)
@@ -141,7 +141,7 @@ class Page:
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
-    def wait_for(self, expression: str, seconds: float = 20) -> Any:
+    def wait_for(self, expression: str, seconds: float = 60) -> Any:
         """Its value, once it is true."""
         limit = time.monotonic() + seconds
         while not (value := self.evaluate(expression)):
@@ -197,7 +197,7 @@ def chromium(directory: Path, hosts: Sequence[str] = ("127.0.0.1",)) -> Iterator
     try:
         yield browser
         browser.call("Browser.close")
-        process.wait(20)
+        process.wait(60)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, 9)

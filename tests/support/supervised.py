@@ -96,7 +96,7 @@ def served(**options: object) -> Iterator[Served]:
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
-        assert line, process.wait(10)
+        assert line, process.wait(60)
         yield Served(process, int(line))
     finally:
         process.kill()

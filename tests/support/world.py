@@ -134,7 +134,7 @@ def proxy(upstream: str, faults: Sequence[Fault]) -> Iterator[str]:
                     fault = None
             request = urllib.request.Request(upstream + self.path, headers={"Host": self.headers["Host"]})
             try:
-                with urllib.request.urlopen(request, timeout=20) as answer:
+                with urllib.request.urlopen(request, timeout=60) as answer:
                     status, kind, body = answer.status, answer.headers["Content-Type"], answer.read()
             except urllib.error.HTTPError as error:
                 status, kind, body = error.code, error.headers["Content-Type"], error.read()

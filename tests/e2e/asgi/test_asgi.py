@@ -86,7 +86,7 @@ def test_asgi_service_answers_with_the_clients_own_address(docker: Engine) -> No
         container.wait_for("Application startup complete")
         with urllib.request.urlopen(f"http://{container.address()}:8080/", timeout=10) as answer:
             assert answer.read().decode().count(".") == 3  # and not ::ffff:192.0.2.1
-        ask = "import urllib.request as u; print(u.urlopen('http://[::1]:8080/', timeout=5).read().decode())"
+        ask = "import urllib.request as u; print(u.urlopen('http://[::1]:8080/', timeout=60).read().decode())"
         assert container.exec("python", "-c", ask).out == "::1\n"
 
 
@@ -94,7 +94,7 @@ def test_asgi_service_finishes_its_answers_when_asked_to_stop(docker: Engine) ->
     with docker.started("start", "www") as container:
         container.wait_for("Application startup complete")
         url = f"http://{container.address()}:8080/?wait=2"
-        script = f"import urllib.request as u; print(u.urlopen({url!r}, timeout=30).status)"
+        script = f"import urllib.request as u; print(u.urlopen({url!r}, timeout=60).status)"
         client = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
         container.wait_for("asked")
         assert container.stop() == 0

@@ -210,7 +210,7 @@ def _terminal(line: Sequence[str]) -> Iterator[Terminal]:
         if process.poll() is None:
             process.terminate()
             try:
-                process.wait(15)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

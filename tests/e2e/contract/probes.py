@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from tests.e2e.contract.engine import Container
 
 
-def ask(address: str, path: str, *, port: int = 8081, seconds: float = 20) -> tuple[int, str]:
+def ask(address: str, path: str, *, port: int = 8081, seconds: float = 60) -> tuple[int, str]:
     """Return status and body of the answer; 0 and the reason when there is none."""
     connection = http.client.HTTPConnection(address, port, timeout=seconds)
     try:

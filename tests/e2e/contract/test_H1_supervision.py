@@ -251,7 +251,7 @@ def test_X4_worker_that_outgrows_its_memory_is_renewed_without_losing_a_request(
         def client() -> None:
             while not over.is_set():
                 try:
-                    with urllib.request.urlopen(f"{url}/", timeout=20) as answer:
+                    with urllib.request.urlopen(f"{url}/", timeout=60) as answer:
                         answers.append(answer.status)
                 except (urllib.error.URLError, OSError) as error:
                     answers.append(error)
@@ -260,7 +260,7 @@ def test_X4_worker_that_outgrows_its_memory_is_renewed_without_losing_a_request(
         for one in clients:
             one.start()
         for _ in range(40):
-            with urllib.request.urlopen(f"{url}/leak", timeout=20) as answer:
+            with urllib.request.urlopen(f"{url}/leak", timeout=60) as answer:
                 answers.append(answer.status)
         try:
             said = container.wait_for("recycling worker")

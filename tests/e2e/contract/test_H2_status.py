@@ -59,7 +59,7 @@ class Running:
     address: str
 
     def ask(self, path: str, method: str = "GET", **fields: str) -> tuple[int, Mapping[str, str], str]:
-        connection = HTTPConnection(self.address, 8081, timeout=20)
+        connection = HTTPConnection(self.address, 8081, timeout=60)
         try:
             connection.request(method, path, headers=fields)
             answer = connection.getresponse()

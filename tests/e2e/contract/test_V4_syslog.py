@@ -91,7 +91,7 @@ class Syslog:
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
             self._process.terminate()
-            self._process.wait(20)
+            self._process.wait(60)
             self._process = None
 
     def records(self) -> list[str]:

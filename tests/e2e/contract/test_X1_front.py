@@ -333,7 +333,7 @@ def test_E1_what_was_accepted_is_answered_when_asked_to_stop(engine: Engine, med
         ) as stopping:
             _refused(container)
             bodies = [body + answer.read() for body, answer in zip(bodies, answers, strict=True)]
-            stopping.wait(20)
+            stopping.wait(60)
         assert bodies[1] == b"." * 20
         assert bodies[0] == (bodies[1] if path == "/slow" else (media / "large").read_bytes())
         assert container.status() == 0

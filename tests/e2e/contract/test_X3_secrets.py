@@ -23,7 +23,7 @@ def _get(container: Container, port: int, path: str, token: str = "") -> str:
     limit = time.monotonic() + 60
     while True:
         try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
+            with urllib.request.urlopen(request, timeout=10) as answer:
                 return str(answer.headers) + str(answer.read().decode())
         except OSError:
             assert time.monotonic() < limit, container.logs()

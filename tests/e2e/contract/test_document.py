@@ -65,7 +65,7 @@ def _get(url: str, seconds: float = 60) -> str:
     limit = time.monotonic() + seconds
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(url, timeout=10) as answer:
                 return str(answer.read().decode())
         except (OSError, urllib.error.URLError):
             assert time.monotonic() < limit, f"{url} does not answer"

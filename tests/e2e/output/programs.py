@@ -89,4 +89,4 @@ def registry(directory: Path, *, users: str | None = None, tls: bool = False) ->
             yield RealRegistry(f"127.0.0.1:{port}", directory / "data")
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)

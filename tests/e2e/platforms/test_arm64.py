@@ -149,7 +149,7 @@ def test_E2_service_answers_when_the_kernel_runs_its_programs() -> None:
 
 def _status(url: str) -> int | None:
     try:
-        with urlopen(url, timeout=30) as answer:
+        with urlopen(url, timeout=60) as answer:
             return int(answer.status)
     except (URLError, OSError):
         return None

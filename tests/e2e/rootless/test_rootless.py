@@ -82,7 +82,7 @@ def test_run_does_the_same_in_one_command(anywhere: Anywhere, theirs: Folders, p
             assert "Tea or coffee?" in document._get(f"http://127.0.0.1:{port}/")
         finally:
             service.terminate()
-            said = service.communicate(timeout=30)[0]
+            said = service.communicate(timeout=60)[0]
         assert service.returncode == 0, said
     assert _owners(theirs.media) == _owners(theirs.scripts) == {person.uid}
 

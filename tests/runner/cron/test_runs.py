@@ -63,13 +63,13 @@ class Room:
             self.runs.due(self.jobs[name])
         return self.jobs[names[-1]]
 
-    def until(self, reached: Callable[[], bool], seconds: float = 20) -> None:
+    def until(self, reached: Callable[[], bool], seconds: float = 60) -> None:
         limit = time.monotonic() + seconds
         while not reached():
             assert time.monotonic() < limit, self.log
             self.loop.turn(0.2)
 
-    def finish(self, name: str, seconds: float = 20) -> Job:
+    def finish(self, name: str, seconds: float = 60) -> Job:
         job = self.jobs[name]
         self.until(lambda: not (job.running or job.queued or job.retry or job.replacing), seconds)
         self.loop.turn(0)

@@ -52,7 +52,7 @@ class Cron:
     def read(self) -> str:
         return self.output.read_text(errors="replace")
 
-    def wait_for(self, text: str, seconds: float = 20) -> str:
+    def wait_for(self, text: str, seconds: float = 60) -> str:
         limit = time.monotonic() + seconds
         while text not in (found := self.read()):
             assert time.monotonic() < limit, found
@@ -62,7 +62,7 @@ class Cron:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def test_scheduler_refuses_with_one_line(
     cron: Callable[..., Cron], tmp_path: Path, crontab: str | None, message: str
 ) -> None:
     running = cron(crontab)
-    assert running.process.wait(20) == 78
+    assert running.process.wait(60) == 78
     (line,) = [line for line in running.read().splitlines() if "libnss-wrapper" not in line]
     assert line.startswith("grocker: " + message.format(config=tmp_path / "config"))
 

@@ -120,7 +120,7 @@ class Room:
             pass
         return self._records
 
-    def until(self, reached: Callable[[], bool], seconds: float = 10) -> None:
+    def until(self, reached: Callable[[], bool], seconds: float = 60) -> None:
         limit = time.monotonic() + seconds
         while not reached():
             assert time.monotonic() < limit, self.records
@@ -437,7 +437,7 @@ def test_end_takes_what_is_in_the_pipes_and_waits_for_nobody_who_holds_them(room
     with subprocess.Popen(
         ["sh", "-c", f"echo last words; printf unended; : >{said}; exec sleep 600"], stdout=channel.descriptor
     ) as it:
-        limit = time.monotonic() + 20
+        limit = time.monotonic() + 60
         while not said.exists():
             assert time.monotonic() < limit
             time.sleep(0.01)

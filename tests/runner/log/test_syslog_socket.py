@@ -36,7 +36,7 @@ class Room:
     def put(self, lines: bytes) -> bool:
         return self.sender.put(HEADER, lines, self._spill)
 
-    def until(self, reached: Callable[[], bool], seconds: float = 10) -> None:
+    def until(self, reached: Callable[[], bool], seconds: float = 60) -> None:
         limit = time.monotonic() + seconds
         while not reached():
             assert time.monotonic() < limit, self.events

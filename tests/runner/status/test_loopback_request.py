@@ -64,7 +64,7 @@ def ask(port: int, path: str = "/", *, seconds: float = 10.0, largest: int = 100
             loop, path, seconds, lambda status, body: found.append((status, body)), port=port, largest=largest
         )
         assert found == []
-        limit = time.monotonic() + 20
+        limit = time.monotonic() + 60
         while not found:
             assert time.monotonic() < limit
             loop.turn(0.2)

@@ -22,7 +22,7 @@ def loop() -> Iterator[Loop]:
 
 
 def _until(loop: Loop, reached: Callable[[], bool]) -> None:
-    latest = time.monotonic() + 10
+    latest = time.monotonic() + 60
     while not reached():
         assert time.monotonic() < latest
         loop.turn(0.05)

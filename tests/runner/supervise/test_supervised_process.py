@@ -59,7 +59,7 @@ class Room:
     def _take(self, pid: int, wait_status: int) -> None:
         self.process.handle_child(pid, wait_status)
 
-    def until(self, reached: Callable[[], object], seconds: float = 10) -> None:
+    def until(self, reached: Callable[[], object], seconds: float = 60) -> None:
         latest = time.monotonic() + seconds
         while not reached():
             assert time.monotonic() < latest
