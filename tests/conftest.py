@@ -14,6 +14,7 @@ import gc
 import ipaddress
 import os
 import signal
+import socketserver
 import subprocess
 import sys
 import threading
@@ -193,6 +194,9 @@ def _is_loopback(host: str) -> bool:
 
 
 sys.addaudithook(_keep_offline)
+
+# Of the tests' servers: a client that finds five others before it would come back after a whole second.
+socketserver.TCPServer.request_queue_size = 128
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,8 @@ from grocker.python import build_wheel, find_uv, read_project, read_tree
 from grocker.store import Store
 from tests.support.wheels import make_project, make_wheel, serve
 
+pytestmark = pytest.mark.slow
+
 SITE = "import dep; site = pathlib.Path(dep.__file__).parent; "
 """where the environment of a back end has its modules"""
 

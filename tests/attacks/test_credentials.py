@@ -34,6 +34,8 @@ from grocker.python.credentials import foreign_credentials, public_environment, 
 from grocker.store import Store
 from tests.support.wheels import make_project, make_source, make_wheel, serve
 
+pytestmark = pytest.mark.slow
+
 SECRET = "hunter2"
 ENCODED = base64.b64encode(f"me:{SECRET}".encode()).decode()
 NAMED = {"UV_INDEX_CORP_USERNAME": "me", "UV_INDEX_CORP_PASSWORD": SECRET}

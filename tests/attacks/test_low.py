@@ -18,6 +18,8 @@ from grocker.python.indexes import hide_credentials
 from grocker.store import Store
 from grocker.web import redact_url
 
+pytestmark = pytest.mark.slow
+
 SECRET = "hunter2"
 
 

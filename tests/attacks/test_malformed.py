@@ -20,7 +20,7 @@ from grocker.web import Transport
 from tests.support.web import Reply, serving
 from tests.support.wheels import make_project, make_wheel
 
-pytestmark = pytest.mark.usefixtures("without_collector")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_collector")]
 
 DEEP_JSON = b'{"a":' * 20_000
 TARGET = WheelTarget("3.13", "amd64", (2, 41))

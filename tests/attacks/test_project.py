@@ -14,6 +14,8 @@ from grocker.inputs import documents
 from grocker.python import InstallScheme, Wheel, read_wheel
 from tests.support.wheels import make_wheel
 
+pytestmark = pytest.mark.slow
+
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\n"
 """what must not get into an image"""
 

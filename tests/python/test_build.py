@@ -16,6 +16,8 @@ from grocker.python.build import read_pins, resolve_build
 from grocker.store import Store
 from tests.support.wheels import make_project, make_wheel, serve
 
+pytestmark = pytest.mark.slow
+
 NOW = 4_000_000_000_000_000_000
 EPOCH = 315532800
 

@@ -35,6 +35,8 @@ from grocker.store import Store
 from grocker.web import Transport
 from tests.support.wheels import Index, make_sdist, make_source, make_wheel, serve
 
+pytestmark = pytest.mark.slow
+
 TARGET = WheelTarget("3.13", "amd64", (2, 41))
 NOW = 1_700_000_000.0
 NATIVE = "cp311-cp311-linux_x86_64"

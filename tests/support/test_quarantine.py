@@ -12,6 +12,8 @@ import pytest
 from tests.architecture.source import ROOT
 from tests.support.quarantine import SECOND_TRIES
 
+pytestmark = pytest.mark.slow
+
 _CONFTEST = "from tests.conftest import pytest_configure, pytest_runtest_protocol, pytest_unconfigure\n"
 _TEST = """
 import pathlib, pytest
