@@ -20,7 +20,7 @@ from grocker.context import Context
 from grocker.digest import Digest
 from grocker.errors import DeniedError, StorageError, UnavailableError
 from grocker.python.exposure import looks_secret
-from grocker.python.selection import Patterns
+from grocker.python.selection import GENERATED_MARKERS, Patterns
 from grocker.python.source_tree import SourceFile, hash_tree
 
 FORMAT = 1
@@ -34,8 +34,6 @@ _NEVER = frozenset(
     )
 )
 _NEVER_ENDINGS = (".pyc", ".pyo", ".egg-info", "~", ".swp")
-_NEVER_WITH = frozenset({"pyvenv.cfg", "oci-layout", "CACHEDIR.TAG"})
-"""what marks a directory as generated: virtual environments, image layouts, caches"""
 _NEVER_ON_TOP = frozenset({"grocker.lock", "Dockerfile"})
 _PRODUCTS_ON_TOP = frozenset({"build", "dist"})
 """left out where neither git nor ``.dockerignore`` says whether they belong to the source"""
@@ -150,7 +148,7 @@ def _walk(root: Path, prefix: str) -> Iterator[str]:
             entries = list(listing)
     except OSError:
         return
-    if prefix and any(entry.name in _NEVER_WITH for entry in entries):
+    if prefix and any(entry.name in GENERATED_MARKERS for entry in entries):
         return
     for entry in entries:
         path = prefix + entry.name

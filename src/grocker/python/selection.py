@@ -19,8 +19,8 @@ from grocker.python.git import Repository
 from grocker.python.named_paths import NamedPaths
 
 UNREADABLE = "it cannot be read"
-_GENERATED = frozenset({"pyvenv.cfg", "oci-layout", "CACHEDIR.TAG"})
-"""mark directories as generated: virtual environments, image layouts, caches"""
+GENERATED_MARKERS = frozenset({"pyvenv.cfg", "oci-layout", "CACHEDIR.TAG"})
+"""names of files that mark directories as generated: virtual environments, image layouts, caches"""
 _REPOSITORIES = frozenset({".git", ".hg", ".svn", ".bzr", "_darcs"})
 _JUNK = frozenset(
     (
@@ -144,7 +144,7 @@ class _Walk:
                 hint="make it readable, or exclude it in [tool.grocker]" if path else None,
             ) from error
         names = {entry.name for entry in entries}
-        if path and not everything and not names.isdisjoint(_GENERATED):
+        if path and not everything and not names.isdisjoint(GENERATED_MARKERS):
             only_sure = True
         self.directories.append(path)
         if everything:

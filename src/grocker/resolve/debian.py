@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from grocker import debian
 from grocker.config.settings import Settings
@@ -11,6 +10,7 @@ from grocker.context import Context
 from grocker.lock.answers import DebianAnswer
 from grocker.platforms.suites import Suite
 from grocker.platforms.target import Target
+from grocker.resolve.archive import open_archive
 from grocker.resolve.signatures import remember_signed
 from grocker.store.answers import recent_answer
 from grocker.tar.keys import cache_key
@@ -44,15 +44,7 @@ def resolve_packages(
 
     def ask() -> DebianAnswer:
         with context.progress.task("resolving Debian packages"):
-            archive = debian.open_archive(
-                mirrors,
-                target.suite.name,
-                target.architecture,
-                store=context.store,
-                transport=context.transport,
-                now=datetime.fromtimestamp(context.now, UTC),
-                progress=context.progress,
-            )
+            archive = open_archive(context, mirrors, target)
             packages = debian.resolve(archive.indexes, names).packages
         remember_signed(context, target, packages)
         return DebianAnswer(context.now, packages, dict(archive.addresses))

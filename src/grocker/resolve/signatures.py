@@ -7,18 +7,17 @@ sha256 in it proves that a file is the locked one, not that it is Debian's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
-from grocker import debian
 from grocker.context import Context
 from grocker.digest import Digest
 from grocker.errors import CorruptError, SettingsError
 from grocker.lock.values import DebianPackage
 from grocker.platforms.target import Target
+from grocker.resolve.archive import open_archive
 
 if TYPE_CHECKING:
     from grocker.debian import DebianArchive, Mirrors
@@ -54,17 +53,8 @@ def require_signed(
     if not unknown:
         return None
     with context.progress.task("verifying the locked Debian packages"):
-        archive = debian.open_archive(
-            # What Debian signed stays signed: expiry bounds how old the answer to "the newest?" may be.
-            replace(mirrors, check_valid_until=False),
-            target.suite.name,
-            target.architecture,
-            store=context.store,
-            transport=context.transport,
-            now=datetime.fromtimestamp(context.now, UTC),
-            progress=context.progress,
-            warn_expired=False,
-        )
+        # What Debian signed stays signed: expiry bounds how old the answer to "the newest?" may be.
+        archive = open_archive(context, replace(mirrors, check_valid_until=False), target, warn_expired=False)
         missing = [package for package in unknown if not _lists(archive, package, target)]
     if missing:
         shown = ", ".join(f"{p.name} {p.version}" for p in missing[:3])

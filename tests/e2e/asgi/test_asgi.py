@@ -102,7 +102,7 @@ def test_asgi_service_finishes_its_answers_when_asked_to_stop(docker: Engine) ->
 
 
 def test_asgi_service_s_hooks_run_when_a_request_never_ends(docker: Engine) -> None:
-    """Alone, and behind nginx, which has three quarters of the stop time."""
+    """Alone, and behind nginx, which has three quarters of the stop timeout."""
     for service in ("www", "front"):
         with docker.started("start", service) as container:
             container.wait_for("Application startup complete")

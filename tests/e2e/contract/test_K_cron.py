@@ -292,7 +292,7 @@ def test_K3_stderr_means_failure_where_the_pragma_says_so(engine: Engine, cronta
         assert [line.partition(",")[0] for line in said(container, "easy")] == ["started", "succeeded: status 0", "x"]
 
 
-def test_K3_running_jobs_finish_within_the_stop_time(engine: Engine, crontab: Callable[..., list[str]]) -> None:
+def test_K3_running_jobs_finish_within_the_stop_timeout(engine: Engine, crontab: Callable[..., list[str]]) -> None:
     with engine.started("cron", options=crontab("@reboot echo begun; sleep 2; echo finished\n")) as container:
         container.wait_for(": begun")
         assert container.stop() == 0
@@ -300,7 +300,7 @@ def test_K3_running_jobs_finish_within_the_stop_time(engine: Engine, crontab: Ca
 
 
 @pytest.mark.fault(number=4)
-def test_K3_jobs_are_killed_when_the_stop_time_is_over(engine: Engine, crontab: Callable[..., list[str]]) -> None:
+def test_K3_jobs_are_killed_when_the_stop_timeout_is_over(engine: Engine, crontab: Callable[..., list[str]]) -> None:
     options = [*crontab("@reboot trap '' TERM; echo begun; sleep 300\n"), "--env", "GROCKER_STOP_TIMEOUT=1"]
     with engine.started("cron", options=options) as container:
         container.wait_for(": begun")

@@ -185,7 +185,7 @@ def test_fault_36_paused_service_goes_on(docker: Engine, services: Services) -> 
         until(address, "/readyz", 200)
         docker.check("pause", container.name)
         assert ask(address, "/livez", seconds=0.5)[0] == 0
-        time.sleep(2.5)  # longer than the stop time
+        time.sleep(2.5)  # longer than the stop timeout
         docker.check("unpause", container.name)
         assert ask(address, "/livez")[0] == 200
         assert ask(address, "/readyz")[0] == 200

@@ -75,7 +75,7 @@ def test_E1_stops_what_is_stopped(docker: Engine, services: Services) -> None:
 
 
 @pytest.mark.fault(number=4)
-def test_E1_default_stop_time_is_under_dockers(docker: Engine, services: Services) -> None:
+def test_E1_default_stop_timeout_is_under_dockers(docker: Engine, services: Services) -> None:
     table = {"x": _python("import signal; signal.signal(15, signal.SIG_IGN); print('up')\nwhile 1: signal.pause()")}
     with docker.started("start", "x", options=services(docker, table)) as container:
         container.wait_for("up")

@@ -120,7 +120,7 @@ def test_scheduler_lets_a_running_job_finish(cron: Callable[..., Cron]) -> None:
     assert "succeeded: status 0" in running.read()
 
 
-def test_scheduler_kills_what_does_not_end_in_the_stop_time(cron: Callable[..., Cron]) -> None:
+def test_scheduler_kills_what_does_not_end_in_the_stop_timeout(cron: Callable[..., Cron]) -> None:
     running = cron("@reboot trap '' TERM; echo begun; sleep 600\n", GROCKER_STOP_TIMEOUT="0.5")
     running.wait_for(": begun")
     began = time.monotonic()

@@ -86,7 +86,7 @@ class Runs:
         self._paused: list[OutputStream] = []  # not read while the log is full
         self._stopping = False
         self.killed = False
-        """whether a job was killed because the stop time was over"""
+        """whether a job was killed because the stop timeout was over"""
 
     @property
     def busy(self) -> bool:
@@ -360,7 +360,7 @@ class Runs:
             job.queued, job.replacing, job.held = 0, False, False
 
     def kill(self) -> None:
-        """Kill all jobs, when the stop time is over."""
+        """Kill all jobs, when the stop timeout is over."""
         now = time.monotonic()
         for job, run in [*self._leaders.values(), *self._ending]:
             if not self.killed:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _LONGEST_WAIT = 15.0  # seconds; nothing tells when a clock is set forward
 _AFTER_KILL = 2.0  # seconds for killed jobs to be gone
-_MESSAGES = 2.0  # seconds of the rest of the stop time, for heartbeats and mails in progress
+_MESSAGES = 2.0  # seconds of the rest of the stop timeout, for heartbeats and mails in progress
 _DRAIN = 1.0  # seconds to write the last output
 _NAMES = 10  # jobs named in one line
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..process.loop import Loop
     from .syslog_socket import SyslogSocket
 
-OUTPUT_SHARE = 0.25  # of the stop time: how long writers still wait for a slow reader of stdout
+OUTPUT_SHARE = 0.25  # of the stop timeout: how long writers still wait for a slow reader of stdout
 BOTH, SYSLOG, STDOUT = "both", "syslog", "stdout"
 _LAST_MESSAGE = 0.1  # seconds that a message at the very end may take
 _OWN = "grocker"

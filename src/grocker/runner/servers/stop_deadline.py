@@ -1,8 +1,8 @@
 """When the container has to have stopped, told to the server when it is asked to stop. Contract: E1.
 
-A server's own limit for requests in progress must be shorter than what is left of the stop time at that moment: behind
-nginx that is a quarter of it. Otherwise the limit is never reached, the server is killed, and the application's
-shutdown does not run. A worker that is recycled has the whole time.
+A server's own limit for requests in progress must be shorter than what is left of the stop timeout at that moment:
+behind nginx that is a quarter of it. Otherwise the limit is never reached, the server is killed, and the
+application's shutdown does not run. A worker that is recycled has the whole time.
 """
 
 from __future__ import annotations

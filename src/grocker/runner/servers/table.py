@@ -28,7 +28,7 @@ if TYPE_CHECKING:
             """Return how to start the server for a service. Raises Failure (78)."""
 
 
-FRONT_SHARE = 0.75  # of the stop time, which nginx has before the server is asked to stop too
+FRONT_SHARE = 0.75  # of the stop timeout, which nginx has before the server is asked to stop too
 KEEP_ALIVE = 75  # seconds that a connection of nginx may be idle; nginx closes it sooner
 WORKER_MEMORY = 128 << 20  # bytes; what a worker of an ordinary Django site may use
 
@@ -73,7 +73,7 @@ class ServerContext(Value):
 
     @property
     def graceful(self) -> int:
-        """Whole seconds for requests in progress, one less than the stop time; see :mod:`.stop_deadline`."""
+        """Whole seconds for requests in progress, one less than the stop timeout; see :mod:`.stop_deadline`."""
         return max(1, math.floor(self.stop_timeout) - 1)
 
     @property
