@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,7 +72,15 @@ def measure(place: Path, kept: Path, environ: dict[str, str], *, rounds: int, re
     project = prepare(ROOT / "examples" / "polls", place / "polls", environ, cache=place / "uv")
     with engine(place, environ) as docker, registry(place / "registry") as target:
         base.give(docker, target, tar)
-        ours = Grocker(docker, target, environ, place / "cache", grocker)
+        package = Grocker(docker, target, environ, place / "cache", grocker, "Grocker, package")
+        tree = replace(
+            package,
+            cache=place / "cache-tree",
+            name="Grocker, tree",
+            tag="bench/tree:1",
+            repository="tree",
+            as_tree=True,
+        )
         told = secrets(place / "secrets", uv.environment)
         peers = []
         for name, words in (("copy", "Dockerfile, copying"), ("split", "Dockerfile, installing")):
@@ -79,7 +88,7 @@ def measure(place: Path, kept: Path, environ: dict[str, str], *, rounds: int, re
             text = (Path(__file__).parent / dockerfile.name).read_text("utf-8")
             dockerfile.write_text(with_host(text, name), "utf-8")
             peers.append(Dockerfile(docker, target, words, f"bench/{name}:1", name, dockerfile, told))
-        done = Bench([ours, *peers], project, docker, target, _say)
+        done = Bench([package, tree, *peers], project, docker, target, _say)
         done.run(rounds, repeats)
         with_uv = run([uv.executable, "--version"]).split()[1]
         versions = f"Python {sys.version.split()[0]}, uv {with_uv}, {docker.versions()}"

@@ -15,12 +15,16 @@ from tools.bench.host import run
 ADDED = "markdown"
 """the dependency that is added: small, of Python alone, in need of nothing"""
 _EDITED = "src/polls_site/polls/views.py"
+_AS_TREE = '\n[tool.grocker]\ninstall = "tree"\n'
 _LINE = 'return HttpResponse("ok'
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A directory, and what its files can say. A file is written only where it would say something else."""
+    """A directory, and what its files can say. A file is written only where it would say something else.
+
+    ``tree``: the same, except that its settings ask for the source tree as it is instead of a wheel.
+    """
 
     directory: Path
     views: str
@@ -46,10 +50,21 @@ class Project:
         for name, text in files.items():
             self._write(name, text)
 
+    @property
+    def tree(self) -> Path:
+        """See above."""
+        return tree_of(self.directory)
+
     def _write(self, name: str, text: str) -> None:
-        path = self.directory / name
-        if not path.is_file() or path.read_text("utf-8") != text:
-            path.write_text(text, "utf-8")
+        as_tree = text + _AS_TREE if name == "pyproject.toml" else text
+        for path, said in ((self.directory / name, text), (self.tree / name, as_tree)):
+            if not path.is_file() or path.read_text("utf-8") != said:
+                path.write_text(said, "utf-8")
+
+
+def tree_of(directory: Path) -> Path:
+    """Where the tree lies, beside the package."""
+    return directory.with_name(f"{directory.name}-tree")
 
 
 def prepare(source: Path, directory: Path, environ: Mapping[str, str], *, cache: Path) -> Project:
@@ -66,6 +81,7 @@ def prepare(source: Path, directory: Path, environ: Mapping[str, str], *, cache:
         _locked(directory, _with(original, names), environ, cache) for names in (("gunicorn",), ("gunicorn", ADDED))
     )
     project = Project(directory, views, plain, added)
+    shutil.copytree(directory, project.tree)
     project.reset()
     return project
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from tools.bench.base import SUITE
 from tools.bench.engine import Engine
 from tools.bench.host import run
+from tools.bench.project import tree_of
 from tools.bench.registry import Registry
 
 
@@ -55,12 +56,14 @@ class Grocker:
     name: str = "Grocker"
     tag: str = "bench/grocker:1"
     repository: str = "grocker"
+    as_tree: bool = False
+    """whether it builds the source tree instead of the package"""
 
     def _grocker(self, project: Path, *words: str) -> str:
         command: list[str | Path] = [
             self.program,
             "build",
-            project,
+            tree_of(project) if self.as_tree else project,
             "--debian",
             SUITE,
             *words,
