@@ -9,14 +9,13 @@ import sys
 
 import click
 
-from grocker.cli import build, help, inspect, load, lock, plan, push, run, version  # noqa: A004 - named as commands
+from grocker.cli import build, help, inspect, load, lock, plan, prune, push, run, version  # noqa: A004 - named as commands
 from grocker.errors import UsageError
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 _PLANNED = {
-    "prune": "until then, remove the whole cache (~/.cache/grocker or $GROCKER_CACHE); the next build fills it again",
     "rebase": "until then, build again; unchanged layers are reused",
     "images": "list the engine's images: docker images, or podman images",
     "init": "run grocker build: a directory of Python files needs nothing else",
@@ -56,7 +55,7 @@ def grocker() -> None:
     """
 
 
-for _one in (build, run, lock, plan, push, load, inspect, version, help):
+for _one in (build, run, lock, plan, push, load, inspect, prune, version, help):
     grocker.add_command(_one.command)
 
 

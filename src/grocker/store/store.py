@@ -291,6 +291,10 @@ class Store:
         finally:
             stream.close()
 
+    def owns(self, directory: Path) -> bool:
+        """Tell whether a directory in ``tmp`` is this process's."""
+        return directory == self._scratch
+
     def _temporary(self) -> Path:
         """Choose an unused name in this process's own temporary directory."""
         with self._guard:

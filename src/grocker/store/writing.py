@@ -28,7 +28,7 @@ def storage_error(error: OSError, action: str, path: Path) -> GrockerError:
     if error.errno in _FULL:
         return StorageError(
             f"{action} {path}: {reason}",
-            hint="free some space, or use a larger disk (GROCKER_CACHE, --output); no partial file is left",
+            hint="free space (grocker prune), or use a larger disk (GROCKER_CACHE, --output); no partial file is left",
         )
     if error.errno in _REFUSED:
         return CannotWriteError(f"{action} {path}: {reason}", hint="choose a writable place (GROCKER_CACHE, --output)")
