@@ -29,9 +29,9 @@ LARGE = bytes(range(256)) * 4096
 @pytest.mark.parametrize(
     ("number", "kind", "hint"),
     [
-        (errno.ENOSPC, StorageError, "free some space"),
-        (errno.EDQUOT, StorageError, "free some space"),
-        (errno.EFBIG, StorageError, "free some space"),
+        (errno.ENOSPC, StorageError, "free space"),
+        (errno.EDQUOT, StorageError, "free space"),
+        (errno.EFBIG, StorageError, "free space"),
         (errno.EACCES, CannotWriteError, "GROCKER_CACHE"),
         (errno.EROFS, CannotWriteError, "GROCKER_CACHE"),
         (errno.ENOENT, CannotWriteError, "--output"),
