@@ -78,17 +78,18 @@ def test_E14_source_tree_does_its_work_when_it_is_built_as_it_is(project: Projec
             if "log" in served:
                 container.wait_for(served["log"])
             else:
-                assert served["says"] in _get(container, served["get"])
+                assert served["says"] in get(container, served["get"])
     for needle in project.expected.get("absent", []):
         assert [path.name for path in _blobs(layout) if needle.encode() in _plain(path)] == []
 
 
-def _get(container: Container, path: str, seconds: float = 60) -> str:
-    """Return what 8080 answers, asked until it does."""
+def get(container: Container, path: str, seconds: float = 60) -> str:
+    """Return what 8080 answers, asked as ``localhost`` until it does."""
     limit = time.monotonic() + seconds
     while True:
         try:
-            with urllib.request.urlopen(f"http://{container.address()}:8080{path}", timeout=10) as answer:
+            request = urllib.request.Request(f"http://{container.address()}:8080{path}", headers={"Host": "localhost"})
+            with urllib.request.urlopen(request, timeout=10) as answer:
                 return str(answer.read().decode())
         except OSError:
             time.sleep(0.2)
