@@ -23,7 +23,11 @@ version = "1.0"
 @pytest.mark.parametrize(
     ("marker", "source", "words"),
     [
-        ("", 'vcs = { type = "git", url = "https://example.invalid/x.git" }', "comes from a repository"),
+        (
+            "",
+            'vcs = { type = "git", url = "https://example.invalid/x.git", commit-id = "x" }',
+            "comes from a repository",
+        ),
         ("", 'directory = { path = "../ext" }', "comes from a directory"),
         ("", 'archive = { url = "https://example.invalid/ext-1.0.tar.gz" }', "comes from an archive"),
         (

@@ -21,10 +21,13 @@ from grocker.python import (
     Pin,
     SdistBuilder,
     WheelTarget,
+    check_hashes,
     find_lock,
     find_sdist,
     find_uv,
+    parse_requirement_files,
     read_project,
+    read_requirement_files,
     resolve,
     resolve_locked,
 )
@@ -363,8 +366,12 @@ def test_sdist_fits_a_requirement_file_with_hashes(index: Index, places: Places,
     place = places()
     file.write_text(f"old==1.0 --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n")
     with place.store.scratch() as scratch:
-        [pin] = resolve([], TARGET, place.uv, workspace=scratch, files=[file], builder=place.builder)
-    assert (pin.version, pin.sdist is not None) == ("1.0", True)
+        listed = parse_requirement_files([file], read_requirement_files([file]), tmp_path, {})
+        pins = resolve([], TARGET, place.uv, workspace=scratch, listed=listed, builder=place.builder)
+    check_hashes(pins, listed)
+    assert [(pin.version, pin.sdist is not None) for pin in pins] == [("1.0", True)]
+    with pytest.raises(CorruptError, match=r"old-1\.0-py3-none-any\.whl with a sha256 that is not in the requirement"):
+        check_hashes([replace(pins[0], sdist=from_hex("0" * 64))], listed)
 
 
 @pytest.mark.parametrize("secret", [False, True])

@@ -60,7 +60,7 @@ def build(request: Request, context: Context) -> Built:
         services=tuple(sorted(application.services.table)),
         commands=application.commands,
         delivered=delivered,
-        files=tuple(sorted({*application.files, *files_read(request, context.environ)})),
+        files=tuple(sorted({*resolution.files(context), *files_read(request, context.environ)})),
     )
 
 

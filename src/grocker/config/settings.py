@@ -142,6 +142,8 @@ class BuildSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     env: dict[VariableName, Text] = {}
     """environment variables of the back end"""
+    submodules: bool = False
+    """whether the submodules of git dependencies are fetched"""
 
     def __post_init__(self) -> None:
         for name in sorted(self.env):

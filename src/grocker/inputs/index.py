@@ -50,9 +50,10 @@ def sdist_builder(
     directory: Path | None = None,
     refresh: bool = False,
     has_alternatives: bool = False,
+    submodules: bool = False,
 ) -> python.SdistBuilder:
     """Return what builds wheels from sdists; ``directory``: the project's; the others as in ``SdistBuilder``."""
-    return python.SdistBuilder(context, uv, str(target), directory, refresh, has_alternatives)
+    return python.SdistBuilder(context, uv, str(target), directory, refresh, has_alternatives, submodules=submodules)
 
 
 def rebuild_wheels(
@@ -62,17 +63,26 @@ def rebuild_wheels(
     target: python.WheelTarget,
     *,
     directory: Path | None = None,
+    submodules: bool = False,
 ) -> None:
-    """Build the wheels again that were built from sdists and are no longer in the store, or damaged there.
+    """Build the wheels again that were built here and are no longer in the store, or damaged there.
 
     Raises CorruptError if the sdist or the wheel is another one now, UnavailableError if the sdist is gone.
     """
     for file in files:
-        if file.index != python.SDIST or context.store.sound_download(file.sha256) is not None:
+        built_here = file.index in (python.SDIST, python.SOURCE)
+        if not built_here or context.store.sound_download(file.sha256) is not None:
             continue
-        with context.store.scratch() as scratch:
-            sdist = python.find_sdist(file, target, uv, workspace=scratch, directory=directory)
-        sdist_builder(context, uv, target, directory=directory).rebuild(file, sdist)
+        source: python.Source | str
+        if file.source:
+            source = python.locked_source(file.source, file.name, directory or Path())
+        else:
+            with context.store.scratch() as scratch:
+                source = python.find_sdist(file, target, uv, workspace=scratch, directory=directory)
+        if isinstance(source, str):
+            download_wheel(context, uv, file, source)
+            continue
+        sdist_builder(context, uv, target, directory=directory, submodules=submodules).rebuild(file, source)
 
 
 def download_wheel(context: Context, uv: python.Uv, file: PythonFile, url: str) -> Path:
@@ -84,12 +94,19 @@ def download_wheel(context: Context, uv: python.Uv, file: PythonFile, url: str) 
     return download(context, uv.address(url), digest=file.sha256, size=file.size or None, what=what)
 
 
-def answer_of_pins(context: Context, uv: python.Uv, pins: Sequence[python.Pin]) -> PythonAnswer:
-    """Return pins as locked files; a file whose size the index does not state is fetched to measure it."""
+def answer_of_pins(
+    context: Context, uv: python.Uv, pins: Sequence[python.Pin], directory: Path | None = None
+) -> PythonAnswer:
+    """Return pins as locked files; a file whose size the index does not state is fetched to measure it.
+
+    ``directory``: the project's, which a lock names files of this host relative to.
+    """
     files = []
     for pin in pins:
-        index = python.SDIST if pin.sdist is not None else "default"
-        file = PythonFile(pin.name, pin.version, pin.file, index, pin.size or 0, pin.sha256, pin.sdist or "", pin.build)
+        index = python.SOURCE if pin.source else python.SDIST if pin.sdist is not None else "default"
+        about = (pin.name, pin.version, pin.file, index, pin.size or 0, pin.sha256)
+        source = python.lock_source(pin.source, directory)
+        file = PythonFile(*about, pin.sdist or "", pin.build, source)
         if pin.size is None:
             file = replace(file, size=download_wheel(context, uv, file, pin.url).stat().st_size)
         files.append(file)

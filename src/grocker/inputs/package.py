@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import msgspec
 
 from grocker import python
 from grocker.config.settings import Settings
-from grocker.context import Context
 from grocker.inputs.application import Application, ApplicationRequest, WheelFile, read_application
 from grocker.inputs.documents import named_files, read_procfile
 from grocker.inputs.index import uv_settings, uv_variables
@@ -38,7 +34,7 @@ def load(request: ApplicationRequest) -> Application:
     directory = request.origin.path
     assert directory is not None
     project = python.read_project(directory)
-    tree = _read_tree(request.context, directory, request.settings.exclude)
+    tree = python.read_directory(request.context, directory, request.settings.exclude)
     _warn_of_left_out(request.context.progress, tree)
     pins = _resolve_build(request, project) if request.locked.build is None else request.locked.build
     wheel = _build_wheel(request, project, tree, pins)
@@ -69,17 +65,6 @@ def _warn_of_left_out(progress: Progress, tree: python.SourceTree) -> None:
             "if the application needs it, put a readable copy into the project; otherwise list it under exclude in"
             " [tool.grocker]",
         )
-
-
-def _read_tree(context: Context, directory: Path, exclude: Sequence[str]) -> python.SourceTree:
-    """Read the project's files; hash only those whose stat(2) has changed."""
-    name = "source-" + hashlib.sha256(os.fsencode(directory.absolute())).hexdigest()
-    kept = context.store.kept("steps", name)
-    known = python.FileHashes.decode(kept) if kept is not None else None
-    tree = python.read_tree(directory, now=int(context.now * 1e9), known=known, exclude=exclude)
-    if known is None or tree.known != known:
-        context.store.keep("steps", name, tree.known.encode())
-    return tree
 
 
 def build_variables(environ: Mapping[str, str], settings: Settings) -> dict[str, str]:

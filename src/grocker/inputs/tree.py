@@ -17,7 +17,6 @@ from grocker.inputs.application import Application, ApplicationRequest
 from grocker.inputs.detection import detect
 from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, named_files, read_base_config, read_crontab
 from grocker.inputs.index import wheel_target
-from grocker.inputs.requirement_files import read_requirement_files
 from grocker.inputs.tree_files import IGNORE_FILE, TreeFiles, read_files
 from grocker.inputs.tree_project import TreeProject, check_tree, read_tree_project
 from grocker.python.metadata import EntryPoint, Metadata
@@ -91,7 +90,7 @@ def load(request: ApplicationRequest) -> Application:
 
 def _read_beside(directory: Path, files: TreeFiles, described: TreeProject) -> Iterator[Path]:
     """Yield what the build reads of the tree, though it may be left out of the image: ignored or never in it."""
-    yield from read_requirement_files(described.requirement_files)
+    yield from python.read_requirement_files(described.requirement_files)
     lock = python.find_lock(directory)
     if lock is not None:
         yield lock.path

@@ -50,6 +50,13 @@ _BuildPin = Annotated[
         description="NAME==VERSION",
     ),
 ]
+_Source = Annotated[
+    str,
+    Meta(
+        pattern=r"^(|git\+(https?|ssh|git|file)://[!-~]+@[0-9a-f]{40,64}(#subdirectory=[^\s#]+)?|archive\+(https?|file)://[!-~]+|path:[^\r\n\0]+)\Z",
+        description="git+URL@COMMIT, archive+URL or path:DIRECTORY",
+    ),
+]
 _Hash = Annotated[str, Meta(pattern=r"^[a-z0-9]+:[0-9a-f]+\Z", description="ALGORITHM:HEX")]
 
 
@@ -76,17 +83,20 @@ class _PythonRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     platforms: tuple[str, ...]
     sdist: Digest | None = None
     build: tuple[_BuildPin, ...] = ()
+    source: _Source = ""
 
     def value(self) -> PythonFile:
         """The row without its platforms."""
         sdist = self.sdist or ""
-        return PythonFile(self.name, self.version, self.file, self.index, self.size, self.sha256, sdist, self.build)
+        about = (self.name, self.version, self.file, self.index, self.size, self.sha256)
+        return PythonFile(*about, sdist, self.build, self.source)
 
     @classmethod
     def of(cls, file: PythonFile, platforms: tuple[str, ...]) -> _PythonRow:
         """The row of a file."""
         sdist = parse_digest(file.sdist) if file.sdist else None
-        return cls(file.name, file.version, file.file, file.index, file.size, file.sha256, platforms, sdist, file.build)
+        about = (file.name, file.version, file.file, file.index, file.size, file.sha256)
+        return cls(*about, platforms, sdist, file.build, file.source)
 
 
 class _BuildRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -36,14 +36,18 @@ class PythonFile(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
     """file name: ``NAME-VERSION-TAGS.whl``"""
     index: str
     """alias of the index that serves it: ``default``, or the name that uv's configuration gives it; ``sdist`` for a
-    wheel that Grocker built from the sdist of that version"""
+    wheel that Grocker built from the sdist of that version, ``source`` for one that it built from ``source``"""
     size: int
     """bytes of the file"""
     sha256: Digest
     sdist: str = ""
-    """digest of the sdist that the wheel was built from; empty for a wheel of an index"""
+    """digest of the sdist that the wheel was built from, or of the files of its directory; empty for others"""
     build: tuple[str, ...] = ()
     """what it was built with: ``NAME==VERSION`` or ``NAME==VERSION ; MARKER``, sorted"""
+    source: str = ""
+    """where a wheel comes from if no index has it, without credentials: ``git+URL@COMMIT#subdirectory=DIR``, built
+    here; ``path:PATH``, relative to the project, a wheel or what one was built from; ``archive+URL``, a wheel or the
+    sdist that one was built from"""
 
 
 class BuildRequirement(msgspec.Struct, frozen=True, order=True):

@@ -29,18 +29,26 @@ if TYPE_CHECKING:
     from grocker.python.credentials import refuse_expansion
     from grocker.python.django import Django, find_django
     from grocker.python.exposure import Exposed, find_exposed
-    from grocker.python.indexes import index_files
-    from grocker.python.locks import LockFile, find_lock, resolve_locked
+    from grocker.python.indexes import hide_credentials, index_files
+    from grocker.python.locks import LockFile, add_requirements, find_lock, resolve_locked
     from grocker.python.locks.unread import check_unread
     from grocker.python.metadata import EntryPoint, Metadata, check_python
+    from grocker.python.opened_sources import is_current, local_files, lock_source, locked_source, read_directory
     from grocker.python.overlay import overlay
     from grocker.python.project import Project, read_project
     from grocker.python.pylock import Pin, WheelBuilder
+    from grocker.python.requirement_files import (
+        RequirementList,
+        check_hashes,
+        parse_requirement_files,
+        read_requirement_files,
+    )
     from grocker.python.requirements import active_requirements
     from grocker.python.resolution import find_addresses, find_sdist, resolve
-    from grocker.python.sdists import SDIST, SdistBuilder
+    from grocker.python.sdists import SDIST, SOURCE, SdistBuilder
     from grocker.python.service_entry_points import declared_services
     from grocker.python.source_tree import FileHashes, SourceTree, read_named_file, read_tree
+    from grocker.python.sources import PATH, Source
     from grocker.python.target import InstallScheme, WheelTarget
     from grocker.python.uv import Uv, find_uv
     from grocker.python.wheel import Wheel, read_metadata, read_wheel
@@ -54,14 +62,17 @@ _HOMES = {
     "exposure": ("Exposed", "find_exposed"),
     "locks.unread": ("check_unread",),
     "credentials": ("refuse_expansion",),
-    "indexes": ("index_files",),
+    "indexes": ("hide_credentials", "index_files"),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
-    "locks": ("LockFile", "find_lock", "resolve_locked"),
+    "locks": ("LockFile", "add_requirements", "find_lock", "resolve_locked"),
     "pylock": ("Pin", "WheelBuilder"),
+    "opened_sources": ("is_current", "local_files", "lock_source", "locked_source", "read_directory"),
+    "requirement_files": ("RequirementList", "check_hashes", "parse_requirement_files", "read_requirement_files"),
     "requirements": ("active_requirements",),
     "resolution": ("find_addresses", "find_sdist", "resolve"),
-    "sdists": ("SDIST", "SdistBuilder"),
+    "sdists": ("SDIST", "SOURCE", "SdistBuilder"),
+    "sources": ("PATH", "Source"),
     "source_tree": ("FileHashes", "SourceTree", "read_named_file", "read_tree"),
     "target": ("InstallScheme", "WheelTarget"),
     "uv": ("Uv", "find_uv"),
@@ -70,7 +81,9 @@ _HOMES = {
 }
 
 __all__ = [
+    "PATH",
     "SDIST",
+    "SOURCE",
     "Compiler",
     "Django",
     "EntryPoint",
@@ -82,7 +95,9 @@ __all__ = [
     "Metadata",
     "Pin",
     "Project",
+    "RequirementList",
     "SdistBuilder",
+    "Source",
     "SourceTree",
     "Uv",
     "WebApplication",
@@ -91,8 +106,10 @@ __all__ = [
     "WheelTarget",
     "active_requirements",
     "add_bytecode",
+    "add_requirements",
     "build_key",
     "build_wheel",
+    "check_hashes",
     "check_python",
     "check_unread",
     "compile_sources",
@@ -104,11 +121,19 @@ __all__ = [
     "find_lock",
     "find_sdist",
     "find_uv",
+    "hide_credentials",
     "index_files",
+    "is_current",
+    "local_files",
+    "lock_source",
+    "locked_source",
     "overlay",
+    "parse_requirement_files",
+    "read_directory",
     "read_metadata",
     "read_named_file",
     "read_project",
+    "read_requirement_files",
     "read_tree",
     "read_wheel",
     "refuse_expansion",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 import msgspec
+from msgspec.structs import replace
 
 from grocker.decoding import decode_toml
 from grocker.digest import Digest, from_hex
@@ -16,6 +19,7 @@ from grocker.python import uv as _uv
 from grocker.python.indexes import hide_credentials
 from grocker.python.metadata import normalise_name
 from grocker.python.requirements import marker_environment
+from grocker.python.sources import ARCHIVE, DirectorySource, GitSource, Sdist, Source, parse_git
 from grocker.python.tags import choose_file
 from grocker.python.target import WheelTarget
 
@@ -36,26 +40,15 @@ class Pin(msgspec.Struct, frozen=True):
     index: str | None = None
     """the index's address without credentials, when uv says it"""
     sdist: Digest | None = None
-    """of the sdist that the wheel was built from here; None for a wheel of the index"""
+    """of the sdist or the directory that the wheel was built from here; None for a wheel of the index, or of git"""
     build: tuple[str, ...] = ()
     """what it was built with, see ``PythonFile``"""
-
-
-class Sdist(msgspec.Struct, frozen=True):
-    """A source distribution on an index or on this host."""
-
-    name: str
-    """normalised"""
-    version: str
-    file: str
-    """file name"""
-    url: str
-    """without credentials; ``file:`` for one on this host"""
-    sha256: Digest
-    size: int | None
-    """bytes; None when the index does not say"""
-    required_by: str = ""
-    """the distribution that requires it, when it is known"""
+    source: str = ""
+    """the repository or directory that it was built from, see ``PythonFile``"""
+    requires: tuple[str, ...] = ()
+    """of a wheel that was built here: what it requires (PEP 508)"""
+    extras: tuple[str, ...] = ()
+    """of a wheel that was built here: the extras that it has"""
 
 
 class WheelBuilder(Protocol):
@@ -65,7 +58,7 @@ class WheelBuilder(Protocol):
     def has_alternatives(self) -> bool:
         """Whether another suite is tried if a package needs a compiler."""
 
-    def build(self, sdist: Sdist) -> Pin:
+    def build(self, source: Source) -> Pin:
         """Return the wheel, a file on this host. Raises CompiledError when building it takes a compiler."""
 
 
@@ -78,6 +71,7 @@ class CompiledPackage(msgspec.Struct, frozen=True):
     """what the back end said, one line; may be empty"""
     requires: tuple[str, ...] = ()
     """what it depends on, as far as it is known (PEP 508)"""
+    extras: tuple[str, ...] = ()
     required_by: str = ""
     """the distribution that requires it, when it is known"""
 
@@ -109,29 +103,38 @@ def compiled_error(packages: Sequence[CompiledPackage], platform: str) -> Compil
     )
 
 
-def read_pylock(data: bytes, target: WheelTarget, builder: WheelBuilder | None = None) -> tuple[Pin, ...]:
+def read_pylock(
+    data: bytes,
+    target: WheelTarget,
+    builder: WheelBuilder | None = None,
+    *,
+    base: Path | None = None,
+    variables: Mapping[str, Any] = MappingProxyType({}),
+) -> tuple[Pin, ...]:
     """The wheel of each package in a pylock.toml that ``target`` needs, sorted by name.
 
-    ``builder``: builds the wheels of packages that have an sdist alone.
+    ``builder``: builds the wheels of packages that have an sdist alone, and of repositories and directories. ``base``:
+    the directory that its paths are relative to. ``variables``: further marker variables (``extras``,
+    ``dependency_groups``).
     Raises MissingError when a package has no compatible wheel, CompiledError that names all packages that need a
     compiler, SettingsError for a source that is not a wheel.
     """
     from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 
-    variables = marker_environment(target)
+    environment: dict[str, Any] = {**marker_environment(target), **variables}
     pins: dict[str, Pin] = {}
     compiled: list[CompiledPackage] = []
     for package in read_packages(data):
         try:
-            if "marker" in package and not Marker(package["marker"]).evaluate(variables):
+            if "marker" in package and not Marker(package["marker"]).evaluate(environment, "lock_file"):
                 continue
         except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, KeyError, TypeError) as error:
             raise CorruptError(f"reading pylock.toml: {package.get('name')}: {error}") from error
         try:
-            found = _pin(package, target, can_build=builder is not None)
+            found = _pin(package, target, base, can_build=builder is not None)
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
             raise CorruptError(f"reading pylock.toml: malformed package {package.get('name')}: {error!r}") from error
-        if isinstance(found, Sdist):
+        if not isinstance(found, Pin):
             assert builder is not None
             try:
                 pin = builder.build(found)
@@ -148,12 +151,12 @@ def read_pylock(data: bytes, target: WheelTarget, builder: WheelBuilder | None =
     return tuple(pins[name] for name in sorted(pins))
 
 
-def read_sdist(package: Mapping[str, Any]) -> Sdist | None:
+def read_sdist(package: Mapping[str, Any], base: Path | None = None) -> Sdist | None:
     """The sdist of a package; None when it has none. Raises UnavailableError when its sha256 is not known."""
     sdist = package.get("sdist")
     if not sdist:
         return None
-    file, url, name = file_name(sdist), address(sdist), normalise_name(package["name"])
+    file, url, name = file_name(sdist), address(sdist, base), normalise_name(package["name"])
     sha256 = sdist.get("hashes", {}).get("sha256") or _measured(file, url)
     return Sdist(
         name, str(package.get("version", "")), file, hide_credentials(url), _digest(sha256, file), sdist.get("size")
@@ -181,9 +184,11 @@ def file_name(wheel: Mapping[str, Any]) -> str:
     )
 
 
-def address(wheel: Mapping[str, Any]) -> str:
-    """Where a wheel of a package is: its URL, ``file:`` for one on this host."""
-    return str(wheel.get("url") or Path(wheel["path"]).absolute().as_uri())
+def address(wheel: Mapping[str, Any], base: Path | None = None) -> str:
+    """Where a wheel of a package is: its URL, ``file:`` for one on this host, whose path is relative to ``base``."""
+    if wheel.get("path"):
+        return Path(os.path.normpath((base or Path()).absolute() / wheel["path"])).as_uri()
+    return str(wheel["url"])
 
 
 def unsupported_source(name: str, what: str) -> SettingsError:
@@ -194,26 +199,27 @@ def unsupported_source(name: str, what: str) -> SettingsError:
     )
 
 
-def _pin(package: Mapping[str, Any], target: WheelTarget, *, can_build: bool) -> Pin | Sdist:
-    """The wheel of a package; its sdist if it has no wheel and one can be built."""
+def _pin(package: Mapping[str, Any], target: WheelTarget, base: Path | None, *, can_build: bool) -> Pin | Source:
+    """The wheel of a package; what to build if it has no wheel and something can be built."""
     name = normalise_name(package["name"])
-    for source in ("vcs", "directory"):
-        if source in package:
-            raise unsupported_source(name, "a repository" if source == "vcs" else "a directory")
+    source = _source(package, name, base)
+    if source is not None:
+        if not can_build:
+            kinds = {GitSource: "a repository", DirectorySource: "a directory", Sdist: "an archive that is not a wheel"}
+            raise unsupported_source(name, kinds[type(source)])
+        return source
     wheels = {file_name(wheel): wheel for wheel in package.get("wheels", [])}
     if "archive" in package:
         wheels = {file_name(package["archive"]): package["archive"]}
-        if not next(iter(wheels)).endswith(".whl"):
-            raise unsupported_source(name, "an archive that is not a wheel")
     file = choose_file(wheels, target)
     version = str(package.get("version", "")) or (file.split("-")[1] if file else "")
     if file is None:
-        sdist = read_sdist(package) if can_build else None
+        sdist = read_sdist(package, base) if can_build else None
         if sdist is not None:
             return sdist
         raise _uv.no_wheel_error(name, version or None, str(target))
     wheel = wheels[file]
-    url = address(wheel)
+    url = address(wheel, base)
     sha256 = wheel.get("hashes", {}).get("sha256") or _measured(file, url)
     index = package.get("index")
     return Pin(
@@ -224,7 +230,31 @@ def _pin(package: Mapping[str, Any], target: WheelTarget, *, can_build: bool) ->
         sha256=_digest(sha256, file),
         size=wheel.get("size"),
         index=hide_credentials(index) if index else None,
+        source=f"{ARCHIVE}{hide_credentials(url)}" if "archive" in package else "",
     )
+
+
+def _source(package: Mapping[str, Any], name: str, base: Path | None) -> Source | None:
+    """What a package is built from; None when it comes as wheels or from an index."""
+    version = str(package.get("version", ""))
+    if "vcs" in package:
+        vcs = package["vcs"]
+        if vcs.get("type") != "git":
+            raise unsupported_source(name, f"a {vcs.get('type')} repository")
+        source = parse_git(str(vcs.get("url") or vcs["path"]), name=name, reference=str(vcs["commit-id"]), base=base)
+        return replace(source, version=version, subdirectory=vcs.get("subdirectory", source.subdirectory))
+    if "directory" in package:
+        path = package["directory"]["path"]
+        place = (base or Path()) / path / package["directory"].get("subdirectory", "")
+        return DirectorySource(place, name=name, version=version)
+    archive = package.get("archive")
+    if archive is None or file_name(archive).endswith(".whl"):
+        return None
+    sha256 = archive.get("hashes", {}).get("sha256")
+    file, url, size = file_name(archive), address(archive, base), archive.get("size")
+    digest = _digest(sha256, file) if sha256 else None
+    within = archive.get("subdirectory", "")
+    return Sdist(name, version, file, url, digest, size, is_addressed=True, subdirectory=within)
 
 
 def _digest(hexadecimal: object, file: str) -> Digest:

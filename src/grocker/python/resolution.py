@@ -7,10 +7,9 @@ resolves again with that wheel at hand.
 from __future__ import annotations
 
 import shutil
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -23,13 +22,13 @@ from grocker.platforms.suites import SUITES, Suite
 from grocker.python import uv as _uv
 from grocker.python import uv_sources
 from grocker.python.credentials import refuse_expansion
+from grocker.python.direct_references import BuiltReferences, write_stand_in
 from grocker.python.indexes import hide_credentials
 from grocker.python.metadata import normalise_name
 from grocker.python.pylock import (
     CompiledError,
     CompiledPackage,
     Pin,
-    Sdist,
     WheelBuilder,
     address,
     compiled_error,
@@ -37,14 +36,16 @@ from grocker.python.pylock import (
     read_packages,
     read_pylock,
     read_sdist,
-    unsupported_source,
 )
+from grocker.python.requirement_files import RequirementList
 from grocker.python.requirements import marker_environment, parse_requirement
+from grocker.python.sources import Sdist, Source, WheelAddress
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
 
 _PLATFORM_MINORS = (17, 28, *range(31, 41))
 """glibc minors that uv 0.13 has a ``--python-platform`` for"""
+_NOTHING = RequirementList()
 MAXIMUM_SDISTS = 40
 """how many wheels are built for one resolution"""
 _EXPLAINED = 5
@@ -61,37 +62,46 @@ def resolve(
     constraints: Sequence[str] = (),
     directory: Path | None = None,
     with_dependencies: bool = True,
-    files: Sequence[Path] = (),
+    listed: RequirementList = _NOTHING,
+    sources: Mapping[str, Source | WheelAddress] = MappingProxyType({}),
     builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
     """The wheels that satisfy ``requirements`` on ``target``, sorted by name.
 
     ``requirements``, ``constraints``: PEP 508. ``workspace``: an empty or scratch directory for uv's input.
     ``directory``: the project's, whose ``[tool.uv]`` (indexes, overrides) counts. ``with_dependencies``: whether
-    what the requirements depend on is resolved too; not when they are complete, as a lock's are. ``files``: more
-    requirements, in pip's format. ``builder``: builds the wheels of packages that have none; without one, they are
-    missing.
+    what the requirements depend on is resolved too; not when they are complete, as a lock's are. ``listed``: what
+    requirement files say. ``sources``: what packages are built from instead of coming from the index, by normalised
+    name. ``builder``: builds the wheels of these, and of packages that have none; without one, they are missing.
     Raises MissingError (no such package or version, no wheel), CompiledError that names all packages that need a
     compiler, SettingsError (conflict), UnavailableError, DeniedError.
     """
-    parsed = [parse_requirement(text) for text in requirements]
-    for requirement in parsed:
-        _check_address(requirement)
-    if not requirements and not files:
+    if not requirements and not listed.requirements and not listed.sources:
         return ()
+    own = dict(sources)
     if directory is not None:
-        names = [requirement.name for requirement in parsed]
-        uv_sources.check(names, directory, uv.environment, marker_environment(target))
-    options = ("--no-build", *(() if with_dependencies else ("--no-deps",)), *map(str, files))
-    question = _Question(target, uv, workspace, tuple(constraints), directory)
+        names = [parse_requirement(text).name for text in (*requirements, *listed.requirements)]
+        own |= uv_sources.find_sources(names, directory, uv.environment, marker_environment(target))
+    place = workspace / "references"
+    references = BuiltReferences(place, target, builder, base=directory, replaced=own)
+    refuse_expansion((*requirements, *constraints), uv.environment, what="resolving dependencies")
+    wanted = [references.requirement(text) for text in (*requirements, *listed.requirements)]
+    wanted += [references.listed(one) for one in listed.sources]
+    bounds = [references.requirement(text) for text in (*constraints, *listed.constraints)]
+    bounds += references.constraints()
+    uv = uv.with_options(listed.index_options)
+    options = ("--no-build", *(() if with_dependencies else ("--no-deps",)))
+    question = _Question(target, uv, workspace, tuple(filter(None, bounds)), directory)
+    wanted = [text for text in wanted if text] + (["--no-index"] if listed.no_index else [])
     if builder is None:
-        return read_pylock(_compile(requirements, question, *options), target)
+        return read_pylock(_compile(wanted, question, *options), target)
     try:
-        return _resolve_and_build(requirements, question, options, builder)
+        pins = _resolve_and_build(wanted, question, options, builder)
     except CompiledError as error:
         if builder.has_alternatives:
             raise
         raise _with_alternatives(error, question) from error
+    return tuple(references.built.get(pin.file, pin) for pin in pins)
 
 
 def explain_compiled(
@@ -157,8 +167,9 @@ def _resolve_and_build(
                 if builder.has_alternatives:
                     raise
                 compiled += refused.packages
-                for package in refused.packages:
-                    _write_stand_in(place, package)
+                for one in refused.packages:
+                    stem = f"{one.name.replace('-', '_')}-{one.version}"
+                    write_stand_in(place / f"{stem}-py3-none-any.whl", one)
             else:
                 built[pin.file] = pin
                 _place(pin, place)
@@ -198,25 +209,6 @@ def _place(pin: Pin, directory: Path) -> None:
         shutil.copyfile(unquote(urlsplit(pin.url).path), directory / pin.file)
     except OSError as error:
         raise StorageError(f"writing {directory / pin.file}: {error.strerror}") from error
-
-
-def _write_stand_in(directory: Path, package: CompiledPackage) -> None:
-    """A wheel with the metadata of a package that cannot be built, so that all such packages are found at once."""
-    stem = f"{package.name.replace('-', '_')}-{package.version}"
-    lines = ["Metadata-Version: 2.1", f"Name: {package.name}", f"Version: {package.version}"]
-    lines += [f"Requires-Dist: {text}" for text in package.requires]
-    content = {
-        f"{stem}.dist-info/METADATA": "\n".join(lines) + "\n",
-        f"{stem}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{stem}.dist-info/RECORD": "",
-    }
-    try:
-        directory.mkdir(exist_ok=True)
-        with zipfile.ZipFile(directory / f"{stem}-py3-none-any.whl", "w") as archive:
-            for name, text in content.items():
-                archive.writestr(name, text)
-    except OSError as error:
-        raise StorageError(f"writing {directory}: {error.strerror}") from error
 
 
 def _with_alternatives(error: CompiledError, question: _Question) -> CompiledError:
@@ -314,12 +306,6 @@ def _compile(requirements: Sequence[str], question: _Question, *options: str) ->
     if output.status != 0:
         raise _uv.translate_error(output, action=action, platform=str(target))
     return output.stdout
-
-
-def _check_address(requirement: Any) -> None:
-    url = requirement.url
-    if url and (urlsplit(url).scheme not in ("http", "https", "file") or not urlsplit(url).path.endswith(".whl")):
-        raise unsupported_source(normalise_name(requirement.name), hide_credentials(url))
 
 
 def _platform(target: WheelTarget) -> str:

@@ -1,4 +1,4 @@
-"""Wheels of packages that publish an sdist alone, built by their own back ends as a project's wheel is.
+"""Wheels of sdists, git repositories and directories, built by their own back ends as a project's wheel is.
 
 Only wheels of pure Python come out: back ends find no compiler, so that every host gives the same result.
 """
@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from grocker import errors
-from grocker.context import Context, download
+from grocker.context import Context
 from grocker.digest import Digest
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
 from grocker.lock.values import BuildRequirement, PythonFile
@@ -22,17 +22,21 @@ from grocker.python.backend import constraint
 from grocker.python.build import FORMAT, PlatformWheelError, build_wheel, resolve_build
 from grocker.python.indexes import project_tables
 from grocker.python.metadata import normalise_name
+from grocker.python.opened_sources import OpenedSource, open_source
 from grocker.python.project import Project, read_project
 from grocker.python.pure_wheel import write_pure_wheel
-from grocker.python.pylock import CompiledError, CompiledPackage, Pin, Sdist, compiled_error
-from grocker.python.sdist_archive import SUFFIXES, unpack_sdist
+from grocker.python.pylock import CompiledError, CompiledPackage, Pin, compiled_error
 from grocker.python.source_tree import SourceTree
+from grocker.python.sources import Sdist, Source
 from grocker.python.uv import BINARIES, Uv
 from grocker.store.answers import recent_answer
 from grocker.tar.keys import cache_key
 
 SDIST = "sdist"
 """in a lock, the index of a wheel that was built from its sdist"""
+
+SOURCE = "source"
+"""in a lock, the index of a wheel that was built from a repository or a directory"""
 
 _NO_COMPILER = dict.fromkeys(("CC", "CXX", "FC", "LD", "CARGO", "RUSTC", "PKG_CONFIG"), "/bin/false")
 """A compiled wheel would fit this host and no image; packages with an optional extension build without it."""
@@ -61,7 +65,9 @@ class _BuiltWheel(msgspec.Struct, frozen=True):
 
 
 class SdistBuilder(msgspec.Struct, frozen=True):
-    """Builds wheels from sdists and keeps them in the store, by sdist and build requirements."""
+    """Builds wheels from sdists, git repositories and directories, and keeps them in the store, by their content and
+    build requirements.
+    """
 
     context: Context
     uv: Uv
@@ -76,56 +82,64 @@ class SdistBuilder(msgspec.Struct, frozen=True):
     compiled part, or whose back end fails"""
     pinned: tuple[BuildRequirement, ...] = ()
     """versions of build requirements to keep to"""
+    submodules: bool = False
+    """whether submodules of git repositories are fetched"""
 
-    def build(self, sdist: Sdist) -> Pin:
-        """Return the wheel of ``sdist``, kept or built.
+    def build(self, source: Source) -> Pin:
+        """Return the wheel of ``source``, kept or built.
 
         Raises CompiledError for a wheel that is not for all platforms, CorruptError for an sdist that is malformed or
-        has another digest, and for one whose back end fails; and what ``resolve_build`` raises.
+        has another digest, and for one whose back end fails; what fetching a repository and ``resolve_build`` raise.
         """
-        name, version, store = sdist.name, sdist.version, self.context.store
-        what = f"{name} {version} from its sdist" + (f", required by {sdist.required_by}" if sdist.required_by else "")
-        if name in BINARIES:
-            raise self._compiled(sdist)
-        if not sdist.file.endswith(SUFFIXES):
-            raise CorruptError(f"building {what}: unsupported archive {sdist.file}", hint="use a version with a wheel")
-        url = self.uv.address(sdist.url)
-        path = download(self.context, url, digest=sdist.sha256, size=sdist.size, what=f"the sdist of {name} {version}")
+        store = self.context.store
+        if source.name in BINARIES:
+            raise self._compiled(source)
         with store.scratch() as scratch:
-            tree = unpack_sdist(path, scratch / "sdist", file=sdist.file)
+            opened = open_source(self.context, self.uv, source, scratch, self.directory, submodules=self.submodules)
+            tree, what = opened.tree, opened.what
             try:
-                project = self._project(sdist, tree, scratch)
+                project = self._project(source, tree, scratch)
                 pins = self._resolve_build(project, scratch)
-                built = self._kept_or_built(sdist, project, tree, pins, scratch)
+                built = self._kept_or_built(source, opened, project, pins, scratch)
                 if built.is_reduced and self.has_alternatives:
-                    raise self._compiled(sdist, requires=_static_requires(tree))
+                    raise self._compiled(source, requires=_static_requires(tree))
             except CompiledError:
                 raise
             except GrockerError as error:
                 if self.has_alternatives and isinstance(error, (CorruptError, MissingError, SettingsError)):
-                    raise self._compiled(sdist, _last_line(error), _static_requires(tree)) from error
+                    raise self._compiled(source, _last_line(error), _static_requires(tree)) from error
                 raise _named(error, what, scratch) from error
+        name, version = _name_and_version(built.file)
         if built.is_reduced:
             self.context.progress.warn(
                 f"{name} {version} has no wheel; it is built without its optional C extension",
                 "if it is too slow, choose a version that has a wheel",
             )
-        url = store.root.absolute().joinpath("downloads", built.sha256.removeprefix("sha256:")).as_uri()
+        path = store.root.absolute().joinpath("downloads", built.sha256.removeprefix("sha256:"))
+        about = wheel.read_metadata(path, file=built.file)[0]
         build = tuple(sorted(constraint(pin, hashes=False) for pin in pins))
-        return Pin(name, version, built.file, url, built.sha256, built.size, sdist=sdist.sha256, build=build)
+        return Pin(
+            *(name, source.version or version, built.file, path.as_uri(), built.sha256, built.size),
+            sdist=opened.digest,
+            build=build,
+            source=opened.locked,
+            requires=about.requires,
+            extras=about.extras,
+        )
 
-    def rebuild(self, file: PythonFile, sdist: Sdist) -> Pin:
-        """Build a locked wheel again. Raises CorruptError if ``sdist`` or the wheel is not the locked one."""
-        what = f"building {file.name} {file.version} from its sdist"
+    def rebuild(self, file: PythonFile, source: Source) -> Pin:
+        """Build a locked wheel again. Raises CorruptError if ``source`` or the wheel is not the locked one."""
+        where = "its sdist" if isinstance(source, Sdist) else file.source
+        what = f"building {file.name} {file.version} from {where}"
         hint = f"lock again: grocker lock --upgrade {file.name}"
-        if file.sdist and sdist.sha256 != file.sdist:
-            raise CorruptError(f"{what}: the locked sdist is {file.sdist}, the index has {sdist.sha256}", hint=hint)
-        pin = replace(self, pinned=tuple(_build_requirement(text) for text in file.build)).build(sdist)
+        if isinstance(source, Sdist) and file.sdist and source.sha256 != file.sdist:
+            raise CorruptError(f"{what}: the locked sdist is {file.sdist}, the index has {source.sha256}", hint=hint)
+        pin = replace(self, pinned=tuple(_build_requirement(text) for text in file.build)).build(source)
         if pin.sha256 != file.sha256:
             raise CorruptError(f"{what}: the locked wheel is {file.sha256}, this build gives {pin.sha256}", hint=hint)
         return pin
 
-    def _project(self, sdist: Sdist, tree: SourceTree, scratch: Path) -> Project:
+    def _project(self, source: Source, tree: SourceTree, scratch: Path) -> Project:
         names = {file.path for file in tree.files}
         if not names & {"pyproject.toml", "setup.py", "setup.cfg"}:
             raise CorruptError("it has neither pyproject.toml nor setup.py", hint="use a version with a wheel")
@@ -133,8 +147,8 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             project = read_project(tree.root)
         except GrockerError as error:
             raise CorruptError(error.message.replace(f"{tree.root}/", "")) from error
-        # What the sdist tells uv, such as an index of its own, does not count.
-        return replace(project, name=sdist.name, directory=self.directory or scratch)
+        # What the source tells uv, such as an index of its own, does not count.
+        return replace(project, name=source.name or project.name, directory=self.directory or scratch)
 
     def _resolve_build(self, project: Project, scratch: Path) -> tuple[BuildRequirement, ...]:
         """Pin the build requirements; the index is asked again once a day."""
@@ -154,22 +168,22 @@ class SdistBuilder(msgspec.Struct, frozen=True):
         return recent_answer(context.store, key, _BuildAnswer, ask, now=context.now, refresh=self.refresh).pins
 
     def _kept_or_built(
-        self, sdist: Sdist, project: Project, tree: SourceTree, pins: Sequence[BuildRequirement], scratch: Path
+        self, source: Source, opened: OpenedSource, project: Project, pins: Sequence[BuildRequirement], scratch: Path
     ) -> _BuiltWheel:
         store = self.context.store
-        key = cache_key("sdist wheel", sdist.name, sdist.version, sdist.sha256, FORMAT, pins)
+        key = cache_key("sdist wheel", source.name, source.version, opened.identity, FORMAT, pins)
         with store.lock(f"step-{key}"):
             kept = store.kept_as("steps", key, _BuiltWheel)
             if kept is not None and store.sound_download(kept.sha256) is not None:
                 return kept
-            with self.context.progress.task(f"building {sdist.name} {sdist.version} from its sdist"):
-                path, is_reduced = self._build(sdist, project, tree, pins, scratch / "build")
+            with self.context.progress.task(f"building {opened.what}"):
+                path, is_reduced = self._build(source, project, opened.tree, pins, scratch / "build")
             built = _BuiltWheel(store.add_wheel(path), path.name, path.stat().st_size, is_reduced)
             store.keep("steps", key, msgspec.json.encode(built))
         return built
 
     def _build(
-        self, sdist: Sdist, project: Project, tree: SourceTree, pins: Sequence[BuildRequirement], workspace: Path
+        self, source: Source, project: Project, tree: SourceTree, pins: Sequence[BuildRequirement], workspace: Path
     ) -> tuple[Path, bool]:
         """The wheel, and whether it lacks its compiled part."""
         workspace.mkdir()
@@ -188,26 +202,32 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             [made] = (workspace / "wheel").glob("*.whl")
             pure = write_pure_wheel(made, workspace)
             if pure is not None:
-                return self._checked(sdist, pure), True
+                return self._checked(source, pure), True
             requires = wheel.read_metadata(made)[0].requires
-            raise self._compiled(sdist, requires=requires) from error
+            raise self._compiled(source, requires=requires) from error
         except CorruptError as error:
             if not _COMPILER.search(error.message):
                 raise
-            raise self._compiled(sdist, _last_line(error), _static_requires(tree)) from error
+            raise self._compiled(source, _last_line(error), _static_requires(tree)) from error
         pure = write_pure_wheel(path, workspace)
         assert pure is not None
-        return self._checked(sdist, pure), False
+        return self._checked(source, pure), False
 
-    def _checked(self, sdist: Sdist, path: Path) -> Path:
-        name, version = path.name.split("-")[:2]
-        if normalise_name(name) != sdist.name or not _same_version(version, sdist.version):
+    def _checked(self, source: Source, path: Path) -> Path:
+        name, version = _name_and_version(path.name)
+        other = source.version and not _same_version(version, source.version)
+        if other or (source.name and name != source.name):
             raise CorruptError(f"its back end built {path.name} instead", hint="use a version with a wheel")
         return path
 
-    def _compiled(self, sdist: Sdist, reason: str = "", requires: tuple[str, ...] = ()) -> CompiledError:
-        package = CompiledPackage(sdist.name, sdist.version, reason, requires, sdist.required_by)
+    def _compiled(self, source: Source, reason: str = "", requires: tuple[str, ...] = ()) -> CompiledError:
+        package = CompiledPackage(source.name, source.version, reason, requires, required_by=source.required_by)
         return compiled_error([package], self.platform)
+
+
+def _name_and_version(file: str) -> tuple[str, str]:
+    name, version = file.split("-")[:2]
+    return normalise_name(name), version
 
 
 def _build_requirement(text: str) -> BuildRequirement:

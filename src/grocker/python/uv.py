@@ -29,6 +29,7 @@ _PASSED = re.compile(
     r"|(HTTP|HTTPS|ALL|FTP)_PROXY|(http|https|all|ftp)_proxy"
 )
 _DROPPED = frozenset({"UV_PROJECT_ENVIRONMENT", "UV_SYSTEM_PYTHON", "UV_PYTHON", "UV_FROZEN", "UV_LOCKED", "UV_TARGET"})
+_LISTS = {"UV_INDEX": " ", "UV_FIND_LINKS": ",", "UV_INSECURE_HOST": " "}
 PATH = "/usr/local/bin:/usr/bin:/bin"
 """where programs of the host are found, by uv and by back ends"""
 
@@ -51,6 +52,20 @@ class Uv(msgspec.Struct, frozen=True):
     def without_secrets(self) -> Uv:
         """The same uv for what may run foreign code: nothing that lets anybody in is in its environment."""
         return replace(self, environment=public_environment(self.environment))
+
+    def with_options(self, options: Mapping[str, str]) -> Uv:
+        """The same uv with variables that a requirement file sets: lists are appended to, others are replaced.
+
+        As with pip, an index of the file counts instead of the host's.
+        """
+        if not options:
+            return self
+        environment = dict(self.environment)
+        for name, value in options.items():
+            separator = _LISTS.get(name)
+            former = environment.get(name, "")
+            environment[name] = f"{former}{separator}{value}" if separator and former else value
+        return replace(self, environment=environment, from_pip=self.from_pip - set(options))
 
     def address(self, url: str) -> str:
         """``url`` for a request: with the credentials of its index, if any. Never store or show it."""

@@ -15,7 +15,6 @@ from grocker.errors import SettingsError
 from grocker.inputs.application import Application
 from grocker.inputs.index import rebuild_wheels, wheel_target
 from grocker.inputs.request import Request
-from grocker.inputs.requirement_files import read_requirement_files
 from grocker.lock import document
 from grocker.lock.answers import DebianAnswer, PythonAnswer
 from grocker.lock.values import Base, Interpreter, Lock, PlatformLock
@@ -41,7 +40,7 @@ def inputs(request: Request, settings: Settings, application: Application, targe
         "debian": _digest([target.suite.name, *package_names(settings, target.suite, application.services.packages)]),
         "requirements": _digest([*requires, "", *application.extras, "", *application.services.servers]),
     }
-    files = read_requirement_files(application.requirement_files)
+    files = python.read_requirement_files(application.requirement_files)
     if files:
         result["requirement files"] = _digest([digest.of(files[path]) for path in sorted(files)])
     if request.origin.kind == "release":
@@ -96,6 +95,16 @@ def misfit(lock: Lock, current: Mapping[str, str], platform: str) -> tuple[str, 
     return None
 
 
+def local_change(context: Context, application: Application, locked: PlatformLock | None) -> tuple[str, str] | None:
+    """Return which directory or file of this host that a locked wheel comes from has changed, and what to do."""
+    directory = application.project.directory if application.project else Path()
+    for file in locked.python if locked is not None else ():
+        if not python.is_current(context, file, directory):
+            place = file.source.removeprefix(python.PATH)
+            return f"{document.NAME} is stale: {place} changed since it was written", "recreate it: grocker lock"
+    return None
+
+
 def debian_answer(context: Context, settings: Settings, target: Target, locked: PlatformLock) -> DebianAnswer:
     """Return the lock's packages, all of which Debian signed, and where this host's archive has them.
 
@@ -109,15 +118,21 @@ def debian_answer(context: Context, settings: Settings, target: Target, locked: 
 
 
 def python_answer(
-    context: Context, uv: python.Uv, application: Application, target: Target, locked: PlatformLock
+    context: Context,
+    uv: python.Uv,
+    application: Application,
+    target: Target,
+    locked: PlatformLock,
+    *,
+    submodules: bool = False,
 ) -> PythonAnswer:
     """Return the lock's wheels without the application's own; ask the index only for those missing from the store.
 
-    Wheels of sdists that are not in the store are built again.
+    Wheels that were built here and are not in the store are built again.
     """
     files = tuple(f for f in locked.python if f.sha256 != application.wheel)
     directory = application.project.directory if application.project else None
-    rebuild_wheels(context, uv, files, wheel_target(target), directory=directory)
+    rebuild_wheels(context, uv, files, wheel_target(target), directory=directory, submodules=submodules)
     missing = [f for f in files if context.store.download(f.sha256) is None]
     if not missing:
         return PythonAnswer(context.now, files, {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from grocker import local_file, python
 from grocker.context import Context
@@ -17,7 +18,6 @@ from grocker.inputs.index import (
     uv_variables,
     wheel_target,
 )
-from grocker.inputs.requirement_files import read_requirement_files
 from grocker.lock.answers import PythonAnswer
 from grocker.platforms.target import Target
 from grocker.python.uv import NoWheelError
@@ -35,26 +35,33 @@ def resolve_wheels(
     refresh: bool,
     ignore_lock: bool = False,
     keep_missing: bool = False,
+    submodules: bool = False,
 ) -> PythonAnswer:
     """Resolve the wheels that the application and its servers need; the application's own is not among them.
 
     ``constraints``: PEP 508, versions to keep to; a ``uv.lock`` has its own. ``ignore_lock``: resolve without any lock
     file of the project. ``keep_missing``: whether it is kept for a day that a wheel is missing, because another suite
     is tried next; optional extensions are not left out then. Raises SettingsError for a lock that Grocker does not
-    read, unless it is ignored; NoWheelError.
+    read, unless it is ignored; NoWheelError. ``submodules``: whether those of git dependencies are fetched.
     """
     wheels = wheel_target(target)
     installed, project, servers = application.installed, application.project, application.services.servers
     requirements = python.active_requirements(installed.name, installed.metadata.requires, application.extras, wheels)
     directory = project.directory if project else None
     lock = python.find_lock(project.directory) if project and not ignore_lock else None
-    files = read_requirement_files(application.requirement_files)
-    for path, data in files.items():
-        python.refuse_expansion([data.decode("utf-8", "replace")], uv.environment, what=f"reading {path}")
-    if project is not None and lock is None and not files and not ignore_lock:
+    listed = read_listed(context, uv, application)
+    if project is not None and lock is None and not application.requirement_files and not ignore_lock:
         python.check_unread(project.directory, requirements)
 
-    builder = sdist_builder(context, uv, wheels, directory=directory, refresh=refresh, has_alternatives=keep_missing)
+    builder = sdist_builder(
+        context,
+        uv,
+        wheels,
+        directory=directory,
+        refresh=refresh,
+        has_alternatives=keep_missing,
+        submodules=submodules,
+    )
 
     def ask() -> PythonAnswer:
         try:
@@ -79,33 +86,56 @@ def resolve_wheels(
                     builder=builder,
                 )
             else:
+                # What Grocker adds needs no hash: it is resolved apart.
+                apart = servers if listed.hashes else ()
                 pins = python.resolve(
-                    (*requirements, *servers),
+                    (*requirements, *(() if apart else servers)),
                     wheels,
                     uv,
                     workspace=scratch,
                     constraints=constraints,
                     directory=directory,
-                    files=application.requirement_files,
+                    listed=listed,
                     builder=builder,
                 )
+                python.check_hashes(pins, listed)
+                pins = python.add_requirements(
+                    pins, apart, wheels, uv, workspace=scratch, directory=directory, builder=builder
+                )
         # A dependency that depends on the application gets this one, not the index's.
-        return answer_of_pins(context, uv, [pin for pin in pins if pin.name != installed.name])
+        return answer_of_pins(context, uv, [pin for pin in pins if pin.name != installed.name], directory)
 
     key = cache_key(
         *("dependencies", requirements, servers, application.extras, str(wheels)),
         hashlib.sha256(local_file.read(lock.path)).hexdigest() if lock else "",
-        [hashlib.sha256(files[path]).hexdigest() for path in sorted(files)],
+        _listed_key(listed),
         uv_settings(directory) if directory else "",
         uv_variables(uv),
         *constraints,
         keep_missing,
+        submodules,
     )
     found = recent_answer(context.store, key, PythonAnswer, ask, now=context.now, refresh=refresh)
     if found.missing is not None:
         raise NoWheelError(found.missing[0], hint=found.missing[1])
-    rebuild_wheels(context, uv, found.files, wheels, directory=directory)
+    if directory is not None and not all(python.is_current(context, file, directory) for file in found.files):
+        found = recent_answer(context.store, key, PythonAnswer, ask, now=context.now, refresh=True)
+    rebuild_wheels(context, uv, found.files, wheels, directory=directory, submodules=submodules)
     return found
+
+
+def read_listed(context: Context, uv: python.Uv, application: Application) -> python.RequirementList:
+    """Return what the application's requirement files say. Raises SettingsError."""
+    files = python.read_requirement_files(application.requirement_files)
+    for path, data in files.items():
+        python.refuse_expansion([data.decode("utf-8", "replace")], uv.environment, what=f"reading {path}")
+    directory = application.project.directory if application.project else Path()
+    return python.parse_requirement_files(application.requirement_files, files, directory, context.environ)
+
+
+def _listed_key(listed: python.RequirementList) -> str:
+    """Return a digest of what requirement files say, without credentials."""
+    return hashlib.sha256(python.hide_credentials(repr(listed)).encode()).hexdigest()
 
 
 def versions_source(application: Application, *, ignore_lock: bool) -> str:

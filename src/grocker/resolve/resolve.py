@@ -26,10 +26,10 @@ from grocker.lock.document import NAME as LOCK
 from grocker.lock.values import Lock, PythonFile
 from grocker.platforms.architectures import BY_MACHINE
 from grocker.platforms.target import Target
-from grocker.python import InstallScheme, Uv, read_project
+from grocker.python import InstallScheme, Uv, local_files, read_project
 from grocker.resolve import lock as locks
 from grocker.resolve.debian import resolve_packages
-from grocker.resolve.python import resolve_wheels, versions_source
+from grocker.resolve.python import read_listed, resolve_wheels, versions_source
 from grocker.resolve.static_files import with_static
 from grocker.resolve.subscriber import Subscriber
 from grocker.resolve.suites import resolve_suites
@@ -53,6 +53,12 @@ class Resolution(msgspec.Struct, frozen=True):
     """of this platform alone"""
     versions: str
     """for people: where the wheels' versions come from"""
+
+    def files(self, context: Context) -> tuple[str, ...]:
+        """Return the files and directories of the host that the image depends on."""
+        project = self.application.project
+        local = local_files(context, self.wheels.files, project.directory) if project is not None else ()
+        return (*self.application.files, *local)
 
 
 def resolve_platforms(
@@ -95,7 +101,8 @@ def resolve(
     held = LockedApplication(build=request.lock.build, files=locked.python if locked else None)
     application = load_application(_application(context, request, settings, target, uv, held, subscriber))
     current = locks.inputs(request, settings, application, target)
-    problem = locks.misfit(request.lock, current, target.platform)
+    problem = locks.misfit(request.lock, current, target.platform) or locks.local_change(context, application, locked)
+    uv = uv.with_options(read_listed(context, uv, application).index_options)
     if locked is None or problem is not None:
         message, remedy = problem or ("", "")
         if request.locked:
@@ -106,7 +113,7 @@ def resolve(
     subscriber.debian_resolved(packages, host)
     compiling = packages if host == target else _compiling(context, request, request.lock, settings, host)
     subscriber.interpreter_resolved(compiling, host)
-    wheels = locks.python_answer(context, uv, application, target, locked)
+    wheels = locks.python_answer(context, uv, application, target, locked, submodules=settings.build.submodules)
     only = request.lock.only(target.platform)
     return _resolution(context, target, uv, application, packages, compiling, wheels, only, LOCK)
 
@@ -146,7 +153,9 @@ def _ask(
             refresh=request.refresh,
             ignore_lock=request.ignore_lock,
             keep_missing=has_alternatives,
+            submodules=settings.build.submodules,
         )
+        uv = uv.with_options(read_listed(context, uv, application).index_options)
         packages, compiling = archive.result()
     if application.services.packages != expected:  # the application's own files declare its services
         packages, compiling = ask_archive(application.services.packages)

@@ -95,6 +95,22 @@ def resolve_locked(
         )
     except CompiledError as error:
         raise explain_compiled(error, target, uv, workspace=workspace, directory=project.directory) from error
+    return add_requirements(
+        pins, additions, target, uv, workspace=workspace, directory=project.directory, builder=builder
+    )
+
+
+def add_requirements(
+    pins: tuple[Pin, ...],
+    additions: Sequence[str],
+    target: WheelTarget,
+    uv: Uv,
+    *,
+    workspace: Path,
+    directory: Path | None,
+    builder: WheelBuilder | None = None,
+) -> tuple[Pin, ...]:
+    """Resolve ``additions`` with ``pins`` as they are; both together, sorted by name. Raises as ``resolve``."""
     if not additions:
         return pins
     names = {pin.name for pin in pins}
@@ -103,8 +119,8 @@ def resolve_locked(
         target,
         uv,
         workspace=workspace,
-        constraints=[f"{pin.name}=={pin.version}" for pin in pins],
-        directory=project.directory,
+        constraints=[f"{pin.name}=={pin.version}" for pin in pins if not pin.source],
+        directory=directory,
         builder=builder,
     )
     return tuple(sorted((*pins, *(pin for pin in more if pin.name not in names)), key=lambda pin: pin.name))

@@ -32,7 +32,7 @@ def read(
     chosen = [text for extra in extras for text in optional.get(extra, ())]
     roots = root_names([*(project.dependencies or ()), *chosen])
     # A package with extras has a second table for them.
-    packages = tuple(dict.fromkeys(read_packages(load_document(path), path)))
+    packages = tuple(dict.fromkeys(read_packages(load_document(path), path, frozenset({"default", *extras}))))
     return resolve_pinned(
         roots,
         packages,

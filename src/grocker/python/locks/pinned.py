@@ -18,7 +18,9 @@ from grocker.digest import hexadecimal
 from grocker.errors import SettingsError, StorageError
 from grocker.python.metadata import normalise_name
 from grocker.python.pylock import Pin, WheelBuilder
+from grocker.python.requirements import marker_environment
 from grocker.python.resolution import resolve
+from grocker.python.sources import Source, WheelAddress, parse_git, parse_source
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
 
@@ -33,6 +35,8 @@ class LockedPackage(msgspec.Struct, frozen=True):
     """sha256 of its files, hexadecimal; empty if the lock has none"""
     marker: str = ""
     """on which platforms, if not on all"""
+    source: Source | WheelAddress | None = None
+    """None if it comes from an index; without sha256, the lock has those of an archive in ``hashes``"""
 
 
 def resolve_pinned(
@@ -55,16 +59,29 @@ def resolve_pinned(
     """
     if not roots:
         return ()
-    constraints = [f"{one.name}=={one.version}" + (f" ; {one.marker}" if one.marker else "") for one in packages]
+    constraints = [
+        f"{one.name}=={one.version}" + (f" ; {one.marker}" if one.marker else "")
+        for one in packages
+        if one.source is None
+    ]
+    sources = {one.name: one.source for one in packages if one.source is not None and _applies(one.marker, target)}
     try:
         pins = resolve(
-            roots, target, uv, workspace=workspace, constraints=constraints, directory=directory, builder=builder
+            roots,
+            target,
+            uv,
+            workspace=workspace,
+            constraints=constraints,
+            directory=directory,
+            sources=sources,
+            builder=builder,
         )
     except SettingsError as error:
         raise SettingsError(f"reading {lock.name}: {error.message}", hint=f"run: {remedy}") from error
     known = {(one.name, one.version): one.hashes for one in packages}
+    known |= {(one.name, ""): one.hashes for one in packages if one.source is not None}
     for pin in pins:
-        hashes = known.get((pin.name, pin.version))
+        hashes = known.get((pin.name, pin.version), known.get((pin.name, "")))
         if hashes is None:
             raise SettingsError(
                 f"reading {lock.name}: {pin.name} is required but not locked", hint=f"update the lock: {remedy}"
@@ -77,6 +94,15 @@ def resolve_pinned(
     return pins
 
 
+def _applies(marker: str, target: WheelTarget) -> bool:
+    from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
+
+    try:
+        return not marker or Marker(marker).evaluate(dict(marker_environment(target)))
+    except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, KeyError, TypeError):
+        return True  # uv reports it
+
+
 def load_document(path: Path) -> dict[str, Any]:
     """Read a lock file in TOML. Raises SettingsError if it is malformed."""
     try:
@@ -87,8 +113,14 @@ def load_document(path: Path) -> dict[str, Any]:
         raise StorageError(f"reading {path}: {error.strerror}") from error
 
 
-def read_packages(document: Mapping[str, Any], path: Path) -> tuple[LockedPackage, ...]:
-    """Read the tables ``[[package]]`` of poetry.lock and pdm.lock. Raises SettingsError for malformed ones."""
+def read_packages(
+    document: Mapping[str, Any], path: Path, groups: frozenset[str] = frozenset()
+) -> tuple[LockedPackage, ...]:
+    """Read the tables ``[[package]]`` of poetry.lock and pdm.lock.
+
+    ``groups``: those that are installed; a package of other groups is left out if it has a source of its own, which
+    would have to be built. Raises SettingsError for malformed tables.
+    """
     old = document.get("metadata", {}).get("files", {})  # poetry before 1.3
     found = []
     for table in document.get("package", []):
@@ -101,8 +133,37 @@ def read_packages(document: Mapping[str, Any], path: Path) -> tuple[LockedPackag
         marker = table.get("markers", table.get("marker", ""))
         if isinstance(marker, dict):  # poetry: by dependency group
             marker = marker.get("main", "")
-        found.append(LockedPackage(name, version, hashes, str(marker)))
+        try:
+            source = _source(table, name, version, path.parent)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise SettingsError(f"reading {path}: malformed source of {name}: {error!r}") from error
+        own = table.get("groups")
+        if source is not None and isinstance(own, list) and groups and groups.isdisjoint(own):
+            continue
+        found.append(LockedPackage(name, version, hashes, str(marker), source))
     return tuple(found)
+
+
+def _source(table: Mapping[str, Any], name: str, version: str, base: Path) -> Source | WheelAddress | None:
+    """What a package of poetry.lock (``[package.source]``) or pdm.lock (keys of the package) is built from."""
+    said = table.get("source", {})
+    kind = said.get("type", "")
+    if kind == "git" or "git" in table:
+        url, commit = (said["url"], said["resolved_reference"]) if kind else (table["git"], table["revision"])
+        git = parse_git(str(url).removeprefix("git+"), name=name, reference=str(commit), base=base)
+        within = str(said.get("subdirectory") or table.get("subdirectory") or git.subdirectory)
+        return msgspec.structs.replace(git, version=version, subdirectory=within)
+    if kind in ("directory", "file") or "path" in table:
+        place = (base / str(said.get("url") or table["path"])).absolute()
+        return parse_source(place.as_uri(), name=name) or _wheel(place.as_uri(), name, version)
+    if kind == "url" or "url" in table:
+        url = str(said.get("url") or table["url"])
+        return parse_source(url, name=name) or _wheel(url, name, version)
+    return None
+
+
+def _wheel(url: str, name: str, version: str) -> WheelAddress:
+    return WheelAddress(url.partition("#")[0], name, version)
 
 
 def root_names(requirements: Sequence[str]) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from grocker import local_file
 from grocker.decoding import decode_json
@@ -14,6 +16,7 @@ from grocker.python.locks.pinned import LockedPackage, resolve_pinned
 from grocker.python.metadata import normalise_name
 from grocker.python.project import Project
 from grocker.python.pylock import Pin, WheelBuilder
+from grocker.python.sources import Source, WheelAddress, parse_git, parse_source
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
 
@@ -34,15 +37,16 @@ def read(
     """Read the wheels that the lock file pins; see ``LockFormat.read``. The section ``default`` alone counts."""
     roots, packages = [], []
     for name, table in _default(path).items():
-        if not isinstance(table, dict) or not isinstance(table.get("version"), str):
-            raise SettingsError(
-                f"reading {path}: {name} comes from a repository or a directory, not from an index",
-                hint=f"serve a wheel of {name} from an index",
-            )
+        if not isinstance(table, dict):
+            raise SettingsError(f"reading {path}: {name}: expected an object", hint="run: pipenv lock")
+        try:
+            source = _source(table, normalise_name(name), path.parent)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise SettingsError(f"reading {path}: malformed source of {name}", hint="run: pipenv lock") from error
         marker = str(table.get("markers", ""))
         hashes = frozenset(str(one).removeprefix("sha256:") for one in table.get("hashes", []))
-        version = table["version"].removeprefix("==")
-        packages.append(LockedPackage(normalise_name(name), version, hashes))
+        version = str(table.get("version", "")).removeprefix("==")
+        packages.append(LockedPackage(normalise_name(name), version, hashes, source=source))
         own = f"[{','.join(table['extras'])}]" if table.get("extras") else ""
         roots.append(f"{name}{own}" + (f" ; {marker}" if marker else ""))
     return resolve_pinned(
@@ -56,6 +60,20 @@ def read(
         remedy="pipenv lock",
         builder=builder,
     )
+
+
+def _source(table: Mapping[str, Any], name: str, base: Path) -> Source | WheelAddress | None:
+    """What a package is built from: git, or the path or address of a directory or file; None for an index's."""
+    if "git" in table:
+        git = parse_git(str(table["git"]).removeprefix("git+"), name=name, reference=str(table["ref"]), base=base)
+        return replace(git, subdirectory=str(table.get("subdirectory", git.subdirectory)))
+    where = table.get("file") or table.get("path")
+    if where is None:
+        if not isinstance(table.get("version"), str):
+            raise TypeError("no version")
+        return None
+    url = str(where) if "://" in str(where) else (base / str(where)).absolute().as_uri()
+    return parse_source(url, name=name) or WheelAddress(url, name)
 
 
 def _default(path: Path) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def read(
     document = load_document(path)
     pyproject = load_document(project.directory / "pyproject.toml")
     roots = _roots(project, pyproject, extras)
-    packages = read_packages(document, path)
+    packages = read_packages(document, path, frozenset({"main"}))
     return resolve_pinned(
         roots,
         packages,

@@ -32,4 +32,6 @@ def read(
         data = local_file.read(path)
     except OSError as error:
         raise StorageError(f"reading {path}: {error.strerror}") from error
-    return tuple(pin for pin in read_pylock(data, target, builder) if pin.name != project.name)
+    chosen = {"extras": set(extras), "dependency_groups": set()}
+    pins = read_pylock(data, target, builder, base=path.parent, variables=chosen)
+    return tuple(pin for pin in pins if pin.name != project.name)

@@ -57,7 +57,7 @@ def read(
         output = _uv.run(uv, [*arguments, "--frozen"], action=action, directory=project.directory)
     if output.status != 0:
         raise _uv.translate_error(output, action=action, platform=str(target))
-    return read_pylock(output.stdout, target, builder)
+    return read_pylock(output.stdout, target, builder, base=project.directory)
 
 
 def _check_fresh(path: Path, project: Project) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import SettingsError
-from grocker.inputs.requirement_files import read_requirement_files
+from grocker.python.requirement_files import read_requirement_files
 
 
 def test_included_files_count(tmp_path: Path) -> None:
