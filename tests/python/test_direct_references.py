@@ -81,6 +81,7 @@ def test_git_dependency_is_built_at_its_reference_with_what_it_requires(
     git(tmp_path / "lib", "tag", "v1")
     commit(tmp_path / "lib", {"lib/__init__.py": "NEW = 1\n"})
     url = f"git+file://{tmp_path}/lib"
+    pins: dict[str, Pin] = {}
     for reference in (first, "v1", first[:10]):
         pins = place.resolve(f"lib[more] @ {url}@{reference}")
         assert {name: pin.source for name, pin in pins.items()} == {
@@ -105,7 +106,7 @@ def test_locked_git_dependency_is_built_again_and_is_the_same(place: Place, tmp_
     assert not isinstance(source, str)
     assert place.builder.rebuild(file, source).sha256 == pin.sha256
     with pytest.raises(GrockerError, match="the locked wheel is sha256:0000"):
-        place.builder.rebuild(replace(file, sha256="sha256:" + "0" * 64), source)  # type: ignore[arg-type]
+        place.builder.rebuild(replace(file, sha256="sha256:" + "0" * 64), source)
 
 
 def test_credentials_of_a_git_address_are_not_kept(place: Place, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def lock_source(text: str, base: Path | None) -> str:
 
 def _open_sdist(context: Context, uv: Uv, sdist: Sdist, scratch: Path) -> OpenedSource:
     what = f"{sdist.name or sdist.file} {sdist.version}".strip()
-    label = f"{what} from its sdist" + (f", required by {sdist.required_by}" if sdist.required_by else "")
+    label = f"{what} from its sdist"
     if not sdist.file.endswith(SUFFIXES):
         raise CorruptError(f"building {label}: unsupported archive {sdist.file}", hint="use a version with a wheel")
     url = uv.address(sdist.url)

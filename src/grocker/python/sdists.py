@@ -96,7 +96,8 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             raise self._compiled(source)
         with store.scratch() as scratch:
             opened = open_source(self.context, self.uv, source, scratch, self.directory, submodules=self.submodules)
-            tree, what = opened.tree, opened.what
+            tree = opened.tree
+            what = opened.what + (f", required by {source.required_by}" if source.required_by else "")
             try:
                 project = self._project(source, tree, scratch)
                 pins = self._resolve_build(project, scratch)
