@@ -109,7 +109,7 @@ def test_options_constraints_hashes_and_variables_are_read(tmp_path: Path) -> No
         "-f links\n--pre\n--trusted-host more.invalid\n--no-binary :all:\n-climits.txt\n"
         f"flask==3.0 \\\n  --hash=sha256:{'1' * 64} \\\n  --hash sha256:{'2' * 64}\n"
     )
-    found = parsed(tmp_path, text, PASSWORD="hunter2")  # noqa: S106 - nobody's
+    found = parsed(tmp_path, text, PASSWORD="hunter2")
     assert (found.requirements, found.constraints, found.variables) == (
         ("flask==3.0",),
         ("flask<4",),

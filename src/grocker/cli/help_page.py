@@ -10,7 +10,7 @@ _HEADINGS = (
     ("Image", ("tags", "platforms", "platform", "suite", "config", "labels", "strict")),
     ("Destination", ("outputs", "push", "into")),
     ("Container", ("engine", "port", "supervision", "env", "mounts", "engine_options")),
-    ("Versions", ("lock", "ignore_lock", "locked", "refresh", "upgrade")),
+    ("Versions", ("lock", "ignore_lock", "extras", "groups", "locked", "refresh", "upgrade")),
 )
 _LAST = "Messages and results"
 

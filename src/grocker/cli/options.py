@@ -23,6 +23,8 @@ INPUTS: tuple[_Option, ...] = (
     click.option("-c", "--config", type=FILE, metavar="FILE", help="Read settings from FILE, not the project."),
     click.option("--debian", "suite", metavar="SUITE", help=f"{', '.join(SUITES)}. Default: {DEFAULT}."),
     click.option("--lock", type=FILE, metavar="FILE", help="Lock file. Default: grocker.lock in the project."),
+    click.option("--extra", "extras", multiple=True, metavar="NAME", help="Install an extra of the application too."),
+    click.option("--group", "groups", multiple=True, metavar="NAME", help="Install a dependency group too."),
     click.option("--ignore-lock", is_flag=True, help="Resolve without the project's own lock file."),
     click.option(
         "--platform",

@@ -55,6 +55,8 @@ def request_from_options(options: Mapping[str, Any], environ: Mapping[str, str])
         refresh=options.get("refresh", False),
         lock=lock,
         ignore_lock=options["ignore_lock"],
+        extras=options["extras"],
+        groups=options["groups"],
         lock_file=lock_file,
         locked=options.get("locked", False),
     )

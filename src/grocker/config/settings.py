@@ -184,11 +184,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     install: Literal["package", "tree"] | None = None
     """whether the project is built to a wheel or runs from its source tree; None: as its files say"""
     requirements: tuple[InProject, ...] = ()
-    """requirement files of a source tree, in pip's format, instead of the one that is found"""
+    """requirement files in pip's format: of a source tree, instead of the one that is found; of a package, besides its
+    own requirements"""
     include: tuple[InProject, ...] = ()
     """files and directories that go into a source tree's image although they look secret or generated"""
     extras: tuple[Extra, ...] = ()
     """extras of the application that are installed with it"""
+    groups: tuple[Extra, ...] = ()
+    """dependency groups of the project that are installed: PEP 735, poetry's, pdm's; none by default"""
     index_url: Address | None = None
     """the package index, instead of the host's"""
     namespace: Annotated[str, Meta(pattern=r"^[A-Z0-9_]+\Z", description="upper-case letters, digits and _")] | None = (

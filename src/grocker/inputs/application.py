@@ -12,12 +12,13 @@ from grocker.config.services import DetectedApplication, Services, find_services
 from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.digest import Digest
-from grocker.errors import CorruptError
+from grocker.errors import CorruptError, SettingsError
 from grocker.inputs import documents, validation
 from grocker.inputs.index import wheel_target
 from grocker.inputs.origin import Origin
 from grocker.lock.values import BuildRequirement, PythonFile
 from grocker.platforms.target import Target
+from grocker.python.metadata import normalise_name
 
 
 class LockedApplication(msgspec.Struct, frozen=True):
@@ -77,8 +78,10 @@ class Application(msgspec.Struct, frozen=True):
     """files and directories of the host that all this was read from"""
     project: python.Project | None
     """None for a wheel or a release"""
+    groups: tuple[str, ...] = ()
+    """dependency groups that are installed, normalised"""
     requirement_files: tuple[Path, ...] = ()
-    """what a source tree requires, in pip's format, besides its metadata"""
+    """what is required in pip's format, besides the metadata"""
     roots: tuple[str, ...] = ()
     """of a source tree: entry paths of the directories on ``sys.path``; its services start in the first"""
 
@@ -103,6 +106,7 @@ def read_application(
     build: tuple[BuildRequirement, ...] = (),
     procfile: str | None = None,
     files: tuple[str, ...] = (),
+    requirement_files: tuple[Path, ...] = (),
 ) -> Application:
     """Read an application from its wheel in the store.
 
@@ -134,7 +138,19 @@ def read_application(
         crontab=documents.read_crontab(directory, settings, installed),
         files=files,
         project=project,
+        groups=chosen_groups(settings, is_project=project is not None),
+        requirement_files=requirement_files,
     )
+
+
+def chosen_groups(settings: Settings, *, is_project: bool) -> tuple[str, ...]:
+    """The dependency groups that the settings name. Raises SettingsError for a wheel or a release, which has none."""
+    if settings.groups and not is_project:
+        raise SettingsError(
+            f"groups: only a project has dependency groups, got {', '.join(settings.groups)}",
+            hint="name its directory, or an extra instead of the group",
+        )
+    return tuple(sorted(map(normalise_name, settings.groups)))
 
 
 def _found(installed: python.Wheel, django: python.Django | None) -> DetectedApplication:

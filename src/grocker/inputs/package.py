@@ -11,6 +11,7 @@ from grocker.config.settings import Settings
 from grocker.inputs.application import Application, ApplicationRequest, WheelFile, read_application
 from grocker.inputs.documents import named_files, read_procfile
 from grocker.inputs.index import uv_settings, uv_variables
+from grocker.inputs.tree_project import named_requirement_files
 from grocker.lock.values import BuildRequirement
 from grocker.progress import Progress
 from grocker.store.answers import recent_answer
@@ -42,6 +43,8 @@ def load(request: ApplicationRequest) -> Application:
     read |= {*named_files(directory, request.settings)}
     if tree.repository is not None:
         read |= set(tree.repository.state_files())
+    listed = named_requirement_files(directory, request.settings)
+    read |= {*python.read_requirement_files(listed)}
     lock = python.find_lock(directory)
     if lock is not None:
         read.add(lock.path)
@@ -53,6 +56,7 @@ def load(request: ApplicationRequest) -> Application:
         build=pins,
         procfile=read_procfile(directory),
         files=tuple(sorted(map(str, read))),
+        requirement_files=listed,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from grocker.config import files as config_files
 from grocker.images import Sink
@@ -42,6 +43,10 @@ class Request(msgspec.Struct, frozen=True):
     """whether the project's own lock files (``uv.lock``, ``poetry.lock``, …) are passed over"""
     lock_file: Path | None = None
     """where it was looked for"""
+    extras: tuple[str, ...] = ()
+    """named on the command line, besides the settings'"""
+    groups: tuple[str, ...] = ()
+    """as ``extras``"""
     constraints: tuple[str, ...] = ()
     """PEP 508: versions that the index's answer has to keep to"""
     locked: bool = False
@@ -50,6 +55,15 @@ class Request(msgspec.Struct, frozen=True):
 
 def read_configuration(request: Request) -> config_files.Configuration:
     """Read the settings: the file that the request names, else the project's own, else the defaults."""
+    found = _read_configuration(request)
+    if not request.extras and not request.groups:
+        return found
+    own = found.settings
+    settings = replace(own, extras=(*own.extras, *request.extras), groups=(*own.groups, *request.groups))
+    return replace(found, settings=settings)
+
+
+def _read_configuration(request: Request) -> config_files.Configuration:
     if request.settings is not None:
         return config_files.read_file(request.settings)
     if request.origin.kind == "project":

@@ -13,7 +13,7 @@ import msgspec
 from grocker import python
 from grocker.config.services import DetectedApplication, find_services
 from grocker.inputs import validation
-from grocker.inputs.application import Application, ApplicationRequest
+from grocker.inputs.application import Application, ApplicationRequest, chosen_groups
 from grocker.inputs.detection import detect
 from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, named_files, read_base_config, read_crontab
 from grocker.inputs.index import wheel_target
@@ -83,6 +83,7 @@ def load(request: ApplicationRequest) -> Application:
             *map(str, (*_read_beside(directory, files, described), *named_files(directory, settings))),
         ),
         project=described.project,
+        groups=chosen_groups(settings, is_project=True),
         requirement_files=described.requirement_files,
         roots=roots,
     )

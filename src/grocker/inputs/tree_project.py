@@ -13,7 +13,7 @@ from grocker import local_file, python
 from grocker.config import files as config_files
 from grocker.config.settings import Settings
 from grocker.errors import MissingError, SettingsError
-from grocker.inputs.declared_requirements import pipfile_requirements, poetry_requirements
+from grocker.python.declared_requirements import pipfile_requirements, poetry_requirements
 from grocker.python.metadata import normalise_name
 
 UNVERSIONED = "latest"
@@ -71,10 +71,7 @@ def read_tree_project(directory: Path, settings: Settings) -> TreeProject:
     version = table.get("version")
     version = version if isinstance(version, str) and version else UNVERSIONED
     dependencies = _strings(table.get("dependencies"))
-    files = tuple(directory / one for one in settings.requirements)
-    for file in files:
-        if not file.is_file():
-            raise SettingsError(f"requirements: the project has no file {str(file.relative_to(directory))!r}")
+    files = named_requirement_files(directory, settings)
     if not files and not dependencies and python.find_lock(directory) is None:
         files = tuple(directory / one for one in REQUIREMENT_FILES if (directory / one).is_file())[:1]
         dependencies = () if files else _declared(directory, document)
@@ -93,6 +90,18 @@ def read_tree_project(directory: Path, settings: Settings) -> TreeProject:
         backend_path=(),
     )
     return TreeProject(project, name, version, files, {k: v for k, v in scripts.items() if isinstance(v, str)})
+
+
+def named_requirement_files(directory: Path, settings: Settings) -> tuple[Path, ...]:
+    """Return the requirement files that the settings name. Raises SettingsError for one that is not there."""
+    files = tuple(directory / one for one in settings.requirements)
+    for file in files:
+        if not file.is_file():
+            raise SettingsError(
+                f"requirements: the project has no file {str(file.relative_to(directory))!r}",
+                hint="fix requirements in [tool.grocker]",
+            )
+    return files
 
 
 def check_tree(directory: Path, paths: Sequence[str]) -> None:

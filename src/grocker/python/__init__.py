@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from grocker.python.credentials import refuse_expansion
     from grocker.python.django import Django, find_django
     from grocker.python.exposure import Exposed, find_exposed
+    from grocker.python.groups import group_requirements
     from grocker.python.indexes import hide_credentials, index_files
     from grocker.python.locks import LockFile, add_requirements, find_lock, resolve_locked
     from grocker.python.locks.unread import check_unread
@@ -62,6 +63,7 @@ _HOMES = {
     "exposure": ("Exposed", "find_exposed"),
     "locks.unread": ("check_unread",),
     "credentials": ("refuse_expansion",),
+    "groups": ("group_requirements",),
     "indexes": ("hide_credentials", "index_files"),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
@@ -121,6 +123,7 @@ __all__ = [
     "find_lock",
     "find_sdist",
     "find_uv",
+    "group_requirements",
     "hide_credentials",
     "index_files",
     "is_current",

@@ -56,6 +56,10 @@ class BuiltReferences:
         if source is None:
             source = parse_source(parsed.url, name=name, base=self._base) if parsed.url else None
         if source is None:
+            if parsed.url and parsed.url.startswith("file:") and not parsed.url.startswith("file:/"):
+                path = (self._base or Path()) / parsed.url.removeprefix("file:")
+                parsed.url = Path(os.path.normpath(path.absolute())).as_uri()
+                return str(parsed)
             return text
         if isinstance(source, WheelAddress):
             parsed.url, parsed.specifier = source.url, SpecifierSet()

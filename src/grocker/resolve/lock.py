@@ -50,6 +50,9 @@ def inputs(request: Request, settings: Settings, application: Application, targe
         own = python.find_lock(application.project.directory) if not request.ignore_lock else None
         if own is not None:
             result[own.path.name] = digest.of(local_file.read(own.path))
+        if application.groups:
+            groups = python.group_requirements(application.project.directory, application.groups) if own is None else ()
+            result["groups"] = _digest([*application.groups, "", *groups])
     return result
 
 

@@ -49,9 +49,10 @@ def resolve_wheels(
     requirements = python.active_requirements(installed.name, installed.metadata.requires, application.extras, wheels)
     directory = project.directory if project else None
     lock = python.find_lock(project.directory) if project and not ignore_lock else None
+    own = python.group_requirements(project.directory, application.groups) if project and lock is None else ()
     listed = read_listed(context, uv, application)
     if project is not None and lock is None and not application.requirement_files and not ignore_lock:
-        python.check_unread(project.directory, requirements)
+        python.check_unread(project.directory, (*requirements, *own))
 
     builder = sdist_builder(
         context,
@@ -82,6 +83,7 @@ def resolve_wheels(
                     uv,
                     workspace=scratch,
                     extras=application.extras,
+                    groups=application.groups,
                     additions=servers,
                     builder=builder,
                 )
@@ -89,7 +91,7 @@ def resolve_wheels(
                 # What Grocker adds needs no hash: it is resolved apart.
                 apart = servers if listed.hashes else ()
                 pins = python.resolve(
-                    (*requirements, *(() if apart else servers)),
+                    (*requirements, *own, *(() if apart else servers)),
                     wheels,
                     uv,
                     workspace=scratch,
@@ -106,7 +108,7 @@ def resolve_wheels(
         return answer_of_pins(context, uv, [pin for pin in pins if pin.name != installed.name], directory)
 
     key = cache_key(
-        *("dependencies", requirements, servers, application.extras, str(wheels)),
+        *("dependencies", requirements, servers, application.extras, application.groups, own, str(wheels)),
         hashlib.sha256(local_file.read(lock.path)).hexdigest() if lock else "",
         _listed_key(listed),
         uv_settings(directory) if directory else "",

@@ -11,6 +11,7 @@ import pytest
 
 from grocker.errors import GrockerError, SettingsError
 from grocker.python import Project, WheelTarget, find_lock, find_uv, resolve_locked
+from grocker.python.groups import group_requirements
 from tests.support.wheels import Index, make_wheel, serve
 
 TARGET = WheelTarget("3.13", "amd64", (2, 41))
@@ -38,12 +39,14 @@ def project(directory: Path, *dependencies: str, extras: tuple[tuple[str, tuple[
     return Project(directory, "app", "1.0", "", dependencies, extras, (), "", ())
 
 
-def pinned(index: Index, tmp_path: Path, described: Project, extras: tuple[str, ...] = ()) -> dict[str, str]:
+def pinned(
+    index: Index, tmp_path: Path, described: Project, extras: tuple[str, ...] = (), groups: tuple[str, ...] = ()
+) -> dict[str, str]:
     (tmp_path / "work").mkdir()
     lock = find_lock(described.directory)
     assert lock is not None
     uv = find_uv(index.environ(), cache=tmp_path / "uv")
-    found = resolve_locked(described, lock, TARGET, uv, workspace=tmp_path / "work", extras=extras)
+    found = resolve_locked(described, lock, TARGET, uv, workspace=tmp_path / "work", extras=extras, groups=groups)
     return {pin.name: pin.version for pin in found}
 
 
@@ -134,6 +137,8 @@ def test_lock_is_refused_when_it_lacks_a_package(
         ("Pipfile.lock", "{"),
         ("Pipfile.lock", "[]"),
         ("Pipfile.lock", '{"default": {"web": {"git": "https://git.example.com/web"}}}'),
+        ("Pipfile.lock", '{"default": {"web": {}}}'),
+        ("pylock.toml", 'lock-version = "1.0"\ncreated-by = "x"\n[[packages]]\nname = 1\n'),
         ("pylock.toml", "not = [toml"),
     ],
 )
@@ -153,3 +158,101 @@ def test_first_format_counts_when_there_are_several(tmp_path: Path) -> None:
         lock = find_lock(tmp_path)
         assert lock is not None
         assert lock.path.name == name
+
+
+def test_first_name_of_pylock_counts_and_the_only_one_of_others(tmp_path: Path) -> None:
+    for name in ("pylock.web.toml", "pylock.prod.toml", "pylock.production.toml", "pylock.toml"):
+        (tmp_path / name).write_text("")
+        lock = find_lock(tmp_path)
+        assert lock is not None
+        assert lock.path.name == name
+    for name in ("pylock.prod.toml", "pylock.production.toml", "pylock.toml"):
+        (tmp_path / name).unlink()
+    (tmp_path / "pylock.worker.toml").write_text("")
+    assert find_lock(tmp_path) is None
+
+
+GROUPS = """
+[dependency-groups]
+Prod_Only = ["speed", {include-group = "more"}]
+more = ["dep>=1"]
+dev = ["tests"]
+broken = [{include-group = "broken"}]
+[tool.poetry.group.old.dependencies]
+speed = "^1.0"
+[tool.pdm.dev-dependencies]
+lint = ["tests>=1"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("groups", "found"),
+    [
+        ((), ()),
+        (("prod-only",), ("speed", "dep>=1")),
+        (("old", "lint"), ("speed>=1.0,<2", "tests>=1")),
+        (("nosuch",), "unknown dependency group 'nosuch'"),
+        (("broken",), "broken includes itself"),
+    ],
+)
+def test_groups_are_read_from_all_that_declare_them(
+    tmp_path: Path, groups: tuple[str, ...], found: tuple[str, ...] | str
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(GROUPS)
+    if isinstance(found, tuple):
+        assert group_requirements(tmp_path, groups) == found
+        return
+    with pytest.raises(SettingsError, match=found):
+        group_requirements(tmp_path, groups)
+
+
+@pytest.mark.parametrize("write", FORMATS)
+def test_group_is_installed_when_it_is_asked_for(
+    index: Index, hashes: Hashes, tmp_path: Path, write: Callable[[Hashes, Path], Project]
+) -> None:
+    place = tmp_path / "app"
+    place.mkdir()
+    described = write(hashes, place)
+    group = "develop" if write is pipfile else "checks"
+    if write is not pipfile:
+        path = place / "pyproject.toml"
+        path.write_text((path.read_text() if path.exists() else "") + '\n[dependency-groups]\nchecks = ["tests"]\n')
+    versions = {"web": "1.0", "dep": "1.0", "tests": "1.0"}
+    assert pinned(index, tmp_path, described, groups=(group,)) == versions
+
+
+@pytest.mark.parametrize(
+    ("write", "file", "old", "new", "words"),
+        (poetry, "pyproject.toml", 'web = "^1.0"', 'web = "^2.0"', r"it has web 1\.0, but the project requires web<3"),
+        (
+            poetry,
+            "pyproject.toml",
+            'web = "^1.0"',
+            'web = "^2.0"',
+            r"it has web 1\.0, but the project requires web<3,>=2",
+        ),
+        (poetry, "pyproject.toml", "^3.11", "^3.12", r"made for Python \^3\.11, the project requires \^3\.12"),
+        (pdm, "pdm.lock", '"web"\nversion = "1.0"', '"web"\nversion = "0.9"', r"it has web 0\.9, but .* web>=1"),
+    ],
+)
+def test_lock_that_contradicts_its_project_is_refused(
+    index: Index,
+    hashes: Hashes,
+    tmp_path: Path,
+    write: Callable[[Hashes, Path], Project],
+    file: str,
+    old: str,
+    new: str,
+    words: str,
+) -> None:
+    place = tmp_path / "app"
+    place.mkdir()
+    described = write(hashes, place)
+    if write is poetry:
+        with (place / "poetry.lock").open("a") as lock:
+            lock.write('\n[metadata]\npython-versions = "^3.11"\n')
+    text = (place / file).read_text()
+    assert old in text
+    (place / file).write_text(text.replace(old, new, 1))
+    with pytest.raises(SettingsError, match=words):
+        pinned(index, tmp_path, described)

@@ -16,7 +16,7 @@ REQUIREMENTS = ("httpx>=0.27", "Flask_Login", "django==5.2")
     ("name", "remedy"),
     [
         ("pixi.lock", "uv lock"),
-        ("pylock.prod.toml", "uv lock"),
+        ("pylock.one.toml", "pylock.toml"),
         ("conda-lock.yml", "uv lock"),
     ],
 )

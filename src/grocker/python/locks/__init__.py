@@ -36,11 +36,12 @@ class LockFormat(Protocol):
         *,
         workspace: Path,
         extras: Sequence[str],
+        groups: Sequence[str] = (),
         builder: WheelBuilder | None = None,
     ) -> tuple[Pin, ...]:
-        """The wheels that the lock file at ``path`` pins for ``target`` with ``extras`` of the project.
+        """The wheels that the lock file at ``path`` pins for ``target`` with ``extras`` and ``groups`` of the project.
 
-        Development dependencies and the project itself are left out. ``workspace``: a scratch directory.
+        Other groups and the project itself are left out. ``workspace``: a scratch directory.
         ``builder``: builds wheels from sdists.
         Raises SettingsError for a lock file that is malformed or stale, and what ``resolution.resolve`` raises.
         """
@@ -81,6 +82,7 @@ def resolve_locked(
     *,
     workspace: Path,
     extras: Sequence[str] = (),
+    groups: Sequence[str] = (),
     additions: Sequence[str] = (),
     builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
@@ -91,7 +93,7 @@ def resolve_locked(
     """
     try:
         pins = FORMATS[lock.format].read(
-            lock.path, project, target, uv, workspace=workspace, extras=extras, builder=builder
+            lock.path, project, target, uv, workspace=workspace, extras=extras, groups=groups, builder=builder
         )
     except CompiledError as error:
         raise explain_compiled(error, target, uv, workspace=workspace, directory=project.directory) from error

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from grocker import local_file
-from grocker.python.locks.pinned import load_document, read_packages, resolve_pinned, root_names
+from grocker.python.groups import group_requirements
+from grocker.python.locks.pinned import load_document, read_packages, resolve_pinned
 from grocker.python.project import Project
 from grocker.python.pylock import Pin, WheelBuilder
 from grocker.python.target import WheelTarget
@@ -25,16 +26,18 @@ def read(
     *,
     workspace: Path,
     extras: Sequence[str],
+    groups: Sequence[str] = (),
     builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
     """Read the wheels that the lock file pins; see ``LockFormat.read``."""
     optional = dict(project.extras)
     chosen = [text for extra in extras for text in optional.get(extra, ())]
-    roots = root_names([*(project.dependencies or ()), *chosen])
+    declared = [*(project.dependencies or ()), *chosen, *group_requirements(project.directory, groups)]
     # A package with extras has a second table for them.
-    packages = tuple(dict.fromkeys(read_packages(load_document(path), path, frozenset({"default", *extras}))))
+    installed = frozenset({"default", *extras, *groups})
+    packages = tuple(dict.fromkeys(read_packages(load_document(path), path, installed)))
     return resolve_pinned(
-        roots,
+        declared,
         packages,
         target,
         uv,

@@ -6,7 +6,7 @@ extras, and every file that comes out must be one that the lock has the hash of.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from grocker.digest import hexadecimal
 from grocker.errors import SettingsError, StorageError
 from grocker.python.metadata import normalise_name
 from grocker.python.pylock import Pin, WheelBuilder
-from grocker.python.requirements import marker_environment
+from grocker.python.requirements import marker_environment, parse_requirement
 from grocker.python.resolution import resolve
 from grocker.python.sources import Source, WheelAddress, parse_git, parse_source
 from grocker.python.target import WheelTarget
@@ -39,8 +39,32 @@ class LockedPackage(msgspec.Struct, frozen=True):
     """None if it comes from an index; without sha256, the lock has those of an archive in ``hashes``"""
 
 
+def check_declared(
+    declared: Sequence[str], versions: Mapping[str, Collection[str]], target: WheelTarget, *, lock: Path, remedy: str
+) -> None:
+    """Check that a lock has a version of each declared requirement that satisfies it.
+
+    ``versions``: the lock's, by normalised name; an empty one fits. Raises SettingsError for a lock that is stale.
+    """
+    for text in declared:
+        requirement = parse_requirement(text)
+        name = normalise_name(requirement.name)
+        if requirement.url or not applies(str(requirement.marker or ""), target):
+            continue
+        if name not in versions:
+            raise SettingsError(
+                f"reading {lock.name}: {name} is required but not locked", hint=f"update the lock: {remedy}"
+            )
+        found = sorted(versions[name])
+        if not any(not version or requirement.specifier.contains(version, prereleases=True) for version in found):
+            raise SettingsError(
+                f"reading {lock.name}: it has {name} {' and '.join(found)}, but the project requires {requirement}",
+                hint=f"update the lock: {remedy}",
+            )
+
+
 def resolve_pinned(
-    roots: Sequence[str],
+    declared: Sequence[str],
     packages: Sequence[LockedPackage],
     target: WheelTarget,
     uv: Uv,
@@ -51,20 +75,25 @@ def resolve_pinned(
     remedy: str,
     builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
-    """Resolve ``roots`` (PEP 508) within a lock's ``packages``.
+    """Resolve what is ``declared`` (PEP 508) within a lock's ``packages``.
 
     ``lock``: its path; ``remedy``: the command that makes it again; ``builder``: builds wheels from sdists.
     Raises SettingsError when the lock lacks a package or an index serves other bytes under its name, and what
     ``resolution.resolve`` raises.
     """
-    if not roots:
+    if not declared:
         return ()
+    roots = root_names(declared)
+    versions: dict[str, set[str]] = {}
+    for one in packages:
+        versions.setdefault(one.name, set()).add("" if one.source is not None else one.version)
+    check_declared(declared, versions, target, lock=lock, remedy=remedy)
     constraints = [
         f"{one.name}=={one.version}" + (f" ; {one.marker}" if one.marker else "")
         for one in packages
         if one.source is None
     ]
-    sources = {one.name: one.source for one in packages if one.source is not None and _applies(one.marker, target)}
+    sources = {one.name: one.source for one in packages if one.source is not None and applies(one.marker, target)}
     try:
         pins = resolve(
             roots,
@@ -94,7 +123,8 @@ def resolve_pinned(
     return pins
 
 
-def _applies(marker: str, target: WheelTarget) -> bool:
+def applies(marker: str, target: WheelTarget) -> bool:
+    """Whether ``marker`` holds on ``target``; an empty one does."""
     from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 
     try:
@@ -132,7 +162,8 @@ def read_packages(
             raise SettingsError(f"reading {path}: malformed [[package]]: {error!r}") from error
         marker = table.get("markers", table.get("marker", ""))
         if isinstance(marker, dict):  # poetry: by dependency group
-            marker = marker.get("main", "")
+            chosen = [str(one) for group, one in marker.items() if not groups or group in groups]
+            marker = " or ".join(f"({one})" for one in chosen if one)
         try:
             source = _source(table, name, version, path.parent)
         except (KeyError, TypeError, AttributeError) as error:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from grocker import local_file
 from grocker.decoding import decode_json
 from grocker.errors import SettingsError, StorageError
+from grocker.python.groups import unknown_group
 from grocker.python.locks.pinned import LockedPackage, resolve_pinned
 from grocker.python.metadata import normalise_name
 from grocker.python.project import Project
@@ -32,11 +33,15 @@ def read(
     *,
     workspace: Path,
     extras: Sequence[str],
+    groups: Sequence[str] = (),
     builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
-    """Read the wheels that the lock file pins; see ``LockFormat.read``. The section ``default`` alone counts."""
+    """Read the wheels that the lock file pins; see ``LockFormat.read``.
+
+    The section ``default`` counts, and those that are named as ``groups``.
+    """
     roots, packages = [], []
-    for name, table in _default(path).items():
+    for name, table in _sections(path, groups).items():
         if not isinstance(table, dict):
             raise SettingsError(f"reading {path}: {name}: expected an object", hint="run: pipenv lock")
         try:
@@ -76,7 +81,7 @@ def _source(table: Mapping[str, Any], name: str, base: Path) -> Source | WheelAd
     return parse_source(url, name=name) or WheelAddress(url, name)
 
 
-def _default(path: Path) -> dict[str, Any]:
+def _sections(path: Path, groups: Sequence[str]) -> dict[str, Any]:
     try:
         document = decode_json(local_file.read(path))
     except ValueError as error:
@@ -86,4 +91,9 @@ def _default(path: Path) -> dict[str, Any]:
     default = document.get("default") if isinstance(document, dict) else None
     if not isinstance(default, dict):
         raise SettingsError(f'reading {path}: no section "default"', hint="run: pipenv lock")
-    return default
+    found: dict[str, Any] = dict(default)
+    for group in groups:
+        if group not in document:
+            raise unknown_group(group, {*document} - {"_meta", "default"})
+        found |= document[group]
+    return found

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from grocker import local_file
-from grocker.python.locks.pinned import load_document, read_packages, resolve_pinned, root_names
+from grocker.errors import SettingsError
+from grocker.python.declared_requirements import poetry_requirements
+from grocker.python.groups import group_requirements
+from grocker.python.locks.pinned import load_document, read_packages, resolve_pinned
 from grocker.python.project import Project
 from grocker.python.pylock import Pin, WheelBuilder
 from grocker.python.target import WheelTarget
@@ -26,15 +29,17 @@ def read(
     *,
     workspace: Path,
     extras: Sequence[str],
+    groups: Sequence[str] = (),
     builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
     """Read the wheels that the lock file pins; see ``LockFormat.read``."""
     document = load_document(path)
     pyproject = load_document(project.directory / "pyproject.toml")
-    roots = _roots(project, pyproject, extras)
-    packages = read_packages(document, path, frozenset({"main"}))
+    _check_python(document, project, pyproject, path)
+    declared = [*_declared(project, pyproject, extras), *group_requirements(project.directory, groups)]
+    packages = read_packages(document, path, frozenset({"main", *groups}))
     return resolve_pinned(
-        roots,
+        declared,
         packages,
         target,
         uv,
@@ -46,21 +51,21 @@ def read(
     )
 
 
-def _roots(project: Project, pyproject: Mapping[str, Any], extras: Sequence[str]) -> list[str]:
-    """Return the main dependencies: of ``[project]``, and of ``[tool.poetry.dependencies]`` as poetry has them."""
-    roots = root_names(project.dependencies or ())
+def _declared(project: Project, pyproject: Mapping[str, Any], extras: Sequence[str]) -> list[str]:
+    """The main dependencies: of ``[project]``, and of ``[tool.poetry.dependencies]``, which may add a source."""
     optional = dict(project.extras)
-    for extra in extras:
-        roots += root_names(optional.get(extra, ()))
+    found = [*(project.dependencies or ()), *(text for extra in extras for text in optional.get(extra, ()))]
     table = pyproject.get("tool", {}).get("poetry", {})
     chosen = {name for extra in extras for name in table.get("extras", {}).get(extra, [])}
-    for name, said in table.get("dependencies", {}).items():
-        if name == "python":
-            continue
-        details = said if isinstance(said, dict) else {}
-        if details.get("optional") and name not in chosen:
-            continue
-        own = f"[{','.join(details['extras'])}]" if details.get("extras") else ""
-        marker = f" ; {details['markers']}" if details.get("markers") else ""
-        roots.append(f"{name}{own}{marker}")
-    return sorted(set(roots))
+    return [*found, *poetry_requirements(table, chosen)]
+
+
+def _check_python(document: Mapping[str, Any], project: Project, pyproject: Mapping[str, Any], path: Path) -> None:
+    table = pyproject.get("tool", {}).get("poetry", {}).get("dependencies", {})
+    said = str(table.get("python") or project.requires_python)
+    locked = str(document.get("metadata", {}).get("python-versions", said))
+    if said and said.replace(" ", "") != locked.replace(" ", ""):
+        raise SettingsError(
+            f"reading {path.name}: it is stale: it was made for Python {locked}, the project requires {said}",
+            hint="update the lock: poetry lock",
+        )

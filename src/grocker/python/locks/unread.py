@@ -14,7 +14,11 @@ from grocker.python.metadata import normalise_name
 from grocker.python.requirements import parse_requirement
 
 _LOCKED = "create a lock that Grocker reads: uv lock"
-_LOCKS = (("pixi.lock", _LOCKED), ("pylock.*.toml", _LOCKED), ("conda-lock.yml", _LOCKED))
+_LOCKS = (
+    ("pixi.lock", _LOCKED),
+    ("pylock.*.toml", "rename the one that counts to pylock.toml"),
+    ("conda-lock.yml", _LOCKED),
+)
 """(pattern of names, remedy)"""
 _LISTS = ("requirements.txt", "requirements.lock", "requirements-prod.txt", "requirements/*.txt")
 _PIN = re.compile(

@@ -10,6 +10,7 @@ from grocker import local_file
 from grocker.decoding import decode_toml
 from grocker.errors import SettingsError
 from grocker.python import uv as _uv
+from grocker.python.groups import group_requirements
 from grocker.python.indexes import read_uv_table
 from grocker.python.metadata import normalise_name
 from grocker.python.project import Project
@@ -19,6 +20,7 @@ from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
 from grocker.python.uv_sources import has_member
 
+_FROM = frozenset({"git", "url", "path", "editable", "directory", "virtual"})
 _WRONG_PYTHON = re.compile(r"incompatible with the project's Python requirement|No interpreter found|inspect Python")
 
 
@@ -41,6 +43,7 @@ def read(
     *,
     workspace: Path,
     extras: Sequence[str],
+    groups: Sequence[str] = (),
     builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
     """The wheels that the lock file pins; see ``LockFormat.read``."""
@@ -49,6 +52,9 @@ def read(
     arguments += ["--no-emit-project", "--no-dev", "--no-default-groups"]
     for extra in sorted(extras):
         arguments += ["--extra", extra]
+    group_requirements(project.directory, groups)  # names those that the project has, if it lacks one
+    for group in sorted(groups):
+        arguments += ["--group", group]
     # Where the project's metadata is dynamic, uv asks its back end for them.
     checked = [*arguments, "--locked", "--python", uv.python]
     output = _uv.run_that_may_build(uv, checked, action=action, directory=project.directory)
@@ -66,6 +72,12 @@ def _check_fresh(path: Path, project: Project) -> None:
         document = decode_toml(local_file.read_text(path))
     except (OSError, ValueError) as error:
         raise SettingsError(f"reading uv.lock: {path}: {error}", hint="run: uv lock") from error
+    is_workspace = "members" in document.get("manifest", {})
+    if not is_workspace and _specifiers(document.get("requires-python", "")) != _specifiers(project.requires_python):
+        raise SettingsError(
+            f"reading uv.lock: {path} is stale: requires-python in pyproject.toml has changed since",
+            hint="run: uv lock",
+        )
     for package in document.get("package", []):
         if project.name is None or package.get("name") != project.name or project.dependencies is None:
             continue
@@ -73,15 +85,19 @@ def _check_fresh(path: Path, project: Project) -> None:
             (
                 normalise_name(item["name"]),
                 tuple(sorted(item.get("extras", ()))),
-                _specifiers(item.get("specifier", "")),
+                None if _FROM.intersection(item) else _specifiers(item.get("specifier", "")),
             )
             for item in package.get("metadata", {}).get("requires-dist", [])
         }
+        elsewhere = {name for name, _, specifiers in locked if specifiers is None}
         declared = set()
         for text in (*project.dependencies, *(text for _, texts in project.extras for text in texts)):
             requirement = parse_requirement(text)
             extras = tuple(sorted(normalise_name(extra) for extra in requirement.extras))
-            declared.add((normalise_name(requirement.name), extras, _specifiers(str(requirement.specifier))))
+            name = normalise_name(requirement.name)
+            # The lock has the source in place of the versions.
+            said = None if name in elsewhere else _specifiers(str(requirement.specifier))
+            declared.add((name, extras, said))
         if locked != declared:
             raise SettingsError(
                 f"reading uv.lock: {path} is stale: pyproject.toml has changed since", hint="run: uv lock"

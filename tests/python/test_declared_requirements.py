@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from grocker.errors import SettingsError
-from grocker.inputs.declared_requirements import pipfile_requirements, poetry_requirements
+from grocker.python.declared_requirements import pipfile_requirements, poetry_requirements
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,27 @@ def test_packages_of_a_pipfile_count_and_not_those_for_development() -> None:
     assert pipfile_requirements(document) == ("a", "b==1.0", "c>1")
 
 
-@pytest.mark.parametrize("source", ["git", "path", "url"])
-def test_what_no_index_serves_is_refused(source: str) -> None:
-    with pytest.raises(SettingsError, match=f"a comes from a {source}"):
-        poetry_requirements({"dependencies": {"a": {source: "somewhere"}}})
+@pytest.mark.parametrize(
+    ("said", "requirement"),
+    [
+        ({"git": "https://x.invalid/a.git", "rev": "abc"}, "a @ git+https://x.invalid/a.git@abc"),
+        ({"git": "git@x.invalid:me/a.git", "tag": "v1"}, "a @ git+ssh://git@x.invalid/me/a.git@v1"),
+        (
+            {"git": "https://x.invalid/a", "subdirectory": "py", "extras": ["b"], "markers": "x"},
+            "a[b] @ git+https://x.invalid/a#subdirectory=py ; x",
+        ),
+        ({"path": "../a", "develop": True}, "a @ file:../a"),
+        ({"url": "https://x.invalid/a-1.0.tar.gz"}, "a @ https://x.invalid/a-1.0.tar.gz"),
+        (
+            {"version": "1", "python": "^3.9", "platform": "linux"},
+            "a==1 ; python_full_version >= '3.9' and python_full_version < '4' and sys_platform == 'linux'",
+        ),
+    ],
+)
+def test_source_and_conditions_of_poetry_are_kept(said: Any, requirement: str) -> None:
+    assert poetry_requirements({"dependencies": {"a": said}}) == (requirement,)
+
+
+def test_repositories_other_than_gits_are_refused() -> None:
+    with pytest.raises(SettingsError, match="a comes from hg; of version control systems only git"):
+        poetry_requirements({"dependencies": {"a": {"hg": "somewhere"}}})
