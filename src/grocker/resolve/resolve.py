@@ -57,8 +57,10 @@ class Resolution(msgspec.Struct, frozen=True):
     def files(self, context: Context) -> tuple[str, ...]:
         """Return the files and directories of the host that the image depends on."""
         project = self.application.project
+        # What requirement files get from the environment, no stat can tell: /proc/self/environ is never as it was.
+        environ = ("/proc/self/environ",) if read_listed(context, self.uv, self.application).variables else ()
         local = local_files(context, self.wheels.files, project.directory) if project is not None else ()
-        return (*self.application.files, *local)
+        return (*self.application.files, *environ, *local)
 
 
 def resolve_platforms(

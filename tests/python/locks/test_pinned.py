@@ -223,14 +223,8 @@ def test_group_is_installed_when_it_is_asked_for(
 
 @pytest.mark.parametrize(
     ("write", "file", "old", "new", "words"),
+    [
         (poetry, "pyproject.toml", 'web = "^1.0"', 'web = "^2.0"', r"it has web 1\.0, but the project requires web<3"),
-        (
-            poetry,
-            "pyproject.toml",
-            'web = "^1.0"',
-            'web = "^2.0"',
-            r"it has web 1\.0, but the project requires web<3,>=2",
-        ),
         (poetry, "pyproject.toml", "^3.11", "^3.12", r"made for Python \^3\.11, the project requires \^3\.12"),
         (pdm, "pdm.lock", '"web"\nversion = "1.0"', '"web"\nversion = "0.9"', r"it has web 0\.9, but .* web>=1"),
     ],
