@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grocker.python import InstallScheme, Wheel, read_tree, read_wheel
-from grocker.python.exposure import Exposed, find_exposed, looks_secret
+from grocker.python.exposure import Exposed, find_exposed, holds_credentials, looks_secret
 from tests.python.test_git import git
 from tests.support.wheels import make_wheel
 
@@ -99,3 +99,26 @@ def test_secrets_of_a_wheel_are_told_by_their_names_alone(tmp_path: Path) -> Non
     assert find_exposed(wheel(tmp_path, files).entries, None) == Exposed(
         (), ("opt/venv/lib/python3.13/site-packages/app/id_rsa",), ()
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("requirements.txt", "--index-url https://me:hunter2@example.invalid/simple\n", True),
+        ("requirements/prod.txt", "lib @ git+https://token@example.invalid/lib\n", True),
+        ("pyproject.toml", 'url = "https://me:hunter2@example.invalid/simple"\n', True),
+        ("requirements.txt", "--index-url https://me:${TOKEN}@example.invalid/simple\n", False),
+        (
+            "requirements.txt",
+            "a @ git+ssh://git@example.invalid/a\nb @ git+https://example.invalid/b@v1",
+            False,
+        ),
+        ("uv.lock", 'url = "https://example.invalid/lib-1.0.tar.gz"', False),
+        ("notes.txt", "https://me:hunter2@example.invalid/", False),
+    ],
+)
+def test_credentials_in_files_that_name_indexes_are_found(tmp_path: Path, name: str, text: str, found: bool) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    assert holds_credentials(path) is found

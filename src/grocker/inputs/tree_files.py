@@ -19,7 +19,7 @@ from grocker.command import run
 from grocker.context import Context
 from grocker.digest import Digest
 from grocker.errors import DeniedError, StorageError, UnavailableError
-from grocker.python.exposure import looks_secret
+from grocker.python.exposure import holds_credentials, looks_secret
 from grocker.python.selection import GENERATED_MARKERS, Patterns
 from grocker.python.source_tree import SourceFile, hash_tree
 
@@ -81,7 +81,7 @@ def read_files(context: Context, root: Path, include: Sequence[str] = (), exclud
             continue
         place = root / path
         directories.add(os.path.dirname(place))
-        if not wanted and looks_secret(path):
+        if not wanted and (looks_secret(path) or holds_credentials(place)):
             secret.append(path)
             continue
         try:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 import msgspec
 
+from grocker import local_file
 from grocker.python.source_tree import SourceTree
 from grocker.tar.entry import Entry, File
 
@@ -93,3 +95,23 @@ def _is_in_named(path: str, tree: SourceTree) -> bool:
         place in tree.named.paths and tree.repository is not None and tree.repository.is_ignored(place)
         for place in above
     )
+
+
+_NAMES_INDEXES = re.compile(
+    r"(?:requirements|constraints)[\w.-]*\.(?:txt|in)|pyproject\.toml|uv\.toml|poetry\.toml|pip\.conf|Pipfile"
+    r"|[\w.-]+\.lock|pylock[\w.-]*\.toml"
+)
+_CREDENTIALS = re.compile(rb"https?://[^/@\s'\"`$]+@")
+
+
+def holds_credentials(path: Path) -> bool:
+    """Whether a file that names package indexes or repositories has a user or password in an address.
+
+    A variable in the place of the password (``${TOKEN}``) is none.
+    """
+    if _NAMES_INDEXES.fullmatch(path.name) is None and path.parent.name != "requirements":
+        return False
+    try:
+        return _CREDENTIALS.search(local_file.read(path)) is not None
+    except OSError:
+        return False  # whoever reads the file reports it
