@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bad_input.cases import WHEEL
+from tests.bad_input.case import WHEEL
 from tests.support.archive import Package, Program
 from tests.support.world import _LOADERS, STAND_IN, World
 

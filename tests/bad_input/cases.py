@@ -10,24 +10,17 @@ import base64
 import tarfile
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from tests.bad_input.case import WHEEL, Arrange, Case
+from tests.bad_input.dependency_cases import DEPENDENCIES
 from tests.support.archive import Link, Package, signer
 from tests.support.registry import Fault as RegistryFault
 from tests.support.wheels import Files, make_project, make_source, make_wheel
 from tests.support.world import Fault, World
 
-WHEEL = ("build", "WHEEL", "--config", "CONFIG", "--output", "store")
 PROJECT = ("build", "PROJECT", "--output", "store")
 PUSH = ("build", "WHEEL", "--config", "CONFIG", "--push", "--tag", "REGISTRY/demo:1")
-
-
-Arrange = Callable[[World], None]
-
-
-def _nothing(world: World) -> None:
-    return None
 
 
 def _all(*steps: Arrange) -> Arrange:
@@ -54,32 +47,6 @@ def _file(name: str, text: str) -> Arrange:
         (world.place / name).write_text(text, "utf-8")
 
     return arrange
-
-
-@dataclass(frozen=True)
-class Case:
-    """One thing that is wrong."""
-
-    name: str
-    what: str
-    """what is wrong, for the reference"""
-    status: int
-    words: tuple[str, ...]
-    """what stands in the error"""
-    hint: tuple[str, ...] = ()
-    """what stands in the hint"""
-    arrange: Arrange = _nothing
-    arguments: tuple[str, ...] = WHEEL
-    is_quick: bool = False
-    """nothing is fetched or built: it belongs to the fast tier"""
-    allowed: tuple[str, ...] = ()
-    """what lay beside the cache before, and may stay"""
-    warm: bool = False
-    """the same wheel was built before, with this cache"""
-    mount: str = ""
-    """a place that is a file system of 32 MB, nearly full; such a case needs root"""
-    needs: tuple[str, ...] = field(default=())
-    """programs of the host"""
 
 
 # -- the command line -------------------------------------------------------------------------------------------------
@@ -751,7 +718,7 @@ _PYTHON = (
         "a file that two wheels contain with different content",
         78,
         ("bil 2.0 and lib 2.0 both install", "shared"),
-        (),
+        ('prefer = ["bil" or "lib"]',),
         _all(_needs("lib", files={"shared.py": "1"}), _needs("bil", files={"shared.py": "2"}), _requires("lib", "bil")),
     ),
 )
@@ -1040,4 +1007,4 @@ _REGISTRIES = (
     ),
 )
 
-CASES: tuple[Case, ...] = (*_USAGE, *_SOURCES, *_SETTINGS, *_DEBIAN, *_PYTHON, *_STORAGE, *_REGISTRIES)
+CASES: tuple[Case, ...] = (*_USAGE, *_SOURCES, *_SETTINGS, *_DEBIAN, *_PYTHON, *DEPENDENCIES, *_STORAGE, *_REGISTRIES)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from grocker.errors import GrockerError
 from tests.architecture.source import ROOT
-from tests.bad_input.cases import CASES, Case
+from tests.bad_input.case import Case
+from tests.bad_input.cases import CASES
 
 PAGE = ROOT / "docs" / "reference" / "exit-statuses.md"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from grocker.images.layout import problems
-from tests.bad_input.cases import WHEEL
+from tests.bad_input.case import WHEEL
 from tests.support.world import World, world
 
 pytestmark = pytest.mark.slow

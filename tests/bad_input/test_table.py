@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import GrockerError
-from tests.bad_input.cases import CASES, WHEEL, Case
+from tests.bad_input.case import WHEEL, Case
+from tests.bad_input.cases import CASES
 from tests.bad_input.page import PAGE, exit_statuses
 from tests.support.world import World, world
 

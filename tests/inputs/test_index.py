@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bad_input.cases import WHEEL
+from tests.bad_input.case import WHEEL
 from tests.support.wheels import make_wheel
 from tests.support.world import world
 

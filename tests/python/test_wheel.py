@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
-from grocker.python import InstallScheme, WheelTarget, overlay, read_metadata, read_wheel
+from grocker.python import Collision, InstallScheme, WheelTarget, overlay, read_metadata, read_wheel
 from grocker.python.record import line_hash
 from grocker.python.wheel import add_directories
 from grocker.python.wheel_archive import LARGE, ZipContent
@@ -347,14 +347,45 @@ def test_overlay_leaves_out_what_an_earlier_wheel_brings_alike(tmp_path: Path) -
     assert Directory(f"{SITE}/ns") in two
 
 
+def differing(place: Path, path: str) -> list[tuple[str, tuple[Entry, ...]]]:
+    """Two wheels with different files at ``path``, and what is compiled from these."""
+    made = []
+    for name in ("one", "two"):
+        entries = read_wheel(make_wheel(place, name, files={path: f"{name} = 1\n"}), LAYOUT).entries
+        directory, _, file = path.rpartition("/")
+        bytecode = File(f"{SITE}/{directory}/__pycache__/{file[:-3]}.cpython-313.pyc", name.encode())
+        made.append((f"{name} 1.0", add_directories([*entries, *([bytecode] if file.endswith(".py") else [])])))
+    return made
+
+
 def test_overlay_names_both_wheels_and_the_file_when_they_differ(tmp_path: Path) -> None:
-    made = [
-        (name, read_wheel(make_wheel(tmp_path, name, files={"tests/__init__.py": name}), LAYOUT).entries)
-        for name in ("one", "two")
-    ]
     with pytest.raises(SettingsError) as caught:
-        list(overlay(made))
-    assert caught.value.message == f"one and two both install /{SITE}/tests/__init__.py, with different contents"
+        list(overlay(differing(tmp_path, "ns/core.py")))
+    assert caught.value.message == f"one 1.0 and two 1.0 both install /{SITE}/ns/core.py, with different contents"
+    assert 'prefer = ["one" or "two"] in [tool.grocker]' in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("path", "prefer", "winner", "is_told"),
+    [
+        ("ns/core.py", ["two"], "two", False),
+        ("ns/core.py", ["other", "One", "two"], "one", False),
+        ("tests/__init__.py", [], "two", True),
+        ("tests/deep/settings.py", ["one"], "one", False),
+        ("docs/conf.py", [], "two", True),
+        ("LICENSE", [], "two", True),
+    ],
+)
+def test_overlay_installs_the_preferred_or_the_later_wheels_file_with_its_bytecode(
+    tmp_path: Path, path: str, prefer: list[str], winner: str, is_told: bool
+) -> None:
+    told: list[Collision] = []
+    parts = dict(overlay(differing(tmp_path, path), prefer, told.append))
+    stem = path.rpartition("/")[2].partition(".")[0]
+    has = {name: [one for one in content(entries) if stem in one] for name, entries in parts.items()}
+    assert any(one.endswith(path) for one in has.pop(f"{winner} 1.0"))
+    assert [len(paths) for paths in has.values()] == [0]
+    assert [(one.path, one.winner) for one in told] == ([(f"{SITE}/{path}", f"{winner} 1.0")] if is_told else [])
 
 
 def test_error_of_a_wheel_says_what_to_do(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from grocker.layers.workers import Workers, workers
 from grocker.oci import Platform, Reference, reference
 from grocker.plan.layers import DEBIAN_KINDS
 from grocker.progress import Progress
+from grocker.python import Collision
 from grocker.resolve.resolve import Resolution, resolve_platforms
 from grocker.store import Store
 
@@ -79,9 +80,12 @@ def _make_images(
     faults = {application.installed.file: application.installed.faults}
     for resolution, plan in zip(resolutions, plans, strict=True):
         offer = _Offer(context.store, request, Platform("linux", resolution.target.architecture))
-        execution = execute(context, pools, plan, resolution, prefetch, finished=offer, strict=request.strict)
+        execution = execute(
+            context, pools, plan, resolution, prefetch, finished=offer, strict=request.strict, prefer=settings.prefer
+        )
         faults.update(execution.wheel_faults)
         _report(context.progress, execution, strict=request.strict)
+        _report_collisions(context.progress, execution.collisions)
         remember(context.store, resolution, plan)
         layers = tuple(_built(layer) for layer in execution.layers)
         images.append(BuiltImage(execution.image, layers, execution.uncovered))
@@ -161,3 +165,17 @@ def _report_faults(progress: Progress, faults: Mapping[str, Sequence[str]]) -> N
                 f"{file} violates the wheel specification: {'; '.join(faults[file])}",
                 hint="the image gets a correct RECORD; tell the wheel's publisher, or refuse such wheels with --strict",
             )
+
+
+def _report_collisions(progress: Progress, collisions: Sequence[Collision]) -> None:
+    """Warn once for each pair of wheels that install different files at one path."""
+    pairs: dict[tuple[str, str], list[str]] = {}
+    for one in collisions:
+        for loser in one.losers:
+            pairs.setdefault((loser, one.winner), []).append(one.path)
+    for (loser, winner), paths in sorted(pairs.items()):
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        progress.warn(
+            f"{loser} and {winner} both install /{paths[0]}{more}, with different contents; {winner}'s counts",
+            hint=f'if the other one matters, set prefer = ["{loser.split(" ")[0]}"] in [tool.grocker]',
+        )

@@ -192,6 +192,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     """extras of the application that are installed with it"""
     groups: tuple[Extra, ...] = ()
     """dependency groups of the project that are installed: PEP 735, poetry's, pdm's; none by default"""
+    prefer: tuple[Extra, ...] = ()
+    """distributions whose files are installed where wheels install different ones at one path, the first one most"""
     index_url: Address | None = None
     """the package index, instead of the host's"""
     namespace: Annotated[str, Meta(pattern=r"^[A-Z0-9_]+\Z", description="upper-case letters, digits and _")] | None = (

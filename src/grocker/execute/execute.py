@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import msgspec
@@ -22,6 +22,7 @@ from grocker.oci import Image, Layer, Platform, image
 from grocker.oci import layer as oci_layer
 from grocker.plan.layers import WHEEL_KINDS
 from grocker.plan.plan import Plan
+from grocker.python import Collision
 from grocker.resolve.resolve import Resolution
 from grocker.tar.keys import cache_key
 
@@ -38,6 +39,8 @@ class Execution(msgspec.Struct, frozen=True):
     """by wheel the shared libraries that nothing in the image has"""
     wheel_faults: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     """by file name how wheels from the index deviate from the specification"""
+    collisions: tuple[Collision, ...] = ()
+    """files that several wheels install differently"""
 
 
 def execute(
@@ -49,11 +52,13 @@ def execute(
     *,
     finished: Callable[[FinishedLayer], None],
     strict: bool = False,
+    prefer: Sequence[str] = (),
 ) -> Execution:
     """Build the planned image from the resolved files.
 
     ``prefetch``: the work started while resolving; ``finished``: called with each layer as soon as it is in the store,
-    bottom first. ``strict``: whether a wheel that violates the specification is an error.
+    bottom first. ``strict``: whether a wheel that violates the specification is an error. ``prefer``: distributions
+    whose files count where wheels differ.
     Raises SettingsError for a time zone that the image names and does not have.
     """
     packages = prefetch.take_packages(resolution.packages)
@@ -72,6 +77,8 @@ def execute(
             interpreter=plan.interpreter,
             epoch=plan.epoch,
             strict=strict,
+            prefer=prefer,
+            alone=frozenset(digest for layer in plan.layers if layer.kind == "wheel" for digest in layer.files),
         ),
         installed=resolution.application.installed,
         compiler=prefetch.take_compiler(plan.interpreter),
@@ -88,9 +95,10 @@ def execute(
         uncovered = _uncovered(bench)
         missing = _missing_libraries(bench)
         faults = bench.wheel_faults()
+        collisions = bench.wheel_collisions()
     oci = [as_oci(layer) for layer in layers]
     made = image(oci, platform=Platform(*plan.platform.split("/")), run=plan.run, created=plan.epoch)
-    return Execution(made, tuple(layers), uncovered, missing, faults)
+    return Execution(made, tuple(layers), uncovered, missing, faults, collisions)
 
 
 def as_oci(finished: FinishedLayer) -> Layer:

@@ -14,7 +14,7 @@ from grocker.layers import libraries
 from grocker.layers.workers import Workers
 from grocker.lock.answers import PythonAnswer
 from grocker.lock.values import PythonFile
-from grocker.python import Compiler, InstallScheme, Uv, WheelTarget, add_bytecode, overlay, read_wheel
+from grocker.python import Collision, Compiler, InstallScheme, Uv, WheelTarget, add_bytecode, overlay, read_wheel
 from grocker.tar import member as members
 from grocker.tar.entry import Directory, Entry
 from grocker.tar.keys import cache_key
@@ -35,12 +35,17 @@ class IndexWheels:
         interpreter: str,
         epoch: int,
         strict: bool = False,
+        prefer: Sequence[str] = (),
+        alone: frozenset[Digest] = frozenset(),
     ) -> None:
         """``uv`` completes the answer's addresses; ``interpreter``: the key of the one that compiles.
 
         ``epoch``: seconds since 1970, the time of every file. ``strict``: whether a wheel that violates the
-        specification is an error.
+        specification is an error. ``prefer``: distributions whose files count where wheels differ. ``alone``: the
+        wheels with a layer of their own, below the others'.
         """
+        self._prefer = tuple(prefer)
+        self._alone = alone
         self._strict = strict
         self._uv = uv
         self._context = context
@@ -64,9 +69,23 @@ class IndexWheels:
         """
         result = {f.sha256: self._member(f, compiler) for f in self._files}
         shared = _sharing(result.values())
+        collisions: list[Collision] = []
         if shared:
-            self._share_out([f for f in self._files if result[f.sha256].key in shared], result, compiler)
+            files = [f for f in self._files if result[f.sha256].key in shared]
+            self._share_out(files, result, compiler, collisions.append)
+        self._context.store.keep("steps", self._collisions_key(), msgspec.json.encode(collisions))
         return result
+
+    def collisions(self, compiler: Callable[[], Compiler]) -> tuple[Collision, ...]:
+        """Return files that several wheels install differently, and from which one they are. Raises SettingsError."""
+        kept = self._context.store.kept_as("steps", self._collisions_key(), tuple[Collision, ...])
+        if kept is None:
+            self.members(compiler)
+            kept = self._context.store.kept_as("steps", self._collisions_key(), tuple[Collision, ...])
+        return kept or ()
+
+    def _collisions_key(self) -> str:
+        return cache_key("wheel collisions", sorted(f.sha256 for f in self._files), self._interpreter, self._prefer)
 
     def faults(self) -> dict[str, tuple[str, ...]]:
         """Return by file name how wheels deviate from the specification. Raises CorruptError when that is refused."""
@@ -106,11 +125,21 @@ class IndexWheels:
         return cache_key("wheel", file.sha256, self._interpreter, self._epoch, *without)
 
     def _share_out(
-        self, files: Sequence[PythonFile], result: dict[Digest, Member], compiler: Callable[[], Compiler]
+        self,
+        files: Sequence[PythonFile],
+        result: dict[Digest, Member],
+        compiler: Callable[[], Compiler],
+        collided: Callable[[Collision], object],
     ) -> None:
-        by_name = {f"{f.name} {f.version}": f for f in sorted(files)}
-        whole = ((subject, self._entries(file, compiler)) for subject, file in by_name.items())
-        for subject, entries in overlay(whole):
+        # In the order of their layers, of which the upper one's files count.
+        ordered = sorted(files, key=lambda file: (file.sha256 not in self._alone, file))
+        by_name = {f"{f.name} {f.version}": f for f in ordered}
+        whole = [(subject, self._entries(file, compiler)) for subject, file in by_name.items()]
+        parts = list(overlay(whole, self._prefer, collided))
+        if not self._prefer:
+            # A wheel with a layer of its own is whole in each image, whatever the others are.
+            parts = list(overlay(one for one in whole if by_name[one[0]].sha256 not in self._alone))
+        for subject, entries in parts:
             file = by_name[subject]
             paths = {e.path for e in entries if not isinstance(e, Directory)}
             left = sorted(set(result[file.sha256].paths) - paths)

@@ -86,6 +86,10 @@ class Workbench:
         """See IndexWheels.faults."""
         return self._wheels.faults()
 
+    def wheel_collisions(self) -> tuple[python.Collision, ...]:
+        """See IndexWheels.collisions."""
+        return self._wheels.collisions(self.compiler)
+
     def compiler(self) -> python.Compiler:
         """Return the image's interpreter, started when the first file is to be compiled. Any thread may call it.
 

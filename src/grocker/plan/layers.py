@@ -54,13 +54,15 @@ def plan_layers(
     python: str,
     user: tuple[str, int],
     epoch: int,
+    prefer: Sequence[str] = (),
 ) -> tuple[PlannedLayer, ...]:
     """Plan the layers of an image, bottom first.
 
     ``wheel``: the application's own, which is in no other layer even if the lock has it; ``subject``: its name and
     version. ``interpreter``: the key of the interpreter that compiles. ``runner``: digest of the runner's files.
     ``lock_text``: the lock as the image gets it. ``python``: the interpreter's release series. ``user``: name and uid.
-    ``epoch``: seconds since 1970, the one time of every file.
+    ``epoch``: seconds since 1970, the one time of every file. ``prefer``: distributions whose files count where wheels
+    differ.
     """
     large, small = _split([f for f in lock.python if f.sha256 != wheel])
 
@@ -72,7 +74,10 @@ def plan_layers(
 
     def wheels(kind: Kind, files: Sequence[PythonFile], title: str) -> PlannedLayer:
         sums = [f.sha256 for f in files]
-        return layer(kind, [f"{f.name} {f.version}" for f in files], sums, interpreter, title=title, files=sums)
+        # A preferred wheel's files may be left out of any other.
+        others = [tuple(prefer), [f.sha256 for f in (*large, *small)]] if prefer else []
+        named = [f"{f.name} {f.version}" for f in files]
+        return layer(kind, named, sums, interpreter, *others, title=title, files=sums)
 
     packages = tuple(p.sha256 for p in lock.debian)
     own = [

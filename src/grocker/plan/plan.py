@@ -72,6 +72,7 @@ def plan(subject: Subject, settings: Settings, *, labels: Mapping[str, str], run
         python=subject.python,
         user=user,
         epoch=epoch,
+        prefer=settings.prefer,
     )
     run = image.run_config(described, created=epoch, lock=digest.of(lock_text.encode()), labels=labels)
     return Plan(subject.platform, layers, interpreter, user, documents, lock_text, subject.python, run, epoch)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from grocker.python.applications import WebApplication, find_application
     from grocker.python.build import build_key, build_wheel, resolve_build
     from grocker.python.bytecode import Compiler, InterpreterTree, add_bytecode, compile_sources
+    from grocker.python.collisions import Collision, overlay
     from grocker.python.credentials import refuse_expansion
     from grocker.python.django import Django, find_django
     from grocker.python.exposure import Exposed, find_exposed
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from grocker.python.locks.unread import check_unread
     from grocker.python.metadata import EntryPoint, Metadata, check_python
     from grocker.python.opened_sources import is_current, local_files, lock_source, locked_source, read_directory
-    from grocker.python.overlay import overlay
     from grocker.python.project import Project, read_project
     from grocker.python.pylock import Pin, WheelBuilder
     from grocker.python.requirement_files import (
@@ -78,7 +78,7 @@ _HOMES = {
     "source_tree": ("FileHashes", "SourceTree", "read_named_file", "read_tree"),
     "target": ("InstallScheme", "WheelTarget"),
     "uv": ("Uv", "find_uv"),
-    "overlay": ("overlay",),
+    "collisions": ("Collision", "overlay"),
     "wheel": ("Wheel", "read_metadata", "read_wheel"),
 }
 
@@ -86,6 +86,7 @@ __all__ = [
     "PATH",
     "SDIST",
     "SOURCE",
+    "Collision",
     "Compiler",
     "Django",
     "EntryPoint",
