@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from grocker.context import Context
 from grocker.errors import SettingsError
-from grocker.python import WheelTarget, find_lock, find_uv, read_project, resolve_locked
+from grocker.progress import Silent
+from grocker.python import SdistBuilder, WheelTarget, find_lock, find_uv, read_project, resolve_locked
 from grocker.python.locks.uv import read
-from tests.support.wheels import Index, make_wheel, serve
+from grocker.store import Store
+from grocker.web import Transport
+from tests.support.repositories import commit
+from tests.support.wheels import Index, make_project, make_wheel, serve
 
 TARGET = WheelTarget("3.13", "amd64", (2, 41))
 
@@ -117,3 +122,84 @@ def test_lock_of_a_workspace_is_that_of_its_members(index: Index, tmp_path: Path
 )
 def test_lock_of_a_workspace_is_not_that_of_others(index: Index, tmp_path: Path, settings: str) -> None:
     assert find_lock(workspace(index, tmp_path / "w", settings)) is None
+
+
+@pytest.fixture
+def sources(index: Index, tmp_path: Path) -> Iterator[tuple[Path, SdistBuilder, str]]:
+    """A locked member of a workspace with a path, a git and a find-links dependency; a builder; the commit."""
+    root = tmp_path / "root"
+    make_wheel(root / "wheels", "linked")
+    make_project(root / "near", name="near")
+    make_project(root / "packages" / "sibling", name="sibling")
+    make_project(tmp_path / "far", name="far")
+    first = commit(tmp_path / "far", {})
+    (root / "packages" / "app").mkdir()
+    (root / "pyproject.toml").write_text(
+        '[tool.uv.workspace]\nmembers = ["packages/*"]\n[tool.uv]\nfind-links = ["wheels"]\n'
+    )
+    (root / "packages" / "app" / "pyproject.toml").write_text(
+        '[project]\nname = "app"\nversion = "1.0"\nrequires-python = ">=3.11"\n'
+        'dependencies = ["near>=1", "sibling", "far>=1,<9", "linked"]\n'
+        "[tool.uv.sources]\nnear = {path = '../../near'}\nsibling = {workspace = true}\n"
+        f"far = {{git = 'file://{tmp_path}/far', branch = 'main'}}\n"
+    )
+    uv = find_uv(index.environ(), cache=tmp_path / "uv")
+    subprocess.run([uv.executable, "lock", "--quiet"], cwd=root, env=dict(uv.environment), check=True)
+    commit(tmp_path / "far", {"far/__init__.py": "NEW = 1\n"})
+    with Store.open(tmp_path / "cache") as store:
+        context = Context(store, Transport(environ={}), Silent(), {"PATH": "/usr/local/bin:/usr/bin:/bin"}, 1.7e9)
+        directory = root / "packages" / "app"
+        yield directory, SdistBuilder(context, uv, str(TARGET), directory), first
+
+
+@pytest.mark.parametrize("python", [">=3.11", ">=3.99"])
+def test_sources_in_a_lock_are_built_and_find_links_are_found(
+    sources: tuple[Path, SdistBuilder, str], tmp_path: Path, python: str
+) -> None:
+    directory, builder, first = sources
+    for path in (directory / "pyproject.toml", directory.parents[1] / "uv.lock"):
+        path.write_text(path.read_text().replace(">=3.11", python))
+    lock = find_lock(directory)
+    assert lock is not None
+    (tmp_path / "work").mkdir()
+    described = read_project(directory)
+    found = resolve_locked(described, lock, TARGET, builder.uv, workspace=tmp_path / "work", builder=builder)
+    assert {pin.name: pin.source for pin in found} == {
+        "far": f"git+file://{tmp_path}/far@{first}",
+        "linked": "",
+        "near": "path:../../near",
+        "sibling": "path:../sibling",
+    }
+    text = (directory / "pyproject.toml").read_text()
+    (directory / "pyproject.toml").write_text(text.replace('"linked"', '"linked>=1"'))
+    with pytest.raises(SettingsError, match=r"uv\.lock.* is stale|stale.*uv\.lock"):
+        resolve_locked(read_project(directory), lock, TARGET, builder.uv, workspace=tmp_path / "work", builder=builder)
+
+
+@pytest.mark.parametrize(
+    ("locked", "said", "is_stale"),
+    [
+        (">=3.99", ">=3.98", True),
+        ("==3.99.*", ">=3.99,<3.100", False),
+        (">=3.99", ">=3.99, <4", True),
+    ],
+)
+def test_changed_requires_python_is_noticed_without_a_python_that_fits(
+    index: Index, tmp_path: Path, locked: str, said: str, is_stale: bool
+) -> None:
+    directory = locked_project(index, tmp_path, python=locked)
+    path = directory / "pyproject.toml"
+    path.write_text(path.read_text().replace(locked, said))
+    (tmp_path / "work").mkdir()
+    uv = find_uv(index.environ(), cache=tmp_path / "uv")
+
+    def pins() -> list[str]:
+        project = read_project(directory)
+        found = read(directory / "uv.lock", project, TARGET, uv, workspace=tmp_path / "work", extras=())
+        return [pin.name for pin in found]
+
+    if not is_stale:
+        assert pins() == ["dep"]
+        return
+    with pytest.raises(SettingsError, match="requires-python in pyproject.toml has changed"):
+        pins()

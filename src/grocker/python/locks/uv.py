@@ -73,7 +73,7 @@ def _check_fresh(path: Path, project: Project) -> None:
     except (OSError, ValueError) as error:
         raise SettingsError(f"reading uv.lock: {path}: {error}", hint="run: uv lock") from error
     is_workspace = "members" in document.get("manifest", {})
-    if not is_workspace and _specifiers(document.get("requires-python", "")) != _specifiers(project.requires_python):
+    if not is_workspace and not _allow_the_same(str(document.get("requires-python", "")), project.requires_python):
         raise SettingsError(
             f"reading uv.lock: {path} is stale: requires-python in pyproject.toml has changed since",
             hint="run: uv lock",
@@ -103,6 +103,18 @@ def _check_fresh(path: Path, project: Project) -> None:
                 f"reading uv.lock: {path} is stale: pyproject.toml has changed since", hint="run: uv lock"
             )
         return
+
+
+def _allow_the_same(one: str, other: str) -> bool:
+    """Whether two specifiers allow the same releases of Python; uv writes ``>=3.13,<3.14`` as ``==3.13.*``."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        first, second = SpecifierSet(one), SpecifierSet(other)
+    except InvalidSpecifier:
+        return True  # uv reports it
+    releases = ["4.0", "4.1", *(f"3.{minor}.{micro}" for minor in range(100) for micro in (0, 1, 5, 10, 20))]
+    return all(first.contains(release) == second.contains(release) for release in releases)
 
 
 def _specifiers(text: str) -> frozenset[str]:
