@@ -54,7 +54,7 @@ def _renew(
         raise UsageError(
             f"cannot upgrade {unknown[0]!r}: not in the lock", hint="name a Python or Debian package of the lock"
         )
-    pins = tuple(f"{f.name}=={f.version}" for f in old.python if f.name not in moving)
+    pins = tuple(f"{f.name}=={f.version}" for f in old.python if f.name not in moving and not f.source)
     asked = replace(request, lock=None, refresh=True, constraints=pins)
     try:
         lock = resolve_lock(asked)

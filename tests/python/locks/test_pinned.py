@@ -250,3 +250,47 @@ def test_lock_that_contradicts_its_project_is_refused(
     (place / file).write_text(text.replace(old, new, 1))
     with pytest.raises(SettingsError, match=words):
         pinned(index, tmp_path, described)
+
+
+def private_poetry(place: Path, url: str, lock: str) -> Project:
+    (place / "poetry.lock").write_text(lock)
+    text = f'[tool.poetry.dependencies]\nweb = "*"\n[[tool.poetry.source]]\nname = "corp"\nurl = "{url}"\n'
+    (place / "pyproject.toml").write_text(text)
+    return Project(place, "app", "1.0", "", None, (), (), "", ())
+
+
+def private_pdm(place: Path, url: str, lock: str) -> Project:
+    (place / "pdm.lock").write_text(lock)
+    (place / "pyproject.toml").write_text(f'[[tool.pdm.source]]\nname = "corp"\nurl = "{url}"\n')
+    return project(place, "web")
+
+
+def private_pipfile(place: Path, url: str, lock: str) -> Project:
+    sources = [{"name": "pypi", "url": "http://127.0.0.1:9/"}, {"name": "corp", "url": url}]
+    default = {"web": {"version": "==1.0", "hashes": []}}
+    (place / "Pipfile.lock").write_text(json.dumps({"_meta": {"sources": sources}, "default": default}))
+    return project(place)
+
+
+@pytest.mark.parametrize("write", [private_poetry, private_pdm, private_pipfile])
+def test_index_that_the_project_names_is_asked_and_gets_no_credentials_by_its_name(
+    index: Index, tmp_path: Path, write: Callable[[Path, str, str], Project]
+) -> None:
+    place = tmp_path / "app"
+    place.mkdir()
+    with serve(tmp_path / "private") as private:
+        make_wheel(private.directory, "web", "1.0")
+        described = write(place, private.url, '[[package]]\nname = "web"\nversion = "1.0"\nfiles = []\n')
+        (tmp_path / "work").mkdir()
+        lock = find_lock(place)
+        assert lock is not None
+
+        def pinned_names(**more: str) -> list[str]:
+            uv = find_uv(index.environ(**more), cache=tmp_path / "uv")
+            return [p.name for p in resolve_locked(described, lock, TARGET, uv, workspace=tmp_path / "work")]
+
+        assert pinned_names() == ["web"]
+        private.password = "hunter2"
+        with pytest.raises(GrockerError) as caught:
+            pinned_names(UV_INDEX_CORP_USERNAME="user", UV_INDEX_CORP_PASSWORD="hunter2", UV_NO_CACHE="1")
+        assert caught.value.status == 77

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from grocker import local_file
 from grocker.python.groups import group_requirements
-from grocker.python.locks.pinned import load_document, read_packages, resolve_pinned
+from grocker.python.locks.pinned import add_indexes, load_document, read_packages, resolve_pinned
 from grocker.python.project import Project
 from grocker.python.pylock import Pin, WheelBuilder
 from grocker.python.target import WheelTarget
@@ -40,10 +40,16 @@ def read(
         declared,
         packages,
         target,
-        uv,
+        add_indexes(uv, _sources(project.directory)),
         lock=path,
         workspace=workspace,
         directory=project.directory,
         remedy="pdm lock",
         builder=builder,
     )
+
+
+def _sources(directory: Path) -> object:
+    path = directory / "pyproject.toml"
+    document = load_document(path) if path.is_file() else {}
+    return document.get("tool", {}).get("pdm", {}).get("source")

@@ -16,6 +16,7 @@ from grocker import local_file
 from grocker.decoding import decode_toml
 from grocker.digest import hexadecimal
 from grocker.errors import SettingsError, StorageError
+from grocker.python.indexes import hide_credentials
 from grocker.python.metadata import normalise_name
 from grocker.python.pylock import Pin, WheelBuilder
 from grocker.python.requirements import marker_environment, parse_requirement
@@ -61,6 +62,20 @@ def check_declared(
                 f"reading {lock.name}: it has {name} {' and '.join(found)}, but the project requires {requirement}",
                 hint=f"update the lock: {remedy}",
             )
+
+
+def add_indexes(uv: Uv, sources: object) -> Uv:
+    """The same uv that also asks the indexes that a project or its lock names, besides the host's.
+
+    ``sources``: tables with ``name`` and ``url``; one that is named ``pypi`` stands for the host's. Their names are not
+    passed on: uv would send the caller's credentials for an index of that name to any address.
+    """
+    found = []
+    for one in sources if isinstance(sources, list) else ():
+        url = one.get("url") if isinstance(one, dict) else None
+        if isinstance(url, str) and url.startswith(("http://", "https://")) and str(one.get("name")).lower() != "pypi":
+            found.append(hide_credentials(url) if "$" in url else url)
+    return uv.with_options({"UV_INDEX": " ".join(dict.fromkeys(found))} if found else {})
 
 
 def resolve_pinned(

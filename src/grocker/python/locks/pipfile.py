@@ -13,7 +13,7 @@ from grocker import local_file
 from grocker.decoding import decode_json
 from grocker.errors import SettingsError, StorageError
 from grocker.python.groups import unknown_group
-from grocker.python.locks.pinned import LockedPackage, resolve_pinned
+from grocker.python.locks.pinned import LockedPackage, add_indexes, resolve_pinned
 from grocker.python.metadata import normalise_name
 from grocker.python.project import Project
 from grocker.python.pylock import Pin, WheelBuilder
@@ -41,7 +41,8 @@ def read(
     The section ``default`` counts, and those that are named as ``groups``.
     """
     roots, packages = [], []
-    for name, table in _sections(path, groups).items():
+    document = _read(path)
+    for name, table in _sections(document, path, groups).items():
         if not isinstance(table, dict):
             raise SettingsError(f"reading {path}: {name}: expected an object", hint="run: pipenv lock")
         try:
@@ -58,7 +59,7 @@ def read(
         roots,
         packages,
         target,
-        uv,
+        add_indexes(uv, document.get("_meta", {}).get("sources")),
         lock=path,
         workspace=workspace,
         directory=project.directory,
@@ -81,14 +82,20 @@ def _source(table: Mapping[str, Any], name: str, base: Path) -> Source | WheelAd
     return parse_source(url, name=name) or WheelAddress(url, name)
 
 
-def _sections(path: Path, groups: Sequence[str]) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any]:
     try:
         document = decode_json(local_file.read(path))
     except ValueError as error:
         raise SettingsError(f"reading {path}: {error}", hint="run: pipenv lock") from error
     except OSError as error:
         raise StorageError(f"reading {path}: {error.strerror}") from error
-    default = document.get("default") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(document.get("_meta", {}), dict):
+        raise SettingsError(f"reading {path}: expected an object with _meta and default", hint="run: pipenv lock")
+    return document
+
+
+def _sections(document: Mapping[str, Any], path: Path, groups: Sequence[str]) -> dict[str, Any]:
+    default = document.get("default")
     if not isinstance(default, dict):
         raise SettingsError(f'reading {path}: no section "default"', hint="run: pipenv lock")
     found: dict[str, Any] = dict(default)

@@ -11,7 +11,7 @@ from grocker import local_file
 from grocker.errors import SettingsError
 from grocker.python.declared_requirements import poetry_requirements
 from grocker.python.groups import group_requirements
-from grocker.python.locks.pinned import load_document, read_packages, resolve_pinned
+from grocker.python.locks.pinned import add_indexes, load_document, read_packages, resolve_pinned
 from grocker.python.project import Project
 from grocker.python.pylock import Pin, WheelBuilder
 from grocker.python.target import WheelTarget
@@ -42,7 +42,7 @@ def read(
         declared,
         packages,
         target,
-        uv,
+        add_indexes(uv, pyproject.get("tool", {}).get("poetry", {}).get("source")),
         lock=path,
         workspace=workspace,
         directory=project.directory,
