@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -93,12 +94,14 @@ def compiled_error(packages: Sequence[CompiledPackage], platform: str) -> Compil
     needs = "it needs" if len(packages) == 1 else "they need"
     binaries = [f"{_uv.BINARIES[one.name]} instead of {one.name}" for one in packages if one.name in _uv.BINARIES]
     pinned = " ".join(f"{one.name}=={one.version}" for one in packages)
+    found = re.search(r"Python (3\.\d+)", platform)
+    python = found[1] if found else "3"
     return CompiledError(
         f"{', '.join(told)}: no wheel for {platform}, and {needs} a compiler to build one",
         hint=f"depend on {' and '.join(binaries)}: published with wheels"
         if binaries
-        else "choose a version that has a wheel, or build one where that compiler is: pip wheel --no-deps --wheel-dir"
-        f' wheels {pinned}, and find-links = ["wheels"] in [tool.uv]',
+        else "choose a version that has a wheel, or build one where that compiler is:"
+        f' python{python} -m pip wheel --no-deps --wheel-dir wheels {pinned}, and find-links = ["wheels"] in [tool.uv]',
         packages=tuple(packages),
     )
 

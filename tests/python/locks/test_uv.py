@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,11 @@ from grocker.errors import SettingsError
 from grocker.progress import Silent
 from grocker.python import SdistBuilder, WheelTarget, find_lock, find_uv, read_project, resolve_locked
 from grocker.python.locks.uv import read
+from grocker.python.pylock import CompiledError
 from grocker.store import Store
 from grocker.web import Transport
 from tests.support.repositories import commit
-from tests.support.wheels import Index, make_project, make_wheel, serve
+from tests.support.wheels import Index, make_project, make_source, make_wheel, serve
 
 TARGET = WheelTarget("3.13", "amd64", (2, 41))
 
@@ -48,8 +50,6 @@ def index(tmp_path: Path) -> Iterator[Index]:
 
 
 def locked_project(index: Index, tmp_path: Path, dependencies: str = '["dep"]', python: str = ">=3.11") -> Path:
-    import hashlib
-
     wheel = make_wheel(index.directory, "dep", "1.0")
     make_wheel(index.directory, "dep", "2.0")
     make_wheel(index.directory, "server", "3.0", requires=["dep"])
@@ -203,3 +203,37 @@ def test_changed_requires_python_is_noticed_without_a_python_that_fits(
         return
     with pytest.raises(SettingsError, match="requires-python in pyproject.toml has changed"):
         pins()
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("uv.lock", 'find-links = ["wheels"] in [tool.uv] of PLACE/pyproject.toml, then run: uv lock'),
+        ("pdm.lock", "choose a version that has a wheel; then update pdm.lock"),
+    ],
+)
+def test_hint_for_a_locked_package_that_needs_a_compiler_says_what_changes_the_lock(
+    index: Index, sources: tuple[Path, SdistBuilder, str], tmp_path: Path, name: str, hint: str
+) -> None:
+    _, builder, _ = sources
+    compiled = "import subprocess; subprocess.run([os.environ['CC'], 'x.c'], check=True)"
+    sdist = make_source(index.directory, "native", extra=compiled)
+    place = tmp_path / "app"
+    place.mkdir()
+    (place / "pyproject.toml").write_text(
+        '[project]\nname = "app"\nversion = "1.0"\nrequires-python = ">=3.11"\ndependencies = ["native"]\n'
+    )
+    if name == "uv.lock":
+        subprocess.run(
+            [builder.uv.executable, "lock", "--quiet"], cwd=place, env=dict(builder.uv.environment), check=True
+        )
+    else:
+        digest = hashlib.sha256(sdist.read_bytes()).hexdigest()
+        files = f'files = [{{file = "x", hash = "sha256:{digest}"}}]'
+        (place / name).write_text(f'[[package]]\nname = "native"\nversion = "1.0"\n{files}\n')
+    lock = find_lock(place)
+    assert lock is not None
+    (tmp_path / "work").mkdir()
+    with pytest.raises(CompiledError) as caught:
+        resolve_locked(read_project(place), lock, TARGET, builder.uv, workspace=tmp_path / "work", builder=builder)
+    assert hint.replace("PLACE", str(place)) in str(caught.value.hint)

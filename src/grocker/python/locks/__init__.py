@@ -6,6 +6,7 @@ without addresses gets them from ``resolution.resolve(…, with_dependencies=Fal
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -96,10 +97,19 @@ def resolve_locked(
             lock.path, project, target, uv, workspace=workspace, extras=extras, groups=groups, builder=builder
         )
     except CompiledError as error:
-        raise explain_compiled(error, target, uv, workspace=workspace, directory=project.directory) from error
+        told = explain_compiled(error, target, uv, workspace=workspace, directory=project.directory)
+        raise CompiledError(told.message, hint=_in_a_lock(str(told.hint), lock), packages=told.packages) from error
     return add_requirements(
         pins, additions, target, uv, workspace=workspace, directory=project.directory, builder=builder
     )
+
+
+def _in_a_lock(hint: str, lock: LockFile) -> str:
+    """The hint for packages without wheels, for a project whose lock pins files: these change with the lock alone."""
+    if lock.format == "uv":
+        where = f" of {lock.path.parent / 'pyproject.toml'}"
+        return hint.replace("in [tool.uv]", f"in [tool.uv]{where}, then run: uv lock")
+    return re.sub(r",? or build one where.*|; or build one where.*", "", hint) + f"; then update {lock.path.name}"
 
 
 def add_requirements(
