@@ -62,6 +62,11 @@ def _refuses(arrange: Arrange) -> Arrange:
     return arrange_all
 
 
+def _package_beside_a_lock(world: World) -> None:
+    make_project(world.project, metadata="Requires-Dist: lib\n", pyproject='dynamic = ["dependencies"]\n')
+    world.write({"Pipfile.lock": '{"default": {}}'})
+
+
 _ROWS: tuple[tuple[str, str, int, tuple[str, ...], tuple[str, ...], Arrange], ...] = (
     (
         "requirements-include-themselves",
@@ -200,6 +205,14 @@ _ROWS: tuple[tuple[str, str, int, tuple[str, ...], tuple[str, ...], Arrange], ..
             pyproject_toml=f'{_PROJECT}dependencies = ["lib"]\n',
             pylock_toml='lock-version = "1.0"\ncreated-by = "x"\npackages = []\n',
         ),
+    ),
+    (
+        "lock-lacks-requirement-of-setup",
+        "a lock that lacks what setup.py requires",
+        78,
+        ("Pipfile.lock: lib is required but not locked",),
+        ("update the lock",),
+        _package_beside_a_lock,
     ),
     (
         "lock-malformed",

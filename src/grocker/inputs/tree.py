@@ -95,6 +95,8 @@ def _read_beside(directory: Path, files: TreeFiles, described: TreeProject) -> I
     lock = python.find_lock(directory)
     if lock is not None:
         yield lock.path
+    if (pipfile := directory / "Pipfile").is_file():
+        yield pipfile
     # A new file of that name changes its directory.
     rules = [directory / IGNORE_FILE, *(Path(place, ".gitignore") for place in files.directories)]
     yield from (path for path in rules if path.exists())

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from grocker.python.groups import group_requirements
     from grocker.python.indexes import hide_credentials, index_files
     from grocker.python.locks import LockFile, add_requirements, find_lock, resolve_locked
+    from grocker.python.locks.pinned import check_declared
     from grocker.python.locks.unread import check_unread
     from grocker.python.metadata import EntryPoint, Metadata, check_python
     from grocker.python.opened_sources import is_current, local_files, lock_source, locked_source, read_directory
@@ -61,6 +62,7 @@ _HOMES = {
     "bytecode": ("Compiler", "InterpreterTree", "compile_sources", "add_bytecode"),
     "django": ("Django", "find_django"),
     "exposure": ("Exposed", "find_exposed"),
+    "locks.pinned": ("check_declared",),
     "locks.unread": ("check_unread",),
     "credentials": ("refuse_expansion",),
     "groups": ("group_requirements",),
@@ -112,6 +114,7 @@ __all__ = [
     "add_requirements",
     "build_key",
     "build_wheel",
+    "check_declared",
     "check_hashes",
     "check_python",
     "check_unread",

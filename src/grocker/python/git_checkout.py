@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from grocker import command
 from grocker.digest import hexadecimal, of
@@ -34,7 +35,6 @@ _OPTIONS = {
 _FIXED = {
     "LC_ALL": "C.UTF-8",
     "GIT_TERMINAL_PROMPT": "0",
-    "GIT_ALLOW_PROTOCOL": "https:http:ssh:git:file",
     "GIT_LFS_SKIP_SMUDGE": "1",
     "GIT_TEMPLATE_DIR": "",
 }
@@ -137,6 +137,9 @@ def _git(
 ) -> command.Output:
     """Run git; credentials of the source's address go into its environment: command lines are public."""
     environment = {"PATH": PATH, **{k: v for k, v in environ.items() if _PASSED.fullmatch(k)}, **_FIXED}
+    # A repository elsewhere has no submodules on this host.
+    local = ":file" if urlsplit(source.url).scheme == "file" else ""
+    environment["GIT_ALLOW_PROTOCOL"] = f"https:http:ssh:git{local}"
     program = shutil.which("git", path=environment["PATH"])
     if program is None:
         raise UnavailableError(f"{action}: this host has no git", hint="install git, and build again")

@@ -7,6 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from grocker import local_file, python
 from grocker.context import Context
 from grocker.inputs.application import Application
@@ -76,8 +78,12 @@ def resolve_wheels(
         with context.store.scratch() as scratch, context.progress.task("resolving Python packages"):
             if lock is not None:
                 assert project is not None
+                if project.dependencies is None and lock.format == "pdm":  # only the back end knows them
+                    described = replace(project, dependencies=requirements)
+                else:
+                    described = project
                 pins = python.resolve_locked(
-                    project,
+                    described,
                     lock,
                     wheels,
                     uv,
@@ -87,6 +93,10 @@ def resolve_wheels(
                     additions=servers,
                     builder=builder,
                 )
+                if lock.format != "uv":  # which checks that itself
+                    versions = {pin.name: {"" if pin.source else pin.version} for pin in pins}
+                    remedy = "create it again"
+                    python.check_declared(requirements, versions, wheels, lock=lock.path, remedy=remedy)
             else:
                 # What Grocker adds needs no hash: it is resolved apart.
                 apart = servers if listed.hashes else ()
