@@ -124,3 +124,18 @@ def test_index_of_a_requirement_file_is_asked(made: World) -> None:
     made.write({"requirements.txt": "--index-url ${INDEX}\none\n"})
     made.environ.update({"UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple", "INDEX": made.index.url})
     assert versions(made).keys() == {"one"}
+
+
+def test_tree_that_lists_itself_has_the_commands_of_its_package(made: World) -> None:
+    make_project(made.project, entry_points="[console_scripts]\nhello = demo:main\n", name="project")
+    made.write(
+        {
+            "requirements.txt": "-e .\n",
+            "grocker.toml": 'install = "tree"\nrequirements = ["requirements.txt"]\n',
+        }
+    )
+    assert versions(made) == {"project": "1.0"}
+    for change in ("", "NEW = 1\n"):
+        made.write({"project/__init__.py": change})
+        done = made.run(("build", "PROJECT", "--output", "oci:OUT"))
+        assert done.status == 0, done.stderr

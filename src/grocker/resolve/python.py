@@ -114,8 +114,11 @@ def resolve_wheels(
                 pins = python.add_requirements(
                     pins, apart, wheels, uv, workspace=scratch, directory=directory, builder=builder
                 )
-        # A dependency that depends on the application gets this one, not the index's.
-        return answer_of_pins(context, uv, [pin for pin in pins if pin.name != installed.name], directory)
+        # A dependency that depends on the application gets this one, not the index's. A tree that lists itself
+        # (``-e .``) gets the metadata and commands of its wheel; its code comes first from the tree.
+        itself = f"{python.PATH}." if application.roots else ""
+        others = [pin for pin in pins if pin.name != installed.name or (itself and pin.source == itself)]
+        return answer_of_pins(context, uv, others, directory)
 
     key = cache_key(
         *("dependencies", requirements, servers, application.extras, application.groups, own, str(wheels)),
