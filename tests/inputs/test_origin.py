@@ -42,7 +42,7 @@ def test_origin_is_told_from_the_text(place: Path, text: str, kind: str, extras:
     ("text", "status", "words"),
     [
         ("./nowhere", 66, "./nowhere does not exist"),
-        ("./file.txt", 66, "is a file, but not a wheel"),
+        ("./file.txt", 66, "is a file, but neither a wheel nor a script"),
         ("none-1.0-py3-none-any.whl", 66, "wheel none-1.0-py3-none-any.whl not found"),
         ("app==", 64, "is not a directory, a wheel or a release"),
         ("app; python_version > '3'", 64, "markers are not supported"),

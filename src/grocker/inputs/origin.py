@@ -1,4 +1,4 @@
-"""The origin that the user names: a project's directory, a wheel, or a release on a package index."""
+"""The origin that the user names: a project's directory, a script, a wheel, or a release on a package index."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _EXTRAS = re.compile(r"^(?P<rest>.+?)\[(?P<extras>[^\[\]]*)\]\Z")
 class Origin(msgspec.Struct, frozen=True):
     """Where an application comes from."""
 
-    kind: Literal["project", "wheel", "release"]
+    kind: Literal["project", "script", "wheel", "release"]
     text: str
     """as the user wrote it"""
     path: Path | None = None
-    """of a project or a wheel"""
+    """of a project, a script or a wheel"""
     requirement: str = ""
     """of a release: PEP 508"""
     name: str = ""
@@ -37,8 +37,10 @@ class Origin(msgspec.Struct, frozen=True):
 def parse_origin(text: str, directory: Path) -> Origin:
     """What ``text`` names, relative to ``directory``.
 
-    A path if it looks like one (a separator, a leading dot, the ending ``.whl``) or if there is such a directory;
-    else a release, written as a requirement (``polls[ldap]==1.2``, ``polls``). Raises UsageError, MissingError.
+    A path if it looks like one (a separator, a leading dot, the ending ``.whl`` or ``.py``) or if there is such a
+    directory; else a release, written as a requirement (``polls[ldap]==1.2``, ``polls``).
+
+    Raises UsageError, MissingError.
     """
     if " @ " in text:
         return _release(text)
@@ -50,11 +52,17 @@ def parse_origin(text: str, directory: Path) -> Origin:
             raise MissingError(f"wheel {rest} not found", hint="give the path of a .whl file, or a release: NAME==1.0")
         return Origin("wheel", text, path, extras=extras)
     path = directory / rest
+    if rest.endswith(".py") and not path.is_dir():
+        if not path.is_file():
+            raise MissingError(f"script {rest} not found", hint="give the path of a .py file, or a project's directory")
+        if extras:
+            raise UsageError(f"{text!r}: a script has no extras", hint=f"grocker build {rest}")
+        return Origin("script", text, path)
     if "/" in rest or rest.startswith(".") or (rest and path.is_dir()):
         if not path.is_dir():
-            state = "is a file, but not a wheel" if path.exists() else "does not exist"
+            state = "is a file, but neither a wheel nor a script" if path.exists() else "does not exist"
             raise MissingError(
-                f"{rest} {state}", hint="give a project's directory, a .whl file, or a release: NAME==1.0"
+                f"{rest} {state}", hint="give a project's directory, a script, a .whl file, or a release: NAME==1.0"
             )
         return Origin("project", text, path, extras=extras)
     found = _release(text)

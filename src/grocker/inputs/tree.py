@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
+from msgspec.structs import replace
 
 from grocker import python
 from grocker.config.services import DetectedApplication, find_services
@@ -18,6 +18,7 @@ from grocker.inputs.detection import detect
 from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, named_files, read_base_config, read_crontab
 from grocker.inputs.index import wheel_target
 from grocker.inputs.requirement_files import read_requirement_files
+from grocker.inputs.tree_entries import ROOT, tree_entries
 from grocker.inputs.tree_files import IGNORE_FILE, TreeFiles, read_files
 from grocker.inputs.tree_project import TreeProject, check_tree, read_tree_project
 from grocker.python.metadata import EntryPoint, Metadata
@@ -25,39 +26,45 @@ from grocker.python.scripts import generate_scripts
 from grocker.runner.contract import names
 from grocker.tar.entry import Entry, File, Symlink
 
-ROOT = names.APPLICATION.removeprefix("/")
 _BIN = f"{names.VENV}/bin".removeprefix("/")
 _PYTHON = f"{names.VENV}/bin/python"
-_HELD = 1 << 20
-"""bytes: a larger file is read when it is written"""
 
 
-class _Content(msgspec.Struct, frozen=True):
-    """A large file's bytes (``tar.entry.Content``)."""
+def load(request: ApplicationRequest, built: python.Wheel | None = None) -> Application:
+    """Read the tree and what it requires; nothing is built.
 
-    path: Path
-    size: int
-
-    def chunks(self) -> Iterator[bytes]:
-        with self.path.open("rb") as stream:
-            while chunk := stream.read(1 << 20):
-                yield chunk
-
-
-def load(request: ApplicationRequest) -> Application:
-    """Read the tree and what it requires; nothing is built."""
+    ``built``: the wheel of the same project, incomplete, whose metadata count.
+    """
     directory, settings, context = request.origin.path, request.settings, request.context
     assert directory is not None
-    files = read_files(context, directory, settings.include, settings.exclude)
+    files = read_files(context, directory, (*settings.include, *settings.files), settings.exclude)
     check_tree(directory, [file.path for file in files.files])
-    described = read_tree_project(directory, settings)
+    described = read_tree_project(directory, settings, built)
     _warn(request, files)
-    entries = tuple(_entries(files))
+    application = read_tree(request, directory, files, described)
+    read = (*_read_beside(directory, files, described), *named_files(directory, settings))
+    return replace(
+        application,
+        files=(*application.files, *map(str, read)),
+        project=described.project,
+        requirement_files=described.requirement_files,
+    )
+
+
+def read_tree(
+    request: ApplicationRequest, directory: Path, files: TreeFiles, described: TreeProject, script: str = ""
+) -> Application:
+    """Read the application in ``files``, and how it is served. ``script``: the name of the only file, without ``.py``.
+
+    Raises SettingsError for files that the settings name and that cannot be read.
+    """
+    settings = request.settings
+    entries = tuple(tree_entries(files))
     roots = (ROOT, f"{ROOT}/src") if _has_src(files) else (ROOT,)
     installed = _as_wheel(request, described, entries, roots)
     extras = tuple(sorted({*settings.extras, *request.origin.extras}))
     validation.check_python(installed.metadata, wheel_target(request.target))
-    found, settings_module = detect(installed, roots)
+    found, settings_module = detect(installed, roots, script)
     top = {entry.path: entry for entry in entries if isinstance(entry, File)}
     procfile = top.get(f"{ROOT}/Procfile")
     text = decode_text(_bytes(procfile), "Procfile") if procfile is not None else None
@@ -78,13 +85,8 @@ def load(request: ApplicationRequest) -> Application:
         django_settings_module=settings_module,
         base_config=base_config,
         crontab=crontab,
-        files=(
-            *files.directories,
-            *(str(directory / file.path) for file in files.files),
-            *map(str, (*_read_beside(directory, files, described), *named_files(directory, settings))),
-        ),
-        project=described.project,
-        requirement_files=described.requirement_files,
+        files=(*files.directories, *(str(directory / file.path) for file in files.files)),
+        project=None,
         roots=roots,
     )
 
@@ -100,18 +102,6 @@ def _read_beside(directory: Path, files: TreeFiles, described: TreeProject) -> I
     yield from (path for path in rules if path.exists())
 
 
-def _entries(files: TreeFiles) -> Iterator[Entry]:
-    for file in files.files:
-        path = f"{ROOT}/{file.path}"
-        if file.target is not None:
-            yield Symlink(path, file.target)
-            continue
-        place = files.root / file.path
-        size = place.stat().st_size
-        data = place.read_bytes() if size <= _HELD else _Content(place, size)
-        yield File(path, data, 0o755 if file.executable else 0o644)
-
-
 def _as_wheel(
     request: ApplicationRequest, described: TreeProject, entries: tuple[Entry, ...], roots: tuple[str, ...]
 ) -> python.Wheel:
@@ -124,7 +114,7 @@ def _as_wheel(
     own: list[Entry] = [File(f"{scheme.site}/grocker_app.pth", _path_file(roots))]
     own += _commands(entries, points)
     project = described.project
-    metadata = Metadata(
+    metadata = described.metadata or Metadata(
         name=described.name,
         version=described.version,
         requires=_requires(project),
@@ -188,7 +178,7 @@ def _has_src(files: TreeFiles) -> bool:
 def _with_static(found: DetectedApplication, entries: tuple[Entry, ...]) -> DetectedApplication:
     """Serve Django's static files: without DEBUG, Django itself serves none."""
     if found.django and any(entry.path.startswith(f"{ROOT}/static/") for entry in entries):
-        return msgspec.structs.replace(found, static=True)
+        return replace(found, static=True)
     return found
 
 

@@ -56,14 +56,24 @@ class TreeFiles(msgspec.Struct, frozen=True):
     """absolute paths of the directories that were looked into"""
 
 
-def read_files(context: Context, root: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> TreeFiles:
+def read_files(
+    context: Context,
+    root: Path,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    *,
+    only: Sequence[str] | None = None,
+) -> TreeFiles:
     """List and hash the files of the tree at ``root``; read only those whose stat(2) has changed.
 
-    ``include``: paths or directories to include although their names are excluded by default. ``exclude``: patterns of
-    what never goes in. Raises DeniedError for a file that cannot be read, StorageError.
+    ``include``: files or directories to include although they are ignored or excluded by default. ``exclude``: patterns
+    of what never goes in. ``only``: files and directories to read instead of the whole tree; what is ignored counts
+    there. Raises DeniedError for a file that cannot be read, StorageError.
     """
     excluded = Patterns(exclude)
-    key = f"tree-{FORMAT}-" + hashlib.sha256(os.fsencode(root.absolute())).hexdigest()
+    include = [os.path.normpath(name) for name in include]
+    named = "\0".join([str(root.absolute()), *(only or ())])
+    key = f"tree-{FORMAT}-" + hashlib.sha256(os.fsencode(named)).hexdigest()
     kept = context.store.kept("steps", key)
     known = python.FileHashes.decode(kept) if kept is not None else python.FileHashes()
     now, real = int(context.now * 1e9), os.path.realpath(root)
@@ -73,10 +83,12 @@ def read_files(context: Context, root: Path, include: Sequence[str] = (), exclud
     noted: dict[str, tuple[str, str]] = {}
     directories = {str(root)}
     cache = os.path.relpath(os.path.realpath(context.store.root.parent), real) + "/"
-    for path in sorted(_candidates(context, root)):
+    candidates = _candidates(context, root) if only is None else _named(root, only)
+    for path in sorted({*candidates, *_named(root, include)}):
         if path.startswith(cache):
             continue
-        wanted = any(path == one or path.startswith(one.rstrip("/") + "/") for one in include)
+        wanted = any(path == one or path.startswith(one + "/") for one in include)
+        wanted = wanted or path in (only or ())
         if (not wanted and _is_never(path)) or excluded.match_below(path):
             continue
         place = root / path
@@ -124,6 +136,16 @@ def _candidates(context: Context, root: Path) -> Iterator[str]:
     if found is not None:
         return found
     return (path for path in _walk(root, "") if path.partition("/")[0] not in _PRODUCTS_ON_TOP)
+
+
+def _named(root: Path, names: Sequence[str]) -> Iterator[str]:
+    """Yield the files and links that ``names`` name, and those in directories that they name."""
+    for name in map(os.path.normpath, names):
+        if (root / name).is_symlink() or not (root / name).is_dir():
+            yield name
+        for parent, directories, files in os.walk(root / name):
+            links = [one for one in directories if os.path.islink(os.path.join(parent, one))]
+            yield from (os.path.relpath(os.path.join(parent, one), root) for one in (*files, *links))
 
 
 def _git_files(context: Context, root: Path) -> Iterator[str] | None:

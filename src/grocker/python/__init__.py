@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from grocker.python.exposure import Exposed, find_exposed
     from grocker.python.indexes import index_files
     from grocker.python.locks import LockFile, find_lock, resolve_locked
-    from grocker.python.locks.unread import check_unread
+    from grocker.python.locks.unread import check_unread, refuse_lock
     from grocker.python.metadata import EntryPoint, Metadata, check_python
     from grocker.python.overlay import overlay
     from grocker.python.project import Project, read_project
     from grocker.python.pylock import Pin, WheelBuilder
-    from grocker.python.requirements import active_requirements
+    from grocker.python.requirements import active_requirements, parse_requirement
     from grocker.python.resolution import find_addresses, find_sdist, resolve
     from grocker.python.sdists import SDIST, SdistBuilder
     from grocker.python.service_entry_points import declared_services
@@ -52,14 +52,14 @@ _HOMES = {
     "bytecode": ("Compiler", "InterpreterTree", "compile_sources", "add_bytecode"),
     "django": ("Django", "find_django"),
     "exposure": ("Exposed", "find_exposed"),
-    "locks.unread": ("check_unread",),
+    "locks.unread": ("check_unread", "refuse_lock"),
     "credentials": ("refuse_expansion",),
     "indexes": ("index_files",),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
     "locks": ("LockFile", "find_lock", "resolve_locked"),
     "pylock": ("Pin", "WheelBuilder"),
-    "requirements": ("active_requirements",),
+    "requirements": ("active_requirements", "parse_requirement"),
     "resolution": ("find_addresses", "find_sdist", "resolve"),
     "sdists": ("SDIST", "SdistBuilder"),
     "source_tree": ("FileHashes", "SourceTree", "read_named_file", "read_tree"),
@@ -106,12 +106,14 @@ __all__ = [
     "find_uv",
     "index_files",
     "overlay",
+    "parse_requirement",
     "read_metadata",
     "read_named_file",
     "read_project",
     "read_tree",
     "read_wheel",
     "refuse_expansion",
+    "refuse_lock",
     "resolve",
     "resolve_build",
     "resolve_locked",

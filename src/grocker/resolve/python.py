@@ -51,6 +51,8 @@ def resolve_wheels(
     files = read_requirement_files(application.requirement_files)
     for path, data in files.items():
         python.refuse_expansion([data.decode("utf-8", "replace")], uv.environment, what=f"reading {path}")
+    if application.unread_lock is not None and not ignore_lock:
+        python.refuse_lock(application.unread_lock.name, "pin the versions in the script's dependencies")
     if project is not None and lock is None and not files and not ignore_lock:
         python.check_unread(project.directory, requirements)
 

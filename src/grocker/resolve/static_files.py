@@ -13,7 +13,7 @@ from grocker.config.services import Services
 from grocker.errors import CorruptError, SettingsError
 from grocker.lock.values import PythonFile
 from grocker.python import Wheel
-from grocker.runner.contract.spec import Service, is_plain, replace_static
+from grocker.runner.contract.spec import Service, is_plain, replace_fields
 from grocker.store import Store
 from grocker.tar.entry import File
 from grocker.tar.keys import cache_key
@@ -61,7 +61,7 @@ def with_static(
         found = _find_directories(name, given, [own, *others])
         elsewhere = site or application.site
         places = (f"/{application.site if one in own.directories else elsewhere}/{one}" for one in found)
-        table[name] = replace_static(table[name], tuple(places))
+        table[name] = replace_fields(table[name], static=tuple(places))
     return table
 
 
