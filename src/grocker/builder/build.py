@@ -61,6 +61,7 @@ def build(request: Request, context: Context) -> Built:
         commands=application.commands,
         delivered=delivered,
         files=tuple(sorted({*application.files, *files_read(request, context.environ)})),
+        writable=application.writable,
     )
 
 

@@ -124,6 +124,7 @@ def summary(built: Built, style: Style, *, host: str, again: bool = False) -> st
             made = f"new: {', '.join(layer.name for layer in new)} ({format_size(sum(layer.size for layer in new))})"
         count = f"{len(one.layers)} layers, {format_size(one.image.size)} compressed"
         lines.append(f"  {one.image.platform}: {count}; {made}")
+    lines += [f"  writable: {path.path} → {path.target} ({path.why})" for path in built.writable]
     for delivered in built.delivered:
         lines.append(delivery_line(replace(delivered, detail=UP_TO_DATE) if again else delivered))
     engine = next((d for d in built.delivered if d.kind in ("docker", "podman")), None)

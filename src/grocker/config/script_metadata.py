@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,8 @@ def _read(path: Path) -> tuple[ScriptMetadata, str]:
     if not begins:
         raise MissingError(
             f"{path.name} has no inline metadata (PEP 723)",
-            hint=f"build its directory: grocker build {path.parent}; or declare what the script requires at its top:"
-            '\n# /// script\n# dependencies = ["requests"]\n# ///',
+            hint=f"build its directory: grocker build {os.path.relpath(path.parent)}; or declare what the script"
+            ' requires at its top:\n# /// script\n# dependencies = ["requests"]\n# ///',
         )
     block = _BLOCK.search(source)
     if len(begins) > 1:

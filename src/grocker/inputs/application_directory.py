@@ -20,7 +20,7 @@ from grocker.errors import SettingsError
 from grocker.inputs import writable
 from grocker.inputs.application import Application, ApplicationRequest
 from grocker.inputs.tree_entries import ROOT, tree_entries
-from grocker.inputs.tree_files import TreeFiles, read_files
+from grocker.inputs.tree_files import TreeFiles, read_files, warn_of_left_out
 from grocker.runner.contract import names
 from grocker.runner.contract.spec import replace_fields
 from grocker.tar.entry import Directory, Entry, File, Symlink
@@ -37,7 +37,10 @@ def arrange(request: ApplicationRequest, application: Application) -> Applicatio
     settings, installed = request.settings, application.installed
     directory = _project_directory(request)
     files = _read_files(request, directory) if settings.files else None
-    beside = tuple(tree_entries(files)) if files is not None else ()
+    taken = {entry.path for entry in installed.entries}
+    beside = tuple(one for one in tree_entries(files) if one.path not in taken) if files is not None else ()
+    if files is not None and not (application.roots and request.origin.kind == "project"):  # a tree has told its own
+        warn_of_left_out(request.context.progress, files)
     entries = (*installed.entries, *beside)
     if settings.writable is not None:
         paths = writable.from_settings(settings.writable, directory, entries)

@@ -31,7 +31,7 @@ def load(request: ApplicationRequest) -> Application:
         application = tree.load(request, built)
         request.context.progress.warn(
             f"{error.message.splitlines()[0].rstrip(':')}; building the source tree instead",
-            hint='set [tool.grocker] install = "tree"; to insist on its wheel, install = "package"',
+            hint='to insist on its wheel, set install = "package" in [tool.grocker]',
         )
         # The lock pins the back end, which runs again at each build to see whether its wheel is complete now.
         project = python.read_project(directory)

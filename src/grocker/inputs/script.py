@@ -64,6 +64,8 @@ def _with_command(installed: python.Wheel, name: str, file: str) -> python.Wheel
 
 def _describe(request: ApplicationRequest, metadata: ScriptMetadata) -> TreeProject:
     """Return the description of the script as that of a tree. Raises SettingsError for what Grocker does not read."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
     path = request.origin.path
     assert path is not None
     if metadata.tool.get("uv"):
@@ -71,6 +73,13 @@ def _describe(request: ApplicationRequest, metadata: ScriptMetadata) -> TreeProj
             f"{path.name}: [tool.uv] of a script is not supported",
             hint="remove it; an index goes to index-url in [tool.grocker], or to uv.toml of this host",
         )
+    try:
+        SpecifierSet(metadata.requires_python)
+    except InvalidSpecifier as error:
+        raise SettingsError(
+            f"{path.name}: requires-python: invalid specifier {metadata.requires_python!r}",
+            hint='write it as requires-python = ">=3.11"',
+        ) from error
     for number, text in enumerate(metadata.dependencies):
         try:
             python.parse_requirement(text)

@@ -19,7 +19,7 @@ from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, named_fi
 from grocker.inputs.index import wheel_target
 from grocker.inputs.requirement_files import read_requirement_files
 from grocker.inputs.tree_entries import ROOT, tree_entries
-from grocker.inputs.tree_files import IGNORE_FILE, TreeFiles, read_files
+from grocker.inputs.tree_files import IGNORE_FILE, TreeFiles, read_files, warn_of_left_out
 from grocker.inputs.tree_project import TreeProject, check_tree, read_tree_project
 from grocker.python.metadata import EntryPoint, Metadata
 from grocker.python.scripts import generate_scripts
@@ -37,10 +37,10 @@ def load(request: ApplicationRequest, built: python.Wheel | None = None) -> Appl
     """
     directory, settings, context = request.origin.path, request.settings, request.context
     assert directory is not None
-    files = read_files(context, directory, (*settings.include, *settings.files), settings.exclude)
+    files = read_files(context, directory, settings.include, settings.exclude)
     check_tree(directory, [file.path for file in files.files])
     described = read_tree_project(directory, settings, built)
-    _warn(request, files)
+    warn_of_left_out(context.progress, files)
     application = read_tree(request, directory, files, described)
     read = (*_read_beside(directory, files, described), *named_files(directory, settings))
     return replace(
@@ -184,21 +184,3 @@ def _with_static(found: DetectedApplication, entries: tuple[Entry, ...]) -> Dete
 
 def _bytes(file: File) -> bytes:
     return file.data if isinstance(file.data, bytes) else b"".join(file.data.chunks())
-
-
-def _warn(request: ApplicationRequest, files: TreeFiles) -> None:
-    progress = request.context.progress
-    if files.secret:
-        progress.warn(
-            f"left out of the image because they look like secrets: {_shown(files.secret)}",
-            hint="pass secrets to the container as variables or mounts; to include a file anyway, "
-            "list it in [tool.grocker] include",
-        )
-    if files.outside:
-        progress.warn(
-            f"left out of the image because they are links that point outside the project: {_shown(files.outside)}"
-        )
-
-
-def _shown(paths: tuple[str, ...]) -> str:
-    return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")

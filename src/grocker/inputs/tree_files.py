@@ -19,6 +19,7 @@ from grocker.command import run
 from grocker.context import Context
 from grocker.digest import Digest
 from grocker.errors import DeniedError, StorageError, UnavailableError
+from grocker.progress import Progress
 from grocker.python.exposure import looks_secret
 from grocker.python.selection import GENERATED_MARKERS, Patterns
 from grocker.python.source_tree import SourceFile, hash_tree
@@ -124,6 +125,23 @@ def read_files(
     if hashes != known:
         context.store.keep("steps", key, hashes.encode())
     return TreeFiles(root, tuple(files), hash_tree(files), tuple(secret), tuple(outside), tuple(sorted(directories)))
+
+
+def warn_of_left_out(progress: Progress, files: TreeFiles) -> None:
+    """Warn of files that look secret, and of links that lead out of the tree."""
+    if files.secret:
+        progress.warn(
+            f"left out of the image because they look like secrets: {_shown(files.secret)}",
+            hint="pass secrets to the container as variables or mounts",
+        )
+    if files.outside:
+        progress.warn(
+            f"left out of the image because they are links that point outside the project: {_shown(files.outside)}"
+        )
+
+
+def _shown(paths: tuple[str, ...]) -> str:
+    return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
 
 
 def _candidates(context: Context, root: Path) -> Iterator[str]:

@@ -40,6 +40,11 @@ class WritablePath(msgspec.Struct, frozen=True):
         """The path as ``image.json`` has it: a directory's ends with ``/``."""
         return f"{self.path}/" if self.is_directory else self.path
 
+    @property
+    def target(self) -> str:
+        """Where the link leads."""
+        return f"{names.MEDIA}/{self.path}"
+
 
 def from_settings(given: Sequence[str], directory: Path | None, entries: Sequence[Entry]) -> tuple[WritablePath, ...]:
     """Check the paths of the settings. ``directory``: the project's; ``entries``: the application's files.
@@ -77,7 +82,7 @@ def _check_content(path: str, directory: Path | None, entries: Sequence[Entry]) 
 
 def link(paths: Sequence[WritablePath], entries: Sequence[Entry]) -> tuple[Entry, ...]:
     """Return ``entries`` with the links; the content at these paths moves to where the runner finds it."""
-    links = [Symlink(f"{ROOT}/{one.path}", f"{names.MEDIA}/{one.path}") for one in paths]
+    links = [Symlink(f"{ROOT}/{one.path}", one.target) for one in paths]
 
     def moved(entry: Entry) -> Entry:
         inside = any(entry.path == one.path or entry.path.startswith(f"{one.path}/") for one in links)
