@@ -20,7 +20,7 @@ from grocker.errors import SettingsError
 from grocker.inputs import writable
 from grocker.inputs.application import Application, ApplicationRequest
 from grocker.inputs.tree_entries import ROOT, tree_entries
-from grocker.inputs.tree_files import TreeFiles, read_files, warn_of_left_out
+from grocker.inputs.tree_files import TreeFiles, check_named, read_files, warn_of_left_out
 from grocker.runner.contract import names
 from grocker.runner.contract.spec import replace_fields
 from grocker.tar.entry import Directory, Entry, File, Symlink
@@ -80,11 +80,7 @@ def _read_files(request: ApplicationRequest, directory: Path | None) -> TreeFile
             f"files: {request.origin.text} is not a project that files could come from",
             hint="build the project's directory, or remove the setting",
         )
-    for name in settings.files:
-        if not (directory / name).exists():
-            raise SettingsError(
-                f"files: the project has no file or directory {name!r}", hint="fix the path, or create the file"
-            )
+    check_named(directory, settings.files, setting="files")
     found = read_files(request.context, directory, exclude=settings.exclude, only=settings.files)
     outside = [name for name in settings.files if os.path.normpath(name) in found.outside]
     if outside:

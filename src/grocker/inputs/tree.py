@@ -19,7 +19,7 @@ from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, named_fi
 from grocker.inputs.index import wheel_target
 from grocker.inputs.requirement_files import read_requirement_files
 from grocker.inputs.tree_entries import ROOT, tree_entries
-from grocker.inputs.tree_files import IGNORE_FILE, TreeFiles, read_files, warn_of_left_out
+from grocker.inputs.tree_files import IGNORE_FILE, TreeFiles, check_named, read_files, warn_of_left_out
 from grocker.inputs.tree_project import TreeProject, check_tree, read_tree_project
 from grocker.python.metadata import EntryPoint, Metadata
 from grocker.python.scripts import generate_scripts
@@ -37,6 +37,7 @@ def load(request: ApplicationRequest, built: python.Wheel | None = None) -> Appl
     """
     directory, settings, context = request.origin.path, request.settings, request.context
     assert directory is not None
+    check_named(directory, settings.include, setting="include")
     files = read_files(context, directory, settings.include, settings.exclude)
     check_tree(directory, [file.path for file in files.files])
     described = read_tree_project(directory, settings, built)

@@ -18,7 +18,7 @@ from grocker import local_file, python
 from grocker.command import run
 from grocker.context import Context
 from grocker.digest import Digest
-from grocker.errors import DeniedError, StorageError, UnavailableError
+from grocker.errors import DeniedError, SettingsError, StorageError, UnavailableError
 from grocker.progress import Progress
 from grocker.python.exposure import looks_secret
 from grocker.python.selection import GENERATED_MARKERS, Patterns
@@ -125,6 +125,15 @@ def read_files(
     if hashes != known:
         context.store.keep("steps", key, hashes.encode())
     return TreeFiles(root, tuple(files), hash_tree(files), tuple(secret), tuple(outside), tuple(sorted(directories)))
+
+
+def check_named(root: Path, names: Sequence[str], *, setting: str) -> None:
+    """Raise SettingsError for a file or directory that ``setting`` names and that the tree at ``root`` lacks."""
+    for name in names:
+        if not (root / name).exists():
+            raise SettingsError(
+                f"{setting}: the project has no file or directory {name!r}", hint="fix the path, or create the file"
+            )
 
 
 def warn_of_left_out(progress: Progress, files: TreeFiles) -> None:
