@@ -44,12 +44,12 @@ def test_origin_is_told_from_the_text(place: Path, text: str, kind: str, extras:
         ("./nowhere", 66, "./nowhere does not exist"),
         ("./file.txt", 66, "is a file, but neither a wheel nor a script"),
         ("none-1.0-py3-none-any.whl", 66, "wheel none-1.0-py3-none-any.whl not found"),
-        ("app==", 64, "is not a directory, a wheel or a release"),
+        ("app==", 64, "is not a directory, a script, a wheel or a release"),
         ("app; python_version > '3'", 64, "markers are not supported"),
         ("./polls[]", 64, "invalid extras"),
         ("./polls[a b]", 64, "invalid extras"),
-        ("-x", 64, "is not a directory, a wheel"),
-        ("", 64, "is not a directory, a wheel"),
+        ("-x", 64, "is not a directory, a script"),
+        ("", 64, "is not a directory, a script"),
     ],
 )
 def test_origin_is_refused_with_a_remedy_when_it_names_nothing(place: Path, text: str, status: int, words: str) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @declare(
     "build",
-    short_help="build an image of a project, a wheel or a release",
+    short_help="build an image of a project, a script, a wheel or a release",
     epilog=examples(
         "grocker build",
         'grocker build "httpbin==0.10.4" -o archive:httpbin.tar',
@@ -49,10 +49,10 @@ if TYPE_CHECKING:
 def command(**options: Any) -> None:
     """Build an image of SOURCE and deliver it to an engine, a registry or a file.
 
-    SOURCE is a project's directory (default: the current one), a wheel (./app-1.0-py3-none-any.whl[extra]) or a release
-    on the package index (app[extra]==1.0). The image is named NAME:VERSION unless --tag says otherwise. It goes to
-    docker if docker answers, else to podman, unless --output or --push says otherwise. --tag, --platform, --output and
-    --label can be repeated.
+    SOURCE is a project's directory (default: the current one), a script with inline metadata (bot.py), a wheel
+    (./app-1.0-py3-none-any.whl[extra]) or a release on the package index (app[extra]==1.0). The image is named
+    NAME:VERSION unless --tag says otherwise. It goes to docker if docker answers, else to podman, unless --output or
+    --push says otherwise. --tag, --platform, --output and --label can be repeated.
 
     Standard output is one line, NAME@DIGEST; everything else goes to standard error.
     """

@@ -192,9 +192,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     include: tuple[InProject, ...] = ()
     """files and directories that go into a source tree's image although they look secret or generated"""
     files: tuple[InProject, ...] = ()
-    """files and directories of the project that a package's code looks for beside it (contract, E14)"""
+    """files and directories of the project that a package's code looks for beside it (contract, E15)"""
     writable: tuple[InProject, ...] | None = None
-    """paths of the application that lead into ``/media`` (contract, E14); None: those that Grocker recognises"""
+    """paths of the application that lead into ``/media`` (contract, E15); None: those that Grocker recognises"""
     extras: tuple[Extra, ...] = ()
     """extras of the application that are installed with it"""
     index_url: Address | None = None

@@ -78,7 +78,7 @@ class Application(msgspec.Struct, frozen=True):
     files: tuple[str, ...]
     """files and directories of the host that all this was read from"""
     project: python.Project | None
-    """None for a wheel or a release"""
+    """None for a script, a wheel or a release"""
     unread_lock: Path | None = None
     """a lock file beside a script, which Grocker does not read"""
     requirement_files: tuple[Path, ...] = ()

@@ -1,4 +1,4 @@
-"""What ``/opt/app`` has beside a source tree's own files, and which service starts where. Contract: E5, E14.
+"""What ``/opt/app`` has beside a source tree's own files, and which service starts where. Contract: E5, E15.
 
 Files beside a package are in ``/opt/app`` at their paths in the project, and links at the same places relative to its
 modules lead to them, so that ``BASE_DIR / "CHANGELOG.md"`` works as it does in the project.

@@ -93,7 +93,7 @@ def _release(text: str) -> Origin:
     except InvalidRequirement as error:
         reason = str(error).splitlines()[0]
         raise UsageError(
-            f"{text!r} is not a directory, a wheel or a release: {reason}",
+            f"{text!r} is not a directory, a script, a wheel or a release: {reason}",
             hint="give a project's directory, a .whl file, or a release: NAME, NAME==1.0, NAME[extra]>=1.0",
         ) from error
     if requirement.marker is not None:

@@ -1,4 +1,4 @@
-"""The paths of an application that it writes to: links into ``/media``. Contract: E14.
+"""The paths of an application that it writes to: links into ``/media``. Contract: E15.
 
 They are those of the settings; without the setting, those that Grocker recognises in a source tree.
 """

@@ -66,7 +66,7 @@ DJANGO = {
 }
 
 
-def test_E14_sqlite_of_django_is_in_media_and_a_start_that_cannot_write_says_what_to_do(tmp_path: Path) -> None:
+def test_E15_sqlite_of_django_is_in_media_and_a_start_that_cannot_write_says_what_to_do(tmp_path: Path) -> None:
     docker, said = build(tmp_path, ".", DJANGO)
     assert "  writable: db.sqlite3 → /media/db.sqlite3 (Django's SQLite database)\n" in said
     with media(docker) as options:
@@ -111,7 +111,7 @@ if not sys.argv[1:]:
 """
 
 
-def test_E14_script_runs_as_command_and_service_and_its_writable_directory_stays(tmp_path: Path) -> None:
+def test_E15_script_runs_as_command_and_service_and_its_writable_directory_stays(tmp_path: Path) -> None:
     files = {"daily.py": SCRIPT, "words.txt": "some words\n", "data/seed.txt": "sown\n"}
     docker, _ = build(tmp_path, "daily.py", files)
     with media(docker) as options:
@@ -135,7 +135,7 @@ PACKAGE = {
 }
 
 
-def test_E14_package_finds_the_files_beside_it(tmp_path: Path) -> None:
+def test_E15_package_finds_the_files_beside_it(tmp_path: Path) -> None:
     docker, _ = build(tmp_path, ".", PACKAGE)
     with media(docker) as options, docker.started("start", "shop", options=options) as container:
         logs = container.wait_for("/opt/app")

@@ -32,7 +32,7 @@ BASE_SETTINGS = f"{GROCKER}/config/50_default_settings.ini"
 """The application's own settings (C2)."""
 LOCK = f"{GROCKER}/grocker.lock"
 INITIAL = f"{GROCKER}/writable"
-"""The initial content of the application's writable paths (E14)."""
+"""The initial content of the application's writable paths (E15)."""
 
 CONFIG = "/config"
 """The operator's configuration (V1)."""

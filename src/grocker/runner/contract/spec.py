@@ -122,7 +122,7 @@ class Spec(Value):
     by the build (E7), weaker than ``-e``. ``crontab``: absolute path of the application's own (K1). ``installed``:
     identifies the installed static files, so that those of two images differ. ``directory``: absolute path where
     services and cron jobs start, None for the home (E5). ``writable``: paths below ``/opt/app`` that are links into
-    ``/media``, those of directories with ``/`` at the end (E14).
+    ``/media``, those of directories with ``/`` at the end (E15).
     """
 
     name: str

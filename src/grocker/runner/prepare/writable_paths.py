@@ -1,4 +1,4 @@
-"""Creates in ``/media`` what the links of the application's writable paths lead to, unless it exists. Contract: E14.
+"""Creates in ``/media`` what the links of the application's writable paths lead to, unless it exists. Contract: E15.
 
 What appears there appears whole, because several containers may start at once with the same directory.
 """

@@ -1,4 +1,4 @@
-"""Explains an application that stops because it cannot write beside its code. Contract: E14."""
+"""Explains an application that stops because it cannot write beside its code. Contract: E15."""
 
 from __future__ import annotations
 
