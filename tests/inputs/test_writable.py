@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import SettingsError
-from grocker.inputs.writable import from_settings, link, recognise
+from grocker.inputs.writable import from_settings, link, recognise, recognise_installed
 from grocker.tar.entry import Entry, File, Symlink
 
 ROOTS = ("opt/app", "opt/app/src")
@@ -43,7 +43,18 @@ def test_sqlite_of_django_is_recognised_when_its_settings_place_it_beside_the_co
     assert [(one.path, one.is_directory) for one in recognise(tree, ROOTS, "mysite.settings")] == [
         (path, False) for path in found
     ]
-    assert recognise(tree, ROOTS, None) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "basedir = os.path.abspath(os.path.dirname(__file__))\nURI = 'sqlite:///' + os.path.join(basedir, 'app.db')",
+        "class A:\n    base_dir = Path(__file__).parent\n    URI = f'sqlite:///{base_dir}/app.db'",
+    ],
+)
+def test_sqlite_is_recognised_in_any_module_that_gives_its_address(text: str) -> None:
+    assert [one.text for one in recognise(entries(config_py=text), ROOTS, None)] == ["app.db"]
+    assert recognise(entries(config_py=text.replace("sqlite", "postgres")), ROOTS, None) == ()
 
 
 def test_sqlite_is_recognised_in_a_settings_package() -> None:
@@ -69,6 +80,28 @@ def test_instance_folder_of_flask_is_recognised_when_it_is_used_and_empty(
     assert [(one.path, one.text) for one in recognise(entries(**files), ROOTS, None)] == [
         (path, f"{path}/") for path in found
     ]
+
+
+def test_path_in_another_one_is_not_recognised_nor_below_a_link_nor_in_tests() -> None:
+    flask = "from flask import Flask\nprint(app.instance_path)\nBASE_DIR = Path(__file__).parent\n"
+    tree = entries(app_py=f"{flask}A = f'sqlite:///{{BASE_DIR}}/instance/x.db'\nB = BASE_DIR / 'link/y.db'")
+    tree += entries(tests__conftest_py="BASE_DIR = Path(__file__).parent\nA = f'sqlite:///{BASE_DIR}/t.db'")
+    assert [one.path for one in recognise([*tree, Symlink("opt/app/link", "elsewhere")], ROOTS, None)] == ["instance"]
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("app = Flask(__name__, instance_relative_config=True)", ["shop.web-instance"]),
+        ("app = Flask('shop')\nprint(app.instance_path)", ["shop-instance"]),
+        ("app = Flask(__name__)", []),
+    ],
+)
+def test_instance_folder_of_an_installed_package_is_recognised_where_flask_has_it(code: str, found: list[str]) -> None:
+    installed = [File("site/shop/__init__.py", b""), File("site/shop/web.py", code.encode())]
+    paths = recognise_installed(installed, "site")
+    assert [(one.path, one.link) for one in paths] == [(name, f"opt/venv/var/{name}") for name in found]
+    assert link(paths, []) == tuple(Symlink(f"opt/venv/var/{name}", f"/media/{name}") for name in found)
 
 
 def test_links_lead_into_media_and_what_was_there_is_kept_for_the_first_start() -> None:

@@ -47,14 +47,14 @@ def arrange(request: ApplicationRequest, application: Application) -> Applicatio
     elif application.roots:
         paths = writable.recognise(entries, application.roots, application.django_settings_module)
     else:
-        paths = ()
+        paths = writable.recognise_installed(entries, installed.site)
     if paths:
         entries = writable.link(paths, entries)
+    own = [one.link for one in paths if not one.outside]
     if not application.roots:
-        own = [f"{ROOT}/{one.path}" for one in paths]
         places = [*own, *(e.path for e in beside if not f"{e.path}/".startswith(tuple(f"{one}/" for one in own)))]
         entries = (*entries, *_links(places, installed, directory))
-    base = f"/{ROOT}" if application.roots or beside or paths else None
+    base = f"/{ROOT}" if application.roots or beside or own else None
     return replace(
         application,
         installed=replace(installed, entries=tuple(sorted(entries, key=lambda entry: entry.path))),

@@ -18,6 +18,8 @@ _NO_CODE = frozenset({"setup.py", "conftest.py", "noxfile.py", "manage.py"})
 _DATA = re.compile(r"(?:[^/]+/)*?(?P<kind>templates|static)/")
 _KIND = re.compile(r"(?<![^/])(?:templates|static)/.*")
 _NO_PACKAGES = frozenset({"tests", "test", "docs", "doc", "examples", "tools", "scripts"})
+_ASIDE = frozenset({"tests", "test", "testing", "docs", "examples", "demos"})
+"""directories, also of packages, that no service needs"""
 _COPIED = re.compile(r"\.pyi?|\.pyx|\.pxd|\.c|\.h|\.so|\.md|\.rst|\.po|py\.typed")
 """endings of files in packages that no code reads"""
 
@@ -113,7 +115,7 @@ def _named_data(installed: python.Wheel, sources: Iterable[str]) -> list[str]:
         and inner.partition("/")[0] in packages
         and not _COPIED.fullmatch("." + path.rpartition("/")[2].rpartition(".")[2])
         and path.partition("/")[0] not in _NO_PACKAGES
-        and "tests" not in path.split("/")
+        and _ASIDE.isdisjoint(path.split("/"))
     ]
     if not missing:
         return []
@@ -143,7 +145,9 @@ def _find_missing_data(installed: python.Wheel, sources: Sequence[str]) -> list[
     of: dict[str, set[str]] = {}
     for path in sources:
         found = _DATA.match(path)
-        if found and path.partition("/")[0] not in _NO_PACKAGES and path[: found.start("kind")].rstrip("/") in beside:
+        if not found or path.partition("/")[0] in _NO_PACKAGES or not _ASIDE.isdisjoint(path.split("/")):
+            continue
+        if path[: found.start("kind")].rstrip("/") in beside:
             of.setdefault(found[0], set()).add(path[found.start("kind") :])
     if not of:
         return []

@@ -15,25 +15,35 @@ import msgspec
 from grocker.errors import SettingsError
 from grocker.inputs.tree_entries import ROOT
 from grocker.runner.contract import names
-from grocker.tar.entry import Entry, File, Symlink
+from grocker.tar.entry import Directory, Entry, File, Symlink
 
 INITIAL = names.INITIAL.removeprefix("/")
 _DATABASES = (".db", ".sqlite", ".sqlite3")
 """endings of a path that is a file, not a directory"""
 _BASE = re.compile(
-    r"^(?P<name>BASE_DIR|BASE_PATH|PROJECT_DIR|PROJECT_ROOT|ROOT_DIR)\b[^=\n]*=(?P<value>.*__file__.*)$", re.M
+    r"^[ \t]*(?P<name>BASE_?DIR|BASE_?PATH|PROJECT_?(?:DIR|ROOT)|ROOT_?DIR)\b[^=\n]*=(?P<value>.*__file__.*)$",
+    re.M | re.I,
 )
 _FLASK = re.compile(r"\binstance_relative_config\s*=\s*True|\.instance_path\b")
+_FLASK_NAME = re.compile(r"""\bFlask\(\s*(?:import_name\s*=\s*)?(?:__name__\b|["'](?P<name>[\w.]+)["'])""")
 _FLASK_DATABASE = re.compile(r"""["']sqlite:///[\w.-]+["']""")
 
 
 class WritablePath(msgspec.Struct, frozen=True):
-    """A path below ``/opt/app`` that is a link to the same path below ``/media``."""
+    """A path of the application that is a link to the same path below ``/media``."""
 
     path: str
+    """below ``/opt/app``, as a rule"""
     is_directory: bool
     why: str
     """for people"""
+    outside: str = ""
+    """the entry path of the link, if it is not below ``/opt/app``"""
+
+    @property
+    def link(self) -> str:
+        """The entry path of the link."""
+        return self.outside or f"{ROOT}/{self.path}"
 
     @property
     def text(self) -> str:
@@ -82,7 +92,7 @@ def _check_content(path: str, directory: Path | None, entries: Sequence[Entry]) 
 
 def link(paths: Sequence[WritablePath], entries: Sequence[Entry]) -> tuple[Entry, ...]:
     """Return ``entries`` with the links; the content at these paths moves to where the runner finds it."""
-    links = [Symlink(f"{ROOT}/{one.path}", one.target) for one in paths]
+    links = [Symlink(one.link, one.target) for one in paths]
 
     def moved(entry: Entry) -> Entry:
         inside = any(entry.path == one.path or entry.path.startswith(f"{one.path}/") for one in links)
@@ -94,25 +104,55 @@ def link(paths: Sequence[WritablePath], entries: Sequence[Entry]) -> tuple[Entry
 
 
 def recognise(entries: Sequence[Entry], roots: Sequence[str], settings_module: str | None) -> tuple[WritablePath, ...]:
-    """Return Flask's instance folder and Django's SQLite databases in a source tree, unless the tree has files there.
+    """Return Flask's instance folder and SQLite databases in a source tree, unless the tree has files there.
 
     ``roots``: entry paths of the directories on ``sys.path``; ``settings_module``: Django's.
     """
-    texts = {
+    texts = _modules(entries)
+    found = {path: WritablePath(path, True, "Flask's instance folder") for path in _instance_folders(texts, roots)}
+    places = [{path: text} for path, text in texts.items() if "sqlite:///" in text]
+    if settings_module is not None:
+        places.append(_settings_files(texts, roots, settings_module))
+    for files in places:
+        found |= {path: WritablePath(path, False, "SQLite database") for path in _databases(files)}
+    leaves = {entry.path for entry in entries if not isinstance(entry, Directory)}
+
+    def is_free(path: str) -> bool:
+        place = f"{ROOT}/{path}"
+        above = [place[: match.start()] for match in re.finditer("/", place)]
+        inside = any(one == place or one.startswith(f"{place}/") for one in leaves)
+        return not inside and leaves.isdisjoint(above) and not any(f"{ROOT}/{one}" in above for one in found)
+
+    return tuple(found[path] for path in sorted(found) if is_free(path))
+
+
+def recognise_installed(entries: Sequence[Entry], site: str) -> tuple[WritablePath, ...]:
+    """Return the instance folders of Flask's applications in an installed package (Flask, "Instance Folders").
+
+    ``site``: the entry path of the directory of its modules.
+    """
+    texts = {path: text for path, text in _modules(entries).items() if path.startswith(f"{site}/")}
+    if not any(_FLASK.search(text) for text in texts.values()):
+        return ()
+    found = set()
+    for path, text in texts.items():
+        for match in _FLASK_NAME.finditer(text):
+            module = path.removeprefix(f"{site}/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+            found.add(f"{match['name'] or module}-instance")
+    place = f"{names.VENV}/var".removeprefix("/")
+    return tuple(WritablePath(name, True, "Flask's instance folder", f"{place}/{name}") for name in sorted(found))
+
+
+def _modules(entries: Sequence[Entry]) -> dict[str, str]:
+    """Return the text of each module that is no test, by its entry path."""
+    return {
         entry.path: entry.data.decode("utf-8", "replace")
         for entry in entries
-        if isinstance(entry, File) and isinstance(entry.data, bytes) and entry.path.endswith(".py")
+        if isinstance(entry, File)
+        and isinstance(entry.data, bytes)
+        and entry.path.endswith(".py")
+        and not re.search(r"/(?:tests?/|test_[^/]*$|conftest\.py$)", entry.path)
     }
-    found = {path: WritablePath(path, True, "Flask's instance folder") for path in _instance_folders(texts, roots)}
-    if settings_module is not None:
-        databases = _django_databases(_settings_files(texts, roots, settings_module))
-        found |= {path: WritablePath(path, False, "Django's SQLite database") for path in databases}
-    taken = {entry.path for entry in entries}
-    return tuple(
-        found[path]
-        for path in sorted(found)
-        if not any(one == f"{ROOT}/{path}" or one.startswith(f"{ROOT}/{path}/") for one in taken)
-    )
 
 
 def _instance_folders(texts: Mapping[str, str], roots: Sequence[str]) -> Iterator[str]:
@@ -120,7 +160,7 @@ def _instance_folders(texts: Mapping[str, str], roots: Sequence[str]) -> Iterato
     for path, text in texts.items():
         uses = _FLASK.search(text) or ("flask_sqlalchemy" in text and _FLASK_DATABASE.search(text))
         root = max((one for one in roots if path.startswith(f"{one}/")), key=len, default=None)
-        if uses and "flask" in text and root is not None and not path.rpartition("/")[2].startswith("test_"):
+        if uses and "flask" in text and root is not None:
             yield f"{root}/instance".removeprefix(f"{ROOT}/")
 
 
@@ -133,7 +173,8 @@ def _settings_files(texts: Mapping[str, str], roots: Sequence[str], module: str)
     return {path: text for path, text in texts.items() if path in own or path.rpartition("/")[0] in packages}
 
 
-def _django_databases(files: Mapping[str, str]) -> Iterator[str]:
+def _databases(files: Mapping[str, str]) -> Iterator[str]:
+    """Yield the SQLite databases that modules place beside the code, by a name for the project's directory."""
     if not any("sqlite" in text for text in files.values()):
         return
     for text in files.values():

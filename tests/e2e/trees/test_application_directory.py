@@ -68,7 +68,7 @@ DJANGO = {
 
 def test_E15_sqlite_of_django_is_in_media_and_a_start_that_cannot_write_says_what_to_do(tmp_path: Path) -> None:
     docker, said = build(tmp_path, ".", DJANGO)
-    assert "  writable: db.sqlite3 → /media/db.sqlite3 (Django's SQLite database)\n" in said
+    assert "  writable: db.sqlite3 → /media/db.sqlite3 (SQLite database)\n" in said
     with media(docker) as options:
         assert docker.run("manage.py", "migrate", options=options).status == 0
         assert docker.run("test", "-s", "/media/db.sqlite3", options=options).status == 0
