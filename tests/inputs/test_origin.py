@@ -68,6 +68,14 @@ def test_word_that_resembles_a_directory_is_no_release(place: Path, text: str) -
     assert str(caught.value.hint).startswith("did you mean polls?")
 
 
-@pytest.mark.parametrize("text", ["pols>=0", "pols[x]", "django", "file", "app"])
+def test_script_is_a_file_and_a_word_that_resembles_one_is_no_release(place: Path) -> None:
+    (place / "daily.py").touch()
+    assert parse_origin("daily.py", place).kind == "script"
+    with pytest.raises(GrockerError, match=r"script dayly\.py not found") as caught:
+        parse_origin("dayly.py", place)
+    assert str(caught.value.hint).startswith("did you mean daily.py?")
+
+
+@pytest.mark.parametrize("text", ["pols>=0", "pols[x]", "django", "file", "app", "discord.py"])
 def test_release_is_one_when_it_is_no_mere_word_or_resembles_nothing(place: Path, text: str) -> None:
     assert parse_origin(text, place).kind == "release"

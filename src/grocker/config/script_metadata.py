@@ -13,8 +13,8 @@ from grocker import local_file
 from grocker.config.files import NONE, Configuration, SettingOrigin, decode, parse_toml, refuse
 from grocker.errors import MissingError, SettingsError
 
-_BLOCK = re.compile(r"^# /// script\s*\n(?P<content>(?:#(?: .*)?\n)*?)# ///[ \t]*$", re.M)
-_BEGIN = re.compile(r"^# /// script\s*$", re.M)
+_BLOCK = re.compile(r"^# /// script[ \t]*\n(?P<content>(?:#(?: .*)?\n)*)# ///[ \t]*$", re.M)
+_BEGIN = re.compile(r"^# /// script[ \t]*$", re.M)
 
 
 class ScriptMetadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):

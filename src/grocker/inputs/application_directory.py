@@ -23,7 +23,7 @@ from grocker.inputs.tree_entries import ROOT, tree_entries
 from grocker.inputs.tree_files import TreeFiles, check_named, read_files, warn_of_left_out
 from grocker.runner.contract import names
 from grocker.runner.contract.spec import replace_fields
-from grocker.tar.entry import Directory, Entry, File, Symlink
+from grocker.tar.entry import Directory, Entry, Symlink
 
 _ALWAYS = ("/", "/tmp", names.CONFIG, names.MEDIA, names.SCRIPTS)  # noqa: S108 - the container's
 _MOUNTED = tuple(f"{one}/" for one in (names.CONFIG, names.MEDIA, names.SCRIPTS))
@@ -130,7 +130,7 @@ def _place_services(services: Services, entries: Sequence[Entry], base: str | No
     known = {*_ALWAYS, home}
     for entry in entries:
         place = f"/{entry.path}" if isinstance(entry, Directory) else f"/{os.path.dirname(entry.path)}"
-        while isinstance(entry, Directory | File) and place not in known:
+        while place not in known:
             known.add(place)
             place = os.path.dirname(place)
     table = dict(services.table)

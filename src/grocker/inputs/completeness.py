@@ -20,8 +20,8 @@ _KIND = re.compile(r"(?<![^/])(?:templates|static)/.*")
 _NO_PACKAGES = frozenset({"tests", "test", "docs", "doc", "examples", "tools", "scripts"})
 _ASIDE = frozenset({"tests", "test", "testing", "docs", "examples", "demos"})
 """directories, also of packages, that no service needs"""
-_COPIED = re.compile(r"\.pyi?|\.pyx|\.pxd|\.c|\.h|\.so|\.md|\.rst|\.po|py\.typed")
-"""endings of files in packages that no code reads"""
+_NO_DATA = (".py", ".pyi", ".pyx", ".pxd", ".c", ".h", ".so", ".md", ".rst", ".po", "py.typed")
+"""endings of files in packages that no code opens"""
 
 
 class IncompleteWheelError(CorruptError):
@@ -50,8 +50,10 @@ def check_complete(
     code = _find_missing_modules(installed, sources)
     data = _find_missing_data(installed, sources)
     needed = sorted({*_service_modules(installed, sources, services, django_settings_module), *code})
-    brought = tuple(settings.files)
-    started = [path for path in _started_files(services, sources) if not path.startswith(brought)]
+    others = [
+        path for path in sources if not any(f"{path}/".startswith(f"{one.rstrip('/')}/") for one in settings.files)
+    ]
+    started = _started_files(services, others)
     if code:
         message = f"{wheel} has no module: its build back end left out {_shown(code)}"
     elif needed:
@@ -60,7 +62,7 @@ def check_complete(
         message = f"{wheel} lacks {_shown(started)}, which a service starts with"
     elif data:
         message = f"{wheel} has no files from {_shown(data)}"
-    elif named := [path for path in _named_data(installed, sources) if services.table and path not in brought]:
+    elif named := [path for path in _named_data(installed, others) if services.table]:
         message, data = f"{wheel} lacks {_shown(named)}, which its code names", named
     else:
         return
@@ -113,7 +115,7 @@ def _named_data(installed: python.Wheel, sources: Iterable[str]) -> list[str]:
         for inner in (path.removeprefix("src/"),)
         if inner not in files
         and inner.partition("/")[0] in packages
-        and not _COPIED.fullmatch("." + path.rpartition("/")[2].rpartition(".")[2])
+        and not path.endswith(_NO_DATA)
         and path.partition("/")[0] not in _NO_PACKAGES
         and _ASIDE.isdisjoint(path.split("/"))
     ]

@@ -30,15 +30,20 @@ class Origin(msgspec.Struct, frozen=True):
 
     @property
     def is_bare(self) -> bool:
-        """Whether a release is a mere word, which may have been meant as a directory."""
+        """Whether a release is a mere word, which may have been meant as a directory or a script."""
         return self.kind == "release" and re.fullmatch(r"[\w.-]+", self.text) is not None
+
+    @property
+    def likely(self) -> str:
+        """What a mere word may have been meant as."""
+        return "script" if self.text.endswith(".py") else "directory"
 
 
 def parse_origin(text: str, directory: Path) -> Origin:
     """What ``text`` names, relative to ``directory``.
 
-    A path if it looks like one (a separator, a leading dot, the ending ``.whl`` or ``.py``) or if there is such a
-    directory; else a release, written as a requirement (``polls[ldap]==1.2``, ``polls``).
+    A path if it looks like one (a separator, a leading dot, the ending ``.whl``) or if there is such a directory or
+    script; else a release, written as a requirement (``polls[ldap]==1.2``, ``discord.py``).
 
     Raises UsageError, MissingError.
     """
@@ -52,9 +57,7 @@ def parse_origin(text: str, directory: Path) -> Origin:
             raise MissingError(f"wheel {rest} not found", hint="give the path of a .whl file, or a release: NAME==1.0")
         return Origin("wheel", text, path, extras=extras)
     path = directory / rest
-    if rest.endswith(".py") and not path.is_dir():
-        if not path.is_file():
-            raise MissingError(f"script {rest} not found", hint="give the path of a .py file, or a project's directory")
+    if rest.endswith(".py") and path.is_file():
         if extras:
             raise UsageError(f"{text!r}: a script has no extras", hint=f"grocker build {rest}")
         return Origin("script", text, path)
@@ -71,16 +74,17 @@ def parse_origin(text: str, directory: Path) -> Origin:
 
 
 def _refuse_mistyped(release: Origin, directory: Path) -> None:
-    """Raise MissingError for a bare word that resembles a directory: a typo must not install a stranger's package."""
+    """Raise MissingError for a bare word that resembles a directory or script: a typo must not install a stranger's."""
     from difflib import get_close_matches
 
     if not release.is_bare:
         return
-    directories = [one.name for one in directory.iterdir() if one.is_dir() and not one.name.startswith(".")]
-    near = get_close_matches(release.text, directories, 1, 0.8)
+    is_wanted = Path.is_file if release.likely == "script" else Path.is_dir
+    there = [one.name for one in directory.iterdir() if is_wanted(one) and not one.name.startswith(".")]
+    near = get_close_matches(release.text, there, 1, 0.8)
     if near:
         raise MissingError(
-            f"directory {release.text} not found",
+            f"{release.likely} {release.text} not found",
             hint=f"did you mean {near[0]}? For the release on the index: '{release.text}>=0'",
         )
 

@@ -52,7 +52,9 @@ def with_static(
     requested = {name: _plain(given) for name, given in services.static.items()}
     if not requested:
         return dict(services.table)
-    own = _contents(e.path.removeprefix(f"{application.site}/") for e in application.entries if isinstance(e, File))
+    prefix = f"{application.site}/"
+    files_below = (e for e in application.entries if isinstance(e, File) and e.path.startswith(prefix))
+    own = _contents(entry.path.removeprefix(prefix) for entry in files_below)
     own = replace(own, shows_top=site is not None)
     needed = any(isinstance(given, bool) or not set(given) <= set(own.directories) for given in requested.values())
     others = [_read_contents(store, file, fetch) for file in sorted(files)] if needed else []

@@ -24,8 +24,8 @@ def explain(said: Sequence[str], directory: str) -> str:
         for refusal in _REFUSALS:
             if refusal in line:
                 return _remedy(os.path.normpath(os.path.join(directory, line.split(refusal)[1].partition("'")[0])))
-        if any(words in line for words in _DATABASE) and f"{directory}/".startswith(f"{APPLICATION}/"):
-            return f"; if the database is in {APPLICATION}, list its path in [tool.grocker] writable and build again"
+        if any(words in line for words in _DATABASE):
+            return "; if the database is beside the code, list its path in [tool.grocker] writable and build again"
     return ""
 
 
