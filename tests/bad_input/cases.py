@@ -325,6 +325,15 @@ _TREES = (
         _settings('files = ["CHANGELOG.md"]'),
     ),
     Case(
+        "files-of-version-control",
+        "files of version control, which may hold tokens",
+        78,
+        ("files: '.git/config' never goes into an image",),
+        ("remove it",),
+        _all(_tree('files = [".git/config"]'), _text(".git/config", "[url]\n")),
+        PROJECT,
+    ),
+    Case(
         "writable-outside",
         "a writable path that leads out of the application",
         78,

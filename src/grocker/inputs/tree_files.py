@@ -21,7 +21,7 @@ from grocker.digest import Digest
 from grocker.errors import DeniedError, SettingsError, StorageError, UnavailableError
 from grocker.progress import Progress
 from grocker.python.exposure import looks_secret
-from grocker.python.selection import GENERATED_MARKERS, Patterns
+from grocker.python.selection import GENERATED_MARKERS, REPOSITORIES, Patterns
 from grocker.python.source_tree import SourceFile, hash_tree
 
 FORMAT = 1
@@ -86,7 +86,7 @@ def read_files(
     cache = os.path.relpath(os.path.realpath(context.store.root.parent), real) + "/"
     candidates = _candidates(context, root) if only is None else _named(root, only)
     for path in sorted({*candidates, *_named(root, include)}):
-        if path.startswith(cache):
+        if path.startswith(cache) or not REPOSITORIES.isdisjoint(path.split("/")):
             continue
         wanted = any(path == one or path.startswith(one + "/") for one in include)
         wanted = wanted or path in (only or ())
@@ -134,6 +134,8 @@ def check_named(root: Path, names: Sequence[str], *, setting: str) -> None:
             raise SettingsError(
                 f"{setting}: the project has no file or directory {name!r}", hint="fix the path, or create the file"
             )
+        if not REPOSITORIES.isdisjoint(name.split("/")):
+            raise SettingsError(f"{setting}: {name!r} never goes into an image", hint="remove it from the setting")
 
 
 def warn_of_left_out(progress: Progress, files: TreeFiles) -> None:

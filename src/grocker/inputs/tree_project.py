@@ -142,9 +142,10 @@ def _dynamic_requirements(directory: Path, found: TreeProject) -> str | None:
     """Return the file with requirements that only a back end reads, unless others are found."""
     if found.project.dependencies or found.requirement_files or python.find_lock(directory) is not None:
         return None
-    dynamic = _table(_document(directory), "project").get("dynamic")
-    if isinstance(dynamic, list) and "dependencies" in dynamic:
-        return "pyproject.toml (dynamic)"
+    document = _document(directory)
+    if "project" in document:
+        dynamic = _table(document, "project").get("dynamic")
+        return "pyproject.toml (dynamic)" if isinstance(dynamic, list) and "dependencies" in dynamic else None
     return next((name for name in ("setup.py", "setup.cfg") if "install_requires" in _text(directory / name)), None)
 
 
