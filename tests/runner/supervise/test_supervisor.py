@@ -176,7 +176,8 @@ def test_supervision_ends_what_is_in_front_first() -> None:
 
 @pytest.mark.slow
 def test_supervision_leaves_time_for_the_others_when_what_is_in_front_hangs() -> None:
-    with _supervised(_UP.format("x"), "front", "trap '' TERM; echo f; while :; do sleep 0.05; done", stop=20) as process:
+    front = "trap '' TERM; echo f; while :; do sleep 0.05; done"
+    with _supervised(_UP.format("x"), "front", front, stop=20) as process:
         assert {_first_line(process), _first_line(process)} == {"x up", "f"}
         process.terminate()
         printed, said = process.communicate(timeout=60)
