@@ -230,6 +230,247 @@ _SOURCES = (
     ),
 )
 
+# -- source trees and scripts -----------------------------------------------------------------------------------------
+
+
+def _tree(settings: str, **files: str) -> Arrange:
+    """A source tree with ``app.py``, these settings and these files (``a__b_txt`` for ``a/b.txt``)."""
+    named = {name.replace("__", "/").replace("_", "."): text for name, text in files.items()}
+    return lambda world: world.write({"app.py": "", "grocker.toml": settings, **named})
+
+
+def _script(text: str) -> Arrange:
+    return lambda world: world.write({"bot.py": text})
+
+
+SCRIPT = ("build", "PROJECT/bot.py", "--output", "store")
+_WORKER = '[services.worker]\ncommand = "true"\nworkdir = '
+
+_TREES = (
+    Case(
+        "workdir-outside",
+        "a working directory that leads out of the application",
+        78,
+        ("grocker.toml:3: services.worker.workdir", "found '../other'"),
+        (),
+        _tree(_WORKER + '"../other"'),
+        PROJECT,
+        is_quick=True,
+    ),
+    Case(
+        "workdir-missing",
+        "a working directory that is not in the image",
+        78,
+        ("services.worker.workdir: the image has no directory /opt/app/jobs",),
+        ("name a directory of the application",),
+        _tree(_WORKER + '"jobs"'),
+        PROJECT,
+    ),
+    Case(
+        "workdir-of-a-wheel",
+        "a relative working directory of a package",
+        78,
+        ("services.worker.workdir: 'jobs' is relative",),
+        ('files = ["jobs"]', "absolute path"),
+        _settings(_WORKER + '"jobs"'),
+    ),
+    Case(
+        "files-missing",
+        "files beside the application that the project does not have",
+        78,
+        ("files: the project has no file or directory 'alembic.ini'",),
+        ("fix the path",),
+        _tree('files = ["alembic.ini"]'),
+        PROJECT,
+    ),
+    Case(
+        "files-of-a-wheel",
+        "files beside a wheel, which has no project",
+        78,
+        ("files: ", "is not a project that files could come from"),
+        ("build the project's directory",),
+        _settings('files = ["CHANGELOG.md"]'),
+    ),
+    Case(
+        "files-of-version-control",
+        "files of version control, which may hold tokens",
+        78,
+        ("files: '.git/config' never goes into an image",),
+        ("remove it",),
+        _all(_tree('files = [".git/config"]'), _text(".git/config", "[url]\n")),
+        PROJECT,
+    ),
+    Case(
+        "writable-outside",
+        "a writable path that leads out of the application",
+        78,
+        ("grocker.toml:1: writable[0]", "found '../data'"),
+        (),
+        _tree('writable = ["../data"]'),
+        PROJECT,
+        is_quick=True,
+    ),
+    Case(
+        "writable-root",
+        "the whole application as a writable path",
+        78,
+        ("writable: '.' is the whole application",),
+        ("name directories of data",),
+        _tree('writable = ["."]'),
+        PROJECT,
+    ),
+    Case(
+        "writable-nested",
+        "a writable path in another one",
+        78,
+        ("writable: 'data/uploads' lies in 'data', which is writable too",),
+        ("name directories of data, each once",),
+        _tree('writable = ["data/uploads", "data"]'),
+        PROJECT,
+    ),
+    Case(
+        "writable-file",
+        "a writable path that is a file",
+        78,
+        ("writable: 'words.txt' is a file",),
+        ("name the directory",),
+        _tree('writable = ["words.txt"]', words_txt="x"),
+        PROJECT,
+    ),
+    Case(
+        "writable-code",
+        "a writable path with code in it",
+        78,
+        ("writable: 'shop' contains code (shop/a.py)",),
+        ("a directory of data alone",),
+        _tree('writable = ["shop"]', shop__a_py=""),
+        PROJECT,
+    ),
+    Case(
+        "include-missing",
+        "files to include that the project does not have",
+        78,
+        ("include: the project has no file or directory 'seed.sqlite3'",),
+        ("fix the path",),
+        _tree('include = ["seed.sqlite3"]'),
+        PROJECT,
+    ),
+    Case(
+        "tree-with-requirements-of-a-back-end",
+        "a source tree with requirements that only a build back end reads",
+        78,
+        ("the requirements of the source tree are in setup.py",),
+        ('install = "package"',),
+        _tree('install = "tree"', setup_py="setup(install_requires=['flask'])"),
+        PROJECT,
+    ),
+    Case(
+        "script-missing",
+        "a missing script",
+        66,
+        ("bot.py does not exist",),
+        ("a script",),
+        arguments=SCRIPT,
+        is_quick=True,
+    ),
+    Case(
+        "script-without-metadata",
+        "a script without inline metadata",
+        66,
+        ("bot.py has no inline metadata (PEP 723)",),
+        ("grocker build", "# /// script"),
+        _script("print(1)\n"),
+        SCRIPT,
+        is_quick=True,
+    ),
+    Case(
+        "script-without-end",
+        "inline metadata without its end",
+        78,
+        ("bot.py:2: the block of inline metadata has no end",),
+        ("# ///",),
+        _script('#!/usr/bin/python3\n# /// script\n# dependencies = ["idna"]\nprint(1)\n'),
+        SCRIPT,
+        is_quick=True,
+    ),
+    Case(
+        "script-not-toml",
+        "inline metadata that is not TOML",
+        78,
+        ("bot.py:3: not TOML",),
+        ("fix the line",),
+        _script("\n# /// script\n# dependencies = [\n# ///\n"),
+        SCRIPT,
+        is_quick=True,
+    ),
+    Case(
+        "script-with-unknown-key",
+        "an unknown key of inline metadata",
+        78,
+        ("bot.py:2: dependancies",),
+        ("did you mean 'dependencies'?",),
+        _script("# /// script\n# dependancies = []\n# ///\n"),
+        SCRIPT,
+        is_quick=True,
+    ),
+    Case(
+        "script-with-two-blocks",
+        "two blocks of inline metadata",
+        78,
+        ("bot.py:3: a second block of inline metadata",),
+        ("first block",),
+        _script("# /// script\n# ///\n# /// script\n# ///\n"),
+        SCRIPT,
+        is_quick=True,
+    ),
+    Case(
+        "script-with-bad-requirement",
+        "inline metadata with an invalid requirement",
+        78,
+        ("bot.py: dependencies[0]: invalid requirement 'a b'",),
+        ("NAME==1.0",),
+        _script('# /// script\n# dependencies = ["a b"]\n# ///\n'),
+        SCRIPT,
+    ),
+    Case(
+        "script-with-bad-python",
+        "inline metadata with an invalid `requires-python`",
+        78,
+        ("bot.py: requires-python: invalid specifier 'new'",),
+        (">=3.11",),
+        _script('# /// script\n# requires-python = "new"\n# ///\n'),
+        SCRIPT,
+    ),
+    Case(
+        "script-with-settings-of-uv",
+        "inline metadata with settings of uv",
+        78,
+        ("bot.py: [tool.uv] of a script is not supported",),
+        ("index-url",),
+        _script("# /// script\n# [tool.uv]\n# exclude-newer = 2026-01-01\n# ///\n"),
+        SCRIPT,
+    ),
+    Case(
+        "script-with-lock",
+        "a lock beside a script",
+        78,
+        ("bot.py.lock pins versions, but Grocker does not read it",),
+        ("--ignore-lock",),
+        _all(_script("# /// script\n# ///\n"), _text("bot.py.lock", "version = 1\n")),
+        SCRIPT,
+    ),
+    Case(
+        "script-with-extras",
+        "a script with extras",
+        64,
+        ("a script has no extras",),
+        ("grocker build",),
+        _script("# /// script\n# ///\n"),
+        ("build", "PROJECT/bot.py[fast]", "--output", "store"),
+        is_quick=True,
+    ),
+)
+
 # -- settings ---------------------------------------------------------------------------------------------------------
 
 _SEVERAL = """\
@@ -1007,4 +1248,14 @@ _REGISTRIES = (
     ),
 )
 
-CASES: tuple[Case, ...] = (*_USAGE, *_SOURCES, *_SETTINGS, *_DEBIAN, *_PYTHON, *DEPENDENCIES, *_STORAGE, *_REGISTRIES)
+CASES: tuple[Case, ...] = (
+    *_USAGE,
+    *_SOURCES,
+    *_TREES,
+    *_SETTINGS,
+    *_DEBIAN,
+    *_PYTHON,
+    *DEPENDENCIES,
+    *_STORAGE,
+    *_REGISTRIES,
+)

@@ -174,6 +174,23 @@ def test_excluded_files_never_go_in(context: Context, tree: Path, pattern: str) 
     assert paths(read_files(context, tree, ["data", ".env"], [pattern, ".env"])) == ["app.py"]
 
 
+@pytest.mark.parametrize("name", [".git/config", "vendor/.hg/hgrc"])
+def test_version_control_never_goes_in_even_when_it_is_included(context: Context, tree: Path, name: str) -> None:
+    write(tree, {"app.py": "", name: "token"})
+    include = [name, name.rpartition("/")[0], name.partition("/")[0]]
+    assert paths(read_files(context, tree, include)) == ["app.py"]
+    assert paths(read_files(context, tree, only=include)) == []
+
+
+def test_included_files_go_in_although_they_are_ignored(context: Context, tree: Path) -> None:
+    write(tree, {"app.py": "", "made/a.txt": "", "made/b/c.txt": "", "b.log": "", ".gitignore": "made/\n*.log\n"})
+    (tree / "made" / "link").symlink_to("b")
+    git(tree, "init", "--quiet")
+    expected = ["app.py", "b.log", "made/a.txt", "made/b/c.txt", "made/link"]
+    assert paths(read_files(context, tree, ["./made/", "b.log"])) == expected
+    assert paths(read_files(context, tree, only=["made/b"])) == ["made/b/c.txt"]
+
+
 def test_products_that_git_tracks_go_in(context: Context, tree: Path) -> None:
     write(tree, {"app.py": "", "dist/bundle.js": ""})
     assert paths(read_files(context, tree)) == ["app.py"]

@@ -8,7 +8,7 @@ import pytest
 
 from grocker.config.settings import Settings
 from grocker.errors import SettingsError
-from grocker.inputs.tree_project import is_tree, read_tree_project
+from grocker.inputs.tree_project import is_tree, only_back_end_reads, read_tree_project
 
 BUILD = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
 PROJECT = '[project]\nname = "Shop_Site"\nversion = "2.1"\ndependencies = ["flask"]\n'
@@ -70,6 +70,29 @@ def test_first_requirement_file_counts_when_nothing_else_names_requirements(
     found = read_tree_project(tmp_path, Settings())
     assert found.requirement_files == (tmp_path / expected,)
     assert found.version == "latest"
+
+
+@pytest.mark.parametrize(
+    ("files", "place"),
+    [
+        ({"setup.py": "setup(install_requires=['flask'])"}, "setup.py"),
+        ({"setup.cfg": "[options]\ninstall_requires = flask"}, "setup.cfg"),
+        ({"pyproject.toml": '[project]\nname = "a"\ndynamic = ["dependencies"]\n'}, "pyproject.toml"),
+        ({"setup.py": "setup(install_requires=['flask'])", "pyproject.toml": PROJECT}, None),
+        ({"setup.py": "setup(install_requires=['a'])", "pyproject.toml": '[project]\nname = "a"\n'}, None),
+        ({"setup.py": "setup(install_requires=['flask'])", "requirements.txt": "flask"}, None),
+        ({"setup.py": "setup()"}, None),
+    ],
+)
+def test_tree_is_refused_when_only_a_back_end_reads_its_requirements(
+    tmp_path: Path, files: dict[str, str], place: str | None
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert only_back_end_reads(tmp_path, Settings()) is (place is not None)
+    if place is not None:
+        with pytest.raises(SettingsError, match=f"the requirements of the source tree are in {place}"):
+            read_tree_project(tmp_path, Settings())
 
 
 def test_settings_choose_requirement_files(tmp_path: Path) -> None:

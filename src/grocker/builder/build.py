@@ -62,6 +62,7 @@ def build(request: Request, context: Context) -> Built:
         commands=application.commands,
         delivered=delivered,
         files=tuple(sorted({*resolution.files(context), *files_read(request, context.environ)})),
+        writable=application.writable,
     )
 
 

@@ -53,6 +53,7 @@ def _subject(resolution: Resolution) -> Subject:
         lock=resolution.lock,
         compiling=resolution.compiling.packages,
         directory=application.directory,
+        writable=tuple(one.text for one in application.writable),
     )
 
 

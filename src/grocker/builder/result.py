@@ -7,6 +7,7 @@ import msgspec
 from grocker.digest import Digest
 from grocker.images import Delivered
 from grocker.images.sink import delivered_digest
+from grocker.inputs.writable import WritablePath
 from grocker.oci import Image, Reference, index
 
 
@@ -42,6 +43,8 @@ class Built(msgspec.Struct, frozen=True):
     delivered: tuple[Delivered, ...]
     files: tuple[str, ...]
     """every file and directory of the host that the result depends on and that may change"""
+    writable: tuple[WritablePath, ...] = ()
+    """the application's, which lead into the user files"""
 
     @property
     def digest(self) -> Digest:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @declare(
     "build",
-    short_help="build an image of a project, a wheel or a release",
+    short_help="build an image of a project, a script, a wheel or a release",
     epilog=examples(
         "grocker build",
         'grocker build "httpbin==0.10.4" -o archive:httpbin.tar',
@@ -49,10 +49,10 @@ if TYPE_CHECKING:
 def command(**options: Any) -> None:
     """Build an image of SOURCE and deliver it to an engine, a registry or a file.
 
-    SOURCE is a project's directory (default: the current one), a wheel (./app-1.0-py3-none-any.whl[extra]) or a release
-    on the package index (app[extra]==1.0). The image is named NAME:VERSION unless --tag says otherwise. It goes to
-    docker if docker answers, else to podman, unless --output or --push says otherwise. --tag, --platform, --output and
-    --label can be repeated.
+    SOURCE is a project's directory (default: the current one), a script with inline metadata (bot.py), a wheel
+    (./app-1.0-py3-none-any.whl[extra]) or a release on the package index (app[extra]==1.0). The image is named
+    NAME:VERSION unless --tag says otherwise. It goes to docker if docker answers, else to podman, unless --output or
+    --push says otherwise. --tag, --platform, --output and --label can be repeated.
 
     Standard output is one line, NAME@DIGEST; everything else goes to standard error.
     """
@@ -124,6 +124,7 @@ def summary(built: Built, style: Style, *, host: str, again: bool = False) -> st
             made = f"new: {', '.join(layer.name for layer in new)} ({format_size(sum(layer.size for layer in new))})"
         count = f"{len(one.layers)} layers, {format_size(one.image.size)} compressed"
         lines.append(f"  {one.image.platform}: {count}; {made}")
+    lines += [f"  writable: {path.path} → {path.target} ({path.why})" for path in built.writable]
     for delivered in built.delivered:
         lines.append(delivery_line(replace(delivered, detail=UP_TO_DATE) if again else delivered))
     engine = next((d for d in built.delivered if d.kind in ("docker", "podman")), None)

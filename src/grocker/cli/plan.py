@@ -57,6 +57,7 @@ def as_text(configuration: Configuration, previews: Sequence[Preview], style: St
         lines.append(f"  services: {services} ({application.services.source})")
         if application.commands:
             lines.append(f"  commands: {', '.join(application.commands)}")
+        lines += [f"  writable: {path.path} → {path.target} ({path.why})" for path in application.writable]
         lines.append(f"  versions: from {resolution.versions}")
         lines.append("  layers:")
         for layer in one.layers:
@@ -84,6 +85,10 @@ def as_data(configuration: Configuration, previews: Sequence[Preview]) -> dict[s
                 "version": one.resolution.application.installed.version,
                 "services": list(one.resolution.application.services.table),
                 "commands": list(one.resolution.application.commands),
+                "writable": [
+                    {"path": path.path, "target": path.target, "why": path.why}
+                    for path in one.resolution.application.writable
+                ],
                 "versions": one.resolution.versions,
                 "debian": [{"name": p.name, "version": p.version} for p in one.resolution.packages.packages],
                 "python_packages": [{"name": f.name, "version": f.version} for f in one.resolution.wheels.files],

@@ -69,9 +69,11 @@ def host_platform() -> str:
 
 
 def lock_path(origin: Origin, named: Path | None) -> Path:
-    """The lock file of ``origin``: ``named``, else in the project, else in the working directory."""
+    """The lock file of ``origin``: ``named``, else in the project, beside the script, or in the working directory."""
     if named is not None:
         return named
+    if origin.kind == "script" and origin.path is not None:
+        return origin.path.with_name(f"{origin.path.stem}.{NAME}")
     return (origin.path if origin.kind == "project" and origin.path is not None else Path()) / NAME
 
 

@@ -84,15 +84,13 @@ def decode(table: Mapping[str, Any], *, file: str, prefix: tuple[str, ...], text
     try:
         settings = msgspec.convert(table, Settings)
     except msgspec.ValidationError as error:
-        raise _refusal(table, file, prefix, lines) or SettingsError(f"{file}: {error}") from error
+        raise refuse(table, Settings, file, text, prefix) or SettingsError(f"{file}: {error}") from error
     origins = {dotted_name(path): _origin((*prefix, *path), lines, file) for path in _leaves(table) if path}
     return Configuration(settings, MappingProxyType(origins))
 
 
 def load_toml(path: Path) -> tuple[dict[str, Any], str] | None:
     """A TOML file as a table and as text, None when there is none; SettingsError with file and line when malformed."""
-    import tomllib
-
     try:
         data = local_file.read(path)
     except FileNotFoundError:
@@ -104,14 +102,21 @@ def load_toml(path: Path) -> tuple[dict[str, Any], str] | None:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise SettingsError(f"{path.name}:{line}: not UTF-8", hint="save the file as UTF-8") from error
+    return parse_toml(text, path.name), text
+
+
+def parse_toml(text: str, file: str) -> dict[str, Any]:
+    """Parse the text of ``file``. Raises SettingsError with file and line."""
+    import tomllib
+
     try:
-        return decode_toml(text), text
+        return decode_toml(text)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"\(at line (\d+), column \d+\)", str(error))
         line = int(found[1]) if found else text.count("\n") + (not text.endswith("\n"))
         message = re.sub(r"\s*\(at .*\)$", "", str(error))
         hint = "save the file without a byte order mark" if text.startswith("\ufeff") else "fix the line"
-        raise SettingsError(f"{path.name}:{line}: not TOML: {message}", hint=hint) from error
+        raise SettingsError(f"{file}:{line}: not TOML: {message}", hint=hint) from error
 
 
 def dotted_name(path: positions.KeyPath) -> str:
@@ -147,14 +152,15 @@ def _load(path: Path, prefix: tuple[str, ...]) -> tuple[dict[str, Any], Path, tu
     return value, path, prefix, text
 
 
-def _refusal(
-    table: Mapping[str, Any], file: str, prefix: tuple[str, ...], lines: Mapping[positions.KeyPath, int]
+def refuse(
+    table: Mapping[str, Any], kind: type, file: str, text: str, prefix: tuple[str, ...] = ()
 ) -> SettingsError | None:
-    """The error that names all problems, in the order of the file."""
+    """The error that names all problems of ``table`` with the struct ``kind``, in the order of the file."""
     from grocker.config.problems import find_problems
 
+    lines = positions.find_lines(text)
     found = sorted(
-        ((_origin((*prefix, *one.path), lines, file), one) for one in find_problems(table, Settings)),
+        ((_origin((*prefix, *one.path), lines, file), one) for one in find_problems(table, kind)),
         key=lambda pair: pair[0].line,
     )
     if not found:

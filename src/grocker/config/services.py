@@ -29,6 +29,8 @@ class Services(msgspec.Struct, frozen=True):
     """where they were declared, for messages"""
     static: Mapping[str, tuple[str, ...] | bool] = msgspec.field(default_factory=lambda: MappingProxyType({}))
     """by service: the directories to show, below the installed packages; True for all named ``static``"""
+    workdirs: Mapping[str, str] = msgspec.field(default_factory=lambda: MappingProxyType({}))
+    """by service: its working directory, as it was written"""
 
     @property
     def servers(self) -> tuple[str, ...]:
@@ -141,6 +143,7 @@ def _of_tables(tables: Mapping[str, ServiceSettings], source: str) -> Services:
         any_service=False,
         source=source,
         static=MappingProxyType({name: given for name, given in static.items() if given}),
+        workdirs=MappingProxyType({name: one.workdir for name, one in tables.items() if one.workdir is not None}),
     )
 
 

@@ -59,6 +59,10 @@ InPackages = Annotated[
         description="a directory inside the application's packages, as mysite/static",
     ),
 ]
+WorkingDirectory = Annotated[
+    str,
+    Meta(pattern=r"^(?!(.*/)?\.\.(/|$))[^\0\n]+\Z", description="a directory of the image, as backend or /tmp"),
+]
 UrlPath = Annotated[str, Meta(pattern=r"^/[!-~]*\Z", description="a path that begins with /")]
 Command = Text | tuple[Text, ...]
 ObjectReference = Annotated[
@@ -83,6 +87,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
     """None: the first one of the table that serves the interface: gunicorn for WSGI, uvicorn for ASGI"""
     workers: Positive | None = None
     env: dict[VariableName, Text] = {}
+    workdir: WorkingDirectory | None = None
+    """where its processes start, relative to ``/opt/app``; None: the application's own place (contract, E5)"""
     stop_signal: StopSignal = "TERM"
     ready: (
         Annotated[str, Meta(pattern=r"^(/[!-~]*|notify)\Z", description="a path that begins with /, or notify")] | None
@@ -188,6 +194,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     own requirements"""
     include: tuple[InProject, ...] = ()
     """files and directories that go into a source tree's image although they look secret or generated"""
+    files: tuple[InProject, ...] = ()
+    """files and directories of the project that a package's code looks for beside it (contract, E15)"""
+    writable: tuple[InProject, ...] | None = None
+    """paths of the application that lead into ``/media`` (contract, E15); None: those that Grocker recognises"""
     extras: tuple[Extra, ...] = ()
     """extras of the application that are installed with it"""
     groups: tuple[Extra, ...] = ()

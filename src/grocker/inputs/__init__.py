@@ -1,1 +1,1 @@
-"""The kinds of inputs: a project, a wheel or a release becomes an application."""
+"""The kinds of inputs: a project, a script, a wheel or a release becomes an application."""

@@ -14,8 +14,10 @@ from grocker.context import Context
 from grocker.digest import Digest
 from grocker.errors import CorruptError, SettingsError
 from grocker.inputs import documents, validation
+from grocker.inputs.completeness import check_complete
 from grocker.inputs.index import wheel_target
 from grocker.inputs.origin import Origin
+from grocker.inputs.writable import WritablePath
 from grocker.lock.values import BuildRequirement, PythonFile
 from grocker.platforms.target import Target
 from grocker.python.metadata import normalise_name
@@ -77,23 +79,23 @@ class Application(msgspec.Struct, frozen=True):
     files: tuple[str, ...]
     """files and directories of the host that all this was read from"""
     project: python.Project | None
-    """None for a wheel or a release"""
+    """None for a script, a wheel or a release"""
     groups: tuple[str, ...] = ()
     """dependency groups that are installed, normalised"""
+    unread_lock: Path | None = None
+    """a lock file beside a script, which Grocker does not read"""
     requirement_files: tuple[Path, ...] = ()
     """what is required in pip's format, besides the metadata"""
     roots: tuple[str, ...] = ()
-    """of a source tree: entry paths of the directories on ``sys.path``; its services start in the first"""
+    """of a source tree: entry paths of the directories on ``sys.path``"""
+    writable: tuple[WritablePath, ...] = ()
+    directory: str | None = None
+    """where services and cron jobs start in the image, ``/opt/app`` if it has that; None: in the home"""
 
     @property
     def commands(self) -> tuple[str, ...]:
         """The application's own console scripts, sorted."""
         return tuple(sorted(p.name for p in self.installed.entry_points if p.group == "console_scripts"))
-
-    @property
-    def directory(self) -> str | None:
-        """Where services and cron jobs start in the image, ``/opt/app`` for a source tree; None: in the home."""
-        return f"/{self.roots[0]}" if self.roots else None
 
 
 def read_application(
@@ -126,14 +128,18 @@ def read_application(
     validation.check_application(installed, target, extras, tree, request.context.progress)
     django = python.find_django(installed)
     directory = project.directory if project else Path()
+    services = find_services(settings, procfile, _found(installed, django))
+    settings_module = django.settings_module if django else None
+    if tree is not None:
+        check_complete(installed, tree, services, settings_module, settings, request.context.progress)
     return Application(
         wheel=wheel.sha256,
         file=file,
         installed=installed,
         extras=extras,
         build=build,
-        services=find_services(settings, procfile, _found(installed, django)),
-        django_settings_module=django.settings_module if django else None,
+        services=services,
+        django_settings_module=settings_module,
         base_config=documents.read_base_config(directory, settings, installed),
         crontab=documents.read_crontab(directory, settings, installed),
         files=files,

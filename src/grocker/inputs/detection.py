@@ -22,10 +22,10 @@ _STREAMLIT_OPTIONS = ("--server.headless", "true", "--browser.gatherUsageStats",
 _DJANGO_WSGI = "django.core.wsgi:get_wsgi_application()"
 
 
-def detect(tree: python.Wheel, roots: tuple[str, ...]) -> tuple[DetectedApplication, str | None]:
+def detect(tree: python.Wheel, roots: tuple[str, ...], script: str = "") -> tuple[DetectedApplication, str | None]:
     """Detect how the tree is served, and the settings module if it is a Django project.
 
-    ``roots``: entry paths of the directories on ``sys.path``.
+    ``roots``: entry paths of the directories on ``sys.path``; ``script``: the name of its only file, without ``.py``.
     """
     views = [replace(tree, site=root) for root in reversed(roots)]
     commands = {name: command for view in views for name, command in _workers(view)}
@@ -39,10 +39,10 @@ def detect(tree: python.Wheel, roots: tuple[str, ...]) -> tuple[DetectedApplicat
             found = DetectedApplication(django=True, target=target, commands=commands)
             return (replace(found, kind="asgi") if kind == "asgi" else found), django.settings_module
     for view in views:
-        web = python.find_application(view)
+        web = python.find_application(view, script)
         if web is not None:
             return DetectedApplication(kind=web.kind, target=web.target, commands=commands), None
-    streamlit = _streamlit(tree)
+    streamlit = _streamlit(tree, (*_STREAMLIT_FILES, script))
     if streamlit is not None:
         return DetectedApplication(commands={"www": streamlit, **commands}), None
     for view in views:
@@ -51,7 +51,14 @@ def detect(tree: python.Wheel, roots: tuple[str, ...]) -> tuple[DetectedApplicat
             match = _WSGI.search(text)
             if match and module in _WSGI_FILES:
                 return DetectedApplication(target=f"{module}:{match['name']}", commands=commands), None
+    if script and not commands:
+        commands = {program_name(script): ("python", f"{names.APPLICATION}/{script}.py")}
     return DetectedApplication(commands=commands), None
+
+
+def program_name(script: str) -> str:
+    """Return the name of the service and the command that run a script: ``daily-report`` for ``daily report``."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", script).strip("-._") or "script"
 
 
 def _workers(view: python.Wheel) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -72,10 +79,10 @@ def _workers(view: python.Wheel) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "beat", ("celery", "--app", application, "beat", "--loglevel", "INFO", *schedule)
 
 
-def _streamlit(tree: python.Wheel) -> tuple[str, ...] | None:
+def _streamlit(tree: python.Wheel, files: tuple[str, ...]) -> tuple[str, ...] | None:
     """Return the command of a Streamlit page, None if there is none."""
     found: Mapping[str, str] = dict(_sources(tree))
-    for name in _STREAMLIT_FILES:
+    for name in files:
         if _STREAMLIT.search(found.get(f"{name}.py", "")):
             port = str(names.APPLICATION_PORT)
             listens = ("--server.port", port, "--server.address", "0.0.0.0")  # noqa: S104 - of the container

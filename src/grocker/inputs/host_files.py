@@ -15,6 +15,8 @@ def files_read(request: Request, environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _files(request: Request, environ: Mapping[str, str]) -> Iterator[Path]:
+    if request.origin.kind == "script" and request.origin.path is not None:
+        yield request.origin.path
     directory = request.origin.path if request.origin.kind == "project" and request.origin.path else Path()
     if request.settings is not None:
         yield request.settings

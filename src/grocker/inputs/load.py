@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from grocker.inputs import project, release, wheel
+from grocker.inputs import application_directory, project, release, script, wheel
 from grocker.inputs.application import Application, ApplicationRequest
 
 KINDS: Mapping[str, Callable[[ApplicationRequest], Application]] = MappingProxyType(
-    {"project": project.load, "wheel": wheel.load, "release": release.load}
+    {"project": project.load, "script": script.load, "wheel": wheel.load, "release": release.load}
 )
 """By ``Origin.kind``."""
 
 
 def load_application(request: ApplicationRequest) -> Application:
     """Load the application that the request's origin names. It may run a back end and ask the index."""
-    return KINDS[request.origin.kind](request)
+    return application_directory.arrange(request, KINDS[request.origin.kind](request))

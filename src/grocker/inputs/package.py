@@ -37,7 +37,7 @@ def load(request: ApplicationRequest) -> Application:
     project = python.read_project(directory)
     tree = python.read_directory(request.context, directory, request.settings.exclude)
     _warn_of_left_out(request.context.progress, tree)
-    pins = _resolve_build(request, project) if request.locked.build is None else request.locked.build
+    pins = resolve_build(request, project)
     wheel = _build_wheel(request, project, tree, pins)
     read = {directory / path for path in (*tree.directories, *(f.path for f in tree.files))}
     read |= {*named_files(directory, request.settings)}
@@ -77,8 +77,10 @@ def build_variables(environ: Mapping[str, str], settings: Settings) -> dict[str,
     return {**settings.build.env, **given}
 
 
-def _resolve_build(request: ApplicationRequest, project: python.Project) -> tuple[BuildRequirement, ...]:
-    """Pin the project's build requirements; the index is asked again once a day."""
+def resolve_build(request: ApplicationRequest, project: python.Project) -> tuple[BuildRequirement, ...]:
+    """Return the lock's build requirements, else pin the project's; the index is asked again once a day."""
+    if request.locked.build is not None:
+        return request.locked.build
     context, uv = request.context, request.uv
 
     def ask() -> _BuildAnswer:

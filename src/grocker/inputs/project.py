@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
+from grocker import python
 from grocker.errors import CorruptError
 from grocker.inputs import package, tree
 from grocker.inputs.application import Application, ApplicationRequest
-from grocker.inputs.tree_project import is_tree
+from grocker.inputs.completeness import IncompleteWheelError
+from grocker.inputs.tree_project import is_tree, only_back_end_reads
 
 
 def load(request: ApplicationRequest) -> Application:
-    """Load the project as a package or a tree; a package whose back end does not find its code is loaded as a tree."""
+    """Load the project as a package or a tree.
+
+    A package is loaded as a tree if its back end does not find its code, or leaves out what a service needs.
+    """
     directory, settings = request.origin.path, request.settings
     assert directory is not None
     if is_tree(directory, settings):
@@ -17,13 +24,25 @@ def load(request: ApplicationRequest) -> Application:
     try:
         return package.load(request)
     except CorruptError as error:
-        if settings.install == "package" or not _lacks_code(error.message):
+        built = error.built if isinstance(error, IncompleteWheelError) else None
+        lacks_code = _lacks_code(error.message) and not only_back_end_reads(directory, settings)
+        if settings.install == "package" or not (built or lacks_code):
             raise
+        application = tree.load(request, built)
         request.context.progress.warn(
-            f"{error.message.splitlines()[0]}; building the source tree instead",
-            hint='to make this an error, set [tool.grocker] install = "package"',
+            f"{error.message.splitlines()[0].rstrip(':')}; building the source tree instead",
+            hint='to insist on its wheel, set install = "package" in [tool.grocker]',
         )
-        return tree.load(request)
+        # The lock pins the back end, which runs again at each build to see whether its wheel is complete now.
+        project = python.read_project(directory)
+        return replace(
+            application, build=package.resolve_build(request, project), project=_with_build(application, project)
+        )
+
+
+def _with_build(application: Application, project: python.Project) -> python.Project | None:
+    described = application.project
+    return replace(described, build_requires=project.build_requires) if described is not None else None
 
 
 def _lacks_code(message: str) -> bool:
@@ -37,5 +56,6 @@ def _lacks_code(message: str) -> bool:
             "unable to determine which files to ship",
             "no file/folder found for package",
             "expected a python module at",
+            "does not contain any element",
         )
     )

@@ -46,7 +46,9 @@ def _find(request: ApplicationRequest) -> tuple[PythonFile, str]:
             except MissingError as error:
                 if not origin.is_bare:
                     raise
-                raise MissingError(f"directory {origin.text} not found; {error.message}", hint=error.hint) from error
+                raise MissingError(
+                    f"{origin.likely} {origin.text} not found; {error.message}", hint=error.hint
+                ) from error
         return answer_of_pins(context, uv, [pin for pin in pins if pin.name == origin.name])
 
     key = cache_key("release", origin.requirement, str(target), uv_variables(uv))

@@ -69,4 +69,9 @@ def _read_configuration(request: Request) -> config_files.Configuration:
     if request.origin.kind == "project":
         assert request.origin.path is not None
         return config_files.read(request.origin.path)
+    if request.origin.kind == "script":
+        from grocker.config.script_metadata import read_settings
+
+        assert request.origin.path is not None
+        return read_settings(request.origin.path)
     return config_files.NONE

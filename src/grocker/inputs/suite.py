@@ -7,6 +7,7 @@ from pathlib import Path
 
 from grocker import local_file
 from grocker.config import files as config_files
+from grocker.config.script_metadata import read_script
 from grocker.config.settings import Settings
 from grocker.inputs.origin import Origin
 from grocker.lock.values import Lock
@@ -29,6 +30,8 @@ def choose_suites(
         return (name,)
     directory = origin.path
     fitting = list(SUITES.values())
+    if origin.kind == "script" and directory is not None:
+        fitting = _allowed_by(read_script(directory).requires_python)
     if origin.kind == "project" and directory is not None:
         fitting = _fitting(directory)
         place, series = _pinned(directory)
@@ -53,9 +56,12 @@ def _fitting(directory: Path) -> list[Suite]:
     loaded = config_files.load_toml(directory / "pyproject.toml")
     table = loaded[0].get("project", {}) if loaded is not None else {}
     text = table.get("requires-python") if isinstance(table, dict) else None
+    return _allowed_by(text if isinstance(text, str) else "")
+
+
+def _allowed_by(text: str) -> list[Suite]:
+    """Return the suites that a specifier allows, the preferred first; all of them if it allows none."""
     rows = list(SUITES.values())
-    if not isinstance(text, str):
-        return rows
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
+from msgspec.structs import replace
 
 from grocker import python
 from grocker.config.services import DetectedApplication, find_services
@@ -17,46 +17,55 @@ from grocker.inputs.application import Application, ApplicationRequest, chosen_g
 from grocker.inputs.detection import detect
 from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, named_files, read_base_config, read_crontab
 from grocker.inputs.index import wheel_target
-from grocker.inputs.tree_files import IGNORE_FILE, TreeFiles, read_files
+from grocker.inputs.tree_entries import ROOT, tree_entries
+from grocker.inputs.tree_files import IGNORE_FILE, TreeFiles, check_named, read_files, warn_of_left_out
 from grocker.inputs.tree_project import TreeProject, check_tree, read_tree_project
 from grocker.python.metadata import EntryPoint, Metadata
 from grocker.python.scripts import generate_scripts
 from grocker.runner.contract import names
 from grocker.tar.entry import Entry, File, Symlink
 
-ROOT = names.APPLICATION.removeprefix("/")
 _BIN = f"{names.VENV}/bin".removeprefix("/")
 _PYTHON = f"{names.VENV}/bin/python"
-_HELD = 1 << 20
-"""bytes: a larger file is read when it is written"""
 
 
-class _Content(msgspec.Struct, frozen=True):
-    """A large file's bytes (``tar.entry.Content``)."""
+def load(request: ApplicationRequest, built: python.Wheel | None = None) -> Application:
+    """Read the tree and what it requires; nothing is built.
 
-    path: Path
-    size: int
-
-    def chunks(self) -> Iterator[bytes]:
-        with self.path.open("rb") as stream:
-            while chunk := stream.read(1 << 20):
-                yield chunk
-
-
-def load(request: ApplicationRequest) -> Application:
-    """Read the tree and what it requires; nothing is built."""
+    ``built``: the wheel of the same project, incomplete, whose metadata count.
+    """
     directory, settings, context = request.origin.path, request.settings, request.context
     assert directory is not None
+    check_named(directory, settings.include, setting="include")
     files = read_files(context, directory, settings.include, settings.exclude)
     check_tree(directory, [file.path for file in files.files])
-    described = read_tree_project(directory, settings)
-    _warn(request, files)
-    entries = tuple(_entries(files))
+    described = read_tree_project(directory, settings, built)
+    warn_of_left_out(context.progress, files)
+    application = read_tree(request, directory, files, described)
+    read = (*_read_beside(directory, files, described), *named_files(directory, settings))
+    return replace(
+        application,
+        files=(*application.files, *map(str, read)),
+        project=described.project,
+        groups=chosen_groups(settings, is_project=True),
+        requirement_files=described.requirement_files,
+    )
+
+
+def read_tree(
+    request: ApplicationRequest, directory: Path, files: TreeFiles, described: TreeProject, script: str = ""
+) -> Application:
+    """Read the application in ``files``, and how it is served. ``script``: the name of the only file, without ``.py``.
+
+    Raises SettingsError for files that the settings name and that cannot be read.
+    """
+    settings = request.settings
+    entries = tuple(tree_entries(files))
     roots = (ROOT, f"{ROOT}/src") if _has_src(files) else (ROOT,)
     installed = _as_wheel(request, described, entries, roots)
     extras = tuple(sorted({*settings.extras, *request.origin.extras}))
     validation.check_python(installed.metadata, wheel_target(request.target))
-    found, settings_module = detect(installed, roots)
+    found, settings_module = detect(installed, roots, script)
     top = {entry.path: entry for entry in entries if isinstance(entry, File)}
     procfile = top.get(f"{ROOT}/Procfile")
     text = decode_text(_bytes(procfile), "Procfile") if procfile is not None else None
@@ -77,14 +86,8 @@ def load(request: ApplicationRequest) -> Application:
         django_settings_module=settings_module,
         base_config=base_config,
         crontab=crontab,
-        files=(
-            *files.directories,
-            *(str(directory / file.path) for file in files.files),
-            *map(str, (*_read_beside(directory, files, described), *named_files(directory, settings))),
-        ),
-        project=described.project,
-        groups=chosen_groups(settings, is_project=True),
-        requirement_files=described.requirement_files,
+        files=(*files.directories, *(str(directory / file.path) for file in files.files)),
+        project=None,
         roots=roots,
     )
 
@@ -102,18 +105,6 @@ def _read_beside(directory: Path, files: TreeFiles, described: TreeProject) -> I
     yield from (path for path in rules if path.exists())
 
 
-def _entries(files: TreeFiles) -> Iterator[Entry]:
-    for file in files.files:
-        path = f"{ROOT}/{file.path}"
-        if file.target is not None:
-            yield Symlink(path, file.target)
-            continue
-        place = files.root / file.path
-        size = place.stat().st_size
-        data = place.read_bytes() if size <= _HELD else _Content(place, size)
-        yield File(path, data, 0o755 if file.executable else 0o644)
-
-
 def _as_wheel(
     request: ApplicationRequest, described: TreeProject, entries: tuple[Entry, ...], roots: tuple[str, ...]
 ) -> python.Wheel:
@@ -126,7 +117,7 @@ def _as_wheel(
     own: list[Entry] = [File(f"{scheme.site}/grocker_app.pth", _path_file(roots))]
     own += _commands(entries, points)
     project = described.project
-    metadata = Metadata(
+    metadata = described.metadata or Metadata(
         name=described.name,
         version=described.version,
         requires=_requires(project),
@@ -190,27 +181,9 @@ def _has_src(files: TreeFiles) -> bool:
 def _with_static(found: DetectedApplication, entries: tuple[Entry, ...]) -> DetectedApplication:
     """Serve Django's static files: without DEBUG, Django itself serves none."""
     if found.django and any(entry.path.startswith(f"{ROOT}/static/") for entry in entries):
-        return msgspec.structs.replace(found, static=True)
+        return replace(found, static=True)
     return found
 
 
 def _bytes(file: File) -> bytes:
     return file.data if isinstance(file.data, bytes) else b"".join(file.data.chunks())
-
-
-def _warn(request: ApplicationRequest, files: TreeFiles) -> None:
-    progress = request.context.progress
-    if files.secret:
-        progress.warn(
-            f"left out of the image because they look like secrets: {_shown(files.secret)}",
-            hint="pass secrets to the container as variables or mounts; to include a file anyway, "
-            "list it in [tool.grocker] include",
-        )
-    if files.outside:
-        progress.warn(
-            f"left out of the image because they are links that point outside the project: {_shown(files.outside)}"
-        )
-
-
-def _shown(paths: tuple[str, ...]) -> str:
-    return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")

@@ -18,9 +18,10 @@ from grocker import local_file, python
 from grocker.command import run
 from grocker.context import Context
 from grocker.digest import Digest
-from grocker.errors import DeniedError, StorageError, UnavailableError
+from grocker.errors import DeniedError, SettingsError, StorageError, UnavailableError
+from grocker.progress import Progress
 from grocker.python.exposure import holds_credentials, looks_secret
-from grocker.python.selection import GENERATED_MARKERS, Patterns
+from grocker.python.selection import GENERATED_MARKERS, REPOSITORIES, Patterns
 from grocker.python.source_tree import SourceFile, hash_tree
 
 FORMAT = 1
@@ -56,14 +57,24 @@ class TreeFiles(msgspec.Struct, frozen=True):
     """absolute paths of the directories that were looked into"""
 
 
-def read_files(context: Context, root: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> TreeFiles:
+def read_files(
+    context: Context,
+    root: Path,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    *,
+    only: Sequence[str] | None = None,
+) -> TreeFiles:
     """List and hash the files of the tree at ``root``; read only those whose stat(2) has changed.
 
-    ``include``: paths or directories to include although their names are excluded by default. ``exclude``: patterns of
-    what never goes in. Raises DeniedError for a file that cannot be read, StorageError.
+    ``include``: files or directories to include although they are ignored or excluded by default. ``exclude``: patterns
+    of what never goes in. ``only``: files and directories to read instead of the whole tree; what is ignored counts
+    there. Raises DeniedError for a file that cannot be read, StorageError.
     """
     excluded = Patterns(exclude)
-    key = f"tree-{FORMAT}-" + hashlib.sha256(os.fsencode(root.absolute())).hexdigest()
+    include = [os.path.normpath(name) for name in include]
+    named = "\0".join([str(root.absolute()), *(only or ())])
+    key = f"tree-{FORMAT}-" + hashlib.sha256(os.fsencode(named)).hexdigest()
     kept = context.store.kept("steps", key)
     known = python.FileHashes.decode(kept) if kept is not None else python.FileHashes()
     now, real = int(context.now * 1e9), os.path.realpath(root)
@@ -73,10 +84,12 @@ def read_files(context: Context, root: Path, include: Sequence[str] = (), exclud
     noted: dict[str, tuple[str, str]] = {}
     directories = {str(root)}
     cache = os.path.relpath(os.path.realpath(context.store.root.parent), real) + "/"
-    for path in sorted(_candidates(context, root)):
-        if path.startswith(cache):
+    candidates = _candidates(context, root) if only is None else _named(root, only)
+    for path in sorted({*candidates, *_named(root, include)}):
+        if path.startswith(cache) or not REPOSITORIES.isdisjoint(path.split("/")):
             continue
-        wanted = any(path == one or path.startswith(one.rstrip("/") + "/") for one in include)
+        wanted = any(path == one or path.startswith(one + "/") for one in include)
+        wanted = wanted or path in (only or ())
         if (not wanted and _is_never(path)) or excluded.match_below(path):
             continue
         place = root / path
@@ -114,6 +127,34 @@ def read_files(context: Context, root: Path, include: Sequence[str] = (), exclud
     return TreeFiles(root, tuple(files), hash_tree(files), tuple(secret), tuple(outside), tuple(sorted(directories)))
 
 
+def check_named(root: Path, names: Sequence[str], *, setting: str) -> None:
+    """Raise SettingsError for a file or directory that ``setting`` names and that the tree at ``root`` lacks."""
+    for name in names:
+        if not (root / name).exists():
+            raise SettingsError(
+                f"{setting}: the project has no file or directory {name!r}", hint="fix the path, or create the file"
+            )
+        if not REPOSITORIES.isdisjoint(name.split("/")):
+            raise SettingsError(f"{setting}: {name!r} never goes into an image", hint="remove it from the setting")
+
+
+def warn_of_left_out(progress: Progress, files: TreeFiles) -> None:
+    """Warn of files that look secret, and of links that lead out of the tree."""
+    if files.secret:
+        progress.warn(
+            f"left out of the image because they look like secrets: {_shown(files.secret)}",
+            hint="pass secrets to the container as variables or mounts",
+        )
+    if files.outside:
+        progress.warn(
+            f"left out of the image because they are links that point outside the project: {_shown(files.outside)}"
+        )
+
+
+def _shown(paths: tuple[str, ...]) -> str:
+    return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+
+
 def _candidates(context: Context, root: Path) -> Iterator[str]:
     """Yield the paths that ``.dockerignore`` or git leave in, relative to ``root``."""
     ignore = root / IGNORE_FILE
@@ -124,6 +165,16 @@ def _candidates(context: Context, root: Path) -> Iterator[str]:
     if found is not None:
         return found
     return (path for path in _walk(root, "") if path.partition("/")[0] not in _PRODUCTS_ON_TOP)
+
+
+def _named(root: Path, names: Sequence[str]) -> Iterator[str]:
+    """Yield the files and links that ``names`` name, and those in directories that they name."""
+    for name in map(os.path.normpath, names):
+        if (root / name).is_symlink() or not (root / name).is_dir():
+            yield name
+        for parent, directories, files in os.walk(root / name):
+            links = [one for one in directories if os.path.islink(os.path.join(parent, one))]
+            yield from (os.path.relpath(os.path.join(parent, one), root) for one in (*files, *links))
 
 
 def _git_files(context: Context, root: Path) -> Iterator[str] | None:

@@ -39,6 +39,8 @@ class TreeProject(msgspec.Struct, frozen=True):
     """in the format of pip"""
     scripts: Mapping[str, str]
     """``project.scripts``: ``module:function`` by name"""
+    metadata: python.Metadata | None = None
+    """of its wheel, if there is one; it says what is required then"""
 
 
 def is_tree(directory: Path, settings: Settings) -> bool:
@@ -62,8 +64,32 @@ def is_tree(directory: Path, settings: Settings) -> bool:
     return not _is_legacy_package(directory)
 
 
-def read_tree_project(directory: Path, settings: Settings) -> TreeProject:
-    """Read the description of the tree in ``directory``. Raises MissingError if nothing describes it."""
+def read_tree_project(directory: Path, settings: Settings, built: python.Wheel | None = None) -> TreeProject:
+    """Read the description of the tree in ``directory``.
+
+    ``built``: its wheel. Raises SettingsError if only a back end could tell what the tree requires.
+    """
+    found = _read_declared(directory, settings)
+    if built is not None:
+        points = {p.name: f"{p.module}:{p.object}" for p in built.entry_points if p.group == "console_scripts"}
+        return TreeProject(
+            project=msgspec.structs.replace(found.project, name=built.name, version=built.version),
+            name=built.metadata.name,
+            version=built.version,
+            requirement_files=tuple(directory / one for one in settings.requirements),
+            scripts=points,
+            metadata=built.metadata,
+        )
+    place = _dynamic_requirements(directory, found)
+    if place is not None:
+        raise SettingsError(
+            f"the requirements of the source tree are in {place}, which only its build back end reads",
+            hint='list them in requirements.txt, or build a package: install = "package" in [tool.grocker]',
+        )
+    return found
+
+
+def _read_declared(directory: Path, settings: Settings) -> TreeProject:
     document = _document(directory)
     table = _table(document, "project")
     name = table.get("name")
@@ -114,6 +140,22 @@ def check_tree(directory: Path, paths: Sequence[str]) -> None:
             f"reading the project: {directory} has no Python files",
             hint="name the directory that holds the application's code",
         )
+
+
+def only_back_end_reads(directory: Path, settings: Settings) -> bool:
+    """Tell whether the project has requirements that only its back end can read."""
+    return _dynamic_requirements(directory, _read_declared(directory, settings)) is not None
+
+
+def _dynamic_requirements(directory: Path, found: TreeProject) -> str | None:
+    """Return the file with requirements that only a back end reads, unless others are found."""
+    if found.project.dependencies or found.requirement_files or python.find_lock(directory) is not None:
+        return None
+    document = _document(directory)
+    if "project" in document:
+        dynamic = _table(document, "project").get("dynamic")
+        return "pyproject.toml (dynamic)" if isinstance(dynamic, list) and "dependencies" in dynamic else None
+    return next((name for name in ("setup.py", "setup.cfg") if "install_requires" in _text(directory / name)), None)
 
 
 def _declared(directory: Path, document: Mapping[str, Any]) -> tuple[str, ...]:

@@ -10,16 +10,9 @@ from msgspec.structs import replace
 from grocker import python
 from grocker.errors import SettingsError
 from grocker.progress import Progress
-from grocker.python import flat_layout
 from grocker.python.metadata import normalise_name
 from grocker.runner.contract.spec import Service
 from grocker.tar.entry import File
-
-_NO_CODE = frozenset({"setup.py", "conftest.py", "noxfile.py", "manage.py"})
-"""modules beside pyproject.toml that do not belong in a wheel"""
-_DATA = re.compile(r"(?:[^/]+/)*?(?P<kind>templates|static)/")
-_KIND = re.compile(r"(?<![^/])(?:templates|static)/.*")
-_NO_PACKAGES = frozenset({"tests", "test", "docs", "doc", "examples", "tools", "scripts"})
 
 
 def check_application(
@@ -29,10 +22,10 @@ def check_application(
     tree: python.SourceTree | None,
     progress: Progress,
 ) -> None:
-    """Check an application's Python, extras and code.
+    """Check an application's Python and extras.
 
-    Raises SettingsError for an incompatible Python or an unknown extra; warns of a wheel without code, and of files
-    that are probably not meant to be in an image.
+    Raises SettingsError for an incompatible Python or an unknown extra; warns of files that are probably not meant to
+    be in an image.
 
     ``tree``: the project that it was built from; None for a wheel or a release.
     """
@@ -45,17 +38,6 @@ def check_application(
             hint=f"available extras: {', '.join(known) or 'none'}",
         )
     _warn_of_exposed(installed, tree, progress)
-    sources = [f.path for f in tree.files if not _is_ignored(tree, f.path)] if tree is not None else []
-    code = find_missing_modules(installed, sources)
-    left = code or find_missing_data(installed, sources)
-    if left:
-        shown = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
-        has = f"has no module: its build back end left out {shown}" if code else f"has no files from {shown}"
-        table = (flat_layout.setuptools_table(sources) or flat_layout.data_table(sources)).rstrip()
-        progress.warn(
-            f"the wheel of {installed.name} {has}",
-            f"list its packages and data in pyproject.toml; with setuptools\n{table}",
-        )
 
 
 _APART = {
@@ -87,10 +69,6 @@ def check_debian_modules(installed: python.Wheel, dependencies: Iterable[str], p
                 f"{path} imports {module}, which Debian ships separately from Python",
                 f'add its package to [tool.grocker]: dependencies = ["{_APART[module]}"]',
             )
-
-
-def _is_ignored(tree: python.SourceTree, path: str) -> bool:
-    return tree.repository is not None and tree.repository.is_ignored(path)
 
 
 def _warn_of_exposed(installed: python.Wheel, tree: python.SourceTree | None, progress: Progress) -> None:
@@ -156,33 +134,3 @@ def check_python(metadata: python.Metadata, target: python.WheelTarget) -> None:
         python.check_python(metadata, replace(target, full_version=f"{target.python}.999"))
     except SettingsError:
         python.check_python(metadata, target)
-
-
-def find_missing_modules(installed: python.Wheel, sources: Iterable[str]) -> list[str]:
-    """The modules and packages (``shop/``) of a project whose wheel has none at all, sorted."""
-    if any(isinstance(entry, File) and entry.path.endswith((".py", ".so")) for entry in installed.entries):
-        return []
-    found = set()
-    for path in sources:
-        top, slash, rest = path.removeprefix("src/").partition("/")
-        if not slash and top.endswith(".py") and top not in _NO_CODE and not top.startswith("test_"):
-            found.add(top)
-        elif rest == "__init__.py" and top not in _NO_PACKAGES:
-            found.add(f"{top}/")
-    return sorted(found)
-
-
-def find_missing_data(installed: python.Wheel, sources: Sequence[str]) -> list[str]:
-    """Directories of templates and static files (``shop/templates/``) that no file of the wheel is from, sorted."""
-    beside = {path.rpartition("/")[0] for path in sources if path.endswith(".py") and path != "setup.py"}
-    of: dict[str, set[str]] = {}
-    for path in sources:
-        found = _DATA.match(path)
-        if found and path.partition("/")[0] not in _NO_PACKAGES and path[: found.start("kind")].rstrip("/") in beside:
-            of.setdefault(found[0], set()).add(path[found.start("kind") :])
-    if not of:
-        return []
-    installed_as = {
-        found[0] for entry in installed.entries if isinstance(entry, File) for found in _KIND.finditer(entry.path)
-    }
-    return sorted(directory for directory, files in of.items() if installed_as.isdisjoint(files))

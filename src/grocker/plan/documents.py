@@ -51,6 +51,7 @@ def describe(subject: Subject, settings: Settings, installed: str) -> spec.Spec:
             crontab=names.CRONTAB if subject.crontab[0] is not None else None,
             installed=installed,
             directory=subject.directory,
+            writable=subject.writable,
         )
     except spec.SpecError as error:
         raise SettingsError(str(error), hint="fix the project's settings") from error

@@ -42,3 +42,5 @@ class Subject(msgspec.Struct, frozen=True):
     """the packages whose interpreter compiles"""
     directory: str | None = None
     """where services and cron jobs start; None for the home"""
+    writable: tuple[str, ...] = ()
+    """as the runner is told (``runner.contract.spec``)"""

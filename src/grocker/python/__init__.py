@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from grocker.python.indexes import hide_credentials, index_files
     from grocker.python.locks import LockFile, add_requirements, find_lock, resolve_locked
     from grocker.python.locks.pinned import check_declared
-    from grocker.python.locks.unread import check_unread
+    from grocker.python.locks.unread import check_unread, refuse_lock
     from grocker.python.metadata import EntryPoint, Metadata, check_python
     from grocker.python.opened_sources import is_current, local_files, lock_source, locked_source, read_directory
     from grocker.python.project import Project, read_project
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
         parse_requirement_files,
         read_requirement_files,
     )
-    from grocker.python.requirements import active_requirements
+    from grocker.python.requirements import active_requirements, parse_requirement
     from grocker.python.resolution import find_addresses, find_sdist, resolve
     from grocker.python.sdists import SDIST, SOURCE, SdistBuilder
     from grocker.python.service_entry_points import declared_services
@@ -63,7 +63,7 @@ _HOMES = {
     "django": ("Django", "find_django"),
     "exposure": ("Exposed", "find_exposed"),
     "locks.pinned": ("check_declared",),
-    "locks.unread": ("check_unread",),
+    "locks.unread": ("check_unread", "refuse_lock"),
     "credentials": ("refuse_expansion",),
     "groups": ("group_requirements",),
     "indexes": ("hide_credentials", "index_files"),
@@ -73,7 +73,7 @@ _HOMES = {
     "pylock": ("Pin", "WheelBuilder"),
     "opened_sources": ("is_current", "local_files", "lock_source", "locked_source", "read_directory"),
     "requirement_files": ("RequirementList", "check_hashes", "parse_requirement_files", "read_requirement_files"),
-    "requirements": ("active_requirements",),
+    "requirements": ("active_requirements", "parse_requirement"),
     "resolution": ("find_addresses", "find_sdist", "resolve"),
     "sdists": ("SDIST", "SOURCE", "SdistBuilder"),
     "sources": ("PATH", "Source"),
@@ -135,6 +135,7 @@ __all__ = [
     "lock_source",
     "locked_source",
     "overlay",
+    "parse_requirement",
     "parse_requirement_files",
     "read_directory",
     "read_metadata",
@@ -144,6 +145,7 @@ __all__ = [
     "read_tree",
     "read_wheel",
     "refuse_expansion",
+    "refuse_lock",
     "resolve",
     "resolve_build",
     "resolve_locked",

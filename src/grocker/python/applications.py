@@ -35,18 +35,20 @@ class WebApplication(msgspec.Struct, frozen=True):
     """``module:object``; ``module:object()`` for a factory"""
 
 
-def find_application(wheel: Wheel) -> WebApplication | None:
+def find_application(wheel: Wheel, also: str = "") -> WebApplication | None:
     """The web application in a wheel; None when there is none, or more than one candidate.
 
     A candidate is a module-level object of a framework's class, in a file that imports the framework, or else a factory
     without required arguments. Usual names of files and objects come first, then the outermost module.
+
+    ``also``: another name of a file in which to look, without ``.py``.
     """
-    ranked = sorted(_candidates(wheel), key=lambda found: found[0])
+    ranked = sorted(_candidates(wheel, (*_FILES, also)), key=lambda found: found[0])
     best = [found for found in ranked if found[0] == ranked[0][0]]
     return best[0][1] if len(best) == 1 else None
 
 
-def _candidates(wheel: Wheel) -> Iterator[tuple[tuple[int, int, int, int], WebApplication]]:
+def _candidates(wheel: Wheel, files: tuple[str, ...]) -> Iterator[tuple[tuple[int, int, int, int], WebApplication]]:
     prefix = wheel.site + "/"
     for entry in wheel.entries:
         path = entry.path.removeprefix(prefix)
@@ -56,7 +58,7 @@ def _candidates(wheel: Wheel) -> Iterator[tuple[tuple[int, int, int, int], WebAp
             or not isinstance(entry.data, bytes)
             or not entry.path.startswith(prefix)
             or not path.endswith(".py")
-            or parts[-1] not in _FILES
+            or parts[-1] not in files
             or not _ASIDE.isdisjoint(parts)
         ):
             continue
@@ -65,11 +67,11 @@ def _candidates(wheel: Wheel) -> Iterator[tuple[tuple[int, int, int, int], WebAp
         module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         for found in _MADE.finditer(text):
             if found["class"].lower() in imported and found["name"] in _NAMES:
-                rank = (0, len(parts), _FILES.index(parts[-1]), _NAMES.index(found["name"]))
+                rank = (0, len(parts), files.index(parts[-1]), _NAMES.index(found["name"]))
                 yield rank, WebApplication(_KINDS[found["class"].lower()], f"{module}:{found['name']}")
         kinds = {_KINDS[framework] for framework in imported}
         for found in _FACTORY.finditer(text):
             required = [a for a in found["arguments"].split(",") if a.strip() and "=" not in a and "*" not in a]
             if not required and len(kinds) == 1:
-                rank = (1, len(parts), _FILES.index(parts[-1]), _NAMES.index(found["name"]))
+                rank = (1, len(parts), files.index(parts[-1]), _NAMES.index(found["name"]))
                 yield rank, WebApplication(next(iter(kinds)), f"{module}:{found['name']}()")

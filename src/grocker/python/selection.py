@@ -21,7 +21,7 @@ from grocker.python.named_paths import NamedPaths
 UNREADABLE = "it cannot be read"
 GENERATED_MARKERS = frozenset({"pyvenv.cfg", "oci-layout", "CACHEDIR.TAG"})
 """names of files that mark directories as generated: virtual environments, image layouts, caches"""
-_REPOSITORIES = frozenset({".git", ".hg", ".svn", ".bzr", "_darcs"})
+REPOSITORIES = frozenset({".git", ".hg", ".svn", ".bzr", "_darcs"})
 _JUNK = frozenset(
     (
         *("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".tox", ".nox", ".eggs"),
@@ -97,7 +97,7 @@ def _expression(pattern: str) -> str:
 
 def never_counts(name: str) -> bool:
     """Whether files of that name, and below directories of that name, count only when git or the configuration says."""
-    return name in _REPOSITORIES | _JUNK | _OTHERS or name.endswith(_JUNK_ENDINGS)
+    return name in REPOSITORIES | _JUNK | _OTHERS or name.endswith(_JUNK_ENDINGS)
 
 
 def select(root: Path, repository: Repository | None, named: NamedPaths, exclude: Sequence[str]) -> Selection:
@@ -158,7 +158,7 @@ class _Walk:
         self, entry: os.DirEntry[str], path: str, *, in_package: bool, everything: bool, only_sure: bool
     ) -> None:
         name = entry.name
-        if name in _REPOSITORIES or path in _OURS_ON_TOP or self.exclude.match(path):
+        if name in REPOSITORIES or path in _OURS_ON_TOP or self.exclude.match(path):
             return
         is_directory = entry.is_dir(follow_symlinks=False)
         naming = self.named.naming(path)

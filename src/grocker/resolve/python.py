@@ -53,6 +53,8 @@ def resolve_wheels(
     lock = python.find_lock(project.directory) if project and not ignore_lock else None
     own = python.group_requirements(project.directory, application.groups) if project and lock is None else ()
     listed = read_listed(context, uv, application)
+    if application.unread_lock is not None and not ignore_lock:
+        python.refuse_lock(application.unread_lock.name, "pin the versions in the script's dependencies")
     if project is not None and lock is None and not application.requirement_files and not ignore_lock:
         python.check_unread(project.directory, (*requirements, *own))
 

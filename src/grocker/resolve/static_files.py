@@ -13,7 +13,7 @@ from grocker.config.services import Services
 from grocker.errors import CorruptError, SettingsError
 from grocker.lock.values import PythonFile
 from grocker.python import Wheel
-from grocker.runner.contract.spec import Service, is_plain, replace_static
+from grocker.runner.contract.spec import Service, is_plain, replace_fields
 from grocker.store import Store
 from grocker.tar.entry import File
 from grocker.tar.keys import cache_key
@@ -52,7 +52,9 @@ def with_static(
     requested = {name: _plain(given) for name, given in services.static.items()}
     if not requested:
         return dict(services.table)
-    own = _contents(e.path.removeprefix(f"{application.site}/") for e in application.entries if isinstance(e, File))
+    prefix = f"{application.site}/"
+    files_below = (e for e in application.entries if isinstance(e, File) and e.path.startswith(prefix))
+    own = _contents(entry.path.removeprefix(prefix) for entry in files_below)
     own = replace(own, shows_top=site is not None)
     needed = any(isinstance(given, bool) or not set(given) <= set(own.directories) for given in requested.values())
     others = [_read_contents(store, file, fetch) for file in sorted(files)] if needed else []
@@ -61,7 +63,7 @@ def with_static(
         found = _find_directories(name, given, [own, *others])
         elsewhere = site or application.site
         places = (f"/{application.site if one in own.directories else elsewhere}/{one}" for one in found)
-        table[name] = replace_static(table[name], tuple(places))
+        table[name] = replace_fields(table[name], static=tuple(places))
     return table
 
 

@@ -1,4 +1,4 @@
-"""``grocker-runner``: the image's entrypoint, and what ``docker exec`` calls. Contract: E1–E13.
+"""``grocker-runner``: the image's entrypoint, and what ``docker exec`` calls. Contract: E1–E15.
 
 ``run [ARGUMENTS]`` takes what follows the image's name on the engine's command line; ``exec COMMAND…`` runs a command
 in the environment that ``run`` prepared when the container started; the other subcommands show something.

@@ -57,7 +57,7 @@ def tool(tmp_path: Path) -> Tool:
     uv = find_uv({}, cache=tmp_path / "uv")
 
     def run(directory: Path, package: str, *words: str) -> None:
-        command = [uv.executable, "tool", "run", "--from", package, *words]
+        command = [str(uv.executable), "tool", "run", "--from", package, *words]
         done = subprocess.run(command, cwd=directory, env=uv.environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 

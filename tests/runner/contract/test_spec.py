@@ -46,6 +46,7 @@ _SERVICES = (
         media=st.booleans(),
         metrics=st.none() | st.just("/metrics?all"),
         memory=st.none() | st.integers(1, 9999),
+        directory=st.none() | _WORDS.map("/".__add__),
     )
     | st.builds(Service, asgi=st.just("package.module:application"), server=st.just("uvicorn"), env=_VARIABLES)
 )
@@ -65,6 +66,8 @@ _SPECS = st.builds(
     variables=_VARIABLES,
     crontab=st.none() | _WORDS.map("/".__add__),
     installed=st.from_regex(r"[0-9a-f]{0,16}", fullmatch=True),
+    directory=st.none() | _WORDS.map("/".__add__),
+    writable=st.lists(st.from_regex(r"[a-z]{1,3}(/[a-z.]{1,3}[a-z])?/?", fullmatch=True), max_size=2).map(tuple),
 )
 
 _SPEC = Spec(
@@ -162,6 +165,10 @@ def _changed(change: dict[str, Any]) -> bytes:
         ({"services.beat.command": []}, "empty"),
         ({"services.www": ...}, "any_service needs a service www"),
         ({"services.-x": {}}, "services.-x"),
+        ({"services.www.directory": "jobs"}, "directory: must be an absolute path"),
+        ({"writable": ["/media"]}, "writable must be paths below the application"),
+        ({"writable": ["a/../../b"]}, "writable must be paths below the application"),
+        ({"writable": "data"}, "writable: expected list"),
     ],
 )
 def test_spec_is_refused_when_it_is_not_of_the_schema(change: dict[str, Any], words: str) -> None:

@@ -46,7 +46,7 @@ class Room:
             on_change=lambda changed: self.changes.append(changed.state),
             on_given_up=lambda _, exit_status: self.given_up.append(exit_status),
             on_interrupt=self._key,
-            last_line=lambda: last_line,
+            last_lines=lambda: [last_line] if last_line else [],
         )
 
     def _key(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NoReturn
 
 from grocker.errors import SettingsError
 from grocker.python.metadata import normalise_name
@@ -35,7 +36,7 @@ def check_unread(directory: Path, requirements: Iterable[str]) -> None:
     for pattern, remedy in _LOCKS:
         for path in sorted(directory.glob(pattern)):
             if path.is_file():
-                raise _error(path.name, f"{path.name} pins versions, but Grocker does not read it", remedy)
+                refuse_lock(path.name, remedy)
     declared = {}
     for text in requirements:
         requirement = parse_requirement(text)
@@ -50,6 +51,11 @@ def check_unread(directory: Path, requirements: Iterable[str]) -> None:
                         f"{shown} pins {name} {version}, but Grocker does not read it beside pyproject.toml",
                         f"move its pins into pyproject.toml and a lock that Grocker reads: uv add -r {shown}",
                     )
+
+
+def refuse_lock(name: str, remedy: str) -> NoReturn:
+    """Raise SettingsError for a lock file that Grocker does not read. ``remedy``: what to do instead of ignoring it."""
+    raise _error(name, f"{name} pins versions, but Grocker does not read it", remedy)
 
 
 def _error(name: object, message: str, remedy: str) -> SettingsError:

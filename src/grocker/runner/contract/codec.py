@@ -30,8 +30,10 @@ def encode(spec: Spec) -> bytes:
     import json
 
     document = {"schema": SCHEMA, **_plain(spec)}
-    if spec.directory is None:
-        del document["directory"]  # only source trees have it
+    for table in (document, *document["services"].values()):  # what only some images have
+        for optional in ("directory", "writable"):
+            if not table.get(optional, True):
+                del table[optional]
     text = json.dumps(document, sort_keys=True, ensure_ascii=True, separators=(",", ":")) + "\n"
     data = text.encode("ascii")
     decode(data)
@@ -68,6 +70,7 @@ def decode(data: bytes) -> Spec:
         crontab=document.maybe("crontab", str),
         installed=document.take("installed", str),
         directory=document.take("directory", str) if "directory" in document.table else None,
+        writable=document.strings("writable") if "writable" in document.table else (),
     )
     user.end()
     document.end()
@@ -94,6 +97,7 @@ def _service(value: object, place: str) -> Service:
         media=table.take("media", bool),
         metrics=table.maybe("metrics", str),
         memory=table.maybe("memory", int),
+        directory=table.take("directory", str) if "directory" in table.table else None,
     )
     restart.end()
     table.end()
@@ -130,6 +134,8 @@ def _check_service(service: Service, place: str) -> None:
         number = getattr(service, field)
         if number is not None and number < 1:
             raise SpecError(f"{place}.{field}: must be at least 1, got {number}")
+    if service.directory is not None and not service.directory.startswith("/"):
+        raise SpecError(f"{place}.directory: must be an absolute path, got {service.directory!r}")
     if service.restart.times < 0 or service.restart.seconds < 1:
         raise SpecError(f"{place}.restart: times must be at least 0 and seconds at least 1")
 
@@ -151,6 +157,9 @@ def _check(spec: Spec) -> None:
         raise SpecError(f"image.json: crontab must be an absolute path, got {spec.crontab!r}")
     if spec.directory is not None and not spec.directory.startswith("/"):
         raise SpecError(f"image.json: directory must be an absolute path, got {spec.directory!r}")
+    for path in spec.writable:
+        if not path.rstrip("/") or path.startswith("/") or ".." in path.split("/"):
+            raise SpecError(f"image.json: writable must be paths below the application, got {path!r}")
     if spec.installed and not (spec.installed.isascii() and spec.installed.isalnum()):
         raise SpecError(f"image.json: installed may contain letters and digits only, got {spec.installed!r}")
     for name, service in spec.services.items():

@@ -31,6 +31,8 @@ CRONTAB = f"{GROCKER}/crontab"
 BASE_SETTINGS = f"{GROCKER}/config/50_default_settings.ini"
 """The application's own settings (C2)."""
 LOCK = f"{GROCKER}/grocker.lock"
+INITIAL = f"{GROCKER}/writable"
+"""The initial content of the application's writable paths (E15)."""
 
 CONFIG = "/config"
 """The operator's configuration (V1)."""
@@ -89,6 +91,7 @@ class ContainerLayout(Value):
     scripts: str = SCRIPTS
     scratch: str = SCRATCH
     base_settings: str = BASE_SETTINGS
+    initial: str = INITIAL
     venv: str = VENV
     syslog: str = SYSLOG_SOCKET
     zones: str = "/usr/share/zoneinfo"

@@ -83,7 +83,7 @@ class Service(Value):
     ``/static``, the first that has the file wins; ``media``: the application answers with X-Accel-Redirect; either
     puts nginx in front of the server (X1). ``metrics``: the application's own metrics path, merged into the status
     port's (H2). ``memory``: MiB that a worker may use before it is recycled, None for its share of the container's
-    limit.
+    limit. ``directory``: absolute path where its processes start, None for the image's (E5).
     """
 
     command: tuple[str, ...] | str | None = None
@@ -100,6 +100,7 @@ class Service(Value):
     media: bool = False
     metrics: str | None = None
     memory: int | None = None
+    directory: str | None = None
 
     @property
     def front(self) -> bool:
@@ -120,7 +121,8 @@ class Spec(Value):
     that is not in ``services`` starts ``www`` (E2, a Django application that declares no services). ``variables``: set
     by the build (E7), weaker than ``-e``. ``crontab``: absolute path of the application's own (K1). ``installed``:
     identifies the installed static files, so that those of two images differ. ``directory``: absolute path where
-    services and cron jobs start, None for the home (E5, a source tree).
+    services and cron jobs start, None for the home (E5). ``writable``: paths below ``/opt/app`` that are links into
+    ``/media``, those of directories with ``/`` at the end (E15).
     """
 
     name: str
@@ -137,12 +139,13 @@ class Spec(Value):
     crontab: str | None = None
     installed: str = ""
     directory: str | None = None
+    writable: tuple[str, ...] = ()
 
 
-def replace_static(service: Service, static: tuple[str, ...]) -> Service:
-    """Return ``service`` with these directories of static files."""
+def replace_fields(service: Service, **changes: Any) -> Service:
+    """Return ``service`` with other values of these fields."""
     fields: dict[str, Any] = {field: getattr(service, field) for field in fields_of(service)}
-    return Service(**{**fields, "static": static})
+    return Service(**{**fields, **changes})
 
 
 def default_namespace(name: str) -> str:

@@ -47,6 +47,10 @@ def prepare(
         from .mounts import warn_unwritable
 
         warn_unwritable(layout.media, read_only=False)
+    if spec.writable:
+        from .writable_paths import create_targets
+
+        create_targets(spec.writable, layout)
     user = account.prepare_account(spec.user, os.getuid(), os.getgid(), layout.scratch, given.get("LD_PRELOAD", ""))
     composed = environment.compose(spec, given, layout, user=user.name, extra=user.variables, service=service)
     if composed.refused:

@@ -158,7 +158,7 @@ def _process_spec(
         name=name,
         program=program,
         environ=environ,
-        directory=startup.image.directory or startup.image.user.home,
+        directory=startup.service.directory or startup.image.directory or startup.image.user.home,
         stop_signal=getattr(signal, f"SIG{startup.service.stop_signal}") if main else signal.SIGTERM,
         restart=startup.service.restart,
         mask=startup.mask,

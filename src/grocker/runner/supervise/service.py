@@ -18,7 +18,7 @@ from .startup import prepare_startup
 from .supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ..contract.names import ContainerLayout
     from ..contract.spec import Service, Spec
@@ -73,12 +73,12 @@ def _supervise(startup: Startup, supervisor: Supervisor, log: Log) -> int:
         for listener in startup.sockets:
             listener.close()  # the service has its own: no client may wait here for an answer that never comes
 
-    def last_line(name: str) -> str:
+    def last_lines(name: str) -> Sequence[str]:
         for channel in processes.channels[name]:
             channel.take_all()  # the loop has not read its last words yet
-        return next(iter(log.tail(name)[-1:]), "")
+        return log.tail(name)
 
-    supervisor.on_change, supervisor.on_stop, supervisor.last_line = changed, stopping, last_line
+    supervisor.on_change, supervisor.on_stop, supervisor.last_lines = changed, stopping, last_lines
     servers: list[StatusServer] = []
 
     def start_status_server() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from ..base.failure import CONFIGURATION, Failure
 from ..base.value import TYPE_CHECKING, Value
 from ..contract.names import GROCKER_STOP_TIMEOUT
 from ..contract.services import parse_stop_timeout
@@ -55,6 +56,10 @@ def prepare_startup(image: Spec, name: str, service: Service, layout: ContainerL
     """Prepare the container and open its ports; start nothing. Raises Failure: 69, 73, 78, 126, 127."""
     stop_timeout = parse_stop_timeout(os.environ.get(GROCKER_STOP_TIMEOUT))
     environ = prepare(image, os.environ, layout, service=name)
+    if service.directory is not None and not os.path.isdir(service.directory):
+        raise Failure(
+            CONFIGURATION, f"{name}: its working directory {service.directory} does not exist; mount or create it"
+        )
     stop_deadline.reserve(layout.scratch)
     commands = {**({name: service.command} if service.command is not None else {}), **service.processes}
     return Startup(

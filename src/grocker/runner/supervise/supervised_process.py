@@ -18,11 +18,11 @@ from ..process.process_group import GroupEnd
 from ..process.program import Program
 from ..process.signals import killing_signal, signal_group, signal_process
 from ..status.values import RUNNING, STOPPED, STOPPING, WAITING
-from . import restart_policy
+from . import read_only_path, restart_policy
 from .restart_policy import RestartHistory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from ..contract.spec import RestartLimit
     from ..process.loop import Loop, Timer
@@ -61,7 +61,7 @@ class SupervisedProcess:
     """The process of a :class:`ProcessSpec`. ``pid`` and ``group`` are 0 while there is none.
 
     ``on_change`` is called after each start and end; ``on_given_up`` with the exit status when it is not restarted;
-    ``on_interrupt`` when Ctrl-C was pressed. ``last_line`` returns the last line that the process wrote, "" for none.
+    ``on_interrupt`` when Ctrl-C was pressed. ``last_lines`` returns the last lines that the process wrote.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class SupervisedProcess:
         on_change: Callable[[SupervisedProcess], None],
         on_given_up: Callable[[SupervisedProcess, int], None],
         on_interrupt: Callable[[], None],
-        last_line: Callable[[], str] = lambda: "",
+        last_lines: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self.spec = spec
         self.pid = 0
@@ -91,7 +91,7 @@ class SupervisedProcess:
         self._on_change = on_change
         self._on_given_up = on_given_up
         self._on_interrupt = on_interrupt
-        self._last_line = last_line
+        self._last_lines = last_lines
         self._history = RestartHistory(limit=spec.restart)
         self._watcher: int | None = None
         self._stop_requested = 0.0
@@ -276,7 +276,8 @@ class SupervisedProcess:
         self.load_failure = failure.summary if failure is not None else ""
         if failure is not None and (self._failed_loads >= _LOADS or not limit.times):
             self.state = STOPPED
-            say(f"{self.spec.name}: giving up: the application cannot be loaded: {failure.reason}")
+            remedy = read_only_path.explain((failure.reason,), self.spec.directory)
+            say(f"{self.spec.name}: giving up: the application cannot be loaded: {failure.reason}{remedy}")
             self._on_given_up(self, status)
             return
         self._history, delay = restart_policy.after_death(self._history, time.monotonic())
@@ -285,8 +286,10 @@ class SupervisedProcess:
             why = ", restarts are left to the engine"
             if limit.times:
                 why = f" after {limit.times} restart{'s' if limit.times > 1 else ''} in {limit.seconds} s"
-            line = self._last_line().strip()[:_LAST_LINE]
-            said = f"; its last line: {line}" if line and status else ""
+            lines = self._last_lines() if status else ()
+            line = lines[-1].strip()[:_LAST_LINE] if lines else ""
+            said = f"; its last line: {line}" if line else ""
+            said += read_only_path.explain(lines, self.spec.directory)
             say(f"{self.spec.name}: {_describe(status)}; giving up{why}{said}")
             self._on_given_up(self, status)
             return

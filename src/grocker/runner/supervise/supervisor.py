@@ -19,7 +19,7 @@ from ..status.values import STOPPED
 from .supervised_process import ProcessSpec, SupervisedProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _LONGEST_TURN = 3600.0  # seconds
 
@@ -28,7 +28,7 @@ class Supervisor:
     """The processes of a service; the first one is the main process.
 
     ``stop_timeout``: seconds. ``on_stop`` is called once, when stopping begins, ``on_change`` after each start and end.
-    ``last_line`` returns the last line that the process of that name wrote.
+    ``last_lines`` returns the last lines that the process of that name wrote.
     """
 
     def __init__(self, name: str, stop_timeout: float) -> None:
@@ -38,7 +38,7 @@ class Supervisor:
         self.stopping = False
         self.on_stop: Callable[[], None] = lambda: None
         self.on_change: Callable[[SupervisedProcess], None] = lambda _: None
-        self.last_line: Callable[[str], str] = lambda _: ""
+        self.last_lines: Callable[[str], Sequence[str]] = lambda _: ()
         self._stop_timeout = stop_timeout
         self.deadline = 0.0
         """of the stop, monotonic"""
@@ -61,7 +61,7 @@ class Supervisor:
                 on_change=self._changed,
                 on_given_up=self._given_up,
                 on_interrupt=self._request_stop,
-                last_line=self._reader_of(spec.name),
+                last_lines=self._reader_of(spec.name),
             )
             for spec in specs
         )
@@ -78,8 +78,8 @@ class Supervisor:
             return self._result
         return KILLED if any(process.killed for process in self.processes) else 0
 
-    def _reader_of(self, name: str) -> Callable[[], str]:
-        return lambda: self.last_line(name)
+    def _reader_of(self, name: str) -> Callable[[], Sequence[str]]:
+        return lambda: self.last_lines(name)
 
     def _request_stop(self) -> None:
         self.loop.stop_requested = True

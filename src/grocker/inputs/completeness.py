@@ -1,0 +1,159 @@
+"""Whether the wheel of a project has what the application needs of the project's files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from grocker import python
+from grocker.config.services import Services
+from grocker.config.settings import Settings
+from grocker.errors import CorruptError
+from grocker.progress import Progress
+from grocker.python import flat_layout
+from grocker.tar.entry import File
+
+_NO_CODE = frozenset({"setup.py", "conftest.py", "noxfile.py", "manage.py"})
+"""modules beside pyproject.toml that do not belong in a wheel"""
+_DATA = re.compile(r"(?:[^/]+/)*?(?P<kind>templates|static)/")
+_KIND = re.compile(r"(?<![^/])(?:templates|static)/.*")
+_NO_PACKAGES = frozenset({"tests", "test", "docs", "doc", "examples", "tools", "scripts"})
+_ASIDE = frozenset({"tests", "test", "testing", "docs", "examples", "demos"})
+"""directories, also of packages, that no service needs"""
+_NO_DATA = (".py", ".pyi", ".pyx", ".pxd", ".c", ".h", ".so", ".md", ".rst", ".po", "py.typed")
+"""endings of files in packages that no code opens"""
+
+
+class IncompleteWheelError(CorruptError):
+    """The wheel lacks files that the application needs."""
+
+    def __init__(self, message: str, hint: str, built: python.Wheel) -> None:
+        super().__init__(message, hint=hint)
+        self.built = built
+
+
+def check_complete(
+    installed: python.Wheel,
+    tree: python.SourceTree,
+    services: Services,
+    django_settings_module: str | None,
+    settings: Settings,
+    progress: Progress,
+) -> None:
+    """Warn of a wheel that lacks code, templates, static files or data of its project.
+
+    ``tree``: the project. Raises IncompleteWheelError if the application needs them and the settings do not insist on
+    a package.
+    """
+    sources = [f.path for f in tree.files if tree.repository is None or not tree.repository.is_ignored(f.path)]
+    wheel = f"the wheel of {installed.name}"
+    code = _find_missing_modules(installed, sources)
+    data = _find_missing_data(installed, sources)
+    needed = sorted({*_service_modules(installed, sources, services, django_settings_module), *code})
+    others = [
+        path for path in sources if not any(f"{path}/".startswith(f"{one.rstrip('/')}/") for one in settings.files)
+    ]
+    started = _started_files(services, others)
+    if code:
+        message = f"{wheel} has no module: its build back end left out {_shown(code)}"
+    elif needed:
+        message = f"{wheel} lacks {_shown(needed)}, which a service needs"
+    elif started:
+        message = f"{wheel} lacks {_shown(started)}, which a service starts with"
+    elif data:
+        message = f"{wheel} has no files from {_shown(data)}"
+    elif named := [path for path in _named_data(installed, others) if services.table]:
+        message, data = f"{wheel} lacks {_shown(named)}, which its code names", named
+    else:
+        return
+    table = (flat_layout.setuptools_table(sources) or flat_layout.data_table(sources)).rstrip()
+    hint = f"list its packages and data in pyproject.toml; with setuptools\n{table}"
+    if settings.install is None and (needed or started or services.table):
+        raise IncompleteWheelError(message, hint, installed)
+    progress.warn(message, hint)
+
+
+def _shown(paths: Sequence[str]) -> str:
+    return ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+
+
+def _service_modules(
+    installed: python.Wheel, sources: Iterable[str], services: Services, django_settings_module: str | None
+) -> Iterator[str]:
+    """Yield the modules of services, and Django's settings, that the project has and the wheel lacks."""
+    targets = [service.wsgi or service.asgi or "" for service in services.table.values()]
+    known = {entry.path.removeprefix(f"{installed.site}/") for entry in installed.entries}
+    own = set(sources)
+    for module in [*(target.partition(":")[0] for target in targets), django_settings_module or ""]:
+        path = module.replace(".", "/")
+        forms = (f"{path}.py", f"{path}/__init__.py")
+        if module and known.isdisjoint(forms):
+            yield from (f"{top}{form}" for form in forms for top in ("", "src/") if f"{top}{form}" in own)
+
+
+def _started_files(services: Services, sources: Iterable[str]) -> list[str]:
+    """Return the files of the project that commands of services name, relative to its directory."""
+    commands = [
+        command
+        for service in services.table.values()
+        for command in (service.command, *service.processes.values())
+        if command is not None
+    ]
+    lines = [command if isinstance(command, str) else " ".join(command) for command in commands]
+    words = {word.strip("\"'").removeprefix("./") for line in lines for word in re.split(r"[\s=;]+", line)}
+    return sorted(words.intersection(sources))
+
+
+def _named_data(installed: python.Wheel, sources: Iterable[str]) -> list[str]:
+    """Return the data files in packages of the project that the wheel lacks and a module names."""
+    prefix = installed.site + "/"
+    files = {entry.path.removeprefix(prefix): entry for entry in installed.entries if isinstance(entry, File)}
+    packages = {path.rpartition("/")[0] for path in files if path.endswith("/__init__.py")}
+    missing = [
+        path
+        for path in sources
+        for inner in (path.removeprefix("src/"),)
+        if inner not in files
+        and inner.partition("/")[0] in packages
+        and not path.endswith(_NO_DATA)
+        and path.partition("/")[0] not in _NO_PACKAGES
+        and _ASIDE.isdisjoint(path.split("/"))
+    ]
+    if not missing:
+        return []
+    code = b"\n".join(
+        one.data for path, one in files.items() if path.endswith(".py") and isinstance(one.data, bytes)
+    ).decode("utf-8", "replace")
+    return [path for path in missing if re.search(rf"[\"'/]{re.escape(path.rpartition('/')[2])}[\"']", code)]
+
+
+def _find_missing_modules(installed: python.Wheel, sources: Iterable[str]) -> list[str]:
+    """The modules and packages (``shop/``) of a project whose wheel has none at all, sorted."""
+    if any(isinstance(entry, File) and entry.path.endswith((".py", ".so")) for entry in installed.entries):
+        return []
+    found = set()
+    for path in sources:
+        top, slash, rest = path.removeprefix("src/").partition("/")
+        if not slash and top.endswith(".py") and top not in _NO_CODE and not top.startswith("test_"):
+            found.add(top)
+        elif rest == "__init__.py" and top not in _NO_PACKAGES:
+            found.add(f"{top}/")
+    return sorted(found)
+
+
+def _find_missing_data(installed: python.Wheel, sources: Sequence[str]) -> list[str]:
+    """Directories of templates and static files (``shop/templates/``) that no file of the wheel is from, sorted."""
+    beside = {path.rpartition("/")[0] for path in sources if path.endswith(".py") and path != "setup.py"}
+    of: dict[str, set[str]] = {}
+    for path in sources:
+        found = _DATA.match(path)
+        if not found or path.partition("/")[0] in _NO_PACKAGES or not _ASIDE.isdisjoint(path.split("/")):
+            continue
+        if path[: found.start("kind")].rstrip("/") in beside:
+            of.setdefault(found[0], set()).add(path[found.start("kind") :])
+    if not of:
+        return []
+    installed_as = {
+        found[0] for entry in installed.entries if isinstance(entry, File) for found in _KIND.finditer(entry.path)
+    }
+    return sorted(directory for directory, files in of.items() if installed_as.isdisjoint(files))

@@ -1,0 +1,205 @@
+"""What an image has beside an application, where its services start, and scripts as applications."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from grocker.config.services import DetectedApplication, find_services
+from grocker.config.settings import Settings
+from grocker.context import Context
+from grocker.digest import Digest
+from grocker.errors import SettingsError
+from grocker.inputs.application import Application, ApplicationRequest, LockedApplication
+from grocker.inputs.application_directory import arrange
+from grocker.inputs.load import load_application
+from grocker.inputs.origin import parse_origin
+from grocker.platforms.suites import SUITES
+from grocker.platforms.target import Target
+from grocker.progress import Silent
+from grocker.python import InstallScheme, Uv, read_wheel
+from grocker.store import Store
+from grocker.tar.entry import File, Symlink
+from grocker.web import Transport
+from tests.support.wheels import make_wheel
+
+SITE = "opt/venv/lib/python3.13/site-packages"
+
+
+class Workplace:
+    """A directory of projects, and the tools to load them."""
+
+    def __init__(self, context: Context, place: Path) -> None:
+        self.context = context
+        self.place = place
+
+    def write(self, files: Mapping[str, str]) -> None:
+        for path, text in files.items():
+            (self.place / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.place / path).write_text(text)
+
+    def request(self, source: str, **settings: object) -> ApplicationRequest:
+        return ApplicationRequest(
+            context=self.context,
+            uv=Uv(Path("uv"), {}, Path("python3")),
+            origin=parse_origin(source, self.place),
+            settings=msgspec.convert(settings, Settings),
+            target=Target(SUITES["trixie"], "amd64"),
+            epoch=0,
+            locked=LockedApplication(),
+            refresh=False,
+            strict=False,
+            backend_started=lambda: None,
+        )
+
+    def load(self, source: str, **settings: object) -> Application:
+        return load_application(self.request(source, **settings))
+
+    def package(self, project: Mapping[str, str], **settings: object) -> Application:
+        """Arrange a package ``demo`` of a project with these files."""
+        self.write(project)
+        made = make_wheel(self.place / "made", files={"demo/__init__.py": "", "demo/own.txt": ""})
+        request = self.request("./", **settings)
+        application = Application(
+            wheel=Digest("sha256:" + "0" * 64),
+            file=None,
+            installed=read_wheel(made, InstallScheme("3.13")),
+            extras=(),
+            build=(),
+            services=find_services(request.settings, None, DetectedApplication()),
+            django_settings_module=None,
+            base_config=(None, ""),
+            crontab=(None, ""),
+            files=(),
+            project=None,
+        )
+        return arrange(request, application)
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Iterator[Workplace]:
+    (tmp_path / "work").mkdir()
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    with Store.open(tmp_path / "cache") as store, Transport(environ={}) as transport:
+        yield Workplace(Context(store, transport, Silent(), environ, 4e9), tmp_path / "work")
+
+
+def links(application: Application) -> dict[str, str]:
+    return {one.path: one.target for one in application.installed.entries if isinstance(one, Symlink)}
+
+
+def files(application: Application) -> list[str]:
+    return [
+        one.path for one in application.installed.entries if isinstance(one, File) and one.path.startswith("opt/app")
+    ]
+
+
+@pytest.mark.parametrize(("modules", "beside"), [("", SITE), ("src/", SITE.removesuffix("/site-packages"))])
+def test_files_beside_a_package_are_found_from_its_modules_and_from_opt_app(
+    workplace: Workplace, modules: str, beside: str
+) -> None:
+    project = dict.fromkeys((f"{modules}demo/__init__.py", f"{modules}demo/own.txt", "CHANGELOG.md", "other"), "")
+    project |= {"conf/a.ini": "", "conf/.env": "", "conf/__pycache__/a.pyc": ""}
+    application = workplace.package(project, files=["CHANGELOG.md", "conf/", f"{modules}demo/own.txt"])
+    own = f"opt/app/{modules}demo/own.txt"
+    assert files(application) == sorted(["opt/app/CHANGELOG.md", "opt/app/conf/a.ini", own])
+    assert links(application) == {
+        f"{beside}/CHANGELOG.md": "/opt/app/CHANGELOG.md",
+        f"{beside}/conf/a.ini": "/opt/app/conf/a.ini",
+    }
+    assert application.directory == "/opt/app"
+    assert str(workplace.place / "./conf/a.ini") in application.files
+    progress = workplace.context.progress
+    assert isinstance(progress, Silent)
+    assert [text for text, _ in progress.warnings] == [
+        "left out of the image because they look like secrets: conf/.env"
+    ]
+
+
+def test_digest_of_a_package_follows_the_files_beside_it(workplace: Workplace) -> None:
+    plain = workplace.package({"a.txt": "1"})
+    first = workplace.package({"a.txt": "1"}, files=["a.txt"])
+    second = workplace.package({"a.txt": "2"}, files=["a.txt"])
+    assert len({plain.wheel, first.wheel, second.wheel}) == 3
+    assert plain.directory is None
+
+
+def test_writable_path_of_a_package_is_where_its_modules_and_its_services_look(workplace: Workplace) -> None:
+    application = workplace.package({"var/seed.txt": ""}, writable=["var"], files=["var/seed.txt"])
+    assert links(application) == {"opt/app/var": "/media/var", f"{SITE}/var": "/opt/app/var"}
+    assert files(application) == []
+    with pytest.raises(SettingsError, match="writable: the wheel of demo has files in 'demo'"):
+        workplace.package({}, writable=["demo"])
+
+
+@pytest.mark.parametrize(
+    ("workdir", "directory"),
+    [
+        ("jobs", "/opt/app/jobs"),
+        ("./jobs/", "/opt/app/jobs"),
+        ("/opt/app", "/opt/app"),
+        ("now/deep", "/opt/app/now/deep"),
+        ("/media/spool", "/media/spool"),
+        ("/home/blue", "/home/blue"),
+        ("data/spool", "/opt/app/data/spool"),
+    ],
+)
+def test_service_starts_in_its_working_directory(workplace: Workplace, workdir: str, directory: str) -> None:
+    workplace.write({"tree/app.py": "", "tree/jobs/a.py": "", "tree/v1/deep/b.txt": ""})
+    (workplace.place / "tree" / "now").symlink_to("v1")
+    services = {"a": {"command": "true", "workdir": workdir}, "b": {"command": "true"}}
+    application = workplace.load("./tree", services=services, writable=["data"])
+    table = application.services.table
+    assert (table["a"].directory, table["b"].directory, application.directory) == (directory, None, "/opt/app")
+
+
+@pytest.mark.parametrize("workdir", ["nowhere", "app.py", "/srv/x", "/opt/apples", "/opt/venv/nowhere"])
+def test_working_directory_is_refused_when_the_image_has_none(workplace: Workplace, workdir: str) -> None:
+    workplace.write({"tree/app.py": ""})
+    with pytest.raises(SettingsError, match=r"services\.a\.workdir: the image has no directory"):
+        workplace.load("./tree", services={"a": {"command": "true", "workdir": workdir}})
+
+
+def test_files_that_git_or_dockerignore_ignore_are_in_a_tree_when_they_are_named(workplace: Workplace) -> None:
+    workplace.write({"tree/app.py": "", "tree/made/a.txt": "", "tree/b.txt": "", "tree/.dockerignore": "made\nb.txt\n"})
+    assert files(workplace.load("./tree")) == ["opt/app/app.py"]
+    expected = ["opt/app/app.py", "opt/app/b.txt", "opt/app/made/a.txt"]
+    assert files(workplace.load("./tree", files=["made"], include=["b.txt"])) == expected
+
+
+SCRIPT = '# /// script\n# requires-python = ">=3.11"\n# dependencies = ["idna==3.4"]\n# ///\n'
+
+
+def test_script_is_a_tree_of_one_file_with_a_command_and_a_service(workplace: Workplace) -> None:
+    workplace.write({"Daily Report.py": f"#!/usr/bin/env -S uv run --script\n{SCRIPT}", "helper.py": ""})
+    (workplace.place / "Daily Report.py").chmod(0o755)
+    application = workplace.load("Daily Report.py")
+    assert files(application) == ["opt/app/Daily Report.py"]
+    assert (application.installed.name, application.installed.metadata.requires) == ("daily-report", ("idna==3.4",))
+    assert application.services.table["Daily-Report"].command == ("python", "/opt/app/Daily Report.py")
+    command = next(one for one in application.installed.entries if one.path == "opt/venv/bin/Daily-Report")
+    assert isinstance(command, File)
+    assert b"runpy.run_path('/opt/app/Daily Report.py', run_name='__main__')" in bytes(command.data)  # type: ignore[arg-type]
+    assert (application.commands, application.project) == (("Daily-Report",), None)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "services"),
+    [
+        ("site.py", "from fastapi import FastAPI\napp = FastAPI()\n", {"www": "site:app"}),
+        ("chart.py", "import streamlit as st\n", {"www": None}),
+        ("python.py", "print(1)\n", {"python": None}),
+    ],
+)
+def test_script_is_served_like_a_tree_when_it_is_a_web_application(
+    workplace: Workplace, name: str, code: str, services: dict[str, str | None]
+) -> None:
+    workplace.write({name: SCRIPT + code})
+    application = workplace.load(name)
+    assert {service: one.asgi for service, one in application.services.table.items()} == services
+    paths = [one.path for one in application.installed.entries]
+    assert ("opt/venv/bin/python" in paths, len(paths)) == (False, len(set(paths)))

@@ -1,0 +1,114 @@
+"""Wheels that lack what the application needs of its project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from grocker.config.services import Services
+from grocker.config.settings import Settings
+from grocker.inputs.completeness import IncompleteWheelError, check_complete
+from grocker.progress import Silent
+from grocker.python import InstallScheme, read_tree, read_wheel
+from grocker.runner.contract.spec import Service
+from tests.support.wheels import make_wheel
+
+DATA = {"static/a.css": "a"}
+NONE: dict[str, Service] = {}
+WWW = {"www": Service(wsgi="shop:app")}
+CODE = {"shop/__init__.py": "open('words.txt')"}
+
+
+def check(
+    place: Path,
+    files: Mapping[str, str],
+    sources: list[str],
+    services: Mapping[str, Service],
+    settings: Settings,
+    module: str | None = None,
+) -> tuple[str, str]:
+    """Return the warning, if any, with its hint. ``sources``: the project's files, which are empty."""
+    for path in sources:
+        (place / "p" / path).parent.mkdir(parents=True, exist_ok=True)
+        (place / "p" / path).touch()
+    (place / "p").mkdir(exist_ok=True)
+    installed = read_wheel(make_wheel(place, files=files), InstallScheme("3.13"))
+    progress = Silent()
+    table = Services(services, any_service=False, source="")
+    check_complete(installed, read_tree(place / "p", now=0), table, module, settings, progress)
+    message, hint = (*progress.warnings, ("", ""))[0]
+    return message, hint or ""
+
+
+@pytest.mark.parametrize(
+    ("files", "sources", "services", "said"),
+    [
+        (
+            DATA,
+            ["app.py", "setup.py", "shop/__init__.py"],
+            NONE,
+            "has no module: its build back end left out app.py, shop/",
+        ),
+        (DATA, ["src/shop/__init__.py", "src/shop/a/__init__.py", "tests/__init__.py", "test_a.py"], NONE, "shop/"),
+        (CODE, ["shop/templates/a.html"], WWW, ""),
+        (CODE, ["shop/__init__.py", "shop/templates/a.html"], WWW, "has no files from shop/templates/"),
+        (CODE, ["src/shop/__init__.py", "src/shop/static/a.css"], WWW, "has no files from src/shop/static/"),
+        (
+            CODE,
+            ["shop/__init__.py", "shop/words.txt", "shop/other.txt"],
+            WWW,
+            "lacks shop/words.txt, which its code names",
+        ),
+        (CODE, ["shop/wsgi.py"], {"www": Service(wsgi="shop.wsgi:app")}, "lacks shop/wsgi.py, which a service needs"),
+        (
+            CODE,
+            ["bin/run.py", "run.conf"],
+            {"worker": Service(command="python ./bin/run.py --config=run.conf")},
+            "lacks bin/run.py, run.conf, which a service starts with",
+        ),
+        (CODE, ["shop/settings.py"], WWW, "lacks shop/settings.py, which a service needs"),
+    ],
+)
+def test_package_becomes_a_tree_when_its_wheel_lacks_what_a_service_needs(
+    tmp_path: Path, files: Mapping[str, str], sources: list[str], services: Mapping[str, Service], said: str
+) -> None:
+    if not said:
+        assert check(tmp_path, files, sources, services, Settings()) == ("", "")
+        return
+    with pytest.raises(IncompleteWheelError) as caught:
+        check(tmp_path, files, sources, services, Settings(), "shop.settings")
+    assert caught.value.message.startswith("the wheel of demo ")
+    assert said in caught.value.message
+    assert caught.value.built.name == "demo"
+
+
+def test_package_stays_one_when_the_settings_insist(tmp_path: Path) -> None:
+    sources = ["app.py", "setup.py", "shop/__init__.py", "static/a.css"]
+    message, hint = check(tmp_path, DATA, sources, NONE, Settings(install="package"))
+    assert message == "the wheel of demo has no module: its build back end left out app.py, shop/"
+    assert '[tool.setuptools]\npy-modules = ["app"]\n[tool.setuptools.packages.find]\ninclude = ["shop*"' in hint
+
+
+@pytest.mark.parametrize(
+    ("files", "sources", "left"),
+    [
+        ({"app.py": ""}, ["app.py", "templates/a.html", "static/a/b.css"], ["static/", "templates/"]),
+        ({"shop/__init__.py": ""}, ["src/shop/__init__.py", "src/shop/templates/a.html"], ["src/shop/templates/"]),
+        ({"shop/static/a": "", "shop/__init__.py": ""}, ["src/shop/static/a", "src/shop/static/b"], []),
+        ({"shop/__init__.py": ""}, ["tests/a.py", "tests/templates/a", "web/static/a", "static/a"], []),
+        ({"shop/__init__.py": ""}, ["pyproject.toml", "setup.py", "docs/conf.py", "app.py"], []),
+        (CODE, ["shop/__init__.py", "shop/words.txt"], []),
+    ],
+)
+def test_user_is_warned_when_no_service_needs_what_is_left_out(
+    tmp_path: Path, files: Mapping[str, str], sources: list[str], left: list[str]
+) -> None:
+    message, _ = check(tmp_path, files, sources, NONE, Settings())
+    assert message == (f"the wheel of demo has no files from {', '.join(left)}" if left else "")
+
+
+def test_files_beside_the_package_are_not_missing(tmp_path: Path) -> None:
+    services = {"www": Service(command="gunicorn --config gunicorn.conf.py shop")}
+    assert check(tmp_path, CODE, ["gunicorn.conf.py"], services, Settings(files=("gunicorn.conf.py",))) == ("", "")
