@@ -8,6 +8,7 @@
 # make docs   writes the reference pages that are made from the code
 # make bench  Grocker beside BuildKit, in turn: twenty minutes, as root; BENCH=--write puts the figures into the docs
 # make bench-runner  the runner beside bare processes, tini and supervisord: six minutes, as root; BENCH=--write as above
+# make corpus builds and starts released applications of others: half an hour; CORPUS=--write puts the results into the docs
 # make lock   resolves requirements/dev.txt again
 
 SHELL := /bin/bash
@@ -23,7 +24,7 @@ WORKERS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 THOROUGH := e2e or slow or docker or podman or network or root
 
-.PHONY: help setup check lint fast test golden demo soak docs lock bench bench-runner
+.PHONY: help setup check lint fast test golden demo soak docs lock bench bench-runner corpus
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -78,3 +79,6 @@ bench: setup
 
 bench-runner: setup
 	@$(BIN)/python -m tools.bench_runner $(BENCH)
+
+corpus: setup
+	@$(BIN)/python -m tools.corpus $(CORPUS)
