@@ -32,6 +32,26 @@ def test_services_are_those_of_the_procfile_when_none_is_declared() -> None:
     }
     assert found.servers == ("gunicorn",), "platforms that read Procfiles bring it"
     assert found.source == "Procfile"
+    assert found.release == "migrate"
+
+
+@pytest.mark.parametrize(
+    ("command", "servers"),
+    [
+        ("gunicorn a:b", ("gunicorn",)),
+        ("PORT=1 exec uvicorn a:b", ("uvicorn",)),
+        ("gunicorn -k uvicorn.workers.UvicornWorker a:b", ("gunicorn", "uvicorn")),
+        ("env A=1 gunicorn a:b", ("gunicorn",)),
+        ("python gunicorn.py", ()),
+    ],
+)
+def test_servers_that_a_command_starts_are_brought(command: str, servers: tuple[str, ...]) -> None:
+    assert find_services(Settings(), f"web: {command}", DetectedApplication()).servers == servers
+
+
+def test_release_is_told_when_the_settings_declare_the_services() -> None:
+    found = find_services(DECLARED, "release: ./manage.py migrate\n", DetectedApplication())
+    assert (list(found.table), found.release) == (["api", "ws"], "./manage.py migrate")
 
 
 def test_services_are_found_when_a_django_project_declares_none() -> None:

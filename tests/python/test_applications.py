@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import pytest
 
 from grocker.errors import SettingsError
-from grocker.python import Wheel, declared_services, find_application
+from grocker.python import Wheel, declared_services, find_application, find_named_application
 from grocker.python.metadata import EntryPoint, Metadata
 from grocker.tar.entry import File
 
+FACTORY = "from flask import Flask\ndef create_app(config=None):\n    return Flask(__name__)\n"
 SITE = "opt/venv/lib/python3.13/site-packages"
 
 
@@ -49,6 +50,19 @@ def wheel(files: Mapping[str, str], points: tuple[EntryPoint, ...] = ()) -> Whee
             },
             ("asgi", "shop.main:app"),
         ),
+        (
+            {"shop/app.py": "from litestar import Litestar\napp = Litestar([])\n"},
+            ("asgi", "shop.app:app"),
+        ),
+        (
+            {"main.py": "from fastapi import FastAPI\ndef make():\n    return FastAPI()\n\napp = make()\n"},
+            ("asgi", "main:app"),
+        ),
+        (
+            {"wsgi.py": "from shop import create_app\napp = create_app()\n", "shop/__init__.py": FACTORY},
+            ("wsgi", "wsgi:app"),
+        ),
+        ({"main.py": "import flask\napp = typer.Typer()\napp = other()\n"}, None),
         ({"shop/app.py": "app = Flask(__name__)\n"}, None),
         ({"shop/app.py": "import flask\ndef create_app(config):\n    pass\n"}, None),
         ({"shop/app.py": "import flask\ndef f():\n    app = Flask(__name__)\n"}, None),
@@ -66,6 +80,41 @@ def wheel(files: Mapping[str, str], points: tuple[EntryPoint, ...] = ()) -> Whee
 def test_application_is_found_when_there_is_exactly_one(files: dict[str, str], found: tuple[str, str] | None) -> None:
     application = find_application(wheel(files))
     assert (None if application is None else (application.kind, application.target)) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("microblog.py", ("wsgi", "microblog:app")),
+        ("microblog", ("wsgi", "microblog:app")),
+        ("shop", ("wsgi", "shop:create_app()")),
+        ("shop:create_app", ("wsgi", "shop:create_app()")),
+        ("shop:create_app('dev', 1)", ("wsgi", "shop:create_app('dev',1)")),
+        ("./site/pages.py:site", ("asgi", "site.pages:site")),
+        ("nowhere", None),
+        ("empty.py", None),
+    ],
+)
+def test_application_is_the_one_that_flask_app_names(name: str, found: tuple[str, str] | None) -> None:
+    files = {
+        "microblog.py": "from shop import create_app, db\napp = create_app()\n",
+        "shop/__init__.py": FACTORY,
+        "site/pages.py": "from quart import Quart\nsite = Quart(__name__)\n",
+        "empty.py": "",
+    }
+    application = find_named_application(wheel(files), name)
+    assert (None if application is None else (application.kind, application.target)) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("searx/webapp.py", "searx.webapp:app"), ("test_site.py", None), ("docs/site.py", None)],
+)
+def test_application_in_a_file_of_another_name_counts_when_it_may(name: str, found: str | None) -> None:
+    made = wheel({name: "import flask\napp = flask.Flask(__name__)\n"})
+    assert find_application(made) is None
+    application = find_application(made, any_file=True)
+    assert (application.target if application else None) == found
 
 
 def declared(module: str, text: str, name: str = "www") -> object:

@@ -60,6 +60,7 @@ def build(request: Request, context: Context) -> Built:
         names=names,
         services=tuple(sorted(application.services.table)),
         commands=application.commands,
+        release=application.release,
         delivered=delivered,
         files=tuple(sorted({*resolution.files(context), *files_read(request, context.environ)})),
         writable=application.writable,

@@ -131,6 +131,9 @@ def summary(built: Built, style: Style, *, host: str, again: bool = False) -> st
     if engine is not None:
         platforms = [str(one.image.platform) for one in built.images]
         elsewhere = "" if host in platforms else f" (on {platforms[0]})"
+        if built.release is not None:
+            line = shlex.join([engine.kind, "run", "--rm", engine.place, "sh", "-c", built.release])
+            lines.append(f"{style.dim('before it (release in Procfile):')} {line}")
         lines.append(f"{style.dim(f'try{elsewhere}:')} {try_line(engine.kind, engine.place, built)}")
     return "\n".join(lines) + "\n"
 

@@ -55,6 +55,8 @@ def as_text(configuration: Configuration, previews: Sequence[Preview], style: St
         lines.append(f"  base: Debian {base.name}, Python {base.python}")
         services = ", ".join(application.services.table) or "none"
         lines.append(f"  services: {services} ({application.services.source})")
+        if application.release is not None:
+            lines.append(f"  before they start: {application.release} (release in Procfile)")
         if application.commands:
             lines.append(f"  commands: {', '.join(application.commands)}")
         lines += [f"  writable: {path.path} → {path.target} ({path.why})" for path in application.writable]

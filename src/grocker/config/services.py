@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -16,7 +16,8 @@ from grocker.runner.contract import spec
 _PROCESS = re.compile(r"\s*(?P<name>[A-Za-z0-9_-]+)\s*:\s*(?P<command>.+?)\s*\Z")
 _BROUGHT = frozenset({"gunicorn", "uvicorn"})
 """servers that a command may start without naming them among the requirements, as platforms that read Procfiles do"""
-_NOT_SERVICES = frozenset({"release"})  # Heroku's release phase is a one-off command (E13), not a service
+_RELEASE = "release"
+"""Heroku's release phase: a command to run before the services start (E13), not a service"""
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -31,12 +32,14 @@ class Services(msgspec.Struct, frozen=True):
     """by service: the directories to show, below the installed packages; True for all named ``static``"""
     workdirs: Mapping[str, str] = msgspec.field(default_factory=lambda: MappingProxyType({}))
     """by service: its working directory, as it was written"""
+    release: str | None = None
+    """the shell command that a Procfile wants run before the services start"""
 
     @property
     def servers(self) -> tuple[str, ...]:
         """Distributions that the environment needs to serve the application; sorted."""
         served = {s.server for s in self.table.values() if s.command is None}
-        started = {_program(s.command) for s in self.table.values() if s.command is not None}
+        started = {word for s in self.table.values() if s.command is not None for word in _programs(s.command)}
         return tuple(sorted(served | (started & _BROUGHT)))
 
     @property
@@ -61,10 +64,11 @@ class DetectedApplication(msgspec.Struct, frozen=True):
     """whether static files are to be shown"""
 
 
-def _program(command: tuple[str, ...] | str) -> str:
-    """The first word of a command that sets no variable."""
+def _programs(command: tuple[str, ...] | str) -> Iterator[str]:
+    """Yield the program of a command, and what gunicorn needs for the class of its workers."""
     words = command.split() if isinstance(command, str) else command
-    return next((word for word in words if "=" not in word and word != "exec"), "")
+    yield next((word for word in words if "=" not in word and word not in ("exec", "env")), "")
+    yield from (word.partition(".")[0] for word in words if word.endswith("UvicornWorker"))
 
 
 def proxy_packages(services: Mapping[str, bool]) -> tuple[str, ...]:
@@ -78,11 +82,22 @@ def find_services(settings: Settings, procfile: str | None, found: DetectedAppli
     A table in the settings that names no program adds to the service of that name that is found.
     ``procfile``: the text of the project's ``Procfile``, if there is one. Raises SettingsError.
     """
+    processes = _procfile(procfile) if procfile is not None else {}
+    release = processes.pop(_RELEASE, None)
+    services = _find(settings, processes, found)
+    if release is None:
+        return services
+    assert isinstance(release.command, str)
+    return msgspec.structs.replace(services, release=release.command)
+
+
+def _find(settings: Settings, processes: Mapping[str, spec.Service], found: DetectedApplication) -> Services:
+    """The service table; ``processes``: those of the Procfile."""
     if settings.services:
         partial = [name for name, one in settings.services.items() if not one.has_program]
         if not partial:
             return _of_tables(settings.services, "[tool.grocker.services]")
-        detected = _detected(procfile, found)
+        detected = _detected(processes, found)
         for name in partial:
             if name not in detected:
                 known = f"detected services: {', '.join(sorted(detected))}" if detected else "no service was detected"
@@ -96,11 +111,9 @@ def find_services(settings: Settings, procfile: str | None, found: DetectedAppli
         )
     if found.declared:
         return _of_tables(_entry_points(found.declared), "entry points")
-    if procfile is not None:
-        table = _procfile(procfile)
-        if table:
-            return Services(MappingProxyType(table), any_service=False, source="Procfile")
-    detected = _detected(None, found)
+    if processes:
+        return Services(MappingProxyType(processes), any_service=False, source="Procfile")
+    detected = _detected({}, found)
     if detected:
         words = found.target or ", ".join(sorted(detected))
         one = _of_tables(detected, f"found {words}")
@@ -108,12 +121,10 @@ def find_services(settings: Settings, procfile: str | None, found: DetectedAppli
     return Services(MappingProxyType({}), any_service=False, source="none")
 
 
-def _detected(procfile: str | None, found: DetectedApplication) -> dict[str, ServiceSettings]:
+def _detected(processes: Mapping[str, spec.Service], found: DetectedApplication) -> dict[str, ServiceSettings]:
     """What the project's files say of its services, as tables."""
-    if procfile is not None:
-        table = _procfile(procfile)
-        if table:
-            return {name: ServiceSettings(command=service.command) for name, service in table.items()}
+    if processes:
+        return {name: ServiceSettings(command=service.command) for name, service in processes.items()}
     detected = {name: ServiceSettings(command=command) for name, command in found.commands.items()}
     if found.target is not None:
         target = {found.kind: found.target, "static": found.static}
@@ -205,8 +216,7 @@ def _procfile(text: str) -> dict[str, spec.Service]:
             raise SettingsError(
                 f"Procfile:{number}: duplicate process type {match['name']}", hint="remove one of the two lines"
             )
-        if match["name"] not in _NOT_SERVICES:
-            table[match["name"]] = spec.Service(command=match["command"])
+        table[match["name"]] = spec.Service(command=match["command"])
     if "web" in table and "www" not in table:
         table["www"] = table["web"]
     return dict(sorted(table.items()))

@@ -97,6 +97,12 @@ class Application(msgspec.Struct, frozen=True):
         """The application's own console scripts, sorted."""
         return tuple(sorted(p.name for p in self.installed.entry_points if p.group == "console_scripts"))
 
+    @property
+    def release(self) -> str | None:
+        """The shell command of a Procfile's ``release``, in the directory where services start."""
+        command = self.services.release
+        return f"cd {self.directory} && {command}" if command and self.directory else command
+
 
 def read_application(
     request: ApplicationRequest,

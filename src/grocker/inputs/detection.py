@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -16,18 +16,43 @@ _WSGI = re.compile(r"^def (?P<name>application|app)\(\s*environ\s*,\s*start_resp
 _WSGI_FILES = ("wsgi", "app", "main", "application", "server")
 _CELERY = re.compile(r"^(?P<name>[A-Za-z_]\w*)\s*(?::[^=\n]+)?=\s*(?:celery\.)?Celery\(", re.M)
 _CELERY_FILES = ("celery", "celery_app", "celeryapp", "tasks", "worker", "app", "main", "__init__")
+_SCHEDULE = re.compile(r"beat_schedule\b|BEAT_SCHEDULE\b|\badd_periodic_task\(")
 _STREAMLIT = re.compile(r"^(?:import|from) streamlit\b", re.M)
 _STREAMLIT_FILES = ("streamlit_app", "app", "main", "Home", "home")
 _STREAMLIT_OPTIONS = ("--server.headless", "true", "--browser.gatherUsageStats", "false")
+_GRADIO = re.compile(r"^(?:import|from) gradio\b", re.M)
+_GRADIO_LAUNCH = re.compile(r"\.launch\(")
+_GRADIO_FILES = ("app", "main", "demo", "gradio_app", "run", "webui")
+_FLASK_APP = re.compile(r"^\s*(?:export\s+)?(?:FLASK|QUART)_APP\s*=\s*[\"']?(?P<name>[^\"'#\s]+)", re.M)
+_ASIDE = frozenset({"tests", "test", "docs", "examples", "example"})
 _DJANGO_WSGI = "django.core.wsgi:get_wsgi_application()"
 
 
-def detect(tree: python.Wheel, roots: tuple[str, ...], script: str = "") -> tuple[DetectedApplication, str | None]:
+def find_roots(paths: Collection[str]) -> Iterator[str]:
+    """Yield the directories that are on ``sys.path`` beside the top: ``src``, and that of a ``manage.py`` below.
+
+    ``paths``: of the tree's files, relative to its top.
+    """
+    if "src/__init__.py" not in paths and any(
+        path.startswith("src/") and path.endswith(".py") and path.count("/") <= 2 for path in paths
+    ):
+        yield "src"
+    below = [path for path in paths if path.endswith("/manage.py") and _ASIDE.isdisjoint(path.split("/"))]
+    below.sort(key=lambda path: (path.count("/"), path))
+    if below and "manage.py" not in paths and below[0] != "src/manage.py":
+        yield below[0].removesuffix("/manage.py")
+
+
+def detect(
+    tree: python.Wheel, roots: tuple[str, ...], *, flask_app: str | None = None, script: str = ""
+) -> tuple[DetectedApplication, str | None]:
     """Detect how the tree is served, and the settings module if it is a Django project.
 
-    ``roots``: entry paths of the directories on ``sys.path``; ``script``: the name of its only file, without ``.py``.
+    ``roots``: entry paths of the directories on ``sys.path``; ``flask_app``: ``FLASK_APP`` as the settings give it, or
+    else that of ``.flaskenv`` counts; ``script``: the name of the tree's only file, without ``.py``.
     """
-    views = [replace(tree, site=root) for root in reversed(roots)]
+    code = [entry for entry in tree.entries if _ASIDE.isdisjoint(entry.path.split("/")[2:])]
+    views = [replace(tree, site=root, entries=tuple(code)) for root in reversed(roots)]
     commands = {name: command for view in views for name, command in _workers(view)}
     for view in views:
         django = python.find_django(view)
@@ -38,13 +63,12 @@ def detect(tree: python.Wheel, roots: tuple[str, ...], script: str = "") -> tupl
                 target, kind = django.wsgi or _DJANGO_WSGI, "wsgi"
             found = DetectedApplication(django=True, target=target, commands=commands)
             return (replace(found, kind="asgi") if kind == "asgi" else found), django.settings_module
-    for view in views:
-        web = python.find_application(view, script)
-        if web is not None:
-            return DetectedApplication(kind=web.kind, target=web.target, commands=commands), None
-    streamlit = _streamlit(tree, (*_STREAMLIT_FILES, script))
-    if streamlit is not None:
-        return DetectedApplication(commands={"www": streamlit, **commands}), None
+    web = next(_web(tree, views, flask_app), None)
+    if web is not None:
+        return DetectedApplication(kind=web.kind, target=web.target, commands=commands), None
+    page = _streamlit(tree, (*_STREAMLIT_FILES, script)) or _gradio(tree, (*_GRADIO_FILES, script))
+    if page is not None:
+        return DetectedApplication(commands={"www": page, **commands}), None
     for view in views:
         for path, text in _sources(view):
             module = path.removesuffix(".py")
@@ -61,10 +85,35 @@ def program_name(script: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", script).strip("-._") or "script"
 
 
+def _web(tree: python.Wheel, views: list[python.Wheel], flask_app: str | None) -> Iterator[python.WebApplication]:
+    """Yield web applications, the one to serve first: the one that ``FLASK_APP`` names, or else the one found."""
+    named = flask_app or _flaskenv(tree)
+    for view in views if named else ():
+        web = python.find_named_application(view, named or "")
+        if web is not None:
+            yield web
+    for any_file in (False, True):
+        for view in views:
+            web = python.find_application(view, any_file=any_file)
+            if web is not None:
+                yield web
+
+
+def _flaskenv(tree: python.Wheel) -> str | None:
+    """Return what ``.flaskenv`` says of ``FLASK_APP``."""
+    for entry in tree.entries:
+        if entry.path == f"{tree.site}/.flaskenv" and isinstance(entry, File) and isinstance(entry.data, bytes):
+            match = _FLASK_APP.search(entry.data.decode("utf-8", "replace"))
+            return match["name"] if match else None
+    return None
+
+
 def _workers(view: python.Wheel) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield Celery's worker, and its beat if the application has a schedule."""
     ranked = []
+    scheduled = False
     for path, text in _sources(view):
+        scheduled = scheduled or _SCHEDULE.search(text) is not None
         module = path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
         name = path.removesuffix(".py").rpartition("/")[2]
         match = _CELERY.search(text)
@@ -72,9 +121,9 @@ def _workers(view: python.Wheel) -> Iterator[tuple[str, tuple[str, ...]]]:
             ranked.append((_CELERY_FILES.index(name), path.count("/"), f"{module}:{match['name']}", text))
     if not ranked:
         return
-    _, _, application, text = min(ranked)
+    _, _, application, _ = min(ranked)
     yield "worker", ("celery", "--app", application, "worker", "--loglevel", "INFO")
-    if "beat_schedule" in text:
+    if scheduled:
         schedule = ("--schedule", "/tmp/celerybeat-schedule", "--pidfile", "")  # noqa: S108 - the container's own
         yield "beat", ("celery", "--app", application, "beat", "--loglevel", "INFO", *schedule)
 
@@ -87,6 +136,17 @@ def _streamlit(tree: python.Wheel, files: tuple[str, ...]) -> tuple[str, ...] | 
             port = str(names.APPLICATION_PORT)
             listens = ("--server.port", port, "--server.address", "0.0.0.0")  # noqa: S104 - of the container
             return ("streamlit", "run", f"{name}.py", *listens, *_STREAMLIT_OPTIONS)
+    return None
+
+
+def _gradio(tree: python.Wheel, files: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return the command of a script that launches a Gradio page, None if there is none."""
+    found: Mapping[str, str] = dict(_sources(tree))
+    for name in files:
+        text = found.get(f"{name}.py", "")
+        if _GRADIO.search(text) and _GRADIO_LAUNCH.search(text):
+            listens = ("GRADIO_SERVER_NAME=0.0.0.0", f"GRADIO_SERVER_PORT={names.APPLICATION_PORT}")
+            return ("env", *listens, "GRADIO_ANALYTICS_ENABLED=False", "python", f"{name}.py")
     return None
 
 

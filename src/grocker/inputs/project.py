@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from msgspec.structs import replace
 
 from grocker import python
@@ -9,7 +11,7 @@ from grocker.errors import CorruptError
 from grocker.inputs import package, tree
 from grocker.inputs.application import Application, ApplicationRequest
 from grocker.inputs.completeness import IncompleteWheelError
-from grocker.inputs.tree_project import is_tree, only_back_end_reads
+from grocker.inputs.tree_project import REQUIREMENT_FILES, is_tree, only_back_end_reads
 
 
 def load(request: ApplicationRequest) -> Application:
@@ -26,7 +28,7 @@ def load(request: ApplicationRequest) -> Application:
     except CorruptError as error:
         built = error.built if isinstance(error, IncompleteWheelError) else None
         lacks_code = _lacks_code(error.message) and not only_back_end_reads(directory, settings)
-        if settings.install == "package" or not (built or lacks_code):
+        if settings.install == "package" or not (built or lacks_code or _lacks_dependencies(error.message, directory)):
             raise
         application = tree.load(request, built)
         request.context.progress.warn(
@@ -59,3 +61,8 @@ def _lacks_code(message: str) -> bool:
             "does not contain any element",
         )
     )
+
+
+def _lacks_dependencies(message: str, directory: Path) -> bool:
+    """Tell whether ``setup.py`` imports the application, whose dependencies a requirement file has."""
+    return "ModuleNotFoundError: " in message and any((directory / one).is_file() for one in REQUIREMENT_FILES)

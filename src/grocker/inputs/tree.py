@@ -14,7 +14,7 @@ from grocker import python
 from grocker.config.services import DetectedApplication, find_services
 from grocker.inputs import validation
 from grocker.inputs.application import Application, ApplicationRequest, chosen_groups
-from grocker.inputs.detection import detect
+from grocker.inputs.detection import detect, find_roots
 from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, named_files, read_base_config, read_crontab
 from grocker.inputs.index import wheel_target
 from grocker.inputs.tree_entries import ROOT, tree_entries
@@ -61,11 +61,11 @@ def read_tree(
     """
     settings = request.settings
     entries = tuple(tree_entries(files))
-    roots = (ROOT, f"{ROOT}/src") if _has_src(files) else (ROOT,)
+    roots = _roots(files)
     installed = _as_wheel(request, described, entries, roots)
     extras = tuple(sorted({*settings.extras, *request.origin.extras}))
     validation.check_python(installed.metadata, wheel_target(request.target))
-    found, settings_module = detect(installed, roots, script)
+    found, settings_module = detect(installed, roots, flask_app=settings.env.get("FLASK_APP"), script=script)
     top = {entry.path: entry for entry in entries if isinstance(entry, File)}
     procfile = top.get(f"{ROOT}/Procfile")
     text = decode_text(_bytes(procfile), "Procfile") if procfile is not None else None
@@ -115,7 +115,7 @@ def _as_wheel(
         for name, target in sorted(described.scripts.items())
     )
     own: list[Entry] = [File(f"{scheme.site}/grocker_app.pth", _path_file(roots))]
-    own += _commands(entries, points)
+    own += _commands(entries, points, roots)
     project = described.project
     metadata = described.metadata or Metadata(
         name=described.name,
@@ -154,28 +154,26 @@ def _path_file(roots: tuple[str, ...]) -> bytes:
     return f"import sys; sys.path[0:0] = [{places}]\n".encode()
 
 
-def _commands(entries: tuple[Entry, ...], points: tuple[EntryPoint, ...]) -> Iterator[Entry]:
+def _commands(entries: tuple[Entry, ...], points: tuple[EntryPoint, ...], roots: tuple[str, ...]) -> Iterator[Entry]:
     """Yield the commands that the tree brings: its scripts, ``manage.py``, executable files at its root."""
     for name, data in generate_scripts(points, _PYTHON, "[project.scripts]").items():
         yield File(f"{_BIN}/{name}", data, 0o755)
     taken = {point.name for point in points} | {"python", "python3"}
     for entry in entries:
         parent, _, name = entry.path.rpartition("/")
-        if parent != ROOT or not isinstance(entry, File) or name in taken:
+        if parent not in roots or not isinstance(entry, File) or name in taken:
             continue
         if name == "manage.py":
+            taken.add(name)
             text = f"#!{_PYTHON}\nimport runpy\nrunpy.run_path('/{entry.path}', run_name='__main__')\n"
             yield File(f"{_BIN}/{name}", text.encode(), 0o755)
-        elif entry.mode & 0o100 and isinstance(entry.data, bytes) and entry.data[:2] == b"#!":
+        elif parent == ROOT and entry.mode & 0o100 and isinstance(entry.data, bytes) and entry.data[:2] == b"#!":
             yield Symlink(f"{_BIN}/{name}", f"/{entry.path}")
 
 
-def _has_src(files: TreeFiles) -> bool:
-    """Tell whether modules lie in ``src``, which is then on the path as well."""
-    paths = {file.path for file in files.files}
-    return "src/__init__.py" not in paths and any(
-        path.startswith("src/") and path.endswith(".py") and path.count("/") <= 2 for path in paths
-    )
+def _roots(files: TreeFiles) -> tuple[str, ...]:
+    """Return the entry paths of the directories on ``sys.path``, the tree's own first."""
+    return (ROOT, *(f"{ROOT}/{one}" for one in find_roots([file.path for file in files.files])))
 
 
 def _with_static(found: DetectedApplication, entries: tuple[Entry, ...]) -> DetectedApplication:

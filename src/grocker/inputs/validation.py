@@ -108,24 +108,29 @@ def check_services(
     ``owners``: names of the distributions that are installed beside it; ``roots``: entry paths of its directories on
     ``sys.path``, by default its site.
     """
-    modules = {
-        entry.path.removeprefix(f"{root}/").split(".")[0].removesuffix("/__init__")
-        for root in roots or (installed.site,)
-        for entry in installed.entries
-        if isinstance(entry, File) and entry.path.startswith(f"{root}/")
-    }
-    tops = {path.partition("/")[0] for path in modules}
+    modules = find_modules(installed, roots or (installed.site,))
+    tops = {module.partition(".")[0] for module in modules}
     for name in sorted(table):
         target = table[name].wsgi or table[name].asgi
         if target is None:
             continue
         module = target.partition(":")[0]
         top = module.partition(".")[0]
-        if module.replace(".", "/") not in modules and (top in tops or normalise_name(top) not in owners):
+        if module not in modules and (top in tops or normalise_name(top) not in owners):
             progress.warn(
                 f"service {name}: the wheel of {installed.name} has no module {module}",
                 f"fix {target!r}, or the back end's list of packages; ignore this if a dependency provides the module",
             )
+
+
+def find_modules(installed: python.Wheel, roots: Iterable[str]) -> frozenset[str]:
+    """Return the dotted names of the modules below ``roots``, which are entry paths of directories on ``sys.path``."""
+    return frozenset(
+        entry.path.removeprefix(f"{root}/").split(".")[0].removesuffix("/__init__").replace("/", ".")
+        for root in roots
+        for entry in installed.entries
+        if isinstance(entry, File) and entry.path.startswith(f"{root}/") and entry.path.endswith((".py", ".so"))
+    )
 
 
 def check_python(metadata: python.Metadata, target: python.WheelTarget) -> None:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from grocker.lazy_imports import lazily
 
 if TYPE_CHECKING:
-    from grocker.python.applications import WebApplication, find_application
+    from grocker.python.applications import WebApplication, find_application, find_named_application
     from grocker.python.build import build_key, build_wheel, resolve_build
     from grocker.python.bytecode import Compiler, InterpreterTree, add_bytecode, compile_sources
     from grocker.python.collisions import Collision, overlay
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from grocker.python.wheel import Wheel, read_metadata, read_wheel
 
 _HOMES = {
-    "applications": ("WebApplication", "find_application"),
+    "applications": ("WebApplication", "find_application", "find_named_application"),
     "service_entry_points": ("declared_services",),
     "build": ("build_key", "build_wheel", "resolve_build"),
     "bytecode": ("Compiler", "InterpreterTree", "compile_sources", "add_bytecode"),
@@ -125,6 +125,7 @@ __all__ = [
     "find_django",
     "find_exposed",
     "find_lock",
+    "find_named_application",
     "find_sdist",
     "find_uv",
     "group_requirements",
