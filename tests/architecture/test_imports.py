@@ -19,7 +19,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"registry", "debian", "python"}),
     frozenset({"attest", "images", "deploy"}),
     frozenset({"inputs"}),
-    frozenset({"resolve"}),
+    frozenset({"resolve", "draft"}),
     frozenset({"plan"}),
     frozenset({"layers"}),
     frozenset({"execute"}),

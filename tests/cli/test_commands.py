@@ -86,7 +86,7 @@ def test_full_standard_output_is_no_bug() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["rebase", "images", "init"])
+@pytest.mark.parametrize("name", ["rebase", "images"])
 def test_command_that_does_not_exist_yet_says_what_to_do(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([name]) == 64
     said = capsys.readouterr().err

@@ -9,7 +9,19 @@ import sys
 
 import click
 
-from grocker.cli import build, help, inspect, load, lock, plan, prune, push, run, version  # noqa: A004 - named as commands
+from grocker.cli import (
+    build,
+    help,  # noqa: A004 - named as the command
+    init,
+    inspect,
+    load,
+    lock,
+    plan,
+    prune,
+    push,
+    run,
+    version,
+)
 from grocker.errors import UsageError
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -18,7 +30,6 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _PLANNED = {
     "rebase": "until then, build again; unchanged layers are reused",
     "images": "list the engine's images: docker images, or podman images",
-    "init": "run grocker build: a directory of Python files needs nothing else",
 }
 """Commands that people look for and that do not exist yet, and what to do instead."""
 
@@ -55,7 +66,7 @@ def grocker() -> None:
     """
 
 
-for _one in (build, run, lock, plan, push, load, inspect, prune, version, help):
+for _one in (build, run, init, lock, plan, push, load, inspect, prune, version, help):
     grocker.add_command(_one.command)
 
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from grocker import python
 from grocker.config.services import DetectedApplication, find_services
+from grocker.context import Context
 from grocker.inputs import validation
 from grocker.inputs.application import Application, ApplicationRequest, chosen_groups
 from grocker.inputs.detection import detect, find_roots
@@ -90,6 +91,24 @@ def read_tree(
         project=None,
         roots=roots,
     )
+
+
+def detect_services(context: Context, directory: Path) -> DetectedApplication:
+    """Detect from the files of a project, package or tree, how it is served; its requirements are not read."""
+    files = read_files(context, directory)
+    entries = tuple(_entries(files))
+    roots = (ROOT, *(f"{ROOT}/{one}" for one in find_roots([file.path for file in files.files])))
+    code = python.Wheel(
+        file="",
+        name="",
+        version="",
+        site=ROOT,
+        pure=True,
+        metadata=Metadata("", ""),
+        entry_points=(),
+        entries=entries,
+    )
+    return _with_static(detect(code, roots)[0], entries)
 
 
 def _read_beside(directory: Path, files: TreeFiles, described: TreeProject) -> Iterator[Path]:

@@ -11,8 +11,8 @@ import msgspec
 from grocker.python.wheel import Wheel
 from grocker.tar.entry import File
 
-Kind = Literal["wsgi", "asgi"]
-_KINDS: dict[str, Kind] = {
+_Kind = Literal["wsgi", "asgi"]
+_KINDS: dict[str, _Kind] = {
     "flask": "wsgi",
     "fastapi": "asgi",
     "starlette": "asgi",
@@ -33,7 +33,7 @@ _ASIDE = frozenset({"tests", "test", "testing", "examples", "example", "docs", "
 class WebApplication(msgspec.Struct, frozen=True):
     """An application that a server can serve."""
 
-    kind: Kind
+    kind: _Kind
     target: str
     """``module:object``; ``module:object()`` for a factory"""
 
@@ -80,26 +80,30 @@ def find_named_application(wheel: Wheel, name: str) -> WebApplication | None:
     source = next((one for one in _sources(wheel) if one.module == module), None)
     if source is None:
         return None
-    kind: Kind = "asgi" if "quart" in source.frameworks else "wsgi"
+    kind: _Kind = "asgi" if "quart" in source.frameworks else "wsgi"
     if not attribute:
         return _best([source], kind)
     call = "()" if re.search(rf"^def {re.escape(attribute)}\(", source.text, re.M) else ""
     return WebApplication(kind, f"{module}:{''.join(attribute.split())}{call}")
 
 
-def _best(sources: Sequence[_Source], everywhere: Kind | None) -> WebApplication | None:
+def _best(sources: Sequence[_Source], everywhere: _Kind | None) -> WebApplication | None:
     ranked = sorted((one for source in sources for one in _candidates(source, everywhere)), key=lambda one: one[0])
     best = [one for one in ranked if one[0] == ranked[0][0]]
     return best[0][1] if len(best) == 1 else None
 
 
-def _candidates(source: _Source, everywhere: Kind | None) -> Iterator[tuple[tuple[int, int, int, int], WebApplication]]:
+def _candidates(
+    source: _Source, everywhere: _Kind | None
+) -> Iterator[tuple[tuple[int, int, int, int], WebApplication]]:
     """Yield applications with their rank. ``everywhere``: the kind of all frameworks that the wheel imports."""
     text, frameworks = source.text, source.frameworks
     place = _FILES.index(source.parts[-1]) if source.parts[-1] in _FILES else len(_FILES)
     kind = _one_kind(frameworks)
 
-    def candidate(rank: int, kind: Kind, name: str, call: str = "") -> tuple[tuple[int, int, int, int], WebApplication]:
+    def candidate(
+        rank: int, kind: _Kind, name: str, call: str = ""
+    ) -> tuple[tuple[int, int, int, int], WebApplication]:
         order = (rank, len(source.parts), place, _NAMES.index(name))
         return order, WebApplication(kind, f"{source.module}:{name}{call}")
 
@@ -117,7 +121,7 @@ def _candidates(source: _Source, everywhere: Kind | None) -> Iterator[tuple[tupl
             yield candidate(1, kind, found["name"], "()")
 
 
-def _one_kind(frameworks: set[str]) -> Kind | None:
+def _one_kind(frameworks: set[str]) -> _Kind | None:
     """The kind of the frameworks, None if there are none or they differ."""
     kinds = {_KINDS[framework] for framework in frameworks}
     return next(iter(kinds)) if len(kinds) == 1 else None

@@ -1,0 +1,120 @@
+"""Read a Dockerfile: its instructions with their lines, by stage.
+
+Source: Dockerfile reference, "Format", "Parser directives", "Here-documents". Nothing is expanded or executed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+_DIRECTIVE = re.compile(r"#\s*(?P<name>\w+)\s*=\s*(?P<value>\S+)\s*\Z")
+_HEREDOC = re.compile(r"<<-?(['\"]?)(?P<end>\w+)\1")
+_FLAG = re.compile(r"--[a-z][\w-]*(?:=(?:\"[^\"]*\"|'[^']*'|\S)*)?\s+")
+_FROM = re.compile(r"(?P<image>\S+)(?:\s+AS\s+(?P<name>\S+))?\s*\Z", re.IGNORECASE)
+
+
+class Instruction(msgspec.Struct, frozen=True):
+    """One instruction."""
+
+    line: int
+    """its first, from 1"""
+    keyword: str
+    """upper case"""
+    flags: tuple[str, ...]
+    """``--from=build``"""
+    text: str
+    """the rest, its lines joined"""
+
+    @property
+    def words(self) -> tuple[str, ...] | None:
+        """The words of the exec form, a JSON array of strings; None for the shell form."""
+        try:
+            return tuple(msgspec.json.decode(self.text, type=list[str]))
+        except (msgspec.DecodeError, msgspec.ValidationError):
+            return None
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """A ``FROM`` and what follows."""
+
+    image: str
+    name: str
+    """lower case, empty if it has none"""
+    line: int
+    instructions: tuple[Instruction, ...]
+
+
+def read_stages(text: str) -> tuple[Stage, ...]:
+    """Return the stages of a Dockerfile, without what stands before the first ``FROM``."""
+    stages: list[Stage] = []
+    for one in _instructions(text):
+        if one.keyword == "FROM":
+            match = _FROM.match(one.text)
+            image, name = (match["image"], match["name"] or "") if match else (one.text, "")
+            stages.append(Stage(image, name.lower(), one.line, ()))
+        elif stages:
+            last = stages[-1]
+            stages[-1] = msgspec.structs.replace(last, instructions=(*last.instructions, one))
+    return tuple(stages)
+
+
+def final_stages(stages: Sequence[Stage]) -> tuple[Stage, ...]:
+    """Return the last stage, after those that it is built upon."""
+    chain: list[Stage] = []
+    rest = list(stages)
+    while rest:
+        chain.append(rest.pop())
+        names = [stage.name for stage in rest]
+        image = chain[-1].image.lower()
+        if image not in names:
+            break
+        del rest[names.index(image) + 1 :]
+    return tuple(reversed(chain))
+
+
+def _instructions(text: str) -> Iterator[Instruction]:
+    lines = text.removeprefix("\ufeff").splitlines()
+    escape = _escape(lines)
+    at = 0
+    while at < len(lines):
+        start, line = at, lines[at].strip()
+        at += 1
+        if not line or line.startswith("#"):
+            continue
+        parts: list[str] = []
+        while line.endswith(escape):
+            parts.append(line[:-1].rstrip())
+            line = ""
+            while at < len(lines) and (not lines[at].strip() or lines[at].lstrip().startswith("#")):
+                at += 1
+            if at < len(lines):
+                line = lines[at].strip()
+                at += 1
+        joined = " ".join(part for part in (*parts, line) if part)
+        for ending in [match["end"] for match in _HEREDOC.finditer(joined)]:
+            body = []
+            while at < len(lines) and lines[at].strip() != ending:
+                body.append(lines[at])
+                at += 1
+            at += 1
+            joined = "\n".join((_HEREDOC.sub("", joined, count=1).rstrip(), *body))
+        keyword, rest = (*joined.split(maxsplit=1), "")[:2]
+        flags = []
+        while match := _FLAG.match(rest):
+            flags.append(match[0].strip())
+            rest = rest[match.end() :]
+        yield Instruction(start + 1, keyword.upper(), tuple(flags), rest)
+
+
+def _escape(lines: Sequence[str]) -> str:
+    """Return the character that continues a line: a backslash, unless a directive on top says otherwise."""
+    for line in lines:
+        match = _DIRECTIVE.match(line.strip())
+        if match is None:
+            break
+        if match["name"].lower() == "escape" and match["value"] in ("\\", "`"):
+            return match["value"]
+    return "\\"

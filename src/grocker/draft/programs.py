@@ -1,0 +1,102 @@
+"""Turn a command line that starts a server into the table of a service."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from grocker.draft import shell
+from grocker.runner.contract.names import APPLICATION_PORT
+
+_TARGET = re.compile(r"[A-Za-z_][\w.]*(?::[A-Za-z_][\w.]*(?:\(\))?)?\Z")
+_WORKERS = re.compile(r"(?:-w|--workers)(?:=|\s+)(?P<number>[1-9]\d?)\b")
+_VALUE_OPTIONS = frozenset(
+    (
+        *("-b", "--bind", "-w", "--workers", "-k", "--worker-class", "--threads", "-t", "--timeout", "-c", "--config"),
+        *(
+            "--access-logfile",
+            "--error-logfile",
+            "--log-level",
+            "--log-file",
+            "--chdir",
+            "--host",
+            "--port",
+            "-h",
+            "-p",
+        ),
+        *("--max-requests", "--max-requests-jitter", "--graceful-timeout", "--keep-alive", "--worker-tmp-dir", "-n"),
+        *("--forwarded-allow-ips", "--log-config", "--root-path", "--interface", "--name", "--user", "--group", "-e"),
+        *(
+            "--worker-connections",
+            "--loop",
+            "--http",
+            "--ws",
+            "--app-dir",
+            "--env",
+            "--pythonpath",
+            "--limit-concurrency",
+        ),
+    )
+)
+"""options of gunicorn, uvicorn, hypercorn and daphne that a value follows"""
+_SERVERS = {"gunicorn": "wsgi", "waitress-serve": "wsgi", "uvicorn": "asgi", "hypercorn": "asgi", "daphne": "asgi"}
+_DEVELOPMENT = (("flask", "run"), ("manage.py", "runserver"), ("fastapi", "dev"), ("fastapi", "run"))
+
+
+def is_development(words: Sequence[str]) -> bool:
+    """Tell whether the command is a development server, in place of which the application itself is served."""
+    plain = [word.rpartition("/")[2] for word in words if not word.startswith("-")]
+    return any(first in plain and second in plain for first, second in _DEVELOPMENT)
+
+
+def service_table(words: Sequence[str] | None, text: str) -> dict[str, Any]:
+    """Return the table of the service that a command starts.
+
+    ``words``: of the exec form; ``text``: the shell form. gunicorn, uvicorn and their like become ``wsgi`` or ``asgi``
+    if that says it all, because the runner starts and watches those servers itself.
+    """
+    if words is None:
+        found = list(shell.commands(text))
+        given = found[0] if len(found) == 1 else ()
+    else:
+        given = tuple(words)
+        if len(given) == 3 and given[0].rpartition("/")[2] in ("sh", "bash") and given[1] in ("-c", "-lc"):
+            return service_table(None, given[2])
+    served = _served(given)
+    if served is not None:
+        return served
+    if words is None and shell.is_simple(text):
+        return {"command": text.split()}
+    return {"command": list(words) if words is not None else text}
+
+
+def _served(words: Sequence[str]) -> dict[str, Any] | None:
+    """Return ``wsgi`` or ``asgi`` with its number of workers; None for another program, or options that change more."""
+    if len(words) >= 3 and words[0].startswith("python") and words[1] == "-m":
+        words = words[2:]
+    server = words[0].rpartition("/")[2] if words else ""
+    kind = _SERVERS.get(server)
+    if kind is None or any(word.startswith(("-c", "--config", "--factory", "--chdir", "--app-dir")) for word in words):
+        return None
+    positional, skipped = [], False
+    for word in words[1:]:
+        if not skipped and not word.startswith("-"):
+            positional.append(word)
+        skipped = word in _VALUE_OPTIONS
+    if len(positional) != 1 or not _TARGET.match(positional[0]):
+        return None
+    if any("UvicornWorker" in word for word in words):
+        kind = "asgi"
+    target = positional[0] if ":" in positional[0] else f"{positional[0]}:application"
+    table: dict[str, Any] = {kind: target}
+    if match := _WORKERS.search(" ".join(words)):
+        table["workers"] = int(match["number"])
+    return table
+
+
+def listens_elsewhere(table: dict[str, Any], port: str) -> bool:
+    """Tell whether a command names a port that is not the one of images."""
+    command = table.get("command")
+    text = " ".join(command) if isinstance(command, list) else command or ""
+    return port != str(APPLICATION_PORT) and re.search(rf"\b{re.escape(port)}\b", text) is not None

@@ -1,0 +1,57 @@
+"""Instructions of Dockerfiles: continued lines, flags, here-documents, stages."""
+
+from __future__ import annotations
+
+import pytest
+
+from grocker.draft.dockerfile import final_stages, read_stages
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("RUN a \\\n  # why\n\n  && b\n", [(2, "RUN", (), "a && b")]),
+        ("# a comment\nrun a\n", [(3, "RUN", (), "a")]),
+        (
+            "RUN --mount=type=cache,target=/c --network=none  pip install x\n",
+            [(2, "RUN", ("--mount=type=cache,target=/c", "--network=none"), "pip install x")],
+        ),
+        ("RUN <<EOF\na\nb\nEOF\nCMD c\n", [(2, "RUN", (), "a\nb"), (6, "CMD", (), "c")]),
+        ("RUN cat <<'END' > /x\na\nEND\n", [(2, "RUN", (), "cat  > /x\na")]),
+        ("EXPOSE\n", [(2, "EXPOSE", (), "")]),
+        ("RUN a \\", [(2, "RUN", (), "a")]),
+        ("RUN <<EOF\nnever ends\n", [(2, "RUN", (), "never ends")]),
+    ],
+)
+def test_instruction_is_read(text: str, found: list[tuple[int, str, tuple[str, ...], str]]) -> None:
+    [stage] = read_stages("FROM python:3.13\n" + text)
+    assert [(one.line, one.keyword, one.flags, one.text) for one in stage.instructions] == found
+
+
+def test_lines_are_continued_by_the_character_that_the_file_chooses() -> None:
+    [stage] = read_stages("# syntax=docker/dockerfile:1\n# escape=`\nFROM a\nRUN b `\n c\\\nRUN d\n")
+    assert [one.text for one in stage.instructions] == ["b c\\", "d"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [('["a", "b c"]', ("a", "b c")), ("a b", None), ("['a']", None), ('["a", 1]', None), ("[", None)],
+)
+def test_exec_form_is_a_json_array_of_strings(text: str, words: tuple[str, ...] | None) -> None:
+    [stage] = read_stages(f"FROM a\nCMD {text}\n")
+    assert stage.instructions[0].words == words
+
+
+@pytest.mark.parametrize(
+    ("text", "images"),
+    [
+        ("ARG A\nFROM a\n", ["a"]),
+        ("FROM a AS base\nFROM node AS front\nFROM base\n", ["a", "base"]),
+        ("FROM a as Base\nFROM base as next\nFROM NEXT\n", ["a", "base", "NEXT"]),
+        ("FROM a as a\nFROM a\n", ["a", "a"]),
+        ("FROM --platform=linux/amd64 a\n", ["a"]),
+        ("RUN x\n", []),
+    ],
+)
+def test_last_stage_is_preceded_by_those_that_it_is_built_upon(text: str, images: list[str]) -> None:
+    assert [stage.image for stage in final_stages(read_stages(text))] == images
