@@ -71,7 +71,7 @@ def test_web_application_is_found(files: dict[str, str], target: str | None, set
 def test_application_is_the_one_of_flask_app_in_the_settings() -> None:
     made = tree({".flaskenv": "FLASK_APP=one", "one.py": FLASK.format("app"), "two.py": FLASK.format("app")})
     assert detect(made, (ROOT,))[0].target == "one:app"
-    assert detect(made, (ROOT,), "two")[0].target == "two:app"
+    assert detect(made, (ROOT,), flask_app="two")[0].target == "two:app"
 
 
 @pytest.mark.parametrize(

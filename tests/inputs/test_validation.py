@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import SettingsError
-from grocker.inputs.validation import check_application, check_debian_modules, check_services
+from grocker.inputs.validation import check_application, check_debian_modules
 from grocker.progress import Silent
 from grocker.python import InstallScheme, SourceTree, Wheel, WheelTarget, read_tree, read_wheel
-from grocker.runner.contract.spec import Service
 from tests.support.wheels import make_wheel
 
 TARGET = WheelTarget("3.13")
@@ -46,29 +45,6 @@ def test_extra_is_refused_when_the_application_has_none_of_that_name(tmp_path: P
     with pytest.raises(SettingsError, match="demo 1.0 has no extra mysql") as caught:
         check_application(installed, TARGET, ["post.gres", "mysql"], None, Silent())
     assert caught.value.hint == "available extras: post-gres"
-
-
-@pytest.mark.parametrize(
-    ("target", "warned"),
-    [
-        ("shop.wsgi:application", False),
-        ("shop:app", False),
-        ("single:app", False),
-        ("shop.wsgy:application", True),
-        ("nope:app", True),
-        ("wagtail_site.wsgi:application", False),
-    ],
-)
-def test_user_is_warned_when_a_service_names_a_module_that_is_not_there(
-    tmp_path: Path, target: str, warned: bool
-) -> None:
-    progress = Silent()
-    files = {"shop/__init__.py": "", "shop/wsgi.py": "", "single.cpython-313-x86_64-linux-gnu.so": ""}
-    made = wheel(tmp_path, files)
-    owners = {"wagtail-site"}
-    check_services(made, {"www": Service(wsgi=target), "worker": Service(command=("a",))}, owners, progress)
-    said = f"service www: the wheel of demo has no module {target.partition(':')[0]}"
-    assert [message for message, _ in progress.warnings] == ([said] if warned else [])
 
 
 def test_user_is_warned_of_secrets_in_the_image_and_told_how_to_keep_them_out(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from grocker.builder.planning import plan_image, remember
 from grocker.builder.result import Built, BuiltImage, BuiltLayer
+from grocker.builder.service_checks import check_services
 from grocker.config.settings import Settings
 from grocker.context import Context, GoneError, check_executable
 from grocker.errors import SettingsError
@@ -17,7 +18,6 @@ from grocker.execute.execute import Execution, as_oci, execute
 from grocker.execute.prefetch import Prefetch
 from grocker.images.sink import LayerSink, Preflight, Sink
 from grocker.images.store import StoredBlobs, keep_images
-from grocker.inputs import validation
 from grocker.inputs.host_files import files_read
 from grocker.inputs.index import find_uv
 from grocker.inputs.request import Request, read_configuration
@@ -74,11 +74,8 @@ def _make_images(
     uv = find_uv(context, settings)
     resolutions = resolve_platforms(context, request, settings, uv, prefetch)
     application = resolutions[0].application
-    owners = {file.name for file in resolutions[0].wheels.files}
-    table, roots = application.services.table, application.roots
-    validation.check_services(application.installed, table, owners, context.progress, roots=roots)
     plans = [plan_image(request, settings, resolution) for resolution in resolutions]
-    images = []
+    images: list[BuiltImage] = []
     faults = {application.installed.file: application.installed.faults}
     for resolution, plan in zip(resolutions, plans, strict=True):
         offer = _Offer(context.store, request, Platform("linux", resolution.target.architecture))
@@ -86,6 +83,16 @@ def _make_images(
             context, pools, plan, resolution, prefetch, finished=offer, strict=request.strict, prefer=settings.prefer
         )
         faults.update(execution.wheel_faults)
+        if not images:
+            check_services(
+                application,
+                application.services.table,
+                execution.provided,
+                execution.uncompiled,
+                context.progress,
+                series=resolution.target.suite.python,
+                variables=settings.env,
+            )
         _report(context.progress, execution, strict=request.strict)
         _report_collisions(context.progress, execution.collisions)
         remember(context.store, resolution, plan)

@@ -6,41 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from grocker.draft import shell
+from grocker.config import command_lines
 from grocker.runner.contract.names import APPLICATION_PORT
 
-_TARGET = re.compile(r"[A-Za-z_][\w.]*(?::[A-Za-z_][\w.]*(?:\(\))?)?\Z")
 _WORKERS = re.compile(r"(?:-w|--workers)(?:=|\s+)(?P<number>[1-9]\d?)\b")
-_VALUE_OPTIONS = frozenset(
-    (
-        *("-b", "--bind", "-w", "--workers", "-k", "--worker-class", "--threads", "-t", "--timeout", "-c", "--config"),
-        *(
-            "--access-logfile",
-            "--error-logfile",
-            "--log-level",
-            "--log-file",
-            "--chdir",
-            "--host",
-            "--port",
-            "-h",
-            "-p",
-        ),
-        *("--max-requests", "--max-requests-jitter", "--graceful-timeout", "--keep-alive", "--worker-tmp-dir", "-n"),
-        *("--forwarded-allow-ips", "--log-config", "--root-path", "--interface", "--name", "--user", "--group", "-e"),
-        *(
-            "--worker-connections",
-            "--loop",
-            "--http",
-            "--ws",
-            "--app-dir",
-            "--env",
-            "--pythonpath",
-            "--limit-concurrency",
-        ),
-    )
-)
-"""options of gunicorn, uvicorn, hypercorn and daphne that a value follows"""
-_SERVERS = {"gunicorn": "wsgi", "waitress-serve": "wsgi", "uvicorn": "asgi", "hypercorn": "asgi", "daphne": "asgi"}
 _DEVELOPMENT = (("flask", "run"), ("manage.py", "runserver"), ("fastapi", "dev"), ("fastapi", "run"))
 
 
@@ -57,7 +26,7 @@ def service_table(words: Sequence[str] | None, text: str) -> dict[str, Any]:
     if that says it all, because the runner starts and watches those servers itself.
     """
     if words is None:
-        found = list(shell.commands(text))
+        found = list(command_lines.commands(text))
         given = found[0] if len(found) == 1 else ()
     else:
         given = tuple(words)
@@ -66,30 +35,19 @@ def service_table(words: Sequence[str] | None, text: str) -> dict[str, Any]:
     served = _served(given)
     if served is not None:
         return served
-    if words is None and shell.is_simple(text):
+    if words is None and command_lines.is_simple(text):
         return {"command": text.split()}
     return {"command": list(words) if words is not None else text}
 
 
 def _served(words: Sequence[str]) -> dict[str, Any] | None:
     """Return ``wsgi`` or ``asgi`` with its number of workers; None for another program, or options that change more."""
-    if len(words) >= 3 and words[0].startswith("python") and words[1] == "-m":
-        words = words[2:]
-    server = words[0].rpartition("/")[2] if words else ""
-    kind = _SERVERS.get(server)
-    if kind is None or any(word.startswith(("-c", "--config", "--factory", "--chdir", "--app-dir")) for word in words):
+    if any(word.startswith(("-c", "--config", "--factory", "--chdir", "--app-dir")) for word in words[1:]):
         return None
-    positional, skipped = [], False
-    for word in words[1:]:
-        if not skipped and not word.startswith("-"):
-            positional.append(word)
-        skipped = word in _VALUE_OPTIONS
-    if len(positional) != 1 or not _TARGET.match(positional[0]):
+    served = command_lines.served_application(words)
+    if served is None:
         return None
-    if any("UvicornWorker" in word for word in words):
-        kind = "asgi"
-    target = positional[0] if ":" in positional[0] else f"{positional[0]}:application"
-    table: dict[str, Any] = {kind: target}
+    table: dict[str, Any] = {served[0]: served[1]}
     if match := _WORKERS.search(" ".join(words)):
         table["workers"] = int(match["number"])
     return table

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from grocker.draft import shell
+from grocker.config import command_lines
 from grocker.draft.dockerfile import Instruction
 from grocker.draft.values import Findings, Remark
 from grocker.runner.contract.names import MEDIA
@@ -75,7 +75,7 @@ _SERVERS = frozenset({"gunicorn", "uvicorn", "granian", "pip", "setuptools", "wh
 
 def translate_step(found: Findings, one: Instruction, place: str) -> None:
     """Translate a ``RUN``. A step with loops or conditions gets one remark."""
-    steps = tuple(shell.commands(" ".join(one.words) if one.words else one.text))
+    steps = tuple(command_lines.commands(" ".join(one.words) if one.words else one.text))
     reasons = [(f"RUN {' '.join(words)}", why) for words in steps if (why := _translate(found, words))]
     if any(words[0] in _CONTROL for words in steps) and reasons:
         reasons = [(f"RUN {one.text}", "; ".join(dict.fromkeys(why for _, why in reasons)))]

@@ -13,7 +13,8 @@ from grocker.execute.prefetch import Prefetch
 from grocker.inputs.index import wheel_target
 from grocker.layers import configured, libraries
 from grocker.layers.composition import FinishedLayer, build_layer
-from grocker.layers.recipes import RECIPES, configuration
+from grocker.layers.provided import Provided, find_provided
+from grocker.layers.recipes import RECIPES, configuration, uncompiled
 from grocker.layers.time_zones import check_time_zones
 from grocker.layers.wheels import IndexWheels
 from grocker.layers.workbench import Workbench
@@ -37,6 +38,10 @@ class Execution(msgspec.Struct, frozen=True):
     """maintainer scripts whose effects may be missing from the image: package, script, reason"""
     missing_libraries: dict[str, tuple[str, ...]]
     """by wheel the shared libraries that nothing in the image has"""
+    provided: Provided
+    """what its packages and wheels provide to services"""
+    uncompiled: dict[str, str]
+    """by path why a source of the application did not compile"""
     wheel_faults: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     """by file name how wheels from the index deviate from the specification"""
     collisions: tuple[Collision, ...] = ()
@@ -94,11 +99,13 @@ def execute(
         )
         uncovered = _uncovered(bench)
         missing = _missing_libraries(bench)
+        provided = find_provided(bench)
+        failures = uncompiled(bench)
         faults = bench.wheel_faults()
         collisions = bench.wheel_collisions()
     oci = [as_oci(layer) for layer in layers]
     made = image(oci, platform=Platform(*plan.platform.split("/")), run=plan.run, created=plan.epoch)
-    return Execution(made, tuple(layers), uncovered, missing, faults, collisions)
+    return Execution(made, tuple(layers), uncovered, missing, provided, failures, faults, collisions)
 
 
 def as_oci(finished: FinishedLayer) -> Layer:

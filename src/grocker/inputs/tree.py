@@ -96,8 +96,7 @@ def read_tree(
 def detect_services(context: Context, directory: Path) -> DetectedApplication:
     """Detect from the files of a project, package or tree, how it is served; its requirements are not read."""
     files = read_files(context, directory)
-    entries = tuple(_entries(files))
-    roots = (ROOT, *(f"{ROOT}/{one}" for one in find_roots([file.path for file in files.files])))
+    entries = tuple(tree_entries(files))
     code = python.Wheel(
         file="",
         name="",
@@ -108,7 +107,7 @@ def detect_services(context: Context, directory: Path) -> DetectedApplication:
         entry_points=(),
         entries=entries,
     )
-    return _with_static(detect(code, roots)[0], entries)
+    return _with_static(detect(code, _roots(files))[0], entries)
 
 
 def _read_beside(directory: Path, files: TreeFiles, described: TreeProject) -> Iterator[Path]:

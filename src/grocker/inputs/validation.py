@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -11,7 +11,6 @@ from grocker import python
 from grocker.errors import SettingsError
 from grocker.progress import Progress
 from grocker.python.metadata import normalise_name
-from grocker.runner.contract.spec import Service
 from grocker.tar.entry import File
 
 
@@ -93,34 +92,6 @@ def _warn_of_exposed(installed: python.Wheel, tree: python.SourceTree | None, pr
 
 def _some(names: Sequence[str], most: int = 6) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def check_services(
-    installed: python.Wheel,
-    table: Mapping[str, Service],
-    owners: Collection[str],
-    progress: Progress,
-    *,
-    roots: Sequence[str] = (),
-) -> None:
-    """Warn of a service whose module is not in the application, unless a dependency looks like its owner.
-
-    ``owners``: names of the distributions that are installed beside it; ``roots``: entry paths of its directories on
-    ``sys.path``, by default its site.
-    """
-    modules = find_modules(installed, roots or (installed.site,))
-    tops = {module.partition(".")[0] for module in modules}
-    for name in sorted(table):
-        target = table[name].wsgi or table[name].asgi
-        if target is None:
-            continue
-        module = target.partition(":")[0]
-        top = module.partition(".")[0]
-        if module not in modules and (top in tops or normalise_name(top) not in owners):
-            progress.warn(
-                f"service {name}: the wheel of {installed.name} has no module {module}",
-                f"fix {target!r}, or the back end's list of packages; ignore this if a dependency provides the module",
-            )
 
 
 def find_modules(installed: python.Wheel, roots: Iterable[str]) -> frozenset[str]:

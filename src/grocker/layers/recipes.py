@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
+import msgspec
+
 from grocker import python
 from grocker.layers import application, configured, environment, runner
 from grocker.layers.workbench import Workbench
@@ -51,12 +53,26 @@ def _own(
 ) -> Member:
     """Make the one member of a layer of the application's or Grocker's own files."""
     store = bench.context.store
-    key = cache_key("own", layer.key)
+    key = _own_key(layer)
     found = members.find_member(store, key)
     if found is None:
-        compiled = python.add_bytecode(bench.compiler(), entries, checked=checked)
-        found = members.make_member(store, key, compiled, subject=subject, epoch=bench.plan.epoch)
+        compiler = bench.compiler()
+        compiled = python.add_bytecode(compiler, entries, checked=checked)
+        failures = {entry.path: compiler.failures[entry.path] for entry in compiled if entry.path in compiler.failures}
+        note = msgspec.json.encode(failures)
+        found = members.make_member(store, key, compiled, subject=subject, epoch=bench.plan.epoch, note=note)
     return found
+
+
+def uncompiled(bench: Workbench) -> dict[str, str]:
+    """Return by path why a source of the application did not compile; empty if its member is not in the store."""
+    [layer] = [layer for layer in bench.plan.layers if layer.kind == "application"]
+    found = members.find_member(bench.context.store, _own_key(layer))
+    return msgspec.json.decode(found.note, type=dict[str, str] | None) or {} if found is not None else {}
+
+
+def _own_key(layer: PlannedLayer) -> str:
+    return cache_key("own", layer.key)
 
 
 def configuration(layer: PlannedLayer, bench: Workbench) -> Member:

@@ -85,6 +85,8 @@ class Compiler(msgspec.Struct):
     """``cpython-313``"""
     magic: bytes = b""
     """the first four bytes of each ``.pyc``"""
+    failures: dict[str, str] = {}
+    """by path why a source did not compile"""
     _begun: _Process | None = None
     _idle: deque[_Process] = msgspec.field(default_factory=deque)
     _all: list[_Process] = msgspec.field(default_factory=list)
@@ -146,9 +148,10 @@ class Compiler(msgspec.Struct):
         for path, source in batch:
             if len(pyc_path(path, self.cache_tag).rpartition("/")[2].encode("utf-8", "surrogateescape")) > _LONGEST:
                 continue  # no file system takes that name; Python does without
-            pyc = process.compile("/" + path, source)
-            if pyc is not None:
-                done.append((pyc_path(path, self.cache_tag), pyc))
+            try:
+                done.append((pyc_path(path, self.cache_tag), process.compile("/" + path, source)))
+            except SyntaxError as error:
+                self.failures[path] = str(error)
         self._idle.append(process)
         return done
 
@@ -193,7 +196,8 @@ class _Process:
             ) from error
         return os.fsdecode(prefix), magic.decode(), tag.decode()
 
-    def compile(self, path: str, source: bytes) -> bytes | None:
+    def compile(self, path: str, source: bytes) -> bytes:
+        """Return the ``.pyc``. Raises SyntaxError with the compiler's words."""
         name = os.fsencode(path)
         assert self._process.stdin is not None
         try:
@@ -202,8 +206,6 @@ class _Process:
             )
             self._process.stdin.flush()
             return self._answer(path)
-        except SyntaxError:
-            return None
         except (EOFError, BrokenPipeError) as error:
             raise CorruptError(
                 f"compiling {path}: the interpreter died (status {self._process.wait()})",
