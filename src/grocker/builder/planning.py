@@ -52,6 +52,7 @@ def _subject(resolution: Resolution) -> Subject:
         python=target.suite.python,
         lock=resolution.lock,
         compiling=resolution.compiling.packages,
+        has_getconf=any(file.name == "getconf" for file in resolution.wheels.files),
         directory=application.directory,
         writable=tuple(one.text for one in application.writable),
     )

@@ -52,6 +52,7 @@ def describe(subject: Subject, settings: Settings, installed: str) -> spec.Spec:
             installed=installed,
             directory=subject.directory,
             writable=subject.writable,
+            uses_getconf=subject.has_getconf or settings.namespace is not None,
         )
     except spec.SpecError as error:
         raise SettingsError(str(error), hint="fix the project's settings") from error

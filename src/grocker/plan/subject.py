@@ -40,6 +40,8 @@ class Subject(msgspec.Struct, frozen=True):
     """of this platform"""
     compiling: tuple[DebianPackage, ...]
     """the packages whose interpreter compiles"""
+    has_getconf: bool = False
+    """whether getconf is among its dependencies (contract, C4)"""
     directory: str | None = None
     """where services and cron jobs start; None for the home"""
     writable: tuple[str, ...] = ()

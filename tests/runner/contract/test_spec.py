@@ -68,6 +68,7 @@ _SPECS = st.builds(
     installed=st.from_regex(r"[0-9a-f]{0,16}", fullmatch=True),
     directory=st.none() | _WORDS.map("/".__add__),
     writable=st.lists(st.from_regex(r"[a-z]{1,3}(/[a-z.]{1,3}[a-z])?/?", fullmatch=True), max_size=2).map(tuple),
+    uses_getconf=st.booleans(),
 )
 
 _SPEC = Spec(

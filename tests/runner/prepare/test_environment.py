@@ -44,6 +44,14 @@ def test_environment_of_a_command_is_the_applications() -> None:
     }
 
 
+def test_environment_leaves_the_variable_of_getconf_to_an_application_without_it() -> None:
+    spec = Spec(name="radicale", version="1", namespace="RADICALE", grocker="1", uses_getconf=False)
+    for given in ({}, {"RADICALE_CONFIG": ""}, {"RADICALE_CONFIG": "/config/own"}):
+        found = environment.compose(spec, given, ContainerLayout(), user="blue", extra={}, service=None).variables
+        assert found.get("RADICALE_CONFIG") == given.get("RADICALE_CONFIG")
+        assert found["GROCKER_CONFIG_FILE"]
+
+
 def test_environment_of_a_service_has_its_name_and_its_own_variables() -> None:
     found = _compose({}, "www").variables
     assert found["GROCKER_SERVICE"] == found["POLLS_SITE_SERVICE"] == "www"

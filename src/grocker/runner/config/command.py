@@ -53,7 +53,7 @@ def show_config(image: Spec, arguments: Sequence[str], layout: ContainerLayout, 
         for message in read.failures:
             warn(message)
     for name, own in (
-        (f"{image.namespace}_CONFIG", f"{layout.prepared}/*.ini"),
+        *([(f"{image.namespace}_CONFIG", f"{layout.prepared}/*.ini")] if image.uses_getconf else []),
         (GROCKER_CONFIG_FILE, layout.merged),
     ):
         if read.given.get(name, own) not in ("", own):

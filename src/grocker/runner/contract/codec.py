@@ -34,6 +34,8 @@ def encode(spec: Spec) -> bytes:
         for optional in ("directory", "writable"):
             if not table.get(optional, True):
                 del table[optional]
+    if spec.uses_getconf:
+        del document["uses_getconf"]
     text = json.dumps(document, sort_keys=True, ensure_ascii=True, separators=(",", ":")) + "\n"
     data = text.encode("ascii")
     decode(data)
@@ -71,6 +73,7 @@ def decode(data: bytes) -> Spec:
         installed=document.take("installed", str),
         directory=document.take("directory", str) if "directory" in document.table else None,
         writable=document.strings("writable") if "writable" in document.table else (),
+        uses_getconf=document.take("uses_getconf", bool) if "uses_getconf" in document.table else True,
     )
     user.end()
     document.end()

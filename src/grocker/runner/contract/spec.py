@@ -122,7 +122,8 @@ class Spec(Value):
     by the build (E7), weaker than ``-e``. ``crontab``: absolute path of the application's own (K1). ``installed``:
     identifies the installed static files, so that those of two images differ. ``directory``: absolute path where
     services and cron jobs start, None for the home (E5). ``writable``: paths below ``/opt/app`` that are links into
-    ``/media``, those of directories with ``/`` at the end (E15).
+    ``/media``, those of directories with ``/`` at the end (E15). ``uses_getconf``: whether the variable for getconf is
+    set (C4); for another application it may be one of its own.
     """
 
     name: str
@@ -140,6 +141,7 @@ class Spec(Value):
     installed: str = ""
     directory: str | None = None
     writable: tuple[str, ...] = ()
+    uses_getconf: bool = True
 
 
 def replace_fields(service: Service, **changes: Any) -> Service:

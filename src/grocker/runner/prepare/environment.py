@@ -85,9 +85,10 @@ def _defaults(spec: Spec, layout: ContainerLayout, service: str | None) -> dict[
         "LANG": names.LANG,
         "PYTHONUTF8": "1",
         "PYTHONUNBUFFERED": "1",
-        f"{spec.namespace}_CONFIG": f"{layout.prepared}/*.ini",
         names.GROCKER_CONFIG_FILE: layout.merged,
     }
+    if spec.uses_getconf:
+        defaults[f"{spec.namespace}_CONFIG"] = f"{layout.prepared}/*.ini"
     if spec.django_settings_module is not None:
         defaults["DJANGO_SETTINGS_MODULE"] = spec.django_settings_module
     return {**defaults, **spec.variables, **(declared.env if declared is not None else {})}
@@ -97,7 +98,7 @@ def _is_default(spec: Spec, name: str, value: str | None) -> bool:
     """Whether ``value`` is not the operator's: absent, empty where empty means nothing, or the image's own."""
     if value is None:
         return True
-    if name == f"{spec.namespace}_CONFIG" and not value:  # getconf would read every file of the current directory
+    if spec.uses_getconf and name == f"{spec.namespace}_CONFIG" and not value:  # getconf would read every file of the current directory
         return True
     own = {"PATH": names.PATH, "LANG": names.LANG, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", **spec.variables}
     return value == own.get(name)
