@@ -44,6 +44,7 @@ def polls(platform: str) -> tuple[Subject, Settings]:
         base_config=("[polls]\ncolour = blue\n", "polls_site/50_default_settings.ini"),
         crontab=(b"0 4 * * * polls-site tidy\n", "polls_site/crontab"),
         wheel=WHEEL,
+        has_getconf=True,
         platform=platform,
         python="3.13",
         lock=lock,

@@ -98,8 +98,8 @@ def _is_default(spec: Spec, name: str, value: str | None) -> bool:
     """Whether ``value`` is not the operator's: absent, empty where empty means nothing, or the image's own."""
     if value is None:
         return True
-    if spec.uses_getconf and name == f"{spec.namespace}_CONFIG" and not value:  # getconf would read every file of the current directory
-        return True
+    if spec.uses_getconf and name == f"{spec.namespace}_CONFIG" and not value:
+        return True  # getconf would read every file of the current directory
     own = {"PATH": names.PATH, "LANG": names.LANG, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", **spec.variables}
     return value == own.get(name)
 
