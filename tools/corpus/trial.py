@@ -21,6 +21,7 @@ from tools.corpus.applications import Application, CloneError, clone
 ENGINES = ("docker", "podman")
 _BUILD_SECONDS = 1800
 _START_SECONDS = 120
+_PREPARE_SECONDS = 900
 _PYTHON = "/opt/venv/bin/python"
 _ASK = (Path(__file__).parent / "ask.py").read_text("utf-8")
 # podman's defaults exceed what root may set inside a container.
@@ -109,10 +110,11 @@ def _start(application: Application, program: Sequence[str], name: str, place: P
             if prepared:
                 break
             for words in application.first:
-                done = _run([*program, "exec", name, *words], _START_SECONDS)
+                done = _run([*program, "exec", name, *words], _PREPARE_SECONDS)
                 if done.returncode:
                     return Result(application.name, Outcome.FAILS, f"{' '.join(words)}: {last_line(done.stderr)}")
             prepared = True
+            limit = time.monotonic() + _START_SECONDS
         time.sleep(1)
     status, body = page
     logs = _logs(program, name)
