@@ -35,7 +35,14 @@ def test_page_has_one_line_for_each_option(name: str) -> None:
 
 def test_page_of_build_puts_options_under_headings() -> None:
     headings = re.findall(r"(?m)^(\w.*):$", page("build"))
-    assert headings == ["Image", "Destination", "Versions", "Messages and results"]
+    assert headings == ["Image", "Destination", "Check", "Versions", "Messages and results"]
+
+
+def test_variables_of_a_build_are_refused_without_a_check(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["build", ".", "--env", "A=1"]) == 64
+    assert capsys.readouterr().err == (
+        "error: --env is for --check\nhint: for variables of the image, set env in [tool.grocker]\n"
+    )
 
 
 @pytest.mark.parametrize("name", COMMANDS)

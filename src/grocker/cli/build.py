@@ -13,12 +13,17 @@ import click
 from grocker.cli.options import FILE, INPUTS, QUIET, RESOLUTION, SOURCE, examples, json_option, with_options
 from grocker.cli.options import command as declare
 from grocker.cli.rendering import delivery_data, delivery_line, format_size, json_line
+from grocker.errors import UsageError
 from grocker.images.places import OUTPUTS
 from grocker.runner.contract.names import APPLICATION_PORT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from grocker.builder.result import Built
     from grocker.cli.terminal import Style
+    from grocker.context import Context
+    from grocker.deploy.engine_run import EngineName
 
 
 @declare(
@@ -43,6 +48,8 @@ if TYPE_CHECKING:
 @click.option("--push", is_flag=True, help="Push to the registries in the tags.")
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="Label of the image.")
 @click.option("--strict", is_flag=True, help="Fail on unreviewed scripts and malformed wheels.")
+@click.option("--check", is_flag=True, help="Start each service until it is ready.")
+@click.option("-e", "--env", "variables", multiple=True, metavar="NAME[=VALUE]", help="Variable for --check.")
 @with_options(*RESOLUTION)
 @click.option("--result-file", type=FILE, metavar="FILE", help="Write the result to FILE as JSON.")
 @with_options(json_option("the result"), QUIET)
@@ -53,6 +60,9 @@ def command(**options: Any) -> None:
     (./app-1.0-py3-none-any.whl[extra]) or a release on the package index (app[extra]==1.0). The image is named
     NAME:VERSION unless --tag says otherwise. It goes to docker if docker answers, else to podman, unless --output or
     --push says otherwise. --tag, --platform, --output and --label can be repeated.
+
+    With --check, each service is started in a container of its own in the engine, which is removed again. A Django
+    project is started as www.
 
     Standard output is one line, NAME@DIGEST; everything else goes to standard error.
     """
@@ -67,6 +77,8 @@ def command(**options: Any) -> None:
     from grocker.images.places import open_sinks
 
     environ = os.environ
+    if options["variables"] and not options["check"]:
+        raise UsageError("--env is for --check", hint="for variables of the image, set env in [tool.grocker]")
     with open_context(environ, quiet=options["quiet"]) as tools:
         request = replace(
             request_from_options(options, environ),
@@ -76,6 +88,8 @@ def command(**options: Any) -> None:
             strict=options["strict"],
         )
         built = build(request, tools)
+        if options["check"]:
+            _check(built, options["variables"], tools)
         data = result_json(built) if options["as_json"] else f"{built.names[0].name}@{built.digest}\n"
         talk = again = ""
         if not options["quiet"]:
@@ -97,6 +111,20 @@ def command(**options: Any) -> None:
     sys.stderr.write(talk)
     sys.stdout.write(data)
     sys.stdout.flush()
+
+
+def _check(built: Built, variables: Sequence[str], tools: Context) -> None:
+    """Start each service in the engine that got the image. Raises UsageError if none did, SettingsError."""
+    from grocker.deploy.service_check import check_service
+
+    engine = next((one for one in built.delivered if one.kind in ("docker", "podman")), None)
+    if engine is None:
+        raise UsageError("--check needs an engine", hint="add --output docker or --output podman")
+    kind: EngineName = "docker" if engine.kind == "docker" else "podman"
+    for service in built.services:
+        check_service(
+            kind, engine.place, service, variables=variables, environment=tools.environ, progress=tools.progress
+        )
 
 
 def write_result(path: Path, text: str) -> None:

@@ -9,6 +9,7 @@ import click
 _HEADINGS = (
     ("Image", ("tags", "platforms", "platform", "suite", "config", "labels", "strict")),
     ("Destination", ("outputs", "push", "into")),
+    ("Check", ("check", "variables")),
     ("Container", ("engine", "port", "supervision", "env", "mounts", "engine_options")),
     ("Versions", ("lock", "ignore_lock", "extras", "groups", "locked", "refresh", "upgrade")),
 )
