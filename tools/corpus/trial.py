@@ -76,7 +76,7 @@ def try_application(application: Application, program: Sequence[str], mirror: Pa
                 return Result(application.name, Outcome.NO_IMAGE, str(error))
         command = [sys.executable, "-m", "grocker", "build", source, "-t", unique, "-o", program[0]]
         try:
-            built = _run(command, _BUILD_SECONDS)
+            built = _run(command, _BUILD_SECONDS, place)  # the name of a release may resemble a directory elsewhere
             if built.returncode:
                 return Result(application.name, Outcome.NO_IMAGE, f"{built.returncode}: {first_error(built.stderr)}")
             return _start(application, program, unique, Path(place))
@@ -156,9 +156,12 @@ def _logs(program: Sequence[str], name: str) -> str:
     return done.stdout + done.stderr
 
 
-def _run(command: Sequence[str], seconds: float = 300) -> subprocess.CompletedProcess[str]:
+def _run(
+    command: Sequence[str], seconds: float = 300, directory: str | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command,
+        cwd=directory,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
