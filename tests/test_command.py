@@ -118,6 +118,36 @@ def test_program_and_its_children_end_when_we_are_interrupted(tmp_path: Path, mo
     wait_for(lambda: not is_alive(child))
 
 
+def stream(script: str, seconds: float = 60) -> tuple[command.Output, list[str]]:
+    lines: list[str] = []
+    output = command.stream(
+        ["sh", "-c", script],
+        action="testing",
+        environment=ENVIRONMENT,
+        stdin=b"given\n",
+        on_line=lines.append,
+        seconds=seconds,
+    )
+    return output, lines
+
+
+def test_streamed_program_gives_lines_as_they_come_status_and_errors_apart() -> None:
+    output, lines = stream(r"cat; printf 'two\n\377'; echo why >&2; exit 4")
+    assert output == command.Output(4, b"given\ntwo\n\xff", "why\n")
+    assert lines == ["given", "two"]
+
+
+def test_streamed_output_is_bounded_when_it_is_long_or_a_line_is() -> None:
+    output, lines = stream("head -c 3000000 /dev/zero | tr '\\0' x; echo; echo end")
+    assert (len(output.stdout), output.stdout[-4:]) == (1 << 18, b"end\n")
+    assert [len(lines[0]), lines[1]] == [1 << 12, "end"]
+
+
+def test_streamed_program_is_ended_when_it_takes_longer_than_it_may() -> None:
+    with pytest.raises(UnavailableError, match=r"sh did not finish within 0\.2 s"):
+        stream("sleep 600 & wait", 0.2)
+
+
 def wait_for(reached: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
     while not reached():

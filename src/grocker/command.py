@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import selectors
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -18,6 +20,10 @@ from grocker.errors import UnavailableError
 
 _MOST_OUTPUT = 32 << 20
 """bytes of each stream that are kept"""
+_MOST_STREAMED = 1 << 18
+"""bytes of a streamed output that are kept"""
+_LONGEST_LINE = 1 << 12
+"""bytes"""
 _PR_SET_DUMPABLE = 4
 """prctl(2)"""
 
@@ -52,48 +58,114 @@ def run(
     (Ctrl-C) kills it and its whole process group. Does not wait for daemons that the program leaves behind. The program
     has no terminal: a password prompt of git fails instead of waiting.
     """
-    interrupts = _Interrupts()
     with ExitStack() as files:
-        files.callback(interrupts.release)
-        try:
-            # A pipe would end only with the last process that holds it, such as a daemon left behind.
-            out, err = (files.enter_context(open(os.memfd_create(name), "w+b")) for name in ("stdout", "stderr"))
-            interrupts.hold()
-            program = subprocess.Popen(
-                [str(a) for a in arguments],
-                stdin=subprocess.PIPE,
-                stdout=out,
-                stderr=err,
-                cwd=directory,
-                env=dict(environment),
-                umask=0o022,
-                start_new_session=True,
-                close_fds=False,  # the lock on the temporary directory goes along; everything else closes itself
-            )
-        except OSError as error:
-            where = f" in {directory}" if directory is not None and not directory.is_dir() else ""
-            raise UnavailableError(
-                f"{action}: cannot start {arguments[0]}{where}: {error.strerror}", hint=hint
-            ) from error
-        with program:
-            _running.add(program.pid)
+        # A pipe would end only with the last process that holds it, such as a daemon left behind.
+        out, err = (files.enter_context(open(os.memfd_create(name), "w+b")) for name in ("stdout", "stderr"))
+        with _started(arguments, out, err, action, environment, directory, hint) as program:
+            if meanwhile is not None:
+                meanwhile()
             try:
-                interrupts.release()
-                if meanwhile is not None:
-                    meanwhile()
                 program.communicate(stdin, seconds)
             except subprocess.TimeoutExpired as error:
-                _end(program)
-                raise UnavailableError(
-                    f"{action}: {arguments[0]} did not finish within {seconds:g} s", hint=hint
-                ) from error
-            except BaseException:
-                _end(program)
-                raise
-            finally:
-                _running.discard(program.pid)
+                raise _too_slow(arguments[0], action, seconds, hint) from error
         said, complaints = (_tail(stream) for stream in (out, err))
         return Output(program.returncode, said, complaints.decode("utf-8", "replace"))
+
+
+def stream(
+    arguments: Sequence[str | Path],
+    *,
+    action: str,
+    environment: Mapping[str, str],
+    stdin: bytes,
+    on_line: Callable[[str], object],
+    seconds: float,
+    hint: str | None = None,
+) -> Output:
+    """As ``run``, but call ``on_line`` with each line of standard output as it comes, without its end.
+
+    The program and all that it starts have ended when this returns: its standard output has. Of that, and of a long
+    line, the end is returned. Raises as ``run``.
+    """
+    deadline = time.monotonic() + seconds
+    with open(os.memfd_create("stderr"), "w+b") as err:
+        with _started(arguments, subprocess.PIPE, err, action, environment, None, hint) as program:
+            assert program.stdin is not None
+            assert program.stdout is not None
+            try:
+                program.stdin.write(stdin)
+                program.stdin.close()
+            except BrokenPipeError:
+                pass  # it ended at once, and says why
+            said, rest = bytearray(), b""
+            while chunk := _read_until(program.stdout, deadline):
+                said += chunk
+                del said[:-_MOST_STREAMED]
+                *lines, rest = (rest + chunk).split(b"\n")
+                rest = rest[-_LONGEST_LINE:]
+                for line in lines:
+                    on_line(line[-_LONGEST_LINE:].decode("utf-8", "replace"))
+            if chunk is None:
+                raise _too_slow(arguments[0], action, seconds, hint)
+            program.wait()
+        return Output(program.returncode, bytes(said), _tail(err).decode("utf-8", "replace"))
+
+
+def _read_until(source: IO[bytes], deadline: float) -> bytes | None:
+    """Some bytes of a pipe: none at its end, None after the deadline."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(source, selectors.EVENT_READ)
+        if not selector.select(max(0.0, deadline - time.monotonic())):
+            return None
+        return os.read(source.fileno(), 1 << 16)
+
+
+@contextmanager
+def _started(
+    arguments: Sequence[str | Path],
+    out: IO[bytes] | int,
+    err: IO[bytes],
+    action: str,
+    environment: Mapping[str, str],
+    directory: Path | None,
+    hint: str | None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a program; kill it with its process group if the block does not end well."""
+    interrupts = _Interrupts()
+    try:
+        interrupts.hold()
+        program = subprocess.Popen(
+            [str(a) for a in arguments],
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=err,
+            cwd=directory,
+            env=dict(environment),
+            umask=0o022,
+            start_new_session=True,
+            close_fds=False,  # the lock on the temporary directory goes along; everything else closes itself
+        )
+    except OSError as error:
+        interrupts.release()
+        where = f" in {directory}" if directory is not None and not directory.is_dir() else ""
+        raise UnavailableError(f"{action}: cannot start {arguments[0]}{where}: {error.strerror}", hint=hint) from error
+    except BaseException:
+        interrupts.release()
+        raise
+    with program:
+        _running.add(program.pid)
+        try:
+            interrupts.release()
+            yield program
+        except BaseException:
+            _end(program)
+            raise
+        finally:
+            _running.discard(program.pid)
+
+
+def _too_slow(program: str | Path, action: str, seconds: float | None, hint: str | None) -> UnavailableError:
+    return UnavailableError(f"{action}: {program} did not finish within {seconds:g} s", hint=hint)
 
 
 def _tail(stream: IO[bytes]) -> bytes:

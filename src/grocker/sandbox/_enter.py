@@ -1,0 +1,370 @@
+"""The program that enters a sandbox and runs one command there: started by ``run``, never imported.
+
+Standard input is its request, a JSON document that ``run`` writes. Standard output and error of the command are this
+program's standard output; its own standard error says why the sandbox could not be entered, and nothing else. The
+exit status is the command's, 128 + N if signal N ended it.
+
+Three processes: *outside* waits; *keeper* is process 1 of the sandbox, sets it up and ends with the command, and the
+kernel then ends everything in it; *command* gives up every privilege. Without name spaces the keeper itself ends what
+the command started. Sources: namespaces(7), mount(2), pivot_root(2), capabilities(7), seccomp(2).
+"""
+
+import ctypes
+import errno
+import fcntl
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import stat
+import struct
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+NOBODY = 65534
+NEW_MOUNT, NEW_CGROUP, NEW_UTS, NEW_IPC = 0x00020000, 0x02000000, 0x04000000, 0x08000000
+NEW_USER, NEW_PID, NEW_NET = 0x10000000, 0x20000000, 0x40000000
+READ_ONLY, NO_SETUID, NO_DEVICES, NO_EXEC, REMOUNT = 1, 2, 4, 8, 32
+BIND, RECURSIVE, PRIVATE = 4096, 16384, 1 << 18
+_KEPT = {2: 2, 4: 4, 8: 8, 1024: 1024, 2048: 2048, 4096: 1 << 21}
+"""flags of statvfs(3) → of mount(2): those that a name space of a user may not take from a mount"""
+DETACH = 2
+_DEATH_SIGNAL, _NO_NEW_PRIVILEGES, _DROP_BOUNDING, _SECCOMP, _SUBREAPER = 1, 38, 24, 22, 36
+_DEVICES = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}
+"""names and minor numbers of the devices with major number 1"""
+_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
+_OWN = frozenset({"proc", "dev", "tmp", "sys"})
+"""directories of the root that the sandbox has its own of"""
+_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+_SOCKET = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
+"""of seccomp(2): the architecture, the number of socket(2)"""
+_IO_URING_SETUP = 425
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def call(name: str, *arguments: object, what: str = "") -> None:
+    """Call a function of the C library that returns -1 on failure."""
+    converted = [
+        ctypes.c_char_p(os.fsencode(one))
+        if isinstance(one, str)
+        else ctypes.c_char_p(None)
+        if one is None
+        else ctypes.c_long(one)
+        if isinstance(one, int)
+        else one
+        for one in arguments
+    ]
+    if getattr(_libc, name)(*converted) == -1:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), what or name)
+
+
+def mount(source: str | None, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
+    """Mount(2)."""
+    call("mount", source, target, kind, flags, options, what=f"mount {target}")
+
+
+def prctl(option: int, *arguments: object) -> None:
+    """Set an attribute of this process (PR_SET_...); what is not given is 0."""
+    call("prctl", option, *arguments, *([0] * (4 - len(arguments))), what=f"prctl {option}")
+
+
+class Places:
+    """Open directories and files of the host, in the new mount name space, where later paths may not reach them."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self.root = os.open(request["root"], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        above, self.name = os.path.split(request["place"])
+        self.above = os.open(above, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.binds = [(os.open(source, os.O_PATH | os.O_CLOEXEC), *rest) for source, *rest in request["binds"]]
+        self.devices = {name: os.open(f"/dev/{name}", os.O_PATH | os.O_CLOEXEC) for name in _DEVICES}
+
+
+def main() -> int:
+    """Enter, run, and return the exit status."""
+    request = json.load(sys.stdin)
+    prctl(_DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != request["parent"]:
+        return 1
+    # Of all processes, the kernel ends those of the sandbox first when memory runs out.
+    with open("/proc/self/oom_score_adj", "w") as stream:
+        stream.write("1000")
+    isolation = request["isolation"]
+    places = None
+    if isolation != "chroot":
+        _separate(request, with_user=isolation == "user namespaces")
+        places = Places(request)
+    alive, held = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(held)
+        _guarded(lambda: _keep(request, places, alive) if places else _keep_chroot(request, alive))
+    return _status(os.waitpid(child, 0)[1])
+
+
+def _guarded(function: Callable[[], object]) -> NoReturn:
+    """Call a function in a new process, which ends with it."""
+    try:
+        function()
+    except OSError as error:
+        _explain(error)
+    os._exit(1)
+
+
+def _explain(error: OSError) -> None:
+    os.write(2, f"{error.filename}: {error.strerror}\n".encode())
+
+
+def _status(status: int) -> int:
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
+
+
+def _separate(request: dict[str, Any], *, with_user: bool) -> None:
+    uid, gid = os.geteuid(), os.getegid()
+    flags = NEW_MOUNT | NEW_CGROUP | NEW_UTS | NEW_IPC | NEW_PID
+    if not request["network"]:
+        flags |= NEW_NET
+    call("unshare", flags | NEW_USER if with_user else flags)
+    if with_user:
+        for name, text in (("setgroups", "deny"), ("uid_map", f"{NOBODY} {uid} 1"), ("gid_map", f"{NOBODY} {gid} 1")):
+            with open(f"/proc/self/{name}", "w") as stream:
+                stream.write(text)
+
+
+# -- the keeper, as process 1 of name spaces ---------------------------------------------------------------------------
+
+
+def _keep(request: dict[str, Any], places: Places, alive: int) -> None:
+    prctl(_DEATH_SIGNAL, signal.SIGKILL)
+    if select.select([alive], [], [], 0)[0]:
+        return  # the process outside ended before the line above
+    _make_root(request, places)
+    socket.sethostname(request["hostname"])
+    if not request["arguments"]:
+        os._exit(0)
+    child = os.fork()
+    if child == 0:
+        _guarded(lambda: _become(request))
+    while True:
+        ended, status = os.wait()
+        if ended == child:
+            os._exit(_status(status))
+
+
+def _make_root(request: dict[str, Any], places: Places) -> None:
+    """Make the sandbox's root from the places, and make it this process's."""
+    _leave_chroot_and_keep_mounts_private()
+    os.chdir(places.above)
+    mount("tmpfs", places.name, "tmpfs", NO_SETUID | NO_DEVICES, "mode=755,size=16m")
+    os.chdir(places.name)
+    for name in sorted(os.listdir(places.root)):
+        mode = os.stat(name, dir_fd=places.root, follow_symlinks=False).st_mode
+        if name in _OWN:
+            continue
+        if stat.S_ISLNK(mode):
+            os.symlink(os.readlink(name, dir_fd=places.root), name)
+        elif stat.S_ISDIR(mode):
+            os.mkdir(name)
+            _bind(f"/proc/self/fd/{places.root}/{name}", name, READ_ONLY)
+    for source, target, is_writable in places.binds:
+        inside = target.lstrip("/")
+        os.makedirs(os.path.dirname(inside) or ".", exist_ok=True)
+        if stat.S_ISDIR(os.stat(source).st_mode):
+            os.makedirs(inside, exist_ok=True)
+        elif not os.path.lexists(inside):
+            os.close(os.open(inside, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        _bind(f"/proc/self/fd/{source}", inside, 0 if is_writable else READ_ONLY)
+    os.mkdir("tmp")
+    mount("tmpfs", "tmp", "tmpfs", NO_SETUID | NO_DEVICES, f"mode=1777,size={request['limits']['temporary']}")
+    _make_devices(places)
+    _make_proc()
+    mount(None, ".", None, BIND | REMOUNT | READ_ONLY | NO_SETUID | NO_DEVICES)
+    try:
+        call("syscall", _PIVOT_ROOT[os.uname().machine], ".", ".", what="pivot_root")
+        call("umount2", ".", DETACH)
+    except OSError as error:
+        if error.errno != errno.EINVAL or os.geteuid():  # the host's own root is a ramfs
+            raise
+        os.chroot(".")
+    os.chdir("/")
+
+
+def _leave_chroot_and_keep_mounts_private() -> None:
+    try:
+        mount(None, "/", None, RECURSIVE | PRIVATE)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        # The root is a chroot, no mount. Entering one's own mount name space leaves it.
+        space = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        call("setns", space, NEW_MOUNT)
+        mount(None, "/", None, RECURSIVE | PRIVATE)
+
+
+def _bind(source: str, target: str, flags: int) -> None:
+    mount(source, target, None, BIND)
+    there = os.statvfs(target).f_flag
+    kept = sum(flag for shown, flag in _KEPT.items() if there & shown)
+    mount(None, target, None, BIND | REMOUNT | NO_SETUID | NO_DEVICES | kept | flags)
+
+
+def _make_devices(places: Places) -> None:
+    os.mkdir("dev")
+    for name, source in places.devices.items():
+        os.close(os.open(f"dev/{name}", os.O_CREAT | os.O_WRONLY))
+        mount(f"/proc/self/fd/{source}", f"dev/{name}", None, BIND)
+    for name, target in _LINKS.items():
+        os.symlink(target, f"dev/{name}")
+    os.mkdir("dev/shm")
+    mount("tmpfs", "dev/shm", "tmpfs", NO_SETUID | NO_DEVICES | NO_EXEC, "mode=1777,size=64m")
+
+
+def _make_proc() -> None:
+    os.mkdir("proc")
+    try:
+        mount("proc", "proc", "proc", NO_SETUID | NO_DEVICES | NO_EXEC)
+    except OSError as error:
+        if error.errno != errno.EPERM:
+            raise
+        return  # in a container whose own /proc is partly hidden; programs can do without
+    _bind("proc/sys", "proc/sys", READ_ONLY | NO_EXEC)
+
+
+# -- the keeper without name spaces ------------------------------------------------------------------------------------
+
+
+def _keep_chroot(request: dict[str, Any], alive: int) -> None:
+    os.setsid()  # whoever kills the group of the process outside leaves this one, which ends the others
+    prctl(_SUBREAPER, 1)
+    child = os.fork()
+    if child == 0:
+        _guarded(lambda: _enter_chroot(request))
+    code = None
+    while code is None:
+        if select.select([alive], [], [], 0.02)[0]:
+            break  # the process outside is gone
+        ended, status = os.waitpid(-1, os.WNOHANG)
+        if ended == child:
+            code = _status(status)
+    _end_descendants()
+    os._exit(1 if code is None else code)
+
+
+def _enter_chroot(request: dict[str, Any]) -> None:
+    os.chroot(request["root"])
+    os.chdir("/")
+    if not request["arguments"]:
+        os._exit(0)
+    _become(request)
+
+
+def _end_descendants() -> None:
+    while True:
+        parents = {}
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{name}/stat") as stream:
+                    parents[int(name)] = int(stream.read().rpartition(")")[2].split()[1])
+            except (OSError, ValueError, IndexError):
+                continue
+        below = {os.getpid()}
+        while more := {pid for pid, parent in parents.items() if parent in below} - below:
+            below |= more
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in below - {os.getpid()}:
+                try:
+                    os.kill(pid, number)
+                except ProcessLookupError:
+                    continue
+        try:
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                pass
+        except ChildProcessError:
+            return
+
+
+def _refuse_sockets() -> None:
+    """Allow no sockets but those of AF_UNIX: there is no name space without a network. Source: seccomp(2)."""
+    architecture, number = _SOCKET[os.uname().machine]
+    load, equal, at_least, result = 0x20, 0x15, 0x35, 0x06
+    allowed, refused = 0x7FFF0000, 0x00050000 | errno.EPERM
+    program = [
+        (load, 0, 0, 4),  # the architecture of the call
+        (equal, 0, 6, architecture),
+        (load, 0, 0, 0),  # its number
+        (at_least, 4, 0, 0x40000000),  # x32
+        (equal, 3, 0, _IO_URING_SETUP),
+        (equal, 0, 3, number),
+        (load, 0, 0, 16),  # its first argument
+        (equal, 1, 0, int(socket.AF_UNIX)),
+        (result, 0, 0, refused),
+        (result, 0, 0, allowed),
+    ]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in program))
+    filtering = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(program), ctypes.addressof(code)))
+    prctl(_SECCOMP, 2, ctypes.c_void_p(ctypes.addressof(filtering)))
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+def _become(request: dict[str, Any]) -> None:
+    """Give up every privilege, and become the command."""
+    os.setsid()
+    complaints = fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, 3)
+    os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+    os.dup2(1, 2)
+    os.closerange(3, complaints)
+    os.closerange(complaints + 1, 1 << 20)
+    try:
+        _limit(request["limits"])
+        os.umask(0o022)
+        for capability in range(64):
+            try:
+                prctl(_DROP_BOUNDING, capability)
+            except OSError:
+                break  # the last one of this kernel
+        if os.geteuid() != NOBODY:
+            os.setgroups([])
+            os.setresgid(NOBODY, NOBODY, NOBODY)
+            os.setresuid(NOBODY, NOBODY, NOBODY)
+        prctl(_NO_NEW_PRIVILEGES, 1)
+        if request["isolation"] == "chroot" and not request["network"]:
+            _refuse_sockets()
+        os.chdir(request["directory"])
+        arguments, environment = request["arguments"], request["environment"]
+        try:
+            os.execvpe(arguments[0], arguments, environment)  # noqa: S606
+        except OSError as error:
+            error.filename = arguments[0]
+            raise
+    except OSError as error:
+        os.write(complaints, f"{error.filename}: {error.strerror}\n".encode())
+        os._exit(127)
+
+
+def _limit(limits: dict[str, int]) -> None:
+    for name, bound in (
+        (resource.RLIMIT_NPROC, limits["processes"]),
+        (resource.RLIMIT_AS, limits["memory"]),
+        (resource.RLIMIT_FSIZE, limits["file"]),
+        (resource.RLIMIT_NOFILE, 4096),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(name)[1]
+        bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
+        resource.setrlimit(name, (bound, bound))
+
+
+if __name__ == "__main__":
+    try:
+        code = main()
+    except OSError as error:
+        _explain(error)
+        code = 1
+    sys.exit(code)

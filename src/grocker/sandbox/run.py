@@ -1,0 +1,204 @@
+"""Run a command in a sandbox, and find out how this host can isolate one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from grocker import command
+from grocker.errors import BugError, UnavailableError
+from grocker.sandbox.sandbox import HOSTNAME, Bind, Sandbox
+from grocker.store.writing import storage
+
+Isolation = Literal["namespaces", "user namespaces", "chroot"]
+"""how the host isolates: as root in name spaces, as a user in name spaces of that user, as root in a chroot alone"""
+
+_ENTER = Path(__file__).parent / "_enter.py"
+_NOBODY = 65534
+_MINORS = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}
+CHOICES = (
+    "allow user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone,"
+    " kernel.apparmor_restrict_unprivileged_userns; docker run --security-opt seccomp=unconfined),"
+    " or run Grocker as root"
+)
+"""remedies for a host without a sandbox"""
+
+
+class NoSandboxError(UnavailableError):
+    """This host gives this user no way to isolate a command."""
+
+
+def find_isolation(scratch: Path) -> Isolation:
+    """Return the best isolation that this host allows this user: each is tried.
+
+    ``scratch``: an empty directory. Raises NoSandboxError that says why the last one failed.
+    """
+    kinds: tuple[Isolation, ...] = (
+        ("namespaces", "user namespaces", "chroot") if os.geteuid() == 0 else ("user namespaces",)
+    )
+    reason = ""
+    for isolation in kinds:
+        tried = _start(
+            Sandbox(_directory(scratch, "empty")), (), isolation, scratch, "/", "trying the sandbox", _ignore
+        )
+        if not tried.stderr and tried.status == 0:
+            return isolation
+        reason = reason or tried.stderr.strip() or f"exit status {tried.status}"
+    raise NoSandboxError(f"this host does not allow a sandbox: {reason}", hint=CHOICES)
+
+
+def run(
+    sandbox: Sandbox,
+    arguments: Sequence[str],
+    *,
+    isolation: Isolation,
+    scratch: Path,
+    directory: str = "/",
+    action: str,
+    on_line: Callable[[str], object] = lambda _: None,
+) -> command.Output:
+    """Run a command until it and everything that it started have ended; the caller judges its status.
+
+    ``isolation``: what ``find_isolation`` returned. ``scratch``: a directory on the file system of the writable binds,
+    removed by the caller. ``directory``: where it runs, in the sandbox. ``on_line``: called with each line it writes.
+    The output's ``stdout`` is the end of both its standard output and its standard error, ``status`` is 128 + N if
+    signal N ended it. Raises UnavailableError when it cannot be started, or does not end in time.
+    """
+    for bind in sandbox.binds:
+        if bind.is_writable and os.geteuid() == 0:
+            _give_away(bind.source)
+    moved = isolation == "chroot"
+    try:
+        inside = _make_chroot(sandbox, scratch) if moved else sandbox
+        output = _start(inside, arguments, isolation, scratch, directory, action, on_line)
+    finally:
+        if moved:
+            _move_back(sandbox, scratch)
+        for bind in sandbox.binds:
+            if bind.is_writable:
+                _make_removable(bind.source)
+    if output.stderr:
+        raise UnavailableError(f"{action}: cannot start {arguments[0]} in the sandbox: {output.stderr.strip()}")
+    return output
+
+
+def _start(
+    sandbox: Sandbox,
+    arguments: Sequence[str],
+    isolation: Isolation,
+    scratch: Path,
+    directory: str,
+    action: str,
+    on_line: Callable[[str], object],
+) -> command.Output:
+    request = {
+        "parent": os.getpid(),
+        "isolation": isolation,
+        "root": str(sandbox.root),
+        "place": str(_directory(scratch, "place")),
+        "binds": [[str(bind.source), bind.target, bind.is_writable] for bind in sandbox.binds],
+        "network": sandbox.has_network,
+        "environment": sandbox.variables,
+        "directory": directory,
+        "arguments": list(arguments),
+        "hostname": HOSTNAME,
+        "limits": msgspec.structs.asdict(sandbox.limits),
+    }
+    return command.stream(
+        [sys.executable, "-I", "-S", _ENTER],
+        action=action,
+        environment={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+        stdin=json.dumps(request).encode(),
+        on_line=on_line,
+        seconds=sandbox.limits.seconds,
+    )
+
+
+def _ignore(_: str) -> None:
+    return None
+
+
+def _directory(scratch: Path, name: str) -> Path:
+    with storage("making a sandbox", scratch):
+        (scratch / name).mkdir(exist_ok=True)
+    return scratch / name
+
+
+def _entries(directory: Path) -> Iterator[os.DirEntry[str]]:
+    """Everything below a directory, without following links; a directory comes before what is in it."""
+    left = [os.fspath(directory)]
+    while left:
+        with os.scandir(left.pop()) as listing:
+            entries = list(listing)
+        for entry in entries:
+            yield entry
+            if entry.is_dir(follow_symlinks=False):
+                left.append(entry.path)
+
+
+def _give_away(place: Path) -> None:
+    """Make the command's user the owner of everything below a directory."""
+    with storage("making a sandbox", place):
+        os.chown(place, _NOBODY, _NOBODY, follow_symlinks=False)
+        for entry in _entries(place):
+            os.chown(entry.path, _NOBODY, _NOBODY, follow_symlinks=False)
+
+
+def _make_removable(place: Path) -> None:
+    """Let this user read and remove every directory that the command left."""
+    with storage("reading what a sandbox left", place):
+        if not stat.S_ISDIR(os.lstat(place).st_mode):
+            return
+        os.chmod(place, 0o700)
+        for entry in _entries(place):
+            if entry.is_dir(follow_symlinks=False):
+                os.chmod(entry.path, 0o700)
+
+
+# -- without name spaces -----------------------------------------------------------------------------------------------
+
+
+def _make_chroot(sandbox: Sandbox, scratch: Path) -> Sandbox:
+    """Return a sandbox whose root is a copy of its own, with the writable directories moved into it."""
+    root = scratch / "root"
+    with storage("making a sandbox", root):
+        shutil.copytree(sandbox.root, root, symlinks=True)
+        for name, mode in (("tmp", 0o1777), ("dev", 0o755), ("proc", 0o755), ("dev/shm", 0o1777)):
+            (root / name).mkdir(exist_ok=True)
+            (root / name).chmod(mode)
+        for name, minor in _MINORS.items():
+            os.mknod(root / "dev" / name, stat.S_IFCHR | 0o666, os.makedev(1, minor))
+            (root / "dev" / name).chmod(0o666)
+        for bind in sandbox.binds:
+            target = _inside(root, bind)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if bind.is_writable:
+                os.rename(bind.source, target)
+            elif bind.source.is_dir():
+                shutil.copytree(bind.source, target, symlinks=True, dirs_exist_ok=True)
+            else:
+                shutil.copyfile(bind.source, target)
+    return msgspec.structs.replace(sandbox, root=root, binds=())
+
+
+def _move_back(sandbox: Sandbox, scratch: Path) -> None:
+    for bind in sandbox.binds:
+        target = _inside(scratch / "root", bind)
+        if bind.is_writable and not bind.source.exists() and target.exists():
+            with storage("reading what a sandbox left", bind.source):
+                os.rename(target, bind.source)
+
+
+def _inside(root: Path, bind: Bind) -> Path:
+    parts = [part for part in bind.target.split("/") if part]
+    if ".." in parts:
+        raise BugError(f"a sandbox would show {bind.source} at {bind.target}")
+    return root.joinpath(*parts)

@@ -1,0 +1,261 @@
+"""A command of somebody else gets nothing from this host, leaves nothing on it, and ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+
+import pytest
+
+from tests.e2e.build.conftest import Anywhere, anywhere, home_of  # noqa: F401 - fixtures
+from tests.support import rootless
+
+pytestmark = [pytest.mark.e2e, pytest.mark.root]
+UID = 4323
+PROGRAMS = ("bash", "cat", "env", "head", "id", "ln", "ls", "mkdir", "chmod", "rm", "sleep", "touch", "uname")
+WAYS_OUT = (
+    "touch /usr/bin/planted",
+    "touch /etc/planted",
+    "touch /planted",
+    "rm /usr/bin/touch",
+    "chmod 777 /usr/bin",
+    "ln /usr/bin/id linked",
+    "echo x > /proc/sys/kernel/hostname",
+    "echo x > /proc/sysrq-trigger",
+    "ls /proc/1/root/",
+    "cat /proc/1/fd/3",
+    "cat /proc/1/environ",
+    "cat /dev/sda /dev/mem /dev/kmsg",
+    "ls /sys/fs/cgroup",
+    "ls /build/../../../../../../../../var/tmp",
+    "ulimit -u unlimited",
+    "ulimit -v unlimited",
+    "echo x >&9",
+)
+DRIVER = """
+import json, sys
+from pathlib import Path
+from grocker.errors import GrockerError
+from grocker.sandbox.run import find_isolation, run
+from grocker.sandbox.sandbox import Bind, Limits, Sandbox
+from grocker.store import Store
+
+kind, root, work, script, limits = json.loads(sys.argv[1])
+with Store.open(Path(work).parent / "cache") as store, store.scratch() as scratch:
+    found = find_isolation(scratch)
+    box = Sandbox(Path(root), (Bind(Path(work), "/build", True),), limits=Limits(**limits))
+    lines = []
+    try:
+        output = run(
+            box,
+            ["bash", "-c", script],
+            isolation=kind,
+            scratch=scratch,
+            directory="/build",
+            action="x",
+            on_line=lines.append,
+        )
+        print(json.dumps([found, output.status, output.stdout.decode(), len(lines)]))
+    except GrockerError as error:
+        print(json.dumps([found, None, error.message, len(lines)]))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A user of this machine, and the kind of sandbox that the user gets."""
+
+    kind: str
+    launcher: tuple[str, ...]
+    environment: dict[str, str]
+    work: Path
+    root: Path
+
+    def start(self, script: str, **limits: int) -> subprocess.Popen[str]:
+        request = json.dumps([self.kind, str(self.root), str(self.work), script, limits])
+        return subprocess.Popen(
+            [*self.launcher, sys.executable if not self.launcher else "/usr/bin/python3", "-c", DRIVER, request],
+            env={**self.environment, "SECRET": "leaked"},
+            cwd="/",
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, script: str, **limits: int) -> tuple[int | None, str]:
+        """The status of a script in the sandbox, and what it wrote; None and the error if it was ended."""
+        with self.start(script, **limits) as started:
+            said, _ = started.communicate()
+        _, status, text, _ = json.loads(said)
+        return status, "".join(one for one in text.splitlines(True) if "setlocale" not in one)  # the root has none
+
+    def lines(self, script: str) -> list[str]:
+        status, text = self.run(script)
+        assert status == 0, text
+        return text.splitlines()
+
+
+@pytest.fixture(scope="module")
+def root() -> Iterator[Path]:
+    """A root with a shell and a few programs of this host."""
+    directory = Path("/var/tmp") / f"grocker-sandbox-{os.getpid()}"
+    for name in ("usr/bin", "etc", "tmp", "proc"):
+        (directory / name).mkdir(parents=True)
+    (directory / "bin").symlink_to("usr/bin")
+    for program in PROGRAMS:
+        source = shutil.which(program, path="/usr/bin:/bin")
+        assert source is not None
+        shutil.copy(source, directory / "usr/bin" / program)
+        libraries = subprocess.run(["ldd", source], capture_output=True, text=True, check=True).stdout
+        for word in libraries.split():
+            if word.startswith("/") and not (directory / word[1:]).exists():
+                (directory / word[1:]).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(word, directory / word[1:])
+    subprocess.run(["chmod", "-R", "a+rX", directory], check=True)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(
+    params=["namespaces", pytest.param("user namespaces", marks=pytest.mark.rootless), "chroot"],
+    ids=["root", "user", "chroot"],
+)
+def host(
+    request: pytest.FixtureRequest,
+    root: Path,
+    anywhere: Anywhere,  # noqa: F811
+    home_of: Callable[[int | None], Path],  # noqa: F811
+) -> Host:
+    is_user = request.param == "user namespaces"
+    home = home_of(UID if is_user else None)
+    (home / "work").mkdir()
+    if is_user:
+        os.chown(home / "work", UID, UID)
+    launcher = rootless.launcher(UID, groups="--clear-groups") if is_user else ()
+    return Host(request.param, launcher, anywhere.environment(home), home / "work", root)
+
+
+def test_command_sees_nothing_of_the_host(host: Host) -> None:
+    (host.work.parent / "secret").write_text("leaked")
+    lines = host.lines("env; echo; id -u; umask; ls /; echo; ls /home /root; cat /etc/passwd; true")
+    text = "\n".join(lines)
+    assert "leaked" not in text
+    assert "root:" not in text
+    assert {"LC_ALL=C.UTF-8", "TZ=UTC", "PATH=/usr/bin:/bin", "PYTHONHASHSEED=0", "65534", "0022"} <= set(lines)
+    assert set(lines[lines.index("0022") + 1 : lines.index("", lines.index("0022"))]) <= {
+        *("bin", "build", "dev", "etc", "lib", "lib64", "proc", "tmp", "usr")
+    }
+    if host.kind != "chroot":
+        assert host.lines("uname -n") == ["grocker"]
+
+
+def test_ways_out_are_closed(host: Host) -> None:
+    script = "\n".join(f"({way}) 2>/dev/null && echo {quote(way)}" for way in WAYS_OUT)
+    assert host.lines(f"{script}\ntrue") == []
+    assert not list(host.root.rglob("planted"))
+
+
+def test_network_of_the_host_cannot_be_reached(host: Host) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        status, text = host.run(f"exec 3<>/dev/tcp/127.0.0.1/{port}")
+    assert status, text
+    assert "Network is unreachable" in text or "Operation not permitted" in text
+
+
+def test_what_it_writes_is_there_and_can_be_removed(host: Host) -> None:
+    host.lines("echo made > made; mkdir -p a/b; touch a/b/c; chmod 0 a/b a; ln -s /etc/passwd link; umask 777; mkdir d")
+    assert (host.work / "made").read_text() == "made\n"
+    assert (host.work / "a/b/c").exists()
+    assert os.readlink(host.work / "link") == "/etc/passwd"
+    as_owner = subprocess.run([*host.launcher, "rm", "-r", host.work / "a", host.work / "d"], check=False)
+    assert as_owner.returncode == 0
+    assert not list((host.work.parent / "cache" / "v1" / "tmp").iterdir())
+
+
+def test_output_is_bounded_when_there_is_a_lot_of_it(host: Host) -> None:
+    status, text = host.run("head -c 100000000 /dev/zero; echo; echo end; exit 3")
+    assert (status, text[-4:]) == (3, "end\n")
+    assert len(text) <= 1 << 18
+
+
+def test_processes_that_it_leaves_behind_are_ended(host: Host) -> None:
+    mark = str(time.time_ns())
+    lines = host.lines(f"(trap '' TERM HUP; exec -a {mark} sleep 600) & echo started")
+    assert lines == ["started"]
+    assert _running(mark) == []
+
+
+def test_processes_are_bounded_when_it_forks_without_end(host: Host) -> None:
+    mark = str(time.time_ns())
+    status, text = host.run(
+        f"for ((n = 0; n < 300; n++)); do (exec -a {mark} sleep 600) & done; echo all", processes=64
+    )
+    assert "Resource temporarily unavailable" in text
+    assert status
+    assert _running(mark) == []
+
+
+def test_memory_is_bounded(host: Host) -> None:
+    status, text = host.run("printf -v a %200000000s x", memory=1 << 27)
+    assert status, text
+
+
+def test_file_is_bounded(host: Host) -> None:
+    status, _ = host.run("head -c 3000000 /dev/zero > large", file=1 << 20)
+    assert status
+    assert (host.work / "large").stat().st_size == 1 << 20
+
+
+def test_command_is_ended_when_it_hangs(host: Host) -> None:
+    mark = str(time.time_ns())
+    status, text = host.run(f"exec -a {mark} sleep 600", seconds=1)
+    assert status is None
+    assert text.endswith("did not finish within 1 s")
+    _wait(lambda: _running(mark) == [])
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_nothing_remains_when_grocker_is_ended(host: Host, number: int) -> None:
+    mark = str(time.time_ns())
+    with host.start(f"(trap '' HUP; exec -a {mark} sleep 600) & exec -a {mark} sleep 600") as started:
+        _wait(lambda: len(_running(mark)) == 2)
+        os.kill(started.pid, number)
+    _wait(lambda: _running(mark) == [])
+    host.work.mkdir(exist_ok=True)  # with a chroot it was in the root, which the next command sweeps
+    assert host.lines("echo again") == ["again"]
+    assert not list((host.work.parent / "cache" / "v1" / "tmp").iterdir())
+
+
+def test_best_kind_is_found(host: Host) -> None:
+    with host.start("true") as started:
+        found = json.loads(started.communicate()[0])[0]
+    assert found == ("namespaces" if host.kind == "chroot" else host.kind)
+
+
+def _running(mark: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words[0] == mark.encode():
+            found.append(path.parent.name)
+    return found
+
+
+def _wait(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
