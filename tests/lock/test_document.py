@@ -140,6 +140,9 @@ def test_row_of_a_wheel_from_an_sdist_says_from_what_and_with_what() -> None:
     built = lock(PlatformLock("linux/amd64", PACKAGES, (BUILT,)))
     [row] = tomllib.loads(render(built))["python"]
     assert list(row)[-3:] == ["platforms", "sdist", "build"]
+    linked = msgspec.structs.replace(BUILT, libraries=("libpq5", "libstdc++6"))
+    compiled = lock(PlatformLock("linux/amd64", (), (linked,)))
+    assert parse(render(compiled), place="here") == compiled
     assert parse(render(built), place="grocker.lock") == built
 
 

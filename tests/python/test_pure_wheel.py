@@ -9,8 +9,8 @@ import pytest
 
 from grocker.errors import CorruptError
 from grocker.python import InstallScheme, WheelTarget, read_wheel
-from grocker.python.pure_wheel import write_pure_wheel
-from tests.support.wheels import make_wheel
+from grocker.python.pure_wheel import write_compiled_wheel, write_pure_wheel
+from tests.support.wheels import Files, make_wheel
 
 TAG = "cp311-cp311-linux_x86_64"
 
@@ -22,6 +22,18 @@ def test_wheel_without_native_code_becomes_one_for_all_platforms(tmp_path: Path)
     assert pure.name == "fast-1.0-py3-none-any.whl"
     read = read_wheel(pure, InstallScheme("3.13"), WheelTarget("3.13", "arm64"))  # RECORD fits
     assert any(entry.path.endswith("fast/__init__.py") for entry in read.entries)
+
+
+def test_compiled_wheel_keeps_its_name_and_is_the_same_whenever_it_was_packed(tmp_path: Path) -> None:
+    files: Files = {"fast/_fast.so": b"\x7fELF", "fast/__init__.py": "x = 1\n"}
+    written = []
+    for number, time in enumerate([(2026, 1, 1, 0, 0, 0), (1980, 1, 1, 0, 0, 0)]):
+        (tmp_path / str(number)).mkdir()
+        wheel = make_wheel(tmp_path / f"in{number}", "fast", files=files, tag=TAG, time=time)
+        path = write_compiled_wheel(wheel, tmp_path / str(number))
+        assert path.name == wheel.name
+        written.append(path.read_bytes())
+    assert written[0] == written[1]
 
 
 def test_pure_wheel_is_the_same_whenever_and_however_it_was_packed(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from grocker.errors import CorruptError, GrockerError, MissingError, Unavailable
 from grocker.lock.values import PythonFile
 from grocker.progress import Silent
 from grocker.python import (
+    BuildRoot,
     Pin,
     SdistBuilder,
     WheelTarget,
@@ -222,6 +223,37 @@ def test_nothing_is_built_when_another_suite_has_the_wheel(index: Index, places:
     assert place.progress.built == []
     place.builder = replace(place.builder, has_alternatives=False)
     assert [pin.name for pin in place.resolve("app")] == ["app", "fast"]
+
+
+class Refusing:
+    """A toolchain that must not be used."""
+
+    target = TARGET
+    refusal = ""
+
+    def compose(self, packages: Sequence[str]) -> BuildRoot:
+        raise AssertionError(packages)
+
+    def find_packages(self, header: str) -> tuple[str, ...]:
+        raise AssertionError(header)
+
+    def find_libraries(self, wheel: Path, root: BuildRoot) -> tuple[str, ...]:
+        raise AssertionError(wheel)
+
+
+def test_nothing_is_compiled_when_another_suite_is_tried_next_or_the_host_cannot(index: Index, places: Places) -> None:
+    make_source(index.directory, "native", tag=NATIVE, files={"native/_x.so": b"\x7fELF"})
+    make_source(index.directory, "fast", tag=NATIVE)
+    place = places()
+    toolchain = Refusing()
+    place.builder = replace(place.builder, has_alternatives=True, toolchain=toolchain)
+    assert "native 1.0: no wheel" in place.refused("native").message
+    place.builder = replace(place.builder, has_alternatives=False)
+    with pytest.raises(AssertionError):
+        place.resolve("native")
+    assert [pin.file for pin in place.resolve("fast")] == ["fast-1.0-py3-none-any.whl"]
+    toolchain.refusal = "cannot be compiled for arm64 on x86_64"
+    assert "native 1.0 (cannot be compiled for arm64 on x86_64): no wheel" in place.refused("native").message
 
 
 def test_optional_extension_is_left_out_with_a_warning(index: Index, places: Places) -> None:

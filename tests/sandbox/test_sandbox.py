@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,13 @@ def test_default_shows_nothing_and_has_no_network() -> None:
     sandbox = Sandbox(Path("/root"))
     assert (sandbox.binds, sandbox.has_network) == ((), False)
     assert not Bind(Path("/a"), "/b").is_writable
+
+
+def test_nothing_of_it_is_imported_before_something_is_compiled() -> None:
+    code = "import sys, grocker.builder.build, grocker.python.sdists, grocker.inputs.package; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "grocker.inputs.toolchain" in loaded
+    assert [name for name in loaded if name.startswith(("grocker.sandbox", "grocker.python.compiled"))] == []
 
 
 def test_error_has_the_reason_and_the_choices_when_the_host_allows_no_sandbox(

@@ -9,7 +9,7 @@ import pytest
 
 from grocker.errors import CannotWriteError, CorruptError
 from grocker.tar.entry import Directory, Entry, File, Hardlink, Symlink
-from grocker.tar.unpack import unpack
+from grocker.tar.unpack import link_tree, unpack
 
 
 def test_unpack_writes_files_links_and_directories(tmp_path: Path) -> None:
@@ -28,6 +28,22 @@ def test_unpack_writes_files_links_and_directories(tmp_path: Path) -> None:
     assert (tmp_path / "usr/bin/python3").stat().st_mode & 0o7777 == 0o755
     assert (tmp_path / "usr/lib/os.py").stat().st_mode & 0o7777 == 0o644
     assert (tmp_path / "var/empty").is_dir()
+
+
+def test_linked_tree_has_the_same_files_and_can_be_added_to(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    unpack([File("usr/bin/cc", b"elf", 0o755), Symlink("bin", "usr/bin"), Directory("var"), File("note", b"1")], one)
+    old = os.umask(0o077)
+    link_tree(one, two)
+    os.umask(old)
+    assert (two / "usr/bin/cc").samefile(one / "usr/bin/cc")
+    assert os.readlink(two / "bin") == "usr/bin"
+    assert (two / "usr").stat().st_mode & 0o777 == 0o755
+    assert sorted(path.name for path in two.iterdir()) == ["bin", "usr", "var"]
+    unpack([File("usr/bin/ld", b"elf")], two)
+    assert not (one / "usr/bin/ld").exists()
 
 
 def test_unpack_keeps_the_first_when_two_bring_one_path(tmp_path: Path) -> None:

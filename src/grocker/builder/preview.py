@@ -21,6 +21,10 @@ class Preview(msgspec.Struct, frozen=True):
     resolution: Resolution
     plan: Plan
     layers: tuple[Explained, ...]
+    compiled: tuple[str, ...] = ()
+    """name and version of each dependency that is compiled"""
+    sandbox: str = ""
+    """the kind of sandbox that this host compiles in, or why it has none; empty when nothing is compiled"""
 
 
 def preview(request: Request, context: Context) -> tuple[Configuration, tuple[Preview, ...]]:
@@ -35,5 +39,17 @@ def preview(request: Request, context: Context) -> tuple[Configuration, tuple[Pr
     previews = []
     for resolution in resolve_platforms(context, request, settings, uv, NoSubscriber()):
         plan = plan_image(request, settings, resolution)
-        previews.append(Preview(resolution, plan, explain_plan(context.store, resolution, plan)))
+        layers = explain_plan(context.store, resolution, plan)
+        compiled = tuple(f"{file.name} {file.version}" for file in resolution.wheels.files if file.is_compiled)
+        previews.append(Preview(resolution, plan, layers, compiled, _sandbox(context) if compiled else ""))
     return configuration, tuple(previews)
+
+
+def _sandbox(context: Context) -> str:
+    from grocker.sandbox.run import NoSandboxError, find_isolation
+
+    with context.store.scratch() as scratch:
+        try:
+            return find_isolation(scratch)
+        except NoSandboxError as error:
+            return error.message

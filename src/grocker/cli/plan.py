@@ -61,6 +61,8 @@ def as_text(configuration: Configuration, previews: Sequence[Preview], style: St
             lines.append(f"  commands: {', '.join(application.commands)}")
         lines += [f"  writable: {path.path} → {path.target} ({path.why})" for path in application.writable]
         lines.append(f"  versions: from {resolution.versions}")
+        if one.compiled:
+            lines.append(f"  compiled: {', '.join(one.compiled)} (sandbox: {one.sandbox})")
         lines.append("  layers:")
         for layer in one.layers:
             state = style.bold("make") if layer.will_run else style.dim("keep")
@@ -94,6 +96,8 @@ def as_data(configuration: Configuration, previews: Sequence[Preview]) -> dict[s
                 "versions": one.resolution.versions,
                 "debian": [{"name": p.name, "version": p.version} for p in one.resolution.packages.packages],
                 "python_packages": [{"name": f.name, "version": f.version} for f in one.resolution.wheels.files],
+                "compiled": list(one.compiled),
+                "sandbox": one.sandbox or None,
                 "layers": [
                     {"name": e.name, "key": e.key, "inputs": list(e.inputs), "run": e.will_run, "why": e.why}
                     for e in one.layers

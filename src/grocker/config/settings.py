@@ -144,10 +144,12 @@ FIXED_VARIABLES = frozenset(
 
 
 class BuildSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[tool.grocker.build]``: the project's build back end."""
+    """``[tool.grocker.build]``: how wheels are built."""
 
+    dependencies: tuple[PackageRequest, ...] = ()
+    """Debian packages that the project and sdists need to compile, beside those that Grocker knows: ``libpq-dev``"""
     env: dict[VariableName, Text] = {}
-    """environment variables of the back end"""
+    """environment variables of the project's back end"""
     submodules: bool = False
     """whether the submodules of git dependencies are fetched"""
 

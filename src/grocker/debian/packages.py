@@ -41,16 +41,17 @@ def load(
             f"suite {release.suite} has no packages for {architecture} in {component}",
             hint="available architectures: " + " ".join(release.architectures) if release.architectures else None,
         )
-    file = _fetch(release, chosen, mirror=mirror, store=store, transport=transport, progress=progress)
+    file = fetch_index(release, chosen, mirror=mirror, store=store, transport=transport, progress=progress)
     try:
         return PackageIndex(release.suite, _decompress(chosen.path, file.read_bytes()))
     except (ValueError, EOFError) as error:
         raise CorruptError(f"reading {release.suite}/{chosen.path}: {error}") from error
 
 
-def _fetch(
+def fetch_index(
     release: Release, file: IndexFile, *, mirror: str, store: Store, transport: Transport, progress: Progress
 ) -> Path:
+    """An index of a release, from the store or else from the archive at ``mirror``. Raises as ``store.fetch``."""
     from grocker.store.fetch import fetch
 
     path = file.path

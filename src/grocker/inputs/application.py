@@ -57,6 +57,8 @@ class WheelFile(msgspec.Struct, frozen=True):
     sha256: Digest
     file: str
     """its name"""
+    libraries: tuple[str, ...] = ()
+    """Debian packages that its compiled modules need"""
 
 
 class Application(msgspec.Struct, frozen=True):
@@ -91,6 +93,8 @@ class Application(msgspec.Struct, frozen=True):
     writable: tuple[WritablePath, ...] = ()
     directory: str | None = None
     """where services and cron jobs start in the image, ``/opt/app`` if it has that; None: in the home"""
+    libraries: tuple[str, ...] = ()
+    """Debian packages that the compiled modules of its own wheel need"""
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -152,6 +156,7 @@ def read_application(
         project=project,
         groups=chosen_groups(settings, is_project=project is not None),
         requirement_files=requirement_files,
+        libraries=wheel.libraries,
     )
 
 

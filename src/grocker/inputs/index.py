@@ -46,6 +46,7 @@ def sdist_builder(
     context: Context,
     uv: python.Uv,
     target: python.WheelTarget,
+    toolchain: python.Toolchain,
     *,
     directory: Path | None = None,
     refresh: bool = False,
@@ -53,7 +54,16 @@ def sdist_builder(
     submodules: bool = False,
 ) -> python.SdistBuilder:
     """Return what builds wheels from sdists; ``directory``: the project's; the others as in ``SdistBuilder``."""
-    return python.SdistBuilder(context, uv, str(target), directory, refresh, has_alternatives, submodules=submodules)
+    return python.SdistBuilder(
+        context,
+        uv,
+        str(target),
+        directory,
+        refresh,
+        has_alternatives,
+        submodules=submodules,
+        toolchain=toolchain,
+    )
 
 
 def rebuild_wheels(
@@ -61,6 +71,7 @@ def rebuild_wheels(
     uv: python.Uv,
     files: Sequence[PythonFile],
     target: python.WheelTarget,
+    toolchain: python.Toolchain,
     *,
     directory: Path | None = None,
     submodules: bool = False,
@@ -82,7 +93,7 @@ def rebuild_wheels(
         if isinstance(source, str):
             download_wheel(context, uv, file, source)
             continue
-        sdist_builder(context, uv, target, directory=directory, submodules=submodules).rebuild(file, source)
+        sdist_builder(context, uv, target, toolchain, directory=directory, submodules=submodules).rebuild(file, source)
 
 
 def download_wheel(context: Context, uv: python.Uv, file: PythonFile, url: str) -> Path:
@@ -106,7 +117,7 @@ def answer_of_pins(
         index = python.SOURCE if pin.source else python.SDIST if pin.sdist is not None else "default"
         about = (pin.name, pin.version, pin.file, index, pin.size or 0, pin.sha256)
         source = python.lock_source(pin.source, directory)
-        file = PythonFile(*about, pin.sdist or "", pin.build, source)
+        file = PythonFile(*about, pin.sdist or "", pin.build, source, pin.libraries)
         if pin.size is None:
             file = replace(file, size=download_wheel(context, uv, file, pin.url).stat().st_size)
         files.append(file)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
 from grocker import python
 from grocker.config.settings import Settings
+from grocker.errors import CorruptError, MissingError
 from grocker.inputs.application import Application, ApplicationRequest, WheelFile, read_application
 from grocker.inputs.documents import named_files, read_procfile
-from grocker.inputs.index import uv_settings, uv_variables
+from grocker.inputs.index import sdist_builder, uv_settings, uv_variables
+from grocker.inputs.toolchain import DebianToolchain
 from grocker.inputs.tree_project import named_requirement_files
 from grocker.lock.values import BuildRequirement
 from grocker.progress import Progress
+from grocker.store import Store
 from grocker.store.answers import recent_answer
 from grocker.tar.keys import cache_key
 
@@ -95,27 +99,85 @@ def resolve_build(request: ApplicationRequest, project: python.Project) -> tuple
 def _build_wheel(
     request: ApplicationRequest, project: python.Project, tree: python.SourceTree, pins: Sequence[BuildRequirement]
 ) -> WheelFile:
-    store, progress = request.context.store, request.context.progress
+    """Build the wheel: by the host's Python if it is for all platforms, else compiled for the image's."""
+    store = request.context.store
     variables = build_variables(request.context.environ, request.settings)
-    key = cache_key("project wheel", python.build_key(tree, pins, request.epoch, variables))
-    with store.lock(f"step-{key}"):
-        data = store.kept("steps", key)
-        if data is not None:
-            kept = msgspec.json.decode(data, type=WheelFile)
-            if store.sound_download(kept.sha256) is not None:
-                return kept
-        with store.scratch() as scratch, progress.task(f"building {project.name or tree.root.name}"):
-            path = python.build_wheel(
-                project,
-                tree,
-                request.uv,
-                workspace=scratch,
-                epoch=request.epoch,
-                pins=pins,
-                variables=variables,
-                store=store,
-                meanwhile=request.backend_started,
+    build = python.build_key(tree, pins, request.epoch, variables)
+    toolchain = DebianToolchain(request.context, request.settings, request.target, request.refresh)
+    compiled = cache_key("project with compiled modules", str(project.directory.absolute()))
+    if toolchain.refusal or store.kept("steps", compiled) is None:
+        try:
+            return _keep_wheel(
+                store, cache_key("project wheel", build), partial(_build, request, project, tree, pins, variables)
             )
-            wheel = WheelFile(store.add_wheel(path), path.name)
+        except (CorruptError, MissingError) as error:
+            if toolchain.refusal or not python.lacks_compiler(error):
+                raise
+    root = toolchain.compose(("git",) if tree.repository is not None else ())
+    key = cache_key("compiled project wheel", build, root.key)
+    wheel = _keep_wheel(store, key, partial(_compile, request, toolchain, root, project, tree, pins, variables))
+    if not wheel.file.endswith("-none-any.whl"):
+        store.keep("steps", compiled, b"")
+    return wheel
+
+
+def _keep_wheel(store: Store, key: str, make: Callable[[], WheelFile]) -> WheelFile:
+    """Return the wheel kept under ``key``, else what ``make`` returns, which is kept."""
+    with store.lock(f"step-{key}"):
+        kept = store.kept_as("steps", key, WheelFile)
+        if kept is not None and store.sound_download(kept.sha256) is not None:
+            return kept
+        wheel = make()
         store.keep("steps", key, msgspec.json.encode(wheel))
     return wheel
+
+
+def _build(
+    request: ApplicationRequest,
+    project: python.Project,
+    tree: python.SourceTree,
+    pins: Sequence[BuildRequirement],
+    variables: Mapping[str, str],
+) -> WheelFile:
+    store, progress = request.context.store, request.context.progress
+    with store.scratch() as scratch, progress.task(f"building {project.name or tree.root.name}"):
+        path = python.build_wheel(
+            project,
+            tree,
+            request.uv,
+            workspace=scratch,
+            epoch=request.epoch,
+            pins=pins,
+            variables=variables,
+            store=store,
+            meanwhile=request.backend_started,
+        )
+        return WheelFile(store.add_wheel(path), path.name)
+
+
+def _compile(
+    request: ApplicationRequest,
+    toolchain: DebianToolchain,
+    root: python.BuildRoot,
+    project: python.Project,
+    tree: python.SourceTree,
+    pins: Sequence[BuildRequirement],
+    variables: Mapping[str, str],
+) -> WheelFile:
+    context, store, uv = request.context, request.context.store, request.uv
+    builder = sdist_builder(context, uv, toolchain.target, toolchain, directory=project.directory)
+    with store.scratch() as scratch, context.progress.task(f"compiling {project.name or tree.root.name}"):
+        path = python.compile_project(
+            context,
+            uv,
+            builder,
+            toolchain,
+            root,
+            project,
+            tree,
+            pins,
+            workspace=scratch / "compiled",
+            epoch=request.epoch,
+            variables=variables,
+        )
+        return WheelFile(store.add_wheel(path), path.name, toolchain.find_libraries(path, root))

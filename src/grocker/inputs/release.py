@@ -13,6 +13,7 @@ from grocker.inputs.index import (
     uv_variables,
     wheel_target,
 )
+from grocker.inputs.toolchain import DebianToolchain
 from grocker.lock.answers import PythonAnswer
 from grocker.lock.values import PythonFile
 from grocker.store.answers import recent_answer
@@ -29,15 +30,16 @@ def load(request: ApplicationRequest) -> Application:
 def _find(request: ApplicationRequest) -> tuple[PythonFile, str]:
     """Return the wheel and its URL, which is empty for a wheel in the store."""
     context, origin, uv, target = request.context, request.origin, request.uv, wheel_target(request.target)
+    toolchain = DebianToolchain(context, request.settings, request.target, request.refresh)
     locked = next((f for f in request.locked.files or () if f.name == origin.name), None)
     if locked is not None:
-        rebuild_wheels(context, uv, [locked], target)
+        rebuild_wheels(context, uv, [locked], target, toolchain)
         if context.store.sound_download(locked.sha256) is not None:
             return locked, ""
         with context.store.scratch() as scratch:
             return locked, python.find_addresses([locked], target, uv, workspace=scratch)[locked.sha256]
 
-    builder = sdist_builder(context, uv, target, refresh=request.refresh)
+    builder = sdist_builder(context, uv, target, toolchain, refresh=request.refresh)
 
     def ask() -> PythonAnswer:
         with context.store.scratch() as scratch, context.progress.task(f"resolving {origin.text}"):
@@ -53,5 +55,5 @@ def _find(request: ApplicationRequest) -> tuple[PythonFile, str]:
 
     key = cache_key("release", origin.requirement, str(target), uv_variables(uv))
     answer = recent_answer(context.store, key, PythonAnswer, ask, now=context.now, refresh=request.refresh)
-    rebuild_wheels(context, uv, answer.files, target)
+    rebuild_wheels(context, uv, answer.files, target, toolchain)
     return answer.files[0], answer.urls[answer.files[0].sha256]

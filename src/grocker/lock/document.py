@@ -84,19 +84,20 @@ class _PythonRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     sdist: Digest | None = None
     build: tuple[_BuildPin, ...] = ()
     source: _Source = ""
+    libraries: tuple[_Package, ...] = ()
 
     def value(self) -> PythonFile:
         """The row without its platforms."""
         sdist = self.sdist or ""
         about = (self.name, self.version, self.file, self.index, self.size, self.sha256)
-        return PythonFile(*about, sdist, self.build, self.source)
+        return PythonFile(*about, sdist, self.build, self.source, self.libraries)
 
     @classmethod
     def of(cls, file: PythonFile, platforms: tuple[str, ...]) -> _PythonRow:
         """The row of a file."""
         sdist = parse_digest(file.sdist) if file.sdist else None
         about = (file.name, file.version, file.file, file.index, file.size, file.sha256)
-        return cls(*about, platforms, sdist, file.build, file.source)
+        return cls(*about, platforms, sdist, file.build, file.source, file.libraries)
 
 
 class _BuildRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

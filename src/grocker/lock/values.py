@@ -48,6 +48,13 @@ class PythonFile(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
     """where a wheel comes from if no index has it, without credentials: ``git+URL@COMMIT#subdirectory=DIR``, built
     here; ``path:PATH``, relative to the project, a wheel or what one was built from; ``archive+URL``, a wheel or the
     sdist that one was built from"""
+    libraries: tuple[str, ...] = ()
+    """Debian packages with the libraries that its compiled modules were linked with, sorted"""
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether Grocker compiled it."""
+        return bool(self.build or self.sdist) and not self.file.endswith("-none-any.whl")
 
 
 class BuildRequirement(msgspec.Struct, frozen=True, order=True):

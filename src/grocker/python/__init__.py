@@ -24,9 +24,10 @@ from grocker.lazy_imports import lazily
 
 if TYPE_CHECKING:
     from grocker.python.applications import WebApplication, find_application, find_named_application
-    from grocker.python.build import build_key, build_wheel, resolve_build
+    from grocker.python.build import build_key, build_wheel, lacks_compiler, resolve_build
     from grocker.python.bytecode import Compiler, InterpreterTree, add_bytecode, compile_sources
     from grocker.python.collisions import Collision, overlay
+    from grocker.python.compiled import compile_project
     from grocker.python.credentials import refuse_expansion
     from grocker.python.django import Django, find_django
     from grocker.python.exposure import Exposed, find_exposed
@@ -52,14 +53,16 @@ if TYPE_CHECKING:
     from grocker.python.source_tree import FileHashes, SourceTree, read_named_file, read_tree
     from grocker.python.sources import PATH, Source
     from grocker.python.target import InstallScheme, WheelTarget
+    from grocker.python.toolchain import BuildRoot, Toolchain
     from grocker.python.uv import Uv, find_uv
     from grocker.python.wheel import Wheel, read_metadata, read_wheel
 
 _HOMES = {
     "applications": ("WebApplication", "find_application", "find_named_application"),
     "service_entry_points": ("declared_services",),
-    "build": ("build_key", "build_wheel", "resolve_build"),
+    "build": ("build_key", "build_wheel", "lacks_compiler", "resolve_build"),
     "bytecode": ("Compiler", "InterpreterTree", "compile_sources", "add_bytecode"),
+    "compiled": ("compile_project",),
     "django": ("Django", "find_django"),
     "exposure": ("Exposed", "find_exposed"),
     "locks.pinned": ("check_declared",),
@@ -79,6 +82,7 @@ _HOMES = {
     "sources": ("PATH", "Source"),
     "source_tree": ("FileHashes", "SourceTree", "read_named_file", "read_tree"),
     "target": ("InstallScheme", "WheelTarget"),
+    "toolchain": ("BuildRoot", "Toolchain"),
     "uv": ("Uv", "find_uv"),
     "collisions": ("Collision", "overlay"),
     "wheel": ("Wheel", "read_metadata", "read_wheel"),
@@ -88,6 +92,7 @@ __all__ = [
     "PATH",
     "SDIST",
     "SOURCE",
+    "BuildRoot",
     "Collision",
     "Compiler",
     "Django",
@@ -104,6 +109,7 @@ __all__ = [
     "SdistBuilder",
     "Source",
     "SourceTree",
+    "Toolchain",
     "Uv",
     "WebApplication",
     "Wheel",
@@ -118,6 +124,7 @@ __all__ = [
     "check_hashes",
     "check_python",
     "check_unread",
+    "compile_project",
     "compile_sources",
     "declared_services",
     "find_addresses",
@@ -132,6 +139,7 @@ __all__ = [
     "hide_credentials",
     "index_files",
     "is_current",
+    "lacks_compiler",
     "local_files",
     "lock_source",
     "locked_source",

@@ -99,16 +99,13 @@ def call(
     Raises CorruptError when it fails.
     """
     answer = out.parent / "answer.json"
-    names = sorted(pin.name for pin in pins)
-    program = (Path(__file__).parent / "_hook.py").read_text()
-    request = json.dumps([project.backend, project.backend_path, str(out), str(answer), names])
     try:
         out.mkdir(exist_ok=True)
     except OSError as error:
         raise StorageError(f"building {copy}: {error.filename}: {error.strerror}") from error
     command.close_environment()
     output = command.run(
-        [environment / "bin" / "python", "-P", "-s", "-c", program, request],
+        [environment / "bin" / "python", *hook(project, out, answer, pins)],
         action=f"building {project.name or project.directory.name}",
         environment={"VIRTUAL_ENV": str(environment), **variables, "PATH": f"{environment}/bin:{_uv.PATH}"},
         directory=copy,
@@ -120,6 +117,19 @@ def call(
         if output.status < 0:
             text += f"\nit was ended by signal {-output.status}"
         raise failure(text, project.name or project.directory.name, tree)
+    return read_answer(answer, project, tree)
+
+
+def hook(project: Project, out: Path, answer: Path, pins: Sequence[BuildRequirement]) -> list[str]:
+    """The arguments of an interpreter that has the back end write its wheel into ``out``, and ``answer``."""
+    names = sorted(pin.name for pin in pins)
+    program = (Path(__file__).parent / "_hook.py").read_text()
+    request = json.dumps([project.backend, project.backend_path, str(out), str(answer), names])
+    return ["-P", "-s", "-c", program, request]
+
+
+def read_answer(answer: Path, project: Project, tree: SourceTree) -> HookAnswer:
+    """The answer that ``hook`` left in a file. Raises CorruptError when it is malformed."""
     try:
         said = msgspec.json.decode(local_file.read(answer), type=HookAnswer)
     except (OSError, msgspec.DecodeError, RecursionError) as error:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from grocker import command
 from grocker.digest import of
-from grocker.errors import CorruptError, MissingError, SettingsError, StorageError
+from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError, StorageError
 from grocker.lock.values import BuildRequirement
 from grocker.python import backend, source_tree, uv_sources
 from grocker.python import uv as _uv
@@ -35,6 +35,17 @@ _ZIP_EPOCH = 315532800
 
 class PlatformWheelError(MissingError):
     """The wheel that a back end built is for this host's platform only."""
+
+
+_COMPILER = re.compile(
+    r"/bin/false|\b(?:gcc|g\+\+|clang|cc|c\+\+)['\"]? failed|pg_config|mysql_config|xml2-config|xslt-config|curl-config"
+    r"|[Cc]ompiler|\b[Rr]ust\b|\bcargo\b|\brustc\b|CMake|cmake|ninja|pkg-config|\.h: No such file|pkgconfig"
+)
+
+
+def lacks_compiler(error: GrockerError) -> bool:
+    """Whether a back end failed for want of a compiler, or of what it compiles with."""
+    return isinstance(error, PlatformWheelError) or bool(_COMPILER.search(error.message))
 
 
 def resolve_build(

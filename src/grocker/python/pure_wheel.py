@@ -31,11 +31,7 @@ def write_pure_wheel(wheel: Path, directory: Path) -> Path | None:
     info = f"{name}-{version}.dist-info"
     is_pure = wheel.name.endswith("-none-any.whl")
     path = directory / (wheel.name if is_pure else f"{name}-{version}-{_TAG}.whl")
-    try:
-        with zipfile.ZipFile(wheel) as opened:
-            members = {one.filename: (one, opened.read(one)) for one in opened.infolist()}
-    except (zipfile.BadZipFile, EOFError, ValueError) as error:
-        raise CorruptError(f"reading {wheel.name}: {error}") from error
+    members = _read(wheel)
     if is_pure:
         _write(path, members)
         return path
@@ -55,6 +51,24 @@ def write_pure_wheel(wheel: Path, directory: Path) -> Path | None:
     members[record.filename] = (record, re.sub(b"(?m)^" + own, lambda _: line, lines))
     _write(path, members)
     return path
+
+
+def write_compiled_wheel(wheel: Path, directory: Path) -> Path:
+    """Write ``wheel`` again into ``directory`` under its own name, as ``write_pure_wheel`` does.
+
+    Raises CorruptError for a malformed wheel.
+    """
+    path = directory / wheel.name
+    _write(path, _read(wheel))
+    return path
+
+
+def _read(wheel: Path) -> dict[str, tuple[zipfile.ZipInfo, bytes]]:
+    try:
+        with zipfile.ZipFile(wheel) as opened:
+            return {one.filename: (one, opened.read(one)) for one in opened.infolist()}
+    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+        raise CorruptError(f"reading {wheel.name}: {error}") from error
 
 
 def _write(path: Path, members: Mapping[str, tuple[zipfile.ZipInfo, bytes]]) -> None:

@@ -50,6 +50,8 @@ class Pin(msgspec.Struct, frozen=True):
     """of a wheel that was built here: what it requires (PEP 508)"""
     extras: tuple[str, ...] = ()
     """of a wheel that was built here: the extras that it has"""
+    libraries: tuple[str, ...] = ()
+    """Debian packages that its compiled modules need, see ``PythonFile``"""
 
 
 class WheelBuilder(Protocol):

@@ -1,6 +1,7 @@
 """Wheels of sdists, git repositories and directories, built by their own back ends as a project's wheel is.
 
-Only wheels of pure Python come out: back ends find no compiler, so that every host gives the same result.
+Back ends find no compiler at first, so that every host gives the same wheel of pure Python. A package that needs one
+is built again, in a sandbox that has it (``compiled``).
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -17,9 +19,10 @@ from grocker.context import Context
 from grocker.digest import Digest
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
 from grocker.lock.values import BuildRequirement, PythonFile
+from grocker.platforms.build_packages import SDISTS
 from grocker.python import metadata, wheel
 from grocker.python.backend import constraint
-from grocker.python.build import FORMAT, PlatformWheelError, build_wheel, resolve_build
+from grocker.python.build import FORMAT, PlatformWheelError, build_wheel, lacks_compiler, resolve_build
 from grocker.python.indexes import project_tables
 from grocker.python.metadata import normalise_name
 from grocker.python.opened_sources import OpenedSource, open_source
@@ -32,6 +35,9 @@ from grocker.python.uv import BINARIES, Uv
 from grocker.store.answers import recent_answer
 from grocker.tar.keys import cache_key
 
+if TYPE_CHECKING:
+    from grocker.python.toolchain import Toolchain
+
 SDIST = "sdist"
 """in a lock, the index of a wheel that was built from its sdist"""
 
@@ -42,10 +48,6 @@ _NO_COMPILER = dict.fromkeys(("CC", "CXX", "FC", "LD", "CARGO", "RUSTC", "PKG_CO
 """A compiled wheel would fit this host and no image; packages with an optional extension build without it."""
 _REASON = 120
 """characters of what a back end says that go into an error"""
-_COMPILER = re.compile(
-    r"/bin/false|\b(?:gcc|g\+\+|clang|cc|c\+\+)['\"]? failed|pg_config|mysql_config|xml2-config|xslt-config|curl-config"
-    r"|[Cc]ompiler|\b[Rr]ust\b|\bcargo\b|\brustc\b|CMake|cmake|ninja|pkg-config|\.h: No such file|pkgconfig"
-)
 
 
 class _BuildAnswer(msgspec.Struct, frozen=True):
@@ -62,6 +64,8 @@ class _BuiltWheel(msgspec.Struct, frozen=True):
     size: int
     is_reduced: bool = False
     """whether it lacks its compiled part"""
+    libraries: tuple[str, ...] = ()
+    """see ``PythonFile``"""
 
 
 class SdistBuilder(msgspec.Struct, frozen=True):
@@ -84,15 +88,19 @@ class SdistBuilder(msgspec.Struct, frozen=True):
     """versions of build requirements to keep to"""
     submodules: bool = False
     """whether submodules of git repositories are fetched"""
+    toolchain: Toolchain | None = None
+    """compiles, if there is no other suite to try; without one, what needs a compiler is an error"""
+    compiles_all: bool = False
+    """whether no wheel of pure Python is tried first"""
 
     def build(self, source: Source) -> Pin:
         """Return the wheel of ``source``, kept or built.
 
-        Raises CompiledError for a wheel that is not for all platforms, CorruptError for an sdist that is malformed or
-        has another digest, and for one whose back end fails; what fetching a repository and ``resolve_build`` raise.
+        Raises CompiledError for what needs a compiler where there is none; CorruptError for an sdist that is malformed
+        or has another digest, and for one whose back end fails; what fetching a repository and ``resolve_build`` raise.
         """
         store = self.context.store
-        if source.name in BINARIES:
+        if source.name in BINARIES and not self._can_compile:
             raise self._compiled(source)
         with store.scratch() as scratch:
             opened = open_source(self.context, self.uv, source, scratch, self.directory, submodules=self.submodules)
@@ -101,7 +109,7 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             try:
                 project = self._project(source, tree, scratch)
                 pins = self._resolve_build(project, scratch)
-                built = self._kept_or_built(source, opened, project, pins, scratch)
+                built = self._kept_or_made(source, opened, project, pins, scratch)
                 if built.is_reduced and self.has_alternatives:
                     raise self._compiled(source, requires=_static_requires(tree))
             except CompiledError:
@@ -126,6 +134,7 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             source=opened.locked,
             requires=about.requires,
             extras=about.extras,
+            libraries=built.libraries,
         )
 
     def rebuild(self, file: PythonFile, source: Source) -> Pin:
@@ -135,7 +144,10 @@ class SdistBuilder(msgspec.Struct, frozen=True):
         hint = f"lock again: grocker lock --upgrade {file.name}"
         if isinstance(source, Sdist) and file.sdist and source.sha256 != file.sdist:
             raise CorruptError(f"{what}: the locked sdist is {file.sdist}, the index has {source.sha256}", hint=hint)
-        pin = replace(self, pinned=tuple(_build_requirement(text) for text in file.build)).build(source)
+        pinned = tuple(_build_requirement(text) for text in file.build)
+        is_pure = file.file.endswith("-none-any.whl")
+        again = replace(self, pinned=pinned, toolchain=None if is_pure else self.toolchain, compiles_all=not is_pure)
+        pin = again.build(source)
         if pin.sha256 != file.sha256:
             raise CorruptError(f"{what}: the locked wheel is {file.sha256}, this build gives {pin.sha256}", hint=hint)
         return pin
@@ -167,6 +179,56 @@ class SdistBuilder(msgspec.Struct, frozen=True):
         settings = repr(project_tables(self.directory)) if self.directory is not None else ""
         key = cache_key("build requirements of an sdist", project.build_requires, settings, variables, self.pinned)
         return recent_answer(context.store, key, _BuildAnswer, ask, now=context.now, refresh=self.refresh).pins
+
+    @property
+    def _can_compile(self) -> bool:
+        return self.toolchain is not None and not self.has_alternatives and not self.toolchain.refusal
+
+    def _kept_or_made(
+        self, source: Source, opened: OpenedSource, project: Project, pins: Sequence[BuildRequirement], scratch: Path
+    ) -> _BuiltWheel:
+        """The wheel: of pure Python if that succeeds, else compiled if that is possible."""
+        store = self.context.store
+        failed = cache_key("sdist without a pure wheel", opened.identity, FORMAT, pins)
+        is_compiled = self.compiles_all or source.name in SDISTS or store.kept("steps", failed) is not None
+        if not (is_compiled and self._can_compile):
+            try:
+                return self._kept_or_built(source, opened, project, pins, scratch)
+            except CompiledError:
+                if not self._can_compile:
+                    raise
+                store.keep("steps", failed, b"")
+        assert self.toolchain is not None
+        return self._kept_or_compiled(source, opened, project, pins, scratch / "compiled", self.toolchain)
+
+    def _kept_or_compiled(
+        self,
+        source: Source,
+        opened: OpenedSource,
+        project: Project,
+        pins: Sequence[BuildRequirement],
+        workspace: Path,
+        toolchain: Toolchain,
+    ) -> _BuiltWheel:
+        from grocker.python import compiled
+
+        context, store = self.context, self.context.store
+        tree = opened.tree
+        root = toolchain.compose((*SDISTS.get(source.name, ()), *(("git",) if tree.repository is not None else ())))
+        key = cache_key("compiled wheel", opened.identity, compiled.FORMAT, pins, root.key)
+        with store.lock(f"step-{key}"):
+            kept = store.kept_as("steps", key, _BuiltWheel)
+            if kept is not None and store.sound_download(kept.sha256) is not None:
+                return kept
+            with context.progress.task(f"compiling {opened.what.removesuffix(' from its sdist')}"):
+                path = compiled.compile_project(
+                    context, self.uv, self, toolchain, root, project, tree, pins, workspace=workspace
+                )
+            self._checked(source, path)
+            libraries = toolchain.find_libraries(path, root)
+            built = _BuiltWheel(store.add_wheel(path), path.name, path.stat().st_size, libraries=libraries)
+            store.keep("steps", key, msgspec.json.encode(built))
+        return built
 
     def _kept_or_built(
         self, source: Source, opened: OpenedSource, project: Project, pins: Sequence[BuildRequirement], scratch: Path
@@ -207,7 +269,7 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             requires = wheel.read_metadata(made)[0].requires
             raise self._compiled(source, requires=requires) from error
         except CorruptError as error:
-            if not _COMPILER.search(error.message):
+            if not lacks_compiler(error):
                 raise
             raise self._compiled(source, _last_line(error), _static_requires(tree)) from error
         pure = write_pure_wheel(path, workspace)
@@ -222,7 +284,9 @@ class SdistBuilder(msgspec.Struct, frozen=True):
         return path
 
     def _compiled(self, source: Source, reason: str = "", requires: tuple[str, ...] = ()) -> CompiledError:
-        package = CompiledPackage(source.name, source.version, reason, requires, required_by=source.required_by)
+        refusal = self.toolchain.refusal if self.toolchain is not None else ""
+        told = refusal or reason
+        package = CompiledPackage(source.name, source.version, told, requires, required_by=source.required_by)
         return compiled_error([package], self.platform)
 
 

@@ -7,6 +7,7 @@ import msgspec
 from grocker.errors import SettingsError
 from grocker.platforms.architectures import ARCHITECTURES
 from grocker.runner.contract.names import VENV
+from grocker.tar.entry import Directory, Entry, File, Symlink
 
 
 class WheelTarget(msgspec.Struct, frozen=True):
@@ -71,6 +72,17 @@ class InstallScheme(msgspec.Struct, frozen=True):
     def interpreter(self) -> str:
         """The absolute path in the first line of scripts."""
         return f"/{self.prefix}/bin/python"
+
+    @property
+    def frame(self) -> tuple[Entry, ...]:
+        """The files of the environment itself (PEP 405)."""
+        target = f"/usr/bin/python{self.python}"
+        settings = f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {self.python}\n"
+        return (
+            File(f"{self.prefix}/pyvenv.cfg", settings.encode()),
+            *(Symlink(f"{self.scripts}/{name}", target) for name in ("python", f"python{self.python}", "python3")),
+            Directory(self.site),
+        )
 
     def headers(self, distribution: str) -> str:
         """Where C headers of a distribution go (as in virtual environments made by pip)."""

@@ -13,13 +13,14 @@ from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.errors import SettingsError
 from grocker.inputs.application import Application
+from grocker.inputs.archive import find_mirrors
 from grocker.inputs.index import rebuild_wheels, wheel_target
 from grocker.inputs.request import Request
 from grocker.lock import document
 from grocker.lock.answers import DebianAnswer, PythonAnswer
 from grocker.lock.values import Base, Interpreter, Lock, PlatformLock
 from grocker.platforms.target import Target
-from grocker.resolve.debian import find_mirrors, package_names
+from grocker.resolve.debian import package_names
 from grocker.resolve.signatures import require_signed
 
 
@@ -126,6 +127,7 @@ def python_answer(
     application: Application,
     target: Target,
     locked: PlatformLock,
+    toolchain: python.Toolchain,
     *,
     submodules: bool = False,
 ) -> PythonAnswer:
@@ -135,7 +137,7 @@ def python_answer(
     """
     files = tuple(f for f in locked.python if f.sha256 != application.wheel)
     directory = application.project.directory if application.project else None
-    rebuild_wheels(context, uv, files, wheel_target(target), directory=directory, submodules=submodules)
+    rebuild_wheels(context, uv, files, wheel_target(target), toolchain, directory=directory, submodules=submodules)
     missing = [f for f in files if context.store.download(f.sha256) is None]
     if not missing:
         return PythonAnswer(context.now, files, {})

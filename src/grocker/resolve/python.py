@@ -32,6 +32,7 @@ def resolve_wheels(
     uv: python.Uv,
     application: Application,
     target: Target,
+    toolchain: python.Toolchain,
     *,
     constraints: Sequence[str] = (),
     refresh: bool,
@@ -41,10 +42,11 @@ def resolve_wheels(
 ) -> PythonAnswer:
     """Resolve the wheels that the application and its servers need; the application's own is not among them.
 
-    ``constraints``: PEP 508, versions to keep to; a ``uv.lock`` has its own. ``ignore_lock``: resolve without any lock
-    file of the project. ``keep_missing``: whether it is kept for a day that a wheel is missing, because another suite
-    is tried next; optional extensions are not left out then. Raises SettingsError for a lock that Grocker does not
-    read, unless it is ignored; NoWheelError. ``submodules``: whether those of git dependencies are fetched.
+    ``toolchain``: compiles sdists. ``constraints``: PEP 508, versions to keep to; a ``uv.lock`` has its own.
+    ``ignore_lock``: resolve without any lock file of the project. ``keep_missing``: whether it is kept for a day that a
+    wheel is missing, because another suite is tried next; optional extensions are not left out then. Raises
+    SettingsError for a lock that Grocker does not read, unless it is ignored; NoWheelError. ``submodules``: whether
+    those of git dependencies are fetched.
     """
     wheels = wheel_target(target)
     installed, project, servers = application.installed, application.project, application.services.servers
@@ -62,6 +64,7 @@ def resolve_wheels(
         context,
         uv,
         wheels,
+        toolchain,
         directory=directory,
         refresh=refresh,
         has_alternatives=keep_missing,
@@ -137,7 +140,7 @@ def resolve_wheels(
         raise NoWheelError(found.missing[0], hint=found.missing[1])
     if directory is not None and not all(python.is_current(context, file, directory) for file in found.files):
         found = recent_answer(context.store, key, PythonAnswer, ask, now=context.now, refresh=True)
-    rebuild_wheels(context, uv, found.files, wheels, directory=directory, submodules=submodules)
+    rebuild_wheels(context, uv, found.files, wheels, toolchain, directory=directory, submodules=submodules)
     return found
 
 

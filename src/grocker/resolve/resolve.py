@@ -20,6 +20,7 @@ from grocker.inputs.application import Application, ApplicationRequest, LockedAp
 from grocker.inputs.index import download_wheel
 from grocker.inputs.load import load_application
 from grocker.inputs.request import Request
+from grocker.inputs.toolchain import DebianToolchain
 from grocker.inputs.tree_project import is_tree
 from grocker.lock.answers import DebianAnswer, PythonAnswer
 from grocker.lock.document import NAME as LOCK
@@ -115,7 +116,9 @@ def resolve(
     subscriber.debian_resolved(packages, host)
     compiling = packages if host == target else _compiling(context, request, request.lock, settings, host)
     subscriber.interpreter_resolved(compiling, host)
-    wheels = locks.python_answer(context, uv, application, target, locked, submodules=settings.build.submodules)
+    toolchain = DebianToolchain(context, settings, target)
+    submodules = settings.build.submodules
+    wheels = locks.python_answer(context, uv, application, target, locked, toolchain, submodules=submodules)
     only = request.lock.only(target.platform)
     return _resolution(context, target, uv, application, packages, compiling, wheels, only, LOCK)
 
@@ -151,6 +154,7 @@ def _ask(
             uv,
             application,
             target,
+            DebianToolchain(context, settings, target, request.refresh),
             constraints=request.constraints,
             refresh=request.refresh,
             ignore_lock=request.ignore_lock,
@@ -159,8 +163,11 @@ def _ask(
         )
         uv = uv.with_options(read_listed(context, uv, application).index_options)
         packages, compiling = archive.result()
-    if application.services.packages != expected:  # the application's own files declare its services
-        packages, compiling = ask_archive(application.services.packages)
+    own = (application.file,) if application.file else ()
+    libraries = {name for file in (*wheels.files, *own) for name in file.libraries}
+    needed = tuple(sorted({*application.services.packages, *application.libraries, *libraries}))
+    if needed != expected:  # the application's own files declare its services, and wheels were compiled
+        packages, compiling = ask_archive(needed)
     inputs = locks.inputs(request, settings, application, target)
     lock = locks.create(target, application, packages, wheels, inputs)
     versions = versions_source(application, ignore_lock=request.ignore_lock)

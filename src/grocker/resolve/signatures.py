@@ -15,9 +15,9 @@ from msgspec.structs import replace
 from grocker.context import Context
 from grocker.digest import Digest
 from grocker.errors import CorruptError, SettingsError
+from grocker.inputs.archive import open_archive
 from grocker.lock.values import DebianPackage
 from grocker.platforms.target import Target
-from grocker.resolve.archive import open_archive
 
 if TYPE_CHECKING:
     from grocker.debian import DebianArchive, Mirrors

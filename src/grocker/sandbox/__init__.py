@@ -1,4 +1,4 @@
-"""Run a command of somebody else in a root of its own, without the host's files, environment, secrets or network.
+"""Run an untrusted command in a root of its own, without the host's files, environment, secrets or network.
 
 - ``Sandbox``: what the command sees, as a value;
 - ``find_isolation``: how this host can isolate it;

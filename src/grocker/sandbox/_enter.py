@@ -5,7 +5,7 @@ program's standard output; its own standard error says why the sandbox could not
 exit status is the command's, 128 + N if signal N ended it.
 
 Three processes: *outside* waits; *keeper* is process 1 of the sandbox, sets it up and ends with the command, and the
-kernel then ends everything in it; *command* gives up every privilege. Without name spaces the keeper itself ends what
+kernel then ends everything in it; *command* gives up every privilege. Without namespaces the keeper itself ends what
 the command started. Sources: namespaces(7), mount(2), pivot_root(2), capabilities(7), seccomp(2).
 """
 
@@ -30,7 +30,7 @@ NEW_USER, NEW_PID, NEW_NET = 0x10000000, 0x20000000, 0x40000000
 READ_ONLY, NO_SETUID, NO_DEVICES, NO_EXEC, REMOUNT = 1, 2, 4, 8, 32
 BIND, RECURSIVE, PRIVATE = 4096, 16384, 1 << 18
 _KEPT = {2: 2, 4: 4, 8: 8, 1024: 1024, 2048: 2048, 4096: 1 << 21}
-"""flags of statvfs(3) → of mount(2): those that a name space of a user may not take from a mount"""
+"""flags of statvfs(3) → of mount(2): those that a namespace of a user may not take from a mount"""
 DETACH = 2
 _DEATH_SIGNAL, _NO_NEW_PRIVILEGES, _DROP_BOUNDING, _SECCOMP, _SUBREAPER = 1, 38, 24, 22, 36
 _DEVICES = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}
@@ -74,7 +74,7 @@ def prctl(option: int, *arguments: object) -> None:
 
 
 class Places:
-    """Open directories and files of the host, in the new mount name space, where later paths may not reach them."""
+    """Open directories and files of the host, in the new mount namespace, where later paths may not reach them."""
 
     def __init__(self, request: dict[str, Any]) -> None:
         self.root = os.open(request["root"], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -87,12 +87,16 @@ class Places:
 def main() -> int:
     """Enter, run, and return the exit status."""
     request = json.load(sys.stdin)
+    os.dup2(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), 0)
     prctl(_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != request["parent"]:
         return 1
     # Of all processes, the kernel ends those of the sandbox first when memory runs out.
-    with open("/proc/self/oom_score_adj", "w") as stream:
-        stream.write("1000")
+    try:
+        with open("/proc/self/oom_score_adj", "w") as stream:
+            stream.write("1000")
+    except OSError:
+        pass  # /proc is read-only in some containers
     isolation = request["isolation"]
     places = None
     if isolation != "chroot":
@@ -136,7 +140,7 @@ def _separate(request: dict[str, Any], *, with_user: bool) -> None:
                 stream.write(text)
 
 
-# -- the keeper, as process 1 of name spaces ---------------------------------------------------------------------------
+# -- the keeper, as process 1 of namespaces ---------------------------------------------------------------------------
 
 
 def _keep(request: dict[str, Any], places: Places, alive: int) -> None:
@@ -145,8 +149,6 @@ def _keep(request: dict[str, Any], places: Places, alive: int) -> None:
         return  # the process outside ended before the line above
     _make_root(request, places)
     socket.sethostname(request["hostname"])
-    if not request["arguments"]:
-        os._exit(0)
     child = os.fork()
     if child == 0:
         _guarded(lambda: _become(request))
@@ -200,7 +202,7 @@ def _leave_chroot_and_keep_mounts_private() -> None:
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
-        # The root is a chroot, no mount. Entering one's own mount name space leaves it.
+        # The root is a chroot, no mount. Entering one's own mount namespace leaves it.
         space = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         call("setns", space, NEW_MOUNT)
         mount(None, "/", None, RECURSIVE | PRIVATE)
@@ -235,7 +237,7 @@ def _make_proc() -> None:
     _bind("proc/sys", "proc/sys", READ_ONLY | NO_EXEC)
 
 
-# -- the keeper without name spaces ------------------------------------------------------------------------------------
+# -- the keeper without namespaces ------------------------------------------------------------------------------------
 
 
 def _keep_chroot(request: dict[str, Any], alive: int) -> None:
@@ -258,8 +260,6 @@ def _keep_chroot(request: dict[str, Any], alive: int) -> None:
 def _enter_chroot(request: dict[str, Any]) -> None:
     os.chroot(request["root"])
     os.chdir("/")
-    if not request["arguments"]:
-        os._exit(0)
     _become(request)
 
 
@@ -289,7 +289,7 @@ def _end_descendants() -> None:
 
 
 def _refuse_sockets() -> None:
-    """Allow no sockets but those of AF_UNIX: there is no name space without a network. Source: seccomp(2)."""
+    """Allow no sockets but those of AF_UNIX: there is no namespace without a network. Source: seccomp(2)."""
     architecture, number = _SOCKET[os.uname().machine]
     load, equal, at_least, result = 0x20, 0x15, 0x35, 0x06
     allowed, refused = 0x7FFF0000, 0x00050000 | errno.EPERM
@@ -317,7 +317,6 @@ def _become(request: dict[str, Any]) -> None:
     """Give up every privilege, and become the command."""
     os.setsid()
     complaints = fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, 3)
-    os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
     os.dup2(1, 2)
     os.closerange(3, complaints)
     os.closerange(complaints + 1, 1 << 20)
@@ -338,6 +337,8 @@ def _become(request: dict[str, Any]) -> None:
             _refuse_sockets()
         os.chdir(request["directory"])
         arguments, environment = request["arguments"], request["environment"]
+        if not arguments:
+            os._exit(0)  # it is only tried
         try:
             os.execvpe(arguments[0], arguments, environment)  # noqa: S606
         except OSError as error:

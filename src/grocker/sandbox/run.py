@@ -19,7 +19,7 @@ from grocker.sandbox.sandbox import HOSTNAME, Bind, Sandbox
 from grocker.store.writing import storage
 
 Isolation = Literal["namespaces", "user namespaces", "chroot"]
-"""how the host isolates: as root in name spaces, as a user in name spaces of that user, as root in a chroot alone"""
+"""how the host isolates: as root in namespaces, as a user in namespaces of that user, as root in a chroot alone"""
 
 _ENTER = Path(__file__).parent / "_enter.py"
 _NOBODY = 65534
@@ -27,7 +27,7 @@ _MINORS = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}
 CHOICES = (
     "allow user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone,"
     " kernel.apparmor_restrict_unprivileged_userns; docker run --security-opt seccomp=unconfined),"
-    " or run Grocker as root"
+    " run Grocker as root, or build the wheel elsewhere (pip wheel) and set find-links in [tool.uv]"
 )
 """remedies for a host without a sandbox"""
 
@@ -73,7 +73,7 @@ def run(
     signal N ended it. Raises UnavailableError when it cannot be started, or does not end in time.
     """
     for bind in sandbox.binds:
-        if bind.is_writable and os.geteuid() == 0:
+        if bind.is_writable and isolation != "user namespaces":
             _give_away(bind.source)
     moved = isolation == "chroot"
     try:
@@ -163,7 +163,7 @@ def _make_removable(place: Path) -> None:
                 os.chmod(entry.path, 0o700)
 
 
-# -- without name spaces -----------------------------------------------------------------------------------------------
+# -- without namespaces -----------------------------------------------------------------------------------------------
 
 
 def _make_chroot(sandbox: Sandbox, scratch: Path) -> Sandbox:

@@ -1,4 +1,4 @@
-"""Unpack entries to files on the host, to run the image's interpreter; never to build layers."""
+"""Unpack entries to files on the host, to run programs there; never to build layers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def unpack(entries: Iterable[Entry], root: Path) -> None:
         for path in (entry.path, entry.target) if isinstance(entry, Hardlink) else (entry.path,):
             reason = path_problem(path)
             if reason is not None:
-                raise CorruptError(f"unpacking the image's interpreter: the path {path!r} {reason}")
+                raise CorruptError(f"unpacking a package: the path {path!r} {reason}")
         try:
             if os.path.dirname(entry.path) not in made:
                 for parent in reversed([*parents(entry.path)]):
@@ -33,6 +33,29 @@ def unpack(entries: Iterable[Entry], root: Path) -> None:
             _write(entry, top, made)
         except OSError as error:
             raise storage_error(error, "unpacking", root / entry.path) from error
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Fill an empty directory with what ``source`` holds: files are hard links, those at its top are left out.
+
+    Raises StorageError, CannotWriteError.
+    """
+    left = [""]
+    try:
+        while left:
+            below = left.pop()
+            with os.scandir(source / below) as listing:
+                entries = list(listing)
+            for entry in entries:
+                path = f"{below}/{entry.name}".lstrip("/")
+                if entry.is_dir(follow_symlinks=False):
+                    os.mkdir(target / path)
+                    os.chmod(target / path, 0o755)  # noqa: S103 - others run programs in it, whatever the umask is
+                    left.append(path)
+                elif below or entry.is_symlink():
+                    os.link(entry.path, target / path, follow_symlinks=False)
+    except OSError as error:
+        raise storage_error(error, "linking to", target) from error
 
 
 def _write(entry: Entry, top: str, made: set[str]) -> None:
@@ -62,10 +85,9 @@ def _directory(path: str, top: str, made: set[str]) -> None:
         return
     place = f"{top}/{path}"
     try:
-        os.mkdir(place, 0o755)
+        os.mkdir(place)
+        os.chmod(place, 0o755)  # noqa: S103 - others run programs in it, whatever the umask is
     except FileExistsError:
         if os.path.islink(place) or not os.path.isdir(place):
-            raise CorruptError(
-                f"unpacking the image's interpreter: /{path} is not a directory, but has entries below it"
-            ) from None
+            raise CorruptError(f"unpacking a package: /{path} is not a directory, but has entries below it") from None
     made.add(path)

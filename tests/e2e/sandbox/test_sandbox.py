@@ -1,4 +1,4 @@
-"""A command of somebody else gets nothing from this host, leaves nothing on it, and ends."""
+"""An untrusted command gets nothing from this host, leaves nothing on it, and ends."""
 
 from __future__ import annotations
 

@@ -1,0 +1,169 @@
+"""The roots that sdists are compiled in: the image's suite and interpreter, a compiler, and what each sdist needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from grocker import debian
+from grocker.config.settings import Settings
+from grocker.context import Context, download
+from grocker.errors import CorruptError, GrockerError
+from grocker.inputs.archive import find_mirrors, open_archive, resolve_names
+from grocker.inputs.index import wheel_target
+from grocker.lock.answers import DebianAnswer
+from grocker.lock.values import DebianPackage
+from grocker.platforms.architectures import ARCHITECTURES
+from grocker.platforms.build_packages import TOOLCHAIN
+from grocker.platforms.target import Target
+from grocker.python import BuildRoot, WheelTarget
+from grocker.store.writing import storage
+from grocker.tar.keys import cache_key
+from grocker.tar.unpack import link_tree, unpack
+
+_SONAMES = "sonames.json"
+"""in a root's tree: the package of each shared library"""
+_FACTS = "facts.msgpack"
+"""in a tree of packages: what configuring them needs"""
+_WORKERS = 4
+
+
+class DebianToolchain(msgspec.Struct, frozen=True):
+    """See ``python.toolchain.Toolchain``."""
+
+    context: Context
+    settings: Settings
+    image: Target
+    refresh: bool = False
+
+    @property
+    def target(self) -> WheelTarget:
+        """See Toolchain."""
+        return wheel_target(self.image)
+
+    @property
+    def refusal(self) -> str:
+        """See Toolchain."""
+        architecture, machine = self.image.architecture, os.uname().machine
+        if ARCHITECTURES[architecture].machine == machine:
+            return ""
+        return f"cannot be compiled for {architecture} on {machine}"
+
+    def compose(self, packages: Sequence[str]) -> BuildRoot:
+        """See Toolchain.
+
+        Most packages are those of every root: these are unpacked once, and linked.
+        """
+        suite, store, named = self.image.suite, self.context.store, self.settings.build.dependencies
+        common = sorted({*suite.base, *suite.interpreter, *TOOLCHAIN})
+        own = {text.partition("=")[0] for text in named}
+        names = sorted({*named, *(name for name in (*common, *packages) if name not in own)})
+        answer = self._resolve(names)
+        key = cache_key("build root", debian.REVISION, answer.digests)
+        with store.lock(f"tree-{key}"):
+            tree = store.tree(key)
+            if tree is None:
+                whole = self._resolve(common)
+                shared = replace(whole, packages=tuple(one for one in whole.packages if one in answer.packages))
+                rest = replace(answer, packages=tuple(one for one in answer.packages if one not in whole.packages))
+                below = self._unpacked(shared)
+                with store.new_tree(key) as new:
+                    link_tree(below, new)
+                    self._configure([*_read_facts(below), *self._unpack(rest, new)], new)
+                tree = store.tree(key)
+        assert tree is not None
+        return BuildRoot(tree, key)
+
+    def _resolve(self, names: Sequence[str]) -> DebianAnswer:
+        return resolve_names(self.context, self.settings, names, self.image, refresh=self.refresh)
+
+    def find_packages(self, header: str) -> tuple[str, ...]:
+        """See Toolchain."""
+        from grocker.debian.contents import find_header_packages
+
+        context = self.context
+        try:
+            archive = open_archive(context, find_mirrors(context, self.settings), self.image, warn_expired=False)
+            return find_header_packages(
+                archive, header, store=context.store, transport=context.transport, progress=context.progress
+            )
+        except GrockerError:
+            return ()  # it would be part of a hint
+
+    def find_libraries(self, wheel: Path, root: BuildRoot) -> tuple[str, ...]:
+        """See Toolchain."""
+        import zipfile
+
+        from grocker.debian import elf
+
+        sonames: dict[str, str] = msgspec.json.decode((root.tree / _SONAMES).read_bytes())
+        needed: set[str] = set()
+        brought: set[str] = set()
+        try:
+            with zipfile.ZipFile(wheel) as opened:
+                for member in opened.infolist():
+                    data = opened.read(member)
+                    found = elf.read(data) if data.startswith(b"\x7fELF") else None
+                    if found is not None:
+                        needed.update(found.needed)
+                        brought |= {found.soname, member.filename.rpartition("/")[2]}
+        except (zipfile.BadZipFile, EOFError, ValueError) as error:
+            raise CorruptError(f"reading {wheel.name}: {error}") from error
+        found_packages = {sonames[name] for name in needed - brought if name in sonames}
+        return tuple(sorted(found_packages - self.image.suite.compiler_libraries - {*self.image.suite.base}))
+
+    def _unpacked(self, answer: DebianAnswer) -> Path:
+        """Return a tree of the packages with nothing configured, and their facts in a file."""
+        store = self.context.store
+        key = cache_key("build packages", debian.REVISION, answer.digests)
+        with store.lock(f"tree-{key}"):
+            tree = store.tree(key)
+            if tree is None:
+                with store.new_tree(key) as new:
+                    facts = self._unpack(answer, new)
+                    with storage("writing to the cache", new):
+                        (new / _FACTS).write_bytes(msgspec.msgpack.encode(facts))
+                tree = store.tree(key)
+        assert tree is not None
+        return tree
+
+    def _unpack(self, answer: DebianAnswer, tree: Path) -> list[debian.Facts]:
+        """Fetch the packages and unpack them into a tree."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        what = f"unpacking a compiler ({len(answer.packages)} Debian packages)"
+        with (
+            self.context.progress.task(what, len(answer.packages)) as task,
+            ThreadPoolExecutor(_WORKERS, thread_name_prefix="compiler") as pool,
+        ):
+
+            def unpack_one(package: DebianPackage) -> debian.Facts:
+                read = debian.unpack(self._fetch(answer, package), name=f"{package.name} {package.version}")
+                unpack(read.entries, tree)
+                task.advance(1)
+                return read.facts
+
+            return list(pool.map(unpack_one, answer.packages))
+
+    def _configure(self, facts: list[debian.Facts], tree: Path) -> None:
+        unpack(debian.configure(facts).entries, tree)
+        sonames = {library.soname: one.name for one in facts for library in one.libraries if library.soname}
+        with storage("writing to the cache", tree):
+            (tree / _SONAMES).write_bytes(msgspec.json.encode(sonames, order="sorted"))
+
+    def _fetch(self, answer: DebianAnswer, package: DebianPackage) -> Path:
+        return download(
+            self.context,
+            f"{answer.mirrors[package.suite]}/{package.filename}",
+            digest=package.sha256,
+            size=package.size,
+            what=f"{package.name} {package.version}",
+        )
+
+
+def _read_facts(tree: Path) -> list[debian.Facts]:
+    return msgspec.msgpack.decode((tree / _FACTS).read_bytes(), type=list[debian.Facts])

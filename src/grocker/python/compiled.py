@@ -1,0 +1,207 @@
+"""Build a wheel with compiled modules: its back end runs in a sandbox with a compiler and the image's interpreter.
+
+Everything that the wheel could take from its host is fixed: the root, the paths, the time, the user.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from grocker.context import Context, download
+from grocker.errors import CorruptError, MissingError, StorageError
+from grocker.lock.values import BuildRequirement
+from grocker.platforms.build_packages import find_lacking
+from grocker.python import backend, source_tree
+from grocker.python.backend import HookAnswer, constraint
+from grocker.python.build import resolve_build
+from grocker.python.project import Project
+from grocker.python.pure_wheel import write_compiled_wheel, write_pure_wheel
+from grocker.python.pylock import WheelBuilder
+from grocker.python.resolution import resolve
+from grocker.python.source_tree import SourceTree
+from grocker.python.tags import choose_file
+from grocker.python.target import InstallScheme, WheelTarget
+from grocker.python.toolchain import BuildRoot, Toolchain
+from grocker.python.uv import Uv
+from grocker.python.wheel import read_wheel
+from grocker.sandbox.run import find_isolation, run
+from grocker.sandbox.sandbox import Bind, Sandbox
+from grocker.tar.keys import cache_key
+from grocker.tar.unpack import unpack
+
+FORMAT = 1
+"""Goes into step keys: raised when the same sdist, requirements and root would give another wheel."""
+
+_EPOCH = 315532800
+"""1980-01-01: no zip archive holds an earlier time"""
+_ENVIRONMENT = "env"
+_MOST_PACKAGES = 4
+"""named in a hint"""
+_OBJECTS = "/objects"
+"""where the project's git repository has its objects"""
+_FLAGS = "-O2 -g0 -ffile-prefix-map=/build/source=."
+VARIABLES = {
+    "PATH": f"/{_ENVIRONMENT}/bin:/usr/bin:/bin",
+    "VIRTUAL_ENV": f"/{_ENVIRONMENT}",
+    "HOME": "/build/home",
+    "TMPDIR": "/build/tmp",
+    "ZERO_AR_DATE": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONUTF8": "1",
+    "CFLAGS": _FLAGS,
+    "CXXFLAGS": _FLAGS,
+}
+
+
+def make_environment(
+    context: Context,
+    uv: Uv,
+    target: WheelTarget,
+    pins: Sequence[BuildRequirement],
+    *,
+    workspace: Path,
+    directory: Path,
+    builder: WheelBuilder,
+) -> Path:
+    """Make a virtual environment of the image's interpreter with ``pins`` in it, or return the stored one.
+
+    ``builder``: builds those that have no wheel. Raises as ``resolution.resolve``.
+    """
+    requirements = [constraint(pin, hashes=False) for pin in pins]
+    found = resolve(
+        requirements, target, uv, workspace=workspace, with_dependencies=False, directory=directory, builder=builder
+    )
+    store = context.store
+    name = cache_key("build environment", FORMAT, str(target), [pin.sha256 for pin in found])
+    with store.lock(f"tree-{name}"):
+        tree = store.tree(name)
+        if tree is None:
+            scheme = InstallScheme(target.python, _ENVIRONMENT)
+            with store.new_tree(name) as new:
+                unpack(scheme.frame, new)
+                for pin in found:
+                    what = f"{pin.name} {pin.version}"
+                    path = download(context, uv.address(pin.url), digest=pin.sha256, size=pin.size, what=what)
+                    unpack(read_wheel(path, scheme, target, file=pin.file).entries, new)
+            tree = store.tree(name)
+    assert tree is not None
+    return tree
+
+
+def compile_project(
+    context: Context,
+    uv: Uv,
+    builder: WheelBuilder,
+    toolchain: Toolchain,
+    root: BuildRoot,
+    project: Project,
+    tree: SourceTree,
+    pins: Sequence[BuildRequirement],
+    *,
+    workspace: Path,
+    epoch: int = _EPOCH,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> Path:
+    """Compile the wheel of ``project`` for the toolchain's target: a file in ``workspace``, the same on every host.
+
+    ``builder``: builds build requirements that have no wheel. ``root``: of ``toolchain``. ``tree``: the project's
+    files. ``pins``: its build requirements; what its back end asks for besides is resolved, and it is called again.
+    ``workspace``: a directory that does not exist yet. ``epoch``, ``variables``: see ``build.build_wheel``.
+    Raises MissingError when a header or program is missing, or the wheel does not fit the target; CorruptError when the
+    back end fails; NoSandboxError; and for build requirements what ``resolution.resolve`` raises.
+    """
+    name, target, directory = project.name or tree.root.name, toolchain.target, project.directory
+    for attempt in ("first", "second"):
+        place = workspace / attempt
+        try:
+            place.mkdir(parents=True)
+        except OSError as error:
+            raise StorageError(f"building {name}: {error.filename}: {error.strerror}") from error
+        environment = make_environment(context, uv, target, pins, workspace=place, directory=directory, builder=builder)
+        made = _call(toolchain, project, tree, root, environment, pins, place / "build", epoch, variables)
+        if isinstance(made, Path):
+            if choose_file([made.name], target) is None:
+                raise MissingError(f"building {name}: its back end built {made.name}, which does not fit {target}")
+            return write_pure_wheel(made, workspace) or write_compiled_wheel(made, workspace)
+        more = resolve_build(made.missing, uv, workspace=place, directory=directory, constraints=pins)
+        names = {pin.name for pin in pins}
+        pins = (*pins, *(pin for pin in more if pin.name not in names))
+    raise CorruptError(f"building {name}: its back end asks for other requirements at each call")
+
+
+def _call(
+    toolchain: Toolchain,
+    project: Project,
+    tree: SourceTree,
+    root: BuildRoot,
+    environment: Path,
+    pins: Sequence[BuildRequirement],
+    workspace: Path,
+    epoch: int,
+    variables: Mapping[str, str],
+) -> Path | HookAnswer:
+    """Call the back end in a sandbox: the wheel that it built, or what it lacks."""
+    name = project.name or tree.root.name
+    build, scratch = workspace / "build", workspace / "scratch"
+    epoch = max(epoch, _EPOCH)
+    binds = [Bind(environment / _ENVIRONMENT, f"/{_ENVIRONMENT}"), Bind(build, "/build", is_writable=True)]
+    copy = source_tree.copy_tree(tree, build / "source", epoch=epoch)
+    try:
+        for made in (scratch, *(build / one for one in ("home", "tmp", "wheel"))):
+            made.mkdir(parents=True)
+        shared: Mapping[str, str] = {}
+        if tree.repository is not None:
+            shared = tree.repository.share(build / "source", source_tree.places(tree))
+            (build / "source/.git/objects/info/alternates").write_text(f"{_OBJECTS}\n")
+            binds.append(Bind(tree.repository.common / "objects", _OBJECTS))
+    except OSError as error:
+        raise StorageError(f"building {name}: {error.filename}: {error.strerror}") from error
+    output = run(
+        Sandbox(root.tree, tuple(binds), {**variables, **VARIABLES, "SOURCE_DATE_EPOCH": str(epoch), **shared}),
+        [f"/{_ENVIRONMENT}/bin/python", *backend.hook(project, Path("/build/wheel"), Path("/build/answer.json"), pins)],
+        isolation=find_isolation(scratch),
+        scratch=scratch,
+        directory=str(Path("/build") / copy.relative_to(build)),
+        action=f"building {name}",
+    )
+    said = output.stdout.decode("utf-8", "replace")
+    if output.status != 0:
+        raise _failure(toolchain, said, output.status, name, tree)
+    answer = build / "answer.json"
+    if not _is(answer, stat.S_ISREG) or not _is(build / "wheel", stat.S_ISDIR):
+        raise backend.failure(f"{said}\nit gave no wheel", name, tree)
+    told = backend.read_answer(answer, project, tree)
+    if told.missing:
+        return told
+    wheels = sorted(path for path in (build / "wheel").glob("*.whl") if _is(path, stat.S_ISREG))
+    if len(wheels) != 1:
+        raise CorruptError(f"building {name}: expected one wheel from the back end, got {len(wheels)}")
+    return wheels[0]
+
+
+def _is(path: Path, kind: Callable[[int], bool]) -> bool:
+    """Whether a file that a sandbox left is of that kind, and no link out."""
+    try:
+        return kind(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _failure(toolchain: Toolchain, said: str, status: int, name: str, tree: SourceTree) -> CorruptError | MissingError:
+    lacking = find_lacking(said)
+    if lacking is not None:
+        what, package = lacking
+        packages = (package,) if package else toolchain.find_packages(what)
+        hint = f"find the Debian package that has {what}, and add it to dependencies in [tool.grocker.build]"
+        if packages:
+            hint = f'set dependencies = ["{packages[0]}"] in [tool.grocker.build]'
+        if len(packages) > 1:
+            hint += f" (or one of {', '.join(packages[1:_MOST_PACKAGES])})"
+        return MissingError(f"building {name}: {what} is missing", hint=hint)
+    if status > 128:
+        said += f"\nit was ended by signal {status - 128}"
+    return backend.failure(said, name, tree)

@@ -1,0 +1,40 @@
+"""What compiles sdists, as the builder of their wheels sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from grocker.python.target import WheelTarget
+
+
+class BuildRoot(msgspec.Struct, frozen=True):
+    """The root of a sandbox that has a compiler, the image's interpreter, and their headers."""
+
+    tree: Path
+    key: str
+    """changes with its packages"""
+
+
+class Toolchain(Protocol):
+    """Gives roots to compile in, for one image."""
+
+    @property
+    def target(self) -> WheelTarget:
+        """What compiled wheels are for."""
+
+    @property
+    def refusal(self) -> str:
+        """Why this host cannot compile for the target; empty if it can."""
+
+    def compose(self, packages: Sequence[str]) -> BuildRoot:
+        """Return a root with these Debian packages besides the compiler and those that the settings name."""
+
+    def find_packages(self, header: str) -> tuple[str, ...]:
+        """Return the Debian packages that install a header, as it stands in ``#include``; none if that is not known."""
+
+    def find_libraries(self, wheel: Path, root: BuildRoot) -> tuple[str, ...]:
+        """Return the Debian packages in ``root`` that the wheel's compiled modules need and not every image has."""

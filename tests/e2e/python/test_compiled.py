@@ -1,0 +1,236 @@
+"""Dependencies that need a compiler are compiled by plain `grocker build`, and work in the image."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.build.conftest import Anywhere, anywhere, home_of  # noqa: F401 - fixtures
+from tests.support import rootless
+
+pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.root, pytest.mark.timeout(900)]
+UID = 4324
+SETUP = """
+import os, socket, subprocess, sys
+from setuptools import Extension, setup
+
+WAYS_OUT = (
+    lambda: open("HOST_FILE").read(),
+    lambda: open("/proc/1/environ").read(),
+    lambda: os.listdir("HOST_FILE/.."),
+    lambda: open("/usr/include/planted.h", "w"),
+    lambda: open("/env/planted.py", "w"),
+    lambda: os.mkdir("/planted"),
+    lambda: os.setuid(0),
+    lambda: socket.create_connection(("127.0.0.1", 22)),
+    lambda: socket.create_connection(("192.0.2.1", 80)),
+    lambda: subprocess.run(["mount", "-o", "remount,rw", "/usr"], check=True),
+)
+for way in WAYS_OUT if sys.prefix == "/env" else ():  # first it is tried outside, without a compiler
+    try:
+        way()
+    except (OSError, subprocess.SubprocessError):
+        continue
+    sys.exit("a way out: " + str(way.__code__.co_consts))
+if "SECRET" in os.environ:
+    sys.exit("an environment of the host")
+if sys.prefix == "/env":
+    subprocess.Popen(["sleep", "86432.5"])
+setup(name="made-up", version="1.0", ext_modules=[Extension("made_up", ["made_up.c"], libraries=["yaml"])])
+"""
+MODULE = """
+#include <Python.h>
+#include <yaml.h>
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "made_up", NULL, -1, NULL};
+PyMODINIT_FUNC PyInit_made_up(void) {
+    PyObject *made = PyModule_Create(&module);
+    PyModule_AddStringConstant(made, "version", yaml_get_version_string());
+    PyModule_AddStringConstant(made, "file", __FILE__);
+    return made;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def cache() -> Iterator[Path]:
+    """One cache for the builds of root."""
+    directory = Path(tempfile.mkdtemp(prefix="grocker-compiled-", dir="/var/tmp"))
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def project(directory: Path, *requirements: str, more: str = "") -> Path:
+    directory.mkdir()
+    directory.chmod(0o755)
+    (directory / "requirements.txt").write_text("".join(f"{one}\n" for one in requirements))
+    (directory / "app.py").write_text("def app(environ, start_response): ...\n")
+    (directory / "pyproject.toml").write_text(f'[tool.grocker.services.www]\nwsgi = "app:app"\n{more}')
+    return directory
+
+
+def grocker(*arguments: str | Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "grocker", *arguments],
+        env={**environment, "SECRET": "leaked"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def build(source: Path, image: Path, cache: Path, *options: str) -> dict[str, Any]:
+    environment = {**os.environ, "GROCKER_CACHE": str(cache)}
+    done = grocker("build", source, "--json", "--output", f"oci:{image}", *options, environment=environment)
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def run_in(image: Path, root: Path, code: str) -> str:
+    """Run Python code by the image's interpreter, in its root."""
+
+    def blob(digest: str) -> bytes:
+        return (image / "blobs" / digest.replace(":", "/")).read_bytes()
+
+    [manifest] = json.loads((image / "index.json").read_bytes())["manifests"]
+    root.mkdir()
+    for layer in json.loads(blob(manifest["digest"]))["layers"]:
+        with tarfile.open(fileobj=io.BytesIO(blob(layer["digest"]))) as archive:
+            archive.extractall(root, filter="fully_trusted")
+    python = ["chroot", str(root), "/opt/venv/bin/python", "-c", code]
+    done = subprocess.run(python, capture_output=True, text=True, check=False, env={"PATH": "/usr/sbin:/usr/bin"})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.rootless
+def test_clients_of_databases_work_and_are_the_same_for_root_and_a_user(
+    tmp_path: Path,
+    cache: Path,
+    anywhere: Anywhere,  # noqa: F811
+    home_of: Callable[[int | None], Path],  # noqa: F811
+) -> None:
+    source = project(anywhere.directory / "clients", "psycopg2==2.9.10", "mysqlclient==2.2.7", "python-ldap==3.4.4")
+    made = build(source, tmp_path / "image", cache)
+    code = (
+        "import psycopg2, MySQLdb, ldap; print(psycopg2.__libpq_version__, MySQLdb.get_client_info(), ldap.SASL_AVAIL)"
+    )
+    assert run_in(tmp_path / "image", tmp_path / "root", code).split()[2] == "1"
+    home = home_of(UID)
+    again = anywhere.build(
+        source,
+        *("--output", f"oci:{home}/image"),
+        environment=anywhere.environment(home),
+        directory=home,
+        umask=0o077,
+        under=rootless.launcher(UID, groups="--clear-groups"),
+    )
+    assert again["digest"] == made["digest"]
+    environment = {**os.environ, "GROCKER_CACHE": str(cache)}
+    planned = json.loads(grocker("plan", source, "--json", environment=environment).stdout)["platforms"][0]
+    assert planned["compiled"] == ["mysqlclient 2.2.7", "psycopg2 2.9.10", "python-ldap 3.4.4"]
+    assert planned["sandbox"] == "namespaces"
+    assert {"libpq5", "libmariadb3", "libldap2"} <= {package["name"] for package in planned["debian"]}
+    assert not [package["name"] for package in planned["debian"] if package["name"].endswith("-dev")]
+
+
+def test_missing_header_is_named_and_a_setting_brings_it(tmp_path: Path, cache: Path) -> None:
+    links = tmp_path / "links"
+    links.mkdir()
+    with tarfile.open(links / "made_up-1.0.tar.gz", "w:gz") as archive:
+        for name, text in (
+            ("setup.py", SETUP.replace("HOST_FILE", __file__)),
+            ("made_up.c", MODULE),
+            ("pyproject.toml", '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'),
+            ("PKG-INFO", "Metadata-Version: 2.1\nName: made-up\nVersion: 1.0\n"),
+        ):
+            member = tarfile.TarInfo(f"made_up-1.0/{name}")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    found = f'[tool.uv]\nfind-links = ["{links}"]\n'
+    environment = {**os.environ, "GROCKER_CACHE": str(cache)}
+    source = project(tmp_path / "bare", "made-up==1.0", more=found)
+    refused = grocker("build", source, "--output", f"oci:{tmp_path}/none", environment=environment)
+    assert refused.returncode == 66
+    assert "building made-up 1.0 from its sdist, required by " not in refused.stderr
+    assert "building made-up 1.0 from its sdist: yaml.h is missing" in refused.stderr
+    assert 'set dependencies = ["libyaml-dev"] in [tool.grocker.build]' in refused.stderr
+    foreign = grocker(
+        "build", source, "--platform", _foreign(), "--output", f"oci:{tmp_path}/x", environment=environment
+    )
+    assert foreign.returncode == 66
+    assert "made-up 1.0" in foreign.stderr
+    assert "cannot be compiled for" in foreign.stderr
+
+    setting = f'[tool.grocker.build]\ndependencies = ["libyaml-dev"]\n{found}'
+    source = project(tmp_path / "complete", "made-up==1.0", more=setting)
+    build(source, tmp_path / "image", cache)
+    said = run_in(tmp_path / "image", tmp_path / "root", "import made_up; print(made_up.version, made_up.file)")
+    assert said.split()[1] == "made_up.c"
+    assert subprocess.run(["pgrep", "-f", "^sleep 86432.5$"], capture_output=True, check=False).returncode == 1
+
+    done = grocker("lock", source, environment=environment)
+    assert done.returncode == 0, done.stderr
+    lock = (source / "grocker.lock").read_text()
+    assert 'libraries = [\n    "libyaml-0-2",\n]' in lock
+    for path in (cache / "v1" / "steps").iterdir():  # another host: nothing is kept, and the wheel is the locked one
+        path.unlink()
+    for path in (cache / "v1" / "downloads").iterdir():
+        if path.is_file() and path.read_bytes()[:4] == b"PK\x03\x04":
+            path.unlink()
+    build(source, tmp_path / "again", cache, "--locked")
+
+
+def test_extension_of_the_project_itself_is_compiled_with_the_version_of_its_tag(tmp_path: Path, cache: Path) -> None:
+    source = tmp_path / "fastapp"
+    (source / "fastapp").mkdir(parents=True)
+    (source / "pyproject.toml").write_text(
+        """
+        [build-system]
+        requires = ["setuptools>=77", "cython", "setuptools-scm>=8"]
+        build-backend = "setuptools.build_meta"
+        [project]
+        name = "fastapp"
+        dynamic = ["version"]
+        [tool.setuptools]
+        ext-modules = [{name = "fastapp._fast", sources = ["fastapp/_fast.pyx"]}]
+        packages = ["fastapp"]
+        [tool.setuptools_scm]
+        [tool.grocker.services.www]
+        wsgi = "fastapp:app"
+        """
+    )
+    (source / "fastapp/_fast.pyx").write_text("def double(int x): return 2 * x\n")
+    (source / "fastapp/__init__.py").write_text("from fastapp._fast import double\ndef app(environ, start): ...\n")
+    for arguments in (["init"], ["add", "."], ["commit", "-m", "first"], ["tag", "v3.2"]):
+        identity = ["-c", "user.name=x", "-c", "user.email=x@example.invalid"]
+        subprocess.run(["git", "-C", source, *identity, *arguments], check=True, capture_output=True)
+    made = build(source, tmp_path / "image", cache)
+    code = "import fastapp, importlib.metadata as m; print(fastapp.double(21), m.version('fastapp'))"
+    assert run_in(tmp_path / "image", tmp_path / "root", code).split() == ["42", "3.2"]
+    environment = {**os.environ, "GROCKER_CACHE": str(cache)}
+    again = grocker(
+        "build", source, "--json", "--refresh", "--output", f"oci:{tmp_path}/again", environment=environment
+    )
+    assert json.loads(again.stdout)["digest"] == made["digest"]
+    assert "compiling" not in again.stderr
+    foreign = grocker(
+        "build", source, "--platform", _foreign(), "--output", f"oci:{tmp_path}/x", environment=environment
+    )
+    assert foreign.returncode == 66
+    assert "fastapp has compiled modules" in foreign.stderr
+
+
+def _foreign() -> str:
+    return "linux/arm64" if os.uname().machine == "x86_64" else "linux/amd64"
