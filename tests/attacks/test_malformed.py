@@ -31,6 +31,7 @@ TARGET = WheelTarget("3.13", "amd64", (2, 41))
     [
         {"Retry-After": "²"},
         {"Retry-After": "9" * 5_000},
+        {"Retry-After": "\x1c4"},
         {"Retry-After": "Mon, 99 Foo 99999 99:99:99 GMT"},
         {"Retry-After": "Fri, 31 Dec 9999 23:59:59 -2359"},
     ],

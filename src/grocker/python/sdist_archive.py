@@ -5,6 +5,7 @@ Source: PyPA source distribution format (PEP 517, 625, 721). Old sdists may be z
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import os
@@ -89,6 +90,11 @@ def unpack_sdist(archive: Path, destination: Path, *, file: str) -> SourceTree:
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise CorruptError(f"unpacking {file}: a file is also a directory: {error.filename}") from error
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise CorruptError(f"unpacking {file}: it has a name that is too long for a file system") from error
+        if error.errno is None or (error.errno == errno.EINVAL and error.filename is None):
+            # Of reading: bz2's own errors, and a place before the beginning of a zip archive.
+            raise CorruptError(f"unpacking {file}: damaged archive: {error}") from error
         raise StorageError(f"unpacking {file}: {error.filename or destination}: {error.strerror or error}") from error
     ordered = tuple(sorted(files.values(), key=lambda one: one.path))
     return SourceTree(destination, ordered, hash_tree(ordered), FileHashes())
@@ -138,7 +144,7 @@ def _tar_members(archive: tarfile.TarFile, file: str) -> Iterator[_Member]:
 def _zip_members(archive: zipfile.ZipFile, file: str) -> Iterator[_Member]:
     for info in archive.infolist():
         mode = info.external_attr >> 16
-        if info.is_dir():
+        if info.filename.endswith("/"):  # is_dir, which expects a name
             continue
         if mode & 0o170000 not in (0, 0o100000):
             raise CorruptError(f"unpacking {file}: {info.filename!r} is not a file")

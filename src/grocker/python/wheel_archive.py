@@ -248,7 +248,7 @@ def _chunks(archive: ZipFile, info: ZipInfo, file: str) -> Iterator[bytes]:
             while data := stream.read(step):
                 seen += len(data)
                 yield data
-    except (BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, ValueError) as error:
+    except (BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, ValueError, MemoryError) as error:
         raise CorruptError(
             f"reading {info.orig_filename!r} from {file}: {str(error) or type(error).__name__}"
         ) from error

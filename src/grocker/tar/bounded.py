@@ -21,7 +21,17 @@ _MOST_RATIO = 250
 _ALWAYS_ALLOWED = 64 << 20
 """bytes, unpacked, for which the ratio is not judged"""
 _STEP = 1 << 20
-_BROKEN = (tarfile.TarError, OSError, EOFError, ValueError, OverflowError, IndexError, KeyError, RecursionError)
+_BROKEN = (
+    tarfile.TarError,
+    OSError,
+    EOFError,
+    ValueError,
+    OverflowError,
+    IndexError,
+    KeyError,
+    RecursionError,
+    MemoryError,
+)
 """what tarfile and the decompressors raise for archives that are none"""
 
 

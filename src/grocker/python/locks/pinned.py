@@ -98,6 +98,7 @@ def resolve_pinned(
     """
     if not declared:
         return ()
+<<<<<<< HEAD
     roots = root_names(declared)
     versions: dict[str, set[str]] = {}
     for one in packages:
@@ -109,15 +110,22 @@ def resolve_pinned(
         if one.source is None
     ]
     sources = {one.name: one.source for one in packages if one.source is not None and applies(one.marker, target)}
+=======
+>>>>>>> da0e38c (Fuzz every parser that reads what others wrote, and fix what that shows)
     try:
         pins = resolve(
             roots,
             target,
             uv,
             workspace=workspace,
+<<<<<<< HEAD
             constraints=constraints,
             directory=directory,
             sources=sources,
+=======
+            constraints=constraints(packages),
+            directory=directory,
+>>>>>>> da0e38c (Fuzz every parser that reads what others wrote, and fix what that shows)
             builder=builder,
         )
     except SettingsError as error:
@@ -138,6 +146,7 @@ def resolve_pinned(
     return pins
 
 
+<<<<<<< HEAD
 def applies(marker: str, target: WheelTarget) -> bool:
     """Whether ``marker`` holds on ``target``; an empty one does."""
     from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
@@ -146,6 +155,11 @@ def applies(marker: str, target: WheelTarget) -> bool:
         return not marker or Marker(marker).evaluate(dict(marker_environment(target)))
     except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, KeyError, TypeError):
         return True  # uv reports it
+=======
+def constraints(packages: Sequence[LockedPackage]) -> list[str]:
+    """Return the lines that allow the lock's versions only (PEP 508)."""
+    return [f"{one.name}=={one.version}" + (f" ; {one.marker}" if one.marker else "") for one in packages]
+>>>>>>> da0e38c (Fuzz every parser that reads what others wrote, and fix what that shows)
 
 
 def load_document(path: Path) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def read(
     groups: Sequence[str] = (),
     builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
+<<<<<<< HEAD
     """Read the wheels that the lock file pins; see ``LockFormat.read``.
 
     The section ``default`` counts, and those that are named as ``groups``.
@@ -55,6 +56,10 @@ def read(
         packages.append(LockedPackage(normalise_name(name), version, hashes, source=source))
         own = f"[{','.join(table['extras'])}]" if table.get("extras") else ""
         roots.append(f"{name}{own}" + (f" ; {marker}" if marker else ""))
+=======
+    """Read the wheels that the lock file pins; see ``LockFormat.read``. The section ``default`` alone counts."""
+    roots, packages = read_pins(path)
+>>>>>>> da0e38c (Fuzz every parser that reads what others wrote, and fix what that shows)
     return resolve_pinned(
         roots,
         packages,
@@ -68,6 +73,7 @@ def read(
     )
 
 
+<<<<<<< HEAD
 def _source(table: Mapping[str, Any], name: str, base: Path) -> Source | WheelAddress | None:
     """What a package is built from: git, or the path or address of a directory or file; None for an index's."""
     if "git" in table:
@@ -83,6 +89,27 @@ def _source(table: Mapping[str, Any], name: str, base: Path) -> Source | WheelAd
 
 
 def _read(path: Path) -> dict[str, Any]:
+=======
+def read_pins(path: Path) -> tuple[list[str], tuple[LockedPackage, ...]]:
+    """Read the packages of the section ``default``, all of them as roots (PEP 508) too. Raises SettingsError."""
+    roots, packages = [], []
+    for name, table in _default(path).items():
+        if not isinstance(table, dict) or not isinstance(table.get("version"), str):
+            raise SettingsError(
+                f"reading {path}: {name} comes from a repository or a directory, not from an index",
+                hint=f"serve a wheel of {name} from an index",
+            )
+        marker = str(table.get("markers", ""))
+        hashes = frozenset(str(one).removeprefix("sha256:") for one in table.get("hashes", []))
+        version = table["version"].removeprefix("==")
+        packages.append(LockedPackage(normalise_name(name), version, hashes))
+        own = f"[{','.join(table['extras'])}]" if table.get("extras") else ""
+        roots.append(f"{name}{own}" + (f" ; {marker}" if marker else ""))
+    return roots, tuple(packages)
+
+
+def _default(path: Path) -> dict[str, Any]:
+>>>>>>> da0e38c (Fuzz every parser that reads what others wrote, and fix what that shows)
     try:
         document = decode_json(local_file.read(path))
     except ValueError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from grocker import local_file
 from grocker.decoding import decode_toml
@@ -72,6 +73,7 @@ def _check_fresh(path: Path, project: Project) -> None:
         document = decode_toml(local_file.read_text(path))
     except (OSError, ValueError) as error:
         raise SettingsError(f"reading uv.lock: {path}: {error}", hint="run: uv lock") from error
+<<<<<<< HEAD
     is_workspace = "members" in document.get("manifest", {})
     if not is_workspace and not _allow_the_same(str(document.get("requires-python", "")), project.requires_python):
         raise SettingsError(
@@ -102,7 +104,42 @@ def _check_fresh(path: Path, project: Project) -> None:
             raise SettingsError(
                 f"reading uv.lock: {path} is stale: pyproject.toml has changed since", hint="run: uv lock"
             )
+=======
+    if project.name is None or project.dependencies is None:
+>>>>>>> da0e38c (Fuzz every parser that reads what others wrote, and fix what that shows)
         return
+    try:
+        locked = _locked_requirements(document, project.name)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SettingsError(
+            f"reading uv.lock: {path}: malformed [[package]]: {error!r}", hint="run: uv lock"
+        ) from error
+    declared = set()
+    for text in (*project.dependencies, *(text for _, texts in project.extras for text in texts)):
+        requirement = parse_requirement(text)
+        extras = tuple(sorted(normalise_name(extra) for extra in requirement.extras))
+        declared.add((normalise_name(requirement.name), extras, _specifiers(str(requirement.specifier))))
+    if locked is not None and locked != declared:
+        raise SettingsError(f"reading uv.lock: {path} is stale: pyproject.toml has changed since", hint="run: uv lock")
+
+
+_Locked = tuple[str, tuple[str, ...], frozenset[str]]
+"""name, extras and specifiers of a requirement"""
+
+
+def _locked_requirements(document: dict[str, Any], project: str) -> set[_Locked] | None:
+    """The requirements of the project that the lock is for; None when it has no such package."""
+    for package in document.get("package", []):
+        if package.get("name") == project:
+            return {
+                (
+                    normalise_name(item["name"]),
+                    tuple(sorted(item.get("extras", ()))),
+                    _specifiers(item.get("specifier", "")),
+                )
+                for item in package.get("metadata", {}).get("requires-dist", [])
+            }
+    return None
 
 
 def _allow_the_same(one: str, other: str) -> bool:
