@@ -12,25 +12,32 @@ each finding is left in build/fuzz/TARGET/findings; inputs that reach something 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import io
+import multiprocessing
+import os
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
-from tests.fuzz.targets import TARGETS
-from tools.fuzz_one import HANG, PLACE, ROOT
-
+ROOT = Path(__file__).resolve().parents[1]
+PLACE = ROOT / "build" / "fuzz"
 PAGE = ROOT / "docs" / "development" / "fuzzing.md"
 BEGIN, END = "<!-- table: written by make fuzz -->", "<!-- end of the table -->"
 _HEAD = """\
 | target | inputs | seconds | edges | findings | date | commit |
 | --- | ---: | ---: | ---: | ---: | --- | --- |
 """
+_HANG = 20
+"""seconds for one input"""
 _LATE = 60
 """seconds that a fuzzer may take to start and to end"""
+_INSTRUMENTED = ["grocker", "packaging", "tomllib", "configparser", "zipfile", "tarfile", "email"]
 
 
 @dataclass(frozen=True)
@@ -53,15 +60,21 @@ class Row:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make fuzz", description="Fuzz every parser that reads what others wrote.")
     parser.add_argument("--seconds", type=int, default=60, help="for each target (default: 60)")
-    parser.add_argument("--target", action="append", choices=sorted(TARGETS), help="this one; may be repeated")
+    parser.add_argument("--target", action="append", metavar="NAME", help="this one; may be repeated")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.relative_to(ROOT)}")
     options = parser.parse_args()
+    instrument()
+    from tests.fuzz.targets import TARGETS
+
+    for name in options.target or ():
+        if name not in TARGETS:
+            parser.error(f"unknown target {name!r}; there are {', '.join(TARGETS)}")
     rows = []
     for name in options.target or TARGETS:
         rows.append(run(name, options.seconds))
         print(rows[-1], flush=True)
     if options.write:
-        PAGE.write_text(insert(PAGE.read_text("utf-8"), {row.name: str(row) for row in rows}), "utf-8")
+        PAGE.write_text(insert(PAGE.read_text("utf-8"), {row.name: str(row) for row in rows}, list(TARGETS)), "utf-8")
     return 1 if any(row.findings for row in rows) else 0
 
 
@@ -72,13 +85,10 @@ def run(name: str, seconds: int) -> Row:
     findings.mkdir(parents=True, exist_ok=True)
     for old in findings.iterdir():
         old.unlink()
-    began = time.monotonic()
-    with (place / "log").open("wb") as log:
-        command = ["nice", "-n", "19", sys.executable, "-m", "tools.fuzz_one", name, str(seconds)]
-        try:
-            subprocess.run(command, cwd=ROOT, stdout=log, stderr=log, check=False, timeout=seconds + _LATE + HANG)
-        except subprocess.TimeoutExpired:
-            log.write(b"\nended from outside\n")
+    process = multiprocessing.get_context("fork").Process(target=fuzz, args=(name, seconds))
+    process.start()
+    process.join(seconds + _LATE + _HANG)
+    process.kill()
     text = (place / "log").read_text("utf-8", "replace")
     found = sorted(path for path in findings.iterdir() if path.suffix != ".txt")
     for path in found:
@@ -86,14 +96,15 @@ def run(name: str, seconds: int) -> Row:
         print(
             f"{name}: {path.relative_to(ROOT)}: {about.read_text('utf-8') if about.exists() else ''}", file=sys.stderr
         )
-    if "stat::number_of_executed_units" not in text and not found:
-        raise SystemExit(f"fuzzing {name}: the fuzzer failed: see {(place / 'log').relative_to(ROOT)}")
-    inputs = [int(count) for count in re.findall(r"(?:stat::number_of_executed_units: |^#)(\d+)", text, re.MULTILINE)]
+    inputs = [int(count) for count in re.findall(r"^#(\d+)", text, re.MULTILINE)]
     edges = [int(count) for count in re.findall(r" cov: (\d+)", text)]
+    took = re.findall(r"^Done \d+ runs in (\d+) second", text, re.MULTILINE)
+    if not found and not took:
+        raise SystemExit(f"fuzzing {name}: the fuzzer failed: see {(place / 'log').relative_to(ROOT)}")
     return Row(
         name,
         max(inputs, default=0),
-        round(time.monotonic() - began),
+        int(took[-1]) if took else seconds,
         max(edges, default=0),
         len(found),
         f"{datetime.now(UTC):%Y-%m-%d}",
@@ -108,15 +119,78 @@ def _commit() -> str:
     return done.stdout.strip()
 
 
-def insert(page: str, rows: Mapping[str, str]) -> str:
-    """Put ``rows``, by target, into the page's table; other rows stay as long as there is such a target."""
+def insert(page: str, rows: Mapping[str, str], targets: Sequence[str]) -> str:
+    """Put ``rows``, by target, into the page's table; rows of other ``targets`` stay."""
     before, begin, rest = page.partition(BEGIN)
     table, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"the page has no place for the table: {BEGIN} … {END}")
     old = {line.split("|")[1].strip(): line for line in table.splitlines() if line.startswith("| ")}
-    kept = [rows.get(name) or old.get(name) for name in TARGETS]
+    kept = [rows.get(name) or old.get(name) for name in targets]
     return f"{before}{BEGIN}\n\n{_HEAD}" + "".join(f"{row}\n" for row in kept if row) + f"\n{END}{after}"
+
+
+def instrument() -> None:
+    """Import the parsers so that libFuzzer sees which places an input reaches."""
+    import atheris
+
+    assert not any(name.startswith(("grocker", "tests.fuzz")) for name in sys.modules)
+    with redirect_stderr(io.StringIO()), atheris.instrument_imports(include=_INSTRUMENTED):
+        from tests.fuzz.target import find_fault
+        from tests.fuzz.targets import TARGETS
+
+        for target in TARGETS.values():
+            for seed in target.seeds():  # what parsers import on demand is instrumented too
+                find_fault(target, seed)
+
+
+def fuzz(name: str, seconds: int) -> None:
+    """Fuzz one target in this process, which ends here."""
+    import atheris
+
+    from tests.fuzz.mutation import LONGEST
+    from tests.fuzz.target import bounded_memory, find_fault, shrink
+    from tests.fuzz.targets import TARGETS, read_corpus
+
+    place, target = PLACE / name, TARGETS[name]
+    os.nice(19)
+    log = os.open(place / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    corpus = place / "corpus"
+    corpus.mkdir(exist_ok=True)
+    for seed in (*target.seeds(), *read_corpus(name).values()):
+        (corpus / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
+    words = "".join(f'"{_escaped(word)}"\n' for word in target.words if 0 < len(word) < 64)
+    (place / "words").write_text(words)
+    known: dict[str, int] = {}
+
+    def try_input(data: bytes) -> None:
+        finding = find_fault(target, data)
+        if finding is not None and len(data) < known.get(finding.key, LONGEST + 1):
+            known[finding.key] = len(data)
+            path = place / "findings" / hashlib.sha256(finding.key.encode()).hexdigest()[:16]
+            path.write_bytes(shrink(target, data, finding.key))
+            path.with_suffix(".txt").write_text(f"{finding.key}\n{finding.details}", "utf-8")
+
+    arguments = [
+        "fuzz",
+        f"-max_total_time={seconds}",
+        f"-timeout={_HANG}",
+        "-rss_limit_mb=0",  # bounded_memory
+        f"-max_len={LONGEST}",
+        *([f"-dict={place / 'words'}"] if words else []),
+        f"-artifact_prefix={place / 'findings'}/",
+        str(corpus),
+    ]
+    with bounded_memory():
+        atheris.Setup(arguments, try_input)
+        atheris.Fuzz()
+
+
+def _escaped(word: bytes) -> str:
+    """A word of libFuzzer's dictionaries."""
+    return "".join(chr(byte) if 32 < byte < 127 and byte not in b'"\\' else f"\\x{byte:02x}" for byte in word)
 
 
 if __name__ == "__main__":

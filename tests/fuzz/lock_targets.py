@@ -198,21 +198,21 @@ TARGETS = (
         (GrockerError,),
         lambda: [document.render(_LOCK).encode()],
         (*_TOML, b"\n[[debian]]\n", b"\n[[python]]\n", b"\n[[build]]\n", b"platforms = ", b"linux/amd64"),
-        1000,
+        11_000,
     ),
-    Target("uv-lock", _read_uv, (GrockerError,), lambda: [_UV_LOCK.encode()], _TOML, 700),
+    Target("uv-lock", _read_uv, (GrockerError,), lambda: [_UV_LOCK.encode()], _TOML, 6_000),
     Target(
         "pylock",
         lambda data: read_pylock(data, IMAGE),
         (GrockerError,),
         lambda: [_PYLOCK.encode(), (_PYLOCK + _VCS).encode()],
         (*_TOML, b"file:///", b"wheels = ", b"http://[", b"-py3-none-any.whl", b" and ", b" in "),
-        900,
+        15_000,
     ),
-    Target("poetry-lock", _read_poetry, (GrockerError,), lambda: [join(_POETRY, PYPROJECT)], _TOML, 700),
-    Target("pdm-lock", _read_pdm, (GrockerError,), lambda: [_PDM.encode()], _TOML, 700),
+    Target("poetry-lock", _read_poetry, (GrockerError,), lambda: [join(_POETRY, PYPROJECT)], _TOML, 6_300),
+    Target("pdm-lock", _read_pdm, (GrockerError,), lambda: [_PDM.encode()], _TOML, 4_800),
     Target(
-        "pipfile-lock", _read_pipfile, (GrockerError,), lambda: [_PIPFILE.encode()], (b"{}", b"[]", b"\\n-e "), 3000
+        "pipfile-lock", _read_pipfile, (GrockerError,), lambda: [_PIPFILE.encode()], (b"{}", b"[]", b"\\n-e "), 20_000
     ),
     Target(
         "requirement-files",
@@ -220,6 +220,6 @@ TARGETS = (
         (GrockerError,),
         lambda: [join(_REQUIREMENTS, "demo==1.0\n"), join("-r other.txt\nplain\n", "x==1\n")],
         (b"\n-r ", b"\n-c ", b"==", b"demo", b"requirements.txt", b"other.txt", b"://"),
-        2500,
+        7_500,
     ),
 )

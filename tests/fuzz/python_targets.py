@@ -186,33 +186,35 @@ _FIELDS = (
 )
 
 TARGETS = (
-    Target("wheel", _read_wheel, (CorruptError, MissingError, SettingsError), lambda: [*_wheels()], _ZIP_WORDS, 900),
+    Target("wheel", _read_wheel, (CorruptError, MissingError, SettingsError), lambda: [*_wheels()], _ZIP_WORDS, 11_000),
     Target(
         "wheel-files",
         _read_wheel_files,
         (CorruptError, MissingError, SettingsError),
         _wheel_files,
         (*_FIELDS, b"sha256=", b",,\n", b".data/", b"headers/", b"\nwww = ", b"return ", b"{**", b"['"),
-        600,
+        2_700,
     ),
-    Target("sdist", _unpack_tar, (CorruptError,), _tars, (b"ustar\0", b"ustar  \0", b"../", b"5 a=\n"), 900),
+    Target("sdist", _unpack_tar, (CorruptError,), _tars, (b"ustar\0", b"ustar  \0", b"../", b"5 a=\n"), 3_800),
     Target(
         "sdist-zip",
         lambda data: _unpack_sdist(data, "demo-1.0.zip"),
         (CorruptError,),
         _zips,
         _ZIP_WORDS,
-        900,
+        12_000,
     ),
-    Target("metadata", _read_metadata, (CorruptError, SettingsError), lambda: [_METADATA.encode()], _FIELDS, 700),
-    Target("entry-points", _read_points, (CorruptError,), lambda: [_POINTS.encode()], (b"\n[", b"]\n", b" = "), 4000),
+    Target("metadata", _read_metadata, (CorruptError, SettingsError), lambda: [_METADATA.encode()], _FIELDS, 9_000),
+    Target("entry-points", _read_points, (CorruptError,), lambda: [_POINTS.encode()], (b"\n[", b"]\n", b" = "), 17_000),
     Target(
         "entry-points-of-some-groups",
         _read_some_points,
         (CorruptError,),
         lambda: [_POINTS.encode(), b"[a]\nb\n c\n"],
         (b"\n[", b"]\n", b" = ", b"\n "),
-        4000,
+        20_000,
     ),
-    Target("record", _read_record, (CorruptError,), lambda: [_RECORD.encode()], (b",", b'"', b"sha256=", b"\r"), 4000),
+    Target(
+        "record", _read_record, (CorruptError,), lambda: [_RECORD.encode()], (b",", b'"', b"sha256=", b"\r"), 38_000
+    ),
 )

@@ -105,14 +105,14 @@ _TOML = (
 )
 
 TARGETS = (
-    Target("settings", _read_settings, (GrockerError,), lambda: [_SETTINGS.encode()], _TOML, 1000),
+    Target("settings", _read_settings, (GrockerError,), lambda: [_SETTINGS.encode()], _TOML, 11_000),
     Target(
         "positions",
         _find_positions,
         (ValueError,),
         lambda: [_SETTINGS.encode(), PYPROJECT.encode(), b'a = """\n"\\"""" \n[b]\n[[c]]\nd = [[1], {e = 2}]\n[[c]]\n'],
         _TOML,
-        1500,
+        27_000,
     ),
     Target(
         "pyproject",
@@ -120,7 +120,7 @@ TARGETS = (
         (GrockerError,),
         lambda: [PYPROJECT.encode(), PYPROJECT.encode() + b'[tool.grocker.services.www]\nwsgi = "a:b"\n'],
         (*_TOML, b"[tool.uv.sources]\n", b"dynamic = ", b"[[tool.uv.index]]\n", b"marker = "),
-        600,
+        8_000,
     ),
     Target(
         "procfile",
@@ -128,7 +128,7 @@ TARGETS = (
         (GrockerError,),
         lambda: [b"web: gunicorn x.wsgi --bind :$PORT\n# c\nworker: python -m work\nrelease: ./migrate\n"],
         (b"\nweb: ", b": ", b"www", b"\n"),
-        8000,
+        40_000,
     ),
     Target(
         "pip.conf",
@@ -138,7 +138,7 @@ TARGETS = (
             b"[global]\nindex-url = https://user:secret@example.com/simple\nextra-index-url =\n  https://example.org/\n"
         ],
         (b"[install]\n", b"trusted-host = ", b"cert = ", b"\n ", b"%(a)s"),
-        5000,
+        5_900,
     ),
     Target(
         "names-of-images",
@@ -146,6 +146,6 @@ TARGETS = (
         (GrockerError,),
         lambda: [b"registry.example.com:5000/team/polls:1.0", b"polls@sha256:" + b"0a" * 32, b"linux/arm/v7"],
         (b"docker.io/", b"index.docker.io/", b"localhost/", b"[::1]", b"__", b"library/"),
-        8000,
+        40_000,
     ),
 )

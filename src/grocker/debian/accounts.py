@@ -16,6 +16,7 @@ from grocker.errors import CorruptError, SettingsError
 from grocker.tar.entry import Entry, File
 
 _PASSWD, _GROUP = "usr/share/base-passwd/passwd.master", "usr/share/base-passwd/group.master"
+_HINT = "the archive itself is broken: use another mirror"
 _NUMBER = re.compile(r"[0-9]{1,10}")
 _DYNAMIC = range(999, 100, -1)
 """Numbers for declared users and groups without one, from the top down, as systemd-sysusers and adduser do."""
@@ -65,7 +66,7 @@ def _rows(contents: Mapping[str, bytes], path: str, fields: int) -> list[list[st
     text = contents.get(path, b"").decode("utf-8", "replace")
     rows = [line.split(":") for line in text.splitlines() if line]
     if any(len(row) != fields or not _NUMBER.fullmatch(row[2]) for row in rows):
-        raise CorruptError(f"/{path} of base-passwd is malformed")
+        raise CorruptError(f"/{path} of base-passwd is malformed", hint=_HINT)
     return rows
 
 
@@ -81,7 +82,7 @@ def _declare(text: str, passwd: list[list[str]], group: list[list[str]]) -> None
         except ValueError:
             continue
         if any(":" in word for word in (*words[1:2], *words[3:])):
-            raise CorruptError(f"the sysusers.d line {line!r} of a package is malformed: it would be several fields")
+            raise CorruptError(f"a package declares an account with a colon in a field: {line!r}", hint=_HINT)
         kind, name, number, comment, home, shell = (words + ["-"] * 6)[:6] if words else ("",) * 6
         kind = kind.rstrip("!")
         number, _, wanted_group = number.partition(":")
@@ -129,5 +130,7 @@ def _group(name: str, number: str, group: list[list[str]]) -> str:
 def _free(taken: set[str]) -> str:
     free = next((str(number) for number in _DYNAMIC if str(number) not in taken), None)
     if free is None:
-        raise CorruptError("the packages declare more users and groups than there are numbers for")
+        raise CorruptError(
+            f"the packages declare more than {len(_DYNAMIC)} users and groups", hint="build with fewer Debian packages"
+        )
     return free

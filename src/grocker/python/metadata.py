@@ -144,14 +144,14 @@ _REPAIRS = (
 
 def repair_specifiers(text: str) -> str:
     """Version specifiers of old metadata as PEP 440 writes them; valid ones, and what cannot be repaired, unchanged."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.specifiers import SpecifierSet
 
     repaired = text
     for pattern, replacement in ((re.compile(""), ""), *_REPAIRS):
         repaired = pattern.sub(replacement, repaired)
         try:
             SpecifierSet(repaired)
-        except InvalidSpecifier:
+        except ValueError:  # InvalidSpecifier, or a number of thousands of digits
             continue
         return repaired
     return text

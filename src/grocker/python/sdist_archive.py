@@ -91,7 +91,10 @@ def unpack_sdist(archive: Path, destination: Path, *, file: str) -> SourceTree:
         raise CorruptError(f"unpacking {file}: a file is also a directory: {error.filename}") from error
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
-            raise CorruptError(f"unpacking {file}: it has a name that is too long for a file system") from error
+            raise CorruptError(
+                f"unpacking {file}: it has a name that is too long for a file system",
+                hint="choose another version, and tell its publisher",
+            ) from error
         if error.errno is None or (error.errno == errno.EINVAL and error.filename is None):
             # Of reading: bz2's own errors, and a place before the beginning of a zip archive.
             raise CorruptError(f"unpacking {file}: damaged archive: {error}") from error

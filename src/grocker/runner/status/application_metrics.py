@@ -125,10 +125,13 @@ class MetricFamilies:
 
 
 def _is_valid(labels: bytes | None, value: bytes) -> bool:
-    """Whether Prometheus accepts them (each label once, a number of 64 bits) or would reject the whole response."""
-    if labels is not None and labels.count(b"=") > 1:
+    """Whether Prometheus accepts them or would reject the whole response.
+
+    It accepts each label once, none that begins with two underscores, and numbers of 64 bits.
+    """
+    if labels is not None and (labels.count(b"=") > 1 or b"__" in labels):
         names = _LABEL_NAMES.findall(labels)
-        if len(set(names)) != len(names):
+        if len(set(names)) != len(names) or any(name.startswith(b"__") for name in names):
             return False
     return abs(float(value)) != math.inf or value[-1:] not in b"0123456789."
 
