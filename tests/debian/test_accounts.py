@@ -98,6 +98,8 @@ def test_masters_are_refused_when_malformed() -> None:
         {"usr/share/base-passwd/group.master": b"root:*::\n"},
         {"usr/lib/sysusers.d/a.conf": b'u a - "x:0:0" / /bin/sh\n'},
         {"usr/lib/sysusers.d/a.conf": b"u a:b -\n"},
+        {"usr/lib/sysusers.d/a.conf": b"g a:b -\n"},
+        {"usr/lib/sysusers.d/a.conf": b"u a 1:b:c\n"},
         {"usr/lib/sysusers.d/a.conf": b"".join(b"u a%d -\n" % number for number in range(1000))},
     ],
 )

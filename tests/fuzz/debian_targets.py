@@ -94,9 +94,9 @@ def _read_accounts(data: bytes) -> None:
         "usr/lib/sysusers.d/hello.conf": users,
     }
     for entry in accounts.entries(found, accounts.ImageUser("blue", 1000, "/home/blue")):
-        if entry.path == "etc/passwd":
-            data = getattr(entry, "data", b"")
-            assert all(line.count(b":") == 6 for line in data.split(b"\n")[:-1]), data
+        if entry.path in ("etc/passwd", "etc/group"):
+            rows = getattr(entry, "data", b"").split(b"\n")[:-1]
+            assert {row.count(b":") for row in rows} <= {6 if entry.path == "etc/passwd" else 3}, rows
 
 
 def _read_certificate(data: bytes) -> None:

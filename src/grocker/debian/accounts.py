@@ -81,11 +81,11 @@ def _declare(text: str, passwd: list[list[str]], group: list[list[str]]) -> None
             words = shlex.split(line, comments=True)
         except ValueError:
             continue
-        if any(":" in word for word in (*words[1:2], *words[3:])):
-            raise CorruptError(f"a package declares an account with a colon in a field: {line!r}", hint=_HINT)
         kind, name, number, comment, home, shell = (words + ["-"] * 6)[:6] if words else ("",) * 6
         kind = kind.rstrip("!")
         number, _, wanted_group = number.partition(":")
+        if kind in ("u", "g", "m") and any(":" in word for word in (name, wanted_group, comment, home, shell)):
+            raise CorruptError(f"a package declares an account with a colon in a field: {line!r}", hint=_HINT)
         if kind == "g":
             _group(name, number, group)
         elif kind == "u" and all(row[0] != name for row in passwd):
