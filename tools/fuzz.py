@@ -132,7 +132,10 @@ def insert(page: str, rows: Mapping[str, str], targets: Sequence[str]) -> str:
 
 def instrument() -> None:
     """Import the parsers so that libFuzzer sees which places an input reaches."""
-    import atheris
+    try:
+        import atheris
+    except ImportError:
+        raise SystemExit("make fuzz: atheris is not installed: it has wheels for Linux on x86-64 alone") from None
 
     assert not any(name.startswith(("grocker", "tests.fuzz")) for name in sys.modules)
     with redirect_stderr(io.StringIO()), atheris.instrument_imports(include=_INSTRUMENTED):
