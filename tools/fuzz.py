@@ -63,6 +63,7 @@ def main() -> int:
     parser.add_argument("--target", action="append", metavar="NAME", help="this one; may be repeated")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.relative_to(ROOT)}")
     options = parser.parse_args()
+    commit = _commit()
     instrument()
     from tests.fuzz.targets import TARGETS
 
@@ -71,15 +72,15 @@ def main() -> int:
             parser.error(f"unknown target {name!r}; there are {', '.join(TARGETS)}")
     rows = []
     for name in options.target or TARGETS:
-        rows.append(run(name, options.seconds))
+        rows.append(run(name, options.seconds, commit))
         print(rows[-1], flush=True)
     if options.write:
         PAGE.write_text(insert(PAGE.read_text("utf-8"), {row.name: str(row) for row in rows}, list(TARGETS)), "utf-8")
     return 1 if any(row.findings for row in rows) else 0
 
 
-def run(name: str, seconds: int) -> Row:
-    """Fuzz one target in a process of its own, and show its findings."""
+def run(name: str, seconds: int, commit: str) -> Row:
+    """Fuzz one target in a process of its own, and show its findings. ``commit``: of the code that is loaded."""
     place = PLACE / name
     findings = place / "findings"
     findings.mkdir(parents=True, exist_ok=True)
@@ -108,7 +109,7 @@ def run(name: str, seconds: int) -> Row:
         max(edges, default=0),
         len(found),
         f"{datetime.now(UTC):%Y-%m-%d}",
-        _commit(),
+        commit,
     )
 
 
@@ -180,6 +181,7 @@ def fuzz(name: str, seconds: int) -> None:
         "fuzz",
         f"-max_total_time={seconds}",
         f"-timeout={_HANG}",
+        f"-report_slow_units={_HANG}",
         "-rss_limit_mb=0",  # bounded_memory
         f"-max_len={LONGEST}",
         *([f"-dict={place / 'words'}"] if words else []),

@@ -150,15 +150,10 @@ def _read_some_points(data: bytes) -> None:
 
 def _read_record(data: bytes) -> None:
     found = record.parse(data, "demo", lambda _: None)
-    rows = [(path, f"sha256={one.value}", 1) for path, one in found.items() if one and one.algorithm == "sha256"]
-    if any("\r" in path or "\n" in path for path, _, _ in rows):
-        return  # no file has such a name: see wheel_archive
-    again = record.parse(record.write(rows, "own"), "demo", lambda _: None)
-    assert {path: again[path] for path, _, _ in rows if path != "own"} == {
-        path: record.Hash("sha256", hashed.removeprefix("sha256=").rstrip("="))
-        for path, hashed, _ in rows
-        if path != "own"
-    }
+    # As wheel_archive lets them through; the hashes of what Grocker writes are its own.
+    paths = sorted({path for path in found if not {"\r", "\n", "\\"} & {*path} and not path.startswith("./")} - {"own"})
+    again = record.parse(record.write([(path, "sha256=x", 1) for path in paths], "own"), "demo", lambda _: None)
+    assert dict(again) == {**dict.fromkeys(paths, record.Hash("sha256", "x")), "own": None}
 
 
 _ZIP_WORDS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import struct
@@ -156,3 +157,13 @@ def test_name_or_place_that_is_none_is_refused(tmp_path: Path, name: bytes, befo
 def test_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorruptError, match=r"unpacking x-1\.0\.tar\.gz: it has a name that is too long"):
         unpack(archive(tmp_path, member("x-1.0/" + "a" * 300, b"1")), tmp_path)
+
+
+def test_member_that_claims_more_than_there_is_is_refused(tmp_path: Path) -> None:
+    """tarfile would skip 2^60 bytes in steps of 10 kB."""
+    info = tarfile.TarInfo("x-1.0/.git/a")
+    info.size = 1 << 60
+    path = tmp_path / "x-1.0.tar.gz"
+    path.write_bytes(gzip.compress(info.tobuf(tarfile.GNU_FORMAT)))
+    with pytest.raises(CorruptError, match=r"unpacking x-1\.0\.tar\.gz: not a readable archive: "):
+        unpack(path, tmp_path)

@@ -23,6 +23,8 @@ SUFFIXES = (".tar.gz", ".tgz", ".zip")
 MAXIMUM_FILES = 50_000
 MAXIMUM_BYTES = 512 << 20
 """of all files together, unpacked"""
+_MOST_BEYOND = 16
+"""reads at the end of an archive"""
 
 _LEFT_OUT = frozenset({".git", ".hg", ".svn", ".bzr"})
 """A repository's configuration names programs, which its tools would run."""
@@ -36,16 +38,23 @@ class _Member:
 
 
 class _Bounded:
-    """Reads at most MAXIMUM_BYTES and a little: headers of tar may be as long as they say."""
+    """Reads at most MAXIMUM_BYTES and a little: headers of tar may be as long as they say.
+
+    tarfile skips what a member claims to have by reading on, behind the end too: that is allowed a few times.
+    """
 
     def __init__(self, stream: IO[bytes], what: str) -> None:
         self._stream, self._what, self._left = stream, what, MAXIMUM_BYTES + (64 << 20)
+        self._beyond = 0
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(min(size, self._left + 1) if size >= 0 else self._left + 1)
         self._left -= len(data)
         if self._left < 0:
             raise _too_large(self._what)
+        self._beyond += not data
+        if self._beyond > _MOST_BEYOND:
+            raise tarfile.ReadError("truncated")
         return data
 
 

@@ -230,7 +230,8 @@ def members(archive: ZipFile, file: str) -> dict[str, ZipMember]:
 
 def _check_name(name: str, file: str) -> None:
     parts = name.split("/")
-    if name.startswith("/") or "\\" in name or "\0" in name or any(part in ("", ".", "..") for part in parts):
+    # A line break would end a line of RECORD.
+    if name.startswith("/") or any(c in name for c in "\\\0\r\n") or any(part in ("", ".", "..") for part in parts):
         raise CorruptError(f"reading {file}: unsafe path {name!r}")
 
 
