@@ -199,4 +199,7 @@ def _escaped(word: bytes) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    # The interpreter's last collection of garbage crashes now and then in msgspec 0.22, after failed conversions.
+    os._exit(status)

@@ -154,6 +154,16 @@ def test_name_or_place_that_is_none_is_refused(tmp_path: Path, name: bytes, befo
         unpack_sdist(path, tmp_path / "out", file=path.name)
 
 
+def test_encrypted_member_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x-1.0.zip"
+    with_name(path, b"x-1.0/a")
+    data = path.read_bytes()
+    entry = data.index(b"PK\1\2")
+    path.write_bytes(data[:6] + b"\1" + data[7 : entry + 8] + b"\1" + data[entry + 9 :])
+    with pytest.raises(CorruptError, match=r"unpacking x-1\.0\.zip: not a readable archive: "):
+        unpack_sdist(path, tmp_path / "out", file=path.name)
+
+
 def test_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorruptError, match=r"unpacking x-1\.0\.tar\.gz: it has a name that is too long"):
         unpack(archive(tmp_path, member("x-1.0/" + "a" * 300, b"1")), tmp_path)

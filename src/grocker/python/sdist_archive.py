@@ -126,7 +126,8 @@ def _members(archive: Path, file: str) -> Iterator[Iterator[_Member]]:
                 ) as opened_tar,
             ):
                 yield _tar_members(opened_tar, file)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, gzip.BadGzipFile, ValueError, NotImplementedError) as error:
+    # zipfile raises RuntimeError for an encrypted member, and a subclass of it for compressions that it does not know.
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, gzip.BadGzipFile, ValueError, RuntimeError) as error:
         raise CorruptError(f"unpacking {file}: not a readable archive: {error}") from error
     except Exception as error:
         if type(error).__module__ in ("zlib", "lzma"):
