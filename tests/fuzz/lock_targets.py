@@ -7,13 +7,13 @@ from pathlib import Path
 
 from grocker.digest import of
 from grocker.errors import GrockerError
-from grocker.inputs.requirement_files import read_requirement_files
 from grocker.lock import document
 from grocker.lock.values import Base, BuildRequirement, DebianPackage, Interpreter, Lock, PlatformLock, PythonFile
 from grocker.python.locks import pdm, pinned, pipfile, poetry, unread
 from grocker.python.locks import uv as uv_lock
 from grocker.python.project import Project, read_project
 from grocker.python.pylock import read_pylock
+from grocker.python.requirement_files import parse_requirement_files, read_requirement_files
 from grocker.python.resolution import check_lines
 from tests.fuzz.python_targets import IMAGE
 from tests.fuzz.target import Target, empty_directory, join, parts
@@ -22,6 +22,7 @@ PYPROJECT = """\
 [project]
 name = "app"
 version = "1.0"
+requires-python = ">=3.11"
 dependencies = ["demo[x]>=1.0 ; python_version > '3.8'", "other"]
 [project.optional-dependencies]
 more = ["third"]
@@ -82,6 +83,16 @@ version = "1.0"
 markers = {{ main = "os_name == 'posix'" }}
 files = [{{ file = "demo-1.0-py3-none-any.whl", hash = "{_HASH}" }}]
 [[package]]
+name = "other"
+version = "2.0"
+[[package]]
+name = "plain"
+version = "1!2.0+x"
+[[package]]
+name = "third"
+version = "2.0"
+source = {{ type = "git", url = "https://example.com/third", resolved_reference = "{_HEX[:40]}" }}
+[[package]]
 name = "old"
 version = "2.0"
 [metadata]
@@ -139,9 +150,11 @@ def _read_uv(data: bytes) -> None:
     uv_lock._check_fresh(place / "uv.lock", project)
 
 
-def _check_lines(roots: list[str], packages: tuple[pinned.LockedPackage, ...]) -> None:
+def _check_lines(declared: list[str], packages: tuple[pinned.LockedPackage, ...]) -> None:
     """They become lines of uv's input: each is one line, and no option."""
-    lines = (*roots, *pinned.constraints(packages))
+    versions = pinned.find_versions(packages)
+    pinned.check_declared(declared, versions, IMAGE, lock=Path("x.lock"), remedy="x lock")
+    lines = (*pinned.root_names(declared), *pinned.constraints(packages))
     check_lines(lines)
     for line in lines:
         assert len(line.splitlines()) == 1, line
@@ -152,7 +165,8 @@ def _read_poetry(data: bytes) -> None:
     locked, pyproject = parts(data, 2)
     place, project = _project(pyproject)
     (place / "poetry.lock").write_bytes(locked)
-    _check_lines(*poetry.read_pins(place / "poetry.lock", project, ["more"]))
+    document = pinned.load_document(place / "pyproject.toml")
+    _check_lines(*poetry.read_pins(place / "poetry.lock", project, document, ["more"]))
 
 
 def _read_pdm(data: bytes) -> None:
@@ -164,7 +178,8 @@ def _read_pdm(data: bytes) -> None:
 def _read_pipfile(data: bytes) -> None:
     place = empty_directory("project")
     (place / "Pipfile.lock").write_bytes(data)
-    _check_lines(*pipfile.read_pins(place / "Pipfile.lock"))
+    document = pipfile.read_document(place / "Pipfile.lock")
+    _check_lines(*pipfile.read_pins(document, place / "Pipfile.lock"))
 
 
 def _read_requirements(data: bytes) -> None:
@@ -173,8 +188,9 @@ def _read_requirements(data: bytes) -> None:
     (place / "requirements.txt").write_bytes(own)
     (place / "other.txt").write_bytes(other)
     (place / "c.txt").write_bytes(b"")
+    file = place / "requirements.txt"
     try:
-        read_requirement_files([place / "requirements.txt"])
+        parse_requirement_files([file], read_requirement_files([file]), place, {"TOKEN": "secret"})
     finally:
         unread.check_unread(place, ["demo>=1"])
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from grocker.config import files, positions
+from grocker.config.script_metadata import read_script, read_settings
 from grocker.config.services import DetectedApplication, find_services
 from grocker.config.settings import Settings
 from grocker.decoding import decode_toml
+from grocker.draft.compose import translate_compose
+from grocker.draft.image import translate_dockerfile
 from grocker.errors import GrockerError
 from grocker.oci import platforms, reference
 from grocker.python.indexes import find_uv_indexes, hide_credentials, read_pip_indexes
@@ -13,7 +16,7 @@ from grocker.python.named_paths import read_named_paths
 from grocker.python.project import read_project
 from grocker.python.uv_sources import check
 from tests.fuzz.lock_targets import PYPROJECT
-from tests.fuzz.target import Target, empty_directory, write
+from tests.fuzz.target import Target, empty_directory, join, parts, write
 
 _SETTINGS = """\
 extras = ["all"] # why
@@ -74,6 +77,57 @@ def _read_pyproject(data: bytes) -> None:
     find_services(found.settings, None, DetectedApplication())
 
 
+def _read_script(data: bytes) -> None:
+    path = write("script.py", data)
+    read_script(path)
+    read_settings(path)
+
+
+def _draft(data: bytes) -> None:
+    """What ``grocker init`` reads."""
+    dockerfile, compose = parts(data, 2)
+    translate_dockerfile(dockerfile.decode("utf-8", "replace"), "Dockerfile")
+    translate_compose(compose.decode("utf-8", "replace"), "compose.yaml")
+
+
+_SCRIPT = """\
+#!/usr/bin/env python
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["demo>=1"]
+# [tool.grocker]
+# dependencies = ["libpq5"]
+# ///
+import demo
+"""
+_DOCKERFILE = """\
+# syntax=docker/dockerfile:1
+ARG VERSION=3.12
+FROM python:${VERSION}-slim AS build
+RUN apt-get update && apt-get install -y --no-install-recommends libpq5=15.* \\
+    && rm -rf /var/lib/apt/lists/*
+COPY --from=build --chown=1:1 ["a b", "/x"]
+ENV A=1 B="c d" \\
+    C='e'
+RUN <<EOF
+pip install -r requirements.txt
+EOF
+USER app
+HEALTHCHECK --interval=5s CMD curl -f http://localhost/
+CMD ["gunicorn", "--bind", "0.0.0.0:8000", "demo.wsgi:application"]
+"""
+_COMPOSE = """\
+services:
+  web: &a
+    build: .
+    command: gunicorn demo.wsgi
+    environment: [A=1]
+  worker: {build: {context: .}, command: ["celery", "-A", "demo", "worker"]}
+  db:
+    image: postgres:15
+"""
+
+
 def _read_procfile(data: bytes) -> None:
     found = find_services(Settings(), data.decode("utf-8", "replace"), DetectedApplication())
     for service in found.table.values():
@@ -121,6 +175,34 @@ TARGETS = (
         lambda: [PYPROJECT.encode(), PYPROJECT.encode() + b'[tool.grocker.services.www]\nwsgi = "a:b"\n'],
         (*_TOML, b"[tool.uv.sources]\n", b"dynamic = ", b"[[tool.uv.index]]\n", b"marker = "),
         8_000,
+    ),
+    Target(
+        "script",
+        _read_script,
+        (GrockerError,),
+        lambda: [_SCRIPT.encode()],
+        (b"# /// script\n", b"\n# ///\n", b"\n# ", *_TOML),
+        10_000,
+    ),
+    Target(
+        "dockerfile",
+        _draft,
+        (GrockerError,),
+        lambda: [join(_DOCKERFILE, _COMPOSE)],
+        (
+            b"\nRUN ",
+            b"\nFROM ",
+            b"\nENV ",
+            b"\nCMD [",
+            b"\\\n",
+            b"<<EOF\n",
+            b"&a",
+            b"*a",
+            b"<<: *a",
+            b"\n  - ",
+            b"!!python/name:x",
+        ),
+        1500,
     ),
     Target(
         "procfile",

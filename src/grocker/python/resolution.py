@@ -7,12 +7,7 @@ resolves again with that wheel at hand.
 from __future__ import annotations
 
 import shutil
-<<<<<<< HEAD
-from collections.abc import Mapping, Sequence
-=======
-import zipfile
-from collections.abc import Iterable, Sequence
->>>>>>> da0e38c (Fuzz every parser that reads what others wrote, and fix what that shows)
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import unquote, urlsplit

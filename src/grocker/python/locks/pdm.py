@@ -7,12 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from grocker import local_file
-<<<<<<< HEAD
 from grocker.python.groups import group_requirements
-from grocker.python.locks.pinned import add_indexes, load_document, read_packages, resolve_pinned
-=======
-from grocker.python.locks.pinned import LockedPackage, load_document, read_packages, resolve_pinned, root_names
->>>>>>> da0e38c (Fuzz every parser that reads what others wrote, and fix what that shows)
+from grocker.python.locks.pinned import LockedPackage, add_indexes, load_document, read_packages, resolve_pinned
 from grocker.python.project import Project
 from grocker.python.pylock import Pin, WheelBuilder
 from grocker.python.target import WheelTarget
@@ -34,16 +30,7 @@ def read(
     builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
     """Read the wheels that the lock file pins; see ``LockFormat.read``."""
-<<<<<<< HEAD
-    optional = dict(project.extras)
-    chosen = [text for extra in extras for text in optional.get(extra, ())]
-    declared = [*(project.dependencies or ()), *chosen, *group_requirements(project.directory, groups)]
-    # A package with extras has a second table for them.
-    installed = frozenset({"default", *extras, *groups})
-    packages = tuple(dict.fromkeys(read_packages(load_document(path), path, installed)))
-=======
-    roots, packages = read_pins(path, project, extras)
->>>>>>> da0e38c (Fuzz every parser that reads what others wrote, and fix what that shows)
+    declared, packages = read_pins(path, project, extras, groups)
     return resolve_pinned(
         declared,
         packages,
@@ -57,17 +44,19 @@ def read(
     )
 
 
-<<<<<<< HEAD
+def read_pins(
+    path: Path, project: Project, extras: Sequence[str], groups: Sequence[str] = ()
+) -> tuple[list[str], tuple[LockedPackage, ...]]:
+    """Read what the project declares (PEP 508), and the packages that the lock has. Raises SettingsError."""
+    optional = dict(project.extras)
+    chosen = [text for extra in extras for text in optional.get(extra, ())]
+    declared = [*(project.dependencies or ()), *chosen, *group_requirements(project.directory, groups)]
+    # A package with extras has a second table for them.
+    installed = frozenset({"default", *extras, *groups})
+    return declared, tuple(dict.fromkeys(read_packages(load_document(path), path, installed)))
+
+
 def _sources(directory: Path) -> object:
     path = directory / "pyproject.toml"
     document = load_document(path) if path.is_file() else {}
     return document.get("tool", {}).get("pdm", {}).get("source")
-=======
-def read_pins(path: Path, project: Project, extras: Sequence[str]) -> tuple[list[str], tuple[LockedPackage, ...]]:
-    """Read what the project depends on (PEP 508), and all packages that the lock has. Raises SettingsError."""
-    optional = dict(project.extras)
-    chosen = [text for extra in extras for text in optional.get(extra, ())]
-    roots = root_names([*(project.dependencies or ()), *chosen])
-    # A package with extras has a second table for them.
-    return roots, tuple(dict.fromkeys(read_packages(load_document(path), path)))
->>>>>>> da0e38c (Fuzz every parser that reads what others wrote, and fix what that shows)

@@ -36,30 +36,12 @@ def read(
     groups: Sequence[str] = (),
     builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
-<<<<<<< HEAD
     """Read the wheels that the lock file pins; see ``LockFormat.read``.
 
     The section ``default`` counts, and those that are named as ``groups``.
     """
-    roots, packages = [], []
-    document = _read(path)
-    for name, table in _sections(document, path, groups).items():
-        if not isinstance(table, dict):
-            raise SettingsError(f"reading {path}: {name}: expected an object", hint="run: pipenv lock")
-        try:
-            source = _source(table, normalise_name(name), path.parent)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise SettingsError(f"reading {path}: malformed source of {name}", hint="run: pipenv lock") from error
-        marker = str(table.get("markers", ""))
-        hashes = frozenset(str(one).removeprefix("sha256:") for one in table.get("hashes", []))
-        version = str(table.get("version", "")).removeprefix("==")
-        packages.append(LockedPackage(normalise_name(name), version, hashes, source=source))
-        own = f"[{','.join(table['extras'])}]" if table.get("extras") else ""
-        roots.append(f"{name}{own}" + (f" ; {marker}" if marker else ""))
-=======
-    """Read the wheels that the lock file pins; see ``LockFormat.read``. The section ``default`` alone counts."""
-    roots, packages = read_pins(path)
->>>>>>> da0e38c (Fuzz every parser that reads what others wrote, and fix what that shows)
+    document = read_document(path)
+    roots, packages = read_pins(document, path, groups)
     return resolve_pinned(
         roots,
         packages,
@@ -73,7 +55,27 @@ def read(
     )
 
 
-<<<<<<< HEAD
+def read_pins(
+    document: Mapping[str, Any], path: Path, groups: Sequence[str] = ()
+) -> tuple[list[str], tuple[LockedPackage, ...]]:
+    """Read the packages of the sections that count, all of them as roots (PEP 508) too. Raises SettingsError."""
+    roots, packages = [], []
+    for name, table in _sections(document, path, groups).items():
+        if not isinstance(table, dict):
+            raise SettingsError(f"reading {path}: {name}: expected an object", hint="run: pipenv lock")
+        try:
+            source = _source(table, normalise_name(name), path.parent)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise SettingsError(f"reading {path}: malformed source of {name}", hint="run: pipenv lock") from error
+        marker = str(table.get("markers", ""))
+        hashes = frozenset(str(one).removeprefix("sha256:") for one in table.get("hashes", []))
+        version = str(table.get("version", "")).removeprefix("==")
+        packages.append(LockedPackage(normalise_name(name), version, hashes, source=source))
+        own = f"[{','.join(table['extras'])}]" if table.get("extras") else ""
+        roots.append(f"{name}{own}" + (f" ; {marker}" if marker else ""))
+    return roots, tuple(packages)
+
+
 def _source(table: Mapping[str, Any], name: str, base: Path) -> Source | WheelAddress | None:
     """What a package is built from: git, or the path or address of a directory or file; None for an index's."""
     if "git" in table:
@@ -88,28 +90,8 @@ def _source(table: Mapping[str, Any], name: str, base: Path) -> Source | WheelAd
     return parse_source(url, name=name) or WheelAddress(url, name)
 
 
-def _read(path: Path) -> dict[str, Any]:
-=======
-def read_pins(path: Path) -> tuple[list[str], tuple[LockedPackage, ...]]:
-    """Read the packages of the section ``default``, all of them as roots (PEP 508) too. Raises SettingsError."""
-    roots, packages = [], []
-    for name, table in _default(path).items():
-        if not isinstance(table, dict) or not isinstance(table.get("version"), str):
-            raise SettingsError(
-                f"reading {path}: {name} comes from a repository or a directory, not from an index",
-                hint=f"serve a wheel of {name} from an index",
-            )
-        marker = str(table.get("markers", ""))
-        hashes = frozenset(str(one).removeprefix("sha256:") for one in table.get("hashes", []))
-        version = table["version"].removeprefix("==")
-        packages.append(LockedPackage(normalise_name(name), version, hashes))
-        own = f"[{','.join(table['extras'])}]" if table.get("extras") else ""
-        roots.append(f"{name}{own}" + (f" ; {marker}" if marker else ""))
-    return roots, tuple(packages)
-
-
-def _default(path: Path) -> dict[str, Any]:
->>>>>>> da0e38c (Fuzz every parser that reads what others wrote, and fix what that shows)
+def read_document(path: Path) -> dict[str, Any]:
+    """Read the lock file. Raises SettingsError if it is malformed."""
     try:
         document = decode_json(local_file.read(path))
     except ValueError as error:

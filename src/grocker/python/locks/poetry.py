@@ -8,14 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from grocker import local_file
-<<<<<<< HEAD
 from grocker.errors import SettingsError
 from grocker.python.declared_requirements import poetry_requirements
 from grocker.python.groups import group_requirements
-from grocker.python.locks.pinned import add_indexes, load_document, read_packages, resolve_pinned
-=======
-from grocker.python.locks.pinned import LockedPackage, load_document, read_packages, resolve_pinned, root_names
->>>>>>> da0e38c (Fuzz every parser that reads what others wrote, and fix what that shows)
+from grocker.python.locks.pinned import LockedPackage, add_indexes, load_document, read_packages, resolve_pinned
 from grocker.python.project import Project
 from grocker.python.pylock import Pin, WheelBuilder
 from grocker.python.target import WheelTarget
@@ -37,15 +33,8 @@ def read(
     builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
     """Read the wheels that the lock file pins; see ``LockFormat.read``."""
-<<<<<<< HEAD
-    document = load_document(path)
     pyproject = load_document(project.directory / "pyproject.toml")
-    _check_python(document, project, pyproject, path)
-    declared = [*_declared(project, pyproject, extras), *group_requirements(project.directory, groups)]
-    packages = read_packages(document, path, frozenset({"main", *groups}))
-=======
-    roots, packages = read_pins(path, project, extras)
->>>>>>> da0e38c (Fuzz every parser that reads what others wrote, and fix what that shows)
+    declared, packages = read_pins(path, project, pyproject, extras, groups)
     return resolve_pinned(
         declared,
         packages,
@@ -59,20 +48,18 @@ def read(
     )
 
 
-<<<<<<< HEAD
+def read_pins(
+    path: Path, project: Project, pyproject: Mapping[str, Any], extras: Sequence[str], groups: Sequence[str] = ()
+) -> tuple[list[str], tuple[LockedPackage, ...]]:
+    """Read what the project declares (PEP 508), and the packages that the lock has. Raises SettingsError."""
+    document = load_document(path)
+    _check_python(document, project, pyproject, path)
+    declared = [*_declared(project, pyproject, extras), *group_requirements(project.directory, groups)]
+    return declared, read_packages(document, path, frozenset({"main", *groups}))
+
+
 def _declared(project: Project, pyproject: Mapping[str, Any], extras: Sequence[str]) -> list[str]:
     """The main dependencies: of ``[project]``, and of ``[tool.poetry.dependencies]``, which may add a source."""
-=======
-def read_pins(path: Path, project: Project, extras: Sequence[str]) -> tuple[list[str], tuple[LockedPackage, ...]]:
-    """Read what the project depends on (PEP 508), and all packages that the lock has. Raises SettingsError."""
-    pyproject = load_document(project.directory / "pyproject.toml")
-    return _roots(project, pyproject, extras), read_packages(load_document(path), path)
-
-
-def _roots(project: Project, pyproject: Mapping[str, Any], extras: Sequence[str]) -> list[str]:
-    """Return the main dependencies: of ``[project]``, and of ``[tool.poetry.dependencies]`` as poetry has them."""
-    roots = root_names(project.dependencies or ())
->>>>>>> da0e38c (Fuzz every parser that reads what others wrote, and fix what that shows)
     optional = dict(project.extras)
     found = [*(project.dependencies or ()), *(text for extra in extras for text in optional.get(extra, ()))]
     table = pyproject.get("tool", {}).get("poetry", {})
