@@ -9,6 +9,7 @@
 # make bench  Grocker beside BuildKit, in turn: twenty minutes, as root; BENCH=--write puts the figures into the docs
 # make bench-runner  the runner beside bare processes, tini and supervisord: six minutes, as root; BENCH=--write as above
 # make corpus builds and starts released applications of others: half an hour; CORPUS=--write puts the results into the docs
+# make fuzz   every parser of what others wrote, a minute each; FUZZ="--target NAME --seconds N --write" chooses
 # make lock   resolves requirements/dev.txt again
 
 SHELL := /bin/bash
@@ -24,7 +25,7 @@ WORKERS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 THOROUGH := e2e or slow or docker or podman or network or root
 
-.PHONY: help setup check lint fast test golden demo soak docs lock bench bench-runner corpus
+.PHONY: help setup check lint fast test golden demo soak docs lock bench bench-runner corpus fuzz
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -82,3 +83,6 @@ bench-runner: setup
 
 corpus: setup
 	@$(BIN)/python -m tools.corpus $(CORPUS)
+
+fuzz: setup
+	@$(BIN)/python -m tools.fuzz $(FUZZ)

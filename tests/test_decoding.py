@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 
 import pytest
@@ -11,10 +12,21 @@ from grocker.decoding import decode_json, decode_toml
 pytestmark = pytest.mark.usefixtures("without_collector")
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 5_000, "{", "\ud800", '"\\ud8', ""])
+LONE_SURROGATES = ['{"a": "\\ud800"}', '["\\udfff"]', '{"\\uDC00": 1}', '"\\ud83d\\ud83d\\ude00"']
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, '{"a":' * 100_000, "9" * 5_000, "{", "\ud800", '"\\ud8', "", *LONE_SURROGATES],
+)
 def test_json_is_refused_when_it_is_none(text: str) -> None:
     with pytest.raises(ValueError, match="."):
         decode_json(text)
+
+
+def test_json_is_read_when_its_escapes_are_text() -> None:
+    for text in ('{"a": "\\ud83d\\ude00\\u00e9"}', '"\\\\ud800"'):
+        assert decode_json(text) == decode_json(text.encode()) == json.loads(text)
 
 
 @pytest.mark.parametrize(

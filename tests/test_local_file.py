@@ -45,6 +45,8 @@ def test_anything_else_is_an_error_with_its_reason_and_never_waited_for(tmp_path
         reason = "larger than 100 bytes"
     else:
         reason = "No such file or directory"
+    with pytest.raises(OSError, match="no file can have this name"):
+        local_file.read(f"{path}\0")
     with pytest.raises(OSError, match=reason) as caught:
         local_file.read(path, most=100)
     assert (caught.value.strerror, caught.value.filename) == (reason, str(path)) or kind == "missing"

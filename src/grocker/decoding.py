@@ -18,13 +18,22 @@ _LONG_KEY = re.compile(rf"(?<![\w\"'-])(?:{_PART}[ \t]*+\.[ \t]*+){{{_MOST_KEY}}
 
 
 def decode_json(data: bytes | str) -> Any:
-    """Return the value of a JSON document. Raises ValueError."""
+    """Return the value of a JSON document. Raises ValueError, also for text with a lone surrogate, which is none."""
     import json
 
     try:
-        return json.loads(data)
+        value = json.loads(data)
+        if _has_escapes(data):  # nothing else writes surrogates in JSON
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+    except UnicodeEncodeError as error:
+        raise ValueError("a lone surrogate") from error
+    return value
+
+
+def _has_escapes(data: bytes | str) -> bool:
+    return b"\\u" in data if isinstance(data, bytes) else "\\u" in data
 
 
 def decode_toml(text: str) -> dict[str, Any]:

@@ -15,10 +15,13 @@ def read(path: str | Path, *, most: int = MOST) -> bytes:
     """Return the bytes of the regular file at ``path``, links followed.
 
     ``most``: bytes that it may have. Raises OSError, with the path and a ``strerror`` for people, also when it is a
-    directory, a device, a socket or a FIFO (which would be waited for), or larger.
+    directory, a device, a socket or a FIFO (which would be waited for), or larger, or the path has a NUL byte.
     """
     # O_NONBLOCK: opening a FIFO for reading waits for its writer otherwise; it means nothing to a regular file.
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except ValueError as error:
+        raise OSError(errno.EINVAL, "no file can have this name", str(path)) from error
     try:
         about = os.fstat(handle)
         if stat.S_ISDIR(about.st_mode):

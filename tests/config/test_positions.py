@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -109,3 +110,16 @@ _value = st.recursive(
 def test_everything_in_a_document_has_a_position(document: dict[str, Any], multiline: bool) -> None:
     text = tomli_w.dumps(document, multiline_strings=multiline)
     assert set(find_lines(text)) == paths(tomllib.loads(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["\n" * 1_000_000, "# a\n" * 250_000, "a = [" + "1,\n" * 9_000 + "]" + " \n" * 500_000]
+)
+def test_blank_lines_take_no_memory(text: str) -> None:
+    tracemalloc.start()
+    try:
+        find_lines(text)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 << 20

@@ -67,9 +67,10 @@ def test_there_are_no_services_when_nothing_says_so() -> None:
     assert (dict(found.table), found.source, found.servers) == ({}, "none", ())
 
 
-def test_procfile_is_refused_with_its_line_when_it_is_malformed() -> None:
+@pytest.mark.parametrize("line", ["worker x", "worker:", "worker:  \t"])
+def test_procfile_is_refused_with_its_line_when_it_is_malformed(line: str) -> None:
     with pytest.raises(SettingsError, match="Procfile:2: expected NAME: COMMAND"):
-        find_services(Settings(), "web: x\nworker x\n", DetectedApplication())
+        find_services(Settings(), f"web: x\n{line}\n", DetectedApplication())
 
 
 def test_procfile_is_refused_when_a_name_comes_twice() -> None:

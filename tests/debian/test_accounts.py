@@ -88,3 +88,21 @@ def test_user_is_refused_when_debian_has_it(user: ImageUser) -> None:
 def test_masters_are_refused_when_malformed() -> None:
     with pytest.raises(CorruptError, match="base-passwd"):
         files({"usr/share/base-passwd/passwd.master": b"root:*:0\n"})
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        {"usr/share/base-passwd/passwd.master": b"\xff:*:0:0:root:/root"},
+        {"usr/share/base-passwd/passwd.master": b"root:*:x:0:root:/root:/bin/bash\n"},
+        {"usr/share/base-passwd/group.master": b"root:*::\n"},
+        {"usr/lib/sysusers.d/a.conf": b'u a - "x:0:0" / /bin/sh\n'},
+        {"usr/lib/sysusers.d/a.conf": b"u a:b -\n"},
+        {"usr/lib/sysusers.d/a.conf": b"g a:b -\n"},
+        {"usr/lib/sysusers.d/a.conf": b"u a 1:b:c\n"},
+        {"usr/lib/sysusers.d/a.conf": b"".join(b"u a%d -\n" % number for number in range(1000))},
+    ],
+)
+def test_accounts_of_packages_are_refused_when_malformed(contents: dict[str, bytes]) -> None:
+    with pytest.raises(CorruptError):
+        files(contents)

@@ -33,6 +33,12 @@ def test_relations_are_refused_when_malformed(field: str) -> None:
         control.relations(field)
 
 
+@pytest.mark.parametrize("version", ["1:", "1-", "9" * 5000])
+def test_relations_are_refused_when_their_version_cannot_be_compared(version: str) -> None:
+    with pytest.raises(ValueError, match=r"not a Debian version|limit"):
+        control.relations(f"a (>= {version})")
+
+
 def test_stanzas_are_fields_by_name_when_values_go_on() -> None:
     text = "# note\nPackage: a\nDescription: one\n two\n .\n three\n\n\nPackage: b\nEmpty:\n"
     assert list(control.stanzas(text)) == [

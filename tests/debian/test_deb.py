@@ -128,6 +128,11 @@ def shipping(files: dict[str, Content]) -> bytes:
     return wrapped(lzma.compress(tar(files)))
 
 
+def shipping_stanza(**fields: str) -> bytes:
+    stanza = "Package: a\nArchitecture: all\n" + "".join(f"{name}: {value}\n" for name, value in fields.items())
+    return wrapped(lzma.compress(tar({})), control=lzma.compress(tar({"control": stanza})))
+
+
 def device(kind: bytes) -> tarfile.TarInfo:
     info = tarfile.TarInfo("./dev/x")
     info.type = kind
@@ -160,6 +165,8 @@ CASES: list[tuple[str, bytes, str]] = [
         "control file is missing",
     ),
     ("incomplete control", wrapped(b"", control=lzma.compress(tar({"control": "Package: a\n"}))), "no field Version"),
+    ("malformed version", shipping_stanza(Version="1:"), "not a Debian version"),
+    ("malformed Replaces", shipping_stanza(Version="1", Replaces="a ("), "malformed relation"),
     ("malformed control", wrapped(b"", control=lzma.compress(tar({"control": "x\n"}))), "not a field"),
     ("zstd", wrapped(b"\x28\xb5\x2f\xfd", "data.tar.zst"), "expected xz or gz, got zstd"),
     ("xz cut short", wrapped(lzma.compress(tar({"a": b"x" * 9999}))[:-20]), "data.tar.xz is truncated"),

@@ -73,6 +73,8 @@ CASES = [
     ("no hashes", sign(CONTENT.replace(b"SHA256:\n", b""), key()), "no field SHA256", ""),
     ("malformed hashes", sign(CONTENT + b" zz\n", key()), "malformed", ""),
     ("malformed date", sign(CONTENT.replace(b"Sun, 01 Mar", b"yesterday"), key()), "malformed", ""),
+    ("date beyond all years", sign(CONTENT.replace(b"Sun, 01 Mar 2026", b"9" * 20), key()), "malformed", ""),
+    ("date beyond all zones", sign(CONTENT.replace(b"UTC", b"-" + b"9" * 20), key()), "malformed", ""),
     ("no date", sign(CONTENT.replace(b"Date", b"Data"), key()), "no field Date", ""),
 ]
 

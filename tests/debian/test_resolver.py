@@ -98,6 +98,12 @@ def test_provider_goes_by_priority_and_name_when_a_package_is_virtual() -> None:
     assert chosen(resolve([without], ["a"])) == ["a 1.0", "bawk 1.0"]
 
 
+@pytest.mark.parametrize("fields", ["Provides: b | c", "Provides: b (= 1:)", "Depends: b (>= 1:)"])
+def test_index_is_corrupt_when_a_relation_is_malformed(fields: str) -> None:
+    with pytest.raises(CorruptError, match="reading the package index"):
+        resolve([made("trixie", f"a; {fields}")], ["a"])
+
+
 def test_provider_counts_for_a_version_when_it_provides_one() -> None:
     main = made("trixie", "a; Depends: v (>= 2)", "old; Provides: v", "new; Provides: v (= 2.1)")
     assert chosen(resolve([main], ["a"])) == ["a 1.0", "new 1.0"]

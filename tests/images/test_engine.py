@@ -71,6 +71,7 @@ def test_request_gives_status_and_body_when_the_engine_answers() -> None:
     [
         (b"", "closed the connection without an answer"),
         (b"SSH-2.0-OpenSSH\r\n", "is not a Docker engine"),
+        (b"\r\n\r\n", "is not a Docker engine"),
         (b"HTTP/1.0 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "is truncated"),
     ],
 )

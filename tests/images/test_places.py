@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from grocker.errors import DeniedError, GrockerError, StorageError, UnavailableError, UsageError
+from grocker.errors import CorruptError, DeniedError, GrockerError, StorageError, UnavailableError, UsageError
 from grocker.images import archive, docker, layout, podman, registry, store
 from grocker.images.archive import Archive
 from grocker.images.docker import Docker
@@ -118,6 +119,16 @@ def test_open_image_reads_back_what_a_sink_was_given(host: Hosts, tmp_path: Path
     with open_image(form.format(tmp_path), context) as found:
         assert read_images(found.root, found.fetch, what=form) == (made,)
         assert [found.layer(one.descriptor) for one in made.layers] == [blobs.blobs[one.digest] for one in made.layers]
+
+
+@pytest.mark.parametrize("size", [5 << 30, -5])
+def test_open_image_reads_no_more_than_a_manifest_may_have(host: Hosts, tmp_path: Path, size: int) -> None:
+    made, blobs = made_image()
+    open_sink("oci:layout", host()).deliver([made], [reference("polls:1")], blobs, Silent())
+    index = tmp_path / "layout" / "index.json"
+    index.write_bytes(re.sub(rb'"size":[0-9]+', b'"size":%d' % size, index.read_bytes()))
+    with pytest.raises(CorruptError), open_image(f"oci:{tmp_path}/layout", host()):
+        pass
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ def chosen(directory: Path, settings: Settings | None = None, named: str | None 
         ({"pyproject.toml": '[project]\nrequires-python = ">=3.14"\n'}, "forky"),
         ({"pyproject.toml": '[project]\nrequires-python = ">=3.10,<3.13"\n'}, "bookworm"),
         ({"pyproject.toml": '[project]\nrequires-python = "nonsense"\n'}, "trixie"),
+        ({"pyproject.toml": f'[project]\nrequires-python = ">={"9" * 5000}"\n'}, "trixie"),
         ({".python-version": "3.11\n"}, "bookworm"),
         ({".python-version": "3.13.2\n"}, "trixie"),
         ({".python-version": "# ours\ncpython-3.14\n"}, "forky"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -51,6 +52,21 @@ def test_images_of_an_index_leave_out_what_is_beside_them() -> None:
 
     top = parse_root(changed(index(made).data, attest))
     assert read_images(top, fetch(*made), what="polls") == tuple(made)
+
+
+@pytest.mark.parametrize("size", [b"-1", b"-5000000000", b"9223372036854775808", b"1e400", b"1.5"])
+def test_images_are_corrupt_when_a_size_is_none(size: bytes) -> None:
+    made, _ = two_images()
+    data = re.sub(rb'"size":[0-9]+', b'"size":' + size, made[0].manifest.data, count=1)
+    with pytest.raises(CorruptError, match="malformed"):
+        read_images(parse_root(data), fetch(*made), what="polls")
+
+
+def test_images_are_corrupt_when_a_document_is_not_utf8() -> None:
+    made, _ = two_images()
+    for data in (made[0].manifest.data.replace(b"sha256:", b"\xff", 1), index(made).data.replace(b"linux", b"\xff", 1)):
+        with pytest.raises(CorruptError, match="malformed"):
+            read_images(parse_root(data), fetch(*made), what="polls")
 
 
 def test_images_have_platforms_when_the_index_does_not_say_them() -> None:

@@ -105,6 +105,17 @@ def test_layer_has_a_problem_when_it_is_no_archive() -> None:
     assert "is not a well-formed archive" in of_bytes(made, data)
 
 
+def test_layer_has_a_problem_when_a_member_claims_more_than_there_is() -> None:
+    """tarfile would skip 2^60 bytes in steps of 10 kB."""
+    info = tarfile.TarInfo("a")
+    info.size = 1 << 60
+    plain = info.tobuf(tarfile.GNU_FORMAT)
+    for data in (plain, gzip.compress(plain)):
+        kind = values.LAYER if data is plain else values.LAYER_GZIP
+        made = layer(digest=digests.of(data), size=len(data), diff_id=digests.of(plain), title="x", media_type=kind)
+        assert "not a well-formed archive" in of_bytes(made, data)
+
+
 def test_layer_has_a_problem_when_its_diff_id_is_another() -> None:
     made, data = made_layer("x", [File("a", b"a")])
     other = Layer(made.descriptor, digests.of(b"other"), "x")

@@ -42,6 +42,7 @@ def test_metadata_is_read_from_its_headers() -> None:
         (b"Name: ../x\nVersion: 1\n", "invalid project name '../x'"),
         (b"Name: x\n", "invalid version ''"),
         (b"Name: x\nVersion: one\n", "invalid version 'one'"),
+        (b"Name: x\nVersion: " + b"9" * 5000 + b"\n", "invalid version '999"),
         (b"Name: \xff\n", "invalid project name '\N{REPLACEMENT CHARACTER}'"),
     ],
 )
@@ -72,7 +73,7 @@ def test_python_is_checked_against_what_the_project_wants(wanted: str, full_vers
             check_python(metadata, target)
 
 
-@pytest.mark.parametrize("wanted", ["UNKNOWN", "three", "?"])
+@pytest.mark.parametrize("wanted", ["UNKNOWN", "three", "?", ">=" + "9" * 5000])
 def test_python_wanted_in_no_known_form_is_any(wanted: str) -> None:
     check_python(Metadata("demo", "1.0", requires_python=wanted), WheelTarget("3.13"))
 
@@ -117,6 +118,12 @@ def test_entry_points_of_groups_that_nobody_reads_are_not_judged(text: str) -> N
 def test_entry_points_of_groups_that_are_read_are_judged(text: str) -> None:
     with pytest.raises(CorruptError, match="expected MODULE or MODULE:OBJECT"):
         parse_entry_points(f"[console_scripts]\n{text}".encode(), "entry_points.txt", {"console_scripts"})
+
+
+@pytest.mark.parametrize("groups", [None, {"console_scripts"}])
+def test_entry_points_are_refused_when_a_line_continues_a_name_without_value(groups: set[str] | None) -> None:
+    with pytest.raises(CorruptError, match=r"reading entry_points.txt: "):
+        parse_entry_points(b"[console_scripts]\nx\n  m:f\n", "entry_points.txt", groups)
 
 
 def test_entry_points_keep_case_and_are_sorted() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import DeniedError, GrockerError, MissingError, SettingsError, UnavailableError
-from grocker.python import Pin, WheelTarget, find_uv, resolve
+from grocker.python import Pin, WheelTarget, find_uv, resolution, resolve
 from tests.support.wheels import Index, make_sdist, make_wheel, serve
 
 TARGET = WheelTarget("3.13", "amd64", (2, 41))
@@ -27,6 +27,15 @@ def pins(
     work.mkdir(exist_ok=True)
     uv = find_uv(index.environ(**more), cache=tmp_path / "uv")
     return resolve(requirements, target, uv, workspace=work)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "-e .", "app==1\n--index-url x", "app==1\r-e .", "app ; os_name == 'a\n-e .'", "app==1\ud800", "app\x0b"],
+)
+def test_requirement_that_would_be_another_line_for_uv_is_refused(line: str) -> None:
+    with pytest.raises(SettingsError, match="not a requirement"):
+        resolution.check_lines(["app==1.0 ; os_name == 'é'", "a\t>= 1", line])
 
 
 def test_resolve_pins_file_with_size_and_digest_when_index_has_it(index: Index, tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
+import struct
 import tarfile
 import zipfile
 from pathlib import Path
@@ -127,3 +129,51 @@ def test_archive_that_is_none_is_refused(tmp_path: Path) -> None:
         path.write_bytes(b"<html>not found</html>")
         with pytest.raises(CorruptError, match="unpacking"):
             unpack_sdist(path, tmp_path / f"out-{name}", file=name)
+
+
+def with_name(path: Path, name: bytes, *, before: int = 0) -> None:
+    """A zip archive of one member with any name, which begins so many bytes before it does."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as opened:
+        opened.writestr("x", b"1")
+    data = packed.getvalue()
+    entry, end = data.index(b"PK\1\2"), data.index(b"PK\5\6")
+    central = data[entry : entry + 28] + struct.pack("<H", len(name)) + data[entry + 30 : entry + 46] + name
+    tail = data[end : end + 12] + struct.pack("<LL", len(central), entry + before) + data[end + 20 :]
+    path.write_bytes(data[:entry] + central + tail)
+
+
+@pytest.mark.parametrize(
+    ("name", "before"),
+    [(b"", 0), (b"x-1.0/" + b"a" * 300, 0), (b"x", 100), (b"x", 1 << 31)],
+)
+def test_name_or_place_that_is_none_is_refused(tmp_path: Path, name: bytes, before: int) -> None:
+    path = tmp_path / "x-1.0.zip"
+    with_name(path, name, before=before)
+    with pytest.raises(CorruptError, match=r"unpacking x-1\.0\.zip"):
+        unpack_sdist(path, tmp_path / "out", file=path.name)
+
+
+def test_encrypted_member_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x-1.0.zip"
+    with_name(path, b"x-1.0/a")
+    data = path.read_bytes()
+    entry = data.index(b"PK\1\2")
+    path.write_bytes(data[:6] + b"\1" + data[7 : entry + 8] + b"\1" + data[entry + 9 :])
+    with pytest.raises(CorruptError, match=r"unpacking x-1\.0\.zip: not a readable archive: "):
+        unpack_sdist(path, tmp_path / "out", file=path.name)
+
+
+def test_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorruptError, match=r"unpacking x-1\.0\.tar\.gz: it has a name that is too long"):
+        unpack(archive(tmp_path, member("x-1.0/" + "a" * 300, b"1")), tmp_path)
+
+
+def test_member_that_claims_more_than_there_is_is_refused(tmp_path: Path) -> None:
+    """tarfile would skip 2^60 bytes in steps of 10 kB."""
+    info = tarfile.TarInfo("x-1.0/.git/a")
+    info.size = 1 << 60
+    path = tmp_path / "x-1.0.tar.gz"
+    path.write_bytes(gzip.compress(info.tobuf(tarfile.GNU_FORMAT)))
+    with pytest.raises(CorruptError, match=r"unpacking x-1\.0\.tar\.gz: not a readable archive: "):
+        unpack(path, tmp_path)

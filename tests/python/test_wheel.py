@@ -171,6 +171,7 @@ BAD: dict[str, tuple[dict[str, object], str]] = {
     ),
     "it replaces the interpreter": ({"files": {"demo-1.0.data/scripts/python3": "x"}}, "own /opt/venv/bin/python3"),
     "it replaces pyvenv.cfg": ({"files": {"demo-1.0.data/data/pyvenv.cfg": "x"}}, "own /opt/venv/pyvenv.cfg"),
+    "script name has a line break": ({"entry_points": "[console_scripts]\na\rb = demo:f\n"}, "invalid script name"),
     "script name is a path": ({"entry_points": "[console_scripts]\n../x = demo:f\n"}, "invalid script name '../x'"),
     "script names no function": ({"entry_points": "[console_scripts]\nx = demo\n"}, "does not name a function in demo"),
     "entry point is code": (

@@ -40,7 +40,7 @@ def test_members_are_the_regular_files_by_name(tmp_path: Path) -> None:
         assert b"".join(chunks(opened, member, "x.whl")) == b"1" * 99
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "../x", "a/../../x", "a//b", "./a", "a\\b"])
+@pytest.mark.parametrize("name", ["/etc/passwd", "../x", "a/../../x", "a//b", "./a", "a\\b", "a\rb", "a\nb"])
 def test_archive_is_refused_when_a_path_is_unsafe(tmp_path: Path, name: str) -> None:
     with ZipFile(archive(tmp_path, (name, b""))) as opened, pytest.raises(CorruptError, match="unsafe path"):
         members(opened, "x.whl")

@@ -11,7 +11,7 @@ import tomllib
 KeyPath = tuple[str | int, ...]
 """The keys from the top of the document, an index for each array on the way."""
 
-_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_BLANK = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SCALAR = re.compile(r"[^,\]}#\n]+")
 _STRING = re.compile(

@@ -13,7 +13,7 @@ from grocker.config.settings import ServiceName, ServiceSettings, Settings
 from grocker.errors import SettingsError
 from grocker.runner.contract import spec
 
-_PROCESS = re.compile(r"\s*(?P<name>[A-Za-z0-9_-]+)\s*:\s*(?P<command>.+?)\s*\Z")
+_PROCESS = re.compile(r"\s*(?P<name>[A-Za-z0-9_-]+)\s*:\s*(?P<command>\S.*?)\s*\Z")
 _BROUGHT = frozenset({"gunicorn", "uvicorn"})
 """servers that a command may start without naming them among the requirements, as platforms that read Procfiles do"""
 _RELEASE = "release"

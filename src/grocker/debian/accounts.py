@@ -5,6 +5,7 @@ Source: Debian Policy 9.2; passwd(5), group(5), shadow(5), gshadow(5), sysusers.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 
@@ -15,6 +16,8 @@ from grocker.errors import CorruptError, SettingsError
 from grocker.tar.entry import Entry, File
 
 _PASSWD, _GROUP = "usr/share/base-passwd/passwd.master", "usr/share/base-passwd/group.master"
+_HINT = "the archive itself is broken: use another mirror"
+_NUMBER = re.compile(r"[0-9]{1,10}")
 _DYNAMIC = range(999, 100, -1)
 """Numbers for declared users and groups without one, from the top down, as systemd-sysusers and adduser do."""
 
@@ -32,12 +35,10 @@ def entries(contents: Mapping[str, bytes], user: ImageUser) -> list[Entry]:
     """``/etc/passwd``, ``group``, ``shadow`` and ``gshadow``; no account has a password.
 
     ``contents``: base-passwd's masters and the sysusers.d files of the packages, by path.
-    Raises SettingsError when ``user`` collides with one of Debian's.
+    Raises SettingsError when ``user`` collides with one of Debian's, CorruptError when a file is malformed.
     """
-    passwd = [line.split(":") for line in _lines(contents, _PASSWD)]
-    group = [line.split(":") for line in _lines(contents, _GROUP)]
-    if any(len(row) != 7 for row in passwd) or any(len(row) != 4 for row in group):
-        raise CorruptError("base-passwd's passwd.master or group.master is malformed")
+    passwd = _rows(contents, _PASSWD, 7)
+    group = _rows(contents, _GROUP, 4)
     for row in passwd:
         if row[0] == user.name or int(row[2]) == user.uid:
             raise SettingsError(
@@ -60,8 +61,13 @@ def entries(contents: Mapping[str, bytes], user: ImageUser) -> list[Entry]:
     ]
 
 
-def _lines(contents: Mapping[str, bytes], path: str) -> list[str]:
-    return [line for line in contents.get(path, b"").decode().splitlines() if line]
+def _rows(contents: Mapping[str, bytes], path: str, fields: int) -> list[list[str]]:
+    """The lines of a file of base-passwd's, each of so many fields, of which the third is a number."""
+    text = contents.get(path, b"").decode("utf-8", "replace")
+    rows = [line.split(":") for line in text.splitlines() if line]
+    if any(len(row) != fields or not _NUMBER.fullmatch(row[2]) for row in rows):
+        raise CorruptError(f"/{path} of base-passwd is malformed", hint=_HINT)
+    return rows
 
 
 def _table(rows: list[list[str]]) -> bytes:
@@ -78,6 +84,8 @@ def _declare(text: str, passwd: list[list[str]], group: list[list[str]]) -> None
         kind, name, number, comment, home, shell = (words + ["-"] * 6)[:6] if words else ("",) * 6
         kind = kind.rstrip("!")
         number, _, wanted_group = number.partition(":")
+        if kind in ("u", "g", "m") and any(":" in word for word in (name, wanted_group, comment, home, shell)):
+            raise CorruptError(f"a package declares an account with a colon in a field: {line!r}", hint=_HINT)
         if kind == "g":
             _group(name, number, group)
         elif kind == "u" and all(row[0] != name for row in passwd):
@@ -120,4 +128,9 @@ def _group(name: str, number: str, group: list[list[str]]) -> str:
 
 
 def _free(taken: set[str]) -> str:
-    return next(str(number) for number in _DYNAMIC if str(number) not in taken)
+    free = next((str(number) for number in _DYNAMIC if str(number) not in taken), None)
+    if free is None:
+        raise CorruptError(
+            f"the packages declare more than {len(_DYNAMIC)} users and groups", hint="build with fewer Debian packages"
+        )
+    return free

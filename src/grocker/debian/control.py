@@ -62,8 +62,10 @@ def _relation(text: str) -> Relation:
     match = _RELATION.match(text)
     if match is None:
         raise ValueError(f"malformed relation {text!r}")
-    operator = match["operator"] or ""
-    return Relation(match["name"], _OBSOLETE.get(operator, operator), match["version"] or "", match["qualifier"] or "")
+    operator, wanted = match["operator"] or "", match["version"] or ""
+    if wanted:
+        debian_version.key(wanted)  # so that ``accepts`` can compare it
+    return Relation(match["name"], _OBSOLETE.get(operator, operator), wanted, match["qualifier"] or "")
 
 
 def stanzas(text: str) -> Iterator[dict[str, str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from grocker.debian import control, facts
+from grocker.debian import control, facts, version
 from grocker.debian.deb_formats import Malformed, TarMember, ar_members, decompress, tar_members
 from grocker.debian.facts import Facts
 from grocker.debian.ownership import GROUPS, USERS
@@ -56,6 +56,8 @@ def unpack_bytes(data: bytes, *, name: str) -> UnpackedPackage:
         for field in ("Package", "Version", "Architecture"):
             if not fields.get(field):
                 raise Malformed(f"control file has no field {field}")
+        version.key(fields["Version"])
+        control.relations(fields.get("Replaces", ""))
         tar = decompress(*_member(data, members, "data.tar"))
         entries, unmerged = _entries(tar)
         return UnpackedPackage(entries, facts.extract(fields, scripts, entries, unmerged))

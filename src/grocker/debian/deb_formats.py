@@ -13,6 +13,9 @@ _BLOCK = 512
 _LARGEST = 8 << 30
 """bytes, decompressed, of one member: no package of Debian comes near it"""
 
+XZ_MEMORY = 256 << 20
+"""bytes for the decompressor: xz -9 takes 65 MiB, a forged header asks for 4 GiB"""
+
 
 class Malformed(ValueError):
     """A malformed archive, or one with unsafe paths."""
@@ -67,7 +70,7 @@ def decompress(name: str, data: bytes) -> bytes:
     if name.endswith(".tar.xz"):
         import lzma
 
-        unxz = lzma.LZMADecompressor(format=lzma.FORMAT_XZ)
+        unxz = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
         try:
             result = unxz.decompress(data, _LARGEST)
         except lzma.LZMAError as error:

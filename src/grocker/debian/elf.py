@@ -62,7 +62,7 @@ def _read(data: bytes | mmap, *, wide: bool, order: str) -> Elf | None:
             dynamic = (offset, length)
     if dynamic is None:
         return None
-    strings = soname = None
+    table = soname = None
     needed: list[int] = []
     step, form = (16, order + "qQ") if wide else (8, order + "iI")
     for at in range(dynamic[0], dynamic[0] + min(dynamic[1], _MOST_DYNAMIC), step):
@@ -70,16 +70,20 @@ def _read(data: bytes | mmap, *, wide: bool, order: str) -> Elf | None:
         if tag == _DT_NULL:
             break
         if tag == _DT_STRTAB:
-            strings = next(
-                (value - address + offset for address, offset, length in loads if address <= value < address + length),
-                None,
-            )
+            table = value
         elif tag == _DT_SONAME:
             soname = value
         elif tag == _DT_NEEDED:
             needed.append(value)
     if soname is None and not needed:
         return Elf(machine, wide, "", ())
+    strings = (
+        next(
+            (table - address + offset for address, offset, length in loads if address <= table < address + length), None
+        )
+        if table is not None
+        else None
+    )
     if strings is None:
         return None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grocker import digest as digests
+from grocker.debian.deb_formats import XZ_MEMORY
 from grocker.debian.index import PackageIndex
 from grocker.debian.release import IndexFile, Release
 from grocker.errors import CorruptError, MissingError
@@ -73,7 +74,7 @@ def _decompress(path: str, data: bytes) -> bytes:
         import lzma
 
         try:
-            return lzma.decompress(data)
+            return lzma.decompress(data, memlimit=XZ_MEMORY)
         except lzma.LZMAError as error:
             raise ValueError(f"not xz data: {error}") from error
     if path.endswith(".gz"):
@@ -87,7 +88,7 @@ def _decompress(path: str, data: bytes) -> bytes:
             # libdeflate reads one gzip member, in less than half of zlib's time; the last eight bytes give its size.
             if deflate.crc32(plain, 0) == int.from_bytes(data[-8:-4], "little"):
                 return plain
-        except (deflate.DeflateError, ValueError):
+        except (deflate.DeflateError, ValueError, MemoryError):  # it believes those eight bytes at once
             pass
         try:
             return gzip.decompress(data)

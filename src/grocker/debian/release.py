@@ -209,7 +209,7 @@ def parse(content: bytes, suite: str, *, what: str) -> Release:
         )
     except KeyError as error:
         raise CorruptError(f"{what} has no field {error.args[0]}") from error
-    except ValueError as error:
+    except (ValueError, OverflowError, TypeError, IndexError) as error:  # the last three: of dates
         raise CorruptError(f"{what} is malformed: {error}") from error
 
 

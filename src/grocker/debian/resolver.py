@@ -156,9 +156,12 @@ class _Resolution:
 
     def relations(self, record: PackageRecord, field: str) -> tuple[Alternatives, ...]:
         try:
-            return control.relations(getattr(record, field))
+            found = control.relations(getattr(record, field))
         except ValueError as error:
             raise CorruptError(f"reading the package index: {field} of {record.name}: {error}") from error
+        if field == "provides" and any(len(group) != 1 for group in found):
+            raise CorruptError(f"reading the package index: {field} of {record.name}: alternatives are not allowed")
+        return found
 
     def take(self, candidate: _Candidate, reason: str) -> None:
         """Add a package, unless its name is taken; its dependencies are followed later."""

@@ -96,7 +96,7 @@ class Engine:
         head, found, body = answer.partition(b"\r\n\r\n")
         first = head.partition(b"\r\n")[0].split(None, 2)
         status = first[1] if len(first) > 1 and len(first[1]) == 3 else b""
-        if not found or not first[0].startswith(b"HTTP/1.") or not status.isdigit():
+        if not found or not head.startswith(b"HTTP/1.") or not status.isdigit():
             if cut is not None or not answer:
                 raise UnavailableError(
                     f"{action}: {self.address} closed the connection without an answer",

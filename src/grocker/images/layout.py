@@ -16,6 +16,7 @@ from typing import BinaryIO
 import msgspec
 
 from grocker import digest as digests
+from grocker import local_file
 from grocker.digest import Digest
 from grocker.errors import CannotWriteError, MissingError
 from grocker.images.archive import describe_root, list_documents, list_layers, read_checked
@@ -125,7 +126,7 @@ def link(path: Path, image: Image, names: Sequence[Reference], blobs: Blobs, fil
 
 def read_index(path: Path) -> values.Index:
     """Read ``index.json`` of a layout. Raises OSError when it cannot be read, CorruptError when it is malformed."""
-    return values.decode((path / INDEX).read_bytes(), values.Index, what=str(path / INDEX))
+    return values.decode(local_file.read(path / INDEX), values.Index, what=str(path / INDEX))
 
 
 def problems(path: Path) -> tuple[str, ...]:

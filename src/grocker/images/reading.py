@@ -86,6 +86,8 @@ def image_of_files(place: str, read: Callable[[str, int], bytes | None], name: s
             raise MissingError(f"{place} has no image {name or ''}".rstrip(), hint=f"its images: {known or 'none'}")
         raise UsageError(f"{place} has {len(found)} images", hint=f"append a colon and one of: {known}")
     [top] = found.values()
+    if top.size > LARGEST:
+        raise CorruptError(f"{place} refers to a manifest of {top.size} bytes, which is too large")
     return OpenedImage(place, parse_root(bytes_of(top), top.media_type), bytes_of, bytes_of)
 
 

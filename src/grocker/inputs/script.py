@@ -64,7 +64,7 @@ def _with_command(installed: python.Wheel, name: str, file: str) -> python.Wheel
 
 def _describe(request: ApplicationRequest, metadata: ScriptMetadata) -> TreeProject:
     """Return the description of the script as that of a tree. Raises SettingsError for what Grocker does not read."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.specifiers import SpecifierSet
 
     path = request.origin.path
     assert path is not None
@@ -75,7 +75,7 @@ def _describe(request: ApplicationRequest, metadata: ScriptMetadata) -> TreeProj
         )
     try:
         SpecifierSet(metadata.requires_python)
-    except InvalidSpecifier as error:
+    except ValueError as error:  # InvalidSpecifier, or a number of thousands of digits
         raise SettingsError(
             f"{path.name}: requires-python: invalid specifier {metadata.requires_python!r}",
             hint='write it as requires-python = ">=3.11"',

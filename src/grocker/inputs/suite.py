@@ -62,13 +62,13 @@ def _fitting(directory: Path) -> list[Suite]:
 def _allowed_by(text: str) -> list[Suite]:
     """Return the suites that a specifier allows, the preferred first; all of them if it allows none."""
     rows = list(SUITES.values())
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.specifiers import SpecifierSet
 
     try:
         allowed = SpecifierSet(text)
-    except InvalidSpecifier:  # whoever reads the metadata says so
+        return [row for row in rows if allowed.contains(f"{row.python}.999", prereleases=True)] or rows
+    except ValueError:  # whoever reads the metadata says so
         return rows
-    return [row for row in rows if allowed.contains(f"{row.python}.999", prereleases=True)] or rows
 
 
 def _pinned(directory: Path) -> tuple[str, str | None]:

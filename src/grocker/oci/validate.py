@@ -22,6 +22,8 @@ from grocker.oci.values import Descriptor, ImageConfig, Index, LayoutMarker, Man
 
 _CHUNK = 1 << 20
 _LARGEST_DOCUMENT = 4 << 20  # bytes; what registries accept for a manifest (distribution-spec, Pushing Manifests)
+_MOST_BEYOND = 16
+"""reads at the end of a layer"""
 
 Open = Callable[[Digest], BinaryIO]
 """Opens a blob of the layout; raises GrockerError when it cannot."""
@@ -177,20 +179,27 @@ def _differs(descriptor: Descriptor, hashing: Hashing) -> str:
 
 
 class _Passing:
-    """A stream that hashes what is read from it."""
+    """A stream that hashes what is read from it.
+
+    tarfile skips what a member claims to have by reading on, behind the end too: that is allowed a few times.
+    """
 
     def __init__(self, stream: BinaryIO | gzip.GzipFile) -> None:
         self._stream = stream
+        self._beyond = 0
         self.hashing = Hashing()
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(_CHUNK if size < 0 else size)
         self.hashing.update(data)
+        self._beyond += not data
+        if self._beyond > _MOST_BEYOND:
+            raise tarfile.ReadError("truncated")
         return data
 
     def drain(self) -> None:
-        while self.read(_CHUNK):
-            pass
+        while data := self._stream.read(_CHUNK):
+            self.hashing.update(data)
 
 
 def layer(descriptor: Descriptor, diff_id: str, open_blob: Open) -> Iterator[str]:

@@ -6,9 +6,10 @@ Sources: descriptor.md, manifest.md, image-index.md, image-layout.md, config.md.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from grocker import digest as digests
 from grocker.digest import Digest
@@ -48,7 +49,7 @@ class Descriptor(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"
 
     media_type: str
     digest: str
-    size: int
+    size: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
     annotations: dict[str, str] | None = None
     platform: PlatformValue | None = None
     artifact_type: str | None = None
@@ -137,7 +138,7 @@ def decode(data: bytes, kind: type[_Value], *, what: str) -> _Value:
     """Decode the document in ``data``. CorruptError, naming ``what``, when it is not of that ``kind``."""
     try:
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptError(f"{what} is malformed: {error}") from error
 
 

@@ -73,7 +73,7 @@ def parse(data: bytes, what: str) -> Metadata:
 
     ``what``: "METADATA of polls-1.0-py3-none-any.whl", for errors.
     """
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
     found = fields(data, what)
 
@@ -85,8 +85,8 @@ def parse(data: bytes, what: str) -> Metadata:
         raise CorruptError(f"reading {what}: invalid project name {name!r}")
     try:
         Version(version)
-    except InvalidVersion as error:
-        raise CorruptError(f"reading {what}: invalid version {version!r} (PEP 440)") from error
+    except ValueError as error:  # InvalidVersion, or a number of thousands of digits
+        raise CorruptError(f"reading {what}: invalid version {version[:100]!r} (PEP 440)") from error
     licence = one("license-expression") or ("" if "\n" in one("license") else one("license"))
     urls = [(label.strip(), url.strip()) for label, _, url in (u.partition(",") for u in found.get("project-url", ()))]
     if one("home-page"):
@@ -105,15 +105,16 @@ def parse(data: bytes, what: str) -> Metadata:
 
 def check_python(metadata: Metadata, target: WheelTarget) -> None:
     """Raise SettingsError when the project does not support the target's Python (``Requires-Python``)."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.specifiers import SpecifierSet
 
     if not metadata.requires_python:
         return
     try:
         wanted = SpecifierSet(repair_specifiers(metadata.requires_python))
-    except InvalidSpecifier:  # it says nothing, as for pip
+        fits = wanted.contains(target.full, prereleases=True)
+    except ValueError:  # it says nothing, as for pip
         return
-    if not wanted.contains(target.full, prereleases=True):
+    if not fits:
         raise SettingsError(
             f"{metadata.name} {metadata.version} requires Python {metadata.requires_python};"
             f" the image has {target.full_version or target.python}",
@@ -143,14 +144,14 @@ _REPAIRS = (
 
 def repair_specifiers(text: str) -> str:
     """Version specifiers of old metadata as PEP 440 writes them; valid ones, and what cannot be repaired, unchanged."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.specifiers import SpecifierSet
 
     repaired = text
     for pattern, replacement in ((re.compile(""), ""), *_REPAIRS):
         repaired = pattern.sub(replacement, repaired)
         try:
             SpecifierSet(repaired)
-        except InvalidSpecifier:
+        except ValueError:  # InvalidSpecifier, or a number of thousands of digits
             continue
         return repaired
     return text
@@ -171,6 +172,8 @@ def parse_entry_points(data: bytes, what: str, groups: Container[str] | None = N
         parser.read_string(data.decode("utf-8" if groups is None else "utf-8-sig"))
     except (Error, UnicodeDecodeError) as error:
         raise CorruptError(f"reading {what}: {str(error).splitlines()[0]}") from error
+    except AttributeError as error:  # configparser: before Python 3.13, a line that continues a name without a value
+        raise CorruptError(f"reading {what}: a line continues a name that has no value") from error
     points = []
     for group in parser.sections():
         for name, value in parser.items(group):

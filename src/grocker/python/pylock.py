@@ -19,7 +19,7 @@ from grocker.errors import CorruptError, SettingsError, StorageError, Unavailabl
 from grocker.python import uv as _uv
 from grocker.python.indexes import hide_credentials
 from grocker.python.metadata import normalise_name
-from grocker.python.requirements import marker_environment
+from grocker.python.requirements import MARKER_ERRORS, marker_environment
 from grocker.python.sources import ARCHIVE, DirectorySource, GitSource, Sdist, Source, parse_git
 from grocker.python.tags import choose_file
 from grocker.python.target import WheelTarget
@@ -124,7 +124,7 @@ def read_pylock(
     Raises MissingError when a package has no compatible wheel, CompiledError that names all packages that need a
     compiler, SettingsError for a source that is not a wheel.
     """
-    from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
+    from packaging.markers import Marker
 
     environment: dict[str, Any] = {**marker_environment(target), **variables}
     pins: dict[str, Pin] = {}
@@ -133,7 +133,7 @@ def read_pylock(
         try:
             if "marker" in package and not Marker(package["marker"]).evaluate(environment, "lock_file"):
                 continue
-        except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, KeyError, TypeError) as error:
+        except MARKER_ERRORS as error:
             raise CorruptError(f"reading pylock.toml: {package.get('name')}: {error}") from error
         try:
             found = _pin(package, target, base, can_build=builder is not None)

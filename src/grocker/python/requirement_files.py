@@ -281,8 +281,9 @@ class _Parser:
         path = match["path"].removeprefix("file:").strip()
         looks = os.sep in path or path.startswith(".")
         places = (self._directory / path, file.parent / path)
-        place = next((one for one in places if one.exists()), places[0])
-        if not is_editable and not looks and not (path.endswith((".whl", *SDIST_SUFFIXES)) and place.is_file()):
+        # Not Path's own, which raise OSError for names that are too long.
+        place = next((one for one in places if os.path.exists(one)), places[0])
+        if not is_editable and not looks and not (path.endswith((".whl", *SDIST_SUFFIXES)) and os.path.isfile(place)):
             return "", (), ""
         return Path(os.path.normpath(place.absolute())).as_uri(), _names(match["extras"] or ""), marker.strip()
 

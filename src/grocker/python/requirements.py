@@ -14,6 +14,9 @@ from grocker.python.indexes import hide_credentials
 from grocker.python.metadata import normalise_name, repair_specifiers
 from grocker.python.target import WheelTarget
 
+MARKER_ERRORS = (ValueError, KeyError, TypeError)
+"""what ``packaging`` raises for a marker that it cannot read or evaluate; its own errors are ValueErrors"""
+
 
 def marker_environment(target: WheelTarget) -> dict[str, str]:
     """The values of the marker variables on ``target``."""
@@ -80,7 +83,7 @@ def _parse_published(name: str, text: str, requested: Collection[str], variables
 
     One that cannot be read and is for extras that nobody asks for applies nowhere. Raises SettingsError.
     """
-    from packaging.markers import InvalidMarker, Marker
+    from packaging.markers import Marker
 
     try:
         return parse_requirement(text)
@@ -95,7 +98,7 @@ def _parse_published(name: str, text: str, requested: Collection[str], variables
                 pass
         try:
             applies = not semicolon or any(Marker(marker).evaluate({**variables, "extra": e}) for e in requested)
-        except InvalidMarker:
+        except MARKER_ERRORS:
             applies = True
         if not applies:
             return parse_requirement(f"{name}; python_version < '0'")
@@ -106,11 +109,9 @@ def _parse_published(name: str, text: str, requested: Collection[str], variables
 
 
 def _applies(requirement: Any, variables: dict[str, str]) -> bool:
-    from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
-
     try:
         return requirement.marker is None or bool(requirement.marker.evaluate(variables))
-    except (UndefinedComparison, UndefinedEnvironmentName, KeyError, TypeError) as error:
+    except MARKER_ERRORS as error:
         raise SettingsError(
             f"invalid marker in {hide_credentials(str(requirement))!r}: {error}",
             hint="fix the marker, after the semicolon (PEP 508)",

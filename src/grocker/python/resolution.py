@@ -7,7 +7,7 @@ resolves again with that wheel at hand.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
@@ -314,7 +314,18 @@ def _platform(target: WheelTarget) -> str:
     return f"{target.machine}-manylinux_2_{minor}"
 
 
+def check_lines(requirements: Iterable[str]) -> None:
+    """Raise SettingsError for a requirement that would not be one line for uv, or be an option."""
+    for line in requirements:
+        if not line.strip() or not line.replace("\t", " ").isprintable() or line.startswith("-"):
+            raise SettingsError(
+                f"resolving dependencies: not a requirement: {hide_credentials(line)!r}",
+                hint="write it in one line, as NAME==1.0 (PEP 508); if it is in a lock, create the lock again",
+            )
+
+
 def _write(path: Path, lines: Sequence[str]) -> None:
+    check_lines(lines)
     try:
         path.write_text("".join(line + "\n" for line in lines), "utf-8")
     except OSError as error:

@@ -29,7 +29,7 @@ def generate_scripts(points: Iterable[EntryPoint], interpreter: str, file: str) 
     for point in points:
         if point.group not in ("console_scripts", "gui_scripts"):
             continue
-        if "/" in point.name or "\0" in point.name or point.name in (".", ".."):
+        if any(c in point.name for c in "/\0\r\n") or point.name in (".", ".."):
             raise CorruptError(f"reading {file}: entry_points.txt: invalid script name {point.name!r}")
         if not point.object:
             raise CorruptError(

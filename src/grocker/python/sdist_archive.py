@@ -5,6 +5,7 @@ Source: PyPA source distribution format (PEP 517, 625, 721). Old sdists may be z
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import os
@@ -22,6 +23,8 @@ SUFFIXES = (".tar.gz", ".tgz", ".zip")
 MAXIMUM_FILES = 50_000
 MAXIMUM_BYTES = 512 << 20
 """of all files together, unpacked"""
+_MOST_BEYOND = 16
+"""reads at the end of an archive"""
 
 _LEFT_OUT = frozenset({".git", ".hg", ".svn", ".bzr"})
 """A repository's configuration names programs, which its tools would run."""
@@ -35,16 +38,23 @@ class _Member:
 
 
 class _Bounded:
-    """Reads at most MAXIMUM_BYTES and a little: headers of tar may be as long as they say."""
+    """Reads at most MAXIMUM_BYTES and a little: headers of tar may be as long as they say.
+
+    tarfile skips what a member claims to have by reading on, behind the end too: that is allowed a few times.
+    """
 
     def __init__(self, stream: IO[bytes], what: str) -> None:
         self._stream, self._what, self._left = stream, what, MAXIMUM_BYTES + (64 << 20)
+        self._beyond = 0
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(min(size, self._left + 1) if size >= 0 else self._left + 1)
         self._left -= len(data)
         if self._left < 0:
             raise _too_large(self._what)
+        self._beyond += not data
+        if self._beyond > _MOST_BEYOND:
+            raise tarfile.ReadError("truncated")
         return data
 
 
@@ -89,6 +99,14 @@ def unpack_sdist(archive: Path, destination: Path, *, file: str) -> SourceTree:
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise CorruptError(f"unpacking {file}: a file is also a directory: {error.filename}") from error
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise CorruptError(
+                f"unpacking {file}: it has a name that is too long for a file system",
+                hint="choose another version, and tell its publisher",
+            ) from error
+        if error.errno is None or (error.errno == errno.EINVAL and error.filename is None):
+            # Of reading: bz2's own errors, and a place before the beginning of a zip archive.
+            raise CorruptError(f"unpacking {file}: damaged archive: {error}") from error
         raise StorageError(f"unpacking {file}: {error.filename or destination}: {error.strerror or error}") from error
     ordered = tuple(sorted(files.values(), key=lambda one: one.path))
     return SourceTree(destination, ordered, hash_tree(ordered), FileHashes())
@@ -108,7 +126,8 @@ def _members(archive: Path, file: str) -> Iterator[Iterator[_Member]]:
                 ) as opened_tar,
             ):
                 yield _tar_members(opened_tar, file)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, gzip.BadGzipFile, ValueError, NotImplementedError) as error:
+    # zipfile raises RuntimeError for an encrypted member, and a subclass of it for compressions that it does not know.
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, gzip.BadGzipFile, ValueError, RuntimeError) as error:
         raise CorruptError(f"unpacking {file}: not a readable archive: {error}") from error
     except Exception as error:
         if type(error).__module__ in ("zlib", "lzma"):
@@ -138,7 +157,7 @@ def _tar_members(archive: tarfile.TarFile, file: str) -> Iterator[_Member]:
 def _zip_members(archive: zipfile.ZipFile, file: str) -> Iterator[_Member]:
     for info in archive.infolist():
         mode = info.external_attr >> 16
-        if info.is_dir():
+        if info.filename.endswith("/"):  # is_dir, which expects a name
             continue
         if mode & 0o170000 not in (0, 0o100000):
             raise CorruptError(f"unpacking {file}: {info.filename!r} is not a file")

@@ -316,11 +316,11 @@ def _static_requires(tree: SourceTree) -> tuple[str, ...]:
 
 
 def _same_version(one: str, other: str) -> bool:
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
     try:
         return Version(one) == Version(other)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or a number of thousands of digits
         return one == other
 
 

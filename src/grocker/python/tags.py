@@ -49,11 +49,11 @@ def rank_tags(target: WheelTarget) -> dict[Tag, int]:
 
 def rank_file(file: str, target: WheelTarget) -> int | None:
     """The place of a wheel's best tag, 0 the best; None when it is incompatible, or not a wheel file name."""
-    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+    from packaging.utils import parse_wheel_filename
 
     try:
         tags = parse_wheel_filename(file)[3]
-    except InvalidWheelFilename:
+    except ValueError:  # InvalidWheelFilename, or a number of thousands of digits
         return None
     places = rank_tags(target)
     found = [places[tag] for tag in tags if tag in places]

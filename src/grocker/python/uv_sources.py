@@ -17,6 +17,7 @@ from grocker.decoding import decode_toml
 from grocker.errors import SettingsError
 from grocker.python.indexes import read_uv_table
 from grocker.python.metadata import normalise_name
+from grocker.python.requirements import MARKER_ERRORS
 from grocker.python.sources import DirectorySource, Source, WheelAddress, parse_git, parse_source
 
 _KINDS = ("workspace", "path", "git", "url", "index")
@@ -118,14 +119,14 @@ def has_member(table: Mapping[str, Any], root: Path, member: Path) -> bool:
 
 def _kinds(source: object, markers: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Each part of a source that applies on the platform, with its kind."""
-    from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
+    from packaging.markers import Marker
 
     for one in source if isinstance(source, list) else [source]:
         if not isinstance(one, dict):
             continue
         try:
             holds = "marker" not in one or Marker(one["marker"]).evaluate(dict(markers))
-        except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, KeyError, TypeError):
+        except MARKER_ERRORS:
             holds = True
         if holds:
             yield from ((kind, one) for kind in _KINDS if one.get(kind))

@@ -180,14 +180,14 @@ class _Reading(msgspec.Struct, frozen=True):
 
     def metadata(self) -> Metadata:
         """METADATA. Raises CorruptError when it contradicts the file name."""
-        from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+        from packaging.utils import parse_wheel_filename
         from packaging.version import Version
 
         info = self._dist_info(self.opened.namelist())
         found = metadata.parse(self._read(f"{info}/METADATA"), f"METADATA of {self.file}")
         try:
             name, version, _, _ = parse_wheel_filename(self.file)
-        except InvalidWheelFilename as error:
+        except ValueError as error:  # InvalidWheelFilename, or a number of thousands of digits
             raise CorruptError(f"reading {self.file}: invalid wheel file name") from error
         if (normalise_name(found.name), Version(found.version)) != (name, version):
             raise CorruptError(

@@ -230,7 +230,8 @@ def members(archive: ZipFile, file: str) -> dict[str, ZipMember]:
 
 def _check_name(name: str, file: str) -> None:
     parts = name.split("/")
-    if name.startswith("/") or "\\" in name or "\0" in name or any(part in ("", ".", "..") for part in parts):
+    # A line break would end a line of RECORD.
+    if name.startswith("/") or any(c in name for c in "\\\0\r\n") or any(part in ("", ".", "..") for part in parts):
         raise CorruptError(f"reading {file}: unsafe path {name!r}")
 
 
@@ -248,7 +249,7 @@ def _chunks(archive: ZipFile, info: ZipInfo, file: str) -> Iterator[bytes]:
             while data := stream.read(step):
                 seen += len(data)
                 yield data
-    except (BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, ValueError) as error:
+    except (BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, ValueError, MemoryError) as error:
         raise CorruptError(
             f"reading {info.orig_filename!r} from {file}: {str(error) or type(error).__name__}"
         ) from error

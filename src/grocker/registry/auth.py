@@ -218,8 +218,11 @@ def _find_in_auths(document: dict[str, Any], reference: Reference, place: Path, 
 
 
 def _text(entry: dict[str, Any], name: str) -> str | None:
+    """Return a member that is text, not empty, and can be sent: JSON can say a lone surrogate."""
     value = _member(entry, name)
-    return value if isinstance(value, str) and value else None
+    if not isinstance(value, str) or any("\ud800" <= c <= "\udfff" for c in value):
+        return None
+    return value or None
 
 
 def _decode_pair(entry: dict[str, Any]) -> tuple[str, str] | None:
@@ -235,7 +238,5 @@ def _decode_pair(entry: dict[str, Any]) -> tuple[str, str] | None:
             raise ValueError("no user")
         # docker pads with NULs what it wrote long ago (docker/cli, cli/config/configfile, decodeAuth).
         return user, password.strip("\0")
-    plain = (_member(entry, "username"), _member(entry, "password"))
-    if isinstance(plain[0], str) and plain[0] and isinstance(plain[1], str):
-        return plain[0], plain[1]
-    return None
+    name = _text(entry, "username")
+    return None if name is None else (name, _text(entry, "password") or "")

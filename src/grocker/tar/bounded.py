@@ -21,8 +21,6 @@ _MOST_RATIO = 250
 _ALWAYS_ALLOWED = 64 << 20
 """bytes, unpacked, for which the ratio is not judged"""
 _STEP = 1 << 20
-_BROKEN = (tarfile.TarError, OSError, EOFError, ValueError, OverflowError, IndexError, KeyError, RecursionError)
-"""what tarfile and the decompressors raise for archives that are none"""
 
 
 class _Bounded(io.RawIOBase):
@@ -75,8 +73,17 @@ def open_tar(stream: BinaryIO, what: str) -> Iterator[tarfile.TarFile]:
     try:
         with tarfile.open(fileobj=_unpacked(stream), mode="r:") as archive:
             yield archive
-    except _BROKEN as error:
+    except _broken() as error:
         raise CorruptError(f"{what}: not a tar archive, or damaged: {error}") from error
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    """What tarfile and the decompressors raise for archives that are none."""
+    import lzma
+    import zlib
+
+    standard = (OSError, EOFError, ValueError, OverflowError, IndexError, KeyError, RecursionError, MemoryError)
+    return (tarfile.TarError, lzma.LZMAError, zlib.error, *standard)
 
 
 def find_members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:

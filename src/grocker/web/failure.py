@@ -101,8 +101,8 @@ def retry_after(value: str | None, now: float) -> float | None:
     """Parse a Retry-After header, a number or a date, into seconds from ``now``, which is in seconds since 1970."""
     if not value:
         return None
-    if re.fullmatch(r"\s*[0-9]{1,9}\s*", value):
-        return float(value)
+    if re.fullmatch(r"[0-9]{1,9}", value.strip(" \t")):
+        return float(value.strip(" \t"))
     from email.utils import parsedate_to_datetime
 
     try:

@@ -598,6 +598,7 @@ def test_failed_run_is_not_mailed_without_mailto(room: Callable[..., Room], head
     [
         ({"GROCKER_SMTP_PORT": "x"}, "GROCKER_SMTP_PORT=x: expected a number from 1 to 65535"),
         ({"GROCKER_SMTP_PORT": "65536"}, "GROCKER_SMTP_PORT=65536"),
+        ({"GROCKER_SMTP_PORT": "000000001" + "1" * 5000}, "GROCKER_SMTP_PORT=000000001111"),
         ({"GROCKER_SMTP_SECURITY": "ssl"}, "GROCKER_SMTP_SECURITY=ssl: expected one of auto, starttls, tls, off"),
         ({"GROCKER_SMTP_PASSWORD_FILE": "/no/such"}, "GROCKER_SMTP_PASSWORD_FILE=/no/such: No such file"),
     ],

@@ -82,6 +82,12 @@ def test_H2_openmetrics_is_taken_for_what_it_shares() -> None:
         'a{b="c"} 1 # {trace="x"} 1',
         "a 0x10",
         "a 1_000",
+        'a{b="c",b="d"} 1',
+        'a{ b = "c" , d="b=" , b="c"} 1',
+        'a{__name__="b"} 1',
+        "a 1e400",
+        "a " + "9" * 400,
+        "a 1 " + "9" * 19,
     ],
 )
 def test_H2_family_is_left_out_when_a_line_of_it_is_malformed(bad: str) -> None:
@@ -106,6 +112,10 @@ def test_H2_line_without_a_value_is_a_family_of_its_own() -> None:
         'a{ b = "c" , d="\\"\\\\\\n" } .5',
         'a{b="é☃ {},="} 1.',
         "a:b 1",
+        "a 1e-400",
+        'a{b__="__c=__"} 1',
+        'a{b="b=",c="b=\\"b"} 1',
+        "a 1 " + "9" * 18,
         "a{}1",
         "a 1\r",
     ],

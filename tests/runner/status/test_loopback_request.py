@@ -83,6 +83,7 @@ def ask(port: int, path: str = "/", *, seconds: float = 10.0, largest: int = 100
         ([b"HTTP/1.1 200 OK\r\ncontent-length:0\r\n\r\n"], (200, b"")),
         ([b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nbody"], (None, b"")),
         ([b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nbody"], (None, b"")),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\nbody"], (None, b"")),
         ([b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1001], (None, b"")),
         ([b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1000], (200, b"x" * 1000)),
         ([b"HTTP/1.1 200 OK\r\n"], (None, b"")),

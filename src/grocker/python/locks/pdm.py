@@ -8,7 +8,7 @@ from pathlib import Path
 
 from grocker import local_file
 from grocker.python.groups import group_requirements
-from grocker.python.locks.pinned import add_indexes, load_document, read_packages, resolve_pinned
+from grocker.python.locks.pinned import LockedPackage, add_indexes, load_document, read_packages, resolve_pinned
 from grocker.python.project import Project
 from grocker.python.pylock import Pin, WheelBuilder
 from grocker.python.target import WheelTarget
@@ -30,12 +30,7 @@ def read(
     builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
     """Read the wheels that the lock file pins; see ``LockFormat.read``."""
-    optional = dict(project.extras)
-    chosen = [text for extra in extras for text in optional.get(extra, ())]
-    declared = [*(project.dependencies or ()), *chosen, *group_requirements(project.directory, groups)]
-    # A package with extras has a second table for them.
-    installed = frozenset({"default", *extras, *groups})
-    packages = tuple(dict.fromkeys(read_packages(load_document(path), path, installed)))
+    declared, packages = read_pins(path, project, extras, groups)
     return resolve_pinned(
         declared,
         packages,
@@ -47,6 +42,18 @@ def read(
         remedy="pdm lock",
         builder=builder,
     )
+
+
+def read_pins(
+    path: Path, project: Project, extras: Sequence[str], groups: Sequence[str] = ()
+) -> tuple[list[str], tuple[LockedPackage, ...]]:
+    """Read what the project declares (PEP 508), and the packages that the lock has. Raises SettingsError."""
+    optional = dict(project.extras)
+    chosen = [text for extra in extras for text in optional.get(extra, ())]
+    declared = [*(project.dependencies or ()), *chosen, *group_requirements(project.directory, groups)]
+    # A package with extras has a second table for them.
+    installed = frozenset({"default", *extras, *groups})
+    return declared, tuple(dict.fromkeys(read_packages(load_document(path), path, installed)))
 
 
 def _sources(directory: Path) -> object:

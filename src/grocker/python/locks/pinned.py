@@ -19,7 +19,7 @@ from grocker.errors import SettingsError, StorageError
 from grocker.python.indexes import hide_credentials
 from grocker.python.metadata import normalise_name
 from grocker.python.pylock import Pin, WheelBuilder
-from grocker.python.requirements import marker_environment, parse_requirement
+from grocker.python.requirements import MARKER_ERRORS, marker_environment, parse_requirement
 from grocker.python.resolution import resolve
 from grocker.python.sources import Source, WheelAddress, parse_git, parse_source
 from grocker.python.target import WheelTarget
@@ -99,15 +99,7 @@ def resolve_pinned(
     if not declared:
         return ()
     roots = root_names(declared)
-    versions: dict[str, set[str]] = {}
-    for one in packages:
-        versions.setdefault(one.name, set()).add("" if one.source is not None else one.version)
-    check_declared(declared, versions, target, lock=lock, remedy=remedy)
-    constraints = [
-        f"{one.name}=={one.version}" + (f" ; {one.marker}" if one.marker else "")
-        for one in packages
-        if one.source is None
-    ]
+    check_declared(declared, find_versions(packages), target, lock=lock, remedy=remedy)
     sources = {one.name: one.source for one in packages if one.source is not None and applies(one.marker, target)}
     try:
         pins = resolve(
@@ -115,7 +107,7 @@ def resolve_pinned(
             target,
             uv,
             workspace=workspace,
-            constraints=constraints,
+            constraints=constraints(packages),
             directory=directory,
             sources=sources,
             builder=builder,
@@ -138,13 +130,30 @@ def resolve_pinned(
     return pins
 
 
+def find_versions(packages: Sequence[LockedPackage]) -> dict[str, set[str]]:
+    """Return the versions in a lock by name; an empty one stands for whatever is built from a source."""
+    versions: dict[str, set[str]] = {}
+    for one in packages:
+        versions.setdefault(one.name, set()).add("" if one.source is not None else one.version)
+    return versions
+
+
+def constraints(packages: Sequence[LockedPackage]) -> list[str]:
+    """Return the lines that allow the lock's versions only (PEP 508)."""
+    return [
+        f"{one.name}=={one.version}" + (f" ; {one.marker}" if one.marker else "")
+        for one in packages
+        if one.source is None
+    ]
+
+
 def applies(marker: str, target: WheelTarget) -> bool:
     """Whether ``marker`` holds on ``target``; an empty one does."""
-    from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
+    from packaging.markers import Marker
 
     try:
         return not marker or Marker(marker).evaluate(dict(marker_environment(target)))
-    except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName, KeyError, TypeError):
+    except MARKER_ERRORS:
         return True  # uv reports it
 
 

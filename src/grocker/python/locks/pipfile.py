@@ -40,8 +40,26 @@ def read(
 
     The section ``default`` counts, and those that are named as ``groups``.
     """
+    document = read_document(path)
+    roots, packages = read_pins(document, path, groups)
+    return resolve_pinned(
+        roots,
+        packages,
+        target,
+        add_indexes(uv, document.get("_meta", {}).get("sources")),
+        lock=path,
+        workspace=workspace,
+        directory=project.directory,
+        remedy="pipenv lock",
+        builder=builder,
+    )
+
+
+def read_pins(
+    document: Mapping[str, Any], path: Path, groups: Sequence[str] = ()
+) -> tuple[list[str], tuple[LockedPackage, ...]]:
+    """Read the packages of the sections that count, all of them as roots (PEP 508) too. Raises SettingsError."""
     roots, packages = [], []
-    document = _read(path)
     for name, table in _sections(document, path, groups).items():
         if not isinstance(table, dict):
             raise SettingsError(f"reading {path}: {name}: expected an object", hint="run: pipenv lock")
@@ -55,17 +73,7 @@ def read(
         packages.append(LockedPackage(normalise_name(name), version, hashes, source=source))
         own = f"[{','.join(table['extras'])}]" if table.get("extras") else ""
         roots.append(f"{name}{own}" + (f" ; {marker}" if marker else ""))
-    return resolve_pinned(
-        roots,
-        packages,
-        target,
-        add_indexes(uv, document.get("_meta", {}).get("sources")),
-        lock=path,
-        workspace=workspace,
-        directory=project.directory,
-        remedy="pipenv lock",
-        builder=builder,
-    )
+    return roots, tuple(packages)
 
 
 def _source(table: Mapping[str, Any], name: str, base: Path) -> Source | WheelAddress | None:
@@ -82,7 +90,8 @@ def _source(table: Mapping[str, Any], name: str, base: Path) -> Source | WheelAd
     return parse_source(url, name=name) or WheelAddress(url, name)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_document(path: Path) -> dict[str, Any]:
+    """Read the lock file. Raises SettingsError if it is malformed."""
     try:
         document = decode_json(local_file.read(path))
     except ValueError as error:

@@ -11,7 +11,7 @@ from grocker import local_file
 from grocker.errors import SettingsError
 from grocker.python.declared_requirements import poetry_requirements
 from grocker.python.groups import group_requirements
-from grocker.python.locks.pinned import add_indexes, load_document, read_packages, resolve_pinned
+from grocker.python.locks.pinned import LockedPackage, add_indexes, load_document, read_packages, resolve_pinned
 from grocker.python.project import Project
 from grocker.python.pylock import Pin, WheelBuilder
 from grocker.python.target import WheelTarget
@@ -33,11 +33,8 @@ def read(
     builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
     """Read the wheels that the lock file pins; see ``LockFormat.read``."""
-    document = load_document(path)
     pyproject = load_document(project.directory / "pyproject.toml")
-    _check_python(document, project, pyproject, path)
-    declared = [*_declared(project, pyproject, extras), *group_requirements(project.directory, groups)]
-    packages = read_packages(document, path, frozenset({"main", *groups}))
+    declared, packages = read_pins(path, project, pyproject, extras, groups)
     return resolve_pinned(
         declared,
         packages,
@@ -49,6 +46,16 @@ def read(
         remedy="poetry lock",
         builder=builder,
     )
+
+
+def read_pins(
+    path: Path, project: Project, pyproject: Mapping[str, Any], extras: Sequence[str], groups: Sequence[str] = ()
+) -> tuple[list[str], tuple[LockedPackage, ...]]:
+    """Read what the project declares (PEP 508), and the packages that the lock has. Raises SettingsError."""
+    document = load_document(path)
+    _check_python(document, project, pyproject, path)
+    declared = [*_declared(project, pyproject, extras), *group_requirements(project.directory, groups)]
+    return declared, read_packages(document, path, frozenset({"main", *groups}))
 
 
 def _declared(project: Project, pyproject: Mapping[str, Any], extras: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from grocker import local_file
 from grocker.decoding import decode_toml
@@ -72,6 +73,14 @@ def _check_fresh(path: Path, project: Project) -> None:
         document = decode_toml(local_file.read_text(path))
     except (OSError, ValueError) as error:
         raise SettingsError(f"reading uv.lock: {path}: {error}", hint="run: uv lock") from error
+    try:
+        _compare(document, path, project)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SettingsError(f"reading uv.lock: {path} is malformed: {error!r}", hint="run: uv lock") from error
+
+
+def _compare(document: dict[str, Any], path: Path, project: Project) -> None:
+    """Raise SettingsError when the lock is for another project than pyproject.toml describes."""
     is_workspace = "members" in document.get("manifest", {})
     if not is_workspace and not _allow_the_same(str(document.get("requires-python", "")), project.requires_python):
         raise SettingsError(
@@ -107,14 +116,14 @@ def _check_fresh(path: Path, project: Project) -> None:
 
 def _allow_the_same(one: str, other: str) -> bool:
     """Whether two specifiers allow the same releases of Python; uv writes ``>=3.13,<3.14`` as ``==3.13.*``."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.specifiers import SpecifierSet
 
+    releases = ["4.0", "4.1", *(f"3.{minor}.{micro}" for minor in range(100) for micro in (0, 1, 5, 10, 20))]
     try:
         first, second = SpecifierSet(one), SpecifierSet(other)
-    except InvalidSpecifier:
+        return all(first.contains(release) == second.contains(release) for release in releases)
+    except ValueError:  # InvalidSpecifier, or a number of thousands of digits
         return True  # uv reports it
-    releases = ["4.0", "4.1", *(f"3.{minor}.{micro}" for minor in range(100) for micro in (0, 1, 5, 10, 20))]
-    return all(first.contains(release) == second.contains(release) for release in releases)
 
 
 def _specifiers(text: str) -> frozenset[str]:

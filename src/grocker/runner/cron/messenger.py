@@ -53,7 +53,7 @@ def read_mail_server(environ: Mapping[str, str]) -> MailServer | None:
             CONFIGURATION, f"{names.GROCKER_SMTP_SECURITY}={security}: expected one of {', '.join(SECURITIES)}"
         )
     port = environ.get(names.GROCKER_SMTP_PORT) or ("465" if security == "tls" else "25")
-    if not port.isascii() or not port.isdigit() or not 0 < int(port[:9]) < 65536:
+    if not port.isascii() or not port.isdigit() or len(port) > 9 or not 0 < int(port) < 65536:
         raise Failure(CONFIGURATION, f"{names.GROCKER_SMTP_PORT}={port}: expected a number from 1 to 65535")
     return MailServer(
         host=host,

@@ -6,6 +6,7 @@ as format 0.0.4 requires; comments, ``# EOF`` and ``# UNIT`` of OpenMetrics are 
 
 from __future__ import annotations
 
+import math
 import re
 
 from ..base.value import TYPE_CHECKING
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 _NAME = rb"[a-zA-Z_:][a-zA-Z0-9_:]*"
 _GAP = rb"[ \t]*+"
-_LABEL = rb"[a-zA-Z_][a-zA-Z0-9_]*+" + _GAP + rb"=" + _GAP + rb'"(?:[^"\\\n]|\\.)*+"' + _GAP
+_LABEL_NAME = rb"[a-zA-Z_][a-zA-Z0-9_]*+"
+_LABEL_VALUE = _GAP + rb"=" + _GAP + rb'"(?:[^"\\\n]|\\.)*+"' + _GAP
+_LABEL = _LABEL_NAME + _LABEL_VALUE
 _LABELS = rb"\{" + _GAP + rb"(?:" + _LABEL + rb"(?:," + _GAP + _LABEL + rb")*+(?:," + _GAP + rb")?)?\}"
 _NUMBER = rb"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|Inf|inf|NaN|nan)"
 _SAMPLE = re.compile(
@@ -24,14 +27,15 @@ _SAMPLE = re.compile(
     + _NAME
     + rb"+)"
     + _GAP
-    + rb"(?:"
+    + rb"("
     + _LABELS
     + rb")?+"
     + _GAP
-    + rb"(?<![a-zA-Z0-9_:])"
+    + rb"(?<![a-zA-Z0-9_:])("
     + _NUMBER
-    + rb"(?:[ \t]++-?\d+)?"
+    + rb")(?:[ \t]++-?\d{1,18})?"  # 64 bits, in milliseconds
 )
+_LABEL_NAMES = re.compile(rb"(" + _LABEL_NAME + rb")" + _LABEL_VALUE)
 _ABOUT = re.compile(rb"#[ \t]+(HELP|TYPE)[ \t]+(" + _NAME + rb")(?:[ \t]+(.*))?")
 _TYPES = frozenset({b"counter", b"gauge", b"histogram", b"summary", b"untyped"})
 _PARTS = {b"histogram": (b"_bucket", b"_sum", b"_count"), b"summary": (b"_sum", b"_count")}
@@ -71,7 +75,7 @@ class MetricFamilies:
                 self._describe(about[1], about[2], about[3] or b"")
             return
         sample = _SAMPLE.fullmatch(line)
-        if sample is not None and _is_text(line):
+        if sample is not None and _is_text(line) and _is_valid(sample[2], sample[3]):
             self._family(self._owner(sample[1])).samples += line + b"\n"
             return
         name = re.match(_NAME, line)
@@ -118,6 +122,18 @@ class MetricFamilies:
             if family.kind:
                 yield b"# TYPE " + name + b" " + family.kind + b"\n"
             yield family.samples
+
+
+def _is_valid(labels: bytes | None, value: bytes) -> bool:
+    """Whether Prometheus accepts them or would reject the whole response.
+
+    It accepts each label once, none that begins with two underscores, and numbers of 64 bits.
+    """
+    if labels is not None and (labels.count(b"=") > 1 or b"__" in labels):
+        names = _LABEL_NAMES.findall(labels)
+        if len(set(names)) != len(names) or any(name.startswith(b"__") for name in names):
+            return False
+    return abs(float(value)) != math.inf or value[-1:] not in b"0123456789."
 
 
 def _is_text(line: bytes) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _HEAD = 32 << 10  # bytes of a response's head
 _BLOCK = 64 << 10
+_DIGITS = 18  # of a length; more than any that is accepted
 
 
 class LoopbackRequest:
@@ -150,5 +151,5 @@ def _head(head: bytes) -> tuple[int | None, int | None]:
     for field in fields:
         name, _, value = field.partition(b":")
         if name.strip().lower() == b"content-length" and value.strip().isdigit():
-            length = int(value)
+            length = int(value.strip()[:_DIGITS])  # of thousands of digits, int raises ValueError
     return int(rest[:3]), length
