@@ -63,6 +63,7 @@ def application(files: Mapping[str, str] = FILES, *, tree: bool = True, settings
         files=(),
         project=None,
         roots=(ROOT,) if tree else (),
+        directory=f"/{ROOT}" if tree else None,
     )
 
 
@@ -112,6 +113,9 @@ def check(
         Service(command="/srv/elsewhere"),
         Service(command="$PROGRAM"),
         Service(command="python -m http.server"),
+        Service(command="gunicorn app:app", directory="/opt/app/shop"),
+        Service(command="python app.py", directory="/opt/app/shop"),
+        Service(command="python app.py", directory="/media"),
     ],
 )
 def test_nothing_is_said_of_a_service_that_can_start(service: Service) -> None:
@@ -130,8 +134,9 @@ def test_nothing_is_said_of_a_service_that_can_start(service: Service) -> None:
         (Service(command=("bot", "x")), "nothing in the image provides the program bot"),
         (Service(command="gunicorn shop.gone:app"), "shop has no module shop.gone"),
         (Service(command="gunicorn shop.app"), "shop/app.py defines no application"),
-        (Service(command="python gone.py"), "the source tree has no file gone.py"),
-        (Service(command="./gone.sh"), "the source tree has no file ./gone.sh"),
+        (Service(command="python gone.py"), "/opt/app has no file gone.py"),
+        (Service(command="./gone.sh"), "/opt/app has no file ./gone.sh"),
+        (Service(command="python worker.py", directory="/opt/app/shop"), "/opt/app/shop has no file worker.py"),
         (Service(command="python -m shop.gone"), "shop has no module shop.gone"),
     ],
 )

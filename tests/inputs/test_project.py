@@ -47,7 +47,7 @@ FILES = {"pyproject.toml": PROJECT, "shop/__init__.py": "", "shop/wsgi.py": WSGI
 @pytest.mark.parametrize(
     ("files", "backend", "warning"),
     [
-        ({"settings/main.py": ""}, "", "the wheel of shop has no module settings.main, which the project has"),
+        ({"settings/main.py": ""}, "", "the wheel of shop lacks settings/main.py, which a service needs"),
         ({}, "import a_dependency", "building shop: its build back end failed"),
         ({}, "", None),
     ],

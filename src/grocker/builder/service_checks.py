@@ -16,6 +16,7 @@ from grocker.inputs.application import Application
 from grocker.inputs.validation import find_modules
 from grocker.layers.provided import Provided
 from grocker.progress import Progress
+from grocker.runner.contract import names
 from grocker.runner.contract.spec import Service
 from grocker.tar.entry import File, Symlink
 
@@ -47,6 +48,7 @@ _BUILTINS = frozenset(
     )
 )
 """words of the shell"""
+_APPLICATION = f"{names.APPLICATION.removeprefix('/')}/"
 _PYTHON = ("python", "python3")
 _UNKNOWN = re.compile(r"^\s*from\s+\S+\s+import\s+\*|\bglobals\(\)|\bexec\(|sys\.modules\[|\bdef __getattr__\(", re.M)
 
@@ -59,11 +61,15 @@ class _Problem(msgspec.Struct, frozen=True):
 
 
 class _Image(msgspec.Struct, frozen=True):
-    """What services find in the image."""
+    """What a service finds in the image."""
 
     application: Application
     provided: Provided
     uncompiled: Mapping[str, str]
+    roots: tuple[str, ...]
+    """entry paths of the application's directories on ``sys.path``, and of the one where the service starts"""
+    directory: str | None
+    """where the service starts, None for the home"""
     modules: frozenset[str]
     """the application's own, dotted"""
     files: Mapping[str, File | Symlink]
@@ -72,8 +78,8 @@ class _Image(msgspec.Struct, frozen=True):
     """Python's: ``3.13``"""
 
     @property
-    def roots(self) -> tuple[str, ...]:
-        return self.application.roots or (self.application.installed.site,)
+    def links(self) -> set[str]:
+        return {path for path, entry in self.files.items() if isinstance(entry, Symlink)}
 
     def source(self, module: str) -> tuple[str, str] | None:
         """Return the path below its root and the text of a module of the application; None for a compiled one."""
@@ -105,11 +111,17 @@ def check_services(
     by path; ``series``: Python's; ``variables``: the image's. Raises SettingsError for a service that cannot start;
     warns where something outside the image may mend it.
     """
-    installed = application.installed
-    roots = application.roots or (installed.site,)
-    files = {entry.path: entry for entry in installed.entries if isinstance(entry, File | Symlink)}
-    image = _Image(application, provided, uncompiled, find_modules(installed, roots), files, series)
+    files = {entry.path: entry for entry in application.installed.entries if isinstance(entry, File | Symlink)}
+
+    def image_for(directory: str | None) -> _Image:
+        roots = application.roots or (application.installed.site,)
+        if directory is not None and directory.strip("/") not in roots:  # servers look there too
+            roots = (*roots, directory.strip("/"))
+        modules = find_modules(application.installed, roots)
+        return _Image(application, provided, uncompiled, roots, directory, modules, files, series)
+
     for name, service in sorted(table.items()):
+        image = image_for(service.directory or application.directory)
         # The operator, or the image itself, adds directories that nothing here knows.
         elsewhere = "PYTHONPATH" in variables or "PYTHONPATH" in service.env or "PATH" in service.env
         for problem in _problems(image, service):
@@ -117,6 +129,7 @@ def check_services(
             if problem.is_certain and not elsewhere:
                 raise SettingsError(message, hint=problem.hint)
             progress.warn(message, problem.hint)
+    image = image_for(application.directory)
     _warn_of_settings(image, progress)
     _warn_of_uncompiled(image, progress)
 
@@ -209,13 +222,17 @@ def _command_problems(image: _Image, command: Sequence[str] | str) -> Iterator[_
 
 
 def _file_problems(image: _Image, path: str) -> Iterator[_Problem]:
-    """Yield a problem if a service of a source tree names a file, relative to its top, that the tree lacks."""
-    directory = image.application.directory
-    if not path or directory is None or path.startswith("/") or "$" in path:
+    """Yield a problem if a service names a file, relative to where it starts, that the application lacks."""
+    if not path or image.directory is None or path.startswith("/") or "$" in path:
         return
-    place = posixpath.normpath(f"{directory.removeprefix('/')}/{path}")
+    place = posixpath.normpath(f"{image.directory.strip('/')}/{path}")
+    parents = {place.rsplit("/", count)[0] for count in range(place.count("/") + 1)}
+    if not place.startswith(_APPLICATION) or image.application.writable or not parents.isdisjoint(image.links):
+        return  # a link may lead into the user's files
     if place not in image.files and not any(one.startswith(f"{place}/") for one in image.files):
-        yield _Problem(f"the source tree has no file {path}", "fix the command, or check what is left out of the image")
+        yield _Problem(
+            f"{image.directory} has no file {path}", "fix the command, or check what is left out of the image"
+        )
 
 
 def _is_own_command(image: _Image, name: str) -> bool:

@@ -58,7 +58,7 @@ DJANGO = {
     "jobs/words.txt": "relative words\n",
     "jobs/users.py": "import django\ndjango.setup()\nfrom django.contrib.auth.models import User\n"
     "print(open('words.txt').read().strip(), User.objects.count(), flush=True)\n",
-    "broken.py": "import os\nos.mkdir('/opt/app/uploads')\n",
+    "broken.py": "import os\nos.mkdir('/opt/app/uploads')\napp = None\n",
     "grocker.toml": '[services.www]\n[services.users]\ncommand = ["python", "users.py"]\nworkdir = "jobs"\n'
     '[services.worker]\ncommand = ["python", "-c", "import os; os.mkdir(\'cache\')"]\nrestart = { times = 0 }\n'
     '[services.broken]\nwsgi = "broken:app"\nrestart = { times = 0 }\n'
