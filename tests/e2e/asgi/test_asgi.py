@@ -74,7 +74,7 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     (project / "src" / "hello" / "main.py").write_text(MAIN)
     (project / "src" / "hello" / "static").mkdir()
     (project / "src" / "hello" / "static" / "site.css").write_text("")
-    (project / "src" / "hello" / "broken.py").write_text("import nowhere\n")
+    (project / "src" / "hello" / "broken.py").write_text("import nowhere\napp = None\n")
     grocker = [sys.executable, "-m", "grocker", "build", str(project), "--output", "docker"]
     done = subprocess.run(grocker, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
