@@ -26,6 +26,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import quarantine, rootless, side_by_side
+from tests.support.struct_types import keep_struct_types
 
 
 def _answers(*command: str) -> str:
@@ -123,6 +124,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure() -> None:
     while _end:
         _end.pop()()
+    keep_struct_types()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
