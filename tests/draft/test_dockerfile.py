@@ -28,6 +28,10 @@ def test_instruction_is_read(text: str, found: list[tuple[int, str, tuple[str, .
     assert [(one.line, one.keyword, one.flags, one.text) for one in stage.instructions] == found
 
 
+def test_continuation_of_nothing_is_no_instruction() -> None:
+    assert [stage.image for stage in read_stages("\\\n\nFROM python\n\\")] == ["python"]
+
+
 def test_lines_are_continued_by_the_character_that_the_file_chooses() -> None:
     [stage] = read_stages("# syntax=docker/dockerfile:1\n# escape=`\nFROM a\nRUN b `\n c\\\nRUN d\n")
     assert [one.text for one in stage.instructions] == ["b c\\", "d"]

@@ -101,6 +101,8 @@ def _instructions(text: str) -> Iterator[Instruction]:
                 at += 1
             at += 1
             joined = "\n".join((_HEREDOC.sub("", joined, count=1).rstrip(), *body))
+        if not joined.strip():  # a continuation of nothing
+            continue
         keyword, rest = (*joined.split(maxsplit=1), "")[:2]
         flags = []
         while match := _FLAG.match(rest):
