@@ -17,6 +17,7 @@ import io
 import multiprocessing
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -65,6 +66,7 @@ def main() -> int:
     options = parser.parse_args()
     commit = _commit()
     instrument()
+    from tests.fuzz.target import scratch
     from tests.fuzz.targets import TARGETS
 
     for name in options.target or ():
@@ -74,6 +76,7 @@ def main() -> int:
     for name in options.target or TARGETS:
         rows.append(run(name, options.seconds, commit))
         print(rows[-1], flush=True)
+    shutil.rmtree(scratch(), ignore_errors=True)  # atexit does not run, see below
     if options.write:
         PAGE.write_text(insert(PAGE.read_text("utf-8"), {row.name: str(row) for row in rows}, list(TARGETS)), "utf-8")
     return 1 if any(row.findings for row in rows) else 0
