@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from grocker.context import Context
-from grocker.errors import SettingsError
+from grocker.errors import CorruptError, SettingsError
 from grocker.lock.answers import DebianAnswer
 from grocker.platforms.target import Target
 from tests.support.phases import opened_world, request, resolved
@@ -99,6 +99,35 @@ def test_lock_that_is_not_read_stops_the_build_unless_it_is_ignored(opened: tupl
     [resolution] = resolved(context, replace(request(made, made.project), ignore_lock=True))
     assert [(f.name, f.version) for f in resolution.wheels.files] == [("dep", "2.0")]
     assert resolution.versions == "the index"
+
+
+def test_pins_beside_a_package_decide_its_versions_and_make_its_lock_stale(opened: tuple[World, Context]) -> None:
+    made, context = opened
+    for name in ("dep", "below", "other"):
+        for version in ("1.0", "2.0"):
+            requires = ["below"] if name == "dep" else []
+            make_wheel(made.index.directory, name, version, requires=requires)
+    make_project(made.project, metadata="Requires-Dist: dep\n")
+    pins = made.project / "requirements.txt"
+    pins.write_text("dep==1.0\nbelow==1.0\nother==1.0\n-e .\n")
+    [first] = resolved(context, request(made, made.project))
+    assert [(f.name, f.version) for f in first.wheels.files] == [("below", "1.0"), ("dep", "1.0")]
+    assert first.versions == "the index, by requirements.txt"
+    [newest] = resolved(context, replace(request(made, made.project), ignore_lock=True))
+    assert [(f.name, f.version) for f in newest.wheels.files] == [("below", "2.0"), ("dep", "2.0")]
+    pins.write_text("dep==2.0\n")
+    with pytest.raises(SettingsError, match=r"grocker\.lock is stale: requirement files changed"):
+        resolved(context, replace(request(made, made.project), lock=first.lock, locked=True))
+
+
+def test_hash_beside_a_package_is_checked(opened: tuple[World, Context]) -> None:
+    made, context = opened
+    make_wheel(made.index.directory, "dep", "1.0", requires=["below"])
+    make_wheel(made.index.directory, "below", "1.0")
+    make_project(made.project, metadata="Requires-Dist: dep\n")
+    (made.project / "requirements.txt").write_text(f"dep==1.0 --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(CorruptError, match="sha256 that is not in the requirement files"):
+        resolved(context, request(made, made.project))
 
 
 def test_lock_of_grocker_is_used_whatever_other_locks_there_are(opened: tuple[World, Context]) -> None:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from grocker.python.pylock import Pin, WheelBuilder
     from grocker.python.requirement_files import (
         RequirementList,
+        as_constraints,
         check_hashes,
         parse_requirement_files,
         read_requirement_files,
@@ -75,7 +76,10 @@ _HOMES = {
     "locks": ("LockFile", "add_requirements", "find_lock", "resolve_locked"),
     "pylock": ("Pin", "WheelBuilder"),
     "opened_sources": ("is_current", "local_files", "lock_source", "locked_source", "read_directory"),
-    "requirement_files": ("RequirementList", "check_hashes", "parse_requirement_files", "read_requirement_files"),
+    "requirement_files": (
+        *("RequirementList", "as_constraints", "check_hashes"),
+        *("parse_requirement_files", "read_requirement_files"),
+    ),
     "requirements": ("active_requirements", "parse_requirement"),
     "resolution": ("find_addresses", "find_sdist", "resolve"),
     "sdists": ("SDIST", "SOURCE", "SdistBuilder"),
@@ -118,6 +122,7 @@ __all__ = [
     "active_requirements",
     "add_bytecode",
     "add_requirements",
+    "as_constraints",
     "build_key",
     "build_wheel",
     "check_declared",

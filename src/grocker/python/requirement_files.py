@@ -340,6 +340,17 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(sorted(normalise_name(one.strip()) for one in text.split(",") if one.strip()))
 
 
+def as_constraints(listed: RequirementList) -> RequirementList:
+    """Return the versions that ``listed`` pins, and their hashes, as bounds for what something else requires."""
+    pins = []
+    for text in listed.requirements:
+        requirement = parse_requirement(text)
+        if any(one.operator in ("==", "===") for one in requirement.specifier) and requirement.url is None:
+            marker = f" ; {requirement.marker}" if requirement.marker else ""
+            pins.append(f"{requirement.name}{requirement.specifier}{marker}")
+    return RequirementList(constraints=(*listed.constraints, *pins), hashes=listed.hashes)
+
+
 def check_hashes(pins: Iterable[Pin], listed: RequirementList) -> None:
     """Check the wheels against the hashes of the requirement files, if there are any.
 

@@ -15,6 +15,7 @@ from grocker.errors import SettingsError
 from grocker.inputs.application import Application
 from grocker.inputs.archive import find_mirrors
 from grocker.inputs.index import rebuild_wheels, wheel_target
+from grocker.inputs.pin_file import find_pin_file
 from grocker.inputs.request import Request
 from grocker.lock import document
 from grocker.lock.answers import DebianAnswer, PythonAnswer
@@ -41,7 +42,8 @@ def inputs(request: Request, settings: Settings, application: Application, targe
         "debian": _digest([target.suite.name, *package_names(settings, target.suite, application.services.packages)]),
         "requirements": _digest([*requires, "", *application.extras, "", *application.services.servers]),
     }
-    files = python.read_requirement_files(application.requirement_files)
+    pin_file = find_pin_file(application, ignore_lock=request.ignore_lock)
+    files = python.read_requirement_files((*application.requirement_files, *((pin_file,) if pin_file else ())))
     if files:
         result["requirement files"] = _digest([digest.of(files[path]) for path in sorted(files)])
     if request.origin.kind == "release":

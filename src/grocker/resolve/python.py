@@ -20,6 +20,7 @@ from grocker.inputs.index import (
     uv_variables,
     wheel_target,
 )
+from grocker.inputs.pin_file import find_pin_file
 from grocker.lock.answers import PythonAnswer
 from grocker.platforms.target import Target
 from grocker.python.uv import NoWheelError
@@ -54,11 +55,13 @@ def resolve_wheels(
     directory = project.directory if project else None
     lock = python.find_lock(project.directory) if project and not ignore_lock else None
     own = python.group_requirements(project.directory, application.groups) if project and lock is None else ()
-    listed = read_listed(context, uv, application)
+    listed, pin_file = read_listed(context, uv, application), None
     if application.unread_lock is not None and not ignore_lock:
         python.refuse_lock(application.unread_lock.name, "pin the versions in the script's dependencies")
     if project is not None and lock is None and not application.requirement_files and not ignore_lock:
-        python.check_unread(project.directory, (*requirements, *own))
+        pin_file = find_pin_file(application, ignore_lock=ignore_lock)
+        listed = python.as_constraints(_read_listed(context, uv, project.directory, (pin_file,) if pin_file else ()))
+        python.check_unread(project.directory, (*requirements, *own), pins_are_read=pin_file is not None)
 
     builder = sdist_builder(
         context,
@@ -115,7 +118,8 @@ def resolve_wheels(
                     listed=listed,
                     builder=builder,
                 )
-                python.check_hashes(pins, listed)
+                # A file beside a package need not list everything.
+                python.check_hashes([pin for pin in pins if pin_file is None or pin.name in listed.hashes], listed)
                 pins = python.add_requirements(
                     pins, apart, wheels, uv, workspace=scratch, directory=directory, builder=builder
                 )
@@ -146,11 +150,15 @@ def resolve_wheels(
 
 def read_listed(context: Context, uv: python.Uv, application: Application) -> python.RequirementList:
     """Return what the application's requirement files say. Raises SettingsError."""
-    files = python.read_requirement_files(application.requirement_files)
-    for path, data in files.items():
-        python.refuse_expansion([data.decode("utf-8", "replace")], uv.environment, what=f"reading {path}")
     directory = application.project.directory if application.project else Path()
-    return python.parse_requirement_files(application.requirement_files, files, directory, context.environ)
+    return _read_listed(context, uv, directory, application.requirement_files)
+
+
+def _read_listed(context: Context, uv: python.Uv, directory: Path, files: Sequence[Path]) -> python.RequirementList:
+    contents = python.read_requirement_files(files)
+    for path, data in contents.items():
+        python.refuse_expansion([data.decode("utf-8", "replace")], uv.environment, what=f"reading {path}")
+    return python.parse_requirement_files(files, contents, directory, context.environ)
 
 
 def _listed_key(listed: python.RequirementList) -> str:
@@ -163,6 +171,8 @@ def versions_source(application: Application, *, ignore_lock: bool) -> str:
     project = application.project
     lock = python.find_lock(project.directory) if project and not ignore_lock else None
     if project is None or lock is None:
-        files = [os.path.relpath(path, project.directory) for path in application.requirement_files if project]
+        pin_file = find_pin_file(application, ignore_lock=ignore_lock)
+        named = (*application.requirement_files, *((pin_file,) if pin_file else ()))
+        files = [os.path.relpath(path, project.directory) for path in named if project]
         return f"the index, by {', '.join(files)}" if files else "the index"
     return os.path.relpath(lock.path, project.directory)

@@ -27,11 +27,12 @@ _PIN = re.compile(
 )
 
 
-def check_unread(directory: Path, requirements: Iterable[str]) -> None:
+def check_unread(directory: Path, requirements: Iterable[str], *, pins_are_read: bool = False) -> None:
     """Raise SettingsError when a file in ``directory`` pins versions that Grocker would not keep to.
 
     ``requirements``: what the application requires, PEP 508. A requirements file counts when it pins one of these to
-    something that they do not say themselves; lists of tools for development pin others.
+    something that they do not say themselves; lists of tools for development pin others. ``pins_are_read``: whether
+    one of these files is kept to, so that none of them counts.
     """
     for pattern, remedy in _LOCKS:
         for path in sorted(directory.glob(pattern)):
@@ -41,7 +42,7 @@ def check_unread(directory: Path, requirements: Iterable[str]) -> None:
     for text in requirements:
         requirement = parse_requirement(text)
         declared[normalise_name(requirement.name)] = str(requirement.specifier)
-    for pattern in _LISTS:
+    for pattern in () if pins_are_read else _LISTS:
         for path in sorted(directory.glob(pattern)):
             for name, version in _pins(path):
                 if name in declared and declared[name].lstrip("=") != version:
