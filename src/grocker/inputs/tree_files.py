@@ -74,7 +74,7 @@ def read_files(
     excluded = Patterns(exclude)
     include = [os.path.normpath(name) for name in include]
     named = "\0".join([str(root.absolute()), *(only or ())])
-    key = f"tree-{FORMAT}-" + hashlib.sha256(os.fsencode(named)).hexdigest()
+    key = f"source-tree-{FORMAT}-" + hashlib.sha256(os.fsencode(named)).hexdigest()
     kept = context.store.kept("steps", key)
     known = python.FileHashes.decode(kept) if kept is not None else python.FileHashes()
     now, real = int(context.now * 1e9), os.path.realpath(root)
