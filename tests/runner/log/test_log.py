@@ -312,6 +312,26 @@ def test_slow_reader_of_stdout_gets_everything_in_whole_lines(room: Room) -> Non
     assert log.status() == LogStatus(lines=60_000, dropped=(("stdout", 0), ("stderr", 0)), syslog=None)
 
 
+def test_line_stays_whole_when_its_writer_waited_for_room_and_gets_no_processor(room: Room) -> None:
+    log = room.log("stdout")
+    busy, other = log.channel("one", error=False), log.channel("two", error=False)
+    os.set_blocking(busy.descriptor, False)
+    line = b"a" * 39 + b"\n"
+    written = os.write(busy.descriptor, line * 10_000)  # as much as the pipe takes
+    assert written % 40, "it ends within a line"
+    got = b""
+    while len(got) < written // 40 * 40:
+        room.loop.turn(0.01)
+        got += room.standard.out
+    for _ in range(5):
+        room.loop.turn(0.02)
+    room.write(other, b"b\n")
+    room.write(busy, line[written % 40 :])
+    room.until(lambda: not log.full(False, lambda: None))
+    got += room.standard.out
+    assert sorted(set(got.splitlines())) == [line[:-1], b"b"]
+
+
 @pytest.mark.fault(number=16)
 def test_writer_of_stdout_waits_when_nobody_reads_it(room: Room) -> None:
     log = room.log("stdout")

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from ..process.loop import Loop, Timer
     from .standard_output import StandardOutput
 
-_LINE_REST = 0.01  # seconds to wait for the rest of a line
+_LINE_REST = 0.01  # seconds to wait for the rest of a line, which may be a prompt
+_BUSY_LINE_REST = 1.0  # seconds, after much: its writer waited for room in the pipe, and for the processor now
 _BLOCK = 128 << 10  # bytes read at once
 _DELAY = 0.001  # seconds between reads of busy writers, doubled up to _LONGEST_DELAY while lines keep coming
 _LONGEST_DELAY = 0.008
@@ -83,7 +84,7 @@ class Channel:
         if taken and not data.endswith(b"\n") and (end := data.rfind(b"\n") + 1):
             # Most likely the pipe was full in the middle of a line: keep other processes' output out of it.
             data, self._partial = data[:end], data[end:]
-            self._expect_rest()
+            self._expect_rest(_LINE_REST if taken < _MUCH else _BUSY_LINE_REST)
         if data:
             self._on_output(self, data, self._lines.take(data))
         return taken
@@ -111,10 +112,10 @@ class Channel:
         os.close(self._reader)
         os.close(self.descriptor)
 
-    def _expect_rest(self) -> None:
+    def _expect_rest(self, seconds: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.after(_LINE_REST, self._take_rest)
+        self._timer = self._loop.after(seconds, self._take_rest)
 
     def _take_rest(self) -> None:
         if self._partial and not self.output.full:
@@ -147,4 +148,4 @@ class Channel:
     def _resume(self) -> None:
         self._loop.watch(self._reader, self._readable)
         if self._partial:
-            self._expect_rest()
+            self._expect_rest(_BUSY_LINE_REST)
