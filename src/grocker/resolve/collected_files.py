@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,7 @@ _NEVER = (
     *(names.CONFIG, names.MEDIA, names.SCRIPTS, names.GROCKER),
 )
 """directories that are mounted, or that are Debian's or Grocker's own"""
+_APP = b"staticfiles"
 _MANIFEST = b"ManifestStaticFilesStorage"
 """in the name of each storage that cannot do without collectstatic, WhiteNoise's too"""
 _REMEDY = (
@@ -91,18 +92,50 @@ class _Result(msgspec.Struct, frozen=True):
     """None: it failed, or the application does not use ``django.contrib.staticfiles``"""
 
 
-class _Run(msgspec.Struct, frozen=True):
-    """What a run depends on."""
+class StaticRun(msgspec.Struct, frozen=True):
+    """What a run of collectstatic depends on."""
 
     application: Application
-    packages: DebianAnswer
+    packages: tuple[str, ...]
+    """digests of the image's Debian packages"""
     wheels: tuple[PythonFile, ...]
-    scheme: InstallScheme
     variables: Mapping[str, str]
 
     @property
     def directory(self) -> str:
+        """Where it runs."""
         return self.application.directory or "/"
+
+    @property
+    def media(self) -> list[str]:
+        """The directories that a container has in ``/media`` before a service starts."""
+        paths = self.application.writable
+        return sorted({one.path if one.is_directory else os.path.dirname(one.path) for one in paths})
+
+    def key(self) -> str:
+        """Return the key of the names of modules that it imports: of everything but the content of modules."""
+        from grocker.python import collectstatic
+
+        entries = [
+            (entry.path, "" if _is_module(entry) else _identity(entry))
+            for entry in self.application.installed.entries
+            if isinstance(entry, File | Symlink)
+        ]
+        return cache_key(
+            "collectstatic",
+            collectstatic.FORMAT,
+            self.packages,
+            [file.sha256 for file in self.wheels],
+            sorted(self.variables.items()),
+            self.directory,
+            self.media,
+            sorted(entries),
+        )
+
+    def result_key(self, read: Sequence[str]) -> str:
+        """Return the key of its result. ``read``: entry paths of the application's modules that it imported."""
+        entries = {entry.path: entry for entry in self.application.installed.entries}
+        return cache_key("collected", self.key(), [(path, _identity(entries[path])) for path in read])
 
 
 def collect_static(
@@ -122,15 +155,15 @@ def collect_static(
     if not _is_wanted(settings, application, wheels):
         return None
     if toolchain.refusal:
-        _warn(context, f"Django's static files are not collected for {toolchain.image.platform} on this host")
+        _warn(context, application, f"for {toolchain.image.platform} on this host")
         return None
     module = application.django_settings_module
     own = {"DJANGO_SETTINGS_MODULE": module} if module is not None else {}
     service = next((one.env for one in application.services.table.values() if one.wsgi or one.asgi), {})
     variables = {**own, **settings.env, **service, **settings.build.env}
-    files = tuple(sorted(wheels.files))
-    run = _Run(application, packages(), files, InstallScheme(toolchain.image.suite.python), variables)
-    result = _find(context, run) or _make(context, run, toolchain, fetch)
+    answer = packages()
+    run = StaticRun(application, answer.digests, tuple(sorted(wheels.files)), variables)
+    result = _find(context, run) or _make(context, run, answer, toolchain, fetch)
     if result is None:
         return None
     if result.error:
@@ -163,77 +196,65 @@ def _is_wanted(settings: Settings, application: Application, wheels: PythonAnswe
     return bool(settings.collectstatic and known and served and any(f.name == _FRAMEWORK for f in wheels.files))
 
 
-def _warn(context: Context, message: str, hint: str | None = None) -> None:
-    context.progress.warn(message, hint=hint or "set collectstatic = false in [tool.grocker] if they are not needed")
+def _warn(context: Context, application: Application, why: str, hint: str | None = None) -> None:
+    """Warn that nothing can run on this host, if the application seems to have static files."""
+    if _mentions(application, _APP):
+        remedy = hint or "build on a host of that architecture, or set collectstatic = false in [tool.grocker]"
+        context.progress.warn(f"Django's static files are not collected {why}", hint=remedy)
+
+
+def _mentions(application: Application, text: bytes) -> bool:
+    """Whether a module of the application has that text."""
+    sources = (one.data for one in application.installed.entries if isinstance(one, File) and one.path.endswith(".py"))
+    return any(isinstance(data, bytes) and text in data for data in sources)
 
 
 def _fail(context: Context, application: Application, error: str) -> None:
     """Warn that a run failed, or raise SettingsError."""
     message = f"collecting Django's static files failed: {error}"
-    sources = (one.data for one in application.installed.entries if isinstance(one, File) and one.path.endswith(".py"))
-    if any(isinstance(data, bytes) and _MANIFEST in data for data in sources):
+    if _mentions(application, _MANIFEST):
         raise SettingsError(f"{message}; without them its manifest storage fails on every page", hint=_REMEDY)
-    _warn(context, message, _REMEDY)
+    context.progress.warn(message, hint=_REMEDY)
 
 
 def _placed(application: Application, files: CollectedFiles, tree: Path) -> StaticFiles:
-    place = files.root if _is_allowed(files.root, application) else PLACE
+    place = choose_place(files.root, application.installed.entries)
     paths = frozenset(f"{place}/{path}".removeprefix("/") for path in files.paths)
     fits = f"/{files.url.lstrip('/')}" == URL and is_plain(place)
     return StaticFiles(tree, files.digest, place, paths, fits and not files.serves_itself, fits)
 
 
-def _is_allowed(root: str, application: Application) -> bool:
-    """Whether STATIC_ROOT is a directory in which the image may have files."""
+def choose_place(root: str, application: Sequence[Entry]) -> str:
+    """Return STATIC_ROOT if the image may have files there and clients may see them, else ``/opt/static``.
+
+    ``application``: its files; none of its modules may be below, or nginx would show their sources.
+    """
     if not root.startswith("/") or os.path.normpath(root) != root or root == "/" or not is_plain(root):
-        return False
-    links = [f"/{entry.path}" for entry in application.installed.entries if isinstance(entry, Symlink)]
-    return not any(f"{root}/".startswith(f"{one}/") for one in (*_NEVER, *links))
+        return PLACE
+    links = [f"/{entry.path}" for entry in application if isinstance(entry, Symlink)]
+    is_below = any(f"{root}/".startswith(f"{one}/") for one in (*_NEVER, *links))
+    modules = [f"/{entry.path}" for entry in application if isinstance(entry, File) and entry.path.endswith(".py")]
+    is_above = any(one.startswith(f"{root}/") for one in (*_NEVER, *modules))
+    return PLACE if is_below or is_above else root
 
 
 # -- kept results -----------------------------------------------------------------------------------------------------
 
 
-def _find(context: Context, run: _Run) -> _Result | None:
+def _find(context: Context, run: StaticRun) -> _Result | None:
     """Return the result of an earlier run, if nothing that it depends on has changed."""
-    first = _first_key(run)
-    read = context.store.kept_as("steps", first, tuple[str, ...])
+    read = context.store.kept_as("steps", run.key(), tuple[str, ...])
     if read is None:
         return None
-    result = context.store.kept_as("steps", _second_key(first, run, read), _Result)
+    result = context.store.kept_as("steps", run.result_key(read), _Result)
     if result is None or (result.files is not None and context.store.tree(result.files.key) is None):
         return None
     return result
 
 
-def _first_key(run: _Run) -> str:
-    """Return the key of the names of modules that a run imports: of everything but the content of modules."""
-    from grocker.python import collectstatic
-
-    entries = [
-        (entry.path, "" if _is_module(entry) else _identity(entry))
-        for entry in run.application.installed.entries
-        if isinstance(entry, File | Symlink)
-    ]
-    return cache_key(
-        "collectstatic",
-        collectstatic.FORMAT,
-        run.packages.digests,
-        [file.sha256 for file in run.wheels],
-        sorted(run.variables.items()),
-        run.directory,
-        _media(run.application),
-        sorted(entries),
-    )
-
-
-def _second_key(first: str, run: _Run, read: tuple[str, ...]) -> str:
-    entries = {entry.path: entry for entry in run.application.installed.entries}
-    return cache_key("collected", first, [(path, _identity(entries[path])) for path in read])
-
-
 def _is_module(entry: Entry) -> bool:
-    return isinstance(entry, File) and entry.path.endswith(".py")
+    """Whether a file matters only if a run imports it; a wheel's RECORD changes with each of its modules."""
+    return isinstance(entry, File) and entry.path.endswith((".py", ".dist-info/RECORD"))
 
 
 def _identity(entry: Entry) -> str:
@@ -246,23 +267,22 @@ def _identity(entry: Entry) -> str:
     return hashing.hexdigest()
 
 
-def _media(application: Application) -> list[str]:
-    """Return the directories that the container has in ``/media`` before a service starts."""
-    return sorted(one.path if one.is_directory else os.path.dirname(one.path) for one in application.writable)
-
-
 # -- a run ------------------------------------------------------------------------------------------------------------
 
 
 def _make(
-    context: Context, run: _Run, toolchain: DebianToolchain, fetch: Callable[[PythonFile], Path]
+    context: Context,
+    run: StaticRun,
+    packages: DebianAnswer,
+    toolchain: DebianToolchain,
+    fetch: Callable[[PythonFile], Path],
 ) -> _Result | None:
     """Run collectstatic, and keep the result; None, with a warning, if this host has no sandbox."""
     from grocker.python import collectstatic
     from grocker.sandbox.run import NoSandboxError
 
     store, application = context.store, run.application
-    root = toolchain.compose_image(run.packages)
+    root = toolchain.compose_image(packages)
     wheels = _unpacked(context, run, toolchain, fetch)
     with store.scratch() as scratch, context.progress.task("collecting static files"):
         try:
@@ -272,20 +292,19 @@ def _make(
                 application.installed.entries,
                 variables=run.variables,
                 directory=run.directory,
-                media=_media(application),
+                media=run.media,
                 scratch=scratch / "run",
             )
         except NoSandboxError as error:
-            _warn(context, f"Django's static files are not collected: {error.message}", error.hint)
+            _warn(context, application, f"({error.message})", error.hint)
             return None
         own = {entry.path for entry in application.installed.entries if _is_module(entry)}
         read = tuple(path for path in (one.removeprefix("/") for one in answer.read) if path in own)
         files = _keep(context, answer, output) if answer.is_installed and not answer.error else None
     result = _Result(answer.error, files)
     if answer.read:  # else it died, and what it read is not known
-        first = _first_key(run)
-        store.keep("steps", first, msgspec.json.encode(read))
-        store.keep("steps", _second_key(first, run, read), msgspec.json.encode(result))
+        store.keep("steps", run.key(), msgspec.json.encode(read))
+        store.keep("steps", run.result_key(read), msgspec.json.encode(result))
     return result
 
 
@@ -308,17 +327,19 @@ def _keep(context: Context, answer: CollectAnswer, output: Path) -> CollectedFil
     return CollectedFiles(digest, digest, frozenset(paths), answer.root, answer.url, answer.serves_itself)
 
 
-def _unpacked(context: Context, run: _Run, toolchain: DebianToolchain, fetch: Callable[[PythonFile], Path]) -> Path:
+def _unpacked(
+    context: Context, run: StaticRun, toolchain: DebianToolchain, fetch: Callable[[PythonFile], Path]
+) -> Path:
     """Return a tree with the image's environment: its wheels, without the application's own."""
-    store, target = context.store, wheel_target(toolchain.image)
+    store, target, scheme = context.store, wheel_target(toolchain.image), InstallScheme(toolchain.image.suite.python)
     key = cache_key("image environment", str(target), [file.sha256 for file in run.wheels])
     with store.lock(f"tree-{key}"):
         tree = store.tree(key)
         if tree is None:
             with store.new_tree(key) as new:
-                unpack(run.scheme.frame, new)
+                unpack(scheme.frame, new)
                 for file in run.wheels:
-                    unpack(read_wheel(fetch(file), run.scheme, target, file=file.file).entries, new)
+                    unpack(read_wheel(fetch(file), scheme, target, file=file.file).entries, new)
             tree = store.tree(key)
     assert tree is not None
     return tree

@@ -182,7 +182,11 @@ def _ask(
 
     def below_wheels() -> DebianAnswer:
         names = tuple(sorted(libraries))
-        return packages if expected == names else resolve_packages(context, settings, names, target, refresh=request.refresh)
+        return (
+            packages
+            if expected == names
+            else resolve_packages(context, settings, names, target, refresh=request.refresh)
+        )
 
     toolchain = DebianToolchain(context, settings, target, request.refresh)
     services, static = _static(context, settings, application, target, uv, below_wheels, wheels, toolchain)
