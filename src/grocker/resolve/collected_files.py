@@ -44,6 +44,7 @@ _NEVER = (
 _APP = b"staticfiles"
 _MANIFEST = b"ManifestStaticFilesStorage"
 """in the name of each storage that cannot do without collectstatic, WhiteNoise's too"""
+_NO_SANDBOX = "run Grocker as root or allow user namespaces, or set collectstatic = false in [tool.grocker]"
 _REMEDY = (
     "give a variable that its settings need a harmless value in [tool.grocker.build.env],"
     " or set collectstatic = false in [tool.grocker]"
@@ -53,10 +54,8 @@ _REMEDY = (
 class CollectedFiles(msgspec.Struct, frozen=True):
     """Static files, kept in the store."""
 
-    key: str
-    """of their tree"""
     digest: str
-    """of their paths and bytes"""
+    """of their paths and bytes: the key of their tree"""
     paths: frozenset[str]
     """relative to the directory"""
     root: str
@@ -170,7 +169,7 @@ def collect_static(
         _fail(context, application, result.error)
     if result.files is None:
         return None
-    tree = context.store.tree(result.files.key)
+    tree = context.store.tree(result.files.digest)
     assert tree is not None
     return _placed(application, result.files, tree)
 
@@ -247,7 +246,7 @@ def _find(context: Context, run: StaticRun) -> _Result | None:
     if read is None:
         return None
     result = context.store.kept_as("steps", run.result_key(read), _Result)
-    if result is None or (result.files is not None and context.store.tree(result.files.key) is None):
+    if result is None or (result.files is not None and context.store.tree(result.files.digest) is None):
         return None
     return result
 
@@ -296,7 +295,7 @@ def _make(
                 scratch=scratch / "run",
             )
         except NoSandboxError as error:
-            _warn(context, application, f"({error.message})", error.hint)
+            _warn(context, application, f"({error.message})", _NO_SANDBOX)
             return None
         own = {entry.path for entry in application.installed.entries if _is_module(entry)}
         read = tuple(path for path in (one.removeprefix("/") for one in answer.read) if path in own)
@@ -324,7 +323,7 @@ def _keep(context: Context, answer: CollectAnswer, output: Path) -> CollectedFil
                 with store.new_tree(digest) as tree:
                     for one in sorted(copy.iterdir()):
                         one.rename(tree / one.name)
-    return CollectedFiles(digest, digest, frozenset(paths), answer.root, answer.url, answer.serves_itself)
+    return CollectedFiles(digest, frozenset(paths), answer.root, answer.url, answer.serves_itself)
 
 
 def _unpacked(
