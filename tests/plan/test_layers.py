@@ -13,6 +13,7 @@ from grocker.digest import Digest
 from grocker.lock.values import DebianPackage, PlatformLock, PythonFile
 from grocker.plan.documents import Documents
 from grocker.plan.layers import LARGE, PlannedLayer, interpreter_key, plan_layers
+from grocker.plan.subject import StaticPlace
 
 
 def package(name: str, version: str = "1") -> DebianPackage:
@@ -37,7 +38,12 @@ OWN = digest.of(b"0")
 
 
 def planned(
-    lock: PlatformLock = LOCK, documents: Documents = DOCUMENTS, own: Digest = OWN, epoch: int = 0, uid: int = 1000
+    lock: PlatformLock = LOCK,
+    documents: Documents = DOCUMENTS,
+    own: Digest = OWN,
+    epoch: int = 0,
+    uid: int = 1000,
+    static: StaticPlace | None = None,
 ) -> tuple[PlannedLayer, ...]:
     return plan_layers(
         lock,
@@ -50,6 +56,7 @@ def planned(
         lock_text=repr(lock),
         user=("blue", uid),
         epoch=epoch,
+        static=static,
     )
 
 
@@ -62,6 +69,18 @@ def test_plan_has_its_layers_in_the_designs_order() -> None:
     assert [layer.title for layer in planned()] == [
         *("debian", "generated", "runner", "wheel numpy", "wheels", "environment", "application")
     ]
+
+
+def test_static_files_have_a_layer_below_the_application_when_they_are_collected() -> None:
+    static = StaticPlace("/opt/static", "1", hide=False)
+    assert [layer.title for layer in planned(static=static)][-3:] == ["environment", "static", "application"]
+    assert changed(planned(), planned(static=static)) == {"static"}
+    assert changed(planned(static=static), planned(static=replace(static, digest="2"))) == {"static"}
+
+
+def test_application_is_made_anew_when_other_static_files_replace_its_own() -> None:
+    hiding = StaticPlace("/opt/static", "1", hide=True)
+    assert changed(planned(static=hiding), planned(static=replace(hiding, digest="2"))) == {"static", "application"}
 
 
 def test_plan_is_the_same_when_the_inputs_are() -> None:

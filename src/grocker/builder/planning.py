@@ -10,7 +10,7 @@ from grocker.inputs.request import Request
 from grocker.layers import runner
 from grocker.plan.explain import Explained, Remembered, explain, remembered
 from grocker.plan.plan import Plan, plan
-from grocker.plan.subject import Subject
+from grocker.plan.subject import StaticPlace, Subject
 from grocker.resolve.resolve import Resolution
 from grocker.store import Store
 
@@ -55,7 +55,16 @@ def _subject(resolution: Resolution) -> Subject:
         has_getconf=any(file.name == "getconf" for file in resolution.wheels.files),
         directory=application.directory,
         writable=tuple(one.text for one in application.writable),
+        static=_static(resolution),
     )
+
+
+def _static(resolution: Resolution) -> StaticPlace | None:
+    files = resolution.static
+    if files is None:
+        return None
+    own = (entry.path for entry in resolution.application.installed.entries)
+    return StaticPlace(files.place, files.digest, hide=not files.paths.isdisjoint(own))
 
 
 def _key(resolution: Resolution) -> str:

@@ -149,7 +149,7 @@ class BuildSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dependencies: tuple[PackageRequest, ...] = ()
     """Debian packages that the project and sdists need to compile, beside those that Grocker knows: ``libpq-dev``"""
     env: dict[VariableName, Text] = {}
-    """environment variables of the project's back end"""
+    """environment variables of the project's back end, and of Django's collectstatic"""
     submodules: bool = False
     """whether the submodules of git dependencies are fetched"""
 
@@ -218,6 +218,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     """crontab of the project: the jobs of the image (contract, K1)"""
     env: dict[VariableName, Text] = {}
     """variables of the image; the operator's override them"""
+    collectstatic: bool = True
+    """whether Django's static files are collected for the image (contract, X1)"""
     exclude: tuple[Pattern, ...] = ()
     """files of the project that its build back end does not see"""
     build: BuildSettings = BuildSettings()

@@ -86,6 +86,7 @@ def execute(
             alone=frozenset(digest for layer in plan.layers if layer.kind == "wheel" for digest in layer.files),
         ),
         installed=resolution.application.installed,
+        static=resolution.static,
         compiler=prefetch.take_compiler(plan.interpreter),
     ) as bench:
         layers = _build(bench, finished)

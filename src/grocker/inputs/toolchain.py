@@ -78,6 +78,19 @@ class DebianToolchain(msgspec.Struct, frozen=True):
         assert tree is not None
         return BuildRoot(tree, key)
 
+    def compose_image(self, answer: DebianAnswer) -> BuildRoot:
+        """Return a root with an image's own packages, to run what the image would run."""
+        store = self.context.store
+        key = cache_key("image root", debian.REVISION, answer.digests)
+        with store.lock(f"tree-{key}"):
+            tree = store.tree(key)
+            if tree is None:
+                with store.new_tree(key) as new:
+                    self._configure(self._unpack(answer, new, "the image"), new)
+                tree = store.tree(key)
+        assert tree is not None
+        return BuildRoot(tree, key)
+
     def _resolve(self, names: Sequence[str]) -> DebianAnswer:
         return resolve_names(self.context, self.settings, names, self.image, refresh=self.refresh)
 
@@ -131,11 +144,11 @@ class DebianToolchain(msgspec.Struct, frozen=True):
         assert tree is not None
         return tree
 
-    def _unpack(self, answer: DebianAnswer, tree: Path) -> list[debian.Facts]:
+    def _unpack(self, answer: DebianAnswer, tree: Path, subject: str = "a compiler") -> list[debian.Facts]:
         """Fetch the packages and unpack them into a tree."""
         from concurrent.futures import ThreadPoolExecutor
 
-        what = f"unpacking a compiler ({len(answer.packages)} Debian packages)"
+        what = f"unpacking {subject} ({len(answer.packages)} Debian packages)"
         with (
             self.context.progress.task(what, len(answer.packages)) as task,
             ThreadPoolExecutor(_WORKERS, thread_name_prefix="compiler") as pool,

@@ -9,7 +9,7 @@ import msgspec
 
 from grocker.inputs.tree_files import TreeFiles
 from grocker.runner.contract import names
-from grocker.tar.entry import Entry, File, Symlink
+from grocker.tar.entry import Content, Entry, File, Symlink
 
 ROOT = names.APPLICATION.removeprefix("/")
 _HELD = 1 << 20
@@ -35,7 +35,10 @@ def tree_entries(files: TreeFiles) -> Iterator[Entry]:
         if file.target is not None:
             yield Symlink(path, file.target)
             continue
-        place = files.root / file.path
-        size = place.stat().st_size
-        data = place.read_bytes() if size <= _HELD else _Content(place, size)
-        yield File(path, data, 0o755 if file.executable else 0o644)
+        yield File(path, file_data(files.root / file.path), 0o755 if file.executable else 0o644)
+
+
+def file_data(place: Path) -> bytes | Content:
+    """Return the bytes of a file, or of a large one what reads them when they are written."""
+    size = place.stat().st_size
+    return place.read_bytes() if size <= _HELD else _Content(place, size)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import msgspec
 
 from grocker import python
-from grocker.layers import application, configured, environment, runner
+from grocker.layers import application, configured, environment, runner, static
 from grocker.layers.workbench import Workbench
 from grocker.plan.layers import Kind, PlannedLayer
 from grocker.tar import member as members
@@ -44,8 +44,20 @@ def _environment(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
 
 
 def _application(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
-    entries = application.entries(bench.installed.entries, bench.plan.documents)
+    collected = bench.static.paths if bench.static is not None else frozenset()
+    own = [entry for entry in bench.installed.entries if entry.path not in collected]
+    entries = application.entries(own, bench.plan.documents)
     return [_own(layer, bench, entries, layer.inputs[0])]
+
+
+def _static(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
+    assert bench.static is not None
+    store, key = bench.context.store, _own_key(layer)
+    found = members.find_member(store, key)
+    if found is None:
+        files = static.entries(bench.static)
+        found = members.make_member(store, key, files, subject="static files", epoch=bench.plan.epoch)
+    return [found]
 
 
 def _own(
@@ -91,6 +103,7 @@ RECIPES: Mapping[Kind, Recipe] = MappingProxyType(
         "wheel": _wheels,
         "wheels": _wheels,
         "environment": _environment,
+        "static": _static,
         "application": _application,
     }
 )

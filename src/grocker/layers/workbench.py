@@ -16,6 +16,7 @@ from grocker.layers.debian import DebianPackages
 from grocker.layers.wheels import IndexWheels
 from grocker.plan.layers import DEBIAN_KINDS, WHEEL_KINDS
 from grocker.plan.plan import Plan
+from grocker.resolve.collected_files import StaticFiles
 from grocker.tar.member import Member
 
 
@@ -31,9 +32,12 @@ class Workbench:
         compiling: DebianPackages,
         wheels: IndexWheels,
         installed: python.Wheel,
+        static: StaticFiles | None,
         compiler: python.Compiler | None,
     ) -> None:
         """``compiling``: the packages whose interpreter compiles; ``installed``: the application's wheel.
+
+        ``static``: collected files.
 
         ``compiler``: that interpreter, if it was started already; it is closed with the workbench.
         """
@@ -41,6 +45,7 @@ class Workbench:
         self.plan = plan
         self.packages = packages
         self.installed = installed
+        self.static = static
         self._compiling = compiling
         self._wheels = wheels
         self._wheel_members: dict[Digest, Member] | None = None

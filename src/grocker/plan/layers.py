@@ -14,6 +14,7 @@ import msgspec
 from grocker.digest import Digest
 from grocker.lock.values import DebianPackage, PlatformLock, PythonFile
 from grocker.plan.documents import Documents
+from grocker.plan.subject import StaticPlace
 from grocker.platforms.suites import suite_of
 from grocker.tar.keys import cache_key
 
@@ -22,7 +23,7 @@ LARGE = 6 << 20
 MOST_LARGE = 12
 """of the largest wheels; overlay stops at 127 layers, and a pull is slow long before"""
 
-Kind = Literal["debian", "configured", "runner", "wheel", "wheels", "environment", "application"]
+Kind = Literal["debian", "configured", "runner", "wheel", "wheels", "environment", "static", "application"]
 """What a layer holds; each kind has a recipe in ``grocker.layers``."""
 DEBIAN_KINDS: frozenset[Kind] = frozenset({"debian", "configured"})
 WHEEL_KINDS: frozenset[Kind] = frozenset({"wheel", "wheels"})
@@ -55,6 +56,7 @@ def plan_layers(
     user: tuple[str, int],
     epoch: int,
     prefer: Sequence[str] = (),
+    static: StaticPlace | None = None,
 ) -> tuple[PlannedLayer, ...]:
     """Plan the layers of an image, bottom first.
 
@@ -62,7 +64,7 @@ def plan_layers(
     version. ``interpreter``: the key of the interpreter that compiles. ``runner``: digest of the runner's files.
     ``lock_text``: the lock as the image gets it. ``python``: the interpreter's release series. ``user``: name and uid.
     ``epoch``: seconds since 1970, the one time of every file. ``prefer``: distributions whose files count where wheels
-    differ.
+    differ. ``static``: collected files.
     """
     large, small = _split([f for f in lock.python if f.sha256 != wheel])
 
@@ -86,6 +88,7 @@ def plan_layers(
         documents.settings_ini.decode(),
         documents.crontab.decode("latin-1") if documents.crontab is not None else None,
         interpreter,
+        *([static.digest] if static is not None and static.hide else []),
     ]
     return (
         PlannedLayer(
@@ -103,6 +106,7 @@ def plan_layers(
         *(wheels("wheel", [f], f"wheel {f.name}") for f in large),
         *([wheels("wheels", small, "wheels")] if small else []),
         layer("environment", ["pyvenv.cfg", "grocker.lock"], lock_text, python),
+        *([layer("static", [f"files in {static.place}"], static.digest, static.place)] if static else []),
         layer("application", [subject], *own),
     )
 

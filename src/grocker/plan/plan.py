@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from grocker import digest
-from grocker.digest import Digest
 from grocker.lock.document import render
 from grocker.oci.values import RunConfig
 from grocker.plan import image
@@ -51,8 +50,9 @@ def plan(subject: Subject, settings: Settings, *, labels: Mapping[str, str], run
     """
     lock = subject.lock.of(subject.platform)
     assert lock is not None
-    wheels = {subject.wheel, *(file.sha256 for file in lock.python)}
-    described = describe(subject, settings, static_revision(subject.services.values(), wheels))
+    files = {subject.wheel, *(file.sha256 for file in lock.python)}
+    collected = {subject.static.digest} if subject.static is not None else set()
+    described = describe(subject, settings, static_revision(subject.services.values(), files | collected))
     user = described.user.name, described.user.uid
     documents = Documents(
         image_json=codec.encode(described),
@@ -73,13 +73,17 @@ def plan(subject: Subject, settings: Settings, *, labels: Mapping[str, str], run
         user=user,
         epoch=epoch,
         prefer=settings.prefer,
+        static=subject.static,
     )
     run = image.run_config(described, created=epoch, lock=digest.of(lock_text.encode()), labels=labels)
     return Plan(subject.platform, layers, interpreter, user, documents, lock_text, subject.python, run, epoch)
 
 
-def static_revision(services: Iterable[spec.Service], wheels: Iterable[Digest]) -> str:
-    """Return a revision of the static files, computed from all wheels; empty if there are none to serve."""
+def static_revision(services: Iterable[spec.Service], files: Iterable[str]) -> str:
+    """Return a revision of the static files; empty if there are none to serve.
+
+    ``files``: digests of all wheels, and of what was collected.
+    """
     if not any(service.static for service in services):
         return ""
-    return hashlib.sha256("\n".join(sorted(wheels)).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join(sorted(files)).encode()).hexdigest()[:16]

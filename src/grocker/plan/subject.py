@@ -11,6 +11,17 @@ from grocker.lock.values import DebianPackage, Lock
 from grocker.runner.contract.spec import Service
 
 
+class StaticPlace(msgspec.Struct, frozen=True):
+    """Collected static files, which have a layer of their own."""
+
+    place: str
+    """absolute directory in the image"""
+    digest: str
+    """of their paths and bytes"""
+    hide: bool
+    """whether the application itself has files at their paths, which are left out"""
+
+
 class Subject(msgspec.Struct, frozen=True):
     """An application on one platform, resolved."""
 
@@ -46,3 +57,5 @@ class Subject(msgspec.Struct, frozen=True):
     """where services and cron jobs start; None for the home"""
     writable: tuple[str, ...] = ()
     """as the runner is told (``runner.contract.spec``)"""
+    static: StaticPlace | None = None
+    """collected by Django"""

@@ -6,7 +6,7 @@ It may run the project's back end and use the network; nothing after it decides 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,12 +29,14 @@ from grocker.platforms.architectures import BY_MACHINE
 from grocker.platforms.target import Target
 from grocker.python import InstallScheme, Uv, local_files, read_project
 from grocker.resolve import lock as locks
+from grocker.resolve.collected_files import StaticFiles, collect_static, shown_static
 from grocker.resolve.debian import resolve_packages
 from grocker.resolve.python import read_listed, resolve_wheels, versions_source
 from grocker.resolve.static_files import with_static
 from grocker.resolve.subscriber import Subscriber
 from grocker.resolve.suites import resolve_suites
 from grocker.runner.contract import spec
+from grocker.tar.keys import cache_key
 
 
 class Resolution(msgspec.Struct, frozen=True):
@@ -46,6 +48,8 @@ class Resolution(msgspec.Struct, frozen=True):
     application: Application
     services: Mapping[str, spec.Service]
     """the application's, with the directories of their static files"""
+    static: StaticFiles | None
+    """what Django collected"""
     packages: DebianAnswer
     compiling: DebianAnswer
     """the packages whose interpreter compiles: of the host's architecture, because nothing foreign is executed"""
@@ -119,8 +123,16 @@ def resolve(
     toolchain = DebianToolchain(context, settings, target)
     submodules = settings.build.submodules
     wheels = locks.python_answer(context, uv, application, target, locked, toolchain, submodules=submodules)
+    services, static = _static(context, settings, application, target, uv, lambda: packages, wheels, toolchain)
+    if lacking := set(_needed(services)) - {package.name for package in packages.packages}:
+        message = f"{LOCK} is stale: it has no {', '.join(lacking)}, which shows Django's static files"
+        remedy = "recreate it: grocker lock"
+        if request.locked:
+            raise SettingsError(message, hint=remedy)
+        context.progress.warn(f"{message}; resolving without it", hint=remedy)
+        return _ask(context, request, settings, target, host, uv, subscriber, has_alternatives)
     only = request.lock.only(target.platform)
-    return _resolution(context, target, uv, application, packages, compiling, wheels, only, LOCK)
+    return Resolution(target, uv, application, services, static, packages, compiling, wheels, only, LOCK)
 
 
 def _ask(
@@ -134,7 +146,9 @@ def _ask(
     has_alternatives: bool,
 ) -> Resolution:
     """Ask the archive and the index at the same time."""
-    expected = proxy_packages({name: bool(s.static or s.media) for name, s in settings.services.items()})
+    declared = proxy_packages({name: bool(s.static or s.media) for name, s in settings.services.items()})
+    guess = cache_key("packages needed", request.origin.text, str(request.origin.path), target.platform, declared)
+    expected = context.store.kept_as("steps", guess, tuple[str, ...]) or declared
 
     def ask_archive(more: Sequence[str]) -> tuple[DebianAnswer, DebianAnswer]:
         packages = resolve_packages(context, settings, more, target, refresh=request.refresh)
@@ -164,14 +178,26 @@ def _ask(
         uv = uv.with_options(read_listed(context, uv, application).index_options)
         packages, compiling = archive.result()
     own = (application.file,) if application.file else ()
-    libraries = {name for file in (*wheels.files, *own) for name in file.libraries}
-    needed = tuple(sorted({*application.services.packages, *application.libraries, *libraries}))
+    libraries = {*application.libraries, *(name for file in (*wheels.files, *own) for name in file.libraries)}
+
+    def below_wheels() -> DebianAnswer:
+        names = tuple(sorted(libraries))
+        return (
+            packages
+            if expected == names
+            else resolve_packages(context, settings, names, target, refresh=request.refresh)
+        )
+
+    toolchain = DebianToolchain(context, settings, target, request.refresh)
+    services, static = _static(context, settings, application, target, uv, below_wheels, wheels, toolchain)
+    needed = tuple(sorted({*application.services.packages, *_needed(services), *libraries}))
     if needed != expected:  # the application's own files declare its services, and wheels were compiled
         packages, compiling = ask_archive(needed)
+        context.store.keep("steps", guess, msgspec.json.encode(needed))
     inputs = locks.inputs(request, settings, application, target)
     lock = locks.create(target, application, packages, wheels, inputs)
     versions = versions_source(application, ignore_lock=request.ignore_lock)
-    return _resolution(context, target, uv, application, packages, compiling, wheels, lock, versions)
+    return Resolution(target, uv, application, services, static, packages, compiling, wheels, lock, versions)
 
 
 def _application(
@@ -197,23 +223,31 @@ def _application(
     )
 
 
-def _resolution(
+def _static(
     context: Context,
+    settings: Settings,
+    application: Application,
     target: Target,
     uv: Uv,
-    application: Application,
-    packages: DebianAnswer,
-    compiling: DebianAnswer,
+    packages: Callable[[], DebianAnswer],
     wheels: PythonAnswer,
-    lock: Lock,
-    versions: str,
-) -> Resolution:
+    toolchain: DebianToolchain,
+) -> tuple[Mapping[str, spec.Service], StaticFiles | None]:
+    """Return the services with the directories of their static files, and what Django collected."""
+
     def fetch(file: PythonFile) -> Path:
         return download_wheel(context, uv, file, wheels.urls.get(file.sha256, ""))
 
     site = InstallScheme(target.suite.python).site if application.roots else None
     services = with_static(context.store, application.services, application.installed, wheels.files, fetch, site=site)
-    return Resolution(target, uv, application, services, packages, compiling, wheels, lock, versions)
+    static = collect_static(context, settings, application, packages, wheels, toolchain, fetch)
+    if static is not None:
+        return shown_static(services, application.services.static, static), static
+    return services, None
+
+
+def _needed(services: Mapping[str, spec.Service]) -> tuple[str, ...]:
+    return proxy_packages({name: bool(one.static) or one.media for name, one in services.items()})
 
 
 def _host(target: Target) -> Target:

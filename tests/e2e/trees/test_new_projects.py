@@ -110,6 +110,7 @@ def poetry(place: Path, tool: Tool) -> Path:
     ("make", "service", "path", "says"),
     [
         (django, "www", "/admin/login/", "Django administration"),
+        (django, "www", "/static/admin/css/base.css", "DJANGO Admin styles"),
         (flask, "www", "/", "Hello, World!"),
         (fastapi, "www", "/static/styles.css", "body {}"),
         (streamlit, "www", "/", "Streamlit"),
@@ -122,7 +123,7 @@ def test_new_project_answers_without_an_edit(
     make: Callable[[Path, Tool], Path], service: str, path: str, says: str, tool: Tool, tmp_path: Path
 ) -> None:
     directory = make(tmp_path, tool)
-    image = f"grocker-test-new-{make.__name__}:1"
+    image = f"grocker-test-new-{make.__name__}:{len(path)}"
     grocker = [sys.executable, "-m", "grocker", "build", ".", "-t", image, "-o", "docker"]
     built = subprocess.run(grocker, cwd=directory, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
