@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from grocker import debian
 from grocker.config.settings import Settings
 from grocker.context import Context, download
-from grocker.errors import CorruptError, GrockerError
+from grocker.errors import CorruptError, GrockerError, MissingError
 from grocker.inputs.archive import find_mirrors, open_archive, resolve_names
 from grocker.inputs.index import wheel_target
 from grocker.lock.answers import DebianAnswer
@@ -62,7 +62,10 @@ class DebianToolchain(msgspec.Struct, frozen=True):
         common = sorted({*suite.base, *suite.interpreter, *TOOLCHAIN})
         own = {text.partition("=")[0] for text in named}
         names = sorted({*named, *(name for name in (*common, *packages) if name not in own)})
-        answer = self._resolve(names)
+        try:
+            answer = self._resolve(names)
+        except MissingError as error:
+            raise MissingError(f"finding the packages of a compiler: {error.message}", hint=error.hint) from error
         key = cache_key("build root", debian.REVISION, answer.digests)
         with store.lock(f"tree-{key}"):
             tree = store.tree(key)
