@@ -125,12 +125,18 @@ def compile_project(
         made = _call(toolchain, project, tree, root, environment, pins, place / "build", epoch, variables)
         if isinstance(made, Path):
             if choose_file([made.name], target) is None:
-                raise MissingError(f"building {name}: its back end built {made.name}, which does not fit {target}")
+                raise MissingError(
+                    f"building {name}: its back end built {made.name}, which does not fit {target}",
+                    hint="choose a version that has a wheel",
+                )
             return write_pure_wheel(made, workspace) or write_compiled_wheel(made, workspace)
         more = resolve_build(made.missing, uv, workspace=place, directory=directory, constraints=pins)
         names = {pin.name for pin in pins}
         pins = (*pins, *(pin for pin in more if pin.name not in names))
-    raise CorruptError(f"building {name}: its back end asks for other requirements at each call")
+    raise CorruptError(
+        f"building {name}: its back end asks for other requirements at each call",
+        hint="list them all under requires in [build-system]",
+    )
 
 
 def _call(
@@ -179,7 +185,10 @@ def _call(
         return told
     wheels = sorted(path for path in (build / "wheel").glob("*.whl") if _is(path, stat.S_ISREG))
     if len(wheels) != 1:
-        raise CorruptError(f"building {name}: expected one wheel from the back end, got {len(wheels)}")
+        raise CorruptError(
+            f"building {name}: expected one wheel from the back end, got {len(wheels)}",
+            hint="reproduce it with: python -m build --wheel",
+        )
     return wheels[0]
 
 
