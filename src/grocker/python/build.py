@@ -168,7 +168,9 @@ def build_wheel(
         home.mkdir()
         shared = tree.repository.share(top, source_tree.places(tree)) if tree.repository is not None else {}
     except OSError as error:
-        raise StorageError(f"building {name}: {error.filename}: {error.strerror}") from error
+        raise StorageError(
+            f"building {name}: {error.filename}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
+        ) from error
     told = {
         **variables,
         "HOME": str(home),
@@ -254,4 +256,4 @@ def _write(path: Path, lines: Sequence[str]) -> None:
     try:
         path.write_text("".join(line + "\n" for line in lines), "utf-8")
     except OSError as error:
-        raise StorageError(f"writing {path}: {error.strerror}") from error
+        raise StorageError(f"writing {path}: {error.strerror}", hint="check the disk under GROCKER_CACHE") from error

@@ -120,7 +120,9 @@ def compile_project(
         try:
             place.mkdir(parents=True)
         except OSError as error:
-            raise StorageError(f"building {name}: {error.filename}: {error.strerror}") from error
+            raise StorageError(
+                f"building {name}: {error.filename}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
+            ) from error
         environment = make_environment(context, uv, target, pins, workspace=place, directory=directory, builder=builder)
         made = _call(toolchain, project, tree, root, environment, pins, place / "build", epoch, variables)
         if isinstance(made, Path):
@@ -165,7 +167,9 @@ def _call(
             (build / "source/.git/objects/info/alternates").write_text(f"{_OBJECTS}\n")
             binds.append(Bind(tree.repository.common / "objects", _OBJECTS))
     except OSError as error:
-        raise StorageError(f"building {name}: {error.filename}: {error.strerror}") from error
+        raise StorageError(
+            f"building {name}: {error.filename}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
+        ) from error
     output = run(
         Sandbox(root.tree, tuple(binds), {**variables, **VARIABLES, "SOURCE_DATE_EPOCH": str(epoch), **shared}),
         [f"/{_ENVIRONMENT}/bin/python", *backend.hook(project, Path("/build/wheel"), Path("/build/answer.json"), pins)],

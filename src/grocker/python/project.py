@@ -114,7 +114,7 @@ def _document(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: not UTF-8: byte {error.start}", hint="save the file as UTF-8") from error
     except OSError as error:
-        raise StorageError(f"reading {path}: {error.strerror}") from error
+        raise StorageError(f"reading {path}: {error.strerror}", hint="make the file readable") from error
 
 
 def _table(document: Mapping[str, Any], key: str, path: Path) -> dict[str, Any] | None:

@@ -84,4 +84,4 @@ def _write(path: Path, members: Mapping[str, tuple[zipfile.ZipInfo, bytes]]) -> 
                 about.create_system, about.external_attr = 3, one.external_attr
                 archive.writestr(about, data)
     except OSError as error:
-        raise StorageError(f"writing {path}: {error.strerror}") from error
+        raise StorageError(f"writing {path}: {error.strerror}", hint="check the disk under GROCKER_CACHE") from error

@@ -110,7 +110,10 @@ def unpack_sdist(archive: Path, destination: Path, *, file: str) -> SourceTree:
         if error.errno is None or (error.errno == errno.EINVAL and error.filename is None):
             # Of reading: bz2's own errors, and a place before the beginning of a zip archive.
             raise CorruptError(f"unpacking {file}: damaged archive: {error}", hint=_HINT) from error
-        raise StorageError(f"unpacking {file}: {error.filename or destination}: {error.strerror or error}") from error
+        raise StorageError(
+            f"unpacking {file}: {error.filename or destination}: {error.strerror or error}",
+            hint="check the disk under GROCKER_CACHE",
+        ) from error
     ordered = tuple(sorted(files.values(), key=lambda one: one.path))
     return SourceTree(destination, ordered, hash_tree(ordered), FileHashes())
 

@@ -1,4 +1,4 @@
-"""What a repository has under the names that an image will get: all that can be asked before there is an image.
+"""What a repository already has under the names that an image will get, asked while the image is being built.
 
 Source: OCI distribution specification 1.1, Pull.
 """

@@ -86,7 +86,10 @@ def run(
             if bind.is_writable:
                 _make_removable(bind.source)
     if output.stderr:
-        raise UnavailableError(f"{action}: cannot start {arguments[0]} in the sandbox: {output.stderr.strip()}")
+        raise UnavailableError(
+            f"{action}: cannot start {arguments[0]} in the sandbox: {output.stderr.strip()}",
+            hint="build the wheel elsewhere (pip wheel) and set find-links in [tool.uv]",
+        )
     return output
 
 

@@ -164,7 +164,7 @@ def load_document(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise SettingsError(f"reading {path}: {error}", hint="create the lock again") from error
     except OSError as error:
-        raise StorageError(f"reading {path}: {error.strerror}") from error
+        raise StorageError(f"reading {path}: {error.strerror}", hint="make the file readable") from error
 
 
 def read_packages(
