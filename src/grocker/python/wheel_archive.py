@@ -112,7 +112,9 @@ class ZipContent(msgspec.Struct, frozen=True):
                 f"reading {self.name} from {self.file}: {str(error) or 'truncated'}", hint=_HINT
             ) from error
         except OSError as error:
-            raise StorageError(f"reading {self.name} from {self.file}: {error.strerror}") from error
+            raise StorageError(
+                f"reading {self.name} from {self.file}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
+            ) from error
         if (seen, checksum) != (self.size, self.checksum):
             raise CorruptError(
                 f"reading {self.name} from {self.file}: the archive has changed or is damaged", hint=_HINT
@@ -126,7 +128,9 @@ class ZipContent(msgspec.Struct, frozen=True):
         except (BadZipFile, KeyError) as error:
             raise CorruptError(f"reading {self.name} from {self.file}: {error}", hint=_HINT) from error
         except OSError as error:
-            raise StorageError(f"reading {self.name} from {self.file}: {error.strerror}") from error
+            raise StorageError(
+                f"reading {self.name} from {self.file}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
+            ) from error
 
     def _inflated(self, stream: BinaryIO) -> Iterator[bytes]:
         stream.seek(self.header)

@@ -203,5 +203,7 @@ def _move_back(sandbox: Sandbox, scratch: Path) -> None:
 def _inside(root: Path, bind: Bind) -> Path:
     parts = [part for part in bind.target.split("/") if part]
     if ".." in parts:
-        raise BugError(f"a sandbox would show {bind.source} at {bind.target}")
+        raise BugError(
+            f"a sandbox would show {bind.source} at {bind.target}", hint="this is a bug in Grocker: report it"
+        )
     return root.joinpath(*parts)
