@@ -23,6 +23,7 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support import quarantine, rootless, side_by_side
@@ -196,6 +197,10 @@ def _is_loopback(host: str) -> bool:
 
 
 sys.addaudithook(_keep_offline)
+
+# How long an example takes is no property of it: machines are busy.
+hypothesis.settings.register_profile("grocker", deadline=None)
+hypothesis.settings.load_profile("grocker")
 
 # Of the tests' servers: a client that finds five others before it would come back after a whole second.
 socketserver.TCPServer.request_queue_size = 128

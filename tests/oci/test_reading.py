@@ -125,7 +125,7 @@ def _with(known: Fetch, other: dict[str, bytes]) -> Fetch:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda d: d["layers"].pop(), "lists 2 layers, but its configuration 3"),
+        (lambda d: d["layers"].pop(), "lists 2 layers, but its configuration lists 3"),
         (lambda d: d["config"].update(size=5 << 20), "a configuration of 5242880 bytes"),
         (lambda d: d["config"].update(digest="md5:0"), "unsupported digest"),
         (lambda d: d.update(layers=5), "is malformed"),

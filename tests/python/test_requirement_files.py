@@ -131,7 +131,7 @@ def test_options_constraints_hashes_and_variables_are_read(tmp_path: Path) -> No
         ("-r requirements.txt\n", "requirements.txt includes itself", "remove that line"),
         ("-r gone.txt\n", "gone.txt (included by requirements.txt): No such file", "add the file"),
         ("\n-r https://example.invalid/x.txt\n", "line 2: https://example.invalid/x.txt is not a file", "download it"),
-        ("flask\n--whatever\n", "requirements.txt, line 2: unknown option --whatever", "remove it"),
+        ("flask\n--whatever\n", "requirements.txt, line 2: unknown option '--whatever'", "remove it"),
         ("--index-url\n", "line 1: --index-url needs a value", "complete"),
         ("flask==\n", "line 1: invalid requirement 'flask=='", "write NAME"),
         ("flask 3.0\n", "line 1: invalid requirement", "write NAME"),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grocker.errors import CorruptError
@@ -57,6 +57,7 @@ _entry: st.SearchStrategy[Entry] = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(_entry, max_size=4))
 def test_segment_reads_back_as_the_same_entries(entries: list[Entry]) -> None:
     data = archive(*entries)

@@ -121,7 +121,9 @@ def _bug(error: Exception) -> Exception:
     if isinstance(error, OSError) and _is_output(error):
         return StorageError(f"writing to standard output: {error.strerror}", hint="redirect the output elsewhere")
     if isinstance(error, OSError) and error.filename is not None:
-        return StorageError(f"{error.filename}: {error.strerror}")
+        return StorageError(
+            f"{error.filename}: {error.strerror}", hint="check the file and its file system (ls -l, dmesg)"
+        )
     if isinstance(error, MemoryError) or "can't start new thread" in str(error):
         return StorageError(
             f"not enough memory or threads: {str(error) or 'out of memory'}",

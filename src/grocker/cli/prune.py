@@ -63,5 +63,5 @@ def _bytes(text: str) -> int:
     """The number of bytes that ``text`` means: digits, and a unit of 1000 if any. Raises UsageError."""
     found = re.fullmatch(r"(\d{1,12})([kMGT]?)B?", text)
     if found is None:
-        raise UsageError(f"--keep: expected a size, found '{text}'", hint="for example 500M or 2G")
+        raise UsageError(f"--keep: expected a size, found {text!r}", hint="use, for example, 500M or 2G")
     return int(found[1]) * _UNITS[found[2]]

@@ -168,7 +168,7 @@ def refuse(
     told = [f"{origin}: {dotted_name(one.path)}: {one.what}" for origin, one in found[:_MANY]]
     more = [f"and {len(found) - _MANY} more"] if len(found) > _MANY else []
     near = found[0][1].near
-    return SettingsError("; ".join([*told, *more]), hint=f"did you mean {near!r}?" if near else HELP)
+    return SettingsError("; ".join([*told, *more]), hint=f"did you mean {near}?" if near else HELP)
 
 
 def _leaves(value: Any, path: positions.KeyPath = ()) -> list[positions.KeyPath]:

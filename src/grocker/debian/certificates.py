@@ -18,6 +18,8 @@ _DIRECTORY = "etc/ssl/certs"
 _SHARED = "usr/share/ca-certificates/"
 _PEM = re.compile(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----(.+?)-----END", re.DOTALL)
 
+_HINT = "use another mirror, or report this to the maintainer of ca-certificates"
+
 _SEQUENCE, _SET, _OID, _UTF8 = 0x30, 0x31, 0x06, 0x0C
 _CODECS = {
     0x0C: "utf-8",  # UTF8String
@@ -57,7 +59,7 @@ def entries(contents: Mapping[str, bytes]) -> list[Entry]:
             der = decode_certificate(data)
             found = by_hash.setdefault(subject_hash(der), [])
         except (ValueError, IndexError) as error:
-            raise CorruptError(f"cannot read the certificate {path}: {error}") from error
+            raise CorruptError(f"cannot read the certificate {path}: {error}", hint=_HINT) from error
         fingerprint = hashlib.sha256(der).hexdigest()
         if all(fingerprint != other for other, _ in found):
             found.append((fingerprint, name))

@@ -41,7 +41,9 @@ def find_header_packages(
         with gzip.open(path) as lines:
             return tuple(sorted(_owners(lines, f"/{header}".encode())))
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise CorruptError(f"reading {release.suite}/{file.path}: {error}") from error
+        raise CorruptError(
+            f"reading {release.suite}/{file.path}: {error}", hint="use another mirror: its index is damaged"
+        ) from error
 
 
 def _owners(lines: gzip.GzipFile, end: bytes) -> set[str]:

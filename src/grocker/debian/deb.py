@@ -36,7 +36,9 @@ def unpack(path: Path, *, name: str) -> UnpackedPackage:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise StorageError(f"reading package {name}: {error.strerror}") from error
+        raise StorageError(
+            f"reading package {name}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
+        ) from error
     return unpack_bytes(data, name=name)
 
 

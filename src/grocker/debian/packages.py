@@ -46,7 +46,9 @@ def load(
     try:
         return PackageIndex(release.suite, _decompress(chosen.path, file.read_bytes()))
     except (ValueError, EOFError) as error:
-        raise CorruptError(f"reading {release.suite}/{chosen.path}: {error}") from error
+        raise CorruptError(
+            f"reading {release.suite}/{chosen.path}: {error}", hint="use another mirror: its index is damaged"
+        ) from error
 
 
 def fetch_index(

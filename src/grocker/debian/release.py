@@ -21,6 +21,7 @@ from grocker.progress import Progress
 if TYPE_CHECKING:
     from grocker.web import Transport
 
+_HINT = "use another mirror: this one's release is malformed or not Debian's own"
 _SLACK = timedelta(hours=24)
 """How far the archive's clock may be ahead of this host's."""
 
@@ -153,7 +154,10 @@ def verify(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
     certificates = [pysequoia.Cert.from_bytes(read_certificate(signer)) for signer in pinned]
     for signer, own in zip(pinned, certificates, strict=True):
         if own.fingerprint.lower() != signer.fingerprint.lower():
-            raise CorruptError(f"the key {signer.name} shipped with Grocker does not have the pinned fingerprint")
+            raise CorruptError(
+                f"the key {signer.name} shipped with Grocker does not have the pinned fingerprint",
+                hint="reinstall Grocker",
+            )
     asked: set[str] = set()
 
     def known(identifiers: list[str]) -> list[pysequoia.Cert]:
@@ -177,10 +181,10 @@ def verify(message: bytes, signers: Iterable[Signer], *, what: str) -> bytes:
         ) from error
     fingerprints = {signer.fingerprint.lower() for signer in pinned}
     if not any(signature.certificate.lower() in fingerprints for signature in result.valid_sigs):
-        raise CorruptError(f"{what} is not signed by a trusted key")
+        raise CorruptError(f"{what} is not signed by a trusted key", hint=_HINT)
     content = result.bytes
     if content is None:
-        raise CorruptError(f"{what} has a signature that covers no content")
+        raise CorruptError(f"{what} has a signature that covers no content", hint=_HINT)
     return content
 
 
@@ -208,9 +212,9 @@ def parse(content: bytes, suite: str, *, what: str) -> Release:
             files=_files(fields["SHA256"]),
         )
     except KeyError as error:
-        raise CorruptError(f"{what} has no field {error.args[0]}") from error
+        raise CorruptError(f"{what} has no field {error.args[0]}", hint=_HINT) from error
     except (ValueError, OverflowError, TypeError, IndexError) as error:  # the last three: of dates
-        raise CorruptError(f"{what} is malformed: {error}") from error
+        raise CorruptError(f"{what} is malformed: {error}", hint=_HINT) from error
 
 
 def _date(text: str) -> datetime:

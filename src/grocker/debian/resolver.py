@@ -42,6 +42,7 @@ One that is requested by name is installed. perl-base is not among them: psql is
 NEEDED_BY_SCRIPTS: Mapping[str, frozenset[str]] = {"nginx": frozenset({"iproute2"})}
 """By package, dependencies that only its own maintainer scripts need (nginx: ``ss``, to check port 80)."""
 
+_HINT = "the archive itself is broken: use another mirror"
 _PRIORITIES = {"required": 0, "important": 1, "standard": 2, "optional": 3, "extra": 4}
 
 
@@ -101,7 +102,7 @@ class _Resolution:
         try:
             found.sort(key=lambda candidate: version.key(candidate.record.version), reverse=True)
         except ValueError as error:
-            raise CorruptError(f"reading the package index: {name}: {error}") from error
+            raise CorruptError(f"reading the package index: {name}: {error}", hint=_HINT) from error
         return found
 
     def ask(self, text: str) -> None:
@@ -158,9 +159,11 @@ class _Resolution:
         try:
             found = control.relations(getattr(record, field))
         except ValueError as error:
-            raise CorruptError(f"reading the package index: {field} of {record.name}: {error}") from error
+            raise CorruptError(f"reading the package index: {field} of {record.name}: {error}", hint=_HINT) from error
         if field == "provides" and any(len(group) != 1 for group in found):
-            raise CorruptError(f"reading the package index: {field} of {record.name}: alternatives are not allowed")
+            raise CorruptError(
+                f"reading the package index: {field} of {record.name}: alternatives are not allowed", hint=_HINT
+            )
         return found
 
     def take(self, candidate: _Candidate, reason: str) -> None:
@@ -262,7 +265,7 @@ def _package(record: PackageRecord, suite: str) -> DebianPackage:
     try:
         digest = from_hex(record.sha256)
     except ValueError as error:
-        raise CorruptError(f"reading the package index: {record.name}: {error}") from error
+        raise CorruptError(f"reading the package index: {record.name}: {error}", hint=_HINT) from error
     return DebianPackage(
         name=record.name,
         version=record.version,

@@ -223,7 +223,10 @@ def _open_tar(path: Path) -> Iterator[tarfile.TarFile]:
         local_file.check_regular(path)
         stream = path.open("rb")
     except OSError as error:
-        raise MissingError(f"archive:{path}: {(error.strerror or str(error)).lower()}") from error
+        raise MissingError(
+            f"archive:{path}: {(error.strerror or str(error)).lower()}",
+            hint="give the path of an image archive: archive:FILE",
+        ) from error
     with stream, open_tar(stream, f"archive:{path}") as archive:
         yield archive
 

@@ -206,7 +206,9 @@ def _say_all(image: Image) -> str:
 
 def _json(answer: EngineAnswer, action: str) -> Any:
     if answer.status != 200:
-        raise UnavailableError(f"{action}: status {answer.status}: {answer.message()}")
+        raise UnavailableError(
+            f"{action}: status {answer.status}: {answer.message()}", hint="check the engine's log: journalctl -u docker"
+        )
     try:
         return decode_json(answer.body)
     except ValueError as error:

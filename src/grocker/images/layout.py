@@ -137,7 +137,9 @@ def problems(path: Path) -> tuple[str, ...]:
         try:
             return _blob_path(path, digest).open("rb")
         except OSError as error:
-            raise MissingError(f"cannot read {digest}: {error.strerror}") from error
+            raise MissingError(
+                f"cannot read {digest}: {error.strerror}", hint="create it again: it is incomplete or damaged"
+            ) from error
 
     found = list(validate.layout(_bytes(path / MARKER), _bytes(path / INDEX), open_blob))
     return tuple(found)

@@ -87,7 +87,10 @@ def image_of_files(place: str, read: Callable[[str, int], bytes | None], name: s
         raise UsageError(f"{place} has {len(found)} images", hint=f"append a colon and one of: {known}")
     [top] = found.values()
     if top.size > LARGEST:
-        raise CorruptError(f"{place} refers to a manifest of {top.size} bytes, which is too large")
+        raise CorruptError(
+            f"{place} refers to a manifest of {top.size} bytes, which is too large",
+            hint="create it again: it is incomplete or damaged",
+        )
     return OpenedImage(place, parse_root(bytes_of(top), top.media_type), bytes_of, bytes_of)
 
 

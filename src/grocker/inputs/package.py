@@ -117,7 +117,7 @@ def _build_wheel(
     key = cache_key("compiled project wheel", build, root.key)
     wheel = _keep_wheel(store, key, partial(_compile, request, toolchain, root, project, tree, pins, variables))
     if not wheel.file.endswith("-none-any.whl"):
-        store.keep("steps", compiled, b"")
+        store.keep("steps", compiled, b"true")
     return wheel
 
 

@@ -128,7 +128,9 @@ class DebianToolchain(msgspec.Struct, frozen=True):
                         needed.update(found.needed)
                         brought |= {found.soname, member.filename.rpartition("/")[2]}
         except (zipfile.BadZipFile, EOFError, ValueError) as error:
-            raise CorruptError(f"reading {wheel.name}: {error}") from error
+            raise CorruptError(
+                f"reading {wheel.name}: {error}", hint="choose another version, and tell its publisher"
+            ) from error
         found_packages = {sonames[name] for name in needed - brought if name in sonames}
         return tuple(sorted(found_packages - self.image.suite.compiler_libraries - {*self.image.suite.base}))
 

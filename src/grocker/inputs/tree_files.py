@@ -115,9 +115,13 @@ def read_files(
         except FileNotFoundError:  # git tracks it, and it was deleted
             continue
         except PermissionError as error:
-            raise DeniedError(f"reading {place}: {error.strerror}", hint="make it readable, or ignore it") from error
+            raise DeniedError(
+                f"reading {place}: {error.strerror}", hint="make it readable, or list it in .gitignore or .dockerignore"
+            ) from error
         except OSError as error:
-            raise StorageError(f"reading {place}: {error.strerror}") from error
+            raise StorageError(
+                f"reading {place}: {error.strerror}", hint="check the file system (dmesg, mount)"
+            ) from error
         if max(about.st_mtime_ns, about.st_ctime_ns) + _RACY < now:
             noted[path] = (seen, digest)
         files.append(SourceFile(path, digest, executable=bool(about.st_mode & 0o100)))
@@ -147,7 +151,8 @@ def warn_of_left_out(progress: Progress, files: TreeFiles) -> None:
         )
     if files.outside:
         progress.warn(
-            f"left out of the image because they are links that point outside the project: {_shown(files.outside)}"
+            f"left out of the image because they are links that point outside the project: {_shown(files.outside)}",
+            hint="if the application needs them, copy their targets into the project",
         )
 
 

@@ -107,7 +107,10 @@ def image(
     ``annotations`` go into the manifest. The same arguments give the same bytes. BugError when no engine could run it.
     """
     if not layers or len(layers) > MOST_LAYERS:
-        raise BugError(f"the image has {len(layers)} layers; engines accept 1 to {MOST_LAYERS}")
+        raise BugError(
+            f"the image has {len(layers)} layers; engines accept 1 to {MOST_LAYERS}",
+            hint="this is a bug in Grocker: report it",
+        )
     stamp = datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     config_data = values.encode(
         ImageConfig(

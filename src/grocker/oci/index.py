@@ -22,7 +22,8 @@ def index(images: Sequence[Image]) -> Document:
     listed = sorted(images, key=lambda one: str(one.platform))
     if not listed or len({one.platform for one in listed}) != len(listed):
         raise BugError(
-            f"cannot create an index of images for {', '.join(str(one.platform) for one in listed) or 'no platform'}"
+            f"cannot create an index of images for {', '.join(str(one.platform) for one in listed) or 'no platform'}",
+            hint="this is a bug in Grocker: report it",
         )
     data = values.encode(
         values.Index(schema_version=2, media_type=values.INDEX, manifests=tuple(describe_image(one) for one in listed))

@@ -20,6 +20,8 @@ from grocker.oci.values import Descriptor, ImageConfig, Index, Manifest
 LARGEST = 4 << 20
 """bytes: the largest manifest that registries accept (distribution-spec, Pushing Manifests)"""
 
+_HINT = "build or push the image again: it is damaged or malformed"
+
 Fetch = Callable[[Descriptor], bytes]
 """The bytes of a manifest, index or configuration. Raises GrockerError when they cannot be read."""
 
@@ -93,7 +95,9 @@ def _read_image(manifest: Document, fetch: Fetch) -> Image:
     described = values.decode(config.data, ImageConfig, what=f"the configuration {config.digest}")
     diff_ids = described.rootfs.diff_ids
     if len(diff_ids) != len(value.layers):
-        raise CorruptError(f"{what} lists {len(value.layers)} layers, but its configuration {len(diff_ids)}")
+        raise CorruptError(
+            f"{what} lists {len(value.layers)} layers, but its configuration lists {len(diff_ids)}", hint=_HINT
+        )
     for one in value.layers:
         values.digest_of(one)
     history = [one.comment or one.created_by or "" for one in described.history or () if not one.empty_layer]
@@ -110,7 +114,7 @@ def _strip(descriptor: Descriptor) -> Descriptor:
 
 def _fetch_small(descriptor: Descriptor, kind: str, what: str, fetch: Fetch) -> bytes:
     if descriptor.size > LARGEST:
-        raise CorruptError(f"{what} refers to a {kind} of {descriptor.size} bytes, which is too large")
+        raise CorruptError(f"{what} refers to a {kind} of {descriptor.size} bytes, which is too large", hint=_HINT)
     values.digest_of(descriptor)
     return fetch(descriptor)
 

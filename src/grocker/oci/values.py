@@ -33,6 +33,7 @@ LAYER_KIND = "org.grocker.layer.kind"
 """annotation of a layer's descriptor: what Grocker put into the layer (``debian``, ``wheel``, ``application``)"""
 LAYOUT_VERSION = "1.0.0"
 
+_HINT = "build or push the image again: it is damaged or malformed"
 _Value = TypeVar("_Value", bound=msgspec.Struct)
 
 
@@ -139,7 +140,7 @@ def decode(data: bytes, kind: type[_Value], *, what: str) -> _Value:
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CorruptError(f"{what} is malformed: {error}") from error
+        raise CorruptError(f"{what} is malformed: {error}", hint=_HINT) from error
 
 
 def describe(media_type: str, data: bytes) -> Descriptor:
@@ -152,7 +153,7 @@ def digest_of(descriptor: Descriptor) -> Digest:
     try:
         return digests.parse(descriptor.digest)
     except ValueError as error:
-        raise CorruptError(f"unsupported digest in a descriptor: {error}") from error
+        raise CorruptError(f"unsupported digest in a descriptor: {error}", hint=_HINT) from error
 
 
 def named(*keys: str) -> dict[str, Nothing]:

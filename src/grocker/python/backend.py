@@ -102,7 +102,9 @@ def call(
     try:
         out.mkdir(exist_ok=True)
     except OSError as error:
-        raise StorageError(f"building {copy}: {error.filename}: {error.strerror}") from error
+        raise StorageError(
+            f"building {copy}: {error.filename}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
+        ) from error
     command.close_environment()
     output = command.run(
         [environment / "bin" / "python", *hook(project, out, answer, pins)],

@@ -168,7 +168,9 @@ def build_wheel(
         home.mkdir()
         shared = tree.repository.share(top, source_tree.places(tree)) if tree.repository is not None else {}
     except OSError as error:
-        raise StorageError(f"building {name}: {error.filename}: {error.strerror}") from error
+        raise StorageError(
+            f"building {name}: {error.filename}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
+        ) from error
     told = {
         **variables,
         "HOME": str(home),
@@ -195,10 +197,16 @@ def build_wheel(
             names = {pin.name for pin in pins}
             pins = (*pins, *(pin for pin in more if pin.name not in names))
             if backend.call(project, tree_of(pins), tree, copy, out, pins, told).missing:
-                raise CorruptError(f"building {name}: its back end asks for other requirements at each call")
+                raise CorruptError(
+                    f"building {name}: its back end asks for other requirements at each call",
+                    hint="list them all under requires in [build-system]",
+                )
     wheels = sorted(path for path in out.glob("*.whl") if path.is_file()) if out.is_dir() else []
     if len(wheels) != 1:
-        raise CorruptError(f"building {name}: expected one wheel from the back end, got {len(wheels)}")
+        raise CorruptError(
+            f"building {name}: expected one wheel from the back end, got {len(wheels)}",
+            hint="reproduce it with: python -m build --wheel",
+        )
     if not wheels[0].name.endswith("-none-any.whl"):
         raise PlatformWheelError(
             f"building {name}: {wheels[0].name} is a wheel for this host's platform; {name} has compiled modules",
@@ -248,4 +256,4 @@ def _write(path: Path, lines: Sequence[str]) -> None:
     try:
         path.write_text("".join(line + "\n" for line in lines), "utf-8")
     except OSError as error:
-        raise StorageError(f"writing {path}: {error.strerror}") from error
+        raise StorageError(f"writing {path}: {error.strerror}", hint="check the disk under GROCKER_CACHE") from error

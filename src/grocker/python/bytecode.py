@@ -100,7 +100,10 @@ class Compiler(msgspec.Struct):
         try:
             prefix, magic, self.cache_tag = first.greeting()
             if prefix != str(self.interpreter.tree / "usr"):
-                raise BugError(f"compiling Python sources: the interpreter uses the files in {prefix}, not the image's")
+                raise BugError(
+                    f"compiling Python sources: the interpreter uses the files in {prefix}, not the image's",
+                    hint="this is a bug in Grocker: report it",
+                )
         except BaseException:
             self.__exit__(None, None, None)
             raise

@@ -120,17 +120,25 @@ def compile_project(
         try:
             place.mkdir(parents=True)
         except OSError as error:
-            raise StorageError(f"building {name}: {error.filename}: {error.strerror}") from error
+            raise StorageError(
+                f"building {name}: {error.filename}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
+            ) from error
         environment = make_environment(context, uv, target, pins, workspace=place, directory=directory, builder=builder)
         made = _call(toolchain, project, tree, root, environment, pins, place / "build", epoch, variables)
         if isinstance(made, Path):
             if choose_file([made.name], target) is None:
-                raise MissingError(f"building {name}: its back end built {made.name}, which does not fit {target}")
+                raise MissingError(
+                    f"building {name}: its back end built {made.name}, which does not fit {target}",
+                    hint="choose a version that has a wheel",
+                )
             return write_pure_wheel(made, workspace) or write_compiled_wheel(made, workspace)
         more = resolve_build(made.missing, uv, workspace=place, directory=directory, constraints=pins)
         names = {pin.name for pin in pins}
         pins = (*pins, *(pin for pin in more if pin.name not in names))
-    raise CorruptError(f"building {name}: its back end asks for other requirements at each call")
+    raise CorruptError(
+        f"building {name}: its back end asks for other requirements at each call",
+        hint="list them all under requires in [build-system]",
+    )
 
 
 def _call(
@@ -159,7 +167,9 @@ def _call(
             (build / "source/.git/objects/info/alternates").write_text(f"{_OBJECTS}\n")
             binds.append(Bind(tree.repository.common / "objects", _OBJECTS))
     except OSError as error:
-        raise StorageError(f"building {name}: {error.filename}: {error.strerror}") from error
+        raise StorageError(
+            f"building {name}: {error.filename}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
+        ) from error
     output = run(
         Sandbox(root.tree, tuple(binds), {**variables, **VARIABLES, "SOURCE_DATE_EPOCH": str(epoch), **shared}),
         [f"/{_ENVIRONMENT}/bin/python", *backend.hook(project, Path("/build/wheel"), Path("/build/answer.json"), pins)],
@@ -179,7 +189,10 @@ def _call(
         return told
     wheels = sorted(path for path in (build / "wheel").glob("*.whl") if _is(path, stat.S_ISREG))
     if len(wheels) != 1:
-        raise CorruptError(f"building {name}: expected one wheel from the back end, got {len(wheels)}")
+        raise CorruptError(
+            f"building {name}: expected one wheel from the back end, got {len(wheels)}",
+            hint="reproduce it with: python -m build --wheel",
+        )
     return wheels[0]
 
 

@@ -135,4 +135,4 @@ def write_stand_in(path: Path, package: Pin | CompiledPackage) -> None:
             for name, text in content.items():
                 archive.writestr(name, text)
     except OSError as error:
-        raise StorageError(f"writing {path}: {error.strerror}") from error
+        raise StorageError(f"writing {path}: {error.strerror}", hint="check the disk under GROCKER_CACHE") from error

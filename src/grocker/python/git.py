@@ -114,7 +114,10 @@ class Repository:
         try:
             parts = [self.prefix.encode("utf-8", "surrogateescape"), local_file.read(self.directory / "HEAD")]
         except OSError as error:
-            raise StorageError(f"{_ACTION}: {error.filename}: {error.strerror}") from error
+            raise StorageError(
+                f"{_ACTION}: {error.filename}: {error.strerror}",
+                hint="check the file system (dmesg, mount), or run: git fsck",
+            ) from error
         for arguments in (("show-ref", "--head", "--tags"), ("ls-files", "--stage", "-z")):
             output = _git(self.root, *arguments)
             parts += [str(output.status).encode(), output.stdout]
@@ -175,7 +178,10 @@ def find_repository(root: Path) -> Repository | None:
         except OSError as error:
             if top != real:
                 return None
-            raise StorageError(f"reading {top / '.git'}: {error.strerror}") from error
+            raise StorageError(
+                f"reading {top / '.git'}: {error.strerror}",
+                hint="check the file system (dmesg, mount), or run: git fsck",
+            ) from error
         if directory is None:
             continue
         found = Repository(real, top, directory)

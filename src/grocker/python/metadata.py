@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from grocker.python.target import WheelTarget
 
+_HINT = "if it is the project's own, fix its pyproject.toml; otherwise choose another version"
 _NAME = re.compile(r"[^\W_]+(?:[-_.]+[^\W_]+)*", re.ASCII)
 _OBJECT = re.compile(r"(?P<module>\w+(?:\.\w+)*)(?:\s*:\s*(?P<object>\w+(?:\.\w+)*))?\s*(?:\[[^]]*\])?\s*")
 
@@ -82,11 +83,11 @@ def parse(data: bytes, what: str) -> Metadata:
 
     name, version = one("name"), one("version")
     if not _NAME.fullmatch(name):
-        raise CorruptError(f"reading {what}: invalid project name {name!r}")
+        raise CorruptError(f"reading {what}: invalid project name {name!r}", hint=_HINT)
     try:
         Version(version)
     except ValueError as error:  # InvalidVersion, or a number of thousands of digits
-        raise CorruptError(f"reading {what}: invalid version {version[:100]!r} (PEP 440)") from error
+        raise CorruptError(f"reading {what}: invalid version {version[:100]!r} (PEP 440)", hint=_HINT) from error
     licence = one("license-expression") or ("" if "\n" in one("license") else one("license"))
     urls = [(label.strip(), url.strip()) for label, _, url in (u.partition(",") for u in found.get("project-url", ()))]
     if one("home-page"):
@@ -171,9 +172,9 @@ def parse_entry_points(data: bytes, what: str, groups: Container[str] | None = N
     try:
         parser.read_string(data.decode("utf-8" if groups is None else "utf-8-sig"))
     except (Error, UnicodeDecodeError) as error:
-        raise CorruptError(f"reading {what}: {str(error).splitlines()[0]}") from error
+        raise CorruptError(f"reading {what}: {str(error).splitlines()[0]}", hint=_HINT) from error
     except AttributeError as error:  # configparser: before Python 3.13, a line that continues a name without a value
-        raise CorruptError(f"reading {what}: a line continues a name that has no value") from error
+        raise CorruptError(f"reading {what}: a line continues a name that has no value", hint=_HINT) from error
     points = []
     for group in parser.sections():
         for name, value in parser.items(group):
@@ -181,6 +182,8 @@ def parse_entry_points(data: bytes, what: str, groups: Container[str] | None = N
             if not match:
                 if groups is not None and group not in groups:
                     continue
-                raise CorruptError(f"reading {what}: [{group}] {name} = {value}: expected MODULE or MODULE:OBJECT")
+                raise CorruptError(
+                    f"reading {what}: [{group}] {name} = {value}: expected MODULE or MODULE:OBJECT", hint=_HINT
+                )
             points.append(EntryPoint(group, name, match["module"], match["object"] or ""))
     return tuple(sorted(points, key=lambda p: (p.group, p.name)))

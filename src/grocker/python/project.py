@@ -112,27 +112,27 @@ def _document(path: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: {error}", hint="fix the TOML syntax") from error
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{path}: not UTF-8: byte {error.start}") from error
+        raise SettingsError(f"{path}: not UTF-8: byte {error.start}", hint="save the file as UTF-8") from error
     except OSError as error:
-        raise StorageError(f"reading {path}: {error.strerror}") from error
+        raise StorageError(f"reading {path}: {error.strerror}", hint="make the file readable") from error
 
 
 def _table(document: Mapping[str, Any], key: str, path: Path) -> dict[str, Any] | None:
     value = document.get(key)
     if value is not None and not isinstance(value, dict):
-        raise SettingsError(f"{path}: {key}: expected a table")
+        raise SettingsError(f"{path}: {key}: expected a table", hint="fix pyproject.toml")
     return value
 
 
 def _string(table: Mapping[str, Any], key: str, where: str, path: Path) -> str | None:
     value = table.get(key)
     if value is not None and not isinstance(value, str):
-        raise SettingsError(f"{path}: {where}.{key}: expected a string")
+        raise SettingsError(f"{path}: {where}.{key}: expected a string", hint="fix pyproject.toml")
     return value
 
 
 def _strings(table: Mapping[str, Any], key: str, where: str, path: Path) -> tuple[str, ...]:
     value = table.get(key, [])
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise SettingsError(f"{path}: {where}.{key}: expected a list of strings")
+        raise SettingsError(f"{path}: {where}.{key}: expected a list of strings", hint="fix pyproject.toml")
     return tuple(value)

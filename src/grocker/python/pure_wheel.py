@@ -41,7 +41,9 @@ def write_pure_wheel(wheel: Path, directory: Path) -> Path | None:
         about, text = members[f"{info}/WHEEL"]
         record, lines = members[f"{info}/RECORD"]
     except KeyError as error:
-        raise CorruptError(f"reading {wheel.name}: no member {error}") from error
+        raise CorruptError(
+            f"reading {wheel.name}: no member {error}", hint="report this to the authors of the build back end"
+        ) from error
     plain = re.sub(rb"(?m)^(Tag|Root-Is-Purelib|Build):.*\r?\n?", b"", text).rstrip(b"\r\n")
     plain += b"\nRoot-Is-Purelib: true\nTag: " + _TAG.encode() + b"\n"
     hashed = base64.urlsafe_b64encode(hashlib.sha256(plain).digest()).rstrip(b"=")
@@ -68,7 +70,9 @@ def _read(wheel: Path) -> dict[str, tuple[zipfile.ZipInfo, bytes]]:
         with zipfile.ZipFile(wheel) as opened:
             return {one.filename: (one, opened.read(one)) for one in opened.infolist()}
     except (zipfile.BadZipFile, EOFError, ValueError) as error:
-        raise CorruptError(f"reading {wheel.name}: {error}") from error
+        raise CorruptError(
+            f"reading {wheel.name}: {error}", hint="report this to the authors of the build back end"
+        ) from error
 
 
 def _write(path: Path, members: Mapping[str, tuple[zipfile.ZipInfo, bytes]]) -> None:
@@ -80,4 +84,4 @@ def _write(path: Path, members: Mapping[str, tuple[zipfile.ZipInfo, bytes]]) -> 
                 about.create_system, about.external_attr = 3, one.external_attr
                 archive.writestr(about, data)
     except OSError as error:
-        raise StorageError(f"writing {path}: {error.strerror}") from error
+        raise StorageError(f"writing {path}: {error.strerror}", hint="check the disk under GROCKER_CACHE") from error

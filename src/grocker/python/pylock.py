@@ -24,6 +24,8 @@ from grocker.python.sources import ARCHIVE, DirectorySource, GitSource, Sdist, S
 from grocker.python.tags import choose_file
 from grocker.python.target import WheelTarget
 
+_HINT = "create the project's lock again; if it has none, this is a bug in Grocker: report it"
+
 
 class Pin(msgspec.Struct, frozen=True):
     """One wheel file of the image."""
@@ -134,11 +136,13 @@ def read_pylock(
             if "marker" in package and not Marker(package["marker"]).evaluate(environment, "lock_file"):
                 continue
         except MARKER_ERRORS as error:
-            raise CorruptError(f"reading pylock.toml: {package.get('name')}: {error}") from error
+            raise CorruptError(f"reading pylock.toml: {package.get('name')}: {error}", hint=_HINT) from error
         try:
             found = _pin(package, target, base, can_build=builder is not None)
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-            raise CorruptError(f"reading pylock.toml: malformed package {package.get('name')}: {error!r}") from error
+            raise CorruptError(
+                f"reading pylock.toml: malformed package {package.get('name')}: {error!r}", hint=_HINT
+            ) from error
         if not isinstance(found, Pin):
             assert builder is not None
             try:
@@ -149,7 +153,7 @@ def read_pylock(
         else:
             pin = found
         if pin.name in pins:
-            raise CorruptError(f"reading pylock.toml: duplicate package {pin.name} for {target}")
+            raise CorruptError(f"reading pylock.toml: duplicate package {pin.name} for {target}", hint=_HINT)
         pins[pin.name] = pin
     if compiled:
         raise compiled_error(compiled, str(target))
@@ -175,9 +179,9 @@ def read_packages(data: bytes) -> list[dict[str, Any]]:
     try:
         packages: Any = decode_toml(data.decode("utf-8")).get("packages", [])
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CorruptError(f"reading pylock.toml: {error}") from error
+        raise CorruptError(f"reading pylock.toml: {error}", hint=_HINT) from error
     if not isinstance(packages, list) or not all(isinstance(package, dict) for package in packages):
-        raise CorruptError("reading pylock.toml: packages is not a list of tables")
+        raise CorruptError("reading pylock.toml: packages is not a list of tables", hint=_HINT)
     checked: list[dict[str, Any]] = packages
     return checked
 
@@ -266,7 +270,9 @@ def _digest(hexadecimal: object, file: str) -> Digest:
     try:
         return from_hex(str(hexadecimal))
     except ValueError as error:
-        raise CorruptError(f"resolving dependencies: the index gives a malformed sha256 for {file}: {error}") from error
+        raise CorruptError(
+            f"resolving dependencies: the index gives a malformed sha256 for {file}: {error}", hint="use another index"
+        ) from error
 
 
 def _measured(file: str, url: str) -> str:
@@ -286,4 +292,4 @@ def _hash_file(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise StorageError(f"reading {path}: {error.strerror}") from error
+        raise StorageError(f"reading {path}: {error.strerror}", hint="make the file readable") from error

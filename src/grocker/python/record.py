@@ -13,6 +13,7 @@ import msgspec
 from grocker.errors import CorruptError
 from grocker.tar.entry import File
 
+_HINT = "choose another version, and tell its publisher"
 _STRONG = frozenset({"sha256", "sha384", "sha512", "sha3_256", "sha3_384", "sha3_512", "blake2b", "blake2s"})
 
 
@@ -37,7 +38,7 @@ def parse(data: bytes, file: str, report: Callable[[str], None]) -> Mapping[str,
     try:
         rows = list(csv.reader(io.StringIO(data.decode("utf-8"), newline="")))
     except (csv.Error, UnicodeDecodeError) as error:
-        raise CorruptError(f"reading {file}: RECORD: {error}") from error
+        raise CorruptError(f"reading {file}: RECORD: {error}", hint=_HINT) from error
     for number, row in enumerate(rows, 1):
         if not row:
             continue

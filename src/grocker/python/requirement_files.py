@@ -120,7 +120,7 @@ def _lines(file: Path, data: bytes) -> Iterator[tuple[str, int]]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SettingsError(f"reading {file}: not UTF-8: byte {error.start}", hint="save the file in UTF-8") from error
+        raise SettingsError(f"reading {file}: not UTF-8: byte {error.start}", hint="save the file as UTF-8") from error
     pending, first = "", 0
     for number, line in enumerate((*text.splitlines(), ""), start=1):
         if not pending:
@@ -203,7 +203,8 @@ class _Parser:
             self._option(_TAKES_VALUE[option], value, where, file, is_constraint=is_constraint)
         elif option:
             raise SettingsError(
-                f"{where}: unknown option {option}", hint="remove it: Grocker reads the options of pip's files"
+                f"{where}: unknown option {option!r}",
+                hint="remove it, or fix its spelling: Grocker reads the options that pip allows in the file",
             )
         else:
             self._requirement(line, where, file, is_constraint=is_constraint)

@@ -208,7 +208,9 @@ def _place(pin: Pin, directory: Path) -> None:
         directory.mkdir(exist_ok=True)
         shutil.copyfile(unquote(urlsplit(pin.url).path), directory / pin.file)
     except OSError as error:
-        raise StorageError(f"writing {directory / pin.file}: {error.strerror}") from error
+        raise StorageError(
+            f"writing {directory / pin.file}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
+        ) from error
 
 
 def _with_alternatives(error: CompiledError, question: _Question) -> CompiledError:
@@ -329,4 +331,4 @@ def _write(path: Path, lines: Sequence[str]) -> None:
     try:
         path.write_text("".join(line + "\n" for line in lines), "utf-8")
     except OSError as error:
-        raise StorageError(f"writing {path}: {error.strerror}") from error
+        raise StorageError(f"writing {path}: {error.strerror}", hint="check the disk under GROCKER_CACHE") from error

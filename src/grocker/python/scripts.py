@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from grocker.errors import CorruptError
 from grocker.python.metadata import EntryPoint
 
+_HINT = "fix [project.scripts], or choose another version of the package"
 _TEMPLATE = """\
 #!{interpreter}
 import sys
@@ -30,10 +31,11 @@ def generate_scripts(points: Iterable[EntryPoint], interpreter: str, file: str) 
         if point.group not in ("console_scripts", "gui_scripts"):
             continue
         if any(c in point.name for c in "/\0\r\n") or point.name in (".", ".."):
-            raise CorruptError(f"reading {file}: entry_points.txt: invalid script name {point.name!r}")
+            raise CorruptError(f"reading {file}: entry_points.txt: invalid script name {point.name!r}", hint=_HINT)
         if not point.object:
             raise CorruptError(
-                f"reading {file}: entry_points.txt: {point.name} does not name a function in {point.module}"
+                f"reading {file}: entry_points.txt: {point.name} does not name a function in {point.module}",
+                hint=_HINT,
             )
         scripts[point.name] = _TEMPLATE.format(
             interpreter=interpreter,

@@ -26,6 +26,7 @@ MAXIMUM_BYTES = 512 << 20
 _MOST_BEYOND = 16
 """reads at the end of an archive"""
 
+_HINT = "choose another version, and tell its publisher"
 _LEFT_OUT = frozenset({".git", ".hg", ".svn", ".bzr"})
 """A repository's configuration names programs, which its tools would run."""
 
@@ -78,11 +79,13 @@ def unpack_sdist(archive: Path, destination: Path, *, file: str) -> SourceTree:
                     continue
                 roots.add(root)
                 if len(roots) > 1:
-                    raise CorruptError(f"unpacking {file}: expected one directory, got {', '.join(sorted(roots))}")
+                    raise CorruptError(
+                        f"unpacking {file}: expected one directory, got {', '.join(sorted(roots))}", hint=_HINT
+                    )
                 if not _LEFT_OUT.isdisjoint(path.split("/")):
                     continue
                 if path in links or (path in files and member.stream is None):
-                    raise CorruptError(f"unpacking {file}: duplicate file {path!r}")
+                    raise CorruptError(f"unpacking {file}: duplicate file {path!r}", hint=_HINT)
                 if member.stream is None:
                     links[path] = member.target
                 else:
@@ -90,24 +93,27 @@ def unpack_sdist(archive: Path, destination: Path, *, file: str) -> SourceTree:
                     total += size
                     files[path] = SourceFile(path, digest, executable=member.executable)
                 if len(files) + len(links) > MAXIMUM_FILES:
-                    raise CorruptError(f"unpacking {file}: more than {MAXIMUM_FILES} files")
+                    raise CorruptError(f"unpacking {file}: more than {MAXIMUM_FILES} files", hint=_HINT)
         # Links come last, so no file is written through one.
         for path, target in links.items():
             files[path] = _link(path, target, destination, file)
         for path in links:
             _check_link(path, destination, file)
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise CorruptError(f"unpacking {file}: a file is also a directory: {error.filename}") from error
+        raise CorruptError(f"unpacking {file}: a file is also a directory: {error.filename}", hint=_HINT) from error
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise CorruptError(
                 f"unpacking {file}: it has a name that is too long for a file system",
-                hint="choose another version, and tell its publisher",
+                hint=_HINT,
             ) from error
         if error.errno is None or (error.errno == errno.EINVAL and error.filename is None):
             # Of reading: bz2's own errors, and a place before the beginning of a zip archive.
-            raise CorruptError(f"unpacking {file}: damaged archive: {error}") from error
-        raise StorageError(f"unpacking {file}: {error.filename or destination}: {error.strerror or error}") from error
+            raise CorruptError(f"unpacking {file}: damaged archive: {error}", hint=_HINT) from error
+        raise StorageError(
+            f"unpacking {file}: {error.filename or destination}: {error.strerror or error}",
+            hint="check the disk under GROCKER_CACHE",
+        ) from error
     ordered = tuple(sorted(files.values(), key=lambda one: one.path))
     return SourceTree(destination, ordered, hash_tree(ordered), FileHashes())
 
@@ -128,10 +134,10 @@ def _members(archive: Path, file: str) -> Iterator[Iterator[_Member]]:
                 yield _tar_members(opened_tar, file)
     # zipfile raises RuntimeError for an encrypted member, and a subclass of it for compressions that it does not know.
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, gzip.BadGzipFile, ValueError, RuntimeError) as error:
-        raise CorruptError(f"unpacking {file}: not a readable archive: {error}") from error
+        raise CorruptError(f"unpacking {file}: not a readable archive: {error}", hint=_HINT) from error
     except Exception as error:
         if type(error).__module__ in ("zlib", "lzma"):
-            raise CorruptError(f"unpacking {file}: damaged archive: {error}") from error
+            raise CorruptError(f"unpacking {file}: damaged archive: {error}", hint=_HINT) from error
         raise
 
 
@@ -151,7 +157,9 @@ def _tar_members(archive: tarfile.TarFile, file: str) -> Iterator[_Member]:
             assert stream is not None
             yield _Member(info.name, stream, executable=bool(info.mode & 0o100))
         else:
-            raise CorruptError(f"unpacking {file}: {info.name!r} is neither a file nor a directory nor a link")
+            raise CorruptError(
+                f"unpacking {file}: {info.name!r} is neither a file nor a directory nor a link", hint=_HINT
+            )
 
 
 def _zip_members(archive: zipfile.ZipFile, file: str) -> Iterator[_Member]:
@@ -160,7 +168,7 @@ def _zip_members(archive: zipfile.ZipFile, file: str) -> Iterator[_Member]:
         if info.filename.endswith("/"):  # is_dir, which expects a name
             continue
         if mode & 0o170000 not in (0, 0o100000):
-            raise CorruptError(f"unpacking {file}: {info.filename!r} is not a file")
+            raise CorruptError(f"unpacking {file}: {info.filename!r} is not a file", hint=_HINT)
         with archive.open(info) as stream:
             yield _Member(info.filename, stream, executable=bool(mode & 0o100))
 
@@ -169,7 +177,7 @@ def _split(name: str, file: str) -> tuple[str, str]:
     """The top directory of a member, and its path below that."""
     parts = name.rstrip("/").removeprefix("./").split("/")
     if any(part in ("", ".", "..") for part in parts) or "\\" in name or "\0" in name:
-        raise CorruptError(f"unpacking {file}: the path {name!r} leads out of the archive or is malformed")
+        raise CorruptError(f"unpacking {file}: the path {name!r} leads out of the archive or is malformed", hint=_HINT)
     return parts[0], "/".join(parts[1:])
 
 
@@ -191,7 +199,7 @@ def _write(stream: IO[bytes], path: Path, allowed: int, file: str) -> tuple[str,
 def _link(path: str, target: str, root: Path, file: str) -> SourceFile:
     joined = os.path.normpath(os.path.join(os.path.dirname(path), target))
     if not target or target.startswith("/") or joined == ".." or joined.startswith("../"):
-        raise CorruptError(f"unpacking {file}: the link {path!r} leads out of the archive, to {target!r}")
+        raise CorruptError(f"unpacking {file}: the link {path!r} leads out of the archive, to {target!r}", hint=_HINT)
     (root / path).parent.mkdir(parents=True, exist_ok=True)
     (root / path).symlink_to(target)
     return SourceFile(path, hashlib.sha256(os.fsencode(target)).hexdigest(), target=target)
@@ -202,8 +210,8 @@ def _check_link(path: str, root: Path, file: str) -> None:
     top = os.path.realpath(root)
     end = os.path.realpath(root / path)
     if end != top and not end.startswith(top + os.sep):
-        raise CorruptError(f"unpacking {file}: the link {path!r} leads out of the archive")
+        raise CorruptError(f"unpacking {file}: the link {path!r} leads out of the archive", hint=_HINT)
 
 
 def _too_large(file: str) -> CorruptError:
-    return CorruptError(f"unpacking {file}: more than {MAXIMUM_BYTES >> 20} MB")
+    return CorruptError(f"unpacking {file}: more than {MAXIMUM_BYTES >> 20} MB", hint=_HINT)

@@ -197,7 +197,7 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             except CompiledError:
                 if not self._can_compile:
                     raise
-                store.keep("steps", failed, b"")
+                store.keep("steps", failed, b"true")
         assert self.toolchain is not None
         return self._kept_or_compiled(source, opened, project, pins, scratch / "compiled", self.toolchain)
 

@@ -129,7 +129,10 @@ def read_tree(root: Path, *, now: int, known: FileHashes | None = None, exclude:
             left_out.append(LeftOut(found.path, selection.UNREADABLE, is_missed=True))
             continue
         except OSError as error:
-            raise StorageError(f"reading the project: {root / found.path}: {error.strerror}") from error
+            raise StorageError(
+                f"reading the project: {root / found.path}: {error.strerror}",
+                hint="check the file system (dmesg, mount)",
+            ) from error
         if max(about.st_mtime_ns, about.st_ctime_ns) + _RACY < now:
             noted[found.path] = (seen, digest)
         files.append(SourceFile(found.path, digest, executable=bool(about.st_mode & 0o100)))
@@ -221,5 +224,8 @@ def copy_tree(tree: SourceTree, destination: Path, *, epoch: int) -> Path:
             os.chmod(destination / directory, 0o755)  # noqa: S103 - a build directory is not secret
             os.utime(destination / directory, (epoch, epoch))
     except OSError as error:
-        raise StorageError(f"copying the project: {error.filename or destination}: {error.strerror}") from error
+        raise StorageError(
+            f"copying the project: {error.filename or destination}: {error.strerror}",
+            hint="check the file system (dmesg, mount)",
+        ) from error
     return project

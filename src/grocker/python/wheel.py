@@ -31,6 +31,7 @@ _NOT_INSTALLED = frozenset({"RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "
 _UNHASHED = frozenset({"RECORD", "RECORD.jws", "RECORD.p7s"})
 _GROUPS = frozenset({"console_scripts", "gui_scripts", "grocker.services"})
 """groups of entry points that Grocker reads"""
+_HINT = "choose another version, and tell its publisher"
 _MOST_FAULTS = 3
 _LONGEST = 255
 """bytes of a file's name (NAME_MAX)"""
@@ -96,7 +97,9 @@ def _opened(path: Path, file: str) -> Iterator[ZipFile]:
             f"reading {file}: truncated or malformed: {error}", hint="download or build it again"
         ) from error
     except OSError as error:
-        raise StorageError(f"reading {file}: {error.strerror or error}") from error
+        raise StorageError(
+            f"reading {file}: {error.strerror or error}", hint="make it readable, or check the disk"
+        ) from error
 
 
 class _Checked(msgspec.Struct, frozen=True):
@@ -188,7 +191,10 @@ class _Reading(msgspec.Struct, frozen=True):
         try:
             name, version, _, _ = parse_wheel_filename(self.file)
         except ValueError as error:  # InvalidWheelFilename, or a number of thousands of digits
-            raise CorruptError(f"reading {self.file}: invalid wheel file name") from error
+            raise CorruptError(
+                f"reading {self.file}: invalid wheel file name",
+                hint="restore its name: NAME-VERSION-PYTHON-ABI-PLATFORM.whl",
+            ) from error
         if (normalise_name(found.name), Version(found.version)) != (name, version):
             raise CorruptError(
                 f"reading {self.file}: METADATA is of {found.name} {found.version}, which the file name contradicts",
@@ -209,24 +215,26 @@ class _Reading(msgspec.Struct, frozen=True):
         tops = {name.partition("/")[0] for name in names if "/" in name}
         found = sorted(top for top in tops if top.endswith(".dist-info"))
         if len(found) != 1:
-            raise CorruptError(f"reading {self.file}: expected one .dist-info directory, got {len(found)}")
+            raise CorruptError(f"reading {self.file}: expected one .dist-info directory, got {len(found)}", hint=_HINT)
         stem = self.file.split("-")
         if normalise_name(found[0].removesuffix(".dist-info").partition("-")[0]) != normalise_name(stem[0]):
-            raise CorruptError(f"reading {self.file}: {found[0]} belongs to another project")
+            raise CorruptError(f"reading {self.file}: {found[0]} belongs to another project", hint=_HINT)
         return found[0]
 
     def _check_wheel_version(self, info: str) -> None:
         found = metadata.fields(self._read(f"{info}/WHEEL"), f"WHEEL of {self.file}")
         version = found.get("wheel-version", ("",))[0]
         if version.partition(".")[0] != "1":
-            raise CorruptError(f"reading {self.file}: unsupported wheel format {version or '(none)'}; expected 1.x")
+            raise CorruptError(
+                f"reading {self.file}: unsupported wheel format {version or '(none)'}; expected 1.x", hint=_HINT
+            )
 
     def _read(self, name: str) -> bytes:
         info = self.opened.NameToInfo.get(name)
         if info is None:
-            raise CorruptError(f"reading {self.file}: {name} is missing")
+            raise CorruptError(f"reading {self.file}: {name} is missing", hint=_HINT)
         if info.file_size > wheel_archive.LARGE:
-            raise CorruptError(f"reading {self.file}: {name} is too large: {info.file_size} bytes")
+            raise CorruptError(f"reading {self.file}: {name} is too large: {info.file_size} bytes", hint=_HINT)
         member = ZipMember(name, info.file_size, executable=False, info=info)
         return b"".join(wheel_archive.chunks(self.opened, member, self.file))
 
@@ -274,7 +282,7 @@ class _Reading(msgspec.Struct, frozen=True):
             return f"{self.layout.site}/{name}", False
         scheme, _, path = rest.partition("/")
         if not path:
-            raise CorruptError(f"reading {self.file}: {name} is outside of every install scheme")
+            raise CorruptError(f"reading {self.file}: {name} is outside of every install scheme", hint=_HINT)
         match scheme:
             case "purelib" | "platlib":
                 return f"{self.layout.site}/{path}", False
@@ -285,7 +293,7 @@ class _Reading(msgspec.Struct, frozen=True):
             case "headers":
                 return f"{self.layout.headers(project)}/{path}", False
             case _:
-                raise CorruptError(f"reading {self.file}: {name}: unknown install scheme {scheme}")
+                raise CorruptError(f"reading {self.file}: {name}: unknown install scheme {scheme}", hint=_HINT)
 
     def _add(self, files: dict[str, File], file: File) -> None:
         if file.path in files and (self.strict or files[file.path].data != file.data):
@@ -297,9 +305,11 @@ class _Reading(msgspec.Struct, frozen=True):
         bin_, own = self.layout.scripts, f"{self.layout.prefix}/pyvenv.cfg"
         for path in files:
             if len(path.encode()) >= _LONGEST_PATH or any(len(part.encode()) > _LONGEST for part in path.split("/")):
-                raise CorruptError(f"reading {self.file}: the path /{path[:80]}… is longer than Linux permits")
+                raise CorruptError(
+                    f"reading {self.file}: the path /{path[:80]}… is longer than Linux permits", hint=_HINT
+                )
             if path in (own, bin_) or re.fullmatch(rf"{re.escape(bin_)}/python[\d.]*", path):
-                raise CorruptError(f"reading {self.file}: it would overwrite the environment's own /{path}")
+                raise CorruptError(f"reading {self.file}: it would overwrite the environment's own /{path}", hint=_HINT)
 
     def _record(self, files: Iterable[File], lines: dict[str, str], own: str) -> bytes:
         rows = []
@@ -327,7 +337,7 @@ class _Reading(msgspec.Struct, frozen=True):
         if machines and ARCHITECTURES[target.architecture].elf_machine not in machines:
             raise CorruptError(
                 f"reading {self.file}: none of its binaries is for {target.architecture}, contrary to its file name",
-                hint="choose another version, and tell its publisher",
+                hint=_HINT,
             )
 
 
@@ -350,5 +360,5 @@ def add_directories(files: Iterable[Entry]) -> tuple[Entry, ...]:
     for path in found:
         parent = path.rpartition("/")[0]
         if parent and not isinstance(found[parent], Directory):
-            raise CorruptError(f"/{path} is below /{parent}, which is a file")
+            raise CorruptError(f"/{path} is below /{parent}, which is a file", hint=_HINT)
     return tuple(found[path] for path in sorted(found))

@@ -31,6 +31,7 @@ MOST_SOURCES = 256 << 20
 _ZSTANDARD = 93
 _METHODS = frozenset({ZIP_STORED, ZIP_DEFLATED, ZIP_BZIP2, ZIP_LZMA, getattr(zipfile, "ZIP_ZSTANDARD", ZIP_STORED)})
 """those that ``zipfile`` reads, as pip and uv do; Zstandard from Python 3.14 on"""
+_HINT = "choose another version, and tell its publisher"
 _CHUNK = 1 << 18
 _SMALL_CHUNK = 1 << 12
 _MOST_RATIO = 100
@@ -107,11 +108,17 @@ class ZipContent(msgspec.Struct, frozen=True):
                         break
                     yield data
         except (zlib.error, struct.error, EOFError) as error:
-            raise CorruptError(f"reading {self.name} from {self.file}: {str(error) or 'truncated'}") from error
+            raise CorruptError(
+                f"reading {self.name} from {self.file}: {str(error) or 'truncated'}", hint=_HINT
+            ) from error
         except OSError as error:
-            raise StorageError(f"reading {self.name} from {self.file}: {error.strerror}") from error
+            raise StorageError(
+                f"reading {self.name} from {self.file}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
+            ) from error
         if (seen, checksum) != (self.size, self.checksum):
-            raise CorruptError(f"reading {self.name} from {self.file}: the archive has changed or is damaged")
+            raise CorruptError(
+                f"reading {self.name} from {self.file}: the archive has changed or is damaged", hint=_HINT
+            )
 
     def _by_zipfile(self) -> Iterator[bytes]:
         """The bytes, by other methods than every zip archive has: they are rare."""
@@ -119,9 +126,11 @@ class ZipContent(msgspec.Struct, frozen=True):
             with ZipFile(self.archive) as archive:
                 yield from _chunks(archive, archive.getinfo(self.name), self.file)
         except (BadZipFile, KeyError) as error:
-            raise CorruptError(f"reading {self.name} from {self.file}: {error}") from error
+            raise CorruptError(f"reading {self.name} from {self.file}: {error}", hint=_HINT) from error
         except OSError as error:
-            raise StorageError(f"reading {self.name} from {self.file}: {error.strerror}") from error
+            raise StorageError(
+                f"reading {self.name} from {self.file}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
+            ) from error
 
     def _inflated(self, stream: BinaryIO) -> Iterator[bytes]:
         stream.seek(self.header)
@@ -165,7 +174,7 @@ def check_directory(stream: BinaryIO, file: str) -> None:
             size = _END_64.unpack_from(tail, wide)[8]
     stream.seek(0)
     if size > _MOST_DIRECTORY:
-        raise CorruptError(f"reading {file}: its directory has {size} bytes: the archive is a zip bomb")
+        raise CorruptError(f"reading {file}: its directory has {size} bytes: the archive is a zip bomb", hint=_HINT)
 
 
 def streamed(found: Iterable[ZipMember]) -> frozenset[str]:
@@ -201,12 +210,14 @@ def members(archive: ZipFile, file: str) -> dict[str, ZipMember]:
             continue
         _check_name(name, file)
         if name in found:
-            raise CorruptError(f"reading {file}: duplicate member {name}")
+            raise CorruptError(f"reading {file}: duplicate member {name}", hint=_HINT)
         mode = info.external_attr >> 16
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-            raise CorruptError(f"reading {file}: {name} is a link or a special file; wheels have regular files only")
+            raise CorruptError(
+                f"reading {file}: {name} is a link or a special file; wheels have regular files only", hint=_HINT
+            )
         if info.flag_bits & 1:
-            raise CorruptError(f"reading {file}: {name} is encrypted")
+            raise CorruptError(f"reading {file}: {name} is encrypted", hint=_HINT)
         if info.compress_type not in _METHODS:
             method = "Zstandard" if info.compress_type == _ZSTANDARD else f"method {info.compress_type}"
             raise CorruptError(
@@ -222,9 +233,9 @@ def members(archive: ZipFile, file: str) -> dict[str, ZipMember]:
     spans.sort()
     for (_, end, name), (start, _, other) in pairwise(spans):
         if start < end:
-            raise CorruptError(f"reading {file}: {name} and {other} overlap: the archive is a zip bomb")
+            raise CorruptError(f"reading {file}: {name} and {other} overlap: the archive is a zip bomb", hint=_HINT)
     if total > _MOST_UNPACKED or (total > _ALWAYS_ALLOWED and total > packed * _MOST_RATIO):
-        raise CorruptError(f"reading {file}: {packed} bytes expand to {total}: the archive is a zip bomb")
+        raise CorruptError(f"reading {file}: {packed} bytes expand to {total}: the archive is a zip bomb", hint=_HINT)
     return found
 
 
@@ -232,7 +243,7 @@ def _check_name(name: str, file: str) -> None:
     parts = name.split("/")
     # A line break would end a line of RECORD.
     if name.startswith("/") or any(c in name for c in "\\\0\r\n") or any(part in ("", ".", "..") for part in parts):
-        raise CorruptError(f"reading {file}: unsafe path {name!r}")
+        raise CorruptError(f"reading {file}: unsafe path {name!r}", hint=_HINT)
 
 
 def chunks(archive: ZipFile, member: ZipMember, file: str) -> Iterator[bytes]:
@@ -251,7 +262,9 @@ def _chunks(archive: ZipFile, info: ZipInfo, file: str) -> Iterator[bytes]:
                 yield data
     except (BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, ValueError, MemoryError) as error:
         raise CorruptError(
-            f"reading {info.orig_filename!r} from {file}: {str(error) or type(error).__name__}"
+            f"reading {info.orig_filename!r} from {file}: {str(error) or type(error).__name__}", hint=_HINT
         ) from error
     if seen != info.file_size:
-        raise CorruptError(f"reading {info.orig_filename!r} from {file}: expected {info.file_size} bytes, got {seen}")
+        raise CorruptError(
+            f"reading {info.orig_filename!r} from {file}: expected {info.file_size} bytes, got {seen}", hint=_HINT
+        )

@@ -1,4 +1,4 @@
-"""What a repository has under the names that an image will get: all that can be asked before there is an image.
+"""What a repository already has under the names that an image will get, asked while the image is being built.
 
 Source: OCI distribution specification 1.1, Pull.
 """
@@ -41,7 +41,7 @@ def inspect_repository(
     answer does not match its digest).
     """
     if len({(name.registry, name.path) for name in names}) != 1:
-        raise BugError("cannot push to several repositories at once")
+        raise BugError("cannot push to several repositories at once", hint="this is a bug in Grocker: report it")
     repository = open_session(transport, names[0], find, actions="pull,push")
     digests: dict[Reference, Digest | None] = {}
     found: dict[Digest, Document] = {}

@@ -143,7 +143,7 @@ def _push_blobs(
     task: Task,
     held: Mapping[Digest, int],
 ) -> dict[Digest, Fate]:
-    """Bring every blob there that is not in ``held``, each once. The first error ends the running uploads, too."""
+    """Push every blob that is not in ``held``, each once. The first error cancels the running uploads."""
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
     cancellation = Cancellation()

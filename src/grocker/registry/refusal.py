@@ -37,17 +37,17 @@ class Reason(Enum):
 
 
 class RefusedError(HttpError):
-    """A refusal that no repetition of the request changes. Always raised as one of the subclasses."""
+    """A refusal that a retry does not change. Always raised as one of the subclasses."""
 
     reason: Reason = Reason.OTHER
 
 
 class RefusedPushError(RefusedError, CannotWriteError):
-    """Of something that is sent."""
+    """A refused push."""
 
 
 class RefusedReadError(RefusedError, SettingsError):
-    """Of something that is asked for: the name, or the registry's address, is at fault."""
+    """A refused read: the name, or the registry's address, is at fault."""
 
 
 class LoginRefusedError(DeniedError):
@@ -59,12 +59,12 @@ LOOK_UP_REFUSALS = (DeniedError, MissingError, RefusedReadError)
 
 
 def is_final(status: int) -> bool:
-    """Whether the same request would be answered ``status`` again however often it is sent."""
+    """Whether a retry of the same request would get ``status`` again."""
     return (300 <= status < 500 and status not in _NOT_FINAL) or status in _FINAL_5XX
 
 
 def translate(error: HttpError, action: str, *, registry: str, method: str, url: str) -> GrockerError:
-    """Translate an HTTP error, other than a refusal for want of credentials, of the request ``method`` ``url``.
+    """Translate an HTTP error, other than one about credentials, of the request ``method`` ``url``.
 
     MissingError for 404; CorruptError when the received bytes are not what was sent; RefusedError for what is final;
     else the error itself, with the registry's words.

@@ -50,7 +50,10 @@ class RepositorySession(msgspec.Struct, frozen=True):
         """
         said = response.headers.get("Location")
         if not said:
-            raise UnavailableError(f"{action}: the answer from {self.reference.registry} has no Location header")
+            raise UnavailableError(
+                f"{action}: the answer from {self.reference.registry} has no Location header",
+                hint="check the registry, and any proxy in front of it",
+            )
         # Relative to who answered, which is another host after a redirect.
         moved = _origin(response.url) != _origin(asked)
         try:

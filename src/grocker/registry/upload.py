@@ -1,4 +1,4 @@
-"""Bring one blob to a repository: it is present, or mounted from another repository, or sent.
+"""Push one blob to a repository, unless it is present or can be mounted from another repository.
 
 Source: OCI distribution specification 1.1, Push ("Pushing blobs", "Mounting a blob from another repository").
 """
@@ -84,7 +84,7 @@ def push_layer(
     *,
     likely: bool,
 ) -> Fate:
-    """Bring a layer there; its bytes are opened only if they must be sent. ``likely``: whether it may be present."""
+    """Push a layer; its bytes are opened only if they must be sent. ``likely``: whether it may be present."""
     action = f"pushing layer {short_digest(layer.digest)} ({layer.title}) to {session.reference.name}"
     found = _find(session, layer.digest, layer.size, candidates, action, cancellation, likely=likely)
     if found.fate is not Fate.SENT:
@@ -114,7 +114,7 @@ def push_document(
     *,
     likely: bool,
 ) -> Fate:
-    """Bring a blob at hand there: ``what`` names it for people; ``likely`` as in ``push_layer``."""
+    """Push a blob that is in memory. ``what`` names it for people; ``likely`` as in ``push_layer``."""
     action = f"pushing {what} {short_digest(document.digest)} to {session.reference.name}"
     size = len(document.data)
     found = _find(session, document.digest, size, candidates, action, cancellation, likely=likely)
@@ -146,7 +146,7 @@ def _is_sound(stream: BinaryIO, layer: Layer) -> bool:
 
 
 class _Finding(msgspec.Struct, frozen=True):
-    """What is to be done with a blob."""
+    """What to do with a blob."""
 
     fate: Fate
     started: str | None = None

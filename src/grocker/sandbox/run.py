@@ -86,7 +86,10 @@ def run(
             if bind.is_writable:
                 _make_removable(bind.source)
     if output.stderr:
-        raise UnavailableError(f"{action}: cannot start {arguments[0]} in the sandbox: {output.stderr.strip()}")
+        raise UnavailableError(
+            f"{action}: cannot start {arguments[0]} in the sandbox: {output.stderr.strip()}",
+            hint="build the wheel elsewhere (pip wheel) and set find-links in [tool.uv]",
+        )
     return output
 
 
@@ -200,5 +203,7 @@ def _move_back(sandbox: Sandbox, scratch: Path) -> None:
 def _inside(root: Path, bind: Bind) -> Path:
     parts = [part for part in bind.target.split("/") if part]
     if ".." in parts:
-        raise BugError(f"a sandbox would show {bind.source} at {bind.target}")
+        raise BugError(
+            f"a sandbox would show {bind.source} at {bind.target}", hint="this is a bug in Grocker: report it"
+        )
     return root.joinpath(*parts)

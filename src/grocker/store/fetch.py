@@ -64,7 +64,12 @@ def _take(store: Store, url: str, *, digest: Digest, action: str) -> Path:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise MissingError(f"{action}: {path}: {error.strerror}") from error
+        raise MissingError(
+            f"{action}: {path}: {error.strerror}", hint="restore the file, or resolve again: --refresh"
+        ) from error
     if digests.of(data) != digest:
-        raise MissingError(f"{action}: {path} changed since it was resolved")
+        raise MissingError(
+            f"{action}: {path} changed since it was resolved",
+            hint="resolve again: --refresh; with a lock, grocker lock --upgrade",
+        )
     return store.keep_download([data], digest=digest, size=len(data), what=path.name)

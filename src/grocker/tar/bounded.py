@@ -74,7 +74,7 @@ def open_tar(stream: BinaryIO, what: str) -> Iterator[tarfile.TarFile]:
         with tarfile.open(fileobj=_unpacked(stream), mode="r:") as archive:
             yield archive
     except _broken() as error:
-        raise CorruptError(f"{what}: not a tar archive, or damaged: {error}") from error
+        raise CorruptError(f"{what}: not a tar archive, or damaged: {error}", hint="create it again") from error
 
 
 def _broken() -> tuple[type[Exception], ...]:

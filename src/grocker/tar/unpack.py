@@ -25,7 +25,10 @@ def unpack(entries: Iterable[Entry], root: Path) -> None:
         for path in (entry.path, entry.target) if isinstance(entry, Hardlink) else (entry.path,):
             reason = path_problem(path)
             if reason is not None:
-                raise CorruptError(f"unpacking a package: the path {path!r} {reason}")
+                raise CorruptError(
+                    f"unpacking a package: the path {path!r} {reason}",
+                    hint="use another version of the package, or another mirror",
+                )
         try:
             if os.path.dirname(entry.path) not in made:
                 for parent in reversed([*parents(entry.path)]):
@@ -89,5 +92,8 @@ def _directory(path: str, top: str, made: set[str]) -> None:
         os.chmod(place, 0o755)  # noqa: S103 - others run programs in it, whatever the umask is
     except FileExistsError:
         if os.path.islink(place) or not os.path.isdir(place):
-            raise CorruptError(f"unpacking a package: /{path} is not a directory, but has entries below it") from None
+            raise CorruptError(
+                f"unpacking a package: /{path} is not a directory, but has entries below it",
+                hint="use another version of the package, or another mirror",
+            ) from None
     made.add(path)

@@ -81,7 +81,10 @@ class HttpResponse:
         for chunk in self.chunks():
             total += len(chunk)
             if total > limit:
-                raise CorruptError(f"{self._action}: {self.url} sent more than the allowed {limit} bytes")
+                raise CorruptError(
+                    f"{self._action}: {self.url} sent more than the allowed {limit} bytes",
+                    hint="check the server, and any proxy in front of it",
+                )
             parts.append(chunk)
         return b"".join(parts)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SAME_METHOD = frozenset({307, 308})  # RFC 9110, section 15.4.8
 _MOST_REDIRECTS = 10
+_REDIRECT = "check the server, and any proxy in front of it"
 _LONGEST_WAIT = 30.0  # seconds; a server that asks for more gets an error that says so
 
 
@@ -209,7 +210,10 @@ class Transport:
         except ValueError:
             parts, host = SplitResult("", "", "", "", ""), None
         if parts.scheme not in ("http", "https") or not host:
-            raise SettingsError(f"{action}: {redact_url(url) if host else 'the URL'} is not http or https")
+            raise SettingsError(
+                f"{action}: {redact_url(url) if host else 'the URL'} is not http or https",
+                hint="give an https:// or http:// URL",
+            )
         clean = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path or "/", parts.query, ""))
         if any(name.lower() == "authorization" for name in headers):
             return clean, "the credentials given"
@@ -251,15 +255,18 @@ class Transport:
                 old, new = urlsplit(url), urlsplit(urljoin(url, target))
                 _ = new.port
             except ValueError as error:
-                raise UnavailableError(f"{action}: {redact_url(url)} redirects to a malformed address") from error
+                raise UnavailableError(
+                    f"{action}: {redact_url(url)} redirects to a malformed address", hint=_REDIRECT
+                ) from error
             if new.scheme not in ("http", "https") or (old.scheme == "https" and new.scheme != "https"):
                 raise UnavailableError(
-                    f"{action}: {redact_url(url)} redirects to {redact_url(new.geturl())}, which is not HTTPS"
+                    f"{action}: {redact_url(url)} redirects to {redact_url(new.geturl())}, which is not HTTPS",
+                    hint=_REDIRECT,
                 )
             if (old.scheme, old.hostname, old.port) != (new.scheme, new.hostname, new.port):
                 headers = {k: v for k, v in headers.items() if k.lower() not in ("authorization", "cookie")}
             url = urlunsplit((new.scheme, new.netloc.rpartition("@")[2], new.path or "/", new.query, ""))
-        raise UnavailableError(f"{action}: {redact_url(url)}: more than {_MOST_REDIRECTS} redirects")
+        raise UnavailableError(f"{action}: {redact_url(url)}: more than {_MOST_REDIRECTS} redirects", hint=_REDIRECT)
 
     def _send(
         self,
@@ -290,10 +297,12 @@ class Transport:
                 timeout=urllib3.Timeout(connect=connect, read=max(read, answer_timeout or 0.0)),
             )
         except (urllib3.exceptions.LocationParseError, urllib3.exceptions.LocationValueError) as error:
-            raise SettingsError(f"{action}: {redact_url(url)} is not a valid URL") from error
+            raise SettingsError(f"{action}: {redact_url(url)} is not a valid URL", hint="fix the URL") from error
         except ValueError:  # its message would show the header's value
             raise SettingsError(
-                f"{action}: {redact_url(url)}: the address or the credentials have characters that HTTP does not permit"
+                f"{action}: {redact_url(url)}: the address or the credentials have characters that HTTP does not "
+                "permit",
+                hint="percent-encode them, or fix the credentials",
             ) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise translate_failure(error, redact_url(url), action, via) from error

@@ -225,7 +225,7 @@ def test_group_is_installed_when_it_is_asked_for(
     ("write", "file", "old", "new", "words"),
     [
         (poetry, "pyproject.toml", 'web = "^1.0"', 'web = "^2.0"', r"it has web 1\.0, but the project requires web<3"),
-        (poetry, "pyproject.toml", "^3.11", "^3.12", r"made for Python \^3\.11, the project requires \^3\.12"),
+        (poetry, "pyproject.toml", "^3.11", "^3.12", r"locked for Python \^3\.11, but the project requires \^3\.12"),
         (pdm, "pdm.lock", '"web"\nversion = "1.0"', '"web"\nversion = "0.9"', r"it has web 0\.9, but .* web>=1"),
     ],
 )

@@ -164,7 +164,7 @@ def load_document(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise SettingsError(f"reading {path}: {error}", hint="create the lock again") from error
     except OSError as error:
-        raise StorageError(f"reading {path}: {error.strerror}") from error
+        raise StorageError(f"reading {path}: {error.strerror}", hint="make the file readable") from error
 
 
 def read_packages(
@@ -183,7 +183,9 @@ def read_packages(
             files = table.get("files") or old.get(table["name"], [])
             hashes = frozenset(str(file["hash"]).removeprefix("sha256:") for file in files)
         except (KeyError, TypeError, AttributeError) as error:
-            raise SettingsError(f"reading {path}: malformed [[package]]: {error!r}") from error
+            raise SettingsError(
+                f"reading {path}: malformed [[package]]: {error!r}", hint="create the lock again"
+            ) from error
         marker = table.get("markers", table.get("marker", ""))
         if isinstance(marker, dict):  # poetry: by dependency group
             chosen = [str(one) for group, one in marker.items() if not groups or group in groups]
@@ -191,7 +193,9 @@ def read_packages(
         try:
             source = _source(table, name, version, path.parent)
         except (KeyError, TypeError, AttributeError) as error:
-            raise SettingsError(f"reading {path}: malformed source of {name}: {error!r}") from error
+            raise SettingsError(
+                f"reading {path}: malformed source of {name}: {error!r}", hint="create the lock again"
+            ) from error
         own = table.get("groups")
         if source is not None and isinstance(own, list) and groups and groups.isdisjoint(own):
             continue

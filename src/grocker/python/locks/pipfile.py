@@ -97,7 +97,7 @@ def read_document(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise SettingsError(f"reading {path}: {error}", hint="run: pipenv lock") from error
     except OSError as error:
-        raise StorageError(f"reading {path}: {error.strerror}") from error
+        raise StorageError(f"reading {path}: {error.strerror}", hint="make the file readable") from error
     if not isinstance(document, dict) or not isinstance(document.get("_meta", {}), dict):
         raise SettingsError(f"reading {path}: expected an object with _meta and default", hint="run: pipenv lock")
     return document

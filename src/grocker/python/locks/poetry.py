@@ -73,6 +73,6 @@ def _check_python(document: Mapping[str, Any], project: Project, pyproject: Mapp
     locked = str(document.get("metadata", {}).get("python-versions", said))
     if said and said.replace(" ", "") != locked.replace(" ", ""):
         raise SettingsError(
-            f"reading {path.name}: it is stale: it was made for Python {locked}, the project requires {said}",
+            f"reading {path.name}: stale: locked for Python {locked}, but the project requires {said}",
             hint="update the lock: poetry lock",
         )

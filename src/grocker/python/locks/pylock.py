@@ -45,7 +45,7 @@ def read(
     try:
         data = local_file.read(path)
     except OSError as error:
-        raise StorageError(f"reading {path}: {error.strerror}") from error
+        raise StorageError(f"reading {path}: {error.strerror}", hint="make the file readable") from error
     document = _checked(data, path)
     known = {normalise_name(one) for one in document.dependency_groups or ()}
     for group in groups:

@@ -89,7 +89,7 @@ def find(prefix: str, named: str = "") -> str:
 
 
 def identify_container() -> bytes:
-    """Return what is the same for all processes of this container, and for those of no other one."""
+    """Return an identifier that the processes of this container share, and no process of another one."""
     try:
         namespace = os.readlink("/proc/self/ns/mnt")
     except OSError:
@@ -175,7 +175,7 @@ def _remove_dead(prefix: str, identity: bytes) -> None:
 
 
 def _is_old(path: str) -> bool:
-    """Whether a directory without a record is no start that has just begun."""
+    """Whether a directory without a record is too old to be of a start that has just begun."""
     import time
 
     try:

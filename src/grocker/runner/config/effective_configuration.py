@@ -45,7 +45,7 @@ class EffectiveConfiguration(Value):
 
 
 def effective(texts: Sequence[IniText], namespace: str, environ: Mapping[str, str]) -> EffectiveConfiguration:
-    """Return what applies. ``texts``: valid, the weakest first; ``environ``: what the container was started with."""
+    """Return the effective values. ``texts``: valid, the weakest first; ``environ``: given to the container."""
     found: dict[str, dict[str, list[ValueOrigin]]] = {DEFAULT: {}}
     for text in texts:
         for section, own in _parsed(text).items():

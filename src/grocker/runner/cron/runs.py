@@ -54,7 +54,7 @@ class RunTiming(Value):
 class Runs:
     """The processes of all jobs. ``environ``: of every job; ``mask``: signals to block in them; ``home``: absolute.
 
-    ``directory``: where jobs start whose HOME is ``home``, None for that.
+    ``directory``: where jobs with the HOME ``home`` start, None for ``home`` itself.
     """
 
     def __init__(
