@@ -29,7 +29,7 @@ _SAMPLE = re.compile(
     + _GAP
     + rb"("
     + _LABELS
-    + rb")?+"
+    + rb")?"  # not possessive: bookworm's Python 3.11.2 then confuses groups (python/cpython#101955)
     + _GAP
     + rb"(?<![a-zA-Z0-9_:])("
     + _NUMBER
