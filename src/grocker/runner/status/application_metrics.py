@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 _NAME = rb"[a-zA-Z_:][a-zA-Z0-9_:]*"
 _GAP = rb"[ \t]*+"
 _LABEL_NAME = rb"[a-zA-Z_][a-zA-Z0-9_]*+"
-_LABEL_VALUE = _GAP + rb"=" + _GAP + rb'"(?:[^"\\\n]|\\.)*+"' + _GAP
+# Possessive are single characters alone: Python 3.11.2 (bookworm) goes wrong in groups (python/cpython#106052).
+_LABEL_VALUE = _GAP + rb"=" + _GAP + rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*"' + _GAP
 _LABEL = _LABEL_NAME + _LABEL_VALUE
-_LABELS = rb"\{" + _GAP + rb"(?:" + _LABEL + rb"(?:," + _GAP + _LABEL + rb")*+(?:," + _GAP + rb")?)?\}"
+_LABELS = rb"\{" + _GAP + rb"(?:" + _LABEL + rb"(?:," + _GAP + _LABEL + rb")*(?:," + _GAP + rb")?)?\}"
 _NUMBER = rb"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|Inf|inf|NaN|nan)"
 _SAMPLE = re.compile(
     rb"("
@@ -29,7 +30,7 @@ _SAMPLE = re.compile(
     + _GAP
     + rb"("
     + _LABELS
-    + rb")?"  # not possessive: bookworm's Python 3.11.2 then confuses groups (python/cpython#101955)
+    + rb")?"
     + _GAP
     + rb"(?<![a-zA-Z0-9_:])("
     + _NUMBER
