@@ -57,7 +57,7 @@ def target_of_a_link(world: World) -> None:
 
 
 def procfile(world: World) -> None:
-    rewrite(world.project / "Procfile", "sleep 1", "sleep 2")
+    rewrite(world.project / "Procfile", "-c 1", "-c 2")
 
 
 def tag(world: World) -> None:
@@ -74,7 +74,7 @@ def test_build_sees_every_change_of_what_it_read(lasting: World, change: Callabl
             "demo/__init__.py": "x = 1\n",
             "build/base.ini": "[a]\nkey = 1\n",
             "node/crontab": "* * * * * job one\n",
-            "Procfile": "www: sleep 1\n",
+            "Procfile": "www: python -c 1\n",
         },
     )
     (lasting.project / "crontab").symlink_to("node/crontab")

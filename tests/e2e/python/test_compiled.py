@@ -107,7 +107,7 @@ def run_in(image: Path, root: Path, code: str) -> str:
     root.mkdir()
     for layer in json.loads(blob(manifest["digest"]))["layers"]:
         with tarfile.open(fileobj=io.BytesIO(blob(layer["digest"]))) as archive:
-            archive.extractall(root, filter="fully_trusted")
+            archive.extractall(root)  # no filter: Python 3.11.2 has none, and the layers are ours
     python = ["chroot", str(root), "/opt/venv/bin/python", "-c", code]
     done = subprocess.run(python, capture_output=True, text=True, check=False, env={"PATH": "/usr/sbin:/usr/bin"})
     assert done.returncode == 0, done.stderr
