@@ -106,6 +106,7 @@ command.run(
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["while it runs", "while it is started"])
 def test_program_and_its_children_end_when_we_are_interrupted(tmp_path: Path, moment: str) -> None:
     """uv starts a back end, which starts a compiler: none of them outlives Ctrl-C or a TERM."""

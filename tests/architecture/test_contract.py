@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e.contract.clauses import TEXT, Proof, clauses, collected, lacking
 
 
@@ -11,6 +13,7 @@ def test_clauses_are_those_of_the_contract() -> None:
     assert {"V4", "U1", "C6", "S1", "E13", "H5", "K5", "X5"} < set(found)
 
 
+@pytest.mark.slow
 def test_clause_is_proved_under_docker_and_podman() -> None:
     assert lacking(collected()) == set()
 

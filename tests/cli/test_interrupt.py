@@ -59,6 +59,7 @@ def test_signal_is_not_lost(place: str, name: str) -> None:
     assert said == "grocker: interrupted; finished work is kept\n"
 
 
+@pytest.mark.slow
 def test_cleaning_up_is_not_interrupted_by_the_clock() -> None:
     body = "    try: kill(); time.sleep(50)\n    finally:\n        time.sleep(1); print('clean', flush=True)"
     process = start(body)
@@ -67,6 +68,7 @@ def test_cleaning_up_is_not_interrupted_by_the_clock() -> None:
     assert "press Ctrl-C again" in said
 
 
+@pytest.mark.slow
 def test_cleaning_up_without_end_is_cut_off() -> None:
     process = start("    try: kill(); time.sleep(500)\n    finally:\n        time.sleep(500)")
     process.communicate(timeout=100)

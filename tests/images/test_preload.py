@@ -20,6 +20,8 @@ from tests.support import engine as engines
 from tests.support.engine import FakeEngine
 from tests.support.image import AMD64, EPOCH, MemoryBlobs, made_image
 
+pytestmark = pytest.mark.slow
+
 NAMES = (parse("polls:1.0"),)
 LARGE = tuple(random.Random(seed).randbytes(1_100_000).hex() for seed in range(3))
 

@@ -21,6 +21,8 @@ from grocker.web import Transport
 from tests.support.repositories import commit, git
 from tests.support.wheels import Index, make_project, make_source, make_wheel, serve
 
+pytestmark = pytest.mark.slow
+
 TARGET = WheelTarget("3.13", "amd64", (2, 41))
 
 

@@ -292,6 +292,7 @@ def test_wheel_is_refused_when_bytes_inside_are_damaged(tmp_path: Path) -> None:
         read_wheel(path, LAYOUT)
 
 
+@pytest.mark.slow
 def test_wheel_is_refused_when_it_declares_more_than_it_can_hold(tmp_path: Path) -> None:
     path = make_wheel(tmp_path, files={f"demo/{n}": bytes(32 << 20) for n in range(3)})
     with pytest.raises(CorruptError, match="the archive is a zip bomb"):

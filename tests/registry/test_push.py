@@ -250,6 +250,7 @@ def test_push_fails_as_corrupt_when_a_cached_blob_is_damaged(registry: Registry,
     assert "DIGEST_INVALID" in error.__cause__.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [b"", b"more"])
 def test_push_fails_as_corrupt_when_a_cached_blob_has_another_size(
     registry: Registry, transport: Transport, change: bytes
@@ -460,6 +461,7 @@ def test_push_sends_a_blob_when_the_registry_has_lost_where_it_was(registry: Reg
     assert pushed(transport, registry, image, blobs, candidates=candidates).sent_blobs == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path", "kind", "words"),
     [
@@ -537,6 +539,7 @@ def patient(state: registries.RepositoryState, seconds: float, **changes: object
     return replace(state, session=replace(state.session, answer_seconds=seconds, **changes))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path", "part_size"),
     [
@@ -602,6 +605,7 @@ def test_push_sends_nothing_again_that_arrived_although_its_answer_did_not(
     assert (registry.asked("PUT", "blobs"), registry.asked("PUT", "manifests")) == (2, 1)
 
 
+@pytest.mark.slow
 def test_push_error_does_not_wait_for_the_answers_to_other_uploads(registry: Registry, transport: Transport) -> None:
     registry.fail("PUT", "blobs/uploads/u", kind="slow", seconds=60, times=3)
     registry.fail("PUT", "blobs/uploads/u", status=403)

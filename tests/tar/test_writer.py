@@ -57,6 +57,7 @@ _entry: st.SearchStrategy[Entry] = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(_entry, max_size=4))
 def test_segment_reads_back_as_the_same_entries(entries: list[Entry]) -> None:

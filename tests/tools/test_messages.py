@@ -117,6 +117,7 @@ def _strings(call: ast.Call) -> list[str]:
     return [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
 
 
+@pytest.mark.slow
 def test_rows_are_sorted_by_module() -> None:
     found = read()
     assert found == sorted(found)

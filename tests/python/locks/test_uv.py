@@ -152,6 +152,7 @@ def sources(index: Index, tmp_path: Path) -> Iterator[tuple[Path, SdistBuilder, 
         yield directory, SdistBuilder(context, uv, str(TARGET), directory), first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("python", [">=3.11", ">=3.99"])
 def test_sources_in_a_lock_are_built_and_find_links_are_found(
     sources: tuple[Path, SdistBuilder, str], tmp_path: Path, python: str

@@ -80,6 +80,7 @@ def _model(files: dict[str, dict[str, dict[str, str]]]) -> dict[str, dict[str, s
     return result
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # files are written, on a disk that others use too
 @given(_FILES)
 def test_configuration_is_read_by_getconf_in_the_order_of_the_contract(

@@ -7,6 +7,7 @@ import string
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -67,6 +68,7 @@ def test_default_section_may_come_twice_in_a_file() -> None:
     }
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # files are written, on a disk that others use too
 @given(_TEXTS, st.dictionaries(st.sampled_from(_NAMES), _VALUES, max_size=3))
 def test_effective_configuration_is_that_of_the_merged_file(texts: list[str], environ: dict[str, str]) -> None:

@@ -66,12 +66,14 @@ def test_ini_order_unnumbered_files_count_last() -> None:
     assert _names(("a.ini", True), ("999999999999_b.ini", True))[-1] == "operator a.ini"
 
 
+@pytest.mark.slow
 @given(_FILES)
 def test_ini_order_does_not_depend_on_the_listing(files: list[IniFile]) -> None:
     keys = [(file.name, file.operator) for file in sort_files(files)]
     assert keys == [(file.name, file.operator) for file in sort_files(files[::-1])]
 
 
+@pytest.mark.slow
 @given(_FILES)
 def test_ini_order_of_prepared_names_as_strings_is_the_order(files: list[IniFile]) -> None:
     ordered = sort_files(files)

@@ -81,6 +81,7 @@ _SPEC = Spec(
 )
 
 
+@pytest.mark.slow
 @given(_SPECS)
 def test_spec_reads_back_the_same(spec: Spec) -> None:
     assert decode(encode(spec)) == spec

@@ -302,6 +302,7 @@ def test_overlap_ends_the_one_before_when_killing(room: Callable[..., Room]) -> 
     assert any(line.startswith("job! failed: the next run is due, status 0") for line in here.log)
 
 
+@pytest.mark.slow
 def test_time_limit_ends_the_whole_group(room: Callable[..., Room], tmp_path: Path) -> None:
     here = room(named(f"sleep 300 & echo $! > {tmp_path}/pid; sleep 300", timeout="1s"))
     job = here.run()
@@ -311,6 +312,7 @@ def test_time_limit_ends_the_whole_group(room: Callable[..., Room], tmp_path: Pa
     here.until(lambda: gone(pid))
 
 
+@pytest.mark.slow
 def test_time_limit_kills_what_does_not_listen(room: Callable[..., Room], tmp_path: Path) -> None:
     command = f"trap '' TERM; (trap '' TERM; echo $$ > {tmp_path}/pid; sleep 300) & sleep 300; sleep 300"
     here = room(named(command, timeout="1s"), timing=RunTiming(grace=0.5))
@@ -320,6 +322,7 @@ def test_time_limit_kills_what_does_not_listen(room: Callable[..., Room], tmp_pa
     here.until(lambda: gone(int((tmp_path / "pid").read_text())))
 
 
+@pytest.mark.slow
 @pytest.mark.fault(number=36)
 def test_time_limit_kills_what_does_not_listen_when_a_pause_took_all_of_its_time(
     room: Callable[..., Room], tmp_path: Path

@@ -258,6 +258,7 @@ def test_user_is_a_command_when_the_application_has_it(tmp_path: Path) -> None:
     assert service.foreign_users("red", str(tmp_path)) == {"root", "www-data", "red"}
 
 
+@pytest.mark.slow
 def test_heartbeat_that_hangs_delays_the_stop_by_two_seconds(cron: Callable[..., Cron]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/x"

@@ -90,6 +90,7 @@ def test_six_zones_have_transitions_of_every_kind() -> None:
     assert len(transitions()) >= 30  # which are in these years is for governments and the host's tzdata to say
 
 
+@pytest.mark.slow
 @pytest.mark.fault(number=23)
 @settings(max_examples=60, deadline=None)
 @given(st.data(), night_expressions(), st.integers(1, 300))
@@ -113,6 +114,7 @@ def test_instants_are_those_of_both_judges_at_every_change_of_six_zones(
     assert misjudged(text, name) or found == judged(text, name, change - before, 800)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.data(), night_expressions(), st.integers(1, 300))
 def test_instants_are_those_of_debians_loop_when_the_clock_changes(data: st.DataObject, text: str, before: int) -> None:
@@ -138,6 +140,7 @@ def test_upcoming_tells_what_will_be_started(data: st.DataObject, text: str, bef
         assert later is None or later > start + 700
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(expressions(), st.sampled_from(SIX), st.datetimes(datetime(2026, 1, 1), datetime(2030, 1, 1)))
 def test_upcoming_is_that_of_cronsim_when_the_schedule_is_rare(text: str, name: str, now: datetime) -> None:

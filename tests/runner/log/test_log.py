@@ -332,6 +332,7 @@ def test_line_stays_whole_when_its_writer_waited_for_room_and_gets_no_processor(
     assert sorted(set(got.splitlines())) == [line[:-1], b"b"]
 
 
+@pytest.mark.slow
 @pytest.mark.fault(number=16)
 def test_writer_of_stdout_waits_when_nobody_reads_it(room: Room) -> None:
     log = room.log("stdout")
@@ -358,6 +359,7 @@ def test_nothing_ends_when_nobody_has_stdout_open(room: Room) -> None:
     assert log.status().dropped == (("stdout", 2), ("stderr", 0))
 
 
+@pytest.mark.slow
 @pytest.mark.fault(number=15)
 def test_records_left_out_are_counted_and_told_when_the_reader_stops(room: Room) -> None:
     room.daemon()
@@ -377,6 +379,7 @@ def test_records_left_out_are_counted_and_told_when_the_reader_stops(room: Room)
     assert room.records[-1].endswith(b": on it goes")
 
 
+@pytest.mark.slow
 def test_records_left_out_go_to_stdout_when_it_is_for_syslog_alone(room: Room) -> None:
     room.daemon()
     log = room.log("syslog")
@@ -403,6 +406,7 @@ def test_records_left_out_go_to_stdout_when_it_is_for_syslog_alone(room: Room) -
     assert sorted(got + [line for line in lines if line.isdigit()]) == sent.splitlines()
 
 
+@pytest.mark.slow
 def test_daemon_that_went_away_is_told_of_once_and_found_again(room: Room) -> None:
     room.daemon()
     log = room.log()
@@ -422,6 +426,7 @@ def test_daemon_that_went_away_is_told_of_once_and_found_again(room: Room) -> No
     assert log.status().syslog is True
 
 
+@pytest.mark.slow
 def test_what_waits_for_a_daemon_that_stays_away_goes_to_stdout_when_it_is_for_syslog_alone(room: Room) -> None:
     room.daemon()
     log = room.log("syslog", patience=SyslogPatience(outage=0.1))
@@ -440,6 +445,7 @@ def test_what_waits_for_a_daemon_that_stays_away_goes_to_stdout_when_it_is_for_s
     assert log.status().dropped[0] == ("syslog", 3)  # the warning of the loss too
 
 
+@pytest.mark.slow
 def test_socket_that_the_operator_named_is_waited_for(room: Room) -> None:
     channel = room.log().channel("www", error=False)
     assert room.standard.err.count(b"\n") == 1

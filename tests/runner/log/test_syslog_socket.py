@@ -135,6 +135,7 @@ def test_daemon_that_starts_again_gets_the_next_record(room: Room, daemon: Daemo
     after.socket.close()
 
 
+@pytest.mark.slow
 def test_daemon_that_is_away_gets_what_waited(room: Room, daemon: Daemon) -> None:
     daemon.socket.close()
     room.put(b"one\n")
@@ -147,6 +148,7 @@ def test_daemon_that_is_away_gets_what_waited(room: Room, daemon: Daemon) -> Non
     after.socket.close()
 
 
+@pytest.mark.slow
 @pytest.mark.fault(number=15)
 def test_daemon_is_found_again_when_the_old_one_is_stuck(room: Room, daemon: Daemon) -> None:
     room.put(b"x\n" * 100)
@@ -157,6 +159,7 @@ def test_daemon_is_found_again_when_the_old_one_is_stuck(room: Room, daemon: Dae
     after.socket.close()
 
 
+@pytest.mark.slow
 def test_socket_that_is_not_there_at_first_is_waited_for(room: Room) -> None:
     with pytest.raises(FileNotFoundError):
         room.sender.connect()

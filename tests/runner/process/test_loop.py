@@ -10,6 +10,7 @@ import pytest
 from grocker.runner.process.loop import Loop
 
 
+@pytest.mark.slow
 @pytest.mark.fault(number=37)
 def test_loop_hears_of_a_child_however_many_other_signals_came() -> None:
     """What wakes the loop is a pipe, and others can fill it."""

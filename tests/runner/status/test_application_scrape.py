@@ -81,6 +81,7 @@ def test_H2_failure_is_told_and_nothing_of_the_application_s(answer: bytes) -> N
     assert all("grocker_application_scrape" in line for line in text.splitlines())
 
 
+@pytest.mark.slow
 def test_H2_application_that_hangs_is_waited_for_two_seconds() -> None:
     assert application_scrape.LIMIT == 2.0
     with upstream(silent) as port:

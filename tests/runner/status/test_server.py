@@ -164,6 +164,7 @@ def test_H1_probes_say_what_happens_while_it_happens() -> None:
         assert server.get("/livez")[0] == 200
 
 
+@pytest.mark.slow
 @pytest.mark.fault(number=21)
 def test_H4_head_that_does_not_end_is_hung_up_on_after_five_seconds() -> None:
     """Slowloris: whoever sends a byte now and then has no more time than others; those in a hurry do not wait."""
@@ -186,6 +187,7 @@ def test_H4_head_that_does_not_end_is_hung_up_on_after_five_seconds() -> None:
         assert time.monotonic() - began > 4.5
 
 
+@pytest.mark.slow
 @pytest.mark.fault(number=21)
 def test_H4_new_client_is_heard_when_thousands_say_nothing() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -242,6 +244,7 @@ def test_H4_clients_take_an_eighth_of_the_descriptors() -> None:
             client.close()
 
 
+@pytest.mark.slow
 def test_H4_client_who_takes_nothing_holds_up_nobody() -> None:
     body = b"HTTP/1.0 200 OK\r\n\r\n" + b"".join(b'a{x="%d"} 1\n' % number for number in range(120_000))
     with upstream(says(body)) as port, served(scrape_path="/m", application_port=port) as server:
@@ -265,6 +268,7 @@ def test_H2_answer_larger_than_all_that_may_wait_is_taken_by_one_who_takes_it() 
         assert len(server.get("/metrics", timeout=30)[2]) > 6 << 20
 
 
+@pytest.mark.slow
 @pytest.mark.fault(number=22)
 def test_H2_application_that_hangs_holds_up_its_metrics_for_two_seconds_and_nothing_else() -> None:
     with upstream(silent) as port, served(scrape_path="/m", application_port=port) as server:

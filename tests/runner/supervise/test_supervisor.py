@@ -128,6 +128,7 @@ def test_supervision_forwards_other_signals() -> None:
         assert process.wait(60) == 0
 
 
+@pytest.mark.slow
 def test_supervision_stops_at_once_while_it_waits() -> None:
     with _supervised("echo run; exit 3", times=50, seconds=6000) as process:
         for _ in range(3):
