@@ -95,13 +95,17 @@ def test_content_is_refused_when_it_is_gone(tmp_path: Path) -> None:
 
 def test_archive_is_refused_when_its_directory_alone_is_a_bomb() -> None:
     """The size is read from the end of the archive, before zipfile makes an object of each of its lines."""
-    small = zipfile._EndRecData  # type: ignore[attr-defined]
     plain = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, 40 << 20, 0, 0)
     wide = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, 1, 1, 1 << 40, 0)
     locator = struct.pack("<4sLQL", b"PK\6\7", 0, 0, 1)
     far = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, 0xFFFFFFFF, 0, 0)
-    for data in (plain, plain + b"comment", wide + locator + far):
-        assert small(io.BytesIO(data)) is not None
+    for data in (plain, plain + b"comment"):
+        assert zipfile._EndRecData(io.BytesIO(data)) is not None  # type: ignore[attr-defined]
+    for data in (
+        plain,
+        plain + b"comment",
+        wide + locator + far,
+    ):  # zipfile refuses the last since Debian's 3.11.2-6+deb12u9
         with pytest.raises(CorruptError, match="zip bomb"):
             check_directory(io.BytesIO(data), "x.whl")
     check_directory(io.BytesIO(b""), "x.whl")
