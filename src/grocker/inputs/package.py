@@ -111,8 +111,14 @@ def _build_wheel(
                 store, cache_key("project wheel", build), partial(_build, request, project, tree, pins, variables)
             )
         except (CorruptError, MissingError) as error:
-            if toolchain.refusal or not python.lacks_compiler(error):
+            if not python.lacks_compiler(error):
                 raise
+            if toolchain.refusal:
+                raise MissingError(
+                    f"building {project.name or tree.root.name}: it has compiled modules, which {toolchain.refusal}",
+                    hint="build its wheel on a host of that architecture and pass that wheel to Grocker, or move the"
+                    " compiled modules into a dependency that has wheels",
+                ) from error
     root = toolchain.compose(("git",) if tree.repository is not None else ())
     key = cache_key("compiled project wheel", build, root.key)
     wheel = _keep_wheel(store, key, partial(_compile, request, toolchain, root, project, tree, pins, variables))

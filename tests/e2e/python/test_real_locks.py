@@ -103,7 +103,7 @@ def lock_by_poetry(place: Path, address: str) -> Versions:
     )
     program, home = tool("poetry", "poetry"), {"POETRY_VIRTUALENVS_IN_PROJECT": "true"}
     run(program, "source", "add", "--priority=primary", "host", address, place=place, **home)
-    run(program, "lock", "--no-interaction", "--quiet", place=place, **home)
+    run(program, "lock", "--no-interaction", place=place, **home)
     return tables(place / "poetry.lock")
 
 
