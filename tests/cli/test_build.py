@@ -68,5 +68,15 @@ def test_summary_ends_with_a_command_to_try() -> None:
     assert last_line(["linux/amd64", "linux/arm64"]) == f"try: {line}"
 
 
+def test_summary_says_how_long_the_build_took() -> None:
+    images = two_images()[0]
+    built = Built(tuple(BuiltImage(one, (), ()) for one in images), (reference.parse("a:1"),), (), (), (), ())
+    assert (
+        summary(built, Style(False), host="linux/amd64", seconds=2.34).splitlines()[0]
+        == f"a:1  {built.digest}  in 2.3 s"
+    )
+    assert summary(built, Style(False), host="linux/amd64", again=True).splitlines()[0] == f"a:1  {built.digest}"
+
+
 def test_summary_says_where_to_try_when_this_host_cannot_run_the_image() -> None:
     assert last_line(["linux/arm64"]).startswith("try (on linux/arm64): docker run ")

@@ -10,8 +10,11 @@ from pathlib import Path
 import click
 import pytest
 
+from grocker.cli import completion
 from grocker.cli.commands import grocker
 from grocker.cli.main import run
+from grocker.store import Store
+from tests.support.image import keep, made_image
 
 COMMANDS = sorted(grocker.commands)
 
@@ -80,6 +83,39 @@ def test_shell_completes_commands_and_options(monkeypatch: pytest.MonkeyPatch) -
     assert completed("grocker ins", 1) == ["plain,inspect"]
     assert completed("grocker build --pl", 2) == ["plain,--platform"]
     assert completed("grocker build ex", 2) == ["file,ex"]
+    assert completed("grocker build --platform linux/a", 3) == ["plain,linux/amd64", "plain,linux/arm64"]
+    assert completed("grocker plan --debian bo", 3) == ["plain,bookworm"]
+    assert completed("grocker run x s", 3) == ["plain,start"]
+    assert completed("grocker run x start w", 4) == []
+
+
+def test_shell_completes_images_of_the_store_and_their_services(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GROCKER_CACHE", str(tmp_path / "cache"))
+    group = click.Context(grocker, info_name="grocker")
+    assert completion.complete_images(group, grocker.params[0], "") == []
+    assert not list(tmp_path.iterdir()), "nothing is created"
+    with Store.open(tmp_path / "cache") as store:
+        image, blobs = made_image(labels={"org.grocker.services": "beat,worker,www"})
+        for text in ("polls:1.0", "registry.example.com/team/polls:1.0"):
+            keep(store, text, [image], blobs)
+    for name, incomplete, expected in (
+        ("push", "", ["polls:1.0", "registry.example.com/team/polls:1.0"]),
+        ("load", "po", ["polls:1.0"]),
+        ("inspect", "reg", ["registry.example.com/team/polls:1.0"]),
+        ("run", "nothing", ["nothing"]),
+    ):
+        command = grocker.commands[name]
+        [source, *_] = [one for one in command.params if isinstance(one, click.Argument)]
+        found = source.shell_complete(click.Context(command, group, name), incomplete)
+        assert [item.value for item in found] == expected
+    context = click.Context(grocker.commands["run"], group, "run")
+    argument = grocker.commands["run"].params[1]
+    context.params = {"source": "polls:1.0", "arguments": ("start",)}
+    assert completion.complete_arguments(context, argument, "w") == ["worker", "www"]
+    context.params["source"] = "polls:9"
+    assert completion.complete_arguments(context, argument, "") == []
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")

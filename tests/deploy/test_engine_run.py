@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from grocker.deploy.engine_run import EngineRun, Host, command_line, unwritable
+from grocker.deploy.engine_run import EngineRun, Host, command_line, host_ports, unwritable
 
 HOST = Host(frozenset(), Path("/srv/polls"), syslog=False, terminal=False, rootless=False, selinux=False)
 WISH = EngineRun("docker", "polls:1.0", ("start", "www"), 8080, 8081)
@@ -33,6 +33,11 @@ WISH = EngineRun("docker", "polls:1.0", ("start", "www"), 8080, 8081)
             "docker run --rm -i -e 'A=1 2' --runtime runc polls:1.0 x",
         ),
         (
+            replace(WISH, arguments=("x",), variable_files=("a.env", "b c.env"), variables=("A=1",)),
+            HOST,
+            "docker run --rm -i --env-file a.env --env-file 'b c.env' -e A=1 polls:1.0 x",
+        ),
+        (
             replace(WISH, arguments=("x",)),
             replace(HOST, directories=frozenset({"config", "media", "scripts"}), syslog=True, selinux=True),
             (
@@ -44,6 +49,20 @@ WISH = EngineRun("docker", "polls:1.0", ("start", "www"), 8080, 8081)
 )
 def test_command_line_is_the_contracts(wish: EngineRun, host: Host, line: str) -> None:
     assert shlex.join(command_line(wish, host)) == line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "port", "ports"),
+    [
+        (("start", "www"), 8080, (8080, 8081)),
+        (("start", "www"), 0, (8081,)),
+        (("cron",), 8080, (8081,)),
+        (("sh",), 8080, ()),
+        ((), 8080, ()),
+    ],
+)
+def test_host_ports_are_those_that_are_published(arguments: tuple[str, ...], port: int, ports: tuple[int, ...]) -> None:
+    assert host_ports(replace(WISH, arguments=arguments, port=port)) == ports
 
 
 def test_unwritable_names_what_uid_1000_cannot_write_to() -> None:

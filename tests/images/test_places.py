@@ -172,6 +172,23 @@ def test_default_sink_is_podman_when_docker_does_not_answer(host: Hosts, tmp_pat
     assert isinstance(default_sink(host(program(tmp_path, "echo 4.3.1"))), Podman)
 
 
+@pytest.mark.parametrize("address", ["unix:///nonexistent/docker.sock", "tcp://127.0.0.1:9", "tcp://127.0.0.1:9/"])
+def test_podman_that_takes_the_place_of_another_engine_says_so(host: Hosts, tmp_path: Path, address: str) -> None:
+    """DOCKER_HOST names an engine: an image that goes elsewhere without a word is looked for in vain."""
+    environ = {**program(tmp_path, '[ "$1" = version ]'), "DOCKER_HOST": address}
+    made, blobs = made_image()
+    progress = Silent()
+    with pytest.raises(UnavailableError):
+        default_sink(host(environ)).deliver([made], [reference("polls:1")], blobs, progress)
+    [(message, hint)] = progress.warnings
+    assert message == f"using podman: the Docker engine on {address} cannot be used"
+    assert "DOCKER_HOST" in (hint or "")
+    progress = Silent()
+    with pytest.raises(UnavailableError):
+        open_sink("podman", host(environ)).deliver([made], [reference("polls:1")], blobs, progress)
+    assert progress.warnings == []
+
+
 @pytest.mark.parametrize("podman", [None, "echo broken >&2; exit 125"])
 def test_default_sink_is_the_store_with_a_hint_when_no_engine_can_be_used(
     host: Hosts, tmp_path: Path, podman: str | None

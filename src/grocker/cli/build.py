@@ -94,7 +94,8 @@ def command(**options: Any) -> None:
         talk = again = ""
         if not options["quiet"]:
             style, own = Style.of(sys.stderr, environ), host_platform()
-            talk, again = summary(built, style, host=own), summary(built, style, host=own, again=True)
+            talk = summary(built, style, host=own, seconds=time.time() - tools.now)
+            again = summary(built, style, host=own, again=True)
         if options["result_file"] is not None:
             write_result(options["result_file"], result_json(built))
         replay.remember(
@@ -135,16 +136,17 @@ def write_result(path: Path, text: str) -> None:
     write_whole(target, text.encode(), temporary=target.with_name(f".{target.name}.{os.getpid()}"))
 
 
-def summary(built: Built, style: Style, *, host: str, again: bool = False) -> str:
+def summary(built: Built, style: Style, *, host: str, again: bool = False, seconds: float | None = None) -> str:
     """Say what was built, for people: name, digest, sizes, new layers, destinations, a command to try.
 
-    ``host``: this host's platform. ``again``: as for a build that changed nothing.
+    ``host``: this host's platform. ``again``: as for a build that changed nothing. ``seconds``: how long it took.
     """
     from msgspec.structs import replace
 
     from grocker.images.sink import UP_TO_DATE
 
-    lines = [f"{style.bold(str(built.names[0]))}  {built.digest}"]
+    took = "" if seconds is None else f"  {style.dim(f'in {seconds:.1f} s')}"
+    lines = [f"{style.bold(str(built.names[0]))}  {built.digest}{took}"]
     for one in built.images:
         new = [layer for layer in one.layers if layer.is_new and not again]
         made = "nothing changed" if again else "no new layer"

@@ -10,7 +10,7 @@ _HEADINGS = (
     ("Image", ("tags", "platforms", "platform", "suite", "config", "labels", "strict")),
     ("Destination", ("outputs", "push", "into")),
     ("Check", ("check", "variables")),
-    ("Container", ("engine", "port", "supervision", "env", "mounts", "engine_options")),
+    ("Container", ("engine", "port", "supervision", "env", "env_files", "mounts", "engine_options")),
     ("Versions", ("lock", "ignore_lock", "extras", "groups", "locked", "refresh", "upgrade")),
 )
 _LAST = "Messages and results"

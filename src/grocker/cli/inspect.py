@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from grocker.cli.completion import complete_source
 from grocker.cli.options import command as declare
 from grocker.cli.options import json_option, with_options
 from grocker.cli.rendering import format_size, json_line
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @declare("inspect", short_help="show what is in an image")
-@click.argument("image")
+@click.argument("image", shell_complete=complete_source)
 @click.option("--platform", metavar="OS/ARCH", help="Show only the image for that platform.")
 @click.option("--remote", is_flag=True, help="Read from the registry, not from Grocker's store.")
 @with_options(json_option("the description"))

@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
+from grocker.cli.completion import complete_images
 from grocker.cli.options import ENGINE, QUIET, json_option, with_options
 from grocker.cli.options import command as declare
 
 
 @declare("load", short_help="load an image from the store into an engine")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_images)
 @click.option("--into", type=ENGINE, metavar="ENGINE", help="docker or podman. Default: docker if it answers.")
 @with_options(json_option("the result"), QUIET)
 def command(**options: Any) -> None:

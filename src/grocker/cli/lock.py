@@ -12,6 +12,8 @@ from grocker.cli.options import INPUTS, QUIET, SOURCE, with_options
 from grocker.cli.options import command as declare
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from grocker.lock.values import Lock
 
 
@@ -59,10 +61,26 @@ def command(**options: Any) -> None:
             was, now = old.get((name, platform), "none"), new.get((name, platform), "none")
             if was != now and old:
                 sys.stderr.write(f"  {name}: {was} → {now} ({platform})\n")
+        for line in unchanged(names, old, new):
+            sys.stderr.write(f"  {line}\n")
         counts = ", ".join(
             f"{len(one.debian)} packages and {len(one.python)} wheels for {one.platform}" for one in lock.platforms
         )
         sys.stderr.write(f"{path}: {counts}\n")
+
+
+def unchanged(
+    upgraded: Sequence[str] | None, old: Mapping[tuple[str, str], str], new: Mapping[tuple[str, str], str]
+) -> Iterator[str]:
+    """Say of what ``--upgrade`` named that it stayed as it was. ``upgraded``: empty for everything."""
+    from grocker.python.metadata import normalise_name
+
+    if upgraded == () and old == new:
+        yield "nothing newer fits"
+    for name in upgraded or ():
+        found = {key: version for key, version in new.items() if key[0] == normalise_name(name)}
+        if found and all(old.get(key) == version for key, version in found.items()):
+            yield f"{name}: {', '.join(sorted(set(found.values())))} is the newest that fits"
 
 
 def versions(lock: Lock | None) -> dict[tuple[str, str], str]:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from grocker.cli.completion import complete_words
 from grocker.cli.help_page import HelpPage
 from grocker.platforms.architectures import ARCHITECTURES
 from grocker.platforms.suites import DEFAULT, SUITES
@@ -21,7 +22,13 @@ ENGINE = click.Choice(["docker", "podman"])
 SOURCE = click.argument("source", default=".", type=click.Path())
 INPUTS: tuple[_Option, ...] = (
     click.option("-c", "--config", type=FILE, metavar="FILE", help="Read settings from FILE, not the project."),
-    click.option("--debian", "suite", metavar="SUITE", help=f"{', '.join(SUITES)}. Default: {DEFAULT}."),
+    click.option(
+        "--debian",
+        "suite",
+        metavar="SUITE",
+        shell_complete=complete_words(SUITES),
+        help=f"{', '.join(SUITES)}. Default: {DEFAULT}.",
+    ),
     click.option("--lock", type=FILE, metavar="FILE", help="Lock file. Default: grocker.lock in the project."),
     click.option("--extra", "extras", multiple=True, metavar="NAME", help="Install an extra of the application too."),
     click.option("--group", "groups", multiple=True, metavar="NAME", help="Install a dependency group too."),
@@ -31,6 +38,7 @@ INPUTS: tuple[_Option, ...] = (
         "platforms",
         multiple=True,
         metavar="OS/ARCH",
+        shell_complete=complete_words(f"linux/{name}" for name in ARCHITECTURES),
         help=", ".join(f"linux/{name}" for name in ARCHITECTURES) + ". Default: this host's.",
     ),
 )

@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
+from grocker.cli.completion import complete_images
 from grocker.cli.options import QUIET, json_option, with_options
 from grocker.cli.options import command as declare
 
 
 @declare("push", short_help="push an image from the store to a registry")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_images)
 @click.argument("names", nargs=-1, metavar="[AS]...")
 @with_options(json_option("the result"), QUIET)
 def command(**options: Any) -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shlex
 import shutil
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from grocker.cli.completion import complete_arguments, complete_source
 from grocker.cli.options import ENGINE, FILE, INPUTS, QUIET, RESOLUTION, examples, with_options
 from grocker.cli.options import command as declare
+from grocker.errors import UnavailableError, UsageError
 from grocker.runner.contract.names import APPLICATION_PORT, STATUS_PORT, SYSLOG_SOCKET
 
 if TYPE_CHECKING:
@@ -34,8 +37,8 @@ _MOUNTED = ("config", "media", "scripts")
     context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
     epilog=examples("grocker run . start www", "grocker run --port 9000 polls:1.0 start www"),
 )
-@click.argument("source", metavar="SOURCE|IMAGE")
-@click.argument("arguments", nargs=-1)
+@click.argument("source", metavar="SOURCE|IMAGE", shell_complete=complete_source)
+@click.argument("arguments", nargs=-1, shell_complete=complete_arguments)
 @click.option("--engine", type=ENGINE, metavar="ENGINE", help="docker or podman. Default: docker if it answers.")
 @click.option(
     "--port",
@@ -52,6 +55,7 @@ _MOUNTED = ("config", "media", "scripts")
     help=f"Host port of supervision ({STATUS_PORT}).",
 )
 @click.option("-e", "--env", multiple=True, metavar="NAME[=VALUE]", help="Variable of the container.")
+@click.option("--env-file", "env_files", multiple=True, metavar="FILE", help="File with variables of the container.")
 @click.option(
     "--mounts",
     type=FILE,
@@ -61,7 +65,8 @@ _MOUNTED = ("config", "media", "scripts")
 )
 @click.option("--engine-options", default="", metavar="TEXT", help="Extra options for the engine's `run`.")
 @with_options(*INPUTS, *RESOLUTION, QUIET)
-def command(**options: Any) -> None:
+@click.pass_context
+def command(context: click.Context, /, **options: Any) -> None:
     """Run an application as the image contract says: with its mounts, ports, /dev/log and terminal.
 
     SOURCE is as for `grocker build`; an IMAGE has a tag (polls:1.0) or a digest. ARGUMENTS are those of the image:
@@ -70,16 +75,14 @@ def command(**options: Any) -> None:
     """
     from grocker.cli.request import open_context
     from grocker.cli.terminal import Style
-    from grocker.deploy.engine_run import EngineRun, command_line, unwritable
-    from grocker.errors import UnavailableError
+    from grocker.deploy.engine_run import EngineRun, command_line, host_ports, unwritable
 
     environ = os.environ
     what = options["source"]
+    _refuse_misplaced_option(context, options["arguments"])
     with open_context(environ, quiet=options["quiet"]) as tools:
         engine, image = (
-            (_choose_engine(options["engine"], environ), _engine_name(what, options["engine"], environ))
-            if is_image(what)
-            else _build(options, environ, tools)
+            _name_image(what, options["engine"], environ, tools) if is_image(what) else _build(options, environ, tools)
         )
     base = options["mounts"].absolute()
     host = _look_at_host(base, engine)
@@ -90,9 +93,13 @@ def command(**options: Any) -> None:
         options["port"],
         options["supervision"],
         options["env"],
+        options["env_files"],
         tuple(shlex.split(options["engine_options"])),
     )
     line = command_line(run, host)
+    published = host_ports(run)
+    if _is_local(engine, environ):
+        _check_ports(published, context)
     style = Style.of(sys.stderr, environ)
     for name in _links_out(base):
         target = os.path.realpath(base / name)
@@ -103,6 +110,9 @@ def command(**options: Any) -> None:
         sys.stderr.write(f"{style.dim('hint:')} to mount it anyway: --engine-options {option}\n")
     if not options["quiet"]:
         sys.stderr.write(f"{style.dim('+')} {shlex.join(line)}\n")
+        for port in published if _is_local(engine, environ) else ():
+            what = "application" if port == run.port else "status"
+            sys.stderr.write(f"{style.dim(f'{what}:')} http://localhost:{port}/\n")
     if not host.rootless:  # where the user's own uid is 1000 inside
         for name in unwritable([(n, *_owner(base / n)) for n in sorted(host.directories)]):
             place = base / name
@@ -127,23 +137,27 @@ def _build(options: Mapping[str, Any], environ: Mapping[str, str], tools: Contex
     from grocker.cli.request import place_context, request_from_options
     from grocker.images.places import open_sink
 
-    engine = _choose_engine(options["engine"], environ)
+    engine = _choose_engine(options["engine"], environ, tools)
     request = replace(request_from_options(options, environ), sinks=(open_sink(engine, place_context(tools)),))
     built = build(request, tools)
     return engine, built.delivered[0].place
 
 
-def _choose_engine(named: EngineName | None, environ: Mapping[str, str]) -> EngineName:
+def _choose_engine(named: EngineName | None, environ: Mapping[str, str], tools: Context) -> EngineName:
     """Choose the engine: the one named, else docker when its daemon answers, else podman."""
-    from grocker.errors import UnavailableError
     from grocker.images.docker import Docker
     from grocker.images.engine import of_environment
+    from grocker.images.podman import warn_instead_of_docker
 
     if named is not None:
         return named
-    if shutil.which("docker", path=environ.get("PATH")) and Docker(of_environment(environ)).answers():
+    engine = of_environment(environ)
+    has_docker = shutil.which("docker", path=environ.get("PATH")) is not None
+    if has_docker and Docker(engine).answers():
         return "docker"
     if shutil.which("podman", path=environ.get("PATH")):
+        if environ.get("DOCKER_HOST") or (has_docker and _is_socket(Path(engine.address.removeprefix("unix://")))):
+            warn_instead_of_docker(engine.address, tools.progress)
         return "podman"
     raise UnavailableError(
         "cannot run the image: docker does not answer and podman is not installed",
@@ -151,13 +165,53 @@ def _choose_engine(named: EngineName | None, environ: Mapping[str, str]) -> Engi
     )
 
 
-def _engine_name(text: str, engine: EngineName | None, environ: Mapping[str, str]) -> str:
+def _name_image(
+    text: str, named: EngineName | None, environ: Mapping[str, str], tools: Context
+) -> tuple[EngineName, str]:
     from grocker.oci import reference
 
-    name = reference.parse(text)
+    engine, name = _choose_engine(named, environ, tools), reference.parse(text)
     if name.digest is not None:
-        return text
-    return name.docker if _choose_engine(engine, environ) == "docker" else name.podman
+        return engine, text
+    return engine, name.docker if engine == "docker" else name.podman
+
+
+def _refuse_misplaced_option(context: click.Context, arguments: Sequence[str]) -> None:
+    """Raise UsageError when the image's arguments begin with an option of ``grocker run``, which the image lacks."""
+    first, equals, _ = arguments[0].partition("=") if arguments else ("", "", "")
+    option = next((one for one in context.command.params if first in one.opts), None)
+    if isinstance(option, click.Option):
+        value = "" if option.is_flag or equals else f" {' '.join(arguments[1:2])}"
+        rest = arguments[1 if option.is_flag or equals else 2 :]
+        line = shlex.join([context.params["source"], *rest])
+        raise UsageError(
+            f"{first} is an option of grocker run, but comes after {context.params['source']}",
+            hint=f"options go first: grocker run {arguments[0]}{value} {line}",
+        )
+
+
+def _is_local(engine: EngineName, environ: Mapping[str, str]) -> bool:
+    """Whether the engine publishes ports on this machine."""
+    return engine == "podman" or not environ.get("DOCKER_HOST", "").strip().startswith(("tcp:", "http:"))
+
+
+def _check_ports(ports: Sequence[int], context: click.Context) -> None:
+    """Raise UnavailableError when something listens on one of them already; the engine would say so at length."""
+    import socket
+
+    for port in ports:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("", port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    continue  # the engine may be allowed what we are not
+                option = "--port" if port == context.params["port"] else "--supervision"
+                raise UnavailableError(
+                    f"port {port} of this host is in use",
+                    hint=f"choose another one: grocker run {option} {port + 10000 if port < 50000 else 0} …",
+                ) from error
 
 
 def _look_at_host(base: Path, engine: EngineName) -> Host:

@@ -44,6 +44,8 @@ class EngineRun(msgspec.Struct, frozen=True):
     """of the host, for the status port; 0: the engine chooses"""
     variables: tuple[str, ...] = ()
     """``NAME=VALUE`` or ``NAME``, as the engines take them"""
+    variable_files: tuple[str, ...] = ()
+    """files of variables, as the engines read them"""
     options: tuple[str, ...] = ()
     """further options of the engine, as they are"""
 
@@ -68,9 +70,18 @@ def command_line(run: EngineRun, host: Host) -> tuple[str, ...]:
         line += ["-p", _published(run.port, names.APPLICATION_PORT)]
     if service in (("start",), ("cron",)):
         line += ["-p", _published(run.supervision, names.STATUS_PORT)]
+    for file in run.variable_files:
+        line += ["--env-file", file]
     for variable in run.variables:
         line += ["-e", variable]
     return (*line, *run.options, run.image, *run.arguments)
+
+
+def host_ports(run: EngineRun) -> tuple[int, ...]:
+    """List the ports of the host that ``command_line`` names; the engine chooses others itself."""
+    service = run.arguments[:1]
+    ports = (*((run.port,) if service == ("start",) else ()), run.supervision)
+    return tuple(port for port in ports if port) if service in (("start",), ("cron",)) else ()
 
 
 def unwritable(owners: Sequence[tuple[str, int, int]]) -> tuple[str, ...]:

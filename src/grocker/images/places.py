@@ -81,13 +81,17 @@ def open_sinks(outputs: Sequence[str], *, push: bool, context: PlaceContext) -> 
 
 
 def default_sink(context: PlaceContext) -> Sink:
-    """Docker when its engine answers, else podman when it works, else the store with a hint for the user."""
+    """Docker when its engine answers, else podman when it works, else the store with a hint for the user.
+
+    Podman warns when it takes the place of an engine that was asked.
+    """
     import os
     from shutil import which
 
     from grocker.images.engine import DEFAULT, of_environment
 
     engine = of_environment(context.environ)
+    unanswered = ""
     # A socket that is not there is not asked; that spares the imports, too.
     if engine.address != DEFAULT or os.path.exists(DEFAULT.removeprefix("unix://")):
         from grocker.images.docker import Docker
@@ -95,10 +99,11 @@ def default_sink(context: PlaceContext) -> Sink:
         docker = Docker(engine)
         if docker.answers():
             return docker
+        unanswered = engine.address
     if which("podman", path=context.environ.get("PATH")):
         from grocker.images.podman import Podman
 
-        podman = Podman(context.environ, context.store.scratch)
+        podman = Podman(context.environ, context.store.scratch, unanswered)
         if podman.answers():
             return podman
     from grocker.images.store import StoreSink

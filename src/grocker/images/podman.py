@@ -37,6 +37,15 @@ def open_sink(path: str, context: PlaceContext) -> Podman:
     return Podman(context.environ, context.store.scratch)
 
 
+def warn_instead_of_docker(address: str, progress: Progress) -> None:
+    """Warn that podman is used although there seems to be a Docker engine on ``address``."""
+    progress.warn(
+        f"using podman: the Docker engine on {address} cannot be used",
+        "start docker (sudo systemctl start docker) or correct DOCKER_HOST; to choose podman, use --output podman "
+        "(grocker run: --engine podman)",
+    )
+
+
 class Podman(msgspec.Struct, frozen=True):
     """The sink ``podman``."""
 
@@ -44,6 +53,8 @@ class Podman(msgspec.Struct, frozen=True):
     """for the program"""
     scratch: Callable[[], AbstractContextManager[Path]]
     """yields a temporary empty directory, best on the cache's file system"""
+    instead_of: str = ""
+    """the address of a Docker engine that was asked first and did not answer"""
 
     def describe(self) -> str:
         """See Sink.describe."""
@@ -81,6 +92,8 @@ class Podman(msgspec.Struct, frozen=True):
         self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
     ) -> Delivered:
         """See Sink.deliver."""
+        if self.instead_of:
+            warn_instead_of_docker(self.instead_of, progress)
         image, note = select_image(images, self.platform, "podman")
         new, detail = self._deliver(image, names, blobs, progress)
         listed = tuple(name.podman for name in names)

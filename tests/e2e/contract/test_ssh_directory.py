@@ -85,6 +85,8 @@ def test_S1_file_that_cannot_be_read_stops_the_container(lab: Container, folders
     done = lab.run("true")
     assert (done.status, len(done.err.splitlines())) == (78, 1)
     assert "/config/ssh-dir/id_rsa" in done.err
+    assert "chmod" not in done.err, "which would open a private key to everybody on the host"
+    assert ("on the host, run sudo chown -R 1000 on the directory" in done.err) == (kind == "unreadable")
 
 
 @pytest.mark.fault(number=29)

@@ -51,6 +51,31 @@ def test_files_in_the_wrong_place_are_named(
     assert warnings() == ([f"{message}their directory, there"] if named else [])
 
 
+@pytest.mark.parametrize(
+    ("points", "told"),
+    [
+        (["/confg"], ["/confg is mounted, but is none of the image's directories; did you mean /config?"]),
+        (
+            ["/configs", "/config"],
+            ["/configs is mounted, but is none of the image's directories; did you mean /config?"],
+        ),
+        (["/meida"], ["/meida is mounted, but is none of the image's directories; did you mean /media?"]),
+        (["/script"], ["/script is mounted, but is none of the image's directories; did you mean /scripts?"]),
+        (["/Scripts"], ["/Scripts is mounted, but is none of the image's directories; did you mean /scripts?"]),
+        (["/", "/proc", "/tmp", "/config", "/media", "/scripts", "/config/app", "/mnt", "/data", "/dev/log"], []),
+    ],
+)
+def test_mount_that_is_nearly_one_of_the_contract_is_told(
+    tmp_path: Path, warnings: Callable[[], list[str]], points: list[str], told: list[str]
+) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text("".join(f"7 1 0:5 / {point} rw - ext4 /dev/x rw\n" for point in points) + "odd\n")
+    operator_mistakes.warn_mistyped_mounts(ContainerLayout(), str(mounts))
+    assert warnings() == [f"grocker: warning: {one}" for one in told]
+    operator_mistakes.warn_mistyped_mounts(ContainerLayout(), str(tmp_path / "none"))
+    assert warnings() == []
+
+
 def test_no_configuration_is_no_mistake(tmp_path: Path, warnings: Callable[[], list[str]]) -> None:
     operator_mistakes.warn_misplaced_files(ContainerLayout(config=str(tmp_path / "none")))
     assert warnings() == []

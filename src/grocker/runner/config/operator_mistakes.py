@@ -46,6 +46,23 @@ def _listed(directory: str) -> list[str]:
         return []
 
 
+def warn_mistyped_mounts(layout: ContainerLayout, mounts: str = "/proc/self/mountinfo") -> None:
+    """Warn about mounts that differ in one letter from a directory of the contract: ``-v …:/confg``.
+
+    Source: proc_pid_mountinfo(5): the fifth field is the mount point.
+    """
+    known = (layout.config, layout.media, layout.scripts)
+    try:
+        with open(mounts, encoding="utf-8", errors="surrogateescape") as file:
+            points = {line.split(" ")[4] for line in file if line.count(" ") > 4}
+    except OSError:
+        return
+    for point in sorted(points.difference(known)):
+        near = [directory for directory in known if _is_near(point, directory)]
+        if near:
+            warn(f"{point} is mounted, but is none of the image's directories; did you mean {near[0]}?")
+
+
 def warn_mistyped_sections(texts: Sequence[IniText], base: str) -> None:
     """Warn about sections of the operator's that differ in one letter from one that the application itself ships.
 

@@ -33,6 +33,7 @@ def prepare(
         _attempt(lambda: time_zone.check_time_zone(given["TZ"], given.get("TZDIR") or layout.zones), failures)
     read = configuration.prepare_configuration(layout, spec.namespace, given)
     failures += read.failures
+    operator_mistakes.warn_mistyped_mounts(layout)
     operator_mistakes.warn_misplaced_files(layout)
     operator_mistakes.warn_mistyped_sections(read.texts, layout.base_settings)
     operator_mistakes.warn_service_links(read.texts, spec.namespace, given)

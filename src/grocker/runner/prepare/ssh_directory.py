@@ -8,6 +8,7 @@ import stat
 from ..base.failure import CANNOT_WRITE, CONFIGURATION, Failure, reason, warn
 from ..base.scratch import empty
 from ..base.value import TYPE_CHECKING
+from .account import host_uid
 
 if TYPE_CHECKING:
     from io import FileIO
@@ -68,10 +69,12 @@ def _open(source: str, name: str, inside: str) -> int:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:
+        uid = os.getuid()
+        # Not chmod: a private key would be open to everybody on the host.
         raise Failure(
             CONFIGURATION,
-            f"{path}: not readable for uid {os.getuid()}: {reason(error)}; chown it to that uid, or run chmod "
-            "go+r on it",
+            f"{path}: not readable for uid {uid}: {reason(error)}; on the host, run sudo chown -R {host_uid(uid)} on "
+            "the directory",
         ) from None
     really = os.readlink(f"/proc/self/fd/{descriptor}")
     if not really.startswith(f"{inside}/") or not stat.S_ISREG(os.fstat(descriptor).st_mode):
