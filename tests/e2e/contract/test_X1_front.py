@@ -339,6 +339,24 @@ def test_E1_what_was_accepted_is_answered_when_asked_to_stop(engine: Engine, med
         assert container.status() == 0
 
 
+@pytest.mark.parametrize("seconds", [8, 16])
+@pytest.mark.parametrize("name", ["www", "www-asgi", "www-granian", "gunicorn"])
+def test_E1_requests_that_never_end_are_cut_off_and_no_server_is_killed(
+    engine: Engine, name: str, seconds: int
+) -> None:
+    """Whatever nginx takes of the stop timeout, each server has a limit of its own within the rest."""
+    options = [*CONFINED, "--env", f"GROCKER_STOP_TIMEOUT={seconds}", "--env", "WEB_CONCURRENCY=1"]
+    with engine.started("start", name, options=options) as container:
+        ready(container)
+        connection = http.client.HTTPConnection(container.address(), 8080, timeout=60)
+        connection.request("GET", "/endless")
+        answer = connection.getresponse()
+        assert (answer.status, answer.read(1)) == (200, b".")
+        assert container.stop(60) == 0, container.logs()
+        assert "killed" not in container.logs()
+        connection.close()
+
+
 def _refused(container: Container) -> None:
     """Until it has been asked to stop: nobody is accepted any more."""
     address, limit = container.address(), time.monotonic() + 10

@@ -22,7 +22,7 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
         headers.append((b"x-accel-redirect", b"/media/" + scope["path"].removeprefix("/hand-out/").encode()))
     status = 403 if scope["path"] == "/refuse" else 200
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    for _ in range(20 if scope["path"] == "/slow" else 0):
+    for _ in range({"/slow": 20, "/endless": 10**9}.get(scope["path"], 0)):
         await asyncio.sleep(0.1)
         await send({"type": "http.response.body", "body": b".", "more_body": True})
     body = json.dumps(seen).encode() if scope["path"] == "/seen" else b""

@@ -21,6 +21,9 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     if path == "/slow":
         start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "20")])
         return _slowly(20)
+    if path == "/endless":
+        start_response("200 OK", [("Content-Type", "text/event-stream")])
+        return _slowly(10**9)
     if path.startswith("/hand-out/"):
         headers = [
             ("X-Accel-Redirect", "/media/" + path.removeprefix("/hand-out/")),
