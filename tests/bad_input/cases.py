@@ -851,6 +851,22 @@ def _needs_cut(world: World) -> None:
 
 _PYTHON = (
     Case("unknown-release", "an unknown release", 66, ("nosuch",), (), arguments=("build", "nosuch==1.0")),
+    Case(
+        "mistyped-directory",
+        "a word that is neither a directory nor a release",
+        66,
+        ("directory nosuch not found", "index"),
+        ("spelling",),
+        arguments=("build", "nosuch"),
+    ),
+    Case(
+        "mistyped-script",
+        "a word that is neither a script nor a release",
+        66,
+        ("script nosuch.py not found", "index"),
+        ("spelling",),
+        arguments=("build", "nosuch.py"),
+    ),
     Case("unknown-dependency", "an unknown dependency", 66, ("nosuch",), (), _requires("nosuch")),
     Case(
         "unknown-dependency-version",

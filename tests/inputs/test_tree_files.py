@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from grocker.context import Context
-from grocker.inputs.tree_files import TreeFiles, read_files
+from grocker.inputs.tree_files import TreeFiles, read_files, warn_of_left_out
 from grocker.progress import Silent
 from grocker.store import Store
 from grocker.web import Transport
+from tests.support.user import ordinary_user, visible_directory
 
 
 @pytest.fixture
@@ -142,6 +143,45 @@ def test_link_goes_in_when_it_stays_inside_and_is_named_when_it_leads_out(contex
         ("inside", "docs"),
     ]
     assert found.outside == ("nowhere", "outside")
+
+
+@pytest.mark.parametrize(
+    ("rules", "exclude", "named"),
+    [
+        ({}, [], ("data/pg", "pgdata")),
+        ({".dockerignore": "*.log\n"}, [], ("data/pg", "pgdata")),
+        ({".dockerignore": "pgdata\n"}, [], ("data/pg",)),
+        ({".dockerignore": "data\npgdata\n"}, [], ()),
+        ({".gitignore": "*.log\n"}, [], ("data/pg", "pgdata")),
+        ({".gitignore": "pgdata/\n"}, [], ("data/pg",)),
+        ({}, ["pgdata/", "data/pg"], ()),
+    ],
+)
+def test_directory_that_cannot_be_read_is_left_out_and_named(
+    rules: Mapping[str, str], exclude: list[str], named: tuple[str, ...]
+) -> None:
+    """A database's, as Compose makes it beside the code: it stops no build, and is not missed without a word."""
+    with visible_directory() as root, Transport(environ={}) as transport:
+        root.chmod(0o777)
+        tree = root / "tree"
+        write(tree, {"app.py": "", "data/a.txt": "", "data/pg/x": "", "pgdata/x": "", **rules})
+        if ".gitignore" in rules:
+            git(tree, "init", "--quiet")
+        for closed in (tree / "pgdata", tree / "data" / "pg"):
+            closed.chmod(0)
+        with ordinary_user(), Store.open(root / "cache") as store:
+            context = Context(store, transport, Silent(), {"PATH": os.environ["PATH"], "HOME": str(root)}, 4e9)
+            found = read_files(context, tree, (), exclude)
+        for closed in (tree / "pgdata", tree / "data" / "pg"):
+            closed.chmod(0o755)
+    assert paths(found) == (
+        ["app.py"] if "data" in rules.get(".dockerignore", "").split() else ["app.py", "data/a.txt"]
+    )
+    assert found.unreadable == named
+    progress = Silent()
+    warn_of_left_out(progress, found)
+    message = "left out of the image because they cannot be read: "
+    assert [text for text, _ in progress.warnings] == ([message + ", ".join(named)] if named else [])
 
 
 def test_digest_follows_contents_modes_and_names_alone(context: Context, tree: Path) -> None:

@@ -292,11 +292,23 @@ def test_wheel_is_refused_when_bytes_inside_are_damaged(tmp_path: Path) -> None:
         read_wheel(path, LAYOUT)
 
 
-@pytest.mark.slow
-def test_wheel_is_refused_when_it_declares_more_than_it_can_hold(tmp_path: Path) -> None:
-    path = make_wheel(tmp_path, files={f"demo/{n}": bytes(32 << 20) for n in range(3)})
+@pytest.mark.parametrize("declared", [(1 << 30) + 1, (4 << 30) - 2])
+def test_wheel_is_refused_when_it_declares_more_than_it_can_hold(tmp_path: Path, declared: int) -> None:
+    path = make_wheel(tmp_path, files={"demo/x": bytes(12_345)})
+    path.write_bytes(path.read_bytes().replace(struct.pack("<L", 12_345), struct.pack("<L", declared)))
     with pytest.raises(CorruptError, match="the archive is a zip bomb"):
         read_wheel(path, LAYOUT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sizes", [(70 << 20,), (3 << 20,) * 30, (65 << 20, 1)])
+def test_wheel_is_read_when_its_files_compress_a_thousandfold(tmp_path: Path, sizes: tuple[int, ...]) -> None:
+    """An empty database or a template of zeros: pip and uv install it."""
+    path = make_wheel(tmp_path, files={f"demo/{n}.bin": bytes(size) for n, size in enumerate(sizes)})
+    assert path.stat().st_size * 100 < sum(sizes)
+    found = {e.path: e.data for e in read_wheel(path, LAYOUT).entries if isinstance(e, File)}
+    lengths = [found[f"{SITE}/demo/{n}.bin"] for n in range(len(sizes))]
+    assert [len(one) if isinstance(one, bytes) else sum(map(len, one.chunks())) for one in lengths] == list(sizes)
 
 
 def test_wheel_is_refused_when_a_size_is_a_lie(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def load(request: ApplicationRequest) -> Application:
     data = local_file.read(path)
     file = SourceFile(path.name, hashlib.sha256(data).hexdigest())
     directory, stem = path.parent, path.stem
-    files = TreeFiles(directory, (file,), hash_tree([file]), (), (), ())
+    files = TreeFiles(directory, (file,), hash_tree([file]), (), (), (), ())
     application = read_tree(request, directory, files, described, stem)
     lock = path.with_name(f"{path.name}.lock")
     return replace(

@@ -53,6 +53,8 @@ class TreeFiles(msgspec.Struct, frozen=True):
     """paths left out because they look secret, though neither git nor ``.dockerignore`` ignores them"""
     outside: tuple[str, ...]
     """links left out because they lead out of the tree"""
+    unreadable: tuple[str, ...]
+    """directories left out because they cannot be read, though neither git nor ``.dockerignore`` ignores them"""
     directories: tuple[str, ...]
     """absolute paths of the directories that were looked into"""
 
@@ -69,7 +71,7 @@ def read_files(
 
     ``include``: files or directories to include although they are ignored or excluded by default. ``exclude``: patterns
     of what never goes in. ``only``: files and directories to read instead of the whole tree; what is ignored counts
-    there. Raises DeniedError for a file that cannot be read, StorageError.
+    there. Raises DeniedError for a file that cannot be read, unlike a directory, such as a database's; StorageError.
     """
     excluded = Patterns(exclude)
     include = [os.path.normpath(name) for name in include]
@@ -81,10 +83,11 @@ def read_files(
     files: list[SourceFile] = []
     secret: list[str] = []
     outside: list[str] = []
+    unreadable: list[str] = []
     noted: dict[str, tuple[str, str]] = {}
     directories = {str(root)}
     cache = os.path.relpath(os.path.realpath(context.store.root.parent), real) + "/"
-    candidates = _candidates(context, root) if only is None else _named(root, only)
+    candidates = _candidates(context, root, unreadable) if only is None else _named(root, only)
     for path in sorted({*candidates, *_named(root, include)}):
         if path.startswith(cache) or not REPOSITORIES.isdisjoint(path.split("/")):
             continue
@@ -125,10 +128,19 @@ def read_files(
         if max(about.st_mtime_ns, about.st_ctime_ns) + _RACY < now:
             noted[path] = (seen, digest)
         files.append(SourceFile(path, digest, executable=bool(about.st_mode & 0o100)))
+    unreadable = sorted(path for path in unreadable if not excluded.match_below(path))
     hashes = python.FileHashes(noted)
     if hashes != known:
         context.store.keep("steps", key, hashes.encode())
-    return TreeFiles(root, tuple(files), hash_tree(files), tuple(secret), tuple(outside), tuple(sorted(directories)))
+    return TreeFiles(
+        root,
+        tuple(files),
+        hash_tree(files),
+        tuple(secret),
+        tuple(outside),
+        tuple(unreadable),
+        tuple(sorted(directories)),
+    )
 
 
 def check_named(root: Path, names: Sequence[str], *, setting: str) -> None:
@@ -154,22 +166,34 @@ def warn_of_left_out(progress: Progress, files: TreeFiles) -> None:
             f"left out of the image because they are links that point outside the project: {_shown(files.outside)}",
             hint="if the application needs them, copy their targets into the project",
         )
+    if files.unreadable:
+        progress.warn(
+            f"left out of the image because they cannot be read: {_shown(files.unreadable)}",
+            hint="if the application needs them, make them readable; else list them in .gitignore or .dockerignore",
+        )
 
 
 def _shown(paths: tuple[str, ...]) -> str:
     return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
 
 
-def _candidates(context: Context, root: Path) -> Iterator[str]:
-    """Yield the paths that ``.dockerignore`` or git leave in, relative to ``root``."""
+def _candidates(context: Context, root: Path, unreadable: list[str]) -> Iterator[str]:
+    """Yield the paths that ``.dockerignore`` or git leave in, relative to ``root``.
+
+    ``unreadable``: gets the directories that count and cannot be read.
+    """
     ignore = root / IGNORE_FILE
     if ignore.is_file():
         ignored = _docker_ignore(local_file.read(ignore).decode("utf-8", "replace"))
-        return (path for path in _walk(root, "") if not ignored(path))
-    found = _git_files(context, root)
+        denied: list[str] = []
+        yield from (path for path in _walk(root, "", denied) if not ignored(path))
+        unreadable += [path for path in denied if not ignored(path)]
+        return
+    found = _git_files(context, root, unreadable)
     if found is not None:
-        return found
-    return (path for path in _walk(root, "") if path.partition("/")[0] not in _PRODUCTS_ON_TOP)
+        yield from found
+        return
+    yield from (path for path in _walk(root, "", unreadable) if path.partition("/")[0] not in _PRODUCTS_ON_TOP)
 
 
 def _named(root: Path, names: Sequence[str]) -> Iterator[str]:
@@ -182,7 +206,7 @@ def _named(root: Path, names: Sequence[str]) -> Iterator[str]:
             yield from (os.path.relpath(os.path.join(parent, one), root) for one in (*files, *links))
 
 
-def _git_files(context: Context, root: Path) -> Iterator[str] | None:
+def _git_files(context: Context, root: Path, unreadable: list[str]) -> Iterator[str] | None:
     """Return what git tracks or would add below ``root``; None if that is no work tree, or git is not installed."""
     if not any((parent / ".git").exists() for parent in (root.absolute(), *root.absolute().parents)):
         return None
@@ -194,15 +218,17 @@ def _git_files(context: Context, root: Path) -> Iterator[str] | None:
         return None
     if said.status != 0:
         return None
+    unreadable += re.findall(r"(?m)^warning: could not open directory '(.+?)/?': Permission denied$", said.stderr)
     return (path for path in said.stdout.decode("utf-8", "surrogateescape").split("\0") if path)
 
 
-def _walk(root: Path, prefix: str) -> Iterator[str]:
-    """Yield every file and link below ``root``; a directory that cannot be read has none."""
+def _walk(root: Path, prefix: str, unreadable: list[str]) -> Iterator[str]:
+    """Yield every file and link below ``root``; ``unreadable`` gets the directories that cannot be read."""
     try:
         with os.scandir(root / prefix) as listing:
             entries = list(listing)
     except OSError:
+        unreadable.append(prefix.rstrip("/") or ".")
         return
     if prefix and any(entry.name in GENERATED_MARKERS for entry in entries):
         return
@@ -211,7 +237,7 @@ def _walk(root: Path, prefix: str) -> Iterator[str]:
         if _is_never(path):
             continue
         if entry.is_dir(follow_symlinks=False):
-            yield from _walk(root, path + "/")
+            yield from _walk(root, path + "/", unreadable)
         else:
             yield path
 

@@ -35,7 +35,9 @@ _HINT = "choose another version, and tell its publisher"
 _CHUNK = 1 << 18
 _SMALL_CHUNK = 1 << 12
 _MOST_RATIO = 100
-_ALWAYS_ALLOWED = 64 << 20
+_ALWAYS_ALLOWED = 1 << 30
+"""bytes, unpacked, for which the ratio is not judged: an empty database compresses a thousandfold, and large members
+are streamed"""
 _MOST_UNPACKED = 32 << 30
 """bytes: five times the largest wheels on indexes"""
 _MOST_DIRECTORY = 32 << 20

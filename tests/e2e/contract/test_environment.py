@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 
+from grocker.runner.contract.spec import Service
 from tests.e2e.contract.engine import Engine, Folders, environment, variables
 
 _NAMES = """
@@ -169,6 +171,45 @@ def test_X4_unknown_time_zone_is_78(docker: Engine, zone: str) -> None:
     done = docker.run("date", options=variables({"TZ": zone}))
     assert (done.status, done.out, len(done.complaints)) == (78, "", 1)
     assert f"TZ={zone}" in done.err
+
+
+_PRINTS = "import signal, time; signal.signal(15, signal.SIG_IGN); print('step 1 done'); time.sleep(1000)"
+
+
+@pytest.mark.parametrize(
+    ("words", "killed"),
+    [
+        (("start", "hangs"), ": did not stop within "),
+        (("start", "www"), "helper: did not stop within "),
+        (("cron",), "failed: timeout of 2 s"),
+        (("python", "-c", _PRINTS), ""),
+    ],
+)
+def test_X4_what_python_printed_is_in_the_log_before_it_is_killed(
+    docker: Engine, folders: Folders, services: Callable[..., list[str]], words: tuple[str, ...], killed: str
+) -> None:
+    """A service, a process beside one, a job with a time limit, a command."""
+    hangs = ("python", "-c", _PRINTS)
+    table = {"hangs": Service(command=hangs), "www": Service(command=("sleep", "1000"), processes={"helper": hangs})}
+    crontab = folders.config / "crontab"
+    crontab.write_text(f'# grocker: timeout=2s\n@reboot python -c "{_PRINTS}"\n')
+    crontab.chmod(0o644)
+    options = [*services(docker, table), *variables({"GROCKER_STOP_TIMEOUT": "1"})]
+    with docker.started(*words, options=options) as container:
+        assert container.running()
+        container.wait_for("step 1 done", 60)
+        if words != ("cron",):
+            container.stop(5)
+        container.wait_for(killed, 60)
+
+
+@pytest.mark.parametrize("place", ["/confg", "/script"])
+def test_C1_mount_that_is_nearly_one_of_the_contract_is_one_warning(
+    docker: Engine, folders: Folders, place: str
+) -> None:
+    done = docker.run("true", options=["--volume", f"{folders.config}:{place}"])
+    assert (done.status, len(done.complaints)) == (0, 1)
+    assert f"{place} is mounted, but is none of the image's directories; did you mean " in done.complaints[0]
 
 
 @pytest.mark.parametrize(
