@@ -204,7 +204,7 @@ def test_X4_what_python_printed_is_in_the_log_before_it_is_killed(
 
 
 @pytest.mark.parametrize("place", ["/confg", "/script"])
-def test_C1_mount_that_is_nearly_one_of_the_contract_is_one_warning(
+def test_V1_mount_that_is_nearly_one_of_the_contract_is_one_warning(
     docker: Engine, folders: Folders, place: str
 ) -> None:
     done = docker.run("true", options=["--volume", f"{folders.config}:{place}"])
