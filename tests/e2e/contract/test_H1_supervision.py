@@ -120,6 +120,36 @@ def test_H1_served_application_is_ready_once_a_worker_has_it(engine: Engine, fol
         assert container.stop() == 0
 
 
+_CRASHES = "print('up', flush=True); raise SystemExit(3)"
+_HANGS = "print('up', flush=True)\nimport time\ntime.sleep(1000)\napplication = None\n"
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        _command(_CRASHES, restart=RestartLimit(times=50, seconds=600)),
+        _command(_ANSWERS, ready="/ready"),
+        _command(_NOTIFIES, ready="notify"),
+        Service(wsgi="hangs:application", workers=1, env={"PYTHONPATH": "/scripts"}),
+    ],
+    ids=["crash loop", "path answers 503", "never notifies", "import hangs"],
+)
+def test_H5_health_with_ready_fails_while_nothing_works(
+    docker: Engine, folders: Folders, services: Services, service: Service
+) -> None:
+    """What Compose's ``condition: service_healthy`` waits for: without ``--ready`` all of these were healthy."""
+    (folders.scripts / "hangs.py").write_text(_HANGS)
+    check = ["--health-cmd", "grocker-runner health --ready", "--health-interval", "1s", "--health-retries", "1"]
+    with docker.started("start", "x", options=[*services(docker, {"x": service}), *check]) as container:
+        container.wait_for("up")
+        assert {container.exec(RUNNER, "health", "--ready").status for _ in range(12)} == {1}
+        latest = time.monotonic() + 60
+        while (found := container.inspect("{{.State.Health.Status}}")) == "starting":
+            assert time.monotonic() < latest
+            time.sleep(0.1)
+        assert found == "unhealthy"
+
+
 @pytest.mark.fault(number=33)
 def test_H1_not_ready_from_the_moment_that_it_is_asked_to_stop(docker: Engine, services: Services) -> None:
     text = "import signal, time\nsignal.signal(15, lambda *_: print('got 15', flush=True))\nprint('up', flush=True)\n"
