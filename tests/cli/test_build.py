@@ -76,6 +76,8 @@ def test_summary_says_how_long_the_build_took() -> None:
         == f"a:1  {built.digest}  in 2.3 s"
     )
     assert summary(built, Style(False), host="linux/amd64", again=True).splitlines()[0] == f"a:1  {built.digest}"
+    short = summary(built, Style(False), host="linux/amd64", seconds=0.04, has_digest=False)
+    assert short.splitlines()[0] == "a:1  in 0.0 s", "where standard output shows the digest to the same people"
 
 
 def test_summary_says_where_to_try_when_this_host_cannot_run_the_image() -> None:

@@ -94,8 +94,9 @@ def command(**options: Any) -> None:
         talk = again = ""
         if not options["quiet"]:
             style, own = Style.of(sys.stderr, environ), host_platform()
-            talk = summary(built, style, host=own, seconds=time.time() - tools.now)
-            again = summary(built, style, host=own, again=True)
+            is_twice = sys.stdout.isatty() and not options["as_json"]
+            talk = summary(built, style, host=own, seconds=time.time() - tools.now, has_digest=not is_twice)
+            again = summary(built, style, host=own, again=True, has_digest=not is_twice)
         if options["result_file"] is not None:
             write_result(options["result_file"], result_json(built))
         replay.remember(
@@ -136,17 +137,26 @@ def write_result(path: Path, text: str) -> None:
     write_whole(target, text.encode(), temporary=target.with_name(f".{target.name}.{os.getpid()}"))
 
 
-def summary(built: Built, style: Style, *, host: str, again: bool = False, seconds: float | None = None) -> str:
+def summary(
+    built: Built,
+    style: Style,
+    *,
+    host: str,
+    again: bool = False,
+    seconds: float | None = None,
+    has_digest: bool = True,
+) -> str:
     """Say what was built, for people: name, digest, sizes, new layers, destinations, a command to try.
 
     ``host``: this host's platform. ``again``: as for a build that changed nothing. ``seconds``: how long it took.
+    ``has_digest``: False where standard output shows it to the same people.
     """
     from msgspec.structs import replace
 
     from grocker.images.sink import UP_TO_DATE
 
     took = "" if seconds is None else f"  {style.dim(f'in {seconds:.1f} s')}"
-    lines = [f"{style.bold(str(built.names[0]))}  {built.digest}{took}"]
+    lines = [f"{style.bold(str(built.names[0]))}{f'  {built.digest}' if has_digest else ''}{took}"]
     for one in built.images:
         new = [layer for layer in one.layers if layer.is_new and not again]
         made = "nothing changed" if again else "no new layer"
