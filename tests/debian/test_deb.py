@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import lzma
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from grocker.debian import deb
+from grocker.debian import deb, deb_formats
 from grocker.debian.deb import UnpackedPackage
 from grocker.errors import CorruptError, StorageError
 from grocker.tar.entry import Directory, File, Hardlink, Symlink
@@ -203,6 +204,26 @@ def test_package_is_refused_when_it_is_damaged_or_dangerous(data: bytes, words: 
     assert caught.value.message.startswith("package hello 1.0-1: ")
     assert words in caught.value.message
     assert "another mirror" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("compress", "name"),
+    [(lzma.compress, "data.tar.xz"), (gzip.compress, "data.tar.gz"), (lzma.compress, "control.tar.xz")],
+)
+@pytest.mark.parametrize("size", [1 << 21, 1 << 24])
+def test_package_that_is_a_bomb_takes_no_more_than_its_limit(
+    monkeypatch: pytest.MonkeyPatch, compress: Callable[[bytes], bytes], name: str, size: int
+) -> None:
+    monkeypatch.setattr(deb_formats, "_ALWAYS_ALLOWED", 1 << 20)
+    packed = compress(tar({"usr/zeros": bytes(size)}))
+    package = wrapped(lzma.compress(tar({})), control=packed) if name.startswith("control") else wrapped(packed, name)
+    assert len(packed) * 250 < size
+    with pytest.raises(CorruptError, match=f"{name} expands to far more than it holds"):
+        deb.unpack_bytes(package, name="hello")
+    monkeypatch.undo()
+    if not name.startswith("control"):
+        (zeros,) = (one for one in deb.unpack_bytes(package, name="hello").entries if isinstance(one, File))
+        assert zeros.path == "usr/zeros"
 
 
 @pytest.mark.parametrize("cut", range(0, len(GOOD) - 1, 61))

@@ -12,6 +12,10 @@ import msgspec
 _BLOCK = 512
 _LARGEST = 8 << 30
 """bytes, decompressed, of one member: no package of Debian comes near it"""
+_ALWAYS_ALLOWED = 256 << 20
+"""bytes, decompressed, for which the ratio is not judged"""
+_MOST_RATIO = 250
+"""of what a member is decompressed to: disk images full of padding have some 50"""
 
 XZ_MEMORY = 256 << 20
 """bytes for the decompressor: xz -9 takes 65 MiB, a forged header asks for 4 GiB"""
@@ -65,6 +69,7 @@ def ar_members(data: bytes) -> dict[str, tuple[int, int]]:
 
 def decompress(name: str, data: bytes) -> bytes:
     """The content of the member ``name`` (``data.tar.xz``) by its suffix. Raises Malformed."""
+    most = min(_LARGEST, max(_ALWAYS_ALLOWED, _MOST_RATIO * len(data)))
     if name.endswith(".tar"):
         return data
     if name.endswith(".tar.xz"):
@@ -72,24 +77,28 @@ def decompress(name: str, data: bytes) -> bytes:
 
         unxz = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
         try:
-            result = unxz.decompress(data, _LARGEST)
+            result = unxz.decompress(data, most)
         except lzma.LZMAError as error:
             raise Malformed(f"{name} is not xz data: {error}") from error
         if not unxz.eof:
-            raise Malformed(f"{name} is truncated")
+            raise Malformed(_incomplete(name, len(result) >= most))
         return result
     if name.endswith(".tar.gz"):
         import zlib
 
         unzip = zlib.decompressobj(wbits=31)
         try:
-            result = unzip.decompress(data, _LARGEST)
+            result = unzip.decompress(data, most)
         except zlib.error as error:
             raise Malformed(f"{name} is not gzip data: {error}") from error
         if not unzip.eof:
-            raise Malformed(f"{name} is truncated")
+            raise Malformed(_incomplete(name, len(result) >= most))
         return result
     raise Malformed(f"unsupported compression of {name}: expected xz or gz, got {_kind(name)}")
+
+
+def _incomplete(name: str, is_bomb: bool) -> str:
+    return f"{name} expands to far more than it holds: the package is a bomb" if is_bomb else f"{name} is truncated"
 
 
 def _kind(name: str) -> str:
