@@ -14,6 +14,7 @@ from grocker.errors import SettingsError
 from grocker.runner.contract import spec
 
 _PROCESS = re.compile(r"\s*(?P<name>[A-Za-z0-9_-]+)\s*:\s*(?P<command>\S.*?)\s*\Z")
+_SHARED = frozenset(ServiceSettings.__struct_fields__) & frozenset(spec.Service.__annotations__)
 _BROUGHT = frozenset({"gunicorn", "uvicorn"})
 """servers that a command may start without naming them among the requirements, as platforms that read Procfiles do"""
 _RELEASE = "release"
@@ -184,20 +185,15 @@ def _entry_points(declared: Mapping[str, Any]) -> dict[str, ServiceSettings]:
 
 
 def _declared(service: ServiceSettings) -> spec.Service:
-    return spec.Service(
-        command=service.command,
-        wsgi=service.wsgi,
-        asgi=service.asgi,
+    """The service as the runner is told: what has the same name there is the same, but for the order of tables."""
+    shared: dict[str, Any] = {name: getattr(service, name) for name in _SHARED}
+    return spec.replace_fields(
+        spec.Service(**shared),
         server=service.server or spec.servers_for("wsgi" if service.asgi is None else "asgi")[0],
-        workers=service.workers,
         env=dict(sorted(service.env.items())),
-        stop_signal=service.stop_signal,
-        ready=service.ready,
         restart=spec.RestartLimit(times=service.restart.times, seconds=service.restart.seconds),
         processes=dict(sorted(service.processes.items())),
-        media=service.media,
-        metrics=service.metrics,
-        memory=service.memory,
+        static=(),  # found later, in the wheels
     )
 
 

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grocker.runner.contract import codec
 from grocker.runner.contract.codec import decode, encode
 from grocker.runner.contract.spec import (
+    ADDED,
     STOP_SIGNALS,
     ContainerUser,
     RestartLimit,
@@ -87,6 +89,18 @@ def test_spec_reads_back_the_same(spec: Spec) -> None:
     assert decode(encode(spec)) == spec
 
 
+@pytest.mark.parametrize("kind", [Spec, Service, ContainerUser, RestartLimit])
+def test_codec_can_read_every_field_when_its_annotation_is_known(kind: type) -> None:
+    assert {annotation.removesuffix(" | None") for annotation in kind.__annotations__.values()} <= {*codec._READERS}
+
+
+@pytest.mark.parametrize("field", sorted(ADDED))
+def test_field_that_earlier_images_lack_is_left_out_when_it_has_its_default(field: str) -> None:
+    spec = Spec(name="a", version="1", namespace="A", grocker="9", services={"www": Service(command=("serve",))})
+    assert f'"{field}"'.encode() not in encode(spec)
+    assert decode(encode(spec)) == spec
+
+
 def test_spec_has_one_encoding() -> None:
     forwards = Spec(name="x", version="1", namespace="X", grocker="1", variables={"A": "1", "B": "ä"})
     backwards = Spec(name="x", version="1", namespace="X", grocker="1", variables={"B": "ä", "A": "1"})
@@ -155,7 +169,7 @@ def _changed(change: dict[str, Any]) -> bytes:
         ({"services.www.static": ["/a;b"]}, "static"),
         ({"services.www.static": ["/a$b"]}, "static"),
         ({"services.www.static": ["/a\nb"]}, "static"),
-        ({"services.www.processes": []}, "processes: expected dict"),
+        ({"services.www.processes": []}, "processes: expected an object"),
         ({"services.www.processes": {"w": ""}}, "processes.w: empty"),
         ({"services.www.processes": {"w": None}}, "processes: w: expected str"),
         ({"services.www.processes": {"w": [1]}}, "processes: w: expected a list of strings"),

@@ -65,6 +65,12 @@ class Value(metaclass=_ValueType):
         return f"{type(self).__name__}({inside})"
 
 
+def has_default(value: Value, field: str) -> bool:
+    """Whether a field of a value is as its class has it."""
+    defaults: dict[str, Any] = value._defaults  # type: ignore[attr-defined]
+    return field in defaults and bool(getattr(value, field) == defaults[field])
+
+
 def fields_of(value: Value) -> tuple[str, ...]:
     """Return the names of a value's fields, in the order of the class."""
     fields: tuple[str, ...] = value._fields  # type: ignore[attr-defined]

@@ -1,9 +1,13 @@
-"""Reads and writes ``image.json``, schema 1. Contract: C4, E2, E7, U1."""
+"""Reads and writes ``image.json``, schema 1. Contract: C4, E2, E7, U1.
+
+The annotations of the values say what a member of the document has to be, so a new field needs nothing here.
+"""
 
 from __future__ import annotations
 
-from ..base.value import TYPE_CHECKING, Value, fields_of
+from ..base.value import TYPE_CHECKING, Value, fields_of, has_default
 from .spec import (
+    ADDED,
     FRONT,
     NOTIFY,
     SCHEMA,
@@ -19,7 +23,10 @@ from .spec import (
 )
 
 if TYPE_CHECKING:
-    from typing import Any, ClassVar
+    from collections.abc import Callable
+    from typing import Any, ClassVar, TypeVar
+
+    ValueKind = TypeVar("ValueKind", bound=Value)
 
 
 def encode(spec: Spec) -> bytes:
@@ -30,12 +37,6 @@ def encode(spec: Spec) -> bytes:
     import json
 
     document = {"schema": SCHEMA, **_plain(spec)}
-    for table in (document, *document["services"].values()):  # what only some images have
-        for optional in ("directory", "writable"):
-            if not table.get(optional, True):
-                del table[optional]
-    if spec.uses_getconf:
-        del document["uses_getconf"]
     text = json.dumps(document, sort_keys=True, ensure_ascii=True, separators=(",", ":")) + "\n"
     data = text.encode("ascii")
     decode(data)
@@ -50,62 +51,20 @@ def decode(data: bytes) -> Spec:
     document = _Reader(parsed, "image.json")
     if document.take("schema", int) != SCHEMA:
         raise SpecError(f"image.json: unknown schema, expected {SCHEMA}")
-    user = _Reader(document.take("user", dict), "user")
-    services = document.take("services", dict)
-    spec = Spec(
-        name=document.take("name", str),
-        version=document.take("version", str),
-        extras=document.strings("extras"),
-        namespace=document.take("namespace", str),
-        grocker=document.take("grocker", str),
-        contract=document.take("contract", int),
-        user=ContainerUser(
-            name=user.take("name", str),
-            uid=user.take("uid", int),
-            gid=user.take("gid", int),
-            home=user.take("home", str),
-        ),
-        services={name: _service(services[name], f"services.{name}") for name in sorted(services)},
-        any_service=document.take("any_service", bool),
-        django_settings_module=document.maybe("django_settings_module", str),
-        variables=document.mapping("variables"),
-        crontab=document.maybe("crontab", str),
-        installed=document.take("installed", str),
-        directory=document.take("directory", str) if "directory" in document.table else None,
-        writable=document.strings("writable") if "writable" in document.table else (),
-        uses_getconf=document.take("uses_getconf", bool) if "uses_getconf" in document.table else True,
-    )
-    user.end()
-    document.end()
+    spec = _fields(Spec, document)
     _check(spec)
     return spec
 
 
-def _service(value: object, place: str) -> Service:
-    table = _Reader(value, place)
-    restart = _Reader(table.take("restart", dict), f"{place}.restart")
-    processes = _Reader(table.take("processes", dict), f"{place}.processes")
-    service = Service(
-        command=table.command("command") if table.table.get("command", "") is not None else table.maybe("command", str),
-        wsgi=table.maybe("wsgi", str),
-        asgi=table.maybe("asgi", str),
-        server=table.take("server", str),
-        workers=table.maybe("workers", int),
-        env=table.mapping("env"),
-        stop_signal=table.take("stop_signal", str),
-        ready=table.maybe("ready", str),
-        restart=RestartLimit(times=restart.take("times", int), seconds=restart.take("seconds", int)),
-        processes={name: processes.command(name) for name in sorted(processes.table)},
-        static=table.strings("static"),
-        media=table.take("media", bool),
-        metrics=table.maybe("metrics", str),
-        memory=table.maybe("memory", int),
-        directory=table.take("directory", str) if "directory" in table.table else None,
-    )
-    restart.end()
+def _fields(kind: type[ValueKind], table: _Reader) -> ValueKind:
+    """Read a value whose fields are the members of ``table``."""
+    fields = {
+        field: table.read(field, annotation)
+        for field, annotation in kind.__annotations__.items()
+        if field in table.table or field not in ADDED
+    }
     table.end()
-    _check_service(service, place)
-    return service
+    return kind(**fields)
 
 
 def _check_service(service: Service, place: str) -> None:
@@ -185,6 +144,13 @@ class _Reader:
         self.table: dict[str, object] = value
         self.place = place
 
+    def read(self, key: str, annotation: str) -> Any:
+        """Take the member of a field with that annotation."""
+        kind = annotation.removesuffix(" | None")
+        if kind != annotation and self.table.get(key, "") is None:
+            return self.table.pop(key)
+        return _READERS[kind](self, key)
+
     def take(self, key: str, kind: type) -> Any:
         if key not in self.table:
             raise SpecError(f"{self.place}: {key} is missing")
@@ -192,11 +158,6 @@ class _Reader:
         if type(value) is not kind:  # not isinstance: True is an int
             raise SpecError(f"{self.place}: {key}: expected {kind.__name__}")
         return value
-
-    def maybe(self, key: str, kind: type) -> Any:
-        if key in self.table and self.table[key] is None:
-            return self.table.pop(key)
-        return self.take(key, kind)
 
     def strings(self, key: str) -> tuple[str, ...]:
         values = self.take(key, list)
@@ -217,14 +178,50 @@ class _Reader:
                 raise SpecError(f"{self.place}: {key}.{name} is not a valid environment variable")
         return {name: values[name] for name in sorted(values)}
 
+    def commands(self, key: str) -> dict[str, tuple[str, ...] | str]:
+        table = self.inner(key)
+        return {name: table.command(name) for name in sorted(table.table)}
+
+    def services(self, key: str) -> dict[str, Service]:
+        table = self.inner(key)
+        services = {}
+        for name in sorted(table.table):
+            inner = table.inner(name)
+            services[name] = _fields(Service, inner)
+            _check_service(services[name], inner.place)
+        return services
+
+    def inner(self, key: str) -> _Reader:
+        """Take an object."""
+        if key not in self.table:
+            raise SpecError(f"{self.place}: {key} is missing")
+        place = key if self.place == "image.json" else f"{self.place}.{key}"
+        return _Reader(self.table.pop(key), place)
+
     def end(self) -> None:
         if self.table:
             raise SpecError(f"{self.place}: unknown key {', '.join(sorted(self.table))}")
 
 
+_READERS: dict[str, Callable[[_Reader, str], Any]] = {
+    "str": lambda table, key: table.take(key, str),
+    "int": lambda table, key: table.take(key, int),
+    "bool": lambda table, key: table.take(key, bool),
+    "tuple[str, ...]": _Reader.strings,
+    "tuple[str, ...] | str": _Reader.command,
+    "Mapping[str, str]": _Reader.mapping,
+    "Mapping[str, tuple[str, ...] | str]": _Reader.commands,
+    "Mapping[str, Service]": _Reader.services,
+    "ContainerUser": lambda table, key: _fields(ContainerUser, table.inner(key)),
+    "RestartLimit": lambda table, key: _fields(RestartLimit, table.inner(key)),
+}
+"""How a field is read, by its annotation without ``| None``."""
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Value):
-        return {field: _plain(getattr(value, field)) for field in fields_of(value)}
+        written = [field for field in fields_of(value) if field not in ADDED or not has_default(value, field)]
+        return {field: _plain(getattr(value, field)) for field in written}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if hasattr(value, "items"):

@@ -21,6 +21,8 @@ FRONT = "nginx"
 """The name of the process in front of a server."""
 FOREIGN_USERS = frozenset({"root", "www-data"})
 """Users that a crontab with a user column names (K2)."""
+ADDED = frozenset({"directory", "writable", "uses_getconf"})
+"""Fields that images of earlier versions lack. With its default, such a field is not in the document."""
 _UNSAFE_IN_NGINX = frozenset("\"'\\$;{}*?#")
 
 
