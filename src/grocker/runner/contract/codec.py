@@ -186,9 +186,8 @@ class _Reader:
         table = self.inner(key)
         services = {}
         for name in sorted(table.table):
-            inner = table.inner(name)
-            services[name] = _fields(Service, inner)
-            _check_service(services[name], inner.place)
+            services[name] = _fields(Service, table.inner(name))
+            _check_service(services[name], f"services.{name}")
         return services
 
     def inner(self, key: str) -> _Reader:
