@@ -14,7 +14,7 @@ import pytest
 from grocker.cli.rendering import json_line
 from grocker.cli.terminal import Style, printable_output
 from grocker.errors import CorruptError
-from grocker.tar.bounded import find_members, open_tar
+from grocker.tar.limits import find_members, open_tar
 from tests.attacks.test_memory import peak
 
 pytestmark = pytest.mark.slow

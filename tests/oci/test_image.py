@@ -21,10 +21,10 @@ def test_image_has_literal_documents_when_everything_is_given() -> None:
         platform=Platform("linux", "amd64"),
         run=RunConfig(
             user="1000:0",
-            exposed_ports=values.named("8081/tcp", "8080/tcp"),
+            exposed_ports=values.string_set("8081/tcp", "8080/tcp"),
             env=("PATH=/bin",),
             entrypoint=("/opt/grocker/bin/grocker-runner", "run"),
-            volumes=values.named("/media", "/config"),
+            volumes=values.string_set("/media", "/config"),
             working_dir="/scripts",
             labels={"org.grocker.contract": "1"},
             stop_signal="SIGTERM",

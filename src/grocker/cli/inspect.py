@@ -87,7 +87,9 @@ def _about(one: Inspected) -> list[str]:
     spec, lock = one.application, one.lock
     if one.contract is not None:
         release = " ".join(one.release) if one.release else "unknown"
-        lines.append(f"  application: {release}, built by Grocker {one.made_by or '?'}, image contract {one.contract}")
+        lines.append(
+            f"  application: {release}, built by Grocker {one.builder or '?'}, image contract {one.contract}"
+        )
     if lock is not None:
         base = f"{lock.base.distribution.capitalize()} {lock.base.suite}"
         lines.append(f"  base: {base}, Python {lock.interpreter.version}")
@@ -134,7 +136,7 @@ def _data(one: Inspected) -> dict[str, Any]:
         "size": one.image.size,
         "contract": one.contract,
         "application": None if one.release is None else dict(zip(("name", "version"), one.release, strict=True)),
-        "grocker": one.made_by,
+        "grocker": one.builder,
         "services": list(one.services),
         "suite": None if one.lock is None else one.lock.base.suite,
         "python": None if one.lock is None else one.lock.interpreter.version,

@@ -216,15 +216,15 @@ class _Resolution:
         if taken:
             raise SettingsError(
                 f"package {name} depends on {text}, but {taken[0].name} is {taken[0].version}",
-                hint=f"choose another version of {taken[0].name} or of {self.asked(name)}",
+                hint=f"choose another version of {taken[0].name} or of {self.find_requested(name)}",
             )
         raise MissingError(
             f"package {name} depends on {text}, which is not in " + ", ".join(index.suite for index in self.indexes),
-            hint=f"check that the mirror is complete, or remove {self.asked(name)}",
+            hint=f"check that the mirror is complete, or remove {self.find_requested(name)}",
         )
 
-    def asked(self, name: str) -> str:
-        """The package that was requested by name and requires ``name``."""
+    def find_requested(self, name: str) -> str:
+        """Find the package that was requested by name and requires ``name``."""
         while self.reasons.get(name):
             name = self.reasons[name]
         return name
@@ -239,7 +239,7 @@ class _Resolution:
                             verb = "conflicts with" if field == "conflicts" else "breaks"
                             raise SettingsError(
                                 f"package {name} {verb} {relation}, and {other} is in the image",
-                                hint=f"remove {self.asked(name)} or {self.asked(other)}",
+                                hint=f"remove {self.find_requested(name)} or {self.find_requested(other)}",
                             )
 
     def hit(self, name: str, relation: Relation) -> str | None:

@@ -19,22 +19,18 @@ import msgspec
 
 from grocker import digest as digests
 from grocker import local_file
-from grocker.digest import Digest, Hashing
-from grocker.errors import MissingError, StorageError
+from grocker.digest import Digest
+from grocker.errors import MissingError
+from grocker.images.contents import describe_root, list_documents, list_layers, read_checked
 from grocker.images.file_evidence import of_file
 from grocker.images.reading import OpenedImage, image_of_files, split_path
 from grocker.images.sink import Delivered, PlaceContext, plural
-from grocker.oci import Blobs, Descriptor, Document, Image, Layer, Reference, values
-from grocker.oci.blobs import damaged
-from grocker.oci.index import describe_image, root
+from grocker.oci import Blobs, Image, Layer, Reference, values
 from grocker.progress import Progress, Task
 from grocker.store.writing import destination, storage
-from grocker.tar.bounded import find_members, open_tar
 from grocker.tar.entry import Directory, Entry, File
+from grocker.tar.limits import find_members, open_tar
 from grocker.tar.writer import BLOCK, END_OF_ARCHIVE, segment
-
-CONTAINERD_NAME = "io.containerd.image.name"
-_CHUNK = 1 << 20
 
 
 class LayerBytes(msgspec.Struct, frozen=True):
@@ -54,65 +50,9 @@ class LayerBytes(msgspec.Struct, frozen=True):
         yield from read_checked(self.layer, self.blobs, self.task)
 
 
-def read_checked(layer: Layer, blobs: Blobs, task: Task) -> Iterator[bytes]:
-    """Yield a layer's bytes, reporting them to ``task``.
-
-    Raises CorruptError at the end when they do not match its digest, StorageError when they cannot be read.
-    """
-    hashing = Hashing()
-    try:
-        stream = blobs.open(layer.digest)
-    except OSError as error:
-        raise _unreadable(layer, error) from error
-    with stream:
-        while True:
-            try:
-                chunk = stream.read(_CHUNK)
-            except OSError as error:
-                raise _unreadable(layer, error) from error
-            if not chunk:
-                break
-            hashing.update(chunk)
-            if hashing.size > layer.size:
-                break
-            task.advance(len(chunk))
-            yield chunk
-    if hashing.size != layer.size or hashing.digest() != layer.digest:
-        raise damaged(layer.digest, layer.title, blobs)
-
-
-def _unreadable(layer: Layer, error: OSError) -> StorageError:
-    reason = error.strerror or str(error)
-    return StorageError(
-        f"cannot read the cached layer {layer.digest} ({layer.title}): {reason}",
-        hint="build again; if that fails, check the disk",
-    )
-
-
 def make_index(images: Sequence[Image], names: Sequence[Reference]) -> values.Index:
     """Make ``index.json`` of a layout that has the images under ``names``."""
     return values.Index(schema_version=2, media_type=values.INDEX, manifests=tuple(describe_root(images, names)))
-
-
-def describe_root(images: Sequence[Image], names: Sequence[Reference]) -> Iterator[Descriptor]:
-    """Yield the descriptor of what the names refer to, once for each name, or once when there are none."""
-    plain = describe_image(images[0]) if len(images) == 1 else root(images).descriptor
-    if not names:
-        yield plain
-    for name in names:
-        annotations = {values.REF_NAME: name.podman, CONTAINERD_NAME: name.full}
-        yield Descriptor(plain.media_type, plain.digest, plain.size, annotations, plain.platform)
-
-
-def list_documents(images: Sequence[Image]) -> list[Document]:
-    """List configurations and manifests, and the index if there are several images."""
-    found = [document for image in images for document in (image.config, image.manifest)]
-    return found if len(images) == 1 else [*found, root(images)]
-
-
-def list_layers(images: Sequence[Image]) -> tuple[Layer, ...]:
-    """List the layers of all images, each once, from the bottom of the first image to the top of the last."""
-    return tuple({layer.digest: layer for image in images for layer in image.layers}.values())
 
 
 def make_docker_manifest(image: Image, names: Sequence[Reference]) -> bytes:

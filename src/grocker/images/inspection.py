@@ -17,7 +17,7 @@ from grocker.lock.values import DebianPackage, Lock, PythonFile
 from grocker.oci import Document, Image, Layer, Platform, RunConfig, values
 from grocker.oci.reading import check_document, read_images
 from grocker.runner.contract import codec, names, spec
-from grocker.tar.bounded import find_members, open_tar
+from grocker.tar.limits import find_members, open_tar
 
 CONTRACT = "org.grocker.contract"
 _LOCK = names.LOCK.removeprefix("/")
@@ -76,7 +76,7 @@ class Inspected(msgspec.Struct, frozen=True):
         return (name, version) if name and version and self.contract is not None else None
 
     @property
-    def made_by(self) -> str | None:
+    def builder(self) -> str | None:
         """The version of Grocker that built it."""
         return self.application.grocker if self.application is not None else self.labels.get("org.grocker.version")
 

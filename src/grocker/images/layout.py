@@ -19,7 +19,7 @@ from grocker import digest as digests
 from grocker import local_file
 from grocker.digest import Digest
 from grocker.errors import CannotWriteError, MissingError
-from grocker.images.archive import describe_root, list_documents, list_layers, read_checked
+from grocker.images.contents import describe_root, list_documents, list_layers, read_checked
 from grocker.images.file_evidence import of_file
 from grocker.images.reading import OpenedImage, image_of_files, split_path
 from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, plural

@@ -18,7 +18,7 @@ from grocker import digest as digests
 from grocker.command import Output, run
 from grocker.errors import DeniedError, GrockerError, StorageError, UnavailableError, UsageError
 from grocker.images import layout
-from grocker.images.archive import read_checked
+from grocker.images.contents import read_checked
 from grocker.images.engine import one_line
 from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, plural, select_image
 from grocker.oci import Blobs, Image, Platform, Reference, platforms

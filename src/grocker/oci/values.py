@@ -156,6 +156,6 @@ def digest_of(descriptor: Descriptor) -> Digest:
         raise CorruptError(f"unsupported digest in a descriptor: {error}", hint=_HINT) from error
 
 
-def named(*keys: str) -> dict[str, Nothing]:
+def string_set(*keys: str) -> dict[str, Nothing]:
     """Make a set as Go encodes it: ``{"80/tcp": {}}``."""
     return {key: Nothing() for key in sorted(keys)}

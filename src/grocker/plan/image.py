@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from grocker.oci import RunConfig
-from grocker.oci.values import named
+from grocker.oci.values import string_set
 from grocker.runner.contract import names
 from grocker.runner.contract.spec import CONTRACT, Spec
 
@@ -27,10 +27,10 @@ def run_config(spec: Spec, *, created: int, lock: str, labels: Mapping[str, str]
     own = image_labels(spec, created=timestamp(created), lock=lock)
     return RunConfig(
         user=f"{spec.user.uid}:{spec.user.gid}",
-        exposed_ports=named(*PORTS),
+        exposed_ports=string_set(*PORTS),
         env=tuple(f"{name}={variables[name]}" for name in sorted(variables)),
         entrypoint=ENTRYPOINT,
-        volumes=named(*VOLUMES),
+        volumes=string_set(*VOLUMES),
         working_dir=names.SCRIPTS,
         labels=dict(sorted({**labels, **own}.items())),
         stop_signal="SIGTERM",

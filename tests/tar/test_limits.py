@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from grocker.errors import CorruptError
-from grocker.tar.bounded import find_members, open_tar
+from grocker.tar.limits import find_members, open_tar
 
 
 def packed(compress: Callable[[bytes], bytes]) -> bytes:
