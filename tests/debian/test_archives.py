@@ -166,7 +166,7 @@ def test_release_is_refused_when_grocker_has_no_keys_for_it(store: Store) -> Non
             progress=Silent(),
             now=NOW,
         )
-    assert (caught.value.status, caught.value.hint) == (66, "set debian.suite to one of trixie, forky, bookworm")
+    assert (caught.value.status, caught.value.hint) == (78, "choose one of trixie, forky, bookworm")
 
 
 def test_addresses_are_known_when_no_index_is_read() -> None:

@@ -87,9 +87,7 @@ def _about(one: Inspected) -> list[str]:
     spec, lock = one.application, one.lock
     if one.contract is not None:
         release = " ".join(one.release) if one.release else "unknown"
-        lines.append(
-            f"  application: {release}, built by Grocker {one.builder or '?'}, image contract {one.contract}"
-        )
+        lines.append(f"  application: {release}, built by Grocker {one.builder or '?'}, image contract {one.contract}")
     if lock is not None:
         base = f"{lock.base.distribution.capitalize()} {lock.base.suite}"
         lines.append(f"  base: {base}, Python {lock.interpreter.version}")

@@ -14,7 +14,7 @@ from grocker.debian.mirrors import Mirrors
 from grocker.debian.release import Release
 from grocker.debian.signers import SIGNERS
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
-from grocker.platforms.suites import SUITES, Signer
+from grocker.platforms.suites import Signer, find_suite
 from grocker.progress import Progress
 
 if TYPE_CHECKING:
@@ -60,14 +60,10 @@ def open_archive(
 
     ``now``: with a time zone; expiry is relative to it. ``signers``: by suite, those of whom one suffices.
     ``warn_expired``: whether to warn of an expired release that is still used.
-    Raises MissingError for an unknown release, suite or architecture, CorruptError for an invalid signature,
-    date or index, UnavailableError when no mirror answers, SettingsError when none is Debian's.
+    Raises SettingsError for an unknown suite and when no mirror is Debian's, MissingError for a release or an
+    architecture that the archive lacks, CorruptError for an invalid signature, date or index, UnavailableError when no
+    mirror answers.
     """
-    if suite not in SUITES:
-        raise MissingError(
-            f"unknown Debian suite {suite!r}",
-            hint="set debian.suite to one of " + ", ".join(SUITES),
-        )
     indexes, addresses, releases = [], {}, []
     for name in _suites(suite):
         address, found = _release(mirrors, name, signers[name], transport=transport, progress=progress, now=now)
@@ -96,7 +92,7 @@ def open_archive(
 
 
 def _suites(suite: str) -> tuple[str, ...]:
-    return tuple(SUITES[suite].signers)
+    return tuple(find_suite(suite).signers)
 
 
 def _candidates(mirrors: Mirrors, suite: str) -> tuple[str, ...]:
