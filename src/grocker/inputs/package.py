@@ -103,7 +103,7 @@ def _build_wheel(
     store = request.context.store
     variables = build_variables(request.context.environ, request.settings)
     build = python.build_key(tree, pins, request.epoch, variables)
-    toolchain = DebianToolchain(request.context, request.settings, request.target, request.refresh)
+    toolchain = DebianToolchain(request.context, request.settings, request.target, request.refresh, request.standalone)
     compiled = cache_key("project with compiled modules", str(project.directory.absolute()))
     if toolchain.refusal or store.kept("steps", compiled) is None:
         try:

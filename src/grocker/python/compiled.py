@@ -24,7 +24,7 @@ from grocker.python.pylock import WheelBuilder
 from grocker.python.resolution import resolve
 from grocker.python.source_tree import SourceTree
 from grocker.python.tags import choose_file
-from grocker.python.target import InstallScheme, WheelTarget
+from grocker.python.target import WheelTarget
 from grocker.python.toolchain import BuildRoot, Toolchain
 from grocker.python.uv import Uv
 from grocker.python.wheel import read_wheel
@@ -80,7 +80,7 @@ def make_environment(
     with store.lock(f"tree-{name}"):
         tree = store.tree(name)
         if tree is None:
-            scheme = InstallScheme(target.python, _ENVIRONMENT)
+            scheme = target.scheme(_ENVIRONMENT)
             with store.new_tree(name) as new:
                 unpack(scheme.frame, new)
                 for pin in found:
