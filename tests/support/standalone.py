@@ -116,7 +116,7 @@ def archive_of_packages(debs: Iterable[Path], place: Path, **about: str) -> Arch
     for name, data in list(files.items()):
         if "/_sysconfigdata_" not in name or not isinstance(data, bytes):
             continue
-        data = re.sub(rb"(?<![\w/])/usr(?=[/'])", b"/install", data)
+        data = re.sub(rb"(?<![\w/])/usr(?=[/'])(?!/\w+(?:/lib)?/zoneinfo)", b"/install", data)
         files[name] = re.sub(machine + rb"g\+\+", b"clang++", re.sub(machine + rb"gcc(?!-)", b"clang", data))
     # Links out of the library, to headers and to a shared library elsewhere, would dangle.
     kept = {
