@@ -161,5 +161,8 @@ def serve(directory: Path, archives: Iterable[Archive]) -> Iterator[str]:
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
+    def log_request(self, code: object = "-", size: object = "-") -> None:
+        return None
+
+    def log_error(self, *words: object) -> None:
         return None

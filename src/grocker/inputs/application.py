@@ -137,7 +137,9 @@ def read_application(
     scheme = target.scheme()
     installed = python.read_wheel(path, scheme, target, file=wheel.file, strict=request.strict)
     extras = tuple(sorted({*settings.extras, *request.origin.extras}))
-    validation.check_debian_modules(installed, settings.dependencies, request.context.progress)
+    validation.check_debian_modules(
+        installed, settings.dependencies, request.context.progress, is_standalone=bool(request.target.standalone)
+    )
     validation.check_application(installed, target, extras, tree, request.context.progress)
     django = python.find_django(installed)
     directory = project.directory if project else Path()

@@ -20,7 +20,7 @@ _PIN = re.compile(
 _LINES = 20
 
 
-class Pin(msgspec.Struct, frozen=True):
+class PythonPin(msgspec.Struct, frozen=True):
     """A file that asks for one release series."""
 
     place: str
@@ -29,7 +29,7 @@ class Pin(msgspec.Struct, frozen=True):
     """``3.12``, free-threaded ``3.13t``; the patch level does not count"""
 
 
-class Range(msgspec.Struct, frozen=True):
+class PythonRange(msgspec.Struct, frozen=True):
     """Versions that are allowed."""
 
     place: str
@@ -38,34 +38,34 @@ class Range(msgspec.Struct, frozen=True):
     """PEP 440"""
 
 
-def read_pin(directory: Path) -> Pin | None:
+def read_pin(directory: Path) -> PythonPin | None:
     """Return what ``.python-version``, ``runtime.txt`` or ``Pipfile`` asks for, the first of these that does."""
     for name in (".python-version", "runtime.txt"):
         for line in _read(directory / name).splitlines()[:_LINES]:
             series = _series(line)
             if series:
-                return Pin(name, series)
+                return PythonPin(name, series)
     requires = _table(directory / "Pipfile").get("requires", {})
     if isinstance(requires, dict):
         for key in ("python_full_version", "python_version"):
             series = _series(str(requires.get(key, "")))
             if series:
-                return Pin("Pipfile", series)
+                return PythonPin("Pipfile", series)
     return None
 
 
-def read_ranges(directory: Path) -> tuple[Range, ...]:
+def read_ranges(directory: Path) -> tuple[PythonRange, ...]:
     """Return the versions that ``pyproject.toml`` and the project's lock allow; malformed ones are left out."""
     loaded = config_files.load_toml(directory / "pyproject.toml")
     document: dict[str, Any] = loaded[0] if loaded is not None else {}
-    found = [Range("requires-python", _text(document, "project", "requires-python"))]
+    found = [PythonRange("requires-python", _text(document, "project", "requires-python"))]
     poetry = _text(document, "tool", "poetry", "dependencies", "python")
-    found.append(Range("tool.poetry.dependencies.python", python_specifier(poetry)))
-    found.append(Range("uv.lock", _text(_table(directory / "uv.lock"), "requires-python")))
+    found.append(PythonRange("tool.poetry.dependencies.python", python_specifier(poetry)))
+    found.append(PythonRange("uv.lock", _text(_table(directory / "uv.lock"), "requires-python")))
     return tuple(allowed(found))
 
 
-def allowed(ranges: Iterable[Range]) -> tuple[Range, ...]:
+def allowed(ranges: Iterable[PythonRange]) -> tuple[PythonRange, ...]:
     """Return the ranges that say something; whoever reads the metadata tells of malformed ones."""
     from packaging.specifiers import SpecifierSet
 
@@ -80,7 +80,7 @@ def allowed(ranges: Iterable[Range]) -> tuple[Range, ...]:
     return tuple(found)
 
 
-def allows(ranges: Iterable[Range], version: str) -> bool:
+def allows(ranges: Iterable[PythonRange], version: str) -> bool:
     """Return whether all of the ranges, as ``allowed`` gives them, have ``version``."""
     from packaging.specifiers import SpecifierSet
 

@@ -10,7 +10,7 @@ from grocker.config.script_metadata import read_script
 from grocker.config.settings import Settings
 from grocker.errors import MissingError, SettingsError
 from grocker.inputs.origin import Origin
-from grocker.inputs.python_version import Pin, Range, allowed, allows, read_pin, read_ranges
+from grocker.inputs.python_version import PythonPin, PythonRange, allowed, allows, read_pin, read_ranges
 from grocker.inputs.standalone import debian_pythons
 from grocker.lock.values import Lock
 from grocker.platforms.interpreters import STANDALONE, release_of, series_of
@@ -59,7 +59,7 @@ class Standalone(msgspec.Struct, frozen=True):
     refused_by: str = ""
     """the setting of uv's that excludes them; empty if none does"""
 
-    def newest(self, series: str, ranges: Sequence[Range]) -> str:
+    def newest(self, series: str, ranges: Sequence[PythonRange]) -> str:
         """Return the newest version of a series that the ranges allow; empty if there is none."""
         if self.refused_by:
             return ""
@@ -99,7 +99,7 @@ def choose_suites(
     if lock is not None and python in (None, lock.interpreter.version):
         return Choices((_locked(lock, standalone, refresh=refresh),))
     fitting = [row for row in SUITES.values() if allows(ranges, f"{row.python}.999")]
-    pin = Pin(_SETTING, python) if python is not None else _read_pin(origin)
+    pin = PythonPin(_SETTING, python) if python is not None else _read_pin(origin)
     if pin is not None:
         # The settings are the user's last word: what else is said of Python is judged where it is used.
         rows = SUITES.values() if python is not None else fitting
@@ -115,22 +115,22 @@ def choose_suites(
         _warn_of_pin(pin, fitting, ranges, standalone, progress)
     if fitting:
         return _debian(fitting, ranges, standalone)
-    why = f"{' and '.join(one.place for one in ranges)} allow no Python of Debian's"
+    why = f"no Python of Debian's fits {' and '.join(one.place for one in ranges)}"
     found = _allowed_versions(ranges, standalone)
     if not found:
         _fail(ranges, standalone)
     return Choices(tuple(Choice(DEFAULT, version, why) for version in found))
 
 
-def _ranges(origin: Origin) -> tuple[Range, ...]:
+def _ranges(origin: Origin) -> tuple[PythonRange, ...]:
     if origin.path is not None and origin.kind == "script":
-        return allowed([Range("requires-python", read_script(origin.path).requires_python)])
+        return allowed([PythonRange("requires-python", read_script(origin.path).requires_python)])
     if origin.path is not None and origin.kind == "project":
         return read_ranges(origin.path)
     return ()
 
 
-def _read_pin(origin: Origin) -> Pin | None:
+def _read_pin(origin: Origin) -> PythonPin | None:
     return read_pin(origin.path) if origin.kind == "project" and origin.path is not None else None
 
 
@@ -142,7 +142,7 @@ def _locked(lock: Lock, standalone: Standalone, *, refresh: bool) -> Choice:
     return Choice(lock.base.suite, version or files[0].version, "grocker.lock")
 
 
-def _debian(fitting: Sequence[Suite], ranges: Sequence[Range], standalone: Standalone) -> Choices:
+def _debian(fitting: Sequence[Suite], ranges: Sequence[PythonRange], standalone: Standalone) -> Choices:
     """Debian's Pythons that fit, and older standalone ones, which have wheels of releases of their time."""
     first = fitting[0]
     rows = [first, *(row for row in fitting[1:] if row.is_released)]
@@ -157,7 +157,7 @@ def _debian(fitting: Sequence[Suite], ranges: Sequence[Range], standalone: Stand
     return Choices(tuple(Choice(row.name, why=why) for row in rows), None if standalone.refused_by else more)
 
 
-def _allowed_versions(ranges: Sequence[Range], standalone: Standalone) -> list[str]:
+def _allowed_versions(ranges: Sequence[PythonRange], standalone: Standalone) -> list[str]:
     """Return the newest version of each series that the ranges allow, the preferred first."""
     return [version for series in STANDALONE.series if (version := standalone.newest(series, ranges))]
 
@@ -179,7 +179,7 @@ def _required(series: str, standalone: Standalone) -> str:
 
 
 def _warn_of_pin(
-    pin: Pin, fitting: Sequence[Suite], ranges: Sequence[Range], standalone: Standalone, progress: Progress
+    pin: PythonPin, fitting: Sequence[Suite], ranges: Sequence[PythonRange], standalone: Standalone, progress: Progress
 ) -> None:
     if standalone.newest(pin.series, ()) or any(row.python == pin.series for row in SUITES.values()):
         reason = f"which {' and '.join(f'{one.place} ({one.specifier})' for one in ranges)} excludes"
@@ -195,7 +195,7 @@ def _warn_of_pin(
     )
 
 
-def _fail(ranges: Sequence[Range], standalone: Standalone) -> None:
+def _fail(ranges: Sequence[PythonRange], standalone: Standalone) -> None:
     said = " and ".join(f"{one.place} ({one.specifier})" for one in ranges)
     raise SettingsError(
         f"no Python fits {said}",

@@ -10,7 +10,7 @@ import re
 import msgspec
 
 
-class Origin(msgspec.Struct, frozen=True):
+class InterpreterOrigin(msgspec.Struct, frozen=True):
     """A place that interpreters come from."""
 
     name: str
@@ -23,8 +23,8 @@ class Origin(msgspec.Struct, frozen=True):
     """the release series that images can have, the preferred first; empty: those of the suites"""
 
 
-DEBIAN = Origin("debian", "usr")
-STANDALONE = Origin(
+DEBIAN = InterpreterOrigin("debian", "usr")
+STANDALONE = InterpreterOrigin(
     "standalone",
     "opt/python",
     packages=("libcrypt1",),  # the module crypt of 3.12 and older

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from grocker.errors import UsageError
-from grocker.platforms.interpreters import DEBIAN, STANDALONE, Origin, series_of
+from grocker.platforms.interpreters import DEBIAN, STANDALONE, InterpreterOrigin, series_of
 from grocker.platforms.suites import Suite, find_suite
 
 
@@ -24,7 +24,7 @@ class Target(msgspec.Struct, frozen=True):
         return f"linux/{self.architecture}"
 
     @property
-    def origin(self) -> Origin:
+    def origin(self) -> InterpreterOrigin:
         """Where the interpreter comes from."""
         return STANDALONE if self.standalone else DEBIAN
 

@@ -90,7 +90,10 @@ def list_downloads(uv: Uv, directory: Path | None = None) -> tuple[Download, ...
     arguments = ("python", "list", "--only-downloads", "--all-versions", "--all-arches", "--output-format", "json")
     output = _uv.run(uv, arguments, action=action, directory=directory, environment=_LISTED)
     if output.status != 0:
-        raise _failure(output.stderr, action)
+        raise UnavailableError(
+            f"{action}: {hide_credentials(_uv.summarise_error(output.stderr))}",
+            hint="check UV_PYTHON_DOWNLOADS_JSON_URL",
+        )
     try:
         rows = msgspec.json.decode(output.stdout, type=tuple[_Row, ...])
     except msgspec.DecodeError as error:

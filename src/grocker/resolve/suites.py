@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -12,7 +12,7 @@ from grocker.context import Context
 from grocker.errors import DeniedError, GrockerError, TryAgainError, UnavailableError
 from grocker.inputs.request import Request
 from grocker.inputs.standalone import StandaloneSource
-from grocker.inputs.suite import Choice, Standalone, choose_suites
+from grocker.inputs.suite import Choice, Choices, Standalone, choose_suites
 from grocker.platforms.target import Target, select_target
 from grocker.python import Uv
 from grocker.python.uv import NoWheelError
@@ -63,7 +63,7 @@ def resolve_suites(
             _tell(context, first, choice)
         return found
     assert first is not None
-    for choice in choices.more() if choices.more is not None else ():
+    for choice in _more(context, choices):
         try:
             found = resolve_attempt(_attempt(request, choice, alternatives))
         except (UnavailableError, DeniedError, TryAgainError) as error:
@@ -77,6 +77,14 @@ def resolve_suites(
         raise first
     # What can do without its compiled part does, now that no Python has a wheel of it; the rest is compiled.
     return resolve_attempt(_attempt(request, choices.best[0], has_alternatives=False))
+
+
+def _more(context: Context, choices: Choices) -> Sequence[Choice]:
+    try:
+        return choices.more() if choices.more is not None else ()
+    except UnavailableError as error:
+        context.progress.warn(error.message, hint=error.hint)
+        return ()
 
 
 def _standalone(context: Context, request: Request, uv: Uv) -> Standalone:
