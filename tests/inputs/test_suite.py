@@ -190,6 +190,8 @@ def test_lock_keeps_its_python_until_it_is_renewed_or_another_is_named(tmp_path:
 
     assert version(Settings()) == "3.12.4"
     assert version(Settings(python="3.12")) == "3.12.4"
+    assert version(Settings(python="3.12", debian=DebianSettings(suite="trixie"))) == "3.12.4"
+    assert version(Settings(debian=DebianSettings(suite="trixie"))) == ""
     assert version(Settings(), refresh=True) == "3.12.16"
     assert version(Settings(python="3.10")) == "3.10.22"
 

@@ -91,13 +91,14 @@ def choose_suites(
     """
     python, ranges = settings.python, _ranges(origin)
     suite = named or settings.debian.suite
+    wanted = python or (find_suite(suite).python if suite is not None else None)
+    if lock is not None and suite in (None, lock.base.suite) and wanted in (None, lock.interpreter.version):
+        return Choices((_locked(lock, standalone, refresh=refresh),))
     if suite is not None:
         place = f"--debian {named}" if named else "debian.suite"
         if python is None or find_suite(suite).python == python:
             return Choices((Choice(suite, why=place),))
         return Choices((Choice(suite, _required(python, standalone), f"{_SETTING}; {place}"),))
-    if lock is not None and python in (None, lock.interpreter.version):
-        return Choices((_locked(lock, standalone, refresh=refresh),))
     fitting = [row for row in SUITES.values() if allows(ranges, f"{row.python}.999")]
     pin = PythonPin(_SETTING, python) if python is not None else _read_pin(origin)
     if pin is not None:
