@@ -136,10 +136,18 @@ def test_list_that_cannot_be_read_is_an_error_that_names_the_setting(uv: Uv, tmp
         ({"UV_PYTHON_PREFERENCE": "only-system"}, "UV_PYTHON_PREFERENCE=only-system"),
         ({"UV_PYTHON_PREFERENCE": "managed"}, ""),
         ({"UV_NO_MANAGED_PYTHON": "1"}, "UV_NO_MANAGED_PYTHON=1"),
+        ({"UV_PYTHON_DOWNLOADS": "never"}, "UV_PYTHON_DOWNLOADS=never"),
+        ({"UV_PYTHON_DOWNLOADS": "manual"}, ""),
     ],
 )
 def test_settings_of_uv_refuse_standalone_pythons(variables: dict[str, str], setting: str) -> None:
-    assert is_refused(find_uv({"HOME": "/nonexistent", **variables})) == setting
+    assert is_refused(variables) == setting
+
+
+def test_project_refuses_them_unless_the_environment_prefers_otherwise(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.uv]\npython-preference = "only-system"\n')
+    assert is_refused({}, tmp_path) == "python-preference in [tool.uv]"
+    assert is_refused({"UV_PYTHON_PREFERENCE": "managed"}, tmp_path) == ""
 
 
 def test_image_has_what_debians_python_has_at_one_place(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -18,7 +18,7 @@ from grocker.errors import CorruptError, DeniedError, GrockerError, MissingError
 from grocker.platforms.architectures import ARCHITECTURES
 from grocker.platforms.interpreters import STANDALONE
 from grocker.python import uv as _uv
-from grocker.python.indexes import hide_credentials
+from grocker.python.indexes import hide_credentials, project_tables
 from grocker.python.uv import Uv
 from grocker.tar.entry import Entry, File, Symlink
 
@@ -27,6 +27,11 @@ _TOP = "python/"
 """the directory that holds all files of an archive"""
 _MOST_BYTES = 1 << 30
 """of all files together, unpacked"""
+_REFUSALS = (
+    ("UV_PYTHON_PREFERENCE", frozenset({"only-system"})),
+    ("UV_NO_MANAGED_PYTHON", frozenset({"1", "true", "yes", "on"})),
+    ("UV_PYTHON_DOWNLOADS", frozenset({"never"})),
+)
 _LISTED = {"UV_PYTHON_DOWNLOADS": "manual", "UV_COMPILE_BYTECODE": "0"}
 _BUILD = re.compile(r"\+(?P<build>\d+)-|-(?P<older>\d{8})(?:T\d+)?\.tar")
 _HASHES = re.compile(r"Expected:\s+(?P<expected>[0-9a-f]{64}).*?Computed:\s+(?P<computed>[0-9a-f]{64})", re.DOTALL)
@@ -69,16 +74,18 @@ class _Row(msgspec.Struct, frozen=True):
     url: str | None = None
 
 
-def is_refused(uv: Uv) -> str:
-    """Return the setting of uv's by which no standalone interpreters are wanted; empty if they are."""
-    for name, refusing in (
-        ("UV_PYTHON_PREFERENCE", "only-system"),
-        ("UV_NO_MANAGED_PYTHON", "1"),
-        ("UV_NO_MANAGED_PYTHON", "true"),
-    ):
-        if uv.environment.get(name) == refusing:
-            return f"{name}={refusing}"
-    return ""
+def is_refused(environ: Mapping[str, str], directory: Path | None = None) -> str:
+    """Return the setting of uv's by which no standalone interpreters are wanted; empty if they are.
+
+    ``environ``: the caller's; ``directory``: the project's, whose ``[tool.uv]`` counts.
+    """
+    for name, refusing in _REFUSALS:
+        if environ.get(name, "").lower() in refusing:
+            return f"{name}={environ[name]}"
+    if "UV_PYTHON_PREFERENCE" in environ or directory is None:
+        return ""
+    preference = next((one["python-preference"] for one in project_tables(directory) if "python-preference" in one), "")
+    return "python-preference in [tool.uv]" if preference == "only-system" else ""
 
 
 def list_downloads(uv: Uv, directory: Path | None = None) -> tuple[Download, ...]:

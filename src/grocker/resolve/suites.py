@@ -98,7 +98,7 @@ def _standalone(context: Context, request: Request, uv: Uv) -> Standalone:
         having = {one.version: {o.architecture for o in listed if o.version == one.version} for one in listed}
         return [version for version, found in having.items() if architectures <= found]
 
-    return Standalone(versions, is_refused(uv))
+    return Standalone(versions, is_refused(context.environ, source.directory))
 
 
 def standalone_source(context: Context, request: Request, uv: Uv) -> StandaloneSource:
