@@ -32,6 +32,7 @@ LIBRARIES = (
 """Debian 13's packages with what the modules of Debian 12's Python are linked with"""
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 _TOP = re.compile(r"usr/(?P<inside>bin/python3\.\d+|(?:lib|include)/python3\.\d+/.*)")
+_LIBRARY = re.compile(r"usr/lib/[^/]+-linux-gnu/(?P<name>lib(?:ssl|crypto|ffi|mpdec)[\w.-]*\.so[.\d]*)")
 _MULTIARCH = re.compile(r"usr/include/(?P<inside>[^/]+/python3\.\d+/.*)")
 
 
@@ -97,7 +98,7 @@ def write_archive(place: Path, version: str, files: Mapping[str, bytes | str], *
 
 
 def archive_of_packages(debs: Iterable[Path], place: Path, **about: str) -> Archive:
-    """Make an archive of an interpreter's Debian packages."""
+    """Make an archive of an interpreter's Debian packages, and of libraries that Debian 13 does not have."""
     files: dict[str, bytes | str] = {}
     version = ""
     for deb in debs:
@@ -131,6 +132,9 @@ def _inside(entry: Entry) -> str:
     match = _TOP.fullmatch(entry.path)
     if match is not None:
         return match["inside"]
+    library = _LIBRARY.fullmatch(entry.path)
+    if library is not None:
+        return f"lib/{library['name']}"
     multiarch = _MULTIARCH.fullmatch(entry.path)
     if multiarch is None:
         return ""

@@ -19,6 +19,8 @@ from pathlib import Path
 import pytest
 
 from grocker import debian
+from grocker.digest import parse as digest_of
+from grocker.errors import MissingError
 from grocker.progress import Silent
 from grocker.store import Store
 from grocker.store.fetch import fetch
@@ -252,3 +254,79 @@ def test_python_that_nobody_has_is_one_error_that_lists_what_there_is(site: Site
     assert done.returncode == 66
     assert "nobody has Python 3.8" in done.stderr
     assert "3.13 (trixie), 3.14 (forky), 3.11 (bookworm), or a standalone one: 3.11" in done.stderr
+
+
+_OLD = {
+    "python3.9/libpython3.9-minimal_3.9.2-1": "594283526d67e03e3c4e96534f6bfe5da1bf41da5d49360553c9b79fbf08c4ab",
+    "python3.9/libpython3.9-stdlib_3.9.2-1": "32ac64d959ac2dbc5bb289532fc9834dab8f671b5455695a3a9315aad973c65b",
+    "python3.9/python3.9-minimal_3.9.2-1": "5d6003c5c20223a2547ac4976e09a9ec778dbe351507a6292bef3b60df5f4aa7",
+    "libffi/libffi7_3.3-6": "30ca89bfddae5fa6e0a2a044f22b6e50cd17c4bc6bc850c579819aeab7101f0f",
+    "mpdecimal/libmpdec3_2.5.1-1": "816404866f754d5662d69db50072018dccb78cf372fc38e0be961fab0f57d741",
+    "openssl/libssl1.1_1.1.1w-0+deb11u1": "aadf8b4b197335645b230c2839b4517aa444fd2e8f434e5438c48a18857988f7",
+}
+"""Packages of Debian 11 with the oldest Python that images can have: path in the pool, sha256"""
+_SEEN = """\
+import importlib, json, pkgutil, sys
+sys.path.insert(0, "/opt/grocker/lib")
+import grocker_runner
+lacking = []
+for module in pkgutil.walk_packages(grocker_runner.__path__, "grocker_runner."):
+    try:
+        importlib.import_module(module.name)
+    except Exception as error:
+        lacking.append(f"{module.name}: {error!r}")
+print(json.dumps([sys.version_info[:2], lacking]))
+"""
+
+
+def _make_old() -> str:
+    mirrors = debian.find_mirrors(environ=os.environ)
+    debs = []
+    with Store.open(directory() / "archive") as store, Transport(environ=os.environ) as transport:
+        for name, sha256 in _OLD.items():
+            source = name.partition("/")[0]
+            pool = f"pool/main/{'libf' if source == 'libffi' else source[0]}/{name}_amd64.deb"
+            digest = digest_of(f"sha256:{sha256}")
+            url = f"{mirrors.archive[0]}/{pool}"
+            debs.append(fetch(store, transport, url, digest=digest, size=None, what=name, progress=Silent()))
+    return str(archive_of_packages(debs, directory() / "standalone").path)
+
+
+def test_oldest_python_is_chosen_by_its_file_and_runs_service_runner_and_cron(tmp_path: Path) -> None:
+    """``.python-version`` alone names it; every module of the runner can be imported with it."""
+    try:
+        path = Path(once("standalone-archive-3.9", _make_old))
+    except MissingError:
+        pytest.skip("the host's mirror no longer has Debian 11")
+    (tmp_path / "served").mkdir()
+    archive = Archive(Path(shutil.copy(path, tmp_path / "served")), "3.9.2")
+    project = tmp_path / "old"
+    project.mkdir()
+    files = {
+        "app.py": "import sys\nfrom flask import Flask\napp = Flask(__name__)\n\n"
+        "@app.get('/')\ndef index():\n    return list(sys.version_info[:2])\n",
+        "requirements.txt": "flask\n",
+        ".python-version": "3.9.1\n",
+        "crontab": "# grocker: name=hello\n@reboot python -c 'import sys; print(sys.version[:3])'\n* * * * * true\n",
+        "grocker.toml": f'crontab = "crontab"\ndependencies = {json.dumps(LIBRARIES)}\n'
+        'env = { LD_LIBRARY_PATH = "/opt/python/lib" }  # which real archives do not need\n',
+    }
+    for name, text in files.items():
+        (project / name).write_text(text)
+    with serve(tmp_path / "served", [archive]) as address:
+        environ = {"GROCKER_CACHE": str(tmp_path / "cache"), "UV_PYTHON_DOWNLOADS_JSON_URL": address}
+        site = Site(project, archive, environ)
+        assert ".python-version asks for Python 3.9, which no Debian suite has" in site.grocker("plan", ".").stdout
+        site.built("-t", "grocker-test/standalone-old:1", "-o", "docker")
+    image = Engine("docker", "grocker-test/standalone-old:1")
+    with image.started("start", "www") as container:
+        container.wait_for("Booting worker")
+        with urllib.request.urlopen(f"http://{container.address()}:8080/", timeout=60) as answer:
+            assert json.load(answer) == [3, 9]
+        assert container.exec("grocker-runner", "health").status == 0
+        assert container.stop() == 0
+    with image.started("cron") as container:
+        container.wait_for("hello[")
+        container.wait_for("3.9")
+    seen = image.run("/opt/python/bin/python3", "-IS", "-c", _SEEN)
+    assert json.loads(seen.out) == [[3, 9], []], seen.err
