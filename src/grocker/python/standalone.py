@@ -172,6 +172,7 @@ _APART = frozenset({"tkinter", "turtledemo", "turtle.py", "idlelib", "ensurepip"
 """modules that Debian's python3 lacks too"""
 _TESTS = frozenset({"lib2to3/tests", "unittest/test", "distutils/tests", "ctypes/test", "sqlite3/test", "tkinter/test"})
 _LIBRARY = re.compile(r"lib(?!tcl|tk|itcl|thread)[\w+.-]+\.so(?:\.\d+)*")
+_BUILD_VARIABLES = re.compile(r"/_sysconfigdata_[^/]*\.py\Z|/config-[^/]*/Makefile\Z")
 _TEST_MODULES = re.compile(r"_(?:test\w*|xxtestfuzz|ctypes_test|xxsubinterpreters_test|tkinter)\.|xxlimited")
 
 
@@ -212,7 +213,7 @@ def read_archive(
                 content = archive.extractfile(member)
                 assert content is not None
                 data = content.read(member.size)
-                if posixpath.basename(inside).startswith("_sysconfigdata_") and inside.endswith(".py"):
+                if _BUILD_VARIABLES.search(inside):
                     data = relocate(data)
                 found[place] = File(place, data, 0o755 if member.mode & 0o111 else 0o644)
             else:
