@@ -20,7 +20,7 @@ from grocker.platforms.interpreters import STANDALONE
 from grocker.python import uv as _uv
 from grocker.python.indexes import hide_credentials, project_tables
 from grocker.python.uv import Uv
-from grocker.tar.entry import Entry, File, Symlink
+from grocker.tar.entry import Entry, File, Symlink, path_problem
 
 _KIND = ".tar.gz"
 _TOP = "python/"
@@ -201,6 +201,9 @@ def read_archive(
             place = f"{STANDALONE.prefix}/{inside}"
             if member.isdir() or not _is_kept(inside, series, development=development):
                 continue
+            problem = path_problem(place)
+            if problem is not None:
+                raise _malformed(file, f"the path {inside!r} {problem}")
             if member.issym():
                 _check_link(inside, member.linkname, file)
                 found[place] = Symlink(place, member.linkname)
