@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from grocker.platforms.interpreters import DEBIAN, OLDEST, STANDALONE, release_of, series_of
+from grocker.platforms.interpreters import DEBIAN, OLDEST, STANDALONE, program_arguments, release_of, series_of
 from grocker.platforms.suites import SUITES
 from grocker.platforms.target import select_target
 
@@ -36,3 +40,13 @@ def test_target_has_the_interpreter_of_its_suite_or_a_standalone_one() -> None:
     other = select_target("trixie", "linux/arm64", "3.13.18t")
     assert (other.python, other.origin, other.platform) == ("3.13t", STANDALONE, "linux/arm64")
     assert (other.interpreter_packages, other.header_packages) == (("libcrypt1",), ())
+
+
+@pytest.mark.parametrize("release", [(3, 9), (3, 11)])
+def test_program_is_run_without_its_working_directory_on_the_path(tmp_path: Path, release: tuple[int, int]) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit(3)")
+    program = '"""A text."""\nfrom __future__ import annotations\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n'
+    done = subprocess.run(
+        [sys.executable, *program_arguments(program, release), "x"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, '["x"]\n')

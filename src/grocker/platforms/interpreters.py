@@ -35,6 +35,9 @@ STANDALONE_FORMAT = 1
 OLDEST = (3, 9)
 """the first release that the runner and the bytecode compiler run with"""
 
+SAFE_PATH = (3, 11)
+"""the first release with ``-P``, which leaves the working directory out of its path"""
+
 _VERSION = re.compile(r"(?P<series>3\.\d+)\.\d+(?P<threading>t?)")
 
 
@@ -44,6 +47,13 @@ def series_of(version: str) -> str:
     if match is None:
         raise ValueError(f"not a version of CPython: {version!r}")
     return match["series"] + match["threading"]
+
+
+def program_arguments(program: str, release: tuple[int, int]) -> tuple[str, ...]:
+    """Return the arguments that run a program's text, with neither the working directory nor ~ on its path."""
+    if release >= SAFE_PATH:
+        return ("-P", "-s", "-c", program)
+    return ("-s", "-c", f"import sys; sys.path.remove(''); exec({program!r})")
 
 
 def release_of(series: str) -> tuple[int, int]:

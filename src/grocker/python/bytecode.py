@@ -19,7 +19,7 @@ import msgspec
 
 from grocker.errors import BugError, CorruptError, MissingError
 from grocker.platforms.architectures import ARCHITECTURES
-from grocker.platforms.interpreters import DEBIAN, release_of
+from grocker.platforms.interpreters import DEBIAN, SAFE_PATH, release_of
 from grocker.tar.entry import Directory, Entry, File
 
 _CHECKED = b"\3\0\0\0"
@@ -27,8 +27,6 @@ FORMAT = 2
 """Goes into step keys: raised when the same source would give other bytes."""
 
 
-_SAFE_PATH = (3, 11)
-"""the first release that can leave its working directory out of its path"""
 _LONGEST = 255
 """bytes of a file's name (NAME_MAX)"""
 
@@ -62,7 +60,7 @@ class InterpreterTree(msgspec.Struct, frozen=True):
         about = ARCHITECTURES[self.architecture]
         own = () if self.prefix == DEBIAN.prefix else (str(self.home / "lib"),)
         libraries = (str(self.tree / "usr" / "lib" / about.triplet), *own)
-        safe = ("-P",) if release_of(self.python) >= _SAFE_PATH else ()
+        safe = ("-P",) if release_of(self.python) >= SAFE_PATH else ()
         return (
             str(_inside(self.tree, about.loader)),
             *("--inhibit-cache", "--library-path", ":".join(libraries)),
@@ -73,7 +71,7 @@ class InterpreterTree(msgspec.Struct, frozen=True):
     @property
     def directory(self) -> Path:
         """Where it runs: old ones look for modules there first, so it has none."""
-        return Path("/") if release_of(self.python) >= _SAFE_PATH else self.home
+        return Path("/") if release_of(self.python) >= SAFE_PATH else self.home
 
     def environment(self) -> dict[str, str]:
         """Its whole environment."""

@@ -13,6 +13,7 @@ import msgspec
 
 from grocker import local_file
 from grocker.errors import UnavailableError
+from grocker.platforms.interpreters import program_arguments
 from grocker.python.indexes import hide_credentials
 from grocker.python.toolchain import BuildRoot
 from grocker.runner.contract import names
@@ -69,12 +70,14 @@ def collect(
     directory: str,
     media: Sequence[str],
     scratch: Path,
+    release: tuple[int, int],
 ) -> tuple[CollectAnswer, Path]:
     """Run collectstatic; return what it said, and the directory below ``scratch`` with what it collected.
 
     ``root``: the image's Debian packages. ``wheels``: a tree with its environment. ``application``: its own files.
-    ``variables``: of the environment. ``directory``: where it runs. ``media``: directories that are in ``/media`` when
-    it starts. ``scratch``: an empty directory in the store. A run that dies is an answer too. Raises NoSandboxError.
+    ``variables``: of the environment. ``directory``: where it runs. ``media``: directories that are in ``/media``
+    when it starts. ``scratch``: an empty directory in the store. ``release``: of the interpreter. A run that dies is
+    an answer too. Raises NoSandboxError.
     """
     image, build = scratch / "image", scratch / "build"
     with storage(_ACTION, scratch):
@@ -99,7 +102,7 @@ def collect(
     try:
         output = run(
             Sandbox(root.tree, binds, {**HARMLESS, **variables, **_FIXED}, limits=_LIMITS),
-            [f"{names.VENV}/bin/python", "-P", "-s", "-c", program, request],
+            [f"{names.VENV}/bin/python", *program_arguments(program, release), request],
             isolation=isolation,
             scratch=scratch / "sandbox",
             directory=directory,

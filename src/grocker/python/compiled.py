@@ -170,9 +170,11 @@ def _call(
         raise StorageError(
             f"building {name}: {error.filename}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
         ) from error
+    release = toolchain.target.version_info
+    arguments = backend.hook(project, Path("/build/wheel"), Path("/build/answer.json"), pins, release)
     output = run(
         Sandbox(root.tree, tuple(binds), {**variables, **VARIABLES, "SOURCE_DATE_EPOCH": str(epoch), **shared}),
-        [f"/{_ENVIRONMENT}/bin/python", *backend.hook(project, Path("/build/wheel"), Path("/build/answer.json"), pins)],
+        [f"/{_ENVIRONMENT}/bin/python", *arguments],
         isolation=find_isolation(scratch),
         scratch=scratch,
         directory=str(Path("/build") / copy.relative_to(build)),

@@ -293,6 +293,7 @@ def _make(
                 directory=run.directory,
                 media=run.media,
                 scratch=scratch / "run",
+                release=wheel_target(toolchain.image).version_info,
             )
         except NoSandboxError as error:
             _warn(context, application, f"({error.message})", _NO_SANDBOX)
