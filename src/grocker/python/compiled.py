@@ -132,7 +132,9 @@ def compile_project(
                     hint="choose a version that has a wheel",
                 )
             return write_pure_wheel(made, workspace) or write_compiled_wheel(made, workspace)
-        more = resolve_build(made.missing, uv, workspace=place, directory=directory, constraints=pins)
+        more = resolve_build(
+            *(made.missing, uv), workspace=place, directory=directory, constraints=pins, release=target.version_info
+        )
         names = {pin.name for pin in pins}
         pins = (*pins, *(pin for pin in more if pin.name not in names))
     raise CorruptError(
