@@ -18,7 +18,7 @@ from grocker.progress import Silent
 from grocker.python import Uv, find_uv
 from grocker.store import Store
 from grocker.web import Transport
-from tests.support.standalone import Archive, serve, write_archive
+from tests.support.standalone import Archive, file_name, serve, write_archive
 
 AMD64 = select_target("trixie", "linux/amd64", "3.12.16")
 ARM64 = select_target("trixie", "linux/arm64", "3.12.16")
@@ -124,3 +124,33 @@ def test_unreachable_server_is_an_error_with_debians_nearest_python(context: Con
 )
 def test_nearest_suite_is_the_next_newer_one(series: str, suite: str) -> None:
     assert nearest_suite(series) == suite
+
+
+def test_file_of_the_cache_is_no_interpreter_because_a_lock_says_so(context: Context, tmp_path: Path) -> None:
+    """A project's wheel or sdist may be in the cache, and its lock may say anything."""
+    served = tmp_path / "served"
+    made = archives(served)
+    planted = tmp_path / "planted"
+    planted.write_bytes(b"planted")
+    sha256 = context.store.add_wheel(planted)
+    with serve(served, made) as address:
+        for build in ("20261110", "20261001"):
+            file = file_name("3.12.16", build=build)
+            locked = StandalonePython("3.12.16", build, file, 7, sha256)
+            source = StandaloneSource(context, uv(tmp_path, address), locked={"linux/amd64": locked})
+            with pytest.raises((CorruptError, MissingError)):
+                source.read(AMD64)
+
+
+def test_project_cannot_say_where_interpreters_come_from(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    monkeypatch.chdir(project)
+    served = tmp_path / "served"
+    with serve(served, archives(served)) as address:
+        (project / "pyproject.toml").write_text(f'[tool.uv]\npython-downloads-json-url = "{address}"\n')
+        environ = {"HOME": str(tmp_path / "home")}
+        found = StandaloneSource(context, find_uv(environ, cache=tmp_path / "uv")).list()
+    assert len(found) > 100

@@ -9,11 +9,12 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import replace
 
-from grocker.context import Context, download
+from grocker.context import Context
 from grocker.digest import Digest
 from grocker.errors import CorruptError, DeniedError, GrockerError, MissingError, TryAgainError, UnavailableError
-from grocker.inputs.index import uv_settings, uv_variables
+from grocker.inputs.index import uv_variables
 from grocker.lock.values import StandalonePython
 from grocker.platforms.interpreters import OLDEST, release_of, series_of
 from grocker.platforms.suites import SUITES
@@ -37,8 +38,6 @@ class StandaloneSource(msgspec.Struct, frozen=True):
 
     context: Context
     uv: Uv
-    directory: Path | None = None
-    """the project's, whose ``[tool.uv]`` counts"""
     refresh: bool = False
     """ask again, whatever is kept"""
     locked: Mapping[str, StandalonePython] = MappingProxyType({})
@@ -48,11 +47,11 @@ class StandaloneSource(msgspec.Struct, frozen=True):
         """Return the archives that uv knows, the newest version first; asked once a day. Raises UnavailableError."""
 
         def ask() -> _Listed:
-            found = list_downloads(self.uv, self.directory)
+            found = list_downloads(self.uv)
             usable = tuple(one for one in found if release_of(series_of(one.version)) >= OLDEST)
             return _Listed(self.context.now, usable)
 
-        key = cache_key("standalone pythons", *self._settings())
+        key = cache_key("standalone pythons", uv_variables(self.uv))
         store, now = self.context.store, self.context.now
         return recent_answer(store, key, _Listed, ask, now=now, refresh=self.refresh).downloads
 
@@ -79,8 +78,7 @@ class StandaloneSource(msgspec.Struct, frozen=True):
 
         Raises CorruptError if it is another one now, and as ``find``.
         """
-        store = self.context.store
-        kept = store.sound_download(python.sha256)
+        kept = self._vouched(python)
         if kept is not None:
             return kept
         known = self._known(target)
@@ -88,9 +86,8 @@ class StandaloneSource(msgspec.Struct, frozen=True):
             path, digest = self._download(target, known)
         else:  # uv knows a newer build of that version: the releases lie beside each other
             release = posixpath.dirname(posixpath.dirname(known.url))
-            url = f"{release}/{python.build}/{quote(python.file, safe='')}"
-            what = f"Python {python.version}"
-            return download(self.context, url, digest=python.sha256, size=python.size, what=what)
+            locked = replace(known, url=f"{release}/{python.build}/{quote(python.file, safe='')}")
+            path, digest = self._download(target, locked, python.sha256)
         if digest != python.sha256:
             raise CorruptError(
                 f"fetching Python {python.version}: expected {python.sha256}, got {digest}",
@@ -120,18 +117,34 @@ class StandaloneSource(msgspec.Struct, frozen=True):
             )
         return known
 
-    def _download(self, target: Target, known: Download) -> tuple[Path, Digest]:
+    def _download(self, target: Target, known: Download, promised: Digest | None = None) -> tuple[Path, Digest]:
+        """Fetch an archive; ``promised``: its digest, if it is not one that uv knows."""
         context = self.context
         with context.store.scratch() as scratch, context.progress.task(f"fetching Python {known.version}"):
             try:
-                path = download_archive(self.uv, known, scratch, self.directory)
+                path = download_archive(self.uv, known, scratch, promised)
             except (UnavailableError, DeniedError, MissingError, TryAgainError) as error:
                 raise _with_nearest(error, target) from error
             digest = context.store.add_wheel(path)
+        self._vouch(digest)
         return require(context.store.sound_download(digest), f"Python {known.version}"), digest
 
-    def _settings(self) -> tuple[object, ...]:
-        return uv_variables(self.uv), uv_settings(self.directory) if self.directory else ""
+    def _vouched(self, python: StandalonePython) -> Path | None:
+        """Return the stored file if uv or the releases gave it.
+
+        The build runs it, so that a lock names a file does not suffice: other files of the store are a project's.
+        """
+        store = self.context.store
+        if store.kept("steps", _voucher(python.sha256)) is None:
+            return None
+        return store.sound_download(python.sha256)
+
+    def _vouch(self, digest: Digest) -> None:
+        self.context.store.keep("steps", _voucher(digest), b"true")
+
+
+def _voucher(digest: Digest) -> str:
+    return cache_key("standalone archive", digest)
 
 
 def debian_pythons() -> str:

@@ -14,12 +14,14 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from grocker.digest import Digest, hexadecimal
 from grocker.errors import CorruptError, DeniedError, GrockerError, MissingError, TryAgainError, UnavailableError
 from grocker.platforms.architectures import ARCHITECTURES
 from grocker.platforms.interpreters import STANDALONE
 from grocker.python import uv as _uv
 from grocker.python.indexes import hide_credentials, project_tables
 from grocker.python.uv import Uv
+from grocker.store.writing import storage
 from grocker.tar.entry import Entry, File, Symlink, path_problem
 
 _KIND = ".tar.gz"
@@ -27,6 +29,9 @@ _TOP = "python/"
 """the directory that holds all files of an archive"""
 _MOST_BYTES = 1 << 30
 """of all files together, unpacked"""
+_NEUTRAL = Path("/")
+"""where uv finds no configuration of a project: the interpreter runs on this host, so only the caller may say where it
+comes from"""
 _REFUSALS = (
     ("UV_PYTHON_PREFERENCE", frozenset({"only-system"})),
     ("UV_NO_MANAGED_PYTHON", frozenset({"1", "true", "yes", "on"})),
@@ -88,14 +93,14 @@ def is_refused(environ: Mapping[str, str], directory: Path | None = None) -> str
     return "python-preference in [tool.uv]" if preference == "only-system" else ""
 
 
-def list_downloads(uv: Uv, directory: Path | None = None) -> tuple[Download, ...]:
+def list_downloads(uv: Uv) -> tuple[Download, ...]:
     """Return every archive of CPython for Debian that uv knows, the newest version first.
 
-    ``directory``: the project's, whose ``[tool.uv]`` counts. Raises UnavailableError if uv cannot read its list.
+    Raises UnavailableError if uv cannot read its list.
     """
     action = "listing Python interpreters"
     arguments = ("python", "list", "--only-downloads", "--all-versions", "--all-arches", "--output-format", "json")
-    output = _uv.run(uv, arguments, action=action, directory=directory, environment=_LISTED)
+    output = _uv.run(uv, arguments, action=action, directory=_NEUTRAL, environment=_LISTED)
     if output.status != 0:
         raise UnavailableError(
             f"{action}: {hide_credentials(_uv.summarise_error(output.stderr))}",
@@ -123,20 +128,21 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.removesuffix("t").split("."))
 
 
-def download_archive(uv: Uv, download: Download, workspace: Path, directory: Path | None = None) -> Path:
+def download_archive(uv: Uv, download: Download, workspace: Path, digest: Digest | None = None) -> Path:
     """Have uv fetch an archive into ``workspace`` and check its digest; return the file.
 
-    ``directory``: the project's, whose ``[tool.uv]`` counts. Raises CorruptError if the digest is not the one that uv
+    ``digest``: None for the one that uv knows. Raises CorruptError if the digest is not the one that uv
     knows; UnavailableError, DeniedError, TryAgainError or MissingError if there is no archive.
     """
     action = f"fetching Python {download.version}"
     cache = workspace / "archives"
+    listed = {} if digest is None else {"UV_PYTHON_DOWNLOADS_JSON_URL": str(_write_list(download, digest, workspace))}
     output = _uv.run(
         uv,
         ("python", "install", "--no-bin", "--install-dir", workspace / "installed", download.key),
         action=action,
-        directory=directory,
-        environment={**_LISTED, "UV_PYTHON_CACHE_DIR": str(cache)},
+        directory=_NEUTRAL,
+        environment={**_LISTED, "UV_PYTHON_CACHE_DIR": str(cache), **listed},
     )
     found = sorted(path for path in cache.glob(f"*{_KIND}") if path.is_file()) if cache.is_dir() else []
     # uv may refuse what it has unpacked, for instance because it cannot be run here: the archive is what counts.
@@ -145,6 +151,29 @@ def download_archive(uv: Uv, download: Download, workspace: Path, directory: Pat
     if len(found) != 1:
         raise UnavailableError(f"{action}: uv kept no archive of it", hint="reinstall Grocker")
     return found[0]
+
+
+def _write_list(download: Download, digest: Digest, workspace: Path) -> Path:
+    """Write a list of one archive, for uv."""
+    major, minor, patch = _numbers(download.version)
+    row = {
+        "name": "cpython",
+        "arch": {"family": ARCHITECTURES[download.architecture].machine, "variant": None},
+        "os": "linux",
+        "libc": "gnu",
+        "major": major,
+        "minor": minor,
+        "patch": patch,
+        "prerelease": "",
+        "variant": "freethreaded" if download.version.endswith("t") else None,
+        "build": download.build,
+        "url": download.url,
+        "sha256": hexadecimal(digest),
+    }
+    path = workspace / "list.json"
+    with storage("writing to the cache", workspace):
+        path.write_bytes(msgspec.json.encode({download.key: row}))
+    return path
 
 
 def _failure(text: str, action: str) -> GrockerError:

@@ -91,6 +91,7 @@ def _standalone(context: Context, request: Request, uv: Uv) -> Standalone:
     from grocker.python.standalone import is_refused
 
     source = standalone_source(context, request, uv)
+    directory = request.origin.path if request.origin.kind == "project" else None
     architectures = {platform.partition("/")[2] for platform in request.platforms}
 
     def versions() -> list[str]:
@@ -98,14 +99,13 @@ def _standalone(context: Context, request: Request, uv: Uv) -> Standalone:
         having = {one.version: {o.architecture for o in listed if o.version == one.version} for one in listed}
         return [version for version, found in having.items() if architectures <= found]
 
-    return Standalone(versions, is_refused(context.environ, source.directory))
+    return Standalone(versions, is_refused(context.environ, directory))
 
 
 def standalone_source(context: Context, request: Request, uv: Uv) -> StandaloneSource:
     """Return where the standalone interpreters of a request come from."""
-    directory = request.origin.path if request.origin.kind == "project" else None
     locked = {one.platform: one.standalone for one in request.lock.platforms if one.standalone} if request.lock else {}
-    return StandaloneSource(context, uv, directory, request.refresh, locked)
+    return StandaloneSource(context, uv, request.refresh, locked)
 
 
 def _attempt(request: Request, choice: Choice, has_alternatives: bool) -> Attempt:
