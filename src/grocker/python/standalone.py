@@ -214,7 +214,7 @@ def read_archive(
     takes: headers and the Makefile. Raises CorruptError for an archive that is malformed or
     has no interpreter.
     """
-    from grocker.tar.bounded import find_members, open_tar  # tarfile, which only a new interpreter takes
+    from grocker.tar.limits import find_members, open_tar  # tarfile, which only a new interpreter takes
 
     found: dict[str, Entry] = {}
     with path.open("rb") as stream, open_tar(stream, f"the archive {file}") as archive:
