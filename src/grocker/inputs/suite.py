@@ -45,11 +45,6 @@ class Choices(msgspec.Struct, frozen=True):
     more: Callable[[], Sequence[Choice]] | None = None
     """standalone interpreters, for wheels that Debian's Pythons lack; None: no others are tried"""
 
-    @property
-    def has_alternatives(self) -> bool:
-        """Whether there is more than one."""
-        return len(self.best) > 1 or self.more is not None
-
 
 class Standalone(msgspec.Struct, frozen=True):
     """The standalone interpreters that a build can have."""

@@ -51,7 +51,7 @@ def resolve_suites(
         _standalone(context, request, uv),
         refresh=request.refresh,
     )
-    alternatives = choices.has_alternatives
+    alternatives = len(choices.best) > 1 or choices.more is not None
     first: NoWheelError | None = None
     for choice in choices.best:
         try:
