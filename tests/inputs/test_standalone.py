@@ -154,3 +154,18 @@ def test_project_cannot_say_where_interpreters_come_from(
         environ = {"HOME": str(tmp_path / "home")}
         found = StandaloneSource(context, find_uv(environ, cache=tmp_path / "uv")).list()
     assert len(found) > 100
+
+
+def test_password_of_a_mirror_is_neither_kept_nor_told(context: Context, tmp_path: Path) -> None:
+    environ = {
+        "HOME": str(tmp_path / "home"),
+        "UV_HTTP_RETRIES": "0",
+        "UV_PYTHON_INSTALL_MIRROR": "http://me:pass-word@127.0.0.1:9/releases",
+    }
+    source = StandaloneSource(context, find_uv(environ, cache=tmp_path / "uv"))
+    newest = next(one for one in source.list() if one.version.startswith("3.12.") and one.architecture == "amd64")
+    with pytest.raises(UnavailableError) as raised:
+        source.find(select_target("trixie", "linux/amd64", newest.version))
+    assert "pass-word" not in f"{raised.value.message} {raised.value.hint}"
+    kept = [path for path in (tmp_path / "cache").rglob("*") if path.is_file() and b"pass-word" in path.read_bytes()]
+    assert kept == []

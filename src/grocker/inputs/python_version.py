@@ -17,6 +17,9 @@ from grocker.python.declared_requirements import python_specifier
 _PIN = re.compile(
     r"^\s*(?:c?python[-@]?)?(?P<series>3\.\d{1,3})(?:\.\d+)?(?P<threading>t|\+freethreaded)?\s*$", re.IGNORECASE
 )
+_LOCKED = re.compile(r'^requires-python = "(?P<specifier>[^"\n]*)"', re.M)
+_HEAD = 1 << 10
+"""characters of a ``uv.lock``, which may be megabytes: uv writes the line to its top"""
 _LINES = 20
 
 
@@ -61,7 +64,8 @@ def read_ranges(directory: Path) -> tuple[PythonRange, ...]:
     found = [PythonRange("requires-python", _text(document, "project", "requires-python"))]
     poetry = _text(document, "tool", "poetry", "dependencies", "python")
     found.append(PythonRange("tool.poetry.dependencies.python", python_specifier(poetry)))
-    found.append(PythonRange("uv.lock", _text(_table(directory / "uv.lock"), "requires-python")))
+    locked = _LOCKED.search(_read(directory / "uv.lock")[:_HEAD])
+    found.append(PythonRange("uv.lock", locked["specifier"] if locked is not None else ""))
     return tuple(allowed(found))
 
 

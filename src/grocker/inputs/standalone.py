@@ -19,7 +19,7 @@ from grocker.lock.values import StandalonePython
 from grocker.platforms.interpreters import OLDEST, release_of, series_of
 from grocker.platforms.suites import SUITES
 from grocker.platforms.target import Target
-from grocker.python import Uv
+from grocker.python import Uv, hide_credentials
 from grocker.python.standalone import Download, download_archive, list_downloads, read_archive
 from grocker.store.answers import recent_answer
 from grocker.store.store import require
@@ -48,8 +48,9 @@ class StandaloneSource(msgspec.Struct, frozen=True):
 
         def ask() -> _Listed:
             found = list_downloads(self.uv)
-            usable = tuple(one for one in found if release_of(series_of(one.version)) >= OLDEST)
-            return _Listed(self.context.now, usable)
+            usable = (one for one in found if release_of(series_of(one.version)) >= OLDEST)
+            # The address of a mirror may have a password, which the store does not get.
+            return _Listed(self.context.now, tuple(replace(one, url=hide_credentials(one.url)) for one in usable))
 
         key = cache_key("standalone pythons", uv_variables(self.uv))
         store, now = self.context.store, self.context.now
@@ -85,7 +86,8 @@ class StandaloneSource(msgspec.Struct, frozen=True):
         if known.file == python.file:
             path, digest = self._download(target, known)
         else:  # uv knows a newer build of that version: the releases lie beside each other
-            release = posixpath.dirname(posixpath.dirname(known.url))
+            address = next(one.url for one in list_downloads(self.uv) if one.key == known.key)
+            release = posixpath.dirname(posixpath.dirname(address))
             locked = replace(known, url=f"{release}/{python.build}/{quote(python.file, safe='')}")
             path, digest = self._download(target, locked, python.sha256)
         if digest != python.sha256:
