@@ -20,6 +20,12 @@ LONG = 1.0
 """seconds: a shorter task is not worth a line in a log"""
 
 
+_PAUSE = 0.05
+"""seconds between two lines that are shown of a task: a program may write a million"""
+_WIDEST = 60
+"""characters of such a line"""
+
+
 class Style(msgspec.Struct, frozen=True):
     """Colours where they are wanted (https://no-color.org), else plain text."""
 
@@ -114,6 +120,9 @@ class _TimedTask:
     def advance(self, amount: int) -> None:
         return None
 
+    def show(self, line: str) -> None:
+        return None
+
 
 class LogDisplay:
     """For pipes, logs and CI."""
@@ -158,11 +167,17 @@ class LogDisplay:
             self._stream.flush()
 
 
+def _shorten(line: str) -> str:
+    plain = " ".join(line.split())
+    return plain if len(plain) <= _WIDEST else plain[: _WIDEST - 1] + "…"
+
+
 class _BarTask:
     def __init__(self, bars: Bars, what: str, total: int | None) -> None:
         self._bars = bars
         self._what = what
         self._total = total
+        self._shown = 0.0
 
     def __enter__(self) -> Self:
         self._id = self._bars.add_task(self._what, total=self._total)
@@ -175,6 +190,12 @@ class _BarTask:
 
     def advance(self, amount: int) -> None:
         self._bars.advance(self._id, amount)
+
+    def show(self, line: str) -> None:
+        now = time.monotonic()
+        if now - self._shown >= _PAUSE:
+            self._shown = now
+            self._bars.update(self._id, description=f"{self._what}: {_shorten(printable(line))}")
 
 
 class LiveDisplay:

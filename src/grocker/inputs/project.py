@@ -10,27 +10,36 @@ from grocker import python
 from grocker.errors import CorruptError
 from grocker.inputs import package, tree
 from grocker.inputs.application import Application, ApplicationRequest
+from grocker.inputs.build_commands import run_build_commands
 from grocker.inputs.completeness import IncompleteWheelError
+from grocker.inputs.produced import Produced
 from grocker.inputs.tree_project import REQUIREMENT_FILES, is_tree, only_back_end_reads
 
 
 def load(request: ApplicationRequest) -> Application:
-    """Load the project as a package or a tree.
+    """Run the project's build commands, and load it with their outputs as a package or a tree.
 
     A package is loaded as a tree if its back end does not find its code, or leaves out what a service needs.
     """
-    directory, settings = request.origin.path, request.settings
+    directory = request.origin.path
     assert directory is not None
+    produced = run_build_commands(request)
+    application = _load(request, directory, produced)
+    return replace(application, produced=produced) if produced is not None else application
+
+
+def _load(request: ApplicationRequest, directory: Path, produced: Produced | None) -> Application:
+    settings = request.settings
     if is_tree(directory, settings):
-        return tree.load(request)
+        return tree.load(request, produced)
     try:
-        return package.load(request)
+        return package.load(request, produced)
     except CorruptError as error:
         built = error.built if isinstance(error, IncompleteWheelError) else None
         lacks_code = _lacks_code(error.message) and not only_back_end_reads(directory, settings)
         if settings.install == "package" or not (built or lacks_code or _lacks_dependencies(error.message, directory)):
             raise
-        application = tree.load(request, built)
+        application = tree.load(request, produced, built)
         request.context.progress.warn(
             f"{error.message.splitlines()[0].rstrip(':')}; building the source tree instead",
             hint='to insist on its wheel, set install = "package" in [tool.grocker]',

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from grocker.config.services import proxy_packages
 from grocker.config.settings import Settings
@@ -131,7 +132,7 @@ def resolve(
             raise SettingsError(message, hint=remedy)
         context.progress.warn(f"{message}; resolving without it", hint=remedy)
         return _ask(context, request, settings, target, host, uv, subscriber, has_alternatives)
-    only = request.lock.only(target.platform)
+    only = replace(request.lock.only(target.platform), not_reproducible=locks.not_reproducible(application))
     return Resolution(target, uv, application, services, static, packages, compiling, wheels, only, LOCK)
 
 
