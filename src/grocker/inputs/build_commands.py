@@ -58,16 +58,16 @@ def run_build_commands(request: ApplicationRequest) -> Produced | None:
     with context.store.lock(f"step-{key}"):
         result = _find(context, key)
         if result is None:
-            from grocker.inputs.command_run import CommandRun, make
+            from grocker.inputs import command_run
 
-            run = CommandRun(
+            run = command_run.CommandRun(
                 root=directory,
                 tree=SourceTree(directory, files.files, files.digest, FileHashes()),
                 settings=build,
                 npmrc=tuple(directory / path for path in files.secret if path.rpartition("/")[2] == NPMRC),
                 epoch=max(request.epoch, _OLDEST),
             )
-            result = make(context, toolchain, run)
+            result = command_run.make(context, toolchain, run)
             context.store.keep("steps", key, msgspec.json.encode(result))
     _check_machine(result, request.target)
     tree = context.store.root / "trees" / result.tree / FILES

@@ -32,6 +32,8 @@ _ACTION = "running the build commands"
 _PLACE = "/build/app"
 """where the project is in the sandbox"""
 _CACHE = "/cache/npm"
+LIMITS = Limits()
+"""of commands, but for the time"""
 _LINES = 20
 """of the output, in an error"""
 _WIDEST = 500
@@ -101,8 +103,8 @@ class _Follower:
 
     @property
     def command(self) -> str:
-        """The one that runs."""
-        return " ".join(self._commands[self.number].split())
+        """The one that runs, for people."""
+        return self._plain(" ".join(self._commands[self.number].split()))
 
 
 def make(context: Context, toolchain: DebianToolchain, asked: CommandRun) -> CommandResult:
@@ -140,7 +142,7 @@ def make(context: Context, toolchain: DebianToolchain, asked: CommandRun) -> Com
                 tuple(binds),
                 {**settings.env, **network.environment, **fixed},
                 has_network=settings.network,
-                limits=Limits(seconds=settings.timeout),
+                limits=msgspec.structs.replace(LIMITS, seconds=settings.timeout),
             )
             try:
                 output = run(
