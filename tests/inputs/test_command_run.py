@@ -354,7 +354,8 @@ def test_secret_of_the_host_is_in_no_output_message_or_file(workshop: Workshop, 
     workshop.context = msgspec.structs.replace(workshop.context, environ={"HOME": str(home)})
     read = "cat $npm_config_userconfig; echo $GROCKER_NPM_0"
     error = failure(lambda: workshop.build(f"{read}; exit 1", network=True))
-    assert "//registry.example/:_authToken=${GROCKER_NPM_0}\n    ***" in error.message
+    assert "//registry.example/:_authToken=${GROCKER_NPM_0}\n" in error.message
+    assert error.message.endswith("\n    ***")
     assert "tok-3141592653" not in error.message + "".join(workshop.progress.lines)
     error = failure(lambda: workshop.build(f"mkdir out; ({read}) > out/a", network=True))
     assert "'out/a' has a password or token of this host's npm configuration" in error.message
