@@ -19,6 +19,7 @@ from grocker.digest import Digest
 from grocker.errors import SettingsError
 from grocker.inputs import writable
 from grocker.inputs.application import Application, ApplicationRequest
+from grocker.inputs.message_catalogs import compile_catalogs
 from grocker.inputs.tree_entries import ROOT, tree_entries
 from grocker.inputs.tree_files import TreeFiles, check_named, read_files, warn_of_left_out
 from grocker.python.source_tree import hash_tree
@@ -43,6 +44,7 @@ def arrange(request: ApplicationRequest, application: Application) -> Applicatio
     if files is not None and not (application.roots and request.origin.kind == "project"):  # a tree has told its own
         warn_of_left_out(request.context.progress, files)
     entries = (*installed.entries, *beside)
+    entries = (*entries, *compile_catalogs(request.context, entries))
     if settings.writable is not None:
         paths = writable.from_settings(settings.writable, directory, entries)
     elif application.roots:
