@@ -213,3 +213,12 @@ def test_lock_is_refused_when_a_value_would_be_more_than_its_word(old: str, new:
     assert old in text
     with pytest.raises(SettingsError, match=r"grocker\.lock"):
         parse(text.replace(old, new, 1), place="grocker.lock")
+
+
+def test_lock_says_what_is_not_reproducible() -> None:
+    marked = msgspec.structs.replace(LOCK, not_reproducible=("build.commands",))
+    text = render(marked)
+    assert tomllib.loads(text)["not-reproducible"] == ["build.commands"]
+    assert parse(text, place="grocker.lock") == marked
+    with pytest.raises(SettingsError):
+        parse(text.replace("build.commands", "x\\ny"), place="grocker.lock")

@@ -205,13 +205,14 @@ class LiveDisplay:
         from rich.console import Console
         from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bars
+        from rich.table import Column
 
         self._style = style
         self._warned: set[str] = set()
         console = Console(file=stream, no_color=not style.colour, highlight=False)
         self._bars = Bars(
             SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
             BarColumn(bar_width=24),
             TimeElapsedColumn(),
             console=console,

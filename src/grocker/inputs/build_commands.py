@@ -39,11 +39,7 @@ def run_build_commands(request: ApplicationRequest) -> Produced | None:
     build, context, directory = request.settings.build, request.context, request.origin.path
     if not build.commands:
         return None
-    if request.origin.kind != "project" or directory is None:
-        raise SettingsError(
-            f"build.commands: {request.origin.text} is not a project that commands could run in",
-            hint="build the project's directory, or remove the setting",
-        )
+    assert directory is not None
     files = read_files(context, directory, request.settings.include)
     files = replace(files, files=tuple(sorted((*files.files, *_npmrc(files)), key=lambda one: one.path)))
     toolchain = DebianToolchain(context, request.settings, _host(request.target), request.refresh)
