@@ -26,7 +26,7 @@ class CatalogError(ValueError):
     """A catalog that is malformed."""
 
 
-class Message(msgspec.Struct):
+class CatalogMessage(msgspec.Struct):
     """One entry of a catalog."""
 
     context: str | None = None
@@ -57,9 +57,9 @@ def compile_catalog(data: bytes) -> bytes:
     return _write(sorted(entries.items(), key=lambda item: item[0].partition(b"\0")[0]))
 
 
-def read_messages(text: str) -> Iterator[Message]:
+def read_messages(text: str) -> Iterator[CatalogMessage]:
     """Yield the messages of a catalog, without obsolete ones. Raises CatalogError."""
-    message, field = Message(), ""
+    message, field = CatalogMessage(), ""
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip()
         if line.startswith("#~"):
@@ -67,7 +67,7 @@ def read_messages(text: str) -> Iterator[Message]:
         if line.startswith("#"):
             if message.translations:
                 yield message
-                message, field = Message(), ""
+                message, field = CatalogMessage(), ""
             if line.startswith("#,") and "fuzzy" in re.split(r"[,\s]+", line):
                 message.is_fuzzy = True
             continue
@@ -78,7 +78,7 @@ def read_messages(text: str) -> Iterator[Message]:
             field = found["keyword"]
             if field in ("msgctxt", "msgid") and message.translations:
                 yield message
-                message = Message()
+                message = CatalogMessage()
             _add(message, field, found["number"], _unquote(found["text"], number), number, is_first=True)
         elif line.startswith('"') and field:
             last = re.match(r"msgstr\[(\d+)\]", field)
@@ -91,7 +91,7 @@ def read_messages(text: str) -> Iterator[Message]:
         raise CatalogError(f"line {len(text.splitlines())}: a message without msgstr")
 
 
-def _add(message: Message, field: str, number: str | None, text: str, line: int, *, is_first: bool) -> None:
+def _add(message: CatalogMessage, field: str, number: str | None, text: str, line: int, *, is_first: bool) -> None:
     if field == "msgctxt":
         message.context = text if is_first else (message.context or "") + text
     elif field == "msgid":

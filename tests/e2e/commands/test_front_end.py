@@ -1,0 +1,83 @@
+"""A Django site whose front end is built by npm and Vite: looked at in a browser, and built again without npm."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.contract.engine import Engine
+from tests.e2e.trees.test_collectstatic import new_layers
+from tests.e2e.trees.test_projects import get
+from tests.support.chromium import chromium
+
+pytestmark = [
+    *(pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.root, pytest.mark.browser),
+    pytest.mark.timeout(1200),
+]
+SITE = Path(__file__).parent / "site"
+IMAGE = "grocker-test-front-end:1"
+RUN = "/opt/app/shop/dist/run.txt"
+"""what the last command writes: another text each time that it runs"""
+
+
+def grocker(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "grocker", *words]
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+
+
+def read(docker: Engine, path: str) -> str:
+    done = docker.run("cat", path)
+    assert done.status == 0, done.err
+    return done.out
+
+
+def test_X1_page_has_the_front_end_that_npm_built_and_a_changed_module_runs_no_npm(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    shutil.copytree(SITE, site)
+    (site / "frontend" / "main.css").write_text(f"/* {uuid.uuid4()} */ #app {{ color: rgb(0, 0, 128) }}\n")
+    drafted = grocker(site, "init")
+    assert drafted.returncode == 0, drafted.stderr
+    table = tomllib.loads((site / "grocker.toml").read_text())
+    assert table["build"] == {
+        "dependencies": ["nodejs", "npm"],
+        "commands": ["cd frontend && npm ci", "cd frontend && npm run build"],
+        "network": True,
+        "inputs": ["frontend/**"],
+        "outputs": ["shop/dist"],
+    }
+    text = (site / "grocker.toml").read_text()
+    stamped = '"cd frontend && npm run build",\n    "cat /proc/sys/kernel/random/uuid > shop/dist/run.txt",'
+    (site / "grocker.toml").write_text(text.replace('"cd frontend && npm run build",', stamped))
+
+    built = grocker(site, "build", ".", "-t", IMAGE, "-o", "docker")
+    assert {"static", "application"} <= set(new_layers(built)), built.stderr
+    assert built.stdout.startswith(f"{IMAGE.partition(':')[0]}@sha256:")
+    assert len(built.stdout.splitlines()) == 1
+    docker = Engine("docker", IMAGE)
+    lock = tomllib.loads(read(docker, "/opt/grocker/grocker.lock"))
+    assert lock["not-reproducible"] == ["build.commands"]
+    run = read(docker, RUN)
+    (tmp_path / "chromium").mkdir()
+    with docker.started("start", "www", options=("-e", "SECRET_KEY=x")) as container:
+        get(container, "/")
+        with (
+            chromium(tmp_path / "chromium", [container.address()]) as browser,
+            browser.page(f"http://{container.address()}:8080/") as page,
+        ):
+            page.wait_for("document.getElementById('app').textContent === 'built by vite'")
+            assert page.evaluate("getComputedStyle(document.getElementById('app')).color") == "rgb(0, 0, 128)"
+            assert page.complaints() == []
+
+    (site / "shop" / "urls.py").write_text((SITE / "shop" / "urls.py").read_text() + "# changed\n")
+    again = grocker(site, "build", ".", "-t", IMAGE, "-o", "docker")
+    assert new_layers(again) == ["application"]
+    assert read(docker, RUN) == run
+    (site / "frontend" / "main.js").write_text((SITE / "frontend" / "main.js").read_text() + "// changed\n")
+    assert "application" in new_layers(grocker(site, "build", ".", "-t", IMAGE, "-o", "docker"))
+    assert read(docker, RUN) != run
