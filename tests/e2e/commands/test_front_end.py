@@ -20,7 +20,44 @@ pytestmark = [
     *(pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.root, pytest.mark.browser),
     pytest.mark.timeout(1200),
 ]
-SITE = Path(__file__).parent / "site"
+SETTINGS = """\
+import os
+from pathlib import Path
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+SECRET_KEY = os.environ["SECRET_KEY"]
+DEBUG = False
+ALLOWED_HOSTS = ["*"]
+INSTALLED_APPS = ["django.contrib.staticfiles"]
+ROOT_URLCONF = "shop.urls"
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": [BASE_DIR / "shop/templates"]}]
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "collected"
+STATICFILES_DIRS = [BASE_DIR / "shop" / "dist"]
+WSGI_APPLICATION = "shop.wsgi.application"
+STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}}
+"""
+URLS = """\
+from django.shortcuts import render
+from django.urls import path
+
+urlpatterns = [path("", lambda request: render(request, "index.html"))]
+"""
+FILES = {
+    "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n',
+    "requirements.txt": "django\n",
+    "shop/__init__.py": "",
+    "shop/settings.py": SETTINGS,
+    "shop/urls.py": URLS,
+    "shop/wsgi.py": "from django.core.wsgi import get_wsgi_application\n\napplication = get_wsgi_application()\n",
+    "shop/templates/index.html": (
+        "{% load static %}<!doctype html><title>shop</title>"
+        """<link rel="stylesheet" href="{% static 'main.css' %}"><div id="app"></div>"""
+        """<script type="module" src="{% static 'main.js' %}"></script>"""
+    ),
+}
+FRONT_END = Path(__file__).parent / "frontend"
+"""its lock has no addresses, so that npm takes every package from the host's registry"""
 IMAGE = "grocker-test-front-end:1"
 RUN = "/opt/app/shop/dist/run.txt"
 """what the last command writes: another text each time that it runs"""
@@ -39,7 +76,10 @@ def read(docker: Engine, path: str) -> str:
 
 def test_X1_page_has_the_front_end_that_npm_built_and_a_changed_module_runs_no_npm(tmp_path: Path) -> None:
     site = tmp_path / "site"
-    shutil.copytree(SITE, site)
+    for name, text in FILES.items():
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_text(text)
+    shutil.copytree(FRONT_END, site / "frontend")
     (site / "frontend" / "main.css").write_text(f"/* {uuid.uuid4()} */ #app {{ color: rgb(0, 0, 128) }}\n")
     drafted = grocker(site, "init")
     assert drafted.returncode == 0, drafted.stderr
@@ -74,10 +114,10 @@ def test_X1_page_has_the_front_end_that_npm_built_and_a_changed_module_runs_no_n
             assert page.evaluate("getComputedStyle(document.getElementById('app')).color") == "rgb(0, 0, 128)"
             assert page.complaints() == []
 
-    (site / "shop" / "urls.py").write_text((SITE / "shop" / "urls.py").read_text() + "# changed\n")
+    (site / "shop" / "urls.py").write_text(URLS + "# changed\n")
     again = grocker(site, "build", ".", "-t", IMAGE, "-o", "docker")
     assert new_layers(again) == ["application"]
     assert read(docker, RUN) == run
-    (site / "frontend" / "main.js").write_text((SITE / "frontend" / "main.js").read_text() + "// changed\n")
+    (site / "frontend" / "main.js").write_text((FRONT_END / "main.js").read_text() + "// changed\n")
     assert "application" in new_layers(grocker(site, "build", ".", "-t", IMAGE, "-o", "docker"))
     assert read(docker, RUN) != run
