@@ -33,6 +33,8 @@ _KEYS = frozenset({"registry", "proxy", "https-proxy", "noproxy", "strict-ssl", 
 """of npm's configuration: where its packages come from"""
 _SECRET_KEYS = frozenset({"_auth", "_authtoken", "_password"})
 _ACCESS = re.compile(r"//[^\s=]+:(?:_authToken|_auth|_password|username|email|always-auth)\Z")
+_ADDRESS = re.compile(r"https?://(?:[!-<>-~])+")
+"""of a registry: it becomes part of a line, before its first ="""
 _REFERENCE = re.compile(r"\$\{(?P<name>[^}?]+)\??\}")
 _SHORTEST = 4
 """characters of a secret: hiding a shorter one would hide half of every text"""
@@ -161,6 +163,8 @@ def _without_secrets(key: str, value: str) -> tuple[list[str], dict[str, str]]:
         return [], {}
     if key == "_auth":
         return [], {}  # npm refuses one that names no registry
+    if name == "registry" and _ADDRESS.fullmatch(value) is None:
+        return [], {}
     if name in _SECRET_KEYS:
         return [f"{key}=\0"], {"\0": value}
     parts = urlsplit(value) if "://" in value else None

@@ -49,7 +49,10 @@ FILES = {
     "shop/__init__.py": "",
     "shop/settings.py": SETTINGS,
     "shop/urls.py": URLS,
-    "shop/wsgi.py": "from django.core.wsgi import get_wsgi_application\n\napplication = get_wsgi_application()\n",
+    "shop/wsgi.py": (
+        "import os\nfrom django.core.wsgi import get_wsgi_application\n"
+        'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\napplication = get_wsgi_application()\n'
+    ),
     "shop/templates/index.html": (
         "{% load static %}<!doctype html><title>shop</title>"
         """<link rel="stylesheet" href="{% static 'main.css' %}"><div id="app"></div>"""
