@@ -10,7 +10,7 @@ import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote
 
 import msgspec
 
@@ -35,6 +35,7 @@ _SECRET_KEYS = frozenset({"_auth", "_authtoken", "_password"})
 _ACCESS = re.compile(r"//[^\s=]+:(?:_authToken|_auth|_password|username|email|always-auth)\Z")
 _ADDRESS = re.compile(r"https?://(?:[!-<>-~])+")
 """of a registry: it becomes part of a line, before its first ="""
+_URL = re.compile(r"(?P<scheme>\w+://)(?:(?P<user>[^/?#]*)@)?(?P<host>[^/?#@]*)(?P<path>.*)", re.DOTALL)
 _REFERENCE = re.compile(r"\$\{(?P<name>[^}?]+)\??\}")
 _SHORTEST = 4
 """characters of a secret: hiding a shorter one would hide half of every text"""
@@ -167,15 +168,14 @@ def _without_secrets(key: str, value: str) -> tuple[list[str], dict[str, str]]:
         return [], {}
     if name in _SECRET_KEYS:
         return [f"{key}=\0"], {"\0": value}
-    parts = urlsplit(value) if "://" in value else None
-    if parts is None or "@" not in parts.netloc:
+    parts = _URL.fullmatch(value)
+    if parts is None or not parts["user"]:
         return [f"{key}={value}"], {}
-    user, _, host = parts.netloc.rpartition("@")
     if name != "registry":  # a proxy's name and password are part of its address
         return [f"{key}=\0"], {"\0": value}
-    address = urlunsplit(parts._replace(netloc=host))
-    token = base64.b64encode(unquote(user).encode()).decode()
-    return [f"{key}={address}", f"//{host}{parts.path.rstrip('/')}/:_auth=\0"], {"\0": token}
+    token = base64.b64encode(unquote(parts["user"]).encode()).decode()
+    place = f"{parts['host']}{parts['path'].rstrip('/')}"
+    return [f"{key}={parts['scheme']}{parts['host']}{parts['path']}", f"//{place}/:_auth=\0"], {"\0": token}
 
 
 def _forms(secret: str) -> list[str]:
