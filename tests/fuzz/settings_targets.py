@@ -101,7 +101,7 @@ def _find_front_ends(data: bytes) -> None:
     names = ("package.json", "vite.config.js")
     for name, text in zip(names, (package, configuration), strict=True):
         (root / name).write_bytes(text)
-    files = TreeFiles(root, tuple(SourceFile(name, "0" * 64) for name in names), hash_tree(()), (), (), ())
+    files = TreeFiles(root, tuple(SourceFile(name, "0" * 64) for name in names), hash_tree(()), (), (), (), ())
     found = find_front_ends(files)
     find_unbuilt(found, files)
     for one in found:

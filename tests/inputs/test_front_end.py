@@ -25,7 +25,7 @@ def tree(place: Path, files: Mapping[str, str]) -> TreeFiles:
         (place / path).parent.mkdir(parents=True, exist_ok=True)
         (place / path).write_text(text)
         found.append(SourceFile(path, hashlib.sha256(text.encode()).hexdigest()))
-    return TreeFiles(place, tuple(found), hash_tree(found), (), (), ())
+    return TreeFiles(place, tuple(found), hash_tree(found), (), (), (), ())
 
 
 VITE = {"vite": "^6"}

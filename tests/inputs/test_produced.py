@@ -35,7 +35,7 @@ def test_written_files_are_in_place_of_those_of_the_project(
 
 
 def test_digest_of_a_tree_changes_with_what_commands_wrote() -> None:
-    files = TreeFiles(Path("/project"), OWN, hash_tree(OWN), (), (), ())
+    files = TreeFiles(Path("/project"), OWN, hash_tree(OWN), (), (), (), ())
     digests = {
         with_produced(files, Produced((SourceFile("out/a", digest * 64, place="/x"),), (), False, ())).digest
         for digest in ("1", "2")

@@ -90,7 +90,7 @@ def _read_beside(request: ApplicationRequest, application: Application, director
         named |= {path for path in made if _link_place(path, installed, directory) not in taken}
     if not named or directory is None:
         return files
-    base = files or TreeFiles(directory, (), hash_tree(()), (), (), ())
+    base = files or TreeFiles(directory, (), hash_tree(()), (), (), (), ())
     whole = {one.path: one for one in base.files} | {path: made[path] for path in named}
     laid = tuple(whole[path] for path in sorted(whole))
     return replace(base, files=laid, digest=hash_tree(laid))
