@@ -59,6 +59,8 @@ _FIXED = {
     "npm_config_fund": "false",
     "npm_config_update_notifier": "false",
     "npm_config_progress": "false",
+    # One after the other: npm 9 runs as many as there are processors, and in a chroot without /proc Node sees none.
+    "npm_config_foreground_scripts": "true",
 }
 _CHOICES = (
     "allow user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone,"
