@@ -69,6 +69,14 @@ def test_tree_has_what_commands_wrote_and_watches_what_they_read(workplace: Work
     assert [file.path for file in runs.asked[0].tree.files] == ["a.js", "app.py", "out/main.js"]
 
 
+@pytest.mark.usefixtures("runs")
+def test_include_may_name_what_commands_write(workplace: Workplace) -> None:  # noqa: F811
+    workplace.write({"app.py": "", "a.js": ""})
+    assert built(workplace.load("./", build=BUILD, include=["out"])) == "built 1"
+    with pytest.raises(SettingsError, match="include: the project has no file or directory 'other'"):
+        workplace.load("./", build=BUILD, include=["other"])
+
+
 def test_lost_result_is_made_again(workplace: Workplace, runs: Runs) -> None:  # noqa: F811
     workplace.write({"app.py": "", "a.js": ""})
     workplace.load("./", build=BUILD)

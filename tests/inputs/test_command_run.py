@@ -35,7 +35,24 @@ from grocker.web import Transport
 from tests.support.host_root import make_root
 
 pytestmark = [pytest.mark.slow, pytest.mark.root]
-PROGRAMS = ("sh", "bash", "cat", "cp", "env", "head", "id", "ln", "ls", "mkdir", "mkfifo", "mv", "rm", "sleep", "tr")
+PROGRAMS = (
+    "sh",
+    "bash",
+    "cat",
+    "chmod",
+    "cp",
+    "env",
+    "head",
+    "id",
+    "ln",
+    "ls",
+    "mkdir",
+    "mkfifo",
+    "mv",
+    "rm",
+    "sleep",
+    "tr",
+)
 
 NAMESPACES = pytest.mark.parametrize("workshop", ["namespaces"], indirect=True)
 
@@ -301,6 +318,8 @@ def test_network_is_refused_unless_the_settings_allow_it(workshop: Workshop) -> 
         ("mkdir out; ln -s ../app.py out/a", "out", "the link 'out/a' leads out of 'out', to '../app.py'"),
         ("mkdir out; ln -s ../out2/x out/a", "out", "the link 'out/a' leads out of 'out', to '../out2/x'"),
         ("mkdir out; mkfifo out/a", "out", "'out/a' is neither a file nor a directory nor a link"),
+        ("mkdir out; echo > $(printf 'out/\\377')", "out", "is no name of a file that an image can have"),
+        ("mkdir out; echo > out/a; chmod 0 out/a out; ln -s x out2", "out2/x", "is behind the link 'out2'"),
         ("mkfifo out", "out", "'out' is neither a file nor a directory nor a link"),
     ],
 )

@@ -84,13 +84,18 @@ def _npmrc(files: TreeFiles) -> list[SourceFile]:
     """Return the project's ``.npmrc`` files without credentials: their name looks secret, and npm needs them."""
     import hashlib
 
+    from grocker import local_file
     from grocker.sandbox.host_network import holds_npm_credentials
 
     found = []
     for path in files.secret:
         place = files.root / path
-        if path.rpartition("/")[2] == NPMRC and not place.is_symlink() and not holds_npm_credentials(place):
-            found.append(SourceFile(path, hashlib.sha256(place.read_bytes()).hexdigest()))
+        if path.rpartition("/")[2] != NPMRC or place.is_symlink() or holds_npm_credentials(place):
+            continue
+        try:
+            found.append(SourceFile(path, hashlib.sha256(local_file.read(place)).hexdigest()))
+        except OSError:
+            continue  # nobody can read it, npm neither
     return found
 
 

@@ -166,8 +166,9 @@ def make(context: Context, toolchain: DebianToolchain, asked: CommandRun) -> Com
         if output.status != 0:
             said = plain(output.stdout.decode("utf-8", "replace"))
             raise _failure(follower.command, said, output.status, has_network=settings.network)
-        files, removed = _collect(asked, build / "app")
-        return _keep(context, build / "app", files, removed, network.secrets)
+        with storage("reading what the build commands wrote", build):
+            files, removed = _collect(asked, build / "app")
+            return _keep(context, build / "app", files, removed, network.secrets)
 
 
 @contextmanager
@@ -282,6 +283,11 @@ def _list_files(copy: Path, directory: str) -> Iterator[str]:
 
 
 def _read(copy: Path, path: str, output: str) -> ProducedFile:
+    if not path.isprintable():
+        raise SettingsError(
+            f"build.outputs: {os.fsencode(path)!r} is no name of a file that an image can have",
+            hint="let the commands write printable names in UTF-8",
+        )
     mode = os.lstat(copy / path).st_mode
     if stat.S_ISLNK(mode):
         target = os.readlink(copy / path)

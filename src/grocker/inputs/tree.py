@@ -40,7 +40,9 @@ def load(
     """
     directory, settings, context = request.origin.path, request.settings, request.context
     assert directory is not None
-    check_named(directory, settings.include, setting="include")
+    written = [one.path for one in produced.files] if produced is not None else []
+    own = [name for name in settings.include if not any(f"{path}/".startswith(f"{name}/") for path in written)]
+    check_named(directory, own, setting="include")
     files = with_produced(read_files(context, directory, settings.include, settings.exclude), produced)
     check_tree(directory, [file.path for file in files.files])
     described = read_tree_project(directory, settings, built)
