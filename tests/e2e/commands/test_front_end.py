@@ -122,5 +122,7 @@ def test_X1_page_has_the_front_end_that_npm_built_and_a_changed_module_runs_no_n
     assert new_layers(again) == ["application"]
     assert read(docker, RUN) == run
     (site / "frontend" / "main.js").write_text((FRONT_END / "main.js").read_text() + "// changed\n")
-    assert "application" in new_layers(grocker(site, "build", ".", "-t", IMAGE, "-o", "docker"))
+    layout = f"oci:{tmp_path / 'layout'}"
+    assert "application" in new_layers(grocker(site, "build", ".", "-t", IMAGE, "-o", "docker", "-o", layout))
+    assert "not reproducible: build.commands, with a network" in grocker(site, "inspect", layout).stdout
     assert read(docker, RUN) != run
