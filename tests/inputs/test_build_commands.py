@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 
 import msgspec
 import pytest
@@ -146,3 +147,16 @@ def test_commands_are_refused_where_there_is_no_project(workplace: Workplace) ->
 def test_settings_that_make_no_sense_are_refused(table: dict[str, object], message: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=message):
         msgspec.convert({"build": table}, Settings)
+
+
+def test_kept_result_imports_nothing_of_the_sandbox(workplace: Workplace, runs: Runs) -> None:  # noqa: F811
+    workplace.write({"app.py": "", "a.js": ""})
+    workplace.load("./", build=BUILD)
+    heavy = ("grocker.sandbox", "grocker.inputs.command_run")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in sys.modules if name.startswith(heavy)]:
+            patch.delitem(sys.modules, name)
+        workplace.write({"app.py": "x = 1"})
+        assert built(workplace.load("./", build=BUILD)) == "built 1"
+        assert [name for name in sys.modules if name.startswith(heavy)] == []
+    assert len(runs.asked) == 1

@@ -82,15 +82,18 @@ def _host(target: Target) -> Target:
 
 def _npmrc(files: TreeFiles) -> list[SourceFile]:
     """Return the project's ``.npmrc`` files without credentials: their name looks secret, and npm needs them."""
+    paths = [path for path in files.secret if path.rpartition("/")[2] == NPMRC]
+    if not paths:
+        return []
     import hashlib
 
     from grocker import local_file
     from grocker.sandbox.host_network import holds_npm_credentials
 
     found = []
-    for path in files.secret:
+    for path in paths:
         place = files.root / path
-        if path.rpartition("/")[2] != NPMRC or place.is_symlink() or holds_npm_credentials(place):
+        if place.is_symlink() or holds_npm_credentials(place):
             continue
         try:
             found.append(SourceFile(path, hashlib.sha256(local_file.read(place)).hexdigest()))
