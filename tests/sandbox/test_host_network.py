@@ -124,6 +124,8 @@ def test_npmrc_of_the_project_gives_its_variables_or_its_credentials(tmp_path: P
         ("//npm.example/:_password=abc", True),
         ("registry=https://me:word@npm.example/", True),
         ("registry=https://npm.example/@me", False),
+        ("registry=https://deploy@npm.example/", False),
+        ("registry=https://0123456789abcdef@npm.example/", True),
         ("\0\n=\n[a]", False),
     ],
 )

@@ -39,6 +39,8 @@ _URL = re.compile(r"(?P<scheme>\w+://)(?:(?P<user>[^/?#]*)@)?(?P<host>[^/?#@]*)(
 _REFERENCE = re.compile(r"\$\{(?P<name>[^}?]+)\??\}")
 _SHORTEST = 4
 """characters of a secret: hiding a shorter one would hide half of every text"""
+_TOKEN = 12
+"""characters of a token that stands where the name of a user does"""
 
 
 class HostNetwork(msgspec.Struct, frozen=True):
@@ -189,9 +191,12 @@ def _forms(secret: str) -> list[str]:
 
 
 def _url_secrets(value: str) -> list[str]:
-    user = value.rpartition("@")[0].rpartition("/")[2]
-    password = user.partition(":")[2]
-    return [one for one in {user, password, unquote(password)} if one] if "://" in value else []
+    """Return what is secret of an address; a short name without a password is none."""
+    user = value.rpartition("@")[0].rpartition("/")[2] if "://" in value else ""
+    _, colon, password = user.partition(":")
+    if not colon:
+        return [user] if len(user) >= _TOKEN else []
+    return [one for one in {user, password, unquote(password)} if one]
 
 
 def _certificates(environ: Mapping[str, str], settings: Mapping[str, str], etc: Path) -> bytes:
