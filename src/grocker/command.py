@@ -28,6 +28,10 @@ _PR_SET_DUMPABLE = 4
 """prctl(2)"""
 
 
+class SlowProgramError(UnavailableError):
+    """A program did not end in the time that it had."""
+
+
 class Output(msgspec.Struct, frozen=True):
     """What a program returned and wrote."""
 
@@ -164,8 +168,8 @@ def _started(
             _running.discard(program.pid)
 
 
-def _too_slow(program: str | Path, action: str, seconds: float | None, hint: str | None) -> UnavailableError:
-    return UnavailableError(f"{action}: {program} did not finish within {seconds:g} s", hint=hint)
+def _too_slow(program: str | Path, action: str, seconds: float | None, hint: str | None) -> SlowProgramError:
+    return SlowProgramError(f"{action}: {program} did not finish within {seconds:g} s", hint=hint)
 
 
 def _tail(stream: IO[bytes]) -> bytes:

@@ -18,6 +18,9 @@ class Task(Protocol):
     def advance(self, amount: int) -> None:
         """Report ``amount`` more units done (bytes for a transfer, items for anything else). Thread safe."""
 
+    def show(self, line: str) -> None:
+        """Show a line that the work writes, in place of the one before it. Thread safe."""
+
 
 class Progress(Protocol):
     """Where work and warnings are reported. Thread safe."""
@@ -39,6 +42,9 @@ class _SilentTask:
         return None
 
     def advance(self, amount: int) -> None:
+        return None
+
+    def show(self, line: str) -> None:
         return None
 
 

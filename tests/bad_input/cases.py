@@ -117,6 +117,12 @@ def _text(name: str, text: str) -> Arrange:
     return lambda world: world.write({name: text})
 
 
+def _commands(text: str) -> Arrange:
+    """A source tree with a build command and these settings of it."""
+    head = '[project]\nname = "demo"\nversion = "1.0"\n[tool.grocker.build]\ncommands = ["make"]\n'
+    return lambda world: world.write({"pyproject.toml": f"{head}{text}\n", "app.py": "x = 1\n"})
+
+
 def _settings(text: str) -> Arrange:
     return lambda world: world.configure(text)
 
@@ -196,9 +202,47 @@ _SOURCES = (
         "foreign-project",
         "a project that must be compiled, and an archive without a compiler",
         66,
-        ("finding the packages of a compiler: no Debian package",),
+        ("finding the packages of the build: no Debian package",),
         ("check the name",),
         _project(tag="py3-none-win_amd64"),
+        arguments=PROJECT,
+    ),
+    Case(
+        "absolute-output",
+        "build commands whose outputs are outside the project",
+        78,
+        ("pyproject.toml:6: build.outputs[0]", "the path of a file inside the project"),
+        (),
+        _commands('outputs = ["/etc/site"]'),
+        arguments=PROJECT,
+        is_quick=True,
+    ),
+    Case(
+        "no-outputs",
+        "build commands without outputs",
+        78,
+        ("commands require outputs",),
+        (),
+        _commands("network = true"),
+        arguments=PROJECT,
+        is_quick=True,
+    ),
+    Case(
+        "unmatched-input",
+        "a pattern under `build.inputs` that matches no file",
+        78,
+        ("build.inputs: no file of the project matches 'front/**'",),
+        ("fix the pattern",),
+        _commands('outputs = ["dist"]\ninputs = ["front/**"]'),
+        arguments=PROJECT,
+    ),
+    Case(
+        "missing-build-package",
+        "build commands, and an archive without their packages",
+        66,
+        ("finding the packages of the build: no Debian package",),
+        ("check the name",),
+        _commands('outputs = ["dist"]'),
         arguments=PROJECT,
     ),
     Case(
@@ -908,7 +952,7 @@ _PYTHON = (
         "source-dependency",
         "a dependency that must be compiled, and an archive without a compiler",
         66,
-        ("building lib 2.0 from its sdist: finding the packages of a compiler: no Debian package",),
+        ("building lib 2.0 from its sdist: finding the packages of the build: no Debian package",),
         ("check the name",),
         _needs_sdist("import subprocess; subprocess.run([os.environ['CC'], 'x.c'], check=True)"),
     ),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 
-from grocker.cli.terminal import LogDisplay, Style, display, printable
+from grocker.cli.terminal import LiveDisplay, LogDisplay, Style, display, printable
 
 PLAIN = Style(False)
 
@@ -55,3 +56,21 @@ def test_warning_is_shown_once_with_its_hint_also_when_quiet(stream: io.StringIO
 def test_printable_escapes_what_controls_a_terminal_only() -> None:
     assert printable("ä\n\tb") == "ä\n\tb"
     assert printable("\x1b[2J\r") == "\\x1b[2J\\r"
+
+
+def test_line_of_a_long_step_is_shown_in_place_of_the_one_before() -> None:
+    stream = Terminal()
+    deadline = time.monotonic() + 60
+    with LiveDisplay(stream, PLAIN) as shown, shown.task("npm") as task:
+        while "npm: added \\x1b[2J 12 p" not in stream.getvalue():
+            assert time.monotonic() < deadline
+            task.show("added \x1b[2J 12 packages " + "x" * 200)
+            time.sleep(0.05)
+    assert "x" * 100 not in stream.getvalue()
+
+
+def test_lines_of_a_step_are_not_in_a_log() -> None:
+    stream = io.StringIO()
+    with LogDisplay(stream, PLAIN, quiet=False, clock=lambda: 0.0).task("running the build commands") as task:
+        task.show("added 12 packages")
+    assert stream.getvalue() == ""

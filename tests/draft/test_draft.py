@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.draft.draft import draft_settings, refuse_existing
 from grocker.errors import MissingError, SettingsError
@@ -106,3 +108,81 @@ def test_project_is_refused_when_a_file_cannot_be_used(
         (directory / name).write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(SettingsError, match=words):
         draft_settings(context, directory)
+
+
+VITE = '{"scripts": {"build": "vite build"}, "devDependencies": {"vite": "6"}}'
+STAGE = """\
+FROM node:22 AS front
+WORKDIR /x
+COPY ui .
+RUN npm ci && npm run build
+FROM python:3.13
+WORKDIR /app
+COPY . .
+COPY --from=front /x/dist static
+"""
+
+
+def build(*commands: str, inputs: list[str], outputs: list[str]) -> dict[str, Any]:
+    table: dict[str, Any] = {"dependencies": ["nodejs", "npm"], "commands": list(commands), "network": True}
+    return {**table, "inputs": inputs, "outputs": outputs}
+
+
+@pytest.mark.parametrize(
+    ("files", "table", "remarks"),
+    [
+        (
+            {"app.py": f"{FLASK}x = 'ui/dist'", "ui/package.json": VITE, "ui/package-lock.json": "{}"},
+            build("cd ui && npm ci", "cd ui && npm run build", inputs=["ui/**"], outputs=["ui/dist"]),
+            [],
+        ),
+        (
+            {"app.py": f"{FLASK}x = 'dist'", "package.json": VITE, "src/main.js": "", "vite.config.js": ""},
+            build(
+                "npm install", "npm run build", inputs=["package.json", "src/**", "vite.config.js"], outputs=["dist"]
+            ),
+            [],
+        ),
+        ({"app.py": FLASK, "ui/package.json": VITE}, None, []),
+        ({"app.py": f"{FLASK}x = 'ui/dist'", "ui/package.json": VITE, "ui/dist/index.html": ""}, None, []),
+        (
+            {"app.py": f"{FLASK}x = 'ui/dist'", "ui/package.json": VITE, "ui/yarn.lock": ""},
+            None,
+            [
+                (
+                    "ui/package.json: yarn run build: Debian has no yarn: "
+                    "run it before grocker build; git must not ignore its output"
+                )
+            ],
+        ),
+        (
+            {"app.py": FLASK, "Dockerfile": STAGE, "ui/package.json": VITE},
+            build(
+                "cd ui && npm ci",
+                "cd ui && npm run build",
+                "mkdir -p static && cp -r ui/dist/. static/",
+                inputs=["ui/**"],
+                outputs=["static"],
+            ),
+            [],
+        ),
+        (
+            {"app.py": FLASK, "Dockerfile": STAGE.replace("npm", "yarn")},
+            None,
+            [
+                (
+                    "Dockerfile:1: stage front: list its commands in [tool.grocker.build], "
+                    "or run it before grocker build; "
+                    "git must not ignore its output"
+                )
+            ],
+        ),
+    ],
+)
+def test_front_end_becomes_build_commands(
+    context: Context, tmp_path: Path, files: Mapping[str, str], table: dict[str, Any] | None, remarks: list[str]
+) -> None:
+    draft = draft_settings(context, project(tmp_path, files))
+    assert draft.table.get("build") == table
+    assert list(map(str, draft.remarks)) == remarks
+    msgspec.convert(draft.table, Settings)

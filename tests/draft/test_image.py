@@ -83,7 +83,7 @@ def test_command_becomes_the_service(text: str, table: dict[str, Any] | None) ->
 @pytest.mark.parametrize(
     ("text", "remark"),
     [
-        ("RUN npm run build", "Dockerfile:2: RUN npm run build: run it before grocker build"),
+        ("RUN npm run build", "Dockerfile:2: RUN npm run build: list its commands in [tool.grocker.build]"),
         (
             "RUN curl -O https://example.com/model.bin",
             "Dockerfile:2: RUN curl -O https://example.com/model.bin: builds",
@@ -113,7 +113,7 @@ def test_command_becomes_the_service(text: str, table: dict[str, Any] | None) ->
 )
 def test_remark_says_why_there_is_no_counterpart(text: str, remark: str) -> None:
     found = translate_dockerfile(f"FROM python:3.13\n{text}\n", "Dockerfile")
-    [only] = map(str, found.remarks)
+    [only] = map(str, (*found.remarks, *found.front_end_remarks))
     assert only.startswith(remark)
 
 
@@ -158,9 +158,13 @@ def test_other_stages_count_with_one_remark_each() -> None:
         "FROM node:22 AS front\nRUN npm ci\nFROM python:3.13\nCOPY --from=front /dist /app/dist\nCOPY --from=0 /a /b\n"
     )
     found = translate_dockerfile(text, "Dockerfile")
-    assert list(map(str, found.remarks)) == [
-        "Dockerfile:1: stage front: build the front end before grocker build; git must not ignore its output"
+    assert list(map(str, found.front_end_remarks)) == [
+        (
+            "Dockerfile:1: stage front: list its commands in [tool.grocker.build], or run it before grocker build; "
+            "git must not ignore its output"
+        )
     ]
+    assert found.remarks == []
 
 
 @pytest.mark.parametrize("text", ["", "\0", "FROM", "FROM a\nFROM", "FROM a\nRUN", "FROM a\nCMD", "]" * 50])

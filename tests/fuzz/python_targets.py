@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from grocker.errors import CorruptError, MissingError, SettingsError
 from grocker.platforms.interpreters import STANDALONE
 from grocker.python import metadata, record
+from grocker.python.message_catalog import CatalogError, compile_catalog
 from grocker.python.requirements import active_requirements
 from grocker.python.sdist_archive import unpack_sdist
 from grocker.python.service_entry_points import declared_services
@@ -53,6 +54,21 @@ def _entries(wheel: Wheel) -> None:
     for entry in wheel.entries:
         if isinstance(entry, File) and not isinstance(entry.data, bytes):
             assert sum(map(len, entry.data.chunks())) == entry.data.size
+
+
+_CATALOG = """\
+msgid ""
+msgstr ""
+"Content-Type: text/plain; charset=UTF-8\\n"
+
+#, python-format
+msgctxt "files"
+msgid "%d file"
+msgid_plural "%d files"
+msgstr[0] "%d Datei"
+msgstr[1] "%d "
+"Dateien"
+"""
 
 
 def _read_wheel(data: bytes) -> None:
@@ -255,6 +271,14 @@ TARGETS = (
         lambda: [_POINTS.encode(), b"[a]\nb\n c\n"],
         (b"\n[", b"]\n", b" = ", b"\n "),
         20_000,
+    ),
+    Target(
+        "message-catalog",
+        compile_catalog,
+        (CatalogError,),
+        lambda: [_CATALOG.encode()],
+        (b'\nmsgid "', b'\nmsgstr[1] "', b"charset=", b"utf-16", b"\\x", b"#, fuzzy\n", b"msgctxt "),
+        4_000,
     ),
     Target(
         "record", _read_record, (CorruptError,), lambda: [_RECORD.encode()], (b",", b'"', b"sha256=", b"\r"), 38_000

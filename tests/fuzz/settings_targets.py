@@ -10,11 +10,15 @@ from grocker.decoding import decode_toml
 from grocker.draft.compose import translate_compose
 from grocker.draft.image import translate_dockerfile
 from grocker.errors import GrockerError
+from grocker.inputs.front_end import find_front_ends, find_unbuilt
+from grocker.inputs.tree_files import TreeFiles
 from grocker.oci import platforms, reference
 from grocker.python.indexes import find_uv_indexes, hide_credentials, read_pip_indexes
 from grocker.python.named_paths import read_named_paths
 from grocker.python.project import read_project
+from grocker.python.source_tree import SourceFile, hash_tree
 from grocker.python.uv_sources import check
+from grocker.sandbox.host_network import read_host_network
 from tests.fuzz.lock_targets import PYPROJECT
 from tests.fuzz.target import Target, empty_directory, join, parts, write
 
@@ -88,6 +92,31 @@ def _draft(data: bytes) -> None:
     dockerfile, compose = parts(data, 2)
     translate_dockerfile(dockerfile.decode("utf-8", "replace"), "Dockerfile")
     translate_compose(compose.decode("utf-8", "replace"), "compose.yaml")
+
+
+def _find_front_ends(data: bytes) -> None:
+    """A package.json and a configuration of Vite: outputs never lead out of the project."""
+    package, configuration = parts(data, 2)
+    root = empty_directory("front-end")
+    names = ("package.json", "vite.config.js")
+    for name, text in zip(names, (package, configuration), strict=True):
+        (root / name).write_bytes(text)
+    files = TreeFiles(root, tuple(SourceFile(name, "0" * 64) for name in names), hash_tree(()), (), (), (), ())
+    found = find_front_ends(files)
+    find_unbuilt(found, files)
+    for one in found:
+        one.inputs(names)
+        assert not any(place.startswith(("/", "..")) for place in one.outputs)
+
+
+def _read_npmrc(data: bytes) -> None:
+    """No password of an npmrc is in a file of the sandbox."""
+    path = write(".npmrc", data)
+    network = read_host_network({"HOME": str(path.parent)}, [path], path.parent)
+    written = b"".join(network.files.values()).decode("utf-8", "replace")
+    lines = [line.partition("=")[::2] for line in written.splitlines()]
+    given = [value for key, value in lines if key.endswith((":_authToken", ":_password"))]
+    assert all(value.startswith("${GROCKER_NPM_") for value in given), given
 
 
 _SCRIPT = """\
@@ -203,6 +232,32 @@ TARGETS = (
             b"!!python/name:x",
         ),
         1500,
+    ),
+    Target(
+        "front-end",
+        _find_front_ends,
+        (),
+        lambda: [
+            join(
+                b'{"scripts": {"build": "esbuild a.js --outdir=static/js"}, "devDependencies": {"vite": "6"}}',
+                b'root: "ui", build: { outDir: path.resolve(__dirname, "..", "static") }',
+            )
+        ],
+        (b'"scripts"', b'"build"', b"--outdir=", b"../", b"outDir: '", b"resolve(__dirname, '"),
+        1_500,
+    ),
+    Target(
+        "npmrc",
+        _read_npmrc,
+        (),
+        lambda: [
+            (
+                b"registry=https://me:secret@npm.example/a/\n//npm.example/:_authToken=abcdef\n"
+                b"//b.example/:_password=Zm9v\nproxy=http://me:secret@proxy.example:3128/\ncafile=/x\n"
+            )
+        ],
+        (b"\n//a/:_authToken=", b"${HOME}", b":_password=", b"https://", b"@", b"\nca="),
+        1_500,
     ),
     Target(
         "procfile",

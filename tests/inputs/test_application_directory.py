@@ -18,10 +18,12 @@ from grocker.inputs.application import Application, ApplicationRequest, LockedAp
 from grocker.inputs.application_directory import arrange
 from grocker.inputs.load import load_application
 from grocker.inputs.origin import parse_origin
+from grocker.inputs.produced import Produced
 from grocker.platforms.suites import SUITES
 from grocker.platforms.target import Target
 from grocker.progress import Silent
 from grocker.python import InstallScheme, Uv, read_wheel
+from grocker.python.source_tree import SourceFile
 from grocker.store import Store
 from grocker.tar.entry import File, Symlink
 from grocker.web import Transport
@@ -59,8 +61,8 @@ class Workplace:
     def load(self, source: str, **settings: object) -> Application:
         return load_application(self.request(source, **settings))
 
-    def package(self, project: Mapping[str, str], **settings: object) -> Application:
-        """Arrange a package ``demo`` of a project with these files."""
+    def package(self, project: Mapping[str, str], produced: Produced | None = None, **settings: object) -> Application:
+        """Arrange a package ``demo`` of a project with these files, and those that its commands wrote."""
         self.write(project)
         made = make_wheel(self.place / "made", files={"demo/__init__.py": "", "demo/own.txt": ""})
         request = self.request("./", **settings)
@@ -76,6 +78,7 @@ class Workplace:
             crontab=(None, ""),
             files=(),
             project=None,
+            produced=produced,
         )
         return arrange(request, application)
 
@@ -203,3 +206,56 @@ def test_script_is_served_like_a_tree_when_it_is_a_web_application(
     assert {service: one.asgi for service, one in application.services.table.items()} == services
     paths = [one.path for one in application.installed.entries]
     assert ("opt/venv/bin/python" in paths, len(paths)) == (False, len(set(paths)))
+
+
+def test_files_that_commands_wrote_are_beside_a_package_whose_wheel_lacks_them(workplace: Workplace) -> None:
+    made = workplace.place.parent / "made"
+    made.mkdir()
+    (made / "file").write_text("built")
+    paths = ("demo/own.txt", "front/dist/main.js", "src/x.css")
+    written = tuple(SourceFile(path, "0" * 64, place=str(made / "file")) for path in paths)
+    application = workplace.package({"demo/__init__.py": ""}, Produced(written, (), False, ("/watched",)))
+    assert files(application) == ["opt/app/front/dist/main.js", "opt/app/src/x.css"]
+    assert links(application)[f"{SITE}/front/dist/main.js"] == "/opt/app/front/dist/main.js"
+    assert application.directory == "/opt/app"
+    assert "/watched" in application.files
+    assert not any("main.js" in path for path in application.files)
+    named = workplace.package({"demo/__init__.py": ""}, Produced(written[1:2], (), False, ()), files=["front/dist"])
+    assert files(named) == ["opt/app/front/dist/main.js"]
+
+
+def test_message_catalogs_are_compiled_where_the_project_has_not_done_so(workplace: Workplace) -> None:
+    catalog = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\nmsgid "a"\nmsgstr "b"\n'
+    places = ("locale/de/LC_MESSAGES/django.po", "locale/fr/LC_MESSAGES/django.po", "locale/it/LC_MESSAGES/django.po")
+    workplace.write({"app.py": "", **dict.fromkeys(places, catalog), places[1]: "nonsense"})
+    workplace.write({"locale/it/LC_MESSAGES/django.mo": "its own"})
+    application = workplace.load("./")
+    found = {one.path: one.data for one in application.installed.entries if one.path.endswith(".mo")}  # type: ignore[union-attr]
+    assert sorted(found) == [f"opt/app/locale/{one}/LC_MESSAGES/django.mo" for one in ("de", "it")]
+    assert found["opt/app/locale/de/LC_MESSAGES/django.mo"][:4] == b"\xde\x12\x04\x95"  # type: ignore[index]
+    assert found["opt/app/locale/it/LC_MESSAGES/django.mo"] == b"its own"
+    progress = workplace.context.progress
+    assert isinstance(progress, Silent)
+    assert [text for text, _ in progress.warnings] == [
+        (
+            "the messages in opt/app/locale/fr/LC_MESSAGES/django.po are not compiled: "
+            "line 1: expected msgid, msgstr or a comment"
+        )
+    ]
+    assert {one.path: one for one in workplace.load("./").installed.entries} == {
+        one.path: one for one in application.installed.entries
+    }
+
+
+def test_front_end_that_is_not_built_is_a_warning(workplace: Workplace) -> None:
+    package = '{"scripts": {"build": "vite build"}, "devDependencies": {"vite": "6"}}'
+    workplace.write({"app.py": "DIST = 'ui/dist'", "ui/package.json": package})
+    workplace.load("./")
+    progress = workplace.context.progress
+    assert isinstance(progress, Silent)
+    [(text, hint)] = progress.warnings
+    assert text == "the front end of ui/package.json is not built: the application lacks ui/dist"
+    assert "grocker init --dry-run" in str(hint)
+    workplace.write({"ui/dist/index.html": ""})
+    workplace.load("./")
+    assert len(progress.warnings) == 1

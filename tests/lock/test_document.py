@@ -259,3 +259,12 @@ def test_standalone_interpreter_that_is_malformed_is_refused(before: str, after:
     assert before in text
     with pytest.raises(SettingsError):
         parse(text.replace(before, after), place="grocker.lock")
+
+
+def test_lock_says_what_is_not_reproducible() -> None:
+    marked = msgspec.structs.replace(LOCK, not_reproducible=("build.commands",))
+    text = render(marked)
+    assert tomllib.loads(text)["not-reproducible"] == ["build.commands"]
+    assert parse(text, place="grocker.lock") == marked
+    with pytest.raises(SettingsError):
+        parse(text.replace("build.commands", "x\\ny"), place="grocker.lock")

@@ -24,7 +24,7 @@ class Preview(msgspec.Struct, frozen=True):
     compiled: tuple[str, ...] = ()
     """name and version of each dependency that is compiled"""
     sandbox: str = ""
-    """the kind of sandbox that this host compiles in, or why it has none; empty when nothing is compiled"""
+    """the kind of sandbox that this host compiles and runs commands in, or why it has none; empty if it does neither"""
 
 
 def preview(request: Request, context: Context) -> tuple[Configuration, tuple[Preview, ...]]:
@@ -41,7 +41,8 @@ def preview(request: Request, context: Context) -> tuple[Configuration, tuple[Pr
         plan = plan_image(request, settings, resolution)
         layers = explain_plan(context.store, resolution, plan)
         compiled = tuple(f"{file.name} {file.version}" for file in resolution.wheels.files if file.is_compiled)
-        previews.append(Preview(resolution, plan, layers, compiled, _sandbox(context) if compiled else ""))
+        runs = compiled or settings.build.commands
+        previews.append(Preview(resolution, plan, layers, compiled, _sandbox(context) if runs else ""))
     return configuration, tuple(previews)
 
 

@@ -92,6 +92,8 @@ def _about(one: Inspected) -> list[str]:
     if lock is not None:
         base = f"{lock.base.distribution.capitalize()} {lock.base.suite}"
         lines.append(f"  base: {base}, Python {_python(lock)}")
+        if lock.not_reproducible:
+            lines.append(f"  not reproducible: {', '.join(lock.not_reproducible)}, with a network")
     if spec is not None:
         lines.append("  services: " + ("; ".join(_service(n, s) for n, s in spec.services.items()) or "none"))
     elif one.services:

@@ -66,6 +66,8 @@ def as_text(configuration: Configuration, previews: Sequence[Preview], style: St
         lines.append(f"  versions: from {resolution.versions}")
         if one.compiled:
             lines.append(f"  compiled: {', '.join(one.compiled)} (sandbox: {one.sandbox})")
+        if commands := configuration.settings.build.commands:
+            lines.append(f"  build commands: {'; '.join(commands)} (sandbox: {one.sandbox})")
         lines.append("  layers:")
         for layer in one.layers:
             state = style.bold("make") if layer.will_run else style.dim("keep")

@@ -20,6 +20,12 @@ LONG = 1.0
 """seconds: a shorter task is not worth a line in a log"""
 
 
+_PAUSE = 0.05
+"""seconds between two lines that are shown of a task: a program may write a million"""
+_WIDEST = 60
+"""characters of such a line"""
+
+
 class Style(msgspec.Struct, frozen=True):
     """Colours where they are wanted (https://no-color.org), else plain text."""
 
@@ -114,6 +120,9 @@ class _TimedTask:
     def advance(self, amount: int) -> None:
         return None
 
+    def show(self, line: str) -> None:
+        return None
+
 
 class LogDisplay:
     """For pipes, logs and CI."""
@@ -158,11 +167,17 @@ class LogDisplay:
             self._stream.flush()
 
 
+def _shorten(line: str) -> str:
+    plain = " ".join(line.split())
+    return plain if len(plain) <= _WIDEST else plain[: _WIDEST - 1] + "…"
+
+
 class _BarTask:
     def __init__(self, bars: Bars, what: str, total: int | None) -> None:
         self._bars = bars
         self._what = what
         self._total = total
+        self._shown = 0.0
 
     def __enter__(self) -> Self:
         self._id = self._bars.add_task(self._what, total=self._total)
@@ -176,6 +191,12 @@ class _BarTask:
     def advance(self, amount: int) -> None:
         self._bars.advance(self._id, amount)
 
+    def show(self, line: str) -> None:
+        now = time.monotonic()
+        if now - self._shown >= _PAUSE:
+            self._shown = now
+            self._bars.update(self._id, description=f"{self._what}: {_shorten(printable(line))}")
+
 
 class LiveDisplay:
     """For a terminal: running tasks, each gone when it is done."""
@@ -184,13 +205,14 @@ class LiveDisplay:
         from rich.console import Console
         from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bars
+        from rich.table import Column
 
         self._style = style
         self._warned: set[str] = set()
         console = Console(file=stream, no_color=not style.colour, highlight=False)
         self._bars = Bars(
             SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
             BarColumn(bar_width=24),
             TimeElapsedColumn(),
             console=console,

@@ -56,6 +56,7 @@ Pattern = Annotated[
     ),
 ]
 Positive = Annotated[int, Meta(ge=1)]
+ShellCommand = Annotated[str, Meta(pattern=r"^[^\0]*[^\s\0][^\0]*\Z", description="a command line of a shell")]
 InPackages = Annotated[
     str,
     Meta(
@@ -138,6 +139,10 @@ def _is_empty(command: Command) -> bool:
     return not (command if isinstance(command, str) else "".join(command[:1])).strip()
 
 
+def _normalise(path: str) -> str:
+    return "/".join(part for part in path.split("/") if part not in ("", ".")) or "."
+
+
 FIXED_VARIABLES = frozenset(
     {
         *("HOME", "TMPDIR", "LC_ALL", "TZ", "SOURCE_DATE_EPOCH", "PATH", "VIRTUAL_ENV"),
@@ -148,19 +153,37 @@ FIXED_VARIABLES = frozenset(
 
 
 class BuildSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[tool.grocker.build]``: how wheels are built."""
+    """``[tool.grocker.build]``: how wheels are built, and which commands run before."""
 
     dependencies: tuple[PackageRequest, ...] = ()
-    """Debian packages that the project and sdists need to compile, beside those that Grocker knows: ``libpq-dev``"""
+    """Debian packages that the build needs, and no image: to compile, beside those that Grocker knows (``libpq-dev``),
+    and for ``commands`` (``npm``)"""
     env: dict[VariableName, Text] = {}
-    """environment variables of the project's back end, and of Django's collectstatic"""
+    """environment variables of the project's back end, of ``commands``, and of Django's collectstatic"""
     submodules: bool = False
     """whether the submodules of git dependencies are fetched"""
+    commands: tuple[ShellCommand, ...] = ()
+    """run one after the other in a sandbox, in the project's directory"""
+    network: bool = False
+    """whether ``commands`` may use the network"""
+    inputs: tuple[Pattern, ...] = ()
+    """files on which the results of ``commands`` depend; none: on all"""
+    outputs: tuple[InProject, ...] = ()
+    """files and directories that ``commands`` write and the application gets"""
+    timeout: Positive = 1800
+    """seconds that ``commands`` may take together"""
 
     def __post_init__(self) -> None:
         for name in sorted(self.env):
             if name in FIXED_VARIABLES or name.startswith("GIT_"):
                 raise ValueError(f"{name} cannot be set: Grocker fixes it to make builds reproducible")
+        if self.commands and not self.outputs:
+            raise ValueError("commands require outputs: the files and directories that they write")
+        alone = [name for name in ("inputs", "outputs", "network") if getattr(self, name)]
+        if alone and not self.commands:
+            raise ValueError(f"{alone[0]} requires commands")
+        if "." in map(_normalise, self.outputs):
+            raise ValueError("outputs cannot be the whole project: name the directories that commands write")
 
 
 class DebianSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):

@@ -16,7 +16,9 @@ from grocker.draft.image import translate_dockerfile
 from grocker.draft.values import Draft, Findings, Remark
 from grocker.errors import MissingError, SettingsError
 from grocker.inputs.documents import decode_text, read_procfile
+from grocker.inputs.front_end import find_front_ends, find_unbuilt
 from grocker.inputs.tree import detect_services
+from grocker.inputs.tree_files import read_files
 
 DOCKERFILES = ("Dockerfile", "Containerfile", "docker/Dockerfile")
 """the first that exists counts"""
@@ -42,8 +44,37 @@ def draft_settings(context: Context, directory: Path, dockerfile: Path | None = 
     procfile = read_procfile(directory)
     services, origin, is_django = _detect(context, directory, procfile)
     table = _table(image, composed, services, is_django=is_django)
-    sources = (origin, *(one for one in (name if text is not None else None, compose) if one))
-    return Draft(table, tuple(one for one in sources if one), (*image.remarks, *composed.remarks))
+    build, place, remarks = _draft_build(context, directory, image)
+    if build:
+        table = {**table, "build": build}
+    sources = dict.fromkeys((origin, place, name if text is not None else "", compose or ""))
+    return Draft(table, tuple(one for one in sources if one), (*image.remarks, *composed.remarks, *remarks))
+
+
+def _draft_build(context: Context, directory: Path, image: Findings) -> tuple[dict[str, Any], str, Sequence[Remark]]:
+    """Draft the commands of a front end: from the Dockerfile, else from its ``package.json``; and what to say of it."""
+    files = read_files(context, directory)
+    paths = [one.path for one in files.files]
+    found = find_front_ends(files)
+    if image.front_end is not None:
+        own = next((one for one in found if one.manager == "npm"), None)
+        outputs = image.front_end.outputs
+        inputs = [one for one in own.inputs(paths) if not own.writes(one.removesuffix("/**"))] if own else []
+        table = _build_table(image.front_end.commands, inputs, outputs)
+        return table, "", [one for one in image.front_end_remarks if one.what.startswith("RUN")]
+    unbuilt = find_unbuilt(found, files)
+    if unbuilt is None:
+        return {}, "", image.front_end_remarks
+    if unbuilt.manager != "npm":
+        why = f"Debian has no {unbuilt.manager}: run it before grocker build; git must not ignore its output"
+        return {}, "", [*image.front_end_remarks, Remark(unbuilt.place, f"{unbuilt.manager} run build", why)]
+    table = _build_table(unbuilt.commands(), unbuilt.inputs(paths), unbuilt.outputs)
+    return table, unbuilt.place, ()
+
+
+def _build_table(commands: Sequence[str], inputs: Sequence[str], outputs: Sequence[str]) -> dict[str, Any]:
+    table: dict[str, Any] = {"dependencies": ["nodejs", "npm"], "commands": list(commands), "network": True}
+    return {**table, **({"inputs": list(inputs)} if inputs else {}), "outputs": list(outputs)}
 
 
 def refuse_existing(directory: Path) -> None:

@@ -7,8 +7,9 @@ import shlex
 from collections.abc import Collection, Iterator, Sequence
 
 from grocker.draft.dockerfile import Instruction, Stage, final_stages, read_stages
+from grocker.draft.front_end_stage import translate_front_end
 from grocker.draft.programs import is_development, listens_elsewhere, service_table
-from grocker.draft.steps import translate_step
+from grocker.draft.steps import FRONT_END, translate_step
 from grocker.draft.values import Findings, Remark
 from grocker.platforms.interpreters import STANDALONE
 from grocker.platforms.suites import SUITES
@@ -35,7 +36,11 @@ def translate_dockerfile(text: str, name: str) -> Findings:
     for stage in stages:
         if stage not in chain:
             what = f"stage {stage.name or stage.image}"
-            found.remarks.append(Remark(f"{name}:{stage.line}", what, _why_stage(stage)))
+            is_front_end = _is_front_end(stage)
+            why = FRONT_END if is_front_end else "builds need no stages; dependencies become layers of their own"
+            remarks = found.front_end_remarks if is_front_end else found.remarks
+            remarks.append(Remark(f"{name}:{stage.line}", what, why))
+    found.front_end = translate_front_end(stages, chain)
     if chain:
         _translate_base(found, chain[0], name)
     for one in (one for stage in chain for one in stage.instructions):
@@ -45,11 +50,9 @@ def translate_dockerfile(text: str, name: str) -> Findings:
     return found
 
 
-def _why_stage(stage: Stage) -> str:
+def _is_front_end(stage: Stage) -> bool:
     text = " ".join(one.text for one in stage.instructions)
-    if re.search(r"\b(?:npm|yarn|pnpm|bun)\b", text) or re.match(r"(?:.*/)?(?:node|bun)\b", stage.image):
-        return "build the front end before grocker build; git must not ignore its output"
-    return "builds need no stages; dependencies become layers of their own"
+    return bool(re.search(r"\b(?:npm|yarn|pnpm|bun)\b", text) or re.match(r"(?:.*/)?(?:node|bun)\b", stage.image))
 
 
 def _translate_base(found: Findings, stage: Stage, name: str) -> None:

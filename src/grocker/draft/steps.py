@@ -69,6 +69,8 @@ _NOTHING_LEFT = frozenset(
 """programs whose work builds do anyway, or which leave nothing that an image needs"""
 _CONTROL = frozenset({"for", "while", "until", "case", "select"})
 _FRONT_END = frozenset({"npm", "npx", "yarn", "pnpm", "bun", "corepack", "node"})
+FRONT_END = "list its commands in [tool.grocker.build], or run it before grocker build; git must not ignore its output"
+"""said of what builds a front end, unless the draft has commands for it"""
 _DOWNLOADS = frozenset({"curl", "wget", "git"})
 _SERVERS = frozenset({"gunicorn", "uvicorn", "granian", "pip", "setuptools", "wheel", "poetry", "pipenv", "pdm", "uv"})
 
@@ -79,7 +81,8 @@ def translate_step(found: Findings, one: Instruction, place: str) -> None:
     reasons = [(f"RUN {' '.join(words)}", why) for words in steps if (why := _translate(found, words))]
     if any(words[0] in _CONTROL for words in steps) and reasons:
         reasons = [(f"RUN {one.text}", "; ".join(dict.fromkeys(why for _, why in reasons)))]
-    found.remarks += (Remark(place, what, why) for what, why in reasons)
+    for what, why in reasons:
+        (found.front_end_remarks if why == FRONT_END else found.remarks).append(Remark(place, what, why))
 
 
 def _translate(found: Findings, words: Sequence[str]) -> str:
@@ -96,10 +99,12 @@ def _translate(found: Findings, words: Sequence[str]) -> str:
     if "collectstatic" in words:
         found.static = True
         return ""
-    if "compilemessages" in words or (program == "pybabel" and "compile" in words):
+    if "compilemessages" in words:
+        return ""  # builds do that
+    if program == "pybabel" and "compile" in words:
         return "run it before grocker build; git must not ignore its output"
     if program in _FRONT_END:
-        return "run it before grocker build; git must not ignore its output"
+        return FRONT_END
     if program in _DOWNLOADS:
         return f"builds download nothing else: put the files into the project, or fetch them into {MEDIA} at the start"
     if program in _NOTHING_LEFT:

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from grocker.draft.front_end_stage import StageBuild
+
 
 class Remark(msgspec.Struct, frozen=True):
     """Something that the draft does not take over."""
@@ -38,6 +40,10 @@ class Findings(msgspec.Struct):
     """whether Django's static files are collected"""
     has_entry_script: bool = False
     """whether a script gets the commands of containers as arguments"""
+    front_end: StageBuild | None = None
+    """what a stage that builds the front end does"""
+    front_end_remarks: list[Remark] = []
+    """instructions that build a front end: remarks if the draft has no commands for it"""
     remarks: list[Remark] = []
 
     def depend(self, package: str) -> None:

@@ -17,6 +17,7 @@ from grocker.inputs import documents, validation
 from grocker.inputs.completeness import check_complete
 from grocker.inputs.index import wheel_target
 from grocker.inputs.origin import Origin
+from grocker.inputs.produced import Produced
 from grocker.inputs.standalone import StandaloneSource
 from grocker.inputs.writable import WritablePath
 from grocker.lock.values import BuildRequirement, PythonFile
@@ -98,6 +99,8 @@ class Application(msgspec.Struct, frozen=True):
     """where services and cron jobs start in the image, ``/opt/app`` if it has that; None: in the home"""
     libraries: tuple[str, ...] = ()
     """Debian packages that the compiled modules of its own wheel need"""
+    produced: Produced | None = None
+    """what the project's build commands wrote"""
 
     @property
     def commands(self) -> tuple[str, ...]:

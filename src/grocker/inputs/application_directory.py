@@ -19,8 +19,10 @@ from grocker.digest import Digest
 from grocker.errors import SettingsError
 from grocker.inputs import writable
 from grocker.inputs.application import Application, ApplicationRequest
+from grocker.inputs.message_catalogs import compile_catalogs
 from grocker.inputs.tree_entries import ROOT, tree_entries
 from grocker.inputs.tree_files import TreeFiles, check_named, read_files, warn_of_left_out
+from grocker.python.source_tree import hash_tree
 from grocker.runner.contract import names
 from grocker.runner.contract.spec import replace_fields
 from grocker.tar.entry import Directory, Entry, Symlink
@@ -36,12 +38,13 @@ def arrange(request: ApplicationRequest, application: Application) -> Applicatio
     """
     settings, installed = request.settings, application.installed
     directory = _project_directory(request)
-    files = _read_files(request, directory) if settings.files else None
+    files = _read_beside(request, application, directory)
     taken = {entry.path for entry in installed.entries}
     beside = tuple(one for one in tree_entries(files) if one.path not in taken) if files is not None else ()
     if files is not None and not (application.roots and request.origin.kind == "project"):  # a tree has told its own
         warn_of_left_out(request.context.progress, files)
     entries = (*installed.entries, *beside)
+    entries = (*entries, *compile_catalogs(request.context, entries))
     if settings.writable is not None:
         paths = writable.from_settings(settings.writable, directory, entries)
     elif application.roots:
@@ -59,7 +62,7 @@ def arrange(request: ApplicationRequest, application: Application) -> Applicatio
         application,
         installed=replace(installed, entries=tuple(sorted(entries, key=lambda entry: entry.path))),
         wheel=_digest(application.wheel, files),
-        files=(*application.files, *_watched(files)),
+        files=(*application.files, *_watched(files), *(application.produced.watched if application.produced else ())),
         services=_place_services(application.services, entries, base, f"/home/{settings.user.name}"),
         writable=paths,
         directory=base,
@@ -73,16 +76,36 @@ def _project_directory(request: ApplicationRequest) -> Path | None:
     return origin.path if origin.kind == "project" else None
 
 
-def _read_files(request: ApplicationRequest, directory: Path | None) -> TreeFiles:
+def _read_beside(request: ApplicationRequest, application: Application, directory: Path | None) -> TreeFiles | None:
+    """Read the files that the settings name, and those that commands wrote and a package's wheel lacks."""
+    settings, produced = request.settings, application.produced
+    made = {one.path: one for one in produced.files} if produced is not None else {}
+    named = {path for path in made for name in settings.files if f"{path}/".startswith(f"{os.path.normpath(name)}/")}
+    own = [name for name in settings.files if not any(f"{p}/".startswith(f"{os.path.normpath(name)}/") for p in named)]
+    own += [name for name in settings.files if name not in own and directory and (directory / name).exists()]
+    files = _read_files(request, directory, own) if own else None
+    if directory is None or not application.roots:
+        installed = application.installed
+        taken = {entry.path for entry in installed.entries}
+        named |= {path for path in made if _link_place(path, installed, directory) not in taken}
+    if not named or directory is None:
+        return files
+    base = files or TreeFiles(directory, (), hash_tree(()), (), (), (), ())
+    whole = {one.path: one for one in base.files} | {path: made[path] for path in named}
+    laid = tuple(whole[path] for path in sorted(whole))
+    return replace(base, files=laid, digest=hash_tree(laid))
+
+
+def _read_files(request: ApplicationRequest, directory: Path | None, only: Sequence[str]) -> TreeFiles:
     settings = request.settings
     if directory is None:
         raise SettingsError(
             f"files: {request.origin.text} is not a project that files could come from",
             hint="build the project's directory, or remove the setting",
         )
-    check_named(directory, settings.files, setting="files")
-    found = read_files(request.context, directory, exclude=settings.exclude, only=settings.files)
-    outside = [name for name in settings.files if os.path.normpath(name) in found.outside]
+    check_named(directory, only, setting="files")
+    found = read_files(request.context, directory, exclude=settings.exclude, only=only)
+    outside = [name for name in only if os.path.normpath(name) in found.outside]
     if outside:
         raise SettingsError(f"files: {outside[0]!r} is a link that points outside the project", hint="copy the file")
     return found
@@ -93,13 +116,10 @@ def _links(places: Sequence[str], installed: python.Wheel, directory: Path | Non
 
     What the wheel itself brings stays. Raises SettingsError for a directory of which it brings the content.
     """
-    prefix = installed.site + "/"
-    tops = {e.path.removeprefix(prefix).partition("/")[0] for e in installed.entries if e.path.startswith(prefix)}
-    modules = "src" if directory is not None and any((directory / "src" / top).exists() for top in tops) else "."
     taken = {entry.path for entry in installed.entries}
     for place in places:
         name = place.removeprefix(f"{ROOT}/")
-        link = os.path.normpath(prefix + os.path.relpath(name, modules))
+        link = _link_place(name, installed, directory)
         if any(path.startswith(f"{link}/") for path in taken):
             raise SettingsError(
                 f"writable: the wheel of {installed.name} has files in {name!r}",
@@ -107,6 +127,14 @@ def _links(places: Sequence[str], installed: python.Wheel, directory: Path | Non
             )
         if link not in taken:
             yield Symlink(link, f"/{place}")
+
+
+def _link_place(name: str, installed: python.Wheel, directory: Path | None) -> str:
+    """Return the entry path that is relative to the modules what ``name`` is in the project."""
+    prefix = installed.site + "/"
+    tops = {e.path.removeprefix(prefix).partition("/")[0] for e in installed.entries if e.path.startswith(prefix)}
+    modules = "src" if directory is not None and any((directory / "src" / top).exists() for top in tops) else "."
+    return os.path.normpath(prefix + os.path.relpath(name, modules))
 
 
 def _digest(wheel: Digest, files: TreeFiles | None) -> Digest:
@@ -119,7 +147,7 @@ def _digest(wheel: Digest, files: TreeFiles | None) -> Digest:
 def _watched(files: TreeFiles | None) -> tuple[str, ...]:
     if files is None:
         return ()
-    return (*files.directories, *(str(files.root / file.path) for file in files.files))
+    return (*files.directories, *(str(files.root / file.path) for file in files.files if not file.place))
 
 
 def _place_services(services: Services, entries: Sequence[Entry], base: str | None, home: str) -> Services:

@@ -45,7 +45,9 @@ def check_complete(
     ``tree``: the project. Raises IncompleteWheelError if the application needs them and the settings do not insist on
     a package.
     """
-    sources = [f.path for f in tree.files if tree.repository is None or not tree.repository.is_ignored(f.path)]
+    sources = [
+        f.path for f in tree.files if f.place or tree.repository is None or not tree.repository.is_ignored(f.path)
+    ]
     wheel = f"the wheel of {installed.name}"
     code = _find_missing_modules(installed, sources)
     data = _find_missing_data(installed, sources)

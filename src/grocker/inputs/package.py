@@ -13,6 +13,7 @@ from grocker.errors import CorruptError, MissingError
 from grocker.inputs.application import Application, ApplicationRequest, WheelFile, read_application
 from grocker.inputs.documents import named_files, read_procfile
 from grocker.inputs.index import sdist_builder, uv_settings, uv_variables, wheel_target
+from grocker.inputs.produced import Produced, lay_over
 from grocker.inputs.toolchain import DebianToolchain
 from grocker.inputs.tree_project import named_requirement_files
 from grocker.lock.values import BuildRequirement
@@ -34,16 +35,22 @@ class _BuildAnswer(msgspec.Struct, frozen=True):
     pins: tuple[BuildRequirement, ...]
 
 
-def load(request: ApplicationRequest) -> Application:
-    """Build the project's wheel, or return the stored one if sources and build requirements have not changed."""
+def load(request: ApplicationRequest, produced: Produced | None = None) -> Application:
+    """Build the project's wheel, or return the stored one if sources and build requirements have not changed.
+
+    ``produced``: what the project's commands wrote; its back end sees that among its files.
+    """
     directory = request.origin.path
     assert directory is not None
     project = python.read_project(directory)
     tree = python.read_directory(request.context, directory, request.settings.exclude)
     _warn_of_left_out(request.context.progress, tree)
+    if produced is not None:
+        files = lay_over(tree.files, produced)
+        tree = msgspec.structs.replace(tree, files=files, digest=python.hash_tree(files))
     pins = resolve_build(request, project)
     wheel = _build_wheel(request, project, tree, pins)
-    read = {directory / path for path in (*tree.directories, *(f.path for f in tree.files))}
+    read = {directory / path for path in (*tree.directories, *(f.path for f in tree.files if not f.place))}
     read |= {*named_files(directory, request.settings)}
     if tree.repository is not None:
         read |= set(tree.repository.state_files())

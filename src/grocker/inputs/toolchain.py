@@ -1,4 +1,4 @@
-"""The roots that sdists are compiled in: the image's suite and interpreter, a compiler, and what each sdist needs."""
+"""The roots that sdists are compiled and build commands run in: the image's suite and interpreter, a compiler, more."""
 
 from __future__ import annotations
 
@@ -63,15 +63,9 @@ class DebianToolchain(msgspec.Struct, frozen=True):
 
         Most packages are those of every root: these are unpacked once, and linked.
         """
-        suite, store, named = self.image.suite, self.context.store, self.settings.build.dependencies
-        common = sorted({*suite.base, *self.image.interpreter_packages, *self.image.header_packages, *TOOLCHAIN})
-        own = {text.partition("=")[0] for text in named}
-        names = sorted({*named, *(name for name in (*common, *packages) if name not in own)})
-        try:
-            answer = self._resolve(names)
-        except MissingError as error:
-            raise MissingError(f"finding the packages of a compiler: {error.message}", hint=error.hint) from error
-        key = cache_key("build root", debian.REVISION, answer.digests, *self.interpreter_identity())
+        store, common = self.context.store, self._common
+        answer = self._build_packages(packages)
+        key = self._root_key(answer)
         with store.lock(f"tree-{key}"):
             tree = store.tree(key)
             if tree is None:
@@ -86,6 +80,27 @@ class DebianToolchain(msgspec.Struct, frozen=True):
                 tree = store.tree(key)
         assert tree is not None
         return BuildRoot(tree, key)
+
+    def root_key(self) -> str:
+        """Return the key of the root that ``compose(())`` would return."""
+        return self._root_key(self._build_packages(()))
+
+    @property
+    def _common(self) -> list[str]:
+        suite = self.image.suite
+        return sorted({*suite.base, *self.image.interpreter_packages, *self.image.header_packages, *TOOLCHAIN})
+
+    def _root_key(self, answer: DebianAnswer) -> str:
+        return cache_key("build root", debian.REVISION, answer.digests, *self.interpreter_identity())
+
+    def _build_packages(self, packages: Sequence[str]) -> DebianAnswer:
+        named = self.settings.build.dependencies
+        own = {text.partition("=")[0] for text in named}
+        names = sorted({*named, *(name for name in (*self._common, *packages) if name not in own)})
+        try:
+            return self._resolve(names)
+        except MissingError as error:
+            raise MissingError(f"finding the packages of the build: {error.message}", hint=error.hint) from error
 
     def compose_image(self, answer: DebianAnswer) -> BuildRoot:
         """Return a root with an image's own packages, to run what the image would run."""

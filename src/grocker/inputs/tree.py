@@ -18,6 +18,7 @@ from grocker.inputs.application import Application, ApplicationRequest, chosen_g
 from grocker.inputs.detection import detect, find_roots
 from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, named_files, read_base_config, read_crontab
 from grocker.inputs.index import wheel_target
+from grocker.inputs.produced import Produced, with_produced
 from grocker.inputs.tree_entries import ROOT, tree_entries
 from grocker.inputs.tree_files import IGNORE_FILE, TreeFiles, check_named, read_files, warn_of_left_out
 from grocker.inputs.tree_project import TreeProject, check_tree, read_tree_project
@@ -30,15 +31,19 @@ _BIN = f"{names.VENV}/bin".removeprefix("/")
 _PYTHON = f"{names.VENV}/bin/python"
 
 
-def load(request: ApplicationRequest, built: python.Wheel | None = None) -> Application:
+def load(
+    request: ApplicationRequest, produced: Produced | None = None, built: python.Wheel | None = None
+) -> Application:
     """Read the tree and what it requires; nothing is built.
 
-    ``built``: the wheel of the same project, incomplete, whose metadata count.
+    ``produced``: what its commands wrote. ``built``: the wheel of the same project, incomplete, whose metadata count.
     """
     directory, settings, context = request.origin.path, request.settings, request.context
     assert directory is not None
-    check_named(directory, settings.include, setting="include")
-    files = read_files(context, directory, settings.include, settings.exclude)
+    written = [one.path for one in produced.files] if produced is not None else []
+    own = [name for name in settings.include if not any(f"{path}/".startswith(f"{name}/") for path in written)]
+    check_named(directory, own, setting="include")
+    files = with_produced(read_files(context, directory, settings.include, settings.exclude), produced)
     check_tree(directory, [file.path for file in files.files])
     described = read_tree_project(directory, settings, built)
     warn_of_left_out(context.progress, files)
@@ -87,7 +92,7 @@ def read_tree(
         django_settings_module=settings_module,
         base_config=base_config,
         crontab=crontab,
-        files=(*files.directories, *(str(directory / file.path) for file in files.files)),
+        files=(*files.directories, *(str(directory / file.path) for file in files.files if not file.place)),
         project=None,
         roots=roots,
     )

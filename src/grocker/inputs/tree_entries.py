@@ -35,7 +35,7 @@ def tree_entries(files: TreeFiles) -> Iterator[Entry]:
         if file.target is not None:
             yield Symlink(path, file.target)
             continue
-        yield File(path, file_data(files.root / file.path), 0o755 if file.executable else 0o644)
+        yield File(path, file_data(file.source(files.root)), 0o755 if file.executable else 0o644)
 
 
 def file_data(place: Path) -> bytes | Content:

@@ -122,7 +122,7 @@ class _BuildRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hashes: tuple[_Hash, ...] = ()
 
 
-class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     version: int
     inputs: dict[str, str]
     base: Base
@@ -131,6 +131,7 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     debian: tuple[_DebianRow, ...] = ()
     python: tuple[_PythonRow, ...] = ()
     build: tuple[_BuildRow, ...] = ()
+    not_reproducible: tuple[Annotated[str, Meta(pattern=r"^[a-z.]+\Z", description="a setting")], ...] = ()
 
 
 def render(lock: Lock) -> str:
@@ -139,6 +140,7 @@ def render(lock: Lock) -> str:
 
     top = {
         "version": VERSION,
+        **({"not-reproducible": list(lock.not_reproducible)} if lock.not_reproducible else {}),
         "inputs": {name: lock.inputs[name] for name in sorted(lock.inputs)},
         "base": {"distribution": lock.base.distribution, "suite": lock.base.suite},
         "interpreter": {
@@ -185,7 +187,7 @@ def parse(text: str, *, place: str) -> Lock:
         for name in names
     )
     build = tuple(BuildRequirement(*astuple(row)) for row in document.build)
-    return Lock(document.inputs, document.base, document.interpreter, platforms, build)
+    return Lock(document.inputs, document.base, document.interpreter, platforms, build, document.not_reproducible)
 
 
 _Row = TypeVar("_Row", DebianPackage, PythonFile, StandalonePython)

@@ -126,6 +126,8 @@ class Lock(msgspec.Struct, frozen=True):
     """sorted by platform"""
     build: tuple[BuildRequirement, ...]
     """sorted by name; empty when nothing is built"""
+    not_reproducible: tuple[str, ...] = ()
+    """settings whose steps ran with a network: another build may give another image"""
 
     def of(self, platform: str) -> PlatformLock | None:
         """The inputs of that platform, or None."""

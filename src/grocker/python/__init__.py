@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from grocker.python.resolution import find_addresses, find_sdist, resolve
     from grocker.python.sdists import SDIST, SOURCE, SdistBuilder
     from grocker.python.service_entry_points import declared_services
-    from grocker.python.source_tree import FileHashes, SourceTree, read_named_file, read_tree
+    from grocker.python.source_tree import FileHashes, SourceTree, hash_tree, read_named_file, read_tree
     from grocker.python.sources import PATH, Source
     from grocker.python.target import InstallScheme, WheelTarget
     from grocker.python.toolchain import BuildRoot, Toolchain
@@ -84,7 +84,7 @@ _HOMES = {
     "resolution": ("find_addresses", "find_sdist", "resolve"),
     "sdists": ("SDIST", "SOURCE", "SdistBuilder"),
     "sources": ("PATH", "Source"),
-    "source_tree": ("FileHashes", "SourceTree", "read_named_file", "read_tree"),
+    "source_tree": ("FileHashes", "SourceTree", "hash_tree", "read_named_file", "read_tree"),
     "target": ("InstallScheme", "WheelTarget"),
     "toolchain": ("BuildRoot", "Toolchain"),
     "uv": ("Uv", "find_uv"),
@@ -141,6 +141,7 @@ __all__ = [
     "find_sdist",
     "find_uv",
     "group_requirements",
+    "hash_tree",
     "hide_credentials",
     "index_files",
     "is_current",

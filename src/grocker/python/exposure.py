@@ -54,7 +54,12 @@ def find_exposed(entries: Iterable[Entry], tree: SourceTree | None) -> Exposed:
     ignored_names = set()
     for file in tree.files if tree is not None else ():
         assert tree is not None
-        if file.target is None and not tree.named.is_meant(file.path) and not _is_in_named(file.path, tree):
+        if (
+            file.target is None
+            and not file.place
+            and not tree.named.is_meant(file.path)
+            and not _is_in_named(file.path, tree)
+        ):
             name = file.path.rpartition("/")[2]
             is_ignored = tree.repository is not None and tree.repository.is_ignored(file.path)
             if is_ignored or looks_secret(name):

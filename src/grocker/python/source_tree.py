@@ -37,6 +37,12 @@ class SourceFile(msgspec.Struct, frozen=True):
     executable: bool = False
     target: str | None = None
     """target of a link, relative to its own directory; None for a file"""
+    place: str = ""
+    """where its bytes are, if a build command wrote it; empty: below the root"""
+
+    def source(self, root: Path) -> Path:
+        """Where its bytes are, in a tree at ``root``."""
+        return Path(self.place) if self.place else root / self.path
 
 
 class SourceTree(msgspec.Struct, frozen=True):
@@ -212,7 +218,7 @@ def copy_tree(tree: SourceTree, destination: Path, *, epoch: int) -> Path:
             if file.target is not None:
                 path.symlink_to(file.target)
             else:
-                data = (tree.root / file.path).read_bytes()
+                data = file.source(tree.root).read_bytes()
                 if hashlib.sha256(data).hexdigest() != file.digest:
                     raise CorruptError(
                         f"copying the project: {file.path} changed while it was being read", hint="build again"

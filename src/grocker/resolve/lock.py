@@ -84,7 +84,14 @@ def create(
         interpreter=Interpreter("cpython", target.python, STANDALONE.name if standalone else f"debian:{suite.name}"),
         platforms=(PlatformLock(target.platform, tuple(sorted(packages.packages)), files, standalone),),
         build=tuple(sorted(application.build)),
+        not_reproducible=not_reproducible(application),
     )
+
+
+def not_reproducible(application: Application) -> tuple[str, ...]:
+    """Return the settings whose steps had a network."""
+    produced = application.produced
+    return ("build.commands",) if produced is not None and produced.has_network else ()
 
 
 def misfit(lock: Lock, current: Mapping[str, str], platform: str) -> tuple[str, str] | None:

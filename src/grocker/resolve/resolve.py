@@ -158,7 +158,7 @@ def resolve(
             raise SettingsError(message, hint=remedy)
         context.progress.warn(f"{message}; resolving without it", hint=remedy)
         return _ask(context, request, settings, target, host, uv, subscriber, has_alternatives)
-    only = request.lock.only(target.platform)
+    only = replace(request.lock.only(target.platform), not_reproducible=locks.not_reproducible(application))
     interpreters = _interpreters(source, target, host)
     return Resolution(
         *(target, uv, application, services, static, packages, compiling, wheels, only, LOCK), standalone=interpreters

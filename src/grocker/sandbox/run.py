@@ -186,6 +186,8 @@ def _make_chroot(sandbox: Sandbox, scratch: Path) -> Sandbox:
             if bind.is_writable:
                 os.rename(bind.source, target)
             elif bind.source.is_dir():
+                if target.is_dir():
+                    shutil.rmtree(target)  # a bind hides what it covers
                 shutil.copytree(bind.source, target, symlinks=True, dirs_exist_ok=True)
             else:
                 shutil.copyfile(bind.source, target)

@@ -13,8 +13,8 @@ import msgspec
 from grocker import digest as digests
 from grocker.store.store import ROOMS, Store, digest_of
 
-_FOREIGN = "uv"
-"""in ``downloads``: the cache of uv, which manages it itself"""
+_FOREIGN = frozenset({"npm", "uv"})
+"""in ``downloads``: the caches of other tools, which manage them themselves"""
 _TEXTS = "source-"
 """in ``steps``: what is known of a project's files, in lines instead of JSON"""
 
@@ -65,7 +65,7 @@ def _strangers(store: Store) -> Iterator[Problem]:
 
 def _named_by_hash(room: Path) -> Iterator[Problem]:
     for path in sorted(room.iterdir()):
-        if path.name == _FOREIGN and path.is_dir():
+        if path.name in _FOREIGN and path.is_dir():
             continue
         try:
             found = digests.hexadecimal(digest_of(path))

@@ -14,8 +14,8 @@ from grocker.store.store import Store, abandoned
 from grocker.store.writing import remove, storage
 
 _ACTION = "pruning the cache"
-_FOREIGN = "uv"
-"""in ``downloads``: the cache of uv, as one entry"""
+_FOREIGN = frozenset({"npm", "uv"})
+"""in ``downloads``: the caches of other tools, each as one entry"""
 _FILES = ("refs", "steps", "downloads", "blobs/sha256")
 """rooms whose files are entries of their own"""
 
@@ -87,7 +87,7 @@ def _entry(*paths: Path) -> Prunable:
                 continue
             size += found.st_blocks * 512
             # A directory is read by this very loop. Whoever uses a tree reads its seal.
-            if not stat.S_ISDIR(found.st_mode) and (file == path or path.name == _FOREIGN):
+            if not stat.S_ISDIR(found.st_mode) and (file == path or path.name in _FOREIGN):
                 used = max(used, found.st_atime, found.st_mtime)
     return Prunable(paths, size, used)
 

@@ -20,7 +20,7 @@ WORKDIR /app
 COPY requirements.txt .
 RUN pip install -r requirements.txt
 COPY . .
-RUN python manage.py compilemessages
+RUN pybabel compile -d locale
 EXPOSE 5000
 CMD ["python", "serve.py"]
 """,
@@ -51,7 +51,7 @@ def test_image_does_what_the_dockerfile_says_when_its_settings_come_from_init(tm
         (tmp_path / name).write_text(text)
     written = grocker("init", directory=tmp_path)
     assert written.returncode == 0, written.stderr
-    assert "Dockerfile:8: RUN python manage.py compilemessages" in written.stderr
+    assert "Dockerfile:8: RUN pybabel compile -d locale" in written.stderr
     image = "grocker-test-init:latest"
     built = grocker("build", ".", "-t", image, "-o", "docker", directory=tmp_path)
     assert built.returncode == 0, built.stderr

@@ -19,6 +19,7 @@ import pytest
 
 from tests.e2e.build.conftest import Anywhere, anywhere, home_of  # noqa: F401 - fixtures
 from tests.support import rootless
+from tests.support.host_root import make_root
 
 pytestmark = [pytest.mark.e2e, pytest.mark.root]
 UID = 4323
@@ -108,19 +109,7 @@ class Host:
 def root() -> Iterator[Path]:
     """A root with a shell and a few programs of this host."""
     directory = Path("/var/tmp") / f"grocker-sandbox-{os.getpid()}"
-    for name in ("usr/bin", "etc", "tmp", "proc"):
-        (directory / name).mkdir(parents=True)
-    (directory / "bin").symlink_to("usr/bin")
-    for program in PROGRAMS:
-        source = shutil.which(program, path="/usr/bin:/bin")
-        assert source is not None
-        shutil.copy(source, directory / "usr/bin" / program)
-        libraries = subprocess.run(["ldd", source], capture_output=True, text=True, check=True).stdout
-        for word in libraries.split():
-            if word.startswith("/") and not (directory / word[1:]).exists():
-                (directory / word[1:]).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(word, directory / word[1:])
-    subprocess.run(["chmod", "-R", "a+rX", directory], check=True)
+    make_root(directory, PROGRAMS)
     yield directory
     shutil.rmtree(directory)
 

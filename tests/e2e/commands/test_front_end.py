@@ -1,0 +1,128 @@
+"""A Django site whose front end is built by npm and Vite: looked at in a browser, and built again without npm."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.contract.engine import Engine
+from tests.e2e.trees.test_collectstatic import new_layers
+from tests.e2e.trees.test_projects import get
+from tests.support.chromium import chromium
+
+pytestmark = [
+    *(pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.root, pytest.mark.browser),
+    pytest.mark.timeout(1200),
+]
+SETTINGS = """\
+import os
+from pathlib import Path
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+SECRET_KEY = os.environ["SECRET_KEY"]
+DEBUG = False
+ALLOWED_HOSTS = ["*"]
+INSTALLED_APPS = ["django.contrib.staticfiles"]
+ROOT_URLCONF = "shop.urls"
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": [BASE_DIR / "shop/templates"]}]
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "collected"
+STATICFILES_DIRS = [BASE_DIR / "shop" / "dist"]
+WSGI_APPLICATION = "shop.wsgi.application"
+STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}}
+"""
+URLS = """\
+from django.shortcuts import render
+from django.urls import path
+
+urlpatterns = [path("", lambda request: render(request, "index.html"))]
+"""
+FILES = {
+    "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n',
+    "requirements.txt": "django\n",
+    "shop/__init__.py": "",
+    "shop/settings.py": SETTINGS,
+    "shop/urls.py": URLS,
+    "shop/wsgi.py": (
+        "import os\nfrom django.core.wsgi import get_wsgi_application\n"
+        'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\napplication = get_wsgi_application()\n'
+    ),
+    "shop/templates/index.html": (
+        "{% load static %}<!doctype html><title>shop</title>"
+        """<link rel="stylesheet" href="{% static 'main.css' %}"><div id="app"></div>"""
+        """<script type="module" src="{% static 'main.js' %}"></script>"""
+    ),
+}
+FRONT_END = Path(__file__).parent / "frontend"
+"""its lock has no addresses, so that npm takes every package from the host's registry"""
+IMAGE = "grocker-test-front-end:1"
+RUN = "/opt/app/shop/dist/run.txt"
+"""what the last command writes: another text each time that it runs"""
+
+
+def grocker(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "grocker", *words]
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+
+
+def read(docker: Engine, path: str) -> str:
+    done = docker.run("cat", path)
+    assert done.status == 0, done.err
+    return done.out
+
+
+def test_X1_page_has_the_front_end_that_npm_built_and_a_changed_module_runs_no_npm(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    for name, text in FILES.items():
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_text(text)
+    shutil.copytree(FRONT_END, site / "frontend")
+    (site / "frontend" / "main.css").write_text(f"/* {uuid.uuid4()} */ #app {{ color: rgb(0, 0, 128) }}\n")
+    drafted = grocker(site, "init")
+    assert drafted.returncode == 0, drafted.stderr
+    table = tomllib.loads((site / "grocker.toml").read_text())
+    assert table["build"] == {
+        "dependencies": ["nodejs", "npm"],
+        "commands": ["cd frontend && npm ci", "cd frontend && npm run build"],
+        "network": True,
+        "inputs": ["frontend/**"],
+        "outputs": ["shop/dist"],
+    }
+    text = (site / "grocker.toml").read_text()
+    stamped = '"cd frontend && npm run build",\n    "cat /proc/sys/kernel/random/uuid > shop/dist/run.txt",'
+    (site / "grocker.toml").write_text(text.replace('"cd frontend && npm run build",', stamped))
+
+    built = grocker(site, "build", ".", "-t", IMAGE, "-o", "docker")
+    assert {"static", "application"} <= set(new_layers(built)), built.stderr
+    assert built.stdout.startswith(f"{IMAGE.partition(':')[0]}@sha256:")
+    assert len(built.stdout.splitlines()) == 1
+    docker = Engine("docker", IMAGE)
+    lock = tomllib.loads(read(docker, "/opt/grocker/grocker.lock"))
+    assert lock["not-reproducible"] == ["build.commands"]
+    run = read(docker, RUN)
+    (tmp_path / "chromium").mkdir()
+    with docker.started("start", "www", options=("-e", "SECRET_KEY=x")) as container:
+        get(container, "/")
+        with (
+            chromium(tmp_path / "chromium", [container.address()]) as browser,
+            browser.page(f"http://{container.address()}:8080/") as page,
+        ):
+            page.wait_for("document.getElementById('app').textContent === 'built by vite'")
+            assert page.evaluate("getComputedStyle(document.getElementById('app')).color") == "rgb(0, 0, 128)"
+            assert page.complaints() == []
+
+    (site / "shop" / "urls.py").write_text(URLS + "# changed\n")
+    again = grocker(site, "build", ".", "-t", IMAGE, "-o", "docker")
+    assert new_layers(again) == ["application"]
+    assert read(docker, RUN) == run
+    (site / "frontend" / "main.js").write_text((FRONT_END / "main.js").read_text() + "// changed\n")
+    layout = f"oci:{tmp_path / 'layout'}"
+    assert "application" in new_layers(grocker(site, "build", ".", "-t", IMAGE, "-o", "docker", "-o", layout))
+    assert "not reproducible: build.commands, with a network" in grocker(site, "inspect", layout).stdout
+    assert read(docker, RUN) != run
