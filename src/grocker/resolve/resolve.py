@@ -19,6 +19,7 @@ from grocker.errors import SettingsError
 from grocker.inputs.application import Application, ApplicationRequest, LockedApplication
 from grocker.inputs.index import download_wheel
 from grocker.inputs.load import load_application
+from grocker.inputs.programs import find_run_packages
 from grocker.inputs.request import Request
 from grocker.inputs.toolchain import DebianToolchain
 from grocker.inputs.tree_project import is_tree
@@ -58,6 +59,8 @@ class Resolution(msgspec.Struct, frozen=True):
     """of this platform alone"""
     versions: str
     """for people: where the wheels' versions come from"""
+    brought: Mapping[str, str]
+    """Debian packages that what is installed needs where it runs, each with the reason, for people"""
 
     def files(self, context: Context) -> tuple[str, ...]:
         """Return the files and directories of the host that the image depends on."""
@@ -131,8 +134,10 @@ def resolve(
             raise SettingsError(message, hint=remedy)
         context.progress.warn(f"{message}; resolving without it", hint=remedy)
         return _ask(context, request, settings, target, host, uv, subscriber, has_alternatives)
+    names = {package.name for package in packages.packages}
+    brought = {name: why for name, why in _brought(settings, application, wheels).items() if name in names}
     only = request.lock.only(target.platform)
-    return Resolution(target, uv, application, services, static, packages, compiling, wheels, only, LOCK)
+    return Resolution(target, uv, application, services, static, packages, compiling, wheels, only, LOCK, brought)
 
 
 def _ask(
@@ -178,7 +183,8 @@ def _ask(
         uv = uv.with_options(read_listed(context, uv, application).index_options)
         packages, compiling = archive.result()
     own = (application.file,) if application.file else ()
-    libraries = {*application.libraries, *(name for file in (*wheels.files, *own) for name in file.libraries)}
+    brought = _brought(settings, application, wheels)
+    libraries = {*application.libraries, *(name for file in (*wheels.files, *own) for name in file.libraries), *brought}
 
     def below_wheels() -> DebianAnswer:
         names = tuple(sorted(libraries))
@@ -197,7 +203,16 @@ def _ask(
     inputs = locks.inputs(request, settings, application, target)
     lock = locks.create(target, application, packages, wheels, inputs)
     versions = versions_source(application, ignore_lock=request.ignore_lock)
-    return Resolution(target, uv, application, services, static, packages, compiling, wheels, lock, versions)
+    return Resolution(target, uv, application, services, static, packages, compiling, wheels, lock, versions, brought)
+
+
+def _brought(settings: Settings, application: Application, wheels: PythonAnswer) -> dict[str, str]:
+    """Return the packages that the settings do not name and that what is installed needs, with reasons."""
+    installed = application.installed
+    distributions = {installed.name, *(file.name for file in wheels.files)}
+    found = find_run_packages(distributions, installed.entries, installed.site)
+    named = {text.partition("=")[0] for text in settings.dependencies}
+    return {name: why for name, why in found.items() if name not in named}
 
 
 def _application(
