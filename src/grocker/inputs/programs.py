@@ -26,8 +26,8 @@ def find_run_packages(distributions: Collection[str], entries: Iterable[Entry], 
     """Return Debian packages to install, each with its reason for people.
 
     ``distributions``: normalised names of all that are installed. ``entries``: the application's own files; ``site``:
-    the entry path of the directory of its modules. A program counts if a module calls it by a literal name, and does not
-    catch that it is missing.
+    the entry path of the directory of its modules. A program counts if a module calls it by a literal name, and does
+    not catch that it is missing.
     """
     found: dict[str, str] = {}
     for name in sorted(set(distributions) & DISTRIBUTIONS.keys()):
