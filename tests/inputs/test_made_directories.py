@@ -22,7 +22,7 @@ def made(*texts: str, **more: str) -> list[str]:
         "here = os.path.dirname(os.path.abspath(__file__))\nif not os.path.exists(here):\n    os.mkdir(here + '/data')",
         "(Path(__file__).parent / 'data').mkdir(exist_ok=True)",
         "DATA: Path = Path(__file__).resolve().parents[1].joinpath('shop', 'data')\nDATA.mkdir()",
-        "app.config['A'] = os.path.dirname(__file__)\nos.makedirs(os.getenv('X', os.path.join(app.config['A'], 'data')))",
+        "app.config['A'] = os.path.dirname(__file__)\nos.makedirs(getenv('X', os.path.join(app.config['A'], 'data')))",
         "here = os.path.dirname(__file__)\ntry:\n    os.makedirs(here + '/data')\nexcept OSError:\n    pass",
         "data = os.environ.get('DATA') or f'{os.path.dirname(__file__)}/data'\nos.makedirs(data)",
         "data = config('DATA', default=Path(__file__).parent / 'data')\nos.makedirs(str(data))",
