@@ -145,3 +145,11 @@ def test_build_fails_when_settings_fail_and_pages_need_the_manifest(shop: Path, 
     (shop / "shop" / "settings.py").write_text(SETTINGS + MANIFEST + 'KEY = os.environ["SHOP_KEY"]\n')
     built = grocker(shop, "build", ".", "-t", "shop:1", "-o", f"oci:{tmp_path / 'layout'}")
     assert (built.returncode, "KeyError: 'SHOP_KEY'" in built.stderr) == (78, True), built.stderr
+
+
+@pytest.mark.parametrize("own", ["assert url is None", 'assert url.startswith("postgres:")'])
+def test_files_are_collected_when_settings_know_one_form_of_database_url(shop: Path, tmp_path: Path, own: str) -> None:
+    """Or want none at all: the first value that they get is one of SQLite."""
+    (shop / "shop" / "settings.py").write_text(f'{SETTINGS}url = os.environ.get("DATABASE_URL")\n{own}\n')
+    built = grocker(shop, "build", ".", "-t", "shop:1", "-o", f"oci:{tmp_path / 'layout'}")
+    assert "static" in new_layers(built)
