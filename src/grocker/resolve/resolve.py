@@ -59,7 +59,7 @@ class Resolution(msgspec.Struct, frozen=True):
     """of this platform alone"""
     versions: str
     """for people: where the wheels' versions come from"""
-    brought: Mapping[str, str]
+    brought: Mapping[str, str] = {}
     """Debian packages that what is installed needs where it runs, each with the reason, for people"""
 
     def files(self, context: Context) -> tuple[str, ...]:
@@ -137,7 +137,9 @@ def resolve(
     names = {package.name for package in packages.packages}
     brought = {name: why for name, why in _brought(settings, application, wheels).items() if name in names}
     only = request.lock.only(target.platform)
-    return Resolution(target, uv, application, services, static, packages, compiling, wheels, only, LOCK, brought)
+    return Resolution(
+        target, uv, application, services, static, packages, compiling, wheels, only, LOCK, brought=brought
+    )
 
 
 def _ask(
@@ -203,7 +205,9 @@ def _ask(
     inputs = locks.inputs(request, settings, application, target)
     lock = locks.create(target, application, packages, wheels, inputs)
     versions = versions_source(application, ignore_lock=request.ignore_lock)
-    return Resolution(target, uv, application, services, static, packages, compiling, wheels, lock, versions, brought)
+    return Resolution(
+        *(target, uv, application, services, static, packages, compiling, wheels, lock, versions), brought=brought
+    )
 
 
 def _brought(settings: Settings, application: Application, wheels: PythonAnswer) -> dict[str, str]:
