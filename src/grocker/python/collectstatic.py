@@ -22,7 +22,7 @@ from grocker.store.writing import storage
 from grocker.tar.entry import Directory, Entry, File
 from grocker.tar.unpack import link_tree, unpack
 
-FORMAT = 2
+FORMAT = 3
 """Goes into step keys: raised when the same image would give other files."""
 _ACTION = "collecting static files"
 _LIMITS = Limits(seconds=900)
