@@ -59,6 +59,9 @@ def collect(output: str) -> "dict[str, object]":
         return {}
     command = importlib.import_module("django.core.management").call_command
     command("collectstatic", interactive=False, verbosity=0)
+    enabled = getattr(settings, "COMPRESS_ENABLED", not settings.DEBUG)
+    if importlib.import_module("django.apps").apps.is_installed("compressor") and enabled and settings.COMPRESS_OFFLINE:
+        command("compress", force=True, verbosity=0)  # below STATIC_ROOT, and pages fail without it
     return {
         "is_installed": True,
         "root": os.path.abspath(root) if root else "",

@@ -22,7 +22,7 @@ from grocker.store.writing import storage
 from grocker.tar.entry import Directory, Entry, File
 from grocker.tar.unpack import link_tree, unpack
 
-FORMAT = 3
+FORMAT = 4
 """Goes into step keys: raised when the same image would give other files."""
 _ACTION = "collecting static files"
 _LIMITS = Limits(seconds=900)
@@ -34,9 +34,13 @@ HARMLESS = {
     "DEBUG": "0",
 }
 """what settings commonly take from the environment"""
-_DATABASE = "DATABASE_URL"
-_DATABASES = (HARMLESS[_DATABASE], None, "postgres://user:password@localhost:5432/name")
-"""its values, tried in this order: settings that parse it themselves may know only one form, or do without"""
+_OTHERS: tuple[Mapping[str, str | None], ...] = (
+    {"DEBUG": "False"},
+    {"DATABASE_URL": None},
+    {"DATABASE_URL": "postgres://user:password@localhost:5432/name"},
+    {"DEBUG": "False", "DATABASE_URL": None},
+)
+"""values to try one after the other: settings that parse a variable themselves may know one form, or do without"""
 _FIXED = {
     "PATH": f"{names.VENV}/bin:/usr/bin:/bin",
     "VIRTUAL_ENV": names.VENV,
@@ -89,12 +93,11 @@ def collect(
             if not isinstance(entry, Directory):
                 (image / entry.path).unlink(missing_ok=True)  # its layer is above those of the wheels
     unpack(application, image)
-    is_read = _DATABASE not in variables and any(
-        isinstance(one, File) and isinstance(one.data, bytes) and _DATABASE.encode() in one.data for one in application
-    )
+    texts = [one.data for one in application if isinstance(one, File) and isinstance(one.data, bytes)]
+    fixed = {name for name in HARMLESS if name in variables or not any(name.encode() in text for text in texts)}
     answers = []
-    for number, database in enumerate(_DATABASES if is_read else _DATABASES[:1]):
-        chosen = {key: value for key, value in {**HARMLESS, _DATABASE: database}.items() if value is not None}
+    for number, other in enumerate(({}, *(one for one in _OTHERS if fixed.isdisjoint(one)))):
+        chosen = {key: value for key, value in {**HARMLESS, **other}.items() if value is not None}
         place = scratch / str(number)
         answers.append((_run(root, image, {**chosen, **variables, **_FIXED}, directory, media, place), place))
         if not answers[-1][0].error:

@@ -62,6 +62,11 @@ DATABASES = {"default": {"ENGINE": ENGINE, "NAME": "x"}}
 if not os.environ.get("SHOP_URL", "").startswith("http"):
     raise RuntimeError("Set the SHOP_URL environment variable")
 """
+COMPRESSED = """
+INSTALLED_APPS += ["compressor"]
+STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder", "compressor.finders.CompressorFinder"]
+COMPRESS_ENABLED = COMPRESS_OFFLINE = TEMPLATES[0]["APP_DIRS"] = True
+"""
 RANDOM = """
 import uuid
 
@@ -116,6 +121,20 @@ def test_X1_collected_files_are_shown_when_pages_name_them_by_their_hash(shop: P
         assert get(container, link) == (shop / "assets" / "site.css").read_text()
     listed = docker.run("python", "-c", "import os; print(*sorted(os.listdir('/opt/app/collected')))")
     assert listed.out.split()[-1] == "staticfiles.json", listed
+
+
+def test_X1_compressed_files_are_shown_when_pages_name_them(shop: Path) -> None:
+    image = "grocker-test-collectstatic-compress:1"
+    (shop / "requirements.txt").write_text("django\ndjango-compressor\n")
+    (shop / "shop" / "settings.py").write_text(SETTINGS + COMPRESSED)
+    page = '<link rel="stylesheet" href="{% static "site.css" %}">'
+    block = f"{{% load static compress %}}{{% compress css %}}{page}{{% endcompress %}}"
+    (shop / "pages" / "index.html").write_text(block)
+    (shop / "assets" / "site.css").write_text("a { color: navy }\n")
+    assert "static" in new_layers(grocker(shop, "build", ".", "-t", image, "-o", "docker"))
+    with Engine("docker", image).started("start", "www", options=("-e", "SECRET_KEY=of-the-container")) as container:
+        [link] = re.findall(r'href="(/static/CACHE/css/[\w.]+\.css)"', get(container, "/"))
+        assert "navy" in get(container, link)
 
 
 def test_layer_of_static_files_stays_when_no_module_that_they_depend_on_changes(shop: Path, tmp_path: Path) -> None:
