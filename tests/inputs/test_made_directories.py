@@ -26,6 +26,7 @@ def made(*texts: str, **more: str) -> list[str]:
         "here = os.path.dirname(__file__)\ntry:\n    os.makedirs(here + '/data')\nexcept OSError:\n    pass",
         "data = os.environ.get('DATA') or f'{os.path.dirname(__file__)}/data'\nos.makedirs(data)",
         "data = config('DATA', default=Path(__file__).parent / 'data')\nos.makedirs(str(data))",
+        "def create_app():\n    here = os.path.dirname(__file__)\n    os.mkdir(here + '/data')\n    return here",
         "class Config:\n    data = Path(__file__).parent / 'data'\n    data.mkdir()",
     ],
 )
@@ -46,6 +47,12 @@ def test_directory_is_found_when_it_is_made_at_the_import(text: str) -> None:
 )
 def test_nothing_is_found_when_the_place_is_another_or_unknown(text: str) -> None:
     assert [place for place in made(text) if place.startswith("opt/app")] == []
+
+
+def test_relative_directory_is_below_the_one_where_services_start() -> None:
+    texts = {"opt/app/shop.py": "import os\ndef create_app():\n    os.mkdir('logs')\n"}
+    assert list(find_made_directories(texts, ROOTS, start="opt/app")) == ["opt/app/logs"]
+    assert list(find_made_directories(texts, ROOTS)) == []
 
 
 def test_names_of_other_modules_are_followed() -> None:

@@ -14,18 +14,25 @@ _SAME = frozenset({"abspath", "realpath", "normpath", "Path", "PurePath", "Posix
 """functions that give the same place as their argument or object"""
 _VARIABLES = frozenset({"getenv", "get", "env", "config"})
 """functions that read a variable of the environment; the second argument is its default"""
+_FACTORIES = frozenset({"create_app", "make_app", "create_application", "make_application", "get_app", "app_factory"})
+"""functions that make the application when a service is loaded"""
 _BLOCKS = (ast.If, ast.Try, ast.With, ast.For, ast.ClassDef)
 
 
-def find_made_directories(texts: Mapping[str, str], roots: Sequence[str]) -> Iterator[str]:
+def find_made_directories(texts: Mapping[str, str], roots: Sequence[str], *, start: str = "") -> Iterator[str]:
     """Yield the entry paths of directories that modules make, where no variable of the environment says otherwise.
 
-    ``texts``: the modules by their entry paths; ``roots``: entry paths of the directories on ``sys.path``.
+    ``texts``: the modules by their entry paths; ``roots``: entry paths of the directories on ``sys.path``; ``start``:
+    of the one where services start, for relative paths; empty: these do not count.
     """
     modules = _Modules(texts, roots)
     for path, text in texts.items():
         if "mkdir" in text or "makedirs" in text:
-            yield from modules.read(path).made
+            for made in modules.read(path).made:
+                if made.startswith("/"):
+                    yield os.path.normpath(made).removeprefix("/")
+                elif start and made:
+                    yield os.path.normpath(os.path.join(start, made))
 
 
 class _Module:
@@ -86,6 +93,10 @@ class _Reader:
             elif isinstance(statement, _BLOCKS):
                 for part in ("body", "orelse", "finalbody"):
                     self.run(getattr(statement, part, ()))
+            elif isinstance(statement, ast.FunctionDef) and statement.name in _FACTORIES:
+                outer, self._values = self._values, dict(self._values)
+                self.run(statement.body)
+                self._values = outer
 
     def _import(self, statement: ast.ImportFrom) -> None:
         found = self._modules.find(statement.module or "", statement.level, self._path)
@@ -112,8 +123,8 @@ class _Reader:
             made = self._value(node.args[0])
         elif isinstance(node.func, ast.Attribute) and node.func.attr == "mkdir":
             made = self._value(node.func.value)
-        if made is not None and made.startswith("/"):
-            self._module.made.append(os.path.normpath(made).removeprefix("/"))
+        if made is not None:
+            self._module.made.append(made)
 
     def _value(self, node: ast.expr | None) -> str | None:
         """Return the string or path that an expression gives, None if it is something else or unknown."""

@@ -120,7 +120,7 @@ def recognise(entries: Sequence[Entry], roots: Sequence[str], settings_module: s
         places.append(_settings_files(texts, roots, settings_module))
     for files in places:
         found |= {path: WritablePath(path, False, "SQLite database") for path in _databases(files)}
-    for place in find_made_directories(texts, roots):
+    for place in find_made_directories(texts, roots, start=ROOT):
         if place.startswith(f"{ROOT}/"):
             path = place.removeprefix(f"{ROOT}/")
             found.setdefault(path, WritablePath(path, True, _MADE))
