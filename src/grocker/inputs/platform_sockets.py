@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 
 from grocker.progress import Progress
+from grocker.runner.contract import names
 
 _PORT = "0.0.0.0:$PORT"
 _PROCESS = re.compile(r"^(?P<name>[A-Za-z0-9_-]+)\s*:.*?\bgunicorn(?:\.app\.wsgiapp)?(?=\s)(?P<options>.*)$", re.M)
@@ -39,7 +40,8 @@ def listen_on_port(procfile: str, read: Callable[[str], str | None], progress: P
                 return line
             options = f" --bind {_PORT}{options}"
         progress.warn(
-            f"Procfile: {match['name']} would listen on a Unix socket; it listens on port 8080 instead",
+            f"Procfile: {match['name']} would listen on a Unix socket;"
+            f" it listens on port {names.APPLICATION_PORT} instead",
             hint=f"to choose yourself, set command in [tool.grocker.services.{match['name']}]",
         )
         return line[:start] + options
