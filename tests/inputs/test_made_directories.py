@@ -42,6 +42,8 @@ def test_directory_is_found_when_it_is_made_at_the_import(text: str) -> None:
         "os.makedirs(os.path.join(unknown, 'data'))",
         "def prepare():\n    os.makedirs(os.path.dirname(__file__) + '/data')",
         "print(__file__)",
+        "os.makedirs(os.path.dirname(__file__) + '/a\\0b')",
+        "os.makedirs(" + "(" * 5000 + "__file__" + ")" * 5000 + ")",
         "makedirs(",
     ],
 )

@@ -10,6 +10,8 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
+from grocker.tar.entry import path_problem
+
 _SAME = frozenset({"abspath", "realpath", "normpath", "Path", "PurePath", "PosixPath", "str", "resolve", "absolute"})
 """functions that give the same place as their argument or object"""
 _VARIABLES = frozenset({"getenv", "get", "env", "config"})
@@ -29,10 +31,10 @@ def find_made_directories(texts: Mapping[str, str], roots: Sequence[str], *, sta
     for path, text in texts.items():
         if "mkdir" in text or "makedirs" in text:
             for made in modules.read(path).made:
-                if made.startswith("/"):
-                    yield os.path.normpath(made).removeprefix("/")
-                elif start and made:
-                    yield os.path.normpath(os.path.join(start, made))
+                if made and (start or made.startswith("/")):
+                    place = os.path.normpath(os.path.join("/", start, made)).lstrip("/")
+                    if place.isprintable() and path_problem(place) is None:
+                        yield place
 
 
 class _Module:
@@ -60,7 +62,7 @@ class _Modules:
                     warnings.simplefilter("ignore")
                     body = ast.parse(self._texts[path]).body
                 _Reader(self, module, path).run(body)
-            except (SyntaxError, ValueError, RecursionError):
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
                 pass  # this Python cannot tell
         return self._read[path]
 
