@@ -596,6 +596,26 @@ _SETTINGS = (
         is_quick=True,
     ),
     Case(
+        "unknown-python",
+        "a Python that neither Debian nor uv has",
+        66,
+        ("[tool.grocker] python: nobody has Python 3.7",),
+        ("3.13 (trixie)", "standalone", "3.12"),
+        _file("grocker.toml", 'python = "3.7"\n'),
+        is_quick=True,
+    ),
+    Case(
+        "python-without-server",
+        "the archive of a standalone Python on a server that is unreachable",
+        69,
+        ("fetching Python 3.12.",),
+        ("UV_PYTHON_INSTALL_MIRROR", 'python = "3.13"'),
+        _all(
+            _file("grocker.toml", 'python = "3.12"\n'),
+            _environ(UV_PYTHON_INSTALL_MIRROR="http://127.0.0.1:9"),
+        ),
+    ),
+    Case(
         "unknown-suite-option",
         "an unknown suite on the command line",
         78,

@@ -136,7 +136,8 @@ def test_nothing_is_said_of_what_builds_do_anyway(text: str) -> None:
     [
         ("python:3.13-slim", "trixie", 0),
         ("docker.io/library/python:3.11", "bookworm", 0),
-        ("python:3.12", "", 1),
+        ("python:3.12", "", 0),
+        ("python:3.4", "", 1),
         ("debian:trixie", "", 0),
         ("nvidia/cuda:12", "", 1),
     ],
@@ -144,6 +145,7 @@ def test_nothing_is_said_of_what_builds_do_anyway(text: str) -> None:
 def test_base_image_chooses_the_suite(image: str, suite: str, remarks: int) -> None:
     found = translate_dockerfile(f"FROM {image}\n", "Dockerfile")
     assert (found.suite, len(found.remarks)) == (suite, remarks)
+    assert found.python == ("3.12" if image == "python:3.12" else "")
 
 
 def test_user_and_static_files_are_taken_over() -> None:

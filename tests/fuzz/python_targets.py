@@ -10,10 +10,12 @@ import zipfile
 from collections.abc import Iterator
 
 from grocker.errors import CorruptError, MissingError, SettingsError
+from grocker.platforms.interpreters import STANDALONE
 from grocker.python import metadata, record
 from grocker.python.requirements import active_requirements
 from grocker.python.sdist_archive import unpack_sdist
 from grocker.python.service_entry_points import declared_services
+from grocker.python.standalone import read_archive
 from grocker.python.target import InstallScheme, WheelTarget
 from grocker.python.wheel import Wheel, read_metadata, read_wheel
 from grocker.tar.entry import File, path_problem
@@ -180,7 +182,52 @@ _FIELDS = (
     b"\n ",
 )
 
+
+def _read_standalone(data: bytes) -> None:
+    packed = gzip.compress(with_checksums(data), 0)
+    file = "cpython-3.12.16.tar.gz"
+    path = write(file, packed)
+    for development in (False, True):
+        entries = read_archive(path, "3.12", file=file, architecture="amd64", development=development)
+        for entry in entries:
+            assert entry.path.startswith((f"{STANDALONE.prefix}/", "usr/lib/x86_64-linux-gnu/libpython")), entry.path
+            assert path_problem(entry.path) is None, entry.path
+
+
+def _standalone_tars() -> list[bytes]:
+    found = []
+    for form in (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT):
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w", format=form) as archive:
+            for name, text in (
+                ("python/bin/python3.12", b"\x7fELF"),
+                ("python/lib/python3.12/os.py", b"x = 1\n"),
+                ("python/lib/python3.12/_sysconfigdata__linux_x86_64-linux-gnu.py", b"v = {'CC': 'clang /install'}\n"),
+                (f"python/lib/python3.12/{'x' * 120}.py", b""),
+            ):
+                info = tarfile.TarInfo(name)
+                info.size = len(text)
+                archive.addfile(info, io.BytesIO(text))
+            for name, kind, target in (
+                ("python/bin/python3", tarfile.SYMTYPE, "python3.12"),
+                ("python/lib/python3.12/copy.py", tarfile.LNKTYPE, "python/lib/python3.12/os.py"),
+            ):
+                info = tarfile.TarInfo(name)
+                info.type, info.linkname = kind, target
+                archive.addfile(info)
+        found.append(packed.getvalue())
+    return found
+
+
 TARGETS = (
+    Target(
+        "standalone",
+        _read_standalone,
+        (CorruptError,),
+        _standalone_tars,
+        (b"ustar\0", b"python/", b"../", b"bin/", b"5 a=\n"),
+        2_000,
+    ),
     Target("wheel", _read_wheel, (CorruptError, MissingError, SettingsError), lambda: [*_wheels()], _ZIP_WORDS, 11_000),
     Target(
         "wheel-files",

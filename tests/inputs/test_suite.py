@@ -1,4 +1,4 @@
-"""Which suite fits a project."""
+"""Which suite and which Python fit a project."""
 
 from __future__ import annotations
 
@@ -6,18 +6,30 @@ from pathlib import Path
 
 import pytest
 
+from grocker import digest as digests
 from grocker.config.settings import DebianSettings, Settings
+from grocker.errors import GrockerError, MissingError, SettingsError
 from grocker.inputs.origin import Origin
-from grocker.inputs.suite import choose_suites
+from grocker.inputs.suite import Choice, Choices, Standalone, choose_suites
+from grocker.lock.values import Base, Interpreter, Lock, PlatformLock, StandalonePython
 from grocker.progress import Silent
 
+VERSIONS = ("3.15.2", "3.14.10", "3.13.18t", "3.13.18", "3.12.16", "3.12.4", "3.11.18", "3.10.22", "3.9.25")
+STANDALONE = Standalone(lambda: VERSIONS)
 
-def chosen(directory: Path, settings: Settings | None = None, named: str | None = None) -> tuple[str, list[str]]:
-    """The suite to try first, and the warnings."""
+
+def chosen(
+    directory: Path, settings: Settings | None = None, named: str | None = None, standalone: Standalone = STANDALONE
+) -> tuple[Choices, list[str]]:
+    """What to try, and the warnings."""
     progress = Silent()
     origin = Origin("project", ".", directory)
-    found = choose_suites(origin, named, settings or Settings(), None, progress)
-    return found[0], [text for text, _ in progress.warnings]
+    found = choose_suites(origin, named, settings or Settings(), None, progress, standalone)
+    return found, [text for text, _ in progress.warnings]
+
+
+def unasked() -> tuple[str, ...]:
+    raise AssertionError("uv is asked although Debian has what fits")
 
 
 @pytest.mark.parametrize(
@@ -29,51 +41,176 @@ def chosen(directory: Path, settings: Settings | None = None, named: str | None 
         ({"pyproject.toml": '[project]\nrequires-python = ">=3.10,<3.13"\n'}, "bookworm"),
         ({"pyproject.toml": '[project]\nrequires-python = "nonsense"\n'}, "trixie"),
         ({"pyproject.toml": f'[project]\nrequires-python = ">={"9" * 5000}"\n'}, "trixie"),
+        ({"pyproject.toml": '[tool.poetry.dependencies]\npython = "~3.11"\n'}, "bookworm"),
+        ({"uv.lock": 'version = 1\nrequires-python = "==3.11.*"\n'}, "bookworm"),
         ({".python-version": "3.11\n"}, "bookworm"),
         ({".python-version": "3.13.2\n"}, "trixie"),
         ({".python-version": "# ours\ncpython-3.14\n"}, "forky"),
         ({"runtime.txt": "python-3.11.9\n"}, "bookworm"),
+        ({"Pipfile": '[requires]\npython_version = "3.11"\n'}, "bookworm"),
         ({".python-version": "pypy-3.11\n"}, "trixie"),
     ],
 )
-def test_suite_is_the_first_whose_python_fits(tmp_path: Path, files: dict[str, str], suite: str) -> None:
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
-    assert chosen(tmp_path) == (suite, [])
-
-
-def test_version_that_no_suite_has_is_told(tmp_path: Path) -> None:
-    (tmp_path / ".python-version").write_text("3.12\n")
-    suite, [warning] = chosen(tmp_path)
-    assert suite == "trixie"
-    assert warning == ".python-version asks for Python 3.12, which no supported Debian suite has; using 3.13"
-
-
-def test_pin_gives_way_when_requires_python_contradicts_it(tmp_path: Path) -> None:
-    (tmp_path / ".python-version").write_text("3.11\n")
-    (tmp_path / "pyproject.toml").write_text('[project]\nrequires-python = ">=3.13"\n')
-    assert chosen(tmp_path)[0] == "trixie"
-
-
-def test_what_is_named_decides(tmp_path: Path) -> None:
-    (tmp_path / ".python-version").write_text("3.11\n")
-    assert chosen(tmp_path, Settings(debian=DebianSettings(suite="forky"))) == ("forky", [])
-    assert chosen(tmp_path, named="trixie") == ("trixie", [])
-
-
-@pytest.mark.parametrize(
-    ("files", "suites"),
-    [
-        ({}, ("trixie", "bookworm")),
-        ({"pyproject.toml": '[project]\nrequires-python = ">=3.12"\n'}, ("trixie",)),
-        ({"pyproject.toml": '[project]\nrequires-python = ">=3.14"\n'}, ("forky",)),
-        ({".python-version": "3.13\n"}, ("trixie",)),
-        ({".python-version": "3.12\n"}, ("trixie", "bookworm")),
-    ],
-)
-def test_other_released_suites_are_tried_unless_the_version_is_pinned(
-    tmp_path: Path, files: dict[str, str], suites: tuple[str, ...]
+def test_debian_is_preferred_and_uv_not_asked_when_a_suite_fits(
+    tmp_path: Path, files: dict[str, str], suite: str
 ) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    assert choose_suites(Origin("project", ".", tmp_path), None, Settings(), None, Silent()) == suites
+    found, warnings = chosen(tmp_path, standalone=Standalone(unasked))
+    assert (found.best[0].suite, found.best[0].standalone, warnings) == (suite, "", [])
+
+
+@pytest.mark.parametrize(
+    ("files", "version", "why"),
+    [
+        ({".python-version": "3.12\n"}, "3.12.16", ".python-version asks for Python 3.12, which no Debian suite has"),
+        ({".python-version": "3.12.1\n"}, "3.12.16", ".python-version asks for Python 3.12, which no Debian suite has"),
+        (
+            {".python-version": "3.13t\n"},
+            "3.13.18t",
+            ".python-version asks for Python 3.13t, which no Debian suite has",
+        ),
+        ({"runtime.txt": "python-3.9.7\n"}, "3.9.25", "runtime.txt asks for Python 3.9, which no Debian suite has"),
+        (
+            {"Pipfile": '[requires]\npython_full_version = "3.10.2"\n'},
+            "3.10.22",
+            "Pipfile asks for Python 3.10, which no Debian suite has",
+        ),
+        (
+            {"pyproject.toml": '[project]\nrequires-python = "==3.12.*"\n'},
+            "3.12.16",
+            "no Python of Debian's fits requires-python",
+        ),
+        (
+            {"pyproject.toml": '[project]\nrequires-python = "==3.12.4"\n'},
+            "3.12.4",
+            "no Python of Debian's fits requires-python",
+        ),
+        (
+            {".python-version": "3.12", "pyproject.toml": '[project]\nrequires-python = ">=3.11,<3.12.9"\n'},
+            "3.12.4",
+            ".python-version asks for Python 3.12, which no Debian suite has",
+        ),
+    ],
+)
+def test_standalone_python_is_chosen_when_no_suite_has_the_one(
+    tmp_path: Path, files: dict[str, str], version: str, why: str
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    found, warnings = chosen(tmp_path)
+    assert (found.best[0], warnings) == (Choice("trixie", version, why), [])
+    assert found.best[0].python == version.rpartition(".")[0] + ("t" if version.endswith("t") else "")
+
+
+@pytest.mark.parametrize(
+    ("files", "warning"),
+    [
+        ({".python-version": "3.7\n"}, ".python-version asks for Python 3.7, which nobody has; using 3.13"),
+        (
+            {".python-version": "3.11\n", "pyproject.toml": '[project]\nrequires-python = ">=3.13"\n'},
+            ".python-version asks for Python 3.11, which requires-python (>=3.13) excludes; using 3.13",
+        ),
+    ],
+)
+def test_pin_that_cannot_be_followed_is_told(tmp_path: Path, files: dict[str, str], warning: str) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    found, warnings = chosen(tmp_path)
+    assert (found.best[0].suite, found.best[0].standalone, warnings) == ("trixie", "", [warning])
+
+
+def test_pin_gives_way_with_a_warning_when_uv_is_told_to_use_the_systems(tmp_path: Path) -> None:
+    (tmp_path / ".python-version").write_text("3.12\n")
+    refused = Standalone(unasked, "UV_PYTHON_PREFERENCE=only-system")
+    found, warnings = chosen(tmp_path, standalone=refused)
+    assert (found.best[0].suite, found.more) == ("trixie", None)
+    [warning] = warnings
+    assert warning.endswith(
+        "no Debian suite has; UV_PYTHON_PREFERENCE=only-system excludes standalone ones; using 3.13"
+    )
+
+
+@pytest.mark.parametrize(
+    ("python", "choice"),
+    [
+        ("3.11", Choice("bookworm", why="[tool.grocker] python asks for Python 3.11")),
+        ("3.12", Choice("trixie", "3.12.16", "[tool.grocker] python asks for Python 3.12")),
+        ("3.13t", Choice("trixie", "3.13.18t", "[tool.grocker] python asks for Python 3.13t")),
+    ],
+)
+def test_setting_decides(tmp_path: Path, python: str, choice: Choice) -> None:
+    (tmp_path / ".python-version").write_text("3.9\n")
+    (tmp_path / "pyproject.toml").write_text('[project]\nrequires-python = ">=3.13"\n')
+    assert chosen(tmp_path, Settings(python=python)) == (Choices((choice,)), [])
+
+
+def test_setting_that_nobody_has_is_one_error_with_what_there_is(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match=r"nobody has Python 3\.7") as raised:
+        chosen(tmp_path, Settings(python="3.7"))
+    assert raised.value.hint == (
+        "choose one of Debian's, 3.13 (trixie), 3.14 (forky), 3.11 (bookworm), or a standalone one:"
+        " 3.15, 3.14, 3.13t, 3.13, 3.12, 3.11, 3.10, 3.9"
+    )
+    refused = Standalone(unasked, "UV_NO_MANAGED_PYTHON=1")
+    with pytest.raises(SettingsError, match="UV_NO_MANAGED_PYTHON=1 excludes standalone ones"):
+        chosen(tmp_path, Settings(python="3.12"), standalone=refused)
+
+
+def test_range_that_no_python_fits_is_one_error(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nrequires-python = "<3"\n')
+    with pytest.raises(GrockerError, match=r"^no Python fits requires-python \(<3\)$") as raised:
+        chosen(tmp_path)
+    assert "3.12" in (raised.value.hint or "")
+
+
+def test_suite_that_is_named_decides_and_its_python_with_it(tmp_path: Path) -> None:
+    (tmp_path / ".python-version").write_text("3.12\n")
+    named = Settings(debian=DebianSettings(suite="forky"))
+    assert chosen(tmp_path, named) == (Choices((Choice("forky", why="debian.suite"),)), [])
+    assert chosen(tmp_path, named="bookworm") == (Choices((Choice("bookworm", why="--debian bookworm"),)), [])
+
+
+def test_suite_that_is_named_gets_the_python_that_is_named(tmp_path: Path) -> None:
+    found, _ = chosen(tmp_path, Settings(python="3.12"), named="bookworm")
+    assert found.best == (Choice("bookworm", "3.12.16", "[tool.grocker] python; --debian bookworm"),)
+    found, _ = chosen(tmp_path, Settings(python="3.11"), named="bookworm", standalone=Standalone(unasked))
+    assert found.best == (Choice("bookworm", why="--debian bookworm"),)
+
+
+def test_lock_keeps_its_python_until_it_is_renewed_or_another_is_named(tmp_path: Path) -> None:
+    file = StandalonePython("3.12.4", "20240713", "cpython-3.12.4.tar.gz", 1, digests.of(b""))
+    platform = PlatformLock("linux/amd64", (), (), file)
+    lock = Lock({}, Base("debian", "trixie"), Interpreter("cpython", "3.12", "standalone"), (platform,), ())
+    origin = Origin("project", ".", tmp_path)
+
+    def version(settings: Settings, *, refresh: bool = False) -> str:
+        found = choose_suites(origin, None, settings, lock, Silent(), STANDALONE, refresh=refresh)
+        return found.best[0].standalone
+
+    assert version(Settings()) == "3.12.4"
+    assert version(Settings(python="3.12")) == "3.12.4"
+    assert version(Settings(python="3.12", debian=DebianSettings(suite="trixie"))) == "3.12.4"
+    assert version(Settings(debian=DebianSettings(suite="trixie"))) == ""
+    assert version(Settings(), refresh=True) == "3.12.16"
+    assert version(Settings(python="3.10")) == "3.10.22"
+
+
+@pytest.mark.parametrize(
+    ("files", "suites", "more"),
+    [
+        ({}, ("trixie", "bookworm"), ["3.12.16", "3.10.22", "3.9.25"]),
+        ({"pyproject.toml": '[project]\nrequires-python = ">=3.12"\n'}, ("trixie",), ["3.12.16"]),
+        ({"pyproject.toml": '[project]\nrequires-python = ">=3.13"\n'}, ("trixie",), []),
+        ({".python-version": "3.13\n"}, ("trixie",), None),
+        ({".python-version": "3.7\n"}, ("trixie", "bookworm"), ["3.12.16", "3.10.22", "3.9.25"]),
+    ],
+)
+def test_others_are_tried_for_wheels_unless_the_version_is_pinned(
+    tmp_path: Path, files: dict[str, str], suites: tuple[str, ...], more: list[str] | None
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    found, _ = chosen(tmp_path)
+    assert tuple(one.suite for one in found.best) == suites
+    assert (None if found.more is None else [one.standalone for one in found.more()]) == more

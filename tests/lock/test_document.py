@@ -20,6 +20,7 @@ from grocker.lock.values import (
     Lock,
     PlatformLock,
     PythonFile,
+    StandalonePython,
     merge_locks,
 )
 
@@ -213,3 +214,48 @@ def test_lock_is_refused_when_a_value_would_be_more_than_its_word(old: str, new:
     assert old in text
     with pytest.raises(SettingsError, match=r"grocker\.lock"):
         parse(text.replace(old, new, 1), place="grocker.lock")
+
+
+STANDALONE = StandalonePython("3.12.16", "20261110", "cpython-3.12.16+20261110-x86_64.tar.gz", 31, SUM)
+
+
+def test_standalone_interpreter_of_each_platform_is_in_the_lock_and_no_address() -> None:
+    arm = msgspec.structs.replace(STANDALONE, file="cpython-3.12.16+20261110-aarch64.tar.gz")
+    made = Lock(
+        inputs={"python": "3.12.16"},
+        base=Base("debian", "trixie"),
+        interpreter=Interpreter("cpython", "3.12", "standalone"),
+        platforms=(PlatformLock("linux/amd64", (), (), STANDALONE), PlatformLock("linux/arm64", (ARM,), (), arm)),
+        build=(),
+    )
+    text = render(made)
+    assert "://" not in text
+    assert tomllib.loads(text)["standalone"] == [
+        {
+            "version": "3.12.16",
+            "build": "20261110",
+            "file": f"cpython-3.12.16+20261110-{machine}.tar.gz",
+            "size": 31,
+            "sha256": SUM,
+            "platforms": [platform],
+        }
+        for machine, platform in (("aarch64", "linux/arm64"), ("x86_64", "linux/amd64"))
+    ]
+    assert parse(text, place="grocker.lock") == made
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('version = "3.12.16"', 'version = "3.12.16; rm"'),
+        ('version = "3.12.16"', 'version = "3.12"'),
+        ('build = "20261110"', 'build = "../x"'),
+        ('file = "cpython-3.12.16+20261110-x86_64.tar.gz"', 'file = "../x.tar.gz"'),
+        ('file = "cpython-3.12.16+20261110-x86_64.tar.gz"', 'file = "x.zip"'),
+    ],
+)
+def test_standalone_interpreter_that_is_malformed_is_refused(before: str, after: str) -> None:
+    text = render(lock(PlatformLock("linux/amd64", (), (), STANDALONE)))
+    assert before in text
+    with pytest.raises(SettingsError):
+        parse(text.replace(before, after), place="grocker.lock")

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from grocker import digest
 from grocker.digest import Digest
-from grocker.lock.values import DebianPackage, PlatformLock, PythonFile
+from grocker.lock.values import DebianPackage, PlatformLock, PythonFile, StandalonePython
 from grocker.plan.documents import Documents
 from grocker.plan.layers import LARGE, PlannedLayer, interpreter_key, plan_layers
 from grocker.plan.subject import StaticPlace
@@ -44,13 +44,15 @@ def planned(
     epoch: int = 0,
     uid: int = 1000,
     static: StaticPlace | None = None,
+    standalone: StandalonePython | None = None,
 ) -> tuple[PlannedLayer, ...]:
     return plan_layers(
         lock,
         documents,
         wheel=own,
         subject="polls 1",
-        interpreter=interpreter_key(lock.debian),
+        interpreter=interpreter_key(lock.debian, standalone),
+        standalone=standalone,
         runner="r",
         python="3.13",
         lock_text=repr(lock),
@@ -130,3 +132,14 @@ def test_kinds_are_those_of_the_titles_and_each_wheel_is_named_by_its_digest() -
     assert layers["wheel numpy"].files == (LOCK.python[1].sha256,)
     assert layers["wheels"].files == (LOCK.python[0].sha256,)
     assert layers["debian"].files == tuple(one.sha256 for one in LOCK.debian)
+
+
+def test_standalone_interpreter_is_a_layer_of_its_own_that_debians_do_not_depend_on() -> None:
+    first = StandalonePython("3.12.15", "20261001", "cpython.tar.gz", 9, digest.of(b"15"))
+    second = replace(first, version="3.12.16", build="20261110", sha256=digest.of(b"16"))
+    one, other = planned(standalone=first), planned(standalone=second)
+    assert [layer.title for layer in one][:4] == ["debian", "generated", "interpreter", "runner"]
+    assert one[2].inputs == ("cpython 3.12.15 20261001",)
+    assert one[2].files == (first.sha256,)
+    assert "bytecode" in planned()[1].inputs and "bytecode" not in one[1].inputs
+    assert changed(one, other) == {"interpreter", "runner", "wheel numpy", "wheels", "application"}

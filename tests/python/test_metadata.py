@@ -146,7 +146,7 @@ def test_name_has_one_form(name: str, form: str) -> None:
         ("==3.11.*", "build for Debian bookworm, which has Python 3.11: --debian bookworm"),
         ("<3.12", "build for Debian bookworm"),
         (">=3.14", "build for Debian forky, which has Python 3.14: --debian forky"),
-        ("==3.12.*", "no Debian suite fits (trixie has Python 3.13, "),
+        ("==3.12.*", 'build with a standalone Python 3.12: set python = "3.12" in [tool.grocker]'),
         (">=3.99", "no Debian suite fits"),
     ],
 )

@@ -60,3 +60,18 @@ def test_target_is_refused_when_the_architecture_is_unknown() -> None:
     with pytest.raises(SettingsError, match="unsupported architecture 'pdp11'") as caught:
         WheelTarget("3.13", "pdp11")
     assert caught.value.hint == "supported: amd64, arm64"
+
+
+@pytest.mark.parametrize(
+    ("tag", "fits"),
+    [
+        ("py3-none-any", True),
+        ("cp313-cp313t-manylinux_2_28_x86_64", True),
+        ("cp313-cp313-manylinux_2_28_x86_64", False),
+        ("cp39-abi3-manylinux_2_28_x86_64", False),
+    ],
+)
+def test_free_threaded_python_has_wheels_of_its_own(tag: str, fits: bool) -> None:
+    target = WheelTarget("3.13t", "amd64", (2, 41), "3.13.18", prefix="opt/python")
+    assert (rank_file(f"demo-1.0-{tag}.whl", target) is not None) is fits
+    assert (target.release, target.abi, str(target)) == ("3.13", "cp313t", "Python 3.13.18t on amd64 (glibc 2.41)")

@@ -11,7 +11,7 @@ from grocker.python import InstallScheme, WheelTarget
 def test_target_knows_its_machine_and_versions() -> None:
     target = WheelTarget("3.13", "arm64", (2, 41), "3.13.5")
     assert (target.machine, target.version_info, target.full) == ("aarch64", (3, 13), "3.13.5")
-    assert str(target) == "Python 3.13 on arm64 (glibc 2.41)"
+    assert str(target) == "Python 3.13.5 on arm64 (glibc 2.41)"
 
 
 def test_target_has_a_full_version_when_the_patch_release_is_unknown() -> None:

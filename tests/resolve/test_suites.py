@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from grocker.config.settings import DebianSettings, Settings
 from grocker.context import Context
-from grocker.errors import MissingError
+from grocker.errors import MissingError, UnavailableError
+from grocker.inputs.index import find_uv
 from grocker.inputs.request import Request
-from grocker.platforms.target import Target
 from grocker.progress import Silent
 from grocker.python.uv import NoWheelError
-from grocker.resolve.suites import resolve_suites
+from grocker.resolve.suites import Attempt, resolve_suites
 from tests.support.phases import opened_world, request
 from tests.support.world import World
 
@@ -30,17 +30,18 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Wo
 def only(*suites: str) -> object:
     """What resolves for these suites alone."""
 
-    def resolve_targets(targets: tuple[Target, ...], has_alternatives: bool) -> str:
-        [name] = {target.suite.name for target in targets}
+    def resolve_attempt(attempt: Attempt) -> str:
+        [name] = {target.standalone or target.suite.name for target in attempt.targets}
         if name not in suites:
             raise NoWheelError(f"alpha 1.0: no wheel for {name}")
         return name
 
-    return resolve_targets
+    return resolve_attempt
 
 
 def found(context: Context, wanted: Request, settings: Settings, attempt: object) -> str:
-    return resolve_suites(context, wanted, settings, attempt)  # type: ignore[arg-type]
+    uv = find_uv(context, settings)
+    return resolve_suites(context, wanted, settings, uv, attempt)  # type: ignore[arg-type]
 
 
 def test_next_suite_is_taken_and_told_when_the_first_lacks_a_wheel(opened: tuple[World, Context, Silent]) -> None:
@@ -57,14 +58,22 @@ def test_best_suite_is_tried_again_without_alternatives_when_none_has_all(
     made, context, progress = opened
     tried = []
 
-    def attempt(targets: tuple[Target, ...], has_alternatives: bool) -> str:
-        tried.append((targets[0].suite.name, has_alternatives))
-        if has_alternatives:
+    def attempt(one: Attempt) -> str:
+        [target] = one.targets
+        tried.append((target.python, target.suite.name, one.has_alternatives))
+        if one.has_alternatives:
             raise NoWheelError("alpha 1.0: no wheel")
         return "pure"
 
     assert found(context, request(made, made.wheel), Settings(), attempt) == "pure"
-    assert tried == [("trixie", True), ("bookworm", True), ("trixie", False)]
+    assert tried == [
+        ("3.13", "trixie", True),
+        ("3.11", "bookworm", True),
+        ("3.12", "trixie", True),
+        ("3.10", "trixie", True),
+        ("3.9", "trixie", True),
+        ("3.13", "trixie", False),
+    ]
     assert progress.warnings == []
 
 
@@ -87,3 +96,43 @@ def test_suite_that_is_named_is_the_only_one(opened: tuple[World, Context, Silen
         found(context, replace(wanted, suite="trixie"), Settings(), only("bookworm"))
     with pytest.raises(NoWheelError):
         found(context, wanted, Settings(debian=DebianSettings(suite="trixie")), only("bookworm"))
+
+
+def test_standalone_python_is_taken_when_only_it_has_all_wheels(opened: tuple[World, Context, Silent]) -> None:
+    made, context, progress = opened
+    chosen = found(context, request(made, made.wheel), Settings(), starts("3.12."))
+    assert chosen.startswith("3.12.")
+    assert [text for text, _ in progress.warnings] == [
+        "alpha 1.0: no wheel for trixie; building with Python 3.12 (standalone) instead"
+    ]
+
+
+def starts(series: str) -> object:
+    """What resolves for a standalone Python of that series alone."""
+
+    def resolve_attempt(attempt: Attempt) -> str:
+        [target] = attempt.targets
+        if not target.standalone.startswith(series):
+            raise NoWheelError(f"alpha 1.0: no wheel for {target.suite.name}")
+        return target.standalone
+
+    return resolve_attempt
+
+
+def test_best_suite_compiles_when_the_standalone_python_with_wheels_cannot_be_fetched(
+    opened: tuple[World, Context, Silent],
+) -> None:
+    made, context, progress = opened
+
+    def attempt(one: Attempt) -> str:
+        [target] = one.targets
+        if target.standalone:
+            raise UnavailableError("fetching Python 3.12.16: dns error", hint="set UV_PYTHON_INSTALL_MIRROR")
+        if one.has_alternatives:
+            raise NoWheelError("alpha 1.0: no wheel")
+        return target.python
+
+    assert found(context, request(made, made.wheel), Settings(), attempt) == "3.13"
+    [(text, hint)] = progress.warnings
+    assert text == "Python 3.12 (standalone) has all wheels, but cannot be used: fetching Python 3.12.16: dns error"
+    assert hint == "set UV_PYTHON_INSTALL_MIRROR"

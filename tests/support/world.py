@@ -21,6 +21,7 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from grocker.platforms.interpreters import STANDALONE
 from grocker.platforms.suites import DEFAULT, SUITES, Signer
 from grocker.store import Store
 from grocker.store.check import check
@@ -78,7 +79,7 @@ def base(architecture: str = "amd64", compression: str = "xz") -> tuple[Package,
     }
     return tuple(
         Package(name, "1.0-1", architecture, files.get(name, {}), fields.get(name, {}), compression=compression)
-        for name in (*SUITES[DEFAULT].base, "python3", "libc6", "libpython3.13-minimal")
+        for name in (*SUITES[DEFAULT].base, *STANDALONE.packages, "python3", "libc6", "libpython3.13-minimal")
     )
 
 

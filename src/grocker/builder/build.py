@@ -91,7 +91,7 @@ def _make_images(
                 execution.provided,
                 execution.uncompiled,
                 context.progress,
-                series=resolution.target.suite.python,
+                series=resolution.target.python,
                 variables=settings.env,
             )
         _report(context.progress, execution, strict=request.strict)

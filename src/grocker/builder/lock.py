@@ -17,7 +17,7 @@ from grocker.python import Uv
 from grocker.python.metadata import normalise_name
 from grocker.resolve.resolve import resolve
 from grocker.resolve.subscriber import NoSubscriber
-from grocker.resolve.suites import resolve_suites
+from grocker.resolve.suites import Attempt, resolve_suites
 
 
 def make_lock(request: Request, context: Context, *, upgrade: Sequence[str] | None) -> Lock:
@@ -30,10 +30,11 @@ def make_lock(request: Request, context: Context, *, upgrade: Sequence[str] | No
     check_executable(context.store.root)
     uv = find_uv(context, settings)
 
-    def renew_targets(targets: tuple[Target, ...], has_alternatives: bool) -> Lock:
-        return merge_locks(tuple(_renew(context, request, settings, target, uv, upgrade) for target in targets))
+    def renew_attempt(attempt: Attempt) -> Lock:
+        return merge_locks(tuple(_renew(context, request, settings, target, uv, upgrade) for target in attempt.targets))
 
-    return resolve_suites(context, request, settings, renew_targets)
+    # An upgrade of everything takes the newest version of a standalone interpreter's series.
+    return resolve_suites(context, replace(request, refresh=upgrade == ()), settings, uv, renew_attempt)
 
 
 def _renew(

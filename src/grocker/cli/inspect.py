@@ -16,6 +16,7 @@ from grocker.cli.rendering import format_size, json_line
 if TYPE_CHECKING:
     from grocker.cli.terminal import Style
     from grocker.images.inspection import Inspected, Inspection
+    from grocker.lock.values import Lock
     from grocker.runner.contract.spec import Service
 
 
@@ -90,7 +91,7 @@ def _about(one: Inspected) -> list[str]:
         lines.append(f"  application: {release}, built by Grocker {one.builder or '?'}, image contract {one.contract}")
     if lock is not None:
         base = f"{lock.base.distribution.capitalize()} {lock.base.suite}"
-        lines.append(f"  base: {base}, Python {lock.interpreter.version}")
+        lines.append(f"  base: {base}, Python {_python(lock)}")
     if spec is not None:
         lines.append("  services: " + ("; ".join(_service(n, s) for n, s in spec.services.items()) or "none"))
     elif one.services:
@@ -105,6 +106,14 @@ def _about(one: Inspected) -> list[str]:
     if one.run.volumes:
         lines.append(f"  volumes: {', '.join(sorted(one.run.volumes))}")
     return lines
+
+
+def _python(lock: Lock) -> str:
+    """The series of Debian's Python, or the version and build of a standalone one."""
+    found = next((one.standalone for one in lock.platforms if one.standalone is not None), None)
+    if found is None:
+        return lock.interpreter.version
+    return f"{found.version} (standalone{f', build {found.build}' if found.build else ''})"
 
 
 def _service(name: str, service: Service) -> str:
@@ -126,6 +135,14 @@ def _printable(line: str) -> str:
     return "".join(c if c.isprintable() else " " for c in line)
 
 
+def _standalone(lock: Lock | None) -> dict[str, str] | None:
+    """The archive of an interpreter that is not Debian's."""
+    found = next((one.standalone for one in lock.platforms if one.standalone is not None), None) if lock else None
+    if found is None:
+        return None
+    return {"version": found.version, "build": found.build, "file": found.file, "sha256": found.sha256}
+
+
 def _data(one: Inspected) -> dict[str, Any]:
     return {
         "platform": str(one.image.platform),
@@ -138,6 +155,7 @@ def _data(one: Inspected) -> dict[str, Any]:
         "services": list(one.services),
         "suite": None if one.lock is None else one.lock.base.suite,
         "python": None if one.lock is None else one.lock.interpreter.version,
+        "standalone": _standalone(one.lock),
         "user": one.run.user,
         "entrypoint": list(one.run.entrypoint or ()),
         "command": list(one.run.cmd or ()),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from grocker.builder.preview import Preview
     from grocker.cli.terminal import Style
     from grocker.config.files import Configuration
+    from grocker.resolve.resolve import StandaloneInterpreters
 
 
 @declare("plan", short_help="show what a build would do")
@@ -52,7 +53,9 @@ def as_text(configuration: Configuration, previews: Sequence[Preview], style: St
         release = f"{application.installed.name} {application.installed.version}"
         lines.append(style.bold(f"{release} on {resolution.target.platform}"))
         base = resolution.target.suite
-        lines.append(f"  base: Debian {base.name}, Python {base.python}")
+        lines.append(f"  base: Debian {base.name}, Python {resolution.python}")
+        if resolution.why:
+            lines.append(f"  why this Python: {resolution.why}")
         services = ", ".join(application.services.table) or "none"
         lines.append(f"  services: {services} ({application.services.source})")
         if application.release is not None:
@@ -85,7 +88,9 @@ def as_data(configuration: Configuration, previews: Sequence[Preview]) -> dict[s
             {
                 "platform": one.resolution.target.platform,
                 "suite": one.resolution.target.suite.name,
-                "python": one.resolution.target.suite.python,
+                "python": one.resolution.target.python,
+                "standalone": _standalone(one.resolution.standalone),
+                "why_python": one.resolution.why,
                 "name": one.resolution.application.installed.name,
                 "version": one.resolution.application.installed.version,
                 "services": list(one.resolution.application.services.table),
@@ -108,6 +113,13 @@ def as_data(configuration: Configuration, previews: Sequence[Preview]) -> dict[s
             for one in previews
         ],
     }
+
+
+def _standalone(interpreters: StandaloneInterpreters | None) -> dict[str, str] | None:
+    if interpreters is None:
+        return None
+    python = interpreters.image
+    return {"version": python.version, "build": python.build, "file": python.file, "sha256": python.sha256}
 
 
 def _shown(inputs: Sequence[str], *, whole: bool) -> str:

@@ -39,6 +39,10 @@ PackageRequest = Annotated[
         description="a Debian package, NAME or NAME=VERSION",
     ),
 ]
+PythonSeries = Annotated[
+    str,
+    Meta(pattern=r"^3\.[0-9]{1,3}t?\Z", description="a version of Python, as 3.12, or 3.13t without the global lock"),
+]
 Extra = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\Z", description="the name of an extra")]
 Address = Annotated[str, Meta(pattern=r"^https?://[^\s/]\S*\Z", description="an address that begins with https://")]
 InProject = Annotated[
@@ -187,6 +191,8 @@ class UserSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """``[tool.grocker]``, whole."""
 
+    python: PythonSeries | None = None
+    """release series of the image's Python; None: the one that fits the project"""
     dependencies: tuple[PackageRequest, ...] = ()
     """Debian packages that the application needs at run time, beside the base: ``libpq5``, ``libpq5=17.2-1``"""
     install: Literal["package", "tree"] | None = None

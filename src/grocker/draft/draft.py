@@ -110,6 +110,8 @@ def _table(
     for key, value in (("env", image.env), ("user", image.user)):
         if value:
             table[key] = dict(sorted(value.items()))
+    if image.python:
+        table["python"] = image.python
     if image.suite:
         table["debian"] = {"suite": image.suite}
     if services:

@@ -10,6 +10,7 @@ from grocker.draft.dockerfile import Instruction, Stage, final_stages, read_stag
 from grocker.draft.programs import is_development, listens_elsewhere, service_table
 from grocker.draft.steps import translate_step
 from grocker.draft.values import Findings, Remark
+from grocker.platforms.interpreters import STANDALONE
 from grocker.platforms.suites import SUITES
 from grocker.runner.contract.names import APPLICATION_PORT, CONFIG, MEDIA, SCRIPTS
 from grocker.runner.contract.spec import STOP_SIGNALS
@@ -62,9 +63,11 @@ def _translate_base(found: Findings, stage: Stage, name: str) -> None:
     fitting = [suite for suite, about in SUITES.items() if about.python == match["series"]]
     if fitting:
         found.suite = fitting[0]
+    elif match["series"] in STANDALONE.series:
+        found.python = match["series"]
     else:
-        known = ", ".join(f"{about.python} ({suite})" for suite, about in SUITES.items())
-        found.remarks.append(Remark(place, f"FROM {stage.image}", f"Debian has other versions of Python: {known}"))
+        known = ", ".join((*(f"{about.python} ({suite})" for suite, about in SUITES.items()), *STANDALONE.series))
+        found.remarks.append(Remark(place, f"FROM {stage.image}", f"images have other versions of Python: {known}"))
 
 
 def _translate(found: Findings, one: Instruction, place: str, stages: Collection[str]) -> None:

@@ -32,6 +32,8 @@ class Findings(msgspec.Struct):
     """tables by service"""
     user: dict[str, Any] = {}
     suite: str = ""
+    python: str = ""
+    """the release series of Python that no suite has"""
     static: bool = False
     """whether Django's static files are collected"""
     has_entry_script: bool = False

@@ -87,6 +87,8 @@ def execute(
         ),
         installed=resolution.application.installed,
         static=resolution.static,
+        interpreters=resolution.standalone,
+        target=resolution.target,
         compiler=prefetch.take_compiler(plan.interpreter),
     ) as bench:
         layers = _build(bench, finished)
@@ -122,8 +124,8 @@ def _build(bench: Workbench, finished: Callable[[FinishedLayer], None]) -> list[
     layers: list[FinishedLayer] = []
     for plan in bench.plan.layers:
         recipe = RECIPES[plan.kind]
-        # The configuration names directories that the packages below own.
-        lower = layers[0].directories if plan.kind == "configured" else None
+        # The configuration and an interpreter name directories that the packages below own.
+        lower = layers[0].directories if plan.kind in ("configured", "interpreter") else None
         layer = build_layer(bench.context, plan, partial(recipe, plan, bench), epoch=bench.plan.epoch, lower=lower)
         layers.append(layer)
         finished(layer)

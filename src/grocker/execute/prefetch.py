@@ -70,7 +70,8 @@ class Prefetch:
         if self._context.store.kept("steps", debian_key(image.packages, self._epoch)) is not None:
             return
         packages = self._new(image)
-        packages.begin(unpack_interpreter=compiling.architecture in {p.architecture for p in image.packages})
+        is_own = compiling.architecture in {p.architecture for p in image.packages} and not compiling.standalone
+        packages.begin(unpack_interpreter=is_own)
         self._packages[image.digests] = packages
 
     def interpreter_resolved(self, packages: DebianAnswer, compiling: Target) -> None:

@@ -17,6 +17,7 @@ from grocker.inputs import documents, validation
 from grocker.inputs.completeness import check_complete
 from grocker.inputs.index import wheel_target
 from grocker.inputs.origin import Origin
+from grocker.inputs.standalone import StandaloneSource
 from grocker.inputs.writable import WritablePath
 from grocker.lock.values import BuildRequirement, PythonFile
 from grocker.platforms.target import Target
@@ -49,6 +50,8 @@ class ApplicationRequest(msgspec.Struct, frozen=True):
     """whether a wheel that violates the specification is an error"""
     backend_started: Callable[[], object]
     """called when a back end runs, before waiting for it"""
+    standalone: StandaloneSource | None = None
+    """gives the interpreter, if it is not Debian's"""
 
 
 class WheelFile(msgspec.Struct, frozen=True):
@@ -131,10 +134,12 @@ def read_application(
             f"the cached wheel {wheel.file} is damaged", hint="build again (the damaged file was deleted)"
         )
     settings, target = request.settings, wheel_target(request.target)
-    scheme = python.InstallScheme(request.target.suite.python)
+    scheme = target.scheme()
     installed = python.read_wheel(path, scheme, target, file=wheel.file, strict=request.strict)
     extras = tuple(sorted({*settings.extras, *request.origin.extras}))
-    validation.check_debian_modules(installed, settings.dependencies, request.context.progress)
+    validation.check_debian_modules(
+        installed, settings.dependencies, request.context.progress, is_standalone=bool(request.target.standalone)
+    )
     validation.check_application(installed, target, extras, tree, request.context.progress)
     django = python.find_django(installed)
     directory = project.directory if project else Path()

@@ -39,7 +39,13 @@ def uv_settings(directory: Path) -> str:
 
 def wheel_target(target: Target) -> python.WheelTarget:
     """Return the target as wheels see it."""
-    return python.WheelTarget(target.suite.python, target.architecture, target.suite.glibc)
+    return python.WheelTarget(
+        target.python,
+        target.architecture,
+        target.suite.glibc,
+        full_version=target.standalone.removesuffix("t"),
+        prefix=target.origin.prefix,
+    )
 
 
 def sdist_builder(

@@ -12,7 +12,7 @@ from grocker.config.settings import Settings
 from grocker.errors import CorruptError, MissingError
 from grocker.inputs.application import Application, ApplicationRequest, WheelFile, read_application
 from grocker.inputs.documents import named_files, read_procfile
-from grocker.inputs.index import sdist_builder, uv_settings, uv_variables
+from grocker.inputs.index import sdist_builder, uv_settings, uv_variables, wheel_target
 from grocker.inputs.toolchain import DebianToolchain
 from grocker.inputs.tree_project import named_requirement_files
 from grocker.lock.values import BuildRequirement
@@ -85,14 +85,17 @@ def resolve_build(request: ApplicationRequest, project: python.Project) -> tuple
     """Return the lock's build requirements, else pin the project's; the index is asked again once a day."""
     if request.locked.build is not None:
         return request.locked.build
-    context, uv = request.context, request.uv
+    context, uv, release = request.context, request.uv, wheel_target(request.target).version_info
 
     def ask() -> _BuildAnswer:
         with context.store.scratch() as scratch, context.progress.task("resolving build requirements"):
-            pins = python.resolve_build(project.build_requires, uv, workspace=scratch, directory=project.directory)
+            pins = python.resolve_build(
+                project.build_requires, uv, workspace=scratch, directory=project.directory, release=release
+            )
         return _BuildAnswer(context.now, pins)
 
-    key = cache_key("build requirements", project.build_requires, uv_settings(project.directory), uv_variables(uv))
+    asked = project.build_requires, python.oldest_python(release)
+    key = cache_key("build requirements", *asked, uv_settings(project.directory), uv_variables(uv))
     return recent_answer(context.store, key, _BuildAnswer, ask, now=context.now, refresh=request.refresh).pins
 
 
@@ -103,7 +106,7 @@ def _build_wheel(
     store = request.context.store
     variables = build_variables(request.context.environ, request.settings)
     build = python.build_key(tree, pins, request.epoch, variables)
-    toolchain = DebianToolchain(request.context, request.settings, request.target, request.refresh)
+    toolchain = DebianToolchain(request.context, request.settings, request.target, request.refresh, request.standalone)
     compiled = cache_key("project with compiled modules", str(project.directory.absolute()))
     if toolchain.refusal or store.kept("steps", compiled) is None:
         try:

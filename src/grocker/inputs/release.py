@@ -30,7 +30,7 @@ def load(request: ApplicationRequest) -> Application:
 def _find(request: ApplicationRequest) -> tuple[PythonFile, str]:
     """Return the wheel and its URL, which is empty for a wheel in the store."""
     context, origin, uv, target = request.context, request.origin, request.uv, wheel_target(request.target)
-    toolchain = DebianToolchain(context, request.settings, request.target, request.refresh)
+    toolchain = DebianToolchain(context, request.settings, request.target, request.refresh, request.standalone)
     locked = next((f for f in request.locked.files or () if f.name == origin.name), None)
     if locked is not None:
         rebuild_wheels(context, uv, [locked], target, toolchain)

@@ -1,84 +1,203 @@
-"""Which Debian suite an image is built from: the one that is named, else the one whose Python fits the project."""
+"""Which Debian suite and which Python an image is built from: what is named, else what fits the project."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
-from grocker import local_file
-from grocker.config import files as config_files
+import msgspec
+
 from grocker.config.script_metadata import read_script
 from grocker.config.settings import Settings
+from grocker.errors import MissingError, SettingsError
 from grocker.inputs.origin import Origin
+from grocker.inputs.python_version import PythonPin, PythonRange, allowed, allows, read_pin, read_ranges
+from grocker.inputs.standalone import debian_pythons
 from grocker.lock.values import Lock
-from grocker.platforms.suites import SUITES, Suite
+from grocker.platforms.interpreters import STANDALONE, release_of, series_of
+from grocker.platforms.suites import DEFAULT, SUITES, Suite, find_suite
 from grocker.progress import Progress
 
-_SERIES = re.compile(r"^\s*(?:python-|cpython-)?(?P<series>3\.\d+)(?:\.\d+)?\s*$")
+_SETTING = "[tool.grocker] python"
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """A suite and an interpreter to build with."""
+
+    suite: str
+    standalone: str = ""
+    """full version of a standalone interpreter; empty: the suite's own"""
+    why: str = ""
+    """for people"""
+
+    @property
+    def python(self) -> str:
+        """Release series of the interpreter."""
+        return series_of(self.standalone) if self.standalone else SUITES[self.suite].python
+
+    def __str__(self) -> str:
+        return f"Python {self.python} ({'standalone' if self.standalone else self.suite})"
+
+
+class Choices(msgspec.Struct, frozen=True):
+    """What to try, the best first."""
+
+    best: tuple[Choice, ...]
+    more: Callable[[], Sequence[Choice]] | None = None
+    """standalone interpreters, for wheels that Debian's Pythons lack; None: no others are tried"""
+
+
+class Standalone(msgspec.Struct, frozen=True):
+    """The standalone interpreters that a build can have."""
+
+    versions: Callable[[], Sequence[str]]
+    """returns their full versions, the newest first; asks uv"""
+    refused_by: str = ""
+    """the setting of uv's that excludes them; empty if none does"""
+
+    def newest(self, series: str, ranges: Sequence[PythonRange]) -> str:
+        """Return the newest version of a series that the ranges allow; empty if there is none."""
+        if self.refused_by:
+            return ""
+        fitting = (one for one in self.versions() if series_of(one) == series)
+        return next((one for one in fitting if allows(ranges, one.removesuffix("t"))), "")
+
+    def series(self) -> list[str]:
+        """Return the series of all of them, the newest first."""
+        return [] if self.refused_by else list(dict.fromkeys(map(series_of, self.versions())))
 
 
 def choose_suites(
-    origin: Origin, named: str | None, settings: Settings, lock: Lock | None, progress: Progress
-) -> tuple[str, ...]:
-    """Return the names of the suites to try, the best first; the others are for wheels that the best one lacks.
+    origin: Origin,
+    named: str | None,
+    settings: Settings,
+    lock: Lock | None,
+    progress: Progress,
+    standalone: Standalone,
+    *,
+    refresh: bool = False,
+) -> Choices:
+    """Return what to build with.
 
-    ``named``: on the command line; else the settings' suite, else the lock's. Of a project ``requires-python`` decides
-    then, and ``.python-version`` or ``runtime.txt``; a version in those that no suite has is a warning.
+    ``named``: the suite on the command line; else the settings' suite, else the lock's. Of a project the setting
+    ``python`` decides then, ``.python-version``, ``runtime.txt`` or ``Pipfile``, and what ``requires-python`` and
+    ``uv.lock`` allow. Debian's Python is preferred, because Debian mends it. ``refresh``: whether a locked standalone
+    interpreter gives way to a newer one of its series.
+    Raises SettingsError if no Python fits, MissingError if nobody has the one that the settings name.
     """
-    name = named or settings.debian.suite or (lock.base.suite if lock is not None else None)
-    if name is not None:
-        return (name,)
-    directory = origin.path
-    fitting = list(SUITES.values())
-    if origin.kind == "script" and directory is not None:
-        fitting = _allowed_by(read_script(directory).requires_python)
-    if origin.kind == "project" and directory is not None:
-        fitting = _fitting(directory)
-        place, series = _pinned(directory)
-        exact = next((row for row in fitting if row.python == series), None)
+    python, ranges = settings.python, _ranges(origin)
+    suite = named or settings.debian.suite
+    wanted = python or (find_suite(suite).python if suite is not None else None)
+    if lock is not None and suite in (None, lock.base.suite) and wanted in (None, lock.interpreter.version):
+        return Choices((_locked(lock, standalone, refresh=refresh),))
+    if suite is not None:
+        place = f"--debian {named}" if named else "debian.suite"
+        if python is None or find_suite(suite).python == python:
+            return Choices((Choice(suite, why=place),))
+        return Choices((Choice(suite, _required(python, standalone), f"{_SETTING}; {place}"),))
+    fitting = [row for row in SUITES.values() if allows(ranges, f"{row.python}.999")]
+    pin = PythonPin(_SETTING, python) if python is not None else _read_pin(origin)
+    if pin is not None:
+        # The settings are the user's last word: what else is said of Python is judged where it is used.
+        rows = SUITES.values() if python is not None else fitting
+        why = f"{pin.place} asks for Python {pin.series}"
+        exact = next((row for row in rows if row.python == pin.series), None)
         if exact is not None:
-            return (exact.name,)
-        if series is not None:
-            progress.warn(
-                f"{place} asks for Python {series}, which no supported Debian suite has; using {fitting[0].python}",
-                hint=f"choose a suite with [tool.grocker.debian] suite or --debian: {available()}",
-            )
-    return (fitting[0].name, *(row.name for row in fitting[1:] if row.is_released))
+            return Choices((Choice(exact.name, why=why),))
+        if python is not None:
+            return Choices((Choice(DEFAULT, _required(python, standalone), why),))
+        version = standalone.newest(pin.series, ranges)
+        if version:
+            return Choices((Choice(DEFAULT, version, f"{why}, which no Debian suite has"),))
+        _warn_of_pin(pin, fitting, ranges, standalone, progress)
+    if fitting:
+        return _debian(fitting, ranges, standalone)
+    why = f"no Python of Debian's fits {' and '.join(one.place for one in ranges)}"
+    found = _allowed_versions(ranges, standalone)
+    if not found:
+        _fail(ranges, standalone)
+    return Choices(tuple(Choice(DEFAULT, version, why) for version in found))
 
 
-def available() -> str:
-    """Return the Pythons of all suites, for messages: ``3.13 (trixie), 3.11 (bookworm)``."""
-    return ", ".join(f"{row.python} ({row.name})" for row in SUITES.values())
+def _ranges(origin: Origin) -> tuple[PythonRange, ...]:
+    if origin.path is not None and origin.kind == "script":
+        return allowed([PythonRange("requires-python", read_script(origin.path).requires_python)])
+    if origin.path is not None and origin.kind == "project":
+        return read_ranges(origin.path)
+    return ()
 
 
-def _fitting(directory: Path) -> list[Suite]:
-    """Return the suites that ``requires-python`` allows, the preferred first; all of them if it allows none."""
-    loaded = config_files.load_toml(directory / "pyproject.toml")
-    table = loaded[0].get("project", {}) if loaded is not None else {}
-    text = table.get("requires-python") if isinstance(table, dict) else None
-    return _allowed_by(text if isinstance(text, str) else "")
+def _read_pin(origin: Origin) -> PythonPin | None:
+    return read_pin(origin.path) if origin.kind == "project" and origin.path is not None else None
 
 
-def _allowed_by(text: str) -> list[Suite]:
-    """Return the suites that a specifier allows, the preferred first; all of them if it allows none."""
-    rows = list(SUITES.values())
-    from packaging.specifiers import SpecifierSet
-
-    try:
-        allowed = SpecifierSet(text)
-        return [row for row in rows if allowed.contains(f"{row.python}.999", prereleases=True)] or rows
-    except ValueError:  # whoever reads the metadata says so
-        return rows
+def _locked(lock: Lock, standalone: Standalone, *, refresh: bool) -> Choice:
+    files = [one.standalone for one in lock.platforms if one.standalone is not None]
+    if not files:
+        return Choice(lock.base.suite, why="grocker.lock")
+    version = standalone.newest(series_of(files[0].version), ()) if refresh else ""
+    return Choice(lock.base.suite, version or files[0].version, "grocker.lock")
 
 
-def _pinned(directory: Path) -> tuple[str, str | None]:
-    """Return the file that pins a Python series, and the series; None if no file does."""
-    for name in (".python-version", "runtime.txt"):
-        try:
-            lines = local_file.read(directory / name).decode("utf-8", "replace").splitlines()[:20]
-        except OSError:
-            continue
-        found = next((match["series"] for line in lines if (match := _SERIES.match(line))), None)
-        if found is not None:
-            return name, found
-    return "", None
+def _debian(fitting: Sequence[Suite], ranges: Sequence[PythonRange], standalone: Standalone) -> Choices:
+    """Debian's Pythons that fit, and older standalone ones, which have wheels of releases of their time."""
+    first = fitting[0]
+    rows = [first, *(row for row in fitting[1:] if row.is_released)]
+    why = f"allowed by {' and '.join(one.place for one in ranges)}" if ranges else "the default"
+    tried = {row.python for row in rows}
+
+    def more() -> Sequence[Choice]:
+        found = _allowed_versions(ranges, standalone)
+        older = (one for one in found if release_of(series_of(one)) < release_of(first.python))
+        return [Choice(DEFAULT, one, "Debian's lack wheels") for one in older if series_of(one) not in tried]
+
+    return Choices(tuple(Choice(row.name, why=why) for row in rows), None if standalone.refused_by else more)
+
+
+def _allowed_versions(ranges: Sequence[PythonRange], standalone: Standalone) -> list[str]:
+    """Return the newest version of each series that the ranges allow, the preferred first."""
+    return [version for series in STANDALONE.series if (version := standalone.newest(series, ranges))]
+
+
+def _required(series: str, standalone: Standalone) -> str:
+    """Return the newest version of the series that the settings name. Raises MissingError."""
+    version = standalone.newest(series, ())
+    if version:
+        return version
+    if standalone.refused_by:
+        raise SettingsError(
+            f"{_SETTING}: Debian has no Python {series}, and {standalone.refused_by} excludes standalone ones",
+            hint=f"unset it, or choose a Python of Debian's: {debian_pythons()}",
+        )
+    raise MissingError(
+        f"{_SETTING}: nobody has Python {series}",
+        hint=f"choose one of Debian's, {debian_pythons()}, or a standalone one: {_names(standalone)}",
+    )
+
+
+def _warn_of_pin(
+    pin: PythonPin, fitting: Sequence[Suite], ranges: Sequence[PythonRange], standalone: Standalone, progress: Progress
+) -> None:
+    if standalone.newest(pin.series, ()) or any(row.python == pin.series for row in SUITES.values()):
+        reason = f"which {' and '.join(f'{one.place} ({one.specifier})' for one in ranges)} excludes"
+    elif standalone.refused_by:
+        reason = f"which no Debian suite has; {standalone.refused_by} excludes standalone ones"
+    else:
+        reason = "which nobody has"
+    used = f"; using {fitting[0].python}" if fitting else ""
+    progress.warn(
+        f"{pin.place} asks for Python {pin.series}, {reason}{used}",
+        hint=f"to choose yourself, set python in [tool.grocker]: one of Debian's, {debian_pythons()}, or a standalone"
+        f" one: {_names(standalone)}",
+    )
+
+
+def _fail(ranges: Sequence[PythonRange], standalone: Standalone) -> None:
+    said = " and ".join(f"{one.place} ({one.specifier})" for one in ranges)
+    raise SettingsError(
+        f"no Python fits {said}",
+        hint=f"change it; there are Debian's, {debian_pythons()}, and standalone ones: {_names(standalone)}",
+    )
+
+
+def _names(standalone: Standalone) -> str:
+    return ", ".join(standalone.series()) or "none"

@@ -15,13 +15,16 @@ from grocker.context import Context, download
 from grocker.errors import CorruptError, GrockerError, MissingError
 from grocker.inputs.archive import find_mirrors, open_archive, resolve_names
 from grocker.inputs.index import wheel_target
+from grocker.inputs.standalone import StandaloneSource
 from grocker.lock.answers import DebianAnswer
 from grocker.lock.values import DebianPackage
 from grocker.platforms.architectures import ARCHITECTURES
 from grocker.platforms.build_packages import TOOLCHAIN
+from grocker.platforms.interpreters import STANDALONE_FORMAT
 from grocker.platforms.target import Target
 from grocker.python import BuildRoot, WheelTarget
 from grocker.store.writing import storage
+from grocker.tar.entry import Entry
 from grocker.tar.keys import cache_key
 from grocker.tar.unpack import link_tree, unpack
 
@@ -39,6 +42,8 @@ class DebianToolchain(msgspec.Struct, frozen=True):
     settings: Settings
     image: Target
     refresh: bool = False
+    standalone: StandaloneSource | None = None
+    """gives the interpreter, if it is not Debian's"""
 
     @property
     def target(self) -> WheelTarget:
@@ -59,14 +64,14 @@ class DebianToolchain(msgspec.Struct, frozen=True):
         Most packages are those of every root: these are unpacked once, and linked.
         """
         suite, store, named = self.image.suite, self.context.store, self.settings.build.dependencies
-        common = sorted({*suite.base, *suite.interpreter, *TOOLCHAIN})
+        common = sorted({*suite.base, *self.image.interpreter_packages, *self.image.header_packages, *TOOLCHAIN})
         own = {text.partition("=")[0] for text in named}
         names = sorted({*named, *(name for name in (*common, *packages) if name not in own)})
         try:
             answer = self._resolve(names)
         except MissingError as error:
             raise MissingError(f"finding the packages of a compiler: {error.message}", hint=error.hint) from error
-        key = cache_key("build root", debian.REVISION, answer.digests)
+        key = cache_key("build root", debian.REVISION, answer.digests, *self.interpreter_identity())
         with store.lock(f"tree-{key}"):
             tree = store.tree(key)
             if tree is None:
@@ -77,6 +82,7 @@ class DebianToolchain(msgspec.Struct, frozen=True):
                 with store.new_tree(key) as new:
                     link_tree(below, new)
                     self._configure([*_read_facts(below), *self._unpack(rest, new)], new)
+                    unpack(self.read_interpreter(development=True), new)
                 tree = store.tree(key)
         assert tree is not None
         return BuildRoot(tree, key)
@@ -93,6 +99,18 @@ class DebianToolchain(msgspec.Struct, frozen=True):
                 tree = store.tree(key)
         assert tree is not None
         return BuildRoot(tree, key)
+
+    def interpreter_identity(self) -> tuple[object, ...]:
+        """Return what identifies a standalone interpreter, for keys; empty for Debian's."""
+        if self.standalone is None or not self.image.standalone:
+            return ()
+        return STANDALONE_FORMAT, self.standalone.find(self.image).sha256
+
+    def read_interpreter(self, *, development: bool = False) -> tuple[Entry, ...]:
+        """Return the files of a standalone interpreter; none for Debian's. ``development``: see ``read_archive``."""
+        if self.standalone is None or not self.image.standalone:
+            return ()
+        return self.standalone.read(self.image, development=development)
 
     def _resolve(self, names: Sequence[str]) -> DebianAnswer:
         return resolve_names(self.context, self.settings, names, self.image, refresh=self.refresh)

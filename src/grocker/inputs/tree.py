@@ -131,7 +131,7 @@ def _as_wheel(
     request: ApplicationRequest, described: TreeProject, entries: tuple[Entry, ...], roots: tuple[str, ...]
 ) -> python.Wheel:
     """Return the tree in the form of a wheel, which is how the later phases represent applications."""
-    scheme = python.InstallScheme(request.target.suite.python)
+    scheme = wheel_target(request.target).scheme()
     points = tuple(
         EntryPoint("console_scripts", name, *target.partition("[")[0].strip().partition(":")[::2])
         for name, target in sorted(described.scripts.items())

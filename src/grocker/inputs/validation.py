@@ -50,11 +50,13 @@ _APART = {
 _IMPORT = re.compile(rb"^(?:import|from)[ \t]+(tkinter|turtle|idlelib|dbm\.gnu|ensurepip)\b", re.MULTILINE)
 
 
-def check_debian_modules(installed: python.Wheel, dependencies: Iterable[str], progress: Progress) -> None:
+def check_debian_modules(
+    installed: python.Wheel, dependencies: Iterable[str], progress: Progress, *, is_standalone: bool = False
+) -> None:
     """Warn of modules that the application imports and that are in Debian packages of their own.
 
     Imports inside ``try`` do not count, because the application works without them. ``dependencies``: Debian packages
-    that the settings name.
+    that the settings name. ``is_standalone``: whether the interpreter is not Debian's: images then lack the modules.
     """
     named = {text.partition("=")[0] for text in dependencies}
     wanted: dict[str, str] = {}
@@ -63,7 +65,12 @@ def check_debian_modules(installed: python.Wheel, dependencies: Iterable[str], p
             for found in _IMPORT.finditer(entry.data):
                 wanted.setdefault(found[1].decode(), entry.path.removeprefix(f"{installed.site}/"))
     for module, path in sorted(wanted.items()):
-        if _APART[module] not in named:
+        if is_standalone:
+            progress.warn(
+                f"{path} imports {module}, which images with a standalone Python lack",
+                f'choose a Python of Debian\'s, and add dependencies = ["{_APART[module]}"] to [tool.grocker]',
+            )
+        elif _APART[module] not in named:
             progress.warn(
                 f"{path} imports {module}, which Debian ships separately from Python",
                 f'add its package to [tool.grocker]: dependencies = ["{_APART[module]}"]',
@@ -106,6 +113,9 @@ def find_modules(installed: python.Wheel, roots: Iterable[str]) -> frozenset[str
 
 def check_python(metadata: python.Metadata, target: python.WheelTarget) -> None:
     """Raise SettingsError when no patch release of ``target.python`` is compatible; the actual one is known later."""
+    if target.full_version:
+        python.check_python(metadata, target)
+        return
     try:
         python.check_python(metadata, replace(target, full_version=f"{target.python}.999"))
     except SettingsError:

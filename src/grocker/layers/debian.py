@@ -14,7 +14,7 @@ from grocker.context import Context, download
 from grocker.layers.workers import Workers
 from grocker.lock.answers import DebianAnswer
 from grocker.lock.values import DebianPackage
-from grocker.plan.layers import interpreter_key, is_interpreter
+from grocker.plan.layers import has_debian_python, interpreter_key, is_interpreter
 from grocker.python import InterpreterTree
 from grocker.tar import member as members
 from grocker.tar.entry import Entry
@@ -77,8 +77,17 @@ class DebianPackages:
 
     def interpreter(self, python: str) -> InterpreterTree:
         """Return the interpreter in these packages, unpacked on the host; ``python`` is its release series."""
-        architecture = next(p.architecture for p in self._packages if p.architecture != "all")
-        return InterpreterTree(self._tree(), python, architecture)
+        return InterpreterTree(self._tree(), python, self.architecture)
+
+    @property
+    def architecture(self) -> str:
+        """Debian's name of the architecture that they are for."""
+        return next(p.architecture for p in self._packages if p.architecture != "all")
+
+    @property
+    def has_debian_python(self) -> bool:
+        """Whether ``/usr/bin/python3`` is among them."""
+        return has_debian_python(self._packages)
 
     def _tree(self) -> Path:
         store = self._store
@@ -87,15 +96,19 @@ class DebianPackages:
             tree = store.tree(name)
             if tree is None:
                 with store.new_tree(name) as new:
-                    for package in filter(is_interpreter, self._packages):
-                        begun = self._members.get(package.sha256)
-                        if begun is not None:
-                            # It is being read already, and its entries are held.
-                            begun.result()
-                        unpack((e for e in self._unpacked(package) if _is_needed_to_compile(package, e.path)), new)
+                    self.unpack_interpreter(new)
                 tree = store.tree(name)
         assert tree is not None
         return tree
+
+    def unpack_interpreter(self, tree: Path) -> None:
+        """Unpack what Debian's interpreter needs to compile; of a standalone one, the C library and others."""
+        for package in filter(is_interpreter, self._packages):
+            begun = self._members.get(package.sha256)
+            if begun is not None:
+                # It is being read already, and its entries are held.
+                begun.result()
+            unpack((e for e in self._unpacked(package) if _is_needed_to_compile(package, e.path)), tree)
 
     def zones(self) -> frozenset[str]:
         """Return the names of all time zones in these packages."""

@@ -7,6 +7,6 @@ from grocker.runner.contract import names
 from grocker.tar.entry import Entry, File
 
 
-def entries(python: str, lock_text: str) -> tuple[Entry, ...]:
-    """Return the files; ``python`` is the release series, ``3.13``."""
-    return (*InstallScheme(python).frame, File(names.LOCK.removeprefix("/"), lock_text.encode()))
+def entries(scheme: InstallScheme, lock_text: str) -> tuple[Entry, ...]:
+    """Return the files of the environment that ``scheme`` describes."""
+    return (*scheme.frame, File(names.LOCK.removeprefix("/"), lock_text.encode()))

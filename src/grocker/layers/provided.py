@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from grocker import debian
-from grocker.layers import environment, runner
+from grocker.layers import environment, interpreter, runner
 from grocker.layers.recipes import configuration
 from grocker.layers.workbench import Workbench
 from grocker.runner.contract import names
@@ -35,7 +35,9 @@ def find_provided(bench: Workbench) -> Provided:
     if kept is not None:
         return kept
     [configured] = [layer for layer in layers if layer.kind == "configured"]
-    own = [entry.path for entry in (*runner.entries(), *environment.entries(bench.plan.python, ""))]
+    own = [entry.path for entry in (*runner.entries(), *environment.entries(bench.scheme, ""))]
+    if bench.plan.standalone is not None:
+        own += [entry.path for entry in interpreter.entries((), has_debian_python=bench.has_debian_python)]
     wheels = [path for member in bench.wheel_members().values() for path in member.paths]
     packages = [
         path for member in (*bench.packages.members(), configuration(configured, bench)) for path in member.paths

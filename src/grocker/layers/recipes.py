@@ -8,7 +8,7 @@ from types import MappingProxyType
 import msgspec
 
 from grocker import python
-from grocker.layers import application, configured, environment, runner, static
+from grocker.layers import application, configured, environment, interpreter, runner, static
 from grocker.layers.workbench import Workbench
 from grocker.plan.layers import Kind, PlannedLayer
 from grocker.tar import member as members
@@ -26,8 +26,15 @@ def _debian(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
 
 def _configured(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
     store, plan = bench.context.store, bench.plan
+    if plan.standalone is not None:  # Debian's modules are for another interpreter
+        return [configuration(layer, bench)]
     bytecode = configured.compile_modules(store, bench.packages, bench.compiler(), plan.interpreter, epoch=plan.epoch)
     return [configuration(layer, bench), *bytecode]
+
+
+def _interpreter(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
+    files = interpreter.entries(bench.interpreter_files(), has_debian_python=bench.has_debian_python)
+    return [_own(layer, bench, files, layer.inputs[0], checked=False)]
 
 
 def _wheels(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
@@ -36,11 +43,11 @@ def _wheels(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
 
 
 def _runner(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
-    return [_own(layer, bench, runner.entries(), "the runner", checked=False)]
+    return [_own(layer, bench, runner.entries(bench.runner_python), "the runner", checked=False)]
 
 
 def _environment(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
-    return [_own(layer, bench, environment.entries(bench.plan.python, bench.plan.lock_text), "the environment")]
+    return [_own(layer, bench, environment.entries(bench.scheme, bench.plan.lock_text), "the environment")]
 
 
 def _application(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
@@ -99,6 +106,7 @@ RECIPES: Mapping[Kind, Recipe] = MappingProxyType(
     {
         "debian": _debian,
         "configured": _configured,
+        "interpreter": _interpreter,
         "runner": _runner,
         "wheel": _wheels,
         "wheels": _wheels,

@@ -12,9 +12,9 @@ _LIBRARY = f"{names.LIBRARY}/{names.PACKAGE}".removeprefix("/")
 _PROGRAMS = names.BIN.removeprefix("/")
 
 
-def entries() -> tuple[Entry, ...]:
-    """Return the runner's files, without bytecode."""
-    return _files()
+def entries(python: str = installed_files.PYTHON) -> tuple[Entry, ...]:
+    """Return the runner's files, without bytecode; ``python``: the absolute path of the interpreter that runs it."""
+    return _files(python)
 
 
 def digest() -> str:
@@ -26,9 +26,11 @@ def digest() -> str:
     return state.hexdigest()
 
 
-def _files() -> tuple[File, ...]:
+def _files(python: str = installed_files.PYTHON) -> tuple[File, ...]:
     modules = tuple(File(f"{_LIBRARY}/{name}", data) for name, data in sources())
-    texts = sorted(installed_files.PROGRAMS.items())
+    texts = sorted(
+        (name, text.replace(installed_files.PYTHON, python)) for name, text in installed_files.PROGRAMS.items()
+    )
     programs = tuple(File(f"{_PROGRAMS}/{name}", text.encode(), mode=0o755) for name, text in texts)
     return (*modules, *programs)
 

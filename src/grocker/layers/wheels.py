@@ -14,7 +14,7 @@ from grocker.layers import libraries
 from grocker.layers.workers import Workers
 from grocker.lock.answers import PythonAnswer
 from grocker.lock.values import PythonFile
-from grocker.python import Collision, Compiler, InstallScheme, Uv, WheelTarget, add_bytecode, overlay, read_wheel
+from grocker.python import Collision, Compiler, Uv, WheelTarget, add_bytecode, overlay, read_wheel
 from grocker.tar import member as members
 from grocker.tar.entry import Directory, Entry
 from grocker.tar.keys import cache_key
@@ -93,7 +93,7 @@ class IndexWheels:
         for file in self._files:
             faults = self._context.store.kept_as("steps", _faults_key(file), tuple[str, ...])
             if faults and self._strict:
-                scheme = InstallScheme(self._target.python)
+                scheme = self._target.scheme()
                 read_wheel(self._file(file), scheme, self._target, file=file.file, strict=True)
             elif faults:
                 found[file.file] = faults
@@ -112,7 +112,7 @@ class IndexWheels:
         return members.find_or_make(store, name, making)
 
     def _entries(self, file: PythonFile, compiler: Callable[[], Compiler]) -> tuple[Entry, ...]:
-        scheme = InstallScheme(self._target.python)
+        scheme = self._target.scheme()
         wheel = read_wheel(self._file(file), scheme, self._target, file=file.file, strict=self._strict)
         if wheel.faults:
             self._context.store.keep("steps", _faults_key(file), msgspec.json.encode(wheel.faults))

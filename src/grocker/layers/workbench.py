@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from threading import Lock
 from types import TracebackType
 from typing import Self
+
+from msgspec.structs import replace
 
 from grocker import python
 from grocker.context import Context
 from grocker.digest import Digest
 from grocker.errors import BugError, CorruptError, MissingError
+from grocker.inputs.index import wheel_target
+from grocker.layers import interpreter
 from grocker.layers.debian import DebianPackages
 from grocker.layers.wheels import IndexWheels
 from grocker.plan.layers import DEBIAN_KINDS, WHEEL_KINDS
 from grocker.plan.plan import Plan
+from grocker.platforms.target import Target
 from grocker.resolve.collected_files import StaticFiles
+from grocker.resolve.resolve import StandaloneInterpreters
+from grocker.runner.contract import installed_files
+from grocker.tar.entry import Entry
 from grocker.tar.member import Member
 
 
@@ -33,11 +42,13 @@ class Workbench:
         wheels: IndexWheels,
         installed: python.Wheel,
         static: StaticFiles | None,
+        interpreters: StandaloneInterpreters | None,
+        target: Target,
         compiler: python.Compiler | None,
     ) -> None:
         """``compiling``: the packages whose interpreter compiles; ``installed``: the application's wheel.
 
-        ``static``: collected files.
+        ``static``: collected files. ``interpreters``: standalone ones, for the image of ``target`` and for the host.
 
         ``compiler``: that interpreter, if it was started already; it is closed with the workbench.
         """
@@ -46,6 +57,9 @@ class Workbench:
         self.packages = packages
         self.installed = installed
         self.static = static
+        self.scheme = wheel_target(target).scheme()
+        self._interpreters = interpreters
+        self._target = target
         self._compiling = compiling
         self._wheels = wheels
         self._wheel_members: dict[Digest, Member] | None = None
@@ -95,6 +109,21 @@ class Workbench:
         """See IndexWheels.collisions."""
         return self._wheels.collisions(self.compiler)
 
+    @property
+    def has_debian_python(self) -> bool:
+        """Whether the image has Debian's ``/usr/bin/python3``."""
+        return self.packages.has_debian_python
+
+    @property
+    def runner_python(self) -> str:
+        """The absolute path of the interpreter that runs the runner."""
+        return installed_files.PYTHON if self.plan.standalone is None else f"/{interpreter.PYTHON}"
+
+    def interpreter_files(self) -> tuple[Entry, ...]:
+        """Return the files of the image's standalone interpreter."""
+        assert self._interpreters is not None
+        return self._interpreters.source.read(self._target)
+
     def compiler(self) -> python.Compiler:
         """Return the image's interpreter, started when the first file is to be compiled. Any thread may call it.
 
@@ -102,17 +131,26 @@ class Workbench:
         """
         with self._starting:
             if self._compiler is None:
-                started = self._started or python.Compiler(self._compiling.interpreter(self.plan.python))
+                started = self._started or python.Compiler(self._interpreter())
                 self._started = None
                 try:
                     self._compiler = self._open.enter_context(started)
                 except (BugError, MissingError) as error:
-                    self.context.store.forget_tree(self._compiling.interpreter_key)
+                    self.context.store.forget_tree(self.plan.interpreter)
                     raise CorruptError(
                         f"the cached interpreter is damaged: {error.message}",
                         hint="build again (the damaged files were deleted)",
                     ) from error
             return self._compiler
+
+    def _interpreter(self) -> python.InterpreterTree:
+        if self._interpreters is None:
+            return self._compiling.interpreter(self.plan.python)
+        host = replace(self._target, architecture=self._compiling.architecture)
+        files = partial(self._interpreters.source.read, host)
+        return interpreter.unpack_interpreter(
+            self.context.store, self.plan.interpreter, self._compiling, host.python, host.architecture, files
+        )
 
     def _wheels_behind_packages(self) -> dict[Digest, Member]:
         # The lowest layer comes first: an engine may unpack it while wheels are made.

@@ -21,6 +21,7 @@ from grocker.lock.values import (
     Lock,
     PlatformLock,
     PythonFile,
+    StandalonePython,
 )
 
 NAME = "grocker.lock"
@@ -34,6 +35,11 @@ _Size = Annotated[int, Meta(ge=0, le=1 << 50, description="a size in bytes")]
 _Word = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", description="a word of letters, digits, -, _, .")]
 _Version = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+!~:-]*\Z", description="a version")]
 _Wheel = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+!-]*\.whl\Z", description="the name of a wheel")]
+_Release = Annotated[str, Meta(pattern=r"^3\.[0-9]{1,3}\.[0-9]{1,3}t?\Z", description="a version of CPython")]
+_Build = Annotated[str, Meta(pattern=r"^[0-9]{0,20}\Z", description="the date of a release")]
+_Archive = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*\.tar\.gz\Z", description="the name of a .tar.gz archive")
+]
 _PoolPath = Annotated[
     str,
     Meta(
@@ -100,6 +106,15 @@ class _PythonRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
         return cls(*about, platforms, sdist, file.build, file.source, file.libraries)
 
 
+class _StandaloneRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    version: _Release
+    build: _Build
+    file: _Archive
+    size: _Size
+    sha256: Digest
+    platforms: tuple[str, ...]
+
+
 class _BuildRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: _Word
     version: _Version
@@ -112,6 +127,7 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     inputs: dict[str, str]
     base: Base
     interpreter: Interpreter
+    standalone: tuple[_StandaloneRow, ...] = ()
     debian: tuple[_DebianRow, ...] = ()
     python: tuple[_PythonRow, ...] = ()
     build: tuple[_BuildRow, ...] = ()
@@ -153,13 +169,18 @@ def parse(text: str, *, place: str) -> Lock:
         document = msgspec.convert(table, _Document)
     except (msgspec.ValidationError, OverflowError) as error:
         raise SettingsError(f"{place}: {error}", hint=_HINT) from error
-    rows: tuple[_DebianRow | _PythonRow, ...] = (*document.debian, *document.python)
+    rows: tuple[_DebianRow | _PythonRow | _StandaloneRow, ...] = (
+        *document.debian,
+        *document.python,
+        *document.standalone,
+    )
     names = sorted({name for row in rows for name in row.platforms})
     platforms = tuple(
         PlatformLock(
             name,
             tuple(DebianPackage(*astuple(row)[:-1]) for row in document.debian if name in row.platforms),
             tuple(row.value() for row in document.python if name in row.platforms),
+            next((StandalonePython(*astuple(row)[:-1]) for row in document.standalone if name in row.platforms), None),
         )
         for name in names
     )
@@ -167,12 +188,13 @@ def parse(text: str, *, place: str) -> Lock:
     return Lock(document.inputs, document.base, document.interpreter, platforms, build)
 
 
-_Row = TypeVar("_Row", DebianPackage, PythonFile)
+_Row = TypeVar("_Row", DebianPackage, PythonFile, StandalonePython)
 
 
 def _rows(lock: Lock) -> list[tuple[str, Mapping[str, Any]]]:
     debian = _shared((one.platform, one.debian) for one in lock.platforms)
     python = _shared((one.platform, one.python) for one in lock.platforms)
+    standalone = _shared((one.platform, (one.standalone,)) for one in lock.platforms if one.standalone is not None)
     build = [
         {
             "name": r.name,
@@ -183,6 +205,7 @@ def _rows(lock: Lock) -> list[tuple[str, Mapping[str, Any]]]:
         for r in sorted(lock.build)
     ]
     return [
+        *(("standalone", asdict(_StandaloneRow(*(*astuple(file), platforms)))) for file, platforms in standalone),
         *(("debian", asdict(_DebianRow(*(*astuple(package), platforms)))) for package, platforms in debian),
         *(("python", msgspec.to_builtins(_PythonRow.of(file, platforms))) for file, platforms in python),
         *(("build", row) for row in build),

@@ -68,6 +68,20 @@ class BuildRequirement(msgspec.Struct, frozen=True, order=True):
     """``sha256:HEX`` of each of its files on the index, sorted: each host chooses its own"""
 
 
+class StandalonePython(msgspec.Struct, frozen=True, order=True):
+    """The archive of a standalone interpreter (python-build-standalone)."""
+
+    version: str
+    """``3.12.16``; free-threaded ``3.13.18t``"""
+    build: str
+    """the publisher's release that it is part of: ``20261110``; empty if its file name does not say"""
+    file: str
+    """file name of the archive"""
+    size: int
+    """bytes of the archive"""
+    sha256: Digest
+
+
 class Interpreter(msgspec.Struct, frozen=True):
     """The image's interpreter."""
 
@@ -76,7 +90,7 @@ class Interpreter(msgspec.Struct, frozen=True):
     version: str
     """``3.13``: the release series, which wheels and bytecode depend on"""
     source: str
-    """``debian:SUITE``"""
+    """``debian:SUITE``, or ``standalone``"""
 
 
 class Base(msgspec.Struct, frozen=True):
@@ -96,6 +110,8 @@ class PlatformLock(msgspec.Struct, frozen=True):
     """sorted by name"""
     python: tuple[PythonFile, ...]
     """sorted by name"""
+    standalone: StandalonePython | None = None
+    """the interpreter, if it is not Debian's"""
 
 
 class Lock(msgspec.Struct, frozen=True):

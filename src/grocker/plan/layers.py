@@ -12,9 +12,10 @@ from typing import Any, Literal
 import msgspec
 
 from grocker.digest import Digest
-from grocker.lock.values import DebianPackage, PlatformLock, PythonFile
+from grocker.lock.values import DebianPackage, PlatformLock, PythonFile, StandalonePython
 from grocker.plan.documents import Documents
 from grocker.plan.subject import StaticPlace
+from grocker.platforms.interpreters import STANDALONE_FORMAT
 from grocker.platforms.suites import suite_of
 from grocker.tar.keys import cache_key
 
@@ -23,7 +24,9 @@ LARGE = 6 << 20
 MOST_LARGE = 12
 """of the largest wheels; overlay stops at 127 layers, and a pull is slow long before"""
 
-Kind = Literal["debian", "configured", "runner", "wheel", "wheels", "environment", "static", "application"]
+Kind = Literal[
+    "debian", "configured", "interpreter", "runner", "wheel", "wheels", "environment", "static", "application"
+]
 """What a layer holds; each kind has a recipe in ``grocker.layers``."""
 DEBIAN_KINDS: frozenset[Kind] = frozenset({"debian", "configured"})
 WHEEL_KINDS: frozenset[Kind] = frozenset({"wheel", "wheels"})
@@ -53,6 +56,7 @@ def plan_layers(
     runner: str,
     lock_text: str,
     python: str,
+    standalone: StandalonePython | None = None,
     user: tuple[str, int],
     epoch: int,
     prefer: Sequence[str] = (),
@@ -62,9 +66,9 @@ def plan_layers(
 
     ``wheel``: the application's own, which is in no other layer even if the lock has it; ``subject``: its name and
     version. ``interpreter``: the key of the interpreter that compiles. ``runner``: digest of the runner's files.
-    ``lock_text``: the lock as the image gets it. ``python``: the interpreter's release series. ``user``: name and uid.
-    ``epoch``: seconds since 1970, the one time of every file. ``prefer``: distributions whose files count where wheels
-    differ. ``static``: collected files.
+    ``lock_text``: the lock as the image gets it. ``python``: the interpreter's release series. ``standalone``: its
+    archive, if it is not Debian's. ``user``: name and uid. ``epoch``: seconds since 1970, the one time of every file.
+    ``prefer``: distributions whose files count where wheels differ. ``static``: collected files.
     """
     large, small = _split([f for f in lock.python if f.sha256 != wheel])
 
@@ -98,9 +102,21 @@ def plan_layers(
         ),
         layer(
             "configured",
-            [f"user {user[0]} {user[1]}", "static configuration", "bytecode"],
-            *(packages, user, interpreter),
+            [f"user {user[0]} {user[1]}", "static configuration", *([] if standalone else ["bytecode"])],
+            *(packages, user, *([] if standalone else [interpreter])),
             title="generated",
+        ),
+        *(
+            [
+                layer(
+                    "interpreter",
+                    [f"cpython {standalone.version}{f' {standalone.build}' if standalone.build else ''}"],
+                    *(STANDALONE_FORMAT, standalone.sha256, interpreter, has_debian_python(lock.debian)),
+                    files=(standalone.sha256,),
+                )
+            ]
+            if standalone is not None
+            else []
         ),
         layer("runner", [f"runner {runner[:12]}"], runner, interpreter),
         *(wheels("wheel", [f], f"wheel {f.name}") for f in large),
@@ -116,14 +132,20 @@ def debian_key(packages: Iterable[DebianPackage], epoch: int) -> str:
     return cache_key("layer", "debian", epoch, [package.sha256 for package in sorted(packages)])
 
 
+def has_debian_python(packages: Iterable[DebianPackage]) -> bool:
+    """Tell whether Debian's ``/usr/bin/python3`` is among these packages."""
+    return any(package.name == "python3-minimal" for package in packages)
+
+
 def is_interpreter(package: DebianPackage) -> bool:
     """Tell whether the image's interpreter needs that package to compile."""
     return suite_of(package.suite).is_interpreter(package.name)
 
 
-def interpreter_key(packages: Sequence[DebianPackage]) -> str:
-    """Return the key of the interpreter in these packages: bytecode depends on it."""
-    return cache_key("interpreter", sorted(p.sha256 for p in packages if is_interpreter(p)))
+def interpreter_key(packages: Sequence[DebianPackage], standalone: StandalonePython | None = None) -> str:
+    """Return the key of the interpreter in these packages, or of a standalone one on them: bytecode depends on it."""
+    own = [STANDALONE_FORMAT, standalone.sha256] if standalone is not None else []
+    return cache_key("interpreter", sorted(p.sha256 for p in packages if is_interpreter(p)), *own)
 
 
 def _split(files: Sequence[PythonFile]) -> tuple[tuple[PythonFile, ...], tuple[PythonFile, ...]]:

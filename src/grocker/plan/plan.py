@@ -10,6 +10,7 @@ import msgspec
 
 from grocker import digest
 from grocker.lock.document import render
+from grocker.lock.values import StandalonePython
 from grocker.oci.values import RunConfig
 from grocker.plan import image
 from grocker.plan.documents import Documents, check_crontab, describe, merge_base_config
@@ -36,6 +37,8 @@ class Plan(msgspec.Struct, frozen=True):
     """the lock as the image gets it"""
     python: str
     """release series of the image's interpreter"""
+    standalone: StandalonePython | None
+    """the interpreter's archive, if it is not Debian's"""
     run: RunConfig
     """what engines read"""
     epoch: int
@@ -60,7 +63,7 @@ def plan(subject: Subject, settings: Settings, *, labels: Mapping[str, str], run
         crontab=check_crontab(subject.crontab, described.user.name, subject.commands),
     )
     lock_text = render(subject.lock)
-    interpreter = interpreter_key(subject.compiling)
+    interpreter = interpreter_key(subject.compiling, subject.compiling_standalone)
     layers = plan_layers(
         lock,
         documents,
@@ -70,13 +73,17 @@ def plan(subject: Subject, settings: Settings, *, labels: Mapping[str, str], run
         runner=runner,
         lock_text=lock_text,
         python=subject.python,
+        standalone=subject.standalone,
         user=user,
         epoch=epoch,
         prefer=settings.prefer,
         static=subject.static,
     )
     run = image.run_config(described, created=epoch, lock=digest.of(lock_text.encode()), labels=labels)
-    return Plan(subject.platform, layers, interpreter, user, documents, lock_text, subject.python, run, epoch)
+    return Plan(
+        *(subject.platform, layers, interpreter, user, documents, lock_text, subject.python, subject.standalone),
+        *(run, epoch),
+    )
 
 
 def static_revision(services: Iterable[spec.Service], files: Iterable[str]) -> str:

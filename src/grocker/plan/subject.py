@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from grocker.digest import Digest
-from grocker.lock.values import DebianPackage, Lock
+from grocker.lock.values import DebianPackage, Lock, StandalonePython
 from grocker.runner.contract.spec import Service
 
 
@@ -51,6 +51,10 @@ class Subject(msgspec.Struct, frozen=True):
     """of this platform"""
     compiling: tuple[DebianPackage, ...]
     """the packages whose interpreter compiles"""
+    standalone: StandalonePython | None = None
+    """the interpreter's archive, if it is not Debian's"""
+    compiling_standalone: StandalonePython | None = None
+    """the archive of the interpreter that compiles"""
     has_getconf: bool = False
     """whether getconf is among its dependencies (contract, C4)"""
     directory: str | None = None

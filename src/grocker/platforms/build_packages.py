@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import re
 
-TOOLCHAIN = (
-    *("bzip2", "file", "g++", "gcc", "libc6-dev", "make", "patch", "perl-base", "pkgconf", "python3-dev", "xz-utils"),
-)
-"""with the packages of every image, what builds sdists"""
+TOOLCHAIN = (*("bzip2", "file", "g++", "gcc", "libc6-dev", "make", "patch", "perl-base", "pkgconf", "xz-utils"),)
+"""with the packages of every image and the interpreter's headers, what builds sdists"""
 
 SDISTS: dict[str, tuple[str, ...]] = {
     "apsw": ("libsqlite3-dev",),

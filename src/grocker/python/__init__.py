@@ -24,7 +24,7 @@ from grocker.lazy_imports import lazily
 
 if TYPE_CHECKING:
     from grocker.python.applications import WebApplication, find_application, find_named_application
-    from grocker.python.build import build_key, build_wheel, lacks_compiler, resolve_build
+    from grocker.python.build import build_key, build_wheel, lacks_compiler, oldest_python, resolve_build
     from grocker.python.bytecode import Compiler, InterpreterTree, add_bytecode, compile_sources
     from grocker.python.collisions import Collision, overlay
     from grocker.python.compiled import compile_project
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "applications": ("WebApplication", "find_application", "find_named_application"),
     "service_entry_points": ("declared_services",),
-    "build": ("build_key", "build_wheel", "lacks_compiler", "resolve_build"),
+    "build": ("build_key", "build_wheel", "lacks_compiler", "oldest_python", "resolve_build"),
     "bytecode": ("Compiler", "InterpreterTree", "compile_sources", "add_bytecode"),
     "compiled": ("compile_project",),
     "django": ("Django", "find_django"),
@@ -148,6 +148,7 @@ __all__ = [
     "local_files",
     "lock_source",
     "locked_source",
+    "oldest_python",
     "overlay",
     "parse_requirement",
     "parse_requirement_files",

@@ -39,7 +39,7 @@ def main() -> None:
     try:
         result = collect(output)
     except BaseException as error:  # noqa: BLE001 - settings may call sys.exit
-        result = {"error": traceback.format_exception_only(error)[-1].splitlines()[0]}
+        result = {"error": traceback.format_exception_only(type(error), error)[-1].splitlines()[0]}
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
     result["read"] = sorted({os.path.abspath(file) for file in files if isinstance(file, str)})
     with open(answer, "w", encoding="utf-8") as stream:

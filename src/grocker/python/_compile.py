@@ -20,6 +20,15 @@ SINGLE = [sys.intern(chr(number)) for number in range(256)]
 """There is one object for each string of one Latin-1 character; once a name is like it, it is interned for all."""
 
 
+_HAS_QUALIFIED_NAMES = hasattr(CodeType, "co_qualname")
+"""from 3.11 on"""
+_REPLACED = (
+    *(["co_linetable"] if hasattr(CodeType, "co_linetable") else ["co_lnotab"]),
+    *(["co_exceptiontable"] if hasattr(CodeType, "co_exceptiontable") else []),
+)
+"""tables of lines, 3.9's under another name, and of exceptions, from 3.11 on"""
+
+
 class Seen:
     """The first object of each kind and value in a file: the table lives until its bytes are written."""
 
@@ -52,7 +61,7 @@ def canonical(code: CodeType) -> "tuple[CodeType, Seen]":
 
 def hold_names(code: CodeType, strings: "dict[str, str]") -> None:
     """Put all names of ``code`` and of the code in it into ``strings``, interned."""
-    own = (code.co_name, code.co_qualname)
+    own = (code.co_name, *([code.co_qualname] if _HAS_QUALIFIED_NAMES else ()))
     for names in (own, code.co_names, code.co_varnames, code.co_cellvars, code.co_freevars):
         for name in names:
             if name not in strings:
@@ -70,11 +79,19 @@ def rebuilt(code: CodeType, seen: Seen) -> CodeType:
             [rebuilt(one, seen) if type(one) is CodeType else constant(one, seen) for one in code.co_consts]
         ),
         co_names=first(code.co_names, code.co_names),
-        co_linetable=first(code.co_linetable, code.co_linetable),
-        co_exceptiontable=first(code.co_exceptiontable, code.co_exceptiontable),
         co_name=seen.strings[code.co_name],
-        co_qualname=seen.strings[code.co_qualname],
+        **tables(code, seen),
     )
+
+
+def tables(code: CodeType, seen: Seen) -> "dict[str, Any]":
+    """The parts of ``code`` that only some releases have: lines, exceptions, qualified name."""
+    first = seen.tables.setdefault
+    names = [name for name in ("co_linetable", "co_lnotab", "co_exceptiontable") if name in _REPLACED]
+    found: dict[str, Any] = {name: first(getattr(code, name), getattr(code, name)) for name in names}
+    if _HAS_QUALIFIED_NAMES:
+        found["co_qualname"] = seen.strings[code.co_qualname]
+    return found
 
 
 def constant(one: "Any", seen: Seen) -> "Any":

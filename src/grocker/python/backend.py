@@ -20,6 +20,7 @@ from grocker import command, local_file
 from grocker.digest import hexadecimal, of
 from grocker.errors import CorruptError, StorageError
 from grocker.lock.values import BuildRequirement
+from grocker.platforms.interpreters import program_arguments
 from grocker.python import flat_layout
 from grocker.python import uv as _uv
 from grocker.python.indexes import hide_credentials
@@ -124,12 +125,21 @@ def call(
     return read_answer(answer, project, tree)
 
 
-def hook(project: Project, out: Path, answer: Path, pins: Sequence[BuildRequirement]) -> list[str]:
-    """The arguments of an interpreter that has the back end write its wheel into ``out``, and ``answer``."""
+def hook(
+    project: Project,
+    out: Path,
+    answer: Path,
+    pins: Sequence[BuildRequirement],
+    release: tuple[int, int] = sys.version_info[:2],
+) -> list[str]:
+    """The arguments of an interpreter that has the back end write its wheel into ``out``, and ``answer``.
+
+    ``release``: the interpreter's, by default the host's.
+    """
     names = sorted(pin.name for pin in pins)
     program = (Path(__file__).parent / "_hook.py").read_text()
     request = json.dumps([project.backend, project.backend_path, str(out), str(answer), names])
-    return ["-P", "-s", "-c", program, request]
+    return [*program_arguments(program, release), request]
 
 
 def read_answer(answer: Path, project: Project, tree: SourceTree) -> HookAnswer:

@@ -28,7 +28,7 @@ from grocker.store import Store
 FORMAT = 1
 """Goes into step keys: raised when the same tree and pins would give another wheel."""
 
-_OLDEST_PYTHON = "3.11"
+_OLDEST_PYTHON = (3, 11)
 _ZIP_EPOCH = 315532800
 """1980-01-01: no zip archive holds an earlier time"""
 
@@ -48,6 +48,12 @@ def lacks_compiler(error: GrockerError) -> bool:
     return isinstance(error, PlatformWheelError) or bool(_COMPILER.search(error.message))
 
 
+def oldest_python(release: tuple[int, int] | None) -> str:
+    """Return the oldest Python that build requirements are pinned for; ``release``: of the image's Python."""
+    major, minor = min(_OLDEST_PYTHON, release or _OLDEST_PYTHON)
+    return f"{major}.{minor}"
+
+
 def resolve_build(
     requires: Sequence[str],
     uv: Uv,
@@ -55,11 +61,13 @@ def resolve_build(
     workspace: Path,
     directory: Path | None = None,
     constraints: Sequence[BuildRequirement] = (),
+    release: tuple[int, int] | None = None,
 ) -> tuple[BuildRequirement, ...]:
     """Build requirements and their dependencies, pinned for all hosts at once, sorted.
 
     ``requires``: ``build-system.requires``. ``workspace``: a scratch directory. ``directory``: the project's, whose
-    ``[tool.uv]`` (indexes) counts. ``constraints``: versions to keep to.
+    ``[tool.uv]`` (indexes) counts. ``constraints``: versions to keep to. ``release``: of the image's
+    Python, which compiles and may be older than that of any host.
     Raises as ``resolution.resolve``.
     """
     from packaging.markers import default_environment
@@ -83,7 +91,7 @@ def resolve_build(
                 *(("--constraints", bounds) if constraints else ()),
                 "--universal",
                 "--python-version",
-                _OLDEST_PYTHON,
+                oldest_python(release),
                 "--python",
                 uv.python,
                 "--quiet",

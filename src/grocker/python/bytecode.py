@@ -19,6 +19,7 @@ import msgspec
 
 from grocker.errors import BugError, CorruptError, MissingError
 from grocker.platforms.architectures import ARCHITECTURES
+from grocker.platforms.interpreters import DEBIAN, SAFE_PATH, release_of
 from grocker.tar.entry import Directory, Entry, File
 
 _CHECKED = b"\3\0\0\0"
@@ -38,24 +39,43 @@ class InterpreterTree(msgspec.Struct, frozen=True):
     """the minor version: ``3.13``"""
     architecture: str
     """Debian's name, the host's own: ``amd64``, ``arm64``"""
+    prefix: str = DEBIAN.prefix
+    """its directory in ``tree``; the C library's is Debian's"""
+
+    @property
+    def home(self) -> Path:
+        """The directory that it takes its library from."""
+        return self.tree / self.prefix
+
+    @property
+    def program(self) -> Path:
+        """Its executable."""
+        return self.home / "bin" / f"python{self.python}"
 
     def arguments(self) -> tuple[str, ...]:
         """The command line that starts it, without the program to run.
 
         Not ``-I``: that would ignore PYTHONHASHSEED and PYTHONHOME too; ``-s -P`` are the rest of it.
         """
-        usr = self.tree / "usr"
         about = ARCHITECTURES[self.architecture]
+        own = () if self.prefix == DEBIAN.prefix else (str(self.home / "lib"),)
+        libraries = (str(self.tree / "usr" / "lib" / about.triplet), *own)
+        safe = ("-P",) if release_of(self.python) >= SAFE_PATH else ()
         return (
             str(_inside(self.tree, about.loader)),
-            *("--inhibit-cache", "--library-path", str(usr / "lib" / about.triplet)),
-            str(usr / "bin" / f"python{self.python}"),
-            *("-s", "-P", "-S", "-B", "-W", "ignore", "-X", "utf8"),
+            *("--inhibit-cache", "--library-path", ":".join(libraries)),
+            str(self.program),
+            *("-s", *safe, "-S", "-B", "-W", "ignore", "-X", "utf8"),
         )
+
+    @property
+    def directory(self) -> Path:
+        """Where it runs: old ones look for modules there first, so it has none."""
+        return Path("/") if release_of(self.python) >= SAFE_PATH else self.home
 
     def environment(self) -> dict[str, str]:
         """Its whole environment."""
-        return {"PYTHONHASHSEED": "0", "PYTHONHOME": str(self.tree / "usr"), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        return {"PYTHONHASHSEED": "0", "PYTHONHOME": str(self.home), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
 def _inside(tree: Path, path: str) -> Path:
@@ -99,7 +119,7 @@ class Compiler(msgspec.Struct):
         first = self._begun or self._start()
         try:
             prefix, magic, self.cache_tag = first.greeting()
-            if prefix != str(self.interpreter.tree / "usr"):
+            if prefix != str(self.interpreter.home):
                 raise BugError(
                     f"compiling Python sources: the interpreter uses the files in {prefix}, not the image's",
                     hint="this is a bug in Grocker: report it",
@@ -170,7 +190,7 @@ class _Process:
 
     def __init__(self, interpreter: InterpreterTree, program: str) -> None:
         arguments = [*interpreter.arguments(), "-c", program]
-        self._program = interpreter.tree / "usr" / "bin" / f"python{interpreter.python}"
+        self._program = interpreter.program
         try:
             self._process = subprocess.Popen(
                 arguments,
@@ -179,7 +199,7 @@ class _Process:
                 stderr=subprocess.DEVNULL,
                 env=interpreter.environment(),
                 umask=0o022,
-                cwd="/",
+                cwd=interpreter.directory,
                 # Ctrl-C is for this process alone; the interpreter exits when its input is closed.
                 start_new_session=True,
             )

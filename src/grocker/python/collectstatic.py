@@ -13,6 +13,7 @@ import msgspec
 
 from grocker import local_file
 from grocker.errors import UnavailableError
+from grocker.platforms.interpreters import program_arguments
 from grocker.python.indexes import hide_credentials
 from grocker.python.toolchain import BuildRoot
 from grocker.runner.contract import names
@@ -76,13 +77,14 @@ def collect(
     directory: str,
     media: Sequence[str],
     scratch: Path,
+    release: tuple[int, int],
 ) -> tuple[CollectAnswer, Path]:
     """Run collectstatic; return what it said, and the directory below ``scratch`` with what it collected.
 
     ``root``: the image's Debian packages. ``wheels``: a tree with its environment. ``application``: its own files.
-    ``variables``: of the environment. ``directory``: where it runs. ``media``: directories that are in ``/media`` when
-    it starts. ``scratch``: an empty directory in the store. A run that dies is an answer too. If all runs fail, the
-    first one's answer counts. Raises NoSandboxError.
+    ``variables``: of the environment. ``directory``: where it runs. ``media``: directories that are in ``/media``
+    when it starts. ``scratch``: an empty directory in the store. ``release``: of the interpreter. A run that dies is
+    an answer too. If all runs fail, the first one's answer counts. Raises NoSandboxError.
     """
     image = scratch / "image"
     with storage(_ACTION, scratch):
@@ -99,7 +101,7 @@ def collect(
     for number, other in enumerate(({}, *(one for one in _OTHERS if fixed.isdisjoint(one)))):
         chosen = {key: value for key, value in {**HARMLESS, **other}.items() if value is not None}
         place = scratch / str(number)
-        answers.append((_run(root, image, {**chosen, **variables, **_FIXED}, directory, media, place), place))
+        answers.append((_run(root, image, {**chosen, **variables, **_FIXED}, directory, media, place, release), place))
         if not answers[-1][0].error:
             break
     answer, place = answers[-1] if not answers[-1][0].error else answers[0]
@@ -107,7 +109,13 @@ def collect(
 
 
 def _run(
-    root: BuildRoot, image: Path, variables: Mapping[str, str], directory: str, media: Sequence[str], scratch: Path
+    root: BuildRoot,
+    image: Path,
+    variables: Mapping[str, str],
+    directory: str,
+    media: Sequence[str],
+    scratch: Path,
+    release: tuple[int, int],
 ) -> CollectAnswer:
     """Run collectstatic once, in ``scratch``, which does not exist yet."""
     build = scratch / "build"
@@ -127,7 +135,7 @@ def _run(
     try:
         output = run(
             Sandbox(root.tree, binds, variables, limits=_LIMITS),
-            [f"{names.VENV}/bin/python", "-P", "-s", "-c", program, request],
+            [f"{names.VENV}/bin/python", *program_arguments(program, release), request],
             isolation=isolation,
             scratch=scratch / "sandbox",
             directory=directory,

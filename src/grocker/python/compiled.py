@@ -24,7 +24,7 @@ from grocker.python.pylock import WheelBuilder
 from grocker.python.resolution import resolve
 from grocker.python.source_tree import SourceTree
 from grocker.python.tags import choose_file
-from grocker.python.target import InstallScheme, WheelTarget
+from grocker.python.target import WheelTarget
 from grocker.python.toolchain import BuildRoot, Toolchain
 from grocker.python.uv import Uv
 from grocker.python.wheel import read_wheel
@@ -80,7 +80,7 @@ def make_environment(
     with store.lock(f"tree-{name}"):
         tree = store.tree(name)
         if tree is None:
-            scheme = InstallScheme(target.python, _ENVIRONMENT)
+            scheme = target.scheme(_ENVIRONMENT)
             with store.new_tree(name) as new:
                 unpack(scheme.frame, new)
                 for pin in found:
@@ -132,7 +132,9 @@ def compile_project(
                     hint="choose a version that has a wheel",
                 )
             return write_pure_wheel(made, workspace) or write_compiled_wheel(made, workspace)
-        more = resolve_build(made.missing, uv, workspace=place, directory=directory, constraints=pins)
+        more = resolve_build(
+            *(made.missing, uv), workspace=place, directory=directory, constraints=pins, release=target.version_info
+        )
         names = {pin.name for pin in pins}
         pins = (*pins, *(pin for pin in more if pin.name not in names))
     raise CorruptError(
@@ -170,9 +172,11 @@ def _call(
         raise StorageError(
             f"building {name}: {error.filename}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
         ) from error
+    release = toolchain.target.version_info
+    arguments = backend.hook(project, Path("/build/wheel"), Path("/build/answer.json"), pins, release)
     output = run(
         Sandbox(root.tree, tuple(binds), {**variables, **VARIABLES, "SOURCE_DATE_EPOCH": str(epoch), **shared}),
-        [f"/{_ENVIRONMENT}/bin/python", *backend.hook(project, Path("/build/wheel"), Path("/build/answer.json"), pins)],
+        [f"/{_ENVIRONMENT}/bin/python", *arguments],
         isolation=find_isolation(scratch),
         scratch=scratch,
         directory=str(Path("/build") / copy.relative_to(build)),

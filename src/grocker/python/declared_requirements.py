@@ -79,6 +79,11 @@ def _markers(details: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def python_specifier(text: str) -> str:
+    """Convert poetry's constraint on Python to PEP 440; empty if it has alternatives, which PEP 440 cannot express."""
+    return "" if "|" in text else _specifier(text)
+
+
 def _specifier(text: str) -> str:
     """Convert a version constraint to PEP 440: ``^1.2`` → ``>=1.2,<2``, ``~1.2`` → ``>=1.2,<1.3``."""
     parts = [part.strip() for part in text.split(",")]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from grocker.errors import CorruptError, SettingsError
+from grocker.platforms.interpreters import STANDALONE
 from grocker.platforms.suites import SUITES
 
 if TYPE_CHECKING:
@@ -128,6 +129,9 @@ def _suites_hint(wanted: SpecifierSet) -> str:
     fitting = [suite for suite in SUITES.values() if wanted.contains(f"{suite.python}.999", prereleases=True)]
     if fitting:
         return f"build for Debian {fitting[0].name}, which has Python {fitting[0].python}: --debian {fitting[0].name}"
+    others = [one for one in STANDALONE.series if wanted.contains(f"{one}.999", prereleases=True)]
+    if others:
+        return f'build with a standalone Python {others[0]}: set python = "{others[0]}" in [tool.grocker]'
     has = ", ".join(f"{suite.name} has Python {suite.python}" for suite in SUITES.values())
     return f"no Debian suite fits ({has}): change requires-python"
 

@@ -30,7 +30,7 @@ def marker_environment(target: WheelTarget) -> dict[str, str]:
         "platform_system": "Linux",
         "platform_version": "",
         "python_full_version": target.full,
-        "python_version": target.python,
+        "python_version": target.release,
         "sys_platform": "linux",
         "extra": "",
     }

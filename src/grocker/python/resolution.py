@@ -296,7 +296,7 @@ def _compile(requirements: Sequence[str], question: _Question, *options: str) ->
         uv,
         (
             *("pip", "compile", "--format", "pylock.toml", "--quiet", "--no-header", "--no-annotate"),
-            *("--python", uv.python, "--python-version", target.full_version or target.python),
+            *("--python", uv.python, "--python-version", target.full_version or target.release),
             *("--python-platform", _platform(target), "--constraints", constraint_file),
             *options,
             requirement_file,

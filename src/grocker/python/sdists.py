@@ -22,7 +22,7 @@ from grocker.lock.values import BuildRequirement, PythonFile
 from grocker.platforms.build_packages import SDISTS
 from grocker.python import metadata, wheel
 from grocker.python.backend import constraint
-from grocker.python.build import FORMAT, PlatformWheelError, build_wheel, lacks_compiler, resolve_build
+from grocker.python.build import FORMAT, PlatformWheelError, build_wheel, lacks_compiler, oldest_python, resolve_build
 from grocker.python.indexes import project_tables
 from grocker.python.metadata import normalise_name
 from grocker.python.opened_sources import OpenedSource, open_source
@@ -168,16 +168,28 @@ class SdistBuilder(msgspec.Struct, frozen=True):
         context, uv, directory = self.context, self.uv, project.directory
         if not project.build_requires:
             return ()
+        release = self.toolchain.target.version_info if self.toolchain is not None else None
 
         def ask() -> _BuildAnswer:
             pins = resolve_build(
-                project.build_requires, uv, workspace=scratch, directory=directory, constraints=self.pinned
+                *(project.build_requires, uv),
+                workspace=scratch,
+                directory=directory,
+                constraints=self.pinned,
+                release=release,
             )
             return _BuildAnswer(context.now, pins)
 
         variables = sorted((name, value) for name, value in uv.environment.items() if name.startswith("UV_"))
         settings = repr(project_tables(self.directory)) if self.directory is not None else ""
-        key = cache_key("build requirements of an sdist", project.build_requires, settings, variables, self.pinned)
+        key = cache_key(
+            "build requirements of an sdist",
+            project.build_requires,
+            settings,
+            variables,
+            self.pinned,
+            oldest_python(release),
+        )
         return recent_answer(context.store, key, _BuildAnswer, ask, now=context.now, refresh=self.refresh).pins
 
     @property

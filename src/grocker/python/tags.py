@@ -40,7 +40,7 @@ def rank_tags(target: WheelTarget) -> dict[Tag, int]:
     interpreter = f"{target.implementation}{version[0]}{version[1]}"
     ordered: dict[Tag, int] = {}
     for tag in (
-        *cpython_tags(version, abis=[interpreter], platforms=known),
+        *cpython_tags(version, abis=[target.abi], platforms=known),
         *compatible_tags(version, interpreter, known),
     ):
         ordered.setdefault(tag, len(ordered))

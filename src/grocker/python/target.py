@@ -6,6 +6,7 @@ import msgspec
 
 from grocker.errors import SettingsError
 from grocker.platforms.architectures import ARCHITECTURES
+from grocker.platforms.interpreters import DEBIAN, release_of
 from grocker.runner.contract.names import VENV
 from grocker.tar.entry import Directory, Entry, File, Symlink
 
@@ -14,7 +15,7 @@ class WheelTarget(msgspec.Struct, frozen=True):
     """The platform that wheels are chosen for: the image's, never the host's."""
 
     python: str
-    """the minor version: ``3.13``"""
+    """the minor version: ``3.13``, or free-threaded ``3.13t``"""
     architecture: str = "amd64"
     """Debian's name: ``amd64``, ``arm64``"""
     glibc: tuple[int, int] = (2, 41)
@@ -23,6 +24,8 @@ class WheelTarget(msgspec.Struct, frozen=True):
     """``3.13.5``, for markers; ``python`` followed by ``.0`` when it is not known"""
     implementation: str = "cp"
     """the tag's prefix; CPython is the only one"""
+    prefix: str = DEBIAN.prefix
+    """the interpreter's directory in the image, without a leading slash"""
 
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:
@@ -39,16 +42,32 @@ class WheelTarget(msgspec.Struct, frozen=True):
     @property
     def version_info(self) -> tuple[int, int]:
         """(3, 13)"""
-        major, minor = self.python.split(".")[:2]
-        return int(major), int(minor)
+        return release_of(self.python)
+
+    @property
+    def release(self) -> str:
+        """The minor version in markers, which do not know of threads: ``3.13``."""
+        return self.python.removesuffix("t")
+
+    @property
+    def abi(self) -> str:
+        """The tag of its own binary interface: ``cp313``, or free-threaded ``cp313t``."""
+        major, minor = self.version_info
+        return f"{self.implementation}{major}{minor}{'t' if self.python.endswith('t') else ''}"
+
+    def scheme(self, prefix: str = VENV.removeprefix("/")) -> InstallScheme:
+        """The virtual environment at ``prefix``."""
+        return InstallScheme(self.python, prefix, self.prefix)
 
     @property
     def full(self) -> str:
         """The full version for markers."""
-        return self.full_version or self.python + ".0"
+        return self.full_version or self.release + ".0"
 
     def __str__(self) -> str:
-        return f"Python {self.python} on {self.architecture} (glibc {self.glibc[0]}.{self.glibc[1]})"
+        threads = "t" if self.full_version and self.python.endswith("t") else ""
+        version = f"{self.full_version or self.python}{threads}"
+        return f"Python {version} on {self.architecture} (glibc {self.glibc[0]}.{self.glibc[1]})"
 
 
 class InstallScheme(msgspec.Struct, frozen=True):
@@ -57,6 +76,8 @@ class InstallScheme(msgspec.Struct, frozen=True):
     python: str
     """the minor version: ``3.13``"""
     prefix: str = VENV.removeprefix("/")
+    base: str = DEBIAN.prefix
+    """the directory of the interpreter that it belongs to"""
 
     @property
     def site(self) -> str:
@@ -76,8 +97,9 @@ class InstallScheme(msgspec.Struct, frozen=True):
     @property
     def frame(self) -> tuple[Entry, ...]:
         """The files of the environment itself (PEP 405)."""
-        target = f"/usr/bin/python{self.python}"
-        settings = f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {self.python}\n"
+        target = f"/{self.base}/bin/python{self.python}"
+        version = self.python.removesuffix("t")
+        settings = f"home = /{self.base}/bin\ninclude-system-site-packages = false\nversion = {version}\n"
         return (
             File(f"{self.prefix}/pyvenv.cfg", settings.encode()),
             *(Symlink(f"{self.scripts}/{name}", target) for name in ("python", f"python{self.python}", "python3")),

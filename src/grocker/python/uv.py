@@ -184,8 +184,7 @@ def translate_error(output: command.Output, *, action: str, platform: str) -> Gr
     """
     text = hide_credentials(output.stderr.strip())
     words = summarise_error(text)
-    status = _STATUS.search(text)
-    code = int(status[1] or status[2]) if status else 0
+    code = http_status(text)
     if re.search(r"No space left on device|Disk quota exceeded", text):
         return StorageError(
             f"{action}: {words}", hint="free disk space, or set GROCKER_CACHE to a directory on a larger disk"
@@ -232,6 +231,12 @@ def translate_error(output: command.Output, *, action: str, platform: str) -> Gr
             f"{action}: {words}", hint="check the index: it serves a different file than the pinned one"
         )
     return SettingsError(f"{action}: uv: {words}")
+
+
+def http_status(text: str) -> int:
+    """The status with which a server refused, in uv's stderr; 0 if none did."""
+    status = _STATUS.search(text)
+    return int(status[1] or status[2]) if status else 0
 
 
 def _without_wheels(text: str) -> dict[str, str | None]:

@@ -18,7 +18,7 @@ from grocker.inputs.index import wheel_target
 from grocker.inputs.toolchain import DebianToolchain
 from grocker.lock.answers import DebianAnswer, PythonAnswer
 from grocker.lock.values import PythonFile
-from grocker.python import InstallScheme, read_wheel
+from grocker.python import read_wheel
 from grocker.runner.contract import names
 from grocker.runner.contract.spec import Service, is_plain, replace_fields
 from grocker.tar.entry import Entry, File, Symlink
@@ -293,6 +293,7 @@ def _make(
                 directory=run.directory,
                 media=run.media,
                 scratch=scratch / "run",
+                release=wheel_target(toolchain.image).version_info,
             )
         except NoSandboxError as error:
             _warn(context, application, f"({error.message})", _NO_SANDBOX)
@@ -330,13 +331,16 @@ def _unpacked(
     context: Context, run: StaticRun, toolchain: DebianToolchain, fetch: Callable[[PythonFile], Path]
 ) -> Path:
     """Return a tree with the image's environment: its wheels, without the application's own."""
-    store, target, scheme = context.store, wheel_target(toolchain.image), InstallScheme(toolchain.image.suite.python)
-    key = cache_key("image environment", str(target), [file.sha256 for file in run.wheels])
+    store, target = context.store, wheel_target(toolchain.image)
+    scheme = target.scheme()
+    identity = toolchain.interpreter_identity()
+    key = cache_key("image environment", str(target), [file.sha256 for file in run.wheels], *identity)
     with store.lock(f"tree-{key}"):
         tree = store.tree(key)
         if tree is None:
             with store.new_tree(key) as new:
                 unpack(scheme.frame, new)
+                unpack(toolchain.read_interpreter(), new)  # its directory is below /opt, which this tree becomes
                 for file in run.wheels:
                     unpack(read_wheel(fetch(file), scheme, target, file=file.file).entries, new)
             tree = store.tree(key)

@@ -9,24 +9,25 @@ from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.inputs.archive import resolve_names
 from grocker.lock.answers import DebianAnswer
-from grocker.platforms.suites import Suite
 from grocker.platforms.target import Target
 from grocker.resolve.signatures import remember_signed
 
 
-def package_names(settings: Settings, suite: Suite, more: Iterable[str]) -> list[str]:
+def package_names(settings: Settings, target: Target, more: Iterable[str]) -> list[str]:
     """Return the Debian packages to resolve: the base, the interpreter, what the settings name; sorted.
 
     ``more``: what the services need. A version named in the settings wins.
     """
     named = {text.partition("=")[0] for text in settings.dependencies}
-    return sorted({*suite.base, *suite.interpreter, *settings.dependencies, *(n for n in more if n not in named)})
+    return sorted(
+        {*target.suite.base, *target.interpreter_packages, *settings.dependencies, *(n for n in more if n not in named)}
+    )
 
 
 def resolve_packages(
     context: Context, settings: Settings, more: Iterable[str], target: Target, *, refresh: bool
 ) -> DebianAnswer:
     """Resolve the packages below the application; ``more``: what its services need."""
-    names = package_names(settings, target.suite, more)
+    names = package_names(settings, target, more)
     remember = partial(remember_signed, context, target)
     return resolve_names(context, settings, names, target, refresh=refresh, resolved=remember)

@@ -19,7 +19,8 @@ from grocker.inputs.pin_file import find_pin_file
 from grocker.inputs.request import Request
 from grocker.lock import document
 from grocker.lock.answers import DebianAnswer, PythonAnswer
-from grocker.lock.values import Base, Interpreter, Lock, PlatformLock
+from grocker.lock.values import Base, Interpreter, Lock, PlatformLock, StandalonePython
+from grocker.platforms.interpreters import STANDALONE
 from grocker.platforms.target import Target
 from grocker.resolve.debian import package_names
 from grocker.resolve.signatures import require_signed
@@ -39,9 +40,11 @@ def inputs(request: Request, settings: Settings, application: Application, targe
     """Return the inputs from which a lock is resolved, by name: the lock fits as long as they stay the same."""
     requires = sorted(application.installed.metadata.requires)
     result = {
-        "debian": _digest([target.suite.name, *package_names(settings, target.suite, application.services.packages)]),
+        "debian": _digest([target.suite.name, *package_names(settings, target, application.services.packages)]),
         "requirements": _digest([*requires, "", *application.extras, "", *application.services.servers]),
     }
+    if target.standalone:
+        result["python"] = target.standalone
     pin_file = find_pin_file(application, ignore_lock=request.ignore_lock)
     files = python.read_requirement_files((*application.requirement_files, *((pin_file,) if pin_file else ())))
     if files:
@@ -70,15 +73,16 @@ def create(
     packages: DebianAnswer,
     wheels: PythonAnswer,
     inputs: Mapping[str, str],
+    standalone: StandalonePython | None = None,
 ) -> Lock:
-    """Create the lock of one platform."""
+    """Create the lock of one platform; ``standalone``: its interpreter, if it is not Debian's."""
     suite = target.suite
     files = tuple(sorted((*wheels.files, *([application.file] if application.file else ()))))
     return Lock(
         inputs=dict(inputs),
         base=Base("debian", suite.name),
-        interpreter=Interpreter("cpython", suite.python, f"debian:{suite.name}"),
-        platforms=(PlatformLock(target.platform, tuple(sorted(packages.packages)), files),),
+        interpreter=Interpreter("cpython", target.python, STANDALONE.name if standalone else f"debian:{suite.name}"),
+        platforms=(PlatformLock(target.platform, tuple(sorted(packages.packages)), files, standalone),),
         build=tuple(sorted(application.build)),
     )
 

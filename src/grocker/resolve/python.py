@@ -130,7 +130,8 @@ def resolve_wheels(
         return answer_of_pins(context, uv, others, directory)
 
     key = cache_key(
-        *("dependencies", requirements, servers, application.extras, application.groups, own, str(wheels)),
+        *("dependencies", installed.name, requirements, servers, application.extras, application.groups, own),
+        str(wheels),
         hashlib.sha256(local_file.read(lock.path)).hexdigest() if lock else "",
         _listed_key(listed),
         uv_settings(directory) if directory else "",

@@ -11,33 +11,44 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from grocker.config.services import proxy_packages
 from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.errors import SettingsError
 from grocker.inputs.application import Application, ApplicationRequest, LockedApplication
-from grocker.inputs.index import download_wheel
+from grocker.inputs.index import download_wheel, wheel_target
 from grocker.inputs.load import load_application
 from grocker.inputs.programs import find_run_packages
 from grocker.inputs.request import Request
+from grocker.inputs.standalone import StandaloneSource
 from grocker.inputs.toolchain import DebianToolchain
 from grocker.inputs.tree_project import is_tree
 from grocker.lock.answers import DebianAnswer, PythonAnswer
 from grocker.lock.document import NAME as LOCK
-from grocker.lock.values import Lock, PythonFile
+from grocker.lock.values import Lock, PythonFile, StandalonePython
 from grocker.platforms.architectures import BY_MACHINE
 from grocker.platforms.target import Target
-from grocker.python import InstallScheme, Uv, local_files, read_project
+from grocker.python import Uv, local_files, read_project
 from grocker.resolve import lock as locks
 from grocker.resolve.collected_files import StaticFiles, collect_static, shown_static
 from grocker.resolve.debian import resolve_packages
 from grocker.resolve.python import read_listed, resolve_wheels, versions_source
 from grocker.resolve.static_files import with_static
 from grocker.resolve.subscriber import Subscriber
-from grocker.resolve.suites import resolve_suites
+from grocker.resolve.suites import Attempt, resolve_suites, standalone_source
 from grocker.runner.contract import spec
 from grocker.tar.keys import cache_key
+
+
+class StandaloneInterpreters(msgspec.Struct, frozen=True):
+    """The archives of a standalone interpreter."""
+
+    source: StandaloneSource
+    image: StandalonePython
+    compiling: StandalonePython
+    """of the host's architecture"""
 
 
 class Resolution(msgspec.Struct, frozen=True):
@@ -59,8 +70,20 @@ class Resolution(msgspec.Struct, frozen=True):
     """of this platform alone"""
     versions: str
     """for people: where the wheels' versions come from"""
+    why: str = ""
+    """for people: why this Python"""
+    standalone: StandaloneInterpreters | None = None
+    """None: the interpreter is Debian's"""
     brought: Mapping[str, str] = {}
     """Debian packages that what is installed needs where it runs, each with the reason, for people"""
+
+    @property
+    def python(self) -> str:
+        """For people: the image's Python, as exactly as it is known."""
+        if self.standalone is None:
+            return self.target.python
+        found = self.standalone.image
+        return f"{found.version} (standalone{f', build {found.build}' if found.build else ''})"
 
     def files(self, context: Context) -> tuple[str, ...]:
         """Return the files and directories of the host that the image depends on."""
@@ -76,13 +99,15 @@ def resolve_platforms(
 ) -> tuple[Resolution, ...]:
     """Resolve what ``request`` names on each of its platforms, on the first suite whose Python has all wheels."""
 
-    def resolve_targets(targets: tuple[Target, ...], has_alternatives: bool) -> tuple[Resolution, ...]:
-        return tuple(
-            resolve(context, request, settings, target, uv, subscriber, has_alternatives=has_alternatives)
-            for target in targets
+    def resolve_attempt(attempt: Attempt) -> tuple[Resolution, ...]:
+        more = attempt.has_alternatives
+        found = (
+            resolve(context, request, settings, target, uv, subscriber, has_alternatives=more)
+            for target in attempt.targets
         )
+        return tuple(replace(one, why=attempt.why) for one in found)
 
-    return resolve_suites(context, request, settings, resolve_targets)
+    return resolve_suites(context, request, settings, uv, resolve_attempt)
 
 
 def resolve(
@@ -122,8 +147,10 @@ def resolve(
     packages = locks.debian_answer(context, settings, target, locked)
     subscriber.debian_resolved(packages, host)
     compiling = packages if host == target else _compiling(context, request, request.lock, settings, host)
-    subscriber.interpreter_resolved(compiling, host)
-    toolchain = DebianToolchain(context, settings, target)
+    if not target.standalone:
+        subscriber.interpreter_resolved(compiling, host)
+    source = standalone_source(context, request, uv)
+    toolchain = DebianToolchain(context, settings, target, standalone=source)
     submodules = settings.build.submodules
     wheels = locks.python_answer(context, uv, application, target, locked, toolchain, submodules=submodules)
     services, static = _static(context, settings, application, target, uv, lambda: packages, wheels, toolchain)
@@ -137,8 +164,11 @@ def resolve(
     names = {package.name for package in packages.packages}
     brought = {name: why for name, why in _brought(settings, application, wheels).items() if name in names}
     only = request.lock.only(target.platform)
+    interpreters = _interpreters(source, target, host)
     return Resolution(
-        target, uv, application, services, static, packages, compiling, wheels, only, LOCK, brought=brought
+        *(target, uv, application, services, static, packages, compiling, wheels, only, LOCK),
+        standalone=interpreters,
+        brought=brought,
     )
 
 
@@ -163,8 +193,12 @@ def _ask(
         compiling = packages
         if host != target:
             compiling = resolve_packages(context, settings, (), host, refresh=request.refresh)
-        subscriber.interpreter_resolved(compiling, host)
+        if not target.standalone:
+            subscriber.interpreter_resolved(compiling, host)
         return packages, compiling
+
+    source = standalone_source(context, request, uv)
+    toolchain = DebianToolchain(context, settings, target, request.refresh, source)
 
     with ThreadPoolExecutor(1, thread_name_prefix="archive") as beside:
         archive = beside.submit(ask_archive, expected)
@@ -175,7 +209,7 @@ def _ask(
             uv,
             application,
             target,
-            DebianToolchain(context, settings, target, request.refresh),
+            toolchain,
             constraints=request.constraints,
             refresh=request.refresh,
             ignore_lock=request.ignore_lock,
@@ -196,17 +230,19 @@ def _ask(
             else resolve_packages(context, settings, names, target, refresh=request.refresh)
         )
 
-    toolchain = DebianToolchain(context, settings, target, request.refresh)
     services, static = _static(context, settings, application, target, uv, below_wheels, wheels, toolchain)
     needed = tuple(sorted({*application.services.packages, *_needed(services), *libraries}))
     if needed != expected:  # the application's own files declare its services, and wheels were compiled
         packages, compiling = ask_archive(needed)
         context.store.keep("steps", guess, msgspec.json.encode(needed))
     inputs = locks.inputs(request, settings, application, target)
-    lock = locks.create(target, application, packages, wheels, inputs)
+    interpreters = _interpreters(source, target, host)
+    lock = locks.create(target, application, packages, wheels, inputs, interpreters.image if interpreters else None)
     versions = versions_source(application, ignore_lock=request.ignore_lock)
     return Resolution(
-        *(target, uv, application, services, static, packages, compiling, wheels, lock, versions), brought=brought
+        *(target, uv, application, services, static, packages, compiling, wheels, lock, versions),
+        standalone=interpreters,
+        brought=brought,
     )
 
 
@@ -239,6 +275,7 @@ def _application(
         refresh=request.refresh,
         strict=request.strict,
         backend_started=subscriber.backend_started,
+        standalone=standalone_source(context, request, uv),
     )
 
 
@@ -257,7 +294,7 @@ def _static(
     def fetch(file: PythonFile) -> Path:
         return download_wheel(context, uv, file, wheels.urls.get(file.sha256, ""))
 
-    site = InstallScheme(target.suite.python).site if application.roots else None
+    site = wheel_target(target).scheme().site if application.roots else None
     services = with_static(context.store, application.services, application.installed, wheels.files, fetch, site=site)
     static = collect_static(context, settings, application, packages, wheels, toolchain, fetch)
     if static is not None:
@@ -278,7 +315,15 @@ def _host(target: Target) -> Target:
             f"cannot build on {machine}: Grocker runs the image's interpreter here to compile bytecode",
             hint=f"build on {' or '.join(sorted(BY_MACHINE))}; both build for every platform",
         )
-    return Target(target.suite, architecture.name)
+    return replace(target, architecture=architecture.name)
+
+
+def _interpreters(source: StandaloneSource, target: Target, host: Target) -> StandaloneInterpreters | None:
+    """Return the standalone interpreter of the image, and the same one of this host's architecture."""
+    if not target.standalone:
+        return None
+    image = source.find(target)
+    return StandaloneInterpreters(source, image, image if host == target else source.find(host))
 
 
 def _compiling(context: Context, request: Request, lock: Lock, settings: Settings, host: Target) -> DebianAnswer:

@@ -79,7 +79,7 @@ def read_prepared(layout: ContainerLayout) -> tuple[IniText, ...]:
     with open(layout.sources, "rb") as file:
         paths = [os.fsdecode(path) for path in file.read().split(b"\0")[:-1]]
     texts = []
-    for name, path in zip(sorted(os.listdir(layout.prepared)), paths, strict=True):
+    for name, path in zip(sorted(os.listdir(layout.prepared)), paths):
         with open(f"{layout.prepared}/{name}", encoding="utf-8", newline="") as copy:
             texts.append(IniText(name=path.rpartition("/")[2], path=path, text=copy.read()))
     return tuple(texts)

@@ -44,8 +44,8 @@ PLAIN = frozenset({"", "true", "false", "yes", "no", "on", "off", "none", "null"
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _USERINFO = re.compile(r"\S*@")
 _PAIR = re.compile(
-    r"""(?<![\w.-])(?P<name>[A-Za-z][\w.-]*+)(?P<between>["']?\s*+[=:]\s*+)(?!//)"""
-    r"""(?P<value>"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'|["']?[^\s;&,"'{}\[\]]++)"""
+    r"""(?<![\w.-])(?P<name>[A-Za-z][\w.-]*)(?P<between>["']?\s*[=:]\s*)(?!//)"""
+    r"""(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|["']?[^\s;&,"'{}\[\]]+)"""
 )
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 

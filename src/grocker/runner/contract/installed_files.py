@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from .names import BIN, GROCKER_CONTRACT, LIBRARY, MEDIA, PACKAGE, RUNNER, VENV
 
+PYTHON = "/usr/bin/python3"
+"""what runs the runner, unless the image's interpreter is elsewhere"""
+
 # Signals are blocked before any other import: they have no default action in PID 1, so it would lose them.
 # -I -S: neither PYTHON* nor the application's site-packages reach the runner (contract, E7).
 _RUNNER = f"""\
-#!/usr/bin/python3 -IS
+#!{PYTHON} -IS
 import _signal
 from _signal import SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2
 mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, (SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2))

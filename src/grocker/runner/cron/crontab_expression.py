@@ -63,7 +63,7 @@ _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
 
 def parse_fields(fields: Sequence[str]) -> Expression:
     """Parse five fields, without blanks. Raises ExpressionError, which names the field."""
-    minutes, hours, days, months, weekdays = (_field(text, *field) for text, field in zip(fields, _FIELDS, strict=True))
+    minutes, hours, days, months, weekdays = (_field(text, *field) for text, field in zip(fields, _FIELDS))
     if weekdays & 1 << 7:
         weekdays = weekdays & ~(1 << 7) | 1
     return Expression(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import os
 import struct
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
 
 from ..base.failure import CONFIGURATION, Failure
@@ -68,7 +68,7 @@ def load_zone(name: str, zones: str) -> Zone:
     for rule in (plain, plain + _AMERICAN):
         try:
             zone = Zone(plain, ZoneInfo.from_file(io.BytesIO(_file(rule))))
-            zone.local(int(datetime.now(UTC).timestamp()) // 60)
+            zone.local(int(datetime.now(timezone.utc).timestamp()) // 60)
             return zone
         except (ValueError, OverflowError):
             continue

@@ -21,6 +21,7 @@ _BLOCK = 128 << 10  # bytes read at once
 _DELAY = 0.001  # seconds between reads of busy writers, doubled up to _LONGEST_DELAY while lines keep coming
 _LONGEST_DELAY = 0.008
 _MUCH = 32 << 10  # bytes in one read, after which the next read is not delayed
+_SET_PIPE_SIZE, _GET_PIPE_SIZE = 1031, 1032  # fcntl(2); the module has them from 3.10 on
 _PIPE = 256 << 10  # bytes; a user's pipes on a host may have 64 MiB together (pipe-user-pages-soft)
 
 
@@ -54,7 +55,7 @@ class Channel:
         self._reader, self.descriptor = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._reader, False)
         try:
-            fcntl.fcntl(self._reader, fcntl.F_SETPIPE_SZ, _PIPE)
+            fcntl.fcntl(self._reader, _SET_PIPE_SIZE, _PIPE)
         except OSError:
             pass  # over the user's limit
         loop.watch(self._reader, self._readable)
@@ -91,7 +92,7 @@ class Channel:
 
     def take_all(self) -> None:
         """Pass on what is in the pipe now, while the output has room; what is written meanwhile may stay."""
-        left = fcntl.fcntl(self._reader, fcntl.F_GETPIPE_SZ)
+        left = fcntl.fcntl(self._reader, _GET_PIPE_SIZE)
         while left > 0 and not self.output.full and (taken := self.take()):
             left -= taken
 

@@ -118,7 +118,7 @@ def _spellings(name: bytes) -> Iterable[bytes]:
     """Return a header's name with every combination of hyphens and underscores."""
     parts = name.split(b"-")
     for between in product((b"-", b"_"), repeat=len(parts) - 1):
-        yield parts[0] + b"".join(joint + part for joint, part in zip(between, parts[1:], strict=True))
+        yield parts[0] + b"".join(joint + part for joint, part in zip(between, parts[1:]))
 
 
 def _trust(text: str) -> Callable[[str], bool]:

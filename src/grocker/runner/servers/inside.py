@@ -114,7 +114,7 @@ def split_level_settings(settings: Any, name: str, paths: tuple[str, str], level
             for number in range(3)
         },
     }
-    for one, path in zip(ranges, paths, strict=False):
+    for one, path in zip(ranges, paths):
         handlers[one] = {
             "class": "logging.FileHandler",
             "filename": path,

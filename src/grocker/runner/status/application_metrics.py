@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NAME = rb"[a-zA-Z_:][a-zA-Z0-9_:]*"
-_GAP = rb"[ \t]*+"
-_LABEL_NAME = rb"[a-zA-Z_][a-zA-Z0-9_]*+"
-# Possessive are single characters alone: Python 3.11.2 (bookworm) goes wrong in groups (python/cpython#106052).
-_LABEL_VALUE = _GAP + rb"=" + _GAP + rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*"' + _GAP
+_GAP = rb"[ \t]*"
+_LABEL_NAME = rb"[a-zA-Z_][a-zA-Z0-9_]*"
+# Nothing is possessive, which Python 3.9 does not know; each part begins with what the one before cannot have.
+_LABEL_VALUE = _GAP + rb"=" + _GAP + rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"' + _GAP
 _LABEL = _LABEL_NAME + _LABEL_VALUE
 _LABELS = rb"\{" + _GAP + rb"(?:" + _LABEL + rb"(?:," + _GAP + _LABEL + rb")*(?:," + _GAP + rb")?)?\}"
 _NUMBER = rb"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|Inf|inf|NaN|nan)"
 _SAMPLE = re.compile(
     rb"("
     + _NAME
-    + rb"+)"
+    + rb")"
     + _GAP
-    + rb"("
+    + rb"(?:("
     + _LABELS
-    + rb")?"
+    + rb")"
     + _GAP
-    + rb"(?<![a-zA-Z0-9_:])("
+    + rb")?(?<![a-zA-Z0-9_:])("
     + _NUMBER
-    + rb")(?:[ \t]++-?\d{1,18})?"  # 64 bits, in milliseconds
+    + rb")(?:[ \t]+-?\d{1,18})?"  # 64 bits, in milliseconds
 )
 _LABEL_NAMES = re.compile(rb"(" + _LABEL_NAME + rb")" + _LABEL_VALUE)
 _ABOUT = re.compile(rb"#[ \t]+(HELP|TYPE)[ \t]+(" + _NAME + rb")(?:[ \t]+(.*))?")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from itertools import pairwise
 
 from ..process.signals import killing_signal
 
@@ -17,7 +16,7 @@ def duration(seconds: float) -> str:
     if seconds < 9.95:
         return f"{max(0.0, seconds):.2g} s" if seconds >= 0.001 else "0 s"
     rest = round(seconds)
-    for (unit, name), (lower, lower_name) in pairwise(_UNITS):
+    for (unit, name), (lower, lower_name) in zip(_UNITS, _UNITS[1:]):
         if rest >= unit:
             less = rest % unit // lower
             return f"{rest // unit} {name} {less} {lower_name}" if less else f"{rest // unit} {name}"

@@ -95,9 +95,7 @@ def _processes(status: Status, usage: Usage) -> list[str]:
     ]
 
     def each(name: str, kind: str, about: str, values: Sequence[float | None]) -> str:
-        return _family(
-            f"process_{name}", kind, about, [(row[0], value) for row, value in zip(rows, values, strict=True)]
-        )
+        return _family(f"process_{name}", kind, about, [(row[0], value) for row, value in zip(rows, values)])
 
     processes = [process for _, process, _ in rows]
     trees = [tree for _, _, tree in rows]
@@ -148,7 +146,7 @@ def _jobs(jobs: tuple[JobStatus, ...]) -> list[str]:
     labels = [(("job_name", job.name),) for job in jobs]
 
     def each(name: str, kind: str, about: str, values: Sequence[float | None]) -> str:
-        return _family(f"cron_{name}", kind, about, list(zip(labels, values, strict=True)))
+        return _family(f"cron_{name}", kind, about, list(zip(labels, values)))
 
     return [
         each("running", "gauge", "1 while the job is running.", [j.pid is not None for j in jobs]),

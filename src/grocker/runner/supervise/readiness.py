@@ -202,4 +202,5 @@ class PathReadiness:
         self._closed = True
 
 
-Readiness = PortReadiness | PipeReadiness | NotifyReadiness | PathReadiness
+if TYPE_CHECKING:  # classes have no | in Python 3.9
+    Readiness = PortReadiness | PipeReadiness | NotifyReadiness | PathReadiness
