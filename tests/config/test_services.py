@@ -35,6 +35,19 @@ def test_services_are_those_of_the_procfile_when_none_is_declared() -> None:
     assert found.release == "migrate"
 
 
+def test_application_is_served_when_a_process_starts_the_platforms_nginx() -> None:
+    text = "web: bin/start-nginx gunicorn -c gunicorn.conf a\nworker: celery\n"
+    found = find_services(Settings(), text, DetectedApplication(target="a:b"))
+    assert {name: (s.wsgi, s.command) for name, s in found.table.items()} == {
+        "web": ("a:b", None),
+        "worker": (None, "celery"),
+        "www": ("a:b", None),
+    }
+    assert (found.source, found.any_service) == ("Procfile, and found a:b", False)
+    alone = find_services(Settings(), text, DetectedApplication())
+    assert alone.table["www"].command == "bin/start-nginx gunicorn -c gunicorn.conf a"
+
+
 @pytest.mark.parametrize(
     ("command", "servers"),
     [

@@ -48,7 +48,11 @@ FILES = {"pyproject.toml": PROJECT, "shop/__init__.py": "", "shop/wsgi.py": WSGI
     ("files", "backend", "warning"),
     [
         ({"settings/main.py": ""}, "", "the wheel of shop lacks settings/main.py, which a service needs"),
-        ({}, "import a_dependency", "building shop: its build back end failed"),
+        (
+            {},
+            "import a_dependency",
+            "building shop: its build back end failed: ModuleNotFoundError: No module named 'a_dependency'",
+        ),
         ({}, "", None),
     ],
 )

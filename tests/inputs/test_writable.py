@@ -128,3 +128,33 @@ def test_file_that_stays_out_of_the_image_is_no_writable_directory(tmp_path: Pat
     with pytest.raises(SettingsError, match=r"writable: 'state\.json' is a file"):
         from_settings(["state.json"], tmp_path, [])
     assert [one.text for one in from_settings(["x.sqlite3"], tmp_path, [])] == ["x.sqlite3"]
+
+
+def test_directories_that_the_application_makes_are_recognised_unless_they_have_files() -> None:
+    text = "import os\nhere = os.path.dirname(__file__)\nfor_all = [here]\n"
+    text += "".join(f"os.makedirs(here + '/{name}')\n" for name in ("data", "data/cache", "static", "kept"))
+    tree = [
+        File("opt/app/shop/__init__.py", text.encode()),
+        File("opt/app/shop/static/a.css", b"a"),
+        File("opt/app/shop/kept/.gitkeep", b""),
+    ]
+    found = recognise(tree, ROOTS, None)
+    assert [one.text for one in found] == ["shop/data/", "shop/kept/"]
+    assert {entry.path for entry in link(found, tree)} == {
+        "opt/app/shop/__init__.py",
+        "opt/app/shop/static/a.css",
+        "opt/grocker/writable/shop/kept/.gitkeep",
+        "opt/app/shop/data",
+        "opt/app/shop/kept",
+    }
+
+
+def test_directories_that_a_package_makes_are_links_where_it_is_installed() -> None:
+    site = "opt/venv/lib/python3.13/site-packages"
+    text = "import os\nos.makedirs(os.path.join(os.path.dirname(__file__), 'build'))\nos.makedirs('/media/x')\n"
+    code = [File(f"{site}/shop/__init__.py", text.encode()), File(f"{site}/shop/build/.gitignore", b"*")]
+    found = recognise_installed(code, site)
+    assert [(one.text, one.link, one.target) for one in found] == [
+        ("shop/build/", f"{site}/shop/build", "/media/shop/build")
+    ]
+    assert link(found, code)[1].path == "opt/grocker/writable/shop/build/.gitignore"

@@ -91,7 +91,7 @@ def test_build_shows_last_lines_of_the_back_end_when_it_fails(tmp_path: Path, ke
     project = make_project(tmp_path / "p", extra=f"print('copying\\n' * {copied}); raise {reason}")
     with pytest.raises(CorruptError) as caught:
         built(project, tmp_path, kept=kept)
-    assert caught.value.message.startswith("building demo: its build back end failed:\n")
+    assert caught.value.message.startswith("building demo: its build back end failed: ")
     assert "RuntimeError: no https://example.invalid today" in caught.value.message
     assert "hunter2" not in caught.value.message
 

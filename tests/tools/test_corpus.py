@@ -27,7 +27,15 @@ def test_releases_of_the_project_are_thirty_and_complete() -> None:
     assert all(one.release and (one.get or one.says) for one in found)
 
 
-@pytest.mark.parametrize("text", ['name = "a"', 'name = "a"\nrelease = "a"\nrepository = "b"\ncommit = "c"', "nam = 1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'name = "a"',
+        'name = "a"\nrelease = "a"\nneeds = ["b"]',
+        'name = "a"\nrelease = "a"\nrepository = "b"\ncommit = "c"',
+        "nam = 1",
+    ],
+)
 def test_list_is_refused_when_an_application_comes_from_nowhere_or_twice(tmp_path: Path, text: str) -> None:
     (tmp_path / "list.toml").write_text(f"[[application]]\n{text}\n")
     with pytest.raises(msgspec.ValidationError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -25,6 +26,10 @@ class Application(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """variables of the container: the least configuration of its README"""
     ini: str = ""
     """settings of the container, mounted below /config/app"""
+    needs: tuple[Literal["postgres", "redis"], ...] = ()
+    """servers that its README tells to run beside it; they listen on localhost"""
+    files: dict[str, str] = msgspec.field(default_factory=dict)
+    """files that its README tells to write, mounted: text by the absolute path in the container"""
     first: tuple[tuple[str, ...], ...] = ()
     """commands to run in the started container before the page is asked, such as a migration"""
     get: str = ""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from tools.corpus import servers
 from tools.corpus.applications import Application, CloneError, clone
 
 ENGINES = ("docker", "podman")
@@ -79,7 +80,14 @@ def try_application(application: Application, program: Sequence[str], mirror: Pa
             built = _run(command, _BUILD_SECONDS, place)  # the name of a release may resemble a directory elsewhere
             if built.returncode:
                 return Result(application.name, Outcome.NO_IMAGE, f"{built.returncode}: {first_error(built.stderr)}")
-            return _start(application, program, unique, Path(place))
+            ulimits = _ULIMITS if program[0] == "podman" else ()
+            with servers.started(application.needs, program, f"{unique}-servers", Path(place), ulimits) as network:
+                try:
+                    return _start(application, program, unique, Path(place), network)
+                finally:
+                    _run([*program, "rm", "--force", "--volumes", unique])
+        except RuntimeError as error:
+            return Result(application.name, Outcome.FAILS, str(error))
         except subprocess.TimeoutExpired as error:
             return Result(application.name, Outcome.FAILS, f"{error.cmd[-1]}: no end after {error.timeout:.0f} s")
         finally:
@@ -87,14 +95,19 @@ def try_application(application: Application, program: Sequence[str], mirror: Pa
             _run([*program, "rmi", "--force", unique])
 
 
-def _start(application: Application, program: Sequence[str], name: str, place: Path) -> Result:
-    options = ["--detach", "--name", name, "--network", "none", *(_ULIMITS if program[0] == "podman" else ())]
+def _start(application: Application, program: Sequence[str], name: str, place: Path, network: str) -> Result:
+    options = ["--detach", "--name", name, "--network", network, *(_ULIMITS if program[0] == "podman" else ())]
     options += [word for key, value in sorted(application.env.items()) for word in ("--env", f"{key}={value}")]
     if application.ini:
         (place / "config" / "app").mkdir(parents=True)
         (place / "config" / "app" / "90_corpus.ini").write_text(application.ini, "utf-8")
         place.chmod(0o755)
         options += ["--volume", f"{place}/config:/config"]
+    for number, (path, text) in enumerate(sorted(application.files.items())):
+        (place / f"file-{number}").write_text(text, "utf-8")
+        (place / f"file-{number}").chmod(0o644)
+        place.chmod(0o755)
+        options += ["--volume", f"{place}/file-{number}:{path}:ro"]
     started = _run([*program, "run", *options, name, *application.arguments])
     if started.returncode:
         return Result(application.name, Outcome.DIES, first_error(started.stderr))

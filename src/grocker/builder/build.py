@@ -64,6 +64,7 @@ def build(request: Request, context: Context) -> Built:
         delivered=delivered,
         files=tuple(sorted({*resolution.files(context), *files_read(request, context.environ)})),
         writable=application.writable,
+        brought=dict(resolution.brought),
     )
 
 

@@ -45,6 +45,8 @@ class Built(msgspec.Struct, frozen=True):
     """every file and directory of the host that the result depends on and that may change"""
     writable: tuple[WritablePath, ...] = ()
     """the application's, which lead into the user files"""
+    brought: dict[str, str] = {}
+    """Debian packages that what is installed needs where it runs, each with the reason, for people"""
     release: str | None = None
     """the shell command that a Procfile wants run before the services start"""
 

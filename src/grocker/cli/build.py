@@ -165,6 +165,7 @@ def summary(
         count = f"{len(one.layers)} layers, {format_size(one.image.size)} compressed"
         lines.append(f"  {one.image.platform}: {count}; {made}")
     lines += [f"  writable: {path.path} → {path.target} ({path.why})" for path in built.writable]
+    lines += [f"  package: {name} ({why})" for name, why in built.brought.items()]
     for delivered in built.delivered:
         lines.append(delivery_line(replace(delivered, detail=UP_TO_DATE) if again else delivered))
     engine = next((d for d in built.delivered if d.kind in ("docker", "podman")), None)

@@ -63,6 +63,7 @@ def as_text(configuration: Configuration, previews: Sequence[Preview], style: St
         if application.commands:
             lines.append(f"  commands: {', '.join(application.commands)}")
         lines += [f"  writable: {path.path} → {path.target} ({path.why})" for path in application.writable]
+        lines += [f"  package: {name} ({why})" for name, why in resolution.brought.items()]
         lines.append(f"  versions: from {resolution.versions}")
         if one.compiled:
             lines.append(f"  compiled: {', '.join(one.compiled)} (sandbox: {one.sandbox})")
@@ -100,6 +101,7 @@ def as_data(configuration: Configuration, previews: Sequence[Preview]) -> dict[s
                     {"path": path.path, "target": path.target, "why": path.why}
                     for path in one.resolution.application.writable
                 ],
+                "packages": [{"name": name, "why": why} for name, why in one.resolution.brought.items()],
                 "versions": one.resolution.versions,
                 "debian": [{"name": p.name, "version": p.version} for p in one.resolution.packages.packages],
                 "python_packages": [{"name": f.name, "version": f.version} for f in one.resolution.wheels.files],

@@ -17,6 +17,8 @@ _PROCESS = re.compile(r"\s*(?P<name>[A-Za-z0-9_-]+)\s*:\s*(?P<command>\S.*?)\s*\
 _SHARED = frozenset(ServiceSettings.__struct_fields__) & frozenset(spec.Service.__annotations__)
 _BROUGHT = frozenset({"gunicorn", "uvicorn"})
 """servers that a command may start without naming them among the requirements, as platforms that read Procfiles do"""
+_PLATFORM_NGINX = re.compile(r"(?:\./)?bin/start-nginx\S*\s")
+"""how a process of Heroku's nginx buildpack begins (heroku-buildpack-nginx, "Usage")"""
 _RELEASE = "release"
 """Heroku's release phase: a command to run before the services start (E13), not a service"""
 
@@ -112,6 +114,8 @@ def _find(settings: Settings, processes: Mapping[str, spec.Service], found: Dete
         )
     if found.declared:
         return _of_tables(_entry_points(found.declared), "entry points")
+    if processes and _replaced(processes, found):
+        return _of_tables(_detected(processes, found), f"Procfile, and found {found.target}")
     if processes:
         return Services(MappingProxyType(processes), any_service=False, source="Procfile")
     detected = _detected({}, found)
@@ -124,13 +128,18 @@ def _find(settings: Settings, processes: Mapping[str, spec.Service], found: Dete
 
 def _detected(processes: Mapping[str, spec.Service], found: DetectedApplication) -> dict[str, ServiceSettings]:
     """What the project's files say of its services, as tables."""
+    served = {} if found.target is None else {found.kind: found.target, "static": found.static}
+    web = msgspec.convert(served, ServiceSettings)
     if processes:
-        return {name: ServiceSettings(command=service.command) for name, service in processes.items()}
+        replaced = _replaced(processes, found)
+        return {n: web if n in replaced else ServiceSettings(command=one.command) for n, one in processes.items()}
     detected = {name: ServiceSettings(command=command) for name, command in found.commands.items()}
-    if found.target is not None:
-        target = {found.kind: found.target, "static": found.static}
-        detected["www"] = msgspec.convert(target, ServiceSettings)
-    return detected
+    return {**detected, "www": web} if served else detected
+
+
+def _replaced(processes: Mapping[str, spec.Service], found: DetectedApplication) -> tuple[str, ...]:
+    """Return the processes that start a platform's nginx before the application: Grocker has one in its place."""
+    return tuple(name for name, one in processes.items() if found.target and _PLATFORM_NGINX.match(str(one.command)))
 
 
 def _merged(found: ServiceSettings | None, own: ServiceSettings) -> ServiceSettings:

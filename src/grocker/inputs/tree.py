@@ -5,7 +5,8 @@ The tree lies at ``/opt/app``, first on ``sys.path`` of every Python program of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from grocker.inputs.application import Application, ApplicationRequest, chosen_g
 from grocker.inputs.detection import detect, find_roots
 from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, named_files, read_base_config, read_crontab
 from grocker.inputs.index import wheel_target
+from grocker.inputs.platform_sockets import listen_on_port
 from grocker.inputs.produced import Produced, with_produced
 from grocker.inputs.tree_entries import ROOT, tree_entries
 from grocker.inputs.tree_files import IGNORE_FILE, TreeFiles, check_named, read_files, warn_of_left_out
@@ -75,6 +77,8 @@ def read_tree(
     top = {entry.path: entry for entry in entries if isinstance(entry, File)}
     procfile = top.get(f"{ROOT}/Procfile")
     text = decode_text(_bytes(procfile), "Procfile") if procfile is not None else None
+    if text is not None:
+        text = listen_on_port(text, partial(_text, top), request.context.progress)
     own = {one: top.get(f"{ROOT}/{one}") for one in (BASE_CONFIG, CRONTAB)}
     base_config = read_base_config(directory, settings, installed)
     crontab = read_crontab(directory, settings, installed)
@@ -204,6 +208,11 @@ def _with_static(found: DetectedApplication, entries: tuple[Entry, ...]) -> Dete
     if found.django and any(entry.path.startswith(f"{ROOT}/static/") for entry in entries):
         return replace(found, static=True)
     return found
+
+
+def _text(files: Mapping[str, File], name: str) -> str | None:
+    file = files.get(f"{ROOT}/{name}")
+    return _bytes(file).decode("utf-8", "replace") if file is not None else None
 
 
 def _bytes(file: File) -> bytes:

@@ -13,11 +13,13 @@ from pathlib import Path
 import msgspec
 
 from grocker.errors import SettingsError
+from grocker.inputs.made_directories import find_made_directories
 from grocker.inputs.tree_entries import ROOT
 from grocker.runner.contract import names
 from grocker.tar.entry import Directory, Entry, File, Symlink
 
 INITIAL = names.INITIAL.removeprefix("/")
+_MADE = "made by the application"
 _DATABASES = (".db", ".sqlite", ".sqlite3")
 """endings of a path that is a file, not a directory"""
 _BASE = re.compile(
@@ -98,13 +100,16 @@ def link(paths: Sequence[WritablePath], entries: Sequence[Entry]) -> tuple[Entry
         inside = any(entry.path == one.path or entry.path.startswith(f"{one.path}/") for one in links)
         if not inside:
             return entry
-        return msgspec.structs.replace(entry, path=f"{INITIAL}/{entry.path.removeprefix(f'{ROOT}/')}")
+        one = next(one for one in paths if entry.path == one.link or entry.path.startswith(f"{one.link}/"))
+        return msgspec.structs.replace(entry, path=f"{INITIAL}/{one.path}{entry.path.removeprefix(one.link)}")
 
     return (*map(moved, entries), *links)
 
 
 def recognise(entries: Sequence[Entry], roots: Sequence[str], settings_module: str | None) -> tuple[WritablePath, ...]:
-    """Return Flask's instance folder and SQLite databases in a source tree, unless the tree has files there.
+    """Return Flask's instance folder, SQLite databases, and directories that modules make when they are imported.
+
+    What the tree has files at is left out, except for placeholders such as ``.gitkeep``.
 
     ``roots``: entry paths of the directories on ``sys.path``; ``settings_module``: Django's.
     """
@@ -115,7 +120,11 @@ def recognise(entries: Sequence[Entry], roots: Sequence[str], settings_module: s
         places.append(_settings_files(texts, roots, settings_module))
     for files in places:
         found |= {path: WritablePath(path, False, "SQLite database") for path in _databases(files)}
-    leaves = {entry.path for entry in entries if not isinstance(entry, Directory)}
+    for place in find_made_directories(texts, roots, start=ROOT):
+        if place.startswith(f"{ROOT}/"):
+            path = place.removeprefix(f"{ROOT}/")
+            found.setdefault(path, WritablePath(path, True, _MADE))
+    leaves = {e.path for e in entries if not isinstance(e, Directory)} - _placeholders(entries)
 
     def is_free(path: str) -> bool:
         place = f"{ROOT}/{path}"
@@ -129,18 +138,43 @@ def recognise(entries: Sequence[Entry], roots: Sequence[str], settings_module: s
 def recognise_installed(entries: Sequence[Entry], site: str) -> tuple[WritablePath, ...]:
     """Return the instance folders of Flask's applications in an installed package (Flask, "Instance Folders").
 
+    And the directories that it makes in itself or beside it when it is imported.
+
     ``site``: the entry path of the directory of its modules.
     """
     texts = {path: text for path, text in _modules(entries).items() if path.startswith(f"{site}/")}
-    if not any(_FLASK.search(text) for text in texts.values()):
-        return ()
+    made = _made_installed(texts, entries, site)
+    uses_instance = any(_FLASK.search(text) for text in texts.values())
     found = set()
-    for path, text in texts.items():
+    for path, text in texts.items() if uses_instance else ():
         for match in _FLASK_NAME.finditer(text):
             module = path.removeprefix(f"{site}/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
             found.add(f"{match['name'] or module}-instance")
     place = f"{names.VENV}/var".removeprefix("/")
-    return tuple(WritablePath(name, True, "Flask's instance folder", f"{place}/{name}") for name in sorted(found))
+    folders = [WritablePath(name, True, "Flask's instance folder", f"{place}/{name}") for name in sorted(found)]
+    return (*folders, *made)
+
+
+def _made_installed(texts: Mapping[str, str], entries: Sequence[Entry], site: str) -> Iterator[WritablePath]:
+    """Yield the directories that an installed package makes in itself or beside it when it is imported."""
+    leaves = {e.path for e in entries if not isinstance(e, Directory)} - _placeholders(entries)
+    tops = {path.removeprefix(f"{site}/").partition("/")[0] for path in texts}
+    places = sorted(set(find_made_directories(texts, [site])))
+    for place in places:
+        path = place.removeprefix(f"{site}/")
+        outer = any(place.startswith(f"{one}/") for one in places)
+        if (
+            place != path
+            and path not in tops
+            and not outer
+            and not any(f"{one}/".startswith(f"{place}/") for one in leaves)
+        ):
+            yield WritablePath(path, True, _MADE, place)
+
+
+def _placeholders(entries: Sequence[Entry]) -> set[str]:
+    """Return the paths of files that only keep a directory in git: ``.gitkeep``, ``.gitignore``."""
+    return {one.path for one in entries if one.path.rpartition("/")[2] in (".gitkeep", ".gitignore")}
 
 
 def _modules(entries: Sequence[Entry]) -> dict[str, str]:

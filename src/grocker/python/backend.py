@@ -31,6 +31,8 @@ from grocker.python.uv import Uv
 from grocker.store import Store
 
 _FORMAT = 1
+_WIDTH = 160
+"""characters of the last line that stand in an error's first line"""
 _LINES = 20
 
 
@@ -202,7 +204,9 @@ def failure(text: str, name: str, tree: SourceTree) -> CorruptError:
     plain = re.sub(r"\x1b\[[0-9;]*m", "", hide_credentials(text))
     lines = [line.rstrip() for line in plain.splitlines() if line.strip()]
     tail = [line for line in lines if not re.match(r"Building wheel|warning:|hint:|  File \"<string>\"", line)]
+    why = tail[-1].strip() if tail else "it said nothing"
+    why = why if len(why) <= _WIDTH else f"{why[:_WIDTH]}…"
     return CorruptError(
-        f"building {name}: its build back end failed:\n" + "\n".join("    " + line for line in tail[-_LINES:]),
+        f"building {name}: its build back end failed: {why}\n" + "\n".join("    " + line for line in tail[-_LINES:]),
         hint=hint,
     )

@@ -20,10 +20,10 @@ from grocker.runner.contract import names
 from grocker.sandbox.run import find_isolation, run
 from grocker.sandbox.sandbox import Bind, Limits, Sandbox
 from grocker.store.writing import storage
-from grocker.tar.entry import Directory, Entry
+from grocker.tar.entry import Directory, Entry, File
 from grocker.tar.unpack import link_tree, unpack
 
-FORMAT = 1
+FORMAT = 4
 """Goes into step keys: raised when the same image would give other files."""
 _ACTION = "collecting static files"
 _LIMITS = Limits(seconds=900)
@@ -35,6 +35,13 @@ HARMLESS = {
     "DEBUG": "0",
 }
 """what settings commonly take from the environment"""
+_OTHERS: tuple[Mapping[str, str | None], ...] = (
+    {"DEBUG": "False"},
+    {"DATABASE_URL": None},
+    {"DATABASE_URL": "postgres://user:password@localhost:5432/name"},
+    {"DEBUG": "False", "DATABASE_URL": None},
+)
+"""values to try one after the other: settings that parse a variable themselves may know one form, or do without"""
 _FIXED = {
     "PATH": f"{names.VENV}/bin:/usr/bin:/bin",
     "VIRTUAL_ENV": names.VENV,
@@ -77,21 +84,46 @@ def collect(
     ``root``: the image's Debian packages. ``wheels``: a tree with its environment. ``application``: its own files.
     ``variables``: of the environment. ``directory``: where it runs. ``media``: directories that are in ``/media``
     when it starts. ``scratch``: an empty directory in the store. ``release``: of the interpreter. A run that dies is
-    an answer too. Raises NoSandboxError.
+    an answer too. If all runs fail, the first one's answer counts. Raises NoSandboxError.
     """
-    image, build = scratch / "image", scratch / "build"
+    image = scratch / "image"
     with storage(_ACTION, scratch):
-        for made in (image, build / "static", build / "home", scratch / "sandbox", scratch / "media"):
-            made.mkdir(parents=True)
-        for path in media:
-            (scratch / "media" / path).mkdir(parents=True, exist_ok=True)
-    isolation = find_isolation(scratch / "sandbox")
+        image.mkdir(parents=True)
     link_tree(wheels, image)
     with storage(_ACTION, image):
         for entry in application:
             if not isinstance(entry, Directory):
                 (image / entry.path).unlink(missing_ok=True)  # its layer is above those of the wheels
     unpack(application, image)
+    texts = [one.data for one in application if isinstance(one, File) and isinstance(one.data, bytes)]
+    fixed = {name for name in HARMLESS if name in variables or not any(name.encode() in text for text in texts)}
+    answers = []
+    for number, other in enumerate(({}, *(one for one in _OTHERS if fixed.isdisjoint(one)))):
+        chosen = {key: value for key, value in {**HARMLESS, **other}.items() if value is not None}
+        place = scratch / str(number)
+        answers.append((_run(root, image, {**chosen, **variables, **_FIXED}, directory, media, place, release), place))
+        if not answers[-1][0].error:
+            break
+    answer, place = answers[-1] if not answers[-1][0].error else answers[0]
+    return answer, place / "build" / "static"
+
+
+def _run(
+    root: BuildRoot,
+    image: Path,
+    variables: Mapping[str, str],
+    directory: str,
+    media: Sequence[str],
+    scratch: Path,
+    release: tuple[int, int],
+) -> CollectAnswer:
+    """Run collectstatic once, in ``scratch``, which does not exist yet."""
+    build = scratch / "build"
+    with storage(_ACTION, scratch):
+        for made in (build / "static", build / "home", scratch / "sandbox", scratch / "media"):
+            made.mkdir(parents=True)
+        for path in media:
+            (scratch / "media" / path).mkdir(parents=True, exist_ok=True)
     binds = (
         Bind(image / "opt", "/opt"),
         Bind(build, "/build", is_writable=True),
@@ -99,9 +131,10 @@ def collect(
     )
     program = (Path(__file__).parent / "_collect_static.py").read_text()
     request = json.dumps(["/build/static", "/build/answer.json"])
+    isolation = find_isolation(scratch / "sandbox")
     try:
         output = run(
-            Sandbox(root.tree, binds, {**HARMLESS, **variables, **_FIXED}, limits=_LIMITS),
+            Sandbox(root.tree, binds, variables, limits=_LIMITS),
             [f"{names.VENV}/bin/python", *program_arguments(program, release), request],
             isolation=isolation,
             scratch=scratch / "sandbox",
@@ -109,16 +142,16 @@ def collect(
             action=_ACTION,
         )
     except UnavailableError as error:
-        return CollectAnswer(error.message), build / "static"
+        return CollectAnswer(error.message)
     answer = build / "answer.json"
     if _is_file(answer):
         try:
             said = msgspec.json.decode(local_file.read(answer), type=CollectAnswer)
-            return msgspec.structs.replace(said, error=hide_credentials(said.error)), build / "static"
+            return msgspec.structs.replace(said, error=hide_credentials(said.error))
         except (OSError, msgspec.DecodeError, RecursionError):
             pass
     lines = hide_credentials(output.stdout.decode("utf-8", "replace")).strip().splitlines()
-    return CollectAnswer(lines[-1] if lines else f"exit status {output.status}"), build / "static"
+    return CollectAnswer(lines[-1] if lines else f"exit status {output.status}")
 
 
 def copy_collected(source: Path, target: Path) -> None:

@@ -20,6 +20,7 @@ from grocker.errors import SettingsError
 from grocker.inputs.application import Application, ApplicationRequest, LockedApplication
 from grocker.inputs.index import download_wheel, wheel_target
 from grocker.inputs.load import load_application
+from grocker.inputs.programs import find_run_packages
 from grocker.inputs.request import Request
 from grocker.inputs.standalone import StandaloneSource
 from grocker.inputs.toolchain import DebianToolchain
@@ -73,6 +74,8 @@ class Resolution(msgspec.Struct, frozen=True):
     """for people: why this Python"""
     standalone: StandaloneInterpreters | None = None
     """None: the interpreter is Debian's"""
+    brought: Mapping[str, str] = {}
+    """Debian packages that what is installed needs where it runs, each with the reason, for people"""
 
     @property
     def python(self) -> str:
@@ -158,10 +161,14 @@ def resolve(
             raise SettingsError(message, hint=remedy)
         context.progress.warn(f"{message}; resolving without it", hint=remedy)
         return _ask(context, request, settings, target, host, uv, subscriber, has_alternatives)
+    names = {package.name for package in packages.packages}
+    brought = {name: why for name, why in _brought(settings, application, wheels).items() if name in names}
     only = replace(request.lock.only(target.platform), not_reproducible=locks.not_reproducible(application))
     interpreters = _interpreters(source, target, host)
     return Resolution(
-        *(target, uv, application, services, static, packages, compiling, wheels, only, LOCK), standalone=interpreters
+        *(target, uv, application, services, static, packages, compiling, wheels, only, LOCK),
+        standalone=interpreters,
+        brought=brought,
     )
 
 
@@ -212,7 +219,8 @@ def _ask(
         uv = uv.with_options(read_listed(context, uv, application).index_options)
         packages, compiling = archive.result()
     own = (application.file,) if application.file else ()
-    libraries = {*application.libraries, *(name for file in (*wheels.files, *own) for name in file.libraries)}
+    brought = _brought(settings, application, wheels)
+    libraries = {*application.libraries, *(name for file in (*wheels.files, *own) for name in file.libraries), *brought}
 
     def below_wheels() -> DebianAnswer:
         names = tuple(sorted(libraries))
@@ -234,7 +242,17 @@ def _ask(
     return Resolution(
         *(target, uv, application, services, static, packages, compiling, wheels, lock, versions),
         standalone=interpreters,
+        brought=brought,
     )
+
+
+def _brought(settings: Settings, application: Application, wheels: PythonAnswer) -> dict[str, str]:
+    """Return the packages that the settings do not name and that what is installed needs, with reasons."""
+    installed = application.installed
+    distributions = {installed.name, *(file.name for file in wheels.files)}
+    found = find_run_packages(distributions, installed.entries, installed.site)
+    named = {text.partition("=")[0] for text in settings.dependencies}
+    return {name: why for name, why in found.items() if name not in named}
 
 
 def _application(

@@ -52,6 +52,21 @@ from django.shortcuts import render
 def index(request):
     return render(request, "index.html")
 """
+PARTICULAR = """
+if os.environ.get("SHOP_KEY") != "none":
+    raise ValueError("SHOP_KEY is odd")
+"""
+LACKING = """
+ENGINE, PORT = os.environ["SHOP_ENGINE"], int(os.environ["SHOP_PORT"])
+DATABASES = {"default": {"ENGINE": ENGINE, "NAME": "x"}}
+if not os.environ.get("SHOP_URL", "").startswith("http"):
+    raise RuntimeError("Set the SHOP_URL environment variable")
+"""
+COMPRESSED = """
+INSTALLED_APPS += ["compressor"]
+STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder", "compressor.finders.CompressorFinder"]
+COMPRESS_ENABLED = COMPRESS_OFFLINE = TEMPLATES[0]["APP_DIRS"] = True
+"""
 RANDOM = """
 import uuid
 
@@ -108,6 +123,20 @@ def test_X1_collected_files_are_shown_when_pages_name_them_by_their_hash(shop: P
     assert listed.out.split()[-1] == "staticfiles.json", listed
 
 
+def test_X1_compressed_files_are_shown_when_pages_name_them(shop: Path) -> None:
+    image = "grocker-test-collectstatic-compress:1"
+    (shop / "requirements.txt").write_text("django\ndjango-compressor\n")
+    (shop / "shop" / "settings.py").write_text(SETTINGS + COMPRESSED)
+    page = '<link rel="stylesheet" href="{% static "site.css" %}">'
+    block = f"{{% load static compress %}}{{% compress css %}}{page}{{% endcompress %}}"
+    (shop / "pages" / "index.html").write_text(block)
+    (shop / "assets" / "site.css").write_text("a { color: navy }\n")
+    assert "static" in new_layers(grocker(shop, "build", ".", "-t", image, "-o", "docker"))
+    with Engine("docker", image).started("start", "www", options=("-e", "SECRET_KEY=of-the-container")) as container:
+        [link] = re.findall(r'href="(/static/CACHE/css/[\w.]+\.css)"', get(container, "/"))
+        assert "navy" in get(container, link)
+
+
 def test_layer_of_static_files_stays_when_no_module_that_they_depend_on_changes(shop: Path, tmp_path: Path) -> None:
     """Each run collects another random file."""
 
@@ -125,12 +154,11 @@ def test_layer_of_static_files_stays_when_no_module_that_they_depend_on_changes(
 
 
 def test_build_warns_and_goes_on_when_settings_fail(shop: Path, tmp_path: Path) -> None:
-    needy = SETTINGS + 'KEY = os.environ["SHOP_KEY"]\n'
-    (shop / "shop" / "settings.py").write_text(needy)
+    (shop / "shop" / "settings.py").write_text(SETTINGS + PARTICULAR)
     command = ("build", ".", "-t", "shop:1", "-o", f"oci:{tmp_path / 'layout'}")
     built = grocker(shop, *command)
     assert "static" not in new_layers(built)
-    assert "collecting Django's static files failed: KeyError: 'SHOP_KEY'" in built.stderr
+    assert "collecting Django's static files failed: ValueError: SHOP_KEY is odd" in built.stderr
     assert "[tool.grocker.build.env]" in built.stderr
     (shop / "grocker.toml").write_text("collectstatic = false\n")
     assert "warning" not in grocker(shop, *command).stderr
@@ -142,6 +170,21 @@ def test_build_warns_and_goes_on_when_settings_fail(shop: Path, tmp_path: Path) 
 
 
 def test_build_fails_when_settings_fail_and_pages_need_the_manifest(shop: Path, tmp_path: Path) -> None:
-    (shop / "shop" / "settings.py").write_text(SETTINGS + MANIFEST + 'KEY = os.environ["SHOP_KEY"]\n')
+    (shop / "shop" / "settings.py").write_text(SETTINGS + MANIFEST + PARTICULAR)
     built = grocker(shop, "build", ".", "-t", "shop:1", "-o", f"oci:{tmp_path / 'layout'}")
-    assert (built.returncode, "KeyError: 'SHOP_KEY'" in built.stderr) == (78, True), built.stderr
+    assert (built.returncode, "ValueError: SHOP_KEY is odd" in built.stderr) == (78, True), built.stderr
+
+
+def test_files_are_collected_when_settings_lack_variables(shop: Path, tmp_path: Path) -> None:
+    """They get harmless values in this step."""
+    (shop / "shop" / "settings.py").write_text(SETTINGS + MANIFEST + LACKING)
+    built = grocker(shop, "build", ".", "-t", "shop:1", "-o", f"oci:{tmp_path / 'layout'}")
+    assert "static" in new_layers(built)
+
+
+@pytest.mark.parametrize("own", ["assert url is None", 'assert url.startswith("postgres:")'])
+def test_files_are_collected_when_settings_know_one_form_of_database_url(shop: Path, tmp_path: Path, own: str) -> None:
+    """Or want none at all: the first value that they get is one of SQLite."""
+    (shop / "shop" / "settings.py").write_text(f'{SETTINGS}url = os.environ.get("DATABASE_URL")\n{own}\n')
+    built = grocker(shop, "build", ".", "-t", "shop:1", "-o", f"oci:{tmp_path / 'layout'}")
+    assert "static" in new_layers(built)

@@ -294,3 +294,20 @@ def test_index_that_the_project_names_is_asked_and_gets_no_credentials_by_its_na
         with pytest.raises(GrockerError) as caught:
             pinned_names(UV_INDEX_CORP_USERNAME="user", UV_INDEX_CORP_PASSWORD="hunter2", UV_NO_CACHE="1")
         assert caught.value.status == 77
+
+
+@pytest.mark.parametrize("labels", [("pypi", "org"), ("pypi", "python", "org")])
+def test_public_index_stands_for_the_hosts_under_any_name(
+    index: Index, tmp_path: Path, labels: tuple[str, ...]
+) -> None:
+    """Neither address is asked: the test has no network."""
+    make_wheel(index.directory, "web", "1.0")
+    sources = [{"url": f"https://{'.'.join(labels)}/simple"}]
+    default = {"web": {"version": "==1.0", "hashes": []}}
+    (tmp_path / "Pipfile.lock").write_text(json.dumps({"_meta": {"sources": sources}, "default": default}))
+    lock = find_lock(tmp_path)
+    assert lock is not None
+    uv = find_uv(index.environ(), cache=tmp_path / "uv")
+    (tmp_path / "work").mkdir()
+    found = resolve_locked(project(tmp_path), lock, TARGET, uv, workspace=tmp_path / "work")
+    assert [pin.name for pin in found] == ["web"]

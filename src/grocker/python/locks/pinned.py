@@ -6,6 +6,7 @@ extras, and every file that comes out must be one that the lock has the hash of.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ from grocker.python.resolution import resolve
 from grocker.python.sources import Source, WheelAddress, parse_git, parse_source
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
+
+_PUBLIC = re.compile(r"https?://pypi\.(?:python\.)?org(?:/|$)")
+"""the index that tools write into a lock when nobody chose one"""
 
 
 class LockedPackage(msgspec.Struct, frozen=True):
@@ -67,13 +71,16 @@ def check_declared(
 def add_indexes(uv: Uv, sources: object) -> Uv:
     """The same uv that also asks the indexes that a project or its lock names, besides the host's.
 
-    ``sources``: tables with ``name`` and ``url``; one that is named ``pypi`` stands for the host's. Their names are not
-    passed on: uv would send the caller's credentials for an index of that name to any address.
+    ``sources``: tables with ``name`` and ``url``; one that is named ``pypi``, or is the public one by its present or
+    former name, stands for the host's. Their names are not passed on: uv would send the caller's credentials for an
+    index of that name to any address.
     """
     found = []
     for one in sources if isinstance(sources, list) else ():
         url = one.get("url") if isinstance(one, dict) else None
-        if isinstance(url, str) and url.startswith(("http://", "https://")) and str(one.get("name")).lower() != "pypi":
+        if not isinstance(url, str) or _PUBLIC.match(url) or str(one.get("name")).lower() == "pypi":
+            continue
+        if url.startswith(("http://", "https://")):
             found.append(hide_credentials(url) if "$" in url else url)
     return uv.with_options({"UV_INDEX": " ".join(dict.fromkeys(found))} if found else {})
 
