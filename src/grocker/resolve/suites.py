@@ -1,4 +1,4 @@
-"""Resolving for the first suite whose Python has all wheels."""
+"""Resolving for the first suite whose Python has all wheels, else for the first on which they compile."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from grocker.config.settings import Settings
 from grocker.context import Context
+from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
 from grocker.inputs.request import Request
 from grocker.inputs.suite import choose_suites
 from grocker.platforms.target import Target, select_target
@@ -23,25 +24,29 @@ def resolve_suites(
 ) -> _Resolved:
     """Return what ``resolve_targets`` returns for the first suite that it finds all wheels for.
 
-    It is given the targets of a suite, one for each platform, and whether there is more than one suite to try. Raises
-    what it raises; NoWheelError is that of the suite that fits best.
+    If none has all, the first suite counts for which the missing ones compile. ``resolve_targets`` is given the targets
+    of a suite, one for each platform, and whether it leaves compiling to other suites. Raises what it raises: for the
+    suite that fits best.
     """
     suites = choose_suites(request.origin, request.suite, settings, request.lock, context.progress)
-    first: NoWheelError | None = None
-    for suite in suites:
+    attempts = [(suite, len(suites) > 1) for suite in suites]
+    if len(suites) > 1:  # what can do without its compiled part does, now that no suite has a wheel of it
+        attempts += [(suite, False) for suite in suites]
+    first: dict[bool, GrockerError] = {}
+    for suite, has_alternatives in attempts:
         targets = tuple(select_target(suite, platform) for platform in request.platforms)
         try:
-            found = resolve_targets(targets, len(suites) > 1)
-        except NoWheelError as error:
-            first = first or error
+            found = resolve_targets(targets, has_alternatives)
+        except (CorruptError, MissingError, SettingsError) as error:
+            if not first and not isinstance(error, NoWheelError):
+                raise
+            first.setdefault(has_alternatives, error)
             continue
-        if first is not None:
+        if has_alternatives in first:
+            reason = first[has_alternatives].message.splitlines()[0].rstrip(":")
             context.progress.warn(
-                f"{first.message}; building with Python {targets[0].suite.python} ({suite}) instead",
+                f"{reason}; building with Python {targets[0].suite.python} ({suite}) instead",
                 hint="to choose yourself, set [tool.grocker.debian] suite",
             )
         return found
-    assert first is not None
-    if len(suites) > 1:  # what can do without its compiled part does, now that no suite has a wheel of it
-        return resolve_targets(tuple(select_target(suites[0], platform) for platform in request.platforms), False)
-    raise first
+    raise first[False]
