@@ -36,7 +36,7 @@ from grocker.store.answers import recent_answer
 from grocker.tar.keys import cache_key
 
 if TYPE_CHECKING:
-    from grocker.python.toolchain import Toolchain
+    from grocker.python.toolchain import BuildRoot, Toolchain
 
 SDIST = "sdist"
 """in a lock, the index of a wheel that was built from its sdist"""
@@ -46,8 +46,30 @@ SOURCE = "source"
 
 _NO_COMPILER = dict.fromkeys(("CC", "CXX", "FC", "LD", "CARGO", "RUSTC", "PKG_CONFIG"), "/bin/false")
 """A compiled wheel would fit this host and no image; packages with an optional extension build without it."""
+_MOST_PACKAGES = 5
+"""that are added to a toolchain, each after a build that lacked it"""
 _REASON = 120
 """characters of what a back end says that go into an error"""
+
+
+_FORMER_TOOLS = (
+    {"setuptools": "setuptools<72", "cython": "cython<3"},
+    {"setuptools": "setuptools<58", "cython": "cython<3"},
+)
+"""setuptools 72 dropped ``setup.py test``, later releases more of what old scripts import, 58 ``use_2to3``"""
+_OUTDATED = re.compile(
+    r"use_2to3|\b(?:Import|ModuleNotFound|Attribute)Error\b|cython_sources|InvalidVersion|InvalidConfigError"
+    r"|setup command|Cython\.Compiler\.Errors"
+)
+"""what is said where a project was written for former tools"""
+
+
+def former_tools(project: Project) -> list[tuple[str, ...]]:
+    """Return bounds of the project's build requirements to try when the newest ones fail, each set after the former."""
+    names = {
+        normalise_name(re.split(r"[^A-Za-z0-9_.-]", text.strip(), maxsplit=1)[0]) for text in project.build_requires
+    }
+    return [tuple(text for name, text in sorted(tools.items()) if name in names) for tools in _FORMER_TOOLS]
 
 
 class _BuildAnswer(msgspec.Struct, frozen=True):
@@ -107,9 +129,7 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             tree = opened.tree
             what = opened.what + (f", required by {source.required_by}" if source.required_by else "")
             try:
-                project = self._project(source, tree, scratch)
-                pins = self._resolve_build(project, scratch)
-                built = self._kept_or_made(source, opened, project, pins, scratch)
+                built, pins = self._made_by_some_tools(source, opened, scratch)
                 if built.is_reduced and self.has_alternatives:
                     raise self._compiled(source, requires=_static_requires(tree))
             except CompiledError:
@@ -184,6 +204,39 @@ class SdistBuilder(msgspec.Struct, frozen=True):
     def _can_compile(self) -> bool:
         return self.toolchain is not None and not self.has_alternatives and not self.toolchain.refusal
 
+    def _made_by_some_tools(
+        self, source: Source, opened: OpenedSource, scratch: Path
+    ) -> tuple[_BuiltWheel, tuple[BuildRequirement, ...]]:
+        """The wheel and what built it: the newest setuptools, or a former one for what was written for that.
+
+        Raises what the newest one raises.
+        """
+        store, project = self.context.store, self._project(source, opened.tree, scratch)
+        key = cache_key("tools that an sdist builds with", opened.identity, FORMAT)
+        known = tuple(filter(None, (store.kept("steps", key) or b"").decode().split()))
+        attempts = [(), *former_tools(project)] if not self.pinned else [()]
+        first: CorruptError | None = None
+        for number, bounds in enumerate(dict.fromkeys((known, *attempts))):
+            place = scratch / f"attempt{number}"
+            place.mkdir()
+            bounded = replace(project, build_requires=(*project.build_requires, *bounds))
+            try:
+                pins = self._resolve_build(bounded, place)
+                built = self._kept_or_made(source, opened, bounded, pins, place)
+            except CorruptError as error:
+                first = first or error
+                if not _OUTDATED.search(error.message):
+                    break
+            except (MissingError, SettingsError):  # it asks for newer ones, or needs a compiler
+                if first is None:
+                    raise
+            else:
+                if bounds != known:
+                    store.keep("steps", key, " ".join(bounds).encode())
+                return built, pins
+        assert first is not None
+        raise first
+
     def _kept_or_made(
         self, source: Source, opened: OpenedSource, project: Project, pins: Sequence[BuildRequirement], scratch: Path
     ) -> _BuiltWheel:
@@ -212,9 +265,35 @@ class SdistBuilder(msgspec.Struct, frozen=True):
     ) -> _BuiltWheel:
         from grocker.python import compiled
 
-        context, store = self.context, self.context.store
-        tree = opened.tree
-        root = toolchain.compose((*SDISTS.get(source.name, ()), *(("git",) if tree.repository is not None else ())))
+        store, tree = self.context.store, opened.tree
+        found = cache_key("packages that an sdist compiles with", opened.identity, str(toolchain.target))
+        more = tuple((store.kept("steps", found) or b"").decode().split())
+        named = (*SDISTS.get(source.name, ()), *(("git",) if tree.repository is not None else ()))
+        while True:
+            try:
+                return self._compiled_in(
+                    toolchain.compose((*named, *more)), source, opened, project, pins, workspace, toolchain
+                )
+            except compiled.LackingError as error:
+                if not error.package or error.package in (*named, *more) or len(more) == _MOST_PACKAGES:
+                    raise
+                more = (*more, error.package)
+                workspace = workspace.with_name(f"{workspace.name}-{len(more)}")
+                store.keep("steps", found, " ".join(more).encode())
+
+    def _compiled_in(
+        self,
+        root: BuildRoot,
+        source: Source,
+        opened: OpenedSource,
+        project: Project,
+        pins: Sequence[BuildRequirement],
+        workspace: Path,
+        toolchain: Toolchain,
+    ) -> _BuiltWheel:
+        from grocker.python import compiled
+
+        context, store, tree = self.context, self.context.store, opened.tree
         key = cache_key("compiled wheel", opened.identity, compiled.FORMAT, pins, root.key)
         with store.lock(f"step-{key}"):
             kept = store.kept_as("steps", key, _BuiltWheel)

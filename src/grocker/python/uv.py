@@ -167,6 +167,8 @@ _STATUS = re.compile(
 _NO_WHEEL = re.compile(
     r"(?<![\w.=<>!~-])(?P<name>[A-Za-z][\w.-]*?)(?:==(?P<version>[^\s,]+))? has no (?:usable wheels|wheels)"
 )
+_MARKER = re.compile(r"(?<=[\w\]])\{[^{}\n]*\}")
+"""``psycopg-c{implementation_name != 'pypy'}==3.3.4``"""
 _ALL_NO_WHEEL = re.compile(r"all versions of (?P<name>[\w.-]+) have no (?:usable wheels|wheels)")
 _REQUIRED_WHEEL = re.compile(r"Wheels are required for `(?P<name>[^`]+)`")
 _OTHER_PYTHON = re.compile(r"requested Python version \([^)]*\) does not\s+satisfy")
@@ -184,7 +186,7 @@ def translate_error(output: command.Output, *, action: str, platform: str) -> Gr
 
     ``platform``: the target, for "has no wheel for PLATFORM".
     """
-    text = hide_credentials(output.stderr.strip())
+    text = _MARKER.sub("", hide_credentials(output.stderr.strip()))
     words = summarise_error(text)
     status = _STATUS.search(text)
     code = int(status[1] or status[2]) if status else 0
