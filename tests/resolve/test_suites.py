@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from grocker.config.settings import DebianSettings, Settings
 from grocker.context import Context
-from grocker.errors import MissingError
+from grocker.errors import CorruptError, MissingError, SettingsError
 from grocker.inputs.request import Request
 from grocker.platforms.target import Target
 from grocker.progress import Silent
@@ -87,3 +87,48 @@ def test_suite_that_is_named_is_the_only_one(opened: tuple[World, Context, Silen
         found(context, replace(wanted, suite="trixie"), Settings(), only("bookworm"))
     with pytest.raises(NoWheelError):
         found(context, wanted, Settings(debian=DebianSettings(suite="trixie")), only("bookworm"))
+
+
+def test_suite_counts_on_which_the_missing_wheels_compile(opened: tuple[World, Context, Silent]) -> None:
+    made, context, progress = opened
+
+    def attempt(targets: tuple[Target, ...], has_alternatives: bool) -> str:
+        if has_alternatives:
+            raise NoWheelError("alpha 1.0: no wheel")
+        if targets[0].suite.name == "trixie":
+            raise CorruptError("building alpha 1.0 from its sdist: its build back end failed:\n    error: Py_TYPE")
+        return "compiled"
+
+    assert found(context, request(made, made.wheel), Settings(), attempt) == "compiled"
+    assert [text for text, _ in progress.warnings] == [
+        "building alpha 1.0 from its sdist: its build back end failed; building with Python 3.11 (bookworm) instead"
+    ]
+
+
+def test_error_of_another_suite_does_not_hide_that_the_best_one_compiles(
+    opened: tuple[World, Context, Silent],
+) -> None:
+    made, context, progress = opened
+
+    def attempt(targets: tuple[Target, ...], has_alternatives: bool) -> str:
+        if targets[0].suite.name != "trixie":
+            raise SettingsError("resolving dependencies: no solution")
+        if has_alternatives:
+            raise NoWheelError("uwsgi 2.0: no wheel")
+        return "compiled"
+
+    assert found(context, request(made, made.wheel), Settings(), attempt) == "compiled"
+    assert progress.warnings == []
+
+
+def test_error_that_no_other_python_mends_is_raised_at_once(opened: tuple[World, Context, Silent]) -> None:
+    made, context, _ = opened
+    tried = []
+
+    def attempt(targets: tuple[Target, ...], has_alternatives: bool) -> str:
+        tried.append(targets[0].suite.name)
+        raise SettingsError("resolving dependencies: no solution")
+
+    with pytest.raises(SettingsError):
+        found(context, request(made, made.wheel), Settings(), attempt)
+    assert tried == ["trixie"]

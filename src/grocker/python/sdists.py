@@ -23,6 +23,7 @@ from grocker.platforms.build_packages import SDISTS
 from grocker.python import metadata, wheel
 from grocker.python.backend import constraint
 from grocker.python.build import FORMAT, PlatformWheelError, build_wheel, lacks_compiler, resolve_build
+from grocker.python.former_tools import former_tools, is_outdated
 from grocker.python.indexes import project_tables
 from grocker.python.metadata import normalise_name
 from grocker.python.opened_sources import OpenedSource, open_source
@@ -50,26 +51,6 @@ _MOST_PACKAGES = 5
 """that are added to a toolchain, each after a build that lacked it"""
 _REASON = 120
 """characters of what a back end says that go into an error"""
-
-
-_FORMER_TOOLS = (
-    {"setuptools": "setuptools<72", "cython": "cython<3"},
-    {"setuptools": "setuptools<58", "cython": "cython<3"},
-)
-"""setuptools 72 dropped ``setup.py test``, later releases more of what old scripts import, 58 ``use_2to3``"""
-_OUTDATED = re.compile(
-    r"use_2to3|\b(?:Import|ModuleNotFound|Attribute)Error\b|cython_sources|InvalidVersion|InvalidConfigError"
-    r"|setup command|Cython\.Compiler\.Errors"
-)
-"""what is said where a project was written for former tools"""
-
-
-def former_tools(project: Project) -> list[tuple[str, ...]]:
-    """Return bounds of the project's build requirements to try when the newest ones fail, each set after the former."""
-    names = {
-        normalise_name(re.split(r"[^A-Za-z0-9_.-]", text.strip(), maxsplit=1)[0]) for text in project.build_requires
-    }
-    return [tuple(text for name, text in sorted(tools.items()) if name in names) for tools in _FORMER_TOOLS]
 
 
 class _BuildAnswer(msgspec.Struct, frozen=True):
@@ -225,7 +206,7 @@ class SdistBuilder(msgspec.Struct, frozen=True):
                 built = self._kept_or_made(source, opened, bounded, pins, place)
             except CorruptError as error:
                 first = first or error
-                if not _OUTDATED.search(error.message):
+                if not is_outdated(error):
                     break
             except (MissingError, SettingsError):  # it asks for newer ones, or needs a compiler
                 if first is None:
@@ -406,7 +387,8 @@ def _same_version(one: str, other: str) -> bool:
 def _named(error: GrockerError, what: str, scratch: Path) -> GrockerError:
     """The same error, as one of building ``what``, without the place of the sdist's copy."""
     kind = next(kind for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
-    reason = re.sub(r"^building \S+: ", "", error.message).replace(f"{scratch}/build/source/", "")
+    reason = re.sub(r"^building \S+: ", "", error.message)
+    reason = re.sub(rf"{re.escape(str(scratch))}/attempt\d/build/source/", "", reason)
     hint = error.hint
     if isinstance(error, CorruptError):
         hint = "choose a version that has a wheel, or one that builds"
