@@ -56,9 +56,7 @@ def wheel(files: Mapping[str, str], points: tuple[EntryPoint, ...] = ()) -> Whee
             ("wsgi", "app:server"),
         ),
         (
-            {
-                "shop/asgi.py": "def create_app() -> Litestar:\n    from litestar import Litestar\n    return Litestar()\n"
-            },
+            {"shop/asgi.py": "def create_app() -> Litestar:\n    import litestar\n    return make()\n"},
             ("asgi", "shop.asgi:create_app()"),
         ),
         (

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from grocker.errors import SettingsError
+from grocker.inputs.created_paths import ancestor, find_beside, find_relative
 from grocker.inputs.tree_entries import ROOT
 from grocker.runner.contract import names
 from grocker.tar.entry import Directory, Entry, File, Symlink
@@ -27,6 +28,9 @@ _BASE = re.compile(
 _FLASK = re.compile(r"\binstance_relative_config\s*=\s*True|\.instance_path\b")
 _FLASK_NAME = re.compile(r"""\bFlask\(\s*(?:import_name\s*=\s*)?(?:__name__\b|["'](?P<name>[\w.]+)["'])""")
 _FLASK_DATABASE = re.compile(r"""["']sqlite:///[\w.-]+["']""")
+
+
+_CREATED = "directory that the code creates"
 
 
 class WritablePath(msgspec.Struct, frozen=True):
@@ -104,7 +108,9 @@ def link(paths: Sequence[WritablePath], entries: Sequence[Entry]) -> tuple[Entry
 
 
 def recognise(entries: Sequence[Entry], roots: Sequence[str], settings_module: str | None) -> tuple[WritablePath, ...]:
-    """Return Flask's instance folder and SQLite databases in a source tree, unless the tree has files there.
+    """Return Flask's instance folder, SQLite databases, and directories and log files that the code of a source tree
+    creates, unless the tree has files there.
+
 
     ``roots``: entry paths of the directories on ``sys.path``; ``settings_module``: Django's.
     """
@@ -115,7 +121,13 @@ def recognise(entries: Sequence[Entry], roots: Sequence[str], settings_module: s
         places.append(_settings_files(texts, roots, settings_module))
     for files in places:
         found |= {path: WritablePath(path, False, "SQLite database") for path in _databases(files)}
-    leaves = {entry.path for entry in entries if not isinstance(entry, Directory)}
+    for path, text in texts.items():
+        made = [(one, True) for one in find_beside(path, text) if one.startswith(f"{ROOT}/")]
+        for place, is_directory in (*made, *find_relative(text)):
+            inner = place.removeprefix(f"{ROOT}/")
+            if not inner.startswith(".."):
+                found.setdefault(inner, WritablePath(inner, is_directory, _CREATED if is_directory else "log file"))
+    leaves = {entry.path for entry in entries if not isinstance(entry, Directory) and not _is_mark(entry.path)}
 
     def is_free(path: str) -> bool:
         place = f"{ROOT}/{path}"
@@ -127,20 +139,34 @@ def recognise(entries: Sequence[Entry], roots: Sequence[str], settings_module: s
 
 
 def recognise_installed(entries: Sequence[Entry], site: str) -> tuple[WritablePath, ...]:
-    """Return the instance folders of Flask's applications in an installed package (Flask, "Instance Folders").
+    """Return what an installed package writes to: the instance folders of Flask's applications (Flask, "Instance
+    Folders"), and directories that its code creates beside itself.
 
     ``site``: the entry path of the directory of its modules.
     """
     texts = {path: text for path, text in _modules(entries).items() if path.startswith(f"{site}/")}
+    leaves = {entry.path for entry in entries if not isinstance(entry, Directory)}
+    created = sorted({one for path, text in texts.items() for one in find_beside(path, text)})
+    beside = tuple(
+        WritablePath(one.removeprefix(f"{site}/"), True, _CREATED, one)
+        for one in created
+        if one.startswith(f"{site}/") and not any(leaf == one or leaf.startswith(f"{one}/") for leaf in leaves)
+    )
     if not any(_FLASK.search(text) for text in texts.values()):
-        return ()
+        return beside
     found = set()
     for path, text in texts.items():
         for match in _FLASK_NAME.finditer(text):
             module = path.removeprefix(f"{site}/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
             found.add(f"{match['name'] or module}-instance")
     place = f"{names.VENV}/var".removeprefix("/")
-    return tuple(WritablePath(name, True, "Flask's instance folder", f"{place}/{name}") for name in sorted(found))
+    instances = (WritablePath(name, True, "Flask's instance folder", f"{place}/{name}") for name in sorted(found))
+    return (*instances, *beside)
+
+
+def _is_mark(path: str) -> bool:
+    """Tell whether a file only keeps git from leaving out an empty directory."""
+    return path.rpartition("/")[2] in (".gitkeep", ".keep")
 
 
 def _modules(entries: Sequence[Entry]) -> dict[str, str]:
@@ -180,7 +206,7 @@ def _databases(files: Mapping[str, str]) -> Iterator[str]:
     for text in files.values():
         for match in re.finditer(r"""["']NAME["']\s*:\s*["'](?P<path>[\w./-]+)["']""", text):
             yield from _below_root(f"{ROOT}/{match['path']}" if match["path"][0] != "/" else match["path"][1:])
-    bases = {m["name"]: _ancestor(path, m["value"]) for path, text in files.items() for m in _BASE.finditer(text)}
+    bases = {m["name"]: ancestor(path, m["value"]) for path, text in files.items() for m in _BASE.finditer(text)}
     for name, base in bases.items():
         inside = re.compile(
             rf"""\b{name}(?:\)?\s*/|\s*,|\}}/)\s*["']?(?P<path>[\w.-]+(?:["']\s*[/,]\s*["'][\w.-]+|/[\w.-]+)*)"""
@@ -194,10 +220,3 @@ def _below_root(place: str) -> Iterator[str]:
     path = os.path.normpath(place).removeprefix(f"{ROOT}/")
     if path.endswith(_DATABASES) and place.startswith(f"{ROOT}/"):
         yield path
-
-
-def _ancestor(path: str, expression: str) -> str:
-    """Return the directory that an expression with ``__file__`` means in the file at ``path``."""
-    numbered = re.search(r"\.parents\[(\d+)\]", expression)
-    above = int(numbered[1]) + 1 if numbered else len(re.findall(r"\.parent\b|\bdirname\(", expression))
-    return "/".join(path.split("/")[: -above or None])
