@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from grocker import local_file, python
 from grocker.context import Context
+from grocker.errors import MissingError, SettingsError
 from grocker.inputs.application import Application
 from grocker.inputs.index import (
     answer_of_pins,
@@ -91,7 +92,12 @@ def resolve_wheels(
                 assert project is not None
                 assert lock is not None
                 declared = python.read_declared(project, lock, application.extras, application.groups)
-                pins = unlocked(scratch, (*requirements, *declared), python.read_versions(lock.path))
+                try:
+                    pins = unlocked(scratch, (*requirements, *declared), python.read_versions(lock.path))
+                except NoWheelError:
+                    raise
+                except (MissingError, SettingsError):
+                    raise error from None
                 stale = error.message, error.hint
         # A dependency that depends on the application gets this one, not the index's. A tree that lists itself
         # (``-e .``) gets the metadata and commands of its wheel; its code comes first from the tree.
