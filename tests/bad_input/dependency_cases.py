@@ -165,22 +165,6 @@ _ROWS: tuple[tuple[str, str, int, tuple[str, ...], tuple[str, ...], Arrange], ..
         _refuses(_requirements("lib\n")),
     ),
     (
-        "lock-contradicts",
-        "a lock that contradicts its project",
-        78,
-        ("poetry.lock: it has lib 1.0, but the project requires lib",),
-        ("poetry lock",),
-        _index(_tree(pyproject_toml=_POETRY, poetry_lock=_LOCKED)),
-    ),
-    (
-        "lock-for-another-python",
-        "a lock made for another Python",
-        78,
-        ("locked for Python ^3.11, but the project requires ^3.12",),
-        ("poetry lock",),
-        _index(_tree(pyproject_toml=_POETRY.replace("^3.11", "^3.12"), poetry_lock=_LOCKED)),
-    ),
-    (
         "lock-hash",
         "a lock whose hash does not match",
         78,

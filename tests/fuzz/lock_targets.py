@@ -154,7 +154,7 @@ def _check_lines(declared: list[str], packages: tuple[pinned.LockedPackage, ...]
     """They become lines of uv's input: each is one line, and no option."""
     versions = pinned.find_versions(packages)
     pinned.check_declared(declared, versions, IMAGE, lock=Path("x.lock"), remedy="x lock")
-    lines = (*pinned.root_names(declared), *pinned.constraints(packages))
+    lines = (*pinned.root_names(declared), *pinned.constraints(packages, IMAGE))
     check_lines(lines)
     for line in lines:
         assert len(line.splitlines()) == 1, line

@@ -69,6 +69,7 @@ def check(
             "lacks bin/run.py, run.conf, which a service starts with",
         ),
         (CODE, ["shop/settings.py"], WWW, "lacks shop/settings.py, which a service needs"),
+        (CODE, ["web/manage.py", "web/shop/settings.py"], WWW, "lacks web/shop/settings.py, which a service needs"),
     ],
 )
 def test_package_becomes_a_tree_when_its_wheel_lacks_what_a_service_needs(

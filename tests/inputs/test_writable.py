@@ -158,3 +158,30 @@ def test_directories_that_a_package_makes_are_links_where_it_is_installed() -> N
         ("shop/build/", f"{site}/shop/build", "/media/shop/build")
     ]
     assert link(found, code)[1].path == "opt/grocker/writable/shop/build/.gitignore"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("os.makedirs('logs', exist_ok=True)", ["logs/"]),
+        ("Path('./data/uploads').mkdir(parents=True)", ["data/uploads/"]),
+        ("handler = RotatingFileHandler('logs/app.log', maxBytes=1)", ["logs/"]),
+        ("logging.basicConfig(level=1, filename='bot.log')", ["bot.log"]),
+        ("D = os.path.join(os.path.dirname(os.path.dirname(__file__)), 'logs')\nos.makedirs(D)", ["logs/"]),
+        (f"{BASE}LOGS = BASE_DIR / 'logs'\nLOGS.mkdir(exist_ok=True)", ["logs/"]),
+        (f"{BASE}LOGS = BASE_DIR / 'logs'\n", []),
+        ("D = os.path.join(tempfile.gettempdir(), 'x')\nos.makedirs(D)\nHERE = __file__", []),
+        ("os.makedirs('/var/log/shop')\nos.makedirs(path)\nos.makedirs('../x')", []),
+        ("os.makedirs('mysite')", []),
+    ],
+)
+def test_directories_and_logs_that_the_code_creates_are_recognised(text: str, found: list[str]) -> None:
+    tree = [*entries(mysite__log_py=text), File("opt/app/logs/.gitkeep", b"")]
+    assert [one.text for one in recognise(tree, ROOTS, None)] == found
+
+
+def test_directory_that_an_installed_package_creates_beside_its_code_is_recognised() -> None:
+    site = "opt/venv/lib/python3.13/site-packages"
+    code = b"D = os.path.join(os.path.dirname(os.path.dirname(__file__)), 'logs')\nos.makedirs(D)\nos.mkdir('data')\n"
+    found = recognise_installed([File(f"{site}/shop/core/log.py", code)], site)
+    assert [(one.path, one.is_directory, one.link) for one in found] == [("shop/logs", True, f"{site}/shop/logs")]

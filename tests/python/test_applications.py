@@ -50,6 +50,15 @@ def wheel(files: Mapping[str, str], points: tuple[EntryPoint, ...] = ()) -> Whee
             },
             ("asgi", "shop.main:app"),
         ),
+        ({"server.py": "from sanic import Sanic\napp = Sanic('x')\n"}, ("asgi", "server:app")),
+        (
+            {"app.py": "import dash\nfrom dash import html\napp = dash.Dash(__name__)\nserver = app.server\n"},
+            ("wsgi", "app:server"),
+        ),
+        (
+            {"shop/asgi.py": "def create_app() -> Litestar:\n    import litestar\n    return make()\n"},
+            ("asgi", "shop.asgi:create_app()"),
+        ),
         (
             {"shop/app.py": "from litestar import Litestar\napp = Litestar([])\n"},
             ("asgi", "shop.app:app"),

@@ -44,3 +44,10 @@ def test_django_of_several_is_the_highest(tmp_path: Path) -> None:
 
 def test_django_is_not_found_when_a_wsgi_module_is_something_else(tmp_path: Path) -> None:
     assert find_django(wheel(tmp_path, {"a/wsgi.py": "def application(environ, start): ...\n"})) is None
+
+
+def test_settings_module_in_a_comment_does_not_count(tmp_path: Path) -> None:
+    text = '# os.environ["DJANGO_SETTINGS_MODULE"] = "other.settings"\n' + WSGI.format("site")
+    found = find_django(wheel(tmp_path, {"site/wsgi.py": text}))
+    assert found is not None
+    assert found.settings_module == "site.settings"

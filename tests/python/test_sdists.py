@@ -426,3 +426,26 @@ def test_sdist_of_a_uv_lock_is_built(index: Index, places: Places, tmp_path: Pat
         project = read_project(directory)
         [pin] = resolve_locked(project, lock, TARGET, place.uv, workspace=scratch, builder=place.builder)
     assert (pin.version, pin.file) == ("1.0", "old-1.0-py3-none-any.whl")
+
+
+def test_sdist_that_former_tools_alone_can_build_is_built_with_them(index: Index, places: Places) -> None:
+    for version in ("57.0", "71.0", "80.0"):
+        code = f"VERSION = {version}\n" + ("" if version == "57.0" else "raise AttributeError('use_2to3')\n")
+        make_wheel(index.directory, "setuptools", version, files={"setuptools/__init__.py": code})
+    make_source(index.directory, "old", build_requires=["setuptools>=40"], extra="import setuptools")
+    [pin] = places().resolve("old")
+    assert pin.build == ("setuptools==57.0",)
+    again = places("empty")
+    assert pin.sdist is not None
+    file = replace(locked("old"), sha256=pin.sha256, sdist=pin.sdist, build=pin.build)
+    with again.store.scratch() as scratch:
+        sdist = find_sdist(file, TARGET, again.uv, workspace=scratch)
+    assert again.builder.rebuild(file, sdist).sha256 == pin.sha256
+
+
+def test_error_is_that_of_the_newest_tools_when_former_ones_fail_too(index: Index, places: Places) -> None:
+    for version in ("57.0", "80.0"):
+        code = f"raise AttributeError('of {version}')\n"
+        make_wheel(index.directory, "setuptools", version, files={"setuptools/__init__.py": code})
+    make_source(index.directory, "old", build_requires=["setuptools"], extra="import setuptools")
+    assert places().refused("old").message.endswith("AttributeError: of 80.0")

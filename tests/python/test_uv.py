@@ -6,7 +6,7 @@ import pytest
 
 from grocker.command import Output
 from grocker.python import find_uv
-from grocker.python.uv import no_wheel_error, summarise_error, translate_error
+from grocker.python.uv import NoWheelError, no_wheel_error, summarise_error, translate_error
 
 CALLER = {
     "HOME": "/home/joe",
@@ -50,6 +50,16 @@ def test_uv_keeps_the_cache_that_the_caller_names() -> None:
             "error: x\n  cause: Because c==1.0 has no wheels with a matching platform tag (e.g., `z`)",
             66,
             "c 1.0: no wheel for P",
+        ),
+        (
+            "error: x\n  cause: Because c{os_name == 'posix'}==1.0 has no usable wheels and b depends on c{x}==1.0",
+            66,
+            "c 1.0: no wheel for P",
+        ),
+        (
+            "error: x\n  cause: Because the requested Python version (>=3.11) does not satisfy Python>=3.12 and d",
+            66,
+            "does not satisfy Python>=3.12",
         ),
         (
             "error: No solution found\n  cause: Because n was not found in the package registry and",
@@ -99,3 +109,8 @@ def test_hint_names_the_package_with_wheels_when_its_makers_serve_it_under_anoth
     assert "depend on psycopg[binary]" in str(no_wheel_error("psycopg-c 3.2.1", None, "P").hint)
     assert "depend on psycopg2-binary" in str(no_wheel_error("psycopg2", "2.9", "P").hint)
     assert "choose a version that has one" in str(no_wheel_error("docopt", "0.6.2", "P").hint)
+
+
+def test_package_for_other_pythons_alone_counts_as_one_without_a_wheel() -> None:
+    text = "error: No solution found\n  cause: the requested Python version (>=3.11) does not satisfy Python>=3.12"
+    assert isinstance(translate_error(Output(1, b"", text), action="resolving", platform="P"), NoWheelError)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from grocker.progress import Silent
+from tests.support.phases import opened_world, request, resolved
 from tests.support.wheels import make_source, make_wheel
 from tests.support.world import World, world
 
@@ -82,3 +84,35 @@ def test_nothing_is_built_or_asked_when_nothing_changed(tmp_path: Path) -> None:
         wheel.unlink()
         third = made.run(plan)  # the answer is kept, its wheel is not
         assert (third.status, wheel.exists()) == (0, True), third.stderr
+
+
+POETRY = """\
+[tool.poetry]
+package-mode = false
+[tool.poetry.dependencies]
+python = "*"
+dep = ">=1"
+later = "*"
+"""
+
+
+def test_stale_lock_of_a_project_gives_the_versions_that_still_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress = Silent()
+    with opened_world(tmp_path / "world", monkeypatch, progress=progress) as (made, context):
+        for version in ("1.0", "2.0"):
+            make_wheel(made.index.directory, "dep", version)
+            make_wheel(made.index.directory, "later", version, requires=["under"])
+            make_wheel(made.index.directory, "under", version)
+        locked = "".join(f'[[package]]\nname = "{name}"\nversion = "1.0"\nfiles = []\n' for name in ("dep", "under"))
+        lock = f'{locked}[metadata]\npython-versions = "*"\n'
+        made.write({"pyproject.toml": POETRY, "poetry.lock": lock, "main.py": "print(1)\n"})
+        for _ in ("asked", "kept"):
+            progress.warnings.clear()
+            [resolution] = resolved(context, request(made, made.project))
+            versions = {file.name: file.version for file in resolution.wheels.files}
+            assert versions == {"dep": "1.0", "later": "2.0", "under": "1.0"}
+            [(message, hint)] = progress.warnings
+            assert message.startswith("reading poetry.lock: later is required but not locked; keeping to its versions")
+            assert hint == "update the lock: poetry lock"

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from grocker.config.settings import DebianSettings, Settings
 from grocker.context import Context
-from grocker.errors import MissingError, UnavailableError
+from grocker.errors import CorruptError, MissingError, SettingsError, UnavailableError
 from grocker.inputs.index import find_uv
 from grocker.inputs.request import Request
 from grocker.progress import Silent
@@ -136,3 +136,68 @@ def test_best_suite_compiles_when_the_standalone_python_with_wheels_cannot_be_fe
     [(text, hint)] = progress.warnings
     assert text == "Python 3.12 (standalone) has all wheels, but cannot be used: fetching Python 3.12.16: dns error"
     assert hint == "set UV_PYTHON_INSTALL_MIRROR"
+
+
+def test_suite_counts_on_which_the_missing_wheels_compile(opened: tuple[World, Context, Silent]) -> None:
+    made, context, progress = opened
+
+    def attempt(one: Attempt) -> str:
+        [target] = one.targets
+        if one.has_alternatives:
+            raise NoWheelError("alpha 1.0: no wheel")
+        if target.suite.name == "trixie":
+            raise CorruptError("building alpha 1.0 from its sdist: its build back end failed:\n    error: Py_TYPE")
+        return "compiled"
+
+    assert found(context, request(made, made.wheel), Settings(), attempt) == "compiled"
+    assert [text for text, _ in progress.warnings] == [
+        "building alpha 1.0 from its sdist: its build back end failed; building with Python 3.11 (bookworm) instead"
+    ]
+
+
+def test_error_of_another_suite_does_not_hide_that_the_best_one_compiles(
+    opened: tuple[World, Context, Silent],
+) -> None:
+    made, context, progress = opened
+
+    def attempt(one: Attempt) -> str:
+        if one.targets[0].python != "3.13":
+            raise SettingsError("resolving dependencies: no solution")
+        if one.has_alternatives:
+            raise NoWheelError("uwsgi 2.0: no wheel")
+        return "compiled"
+
+    assert found(context, request(made, made.wheel), Settings(), attempt) == "compiled"
+    assert progress.warnings == []
+
+
+def test_error_that_no_other_python_mends_is_raised_at_once(opened: tuple[World, Context, Silent]) -> None:
+    made, context, _ = opened
+    tried = []
+
+    def attempt(one: Attempt) -> str:
+        tried.append(one.targets[0].suite.name)
+        raise SettingsError("resolving dependencies: no solution")
+
+    with pytest.raises(SettingsError):
+        found(context, request(made, made.wheel), Settings(), attempt)
+    assert tried == ["trixie"]
+
+
+@pytest.mark.parametrize(("pin", "ranges", "python"), [("3.12", ">=3.9", "3.13"), ("3.10", ">=3.9", "3.11")])
+def test_debians_nearest_python_is_used_when_the_one_of_a_file_cannot_be_fetched(
+    opened: tuple[World, Context, Silent], tmp_path: Path, pin: str, ranges: str, python: str
+) -> None:
+    made, context, progress = opened
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop/.python-version").write_text(pin)
+    (tmp_path / "shop/pyproject.toml").write_text(f'[project]\nname = "shop"\nrequires-python = "{ranges}"\n')
+    nowhere = {"UV_PYTHON_INSTALL_MIRROR": "http://127.0.0.1:9/", "UV_HTTP_RETRIES": "0"}
+    context = replace(context, environ={**context.environ, **nowhere})
+    wanted = request(made, tmp_path / "shop")
+    assert found(context, wanted, Settings(), lambda one: one.targets[0].python) == python
+    [(text, hint)] = progress.warnings
+    assert text.startswith(f".python-version asks for Python {pin}, which no Debian suite has, and it cannot be had: ")
+    assert hint is not None and "UV_PYTHON_INSTALL_MIRROR" in hint
+    with pytest.raises(UnavailableError):
+        found(context, replace(wanted, strict=True), Settings(), lambda one: one.targets[0].python)

@@ -66,7 +66,7 @@ def open_archive(
     """
     indexes, addresses, releases = [], {}, []
     for name in _suites(suite):
-        address, found = _release(mirrors, name, signers[name], transport=transport, progress=progress, now=now)
+        address, found = _release(mirrors, name, signers.get(name, ()), transport=transport, progress=progress, now=now)
         addresses[name] = address
         releases.append(found)
         for component in components:

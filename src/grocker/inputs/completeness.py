@@ -86,11 +86,13 @@ def _service_modules(
     targets = [service.wsgi or service.asgi or "" for service in services.table.values()]
     known = {entry.path.removeprefix(f"{installed.site}/") for entry in installed.entries}
     own = set(sources)
+    beside = {path.removesuffix("manage.py") for path in own if path.rpartition("/")[2] == "manage.py"}
+    tops = ("", *sorted({"src/", *beside} - {""}))
     for module in [*(target.partition(":")[0] for target in targets), django_settings_module or ""]:
         path = module.replace(".", "/")
         forms = (f"{path}.py", f"{path}/__init__.py")
         if module and known.isdisjoint(forms):
-            yield from (f"{top}{form}" for form in forms for top in ("", "src/") if f"{top}{form}" in own)
+            yield from (f"{top}{form}" for form in forms for top in tops if f"{top}{form}" in own)
 
 
 def _started_files(services: Services, sources: Iterable[str]) -> list[str]:

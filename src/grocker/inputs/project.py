@@ -82,7 +82,7 @@ def _with_build(application: Application, project: python.Project) -> python.Pro
 
 
 def _lacks_code(message: str) -> bool:
-    """Tell whether a back end failed because it did not find the project's code."""
+    """Tell whether a back end failed because it did not find the project's code, or files that another step makes."""
     lower = message.lower()
     return any(
         words in lower
@@ -93,6 +93,7 @@ def _lacks_code(message: str) -> bool:
             "no file/folder found for package",
             "expected a python module at",
             "does not contain any element",
+            "filenotfounderror: ",
         )
     )
 

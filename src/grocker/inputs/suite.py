@@ -44,6 +44,8 @@ class Choices(msgspec.Struct, frozen=True):
     best: tuple[Choice, ...]
     more: Callable[[], Sequence[Choice]] | None = None
     """standalone interpreters, for wheels that Debian's Pythons lack; None: no others are tried"""
+    otherwise: tuple[Choice, ...] = ()
+    """Debian's Pythons that the project allows too, if the standalone one that a file asks for cannot be had"""
 
 
 class Standalone(msgspec.Struct, frozen=True):
@@ -107,7 +109,11 @@ def choose_suites(
             return Choices((Choice(DEFAULT, _required(python, standalone), why),))
         version = standalone.newest(pin.series, ranges)
         if version:
-            return Choices((Choice(DEFAULT, version, f"{why}, which no Debian suite has"),))
+            why = f"{why}, which no Debian suite has"
+            rows = [row for row in _nearest(fitting, pin) if row.is_released]
+            otherwise = tuple(Choice(row.name, why=f"the nearest to {pin.series}") for row in rows)
+            return Choices((Choice(DEFAULT, version, why),), otherwise=otherwise)
+        fitting = _nearest(fitting, pin)
         _warn_of_pin(pin, fitting, ranges, standalone, progress)
     if fitting:
         return _debian(fitting, ranges, standalone)
@@ -156,6 +162,17 @@ def _debian(fitting: Sequence[Suite], ranges: Sequence[PythonRange], standalone:
 def _allowed_versions(ranges: Sequence[PythonRange], standalone: Standalone) -> list[str]:
     """Return the newest version of each series that the ranges allow, the preferred first."""
     return [version for series in STANDALONE.series if (version := standalone.newest(series, ranges))]
+
+
+def _nearest(fitting: Sequence[Suite], pin: PythonPin) -> list[Suite]:
+    """Sort suites: the next newer Python first, where code for an older one most likely runs."""
+    wanted = release_of(pin.series)
+
+    def distance(row: Suite) -> tuple[bool, int]:
+        own = release_of(row.python)
+        return own < wanted, abs(own[1] - wanted[1])
+
+    return sorted(fitting, key=distance)
 
 
 def _required(series: str, standalone: Standalone) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from grocker.errors import SettingsError
+from grocker.inputs.created_paths import find_relative
 from grocker.inputs.made_directories import find_made_directories
 from grocker.inputs.tree_entries import ROOT
 from grocker.runner.contract import names
@@ -107,7 +108,7 @@ def link(paths: Sequence[WritablePath], entries: Sequence[Entry]) -> tuple[Entry
 
 
 def recognise(entries: Sequence[Entry], roots: Sequence[str], settings_module: str | None) -> tuple[WritablePath, ...]:
-    """Return Flask's instance folder, SQLite databases, and directories that modules make when they are imported.
+    """Return Flask's instance folder, SQLite databases, and directories and log files that modules make.
 
     What the tree has files at is left out, except for placeholders such as ``.gitkeep``.
 
@@ -124,6 +125,10 @@ def recognise(entries: Sequence[Entry], roots: Sequence[str], settings_module: s
         if place.startswith(f"{ROOT}/"):
             path = place.removeprefix(f"{ROOT}/")
             found.setdefault(path, WritablePath(path, True, _MADE))
+    for text in texts.values():
+        for path, is_directory in find_relative(text):
+            if not path.startswith(".."):
+                found.setdefault(path, WritablePath(path, is_directory, _MADE if is_directory else "log file"))
     leaves = {e.path for e in entries if not isinstance(e, Directory)} - _placeholders(entries)
 
     def is_free(path: str) -> bool:
@@ -136,9 +141,8 @@ def recognise(entries: Sequence[Entry], roots: Sequence[str], settings_module: s
 
 
 def recognise_installed(entries: Sequence[Entry], site: str) -> tuple[WritablePath, ...]:
-    """Return the instance folders of Flask's applications in an installed package (Flask, "Instance Folders").
-
-    And the directories that it makes in itself or beside it when it is imported.
+    """Return what an installed package writes to: the instance folders of Flask's applications (Flask, "Instance
+    Folders"), and directories that it makes in itself or beside it when it is imported.
 
     ``site``: the entry path of the directory of its modules.
     """
@@ -173,8 +177,8 @@ def _made_installed(texts: Mapping[str, str], entries: Sequence[Entry], site: st
 
 
 def _placeholders(entries: Sequence[Entry]) -> set[str]:
-    """Return the paths of files that only keep a directory in git: ``.gitkeep``, ``.gitignore``."""
-    return {one.path for one in entries if one.path.rpartition("/")[2] in (".gitkeep", ".gitignore")}
+    """Return the paths of files that only keep a directory in git: ``.gitkeep``, ``.keep``, ``.gitignore``."""
+    return {one.path for one in entries if one.path.rpartition("/")[2] in (".gitkeep", ".keep", ".gitignore")}
 
 
 def _modules(entries: Sequence[Entry]) -> dict[str, str]:

@@ -32,3 +32,5 @@ class PythonAnswer(msgspec.Struct, frozen=True):
     """where each file is served, by its sha256"""
     missing: tuple[str, str | None] | None = None
     """message and hint, if a package has no wheel for the target"""
+    stale: tuple[str, str | None] | None = None
+    """message and hint, if the project's lock file does not fit it"""

@@ -44,6 +44,7 @@ SDISTS: dict[str, tuple[str, ...]] = {
     "pocketsphinx": ("libasound2-dev", "libpulse-dev", "swig"),
     "psycopg-c": ("libpq-dev",),
     "psycopg2": ("libpq-dev",),
+    "psycopg2-binary": ("libpq-dev",),
     "pyaudio": ("portaudio19-dev",),
     "pycairo": ("libcairo2-dev",),
     "pycups": ("libcups2-dev",),

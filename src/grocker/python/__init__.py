@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from grocker.python.exposure import Exposed, find_exposed
     from grocker.python.groups import group_requirements
     from grocker.python.indexes import hide_credentials, index_files
-    from grocker.python.locks import LockFile, add_requirements, find_lock, resolve_locked
+    from grocker.python.locks import LockFile, add_requirements, find_lock, read_declared, resolve_locked
     from grocker.python.locks.pinned import check_declared
     from grocker.python.locks.unread import check_unread, refuse_lock
     from grocker.python.metadata import EntryPoint, Metadata, check_python
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from grocker.python.service_entry_points import declared_services
     from grocker.python.source_tree import FileHashes, SourceTree, hash_tree, read_named_file, read_tree
     from grocker.python.sources import PATH, Source
+    from grocker.python.stale_lock import StaleLockError, read_versions
     from grocker.python.target import InstallScheme, WheelTarget
     from grocker.python.toolchain import BuildRoot, Toolchain
     from grocker.python.uv import Uv, find_uv
@@ -73,7 +74,8 @@ _HOMES = {
     "indexes": ("hide_credentials", "index_files"),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
-    "locks": ("LockFile", "add_requirements", "find_lock", "resolve_locked"),
+    "locks": ("LockFile", "add_requirements", "find_lock", "read_declared", "resolve_locked"),
+    "stale_lock": ("StaleLockError", "read_versions"),
     "pylock": ("Pin", "WheelBuilder"),
     "opened_sources": ("is_current", "local_files", "lock_source", "locked_source", "read_directory"),
     "requirement_files": (
@@ -113,6 +115,7 @@ __all__ = [
     "SdistBuilder",
     "Source",
     "SourceTree",
+    "StaleLockError",
     "Toolchain",
     "Uv",
     "WebApplication",
@@ -153,12 +156,14 @@ __all__ = [
     "overlay",
     "parse_requirement",
     "parse_requirement_files",
+    "read_declared",
     "read_directory",
     "read_metadata",
     "read_named_file",
     "read_project",
     "read_requirement_files",
     "read_tree",
+    "read_versions",
     "read_wheel",
     "refuse_expansion",
     "refuse_lock",

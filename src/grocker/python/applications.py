@@ -18,15 +18,22 @@ _KINDS: dict[str, _Kind] = {
     "starlette": "asgi",
     "quart": "asgi",
     "litestar": "asgi",
+    "sanic": "asgi",
 }
-_CLASSES = "Flask|FastAPI|Starlette|Quart|Litestar"
+_CLASSES = "Flask|FastAPI|Starlette|Quart|Litestar|Sanic"
 _MADE = re.compile(rf"^(?P<name>[A-Za-z_]\w*)\s*(?::[^=\n]+)?=\s*(?:[a-z_]\w*\.)*(?P<class>{_CLASSES})\(", re.M)
-_IMPORTED = re.compile(r"^(?:from|import)\s+(?P<framework>flask|fastapi|starlette|quart|litestar)\b", re.M)
-_FACTORY = re.compile(r"^def (?P<name>create_app|make_app|get_app)\((?P<arguments>[^)]*)\)", re.M)
+_IMPORTED = re.compile(r"^(?:from|import)\s+(?P<framework>flask|fastapi|starlette|quart|litestar|sanic)\b", re.M)
+_FACTORY = re.compile(
+    r"^def (?P<name>create_app|make_app|get_app)\((?P<arguments>[^)]*)\)"
+    rf"(?:\s*->\s*[\"']?(?:\w+\.)*(?P<class>{_CLASSES})\b)?",
+    re.M,
+)
+_DASH = re.compile(r"^(?:from|import)\s+dash\b", re.M)
+_DASH_SERVER = re.compile(r"^(?P<name>server|application)\s*=\s*\w+\.server\b", re.M)
 _CALLED = re.compile(r"^(?P<name>[A-Za-z_]\w*)\s*(?::[^=\n]+)?=\s*(?P<function>[a-z_]\w*)\(", re.M)
 _FACTORY_NAME = re.compile(r"_?(?:create|make|get|build|init)_\w*app\w*\Z")
 _FILES = ("app", "main", "wsgi", "asgi", "application", "server", "core", "__init__")
-_NAMES = ("app", "application", "api", "create_app", "make_app", "get_app")
+_NAMES = ("app", "application", "api", "server", "create_app", "make_app", "get_app")
 _ASIDE = frozenset({"tests", "test", "testing", "examples", "example", "docs", "docs_src", "benchmarks", "templates"})
 
 
@@ -117,8 +124,11 @@ def _candidates(
             yield candidate(0, called, found["name"])
     for found in _FACTORY.finditer(text):
         required = [a for a in found["arguments"].split(",") if a.strip() and "=" not in a and "*" not in a]
-        if not required and kind is not None:
-            yield candidate(1, kind, found["name"], "()")
+        returned = _KINDS[found["class"].lower()] if found["class"] else kind
+        if not required and returned is not None:
+            yield candidate(1, returned, found["name"], "()")
+    if _DASH.search(text) and (server := _DASH_SERVER.search(text)):
+        yield candidate(0, "wsgi", server["name"])
 
 
 def _one_kind(frameworks: set[str]) -> _Kind | None:

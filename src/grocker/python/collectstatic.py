@@ -30,7 +30,7 @@ _LIMITS = Limits(seconds=900)
 HARMLESS = {
     "SECRET_KEY": "collectstatic-has-no-secret-key-0123456789-abcdefghijklmnop",
     "DJANGO_SECRET_KEY": "collectstatic-has-no-secret-key-0123456789-abcdefghijklmnop",
-    "DATABASE_URL": "sqlite://:memory:",
+    "DATABASE_URL": "sqlite:///:memory:",
     "ALLOWED_HOSTS": "localhost",
     "DEBUG": "0",
 }

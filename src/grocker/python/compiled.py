@@ -57,6 +57,15 @@ VARIABLES = {
 }
 
 
+class LackingError(MissingError):
+    """A header or a program is missing."""
+
+    def __init__(self, message: str, *, hint: str, package: str) -> None:
+        super().__init__(message, hint=hint)
+        self.package = package
+        """the Debian package that has it; empty if it is not known"""
+
+
 def make_environment(
     context: Context,
     uv: Uv,
@@ -218,7 +227,7 @@ def _failure(toolchain: Toolchain, said: str, status: int, name: str, tree: Sour
             hint = f'set dependencies = ["{packages[0]}"] in [tool.grocker.build]'
         if len(packages) > 1:
             hint += f" (or one of {', '.join(packages[1:_MOST_PACKAGES])})"
-        return MissingError(f"building {name}: {what} is missing", hint=hint)
+        return LackingError(f"building {name}: {what} is missing", hint=hint, package=package)
     if status > 128:
         said += f"\nit was ended by signal {status - 128}"
     return backend.failure(said, name, tree)

@@ -10,8 +10,8 @@ from grocker.python.wheel import Wheel
 from grocker.tar.entry import File
 
 _SETTINGS = re.compile(
-    r"""os\.environ\.setdefault\(\s*["']DJANGO_SETTINGS_MODULE["']\s*,\s*["'](?P<module>[\w.]+)["']"""
-    r"""|os\.environ\[\s*["']DJANGO_SETTINGS_MODULE["']\s*\]\s*=\s*["'](?P<module2>[\w.]+)["']"""
+    r"""(?m)^[^#\n]*?os\.environ\.setdefault\(\s*["']DJANGO_SETTINGS_MODULE["']\s*,\s*["'](?P<module>[\w.]+)["']"""
+    r"""|^[^#\n]*?os\.environ\[\s*["']DJANGO_SETTINGS_MODULE["']\s*\]\s*=\s*["'](?P<module2>[\w.]+)["']"""
 )
 _APPLICATION = re.compile(r"^(?P<name>[A-Za-z_]\w*)\s*(?::[^=\n]+)?=\s*.*\bget_(?P<kind>wsgi|asgi)_application\(", re.M)
 

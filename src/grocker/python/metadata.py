@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from grocker.errors import CorruptError, SettingsError
+from grocker.errors import CorruptError, GrockerError, SettingsError
 from grocker.platforms.interpreters import STANDALONE
 from grocker.platforms.suites import SUITES
 
@@ -191,3 +192,11 @@ def parse_entry_points(data: bytes, what: str, groups: Container[str] | None = N
                 )
             points.append(EntryPoint(group, name, match["module"], match["object"] or ""))
     return tuple(sorted(points, key=lambda p: (p.group, p.name)))
+
+
+def static_requires(directory: Path) -> tuple[str, ...]:
+    """Return what an sdist's own ``PKG-INFO`` says that it depends on; nothing if it has none, or a malformed one."""
+    try:
+        return parse((directory / "PKG-INFO").read_bytes(), "PKG-INFO").requires
+    except (OSError, GrockerError):
+        return ()

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 from msgspec.structs import replace
 
+from grocker import local_file
 from grocker.digest import Digest, hexadecimal
 from grocker.errors import GrockerError, MissingError, SettingsError, StorageError, UnavailableError
 from grocker.lock.values import PythonFile
@@ -65,6 +66,7 @@ def resolve(
     listed: RequirementList = _NOTHING,
     sources: Mapping[str, Source | WheelAddress] = MappingProxyType({}),
     builder: WheelBuilder | None = None,
+    preferred: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Pin, ...]:
     """The wheels that satisfy ``requirements`` on ``target``, sorted by name.
 
@@ -73,6 +75,7 @@ def resolve(
     what the requirements depend on is resolved too; not when they are complete, as a lock's are. ``listed``: what
     requirement files say. ``sources``: what packages are built from instead of coming from the index, by normalised
     name. ``builder``: builds the wheels of these, and of packages that have none; without one, they are missing.
+    ``preferred``: by normalised name a version to choose if it satisfies everything.
     Raises MissingError (no such package or version, no wheel), CompiledError that names all packages that need a
     compiler, SettingsError (conflict), UnavailableError, DeniedError.
     """
@@ -91,7 +94,7 @@ def resolve(
     bounds += references.constraints()
     uv = uv.with_options(listed.index_options)
     options = ("--no-build", *(() if with_dependencies else ("--no-deps",)))
-    question = _Question(target, uv, workspace, tuple(filter(None, bounds)), directory)
+    question = _Question(target, uv, workspace, tuple(filter(None, bounds)), directory, preferred=preferred)
     wanted = [text for text in wanted if text] + (["--no-index"] if listed.no_index else [])
     if builder is None:
         return read_pylock(_compile(wanted, question, *options), target)
@@ -121,6 +124,8 @@ class _Question(msgspec.Struct, frozen=True):
     directory: Path | None
     wheels: Path | None = None
     """a directory of wheels that were built here"""
+    preferred: Mapping[str, str] = MappingProxyType({})
+    """versions by name"""
 
 
 def _resolve_and_build(
@@ -224,7 +229,7 @@ def _with_alternatives(error: CompiledError, question: _Question) -> CompiledErr
 
 def _alternatives(package: CompiledPackage, question: _Question) -> str:
     """Which version of the package has a wheel for the target, and which suite has one for its version."""
-    bare = replace(question, constraints=())
+    bare = replace(question, constraints=(), preferred={})
     newest = _wheel_version(package.name, bare)
     if newest is not None:
         return f"{package.name} {newest} has a wheel"
@@ -239,7 +244,7 @@ def _suite_with_wheel(package: CompiledPackage | Sdist, question: _Question) -> 
     """The first other suite for whose Python that version of the package has a wheel."""
     for suite in SUITES.values():
         target = WheelTarget(suite.python, question.target.architecture, suite.glibc)
-        other = replace(question, constraints=(), target=target)
+        other = replace(question, constraints=(), target=target, preferred={})
         if suite.python != question.target.python and _wheel_version(f"{package.name}=={package.version}", other):
             return suite
     return None
@@ -291,6 +296,9 @@ def _compile(requirements: Sequence[str], question: _Question, *options: str) ->
     _write(constraint_file, question.constraints)
     action = "resolving dependencies"
     refuse_expansion((*requirements, *question.constraints), uv.environment, what=action)
+    former = workspace / "pylock.preferred.toml"
+    if question.preferred:  # what an existing output file pins is what uv prefers
+        _write_preferences(former, question.preferred)
     links = [uv.environment.get("UV_FIND_LINKS", ""), question.wheels.absolute().as_uri() if question.wheels else ""]
     output = _uv.run(
         uv,
@@ -299,6 +307,7 @@ def _compile(requirements: Sequence[str], question: _Question, *options: str) ->
             *("--python", uv.python, "--python-version", target.full_version or target.release),
             *("--python-platform", _platform(target), "--constraints", constraint_file),
             *options,
+            *(("--output-file", former) if question.preferred else ()),
             requirement_file,
         ),
         action=action,
@@ -307,7 +316,16 @@ def _compile(requirements: Sequence[str], question: _Question, *options: str) ->
     )
     if output.status != 0:
         raise _uv.translate_error(output, action=action, platform=str(target))
-    return output.stdout
+    return local_file.read(former) if question.preferred else output.stdout
+
+
+def _write_preferences(path: Path, preferred: Mapping[str, str]) -> None:
+    lines = ['lock-version = "1.0"\ncreated-by = "grocker"\n']
+    lines += [f'[[packages]]\nname = "{name}"\nversion = "{version}"\n' for name, version in preferred.items()]
+    try:
+        path.write_text("".join(lines), "utf-8")
+    except OSError as error:
+        raise StorageError(f"writing {path}: {error.strerror}", hint="check the disk under GROCKER_CACHE") from error
 
 
 def _platform(target: WheelTarget) -> str:

@@ -23,6 +23,7 @@ from grocker.platforms.build_packages import SDISTS
 from grocker.python import metadata, wheel
 from grocker.python.backend import constraint
 from grocker.python.build import FORMAT, PlatformWheelError, build_wheel, lacks_compiler, oldest_python, resolve_build
+from grocker.python.former_tools import former_tools, is_outdated
 from grocker.python.indexes import project_tables
 from grocker.python.metadata import normalise_name
 from grocker.python.opened_sources import OpenedSource, open_source
@@ -36,7 +37,7 @@ from grocker.store.answers import recent_answer
 from grocker.tar.keys import cache_key
 
 if TYPE_CHECKING:
-    from grocker.python.toolchain import Toolchain
+    from grocker.python.toolchain import BuildRoot, Toolchain
 
 SDIST = "sdist"
 """in a lock, the index of a wheel that was built from its sdist"""
@@ -46,6 +47,8 @@ SOURCE = "source"
 
 _NO_COMPILER = dict.fromkeys(("CC", "CXX", "FC", "LD", "CARGO", "RUSTC", "PKG_CONFIG"), "/bin/false")
 """A compiled wheel would fit this host and no image; packages with an optional extension build without it."""
+_MOST_PACKAGES = 5
+"""that are added to a toolchain, each after a build that lacked it"""
 _REASON = 120
 """characters of what a back end says that go into an error"""
 
@@ -107,16 +110,14 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             tree = opened.tree
             what = opened.what + (f", required by {source.required_by}" if source.required_by else "")
             try:
-                project = self._project(source, tree, scratch)
-                pins = self._resolve_build(project, scratch)
-                built = self._kept_or_made(source, opened, project, pins, scratch)
+                built, pins = self._made_by_some_tools(source, opened, scratch)
                 if built.is_reduced and self.has_alternatives:
-                    raise self._compiled(source, requires=_static_requires(tree))
+                    raise self._compiled(source, requires=metadata.static_requires(tree.root))
             except CompiledError:
                 raise
             except GrockerError as error:
                 if self.has_alternatives and isinstance(error, (CorruptError, MissingError, SettingsError)):
-                    raise self._compiled(source, _last_line(error), _static_requires(tree)) from error
+                    raise self._compiled(source, _last_line(error), metadata.static_requires(tree.root)) from error
                 raise _named(error, what, scratch) from error
         name, version = _name_and_version(built.file)
         if built.is_reduced:
@@ -196,6 +197,39 @@ class SdistBuilder(msgspec.Struct, frozen=True):
     def _can_compile(self) -> bool:
         return self.toolchain is not None and not self.has_alternatives and not self.toolchain.refusal
 
+    def _made_by_some_tools(
+        self, source: Source, opened: OpenedSource, scratch: Path
+    ) -> tuple[_BuiltWheel, tuple[BuildRequirement, ...]]:
+        """The wheel and what built it: the newest setuptools, or a former one for what was written for that.
+
+        Raises what the newest one raises.
+        """
+        store, project = self.context.store, self._project(source, opened.tree, scratch)
+        key = cache_key("tools that an sdist builds with", opened.identity, FORMAT)
+        known = tuple(filter(None, (store.kept("steps", key) or b"").decode().split()))
+        attempts = [(), *former_tools(project)] if not self.pinned else [()]
+        first: CorruptError | None = None
+        for number, bounds in enumerate(dict.fromkeys((known, *attempts))):
+            place = scratch / f"attempt{number}"
+            place.mkdir()
+            bounded = replace(project, build_requires=(*project.build_requires, *bounds))
+            try:
+                pins = self._resolve_build(bounded, place)
+                built = self._kept_or_made(source, opened, bounded, pins, place)
+            except CorruptError as error:
+                first = first or error
+                if not is_outdated(error):
+                    break
+            except (MissingError, SettingsError):  # it asks for newer ones, or needs a compiler
+                if first is None:
+                    raise
+            else:
+                if bounds != known:
+                    store.keep("steps", key, " ".join(bounds).encode())
+                return built, pins
+        assert first is not None
+        raise first
+
     def _kept_or_made(
         self, source: Source, opened: OpenedSource, project: Project, pins: Sequence[BuildRequirement], scratch: Path
     ) -> _BuiltWheel:
@@ -224,9 +258,35 @@ class SdistBuilder(msgspec.Struct, frozen=True):
     ) -> _BuiltWheel:
         from grocker.python import compiled
 
-        context, store = self.context, self.context.store
-        tree = opened.tree
-        root = toolchain.compose((*SDISTS.get(source.name, ()), *(("git",) if tree.repository is not None else ())))
+        store, tree = self.context.store, opened.tree
+        found = cache_key("packages that an sdist compiles with", opened.identity, str(toolchain.target))
+        more = tuple((store.kept("steps", found) or b"").decode().split())
+        named = (*SDISTS.get(source.name, ()), *(("git",) if tree.repository is not None else ()))
+        while True:
+            try:
+                return self._compiled_in(
+                    toolchain.compose((*named, *more)), source, opened, project, pins, workspace, toolchain
+                )
+            except compiled.LackingError as error:
+                if not error.package or error.package in (*named, *more) or len(more) == _MOST_PACKAGES:
+                    raise
+                more = (*more, error.package)
+                workspace = workspace.with_name(f"{workspace.name}-{len(more)}")
+                store.keep("steps", found, " ".join(more).encode())
+
+    def _compiled_in(
+        self,
+        root: BuildRoot,
+        source: Source,
+        opened: OpenedSource,
+        project: Project,
+        pins: Sequence[BuildRequirement],
+        workspace: Path,
+        toolchain: Toolchain,
+    ) -> _BuiltWheel:
+        from grocker.python import compiled
+
+        context, store, tree = self.context, self.context.store, opened.tree
         key = cache_key("compiled wheel", opened.identity, compiled.FORMAT, pins, root.key)
         with store.lock(f"step-{key}"):
             kept = store.kept_as("steps", key, _BuiltWheel)
@@ -283,7 +343,7 @@ class SdistBuilder(msgspec.Struct, frozen=True):
         except CorruptError as error:
             if not lacks_compiler(error):
                 raise
-            raise self._compiled(source, _last_line(error), _static_requires(tree)) from error
+            raise self._compiled(source, _last_line(error), metadata.static_requires(tree.root)) from error
         pure = write_pure_wheel(path, workspace)
         assert pure is not None
         return self._checked(source, pure), False
@@ -319,14 +379,6 @@ def _last_line(error: GrockerError) -> str:
     return "" if "/bin/false" in last else last[:_REASON]
 
 
-def _static_requires(tree: SourceTree) -> tuple[str, ...]:
-    """What the sdist's own metadata says that it depends on, if it has them."""
-    try:
-        return metadata.parse((tree.root / "PKG-INFO").read_bytes(), "PKG-INFO").requires
-    except (OSError, GrockerError):
-        return ()
-
-
 def _same_version(one: str, other: str) -> bool:
     from packaging.version import Version
 
@@ -339,7 +391,8 @@ def _same_version(one: str, other: str) -> bool:
 def _named(error: GrockerError, what: str, scratch: Path) -> GrockerError:
     """The same error, as one of building ``what``, without the place of the sdist's copy."""
     kind = next(kind for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
-    reason = re.sub(r"^building \S+: ", "", error.message).replace(f"{scratch}/build/source/", "")
+    reason = re.sub(r"^building \S+: ", "", error.message)
+    reason = re.sub(rf"{re.escape(str(scratch))}/attempt\d/build/source/", "", reason)
     hint = error.hint
     if isinstance(error, CorruptError):
         hint = "choose a version that has a wheel, or one that builds"

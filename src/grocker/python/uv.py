@@ -23,6 +23,7 @@ from grocker.errors import (
 )
 from grocker.python.credentials import foreign_credentials, public_environment
 from grocker.python.indexes import add_credentials, find_uv_indexes, hide_credentials, read_pip_indexes
+from grocker.python.stale_lock import StaleLockError
 
 _PASSED = re.compile(
     r"(UV|PIP)_.*|SSL_CERT_(FILE|DIR)|SSL_CLIENT_CERT|REQUESTS_CA_BUNDLE|NETRC|RUST_LOG|NO_PROXY|no_proxy"
@@ -166,8 +167,11 @@ _STATUS = re.compile(
 _NO_WHEEL = re.compile(
     r"(?<![\w.=<>!~-])(?P<name>[A-Za-z][\w.-]*?)(?:==(?P<version>[^\s,]+))? has no (?:usable wheels|wheels)"
 )
+_MARKER = re.compile(r"(?<=[\w\]])\{[^{}\n]*\}")
+"""``psycopg-c{implementation_name != 'pypy'}==3.3.4``"""
 _ALL_NO_WHEEL = re.compile(r"all versions of (?P<name>[\w.-]+) have no (?:usable wheels|wheels)")
 _REQUIRED_WHEEL = re.compile(r"Wheels are required for `(?P<name>[^`]+)`")
+_OTHER_PYTHON = re.compile(r"requested Python version \([^)]*\) does not\s+satisfy")
 _UNKNOWN = re.compile(r"(?P<name>[\w.-]+) was not found in the (?:package registry|cache|provided package locations)")
 _NO_VERSION = re.compile(
     r"there (?:is|are) no versions? of|only [\w.-]+(?:\[[^]]*\])?(?:[<>=!~][^ ]*| .*)? (?:is|are) available"
@@ -182,7 +186,7 @@ def translate_error(output: command.Output, *, action: str, platform: str) -> Gr
 
     ``platform``: the target, for "has no wheel for PLATFORM".
     """
-    text = hide_credentials(output.stderr.strip())
+    text = _MARKER.sub("", hide_credentials(output.stderr.strip()))
     words = summarise_error(text)
     code = http_status(text)
     if re.search(r"No space left on device|Disk quota exceeded", text):
@@ -212,6 +216,10 @@ def translate_error(output: command.Output, *, action: str, platform: str) -> Gr
         missing = tuple(_missing_wheel(name, version, words) for name, version in sorted(lacking.items()))
         named = ", ".join(f"{one} {lacking[one]}" if lacking[one] else one for one in sorted(lacking))
         return no_wheel_error(named, None, platform, missing)
+    if _OTHER_PYTHON.search(text):
+        return NoWheelError(
+            f"{action}: {words}", hint="choose versions that support this Python, or a suite whose Python they support"
+        )
     unknown = _UNKNOWN.search(text)
     if unknown:
         asked = f"you require {unknown['name']}" in words  # then uv's message adds nothing
@@ -225,7 +233,7 @@ def translate_error(output: command.Output, *, action: str, platform: str) -> Gr
     if "No solution found" in text:
         return SettingsError(f"{action}: {words}", hint="relax one of the requirements")
     if "needs to be updated" in text and "lock" in text:
-        return SettingsError(f"{action}: uv.lock is stale: {words}", hint="run: uv lock")
+        return StaleLockError(f"{action}: uv.lock is stale", hint="run: uv lock")
     if re.search(r"hash mismatch", text, re.IGNORECASE):
         return CorruptError(
             f"{action}: {words}", hint="check the index: it serves a different file than the pinned one"

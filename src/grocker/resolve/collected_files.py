@@ -12,7 +12,6 @@ import msgspec
 
 from grocker.config.settings import Settings
 from grocker.context import Context
-from grocker.errors import SettingsError
 from grocker.inputs.application import Application
 from grocker.inputs.index import wheel_target
 from grocker.inputs.toolchain import DebianToolchain
@@ -149,7 +148,7 @@ def collect_static(
     """Collect the static files of a Django application that is served; None if there are none, or nothing can run.
 
     ``packages`` returns those of the image; called if they matter. ``fetch`` returns a wheel. A failing run is a
-    warning. Raises SettingsError if the application fails without these files.
+    warning.
     """
     if not _is_wanted(settings, application, wheels):
         return None
@@ -209,10 +208,10 @@ def _mentions(application: Application, text: bytes) -> bool:
 
 
 def _fail(context: Context, application: Application, error: str) -> None:
-    """Warn that a run failed, or raise SettingsError."""
+    """Warn that a run failed."""
     message = f"collecting Django's static files failed: {error}"
     if _mentions(application, _MANIFEST):
-        raise SettingsError(f"{message}; without them its manifest storage fails on every page", hint=_REMEDY)
+        message += "; without them its manifest storage fails on every page"
     context.progress.warn(message, hint=_REMEDY)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from grocker import local_file, python
 from grocker.context import Context
+from grocker.errors import MissingError, SettingsError
 from grocker.inputs.application import Application
 from grocker.inputs.index import (
     answer_of_pins,
@@ -46,8 +47,8 @@ def resolve_wheels(
     ``toolchain``: compiles sdists. ``constraints``: PEP 508, versions to keep to; a ``uv.lock`` has its own.
     ``ignore_lock``: resolve without any lock file of the project. ``keep_missing``: whether it is kept for a day that a
     wheel is missing, because another suite is tried next; optional extensions are not left out then. Raises
-    SettingsError for a lock that Grocker does not read, unless it is ignored; NoWheelError. ``submodules``: whether
-    those of git dependencies are fetched.
+    SettingsError for a lock that Grocker does not read, unless it is ignored; NoWheelError. Of a lock that is stale the
+    versions count that still fit, with a warning. ``submodules``: whether those of git dependencies are fetched.
     """
     wheels = wheel_target(target)
     installed, project, servers = application.installed, application.project, application.services.servers
@@ -84,50 +85,66 @@ def resolve_wheels(
 
     def answer() -> PythonAnswer:
         with context.store.scratch() as scratch, context.progress.task("resolving Python packages"):
-            if lock is not None:
+            stale: tuple[str, str | None] | None = None
+            try:
+                pins = locked(lock, scratch) if lock is not None else unlocked(scratch, (*requirements, *own), {})
+            except python.StaleLockError as error:
                 assert project is not None
-                if project.dependencies is None and lock.format == "pdm":  # only the back end knows them
-                    described = replace(project, dependencies=requirements)
-                else:
-                    described = project
-                pins = python.resolve_locked(
-                    described,
-                    lock,
-                    wheels,
-                    uv,
-                    workspace=scratch,
-                    extras=application.extras,
-                    groups=application.groups,
-                    additions=servers,
-                    builder=builder,
-                )
-                if lock.format != "uv":  # which checks that itself
-                    versions = {pin.name: {"" if pin.source else pin.version} for pin in pins}
-                    remedy = "create it again"
-                    python.check_declared(requirements, versions, wheels, lock=lock.path, remedy=remedy)
-            else:
-                # What Grocker adds needs no hash: it is resolved apart.
-                apart = servers if listed.hashes else ()
-                pins = python.resolve(
-                    (*requirements, *own, *(() if apart else servers)),
-                    wheels,
-                    uv,
-                    workspace=scratch,
-                    constraints=constraints,
-                    directory=directory,
-                    listed=listed,
-                    builder=builder,
-                )
-                # A file beside a package need not list everything.
-                python.check_hashes([pin for pin in pins if pin_file is None or pin.name in listed.hashes], listed)
-                pins = python.add_requirements(
-                    pins, apart, wheels, uv, workspace=scratch, directory=directory, builder=builder
-                )
+                assert lock is not None
+                declared = python.read_declared(project, lock, application.extras, application.groups)
+                try:
+                    pins = unlocked(scratch, (*requirements, *declared), python.read_versions(lock.path))
+                except NoWheelError:
+                    raise
+                except (MissingError, SettingsError):
+                    raise error from None
+                stale = error.message, error.hint
         # A dependency that depends on the application gets this one, not the index's. A tree that lists itself
         # (``-e .``) gets the metadata and commands of its wheel; its code comes first from the tree.
         itself = f"{python.PATH}." if application.roots else ""
         others = [pin for pin in pins if pin.name != installed.name or (itself and pin.source == itself)]
-        return answer_of_pins(context, uv, others, directory)
+        return replace(answer_of_pins(context, uv, others, directory), stale=stale)
+
+    def locked(lock: python.LockFile, scratch: Path) -> tuple[python.Pin, ...]:
+        assert project is not None
+        if project.dependencies is None and lock.format == "pdm":  # only the back end knows them
+            described = replace(project, dependencies=requirements)
+        else:
+            described = project
+        pins = python.resolve_locked(
+            described,
+            lock,
+            wheels,
+            uv,
+            workspace=scratch,
+            extras=application.extras,
+            groups=application.groups,
+            additions=servers,
+            builder=builder,
+        )
+        if lock.format != "uv":  # which checks that itself
+            versions = {pin.name: {"" if pin.source else pin.version} for pin in pins}
+            remedy = "create it again"
+            python.check_declared(requirements, versions, wheels, lock=lock.path, remedy=remedy)
+        return pins
+
+    def unlocked(scratch: Path, declared: Sequence[str], preferred: Mapping[str, str]) -> tuple[python.Pin, ...]:
+        # What Grocker adds needs no hash: it is resolved apart.
+        apart = servers if listed.hashes else ()
+        pins = python.resolve(
+            (*declared, *(() if apart else servers)),
+            wheels,
+            uv,
+            workspace=scratch,
+            constraints=constraints,
+            directory=directory,
+            listed=listed,
+            builder=builder,
+            preferred=preferred,
+        )
+        # A file beside a package need not list everything.
+        python.check_hashes([pin for pin in pins if pin_file is None or pin.name in listed.hashes], listed)
+        return python.add_requirements(pins, apart, wheels, uv, workspace=scratch, directory=directory, builder=builder)
 
     key = cache_key(
         *("dependencies", installed.name, requirements, servers, application.extras, application.groups, own),
@@ -143,6 +160,9 @@ def resolve_wheels(
     found = recent_answer(context.store, key, PythonAnswer, ask, now=context.now, refresh=refresh)
     if found.missing is not None:
         raise NoWheelError(found.missing[0], hint=found.missing[1])
+    if found.stale is not None:
+        message, remedy = found.stale
+        context.progress.warn(f"{message}; keeping to its versions where they still fit", hint=remedy)
     if directory is not None and not all(python.is_current(context, file, directory) for file in found.files):
         found = recent_answer(context.store, key, PythonAnswer, ask, now=context.now, refresh=True)
     rebuild_wheels(context, uv, found.files, wheels, toolchain, directory=directory, submodules=submodules)

@@ -1,4 +1,4 @@
-"""Resolving for the first suite and Python that has all wheels."""
+"""Resolving for the first suite and Python that has all wheels, else for the first on which they compile."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ import msgspec
 
 from grocker.config.settings import Settings
 from grocker.context import Context
-from grocker.errors import DeniedError, GrockerError, TryAgainError, UnavailableError
+from grocker.errors import (
+    CorruptError,
+    DeniedError,
+    GrockerError,
+    MissingError,
+    SettingsError,
+    TryAgainError,
+    UnavailableError,
+)
 from grocker.inputs.request import Request
 from grocker.inputs.standalone import StandaloneSource
-from grocker.inputs.suite import Choice, Choices, Standalone, choose_suites
+from grocker.inputs.suite import Choice, Standalone, choose_suites
 from grocker.platforms.target import Target, select_target
 from grocker.python import Uv
 from grocker.python.uv import NoWheelError
@@ -40,30 +48,29 @@ def resolve_suites(
 ) -> _Resolved:
     """Return what ``resolve_attempt`` returns for the first suite and Python that it finds all wheels for.
 
-    Raises what it raises; NoWheelError is that of the suite that fits best.
+    If none has all, the first suite counts for which the missing ones compile. Raises what it raises: for the suite
+    that fits best.
     """
+    standalone = _standalone(context, request, uv)
     choices = choose_suites(
-        request.origin,
-        request.suite,
-        settings,
-        request.lock,
-        context.progress,
-        _standalone(context, request, uv),
-        refresh=request.refresh,
+        *(request.origin, request.suite, settings, request.lock, context.progress, standalone), refresh=request.refresh
     )
-    alternatives = len(choices.best) > 1 or choices.more is not None
-    first: NoWheelError | None = None
-    for choice in choices.best:
+    best, more = choices.best, choices.more
+    if choices.otherwise and not _is_had(context, request, uv, best[0]):
+        best, more = choices.otherwise, None
+    alternatives = len(best) > 1 or more is not None
+    first: GrockerError | None = None
+    for choice in best:
         try:
             found = resolve_attempt(_attempt(request, choice, alternatives))
-        except NoWheelError as error:
+        except (CorruptError, MissingError, SettingsError) as error:
+            if not alternatives or (first is None and not isinstance(error, NoWheelError)):
+                raise
             first = first or error
             continue
-        if first is not None:
-            _tell(context, first, choice)
+        _tell(context, first, choice)
         return found
-    assert first is not None
-    for choice in _more(context, choices):
+    for choice in _more(context, more):
         try:
             found = resolve_attempt(_attempt(request, choice, alternatives))
         except (UnavailableError, DeniedError, TryAgainError) as error:
@@ -73,15 +80,40 @@ def resolve_suites(
             continue
         _tell(context, first, choice)
         return found
-    if not alternatives:
-        raise first
     # What can do without its compiled part does, now that no Python has a wheel of it; the rest is compiled.
-    return resolve_attempt(_attempt(request, choices.best[0], has_alternatives=False))
+    first = None
+    for choice in best:
+        try:
+            found = resolve_attempt(_attempt(request, choice, has_alternatives=False))
+        except (CorruptError, MissingError, SettingsError) as error:
+            first = first or error
+            continue
+        _tell(context, first, choice)
+        return found
+    assert first is not None
+    raise first
 
 
-def _more(context: Context, choices: Choices) -> Sequence[Choice]:
+def _is_had(context: Context, request: Request, uv: Uv, choice: Choice) -> bool:
+    """Whether a standalone interpreter that a file asks for can be fetched; if not, the user is told.
+
+    Raises what kept it from being fetched where the request is strict.
+    """
+    source = standalone_source(context, request, uv)
     try:
-        return choices.more() if choices.more is not None else ()
+        for platform in request.platforms:
+            source.find(select_target(choice.suite, platform, choice.standalone))
+    except (UnavailableError, DeniedError, TryAgainError) as error:
+        if request.strict:
+            raise
+        context.progress.warn(f"{choice.why}, and it cannot be had: {error.message}; using Debian's", hint=error.hint)
+        return False
+    return True
+
+
+def _more(context: Context, more: Callable[[], Sequence[Choice]] | None) -> Sequence[Choice]:
+    try:
+        return more() if more is not None else ()
     except UnavailableError as error:
         context.progress.warn(error.message, hint=error.hint)
         return ()
@@ -113,7 +145,10 @@ def _attempt(request: Request, choice: Choice, has_alternatives: bool) -> Attemp
     return Attempt(targets, has_alternatives, choice.why)
 
 
-def _tell(context: Context, first: NoWheelError, choice: Choice) -> None:
-    context.progress.warn(
-        f"{first.message}; building with {choice} instead", hint="to choose yourself, set python in [tool.grocker]"
-    )
+def _tell(context: Context, first: GrockerError | None, choice: Choice) -> None:
+    """Say why it is not the best one, whose error ``first`` is."""
+    if first is not None:
+        reason = first.message.splitlines()[0].rstrip(":")
+        context.progress.warn(
+            f"{reason}; building with {choice} instead", hint="to choose yourself, set python in [tool.grocker]"
+        )

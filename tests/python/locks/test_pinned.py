@@ -311,3 +311,17 @@ def test_public_index_stands_for_the_hosts_under_any_name(
     (tmp_path / "work").mkdir()
     found = resolve_locked(project(tmp_path), lock, TARGET, uv, workspace=tmp_path / "work")
     assert [pin.name for pin in found] == ["web"]
+
+
+def test_highest_version_that_supports_the_python_counts_when_poetry_has_several(
+    index: Index, tmp_path: Path, hashes: Hashes
+) -> None:
+    make_wheel(index.directory, "dep", "3.0", files={"dep/v.py": "3.0"})
+    (tmp_path / "pyproject.toml").write_text('[tool.poetry.dependencies]\npython = "*"\nweb = "*"\n')
+    lock = tables(hashes, "web")
+    for version, pythons in (("1.0", ">=3.9"), ("2.0", ">=3.11"), ("3.0", ">=3.14")):
+        known = f', hash = "sha256:{hashes["dep", version]}"' if version != "3.0" else ', hash = "sha256:00"'
+        lock += f'[[package]]\nname = "dep"\nversion = "{version}"\npython-versions = "{pythons}"\n'
+        lock += f'files = [{{file = "x.whl"{known}}}]\n'
+    (tmp_path / "poetry.lock").write_text(lock + '[metadata]\npython-versions = "*"\n')
+    assert pinned(index, tmp_path, project(tmp_path)) == {"web": "1.0", "dep": "2.0"}

@@ -13,8 +13,10 @@ from typing import Protocol
 
 import msgspec
 
+from grocker.python.groups import group_requirements
 from grocker.python.locks import pdm, pipfile, poetry, pylock
 from grocker.python.locks import uv as uv_lock
+from grocker.python.locks.pinned import load_document
 from grocker.python.project import Project
 from grocker.python.pylock import CompiledError, Pin, WheelBuilder
 from grocker.python.resolution import explain_compiled, resolve
@@ -44,7 +46,7 @@ class LockFormat(Protocol):
 
         Other groups and the project itself are left out. ``workspace``: a scratch directory.
         ``builder``: builds wheels from sdists.
-        Raises SettingsError for a lock file that is malformed or stale, and what ``resolution.resolve`` raises.
+        Raises StaleLockError; SettingsError for a lock file that is malformed; and what ``resolution.resolve`` raises.
         """
 
 
@@ -73,6 +75,19 @@ def find_lock(directory: Path) -> LockFile | None:
         if path is not None:
             return LockFile(name, path)
     return None
+
+
+def read_declared(
+    project: Project, lock: LockFile, extras: Sequence[str] = (), groups: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """What the project declares (PEP 508), extras and groups among it; nothing of ``lock`` counts but its format."""
+    pyproject = load_document(path) if (path := project.directory / "pyproject.toml").is_file() else {}
+    if lock.format == "poetry":
+        declared = poetry.read_declared(project, pyproject, extras)
+    else:
+        optional = dict(project.extras)
+        declared = [*(project.dependencies or ()), *(text for extra in extras for text in optional.get(extra, ()))]
+    return (*declared, *group_requirements(project.directory, groups))
 
 
 def resolve_locked(

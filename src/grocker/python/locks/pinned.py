@@ -23,6 +23,7 @@ from grocker.python.pylock import Pin, WheelBuilder
 from grocker.python.requirements import MARKER_ERRORS, marker_environment, parse_requirement
 from grocker.python.resolution import resolve
 from grocker.python.sources import Source, WheelAddress, parse_git, parse_source
+from grocker.python.stale_lock import StaleLockError
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
 
@@ -40,6 +41,8 @@ class LockedPackage(msgspec.Struct, frozen=True):
     """sha256 of its files, hexadecimal; empty if the lock has none"""
     marker: str = ""
     """on which platforms, if not on all"""
+    python: str = ""
+    """which Pythons it supports (PEP 440), if the lock says so"""
     source: Source | WheelAddress | None = None
     """None if it comes from an index; without sha256, the lock has those of an archive in ``hashes``"""
 
@@ -49,7 +52,7 @@ def check_declared(
 ) -> None:
     """Check that a lock has a version of each declared requirement that satisfies it.
 
-    ``versions``: the lock's, by normalised name; an empty one fits. Raises SettingsError for a lock that is stale.
+    ``versions``: the lock's, by normalised name; an empty one fits. Raises StaleLockError.
     """
     for text in declared:
         requirement = parse_requirement(text)
@@ -57,12 +60,12 @@ def check_declared(
         if requirement.url or not applies(str(requirement.marker or ""), target):
             continue
         if name not in versions:
-            raise SettingsError(
+            raise StaleLockError(
                 f"reading {lock.name}: {name} is required but not locked", hint=f"update the lock: {remedy}"
             )
         found = sorted(versions[name])
         if not any(not version or requirement.specifier.contains(version, prereleases=True) for version in found):
-            raise SettingsError(
+            raise StaleLockError(
                 f"reading {lock.name}: it has {name} {' and '.join(found)}, but the project requires {requirement}",
                 hint=f"update the lock: {remedy}",
             )
@@ -100,8 +103,8 @@ def resolve_pinned(
     """Resolve what is ``declared`` (PEP 508) within a lock's ``packages``.
 
     ``lock``: its path; ``remedy``: the command that makes it again; ``builder``: builds wheels from sdists.
-    Raises SettingsError when the lock lacks a package or an index serves other bytes under its name, and what
-    ``resolution.resolve`` raises.
+    Raises StaleLockError when the lock lacks a package or contradicts itself, SettingsError when an index serves other
+    bytes under its name, and what ``resolution.resolve`` raises.
     """
     if not declared:
         return ()
@@ -114,19 +117,19 @@ def resolve_pinned(
             target,
             uv,
             workspace=workspace,
-            constraints=constraints(packages),
+            constraints=constraints(packages, target),
             directory=directory,
             sources=sources,
             builder=builder,
         )
     except SettingsError as error:
-        raise SettingsError(f"reading {lock.name}: {error.message}", hint=f"run: {remedy}") from error
+        raise StaleLockError(f"reading {lock.name}: {error.message}", hint=f"run: {remedy}") from error
     known = {(one.name, one.version): one.hashes for one in packages}
     known |= {(one.name, ""): one.hashes for one in packages if one.source is not None}
     for pin in pins:
         hashes = known.get((pin.name, pin.version), known.get((pin.name, "")))
         if hashes is None:
-            raise SettingsError(
+            raise StaleLockError(
                 f"reading {lock.name}: {pin.name} is required but not locked", hint=f"update the lock: {remedy}"
             )
         if hashes and hexadecimal(pin.sdist or pin.sha256) not in hashes:
@@ -145,13 +148,43 @@ def find_versions(packages: Sequence[LockedPackage]) -> dict[str, set[str]]:
     return versions
 
 
-def constraints(packages: Sequence[LockedPackage]) -> list[str]:
-    """Return the lines that allow the lock's versions only (PEP 508)."""
+def constraints(packages: Sequence[LockedPackage], target: WheelTarget) -> list[str]:
+    """Return the lines that allow the lock's versions only (PEP 508).
+
+    Of several versions that the lock does not tell apart by markers (poetry before 2.0), the highest that supports the
+    target's Python counts.
+    """
+    chosen = _without_rivals(packages, target)
     return [
         f"{one.name}=={one.version}" + (f" ; {one.marker}" if one.marker else "")
         for one in packages
-        if one.source is None
+        if one.source is None and (one.marker or chosen.get(one.name) in (None, one.version))
     ]
+
+
+def _without_rivals(packages: Sequence[LockedPackage], target: WheelTarget) -> dict[str, str]:
+    """Return which version counts of each package that the lock has several of, without a marker."""
+    from packaging.version import InvalidVersion, Version
+
+    versions: dict[str, list[tuple[bool, Version, str]]] = {}
+    for one in packages:
+        if one.source is None and not one.marker:
+            try:
+                order = (_allows(one.python, target.full), Version(one.version), one.version)
+            except InvalidVersion:  # uv reports it
+                continue
+            versions.setdefault(one.name, []).append(order)
+    return {name: max(found)[2] for name, found in versions.items() if len(found) > 1}
+
+
+def _allows(specifier: str, python: str) -> bool:
+    """Whether ``specifier`` allows a Python; one that is ``*`` or malformed does."""
+    from packaging.specifiers import SpecifierSet
+
+    try:
+        return SpecifierSet(specifier).contains(python, prereleases=True)
+    except ValueError:
+        return True
 
 
 def applies(marker: str, target: WheelTarget) -> bool:
@@ -206,7 +239,8 @@ def read_packages(
         own = table.get("groups")
         if source is not None and isinstance(own, list) and groups and groups.isdisjoint(own):
             continue
-        found.append(LockedPackage(name, version, hashes, str(marker), source))
+        python = str(table.get("python-versions", table.get("requires_python", "")))
+        found.append(LockedPackage(name, version, hashes, str(marker), python, source))
     return tuple(found)
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from grocker import local_file
-from grocker.errors import SettingsError
 from grocker.python.declared_requirements import poetry_requirements
 from grocker.python.groups import group_requirements
 from grocker.python.locks.pinned import LockedPackage, add_indexes, load_document, read_packages, resolve_pinned
 from grocker.python.project import Project
 from grocker.python.pylock import Pin, WheelBuilder
+from grocker.python.stale_lock import StaleLockError
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
 
@@ -51,14 +51,14 @@ def read(
 def read_pins(
     path: Path, project: Project, pyproject: Mapping[str, Any], extras: Sequence[str], groups: Sequence[str] = ()
 ) -> tuple[list[str], tuple[LockedPackage, ...]]:
-    """Read what the project declares (PEP 508), and the packages that the lock has. Raises SettingsError."""
+    """Read what the project declares (PEP 508), and the packages that the lock has. Raises StaleLockError."""
     document = load_document(path)
     _check_python(document, project, pyproject, path)
-    declared = [*_declared(project, pyproject, extras), *group_requirements(project.directory, groups)]
+    declared = [*read_declared(project, pyproject, extras), *group_requirements(project.directory, groups)]
     return declared, read_packages(document, path, frozenset({"main", *groups}))
 
 
-def _declared(project: Project, pyproject: Mapping[str, Any], extras: Sequence[str]) -> list[str]:
+def read_declared(project: Project, pyproject: Mapping[str, Any], extras: Sequence[str]) -> list[str]:
     """The main dependencies: of ``[project]``, and of ``[tool.poetry.dependencies]``, which may add a source."""
     optional = dict(project.extras)
     found = [*(project.dependencies or ()), *(text for extra in extras for text in optional.get(extra, ()))]
@@ -72,7 +72,7 @@ def _check_python(document: Mapping[str, Any], project: Project, pyproject: Mapp
     said = str(table.get("python") or project.requires_python)
     locked = str(document.get("metadata", {}).get("python-versions", said))
     if said and said.replace(" ", "") != locked.replace(" ", ""):
-        raise SettingsError(
+        raise StaleLockError(
             f"reading {path.name}: stale: locked for Python {locked}, but the project requires {said}",
             hint="update the lock: poetry lock",
         )

@@ -17,6 +17,7 @@ from grocker.python.metadata import normalise_name
 from grocker.python.project import Project
 from grocker.python.pylock import Pin, WheelBuilder, read_pylock
 from grocker.python.requirements import parse_requirement
+from grocker.python.stale_lock import StaleLockError
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
 from grocker.python.uv_sources import has_member
@@ -80,10 +81,10 @@ def _check_fresh(path: Path, project: Project) -> None:
 
 
 def _compare(document: dict[str, Any], path: Path, project: Project) -> None:
-    """Raise SettingsError when the lock is for another project than pyproject.toml describes."""
+    """Raise StaleLockError when the lock is for another project than pyproject.toml describes."""
     is_workspace = "members" in document.get("manifest", {})
     if not is_workspace and not _allow_the_same(str(document.get("requires-python", "")), project.requires_python):
-        raise SettingsError(
+        raise StaleLockError(
             f"reading uv.lock: {path} is stale: requires-python in pyproject.toml has changed since",
             hint="run: uv lock",
         )
@@ -108,7 +109,7 @@ def _compare(document: dict[str, Any], path: Path, project: Project) -> None:
             said = None if name in elsewhere else _specifiers(str(requirement.specifier))
             declared.add((name, extras, said))
         if locked != declared:
-            raise SettingsError(
+            raise StaleLockError(
                 f"reading uv.lock: {path} is stale: pyproject.toml has changed since", hint="run: uv lock"
             )
         return

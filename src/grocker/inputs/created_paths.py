@@ -1,0 +1,25 @@
+"""The directories and log files that an application creates in its working directory. Nothing is imported."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+_PATH = r"[\w-][\w.-]*(?:/[\w-][\w.-]*)*"
+_MADE = re.compile(
+    rf"""\bos\.(?:makedirs|mkdir)\(\s*["'](?:\./)?(?P<path>{_PATH})/?["']"""
+    rf"""|\bPath\(\s*["'](?:\./)?(?P<path2>{_PATH})/?["']\s*\)\.mkdir\("""
+)
+_LOG = re.compile(
+    rf"""\b(?:\w*FileHandler\(\s*(?:filename\s*=\s*)?|basicConfig\([^()]*\bfilename\s*=\s*)["'](?:\./)?(?P<path>{_PATH}\.log)["']"""
+)
+
+
+def find_relative(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield the paths that a module creates in the working directory, each with whether it is a directory."""
+    for match in _MADE.finditer(text):
+        yield os.path.normpath(match["path"] or match["path2"]), True
+    for match in _LOG.finditer(text):
+        directory = os.path.dirname(os.path.normpath(match["path"]))
+        yield (directory, True) if directory else (match["path"], False)
