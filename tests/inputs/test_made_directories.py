@@ -21,13 +21,13 @@ def made(*texts: str, **more: str) -> list[str]:
         "os.makedirs(os.path.join(os.path.dirname(__file__), 'data'), exist_ok=True)",
         "here = os.path.dirname(os.path.abspath(__file__))\nif not os.path.exists(here):\n    os.mkdir(here + '/data')",
         "(Path(__file__).parent / 'data').mkdir(exist_ok=True)",
-        "DATA: Path = Path(__file__).resolve().parents[1].joinpath('shop', 'data')\nDATA.mkdir()",
-        "app.config['A'] = os.path.dirname(__file__)\nos.makedirs(getenv('X', os.path.join(app.config['A'], 'data')))",
+        "DATA: Path = Path(__file__).resolve().parents[1].joinpath('shop', 'data')\nDATA.mkdir(exist_ok=True)",
+        "a['A'] = os.path.dirname(__file__)\nos.makedirs(getenv('X', os.path.join(a['A'], 'data')), exist_ok=True)",
         "here = os.path.dirname(__file__)\ntry:\n    os.makedirs(here + '/data')\nexcept OSError:\n    pass",
-        "data = os.environ.get('DATA') or f'{os.path.dirname(__file__)}/data'\nos.makedirs(data)",
-        "data = config('DATA', default=Path(__file__).parent / 'data')\nos.makedirs(str(data))",
-        "def create_app():\n    here = os.path.dirname(__file__)\n    os.mkdir(here + '/data')\n    return here",
-        "class Config:\n    data = Path(__file__).parent / 'data'\n    data.mkdir()",
+        "data = os.environ.get('DATA') or f'{os.path.dirname(__file__)}/data'\nos.makedirs(data, exist_ok=True)",
+        "data = config('DATA', default=Path(__file__).parent / 'data')\nos.makedirs(str(data), exist_ok=True)",
+        "def create_app():\n    here = os.path.dirname(__file__)\n    os.makedirs(here + '/data', exist_ok=1)",
+        "class Config:\n    data = Path(__file__).parent / 'data'\n    data.mkdir(exist_ok=True)",
     ],
 )
 def test_directory_is_found_when_it_is_made_at_the_import(text: str) -> None:
@@ -37,13 +37,13 @@ def test_directory_is_found_when_it_is_made_at_the_import(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "os.makedirs('/var/data')",
-        "os.makedirs(os.environ['DATA'])",
-        "os.makedirs(os.path.join(unknown, 'data'))",
-        "def prepare():\n    os.makedirs(os.path.dirname(__file__) + '/data')",
+        "os.makedirs('/var/data', exist_ok=True)",
+        "os.makedirs(os.environ['DATA'], exist_ok=True)",
+        "os.makedirs(os.path.join(unknown, 'data'), exist_ok=True)",
+        "def prepare():\n    os.makedirs(os.path.dirname(__file__) + '/data', exist_ok=True)",
         "print(__file__)",
-        "os.makedirs(os.path.dirname(__file__) + '/a\\0b')",
-        "os.makedirs(" + "(" * 5000 + "__file__" + ")" * 5000 + ")",
+        "os.makedirs(os.path.dirname(__file__) + '/a\\0b', exist_ok=True)",
+        "os.makedirs(" + "(" * 5000 + "__file__" + ")" * 5000 + ", exist_ok=True)",
         "makedirs(",
     ],
 )
@@ -52,14 +52,16 @@ def test_nothing_is_found_when_the_place_is_another_or_unknown(text: str) -> Non
 
 
 def test_relative_directory_is_below_the_one_where_services_start() -> None:
-    texts = {"opt/app/shop.py": "import os\ndef create_app():\n    os.mkdir('logs')\n"}
+    texts = {"opt/app/shop.py": "import os\ndef create_app():\n    os.makedirs('logs', exist_ok=True)\n"}
     assert list(find_made_directories(texts, ROOTS, start="opt/app")) == ["opt/app/logs"]
     assert list(find_made_directories(texts, ROOTS)) == []
 
 
 def test_names_of_other_modules_are_followed() -> None:
     base = "from pathlib import Path\nBASE = Path(__file__).parent.parent\nfrom shop import nothing\n"
-    text = "from .settings import BASE as here\n(here / 'data').mkdir()"
+    text = "from .settings import BASE as here\n(here / 'data').mkdir(exist_ok=True)"
     assert made(text, shop__settings=base) == ["opt/app/data"]
-    assert made("from shop.settings import BASE\n(BASE / 'data').mkdir()", shop__settings=base) == ["opt/app/data"]
-    assert made("from shop.nowhere import BASE\n(BASE / 'data').mkdir()", shop__settings=base) == []
+    assert made("from shop.settings import BASE\n(BASE / 'data').mkdir(exist_ok=True)", shop__settings=base) == [
+        "opt/app/data"
+    ]
+    assert made("from shop.nowhere import BASE\n(BASE / 'data').mkdir(exist_ok=True)", shop__settings=base) == []

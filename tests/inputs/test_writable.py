@@ -132,7 +132,9 @@ def test_file_that_stays_out_of_the_image_is_no_writable_directory(tmp_path: Pat
 
 def test_directories_that_the_application_makes_are_recognised_unless_they_have_files() -> None:
     text = "import os\nhere = os.path.dirname(__file__)\nfor_all = [here]\n"
-    text += "".join(f"os.makedirs(here + '/{name}')\n" for name in ("data", "data/cache", "static", "kept"))
+    text += "".join(
+        f"os.makedirs(here + '/{name}', exist_ok=True)\n" for name in ("data", "data/cache", "static", "kept")
+    )
     tree = [
         File("opt/app/shop/__init__.py", text.encode()),
         File("opt/app/shop/static/a.css", b"a"),
@@ -151,7 +153,9 @@ def test_directories_that_the_application_makes_are_recognised_unless_they_have_
 
 def test_directories_that_a_package_makes_are_links_where_it_is_installed() -> None:
     site = "opt/venv/lib/python3.13/site-packages"
-    text = "import os\nos.makedirs(os.path.join(os.path.dirname(__file__), 'build'))\nos.makedirs('/media/x')\n"
+    text = (
+        "import os\nos.makedirs(os.path.join(os.path.dirname(__file__), 'build'), exist_ok=1)\nos.mkdir('/media/x')\n"
+    )
     code = [File(f"{site}/shop/__init__.py", text.encode()), File(f"{site}/shop/build/.gitignore", b"*")]
     found = recognise_installed(code, site)
     assert [(one.text, one.link, one.target) for one in found] == [
@@ -167,12 +171,18 @@ def test_directories_that_a_package_makes_are_links_where_it_is_installed() -> N
         ("Path('./data/uploads').mkdir(parents=True)", ["data/uploads/"]),
         ("handler = RotatingFileHandler('logs/app.log', maxBytes=1)", ["logs/"]),
         ("logging.basicConfig(level=1, filename='bot.log')", ["bot.log"]),
-        ("D = os.path.join(os.path.dirname(os.path.dirname(__file__)), 'logs')\nos.makedirs(D)", ["logs/"]),
+        (
+            "D = os.path.join(os.path.dirname(os.path.dirname(__file__)), 'logs')\nos.makedirs(D, exist_ok=True)",
+            ["logs/"],
+        ),
         (f"{BASE}LOGS = BASE_DIR / 'logs'\nLOGS.mkdir(exist_ok=True)", ["logs/"]),
         (f"{BASE}LOGS = BASE_DIR / 'logs'\n", []),
-        ("D = os.path.join(tempfile.gettempdir(), 'x')\nos.makedirs(D)\nHERE = __file__", []),
-        ("os.makedirs('/var/log/shop')\nos.makedirs(path)\nos.makedirs('../x')", []),
-        ("os.makedirs('mysite')", []),
+        ("D = os.path.join(tempfile.gettempdir(), 'x')\nos.makedirs(D, exist_ok=True)\nHERE = __file__", []),
+        (
+            "os.makedirs('/var/log/shop')\nos.makedirs(path)\nos.makedirs('../x')",
+            [],
+        ),
+        ("os.makedirs('mysite', exist_ok=True)", []),
     ],
 )
 def test_directories_and_logs_that_the_code_creates_are_recognised(text: str, found: list[str]) -> None:
@@ -182,6 +192,6 @@ def test_directories_and_logs_that_the_code_creates_are_recognised(text: str, fo
 
 def test_directory_that_an_installed_package_creates_beside_its_code_is_recognised() -> None:
     site = "opt/venv/lib/python3.13/site-packages"
-    code = b"D = os.path.join(os.path.dirname(os.path.dirname(__file__)), 'logs')\nos.makedirs(D)\nos.mkdir('data')\n"
+    code = b"D = os.path.join(os.path.dirname(os.path.dirname(__file__)), 'logs')\nos.makedirs(D, exist_ok=1)\n"
     found = recognise_installed([File(f"{site}/shop/core/log.py", code)], site)
     assert [(one.path, one.is_directory, one.link) for one in found] == [("shop/logs", True, f"{site}/shop/logs")]

@@ -83,6 +83,7 @@ class _Reader:
         self._modules, self._module, self._path = modules, module, path
         self._values = module.values
         self._values["__file__"] = f"/{path}"
+        self._is_guarded = False
 
     def run(self, body: Sequence[ast.stmt]) -> None:
         for statement in body:
@@ -93,8 +94,11 @@ class _Reader:
             elif isinstance(statement, ast.Expr):
                 self._expression(statement.value)
             elif isinstance(statement, _BLOCKS):
+                outer_guard = self._is_guarded
+                self._is_guarded = outer_guard or isinstance(statement, ast.If | ast.Try | ast.With)
                 for part in ("body", "orelse", "finalbody"):
                     self.run(getattr(statement, part, ()))
+                self._is_guarded = outer_guard
             elif isinstance(statement, ast.FunctionDef) and statement.name in _FACTORIES:
                 outer, self._values = self._values, dict(self._values)
                 self.run(statement.body)
@@ -117,7 +121,10 @@ class _Reader:
                 self._values[ast.unparse(target)] = value
 
     def _expression(self, node: ast.expr) -> None:
+        """Note what a call makes, unless it would fail at a directory that is there, as links into ``/media`` are."""
         if not isinstance(node, ast.Call):
+            return
+        if not self._is_guarded and "exist_ok" not in [keyword.arg for keyword in node.keywords]:
             return
         made: str | None = None
         name = ast.unparse(node.func)

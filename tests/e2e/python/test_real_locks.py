@@ -101,7 +101,10 @@ def lock_by_poetry(place: Path, address: str) -> Versions:
         f"[tool.poetry.group.dev.dependencies]\n{listed(DEVELOPMENT)}"
         f"[tool.poetry.group.prod.dependencies]\n{listed(GROUP)}"
     )
-    program, home = tool("poetry", "poetry"), {"POETRY_VIRTUALENVS_IN_PROJECT": "true"}
+    # Poetry trusts only the certificates that it comes with, unless it is told otherwise.
+    certificates = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or ""
+    program = tool("poetry", "poetry")
+    home = {"POETRY_VIRTUALENVS_IN_PROJECT": "true", "REQUESTS_CA_BUNDLE": certificates}
     run(program, "source", "add", "--priority=primary", "host", address, place=place, **home)
     run(program, "lock", "--no-interaction", place=place, **home)
     return tables(place / "poetry.lock")
