@@ -30,6 +30,13 @@ def test_django_is_found_by_manage_when_there_is_no_wsgi(tmp_path: Path) -> None
     assert find_django(wheel(tmp_path, {"manage.py": text})) == Django("site.conf", None, None)
 
 
+def test_settings_are_those_of_manage_when_wsgi_leaves_them_to_the_environment(tmp_path: Path) -> None:
+    bare = "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n"
+    manage = 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "site.conf")\n'
+    found = find_django_projects(wheel(tmp_path, {"manage.py": manage, "site/wsgi.py": bare}))
+    assert found == (Django("site.conf", "site.wsgi:application", None),)
+
+
 def test_django_of_several_is_the_highest(tmp_path: Path) -> None:
     files = {f"{path}/wsgi.py": WSGI.format(path.replace("/", ".")) for path in ("a/example/site", "main")}
     made = wheel(tmp_path, files)

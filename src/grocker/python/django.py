@@ -40,7 +40,8 @@ def _height(django: Django) -> int:
 def find_django_projects(wheel: Wheel) -> tuple[Django, ...]:
     """Every Django project of a wheel, by settings module.
 
-    Detected by a ``wsgi.py`` or ``asgi.py`` that calls Django's ``get_wsgi_application``, or by a ``manage.py``.
+    Detected by a ``wsgi.py`` or ``asgi.py`` that calls Django's ``get_wsgi_application``, or by a ``manage.py``. Modules
+    that leave the settings to the environment belong to the project that the others name, if these name one.
     """
     prefix = wheel.site + "/"
     found: dict[str | None, dict[str, str]] = {}
@@ -62,6 +63,9 @@ def find_django_projects(wheel: Wheel) -> tuple[Django, ...]:
             found.setdefault(chosen, {}).setdefault(application["kind"], f"{module}:{application['name']}")
         elif settings and name in ("manage.py", "__main__.py"):
             found.setdefault(chosen, {})
+    named = [module for module in found if module is not None]
+    if len(named) == 1 and None in found:
+        found[named[0]] = {**found.pop(None), **found[named[0]]}
     return tuple(
         Django(settings, kinds.get("wsgi"), kinds.get("asgi"))
         for settings, kinds in sorted(found.items(), key=lambda item: item[0] or "")
