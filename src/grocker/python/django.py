@@ -40,7 +40,7 @@ def _height(django: Django) -> int:
 def find_django_projects(wheel: Wheel) -> tuple[Django, ...]:
     """Every Django project of a wheel, by settings module.
 
-    Detected by a ``wsgi.py`` or ``asgi.py`` that calls Django's ``get_wsgi_application``, or by a ``manage.py``. Modules
+    Detected by a ``wsgi.py`` or ``asgi.py`` that calls ``get_wsgi_application`` of Django, or by ``manage.py``. Modules
     that leave the settings to the environment belong to the project that the others name, if these name one.
     """
     prefix = wheel.site + "/"
