@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grocker.draft.dockerfile import final_stages, read_stages
+from grocker.config.dockerfile import final_stages, read_stages
 from grocker.draft.front_end_stage import StageBuild, translate_front_end
 
 PYTHON = "FROM python:3.13\nWORKDIR /app\nCOPY . .\n"

@@ -45,6 +45,7 @@ _SERVERS: dict[str, Literal["wsgi", "asgi"]] = {
     "hypercorn": "asgi",
     "daphne": "asgi",
 }
+_DEVELOPMENT = (("flask", "run"), ("manage.py", "runserver"), ("fastapi", "dev"), ("fastapi", "run"))
 _WORDS_BEFORE = frozenset({"exec", "sudo", "env", "then", "do", "else", "if", "elif", "!", "{", "time"})
 
 
@@ -90,6 +91,12 @@ def served_application(words: Sequence[str]) -> tuple[Literal["wsgi", "asgi"], s
     if any("UvicornWorker" in word for word in words):
         kind = "asgi"
     return kind, positional[0] if ":" in positional[0] else f"{positional[0]}:application"
+
+
+def is_development(words: Sequence[str]) -> bool:
+    """Tell whether the command is a development server, in place of which the application itself is served."""
+    plain = [word.rpartition("/")[2] for word in words if not word.startswith("-")]
+    return any(first in plain and second in plain for first, second in _DEVELOPMENT)
 
 
 def is_assignment(word: str) -> bool:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from grocker.draft.programs import is_development, service_table
+from grocker.config import command_lines
+from grocker.draft.programs import service_table
 from grocker.draft.values import Findings, Remark
 from grocker.errors import SettingsError
 
@@ -51,7 +52,7 @@ def _translate_command(found: Findings, name: str, about: Mapping[str, Any], pla
     text = command if isinstance(command, str) else ""
     if not words and not text.strip():
         return
-    if is_development(words or text.split()):
+    if command_lines.is_development(words or text.split()):
         found.remarks.append(
             Remark(place, f"command {command}", "a development server; the application is served instead")
         )

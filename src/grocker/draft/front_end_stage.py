@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from grocker.config import command_lines
-from grocker.draft.dockerfile import Instruction, Stage
+from grocker.config.dockerfile import Instruction, Stage
 
 _NPM = frozenset({"npm", "npx", "node"})
 _CONTROL = frozenset({"for", "while", "if", "case", "until"})

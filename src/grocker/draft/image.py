@@ -6,9 +6,10 @@ import re
 import shlex
 from collections.abc import Collection, Iterator, Sequence
 
-from grocker.draft.dockerfile import Instruction, Stage, final_stages, read_stages
+from grocker.config import command_lines
+from grocker.config.dockerfile import Instruction, Stage, final_stages, read_stages
 from grocker.draft.front_end_stage import translate_front_end
-from grocker.draft.programs import is_development, listens_elsewhere, service_table
+from grocker.draft.programs import listens_elsewhere, service_table
 from grocker.draft.steps import FRONT_END, translate_step
 from grocker.draft.values import Findings, Remark
 from grocker.platforms.interpreters import STANDALONE
@@ -165,7 +166,7 @@ def _translate_start(found: Findings, last: dict[str, Instruction], name: str) -
         why = "it is not read: if it starts the service, set services.www.command to what it runs at its end"
         found.remarks.append(Remark(place, f"{one.keyword} {one.text}", why))
         return
-    if not (words or one.text.strip()) or words == () or is_development(words or one.text.split()):
+    if not (words or one.text.strip()) or words == () or command_lines.is_development(words or one.text.split()):
         return
     table = service_table(words, one.text)
     stop = last.get("STOPSIGNAL")

@@ -10,13 +10,6 @@ from grocker.config import command_lines
 from grocker.runner.contract.names import APPLICATION_PORT
 
 _WORKERS = re.compile(r"(?:-w|--workers)(?:=|\s+)(?P<number>[1-9]\d?)\b")
-_DEVELOPMENT = (("flask", "run"), ("manage.py", "runserver"), ("fastapi", "dev"), ("fastapi", "run"))
-
-
-def is_development(words: Sequence[str]) -> bool:
-    """Tell whether the command is a development server, in place of which the application itself is served."""
-    plain = [word.rpartition("/")[2] for word in words if not word.startswith("-")]
-    return any(first in plain and second in plain for first, second in _DEVELOPMENT)
 
 
 def service_table(words: Sequence[str] | None, text: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from grocker.config import command_lines
-from grocker.draft.dockerfile import Instruction
+from grocker.config.dockerfile import Instruction
 from grocker.draft.values import Findings, Remark
 from grocker.runner.contract.names import MEDIA
 

@@ -14,9 +14,11 @@ from msgspec.structs import replace
 from grocker import python
 from grocker.config.services import DetectedApplication, find_services
 from grocker.context import Context
+from grocker.errors import SettingsError
 from grocker.inputs import validation
 from grocker.inputs.application import Application, ApplicationRequest, chosen_groups
 from grocker.inputs.detection import detect, find_roots
+from grocker.inputs.dockerfile_start import DOCKERFILE, find_started
 from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, named_files, read_base_config, read_crontab
 from grocker.inputs.index import wheel_target
 from grocker.inputs.platform_sockets import listen_on_port
@@ -75,6 +77,8 @@ def read_tree(
     validation.check_python(installed.metadata, wheel_target(request.target))
     found, settings_module = detect(installed, roots, flask_app=settings.env.get("FLASK_APP"), script=script)
     top = {entry.path: entry for entry in entries if isinstance(entry, File)}
+    if found.target is None and not found.commands and not script:
+        found = _started(directory, top)
     procfile = top.get(f"{ROOT}/Procfile")
     text = decode_text(_bytes(procfile), "Procfile") if procfile is not None else None
     if text is not None:
@@ -100,6 +104,15 @@ def read_tree(
         project=None,
         roots=roots,
     )
+
+
+def _started(directory: Path, files: Mapping[str, File]) -> DetectedApplication:
+    """Return what the Dockerfile starts, which often is left out of the tree itself."""
+    try:
+        text = python.read_named_file(directory, DOCKERFILE, setting=DOCKERFILE).decode("utf-8", "replace")
+    except SettingsError:
+        return DetectedApplication()
+    return find_started(text, {path.removeprefix(f"{ROOT}/") for path in files})
 
 
 def detect_services(context: Context, directory: Path) -> DetectedApplication:
@@ -128,7 +141,11 @@ def _read_beside(directory: Path, files: TreeFiles, described: TreeProject) -> I
     if (pipfile := directory / "Pipfile").is_file():
         yield pipfile
     # A new file of that name changes its directory.
-    rules = [directory / IGNORE_FILE, *(Path(place, ".gitignore") for place in files.directories)]
+    rules = [
+        directory / DOCKERFILE,
+        directory / IGNORE_FILE,
+        *(Path(place, ".gitignore") for place in files.directories),
+    ]
     yield from (path for path in rules if path.exists())
 
 

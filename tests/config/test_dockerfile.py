@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grocker.draft.dockerfile import final_stages, read_stages
+from grocker.config.dockerfile import final_stages, read_stages
 
 
 @pytest.mark.parametrize(

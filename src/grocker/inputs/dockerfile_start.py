@@ -1,0 +1,96 @@
+"""What a project's Dockerfile starts: how the project is served, where its own files do not tell.
+
+Only programs that the image will have count: the servers that Grocker brings, and the tree's own modules and scripts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+
+from grocker.config import command_lines
+from grocker.config.dockerfile import Instruction, final_stages, read_stages
+from grocker.config.services import DetectedApplication
+from grocker.runner.contract import names
+
+DOCKERFILE = "Dockerfile"
+
+_LAUNCHERS = frozenset({"exec", "tini", "dumb-init", "catatonit", "--", "sh", "bash"})
+_ENVIRONMENTS = {"uv": "run", "poetry": "run", "pipenv": "run", "pdm": "run", "hatch": "run", "rye": "run"}
+_PYTHON_OPTIONS = frozenset({"-u", "-O", "-OO", "-B", "-I", "-E", "-s"})
+_PORT_OPTIONS = ("--port", "-p", "--bind", "-b")
+
+
+def find_started(text: str, paths: Collection[str]) -> DetectedApplication:
+    """Return what the last ``ENTRYPOINT`` and ``CMD`` of a Dockerfile start; nothing if that cannot be told.
+
+    ``paths``: of the tree's files, relative to its top.
+    """
+    last = {one.keyword: one for stage in final_stages(read_stages(text)) for one in stage.instructions}
+    words = _inner(_words(last.get("ENTRYPOINT"), last.get("CMD")))
+    if not words or command_lines.is_development(words) or any("$" in word for word in words):
+        return DetectedApplication()
+    served = command_lines.served_application(words)
+    if served is not None:
+        kind, target = served
+        is_known = _module(target.partition(":")[0], paths)
+        return DetectedApplication(kind=kind, target=target) if is_known else DetectedApplication()
+    command = _own_program(words, last.get("WORKDIR"), paths)
+    if not command:
+        return DetectedApplication()
+    listens = "EXPOSE" in last or any(word.startswith(_PORT_OPTIONS) for word in command)
+    return DetectedApplication(commands={"www" if listens else "worker": command})
+
+
+def _words(entry: Instruction | None, cmd: Instruction | None) -> Sequence[str]:
+    """Return the words of the command, none if it takes a shell to tell them."""
+    if entry is not None and entry.words and cmd is not None and cmd.words is not None:
+        return (*entry.words, *cmd.words)
+    one = entry or cmd
+    if one is None:
+        return ()
+    if one.words is not None:
+        return one.words if one.words[:1] not in (("sh",), ("bash",)) else _simple(one.words[-1])
+    return _simple(one.text)
+
+
+def _simple(text: str) -> Sequence[str]:
+    found = list(command_lines.commands(text))
+    return found[0] if len(found) == 1 else ()
+
+
+def _inner(words: Sequence[str]) -> Sequence[str]:
+    """Return the words without the programs that only start another one."""
+    while words:
+        program = os.path.basename(words[0])
+        if program in _LAUNCHERS:
+            words = words[1:]
+        elif _ENVIRONMENTS.get(program) in words[1:2]:
+            words = words[2:]
+            while words and words[0].startswith("--"):
+                words = words[1:]
+        else:
+            break
+    return words
+
+
+def _own_program(words: Sequence[str], directory: Instruction | None, paths: Collection[str]) -> tuple[str, ...]:
+    """Return the command of a module or script of the tree, which lies elsewhere in the image; empty if it is none."""
+    rest = list(words[1:]) if os.path.basename(words[0]).startswith("python") else []
+    while rest and rest[0] in _PYTHON_OPTIONS:
+        del rest[0]
+    if len(rest) > 1 and rest[0] == "-m":
+        return ("python", "-m", *rest[1:]) if _module(rest[1], paths, is_program=True) else ()
+    if not rest or not rest[0].endswith(".py"):
+        return ()
+    place = os.path.normpath(rest[0])
+    if place.startswith("/"):
+        place = os.path.relpath(place, directory.text.strip() if directory is not None else "/")
+    return ("python", f"{names.APPLICATION}/{place}", *rest[1:]) if place in paths else ()
+
+
+def _module(name: str, paths: Collection[str], *, is_program: bool = False) -> bool:
+    """Tell whether the tree has a module. ``is_program``: one that can be run."""
+    place = name.replace(".", "/")
+    forms = (f"{place}.py", f"{place}/__main__.py" if is_program else f"{place}/__init__.py")
+    return any(form in paths or f"src/{form}" in paths for form in forms)
