@@ -39,7 +39,8 @@ class PlatformWheelError(MissingError):
 
 _COMPILER = re.compile(
     r"/bin/false|\b(?:gcc|g\+\+|clang|cc|c\+\+)['\"]? failed|pg_config|mysql_config|xml2-config|xslt-config|curl-config"
-    r"|[Cc]ompiler|\b[Rr]ust\b|\bcargo\b|\brustc\b|CMake|cmake|ninja|pkg-config|\.h: No such file|pkgconfig"
+    r"|[Cc]ompiler|development (?:packages|headers|files)|\b[Rr]ust\b|\bcargo\b|\brustc\b|CMake|cmake|ninja|pkg-config"
+    r"|\.h: No such file|pkgconfig"
 )
 
 

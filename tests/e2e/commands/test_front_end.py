@@ -54,7 +54,7 @@ FILES = {
         'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\napplication = get_wsgi_application()\n'
     ),
     "shop/templates/index.html": (
-        "{% load static %}<!doctype html><title>shop</title>"
+        "{% load static %}<!doctype html><title>shop</title><link rel='icon' href='data:,'>"
         """<link rel="stylesheet" href="{% static 'main.css' %}"><div id="app"></div>"""
         """<script type="module" src="{% static 'main.js' %}"></script>"""
     ),

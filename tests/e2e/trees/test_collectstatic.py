@@ -169,10 +169,11 @@ def test_build_warns_and_goes_on_when_settings_fail(shop: Path, tmp_path: Path) 
     assert "SHOP_KEY" not in json.dumps(config)
 
 
-def test_build_fails_when_settings_fail_and_pages_need_the_manifest(shop: Path, tmp_path: Path) -> None:
+def test_build_warns_that_pages_fail_when_settings_fail_and_pages_need_the_manifest(shop: Path, tmp_path: Path) -> None:
     (shop / "shop" / "settings.py").write_text(SETTINGS + MANIFEST + PARTICULAR)
     built = grocker(shop, "build", ".", "-t", "shop:1", "-o", f"oci:{tmp_path / 'layout'}")
-    assert (built.returncode, "ValueError: SHOP_KEY is odd" in built.stderr) == (78, True), built.stderr
+    said = "failed: ValueError: SHOP_KEY is odd; without them its manifest storage fails on every page"
+    assert (built.returncode, said in built.stderr) == (0, True), built.stderr
 
 
 def test_files_are_collected_when_settings_lack_variables(shop: Path, tmp_path: Path) -> None:
