@@ -30,6 +30,7 @@ FILES = {
     "shop/site.py": "import django\nimport requests\napplication = 1\n",
     "shop/new.py": "except A, B:\n",
     "company/shop.py": "app = 1\n",
+    "loose/__main__.py": "",
     "worker.py": "",
     "bin/start": "#!/bin/sh\n",
 }
@@ -113,6 +114,7 @@ def check(
         Service(command="/srv/elsewhere"),
         Service(command="$PROGRAM"),
         Service(command="python -m http.server"),
+        Service(command="python -m loose"),
         Service(command="gunicorn app:app", directory="/opt/app/shop"),
         Service(command="python app.py", directory="/opt/app/shop"),
         Service(command="python app.py", directory="/media"),

@@ -197,7 +197,10 @@ def test_debians_nearest_python_is_used_when_the_one_of_a_file_cannot_be_fetched
     wanted = request(made, tmp_path / "shop")
     assert found(context, wanted, Settings(), lambda one: one.targets[0].python) == python
     [(text, hint)] = progress.warnings
-    assert text.startswith(f".python-version asks for Python {pin}, which no Debian suite has, and it cannot be had: ")
+    assert text.startswith(f".python-version asks for Python {pin}, which no Debian suite has; fetching ")
+    assert f": cannot reach 127.0.0.1; using Python {python} (" in text
     assert hint is not None and "UV_PYTHON_INSTALL_MIRROR" in hint
+    assert found(context, wanted, Settings(), lambda one: one.targets[0].python) == python
+    assert progress.warnings == [(text, hint)] * 2
     with pytest.raises(UnavailableError):
         found(context, replace(wanted, strict=True), Settings(), lambda one: one.targets[0].python)

@@ -213,7 +213,9 @@ def _command_problems(image: _Image, command: Sequence[str] | str) -> Iterator[_
     if program in _PYTHON and arguments and not arguments[0].startswith("-"):
         yield from _file_problems(image, arguments[0])
     if program in _PYTHON and arguments[:1] == ["-m"] and arguments[1:2]:
-        yield from _module_problems(image, arguments[1], f"python -m {arguments[1]}")
+        package = f"{arguments[1]}.__main__"  # a directory of modules need not be a package to be run
+        module = package if package in image.modules else arguments[1]
+        yield from _module_problems(image, module, f"python -m {arguments[1]}")
     if program == "streamlit" and arguments[:1] == ["run"]:
         yield from _file_problems(image, next((word for word in arguments[1:] if word.endswith(".py")), ""))
     served = command_lines.served_application(words)

@@ -26,11 +26,22 @@ from grocker.store.store import require
 from grocker.tar.entry import Entry
 from grocker.tar.keys import cache_key
 
+_HOUR = 3600
+
 
 class _Listed(msgspec.Struct, frozen=True):
     at: float
     """seconds since 1970"""
     downloads: tuple[Download, ...]
+
+
+class Lack(msgspec.Struct, frozen=True):
+    """Why an interpreter could not be fetched."""
+
+    at: float
+    """seconds since 1970"""
+    message: str
+    hint: str | None
 
 
 class StandaloneSource(msgspec.Struct, frozen=True):
@@ -73,6 +84,23 @@ class StandaloneSource(msgspec.Struct, frozen=True):
         found = StandalonePython(known.version, known.build, known.file, path.stat().st_size, digest)
         store.keep("steps", key, msgspec.json.encode(found))
         return found
+
+    def find_lack(self, target: Target) -> Lack | None:
+        """Return why the target's interpreter cannot be fetched, None if it can; a failure counts for an hour."""
+        store, now = self.context.store, self.context.now
+        key = cache_key(
+            "standalone python out of reach", str(target.platform), target.standalone, uv_variables(self.uv)
+        )
+        kept = store.kept_as("steps", key, Lack)
+        if kept is not None and not self.refresh and 0 <= now - kept.at < _HOUR:
+            return kept
+        try:
+            self.find(target)
+        except (UnavailableError, DeniedError, TryAgainError) as error:
+            lack = Lack(now, error.message, error.hint)
+            store.keep("steps", key, msgspec.json.encode(lack))
+            return lack
+        return None
 
     def fetch(self, target: Target, python: StandalonePython) -> Path:
         """Return the file of an archive, from the store or fetched again.

@@ -192,7 +192,8 @@ def _failure(text: str, action: str) -> GrockerError:
         return MissingError(f"{action}: the server does not have it: {words}", hint=_MIRROR)
     if status == 429:
         return TryAgainError(f"{action}: rate limited: {words}", hint="try again later")
-    return UnavailableError(f"{action}: {words}", hint=_MIRROR)
+    host = _uv.unreachable_host(text)
+    return UnavailableError(f"{action}: {f'cannot reach {host}' if host else words}", hint=_MIRROR)
 
 
 # -- the files of an archive ------------------------------------------------------------------------------------------

@@ -298,6 +298,12 @@ def no_wheel_error(
     )
 
 
+def unreachable_host(text: str) -> str:
+    """Return the host that uv's stderr says could not be reached; empty for another error."""
+    match = re.search(r"https?://(?:[^/@`\s]*@)?(?P<host>[^/:`)\s]+)", text) if _UNREACHABLE.search(text) else None
+    return match["host"] if match else ""
+
+
 def summarise_error(text: str, limit: int = 600) -> str:
     """The error and causes in uv's stderr as one line, warnings left out, at most ``limit`` characters."""
     lines: list[str] = []

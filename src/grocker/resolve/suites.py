@@ -56,7 +56,7 @@ def resolve_suites(
         *(request.origin, request.suite, settings, request.lock, context.progress, standalone), refresh=request.refresh
     )
     best, more = choices.best, choices.more
-    if choices.otherwise and not _is_had(context, request, uv, best[0]):
+    if choices.otherwise and not _is_had(context, request, uv, best[0], choices.otherwise[0]):
         best, more = choices.otherwise, None
     alternatives = len(best) > 1 or more is not None
     first: GrockerError | None = None
@@ -94,20 +94,19 @@ def resolve_suites(
     raise first
 
 
-def _is_had(context: Context, request: Request, uv: Uv, choice: Choice) -> bool:
+def _is_had(context: Context, request: Request, uv: Uv, choice: Choice, otherwise: Choice) -> bool:
     """Whether a standalone interpreter that a file asks for can be fetched; if not, the user is told.
 
+    ``otherwise``: what is used then.
     Raises what kept it from being fetched where the request is strict.
     """
     source = standalone_source(context, request, uv)
-    try:
-        for platform in request.platforms:
-            source.find(select_target(choice.suite, platform, choice.standalone))
-    except (UnavailableError, DeniedError, TryAgainError) as error:
+    for target in _attempt(request, choice, has_alternatives=False).targets:
         if request.strict:
-            raise
-        context.progress.warn(f"{choice.why}, and it cannot be had: {error.message}; using Debian's", hint=error.hint)
-        return False
+            source.find(target)
+        elif (lack := source.find_lack(target)) is not None:
+            context.progress.warn(f"{choice.why}; {lack.message}; using {otherwise}", hint=lack.hint)
+            return False
     return True
 
 
