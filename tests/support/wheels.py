@@ -220,7 +220,13 @@ class Index:
 
     def environ(self, **more: str) -> dict[str, str]:
         """Return the environment of a caller who uses this index and no other."""
-        return {"HOME": "/nonexistent", "UV_DEFAULT_INDEX": self.url, "UV_HTTP_RETRIES": "0", **more}
+        return {
+            "HOME": "/nonexistent",
+            "UV_DEFAULT_INDEX": self.url,
+            "UV_HTTP_RETRIES": "0",
+            "UV_HTTP_TIMEOUT": "120",
+            **more,
+        }
 
 
 @contextmanager

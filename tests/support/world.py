@@ -236,6 +236,7 @@ class World:
                 "GROCKER_DEBIAN_SECURITY_MIRROR": mirror,
                 "UV_DEFAULT_INDEX": f"{index}/simple",
                 "UV_HTTP_RETRIES": "0",
+                "UV_HTTP_TIMEOUT": "120",  # how long a busy machine takes is no fault of the index
                 "DOCKER_HOST": f"unix://{self.place}/no-engine.sock",
                 **self.environ,
             }

@@ -53,7 +53,8 @@ def test_pure_releases_without_wheels_are_built_at_their_version(context: Contex
 def test_releases_that_need_a_compiler_are_named_with_what_has_wheels(context: Context) -> None:
     with pytest.raises(MissingError) as caught:
         resolved(context, "lxml==4.6.1", "psycopg2", "flask-mail==0.9.1")
-    assert caught.value.message.startswith("lxml 4.6.1, psycopg2 ")
+    assert caught.value.message.startswith("lxml 4.6.1")
+    assert ", psycopg2 " in caught.value.message
     assert "they need a compiler" in caught.value.message
     assert "lxml " in str(caught.value.hint)
     assert "depend on psycopg2-binary" in str(caught.value.hint)
