@@ -11,8 +11,9 @@ import pytest
 from grocker import digest
 from grocker.context import Context
 from grocker.errors import CorruptError, MissingError, UnavailableError
-from grocker.inputs.standalone import StandaloneSource, nearest_suite
+from grocker.inputs.standalone import StandaloneSource, nearest_suites
 from grocker.lock.values import StandalonePython
+from grocker.platforms.suites import SUITES
 from grocker.platforms.target import select_target
 from grocker.progress import Silent
 from grocker.python import Uv, find_uv
@@ -123,7 +124,7 @@ def test_unreachable_server_is_an_error_with_debians_nearest_python(context: Con
     ("series", "suite"), [("3.9", "bookworm"), ("3.12", "trixie"), ("3.13t", "trixie"), ("3.15", "forky")]
 )
 def test_nearest_suite_is_the_next_newer_one(series: str, suite: str) -> None:
-    assert nearest_suite(series) == suite
+    assert nearest_suites(SUITES.values(), series)[0].name == suite
 
 
 def test_file_of_the_cache_is_no_interpreter_because_a_lock_says_so(context: Context, tmp_path: Path) -> None:

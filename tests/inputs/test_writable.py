@@ -168,7 +168,7 @@ def test_directories_that_a_package_makes_are_links_where_it_is_installed() -> N
     ("text", "found"),
     [
         ("os.makedirs('logs', exist_ok=True)", ["logs/"]),
-        ("Path('./data/uploads').mkdir(parents=True)", ["data/uploads/"]),
+        ("Path('./data/uploads').mkdir(parents=True, exist_ok=True)", ["data/uploads/"]),
         ("handler = RotatingFileHandler('logs/app.log', maxBytes=1)", ["logs/"]),
         ("logging.basicConfig(level=1, filename='bot.log')", ["bot.log"]),
         (
@@ -183,6 +183,7 @@ def test_directories_that_a_package_makes_are_links_where_it_is_installed() -> N
             [],
         ),
         ("os.makedirs('mysite', exist_ok=True)", []),
+        ("os.mkdir('cache')", []),
     ],
 )
 def test_directories_and_logs_that_the_code_creates_are_recognised(text: str, found: list[str]) -> None:

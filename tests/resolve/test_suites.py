@@ -184,14 +184,14 @@ def test_error_that_no_other_python_mends_is_raised_at_once(opened: tuple[World,
     assert tried == ["trixie"]
 
 
-@pytest.mark.parametrize(("pin", "ranges", "python"), [("3.12", ">=3.9", "3.13"), ("3.10", ">=3.9", "3.11")])
+@pytest.mark.parametrize(("pin", "python"), [("3.12", "3.13"), ("3.10", "3.11")])
 def test_debians_nearest_python_is_used_when_the_one_of_a_file_cannot_be_fetched(
-    opened: tuple[World, Context, Silent], tmp_path: Path, pin: str, ranges: str, python: str
+    opened: tuple[World, Context, Silent], tmp_path: Path, pin: str, python: str
 ) -> None:
     made, context, progress = opened
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop/.python-version").write_text(pin)
-    (tmp_path / "shop/pyproject.toml").write_text(f'[project]\nname = "shop"\nrequires-python = "{ranges}"\n')
+    (tmp_path / "shop/pyproject.toml").write_text('[project]\nname = "shop"\nrequires-python = ">=3.9"\n')
     nowhere = {"UV_PYTHON_INSTALL_MIRROR": "http://127.0.0.1:9/", "UV_HTTP_RETRIES": "0"}
     context = replace(context, environ={**context.environ, **nowhere})
     wanted = request(made, tmp_path / "shop")

@@ -93,6 +93,11 @@ def served_application(words: Sequence[str]) -> tuple[Literal["wsgi", "asgi"], s
     return kind, positional[0] if ":" in positional[0] else f"{positional[0]}:application"
 
 
+def says_more(words: Sequence[str]) -> bool:
+    """Tell whether options of a server change what its application is, or where it is found."""
+    return any(word.startswith(("-c", "--config", "--factory", "--chdir", "--app-dir")) for word in words[1:])
+
+
 def is_development(words: Sequence[str]) -> bool:
     """Tell whether the command is a development server, in place of which the application itself is served."""
     plain = [word.rpartition("/")[2] for word in words if not word.startswith("-")]

@@ -35,10 +35,8 @@ def service_table(words: Sequence[str] | None, text: str) -> dict[str, Any]:
 
 def _served(words: Sequence[str]) -> dict[str, Any] | None:
     """Return ``wsgi`` or ``asgi`` with its number of workers; None for another program, or options that change more."""
-    if any(word.startswith(("-c", "--config", "--factory", "--chdir", "--app-dir")) for word in words[1:]):
-        return None
     served = command_lines.served_application(words)
-    if served is None:
+    if served is None or command_lines.says_more(words):
         return None
     table: dict[str, Any] = {served[0]: served[1]}
     if match := _WORKERS.search(" ".join(words)):

@@ -11,6 +11,7 @@ _MADE = re.compile(
     rf"""\bos\.(?:makedirs|mkdir)\(\s*["'](?:\./)?(?P<path>{_PATH})/?["']"""
     rf"""|\bPath\(\s*["'](?:\./)?(?P<path2>{_PATH})/?["']\s*\)\.mkdir\("""
 )
+_MINDED = re.compile(r"\b(?:exists|isdir|is_dir)\(|\bexcept\b")
 _LOG = re.compile(
     rf"""\b(?:\w*FileHandler\(\s*(?:filename\s*=\s*)?|basicConfig\([^()]*\bfilename\s*=\s*)["'](?:\./)?(?P<path>{_PATH}\.log)["']"""
 )
@@ -18,7 +19,10 @@ _LOG = re.compile(
 
 def find_relative(text: str) -> Iterator[tuple[str, bool]]:
     """Yield the paths that a module creates in the working directory, each with whether it is a directory."""
+    minds = bool(_MINDED.search(text))
     for match in _MADE.finditer(text):
+        if not minds and "exist_ok" not in text[match.end() : text.find(")", match.end())]:
+            continue  # it fails at a directory that is there, as links into /media are
         yield os.path.normpath(match["path"] or match["path2"]), True
     for match in _LOG.finditer(text):
         directory = os.path.dirname(os.path.normpath(match["path"]))

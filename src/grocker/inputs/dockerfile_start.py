@@ -16,7 +16,8 @@ from grocker.runner.contract import names
 DOCKERFILE = "Dockerfile"
 
 _LAUNCHERS = frozenset({"exec", "tini", "dumb-init", "catatonit", "--", "sh", "bash"})
-_ENVIRONMENTS = {"uv": "run", "poetry": "run", "pipenv": "run", "pdm": "run", "hatch": "run", "rye": "run"}
+_ENVIRONMENTS = frozenset({"uv", "poetry", "pipenv", "pdm", "hatch", "rye"})
+"""programs that ``run`` another one"""
 _PYTHON_OPTIONS = frozenset({"-u", "-O", "-OO", "-B", "-I", "-E", "-s"})
 _PORT_OPTIONS = ("--port", "-p", "--bind", "-b")
 
@@ -33,7 +34,7 @@ def find_started(text: str, paths: Collection[str]) -> DetectedApplication:
     served = command_lines.served_application(words)
     if served is not None:
         kind, target = served
-        is_known = _module(target.partition(":")[0], paths)
+        is_known = _module(target.partition(":")[0], paths) and not command_lines.says_more(words)
         return DetectedApplication(kind=kind, target=target) if is_known else DetectedApplication()
     command = _own_program(words, last.get("WORKDIR"), paths)
     if not command:
@@ -44,6 +45,8 @@ def find_started(text: str, paths: Collection[str]) -> DetectedApplication:
 
 def _words(entry: Instruction | None, cmd: Instruction | None) -> Sequence[str]:
     """Return the words of the command, none if it takes a shell to tell them."""
+    if entry is not None and entry.words == ():  # takes back that of the base
+        entry = None
     if entry is not None and entry.words and cmd is not None and cmd.words is not None:
         return (*entry.words, *cmd.words)
     one = entry or cmd
@@ -65,7 +68,7 @@ def _inner(words: Sequence[str]) -> Sequence[str]:
         program = os.path.basename(words[0])
         if program in _LAUNCHERS:
             words = words[1:]
-        elif _ENVIRONMENTS.get(program) in words[1:2]:
+        elif program in _ENVIRONMENTS and [*words[1:2]] == ["run"]:
             words = words[2:]
             while words and words[0].startswith("--"):
                 words = words[1:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote
@@ -17,7 +17,7 @@ from grocker.errors import CorruptError, DeniedError, GrockerError, MissingError
 from grocker.inputs.index import uv_variables
 from grocker.lock.values import StandalonePython
 from grocker.platforms.interpreters import OLDEST, release_of, series_of
-from grocker.platforms.suites import SUITES
+from grocker.platforms.suites import SUITES, Suite
 from grocker.platforms.target import Target
 from grocker.python import Uv, hide_credentials
 from grocker.python.standalone import Download, download_archive, list_downloads, read_archive
@@ -26,7 +26,8 @@ from grocker.store.store import require
 from grocker.tar.entry import Entry
 from grocker.tar.keys import cache_key
 
-_HOUR = 3600
+_HOUR = 3600.0
+"""seconds"""
 
 
 class _Listed(msgspec.Struct, frozen=True):
@@ -182,18 +183,20 @@ def debian_pythons() -> str:
     return ", ".join(f"{row.python} ({row.name})" for row in SUITES.values())
 
 
-def nearest_suite(series: str) -> str:
-    """Return the name of the suite with the nearest Python: the next newer one, else the newest older one."""
+def nearest_suites(suites: Iterable[Suite], series: str) -> list[Suite]:
+    """Sort suites by their Python: the next newer one first, where code for another most likely runs."""
     wanted = release_of(series)
-    by_release = sorted((release_of(row.python), row.name) for row in SUITES.values())
-    newer = [name for release, name in by_release if release >= wanted]
-    return newer[0] if newer else by_release[-1][1]
+
+    def distance(row: Suite) -> tuple[bool, int]:
+        own = release_of(row.python)
+        return own < wanted, abs(own[1] - wanted[1])
+
+    return sorted(suites, key=distance)
 
 
 def _with_nearest(error: GrockerError, target: Target) -> GrockerError:
     """The same error; its hint names Debian's nearest Python too."""
-    name = nearest_suite(target.python)
-    python = SUITES[name].python
+    python = nearest_suites(SUITES.values(), target.python)[0].python
     return type(error)(
         error.message,
         hint=f'{error.hint}; or build with the nearest Python of Debian: set python = "{python}" in [tool.grocker]',

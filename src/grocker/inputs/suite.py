@@ -11,7 +11,7 @@ from grocker.config.settings import Settings
 from grocker.errors import MissingError, SettingsError
 from grocker.inputs.origin import Origin
 from grocker.inputs.python_version import PythonPin, PythonRange, allowed, allows, read_pin, read_ranges
-from grocker.inputs.standalone import debian_pythons
+from grocker.inputs.standalone import debian_pythons, nearest_suites
 from grocker.lock.values import Lock
 from grocker.platforms.interpreters import STANDALONE, release_of, series_of
 from grocker.platforms.suites import DEFAULT, SUITES, Suite, find_suite
@@ -110,10 +110,10 @@ def choose_suites(
         version = standalone.newest(pin.series, ranges)
         if version:
             why = f"{why}, which no Debian suite has"
-            rows = [row for row in _nearest(fitting, pin) if row.is_released]
-            otherwise = tuple(Choice(row.name, why=f"the nearest to {pin.series}") for row in rows)
+            nearest = [row for row in nearest_suites(fitting, pin.series) if row.is_released]
+            otherwise = tuple(Choice(row.name, why=f"the nearest to {pin.series}") for row in nearest)
             return Choices((Choice(DEFAULT, version, why),), otherwise=otherwise)
-        fitting = _nearest(fitting, pin)
+        fitting = nearest_suites(fitting, pin.series)
         _warn_of_pin(pin, fitting, ranges, standalone, progress)
     if fitting:
         return _debian(fitting, ranges, standalone)
@@ -162,17 +162,6 @@ def _debian(fitting: Sequence[Suite], ranges: Sequence[PythonRange], standalone:
 def _allowed_versions(ranges: Sequence[PythonRange], standalone: Standalone) -> list[str]:
     """Return the newest version of each series that the ranges allow, the preferred first."""
     return [version for series in STANDALONE.series if (version := standalone.newest(series, ranges))]
-
-
-def _nearest(fitting: Sequence[Suite], pin: PythonPin) -> list[Suite]:
-    """Sort suites: the next newer Python first, where code for an older one most likely runs."""
-    wanted = release_of(pin.series)
-
-    def distance(row: Suite) -> tuple[bool, int]:
-        own = release_of(row.python)
-        return own < wanted, abs(own[1] - wanted[1])
-
-    return sorted(fitting, key=distance)
 
 
 def _required(series: str, standalone: Standalone) -> str:
