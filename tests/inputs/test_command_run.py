@@ -33,6 +33,7 @@ from grocker.store import Store
 from grocker.store.check import check
 from grocker.web import Transport
 from tests.support.host_root import make_root
+from tests.support.processes import running, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.root]
 PROGRAMS = (
@@ -271,7 +272,7 @@ def test_command_is_ended_when_it_takes_too_long(workshop: Workshop) -> None:
     error = failure(lambda: workshop.build("true", f"bash -c 'exec -a {mark} sleep 600'", timeout=1))
     assert "sleep 600'\": not finished 1 s after the first one began" in error.message
     assert "timeout" in str(error.hint)
-    _wait(lambda: _running(mark) == [])
+    wait_until(lambda: running(mark) == [])
 
 
 def test_processes_are_bounded_when_a_command_forks_without_end(
@@ -282,7 +283,7 @@ def test_processes_are_bounded_when_a_command_forks_without_end(
     fork = f"bash -c 'for ((n = 0; n < 300; n++)); do (exec -a {mark} sleep 600) & done'"
     error = failure(lambda: workshop.build(fork))
     assert "Resource temporarily unavailable" in error.message
-    assert _running(mark) == []
+    assert running(mark) == []
 
 
 @NAMESPACES
@@ -295,7 +296,7 @@ def test_memory_is_bounded(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) 
 def test_daemons_are_ended(workshop: Workshop) -> None:
     mark = str(time.time_ns())
     workshop.build(f"mkdir out; echo 1 > out/a; bash -c \"(trap '' TERM HUP; exec -a {mark} sleep 600) &\"")
-    assert _running(mark) == []
+    assert running(mark) == []
 
 
 def test_network_is_refused_unless_the_settings_allow_it(workshop: Workshop) -> None:
@@ -349,7 +350,7 @@ def test_nothing_remains_when_the_sandbox_is_killed(workshop: Workshop) -> None:
     mark = str(time.time_ns())
 
     def kill() -> None:
-        _wait(lambda: _running(mark) != [])
+        wait_until(lambda: running(mark) != [])
         for path in Path("/proc").glob("[0-9]*/stat"):
             try:
                 parent = int(path.read_text().rpartition(")")[2].split()[1])
@@ -363,7 +364,7 @@ def test_nothing_remains_when_the_sandbox_is_killed(workshop: Workshop) -> None:
     error = failure(lambda: workshop.build(f"bash -c 'exec -a {mark} sleep 600'"))
     killer.join()
     assert "killed by signal 9" in error.message
-    _wait(lambda: _running(mark) == [])
+    wait_until(lambda: running(mark) == [])
 
 
 def test_secret_of_the_host_is_in_no_output_message_or_file(workshop: Workshop, tmp_path: Path) -> None:
@@ -389,22 +390,3 @@ def test_npmrc_of_the_project_is_seen_when_it_has_no_password(workshop: Workshop
     assert "legacy-peer-deps" in workshop.texts(produced)["out/seen"]
     (workshop.place / ".npmrc").write_text("//registry.example/:_authToken=abcdef\n")
     assert "exit status" in failure(lambda: workshop.build("mkdir out; cp .npmrc out/seen")).message
-
-
-def _running(mark: str) -> list[str]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if words[0] == mark.encode():
-            found.append(path.parent.name)
-    return found
-
-
-def _wait(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

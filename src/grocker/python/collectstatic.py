@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from grocker.platforms.interpreters import program_arguments
 from grocker.python.indexes import hide_credentials
 from grocker.python.toolchain import BuildRoot
 from grocker.runner.contract import names
-from grocker.sandbox.run import find_isolation, run
+from grocker.sandbox.run import find_isolation, is_left, run
 from grocker.sandbox.sandbox import Bind, Limits, Sandbox
 from grocker.store.writing import storage
 from grocker.tar.entry import Directory, Entry, File
@@ -144,7 +143,7 @@ def _run(
     except UnavailableError as error:
         return CollectAnswer(error.message)
     answer = build / "answer.json"
-    if _is_file(answer):
+    if is_left(answer):
         try:
             said = msgspec.json.decode(local_file.read(answer), type=CollectAnswer)
             return msgspec.structs.replace(said, error=hide_credentials(said.error))
@@ -170,12 +169,5 @@ def list_files(directory: Path) -> Iterator[str]:
         yield from (
             os.path.relpath(os.path.join(above, name), directory)
             for name in sorted(files)
-            if _is_file(Path(above, name))
+            if is_left(Path(above, name))
         )
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return stat.S_ISREG(os.lstat(path).st_mode)
-    except OSError:
-        return False

@@ -5,9 +5,8 @@ Everything that the wheel could take from its host is fixed: the root, the paths
 
 from __future__ import annotations
 
-import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -28,7 +27,7 @@ from grocker.python.target import WheelTarget
 from grocker.python.toolchain import BuildRoot, Toolchain
 from grocker.python.uv import Uv
 from grocker.python.wheel import read_wheel
-from grocker.sandbox.run import find_isolation, run
+from grocker.sandbox.run import find_isolation, is_left, run
 from grocker.sandbox.sandbox import Bind, Sandbox
 from grocker.tar.keys import cache_key
 from grocker.tar.unpack import unpack
@@ -195,26 +194,18 @@ def _call(
     if output.status != 0:
         raise _failure(toolchain, said, output.status, name, tree)
     answer = build / "answer.json"
-    if not _is(answer, stat.S_ISREG) or not _is(build / "wheel", stat.S_ISDIR):
+    if not is_left(answer) or not is_left(build / "wheel", stat.S_ISDIR):
         raise backend.failure(f"{said}\nit gave no wheel", name, tree)
     told = backend.read_answer(answer, project, tree)
     if told.missing:
         return told
-    wheels = sorted(path for path in (build / "wheel").glob("*.whl") if _is(path, stat.S_ISREG))
+    wheels = sorted(path for path in (build / "wheel").glob("*.whl") if is_left(path, stat.S_ISREG))
     if len(wheels) != 1:
         raise CorruptError(
             f"building {name}: expected one wheel from the back end, got {len(wheels)}",
             hint="reproduce it with: python -m build --wheel",
         )
     return wheels[0]
-
-
-def _is(path: Path, kind: Callable[[int], bool]) -> bool:
-    """Whether a file that a sandbox left is of that kind, and no link out."""
-    try:
-        return kind(os.lstat(path).st_mode)
-    except OSError:
-        return False
 
 
 def _failure(toolchain: Toolchain, said: str, status: int, name: str, tree: SourceTree) -> CorruptError | MissingError:

@@ -340,7 +340,7 @@ def _become(request: dict[str, Any]) -> None:
         if not arguments:
             os._exit(0)  # it is only tried
         try:
-            os.execvpe(arguments[0], arguments, environment)  # noqa: S606
+            os.execvpe(arguments[0], arguments, environment)  # noqa: S606 - there may be no shell
         except OSError as error:
             error.filename = arguments[0]
             raise

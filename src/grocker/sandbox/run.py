@@ -209,3 +209,11 @@ def _inside(root: Path, bind: Bind) -> Path:
             f"a sandbox would show {bind.source} at {bind.target}", hint="this is a bug in Grocker: report it"
         )
     return root.joinpath(*parts)
+
+
+def is_left(path: Path, kind: Callable[[int], bool] = stat.S_ISREG) -> bool:
+    """Tell whether a sandbox left a file of that kind at ``path``, and no link out. ``kind``: a test of ``st_mode``."""
+    try:
+        return kind(os.lstat(path).st_mode)
+    except OSError:
+        return False

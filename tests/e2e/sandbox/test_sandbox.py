@@ -20,6 +20,7 @@ import pytest
 from tests.e2e.build.conftest import Anywhere, anywhere, home_of  # noqa: F401 - fixtures
 from tests.support import rootless
 from tests.support.host_root import make_root
+from tests.support.processes import running, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.root]
 UID = 4323
@@ -181,7 +182,7 @@ def test_processes_that_it_leaves_behind_are_ended(host: Host) -> None:
     mark = str(time.time_ns())
     lines = host.lines(f"(trap '' TERM HUP; exec -a {mark} sleep 600) & echo started")
     assert lines == ["started"]
-    assert _running(mark) == []
+    assert running(mark) == []
 
 
 def test_processes_are_bounded_when_it_forks_without_end(host: Host) -> None:
@@ -191,7 +192,7 @@ def test_processes_are_bounded_when_it_forks_without_end(host: Host) -> None:
     )
     assert "Resource temporarily unavailable" in text
     assert status
-    assert _running(mark) == []
+    assert running(mark) == []
 
 
 def test_memory_is_bounded(host: Host) -> None:
@@ -210,16 +211,16 @@ def test_command_is_ended_when_it_hangs(host: Host) -> None:
     status, text = host.run(f"exec -a {mark} sleep 600", seconds=1)
     assert status is None
     assert text.endswith("did not finish within 1 s")
-    _wait(lambda: _running(mark) == [])
+    wait_until(lambda: running(mark) == [])
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_nothing_remains_when_grocker_is_ended(host: Host, number: int) -> None:
     mark = str(time.time_ns())
     with host.start(f"(trap '' HUP; exec -a {mark} sleep 600) & exec -a {mark} sleep 600") as started:
-        _wait(lambda: len(_running(mark)) == 2)
+        wait_until(lambda: len(running(mark)) == 2)
         os.kill(started.pid, number)
-    _wait(lambda: _running(mark) == [])
+    wait_until(lambda: running(mark) == [])
     host.work.mkdir(exist_ok=True)  # with a chroot it was in the root, which the next command sweeps
     assert host.lines("echo again") == ["again"]
     assert not list((host.work.parent / "cache" / "v1" / "tmp").iterdir())
@@ -229,22 +230,3 @@ def test_best_kind_is_found(host: Host) -> None:
     with host.start("true") as started:
         found = json.loads(started.communicate()[0])[0]
     assert found == ("namespaces" if host.kind == "chroot" else host.kind)
-
-
-def _running(mark: str) -> list[str]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if words[0] == mark.encode():
-            found.append(path.parent.name)
-    return found
-
-
-def _wait(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

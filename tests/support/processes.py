@@ -1,0 +1,31 @@
+"""Processes that a test may have left, by their first word, and waiting for what they do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+PATIENCE = 60
+"""seconds: machines are busy"""
+
+
+def running(mark: str) -> list[str]:
+    """Return the numbers of the processes whose first word is ``mark``."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words[0] == mark.encode():
+            found.append(path.parent.name)
+    return found
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    """Return once ``reached`` is true; fail if it is not within PATIENCE."""
+    deadline = time.monotonic() + PATIENCE
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
