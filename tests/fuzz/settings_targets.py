@@ -10,7 +10,11 @@ from grocker.decoding import decode_toml
 from grocker.draft.compose import translate_compose
 from grocker.draft.image import translate_dockerfile
 from grocker.errors import GrockerError
+from grocker.inputs.created_paths import find_relative
+from grocker.inputs.dockerfile_start import find_started
 from grocker.inputs.front_end import find_front_ends, find_unbuilt
+from grocker.inputs.made_directories import find_made_directories
+from grocker.inputs.programs import find_run_packages
 from grocker.inputs.tree_files import TreeFiles
 from grocker.oci import platforms, reference
 from grocker.python.indexes import find_uv_indexes, hide_credentials, read_pip_indexes
@@ -19,6 +23,7 @@ from grocker.python.project import read_project
 from grocker.python.source_tree import SourceFile, hash_tree
 from grocker.python.uv_sources import check
 from grocker.sandbox.host_network import read_host_network
+from grocker.tar.entry import File
 from tests.fuzz.lock_targets import PYPROJECT
 from tests.fuzz.target import Target, empty_directory, join, parts, write
 
@@ -109,6 +114,26 @@ def _find_front_ends(data: bytes) -> None:
         assert not any(place.startswith("/") or place.partition("/")[0] == ".." for place in one.outputs)
 
 
+def _read_modules(data: bytes) -> None:
+    """What the modules of a tree make and start: two of them, which import each other."""
+    first, second = parts(data, 2)
+    texts = {f"opt/app/{name}.py": text.decode("utf-8", "replace") for name, text in (("a", first), ("b", second))}
+    for place in find_made_directories(texts, ["opt/app"], start="opt/app"):
+        assert not place.startswith("/"), place
+        assert ".." not in place.split("/"), place
+    for text in texts.values():
+        for place, _ in find_relative(text):
+            assert place.isprintable(), place
+    find_run_packages(["psycopg"], [File("opt/app/a.py", first), File("opt/app/b.py", second)], "opt/app")
+
+
+def _find_started(data: bytes) -> None:
+    found = find_started(data.decode("utf-8", "replace"), ["app.py", "demo/__init__.py", "demo/__main__.py", "run.sh"])
+    for command in found.commands.values():
+        assert command
+        assert all("$" not in word for word in command)
+
+
 def _read_npmrc(data: bytes) -> None:
     """No password of an npmrc is in a file of the sandbox."""
     path = write(".npmrc", data)
@@ -144,6 +169,19 @@ EOF
 USER app
 HEALTHCHECK --interval=5s CMD curl -f http://localhost/
 CMD ["gunicorn", "--bind", "0.0.0.0:8000", "demo.wsgi:application"]
+"""
+_MODULE = """\
+import os, subprocess
+from pathlib import Path
+import b
+BASE = Path(__file__).resolve().parent
+DATA = os.environ.get("DATA", BASE / "data")
+if not os.path.exists("instance"):
+    os.mkdir("instance")
+(BASE / "files").mkdir(parents=True, exist_ok=True)
+logging.basicConfig(filename="var/app.log")
+def version():
+    return subprocess.check_output(["git", "describe"]) + subprocess.run("pandoc -v", shell=True).stdout
 """
 _COMPOSE = """\
 services:
@@ -244,6 +282,44 @@ TARGETS = (
             )
         ],
         (b'"scripts"', b'"build"', b"--outdir=", b"../", b"outDir: '", b"resolve(__dirname, '"),
+        1_500,
+    ),
+    Target(
+        "modules",
+        _read_modules,
+        (),
+        lambda: [
+            join(_MODULE, "from a import BASE as B\nimport os\nos.makedirs(os.path.join(B, 'logs'), exist_ok=True)\n")
+        ],
+        (
+            b"os.makedirs(",
+            b"Path(__file__).parent",
+            b" / 'a'",
+            b"'../..'",
+            b"\nfrom b import C\n",
+            b"\nclass A:\n ",
+            b"f'{A}/b'",
+        ),
+        1_500,
+    ),
+    Target(
+        "dockerfile-start",
+        _find_started,
+        (GrockerError,),
+        lambda: [
+            _DOCKERFILE.encode(),
+            b'FROM python\nWORKDIR /app\nENTRYPOINT ["tini", "--"]\nCMD ["python", "-m", "demo"]\n',
+        ],
+        (
+            b"\nENTRYPOINT ",
+            b"\nCMD [",
+            b'"sh", "-c", ',
+            b"\nWORKDIR /a",
+            b"\nEXPOSE 8000\n",
+            b"exec ",
+            b"uvicorn app:app",
+            b"$PORT",
+        ),
         1_500,
     ),
     Target(

@@ -159,7 +159,8 @@ def _find_outputs(
         root = match["root"] if (match := _ROOT.search(text)) else ""
         for match in _CONFIGURED.finditer(text):
             parts = _TEXT.findall(match["parts"]) if match["parts"] else [os.path.join(root, match["plain"])]
-            given.append(os.path.join(*parts))
+            if parts:  # else it is the front end's own directory
+                given.append(os.path.join(*parts))
     if not given:
         dependencies = {**_table(table, "dependencies"), **_table(table, "devDependencies")}
         given = [os.path.join(root, place) for name, place in _DEFAULTS if name in dependencies][:1]
