@@ -186,7 +186,7 @@ def test_fault_16_output_that_nobody_takes_does_not_hold_up_the_stop(lab: Lab, r
     """Of a service that says much, of one that says nothing, of jobs, and of commands."""
     talks = "trap 'exit 5' TERM; while :; do echo talks; done"
     lab.services({"talks": Service(command=talks), "silent": Service(command="trap 'exit 5' TERM; sleep 99 & wait")})
-    lab.crontab("@reboot yes | head -c 10000000\n")
+    lab.crontab("@reboot yes | head -c 1000000\n")
     outcomes = {"start talks": 0, "start silent": 0, "cron": 0, "sh -c exit\t4": 4, "no-such-command": 127}
     for arguments, status in outcomes.items():
         words = [word.replace("\t", " ") for word in arguments.split(" ")]
