@@ -174,7 +174,7 @@ _AUTHS = {
 
 TARGETS = (
     Target(
-        "manifest", _read_manifest, (GrockerError,), _manifests, (*_JSON, b"@DIGEST@", b"@SIZE@", b'"size":-5'), 40_000
+        "manifest", _read_manifest, (GrockerError,), _manifests, (*_JSON, b"@DIGEST@", b"@SIZE@", b'"size":-5'), 20_000
     ),
     Target(
         "challenge",
@@ -185,7 +185,7 @@ TARGETS = (
             b'Negotiate abc==, Basic realm="x\\"y", Bearer error="invalid_token"',
         ],
         (b"Bearer ", b"realm=", b'="', b'", ', b"https://[", b"https://a:b@", b"http://localhost", b":99999/", b"?"),
-        2_100,
+        1_050,
     ),
     Target(
         "token",
@@ -193,7 +193,7 @@ TARGETS = (
         (GrockerError,),
         _json({"token": "abc", "expires_in": 300}, {"access_token": "x"}, {"errors": [{"code": "a", "message": "b"}]}),
         (*_JSON, b'"token": ', b'"expires_in": ', b'"errors": ', b"Infinity", b"NaN"),
-        9_300,
+        4_650,
     ),
     Target(
         "refusal",
@@ -206,7 +206,7 @@ TARGETS = (
             join("text/plain", "quota exceeded"),
         ],
         (*_JSON, b'"code": ', b"DIGEST_INVALID", b"immutable"),
-        11_000,
+        5_500,
     ),
     Target(
         "docker-configuration",
@@ -220,7 +220,7 @@ TARGETS = (
             {"auths": {"registry.example.com": {"username": "x", "password": "y"}}},
         ),
         (*_JSON, b'"AUTHS": ', b'"registrytoken": ', b'"identitytoken": ', b'"auth": ', b"OmE=", b"gIA6YQ==", b"YTo="),
-        13_000,
+        6_500,
     ),
     Target(
         "engine",
@@ -231,7 +231,7 @@ TARGETS = (
             b"HTTP/1.0 200 OK\r\n\r\n{}",
         ],
         (*_JSON, b"\r\n", b"\r\n\r\n", b"Content-Length: ", b'"message": '),
-        40_000,
+        20_000,
     ),
     Target(
         "application-response",
@@ -239,7 +239,7 @@ TARGETS = (
         (),
         lambda: [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nServer: x"],
         (b"\r\n", b"HTTP/1.", b"Content-Length:"),
-        40_000,
+        20_000,
     ),
     Target(
         "retry-after",
@@ -247,6 +247,6 @@ TARGETS = (
         (),
         lambda: [b"120", b"Wed, 21 Oct 2026 07:28:00 GMT"],
         (b"-2359", b"9999", b"Jan", b"(", b","),
-        40_000,
+        20_000,
     ),
 )

@@ -226,14 +226,14 @@ _TOML = (
 )
 
 TARGETS = (
-    Target("settings", _read_settings, (GrockerError,), lambda: [_SETTINGS.encode()], _TOML, 11_000),
+    Target("settings", _read_settings, (GrockerError,), lambda: [_SETTINGS.encode()], _TOML, 5_500),
     Target(
         "positions",
         _find_positions,
         (ValueError,),
         lambda: [_SETTINGS.encode(), PYPROJECT.encode(), b'a = """\n"\\"""" \n[b]\n[[c]]\nd = [[1], {e = 2}]\n[[c]]\n'],
         _TOML,
-        27_000,
+        13_500,
     ),
     Target(
         "pyproject",
@@ -241,7 +241,7 @@ TARGETS = (
         (GrockerError,),
         lambda: [PYPROJECT.encode(), PYPROJECT.encode() + b'[tool.grocker.services.www]\nwsgi = "a:b"\n'],
         (*_TOML, b"[tool.uv.sources]\n", b"dynamic = ", b"[[tool.uv.index]]\n", b"marker = "),
-        8_000,
+        4_000,
     ),
     Target(
         "script",
@@ -249,7 +249,7 @@ TARGETS = (
         (GrockerError,),
         lambda: [_SCRIPT.encode()],
         (b"# /// script\n", b"\n# ///\n", b"\n# ", *_TOML),
-        10_000,
+        5_000,
     ),
     Target(
         "dockerfile",
@@ -269,7 +269,7 @@ TARGETS = (
             b"\n  - ",
             b"!!python/name:x",
         ),
-        1500,
+        750,
     ),
     Target(
         "front-end",
@@ -282,7 +282,7 @@ TARGETS = (
             )
         ],
         (b'"scripts"', b'"build"', b"--outdir=", b"../", b"outDir: '", b"resolve(__dirname, '"),
-        1_500,
+        750,
     ),
     Target(
         "modules",
@@ -300,7 +300,7 @@ TARGETS = (
             b"\nclass A:\n ",
             b"f'{A}/b'",
         ),
-        1_500,
+        750,
     ),
     Target(
         "dockerfile-start",
@@ -320,7 +320,7 @@ TARGETS = (
             b"uvicorn app:app",
             b"$PORT",
         ),
-        1_500,
+        750,
     ),
     Target(
         "npmrc",
@@ -333,7 +333,7 @@ TARGETS = (
             )
         ],
         (b"\n//a/:_authToken=", b"${HOME}", b":_password=", b"https://", b"@", b"\nca="),
-        1_500,
+        750,
     ),
     Target(
         "procfile",
@@ -341,7 +341,7 @@ TARGETS = (
         (GrockerError,),
         lambda: [b"web: gunicorn x.wsgi --bind :$PORT\n# c\nworker: python -m work\nrelease: ./migrate\n"],
         (b"\nweb: ", b": ", b"www", b"\n"),
-        40_000,
+        20_000,
     ),
     Target(
         "pip.conf",
@@ -351,7 +351,7 @@ TARGETS = (
             b"[global]\nindex-url = https://user:secret@example.com/simple\nextra-index-url =\n  https://example.org/\n"
         ],
         (b"[install]\n", b"trusted-host = ", b"cert = ", b"\n ", b"%(a)s"),
-        5_900,
+        2_950,
     ),
     Target(
         "names-of-images",
@@ -359,6 +359,6 @@ TARGETS = (
         (GrockerError,),
         lambda: [b"registry.example.com:5000/team/polls:1.0", b"polls@sha256:" + b"0a" * 32, b"linux/arm/v7"],
         (b"docker.io/", b"index.docker.io/", b"localhost/", b"[::1]", b"__", b"library/"),
-        40_000,
+        20_000,
     ),
 )

@@ -31,7 +31,7 @@ class Target:
 
     ``run``: reads the bytes, raises one of ``answers`` for malformed ones, and AssertionError for a broken property.
     ``seeds``: made by code from the real formats. ``words``: what mutations insert. ``tries``: how many mutations the
-    slow tests try, about two seconds' worth.
+    slow tests try, about a second's worth.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Target:
     answers: tuple[type[Exception], ...]
     seeds: Callable[[], Sequence[bytes]]
     words: tuple[bytes, ...] = ()
-    tries: int = 2_000
+    tries: int = 1_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,8 @@ def main(times: int) -> None:
     child = os.fork()
     if child == 0:
         _replace()
-    statuses, copied = [], []
+    statuses: list[int] = []
+    copied: list[str] = []
     latest = time.monotonic() + 60
     while len(statuses) < times or (len(set(statuses)) < 2 and time.monotonic() < latest):
         done = subprocess.run(
