@@ -186,6 +186,6 @@ def _report_collisions(progress: Progress, collisions: Sequence[Collision]) -> N
     for (loser, winner), paths in sorted(pairs.items()):
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         progress.warn(
-            f"{loser} and {winner} both install /{paths[0]}{more}, with different contents; {winner}'s counts",
-            hint=f'if the other one matters, set prefer = ["{loser.split(" ")[0]}"] in [tool.grocker]',
+            f"{loser} and {winner} both install /{paths[0]}{more}, with different contents; the image has {winner}'s",
+            hint=f'if the application needs the other one, set prefer = ["{loser.split(" ")[0]}"] in [tool.grocker]',
         )
