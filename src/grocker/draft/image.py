@@ -7,7 +7,15 @@ import shlex
 from collections.abc import Collection, Iterator, Sequence
 
 from grocker.config import command_lines
-from grocker.config.dockerfile import Instruction, Stage, final_stages, read_stages
+from grocker.config.dockerfile import (
+    Instruction,
+    Stage,
+    Start,
+    final_stages,
+    last_instructions,
+    read_stages,
+    read_start,
+)
 from grocker.draft.front_end_stage import translate_front_end
 from grocker.draft.programs import listens_elsewhere, service_table
 from grocker.draft.steps import FRONT_END, translate_step
@@ -46,8 +54,7 @@ def translate_dockerfile(text: str, name: str) -> Findings:
         _translate_base(found, chain[0], name)
     for one in (one for stage in chain for one in stage.instructions):
         _translate(found, one, f"{name}:{one.line}", names)
-    last = {one.keyword: one for stage in chain for one in stage.instructions}
-    _translate_start(found, last, name)
+    _translate_start(found, last_instructions(chain), name)
     return found
 
 
@@ -151,18 +158,16 @@ def _translate_copy(found: Findings, one: Instruction, place: str, stages: Colle
 
 def _translate_start(found: Findings, last: dict[str, Instruction], name: str) -> None:
     """Translate what the container runs: the last ENTRYPOINT and CMD."""
-    entry, cmd = last.get("ENTRYPOINT"), last.get("CMD")
+    start = read_start(last)
+    entry = start.entrypoint
     if entry is not None and _is_script(entry):
         why = "what it prepares, such as migrations, becomes a command that the operator runs"
         found.remarks.append(Remark(f"{name}:{entry.line}", f"ENTRYPOINT {entry.text}", why))
         found.has_entry_script = True
-        entry = None
-    one = entry or cmd
+        start = Start(None, start.cmd)
+    one, words = start.first, start.words
     if one is None:
         return
-    words = one.words
-    if entry is not None and entry.words is not None and cmd is not None and cmd.words is not None:
-        words = (*entry.words, *cmd.words)
     place = f"{name}:{one.line}"
     if _is_script(one):
         why = "scripts are not read: if it starts the service, set services.www.command to what it runs at its end"
