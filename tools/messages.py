@@ -179,7 +179,7 @@ def _messages(module: _Module, classes: Mapping[str, ast.ClassDef], numbers: Map
         if "GrockerError" in bases:
             kind = f"error {_status(name, classes)}"
             text = call.args[0] if call.args else keywords.get("message")
-            hint = keywords.get("hint")
+            hint = keywords.get("hint") or _positional(call, classes[name], "hint")
             if hint is not None:
                 hints = texts(hint, module)
         elif is_runner and bases & failures:
@@ -236,6 +236,16 @@ def _pair_messages(function: ast.FunctionDef, module: _Module) -> Iterator[Messa
             for words, remedy in product(*(texts(inner, module) for inner in one.value.elts)):
                 if " " in words and _says(words):
                     yield Message(module.name, one.lineno, "detail", words, remedy)
+
+
+def _positional(call: ast.Call, node: ast.ClassDef, name: str) -> ast.expr | None:
+    """What a call gives for a parameter of the class's own ``__init__`` by its place."""
+    for one in node.body:
+        if isinstance(one, ast.FunctionDef) and one.name == "__init__":
+            names = [arg.arg for arg in one.args.args][1:]
+            if name in names and names.index(name) < len(call.args):
+                return call.args[names.index(name)]
+    return None
 
 
 def _fields(call: ast.Call, node: ast.ClassDef) -> dict[str, ast.expr]:

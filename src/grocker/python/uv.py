@@ -238,7 +238,7 @@ def translate_error(output: command.Output, *, action: str, platform: str) -> Gr
         return CorruptError(
             f"{action}: {words}", hint="check the index: it serves a different file than the pinned one"
         )
-    return SettingsError(f"{action}: uv: {words}")
+    return SettingsError(f"{action}: uv: {words}", hint="fix what uv reports, and build again")
 
 
 def http_status(text: str) -> int:
