@@ -159,7 +159,7 @@ def _report(progress: Progress, execution: Execution, *, strict: bool) -> None:
         hint = "; ".join(f"{package}: {reason}" for package, _, reason in execution.uncovered)
         if strict:
             raise SettingsError(message, hint=f"{hint}; build without --strict if the application does not need it")
-        progress.warn(message, hint=hint)
+        progress.warn(message, hint=f"{hint}; check whether the application needs them")
     for wheel, libraries in execution.missing_libraries.items():
         progress.warn(
             f"{wheel} needs shared libraries that are not in the image: {', '.join(libraries)}",
