@@ -35,8 +35,8 @@ _FRAMEWORK = "django"
 _WEB = frozenset({"www", "web"})
 """names of services that serve the application by a command"""
 _NEVER = (
-    *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/run", "/sbin", "/sys", "/tmp"),  # noqa: S108
-    *("/usr/bin", "/usr/lib", "/usr/sbin", "/var/lock", "/var/run", "/var/tmp"),  # noqa: S108
+    *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/run", "/sbin", "/sys", "/tmp"),  # noqa: S108 - compared only
+    *("/usr/bin", "/usr/lib", "/usr/sbin", "/var/lock", "/var/run", "/var/tmp"),  # noqa: S108 - compared only
     *(names.CONFIG, names.MEDIA, names.SCRIPTS, names.GROCKER),
 )
 """directories that are mounted, or that are Debian's or Grocker's own"""
