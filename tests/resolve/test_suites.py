@@ -134,7 +134,7 @@ def test_best_suite_compiles_when_the_standalone_python_with_wheels_cannot_be_fe
 
     assert found(context, request(made, made.wheel), Settings(), attempt) == "3.13"
     [(text, hint)] = progress.warnings
-    assert text == "Python 3.12 (standalone) has all wheels, but cannot be fetched: fetching Python 3.12.16: dns error"
+    assert text == "Python 3.12 (standalone) has all wheels, but cannot be used: fetching Python 3.12.16: dns error"
     assert hint == "set UV_PYTHON_INSTALL_MIRROR"
 
 

@@ -74,7 +74,7 @@ def resolve_suites(
         try:
             found = resolve_attempt(_attempt(request, choice, alternatives))
         except (UnavailableError, DeniedError, TryAgainError) as error:
-            context.progress.warn(f"{choice} has all wheels, but cannot be fetched: {error.message}", hint=error.hint)
+            context.progress.warn(f"{choice} has all wheels, but cannot be used: {error.message}", hint=error.hint)
             break
         except GrockerError:  # what is wrong with an old Python says nothing of the best one
             continue
