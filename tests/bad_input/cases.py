@@ -359,7 +359,7 @@ _TREES = (
         "the whole application as a writable path",
         78,
         ("writable: '.' is the whole application",),
-        ("name directories of data",),
+        ("name directories that contain data",),
         _tree('writable = ["."]'),
         PROJECT,
     ),

@@ -236,14 +236,14 @@ def test_command_sees_the_project_and_its_own_variables_only(
 @pytest.mark.parametrize(
     ("command", "message", "hint"),
     [
-        ("echo line; exit 3", "build command 'echo line; exit 3': exit status 3\n    line", "run it in"),
+        ("echo line; exit 3", "build command 'echo line; exit 3': exit status 3\n    line", "reproduce it in"),
         ("npm ci", "build command 'npm ci': program 'npm' not found", 'dependencies = ["npm"]'),
         ("yarn", "build command 'yarn': program 'yarn' not found", "Debian does not package it"),
         ("kill -9 $$", "build command 'kill -9 $$': killed by signal 9", "memory"),
         ("echo 'getaddrinfo EAI_AGAIN host'; exit 1", "EAI_AGAIN", "network = true"),
-        ("if", "build command 'if': exit status 2", "run it in"),
-        ("printf '\\036%d\\n' 99999; exit 4", "exit status 4", "run it in"),
-        ("echo https://me:secret@host/; exit 1", "https://host/", "run it in"),
+        ("if", "build command 'if': exit status 2", "reproduce it in"),
+        ("printf '\\036%d\\n' 99999; exit 4", "exit status 4", "reproduce it in"),
+        ("echo https://me:secret@host/; exit 1", "https://host/", "reproduce it in"),
     ],
 )
 def test_failing_command_is_named_with_the_end_of_its_output(
