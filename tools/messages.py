@@ -32,11 +32,17 @@ page from the source. `{name}` stands for a value.
 | output | written to standard error as it is |
 | detail | part of one of the messages above |
 """
-_ALTERNATIVES = 12
+_ALTERNATIVES = 24
 """Texts that one expression may have: more than these say nothing new."""
-_DEPTH = 6
+_DEPTH = 8
 _FEW = 3
-"""Alternatives of one placeholder that are worth a row each."""
+"""Alternatives of one placeholder that are worth a row each; of more, each is a row of its own."""
+_REASONS = (("Problem", "what"), ("Remark", "why"), ("LeftOut", "why"))
+"""endings of classes whose values become messages, and the field that people read"""
+_NOTES = frozenset({"notes", "reasons"})
+"""lists of reasons for people"""
+_TABLES = frozenset({"_EFFECTS"})
+"""constants whose rows end with a reason for people"""
 _LETTERS = re.compile(r"[A-Za-z]{2}")
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 
@@ -61,13 +67,21 @@ class _Module:
     """each node's innermost function"""
     calls: Sequence[ast.Call]
     classes: Mapping[str, ast.ClassDef]
+    imports: Mapping[str, tuple[str, str]]
+    """module and name of what it imports from the package, by local name"""
+    others: Mapping[str, _Module]
+    """all modules by dotted name, this one too"""
+    details: set[tuple[int, str]] = field(default_factory=set)
+    """line and text of reasons that are too many for a row each, filled as texts are read"""
     assigned: dict[ast.FunctionDef, dict[str, list[ast.expr]]] = field(default_factory=dict)
     """what a function assigns to each of its names, filled when asked for"""
 
 
 def read(source: Path = SOURCE) -> list[Message]:
     """All messages of the package below ``source``, in the order of the page."""
-    modules = [_module(path, source) for path in sorted(source.rglob("*.py"))]
+    others: dict[str, _Module] = {}
+    modules = [_module(path, source, others) for path in sorted(source.rglob("*.py"))]
+    others |= {one.name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): one for one in modules}
     classes = {name: node for one in modules for name, node in one.classes.items()}
     numbers = {
         name: value.value
@@ -76,6 +90,7 @@ def read(source: Path = SOURCE) -> list[Message]:
         if name.isupper() and isinstance(value, ast.Constant) and isinstance(value.value, int)
     }
     found = {message for one in modules for message in _messages(one, classes, numbers)}
+    found |= {Message(one.name, line, "detail", text, "") for one in modules for line, text in one.details}
     return sorted(found)
 
 
@@ -105,8 +120,9 @@ def _cell(text: str) -> str:
     return f"{fence}{space}{line}{space}{fence}"
 
 
-def _module(path: Path, source: Path) -> _Module:
+def _module(path: Path, source: Path, others: Mapping[str, _Module]) -> _Module:
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    name = path.relative_to(source.parent).as_posix()
     constants: dict[str, ast.expr] = {}
     for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -131,7 +147,17 @@ def _module(path: Path, source: Path) -> _Module:
             visit(inner, inner if isinstance(inner, ast.FunctionDef) else function)
 
     visit(tree, None)
-    return _Module(path.relative_to(source.parent).as_posix(), constants, functions, within, calls, classes)
+    return _Module(name, constants, functions, within, calls, classes, dict(_imports(tree, name)), others)
+
+
+def _imports(tree: ast.Module, name: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield what a module imports from modules of the package: local name, and where it comes from."""
+    here = name.removesuffix(".py").split("/")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            above = here[: -node.level] if node.level else []
+            module = ".".join((*above, *([node.module] if node.module else [])))
+            yield from ((one.asname or one.name, (module, one.name)) for one in node.names)
 
 
 def _takes_status(node: ast.ClassDef) -> bool:
@@ -153,17 +179,25 @@ def _messages(module: _Module, classes: Mapping[str, ast.ClassDef], numbers: Map
         if "GrockerError" in bases:
             kind = f"error {_status(name, classes)}"
             text = call.args[0] if call.args else keywords.get("message")
-            hint = keywords.get("hint")
+            hint = keywords.get("hint") or _positional(call, classes[name], "hint")
             if hint is not None:
                 hints = texts(hint, module)
         elif is_runner and bases & failures:
             kind = f"container {_number(call.args[0], numbers)}" if call.args else "container"
             text = call.args[1] if len(call.args) > 1 else None
-        elif "Exception" in bases or "ValueError" in bases:
+        elif "Exception" in bases or "ValueError" in bases or name == "ValueError":
             kind = "detail"
             text = call.args[0] if call.args else None
-        elif name.endswith("Problem") and len(call.args) > 1:
-            kind, text = "detail", call.args[1]
+        elif read := [about for ending, about in _REASONS if name.endswith(ending) and name in classes]:
+            kind = "detail"
+            given = _fields(call, classes[name])
+            text = given.get(read[0])
+            if "hint" in given:
+                hints = texts(given["hint"], module)
+        elif name == "Meta" and "description" in keywords:
+            kind, text = "detail", keywords["description"]
+        elif name == "append" and isinstance(call.func, ast.Attribute) and _last(call.func.value) in _NOTES:
+            kind, text = "detail", call.args[0]
         elif name == "warn" and call.args:
             kind = "container warning" if is_runner else "warning"
             text = call.args[0]
@@ -175,6 +209,10 @@ def _messages(module: _Module, classes: Mapping[str, ast.ClassDef], numbers: Map
             text = call.args[2] if len(call.args) > 2 else call.args[0]
         elif ast.unparse(call.func) == "sys.stderr.write" and call.args:
             kind, text = "output", call.args[0]
+        elif "hint" in keywords and name not in module.functions:  # known when it runs
+            kind = "detail"
+            text = call.args[0] if call.args and _is_text(call.args[0]) else ast.Constant("")
+            hints = texts(keywords["hint"], module)
         else:
             continue
         if text is None:
@@ -182,6 +220,38 @@ def _messages(module: _Module, classes: Mapping[str, ast.ClassDef], numbers: Map
         for words, remedy in product(texts(text, module), hints):
             if _says(words) or _says(remedy):
                 yield Message(module.name, call.lineno, kind, words, "" if remedy == "{None}" else remedy)
+    for name in _TABLES.intersection(module.constants):
+        for row in ast.walk(module.constants[name]):
+            if isinstance(row, ast.Tuple) and _is_phrase(row.elts[-1]):
+                yield Message(module.name, row.lineno, "detail", texts(row.elts[-1], module)[0], "")
+    for function in module.functions.values():
+        if function.returns is not None and ast.unparse(function.returns).startswith("tuple[str, str]"):
+            yield from _pair_messages(function, module)
+
+
+def _pair_messages(function: ast.FunctionDef, module: _Module) -> Iterator[Message]:
+    """Yield what a function returns as a message and its hint, for others to raise or to warn with."""
+    for one in ast.walk(function):
+        if isinstance(one, ast.Return) and isinstance(one.value, ast.Tuple) and len(one.value.elts) == 2:
+            for words, remedy in product(*(texts(inner, module) for inner in one.value.elts)):
+                if " " in words and _says(words):
+                    yield Message(module.name, one.lineno, "detail", words, remedy)
+
+
+def _positional(call: ast.Call, node: ast.ClassDef, name: str) -> ast.expr | None:
+    """What a call gives for a parameter of the class's own ``__init__`` by its place."""
+    for one in node.body:
+        if isinstance(one, ast.FunctionDef) and one.name == "__init__":
+            names = [arg.arg for arg in one.args.args][1:]
+            if name in names and names.index(name) < len(call.args):
+                return call.args[names.index(name)]
+    return None
+
+
+def _fields(call: ast.Call, node: ast.ClassDef) -> dict[str, ast.expr]:
+    """What a call of a struct gives for its fields, by name."""
+    names = [one.target.id for one in node.body if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)]
+    return {**dict(zip(names, call.args, strict=False)), **{one.arg: one.value for one in call.keywords if one.arg}}
 
 
 def _says(text: str) -> bool:
@@ -221,7 +291,7 @@ def _number(node: ast.expr, numbers: Mapping[str, int]) -> str:
 
 
 def texts(node: ast.expr, module: _Module, depth: int = 0) -> tuple[str, ...]:
-    """What an expression may say: its literal parts, with ``{name}`` for the rest; at most twelve alternatives."""
+    """What an expression may say: its literal parts, with ``{name}`` for the rest; at most so many alternatives."""
     if depth > _DEPTH:
         return (f"{{{_named(node)}}}",)
     found = tuple(dict.fromkeys(islice(_texts(node, module, depth), _ALTERNATIVES)))
@@ -249,10 +319,32 @@ def _texts(node: ast.expr, module: _Module, depth: int) -> Iterator[str]:
                 yield from texts(inner, module, depth + 1)
         case ast.Call(func=ast.Attribute(attr="red" | "yellow" | "bold" | "dim"), args=[styled]):
             yield from texts(styled, module, depth + 1)
-        case ast.Call(func=ast.Name(id=name)) if name in module.functions:
-            for one in ast.walk(module.functions[name]):
-                if isinstance(one, ast.Return) and one.value is not None and _is_text(one.value):
-                    yield from texts(one.value, module, depth + 1)
+        case ast.Call(func=func):
+            for function, owner in _called(func, module):
+                returned = [one.value for one in ast.walk(function) if isinstance(one, ast.Return)]
+                given = [one for one in returned if one is not None and not _is_none(one)]
+                if owner is module or all(map(_is_text, given)):
+                    for said in filter(_is_text, given):
+                        found = texts(said, owner, depth + 1)
+                        yield from filter(_says, found) if isinstance(said, ast.Call) and owner is module else found
+
+
+def _called(func: ast.expr, module: _Module) -> Iterator[tuple[ast.FunctionDef, _Module]]:
+    """Yield the function that is called, and its module: of the same one, or of another one of the package."""
+    match func:
+        case ast.Name(id=name) if name in module.functions:
+            yield module.functions[name], module
+        case ast.Attribute(value=ast.Name(id="self"), attr=name) if name in module.functions:
+            yield module.functions[name], module
+        case ast.Name(id=name):
+            place, origin = module.imports.get(name, ("", ""))
+            other = module.others.get(place)
+            if other is not None and origin in other.functions:
+                yield other.functions[origin], other
+        case ast.Attribute(value=ast.Name(id=name), attr=attribute):
+            other = module.others.get(".".join(module.imports.get(name, ("", ""))))
+            if other is not None and attribute in other.functions:
+                yield other.functions[attribute], other
 
 
 def _part(part: ast.expr, module: _Module, depth: int) -> tuple[str, ...]:
@@ -263,12 +355,13 @@ def _part(part: ast.expr, module: _Module, depth: int) -> tuple[str, ...]:
     may_be_empty = isinstance(part.value, ast.IfExp)
     known = [text for text in inner if _says(text) or (may_be_empty and not text)]
     if not 0 < len(known) <= _FEW or len(known) < len(inner):
+        module.details.update((part.lineno, text) for text in known if " " in text.strip() and _says(text))
         return (f"{{{_named(part.value)}}}",)
     return tuple(known)
 
 
 def _is_text(node: ast.expr) -> bool:
-    return isinstance(node, ast.JoinedStr | ast.IfExp | ast.BinOp | ast.Name) or (
+    return isinstance(node, ast.JoinedStr | ast.IfExp | ast.BinOp | ast.Name | ast.Call) or (
         isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
 
@@ -286,6 +379,10 @@ def _values(node: ast.Name, name: str, module: _Module) -> Iterator[ast.expr]:
             return
     if name in module.constants:
         yield module.constants[name]
+    place, origin = module.imports.get(name, ("", ""))
+    other = module.others.get(place)
+    if other is not None and origin in other.constants and isinstance(other.constants[origin], ast.Constant):
+        yield other.constants[origin]
 
 
 def _assigned(function: ast.FunctionDef, module: _Module) -> Mapping[str, Sequence[ast.expr]]:
@@ -293,10 +390,34 @@ def _assigned(function: ast.FunctionDef, module: _Module) -> Mapping[str, Sequen
     if found is None:
         found = module.assigned[function] = {}
         for node in ast.walk(function):
-            for target in node.targets if isinstance(node, ast.Assign) else ():
-                for name, value in _pairs(target, node.value):  # type: ignore[attr-defined]
-                    found.setdefault(name, []).append(value)
+            for name, given in _assignments(node, module):
+                found.setdefault(name, []).append(given)
     return found
+
+
+def _assignments(node: ast.AST, module: _Module) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the names that a statement or a comprehension assigns to, and their values; of a loop the phrases."""
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            for target in targets:
+                yield from _pairs(target, value)
+        case ast.NamedExpr(target=target, value=value) | ast.AnnAssign(target=target, value=ast.expr() as value):
+            yield from _pairs(target, value)
+        case ast.For(target=target, iter=listed) | ast.comprehension(target=target, iter=listed):
+            if isinstance(listed, ast.Name):
+                listed = module.constants.get(listed.id, listed)
+            for row in listed.elts if isinstance(listed, ast.Tuple | ast.List) else ():
+                for name, value in _pairs(target, row):
+                    if _is_phrase(module.constants.get(value.id, value) if isinstance(value, ast.Name) else value):
+                        yield name, value
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _is_phrase(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value
 
 
 def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:

@@ -144,7 +144,7 @@ _ROWS: tuple[tuple[str, str, int, tuple[str, ...], tuple[str, ...], Arrange], ..
         "other-version-control",
         "a requirement from another version control system",
         78,
-        ("of version control systems only git is supported",),
+        ("the only supported version control system is git",),
         ("git+https",),
         _requirements("lib @ hg+https://example.invalid/lib\n"),
     ),

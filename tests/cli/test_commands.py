@@ -44,7 +44,7 @@ def test_page_of_build_puts_options_under_headings() -> None:
 def test_variables_of_a_build_are_refused_without_a_check(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["build", ".", "--env", "A=1"]) == 64
     assert capsys.readouterr().err == (
-        "error: --env is for --check\nhint: for variables of the image, set env in [tool.grocker]\n"
+        "error: --env requires --check\nhint: to set variables in the image, use env in [tool.grocker]\n"
     )
 
 

@@ -37,7 +37,7 @@ def test_settings_are_written_beside_comments_and_left_alone_then(
     assert f"{project}/pyproject.toml: wrote debian, dependencies, services\n" in err
     assert "  Dockerfile:3: RUN npm ci: list its commands in [tool.grocker.build]" in err
     assert run(["init", str(project)]) == 78
-    assert "already, in pyproject.toml [tool.grocker]\nhint: " in capsys.readouterr().err
+    assert "already has settings, in pyproject.toml [tool.grocker]\nhint: " in capsys.readouterr().err
     assert (project / "pyproject.toml").read_text() == text
 
 

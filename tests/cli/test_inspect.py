@@ -176,7 +176,7 @@ def test_inspect_says_what_can_be_said_when_the_image_is_not_grockers(
         "refs", reference_key(parse("foreign:1")), f"docker.io/library/foreign:1 {digests.of(manifest)}\n".encode()
     )
     [found] = inspected(capsys, "foreign:1")["images"]
-    assert found["notes"] == ["not built by Grocker: its documents do not tell packages, wheels and services"]
+    assert found["notes"] == ["not built by Grocker: it does not say which packages, wheels and services it has"]
     assert (found["contract"], found["application"], found["debian"]) == (None, None, [])
     assert [layer["digest"] for layer in found["layers"]] == [made.layers[0].digest]
     assert run(["inspect", "foreign:1"]) == 0

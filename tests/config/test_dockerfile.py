@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grocker.config.dockerfile import final_stages, read_stages
+from grocker.config.dockerfile import Start, final_stages, last_instructions, read_stages, read_start
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,22 @@ def test_exec_form_is_a_json_array_of_strings(text: str, words: tuple[str, ...] 
 )
 def test_last_stage_is_preceded_by_those_that_it_is_built_upon(text: str, images: list[str]) -> None:
     assert [stage.image for stage in final_stages(read_stages(text))] == images
+
+
+@pytest.mark.parametrize(
+    ("text", "keyword", "words"),
+    [
+        ('ENTRYPOINT ["a"]\nCMD ["b"]', "ENTRYPOINT", ("a", "b")),
+        ('ENTRYPOINT ["a"]\nCMD b', "ENTRYPOINT", ("a",)),
+        ('ENTRYPOINT a\nCMD ["b"]', "ENTRYPOINT", None),
+        ('ENTRYPOINT []\nCMD ["b"]', "CMD", ("b",)),
+        ('CMD ["a"]\nCMD b', "CMD", None),
+    ],
+)
+def test_last_entrypoint_and_cmd_are_what_a_container_runs(
+    text: str, keyword: str, words: tuple[str, ...] | None
+) -> None:
+    start = read_start(last_instructions(final_stages(read_stages(f"FROM a\n{text}\n"))))
+    assert start.first is not None
+    assert (start.first.keyword, start.words) == (keyword, words)
+    assert read_start({}) == Start(None, None)

@@ -177,7 +177,7 @@ def test_settings_in_a_file_of_their_own_stand_at_its_top(tmp_path: Path) -> Non
         ),
         (
             '[services.www]\nwsgi = "a:b"\nstatic = ["../etc"]',
-            "3: services.www.static[0]: expected a directory inside the application's packages, as mysite/static",
+            "3: services.www.static[0]: expected a directory inside the application's packages, such as mysite/static",
             SEE,
         ),
         (

@@ -59,7 +59,7 @@ def test_schema_names_the_suites_of_the_table() -> None:
 def test_list_has_every_setting_with_what_it_expects() -> None:
     listed = dict(list_settings())
     assert sorted(listed) == sorted(fields(inspect.type_info(Settings)))
-    assert listed["exclude"] == "a list, each a pattern of files inside the project, as secrets/ or *.key"
+    assert listed["exclude"] == "a list, each a pattern of files inside the project, such as secrets/ or *.key"
     assert listed["build.env"] == "a table of names, each text without NUL"
     assert listed["debian.suite"] == f"one of {', '.join(sorted(SUITES))}"
     assert listed["services.NAME.workers"] == "a whole number"

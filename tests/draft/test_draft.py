@@ -89,7 +89,7 @@ def test_existing_settings_are_not_overwritten(tmp_path: Path, files: dict[str, 
     if place is None:
         refuse_existing(directory)
     else:
-        with pytest.raises(SettingsError, match=f"has settings already, in {place}"):
+        with pytest.raises(SettingsError, match=f"already has settings, in {place}"):
             refuse_existing(directory)
 
 

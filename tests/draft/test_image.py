@@ -23,7 +23,7 @@ from grocker.draft.image import translate_dockerfile
         ('RUN ["apt-get", "install", "libpq5"]', ["libpq5"], ""),
         ("RUN <<EOF\napt-get install -y libpq5\nEOF", ["libpq5"], ""),
         ("RUN if true; then apt-get install -y libpq5; fi", ["libpq5"], ""),
-        ("RUN apk add --no-cache libpq", [], "images are of Debian"),
+        ("RUN apk add --no-cache libpq", [], "images are based on Debian"),
         ("RUN apt-get install 'unbalanced", [], ""),
     ],
 )
@@ -94,7 +94,7 @@ def test_command_becomes_the_service(text: str, table: dict[str, Any] | None) ->
         ),
         (
             "RUN python -m nltk.downloader punkt",
-            "Dockerfile:2: RUN python -m nltk.downloader punkt: builds run no commands",
+            "Dockerfile:2: RUN python -m nltk.downloader punkt: list it in [tool.grocker.build]",
         ),
         ("EXPOSE 8000", "Dockerfile:2: EXPOSE 8000: services listen on 8080: publish it with -p 8000:8080"),
         ("VOLUME /data", "Dockerfile:2: VOLUME /data: data that the application writes belongs in /media"),
@@ -106,8 +106,8 @@ def test_command_becomes_the_service(text: str, table: dict[str, Any] | None) ->
             "COPY --from=redis /usr/bin/redis-server /bin/",
             "Dockerfile:2: COPY --from=redis /usr/bin/redis-server /bin/",
         ),
-        ("ADD https://example.com/a /a", "Dockerfile:2: ADD https://example.com/a /a: builds download nothing else"),
-        ("ONBUILD RUN a", "Dockerfile:2: ONBUILD RUN a: this instruction has no counterpart"),
+        ("ADD https://example.com/a /a", "Dockerfile:2: ADD https://example.com/a /a: builds do not download files"),
+        ("ONBUILD RUN a", "Dockerfile:2: ONBUILD RUN a: Grocker has no counterpart for this instruction"),
         ("CMD python bot.py --port 8000", "Dockerfile:2: CMD python bot.py --port 8000: services listen on 8080"),
     ],
 )

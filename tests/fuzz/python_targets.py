@@ -49,7 +49,7 @@ def _entries(wheel: Wheel) -> None:
     paths = [entry.path for entry in wheel.entries]
     assert paths == sorted(set(paths))
     for path in paths:
-        assert path_problem(path) in (None, "would take away what lies below it (a whiteout)"), path
+        assert path_problem(path) in (None, "is a whiteout, which would delete files of lower layers"), path
         assert path.startswith(_SCHEME.prefix) or _SCHEME.prefix.startswith(f"{path}/"), path
     for entry in wheel.entries:
         if isinstance(entry, File) and not isinstance(entry.data, bytes):

@@ -107,7 +107,7 @@ def test_commands_see_files_that_the_image_does_not_get(workplace: Workplace, ru
 def test_program_for_another_processor_is_refused(workplace: Workplace, runs: Runs) -> None:  # noqa: F811
     workplace.write({"app.py": "", "a.js": ""})
     runs.machine = 8
-    with pytest.raises(MissingError, match="out/main.js is a program for another processor than amd64"):
+    with pytest.raises(MissingError, match="out/main.js is not a program for amd64"):
         workplace.load("./", build=BUILD)
 
 

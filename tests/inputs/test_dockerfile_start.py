@@ -32,6 +32,8 @@ PATHS = {"main.py", "bot/__main__.py", "shop/web.py", "shop/__init__.py", "src/i
         ),
         ('ENTRYPOINT ["python"]\nCMD ["main.py"]', {"worker": ("python", "/opt/app/main.py")}),
         ('CMD ["sh", "-c", "python main.py"]', {"worker": ("python", "/opt/app/main.py")}),
+        ('ENTRYPOINT ["sh", "-ec"]\nCMD ["python main.py"]', {"worker": ("python", "/opt/app/main.py")}),
+        ('ENTRYPOINT ["sh", "x.sh"]\nCMD ["gunicorn shop.web:app"]', {}),
         ('ENTRYPOINT []\nCMD ["python", "main.py"]', {"worker": ("python", "/opt/app/main.py")}),
         ('CMD ["uvicorn", "--factory", "shop.web:make"]', {}),
         ('CMD ["sh", "-c", "python main.py && true"]', {}),

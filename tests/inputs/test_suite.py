@@ -79,12 +79,12 @@ def test_debian_is_preferred_and_uv_not_asked_when_a_suite_fits(
         (
             {"pyproject.toml": '[project]\nrequires-python = "==3.12.*"\n'},
             "3.12.16",
-            "no Python of Debian's fits requires-python",
+            "no Debian Python satisfies requires-python",
         ),
         (
             {"pyproject.toml": '[project]\nrequires-python = "==3.12.4"\n'},
             "3.12.4",
-            "no Python of Debian's fits requires-python",
+            "no Debian Python satisfies requires-python",
         ),
         (
             {".python-version": "3.12", "pyproject.toml": '[project]\nrequires-python = ">=3.11,<3.12.9"\n'},
@@ -106,7 +106,11 @@ def test_standalone_python_is_chosen_when_no_suite_has_the_one(
 @pytest.mark.parametrize(
     ("files", "suite", "warning"),
     [
-        ({".python-version": "3.7\n"}, "bookworm", ".python-version asks for Python 3.7, which nobody has; using 3.11"),
+        (
+            {".python-version": "3.7\n"},
+            "bookworm",
+            ".python-version asks for Python 3.7, which is not available, from Debian or standalone; using 3.11",
+        ),
         (
             {".python-version": "3.11\n", "pyproject.toml": '[project]\nrequires-python = ">=3.13"\n'},
             "trixie",
@@ -128,7 +132,7 @@ def test_pin_gives_way_with_a_warning_when_uv_is_told_to_use_the_systems(tmp_pat
     assert (found.best[0].suite, found.more) == ("trixie", None)
     [warning] = warnings
     assert warning.endswith(
-        "no Debian suite has; UV_PYTHON_PREFERENCE=only-system excludes standalone ones; using 3.13"
+        "no Debian suite has, and UV_PYTHON_PREFERENCE=only-system excludes standalone Pythons; using 3.13"
     )
 
 
@@ -147,20 +151,20 @@ def test_setting_decides(tmp_path: Path, python: str, choice: Choice) -> None:
 
 
 def test_setting_that_nobody_has_is_one_error_with_what_there_is(tmp_path: Path) -> None:
-    with pytest.raises(MissingError, match=r"nobody has Python 3\.7") as raised:
+    with pytest.raises(MissingError, match=r"no Python 3\.7 is available, from Debian or standalone") as raised:
         chosen(tmp_path, Settings(python="3.7"))
     assert raised.value.hint == (
-        "choose one of Debian's, 3.13 (trixie), 3.14 (forky), 3.11 (bookworm), or a standalone one:"
+        "choose a Python from Debian: 3.13 (trixie), 3.14 (forky), 3.11 (bookworm); or a standalone one:"
         " 3.15, 3.14, 3.13t, 3.13, 3.12, 3.11, 3.10, 3.9"
     )
     refused = Standalone(unasked, "UV_NO_MANAGED_PYTHON=1")
-    with pytest.raises(SettingsError, match="UV_NO_MANAGED_PYTHON=1 excludes standalone ones"):
+    with pytest.raises(SettingsError, match="UV_NO_MANAGED_PYTHON=1 excludes standalone Pythons"):
         chosen(tmp_path, Settings(python="3.12"), standalone=refused)
 
 
 def test_range_that_no_python_fits_is_one_error(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nrequires-python = "<3"\n')
-    with pytest.raises(GrockerError, match=r"^no Python fits requires-python \(<3\)$") as raised:
+    with pytest.raises(GrockerError, match=r"^no Python satisfies requires-python \(<3\)$") as raised:
         chosen(tmp_path)
     assert "3.12" in (raised.value.hint or "")
 

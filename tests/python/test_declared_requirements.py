@@ -64,5 +64,5 @@ def test_source_and_conditions_of_poetry_are_kept(said: Any, requirement: str) -
 
 
 def test_repositories_other_than_gits_are_refused() -> None:
-    with pytest.raises(SettingsError, match="a comes from hg; of version control systems only git"):
+    with pytest.raises(SettingsError, match="a comes from hg; the only supported version control system is git"):
         poetry_requirements({"dependencies": {"a": {"hg": "somewhere"}}})

@@ -172,7 +172,7 @@ def test_sdists_and_wheels_come_from_addresses(index: Index, place: Place) -> No
         ("lib @ git+http://127.0.0.1:9/lib", 69, "git failed", "git ls-remote http://127.0.0.1:9/lib"),
         ("lib @ git+file://PLACE/lib#subdirectory=x", 66, "has no directory 'x' at that commit", "subdirectory"),
         ("other @ git+file://PLACE/lib", 65, "its back end built lib-1.0-py3-none-any.whl instead", "version"),
-        ("lib @ hg+https://example.invalid/lib", 78, "of version control systems only git", "git+https"),
+        ("lib @ hg+https://example.invalid/lib", 78, "the only supported version control system is git", "git+https"),
         ("lib @ ftp://example.invalid/lib-1.0.tar.gz", 78, "cannot install from ftp://", "git+https"),
         ("lib @ file://PLACE/nowhere", 66, "nowhere does not exist", "fix its path"),
         ("lib @ file://PLACE/nowhere-1.0.tar.gz", 66, "nowhere-1.0.tar.gz: No such file", "fix the path"),

@@ -139,7 +139,7 @@ def test_options_constraints_hashes_and_variables_are_read(tmp_path: Path) -> No
         (f"flask==1 --hash=sha256:{'1' * 64}\nsix\n", "line 2: six has no hash", "--generate-hashes"),
         ("flask==1 --hash=md5:1\n", "line 1: unsupported hash 'md5'", "sha256"),
         ("flask==1 --hash=sha256:1\n", "line 1: malformed hash", "sha256:HEX"),
-        ("hg+https://example.invalid/x\n", "only git is supported", "git+https"),
+        ("hg+https://example.invalid/x\n", "the only supported version control system is git", "git+https"),
         ("flask\udcff\n", "not UTF-8", "UTF-8"),
     ],
 )

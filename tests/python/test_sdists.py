@@ -198,8 +198,8 @@ def test_all_sdists_that_need_a_compiler_are_named_with_who_asks_and_what_has_a_
     )
     assert error.hint == (
         'native 2.0 has a wheel; cc==1.0 has a wheel for Python 3.11: set debian.suite = "bookworm"; or build one '
-        "where that compiler is: python3.13 -m pip wheel --no-deps --wheel-dir wheels native==1.0 cc==1.0, and "
-        'find-links = ["wheels"] in [tool.uv]'
+        "on a machine with that compiler: python3.13 -m pip wheel --no-deps --wheel-dir wheels native==1.0 cc==1.0, "
+        'and find-links = ["wheels"] in [tool.uv]'
     )
 
 

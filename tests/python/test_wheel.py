@@ -154,7 +154,7 @@ BAD: dict[str, tuple[dict[str, object], str]] = {
     "link": ({"more": [member("demo/link", b"/etc", stat.S_IFLNK | 0o777)]}, "is a link or a special file"),
     "another project in METADATA": (
         {"metadata_name": "other"},
-        "METADATA is of other 1.0, which the file name contradicts",
+        "METADATA is of other 1.0, contrary to the file name",
     ),
     "no name in METADATA": ({"metadata_name": " "}, "invalid project name ''"),
     "wheel format of the future": ({"wheel_version": "2.0"}, "wheel format 2.0"),

@@ -114,5 +114,5 @@ def test_stale_lock_of_a_project_gives_the_versions_that_still_fit(
             versions = {file.name: file.version for file in resolution.wheels.files}
             assert versions == {"dep": "1.0", "later": "2.0", "under": "1.0"}
             [(message, hint)] = progress.warnings
-            assert message.startswith("reading poetry.lock: later is required but not locked; keeping to its versions")
+            assert message.startswith("reading poetry.lock: later is required but not locked; keeping its versions")
             assert hint == "update the lock: poetry lock"

@@ -64,6 +64,43 @@ def test_parameter_is_what_the_module_gives(tmp_path: Path) -> None:
     assert rows == [("error 66", "reading the lock", "grocker lock")]
 
 
+def test_text_of_another_module_is_found(tmp_path: Path) -> None:
+    (tmp_path / "grocker").mkdir()
+    (tmp_path / "grocker" / "remedies.py").write_text("""
+REMEDY = "wait a while"
+
+def find_reason(path):
+    return f"{path} is gone"
+""")
+    rows = extract(
+        tmp_path,
+        """
+        from grocker.remedies import REMEDY, find_reason
+
+        def f(path):
+            raise MissingError(f"no wheel: {find_reason(path)}", hint=REMEDY)
+        """,
+    )
+    assert rows == [("error 66", "no wheel: {path} is gone", "wait a while")]
+
+
+def test_reasons_that_are_many_are_rows_of_their_own(tmp_path: Path) -> None:
+    rows = extract(
+        tmp_path,
+        """
+        def f(kind):
+            why = ("it is gone" if kind else "it is old") if kind != 1 else ("it is new" if kind else "it is odd")
+            raise MissingError(f"no wheel: {why}")
+        """,
+    )
+    assert {text for kind, text, _ in rows if kind == "detail"} == {"it is gone", "it is old", "it is new", "it is odd"}
+
+
+def test_error_of_a_class_that_is_known_at_run_time_is_found(tmp_path: Path) -> None:
+    rows = extract(tmp_path, 'def f(error):\n    raise type(error)(error.message, hint=f"{error.hint}; try again")\n')
+    assert rows == [("detail", "", "{hint}; try again")]
+
+
 def test_runner_speaks_of_the_container(tmp_path: Path) -> None:
     rows = extract(
         tmp_path,

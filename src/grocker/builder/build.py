@@ -159,7 +159,7 @@ def _report(progress: Progress, execution: Execution, *, strict: bool) -> None:
         hint = "; ".join(f"{package}: {reason}" for package, _, reason in execution.uncovered)
         if strict:
             raise SettingsError(message, hint=f"{hint}; build without --strict if the application does not need it")
-        progress.warn(message, hint=hint)
+        progress.warn(message, hint=f"{hint}; check whether the application needs them")
     for wheel, libraries in execution.missing_libraries.items():
         progress.warn(
             f"{wheel} needs shared libraries that are not in the image: {', '.join(libraries)}",
@@ -186,6 +186,6 @@ def _report_collisions(progress: Progress, collisions: Sequence[Collision]) -> N
     for (loser, winner), paths in sorted(pairs.items()):
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         progress.warn(
-            f"{loser} and {winner} both install /{paths[0]}{more}, with different contents; {winner}'s counts",
-            hint=f'if the other one matters, set prefer = ["{loser.split(" ")[0]}"] in [tool.grocker]',
+            f"{loser} and {winner} both install /{paths[0]}{more}, with different contents; the image has {winner}'s",
+            hint=f'if the application needs the other one, set prefer = ["{loser.split(" ")[0]}"] in [tool.grocker]',
         )

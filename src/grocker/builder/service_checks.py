@@ -186,7 +186,7 @@ def _module_problems(image: _Image, module: str, named: str) -> Iterator[_Proble
     for missing in _missing_imports(image, text):
         yield _Problem(
             f"{image.short(path)} imports {missing}, which is not in the image",
-            f"add the package of {missing} to the project's requirements",
+            f"add the package that provides {missing} to the project's requirements",
             is_certain=missing in _FRAMEWORKS,
         )
 

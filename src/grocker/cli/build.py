@@ -78,7 +78,7 @@ def command(**options: Any) -> None:
 
     environ = os.environ
     if options["variables"] and not options["check"]:
-        raise UsageError("--env is for --check", hint="for variables of the image, set env in [tool.grocker]")
+        raise UsageError("--env requires --check", hint="to set variables in the image, use env in [tool.grocker]")
     with open_context(environ, quiet=options["quiet"]) as tools:
         request = replace(
             request_from_options(options, environ),

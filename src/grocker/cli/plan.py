@@ -56,8 +56,8 @@ def as_text(configuration: Configuration, previews: Sequence[Preview], style: St
         lines.append(f"  base: Debian {base.name}, Python {resolution.python}")
         if resolution.why:
             lines.append(f"  why this Python: {resolution.why}")
-        services = ", ".join(application.services.table) or "none"
-        lines.append(f"  services: {services} ({application.services.source})")
+        services = ", ".join(application.services.table)
+        lines.append(f"  services: {services} ({application.services.source})" if services else "  services: none")
         if application.release is not None:
             lines.append(f"  before they start: {application.release} (release in Procfile)")
         if application.commands:

@@ -6,7 +6,7 @@ Source: Dockerfile reference, "Format", "Parser directives", "Here-documents". N
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -47,6 +47,27 @@ class Stage(msgspec.Struct, frozen=True):
     instructions: tuple[Instruction, ...]
 
 
+class Start(msgspec.Struct, frozen=True):
+    """What a container runs: the last ``ENTRYPOINT`` and the last ``CMD``."""
+
+    entrypoint: Instruction | None
+    """None too for an empty one, which takes back that of the base"""
+    cmd: Instruction | None
+
+    @property
+    def first(self) -> Instruction | None:
+        """The instruction that names the program."""
+        return self.entrypoint or self.cmd
+
+    @property
+    def words(self) -> tuple[str, ...] | None:
+        """The words of the exec form; None if there is none: a shell tells the words of ``first``."""
+        words = self.first.words if self.first is not None else None
+        if words is None or self.entrypoint is None or self.cmd is None or self.cmd.words is None:
+            return words
+        return (*words, *self.cmd.words)
+
+
 def read_stages(text: str) -> tuple[Stage, ...]:
     """Return the stages of a Dockerfile, without what stands before the first ``FROM``."""
     stages: list[Stage] = []
@@ -73,6 +94,17 @@ def final_stages(stages: Sequence[Stage]) -> tuple[Stage, ...]:
             break
         del rest[names.index(image) + 1 :]
     return tuple(reversed(chain))
+
+
+def last_instructions(stages: Sequence[Stage]) -> dict[str, Instruction]:
+    """Return the last instruction of each keyword. ``stages``: as ``final_stages`` gives them."""
+    return {one.keyword: one for stage in stages for one in stage.instructions}
+
+
+def read_start(last: Mapping[str, Instruction]) -> Start:
+    """Return what a container runs. ``last``: as ``last_instructions`` gives it."""
+    entrypoint = last.get("ENTRYPOINT")
+    return Start(None if entrypoint is not None and entrypoint.words == () else entrypoint, last.get("CMD"))
 
 
 def _instructions(text: str) -> Iterator[Instruction]:

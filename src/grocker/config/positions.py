@@ -121,7 +121,7 @@ class _Scan:
 
     def _take(self, pattern: re.Pattern[str]) -> str:
         match = pattern.match(self.text, self.at)
-        assert match is not None, f"no valid TOML at character {self.at}"
+        assert match is not None, f"invalid TOML at character {self.at}"
         self.at = match.end()
         self.line += match[0].count("\n")
         return match[0]

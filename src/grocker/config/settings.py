@@ -41,7 +41,10 @@ PackageRequest = Annotated[
 ]
 PythonSeries = Annotated[
     str,
-    Meta(pattern=r"^3\.[0-9]{1,3}t?\Z", description="a version of Python, as 3.12, or 3.13t without the global lock"),
+    Meta(
+        pattern=r"^3\.[0-9]{1,3}t?\Z",
+        description="a version of Python, such as 3.12, or 3.13t for the free-threaded build",
+    ),
 ]
 Extra = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\Z", description="the name of an extra")]
 Address = Annotated[str, Meta(pattern=r"^https?://[^\s/]\S*\Z", description="an address that begins with https://")]
@@ -52,7 +55,7 @@ Pattern = Annotated[
     str,
     Meta(
         pattern=r"^(?![!#])(?!(.*/)?\.\.(/|$))[^\0\n]*[^\0\n/ ][^\0\n]*\Z",
-        description="a pattern of files inside the project, as secrets/ or *.key",
+        description="a pattern of files inside the project, such as secrets/ or *.key",
     ),
 ]
 Positive = Annotated[int, Meta(ge=1)]
@@ -61,12 +64,12 @@ InPackages = Annotated[
     str,
     Meta(
         pattern=r"^(?!/)(?!(.*/)?\.\.?(/|$))[^\s\"'\\$;{}*?#]+\Z",
-        description="a directory inside the application's packages, as mysite/static",
+        description="a directory inside the application's packages, such as mysite/static",
     ),
 ]
 WorkingDirectory = Annotated[
     str,
-    Meta(pattern=r"^(?!(.*/)?\.\.(/|$))[^\0\n]+\Z", description="a directory of the image, as backend or /tmp"),
+    Meta(pattern=r"^(?!(.*/)?\.\.(/|$))[^\0\n]+\Z", description="a directory of the image, such as backend or /tmp"),
 ]
 UrlPath = Annotated[str, Meta(pattern=r"^/[!-~]*\Z", description="a path that begins with /")]
 Command = Text | tuple[Text, ...]

@@ -16,7 +16,7 @@ from grocker.errors import CorruptError, SettingsError
 from grocker.tar.entry import Entry, File
 
 _PASSWD, _GROUP = "usr/share/base-passwd/passwd.master", "usr/share/base-passwd/group.master"
-_HINT = "the archive itself is broken: use another mirror"
+_HINT = "the mirror's archive is broken: use another mirror"
 _NUMBER = re.compile(r"[0-9]{1,10}")
 _DYNAMIC = range(999, 100, -1)
 """Numbers for declared users and groups without one, from the top down, as systemd-sysusers and adduser do."""

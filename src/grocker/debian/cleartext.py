@@ -51,7 +51,7 @@ def message(data: bytes) -> bytes:
         raise ValueError("it is not exactly one signed message")
     found = _MESSAGE.search(data)
     if found is None:
-        raise ValueError("its form is not that of a signed message")
+        raise ValueError("it is not in the format of a signed message")
     _check_packets(_packets(found["armor"]))
     return found[0] + b"\n"
 
@@ -71,11 +71,11 @@ def _check_packets(data: bytes) -> None:
     while place < len(data):
         tag, start, size = _header(data, place)
         if tag != _TAG:
-            raise ValueError(f"a packet of the type {tag} where only signatures may be")
+            raise ValueError(f"its signatures contain a packet of type {tag}")
         count += 1
         place = start + size
         if place > len(data) or count > _MOST_SIGNATURES:
-            raise ValueError("its signatures are cut or too many")
+            raise ValueError("its signatures are truncated or too many")
     if not count:
         raise ValueError("it has no signature")
 
@@ -84,7 +84,7 @@ def _header(data: bytes, place: int) -> tuple[int, int, int]:
     """Type, start and size of a packet's body. Raises ValueError for lengths that no signature has."""
     first = data[place]
     if not first & 0x80:
-        raise ValueError("its signatures are no packets")
+        raise ValueError("its signatures are malformed")
     if first & 0x40:
         octet = data[place + 1] if place + 1 < len(data) else 255
         if octet < 192:
@@ -94,4 +94,4 @@ def _header(data: bytes, place: int) -> tuple[int, int, int]:
     elif first & 3 != 3:
         width = 1 << (first & 3)
         return first >> 2 & 0xF, place + 1 + width, int.from_bytes(data[place + 1 : place + 1 + width], "big")
-    raise ValueError("a packet in its signatures has no usable length")
+    raise ValueError("its signatures contain a packet with an unsupported length")

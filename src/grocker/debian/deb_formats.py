@@ -98,7 +98,11 @@ def decompress(name: str, data: bytes) -> bytes:
 
 
 def _incomplete(name: str, is_bomb: bool) -> str:
-    return f"{name} expands to far more than it holds: the package is a bomb" if is_bomb else f"{name} is truncated"
+    return (
+        f"{name} expands far beyond its size: the package is a decompression bomb"
+        if is_bomb
+        else f"{name} is truncated"
+    )
 
 
 def _kind(name: str) -> str:

@@ -112,7 +112,7 @@ class PackageIndex:
         name = get(b"Package", b"(no name)").decode("utf-8", "replace")
         raise CorruptError(
             f"the index of {self.suite}: the stanza of {name} {problem}",
-            hint="the archive itself is broken: use another mirror",
+            hint="the mirror's archive is broken: use another mirror",
         )
 
 

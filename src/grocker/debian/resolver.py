@@ -42,7 +42,7 @@ One that is requested by name is installed. perl-base is not among them: psql is
 NEEDED_BY_SCRIPTS: Mapping[str, frozenset[str]] = {"nginx": frozenset({"iproute2"})}
 """By package, dependencies that only its own maintainer scripts need (nginx: ``ss``, to check port 80)."""
 
-_HINT = "the archive itself is broken: use another mirror"
+_HINT = "the mirror's archive is broken: use another mirror"
 _PRIORITIES = {"required": 0, "important": 1, "standard": 2, "optional": 3, "extra": 4}
 
 

@@ -134,7 +134,7 @@ def find_unreviewed(facts: Iterable[Facts], reviews: Mapping[str, str] | None = 
 
 
 _EFFECTS = (
-    (r"\bupdate-alternatives\b", "commands of it that are alternatives are missing"),
+    (r"\bupdate-alternatives\b", "its commands that are set up as alternatives are missing"),
     (
         r"\bupdate-ca-certificates\b|\bkeytool\b|ca-certificates-java|\bjks\b",
         "its store of certificates is empty: TLS fails",

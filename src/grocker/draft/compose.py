@@ -54,7 +54,7 @@ def _translate_command(found: Findings, name: str, about: Mapping[str, Any], pla
         return
     if command_lines.is_development(words or text.split()):
         found.remarks.append(
-            Remark(place, f"command {command}", "a development server; the application is served instead")
+            Remark(place, f"command {command}", "a development server; images run a production server instead")
         )
         return
     found.services["www" if name in _NAME_OF_WEB else name] = service_table(words, text)

@@ -87,7 +87,7 @@ def refuse_existing(directory: Path) -> None:
         if name == "grocker.toml" or (isinstance(tool, dict) and "grocker" in tool):
             where = name if name == "grocker.toml" else f"{name} [tool.grocker]"
             raise SettingsError(
-                f"the project has settings already, in {where}",
+                f"the project already has settings, in {where}",
                 hint="compare them with what `grocker init --dry-run` prints",
             )
 
@@ -158,7 +158,9 @@ def _check_service(name: str, table: Mapping[str, Any]) -> None:
         msgspec.convert(table, ServiceSettings)
         msgspec.convert(name, ServiceName)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"drafting the service {name!r}: {error}", hint="rename it where it comes from") from error
+        raise SettingsError(
+            f"drafting the service {name!r}: {error}", hint="rename it in the file that defines it"
+        ) from error
 
 
 def remark_lines(remarks: Sequence[Remark]) -> list[str]:

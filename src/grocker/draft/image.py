@@ -7,7 +7,15 @@ import shlex
 from collections.abc import Collection, Iterator, Sequence
 
 from grocker.config import command_lines
-from grocker.config.dockerfile import Instruction, Stage, final_stages, read_stages
+from grocker.config.dockerfile import (
+    Instruction,
+    Stage,
+    Start,
+    final_stages,
+    last_instructions,
+    read_stages,
+    read_start,
+)
 from grocker.draft.front_end_stage import translate_front_end
 from grocker.draft.programs import listens_elsewhere, service_table
 from grocker.draft.steps import FRONT_END, translate_step
@@ -38,7 +46,7 @@ def translate_dockerfile(text: str, name: str) -> Findings:
         if stage not in chain:
             what = f"stage {stage.name or stage.image}"
             is_front_end = _is_front_end(stage)
-            why = FRONT_END if is_front_end else "builds need no stages; dependencies become layers of their own"
+            why = FRONT_END if is_front_end else "builds need no stages: dependencies become layers of their own"
             remarks = found.front_end_remarks if is_front_end else found.remarks
             remarks.append(Remark(f"{name}:{stage.line}", what, why))
     found.front_end = translate_front_end(stages, chain)
@@ -46,8 +54,7 @@ def translate_dockerfile(text: str, name: str) -> Findings:
         _translate_base(found, chain[0], name)
     for one in (one for stage in chain for one in stage.instructions):
         _translate(found, one, f"{name}:{one.line}", names)
-    last = {one.keyword: one for stage in chain for one in stage.instructions}
-    _translate_start(found, last, name)
+    _translate_start(found, last_instructions(chain), name)
     return found
 
 
@@ -71,7 +78,9 @@ def _translate_base(found: Findings, stage: Stage, name: str) -> None:
         found.python = match["series"]
     else:
         known = ", ".join((*(f"{about.python} ({suite})" for suite, about in SUITES.items()), *STANDALONE.series))
-        found.remarks.append(Remark(place, f"FROM {stage.image}", f"images have other versions of Python: {known}"))
+        found.remarks.append(
+            Remark(place, f"FROM {stage.image}", f"choose one of the available versions of Python: {known}")
+        )
 
 
 def _translate(found: Findings, one: Instruction, place: str, stages: Collection[str]) -> None:
@@ -98,18 +107,18 @@ def _translate(found: Findings, one: Instruction, place: str, stages: Collection
                 remark(f"services listen on {APPLICATION_PORT}: publish it with -p {ports[0]}:{APPLICATION_PORT}")
         case "VOLUME":
             if one.text.strip(' []"') != MEDIA:
-                remark(f"data that the application writes belongs in {MEDIA}; tell the application so")
+                remark(f"data that the application writes belongs in {MEDIA}: set that path in its configuration")
         case "HEALTHCHECK":
             if one.text.upper() != "NONE":
                 remark("give the engine this health check: grocker-runner health --ready")
         case "LABEL":
             remark("pass it when building: --label NAME=VALUE")
         case "ARG":
-            remark("builds have no arguments; variables of the build back end are in [tool.grocker.build.env]")
+            remark("builds have no arguments; set variables of the build back end in [tool.grocker.build.env]")
         case "WORKDIR" | "MAINTAINER" | "SHELL" | "CMD" | "ENTRYPOINT" | "STOPSIGNAL":
             pass
         case _:
-            remark("this instruction has no counterpart")
+            remark("Grocker has no counterpart for this instruction")
 
 
 def _translate_variable(found: Findings, variable: str, value: str, place: str) -> None:
@@ -121,7 +130,7 @@ def _translate_variable(found: Findings, variable: str, value: str, place: str) 
     if _SECRET.search(variable):
         remark("it looks like a secret, which everybody who pulls the image can read: pass it to the container")
     elif variable == "PYTHONPATH":
-        remark("the top of a source tree, and src below it, are on sys.path already")
+        remark("the top of a source tree and its src directory are on sys.path already")
     elif variable == "PORT":
         remark(f"PORT is {APPLICATION_PORT} in every image")
     elif "$" in value:
@@ -141,7 +150,7 @@ def _translate_copy(found: Findings, one: Instruction, place: str, stages: Colle
         why = f"it comes from {source}: put it into the project before grocker build, or depend on a Debian package"
         found.remarks.append(Remark(place, what, why))
     elif any("://" in word for word in words[:-1]):
-        found.remarks.append(Remark(place, what, "builds download nothing else: put the file into the project"))
+        found.remarks.append(Remark(place, what, "builds do not download files: put the file into the project"))
     elif target.startswith(("/etc/", "/usr/", "/bin/", "/lib/", "/root/", "/var/")) and not source:
         why = f"files go to the application's directory only; {CONFIG} and {SCRIPTS} are mounted by the operator"
         found.remarks.append(Remark(place, what, why))
@@ -149,21 +158,19 @@ def _translate_copy(found: Findings, one: Instruction, place: str, stages: Colle
 
 def _translate_start(found: Findings, last: dict[str, Instruction], name: str) -> None:
     """Translate what the container runs: the last ENTRYPOINT and CMD."""
-    entry, cmd = last.get("ENTRYPOINT"), last.get("CMD")
+    start = read_start(last)
+    entry = start.entrypoint
     if entry is not None and _is_script(entry):
         why = "what it prepares, such as migrations, becomes a command that the operator runs"
         found.remarks.append(Remark(f"{name}:{entry.line}", f"ENTRYPOINT {entry.text}", why))
         found.has_entry_script = True
-        entry = None
-    one = entry or cmd
+        start = Start(None, start.cmd)
+    one, words = start.first, start.words
     if one is None:
         return
-    words = one.words
-    if entry is not None and entry.words is not None and cmd is not None and cmd.words is not None:
-        words = (*entry.words, *cmd.words)
     place = f"{name}:{one.line}"
     if _is_script(one):
-        why = "it is not read: if it starts the service, set services.www.command to what it runs at its end"
+        why = "scripts are not read: if it starts the service, set services.www.command to what it runs at its end"
         found.remarks.append(Remark(place, f"{one.keyword} {one.text}", why))
         return
     if not (words or one.text.strip()) or words == () or command_lines.is_development(words or one.text.split()):

@@ -93,7 +93,7 @@ def _translate(found: Findings, words: Sequence[str]) -> str:
     if program in ("apt-get", "apt", "aptitude"):
         return _translate_packages(found, words)
     if program in ("apk", "dnf", "yum", "microdnf"):
-        return "images are of Debian: list Debian's names of these packages under dependencies"
+        return "images are based on Debian: list Debian's names of these packages under dependencies"
     if program in ("pip", "pip3", "uv", "poetry", "pipenv", "pdm", "pipx", "conda", "mamba"):
         return _translate_requirements(program, words)
     if "collectstatic" in words:
@@ -106,10 +106,10 @@ def _translate(found: Findings, words: Sequence[str]) -> str:
     if program in _FRONT_END:
         return FRONT_END
     if program in _DOWNLOADS:
-        return f"builds download nothing else: put the files into the project, or fetch them into {MEDIA} at the start"
+        return f"builds do not download files: put the files into the project, or fetch them into {MEDIA} at the start"
     if program in _NOTHING_LEFT:
         return ""
-    return "builds run no commands; put its result into the project, or run it at the start"
+    return "list it in [tool.grocker.build], put its result into the project, or run it at the start"
 
 
 def _translate_packages(found: Findings, words: Sequence[str]) -> str:

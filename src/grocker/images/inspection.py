@@ -130,7 +130,7 @@ def _inspected(image: Image, source: OpenedImage) -> Inspected:
         if data is not None:
             application = _read_spec(data, notes)
     else:
-        notes.append("not built by Grocker: its documents do not tell packages, wheels and services")
+        notes.append("not built by Grocker: it does not say which packages, wheels and services it has")
     own = lock.of(str(image.platform)) if lock is not None else None
     if lock is not None and own is None:
         notes.append(f"its lock file does not cover {image.platform}")
@@ -170,7 +170,7 @@ def _read_file(image: Image, kind: str, path: str, source: OpenedImage, notes: l
         notes.append(f"it has no {kind} layer")
         return None
     if layer.size > _MOST:
-        notes.append(f"its {kind} layer is too large to read /{path} from it ({layer.size} bytes)")
+        notes.append(f"its {kind} layer is too large to read /{path} from ({layer.size} bytes)")
         return None
     packed = check_document(layer.descriptor, source.layer(layer.descriptor)).data
     try:

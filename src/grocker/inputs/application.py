@@ -173,7 +173,7 @@ def chosen_groups(settings: Settings, *, is_project: bool) -> tuple[str, ...]:
     if settings.groups and not is_project:
         raise SettingsError(
             f"groups: only a project has dependency groups, got {', '.join(settings.groups)}",
-            hint="name its directory, or an extra instead of the group",
+            hint="build the project's directory, or use an extra instead of the group",
         )
     return tuple(sorted(map(normalise_name, settings.groups)))
 

@@ -100,7 +100,7 @@ def _read_files(request: ApplicationRequest, directory: Path | None, only: Seque
     settings = request.settings
     if directory is None:
         raise SettingsError(
-            f"files: {request.origin.text} is not a project that files could come from",
+            f"files: {request.origin.text} is not a project directory, so there are no files to add",
             hint="build the project's directory, or remove the setting",
         )
     check_named(directory, only, setting="files")

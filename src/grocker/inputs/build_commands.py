@@ -114,7 +114,7 @@ def _choose_inputs(files: TreeFiles, patterns: Sequence[str], outputs: Sequence[
         if not matched:
             raise SettingsError(
                 f"build.inputs: no file of the project matches {pattern!r}",
-                hint="fix the pattern, or remove it; files that .dockerignore or git ignore do not count",
+                hint="fix the pattern, or remove it; files that git or .dockerignore ignores do not count",
             )
         found |= matched
     return [found[path] for path in sorted(found)]
@@ -131,6 +131,6 @@ def _check_machine(result: CommandResult, target: Target) -> None:
     other = next((one for one in result.files if one.machine not in (0, wanted)), None)
     if other is not None:
         raise MissingError(
-            f"build.commands: {other.path} is a program for another processor than {target.architecture}",
-            hint=f"build on a host of {target.architecture}: commands run on the host's processor",
+            f"build.commands: {other.path} is not a program for {target.architecture}",
+            hint=f"build on a {target.architecture} host: commands run on the host's processor",
         )

@@ -67,7 +67,7 @@ _CHOICES = (
     " kernel.apparmor_restrict_unprivileged_userns; docker run --security-opt seccomp=unconfined), run Grocker as root,"
     " or run the commands before grocker build and remove them from [tool.grocker.build]"
 )
-_REPRODUCE = "run it in the project's directory, or fix commands in [tool.grocker.build]"
+_REPRODUCE = "reproduce it in the project's directory, or fix commands in [tool.grocker.build]"
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -160,8 +160,8 @@ def make(context: Context, toolchain: DebianToolchain, asked: CommandRun) -> Com
                 raise NoSandboxError(f"{_ACTION}: {error.message}", hint=_CHOICES) from error
             except SlowProgramError as error:
                 raise UnavailableError(
-                    f"build command {follower.command!r}: not finished {settings.timeout} s after the first one began",
-                    hint="raise timeout in [tool.grocker.build], or find out what it waits for",
+                    f"build command {follower.command!r}: timeout: the commands took longer than {settings.timeout} s",
+                    hint="raise timeout in [tool.grocker.build], or find out what it is waiting for",
                 ) from error
         if output.status != 0:
             said = plain(output.stdout.decode("utf-8", "replace"))
@@ -203,21 +203,21 @@ def _failure(command: str, said: str, status: int, *, has_network: bool) -> Groc
     if status == 127 and missed is not None:
         name = missed["name"]
         package = _PACKAGES.get(name, name)
-        hint = f'set dependencies = ["{package}"] in [tool.grocker.build]; it names Debian packages'
+        hint = f'install its Debian package: dependencies = ["{package}"] in [tool.grocker.build]'
         if name in _NOT_HAD:
             hint = (
-                "Debian has no such package: use npm with a package-lock.json, or run the command before grocker build"
+                "Debian does not package it: use npm with a package-lock.json, or run the command before grocker build"
             )
         return MissingError(f"build command {command!r}: program {name!r} not found", hint=hint)
     if status > 128 or status < 0:
         number = status - 128 if status > 0 else -status
         return CorruptError(
             f"build command {command!r}: killed by signal {number}{shown}",
-            hint="if that was for want of memory (signal 9), build on a machine that has more",
+            hint="if it ran out of memory (signal 9), build on a machine with more",
         )
     hint = _REPRODUCE
     if not has_network and re.search(r"ENOTFOUND|EAI_AGAIN|ENETUNREACH|getaddrinfo|[Nn]etwork is unreachable", said):
-        hint = "set network = true in [tool.grocker.build]: commands have no network otherwise"
+        hint = "set network = true in [tool.grocker.build]: without it, commands have no network"
     return CorruptError(f"build command {command!r}: exit status {status}{shown}", hint=hint)
 
 
@@ -263,7 +263,8 @@ def _check_way(copy: Path, output: str) -> None:
             ) from None
         if stat.S_ISLNK(mode):
             raise SettingsError(
-                f"build.outputs: {output!r} is behind the link {path!r}", hint="name the directory that it leads to"
+                f"build.outputs: {output!r} is reached through the link {path!r}",
+                hint="name the directory that the link points to",
             )
 
 
@@ -285,8 +286,8 @@ def _list_files(copy: Path, directory: str) -> Iterator[str]:
 def _read(copy: Path, path: str, output: str) -> ProducedFile:
     if not path.isprintable():
         raise SettingsError(
-            f"build.outputs: {os.fsencode(path)!r} is no name of a file that an image can have",
-            hint="let the commands write printable names in UTF-8",
+            f"build.outputs: the file name {os.fsencode(path)!r} is not printable UTF-8",
+            hint="change the commands to write printable names in UTF-8",
         )
     mode = os.lstat(copy / path).st_mode
     if stat.S_ISLNK(mode):
@@ -294,14 +295,14 @@ def _read(copy: Path, path: str, output: str) -> ProducedFile:
         end = os.path.normpath(os.path.join(os.path.dirname(path), target))
         if os.path.isabs(target) or not f"{end}/".startswith(f"{output}/"):
             raise SettingsError(
-                f"build.outputs: the link {path!r} leads out of {output!r}, to {target!r}",
-                hint="let the commands write a copy instead of a link",
+                f"build.outputs: the link {path!r} points outside {output!r}, to {target!r}",
+                hint="change the commands to write a copy instead of a link",
             )
         return ProducedFile(path, hashlib.sha256(os.fsencode(target)).hexdigest(), target=target)
     if not stat.S_ISREG(mode):
         raise SettingsError(
-            f"build.outputs: {path!r} is neither a file nor a directory nor a link",
-            hint="let the commands remove it at their end",
+            f"build.outputs: {path!r} is not a file, a directory or a link",
+            hint="remove it at the end of the commands",
         )
     os.chmod(copy / path, 0o600)
     with open(copy / path, "rb") as stream:
@@ -320,8 +321,8 @@ def _keep(
     for file in files:
         if file.target is None and any(one in (copy / file.path).read_bytes() for one in needles):
             raise SettingsError(
-                f"build.outputs: {file.path!r} has a password or token of this host's npm configuration",
-                hint="find the command that writes it there; an image must not have it",
+                f"build.outputs: {file.path!r} contains a password or token from this host's npm configuration",
+                hint="fix the command that writes it: an image must not contain secrets",
             )
     store = context.store
     key = cache_key("build outputs", [msgspec.structs.astuple(file) for file in files])

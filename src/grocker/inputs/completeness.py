@@ -61,11 +61,11 @@ def check_complete(
     elif needed:
         message = f"{wheel} lacks {_shown(needed)}, which a service needs"
     elif started:
-        message = f"{wheel} lacks {_shown(started)}, which a service starts with"
+        message = f"{wheel} lacks {_shown(started)}, which the command of a service names"
     elif data:
         message = f"{wheel} has no files from {_shown(data)}"
     elif named := [path for path in _named_data(installed, others) if services.table]:
-        message, data = f"{wheel} lacks {_shown(named)}, which its code names", named
+        message, data = f"{wheel} lacks {_shown(named)}, which its code refers to", named
     else:
         return
     table = (flat_layout.setuptools_table(sources) or flat_layout.data_table(sources)).rstrip()

@@ -6,10 +6,11 @@ Only programs that the image will have count: the servers that Grocker brings, a
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Sequence
 
 from grocker.config import command_lines
-from grocker.config.dockerfile import Instruction, final_stages, read_stages
+from grocker.config.dockerfile import Instruction, Start, final_stages, last_instructions, read_stages, read_start
 from grocker.config.services import DetectedApplication
 from grocker.runner.contract import names
 
@@ -27,8 +28,8 @@ def find_started(text: str, paths: Collection[str]) -> DetectedApplication:
 
     ``paths``: of the tree's files, relative to its top.
     """
-    last = {one.keyword: one for stage in final_stages(read_stages(text)) for one in stage.instructions}
-    words = _inner(_words(last.get("ENTRYPOINT"), last.get("CMD")))
+    last = last_instructions(final_stages(read_stages(text)))
+    words = _inner(_words(read_start(last)))
     if not words or command_lines.is_development(words) or any("$" in word for word in words):
         return DetectedApplication()
     served = command_lines.served_application(words)
@@ -43,18 +44,13 @@ def find_started(text: str, paths: Collection[str]) -> DetectedApplication:
     return DetectedApplication(commands={"www" if listens else "worker": command})
 
 
-def _words(entry: Instruction | None, cmd: Instruction | None) -> Sequence[str]:
+def _words(start: Start) -> Sequence[str]:
     """Return the words of the command, none if it takes a shell to tell them."""
-    if entry is not None and entry.words == ():  # takes back that of the base
-        entry = None
-    if entry is not None and entry.words and cmd is not None and cmd.words is not None:
-        return (*entry.words, *cmd.words)
-    one = entry or cmd
-    if one is None:
-        return ()
-    if one.words is not None:
-        return one.words if one.words[:1] not in (("sh",), ("bash",)) else _simple(one.words[-1])
-    return _simple(one.text)
+    words = start.words
+    if words is None:
+        return _simple(start.first.text) if start.first is not None else ()
+    is_line = words[:1] in (("sh",), ("bash",)) and len(words) > 2 and re.fullmatch(r"-[a-z]*c", words[-2])
+    return _simple(words[-1]) if is_line else words
 
 
 def _simple(text: str) -> Sequence[str]:

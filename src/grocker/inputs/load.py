@@ -19,7 +19,7 @@ def load_application(request: ApplicationRequest) -> Application:
     """Load the application that the request's origin names. It may run a back end and ask the index."""
     if request.settings.build.commands and request.origin.kind != "project":
         raise SettingsError(
-            f"build.commands: {request.origin.text} is not a project that commands could run in",
+            f"build.commands: {request.origin.text} is not a project directory, so there is nowhere to run commands",
             hint="build the project's directory, or remove the setting",
         )
     return application_directory.arrange(request, KINDS[request.origin.kind](request))

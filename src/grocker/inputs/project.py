@@ -67,7 +67,7 @@ def _load(request: ApplicationRequest, directory: Path, produced: Produced | Non
         application = tree.load(request, produced, built)
         request.context.progress.warn(
             f"{error.message.splitlines()[0].rstrip(':')}; building the source tree instead",
-            hint='to insist on its wheel, set install = "package" in [tool.grocker]',
+            hint='to require a wheel, set install = "package" in [tool.grocker]',
         )
         # The lock pins the back end, which runs again at each build to see whether its wheel is complete now.
         project = python.read_project(directory)

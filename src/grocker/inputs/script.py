@@ -70,8 +70,8 @@ def _describe(request: ApplicationRequest, metadata: ScriptMetadata) -> TreeProj
     assert path is not None
     if metadata.tool.get("uv"):
         raise SettingsError(
-            f"{path.name}: [tool.uv] of a script is not supported",
-            hint="remove it; an index goes to index-url in [tool.grocker], or to uv.toml of this host",
+            f"{path.name}: [tool.uv] in a script is not supported",
+            hint="remove it; set an index with index-url in [tool.grocker], or in this host's uv.toml",
         )
     try:
         SpecifierSet(metadata.requires_python)

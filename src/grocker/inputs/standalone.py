@@ -144,7 +144,7 @@ class StandaloneSource(msgspec.Struct, frozen=True):
             names = ", ".join(dict.fromkeys(series_of(one.version) for one in fitting)) or "none"
             raise MissingError(
                 f"no standalone Python {target.standalone} for {target.architecture}",
-                hint=f"choose one of Debian's, {debian_pythons()}, or a standalone one: {names}",
+                hint=f"choose a Python from Debian: {debian_pythons()}; or a standalone one: {names}",
             )
         return known
 
@@ -199,5 +199,5 @@ def _with_nearest(error: GrockerError, target: Target) -> GrockerError:
     python = nearest_suites(SUITES.values(), target.python)[0].python
     return type(error)(
         error.message,
-        hint=f'{error.hint}; or build with the nearest Python of Debian: set python = "{python}" in [tool.grocker]',
+        hint=f'{error.hint}; or build with Debian\'s nearest Python: set python = "{python}" in [tool.grocker]',
     )

@@ -117,7 +117,7 @@ def choose_suites(
         _warn_of_pin(pin, fitting, ranges, standalone, progress)
     if fitting:
         return _debian(fitting, ranges, standalone)
-    why = f"no Python of Debian's fits {' and '.join(one.place for one in ranges)}"
+    why = f"no Debian Python satisfies {' and '.join(one.place for one in ranges)}"
     found = _allowed_versions(ranges, standalone)
     if not found:
         _fail(ranges, standalone)
@@ -154,7 +154,7 @@ def _debian(fitting: Sequence[Suite], ranges: Sequence[PythonRange], standalone:
     def more() -> Sequence[Choice]:
         found = _allowed_versions(ranges, standalone)
         older = (one for one in found if release_of(series_of(one)) < release_of(first.python))
-        return [Choice(DEFAULT, one, "Debian's lack wheels") for one in older if series_of(one) not in tried]
+        return [Choice(DEFAULT, one, "Debian's Pythons lack wheels") for one in older if series_of(one) not in tried]
 
     return Choices(tuple(Choice(row.name, why=why) for row in rows), None if standalone.refused_by else more)
 
@@ -171,12 +171,12 @@ def _required(series: str, standalone: Standalone) -> str:
         return version
     if standalone.refused_by:
         raise SettingsError(
-            f"{_SETTING}: Debian has no Python {series}, and {standalone.refused_by} excludes standalone ones",
-            hint=f"unset it, or choose a Python of Debian's: {debian_pythons()}",
+            f"{_SETTING}: Debian has no Python {series}, and {standalone.refused_by} excludes standalone Pythons",
+            hint=f"change {standalone.refused_by}, or choose a Python from Debian: {debian_pythons()}",
         )
     raise MissingError(
-        f"{_SETTING}: nobody has Python {series}",
-        hint=f"choose one of Debian's, {debian_pythons()}, or a standalone one: {_names(standalone)}",
+        f"{_SETTING}: no Python {series} is available, from Debian or standalone",
+        hint=f"choose a Python from Debian: {debian_pythons()}; or a standalone one: {_names(standalone)}",
     )
 
 
@@ -186,22 +186,22 @@ def _warn_of_pin(
     if standalone.newest(pin.series, ()) or any(row.python == pin.series for row in SUITES.values()):
         reason = f"which {' and '.join(f'{one.place} ({one.specifier})' for one in ranges)} excludes"
     elif standalone.refused_by:
-        reason = f"which no Debian suite has; {standalone.refused_by} excludes standalone ones"
+        reason = f"which no Debian suite has, and {standalone.refused_by} excludes standalone Pythons"
     else:
-        reason = "which nobody has"
+        reason = "which is not available, from Debian or standalone"
     used = f"; using {fitting[0].python}" if fitting else ""
     progress.warn(
         f"{pin.place} asks for Python {pin.series}, {reason}{used}",
-        hint=f"to choose yourself, set python in [tool.grocker]: one of Debian's, {debian_pythons()}, or a standalone"
-        f" one: {_names(standalone)}",
+        hint=f"to choose yourself, set python in [tool.grocker]; from Debian: {debian_pythons()};"
+        f" standalone: {_names(standalone)}",
     )
 
 
 def _fail(ranges: Sequence[PythonRange], standalone: Standalone) -> None:
     said = " and ".join(f"{one.place} ({one.specifier})" for one in ranges)
     raise SettingsError(
-        f"no Python fits {said}",
-        hint=f"change it; there are Debian's, {debian_pythons()}, and standalone ones: {_names(standalone)}",
+        f"no Python satisfies {said}",
+        hint=f"change it; from Debian: {debian_pythons()}; standalone: {_names(standalone)}",
     )
 
 

@@ -100,7 +100,7 @@ class DebianToolchain(msgspec.Struct, frozen=True):
         try:
             return self._resolve(names)
         except MissingError as error:
-            raise MissingError(f"finding the packages of the build: {error.message}", hint=error.hint) from error
+            raise MissingError(f"resolving the packages of the build: {error.message}", hint=error.hint) from error
 
     def compose_image(self, answer: DebianAnswer) -> BuildRoot:
         """Return a root with an image's own packages, to run what the image would run."""

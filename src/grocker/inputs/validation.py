@@ -68,7 +68,7 @@ def check_debian_modules(
         if is_standalone:
             progress.warn(
                 f"{path} imports {module}, which images with a standalone Python lack",
-                f'choose a Python of Debian\'s, and add dependencies = ["{_APART[module]}"] to [tool.grocker]',
+                f'choose a Debian Python, and add dependencies = ["{_APART[module]}"] to [tool.grocker]',
             )
         elif _APART[module] not in named:
             progress.warn(

@@ -69,7 +69,7 @@ def from_settings(given: Sequence[str], directory: Path | None, entries: Sequenc
         outer = next((one for one in paths if path.startswith(f"{one}/")), None)
         if path == "." or outer is not None:
             what = f"lies in {outer!r}, which is writable too" if outer else "is the whole application"
-            raise SettingsError(f"writable: {path!r} {what}", hint="name directories of data, each once")
+            raise SettingsError(f"writable: {path!r} {what}", hint="name directories that contain data, each once")
         _check_content(path, directory, entries)
     return tuple(WritablePath(path, not path.endswith(_DATABASES), "settings") for path in paths)
 
@@ -80,17 +80,17 @@ def _check_content(path: str, directory: Path | None, entries: Sequence[Entry]) 
     for entry in entries:
         if isinstance(entry, Symlink) and entry.path in above:
             link = entry.path.removeprefix(f"{ROOT}/")
-            raise SettingsError(f"writable: {link!r} is a link", hint="name the directory that it leads to")
+            raise SettingsError(f"writable: {link!r} is a link", hint="name the directory that it points to")
         if entry.path.startswith(f"{place}/") and entry.path.endswith(".py"):
             code = entry.path.removeprefix(f"{ROOT}/")
             raise SettingsError(
-                f"writable: {path!r} contains code ({code}), which would stay as it was at the first start",
-                hint="name a directory of data alone",
+                f"writable: {path!r} contains code ({code}), which a newer image could not update",
+                hint="name a directory that contains only data",
             )
     is_file = any(entry.path in above and isinstance(entry, File) for entry in entries)
     is_file = is_file or (directory is not None and (directory / path).is_file())
     if is_file and not path.endswith(_DATABASES):
-        raise SettingsError(f"writable: {path!r} is a file", hint="name the directory of the files that are written")
+        raise SettingsError(f"writable: {path!r} is a file", hint="name the directory that the application writes to")
 
 
 def link(paths: Sequence[WritablePath], entries: Sequence[Entry]) -> tuple[Entry, ...]:

@@ -118,9 +118,9 @@ def call(
     )
     if output.status != 0 or not answer.is_file():
         # The reason comes last: a traceback on standard error, after a long log on standard output.
-        text = output.stdout.decode("utf-8", "replace") + "\n" + output.stderr if output.status else "it gave no wheel"
+        text = output.stdout.decode("utf-8", "replace") + "\n" + output.stderr if output.status else "it built no wheel"
         if output.status < 0:
-            text += f"\nit was ended by signal {-output.status}"
+            text += f"\nit was killed by signal {-output.status}"
         raise failure(text, project.name or project.directory.name, tree)
     return read_answer(answer, project, tree)
 

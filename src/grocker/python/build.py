@@ -207,7 +207,7 @@ def build_wheel(
             pins = (*pins, *(pin for pin in more if pin.name not in names))
             if backend.call(project, tree_of(pins), tree, copy, out, pins, told).missing:
                 raise CorruptError(
-                    f"building {name}: its back end asks for other requirements at each call",
+                    f"building {name}: its back end asks for different requirements at each call",
                     hint="list them all under requires in [build-system]",
                 )
     wheels = sorted(path for path in out.glob("*.whl") if path.is_file()) if out.is_dir() else []

@@ -101,7 +101,7 @@ def _owner(
             wheels = " or ".join(f'"{normalise_name(name.split(" ")[0])}"' for name in (first, differing[0]))
             raise SettingsError(
                 f"{first} and {differing[0]} both install /{path}, with different contents",
-                hint=f"remove one of them, or say which one counts: prefer = [{wheels}] in [tool.grocker]",
+                hint=f"remove one of them, or choose which one is installed: prefer = [{wheels}] in [tool.grocker]",
             )
         winner = names[-1]
         if collided is not None:

@@ -146,7 +146,7 @@ def compile_project(
         names = {pin.name for pin in pins}
         pins = (*pins, *(pin for pin in more if pin.name not in names))
     raise CorruptError(
-        f"building {name}: its back end asks for other requirements at each call",
+        f"building {name}: its back end asks for different requirements at each call",
         hint="list them all under requires in [build-system]",
     )
 
@@ -195,7 +195,7 @@ def _call(
         raise _failure(toolchain, said, output.status, name, tree)
     answer = build / "answer.json"
     if not is_left(answer) or not is_left(build / "wheel", stat.S_ISDIR):
-        raise backend.failure(f"{said}\nit gave no wheel", name, tree)
+        raise backend.failure(f"{said}\nit built no wheel", name, tree)
     told = backend.read_answer(answer, project, tree)
     if told.missing:
         return told
@@ -220,5 +220,5 @@ def _failure(toolchain: Toolchain, said: str, status: int, name: str, tree: Sour
             hint += f" (or one of {', '.join(packages[1:_MOST_PACKAGES])})"
         return LackingError(f"building {name}: {what} is missing", hint=hint, package=package)
     if status > 128:
-        said += f"\nit was ended by signal {status - 128}"
+        said += f"\nit was killed by signal {status - 128}"
     return backend.failure(said, name, tree)

@@ -40,7 +40,7 @@ def _requirement(name: str, said: Any, place: str) -> str:
     for source in ("hg", "svn"):
         if source in details:
             raise SettingsError(
-                f"{place}: {name} comes from {source}; of version control systems only git is supported",
+                f"{place}: {name} comes from {source}; the only supported version control system is git",
                 hint=f"serve a wheel of {name} from an index",
             )
     version = details.get("version", "*") if isinstance(said, dict) else said

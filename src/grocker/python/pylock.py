@@ -104,7 +104,7 @@ def compiled_error(packages: Sequence[CompiledPackage], platform: str) -> Compil
         f"{', '.join(told)}: no wheel for {platform}, and {needs} a compiler to build one",
         hint=f"depend on {' and '.join(binaries)}: published with wheels"
         if binaries
-        else "choose a version that has a wheel, or build one where that compiler is:"
+        else "choose a version that has a wheel, or build one on a machine with that compiler:"
         f' python{python} -m pip wheel --no-deps --wheel-dir wheels {pinned}, and find-links = ["wheels"] in [tool.uv]',
         packages=tuple(packages),
     )

@@ -190,13 +190,13 @@ class _Walk:
         if name in _JUNK or name.endswith(_JUNK_ENDINGS):
             # A directory that is named may well hold products, but nobody means bytecode and caches.
             is_meant = everything and name not in _JUNK and not name.endswith((".pyc", ".pyo"))
-            return None if is_meant else "it is no source"
+            return None if is_meant else "it is not source code"
         if everything or not entry.is_dir(follow_symlinks=False):
             return None
         if name in _OTHERS:
-            return "nothing of that name counts unless git tracks it or pyproject.toml names it"
+            return "it is left out by its name unless git tracks it or pyproject.toml names it"
         if on_top and name in _PRODUCTS_ON_TOP and not os.path.exists(os.path.join(entry.path, "__init__.py")):
-            return "it is taken for a build product: git does not track it and pyproject.toml does not name it"
+            return "it looks like a build product: git does not track it and pyproject.toml does not name it"
         if not in_package and self._is_clutter(entry, path):
             return "git ignores it, it holds no Python, and pyproject.toml does not mention it"
         return None

@@ -115,8 +115,8 @@ def parse_source(text: str, *, name: str = "", base: Path | None = None) -> Sour
     scheme, plus, rest = text.partition("+")
     if plus and scheme in ("hg", "svn", "bzr"):
         raise SettingsError(
-            f"resolving dependencies: {name or 'a requirement'} comes from {hide_credentials(text)}, and of version "
-            "control systems only git is supported",
+            f"resolving dependencies: {name or 'a requirement'} comes from {hide_credentials(text)}; "
+            "the only supported version control system is git",
             hint="serve a wheel of it from an index, or name a git repository: git+https://…@COMMIT",
         )
     if plus and scheme == "git":

@@ -196,7 +196,7 @@ def translate_error(output: command.Output, *, action: str, platform: str) -> Gr
     withheld = _WITHHELD.search(text)
     if code in (401, 403) and withheld:
         return DeniedError(
-            f"{action}: the package index refuses: {words}",
+            f"{action}: the package index denies access: {words}",
             hint=f"the project, not you, names the index {withheld['name']} ({withheld['address']}), so Grocker sends "
             f"it no credentials; to trust it, run: export UV_INDEX={withheld['name']}={withheld['address']}",
         )
@@ -238,7 +238,7 @@ def translate_error(output: command.Output, *, action: str, platform: str) -> Gr
         return CorruptError(
             f"{action}: {words}", hint="check the index: it serves a different file than the pinned one"
         )
-    return SettingsError(f"{action}: uv: {words}")
+    return SettingsError(f"{action}: uv: {words}", hint="fix what uv reports, and build again")
 
 
 def http_status(text: str) -> int:

@@ -197,7 +197,7 @@ class _Reading(msgspec.Struct, frozen=True):
             ) from error
         if (normalise_name(found.name), Version(found.version)) != (name, version):
             raise CorruptError(
-                f"reading {self.file}: METADATA is of {found.name} {found.version}, which the file name contradicts",
+                f"reading {self.file}: METADATA is of {found.name} {found.version}, contrary to the file name",
                 hint="download it again, or tell its publisher: the file was renamed or forged",
             )
         return found

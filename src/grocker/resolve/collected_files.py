@@ -35,8 +35,8 @@ _FRAMEWORK = "django"
 _WEB = frozenset({"www", "web"})
 """names of services that serve the application by a command"""
 _NEVER = (
-    *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/run", "/sbin", "/sys", "/tmp"),  # noqa: S108
-    *("/usr/bin", "/usr/lib", "/usr/sbin", "/var/lock", "/var/run", "/var/tmp"),  # noqa: S108
+    *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/run", "/sbin", "/sys", "/tmp"),  # noqa: S108 - compared only
+    *("/usr/bin", "/usr/lib", "/usr/sbin", "/var/lock", "/var/run", "/var/tmp"),  # noqa: S108 - compared only
     *(names.CONFIG, names.MEDIA, names.SCRIPTS, names.GROCKER),
 )
 """directories that are mounted, or that are Debian's or Grocker's own"""
@@ -45,7 +45,7 @@ _MANIFEST = b"ManifestStaticFilesStorage"
 """in the name of each storage that cannot do without collectstatic, WhiteNoise's too"""
 _NO_SANDBOX = "run Grocker as root or allow user namespaces, or set collectstatic = false in [tool.grocker]"
 _REMEDY = (
-    "give a variable that its settings need a harmless value in [tool.grocker.build.env],"
+    "if its settings need a variable, set it to a harmless value in [tool.grocker.build.env];"
     " or set collectstatic = false in [tool.grocker]"
 )
 
@@ -211,7 +211,7 @@ def _fail(context: Context, application: Application, error: str) -> None:
     """Warn that a run failed."""
     message = f"collecting Django's static files failed: {error}"
     if _mentions(application, _MANIFEST):
-        message += "; without them its manifest storage fails on every page"
+        message += "; without them every page that uses the manifest storage fails"
     context.progress.warn(message, hint=_REMEDY)
 
 

@@ -162,7 +162,7 @@ def resolve_wheels(
         raise NoWheelError(found.missing[0], hint=found.missing[1])
     if found.stale is not None:
         message, remedy = found.stale
-        context.progress.warn(f"{message}; keeping to its versions where they still fit", hint=remedy)
+        context.progress.warn(f"{message}; keeping its versions where they still fit", hint=remedy)
     if directory is not None and not all(python.is_current(context, file, directory) for file in found.files):
         found = recent_answer(context.store, key, PythonAnswer, ask, now=context.now, refresh=True)
     rebuild_wheels(context, uv, found.files, wheels, toolchain, directory=directory, submodules=submodules)

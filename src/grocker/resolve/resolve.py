@@ -155,7 +155,7 @@ def resolve(
     wheels = locks.python_answer(context, uv, application, target, locked, toolchain, submodules=submodules)
     services, static = _static(context, settings, application, target, uv, lambda: packages, wheels, toolchain)
     if lacking := set(_needed(services)) - {package.name for package in packages.packages}:
-        message = f"{LOCK} is stale: it has no {', '.join(lacking)}, which shows Django's static files"
+        message = f"{LOCK} is stale: it has no {', '.join(lacking)}, which serves Django's static files"
         remedy = "recreate it: grocker lock"
         if request.locked:
             raise SettingsError(message, hint=remedy)
@@ -313,7 +313,7 @@ def _host(target: Target) -> Target:
     if architecture is None:
         raise SettingsError(
             f"cannot build on {machine}: Grocker runs the image's interpreter here to compile bytecode",
-            hint=f"build on {' or '.join(sorted(BY_MACHINE))}; both build for every platform",
+            hint=f"build on {' or '.join(sorted(BY_MACHINE))}; either builds for every platform",
         )
     return replace(target, architecture=architecture.name)
 
@@ -342,4 +342,7 @@ def _refuse_other_build(request: Request, settings: Settings) -> None:
     if is_tree(request.origin.path, settings):
         return
     if request.lock.inputs.get("build") != locks.build_input(read_project(request.origin.path)):
-        raise SettingsError(f"{LOCK} is stale: build changed since it was written", hint="recreate it: grocker lock")
+        raise SettingsError(
+            f"{LOCK} is stale: [build-system] in pyproject.toml changed since it was written",
+            hint="recreate it: grocker lock",
+        )

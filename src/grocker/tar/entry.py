@@ -83,9 +83,9 @@ def path_problem(path: str) -> str | None:
     if not path or path == "." or "\0" in path or posixpath.normpath(path) != path:
         return "is not a normalised path"
     if posixpath.basename(path).startswith(WHITEOUT):
-        return "would take away what lies below it (a whiteout)"
+        return "is a whiteout, which would delete files of lower layers"
     if len(path) > _SURELY_SHORT and max(map(len, path.encode("utf-8", "surrogateescape").split(b"/"))) > LONGEST_NAME:
-        return f"has a name that is longer than {LONGEST_NAME} bytes, which no file system takes"
+        return f"has a name that is longer than {LONGEST_NAME} bytes, which is more than file systems allow"
     return None
 
 

@@ -61,7 +61,7 @@ class _Bounded(io.RawIOBase):
         if self._packed is not None:
             done = self._stream.tell()
             if done > _ALWAYS_ALLOWED and done > _MOST_RATIO * self._packed.tell():
-                raise tarfile.ReadError("it unpacks to far more than it holds: the archive is a bomb")
+                raise tarfile.ReadError("it unpacks to far more than its size: the archive is a decompression bomb")
 
 
 @contextmanager

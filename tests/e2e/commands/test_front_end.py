@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import tomllib
 import uuid
 from pathlib import Path
@@ -12,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.contract.engine import Engine
-from tests.e2e.trees.test_collectstatic import new_layers
+from tests.e2e.trees.test_collectstatic import FILES as SITE
+from tests.e2e.trees.test_collectstatic import grocker, new_layers
 from tests.e2e.trees.test_projects import get
 from tests.support.chromium import chromium
 
@@ -20,40 +19,10 @@ pytestmark = [
     *(pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.root, pytest.mark.browser),
     pytest.mark.timeout(1200),
 ]
-SETTINGS = """\
-import os
-from pathlib import Path
-
-BASE_DIR = Path(__file__).resolve().parent.parent
-SECRET_KEY = os.environ["SECRET_KEY"]
-DEBUG = False
-ALLOWED_HOSTS = ["*"]
-INSTALLED_APPS = ["django.contrib.staticfiles"]
-ROOT_URLCONF = "shop.urls"
-TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": [BASE_DIR / "shop/templates"]}]
-STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "collected"
-STATICFILES_DIRS = [BASE_DIR / "shop" / "dist"]
-WSGI_APPLICATION = "shop.wsgi.application"
-STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}}
-"""
-URLS = """\
-from django.shortcuts import render
-from django.urls import path
-
-urlpatterns = [path("", lambda request: render(request, "index.html"))]
-"""
 FILES = {
-    "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n',
-    "requirements.txt": "django\n",
-    "shop/__init__.py": "",
-    "shop/settings.py": SETTINGS,
-    "shop/urls.py": URLS,
-    "shop/wsgi.py": (
-        "import os\nfrom django.core.wsgi import get_wsgi_application\n"
-        'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\napplication = get_wsgi_application()\n'
-    ),
-    "shop/templates/index.html": (
+    **SITE,
+    "shop/settings.py": SITE["shop/settings.py"] + 'STATICFILES_DIRS = [BASE_DIR / "shop" / "dist"]\n',
+    "pages/index.html": (
         "{% load static %}<!doctype html><title>shop</title><link rel='icon' href='data:,'>"
         """<link rel="stylesheet" href="{% static 'main.css' %}"><div id="app"></div>"""
         """<script type="module" src="{% static 'main.js' %}"></script>"""
@@ -64,11 +33,6 @@ FRONT_END = Path(__file__).parent / "frontend"
 IMAGE = "grocker-test-front-end:1"
 RUN = "/opt/app/shop/dist/run.txt"
 """what the last command writes: another text each time that it runs"""
-
-
-def grocker(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "grocker", *words]
-    return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
 
 
 def read(docker: Engine, path: str) -> str:
@@ -117,7 +81,7 @@ def test_X1_page_has_the_front_end_that_npm_built_and_a_changed_module_runs_no_n
             assert page.evaluate("getComputedStyle(document.getElementById('app')).color") == "rgb(0, 0, 128)"
             assert page.complaints() == []
 
-    (site / "shop" / "urls.py").write_text(URLS + "# changed\n")
+    (site / "shop" / "urls.py").write_text(FILES["shop/urls.py"] + "# changed\n")
     again = grocker(site, "build", ".", "-t", IMAGE, "-o", "docker")
     assert new_layers(again) == ["application"]
     assert read(docker, RUN) == run

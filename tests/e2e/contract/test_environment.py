@@ -209,7 +209,7 @@ def test_V1_mount_that_is_nearly_one_of_the_contract_is_one_warning(
 ) -> None:
     done = docker.run("true", options=["--volume", f"{folders.config}:{place}"])
     assert (done.status, len(done.complaints)) == (0, 1)
-    assert f"{place} is mounted, but is none of the image's directories; did you mean " in done.complaints[0]
+    assert f"{place} is mounted, but is not one of the image's directories; did you mean " in done.complaints[0]
 
 
 @pytest.mark.parametrize(

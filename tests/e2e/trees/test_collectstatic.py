@@ -172,7 +172,7 @@ def test_build_warns_and_goes_on_when_settings_fail(shop: Path, tmp_path: Path) 
 def test_build_warns_that_pages_fail_when_settings_fail_and_pages_need_the_manifest(shop: Path, tmp_path: Path) -> None:
     (shop / "shop" / "settings.py").write_text(SETTINGS + MANIFEST + PARTICULAR)
     built = grocker(shop, "build", ".", "-t", "shop:1", "-o", f"oci:{tmp_path / 'layout'}")
-    said = "failed: ValueError: SHOP_KEY is odd; without them its manifest storage fails on every page"
+    said = "failed: ValueError: SHOP_KEY is odd; without them every page that uses the manifest storage fails"
     assert (built.returncode, said in built.stderr) == (0, True), built.stderr
 
 

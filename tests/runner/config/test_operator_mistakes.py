@@ -54,14 +54,14 @@ def test_files_in_the_wrong_place_are_named(
 @pytest.mark.parametrize(
     ("points", "told"),
     [
-        (["/confg"], ["/confg is mounted, but is none of the image's directories; did you mean /config?"]),
+        (["/confg"], ["/confg is mounted, but is not one of the image's directories; did you mean /config?"]),
         (
             ["/configs", "/config"],
-            ["/configs is mounted, but is none of the image's directories; did you mean /config?"],
+            ["/configs is mounted, but is not one of the image's directories; did you mean /config?"],
         ),
-        (["/meida"], ["/meida is mounted, but is none of the image's directories; did you mean /media?"]),
-        (["/script"], ["/script is mounted, but is none of the image's directories; did you mean /scripts?"]),
-        (["/Scripts"], ["/Scripts is mounted, but is none of the image's directories; did you mean /scripts?"]),
+        (["/meida"], ["/meida is mounted, but is not one of the image's directories; did you mean /media?"]),
+        (["/script"], ["/script is mounted, but is not one of the image's directories; did you mean /scripts?"]),
+        (["/Scripts"], ["/Scripts is mounted, but is not one of the image's directories; did you mean /scripts?"]),
         (["/", "/proc", "/tmp", "/config", "/media", "/scripts", "/config/app", "/mnt", "/data", "/dev/log"], []),
     ],
 )

@@ -124,7 +124,7 @@ def _in_a_lock(hint: str, lock: LockFile) -> str:
     if lock.format == "uv":
         where = f" of {lock.path.parent / 'pyproject.toml'}"
         return hint.replace("in [tool.uv]", f"in [tool.uv]{where}, then run: uv lock")
-    return re.sub(r",? or build one where.*|; or build one where.*", "", hint) + f"; then update {lock.path.name}"
+    return re.sub(r"[,;]? or build one on a machine.*", "", hint) + f"; then update {lock.path.name}"
 
 
 def add_requirements(

@@ -60,7 +60,7 @@ def warn_mistyped_mounts(layout: ContainerLayout, mounts: str = "/proc/self/moun
     for point in sorted(points.difference(known)):
         near = [directory for directory in known if _is_near(point, directory)]
         if near:
-            warn(f"{point} is mounted, but is none of the image's directories; did you mean {near[0]}?")
+            warn(f"{point} is mounted, but is not one of the image's directories; did you mean {near[0]}?")
 
 
 def warn_mistyped_sections(texts: Sequence[IniText], base: str) -> None:
