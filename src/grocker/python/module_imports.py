@@ -1,0 +1,74 @@
+"""What a module imports, read from its text: nothing is executed."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterator
+
+_IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+"""who catches one of these does without the module"""
+_CHECKS = ("TYPE_CHECKING", "version_info", "hexversion", "PY2", "PY3")
+"""names in the test of an ``if`` that decides by the Python, or is for type checkers alone"""
+
+
+def parse(source: bytes) -> ast.Module | None:
+    """Parse a module; None if this Python cannot."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def unconditional_imports(module: ast.Module) -> frozenset[str]:
+    """Return the outermost names of the modules that are imported whenever this one is, whatever the Python."""
+    found = {name.partition(".")[0] for node in module.body for name in _imported(node, "")}
+    return frozenset(found - {""})
+
+
+def all_imports(module: ast.Module, package: str) -> frozenset[str]:
+    """Return the dotted names that may be imported, in functions too, without those whose lack is caught.
+
+    ``from a import b`` gives ``a`` and ``a.b``, which may be no module. ``package``: that of the module, dotted.
+    """
+    found: set[str] = set()
+    waiting: list[ast.AST] = [module]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Try) and any(map(_handles, node.handlers)):
+            waiting += [*node.orelse, *node.finalbody]
+        elif isinstance(node, ast.If) and any(name in ast.unparse(node.test) for name in _CHECKS):
+            continue
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found.update(_imported(node, package))
+        else:
+            waiting += ast.iter_child_nodes(node)
+    return frozenset(found)
+
+
+def strings(module: ast.Module) -> frozenset[str]:
+    """Return the string literals that may name a module (``shop.urls``, ``main:app``), up to a colon."""
+    texts = (node.value for node in ast.walk(module) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    names = (text.partition(":")[0] for text in texts if len(text) < 100)
+    return frozenset(name for name in names if all(part.isidentifier() for part in name.split(".")))
+
+
+def _imported(node: ast.AST, package: str) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        base = node.module or ""
+        if node.level:
+            if not package:
+                return
+            parents = package.split(".")
+            base = ".".join((*parents[: len(parents) - node.level + 1], *filter(None, [base])))
+        yield base
+        yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _handles(handler: ast.ExceptHandler) -> bool:
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(kind is None or (isinstance(kind, ast.Name) and kind.id in _IMPORT_ERRORS) for kind in kinds)
