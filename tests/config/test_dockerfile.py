@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grocker.config.dockerfile import final_stages, read_stages
+from grocker.config.dockerfile import final_stages, python_series, read_stages
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,36 @@ def test_exec_form_is_a_json_array_of_strings(text: str, words: tuple[str, ...] 
 )
 def test_last_stage_is_preceded_by_those_that_it_is_built_upon(text: str, images: list[str]) -> None:
     assert [stage.image for stage in final_stages(read_stages(text))] == images
+
+
+@pytest.mark.parametrize(
+    ("text", "image"),
+    [
+        ("ARG VERSION=3.11\nFROM python:${VERSION}-slim", "python:3.11-slim"),
+        ('ARG A="3.11" B=python:$A\nFROM $B', "python:3.11"),
+        ("FROM python:${VERSION:-3.12}", "python:3.12"),
+        ("ARG VERSION\nFROM python:$VERSION", "python:$VERSION"),
+        ("FROM a\nARG VERSION=3.11\nFROM python:$VERSION", "python:$VERSION"),
+    ],
+)
+def test_images_have_the_defaults_of_arguments_before_the_first_stage(text: str, image: str) -> None:
+    assert read_stages(text)[-1].image == image
+
+
+@pytest.mark.parametrize(
+    ("image", "series"),
+    [
+        ("python:3.11", "3.11"),
+        ("python:3.12.4-slim-bookworm@sha256:0", "3.12"),
+        ("docker.example/library/python:3.9-alpine", "3.9"),
+        ("example/web-server:python3.8-alpine", "3.8"),
+        ("example/uv:0.5-python3.13-slim", "3.13"),
+        ("python:3", ""),
+        ("python:2.7", ""),
+        ("python:3.1234", ""),
+        ("debian:13", ""),
+        ("cpython:3.12", ""),
+    ],
+)
+def test_name_of_an_image_tells_its_python(image: str, series: str) -> None:
+    assert python_series(image) == series
