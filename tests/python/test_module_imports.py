@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from grocker.python.module_imports import all_imports, parse, strings, unconditional_imports
+from grocker.python.module_imports import all_imports, line_imports, parse, strings, unconditional_imports
 
 GUARDED = """
 import sys
@@ -63,3 +63,21 @@ def test_strings_may_name_modules() -> None:
 def test_source_of_another_python_is_not_parsed() -> None:
     assert parse(b"print 'x'\n") is None
     assert parse(b"\xff\x00") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("import a.b, c as d  # why\nimport e; import f\n", {"a.b", "c", "e"}),
+        ("from a import b as c, d\r\n", {"a", "a.b", "a.d"}),
+        ("from a import (\n    b,  # why (not)\n    c,\n)\n", {"a", "a.b", "a.c"}),
+        ("from a import b, \\\n    c\n", {"a", "a.b", "a.c"}),
+        ("from . import b\nfrom .c import d\nfrom ..e import f\n", None),
+        ("from .... import b\n", set()),
+        ("try:\n    import a\nexcept ImportError:\n    pass\n", set()),
+        ("important = 1\nfrom_a = 2\n", set()),
+    ],
+)
+def test_imports_that_are_not_indented_are_found_without_parsing(text: str, names: set[str] | None) -> None:
+    relative = {"p.q", "p.q.b", "p.q.c", "p.q.c.d", "p.e", "p.e.f"}
+    assert set(line_imports(text.encode(), "p.q")) == (relative if names is None else names)

@@ -85,7 +85,7 @@ def _make_images(
         )
         faults.update(execution.wheel_faults)
         if not images:
-            warn_of_removed(context.progress, resolution)
+            warn_of_removed(context.progress, resolution, resolution.removed_by_wheels(context))
             check_services(
                 application,
                 application.services.table,

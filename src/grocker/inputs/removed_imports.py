@@ -45,6 +45,9 @@ def find_removed_imports(
     A module counts if a service or a console script reaches it, in Django's case any but tests, and if it imports
     one of the removed modules unconditionally. ``files``: the wheels beside the application; ``series``: ``3.13``.
     """
+    lost = removed_modules(series)
+    if not lost:
+        return ()
     suspects = {
         entry.path
         for entry in application.installed.entries
@@ -58,7 +61,7 @@ def find_removed_imports(
 
     sources = OwnModules(application)
     brought = {module for file in files for module in modules_of(file.name, file.version)}
-    lost = removed_modules(series) - brought - sources.modules.keys()
+    lost = lost - brought - sources.modules.keys()
     found = []
     for path in sorted(suspects & sources.texts.keys()):
         module = parse(sources.texts[path])

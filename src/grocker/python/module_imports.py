@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections.abc import Iterator
 
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 """who catches one of these does without the module"""
+_LINE = re.compile(
+    r"\n(?:import[ \t]+(?P<modules>[^\n;#]+)"
+    r"|from[ \t]+(?P<base>[.\w]+)[ \t]+import[ \t]*(?P<names>\((?:#[^\n]*\n|[^)#]){0,5000}\)|(?:\\\r?\n|[^\n;#])+))"
+)
 _CHECKS = ("TYPE_CHECKING", "version_info", "hexversion", "PY2", "PY3")
 """names in the test of an ``if`` that decides by the Python, or is for type checkers alone"""
 
@@ -26,6 +31,22 @@ def unconditional_imports(module: ast.Module) -> frozenset[str]:
     """Return the outermost names of the modules that are imported whenever this one is, whatever the Python."""
     found = {name.partition(".")[0] for node in module.body for name in _imported(node, "")}
     return frozenset(found - {""})
+
+
+def line_imports(source: bytes, package: str) -> Iterator[str]:
+    """Yield dotted names as ``all_imports`` does, of the imports that are not indented, without parsing the source.
+
+    For many modules: an import in a string counts too.
+    """
+    for match in _LINE.finditer("\n" + source.decode("utf-8", "replace")):
+        if match["modules"]:
+            yield from (words[0] for one in match["modules"].split(",") if (words := one.split()))
+            continue
+        base = _absolute(match["base"].lstrip("."), len(match["base"]) - len(match["base"].lstrip(".")), package)
+        if base is not None:
+            yield base
+            listed = re.sub(r"#[^\n]*|[()\\]", "", match["names"])
+            yield from (f"{base}.{words[0]}" for one in listed.split(",") if (words := one.split()))
 
 
 def all_imports(module: ast.Module, package: str) -> frozenset[str]:
@@ -59,14 +80,20 @@ def _imported(node: ast.AST, package: str) -> Iterator[str]:
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
-        base = node.module or ""
-        if node.level:
-            if not package:
-                return
-            parents = package.split(".")
-            base = ".".join((*parents[: len(parents) - node.level + 1], *filter(None, [base])))
-        yield base
-        yield from (f"{base}.{alias.name}" for alias in node.names)
+        base = _absolute(node.module or "", node.level, package)
+        if base is not None:
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _absolute(name: str, level: int, package: str) -> str | None:
+    """Return the dotted name that a relative one means in a package; None if that is not known."""
+    if not level:
+        return name
+    parents = package.split(".")
+    if not package or level > len(parents):
+        return None
+    return ".".join((*parents[: len(parents) - level + 1], *filter(None, [name])))
 
 
 def _handles(handler: ast.ExceptHandler) -> bool:

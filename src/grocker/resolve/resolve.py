@@ -39,6 +39,7 @@ from grocker.resolve.python import read_listed, resolve_wheels, versions_source
 from grocker.resolve.static_files import with_static
 from grocker.resolve.subscriber import Subscriber
 from grocker.resolve.suites import Attempt, UnfitPythonError, resolve_suites, standalone_source
+from grocker.resolve.wheel_imports import find_wheel_imports
 from grocker.runner.contract import spec
 from grocker.tar.keys import cache_key
 
@@ -78,7 +79,9 @@ class Resolution(msgspec.Struct, frozen=True):
     brought: Mapping[str, str] = {}
     """Debian packages that what is installed needs where it runs, each with the reason, for people"""
     removed: Sequence[RemovedImport] = ()
-    """imports of modules that the image's Python has lost"""
+    """the application's imports of modules that the image's Python has lost"""
+    is_fit: bool = False
+    """whether nothing that is imported is known to be lost, in dependencies either"""
 
     @property
     def python(self) -> str:
@@ -87,6 +90,12 @@ class Resolution(msgspec.Struct, frozen=True):
             return self.target.python
         found = self.standalone.image
         return f"{found.version} (standalone{f', build {found.build}' if found.build else ''})"
+
+    def removed_by_wheels(self, context: Context) -> Sequence[RemovedImport]:
+        """Return such imports of the dependencies; fetches wheels that are not in the store."""
+        if self.is_fit:
+            return ()
+        return _wheel_imports(context, self.uv, self.application, self.wheels, self.target)
 
     def files(self, context: Context) -> tuple[str, ...]:
         """Return the files and directories of the host that the image depends on."""
@@ -225,8 +234,8 @@ def _ask(
             submodules=settings.build.submodules,
         )
         removed = find_removed_imports(application, wheels.files, target.python)
-        if removed and refuses_removed:
-            raise UnfitPythonError(removed[0].problem)
+        if refuses_removed and (lost := removed or _wheel_imports(context, uv, application, wheels, target)):
+            raise UnfitPythonError(lost[0].problem)
         uv = uv.with_options(read_listed(context, uv, application).index_options)
         packages, compiling = archive.result()
     own = (application.file,) if application.file else ()
@@ -255,7 +264,17 @@ def _ask(
         standalone=interpreters,
         brought=brought,
         removed=removed,
+        is_fit=refuses_removed,
     )
+
+
+def _wheel_imports(
+    context: Context, uv: Uv, application: Application, wheels: PythonAnswer, target: Target
+) -> tuple[RemovedImport, ...]:
+    def fetch(file: PythonFile) -> Path:
+        return download_wheel(context, uv, file, wheels.urls.get(file.sha256, ""))
+
+    return find_wheel_imports(context.store, application, wheels.files, target.python, fetch)
 
 
 def _brought(settings: Settings, application: Application, wheels: PythonAnswer) -> dict[str, str]:
