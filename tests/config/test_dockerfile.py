@@ -92,3 +92,8 @@ def test_images_have_the_defaults_of_arguments_before_the_first_stage(text: str,
 )
 def test_name_of_an_image_tells_its_python(image: str, series: str) -> None:
     assert python_series(image) == series
+
+
+def test_arguments_that_grow_without_end_are_not_expanded() -> None:
+    text = "ARG A=python\n" + "".join("ARG A=$A$A\n" for _ in range(64)) + "FROM $A\n"
+    assert len(read_stages(text)[0].image) <= 1024

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from grocker.config import files, positions
+from grocker.config.dockerfile import final_stages, python_series, read_stages
 from grocker.config.script_metadata import read_script, read_settings
 from grocker.config.services import DetectedApplication, find_services
 from grocker.config.settings import Settings
@@ -225,6 +226,12 @@ _TOML = (
     *(b"command = ", b"wsgi = ", b"= -1\n", b"= 18446744073709551616\n", b"= inf\n", b'"\\u0000"', b'"\\"'),
 )
 
+
+def _read_dockerfile(data: bytes) -> None:
+    for stage in final_stages(read_stages(data.decode("utf-8", "replace"))):
+        python_series(stage.image)
+
+
 TARGETS = (
     Target("settings", _read_settings, (GrockerError,), lambda: [_SETTINGS.encode()], _TOML, 11_000),
     Target(
@@ -334,6 +341,14 @@ TARGETS = (
         ],
         (b"\n//a/:_authToken=", b"${HOME}", b":_password=", b"https://", b"@", b"\nca="),
         1_500,
+    ),
+    Target(
+        "dockerfile",
+        _read_dockerfile,
+        (),
+        lambda: [b'ARG A=3.11 B=python:$A\nFROM ${B}-slim AS base\nFROM base\nRUN a \\\n b\nCMD ["python", "a.py"]\n'],
+        (b"\nARG C=$B$B", b"${A:-", b"FROM ", b" AS ", b"<<EOF\n", b"\\\n", b"# escape=`\n", b"--from=x "),
+        4_000,
     ),
     Target(
         "procfile",

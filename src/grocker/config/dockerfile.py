@@ -21,6 +21,8 @@ _FROM = re.compile(r"(?P<image>\S+)(?:\s+AS\s+(?P<name>\S+))?\s*\Z", re.IGNORECA
 
 _ARGUMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>\"[^\"]*\"|'[^']*'|\S*)")
 _VARIABLE = re.compile(r"\$(?:(?P<plain>[A-Za-z_]\w*)|\{(?P<name>[A-Za-z_]\w*)(?::?-(?P<default>[^}$]*))?\})")
+_LONGEST = 1024
+"""characters of an image's name"""
 _PYTHON = re.compile(r"(?:.*/)?(?:python:|[^/:]+:(?:[\w.-]*-)?python-?)(?P<series>3\.\d{1,2})(?!\d)")
 
 
@@ -90,17 +92,18 @@ def final_stages(stages: Sequence[Stage]) -> tuple[Stage, ...]:
 
 def python_series(image: str) -> str:
     """Return the Python that the name of a base image tells: ``3.12`` of ``python:3.12-slim``; empty if it does not."""
-    match = _PYTHON.match(image)
+    match = _PYTHON.match(image[:_LONGEST])
     return match["series"] if match is not None else ""
 
 
 def _expand(text: str, defaults: Mapping[str, str]) -> str:
-    """Replace variables that are known, or have a default where they stand."""
+    """Replace variables that are known, or have a default where they stand; nothing in what becomes too long."""
 
     def value(match: re.Match[str]) -> str:
         return defaults.get(match["plain"] or match["name"]) or match["default"] or match[0]
 
-    return _VARIABLE.sub(value, text)
+    expanded = _VARIABLE.sub(value, text)
+    return expanded if len(expanded) <= _LONGEST else text
 
 
 def _instructions(text: str) -> Iterator[Instruction]:

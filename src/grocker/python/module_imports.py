@@ -13,7 +13,7 @@ _LINE = re.compile(
     r"\n(?:import[ \t]+(?P<modules>[^\n;#]+)"
     r"|from[ \t]+(?P<base>[.\w]+)[ \t]+import[ \t]*(?P<names>\((?:#[^\n]*\n|[^)#]){0,5000}\)|(?:\\\r?\n|[^\n;#])+))"
 )
-_CHECKS = ("TYPE_CHECKING", "version_info", "hexversion", "PY2", "PY3")
+_CHECKS = frozenset({"TYPE_CHECKING", "version_info", "hexversion", "PY2", "PY3"})
 """names in the test of an ``if`` that decides by the Python, or is for type checkers alone"""
 
 
@@ -60,7 +60,7 @@ def all_imports(module: ast.Module, package: str) -> frozenset[str]:
         node = waiting.pop()
         if isinstance(node, ast.Try) and any(map(_handles, node.handlers)):
             waiting += [*node.orelse, *node.finalbody]
-        elif isinstance(node, ast.If) and any(name in ast.unparse(node.test) for name in _CHECKS):
+        elif isinstance(node, ast.If) and any(map(_checks, ast.walk(node.test))):
             continue
         elif isinstance(node, ast.Import | ast.ImportFrom):
             found.update(_imported(node, package))
@@ -94,6 +94,11 @@ def _absolute(name: str, level: int, package: str) -> str | None:
     if not package or level > len(parents):
         return None
     return ".".join((*parents[: len(parents) - level + 1], *filter(None, [name])))
+
+
+def _checks(node: ast.AST) -> bool:
+    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    return name in _CHECKS
 
 
 def _handles(handler: ast.ExceptHandler) -> bool:

@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import msgspec
 
 from grocker.digest import Digest
-from grocker.errors import CorruptError
 from grocker.inputs.application import Application
 from grocker.inputs.removed_imports import IMPORT, RemovedImport
 from grocker.lock.values import PythonFile
 from grocker.platforms.removed_modules import ALL, modules_of, removed_modules
+from grocker.python import wheel_archive
+from grocker.python.wheel import open_wheel
+from grocker.python.wheel_archive import ZipMember
 from grocker.store import Store
 from grocker.tar.keys import cache_key
 
@@ -76,15 +78,15 @@ def find_wheel_imports(
     if kept is not None:
         return kept
     with ExitStack() as stack:
-        modules = _Modules([(file, stack.enter_context(_opened(file, fetch))) for file in pure])
-        reached = modules.reached(starts)
-        found = tuple(
-            RemovedImport(f"{path} of {file.name} {file.version}", name, series)
-            for file in pure
-            for path in sorted(modules.paths(file))
-            for name in lacking.get((file.sha256, path), ())
-            if (file.sha256, path) in reached
-        )
+        opened = [(file, stack.enter_context(open_wheel(fetch(file), file.file))) for file in pure]
+        reached = _Modules(opened).reached(starts)
+    by_digest = {file.sha256: file for file in pure}
+    found = tuple(
+        RemovedImport(f"{path} of {by_digest[sha256].name} {by_digest[sha256].version}", name, series)
+        for (sha256, path), names in sorted(lacking.items(), key=lambda one: (by_digest[one[0][0]], one[0][1]))
+        for name in names
+        if (sha256, path) in reached
+    )
     store.keep("steps", key, msgspec.json.encode(found))
     return found
 
@@ -100,8 +102,8 @@ def _facts(store: Store, files: Sequence[PythonFile], fetch: Callable[[PythonFil
         own = cache_key("removed imports", _FORMAT, sorted(ALL), file.sha256)
         known = store.kept_as("steps", own, _Facts)
         if known is None:
-            with _opened(file, fetch) as archive:
-                known = _read_facts(archive)
+            with open_wheel(fetch(file), file.file) as archive:
+                known = _read_facts(archive, file)
             store.keep("steps", own, msgspec.json.encode(known))
         return known
 
@@ -112,18 +114,12 @@ def _facts(store: Store, files: Sequence[PythonFile], fetch: Callable[[PythonFil
     return wheels
 
 
-def _opened(file: PythonFile, fetch: Callable[[PythonFile], Path]) -> ZipFile:
-    try:
-        return ZipFile(fetch(file))
-    except BadZipFile as error:
-        raise CorruptError(f"reading {file.file}: {error}", hint="remove it from the cache and build again") from error
-
-
-def _read_facts(archive: ZipFile) -> _Facts:
+def _read_facts(archive: ZipFile, file: PythonFile) -> _Facts:
     from grocker.python.module_imports import parse, unconditional_imports
 
     imports, brings = {}, set()
-    for path, data in _sources(archive):
+    for member in _sources(archive, file):
+        path, data = member.name, _read(archive, member, file)
         top, slash, rest = path.partition("/")
         if top.removesuffix(".py") in ALL and (not slash or rest == "__init__.py"):
             brings.add(top.removesuffix(".py"))
@@ -135,17 +131,14 @@ def _read_facts(archive: ZipFile) -> _Facts:
     return _Facts(imports, tuple(sorted(brings)))
 
 
-def _sources(archive: ZipFile) -> Iterator[tuple[str, bytes]]:
-    for info in archive.infolist():
-        if info.filename.endswith(".py") and info.file_size <= _LARGEST:
-            yield info.filename, _read(archive, info.filename)
+def _sources(archive: ZipFile, file: PythonFile) -> Iterator[ZipMember]:
+    for path, member in wheel_archive.members(archive, file.file).items():
+        if path.endswith(".py") and member.size <= _LARGEST:
+            yield member
 
 
-def _read(archive: ZipFile, path: str) -> bytes:
-    try:
-        return archive.read(path)
-    except (BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError):
-        return b""  # whoever installs the wheel tells
+def _read(archive: ZipFile, member: ZipMember, file: PythonFile) -> bytes:
+    return b"".join(wheel_archive.chunks(archive, member, file.file))
 
 
 def _starts(application: Application) -> Iterator[str]:
@@ -169,17 +162,11 @@ class _Modules:
     """The modules of wheels, by dotted name."""
 
     def __init__(self, wheels: Iterable[tuple[PythonFile, ZipFile]]) -> None:
-        self._places: dict[str, tuple[ZipFile, str, Digest]] = {}
-        self._paths: dict[Digest, list[str]] = {}
+        self._places: dict[str, tuple[ZipFile, ZipMember, PythonFile]] = {}
         for file, archive in wheels:
-            self._paths[file.sha256] = [path for path in archive.namelist() if path.endswith(".py")]
-            for path in self._paths[file.sha256]:
-                name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-                self._places.setdefault(name, (archive, path, file.sha256))
-
-    def paths(self, file: PythonFile) -> Sequence[str]:
-        """Return the paths of a wheel's modules."""
-        return self._paths[file.sha256]
+            for member in _sources(archive, file):
+                name = member.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+                self._places.setdefault(name, (archive, member, file))
 
     def reached(self, names: Iterable[str]) -> frozenset[tuple[Digest, str]]:
         """Return the sha256 and path of each module that is loaded with those of these names."""
@@ -187,19 +174,16 @@ class _Modules:
 
         waiting, seen = list(names), set(names)
         reached: set[tuple[Digest, str]] = set()
-        done: set[str] = set()
         while waiting:
             parts = waiting.pop().split(".")
             for number in range(len(parts)):
-                name = ".".join(parts[: number + 1])
-                place = self._places.get(name)
-                if place is None or name in done:
+                place = self._places.pop(".".join(parts[: number + 1]), None)
+                if place is None:
                     continue
-                done.add(name)
-                archive, path, sha256 = place
-                reached.add((sha256, path))
-                package = path.rpartition("/")[0].replace("/", ".")
-                new = set(line_imports(_read(archive, path), package)) - seen
+                archive, member, file = place
+                reached.add((file.sha256, member.name))
+                package = member.name.rpartition("/")[0].replace("/", ".")
+                new = set(line_imports(_read(archive, member, file), package)) - seen
                 seen |= new
                 waiting += new
         return frozenset(reached)
