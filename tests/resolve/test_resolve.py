@@ -154,3 +154,18 @@ def test_lost_module_refuses_the_python_or_is_noted_when_something_asks_for_it(o
     assert problems == ["shop/__init__.py imports cgi, which Python 3.13 no longer has"]
     with pytest.raises(UnfitPythonError, match=problems[0]):
         resolve(context, wanted, Settings(), one.target, one.uv, Heard(), refuses_removed=True)
+
+
+def test_lost_module_of_a_wheel_refuses_the_python_or_is_noted_once_it_is_fetched(
+    opened: tuple[World, Context],
+) -> None:
+    made, context = opened
+    make_wheel(made.index.directory, "old", files={"old.py": "import imp\n"})
+    source = make_wheel(made.place / "own", "shop", files={"shop/__init__.py": "import old\n"}, requires=["old"])
+    wanted = request(made, source)
+    [one] = resolved(context, replace(wanted, suite="trixie"))
+    assert (one.removed, one.removed_by_wheels(context)) == ((), ())
+    problem = "old.py of old 1.0 imports imp, which Python 3.13 no longer has"
+    with pytest.raises(UnfitPythonError, match=problem):
+        resolve(context, wanted, Settings(), one.target, one.uv, Heard(), refuses_removed=True)
+    assert [lost.problem for lost in one.removed_by_wheels(context)] == [problem]

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from grocker.config.services import proxy_packages
 from grocker.config.settings import Settings
 from grocker.context import Context
-from grocker.errors import SettingsError
+from grocker.errors import MissingError, SettingsError
 from grocker.inputs.application import Application, ApplicationRequest, LockedApplication
 from grocker.inputs.index import download_wheel, wheel_target
 from grocker.inputs.load import load_application
@@ -41,6 +41,7 @@ from grocker.resolve.subscriber import Subscriber
 from grocker.resolve.suites import Attempt, UnfitPythonError, resolve_suites, standalone_source
 from grocker.resolve.wheel_imports import find_wheel_imports
 from grocker.runner.contract import spec
+from grocker.store.store import require
 from grocker.tar.keys import cache_key
 
 
@@ -92,10 +93,17 @@ class Resolution(msgspec.Struct, frozen=True):
         return f"{found.version} (standalone{f', build {found.build}' if found.build else ''})"
 
     def removed_by_wheels(self, context: Context) -> Sequence[RemovedImport]:
-        """Return such imports of the dependencies; fetches wheels that are not in the store."""
+        """Return such imports of the dependencies, as far as their wheels are in the store."""
+
+        def fetch(file: PythonFile) -> Path:
+            return require(context.store.sound_download(file.sha256), file.file)
+
         if self.is_fit:
             return ()
-        return _wheel_imports(context, self.uv, self.application, self.wheels, self.target)
+        try:
+            return find_wheel_imports(context.store, self.application, self.wheels.files, self.target.python, fetch)
+        except MissingError:  # an older build left nothing of a wheel but its layer
+            return ()
 
     def files(self, context: Context) -> tuple[str, ...]:
         """Return the files and directories of the host that the image depends on."""

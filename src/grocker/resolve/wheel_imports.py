@@ -6,10 +6,8 @@ Only wheels without compiled modules are read: those with them were built for th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
-from zipfile import ZipFile
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,11 +16,13 @@ from grocker.inputs.application import Application
 from grocker.inputs.removed_imports import IMPORT, RemovedImport
 from grocker.lock.values import PythonFile
 from grocker.platforms.removed_modules import ALL, modules_of, removed_modules
-from grocker.python import wheel_archive
-from grocker.python.wheel import open_wheel
-from grocker.python.wheel_archive import ZipMember
 from grocker.store import Store
 from grocker.tar.keys import cache_key
+
+if TYPE_CHECKING:
+    from zipfile import ZipFile
+
+    from grocker.python.wheel_archive import ZipMember
 
 _FORMAT = 1
 """part of the cache keys: raise it if the same wheels would give something else"""
@@ -77,6 +77,10 @@ def find_wheel_imports(
     kept = store.kept_as("steps", key, tuple[RemovedImport, ...])
     if kept is not None:
         return kept
+    from contextlib import ExitStack
+
+    from grocker.python.wheel import open_wheel
+
     with ExitStack() as stack:
         opened = [(file, stack.enter_context(open_wheel(fetch(file), file.file))) for file in pure]
         reached = _Modules(opened).reached(starts)
@@ -97,6 +101,9 @@ def _facts(store: Store, files: Sequence[PythonFile], fetch: Callable[[PythonFil
     kept = store.kept_as("steps", key, _Known)
     if kept is not None:
         return kept.wheels
+    from concurrent.futures import ThreadPoolExecutor
+
+    from grocker.python.wheel import open_wheel
 
     def read(file: PythonFile) -> _Facts:
         own = cache_key("removed imports", _FORMAT, sorted(ALL), file.sha256)
@@ -132,12 +139,16 @@ def _read_facts(archive: ZipFile, file: PythonFile) -> _Facts:
 
 
 def _sources(archive: ZipFile, file: PythonFile) -> Iterator[ZipMember]:
+    from grocker.python import wheel_archive
+
     for path, member in wheel_archive.members(archive, file.file).items():
         if path.endswith(".py") and member.size <= _LARGEST:
             yield member
 
 
 def _read(archive: ZipFile, member: ZipMember, file: PythonFile) -> bytes:
+    from grocker.python import wheel_archive
+
     return b"".join(wheel_archive.chunks(archive, member, file.file))
 
 
