@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from grocker.config import files, positions
-from grocker.config.dockerfile import final_stages, python_series, read_stages
 from grocker.config.script_metadata import read_script, read_settings
 from grocker.config.services import DetectedApplication, find_services
 from grocker.config.settings import Settings
@@ -227,11 +226,6 @@ _TOML = (
 )
 
 
-def _read_dockerfile(data: bytes) -> None:
-    for stage in final_stages(read_stages(data.decode("utf-8", "replace"))):
-        python_series(stage.image)
-
-
 TARGETS = (
     Target("settings", _read_settings, (GrockerError,), lambda: [_SETTINGS.encode()], _TOML, 11_000),
     Target(
@@ -265,6 +259,8 @@ TARGETS = (
         lambda: [join(_DOCKERFILE, _COMPOSE)],
         (
             b"\nRUN ",
+            b"\nARG VERSION=$VERSION$VERSION",
+            b"${VERSION:-",
             b"\nFROM ",
             b"\nENV ",
             b"\nCMD [",
@@ -341,14 +337,6 @@ TARGETS = (
         ],
         (b"\n//a/:_authToken=", b"${HOME}", b":_password=", b"https://", b"@", b"\nca="),
         1_500,
-    ),
-    Target(
-        "dockerfile",
-        _read_dockerfile,
-        (),
-        lambda: [b'ARG A=3.11 B=python:$A\nFROM ${B}-slim AS base\nFROM base\nRUN a \\\n b\nCMD ["python", "a.py"]\n'],
-        (b"\nARG C=$B$B", b"${A:-", b"FROM ", b" AS ", b"<<EOF\n", b"\\\n", b"# escape=`\n", b"--from=x "),
-        4_000,
     ),
     Target(
         "procfile",
