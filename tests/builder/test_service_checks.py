@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -14,7 +15,7 @@ from grocker.errors import SettingsError
 from grocker.inputs.application import Application
 from grocker.layers.provided import Provided
 from grocker.progress import Silent
-from grocker.python import Wheel
+from grocker.python import Wheel, read_project
 from grocker.python.metadata import Metadata
 from grocker.runner.contract.spec import Service
 from grocker.tar.entry import File
@@ -182,3 +183,25 @@ def test_user_is_warned_of_files_that_the_image_cannot_compile() -> None:
     why = {f"{ROOT}/b.py": "SyntaxError: b", f"{ROOT}/a.py": "SyntaxError: a"}
     said = check(Service(wsgi="shop.app:app"), uncompiled=why)
     assert said == ["a.py is not valid Python 3.13: SyntaxError: a; and 1 more"]
+
+
+def test_hint_names_the_group_that_has_the_distribution(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "shop"\nversion = "1"\n[dependency-groups]\n'
+        'docs = ["sphinx"]\nWeb_Dev = ["Flask >=3", "django-environ"]\n'
+    )
+    files = {"a.py": "import environ\nimport flask\nimport flask_cors\napp = 1\n"}
+    one = replace(application(files), project=read_project(tmp_path), groups=("docs",))
+    progress = Silent()
+    nothing = Provided(frozenset(), frozenset())
+    with pytest.raises(SettingsError) as caught:
+        check_services(one, {"www": Service(wsgi="a:app")}, nothing, {}, progress, series="3.13", variables={})
+    assert caught.value.message == "service www: a.py imports flask, which is not in the image"
+    remedy = 'set groups = ["docs", "web-dev"] in [tool.grocker]'
+    assert caught.value.hint == f"flask is in the dependency group web-dev; {remedy}"
+    assert progress.warnings == [
+        (
+            "service www: a.py imports environ, which is not in the image",
+            f"environ is in the dependency group web-dev; {remedy}",
+        )
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grocker.config.dockerfile import Start, final_stages, last_instructions, read_stages, read_start
+from grocker.config.dockerfile import Start, final_stages, last_instructions, python_series, read_stages, read_start
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,41 @@ def test_last_entrypoint_and_cmd_are_what_a_container_runs(
     assert start.first is not None
     assert (start.first.keyword, start.words) == (keyword, words)
     assert read_start({}) == Start(None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "image"),
+    [
+        ("ARG VERSION=3.11\nFROM python:${VERSION}-slim", "python:3.11-slim"),
+        ('ARG A="3.11" B=python:$A\nFROM $B', "python:3.11"),
+        ("FROM python:${VERSION:-3.12}", "python:3.12"),
+        ("ARG VERSION\nFROM python:$VERSION", "python:$VERSION"),
+        ("FROM a\nARG VERSION=3.11\nFROM python:$VERSION", "python:$VERSION"),
+    ],
+)
+def test_images_have_the_defaults_of_arguments_before_the_first_stage(text: str, image: str) -> None:
+    assert read_stages(text)[-1].image == image
+
+
+@pytest.mark.parametrize(
+    ("image", "series"),
+    [
+        ("python:3.11", "3.11"),
+        ("python:3.12.4-slim-bookworm@sha256:0", "3.12"),
+        ("docker.example/library/python:3.9-alpine", "3.9"),
+        ("example/web-server:python3.8-alpine", "3.8"),
+        ("example/uv:0.5-python3.13-slim", "3.13"),
+        ("python:3", ""),
+        ("python:2.7", ""),
+        ("python:3.1234", ""),
+        ("debian:13", ""),
+        ("cpython:3.12", ""),
+    ],
+)
+def test_name_of_an_image_tells_its_python(image: str, series: str) -> None:
+    assert python_series(image) == series
+
+
+def test_arguments_that_grow_without_end_are_not_expanded() -> None:
+    text = "ARG A=python\n" + "".join("ARG A=$A$A\n" for _ in range(64)) + "FROM $A\n"
+    assert len(read_stages(text)[0].image) <= 1024

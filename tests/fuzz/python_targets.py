@@ -13,6 +13,7 @@ from grocker.errors import CorruptError, MissingError, SettingsError
 from grocker.platforms.interpreters import STANDALONE
 from grocker.python import metadata, record
 from grocker.python.message_catalog import CatalogError, compile_catalog
+from grocker.python.module_imports import all_imports, line_imports, parse, strings, unconditional_imports
 from grocker.python.requirements import active_requirements
 from grocker.python.sdist_archive import unpack_sdist
 from grocker.python.service_entry_points import declared_services
@@ -235,6 +236,15 @@ def _standalone_tars() -> list[bytes]:
     return found
 
 
+def _read_imports(data: bytes) -> None:
+    list(line_imports(data, "shop.web"))
+    module = parse(data)
+    if module is not None:
+        unconditional_imports(module)
+        all_imports(module, "shop.web")
+        strings(module)
+
+
 TARGETS = (
     Target(
         "standalone",
@@ -279,6 +289,25 @@ TARGETS = (
         lambda: [_CATALOG.encode()],
         (b'\nmsgid "', b'\nmsgstr[1] "', b"charset=", b"utf-16", b"\\x", b"#, fuzzy\n", b"msgctxt "),
         2_000,
+    ),
+    Target(
+        "module-imports",
+        _read_imports,
+        (),
+        lambda: [
+            b"import a.b, c\nfrom . import (  # d\n    e,\n)\ntry:\n    import f\nexcept ImportError:\n    run('g:h')\n"
+        ],
+        (
+            b"import ",
+            b"from ..",
+            b"(",
+            b"\\\n",
+            b"if sys.version_info:\n    ",
+            b"except (",
+            b"-" * 200,
+            b"coding: utf-7",
+        ),
+        2_500,
     ),
     Target(
         "record", _read_record, (CorruptError,), lambda: [_RECORD.encode()], (b",", b'"', b"sha256=", b"\r"), 19_000

@@ -225,6 +225,7 @@ _TOML = (
     *(b"command = ", b"wsgi = ", b"= -1\n", b"= 18446744073709551616\n", b"= inf\n", b'"\\u0000"', b'"\\"'),
 )
 
+
 TARGETS = (
     Target("settings", _read_settings, (GrockerError,), lambda: [_SETTINGS.encode()], _TOML, 5_500),
     Target(
@@ -258,6 +259,8 @@ TARGETS = (
         lambda: [join(_DOCKERFILE, _COMPOSE)],
         (
             b"\nRUN ",
+            b"\nARG VERSION=$VERSION$VERSION",
+            b"${VERSION:-",
             b"\nFROM ",
             b"\nENV ",
             b"\nCMD [",

@@ -219,3 +219,35 @@ def test_others_are_tried_for_wheels_unless_the_version_is_pinned(
     found, _ = chosen(tmp_path)
     assert tuple(one.suite for one in found.best) == suites
     assert (None if found.more is None else [one.standalone for one in found.more()]) == more
+
+
+@pytest.mark.parametrize(
+    ("image", "suite", "why"),
+    [
+        ("FROM python:3.11-slim", "bookworm", "the image of the Dockerfile has Python 3.11"),
+        ("FROM python:3.13.5", "trixie", "the image of the Dockerfile has Python 3.13"),
+        ("FROM python:3.9", "bookworm", "the image of the Dockerfile has Python 3.9, to which it is the nearest"),
+        ("FROM python:3.12", "trixie", "the image of the Dockerfile has Python 3.12, to which it is the nearest"),
+        ("FROM python:3.14", "trixie", "the image of the Dockerfile has Python 3.14, to which it is the nearest"),
+        ("FROM python:3.11 AS b\nFROM debian", "trixie", "the default"),
+        ("FROM python:3", "trixie", "the default"),
+        ("FROM $A", "trixie", "the default"),
+    ],
+)
+def test_image_of_the_dockerfile_is_preferred_when_nothing_else_is_said(
+    tmp_path: Path, image: str, suite: str, why: str
+) -> None:
+    (tmp_path / "Dockerfile").write_text(f"{image}\nCOPY . .\n")
+    found, warnings = chosen(tmp_path, standalone=Standalone(unasked))
+    assert found.best[0] == Choice(suite, why=why)
+    assert {one.suite for one in found.best} == {"trixie", "bookworm"}
+    assert found.more is not None
+    assert warnings == []
+
+
+def test_image_of_the_dockerfile_does_not_count_against_files_that_say_more(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM python:3.11\n")
+    (tmp_path / "pyproject.toml").write_text('[project]\nrequires-python = ">=3.13"\n')
+    assert chosen(tmp_path)[0].best == (Choice("trixie", why="allowed by requires-python"),)
+    (tmp_path / ".python-version").write_text("3.13\n")
+    assert chosen(tmp_path)[0].best == (Choice("trixie", why=".python-version asks for Python 3.13"),)

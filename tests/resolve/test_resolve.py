@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.errors import CorruptError, SettingsError
 from grocker.lock.answers import DebianAnswer
 from grocker.platforms.target import Target
+from grocker.resolve.resolve import resolve
+from grocker.resolve.suites import UnfitPythonError
 from tests.support.phases import opened_world, request, resolved
 from tests.support.wheels import make_project, make_wheel
 from tests.support.world import World
@@ -140,3 +143,29 @@ def test_lock_of_grocker_is_used_whatever_other_locks_there_are(opened: tuple[Wo
     [second] = resolved(context, replace(request(made, made.project), lock=first.lock, locked=True))
     assert [(f.name, f.version) for f in second.wheels.files] == [("dep", "1.0")]
     assert second.versions == "grocker.lock"
+
+
+def test_lost_module_refuses_the_python_or_is_noted_when_something_asks_for_it(opened: tuple[World, Context]) -> None:
+    made, context = opened
+    source = make_wheel(made.place / "own", "shop", files={"shop/__init__.py": "import cgi\n"})
+    wanted = request(made, source)
+    [one] = resolved(context, replace(wanted, suite="trixie"))
+    problems = [lost.problem for lost in one.removed]
+    assert problems == ["shop/__init__.py imports cgi, which Python 3.13 no longer has"]
+    with pytest.raises(UnfitPythonError, match=problems[0]):
+        resolve(context, wanted, Settings(), one.target, one.uv, Heard(), refuses_removed=True)
+
+
+def test_lost_module_of_a_wheel_refuses_the_python_or_is_noted_once_it_is_fetched(
+    opened: tuple[World, Context],
+) -> None:
+    made, context = opened
+    make_wheel(made.index.directory, "old", files={"old.py": "import imp\n"})
+    source = make_wheel(made.place / "own", "shop", files={"shop/__init__.py": "import old\n"}, requires=["old"])
+    wanted = request(made, source)
+    [one] = resolved(context, replace(wanted, suite="trixie"))
+    assert (one.removed, one.removed_by_wheels(context)) == ((), ())
+    problem = "old.py of old 1.0 imports imp, which Python 3.13 no longer has"
+    with pytest.raises(UnfitPythonError, match=problem):
+        resolve(context, wanted, Settings(), one.target, one.uv, Heard(), refuses_removed=True)
+    assert [lost.problem for lost in one.removed_by_wheels(context)] == [problem]

@@ -15,7 +15,7 @@ from grocker.inputs.index import find_uv
 from grocker.inputs.request import Request
 from grocker.progress import Silent
 from grocker.python.uv import NoWheelError
-from grocker.resolve.suites import Attempt, resolve_suites
+from grocker.resolve.suites import Attempt, UnfitPythonError, resolve_suites
 from tests.support.phases import opened_world, request
 from tests.support.world import World
 
@@ -134,7 +134,7 @@ def test_best_suite_compiles_when_the_standalone_python_with_wheels_cannot_be_fe
 
     assert found(context, request(made, made.wheel), Settings(), attempt) == "3.13"
     [(text, hint)] = progress.warnings
-    assert text == "Python 3.12 (standalone) has all wheels, but cannot be used: fetching Python 3.12.16: dns error"
+    assert text == "Python 3.12 (standalone) would fit, but cannot be used: fetching Python 3.12.16: dns error"
     assert hint == "set UV_PYTHON_INSTALL_MIRROR"
 
 
@@ -182,6 +182,65 @@ def test_error_that_no_other_python_mends_is_raised_at_once(opened: tuple[World,
     with pytest.raises(SettingsError):
         found(context, request(made, made.wheel), Settings(), attempt)
     assert tried == ["trixie"]
+
+
+def lost(attempt: Attempt, *pythons: str) -> None:
+    """Refuse these Pythons, as long as another one may do."""
+    [target] = attempt.targets
+    if attempt.refuses_removed and target.python in pythons:
+        raise UnfitPythonError(f"app.py imports cgi, which Python {target.python} no longer has")
+
+
+def test_next_suite_is_taken_and_told_when_the_first_has_lost_a_module(
+    opened: tuple[World, Context, Silent],
+) -> None:
+    made, context, progress = opened
+
+    def attempt(one: Attempt) -> tuple[str, str]:
+        lost(one, "3.13")
+        return one.targets[0].python, one.why
+
+    why = "app.py imports cgi, which Python 3.13 no longer has"
+    assert found(context, request(made, made.wheel), Settings(), attempt) == ("3.11", why)  # type: ignore[comparison-overlap]
+    assert [text for text, _ in progress.warnings] == [f"{why}; building with Python 3.11 (bookworm) instead"]
+
+
+def test_suite_compiles_that_has_the_module_when_no_python_has_all_wheels(
+    opened: tuple[World, Context, Silent],
+) -> None:
+    made, context, _ = opened
+
+    def attempt(one: Attempt) -> str:
+        lost(one, "3.13")
+        if one.has_alternatives:
+            raise NoWheelError("alpha 1.0: no wheel")
+        return one.targets[0].python
+
+    assert found(context, request(made, made.wheel), Settings(), attempt) == "3.11"
+
+
+def test_best_suite_counts_when_those_with_the_module_cannot_be_used(opened: tuple[World, Context, Silent]) -> None:
+    made, context, progress = opened
+
+    def attempt(one: Attempt) -> str:
+        lost(one, "3.13", "3.12")
+        if one.targets[0].python != "3.13":
+            raise NoWheelError("alpha 1.0: no wheel")
+        return one.targets[0].python
+
+    assert found(context, request(made, made.wheel), Settings(), attempt) == "3.13"
+    assert progress.warnings == []
+
+
+def test_suite_is_not_refused_when_something_asks_for_it(opened: tuple[World, Context, Silent]) -> None:
+    made, context, _ = opened
+
+    def attempt(one: Attempt) -> str:
+        lost(one, "3.13")
+        return one.targets[0].python
+
+    settings = Settings(debian=DebianSettings(suite="trixie"))
+    assert found(context, request(made, made.wheel), settings, attempt) == "3.13"
 
 
 @pytest.mark.parametrize(("pin", "python"), [("3.12", "3.13"), ("3.10", "3.11")])

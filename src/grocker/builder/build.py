@@ -8,7 +8,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from grocker.builder.planning import plan_image, remember
+from grocker.builder.planning import plan_image, remember, warn_of_removed
 from grocker.builder.result import Built, BuiltImage, BuiltLayer
 from grocker.builder.service_checks import check_services
 from grocker.config.settings import Settings
@@ -85,6 +85,7 @@ def _make_images(
         )
         faults.update(execution.wheel_faults)
         if not images:
+            warn_of_removed(context.progress, resolution, resolution.removed_by_wheels(context))
             check_services(
                 application,
                 application.services.table,

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from grocker import digest
 from grocker.config.settings import Settings
+from grocker.inputs.removed_imports import RemovedImport
 from grocker.inputs.request import Request
 from grocker.layers import runner
 from grocker.plan.explain import Explained, Remembered, explain, remembered
 from grocker.plan.plan import Plan, plan
 from grocker.plan.subject import StaticPlace, Subject
+from grocker.platforms.removed_modules import removed_modules
+from grocker.platforms.suites import SUITES
+from grocker.progress import Progress
 from grocker.resolve.resolve import Resolution
 from grocker.store import Store
 
@@ -18,6 +24,21 @@ from grocker.store import Store
 def plan_image(request: Request, settings: Settings, resolution: Resolution) -> Plan:
     """Plan the image of what was resolved."""
     return plan(_subject(resolution), settings, labels=request.labels, runner=runner.digest(), epoch=request.epoch)
+
+
+def warn_of_removed(progress: Progress, resolution: Resolution, more: Sequence[RemovedImport] = ()) -> None:
+    """Warn of imports that fail, because the Python that something asks for has lost the module.
+
+    ``more``: those of dependencies.
+    """
+    found = (*resolution.removed, *more)
+    if not found:
+        return
+    one, *others = found
+    fitting = next((row for row in SUITES.values() if one.module not in removed_modules(row.python)), None)
+    rest = f"; and {len(others)} more" if others else ""
+    choice = f'set python = "{fitting.python}" in [tool.grocker]' if fitting is not None else "replace the import"
+    progress.warn(f"{one.problem}{rest} ({resolution.why})", f"{choice}{one.remedy}")
 
 
 def remember(store: Store, resolution: Resolution, plan: Plan) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from grocker.builder.planning import explain_plan, plan_image
+from grocker.builder.planning import explain_plan, plan_image, warn_of_removed
 from grocker.config.files import Configuration
 from grocker.context import Context, check_executable
 from grocker.inputs.index import find_uv
@@ -36,12 +36,14 @@ def preview(request: Request, context: Context) -> tuple[Configuration, tuple[Pr
     settings = configuration.settings
     check_executable(context.store.root)
     uv = find_uv(context, settings)
-    previews = []
+    previews: list[Preview] = []
     for resolution in resolve_platforms(context, request, settings, uv, NoSubscriber()):
         plan = plan_image(request, settings, resolution)
         layers = explain_plan(context.store, resolution, plan)
         compiled = tuple(f"{file.name} {file.version}" for file in resolution.wheels.files if file.is_compiled)
         runs = compiled or settings.build.commands
+        if not previews:
+            warn_of_removed(context.progress, resolution)
         previews.append(Preview(resolution, plan, layers, compiled, _sandbox(context) if runs else ""))
     return configuration, tuple(previews)
 

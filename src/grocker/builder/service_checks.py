@@ -16,6 +16,7 @@ from grocker.inputs.application import Application
 from grocker.inputs.validation import find_modules
 from grocker.layers.provided import Provided
 from grocker.progress import Progress
+from grocker.python import find_group
 from grocker.runner.contract import names
 from grocker.runner.contract.spec import Service
 from grocker.tar.entry import File, Symlink
@@ -171,7 +172,8 @@ def _module_problems(image: _Image, module: str, named: str) -> Iterator[_Proble
                 is_certain=top not in image.provided.modules,
             )
         elif top not in image.provided.modules and top not in sys.stdlib_module_names:
-            yield _Problem(f"nothing in the image provides the module {top}", f"fix {named}, or require its package")
+            remedy = _in_group(image, top) or f"fix {named}, or require its package"
+            yield _Problem(f"nothing in the image provides the module {top}", remedy)
         return
     found = image.source(module)
     if found is None:
@@ -186,9 +188,19 @@ def _module_problems(image: _Image, module: str, named: str) -> Iterator[_Proble
     for missing in _missing_imports(image, text):
         yield _Problem(
             f"{image.short(path)} imports {missing}, which is not in the image",
-            f"add the package that provides {missing} to the project's requirements",
+            _in_group(image, missing) or f"add the package that provides {missing} to the project's requirements",
             is_certain=missing in _FRAMEWORKS,
         )
+
+
+def _in_group(image: _Image, name: str) -> str:
+    """Return the hint for a module or program that a dependency group of the project has; empty if none does."""
+    project = image.application.project
+    group = find_group(project.directory, name) if project is not None else None
+    if group is None:
+        return ""
+    groups = ", ".join(f'"{one}"' for one in (*image.application.groups, group))
+    return f"{name} is in the dependency group {group}; set groups = [{groups}] in [tool.grocker]"
 
 
 def _command_problems(image: _Image, command: Sequence[str] | str) -> Iterator[_Problem]:
@@ -205,7 +217,8 @@ def _command_problems(image: _Image, command: Sequence[str] | str) -> Iterator[_
     if "/" not in program and program not in image.provided.programs and not _is_own_command(image, program):
         yield _Problem(
             f"nothing in the image provides the program {program}",
-            "fix the command, or require the package that has it (Debian packages: [tool.grocker] dependencies)",
+            _in_group(image, program)
+            or "fix the command, or require the package that has it (Debian packages: [tool.grocker] dependencies)",
         )
         return
     yield from _file_problems(image, program if "/" in program else "")

@@ -1,6 +1,7 @@
 """Read a Dockerfile: its instructions with their lines, by stage.
 
-Source: Dockerfile reference, "Format", "Parser directives", "Here-documents". Nothing is expanded or executed.
+Source: Dockerfile reference, "Format", "Parser directives", "Here-documents", "Understand how ARG and FROM interact".
+Nothing is executed, and only the images of stages are expanded.
 """
 
 from __future__ import annotations
@@ -10,10 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+DOCKERFILE = "Dockerfile"
+
 _DIRECTIVE = re.compile(r"#\s*(?P<name>\w+)\s*=\s*(?P<value>\S+)\s*\Z")
 _HEREDOC = re.compile(r"<<-?(['\"]?)(?P<end>\w+)\1")
 _FLAG = re.compile(r"--[a-z][\w-]*(?:=(?:\"[^\"]*\"|'[^']*'|\S)*)?\s+")
 _FROM = re.compile(r"(?P<image>\S+)(?:\s+AS\s+(?P<name>\S+))?\s*\Z", re.IGNORECASE)
+
+
+_ARGUMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>\"[^\"]*\"|'[^']*'|\S*)")
+_VARIABLE = re.compile(r"\$(?:(?P<plain>[A-Za-z_]\w*)|\{(?P<name>[A-Za-z_]\w*)(?::?-(?P<default>[^}$]*))?\})")
+_LONGEST = 1024
+"""characters of an image's name"""
+_PYTHON = re.compile(r"(?:.*/)?(?:python:|[^/:]+:(?:[\w.-]*-)?python-?)(?P<series>3\.\d{1,2})(?!\d)")
 
 
 class Instruction(msgspec.Struct, frozen=True):
@@ -41,6 +51,7 @@ class Stage(msgspec.Struct, frozen=True):
     """A ``FROM`` and what follows."""
 
     image: str
+    """with the defaults of the file's arguments"""
     name: str
     """lower case, empty if it has none"""
     line: int
@@ -71,11 +82,15 @@ class Start(msgspec.Struct, frozen=True):
 def read_stages(text: str) -> tuple[Stage, ...]:
     """Return the stages of a Dockerfile, without what stands before the first ``FROM``."""
     stages: list[Stage] = []
+    defaults: dict[str, str] = {}
     for one in _instructions(text):
         if one.keyword == "FROM":
             match = _FROM.match(one.text)
             image, name = (match["image"], match["name"] or "") if match else (one.text, "")
-            stages.append(Stage(image, name.lower(), one.line, ()))
+            stages.append(Stage(_expand(image, defaults), name.lower(), one.line, ()))
+        elif not stages and one.keyword == "ARG":
+            for found in _ARGUMENT.finditer(one.text):
+                defaults[found["name"]] = _expand(found["value"].strip("\"'"), defaults)
         elif stages:
             last = stages[-1]
             stages[-1] = msgspec.structs.replace(last, instructions=(*last.instructions, one))
@@ -105,6 +120,22 @@ def read_start(last: Mapping[str, Instruction]) -> Start:
     """Return what a container runs. ``last``: as ``last_instructions`` gives it."""
     entrypoint = last.get("ENTRYPOINT")
     return Start(None if entrypoint is not None and entrypoint.words == () else entrypoint, last.get("CMD"))
+
+
+def python_series(image: str) -> str:
+    """Return the Python that the name of a base image tells: ``3.12`` of ``python:3.12-slim``; empty if it does not."""
+    match = _PYTHON.match(image[:_LONGEST])
+    return match["series"] if match is not None else ""
+
+
+def _expand(text: str, defaults: Mapping[str, str]) -> str:
+    """Replace variables that are known, or have a default where they stand; nothing in what becomes too long."""
+
+    def value(match: re.Match[str]) -> str:
+        return defaults.get(match["plain"] or match["name"]) or match["default"] or match[0]
+
+    expanded = _VARIABLE.sub(value, text)
+    return expanded if len(expanded) <= _LONGEST else text
 
 
 def _instructions(text: str) -> Iterator[Instruction]:

@@ -13,6 +13,7 @@ from grocker.config.dockerfile import (
     Start,
     final_stages,
     last_instructions,
+    python_series,
     read_stages,
     read_start,
 )
@@ -25,7 +26,6 @@ from grocker.platforms.suites import SUITES
 from grocker.runner.contract.names import APPLICATION_PORT, CONFIG, MEDIA, SCRIPTS
 from grocker.runner.contract.spec import STOP_SIGNALS
 
-_PYTHON = re.compile(r"(?:.*/)?python:(?P<series>3\.\d+)")
 _SET_ALREADY = re.compile(
     r"PYTHON(?:UNBUFFERED|DONTWRITEBYTECODE|IOENCODING|FAULTHANDLER|HASHSEED|UTF8|OPTIMIZE)|"
     r"(?:PIP|UV|POETRY|PDM|PIPENV)_\w+|DEBIAN_FRONTEND|LANG|LC_ALL|LANGUAGE|TERM|VIRTUAL_ENV|PATH|HOME|WEB_CONCURRENCY"
@@ -64,18 +64,18 @@ def _is_front_end(stage: Stage) -> bool:
 
 
 def _translate_base(found: Findings, stage: Stage, name: str) -> None:
-    match = _PYTHON.match(stage.image)
+    series = python_series(stage.image)
     place = f"{name}:{stage.line}"
-    if match is None:
+    if not series:
         why = "images are built from Debian packages, not from a base image; only its packages can be listed here"
         if not re.match(r"(?:.*/)?(?:python|debian|ubuntu)\b", stage.image):
             found.remarks.append(Remark(place, f"FROM {stage.image}", why))
         return
-    fitting = [suite for suite, about in SUITES.items() if about.python == match["series"]]
+    fitting = [suite for suite, about in SUITES.items() if about.python == series]
     if fitting:
         found.suite = fitting[0]
-    elif match["series"] in STANDALONE.series:
-        found.python = match["series"]
+    elif series in STANDALONE.series:
+        found.python = series
     else:
         known = ", ".join((*(f"{about.python} ({suite})" for suite, about in SUITES.items()), *STANDALONE.series))
         found.remarks.append(

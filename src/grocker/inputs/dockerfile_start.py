@@ -14,8 +14,6 @@ from grocker.config.dockerfile import Instruction, Start, final_stages, last_ins
 from grocker.config.services import DetectedApplication
 from grocker.runner.contract import names
 
-DOCKERFILE = "Dockerfile"
-
 _LAUNCHERS = frozenset({"exec", "tini", "dumb-init", "catatonit", "--", "sh", "bash"})
 _ENVIRONMENTS = frozenset({"uv", "poetry", "pipenv", "pdm", "hatch", "rye"})
 """programs that ``run`` another one"""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from grocker import debian, python
+from grocker.config.dockerfile import DOCKERFILE
 from grocker.inputs.request import Request
 
 
@@ -18,6 +19,8 @@ def _files(request: Request, environ: Mapping[str, str]) -> Iterator[Path]:
     if request.origin.kind == "script" and request.origin.path is not None:
         yield request.origin.path
     directory = request.origin.path if request.origin.kind == "project" and request.origin.path else Path()
+    if request.origin.kind == "project":
+        yield directory / DOCKERFILE  # though git may ignore it
     if request.settings is not None:
         yield request.settings
     yield request.lock_file if request.lock_file is not None else directory / "grocker.lock"

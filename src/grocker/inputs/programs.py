@@ -37,13 +37,18 @@ def find_run_packages(distributions: Collection[str], entries: Iterable[Entry], 
         path = entry.path.removeprefix(f"{site}/")
         if not path.endswith(".py") or not isinstance(entry, File) or not isinstance(entry.data, bytes):
             continue
-        *directories, name = path.split("/")
-        if not _ASIDE.isdisjoint(directories) or _ASIDE_FILES.fullmatch(name):
+        if is_aside(path):
             continue
         if any(word in entry.data for word in _STARTS) and _NAMED.search(entry.data):
             for program in _started(entry.data):
                 found.setdefault(PROGRAMS[program], f"{path} starts {program}")
     return dict(sorted(found.items()))
+
+
+def is_aside(path: str) -> bool:
+    """Tell whether no service loads a module. ``path``: below the directory on ``sys.path``."""
+    *directories, name = path.split("/")
+    return not _ASIDE.isdisjoint(directories) or bool(_ASIDE_FILES.fullmatch(name))
 
 
 def _started(source: bytes) -> Iterator[str]:

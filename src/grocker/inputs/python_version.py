@@ -1,4 +1,4 @@
-"""What a project says of the Python that it is for: files that pin a version, and ranges that it allows."""
+"""What a project says of its Python: files that pin a version, ranges that it allows, the image of its Dockerfile."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import msgspec
 
 from grocker import local_file
 from grocker.config import files as config_files
+from grocker.config.dockerfile import DOCKERFILE, final_stages, python_series, read_stages
 from grocker.decoding import decode_toml
 from grocker.python.declared_requirements import python_specifier
 
@@ -55,6 +56,13 @@ def read_pin(directory: Path) -> PythonPin | None:
             if series:
                 return PythonPin("Pipfile", series)
     return None
+
+
+def read_base_image(directory: Path) -> PythonPin | None:
+    """Return the Python of the image that the ``Dockerfile``'s last stage is built upon, if its name tells."""
+    stages = final_stages(read_stages(_read(directory / DOCKERFILE)))
+    series = python_series(stages[0].image) if stages else ""
+    return PythonPin(DOCKERFILE, series) if series else None
 
 
 def read_ranges(directory: Path) -> tuple[PythonRange, ...]:

@@ -10,7 +10,15 @@ from grocker.config.script_metadata import read_script
 from grocker.config.settings import Settings
 from grocker.errors import MissingError, SettingsError
 from grocker.inputs.origin import Origin
-from grocker.inputs.python_version import PythonPin, PythonRange, allowed, allows, read_pin, read_ranges
+from grocker.inputs.python_version import (
+    PythonPin,
+    PythonRange,
+    allowed,
+    allows,
+    read_base_image,
+    read_pin,
+    read_ranges,
+)
 from grocker.inputs.standalone import debian_pythons, nearest_suites
 from grocker.lock.values import Lock
 from grocker.platforms.interpreters import STANDALONE, release_of, series_of
@@ -82,8 +90,8 @@ def choose_suites(
 
     ``named``: the suite on the command line; else the settings' suite, else the lock's. Of a project the setting
     ``python`` decides then, ``.python-version``, ``runtime.txt`` or ``Pipfile``, and what ``requires-python`` and
-    ``uv.lock`` allow. Debian's Python is preferred, because Debian mends it. ``refresh``: whether a locked standalone
-    interpreter gives way to a newer one of its series.
+    ``uv.lock`` allow; among those, the image of the Dockerfile is a preference. Debian's Python is preferred, because
+    Debian mends it. ``refresh``: whether a locked standalone interpreter gives way to a newer one of its series.
     Raises SettingsError if no Python fits, MissingError if nobody has the one that the settings name.
     """
     python, ranges = settings.python, _ranges(origin)
@@ -116,6 +124,9 @@ def choose_suites(
         fitting = nearest_suites(fitting, pin.series)
         _warn_of_pin(pin, fitting, ranges, standalone, progress)
     if fitting:
+        image = _read_base_image(origin) if pin is None else None
+        if image is not None and allows(ranges, f"{image.series}.999"):
+            return _near_image(image, fitting, ranges, standalone)
         return _debian(fitting, ranges, standalone)
     why = f"no Debian Python satisfies {' and '.join(one.place for one in ranges)}"
     found = _allowed_versions(ranges, standalone)
@@ -136,6 +147,20 @@ def _read_pin(origin: Origin) -> PythonPin | None:
     return read_pin(origin.path) if origin.kind == "project" and origin.path is not None else None
 
 
+def _read_base_image(origin: Origin) -> PythonPin | None:
+    return read_base_image(origin.path) if origin.kind == "project" and origin.path is not None else None
+
+
+def _near_image(
+    image: PythonPin, fitting: Sequence[Suite], ranges: Sequence[PythonRange], standalone: Standalone
+) -> Choices:
+    """Debian's Pythons that fit, the one of the Dockerfile or the nearest to it first."""
+    released = [row for row in fitting if row.is_released] or fitting
+    near = nearest_suites(released, image.series)
+    nearest = "" if near[0].python == image.series else ", to which it is the nearest"
+    return _debian(near, ranges, standalone, why=f"the image of the {image.place} has Python {image.series}{nearest}")
+
+
 def _locked(lock: Lock, standalone: Standalone, *, refresh: bool) -> Choice:
     files = [one.standalone for one in lock.platforms if one.standalone is not None]
     if not files:
@@ -144,11 +169,13 @@ def _locked(lock: Lock, standalone: Standalone, *, refresh: bool) -> Choice:
     return Choice(lock.base.suite, version or files[0].version, "grocker.lock")
 
 
-def _debian(fitting: Sequence[Suite], ranges: Sequence[PythonRange], standalone: Standalone) -> Choices:
+def _debian(
+    fitting: Sequence[Suite], ranges: Sequence[PythonRange], standalone: Standalone, *, why: str = ""
+) -> Choices:
     """Debian's Pythons that fit, and older standalone ones, which have wheels of releases of their time."""
     first = fitting[0]
     rows = [first, *(row for row in fitting[1:] if row.is_released)]
-    why = f"allowed by {' and '.join(one.place for one in ranges)}" if ranges else "the default"
+    why = why or (f"allowed by {' and '.join(one.place for one in ranges)}" if ranges else "the default")
     tried = {row.python for row in rows}
 
     def more() -> Sequence[Choice]:

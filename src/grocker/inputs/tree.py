@@ -12,13 +12,14 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from grocker import python
+from grocker.config.dockerfile import DOCKERFILE
 from grocker.config.services import DetectedApplication, find_services
 from grocker.context import Context
 from grocker.errors import SettingsError
 from grocker.inputs import validation
 from grocker.inputs.application import Application, ApplicationRequest, chosen_groups
 from grocker.inputs.detection import detect, find_roots
-from grocker.inputs.dockerfile_start import DOCKERFILE, find_started
+from grocker.inputs.dockerfile_start import find_started
 from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, named_files, read_base_config, read_crontab
 from grocker.inputs.index import wheel_target
 from grocker.inputs.platform_sockets import listen_on_port

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from grocker.python.credentials import refuse_expansion
     from grocker.python.django import Django, find_django
     from grocker.python.exposure import Exposed, find_exposed
-    from grocker.python.groups import group_requirements
+    from grocker.python.groups import find_group, group_requirements
     from grocker.python.indexes import hide_credentials, index_files
     from grocker.python.locks import LockFile, add_requirements, find_lock, read_declared, resolve_locked
     from grocker.python.locks.pinned import check_declared
@@ -70,7 +70,7 @@ _HOMES = {
     "locks.pinned": ("check_declared",),
     "locks.unread": ("check_unread", "refuse_lock"),
     "credentials": ("refuse_expansion",),
-    "groups": ("group_requirements",),
+    "groups": ("find_group", "group_requirements"),
     "indexes": ("hide_credentials", "index_files"),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
@@ -139,6 +139,7 @@ __all__ = [
     "find_application",
     "find_django",
     "find_exposed",
+    "find_group",
     "find_lock",
     "find_named_application",
     "find_sdist",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from grocker.errors import SettingsError
 from grocker.python.declared_requirements import poetry_requirements
 from grocker.python.metadata import normalise_name
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
 
 def group_requirements(directory: Path, groups: Sequence[str]) -> tuple[str, ...]:
     """The requirements of the project's dependency ``groups``, PEP 508.
@@ -20,12 +23,7 @@ def group_requirements(directory: Path, groups: Sequence[str]) -> tuple[str, ...
     """
     if not groups:
         return ()
-    try:
-        document = decode_toml(local_file.read_text(directory / "pyproject.toml"))
-    except (OSError, ValueError):
-        document = {}
-    tool = _table(document, "tool")
-    standard, poetry, pdm = _table(document, "dependency-groups"), _poetry(tool), _pdm(tool)
+    standard, poetry, pdm = _read(directory)
     known = sorted({*map(normalise_name, standard), *poetry, *pdm})
     found: list[str] = []
     for group in map(normalise_name, groups):
@@ -38,10 +36,35 @@ def group_requirements(directory: Path, groups: Sequence[str]) -> tuple[str, ...
     return tuple(dict.fromkeys(found))
 
 
+def find_group(directory: Path, module: str) -> str | None:
+    """Return the first dependency group of a project that has the distribution of a module, by its usual name."""
+    own = normalise_name(module)
+    usual = {own, f"python-{own}", f"django-{own}", f"py{own}"}
+    standard, poetry, pdm = _read(directory)
+    for group in dict.fromkeys((*map(normalise_name, standard), *poetry, *pdm)):
+        try:
+            texts = group_requirements(directory, [group])
+        except SettingsError:
+            continue
+        if any(normalise_name(found[0]) in usual for text in texts if (found := _NAME.match(text))):
+            return group
+    return None
+
+
 def unknown_group(group: str, known: Iterable[str]) -> SettingsError:
     """The error for a group that a project or its lock does not have."""
     names = ", ".join(sorted(known)) or "none"
     return SettingsError(f"unknown dependency group {group!r}", hint=f"choose one that the project has: {names}")
+
+
+def _read(directory: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, list[str]]]:
+    """Return the groups of the standard, poetry's and pdm's."""
+    try:
+        document = decode_toml(local_file.read_text(directory / "pyproject.toml"))
+    except (OSError, ValueError):
+        document = {}
+    tool = _table(document, "tool")
+    return _table(document, "dependency-groups"), _poetry(tool), _pdm(tool)
 
 
 def _standard(table: Mapping[str, Any], group: str) -> list[str]:

@@ -73,20 +73,21 @@ def read_wheel(
     Raises CorruptError for a file that is not a wheel of its name; MissingError for the wrong platform.
     """
     file = file or path.name
-    with _opened(path, file) as opened:
+    with open_wheel(path, file) as opened:
         return _Reading(path, file, opened, layout, strict=strict).wheel(target)
 
 
 def read_metadata(path: Path, *, file: str = "") -> tuple[Metadata, tuple[EntryPoint, ...]]:
     """METADATA and entry points alone, without reading the rest; arguments and errors as ``read_wheel``."""
     file = file or path.name
-    with _opened(path, file) as opened:
+    with open_wheel(path, file) as opened:
         reading = _Reading(path, file, opened, InstallScheme("3"))
         return reading.metadata(), reading.entry_points()
 
 
 @contextmanager
-def _opened(path: Path, file: str) -> Iterator[ZipFile]:
+def open_wheel(path: Path, file: str) -> Iterator[ZipFile]:
+    """Open a wheel as an archive; arguments and errors as ``read_wheel``, also while it is read."""
     try:
         with path.open("rb") as stream:
             wheel_archive.check_directory(stream, file)

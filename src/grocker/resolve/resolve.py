@@ -16,11 +16,12 @@ from msgspec.structs import replace
 from grocker.config.services import proxy_packages
 from grocker.config.settings import Settings
 from grocker.context import Context
-from grocker.errors import SettingsError
+from grocker.errors import MissingError, SettingsError
 from grocker.inputs.application import Application, ApplicationRequest, LockedApplication
 from grocker.inputs.index import download_wheel, wheel_target
 from grocker.inputs.load import load_application
 from grocker.inputs.programs import find_run_packages
+from grocker.inputs.removed_imports import RemovedImport, find_removed_imports
 from grocker.inputs.request import Request
 from grocker.inputs.standalone import StandaloneSource
 from grocker.inputs.toolchain import DebianToolchain
@@ -37,8 +38,10 @@ from grocker.resolve.debian import resolve_packages
 from grocker.resolve.python import read_listed, resolve_wheels, versions_source
 from grocker.resolve.static_files import with_static
 from grocker.resolve.subscriber import Subscriber
-from grocker.resolve.suites import Attempt, resolve_suites, standalone_source
+from grocker.resolve.suites import Attempt, UnfitPythonError, resolve_suites, standalone_source
+from grocker.resolve.wheel_imports import find_wheel_imports
 from grocker.runner.contract import spec
+from grocker.store.store import require
 from grocker.tar.keys import cache_key
 
 
@@ -76,6 +79,10 @@ class Resolution(msgspec.Struct, frozen=True):
     """None: the interpreter is Debian's"""
     brought: Mapping[str, str] = {}
     """Debian packages that what is installed needs where it runs, each with the reason, for people"""
+    removed: Sequence[RemovedImport] = ()
+    """the application's imports of modules that the image's Python has lost"""
+    is_fit: bool = False
+    """whether nothing that is imported is known to be lost, in dependencies either"""
 
     @property
     def python(self) -> str:
@@ -84,6 +91,19 @@ class Resolution(msgspec.Struct, frozen=True):
             return self.target.python
         found = self.standalone.image
         return f"{found.version} (standalone{f', build {found.build}' if found.build else ''})"
+
+    def removed_by_wheels(self, context: Context) -> Sequence[RemovedImport]:
+        """Return such imports of the dependencies, as far as their wheels are in the store."""
+
+        def fetch(file: PythonFile) -> Path:
+            return require(context.store.sound_download(file.sha256), file.file)
+
+        if self.is_fit:
+            return ()
+        try:
+            return find_wheel_imports(context.store, self.application, self.wheels.files, self.target.python, fetch)
+        except MissingError:  # an older build left nothing of a wheel but its layer
+            return ()
 
     def files(self, context: Context) -> tuple[str, ...]:
         """Return the files and directories of the host that the image depends on."""
@@ -100,9 +120,11 @@ def resolve_platforms(
     """Resolve what ``request`` names on each of its platforms, on the first suite whose Python has all wheels."""
 
     def resolve_attempt(attempt: Attempt) -> tuple[Resolution, ...]:
-        more = attempt.has_alternatives
+        more, refuses = attempt.has_alternatives, attempt.refuses_removed
         found = (
-            resolve(context, request, settings, target, uv, subscriber, has_alternatives=more)
+            resolve(
+                *(context, request, settings, target, uv, subscriber), has_alternatives=more, refuses_removed=refuses
+            )
             for target in attempt.targets
         )
         return tuple(replace(one, why=attempt.why) for one in found)
@@ -119,6 +141,7 @@ def resolve(
     subscriber: Subscriber,
     *,
     has_alternatives: bool = False,
+    refuses_removed: bool = False,
 ) -> Resolution:
     """Resolve what ``request`` names on one platform.
 
@@ -130,7 +153,7 @@ def resolve(
     if request.lock is None:
         if request.locked:
             raise SettingsError("cannot build with --locked: there is no lock", hint="create one: grocker lock")
-        return _ask(context, request, settings, target, host, uv, subscriber, has_alternatives)
+        return _ask(context, request, settings, target, host, uv, subscriber, has_alternatives, refuses_removed)
     locked = request.lock.of(target.platform)
     _refuse_other_build(request, settings)
     held = LockedApplication(build=request.lock.build, files=locked.python if locked else None)
@@ -143,7 +166,7 @@ def resolve(
         if request.locked:
             raise SettingsError(message, hint=f"{remedy}; or build without --locked")
         context.progress.warn(f"{message}; resolving without it", hint=remedy)
-        return _ask(context, request, settings, target, host, uv, subscriber, has_alternatives)
+        return _ask(context, request, settings, target, host, uv, subscriber, has_alternatives, refuses_removed)
     packages = locks.debian_answer(context, settings, target, locked)
     subscriber.debian_resolved(packages, host)
     compiling = packages if host == target else _compiling(context, request, request.lock, settings, host)
@@ -160,7 +183,7 @@ def resolve(
         if request.locked:
             raise SettingsError(message, hint=remedy)
         context.progress.warn(f"{message}; resolving without it", hint=remedy)
-        return _ask(context, request, settings, target, host, uv, subscriber, has_alternatives)
+        return _ask(context, request, settings, target, host, uv, subscriber, has_alternatives, refuses_removed)
     names = {package.name for package in packages.packages}
     brought = {name: why for name, why in _brought(settings, application, wheels).items() if name in names}
     only = replace(request.lock.only(target.platform), not_reproducible=locks.not_reproducible(application))
@@ -169,6 +192,7 @@ def resolve(
         *(target, uv, application, services, static, packages, compiling, wheels, only, LOCK),
         standalone=interpreters,
         brought=brought,
+        removed=find_removed_imports(application, wheels.files, target.python),
     )
 
 
@@ -181,6 +205,7 @@ def _ask(
     uv: Uv,
     subscriber: Subscriber,
     has_alternatives: bool,
+    refuses_removed: bool,
 ) -> Resolution:
     """Ask the archive and the index at the same time."""
     declared = proxy_packages({name: bool(s.static or s.media) for name, s in settings.services.items()})
@@ -216,6 +241,9 @@ def _ask(
             keep_missing=has_alternatives,
             submodules=settings.build.submodules,
         )
+        removed = find_removed_imports(application, wheels.files, target.python)
+        if refuses_removed and (lost := removed or _wheel_imports(context, uv, application, wheels, target)):
+            raise UnfitPythonError(lost[0].problem)
         uv = uv.with_options(read_listed(context, uv, application).index_options)
         packages, compiling = archive.result()
     own = (application.file,) if application.file else ()
@@ -243,7 +271,18 @@ def _ask(
         *(target, uv, application, services, static, packages, compiling, wheels, lock, versions),
         standalone=interpreters,
         brought=brought,
+        removed=removed,
+        is_fit=refuses_removed,
     )
+
+
+def _wheel_imports(
+    context: Context, uv: Uv, application: Application, wheels: PythonAnswer, target: Target
+) -> tuple[RemovedImport, ...]:
+    def fetch(file: PythonFile) -> Path:
+        return download_wheel(context, uv, file, wheels.urls.get(file.sha256, ""))
+
+    return find_wheel_imports(context.store, application, wheels.files, target.python, fetch)
 
 
 def _brought(settings: Settings, application: Application, wheels: PythonAnswer) -> dict[str, str]:

@@ -35,8 +35,14 @@ class Attempt(msgspec.Struct, frozen=True):
     """one for each platform"""
     has_alternatives: bool
     """whether another suite or Python is tried next"""
+    refuses_removed: bool
+    """whether a Python that has lost a module of the application's is refused: ``UnfitPythonError``"""
     why: str
     """for people: why this Python"""
+
+
+class UnfitPythonError(NoWheelError):
+    """The application imports what the Python's library has lost; another Python may have it."""
 
 
 def resolve_suites(
@@ -62,7 +68,7 @@ def resolve_suites(
     first: GrockerError | None = None
     for choice in best:
         try:
-            found = resolve_attempt(_attempt(request, choice, alternatives))
+            found = resolve_attempt(_attempt(request, choice, first, has_alternatives=alternatives))
         except (CorruptError, MissingError, SettingsError) as error:
             if not alternatives or (first is None and not isinstance(error, NoWheelError)):
                 raise
@@ -72,24 +78,28 @@ def resolve_suites(
         return found
     for choice in _more(context, more):
         try:
-            found = resolve_attempt(_attempt(request, choice, alternatives))
+            found = resolve_attempt(_attempt(request, choice, first, has_alternatives=alternatives))
         except (UnavailableError, DeniedError, TryAgainError) as error:
-            context.progress.warn(f"{choice} has all wheels, but cannot be used: {error.message}", hint=error.hint)
+            context.progress.warn(f"{choice} would fit, but cannot be used: {error.message}", hint=error.hint)
             break
         except GrockerError:  # what is wrong with an old Python says nothing of the best one
             continue
         _tell(context, first, choice)
         return found
     # What can do without its compiled part does, now that no Python has a wheel of it; the rest is compiled.
-    first = None
+    first, unfit = None, None
     for choice in best:
         try:
-            found = resolve_attempt(_attempt(request, choice, has_alternatives=False))
+            found = resolve_attempt(_attempt(request, choice, first, refuses_removed=alternatives))
         except (CorruptError, MissingError, SettingsError) as error:
+            if isinstance(error, UnfitPythonError) and unfit is None:
+                unfit = choice
             first = first or error
             continue
         _tell(context, first, choice)
         return found
+    if unfit is not None:  # no Python has everything: the build tells what this one lacks
+        return resolve_attempt(_attempt(request, unfit))
     assert first is not None
     raise first
 
@@ -139,15 +149,27 @@ def standalone_source(context: Context, request: Request, uv: Uv) -> StandaloneS
     return StandaloneSource(context, uv, request.refresh, locked)
 
 
-def _attempt(request: Request, choice: Choice, has_alternatives: bool) -> Attempt:
+def _attempt(
+    request: Request,
+    choice: Choice,
+    first: GrockerError | None = None,
+    *,
+    has_alternatives: bool = False,
+    refuses_removed: bool | None = None,
+) -> Attempt:
+    """``first``: what is wrong with the best choice, if that is not this one."""
     targets = tuple(select_target(choice.suite, platform, choice.standalone) for platform in request.platforms)
-    return Attempt(targets, has_alternatives, choice.why)
+    refuses = has_alternatives if refuses_removed is None else refuses_removed
+    return Attempt(targets, has_alternatives, refuses, _reason(first) if first is not None else choice.why)
+
+
+def _reason(error: GrockerError) -> str:
+    return error.message.splitlines()[0].rstrip(":")
 
 
 def _tell(context: Context, first: GrockerError | None, choice: Choice) -> None:
     """Say why it is not the best one, whose error ``first`` is."""
     if first is not None:
-        reason = first.message.splitlines()[0].rstrip(":")
         context.progress.warn(
-            f"{reason}; building with {choice} instead", hint="to choose yourself, set python in [tool.grocker]"
+            f"{_reason(first)}; building with {choice} instead", hint="to choose yourself, set python in [tool.grocker]"
         )
