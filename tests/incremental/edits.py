@@ -61,8 +61,9 @@ def _regular(project: Project) -> Path | None:
 def _new(project: Project) -> Path:
     """A place without a file, in a directory that is there afterwards."""
     for _ in range(100):
-        # One that has nothing but directories in it is where a new file is overlooked.
-        places = project.random.choice((_DIRECTORIES, project.directories()))
+        # A directory that has had no file itself is where a new one is overlooked.
+        bare = {*project.directories()} - {os.path.dirname(one) for one in project.files()}
+        places = project.random.choice((_DIRECTORIES, project.directories(), sorted(bare) or _DIRECTORIES))
         path = project.root / project.random.choice(places) / project.random.choice(_NAMES)
         try:
             if not os.path.lexists(path):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from importlib.metadata import distribution
 from pathlib import Path
 
+from tests.support.made_up_django import DJANGO
 from tests.support.repositories import git
 from tests.support.wheels import BACKEND, make_wheel
 from tests.support.world import World
@@ -194,7 +195,7 @@ def fill_index(directory: Path) -> None:
     make_wheel(directory, "gamma", files={"gamma.py": "x = 1\n"})
     for server in ("gunicorn", "uvicorn"):
         make_wheel(directory, server, files={f"{server}/__main__.py": ""})
-    make_wheel(directory, "django", "5.0", _MADE_UP_DJANGO)
+    make_wheel(directory, "django", "5.0", DJANGO)
     real = distribution("flit-core")
     files = {
         str(path): Path(str(path.locate())).read_bytes()
@@ -202,50 +203,6 @@ def fill_index(directory: Path) -> None:
         if path.parts[0] == "flit_core" and path.suffix in (".py", ".txt", "") and "__pycache__" not in path.parts
     }
     make_wheel(directory, "flit-core", real.version, files)
-
-
-_MADE_UP_DJANGO: Mapping[str, str] = {
-    "django/__init__.py": "def setup(): ...\n",
-    "django/apps.py": "class apps:\n    def is_installed(name):\n        from django.conf import settings\n"
-    "        return name in settings.INSTALLED_APPS\n",
-    "django/contrib/staticfiles/__init__.py": "",
-    "django/core/__init__.py": "",
-    "django/core/wsgi.py": "def get_wsgi_application(): ...\n",
-    "django/conf.py": """
-import importlib, os
-
-class Settings:
-    MIDDLEWARE, DEBUG, STATIC_URL, STATIC_ROOT = [], False, "/static/", None
-
-    def __init__(self):
-        self.module = None
-
-    def __getattribute__(self, name):
-        own = object.__getattribute__(self, "__dict__")
-        if name in own:
-            return own[name]
-        if own.get("module") is None:
-            own["module"] = importlib.import_module(os.environ["DJANGO_SETTINGS_MODULE"])
-        return getattr(own["module"], name) if hasattr(own["module"], name) else object.__getattribute__(self, name)
-
-settings = Settings()
-del settings.module
-""",
-    "django/core/management.py": """
-import importlib, os, shutil
-
-def call_command(name, **options):
-    from django.conf import settings
-    for app in settings.INSTALLED_APPS:
-        source = os.path.join(os.path.dirname(importlib.import_module(app).__file__), "static")
-        for above, below, files in os.walk(source):
-            for file in files:
-                target = os.path.join(settings.STATIC_ROOT, os.path.relpath(os.path.join(above, file), source))
-                os.makedirs(os.path.dirname(target), exist_ok=True)
-                if not os.path.exists(target):
-                    shutil.copyfile(os.path.join(above, file), target)
-""",
-}
 
 
 def copy_stat(source: os.stat_result, target: Path) -> None:
