@@ -42,7 +42,19 @@ _START: Mapping[str, str] = {
     "more.txt": "alpha\n",
 }
 _KEPT = frozenset(
-    ("pyproject.toml", "backend.py", "app.py", "manage.py", "shop/__init__.py", "shop/settings.py", "shop/wsgi.py")
+    (
+        *(
+            "pyproject.toml",
+            "backend.py",
+            "app.py",
+            "manage.py",
+            "shop/__init__.py",
+            "shop/settings.py",
+            "shop/wsgi.py",
+        ),
+        # A file that another address or hash names is in one cache, and not to be had for the other.
+        *("pylock.toml", "grocker.lock"),
+    )
 )
 
 
