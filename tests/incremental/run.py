@@ -22,7 +22,7 @@ from tests.support.archive import Package
 from tests.support.forked import Forks, forks
 from tests.support.world import Outcome, World, world
 
-_ROOMS = ("blobs", "members", "steps", "trees", "refs", "downloads", "index")
+_ROOMS = ("blobs", "members", "steps", "trees", "refs", "downloads", "downloads/uv")
 
 
 @dataclass
@@ -134,7 +134,8 @@ class Run:
 
     def _empty_rooms(self) -> None:
         dice = self.project.random
-        for room in dice.sample(_ROOMS, dice.randint(1, 3)):
+        rooms = dice.sample(_ROOMS, dice.randint(1, 3))
+        for room in (*rooms, *(("refs",) if "blobs" in rooms else ())):  # a name without its image is damage
             shutil.rmtree(self.world.place / "cache/v1" / room, ignore_errors=True)
         self.done[-1] += "; parts of the cache were lost"
 
