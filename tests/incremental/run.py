@@ -52,6 +52,12 @@ class Run:
     def world(self) -> World:
         return self.project.world
 
+    def begin(self) -> None:
+        """Build what later edits start from."""
+        first = self._build("cache", "out")
+        assert first.status == 0, first.stderr
+        self._keep()
+
     def edit(self, number: int) -> None:
         """Edit the project, and compare."""
         dice = self.project.random
@@ -173,7 +179,7 @@ def _layers(layout: Path) -> dict[str, str]:
 def started(place: Path, kind: str, seed: int) -> Iterator[Run]:
     """A run with a new project of that kind, with files below the empty directory ``place``."""
     with world(place / "world") as made:
-        made.archive.add(Package("hello", files={"usr/bin/hello": "hello\n"}))
+        made.archive.add(Package("hello", files={"usr/bin/hello": "hello\n"}), Package("nginx"))
         made.archive.valid_until = made.archive.date + timedelta(days=30)
         project = Project(world=made, kind=kind, random=random.Random(f"{kind} {seed}"))
         project.create()
@@ -190,6 +196,7 @@ def edit_at_random(
     """Edit a project of that kind so often, until the first failure; return the finished run."""
     place.mkdir(parents=True, exist_ok=True)
     with started(place, kind, seed) as run:
+        run.begin()
         for number in range(1, edits + 1):
             run.edit(number)
             tell(run.done[-1])
