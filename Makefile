@@ -3,8 +3,8 @@
 #
 # make setup  the development environment in .venv: hashed, and quick when nothing changed
 # make check  the fast tier: offline, no root, no engine, under a minute
-# make soak   200 builds killed with kill -9, then one that must give the empty cache's digest
-# make golden writes the digests of tests/golden anew, when the bytes of an image are meant to change
+# make soak   200 builds killed with kill -9, and 2,000 edits at random: what comes next must be the empty cache's image
+# make golden writes the digests of tests/golden anew, when the bytes of an image are meant to change, and tests/costs
 # make docs   writes the reference pages that are made from the code
 # make bench  Grocker beside BuildKit, in turn: twenty minutes, as root; BENCH=--write puts the figures into the docs
 # make bench-runner  the runner beside bare processes, tini and supervisord: six minutes, as root; BENCH=--write as above
@@ -58,13 +58,14 @@ test: check
 	@$(BIN)/python -m pytest --quiet -m "$(THOROUGH)" --numprocesses $(WORKERS) --durations 10
 
 golden: setup
-	@$(BIN)/python -m pytest --quiet --update-golden tests/golden
+	@$(BIN)/python -m pytest --quiet --update-golden tests/golden tests/costs
 
 demo: setup
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
 
 soak: setup
 	@$(BIN)/python tools/soak.py
+	@$(BIN)/python -m tools.edits
 
 docs: setup
 	@$(BIN)/python tools/reference.py

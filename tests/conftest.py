@@ -107,7 +107,9 @@ def _required() -> frozenset[str]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="write tests/golden/*.json anew (make golden)")
+    parser.addoption(
+        "--update-golden", action="store_true", help="write tests/golden and tests/costs anew (make golden)"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

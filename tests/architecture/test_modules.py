@@ -14,7 +14,19 @@ REASON = f"Longer than {LINES} lines because "
 _ALIAS = re.compile(r"[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*")
 NOTHING_SAID = frozenset({"utils", "util", "helpers", "helper", "common", "misc"})
 OTHER_TESTS = frozenset(
-    {"architecture", "attacks", "bad_input", "e2e", "examples", "fuzz", "golden", "support", "tools"}
+    {
+        "architecture",
+        "attacks",
+        "bad_input",
+        "costs",
+        "e2e",
+        "examples",
+        "fuzz",
+        "golden",
+        "incremental",
+        "support",
+        "tools",
+    }
 )
 
 

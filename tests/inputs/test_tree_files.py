@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from grocker.cli.replay import snapshot
 from grocker.context import Context
 from grocker.inputs.tree_files import TreeFiles, read_files, warn_of_left_out
 from grocker.progress import Silent
@@ -237,3 +239,71 @@ def test_products_that_git_tracks_go_in(context: Context, tree: Path) -> None:
     git(tree, "init", "--quiet")
     git(tree, "add", "--all")
     assert paths(read_files(context, tree)) == ["app.py", "dist/bundle.js"]
+
+
+def watched(tree: Path, found: TreeFiles) -> dict[str, list[int]]:
+    """What the next build looks at, to see whether anything changed."""
+    return snapshot((*found.watched, *(str(tree / path) for path in paths(found))))
+
+
+_UNSEEN: dict[str, tuple[str, str]] = {
+    "a file in an empty directory": ("", "echo > empty/x.py"),
+    "a file where only a directory was": ("", "echo > deep/x.py"),
+    "a file where all files look secret": ("", "echo > none/x.py"),
+    "a file in a directory that is marked": ("", "rm marked/CACHEDIR.TAG"),
+    "a target for a link": ("", "echo > build/target"),
+    "a file without its secret": ("", "echo > pip.conf"),
+    "a file in a directory that an exception brings back": (".dockerignore", "echo > away/kept/x.py"),
+    "other rules": (".dockerignore", "echo app.py > .dockerignore"),
+    "a file in an empty directory of a work tree": ("git", "echo > empty/x.py"),
+    "a file in a directory with nothing but ignored files": ("git", "echo > logs/x.py"),
+    "a file far below a directory with nothing but ignored files": ("git", "echo > logs/old/x.py"),
+    "rules in an empty directory of a work tree": ("git", "echo '*' > deep/.gitignore"),
+    "an ignored file that git tracks now": ("git", "git add --force logs/a.log"),
+    "rules above the tree": ("git", "echo new.py > ../.gitignore"),
+    "rules of the repository": ("git", "echo new.py > ../.git/info/exclude"),
+    "rules of the user": ("git", "echo new.py > ../home/.config/git/ignore"),
+    "rules that the configuration names": ("git", "echo new.py > ../home/rules"),
+    "configuration that names rules": ("git", "git config core.excludesFile '~/other'"),
+}
+
+
+@pytest.mark.parametrize("name", _UNSEEN)
+def test_watched_places_change_when_other_files_count(context: Context, tmp_path: Path, name: str) -> None:
+    kind, change = _UNSEEN[name]
+    tree = tmp_path / "tree"
+    home = {"home/.config/git/ignore": "", "home/rules": "", "home/other": "new.py\n", "home/.gitconfig": ""}
+    write(tmp_path, home | {"home/.gitconfig": "[core]\n\texcludesFile = ~/rules\n"} if "names" in name else home)
+    write(
+        tree,
+        {
+            "app.py": "",
+            "deep/er/a.py": "",
+            "none/.env": "",
+            "logs/a.log": "",
+            "logs/old/a.log": "",
+            "marked/CACHEDIR.TAG": "",
+            "marked/x.py": "",
+            "away/a.py": "",
+            "away/kept/a.py": "",
+            "pip.conf": "[global]\nindex-url = https://user:password@index.invalid/simple\n",
+        },
+    )
+    for directory in ("empty", "build"):
+        (tree / directory).mkdir()
+    (tree / "link").symlink_to("build/target")
+    environ = {**context.environ, "HOME": str(tmp_path / "home")}
+    if kind == "git":
+        git(tmp_path, "init", "-q")
+        write(tmp_path, {".gitignore": "*.log\n"})
+        git(tmp_path, "add", ".")
+        write(tree, {"new.py": "", "deep/er/new.py": ""})
+    if kind == ".dockerignore":
+        write(tree, {".dockerignore": "away\n!away/kept\n"})
+    context = replace(context, environ=environ)
+    before = read_files(context, tree)
+    seen = watched(tree, before)
+    assert watched(tree, before) == seen
+    subprocess.run(["sh", "-ec", change], cwd=tree, check=True, env=environ)
+    assert paths(read_files(context, tree)) != paths(before)
+    assert watched(tree, before) != seen

@@ -47,6 +47,10 @@ def test_layer_has_no_problems_when_it_is_a_series_of_gzip_members() -> None:
     assert of_bytes(made, data) == ""
 
 
+def test_layer_has_no_problems_when_a_few_bytes_unpack_to_many() -> None:
+    assert of_layer([File("a", bytes(3_000_000)), File("b", b"b")]) == ""
+
+
 @pytest.mark.parametrize(
     ("entries", "problem"),
     [

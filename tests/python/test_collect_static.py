@@ -1,13 +1,17 @@
-"""Variables of the environment that settings lack when the program that runs collectstatic loads them."""
+"""The program that runs collectstatic: what it reads, and variables of the environment that settings lack."""
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import grocker.python
+from tests.support.made_up_django import DJANGO
 
 PROGRAM = Path(grocker.python.__file__).with_name("_collect_static.py").read_text("utf-8")
 
@@ -69,3 +73,30 @@ def test_error_is_raised_when_the_value_does_not_help(load: object) -> None:
     assert callable(load)
     with pytest.raises(KeyError, match="SHOP_KEY"):
         load(lambda: dict[str, str]()["SHOP_KEY"])
+
+
+def test_answer_names_every_module_that_was_read_however_it_was(tmp_path: Path) -> None:
+    files = {
+        **DJANGO,
+        "shop/__init__.py": "",
+        "shop/unread.py": "",
+        "shop/settings.py": "import os\nINSTALLED_APPS = ['django.contrib.staticfiles', 'shop']\n"
+        "exec(open(os.path.join(os.path.dirname(__file__), 'parts/base.py')).read())\n"
+        "try:\n    import shop.local\nexcept ImportError:\n    pass\n",
+        "shop/parts/base.py": "DEBUG = False\n",
+        "shop/local.py": "import shop.missing\n",
+        "shop/static/shop/example.py": "print('shown to visitors')\n",
+    }
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    (tmp_path / "collected").mkdir()
+    subprocess.run(
+        [sys.executable, "-S", "-c", PROGRAM, json.dumps([str(tmp_path / "collected"), str(tmp_path / "answer")])],
+        env={"PYTHONPATH": str(tmp_path), "DJANGO_SETTINGS_MODULE": "shop.settings", "PYTHONDONTWRITEBYTECODE": "1"},
+        check=True,
+    )
+    answer = json.loads((tmp_path / "answer").read_text())
+    assert "error" not in answer
+    read = {path.removeprefix(f"{tmp_path}/shop/") for path in answer["read"] if path.startswith(f"{tmp_path}/shop/")}
+    assert read == {"__init__.py", "settings.py", "parts/base.py", "local.py", "static/shop/example.py"}

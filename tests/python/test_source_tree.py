@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from grocker.cli.replay import snapshot
 from grocker.errors import CorruptError, DeniedError, MissingError
 from grocker.python import FileHashes, read_tree
 from grocker.python.source_tree import copy_tree
@@ -197,3 +199,37 @@ def test_file_that_nobody_may_read_is_left_out_unless_a_package_holds_it(visible
     (root / "app" / "key").touch(0)
     with ordinary_user(), pytest.raises(DeniedError, match="app/key: Permission denied"):
         read_tree(root, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "echo > empty/x.py",
+        "echo > var/x.py",
+        "echo > build/__init__.py",
+        "echo > build/target",
+        "rm marked/CACHEDIR.TAG",
+        "git rm -q --cached app/tracked.pyc",
+        "echo 'tracked.pyc' > app/.gitignore",
+    ],
+)
+def test_watched_places_change_when_other_files_count(tmp_path: Path, change: str) -> None:
+    names = ("var/a.log", "build/lib/a.py", "marked/CACHEDIR.TAG", "marked/x.py", "app/tracked.pyc", "deep/er/a.py")
+    root = make(tmp_path, **dict.fromkeys(names, ""), **{".gitignore": "/var/\n"})
+    (root / "empty").mkdir()
+    (root / "link").symlink_to("build/target")
+    git("init", "-q", cwd=root)
+    git("add", "--force", "app", "pyproject.toml", cwd=root)
+
+    def watched() -> dict[str, list[int]]:
+        assert before.repository is not None
+        return snapshot((*(str(root / path) for path in before.watched), *map(str, before.repository.state_files())))
+
+    before = read_tree(root, now=NOW)
+    seen = watched()
+    assert watched() == seen
+    subprocess.run(["sh", "-ec", change], cwd=root, check=True)
+    assert [(one.path, one.digest) for one in read_tree(root, now=NOW).files] != [
+        (one.path, one.digest) for one in before.files
+    ]
+    assert watched() != seen

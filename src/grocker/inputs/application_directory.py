@@ -147,7 +147,7 @@ def _digest(wheel: Digest, files: TreeFiles | None) -> Digest:
 def _watched(files: TreeFiles | None) -> tuple[str, ...]:
     if files is None:
         return ()
-    return (*files.directories, *(str(files.root / file.path) for file in files.files if not file.place))
+    return (*files.watched, *(str(files.root / file.path) for file in files.files if not file.place))
 
 
 def _place_services(services: Services, entries: Sequence[Entry], base: str | None, home: str) -> Services:

@@ -70,7 +70,7 @@ def run_build_commands(request: ApplicationRequest) -> Produced | None:
     made = tuple(
         SourceFile(one.path, one.digest, one.executable, one.target, str(tree / one.path)) for one in result.files
     )
-    watched = (*files.directories, *(str(directory / one.path) for one in inputs))
+    watched = (*files.watched, *(str(directory / one.path) for one in inputs))
     return Produced(made, result.removed, build.network, watched)
 
 

@@ -50,7 +50,7 @@ def load(request: ApplicationRequest, produced: Produced | None = None) -> Appli
         tree = msgspec.structs.replace(tree, files=files, digest=python.hash_tree(files))
     pins = resolve_build(request, project)
     wheel = _build_wheel(request, project, tree, pins)
-    read = {directory / path for path in (*tree.directories, *(f.path for f in tree.files if not f.place))}
+    read = {directory / path for path in tree.watched}
     read |= {*named_files(directory, request.settings)}
     if tree.repository is not None:
         read |= set(tree.repository.state_files())

@@ -25,7 +25,7 @@ from grocker.inputs.index import wheel_target
 from grocker.inputs.platform_sockets import listen_on_port
 from grocker.inputs.produced import Produced, with_produced
 from grocker.inputs.tree_entries import ROOT, tree_entries
-from grocker.inputs.tree_files import IGNORE_FILE, TreeFiles, check_named, read_files, warn_of_left_out
+from grocker.inputs.tree_files import TreeFiles, check_named, read_files, warn_of_left_out
 from grocker.inputs.tree_project import TreeProject, check_tree, read_tree_project
 from grocker.python.metadata import EntryPoint, Metadata
 from grocker.python.scripts import generate_scripts
@@ -53,7 +53,7 @@ def load(
     described = read_tree_project(directory, settings, built)
     warn_of_left_out(context.progress, files)
     application = read_tree(request, directory, files, described)
-    read = (*_read_beside(directory, files, described), *named_files(directory, settings))
+    read = (*_read_beside(directory, described), *named_files(directory, settings))
     return replace(
         application,
         files=(*application.files, *map(str, read)),
@@ -101,7 +101,7 @@ def read_tree(
         django_settings_module=settings_module,
         base_config=base_config,
         crontab=crontab,
-        files=(*files.directories, *(str(directory / file.path) for file in files.files if not file.place)),
+        files=(*files.watched, *(str(directory / file.path) for file in files.files if not file.place)),
         project=None,
         roots=roots,
     )
@@ -133,7 +133,7 @@ def detect_services(context: Context, directory: Path) -> DetectedApplication:
     return _with_static(detect(code, _roots(files))[0], entries)
 
 
-def _read_beside(directory: Path, files: TreeFiles, described: TreeProject) -> Iterator[Path]:
+def _read_beside(directory: Path, described: TreeProject) -> Iterator[Path]:
     """Yield what the build reads of the tree, though it may be left out of the image: ignored or never in it."""
     yield from python.read_requirement_files(described.requirement_files)
     lock = python.find_lock(directory)
@@ -141,13 +141,8 @@ def _read_beside(directory: Path, files: TreeFiles, described: TreeProject) -> I
         yield lock.path
     if (pipfile := directory / "Pipfile").is_file():
         yield pipfile
-    # A new file of that name changes its directory.
-    rules = [
-        directory / DOCKERFILE,
-        directory / IGNORE_FILE,
-        *(Path(place, ".gitignore") for place in files.directories),
-    ]
-    yield from (path for path in rules if path.exists())
+    if (dockerfile := directory / DOCKERFILE).exists():  # a new one changes its directory
+        yield dockerfile
 
 
 def _as_wheel(

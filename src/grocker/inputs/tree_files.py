@@ -15,10 +15,10 @@ from pathlib import Path
 import msgspec
 
 from grocker import local_file, python
-from grocker.command import run
 from grocker.context import Context
 from grocker.digest import Digest
-from grocker.errors import DeniedError, SettingsError, StorageError, UnavailableError
+from grocker.errors import DeniedError, SettingsError, StorageError
+from grocker.inputs import git_files
 from grocker.progress import Progress
 from grocker.python.exposure import holds_credentials, looks_secret
 from grocker.python.selection import GENERATED_MARKERS, REPOSITORIES, Patterns
@@ -55,8 +55,8 @@ class TreeFiles(msgspec.Struct, frozen=True):
     """links left out because they lead out of the tree"""
     unreadable: tuple[str, ...]
     """directories left out because they cannot be read, though neither git nor ``.dockerignore`` ignores them"""
-    directories: tuple[str, ...]
-    """absolute paths of the directories that were looked into"""
+    watched: tuple[str, ...]
+    """absolute paths of what else decides which files there are: directories, ignore rules, what was left out"""
 
 
 def read_files(
@@ -85,10 +85,10 @@ def read_files(
     outside: list[str] = []
     unreadable: list[str] = []
     noted: dict[str, tuple[str, str]] = {}
-    directories = {str(root)}
+    watched = {str(root)}
     cache = os.path.relpath(os.path.realpath(context.store.root.parent), real) + "/"
-    candidates = _candidates(context, root, unreadable) if only is None else _named(root, only)
-    for path in sorted({*candidates, *_named(root, include)}):
+    candidates = _candidates(context, root, unreadable, watched) if only is None else _named(root, only, watched)
+    for path in sorted({*candidates, *_named(root, include, watched)}):
         if path.startswith(cache) or not REPOSITORIES.isdisjoint(path.split("/")):
             continue
         wanted = any(path == one or path.startswith(one + "/") for one in include)
@@ -96,9 +96,10 @@ def read_files(
         if (not wanted and _is_never(path)) or excluded.match_below(path):
             continue
         place = root / path
-        directories.add(os.path.dirname(place))
+        watched.add(os.path.dirname(place))
         if not wanted and (looks_secret(path) or holds_credentials(place)):
             secret.append(path)
+            watched.add(str(place))
             continue
         try:
             about = place.lstat()
@@ -106,6 +107,7 @@ def read_files(
                 target = _inner_target(real, path)
                 if target is None:
                     outside.append(path)
+                    watched.add(str(place))
                 else:
                     name = hashlib.sha256(os.fsencode(target)).hexdigest()
                     files.append(SourceFile(path, name, target=target))
@@ -139,7 +141,7 @@ def read_files(
         tuple(secret),
         tuple(outside),
         tuple(unreadable),
-        tuple(sorted(directories)),
+        tuple(sorted({*watched, *(str(root / path) for path in unreadable)})),
     )
 
 
@@ -177,53 +179,55 @@ def _shown(paths: tuple[str, ...]) -> str:
     return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
 
 
-def _candidates(context: Context, root: Path, unreadable: list[str]) -> Iterator[str]:
+def _candidates(context: Context, root: Path, unreadable: list[str], watched: set[str]) -> Iterator[str]:
     """Yield the paths that ``.dockerignore`` or git leave in, relative to ``root``.
 
-    ``unreadable``: gets the directories that count and cannot be read.
+    ``unreadable``: gets the directories that count and cannot be read; ``watched``: the absolute paths of all
+    directories that count, and of the rules.
     """
     ignore = root / IGNORE_FILE
+    walked: list[str] = []
     if ignore.is_file():
-        ignored = _docker_ignore(local_file.read(ignore).decode("utf-8", "replace"))
+        text = local_file.read(ignore).decode("utf-8", "replace")
+        ignored = _docker_ignore(text)
         denied: list[str] = []
-        yield from (path for path in _walk(root, "", denied) if not ignored(path))
+        yield from (path for path in _walk(root, "", denied, walked) if not ignored(path))
         unreadable += [path for path in denied if not ignored(path)]
+        brings_back = re.search(r"(?m)^\s*!", text) is not None
+        watched.update(str(root / one) for one in walked if brings_back or not ignored(one))
+        watched.add(str(ignore))
         return
-    found = _git_files(context, root, unreadable)
+    found = git_files.list_files(context.environ, root, unreadable)
     if found is not None:
         yield from found
+        watched.update(git_files.watched(context.environ, root, found, is_never=_is_never))
         return
-    yield from (path for path in _walk(root, "", unreadable) if path.partition("/")[0] not in _PRODUCTS_ON_TOP)
+    for path in _walk(root, "", unreadable, walked):
+        if path.partition("/")[0] not in _PRODUCTS_ON_TOP:
+            yield path
+    watched.update(str(root / one) for one in walked if one.partition("/")[0] not in _PRODUCTS_ON_TOP)
 
 
-def _named(root: Path, names: Sequence[str]) -> Iterator[str]:
-    """Yield the files and links that ``names`` name, and those in directories that they name."""
+def _named(root: Path, names: Sequence[str], watched: set[str]) -> Iterator[str]:
+    """Yield the files and links that ``names`` name, and those in directories that they name.
+
+    ``watched``: gets the absolute paths of these directories.
+    """
     for name in map(os.path.normpath, names):
         if (root / name).is_symlink() or not (root / name).is_dir():
             yield name
         for parent, directories, files in os.walk(root / name):
+            watched.add(parent)
             links = [one for one in directories if os.path.islink(os.path.join(parent, one))]
             yield from (os.path.relpath(os.path.join(parent, one), root) for one in (*files, *links))
 
 
-def _git_files(context: Context, root: Path, unreadable: list[str]) -> Iterator[str] | None:
-    """Return what git tracks or would add below ``root``; None if that is no work tree, or git is not installed."""
-    if not any((parent / ".git").exists() for parent in (root.absolute(), *root.absolute().parents)):
-        return None
-    environ = {name: context.environ[name] for name in ("HOME", "PATH") if name in context.environ}
-    words = ("git", "-c", "safe.directory=*", "-c", "core.fsmonitor=", "ls-files", "-z", "--cached", "--others")
-    try:
-        said = run([*words, "--exclude-standard"], action="listing files", environment=environ, directory=root)
-    except UnavailableError:
-        return None
-    if said.status != 0:
-        return None
-    unreadable += re.findall(r"(?m)^warning: could not open directory '(.+?)/?': Permission denied$", said.stderr)
-    return (path for path in said.stdout.decode("utf-8", "surrogateescape").split("\0") if path)
+def _walk(root: Path, prefix: str, unreadable: list[str], walked: list[str]) -> Iterator[str]:
+    """Yield every file and link below ``root``.
 
-
-def _walk(root: Path, prefix: str, unreadable: list[str]) -> Iterator[str]:
-    """Yield every file and link below ``root``; ``unreadable`` gets the directories that cannot be read."""
+    ``walked`` gets the directories, ``unreadable`` those that cannot be read.
+    """
+    walked.append(prefix.rstrip("/"))
     try:
         with os.scandir(root / prefix) as listing:
             entries = list(listing)
@@ -237,7 +241,7 @@ def _walk(root: Path, prefix: str, unreadable: list[str]) -> Iterator[str]:
         if _is_never(path):
             continue
         if entry.is_dir(follow_symlinks=False):
-            yield from _walk(root, path + "/", unreadable)
+            yield from _walk(root, path + "/", unreadable, walked)
         else:
             yield path
 

@@ -182,10 +182,12 @@ class _Passing:
     """A stream that hashes what is read from it.
 
     tarfile skips what a member claims to have by reading on, behind the end too: that is allowed a few times.
+    ``is_compressed``: gzip reads behind the end as often as there is more to unpack of what it has read.
     """
 
-    def __init__(self, stream: BinaryIO | gzip.GzipFile) -> None:
+    def __init__(self, stream: BinaryIO | gzip.GzipFile, *, is_compressed: bool = False) -> None:
         self._stream = stream
+        self._is_compressed = is_compressed
         self._beyond = 0
         self.hashing = Hashing()
 
@@ -193,7 +195,7 @@ class _Passing:
         data = self._stream.read(_CHUNK if size < 0 else size)
         self.hashing.update(data)
         self._beyond += not data
-        if self._beyond > _MOST_BEYOND:
+        if self._beyond > _MOST_BEYOND and not self._is_compressed:
             raise tarfile.ReadError("truncated")
         return data
 
@@ -215,7 +217,7 @@ def layer(descriptor: Descriptor, diff_id: str, open_blob: Open) -> Iterator[str
         yield error.message
         return
     with source:
-        compressed = _Passing(source)
+        compressed = _Passing(source, is_compressed=descriptor.media_type != values.LAYER)
         if descriptor.media_type == values.LAYER:
             plain = compressed
         else:

@@ -36,12 +36,21 @@ HARMLESS = (
 
 def main() -> None:
     output, answer = json.loads(sys.argv[1])
+    opened = set()  # of paths
+
+    def watch(event: str, arguments: "tuple[object, ...]") -> None:
+        if event == "open" and isinstance(arguments[0], str) and arguments[0].endswith(".py"):
+            opened.add(arguments[0])
+
+    sys.addaudithook(watch)
     try:
         result = collect(output)
     except BaseException as error:  # noqa: BLE001 - settings may call sys.exit
         result = {"error": traceback.format_exception_only(type(error), error)[-1].splitlines()[0]}
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    result["read"] = sorted({os.path.abspath(file) for file in files if isinstance(file, str)})
+    # Settings may run files that they do not import, an import may have failed, and static files may be Python's.
+    read = {os.path.abspath(file) for file in (*files, *opened) if isinstance(file, str)}
+    result["read"] = sorted({*read, *map(os.path.realpath, read)})
     with open(answer, "w", encoding="utf-8") as stream:
         json.dump(result, stream)
     sys.stdout.flush()

@@ -22,7 +22,7 @@ from grocker.store.writing import storage
 from grocker.tar.entry import Directory, Entry, File
 from grocker.tar.unpack import link_tree, unpack
 
-FORMAT = 4
+FORMAT = 5
 """Goes into step keys: raised when the same image would give other files."""
 _ACTION = "collecting static files"
 _LIMITS = Limits(seconds=900)
@@ -64,7 +64,7 @@ class CollectAnswer(msgspec.Struct, frozen=True):
     serves_itself: bool = False
     """whether WhiteNoise is among its middleware"""
     read: tuple[str, ...] = ()
-    """absolute paths of all imported modules"""
+    """absolute paths of the modules that were imported, and of all files of Python that were opened"""
 
 
 def collect(

@@ -165,6 +165,19 @@ class Repository:
         return _READ_ONLY
 
 
+def nearest_repository(root: Path) -> Repository | None:
+    """The repository at ``root``, or the nearest above it, whoever owns it; None if there is none that can be read."""
+    real = Path(os.path.realpath(root))
+    for top in (real, *real.parents):
+        try:
+            directory = _git_directory(top)
+        except OSError:
+            return None
+        if directory is not None:
+            return Repository(real, top, directory)
+    return None
+
+
 def find_repository(root: Path) -> Repository | None:
     """The repository whose work tree is ``root``, or is above it and does not ignore it; None when there is none.
 

@@ -175,4 +175,6 @@ def local_files(context: Context, files: Iterable[PythonFile], base: Path) -> It
         yield str(path)
         if path.is_dir():
             tree = read_directory(context, path)
-            yield from (str(path / one) for one in (*tree.directories, *(found.path for found in tree.files)))
+            yield from (str(path / one) for one in tree.watched)
+            if tree.repository is not None:
+                yield from map(str, tree.repository.state_files())

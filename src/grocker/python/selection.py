@@ -19,6 +19,8 @@ from grocker.python.git import Repository
 from grocker.python.named_paths import NamedPaths
 
 UNREADABLE = "it cannot be read"
+_PRODUCT = "it looks like a build product: git does not track it and pyproject.toml does not name it"
+_CLUTTER = "git ignores it, it holds no Python, and pyproject.toml does not mention it"
 GENERATED_MARKERS = frozenset({"pyvenv.cfg", "oci-layout", "CACHEDIR.TAG"})
 """names of files that mark directories as generated: virtual environments, image layouts, caches"""
 REPOSITORIES = frozenset({".git", ".hg", ".svn", ".bzr", "_darcs"})
@@ -62,7 +64,7 @@ class Selection(msgspec.Struct, frozen=True):
     files: tuple[Found, ...]
     left_out: tuple[LeftOut, ...]
     directories: tuple[str, ...]
-    """those that were looked into, relative to the project"""
+    """those whose content matters, be it that they do not count because of it; relative to the project"""
 
 
 class Patterns:
@@ -180,6 +182,8 @@ class _Walk:
             is_missed = in_package and name in _OTHERS and not self._is_ignored(path)
             if naming is None and not self._has_tracked(path):
                 self._leave_out(path, why, is_missed=is_missed)
+                if why in (_PRODUCT, _CLUTTER):
+                    self.directories.append(path)
                 return
             only_sure = True
         if not only_sure or everything or naming or self._has_tracked(path):
@@ -196,9 +200,9 @@ class _Walk:
         if name in _OTHERS:
             return "it is left out by its name unless git tracks it or pyproject.toml names it"
         if on_top and name in _PRODUCTS_ON_TOP and not os.path.exists(os.path.join(entry.path, "__init__.py")):
-            return "it looks like a build product: git does not track it and pyproject.toml does not name it"
+            return _PRODUCT
         if not in_package and self._is_clutter(entry, path):
-            return "git ignores it, it holds no Python, and pyproject.toml does not mention it"
+            return _CLUTTER
         return None
 
     def _is_clutter(self, entry: os.DirEntry[str], path: str) -> bool:

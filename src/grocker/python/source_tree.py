@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -57,11 +57,18 @@ class SourceTree(msgspec.Struct, frozen=True):
     left_out: tuple[LeftOut, ...] = ()
     """files and directories that do not count, as far as they may be missed; sorted by path"""
     directories: tuple[str, ...] = ("",)
-    """directories that were looked into, relative to the root"""
+    """directories whose content decides which files count, relative to the root"""
     named: NamedPaths = NamedPaths()
     """what the project's configuration names"""
     repository: Repository | None = None
     """the git repository that the directory lies in"""
+
+    @property
+    def watched(self) -> Iterator[str]:
+        """The files and directories, relative to the root, that it depends on."""
+        yield from self.directories
+        yield from (file.path for file in self.files if not file.place)
+        yield from (one.path for one in self.left_out if one.why == selection.UNREADABLE)
 
     @property
     def below(self) -> str:

@@ -131,7 +131,7 @@ class StaticRun(msgspec.Struct, frozen=True):
         )
 
     def result_key(self, read: Sequence[str]) -> str:
-        """Return the key of its result. ``read``: entry paths of the application's modules that it imported."""
+        """Return the key of its result. ``read``: entry paths of the application's modules that it read."""
         entries = {entry.path: entry for entry in self.application.installed.entries}
         return cache_key("collected", self.key(), [(path, _identity(entries[path])) for path in read])
 
@@ -251,7 +251,7 @@ def _find(context: Context, run: StaticRun) -> _Result | None:
 
 
 def _is_module(entry: Entry) -> bool:
-    """Whether a file matters only if a run imports it; a wheel's RECORD changes with each of its modules."""
+    """Whether a file matters only if a run reads it; a wheel's RECORD changes with each of its modules."""
     return isinstance(entry, File) and entry.path.endswith((".py", ".dist-info/RECORD"))
 
 

@@ -1,0 +1,53 @@
+"""Runs collectstatic by this host's Python over the image's files, where no sandbox and no interpreter is at hand.
+
+What it imports is told by the paths that it has in the image, as the sandbox would.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from grocker.python import collectstatic
+from grocker.python.toolchain import BuildRoot
+
+_PROGRAM = Path(collectstatic.__file__).with_name("_collect_static.py")
+
+
+def prepare() -> None:
+    """Replace the run in the sandbox."""
+    collectstatic._run = _run
+
+
+def _run(
+    root: BuildRoot,
+    image: Path,
+    variables: Mapping[str, str],
+    directory: str,
+    media: Sequence[str],
+    scratch: Path,
+    release: tuple[int, int],
+) -> collectstatic.CollectAnswer:
+    (scratch / "build/static").mkdir(parents=True)
+    [site] = (image / "opt/venv/lib").glob("python3*/site-packages")
+    answer = scratch / "build/answer.json"
+    subprocess.run(
+        [sys.executable, "-S", _PROGRAM, json.dumps([str(scratch / "build/static"), str(answer)])],
+        env={**variables, "PYTHONPATH": f"{image}/opt/app:{site}"},
+        cwd=image / directory.lstrip("/"),
+        check=True,
+    )
+    said = json.loads(answer.read_text())
+    said["read"] = [path.removeprefix(str(image)) for path in said["read"]]
+    return collectstatic.CollectAnswer(
+        error=said.get("error", ""),
+        is_installed=said.get("is_installed", False),
+        root=os.path.normpath(said["root"]) if said.get("root") else "",
+        url=said.get("url", ""),
+        serves_itself=said.get("serves_itself", False),
+        read=tuple(said["read"]),
+    )
