@@ -81,7 +81,7 @@ class CargoConfig(msgspec.Struct, frozen=True):
                 f"fetching crates from {redact_url(address)}: an index in git is not supported",
                 hint=f'replace it by its sparse index: registry = "sparse+https://…" under [source] in {self.path}',
             )
-        token = self.tokens.get(name) or self.tokens.get(self._name_of(address))
+        token = self.tokens.get(name) or self.tokens.get(self.find_name(address))
         return CrateSource(address.removeprefix("sparse+").rstrip("/") + "/", token)
 
     def is_default(self, registry: str) -> bool:

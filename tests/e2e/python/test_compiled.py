@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -10,7 +11,12 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import textwrap
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +55,79 @@ if sys.prefix == "/env":
     subprocess.Popen(["sleep", "86432.5"])
 setup(name="made-up", version="1.0", ext_modules=[Extension("made_up", ["made_up.c"], libraries=["yaml"])])
 """
+RUST = {
+    "pyproject.toml": """
+        [build-system]
+        requires = ["maturin>=1.8,<2", "cffi"]
+        build-backend = "maturin"
+        [project]
+        name = "rusty"
+        version = "1.0"
+        requires-python = ">=3.11"
+        dependencies = ["cffi", "cmaked==1.0"]
+        [tool.maturin]
+        bindings = "cffi"
+        python-source = "python"
+        module-name = "rusty._native"
+        [tool.grocker.services.www]
+        wsgi = "rusty:app"
+        """,
+    "Cargo.toml": """
+        [package]
+        name = "rusty"
+        version = "1.0.0"
+        edition = "2021"
+        [lib]
+        crate-type = ["cdylib"]
+        [dependencies]
+        made-up = "1"
+        """,
+    "Cargo.lock": """
+        version = 4
+        [[package]]
+        name = "made-up"
+        version = "1.0.0"
+        source = "registry+https://github.com/rust-lang/crates.io-index"
+        checksum = "CHECKSUM"
+        [[package]]
+        name = "rusty"
+        version = "1.0.0"
+        dependencies = ["made-up"]
+        """,
+    "src/lib.rs": '#[no_mangle] pub extern "C" fn twice(x: i32) -> i32 { made_up::checked(2 * x) }\n',
+    "python/rusty/__init__.py": "def app(environ, start): ...\n",
+}
+CRATE = {
+    "Cargo.toml": '[package]\nname = "made-up"\nversion = "1.0.0"\nedition = "2021"\n',
+    "src/lib.rs": 'pub fn checked(x: i32) -> i32 { if x > 99 { panic!("{} is large", x) } x }\n',
+}
+CMAKED = {
+    "pyproject.toml": """
+        [build-system]
+        requires = ["scikit-build-core"]
+        build-backend = "scikit_build_core.build"
+        [project]
+        name = "cmaked"
+        version = "1.0"
+        """,
+    "PKG-INFO": "Metadata-Version: 2.1\nName: cmaked\nVersion: 1.0\n",
+    "CMakeLists.txt": """
+        cmake_minimum_required(VERSION 3.18)
+        project(cmaked LANGUAGES C)
+        find_package(Python REQUIRED COMPONENTS Interpreter Development.Module)
+        python_add_library(cmaked MODULE cmaked.c WITH_SOABI)
+        install(TARGETS cmaked DESTINATION .)
+        """,
+    "cmaked.c": """
+        #include <Python.h>
+        static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "cmaked", NULL, -1, NULL};
+        PyMODINIT_FUNC PyInit_cmaked(void) {
+            PyObject *made = PyModule_Create(&module);
+            PyModule_AddStringConstant(made, "file", __FILE__);
+            return made;
+        }
+        """,
+}
 MODULE = """
 #include <Python.h>
 #include <yaml.h>
@@ -223,6 +302,72 @@ def test_extension_of_the_project_itself_is_compiled_with_the_version_of_its_tag
     )
     assert foreign.returncode == 66
     assert "fastapp: it has compiled modules, which cannot be compiled for " in foreign.stderr
+
+
+@pytest.mark.rootless
+def test_rust_and_cmake_are_built_the_same_for_root_and_a_user_with_crates_of_the_hosts_registry(
+    tmp_path: Path,
+    cache: Path,
+    anywhere: Anywhere,  # noqa: F811
+    home_of: Callable[[int | None], Path],  # noqa: F811
+) -> None:
+    source = anywhere.directory / "rusty"
+    links = anywhere.directory / "links"
+    links.mkdir()
+    pack(links / "cmaked-1.0.tar.gz", "cmaked-1.0", CMAKED)
+    pack(tmp_path / "crates/crates/made-up/1.0.0/download", "made-up-1.0.0", CRATE)
+    checksum = hashlib.sha256((tmp_path / "crates/crates/made-up/1.0.0/download").read_bytes()).hexdigest()
+    for name, text in RUST.items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(textwrap.dedent(text).replace("CHECKSUM", checksum))
+    with (source / "pyproject.toml").open("a") as more:
+        more.write(f'[tool.uv]\nfind-links = ["{links}"]\n')
+    home = home_of(UID)
+    with served(tmp_path / "crates") as address:
+        (tmp_path / "crates/config.json").write_text(json.dumps({"dl": f"{address}crates"}))
+        for place in (tmp_path / "cargo", home / ".cargo"):
+            place.mkdir()
+            (place / "config.toml").write_text(
+                f'[source.crates-io]\nreplace-with = "near"\n[source.near]\nregistry = "sparse+{address}"\n'
+            )
+        environment = {**os.environ, "GROCKER_CACHE": str(cache), "CARGO_HOME": str(tmp_path / "cargo")}
+        done = grocker("build", source, "--json", "--output", f"oci:{tmp_path}/image", environment=environment)
+        assert done.returncode == 0, done.stderr
+        again = anywhere.build(
+            source,
+            *("--output", f"oci:{home}/image"),
+            environment=anywhere.environment(home),
+            directory=home,
+            umask=0o077,
+            under=rootless.launcher(UID, groups="--clear-groups"),
+        )
+    assert again["digest"] == json.loads(done.stdout)["digest"]
+    code = "import cmaked; from rusty._native import lib; print(lib.twice(21), cmaked.file)"
+    assert run_in(tmp_path / "image", tmp_path / "root", code).split() == ["42", "cmaked.c"]
+
+
+def pack(archive: Path, top: str, files: Mapping[str, str]) -> None:
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(archive, "w:gz") as opened:
+        for name, text in files.items():
+            data = textwrap.dedent(text).encode()
+            member = tarfile.TarInfo(f"{top}/{name}")
+            member.size = len(data)
+            opened.addfile(member, io.BytesIO(data))
+
+
+@contextmanager
+def served(directory: Path) -> Iterator[str]:
+    """Serve a directory on this machine alone: a sparse registry is plain files."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(directory))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def _foreign() -> str:
