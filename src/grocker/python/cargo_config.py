@@ -40,6 +40,8 @@ class CargoConfig(msgspec.Struct, frozen=True):
 
     path: str
     """of its file, for messages"""
+    credentials: str
+    """of the file with tokens"""
     sources: Mapping[str, Mapping[str, Any]]
     """``[source.NAME]``"""
     registries: Mapping[str, str]
@@ -106,7 +108,7 @@ def read_cargo_config(environ: Mapping[str, str]) -> CargoConfig:
     """Read the configuration of the host's user. Raises SettingsError when it is malformed."""
     home = Path(environ.get("CARGO_HOME") or f"{environ.get('HOME') or '/nonexistent'}/.cargo").absolute()
     path, document = _read(home, "config")
-    _, secret = _read(home, "credentials")
+    other, secret = _read(home, "credentials")
     sources = {name: table for name, table in _tables(document, "source").items() if isinstance(table, dict)}
     registries: dict[str, str] = {}
     tokens: dict[str, str] = {}
@@ -125,7 +127,9 @@ def read_cargo_config(environ: Mapping[str, str]) -> CargoConfig:
             (registries if match["what"] == "INDEX" else tokens)[name] = value
     if token := environ.get("CARGO_REGISTRY_TOKEN"):
         tokens[CRATES_IO] = token
-    return CargoConfig(str(path), sources, registries, tokens, _network(environ, _tables(document, "http"), home))
+    return CargoConfig(
+        str(path), str(other), sources, registries, tokens, _network(environ, _tables(document, "http"), home)
+    )
 
 
 def _network(environ: Mapping[str, str], http: Mapping[str, Any], home: Path) -> dict[str, str]:

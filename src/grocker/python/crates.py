@@ -238,12 +238,16 @@ def _fetch(context: Context, config: CargoConfig, crates: Sequence[Crate], name:
                     return path
 
                 return list(pool.map(fetch_one, crates))
-        except (DeniedError, MissingError, UnavailableError) as error:
-            kind = next(one for one in (DeniedError, MissingError, UnavailableError) if isinstance(error, one))
-            raise kind(
+        except DeniedError as error:
+            raise DeniedError(
                 f"building {name}: fetching its crates: {error.message}",
-                hint=f"make cargo fetch work on this machine: a mirror, proxy or token in {config.path};"
-                ' or use Debian\'s crates: dependencies = ["librust-NAME-dev"] in [tool.grocker.build]',
+                hint=f"put the token of the registry into {config.credentials}: cargo login",
+            ) from error
+        except (MissingError, UnavailableError) as error:
+            raise UnavailableError(
+                f"building {name}: fetching its crates: {error.message}",
+                hint=f"make cargo fetch work on this machine, by a mirror or proxy in {config.path}; or use Debian's"
+                ' crates: dependencies = ["librust-NAME-dev"] in [tool.grocker.build]',
             ) from error
 
 
