@@ -59,6 +59,7 @@ VARIABLES = {
     "PYTHONUTF8": "1",
     "CFLAGS": _FLAGS,
     "CXXFLAGS": _FLAGS,
+    "CMAKE_POLICY_VERSION_MINIMUM": "3.5",  # CMake 4 refuses what was written for an older one, unless told so
 }
 
 
