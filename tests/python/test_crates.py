@@ -247,13 +247,22 @@ def test_malformed_lock_is_an_error(place: Place) -> None:
 @pytest.mark.parametrize(
     ("said", "explained"),
     [
-        ("error: no matching package named `pyo3` found\nlocation searched: x", "crate pyo3 is not there"),
-        ('error: failed to select a version for the requirement `pyo3 = "^9"`', "crate pyo3 is not there"),
-        ("error: package `x v1` cannot be built because it requires rustc 1.99 or newer", "needs a newer Rust"),
+        (
+            "error: no matching package named `pyo3` found\nlocation searched: x",
+            "cargo finds no crate 'pyo3' that fits",
+        ),
+        (
+            'error: failed to select a version for the requirement `pyo3 = "^9"`',
+            "cargo finds no crate 'pyo3' that fits",
+        ),
+        ("error: package `x v1` cannot be built because it requires rustc 1.99 or newer", "it needs a newer Rust"),
         ("error[E0308]: mismatched types", None),
     ],
 )
 def test_failure_of_cargo_for_want_of_a_crate_or_a_newer_rust_is_explained(said: str, explained: str | None) -> None:
-    error = explain_failure(said, "own")
+    error = explain_failure(f"first\n{said}\nlast", "own")
     assert (error is None) == (explained is None)
-    assert explained is None or (error is not None and explained in error.message)
+    if error is not None:
+        assert explained is not None
+        assert error.message.splitlines()[0].startswith(f"building own: {explained}")
+        assert error.message.splitlines()[1].strip() == said.splitlines()[0]

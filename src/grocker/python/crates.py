@@ -52,6 +52,8 @@ _WORKERS = 8
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _VERSION = re.compile(r"[0-9A-Za-z.+-]{1,128}")
 _CHECKSUM = re.compile(r"[0-9a-f]{64}")
+_LINES = 8
+"""of what cargo says, in an error"""
 _LARGEST = 1 << 20
 """bytes of a registry's ``config.json``"""
 VENDOR = "vendor them: run cargo vendor, and keep vendor/ and what it prints, in .cargo/config.toml, in the project"
@@ -303,7 +305,7 @@ def explain_failure(said: str, name: str) -> MissingError | None:
     )
     if older is not None or "does not understand this lock file" in said:
         return MissingError(
-            f"building {name}: it needs a newer Rust than the suite of the image has",
+            f"building {name}: it needs a newer Rust than the image's suite has{_told(said)}",
             hint="choose a newer suite (suite in [tool.grocker.debian]), or a version that has a wheel",
         )
     lacking = re.search(
@@ -314,8 +316,15 @@ def explain_failure(said: str, name: str) -> MissingError | None:
     if lacking is not None:
         crate = lacking["a"] or lacking["b"] or lacking["c"]
         return MissingError(
-            f"building {name}: crate {crate} is not there",
+            f"building {name}: cargo finds no crate {crate!r} that fits{_told(said)}",
             hint="keep a Cargo.lock with the sources (cargo generate-lockfile), or use Debian's crate: dependencies ="
             f' ["librust-{crate.replace("_", "-").lower()}-dev"] in [tool.grocker.build]',
         )
     return None
+
+
+def _told(said: str) -> str:
+    """Return what cargo says about its error, as further lines of a message."""
+    lines = [line.rstrip() for line in said.splitlines() if line.strip()]
+    first = next((number for number, line in enumerate(lines) if line.lstrip().startswith("error")), 0)
+    return "".join(f"\n    {line}" for line in lines[first : first + _LINES])
