@@ -21,9 +21,10 @@ def source(home: Path, config: str, registry: str = DEFAULT, credentials: str = 
 
 
 def test_registry_without_a_name_is_at_its_sparse_index_when_nothing_is_configured(tmp_path: Path) -> None:
-    assert read_cargo_config({"HOME": str(tmp_path)}).find_source("https://host.invalid/rust-lang/own.io-index") == (
-        CrateSource("https://index.own.io/")
-    )
+    name = DEFAULT.rpartition("/")[2].removesuffix("-index")
+    environ = {"HOME": str(tmp_path), "CARGO_REGISTRY_TOKEN": "secret"}
+    found = read_cargo_config(environ).find_source(DEFAULT)
+    assert found == CrateSource(f"https://index.{name}/")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,9 @@ def test_registry_of_its_own_gets_no_other_ones_token(tmp_path: Path) -> None:
     assert other == CrateSource("https://other.example/")
     config_read = read_cargo_config({"HOME": str(tmp_path)})
     assert config_read.find_source("sparse+https://mine.example/").token == "second"
-    assert config_read.find_source(DEFAULT).token == "first"
+    assert config_read.find_source(DEFAULT).token is None
+    with pytest.raises(SettingsError, match="an index in git"):
+        config_read.find_source(DEFAULT.replace("github.com", "other.example"))
     assert config_read.find_name("sparse+https://mine.example/") == "mine"
 
 

@@ -20,8 +20,8 @@ from grocker.web import redact_url
 
 CRATES_IO = "crates-io"
 """what configurations call the registry that needs no name"""
-_DEFAULT = re.compile(r"https://[^/]+/rust-lang/(?P<name>[\w.-]+)-index")
-"""its address in a Cargo.lock, with the name from which the address of its sparse index follows"""
+_DEFAULT = "https://github.com/rust-lang/crates.io-index"
+"""its address in every Cargo.lock, from whose last part that of its sparse index follows"""
 _MOST_HOPS = 8
 _PROXIES = ("http_proxy", "https_proxy")
 
@@ -57,9 +57,10 @@ class CargoConfig(msgspec.Struct, frozen=True):
         ``registry``: its address in a Cargo.lock, without ``registry+``. Raises SettingsError for a configuration that
         cannot be followed, or one that Grocker cannot use.
         """
-        default = _DEFAULT.fullmatch(registry)
-        name = CRATES_IO if default else self._name_of(registry)
-        address = f"sparse+https://index.{default['name']}/" if default else registry
+        name, address = self._name_of(registry), registry
+        if self.is_default(registry):
+            own = _DEFAULT.rpartition("/")[2].removesuffix("-index")
+            name, address = CRATES_IO, f"sparse+https://index.{own}/"
         for _ in range(_MOST_HOPS):
             following = self.sources.get(name, {}).get("replace-with")
             if not following:
@@ -83,12 +84,13 @@ class CargoConfig(msgspec.Struct, frozen=True):
                 f"fetching crates from {redact_url(address)}: an index in git is not supported",
                 hint=f'replace it by its sparse index: registry = "sparse+https://…" under [source] in {self.path}',
             )
+        # A token goes to no address but one that this configuration gives: a lock may name any.
         token = self.tokens.get(name) or self.tokens.get(self.find_name(address))
         return CrateSource(address.removeprefix("sparse+").rstrip("/") + "/", token)
 
     def is_default(self, registry: str) -> bool:
         """Whether a registry is the one that needs no name."""
-        return _DEFAULT.fullmatch(registry) is not None
+        return _is_same(_DEFAULT, registry)
 
     def find_name(self, registry: str) -> str:
         """Return the name under which the configuration has a registry, else nothing."""
@@ -114,19 +116,15 @@ def read_cargo_config(environ: Mapping[str, str]) -> CargoConfig:
     tokens: dict[str, str] = {}
     for found in (document, secret):
         for name, table in _tables(found, "registries").items():
-            if isinstance(table, dict):
+            if name and isinstance(table, dict):
                 registries |= {name: table["index"]} if isinstance(table.get("index"), str) else {}
                 tokens |= {name: table["token"]} if isinstance(table.get("token"), str) else {}
-        if isinstance(token := _tables(found, "registry").get("token"), str):
-            tokens[CRATES_IO] = token
     named = {re.sub(r"[-.]", "_", name).upper(): name for name in (*registries, *sources)}
     for variable, value in environ.items():
         match = re.fullmatch(r"CARGO_REGISTRIES_(?P<name>\w+)_(?P<what>INDEX|TOKEN)", variable)
         if match and value:
             name = named.get(match["name"], match["name"].lower().replace("_", "-"))
             (registries if match["what"] == "INDEX" else tokens)[name] = value
-    if token := environ.get("CARGO_REGISTRY_TOKEN"):
-        tokens[CRATES_IO] = token
     return CargoConfig(
         str(path), str(other), sources, registries, tokens, _network(environ, _tables(document, "http"), home)
     )

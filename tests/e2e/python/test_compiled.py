@@ -64,13 +64,15 @@ RUST = {
         name = "rusty"
         version = "1.0"
         requires-python = ">=3.11"
-        dependencies = ["cffi", "cmaked==1.0"]
+        dependencies = ["cffi", "cmaked==1.0", "psycopg2==2.9.10", "mysqlclient==2.2.7", "python-ldap==3.4.4"]
         [tool.maturin]
         bindings = "cffi"
         python-source = "python"
         module-name = "rusty._native"
         [tool.grocker.services.www]
         wsgi = "rusty:app"
+        [tool.uv]
+        find-links = ["LINKS"]
         """,
     "Cargo.toml": """
         [package]
@@ -194,31 +196,49 @@ def run_in(image: Path, root: Path, code: str) -> str:
 
 
 @pytest.mark.rootless
-def test_clients_of_databases_work_and_are_the_same_for_root_and_a_user(
+def test_rust_cmake_and_clients_of_databases_work_and_are_the_same_for_root_and_a_user(
     tmp_path: Path,
     cache: Path,
     anywhere: Anywhere,  # noqa: F811
     home_of: Callable[[int | None], Path],  # noqa: F811
 ) -> None:
-    source = project(anywhere.directory / "clients", "psycopg2==2.9.10", "mysqlclient==2.2.7", "python-ldap==3.4.4")
-    made = build(source, tmp_path / "image", cache)
-    code = (
-        "import psycopg2, MySQLdb, ldap; print(psycopg2.__libpq_version__, MySQLdb.get_client_info(), ldap.SASL_AVAIL)"
-    )
-    assert run_in(tmp_path / "image", tmp_path / "root", code).split()[2] == "1"
+    source, links = anywhere.directory / "rusty", anywhere.directory / "links"
+    links.mkdir()
+    pack(links / "cmaked-1.0.tar.gz", "cmaked-1.0", CMAKED)
+    crate = tmp_path / "crates/crates/made-up/1.0.0/download"
+    pack(crate, "made-up-1.0.0", CRATE)
+    checksum = hashlib.sha256(crate.read_bytes()).hexdigest()
+    for name, text in RUST.items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(textwrap.dedent(text).replace("CHECKSUM", checksum).replace("LINKS", str(links)))
     home = home_of(UID)
-    again = anywhere.build(
-        source,
-        *("--output", f"oci:{home}/image"),
-        environment=anywhere.environment(home),
-        directory=home,
-        umask=0o077,
-        under=rootless.launcher(UID, groups="--clear-groups"),
-    )
-    assert again["digest"] == made["digest"]
-    environment = {**os.environ, "GROCKER_CACHE": str(cache)}
+    with served(tmp_path / "crates") as address:
+        (tmp_path / "crates/config.json").write_text(json.dumps({"dl": f"{address}crates"}))
+        for place in (tmp_path / "cargo", home / ".cargo"):
+            place.mkdir()
+            (place / "config.toml").write_text(
+                f'[source.crates-io]\nreplace-with = "near"\n[source.near]\nregistry = "sparse+{address}"\n'
+            )
+        environment = {**os.environ, "GROCKER_CACHE": str(cache), "CARGO_HOME": str(tmp_path / "cargo")}
+        made = grocker("build", source, "--json", "--output", f"oci:{tmp_path}/image", environment=environment)
+        assert made.returncode == 0, made.stderr
+        again = anywhere.build(
+            source,
+            *("--output", f"oci:{home}/image"),
+            environment=anywhere.environment(home),
+            directory=home,
+            umask=0o077,
+            under=rootless.launcher(UID, groups="--clear-groups"),
+        )
+    assert again["digest"] == json.loads(made.stdout)["digest"]
+    code = """
+import psycopg2, MySQLdb, ldap, cmaked
+from rusty._native import lib
+print(ldap.SASL_AVAIL, lib.twice(21), cmaked.file, psycopg2.__libpq_version__, MySQLdb.get_client_info())
+"""
+    assert run_in(tmp_path / "image", tmp_path / "root", code).split()[:3] == ["1", "42", "./cmaked.c"]
     planned = json.loads(grocker("plan", source, "--json", environment=environment).stdout)["platforms"][0]
-    assert planned["compiled"] == ["mysqlclient 2.2.7", "psycopg2 2.9.10", "python-ldap 3.4.4"]
+    assert planned["compiled"] == ["cmaked 1.0", "mysqlclient 2.2.7", "psycopg2 2.9.10", "python-ldap 3.4.4"]
     assert planned["sandbox"] == "namespaces"
     assert {"libpq5", "libmariadb3", "libldap2"} <= {package["name"] for package in planned["debian"]}
     assert not [package["name"] for package in planned["debian"] if package["name"].endswith("-dev")]
@@ -302,48 +322,6 @@ def test_extension_of_the_project_itself_is_compiled_with_the_version_of_its_tag
     )
     assert foreign.returncode == 66
     assert "fastapp: it has compiled modules, which cannot be compiled for " in foreign.stderr
-
-
-@pytest.mark.rootless
-def test_rust_and_cmake_are_built_the_same_for_root_and_a_user_with_crates_of_the_hosts_registry(
-    tmp_path: Path,
-    cache: Path,
-    anywhere: Anywhere,  # noqa: F811
-    home_of: Callable[[int | None], Path],  # noqa: F811
-) -> None:
-    source = anywhere.directory / "rusty"
-    links = anywhere.directory / "links"
-    links.mkdir()
-    pack(links / "cmaked-1.0.tar.gz", "cmaked-1.0", CMAKED)
-    pack(tmp_path / "crates/crates/made-up/1.0.0/download", "made-up-1.0.0", CRATE)
-    checksum = hashlib.sha256((tmp_path / "crates/crates/made-up/1.0.0/download").read_bytes()).hexdigest()
-    for name, text in RUST.items():
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        (source / name).write_text(textwrap.dedent(text).replace("CHECKSUM", checksum))
-    with (source / "pyproject.toml").open("a") as more:
-        more.write(f'[tool.uv]\nfind-links = ["{links}"]\n')
-    home = home_of(UID)
-    with served(tmp_path / "crates") as address:
-        (tmp_path / "crates/config.json").write_text(json.dumps({"dl": f"{address}crates"}))
-        for place in (tmp_path / "cargo", home / ".cargo"):
-            place.mkdir()
-            (place / "config.toml").write_text(
-                f'[source.crates-io]\nreplace-with = "near"\n[source.near]\nregistry = "sparse+{address}"\n'
-            )
-        environment = {**os.environ, "GROCKER_CACHE": str(cache), "CARGO_HOME": str(tmp_path / "cargo")}
-        done = grocker("build", source, "--json", "--output", f"oci:{tmp_path}/image", environment=environment)
-        assert done.returncode == 0, done.stderr
-        again = anywhere.build(
-            source,
-            *("--output", f"oci:{home}/image"),
-            environment=anywhere.environment(home),
-            directory=home,
-            umask=0o077,
-            under=rootless.launcher(UID, groups="--clear-groups"),
-        )
-    assert again["digest"] == json.loads(done.stdout)["digest"]
-    code = "import cmaked; from rusty._native import lib; print(lib.twice(21), cmaked.file)"
-    assert run_in(tmp_path / "image", tmp_path / "root", code).split() == ["42", "./cmaked.c"]
 
 
 def pack(archive: Path, top: str, files: Mapping[str, str]) -> None:
