@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from grocker.config.settings import Settings
+from grocker.config.settings import BuildSettings, Settings
 from grocker.context import Context
 from grocker.errors import CorruptError
 from grocker.inputs.toolchain import DebianToolchain
+from grocker.lock.answers import DebianAnswer
 from grocker.platforms.architectures import ARCHITECTURES
 from grocker.platforms.target import select_target
 from grocker.progress import Silent
@@ -64,6 +65,33 @@ def test_only_the_hosts_own_architecture_is_compiled_for(toolchain: DebianToolch
     machine = os.uname().machine
     assert refusals.pop(machine) == ""
     assert set(refusals.values()) == {f"cannot be compiled for {_name(one)} on {machine}" for one in refusals}
+
+
+class Named(Exception):
+    """The packages that would be resolved."""
+
+
+class NamingToolchain(DebianToolchain, frozen=True):
+    def _resolve(self, names: Sequence[str]) -> DebianAnswer:
+        raise Named(*names)
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "suite", "named"),
+    [
+        ((), "trixie", {"cargo", "rustc"}),
+        ((), "bookworm", {"cargo-web", "rustc-web"}),
+        (("cargo",), "bookworm", {"cargo"}),
+        (("rustc-web=1.85.0", "cargo-web"), "bookworm", {"cargo-web", "rustc-web=1.85.0"}),
+    ],
+)
+def test_rust_is_the_suites_unless_the_settings_name_one(
+    toolchain: DebianToolchain, dependencies: tuple[str, ...], suite: str, named: set[str]
+) -> None:
+    settings = Settings(build=BuildSettings(dependencies=dependencies))
+    with pytest.raises(Named) as caught:
+        NamingToolchain(toolchain.context, settings, select_target(suite, "linux/amd64")).compose(("cargo", "rustc"))
+    assert {one for one in caught.value.args if "cargo" in one or "rustc" in one} == named
 
 
 def _name(machine: str) -> str:

@@ -59,3 +59,9 @@ def test_images_have_what_debian_packs_apart_of_python_and_of_time_zones() -> No
     assert "tzdata-legacy" in SUITES["trixie"].base
     assert "tzdata-legacy" not in SUITES["bookworm"].base
     assert "python3-distutils" in SUITES["bookworm"].interpreter
+
+
+def test_rust_of_bookworm_is_the_one_that_is_kept_new() -> None:
+    named = {name: [row.name_build_package(one) for one in ("cargo", "rustc", "gcc")] for name, row in SUITES.items()}
+    assert named.pop("bookworm") == ["cargo-web", "rustc-web", "gcc"]
+    assert set(map(tuple, named.values())) == {("cargo", "rustc", "gcc")}

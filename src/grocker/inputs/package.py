@@ -115,7 +115,16 @@ def _build_wheel(
     build = python.build_key(tree, pins, request.epoch, variables)
     toolchain = DebianToolchain(request.context, request.settings, request.target, request.refresh, request.standalone)
     compiled = cache_key("project with compiled modules", str(project.directory.absolute()))
-    if toolchain.refusal or store.kept("steps", compiled) is None:
+    tools = python.find_build_tools(project, tree)
+    name = project.name or tree.root.name
+    refusal = MissingError(
+        f"building {name}: it has compiled modules, which {toolchain.refusal}",
+        hint="build its wheel on a host of that architecture and pass that wheel to Grocker, or move the"
+        " compiled modules into a dependency that has wheels",
+    )
+    if toolchain.refusal and tools.is_compiled:
+        raise refusal
+    if not tools.is_compiled and (toolchain.refusal or store.kept("steps", compiled) is None):
         try:
             return _keep_wheel(
                 store, cache_key("project wheel", build), partial(_build, request, project, tree, pins, variables)
@@ -124,14 +133,16 @@ def _build_wheel(
             if not python.lacks_compiler(error):
                 raise
             if toolchain.refusal:
-                raise MissingError(
-                    f"building {project.name or tree.root.name}: it has compiled modules, which {toolchain.refusal}",
-                    hint="build its wheel on a host of that architecture and pass that wheel to Grocker, or move the"
-                    " compiled modules into a dependency that has wheels",
-                ) from error
-    root = toolchain.compose(("git",) if tree.repository is not None else ())
-    key = cache_key("compiled project wheel", build, root.key)
-    wheel = _keep_wheel(store, key, partial(_compile, request, toolchain, root, project, tree, pins, variables))
+                raise refusal from error
+
+    def compile_one(packages: tuple[str, ...]) -> WheelFile:
+        root = toolchain.compose(packages)
+        key = cache_key("compiled project wheel", build, root.key)
+        return _keep_wheel(store, key, partial(_compile, request, toolchain, root, project, tree, pins, variables))
+
+    packages = (*tools.packages, *(("git",) if tree.repository is not None else ()))
+    lacking = cache_key("packages that a project compiles with", str(project.directory.absolute()), str(request.target))
+    wheel = python.compile_with_lacking(store, lacking, packages, compile_one)
     if not wheel.file.endswith("-none-any.whl"):
         store.keep("steps", compiled, b"true")
     return wheel

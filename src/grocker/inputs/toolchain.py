@@ -21,6 +21,7 @@ from grocker.lock.values import DebianPackage
 from grocker.platforms.architectures import ARCHITECTURES
 from grocker.platforms.build_packages import TOOLCHAIN
 from grocker.platforms.interpreters import STANDALONE_FORMAT
+from grocker.platforms.suites import RUST
 from grocker.platforms.target import Target
 from grocker.python import BuildRoot, WheelTarget
 from grocker.store.writing import storage
@@ -28,6 +29,10 @@ from grocker.tar.entry import Entry
 from grocker.tar.keys import cache_key
 from grocker.tar.unpack import link_tree, unpack
 
+_FORMAT = 1
+"""goes into keys: raised when the same packages give another root"""
+_ALTERNATIVES = {"cc": "gcc", "c++": "g++"}
+"""names of compilers that maintainer scripts make; rustc's linker and make's default"""
 _SONAMES = "sonames.json"
 """in a root's tree: the package of each shared library"""
 _FACTS = "facts.msgpack"
@@ -91,12 +96,15 @@ class DebianToolchain(msgspec.Struct, frozen=True):
         return sorted({*suite.base, *self.image.interpreter_packages, *self.image.header_packages, *TOOLCHAIN})
 
     def _root_key(self, answer: DebianAnswer) -> str:
-        return cache_key("build root", debian.REVISION, answer.digests, *self.interpreter_identity())
+        return cache_key("build root", _FORMAT, debian.REVISION, answer.digests, *self.interpreter_identity())
 
     def _build_packages(self, packages: Sequence[str]) -> DebianAnswer:
         named = self.settings.build.dependencies
         own = {text.partition("=")[0] for text in named}
-        names = sorted({*named, *(name for name in (*self._common, *packages) if name not in own)})
+        if any(name.startswith(RUST) for name in own):
+            packages = [name for name in packages if name not in RUST]  # they would conflict with the settings' own
+        more = (self.image.suite.name_build_package(name) for name in packages)
+        names = sorted({*named, *(name for name in (*self._common, *more) if name not in own)})
         try:
             return self._resolve(names)
         except MissingError as error:
@@ -205,6 +213,9 @@ class DebianToolchain(msgspec.Struct, frozen=True):
         sonames = {library.soname: one.name for one in facts for library in one.libraries if library.soname}
         with storage("writing to the cache", tree):
             (tree / _SONAMES).write_bytes(msgspec.json.encode(sonames, order="sorted"))
+            for name, program in _ALTERNATIVES.items():
+                if (tree / "usr/bin" / program).exists() and not os.path.lexists(tree / "usr/bin" / name):
+                    (tree / "usr/bin" / name).symlink_to(program)
 
     def _fetch(self, answer: DebianAnswer, package: DebianPackage) -> Path:
         return download(

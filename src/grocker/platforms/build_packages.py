@@ -154,6 +154,14 @@ _PROGRAM = re.compile(
 )
 
 
+_SAYINGS = (
+    (r"Unknown compiler\(s\): \[\['gfortran'|No CMAKE_Fortran_COMPILER", "gfortran"),
+    (r"Rust package manager, is not installed|can't find Rust compiler|RustNotFound", "cargo"),
+    (r"Problem with the CMake installation|CMake must be installed|requires CMake", "cmake"),
+)
+"""how build systems say that a program is not there"""
+
+
 def find_lacking(output: str) -> tuple[str, str] | None:
     """Return the header or program that a failed build lacked, and the Debian package that has it, empty if unknown.
 
@@ -169,4 +177,5 @@ def find_lacking(output: str) -> tuple[str, str] | None:
     if program is not None:
         name = program["name"] or program["other"]
         return name, _PROGRAMS[name]
-    return None
+    said = next((name for pattern, name in _SAYINGS if re.search(pattern, output)), None)
+    return (said, _PROGRAMS[said]) if said is not None else None

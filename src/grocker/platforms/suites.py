@@ -11,6 +11,9 @@ import msgspec
 from grocker.errors import SettingsError
 from grocker.platforms.architectures import ARCHITECTURES
 
+RUST = ("cargo", "rustc")
+"""packages that compile Rust"""
+
 
 class Signer(msgspec.Struct, frozen=True):
     """A pinned OpenPGP certificate."""
@@ -50,6 +53,8 @@ class Suite(msgspec.Struct, frozen=True):
     interpreter: tuple[str, ...] = ("python3",)
     """packages that install its interpreter"""
     architectures: tuple[str, ...] = tuple(ARCHITECTURES)
+    rust: tuple[str, str] = ("cargo", "rustc")
+    """its newest cargo and rustc, in the order of ``RUST``"""
     is_released: bool = True
     """false for Debian's testing, which only those get who ask for it or for its Python"""
 
@@ -57,6 +62,10 @@ class Suite(msgspec.Struct, frozen=True):
     def signers(self) -> dict[str, tuple[Signer, ...]]:
         """The signers of each suite of the archive: ``trixie``, ``trixie-updates``, ``trixie-security``."""
         return {self.name + pocket.suffix: pocket.signers for pocket in self.pockets}
+
+    def name_build_package(self, package: str) -> str:
+        """Return the suite's own name of a Debian package that builds something."""
+        return dict(zip(RUST, self.rust, strict=True)).get(package, package)
 
     def is_interpreter(self, package: str) -> bool:
         """Whether the interpreter needs the package of that name to compile."""
@@ -154,6 +163,7 @@ SUITES = {
             compiler_libraries=_COMPILER_LIBRARIES | {"libssl3"},
             base=_BASE,
             interpreter=("python3", "python3-distutils"),  # with lib2to3, which Debian 13 has no more
+            rust=("cargo-web", "rustc-web"),  # kept new for browsers; cargo is 0.66 of 2022
         ),
     )
 }

@@ -25,9 +25,10 @@ from grocker.lazy_imports import lazily
 if TYPE_CHECKING:
     from grocker.python.applications import WebApplication, find_application, find_named_application
     from grocker.python.build import build_key, build_wheel, lacks_compiler, oldest_python, resolve_build
+    from grocker.python.build_tools import find_build_tools
     from grocker.python.bytecode import Compiler, InterpreterTree, add_bytecode, compile_sources
     from grocker.python.collisions import Collision, overlay
-    from grocker.python.compiled import compile_project
+    from grocker.python.compiled import compile_project, compile_with_lacking
     from grocker.python.credentials import refuse_expansion
     from grocker.python.django import Django, find_django
     from grocker.python.exposure import Exposed, find_exposed
@@ -64,7 +65,8 @@ _HOMES = {
     "service_entry_points": ("declared_services",),
     "build": ("build_key", "build_wheel", "lacks_compiler", "oldest_python", "resolve_build"),
     "bytecode": ("Compiler", "InterpreterTree", "compile_sources", "add_bytecode"),
-    "compiled": ("compile_project",),
+    "build_tools": ("find_build_tools",),
+    "compiled": ("compile_project", "compile_with_lacking"),
     "django": ("Django", "find_django"),
     "exposure": ("Exposed", "find_exposed"),
     "locks.pinned": ("check_declared",),
@@ -134,9 +136,11 @@ __all__ = [
     "check_unread",
     "compile_project",
     "compile_sources",
+    "compile_with_lacking",
     "declared_services",
     "find_addresses",
     "find_application",
+    "find_build_tools",
     "find_django",
     "find_exposed",
     "find_group",

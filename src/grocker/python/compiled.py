@@ -6,17 +6,19 @@ Everything that the wheel could take from its host is fixed: the root, the paths
 from __future__ import annotations
 
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 from grocker.context import Context, download
 from grocker.errors import CorruptError, MissingError, StorageError
 from grocker.lock.values import BuildRequirement
 from grocker.platforms.build_packages import find_lacking
-from grocker.python import backend, source_tree
+from grocker.python import backend, crates, source_tree
 from grocker.python.backend import HookAnswer, constraint
 from grocker.python.build import resolve_build
+from grocker.python.crates import Cargo
 from grocker.python.project import Project
 from grocker.python.pure_wheel import write_compiled_wheel, write_pure_wheel
 from grocker.python.pylock import WheelBuilder
@@ -29,6 +31,7 @@ from grocker.python.uv import Uv
 from grocker.python.wheel import read_wheel
 from grocker.sandbox.run import find_isolation, is_left, run
 from grocker.sandbox.sandbox import Bind, Sandbox
+from grocker.store import Store
 from grocker.tar.keys import cache_key
 from grocker.tar.unpack import unpack
 
@@ -38,8 +41,11 @@ FORMAT = 1
 _EPOCH = 315532800
 """1980-01-01: no zip archive holds an earlier time"""
 _ENVIRONMENT = "env"
-_MOST_PACKAGES = 4
+_NAMED_PACKAGES = 4
 """named in a hint"""
+_MOST_PACKAGES = 5
+"""that are added to a toolchain, each after a build that lacked it"""
+_Made = TypeVar("_Made")
 _OBJECTS = "/objects"
 """where the project's git repository has its objects"""
 _FLAGS = "-O2 -g0 -ffile-prefix-map=/build/source=."
@@ -53,6 +59,7 @@ VARIABLES = {
     "PYTHONUTF8": "1",
     "CFLAGS": _FLAGS,
     "CXXFLAGS": _FLAGS,
+    "CMAKE_POLICY_VERSION_MINIMUM": "3.5",  # CMake 4 refuses what was written for an older one, unless told so
 }
 
 
@@ -63,6 +70,24 @@ class LackingError(MissingError):
         super().__init__(message, hint=hint)
         self.package = package
         """the Debian package that has it; empty if it is not known"""
+
+
+def compile_with_lacking(
+    store: Store, key: str, packages: Sequence[str], compile_one: Callable[[tuple[str, ...]], _Made]
+) -> _Made:
+    """Return what ``compile_one`` makes in a root with ``packages`` of Debian, and those that it turns out to lack.
+
+    ``key``: under which the latter are kept for the next time. Raises what ``compile_one`` raises.
+    """
+    more = tuple((store.kept("steps", key) or b"").decode().split())
+    while True:
+        try:
+            return compile_one((*packages, *more))
+        except LackingError as error:
+            if not error.package or error.package in (*packages, *more) or len(more) == _MOST_PACKAGES:
+                raise
+            more = (*more, error.package)
+            store.keep("steps", key, " ".join(more).encode())
 
 
 def make_environment(
@@ -120,8 +145,10 @@ def compile_project(
     files. ``pins``: its build requirements; what its back end asks for besides is resolved, and it is called again.
     ``workspace``: a directory that does not exist yet. ``epoch``, ``variables``: see ``build.build_wheel``.
     Raises MissingError when a header or program is missing, or the wheel does not fit the target; CorruptError when the
-    back end fails; NoSandboxError; and for build requirements what ``resolution.resolve`` raises.
+    back end fails; NoSandboxError; for build requirements what ``resolution.resolve`` raises, and for crates what
+    ``crates.prepare_cargo`` does.
     """
+    cargo = crates.prepare_cargo(context, root.tree, tree, project.name or tree.root.name)
     name, target, directory = project.name or tree.root.name, toolchain.target, project.directory
     for attempt in ("first", "second"):
         place = workspace / attempt
@@ -132,7 +159,7 @@ def compile_project(
                 f"building {name}: {error.filename}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
             ) from error
         environment = make_environment(context, uv, target, pins, workspace=place, directory=directory, builder=builder)
-        made = _call(toolchain, project, tree, root, environment, pins, place / "build", epoch, variables)
+        made = _call(toolchain, project, tree, root, environment, pins, place / "build", epoch, variables, cargo)
         if isinstance(made, Path):
             if choose_file([made.name], target) is None:
                 raise MissingError(
@@ -161,6 +188,7 @@ def _call(
     workspace: Path,
     epoch: int,
     variables: Mapping[str, str],
+    cargo: Cargo | None,
 ) -> Path | HookAnswer:
     """Call the back end in a sandbox: the wheel that it built, or what it lacks."""
     name = project.name or tree.root.name
@@ -176,6 +204,13 @@ def _call(
             shared = tree.repository.share(build / "source", source_tree.places(tree))
             (build / "source/.git/objects/info/alternates").write_text(f"{_OBJECTS}\n")
             binds.append(Bind(tree.repository.common / "objects", _OBJECTS))
+        if cargo is not None:
+            shared = {**shared, **crates.VARIABLES}
+            binds += cargo.binds
+            (build / crates.HOME).mkdir()
+            (build / crates.HOME / "config.toml").write_text(cargo.config)
+            for path in cargo.removed:
+                (copy / path).unlink()
     except OSError as error:
         raise StorageError(
             f"building {name}: {error.filename}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
@@ -217,8 +252,11 @@ def _failure(toolchain: Toolchain, said: str, status: int, name: str, tree: Sour
         if packages:
             hint = f'set dependencies = ["{packages[0]}"] in [tool.grocker.build]'
         if len(packages) > 1:
-            hint += f" (or one of {', '.join(packages[1:_MOST_PACKAGES])})"
+            hint += f" (or one of {', '.join(packages[1:_NAMED_PACKAGES])})"
         return LackingError(f"building {name}: {what} is missing", hint=hint, package=package)
+    explained = crates.explain_failure(said, name)
+    if explained is not None:
+        return explained
     if status > 128:
         said += f"\nit was killed by signal {status - 128}"
     return backend.failure(said, name, tree)

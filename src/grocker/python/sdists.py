@@ -23,6 +23,7 @@ from grocker.platforms.build_packages import SDISTS
 from grocker.python import metadata, wheel
 from grocker.python.backend import constraint
 from grocker.python.build import FORMAT, PlatformWheelError, build_wheel, lacks_compiler, oldest_python, resolve_build
+from grocker.python.build_tools import find_build_tools
 from grocker.python.former_tools import former_tools, is_outdated
 from grocker.python.indexes import project_tables
 from grocker.python.metadata import normalise_name
@@ -47,8 +48,6 @@ SOURCE = "source"
 
 _NO_COMPILER = dict.fromkeys(("CC", "CXX", "FC", "LD", "CARGO", "RUSTC", "PKG_CONFIG"), "/bin/false")
 """A compiled wheel would fit this host and no image; packages with an optional extension build without it."""
-_MOST_PACKAGES = 5
-"""that are added to a toolchain, each after a build that lacked it"""
 _REASON = 120
 """characters of what a back end says that go into an error"""
 
@@ -236,7 +235,11 @@ class SdistBuilder(msgspec.Struct, frozen=True):
         """The wheel: of pure Python if that succeeds, else compiled if that is possible."""
         store = self.context.store
         failed = cache_key("sdist without a pure wheel", opened.identity, FORMAT, pins)
-        is_compiled = self.compiles_all or source.name in SDISTS or store.kept("steps", failed) is not None
+        has_compiled_part = find_build_tools(project, opened.tree).is_compiled
+        if has_compiled_part and self.toolchain is not None and not self._can_compile:
+            raise self._compiled(source, requires=metadata.static_requires(opened.tree.root))
+        is_compiled = self.compiles_all or source.name in SDISTS or has_compiled_part
+        is_compiled = is_compiled or store.kept("steps", failed) is not None
         if not (is_compiled and self._can_compile):
             try:
                 return self._kept_or_built(source, opened, project, pins, scratch)
@@ -256,23 +259,18 @@ class SdistBuilder(msgspec.Struct, frozen=True):
         workspace: Path,
         toolchain: Toolchain,
     ) -> _BuiltWheel:
-        from grocker.python import compiled
+        from grocker.python.compiled import compile_with_lacking
 
-        store, tree = self.context.store, opened.tree
-        found = cache_key("packages that an sdist compiles with", opened.identity, str(toolchain.target))
-        more = tuple((store.kept("steps", found) or b"").decode().split())
-        named = (*SDISTS.get(source.name, ()), *(("git",) if tree.repository is not None else ()))
-        while True:
-            try:
-                return self._compiled_in(
-                    toolchain.compose((*named, *more)), source, opened, project, pins, workspace, toolchain
-                )
-            except compiled.LackingError as error:
-                if not error.package or error.package in (*named, *more) or len(more) == _MOST_PACKAGES:
-                    raise
-                more = (*more, error.package)
-                workspace = workspace.with_name(f"{workspace.name}-{len(more)}")
-                store.keep("steps", found, " ".join(more).encode())
+        tools = find_build_tools(project, opened.tree).packages
+        git = ("git",) if opened.tree.repository is not None else ()
+
+        def compile_one(packages: tuple[str, ...]) -> _BuiltWheel:
+            place = workspace.with_name(f"{workspace.name}-{len(packages)}")
+            return self._compiled_in(toolchain.compose(packages), source, opened, project, pins, place, toolchain)
+
+        key = cache_key("packages that an sdist compiles with", opened.identity, str(toolchain.target))
+        named = tuple(dict.fromkeys((*SDISTS.get(source.name, ()), *tools, *git)))
+        return compile_with_lacking(self.context.store, key, named, compile_one)
 
     def _compiled_in(
         self,

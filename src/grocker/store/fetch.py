@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,19 +17,30 @@ if TYPE_CHECKING:
 
 
 def fetch(
-    store: Store, transport: Transport, url: str, *, digest: Digest, size: int | None, what: str, progress: Progress
+    store: Store,
+    transport: Transport,
+    url: str,
+    *,
+    digest: Digest,
+    size: int | None,
+    what: str,
+    progress: Progress,
+    headers: Mapping[str, str] | None = None,
 ) -> Path:
     """Return the file with that digest: from the store, else from ``url`` (http, https, file), verified and kept.
 
-    ``size`` in bytes when known; ``what`` names the file for people ("numpy 2.1"). A kept file is hashed before it is
-    returned: the caller is about to unpack it, which costs far more; a damaged one is fetched again.
+    ``size`` in bytes when known; ``what`` names the file for people ("numpy 2.1"). ``headers``: of the
+    request. A kept file is hashed before it is returned: the caller is about to unpack it, which costs far more; a
+    damaged one is fetched again.
     Raises CorruptError when the file does not match, UnavailableError when it cannot be fetched, MissingError when a
     file of this host is gone or changed.
     """
     if store.download(digest) is None:
         with store.lock("download-" + digest[7:23]):
             if store.download(digest) is None:
-                return _fetch(store, transport, url, digest=digest, size=size, what=what, progress=progress)
+                return _fetch(
+                    store, transport, url, digest=digest, size=size, what=what, progress=progress, headers=headers
+                )
     kept = store.sound_download(digest)
     if kept is not None:
         return kept
@@ -37,16 +48,24 @@ def fetch(
         f"the cached file of {what} is damaged; fetching it again",
         "if this recurs, check the disk under GROCKER_CACHE",
     )
-    return _fetch(store, transport, url, digest=digest, size=size, what=what, progress=progress)
+    return _fetch(store, transport, url, digest=digest, size=size, what=what, progress=progress, headers=headers)
 
 
 def _fetch(
-    store: Store, transport: Transport, url: str, *, digest: Digest, size: int | None, what: str, progress: Progress
+    store: Store,
+    transport: Transport,
+    url: str,
+    *,
+    digest: Digest,
+    size: int | None,
+    what: str,
+    progress: Progress,
+    headers: Mapping[str, str] | None,
 ) -> Path:
     action = f"fetching {what}"
     if url.startswith("file:"):
         return _take(store, url, digest=digest, action=action)
-    with progress.task(action, size) as task, transport.open("GET", url, action=action) as response:
+    with progress.task(action, size) as task, transport.open("GET", url, action=action, headers=headers) as response:
 
         def counted() -> Iterator[bytes]:
             for chunk in response.chunks():

@@ -29,7 +29,7 @@ def test_packages_of_sdists_are_installable(suite: str) -> None:
         archive = debian.open_archive(
             mirrors, suite, "amd64", store=store, transport=transport, progress=Silent(), now=datetime.now(UTC)
         )
-        for name, packages in SDISTS.items():
+        for name, packages in {**SDISTS, "Rust": row.rust, "CMake and Fortran": ("cmake", "gfortran")}.items():
             try:
                 debian.resolve(archive.indexes, (*row.base, *row.interpreter, *TOOLCHAIN, *packages))
             except GrockerError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -10,7 +11,12 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import textwrap
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +55,81 @@ if sys.prefix == "/env":
     subprocess.Popen(["sleep", "86432.5"])
 setup(name="made-up", version="1.0", ext_modules=[Extension("made_up", ["made_up.c"], libraries=["yaml"])])
 """
+RUST = {
+    "pyproject.toml": """
+        [build-system]
+        requires = ["maturin>=1.8,<2", "cffi"]
+        build-backend = "maturin"
+        [project]
+        name = "rusty"
+        version = "1.0"
+        requires-python = ">=3.11"
+        dependencies = ["cffi", "cmaked==1.0", "psycopg2==2.9.10", "mysqlclient==2.2.7", "python-ldap==3.4.4"]
+        [tool.maturin]
+        bindings = "cffi"
+        python-source = "python"
+        module-name = "rusty._native"
+        [tool.grocker.services.www]
+        wsgi = "rusty:app"
+        [tool.uv]
+        find-links = ["LINKS"]
+        """,
+    "Cargo.toml": """
+        [package]
+        name = "rusty"
+        version = "1.0.0"
+        edition = "2021"
+        [lib]
+        crate-type = ["cdylib"]
+        [dependencies]
+        made-up = "1"
+        """,
+    "Cargo.lock": """
+        version = 4
+        [[package]]
+        name = "made-up"
+        version = "1.0.0"
+        source = "registry+https://github.com/rust-lang/crates.io-index"
+        checksum = "CHECKSUM"
+        [[package]]
+        name = "rusty"
+        version = "1.0.0"
+        dependencies = ["made-up"]
+        """,
+    "src/lib.rs": '#[no_mangle] pub extern "C" fn twice(x: i32) -> i32 { made_up::checked(2 * x) }\n',
+    "python/rusty/__init__.py": "def app(environ, start): ...\n",
+}
+CRATE = {
+    "Cargo.toml": '[package]\nname = "made-up"\nversion = "1.0.0"\nedition = "2021"\n',
+    "src/lib.rs": 'pub fn checked(x: i32) -> i32 { if x > 99 { panic!("{} is large", x) } x }\n',
+}
+CMAKED = {
+    "pyproject.toml": """
+        [build-system]
+        requires = ["scikit-build-core"]
+        build-backend = "scikit_build_core.build"
+        [project]
+        name = "cmaked"
+        version = "1.0"
+        """,
+    "PKG-INFO": "Metadata-Version: 2.1\nName: cmaked\nVersion: 1.0\n",
+    "CMakeLists.txt": """
+        cmake_minimum_required(VERSION 3.18)
+        project(cmaked LANGUAGES C)
+        find_package(Python REQUIRED COMPONENTS Interpreter Development.Module)
+        python_add_library(cmaked MODULE cmaked.c WITH_SOABI)
+        install(TARGETS cmaked DESTINATION .)
+        """,
+    "cmaked.c": """
+        #include <Python.h>
+        static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "cmaked", NULL, -1, NULL};
+        PyMODINIT_FUNC PyInit_cmaked(void) {
+            PyObject *made = PyModule_Create(&module);
+            PyModule_AddStringConstant(made, "file", __FILE__);
+            return made;
+        }
+        """,
+}
 MODULE = """
 #include <Python.h>
 #include <yaml.h>
@@ -115,31 +196,49 @@ def run_in(image: Path, root: Path, code: str) -> str:
 
 
 @pytest.mark.rootless
-def test_clients_of_databases_work_and_are_the_same_for_root_and_a_user(
+def test_rust_cmake_and_clients_of_databases_work_and_are_the_same_for_root_and_a_user(
     tmp_path: Path,
     cache: Path,
     anywhere: Anywhere,  # noqa: F811
     home_of: Callable[[int | None], Path],  # noqa: F811
 ) -> None:
-    source = project(anywhere.directory / "clients", "psycopg2==2.9.10", "mysqlclient==2.2.7", "python-ldap==3.4.4")
-    made = build(source, tmp_path / "image", cache)
-    code = (
-        "import psycopg2, MySQLdb, ldap; print(psycopg2.__libpq_version__, MySQLdb.get_client_info(), ldap.SASL_AVAIL)"
-    )
-    assert run_in(tmp_path / "image", tmp_path / "root", code).split()[2] == "1"
+    source, links = anywhere.directory / "rusty", anywhere.directory / "links"
+    links.mkdir()
+    pack(links / "cmaked-1.0.tar.gz", "cmaked-1.0", CMAKED)
+    crate = tmp_path / "crates/crates/made-up/1.0.0/download"
+    pack(crate, "made-up-1.0.0", CRATE)
+    checksum = hashlib.sha256(crate.read_bytes()).hexdigest()
+    for name, text in RUST.items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(textwrap.dedent(text).replace("CHECKSUM", checksum).replace("LINKS", str(links)))
     home = home_of(UID)
-    again = anywhere.build(
-        source,
-        *("--output", f"oci:{home}/image"),
-        environment=anywhere.environment(home),
-        directory=home,
-        umask=0o077,
-        under=rootless.launcher(UID, groups="--clear-groups"),
-    )
-    assert again["digest"] == made["digest"]
-    environment = {**os.environ, "GROCKER_CACHE": str(cache)}
+    with served(tmp_path / "crates") as address:
+        (tmp_path / "crates/config.json").write_text(json.dumps({"dl": f"{address}crates"}))
+        for place in (tmp_path / "cargo", home / ".cargo"):
+            place.mkdir()
+            (place / "config.toml").write_text(
+                f'[source.crates-io]\nreplace-with = "near"\n[source.near]\nregistry = "sparse+{address}"\n'
+            )
+        environment = {**os.environ, "GROCKER_CACHE": str(cache), "CARGO_HOME": str(tmp_path / "cargo")}
+        made = grocker("build", source, "--json", "--output", f"oci:{tmp_path}/image", environment=environment)
+        assert made.returncode == 0, made.stderr
+        again = anywhere.build(
+            source,
+            *("--output", f"oci:{home}/image"),
+            environment=anywhere.environment(home),
+            directory=home,
+            umask=0o077,
+            under=rootless.launcher(UID, groups="--clear-groups"),
+        )
+    assert again["digest"] == json.loads(made.stdout)["digest"]
+    code = """
+import psycopg2, MySQLdb, ldap, cmaked
+from rusty._native import lib
+print(ldap.SASL_AVAIL, lib.twice(21), cmaked.file, psycopg2.__libpq_version__, MySQLdb.get_client_info())
+"""
+    assert run_in(tmp_path / "image", tmp_path / "root", code).split()[:3] == ["1", "42", "./cmaked.c"]
     planned = json.loads(grocker("plan", source, "--json", environment=environment).stdout)["platforms"][0]
-    assert planned["compiled"] == ["mysqlclient 2.2.7", "psycopg2 2.9.10", "python-ldap 3.4.4"]
+    assert planned["compiled"] == ["cmaked 1.0", "mysqlclient 2.2.7", "psycopg2 2.9.10", "python-ldap 3.4.4"]
     assert planned["sandbox"] == "namespaces"
     assert {"libpq5", "libmariadb3", "libldap2"} <= {package["name"] for package in planned["debian"]}
     assert not [package["name"] for package in planned["debian"] if package["name"].endswith("-dev")]
@@ -223,6 +322,30 @@ def test_extension_of_the_project_itself_is_compiled_with_the_version_of_its_tag
     )
     assert foreign.returncode == 66
     assert "fastapp: it has compiled modules, which cannot be compiled for " in foreign.stderr
+
+
+def pack(archive: Path, top: str, files: Mapping[str, str]) -> None:
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(archive, "w:gz") as opened:
+        for name, text in files.items():
+            data = textwrap.dedent(text).encode()
+            member = tarfile.TarInfo(f"{top}/{name}")
+            member.size = len(data)
+            opened.addfile(member, io.BytesIO(data))
+
+
+@contextmanager
+def served(directory: Path) -> Iterator[str]:
+    """Serve a directory on this machine alone: a sparse registry is plain files."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(directory))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def _foreign() -> str:

@@ -1,0 +1,66 @@
+"""Which compilers and build systems besides gcc and make building a wheel takes: read from what the source declares.
+
+Source: PEP 518 (``build-system.requires``); the manuals of maturin, setuptools-rust, meson and CMake.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from grocker import local_file
+from grocker.platforms.suites import RUST
+from grocker.python.metadata import normalise_name
+from grocker.python.project import Project
+from grocker.python.requirements import parse_requirement
+from grocker.python.source_tree import SourceTree
+
+_BUILDS_RUST = frozenset({"maturin", "setuptools-rust"})
+_LARGEST = 1 << 20
+"""bytes of a file that is searched"""
+_FORTRAN = {
+    "meson.build": re.compile(r"['\"]fortran['\"]"),
+    "CMakeLists.txt": re.compile(r"\b(?i:project|enable_language)\s*\([^)]*\bFortran\b"),
+}
+"""how a file of that name asks for a compiler of Fortran"""
+
+
+class BuildTools(msgspec.Struct, frozen=True):
+    """What a source asks for."""
+
+    packages: tuple[str, ...]
+    """Debian packages, sorted"""
+    is_compiled: bool
+    """whether a back end that finds no compiler is sure to fail"""
+
+
+def find_build_tools(project: Project, tree: SourceTree) -> BuildTools:
+    """Find what building ``project`` takes; ``tree``: its files. What comes as wheels from the index is left out."""
+    requires = {normalise_name(parse_requirement(text).name) for text in project.build_requires}
+    names = {one.path for one in tree.files}
+    is_rust = not _BUILDS_RUST.isdisjoint(requires)
+    packages: set[str] = set()
+    if is_rust or "Cargo.toml" in names:
+        packages.update(RUST)
+    calls_cmake = "CMakeLists.txt" in names and "setup.py" in names and not any("cmake" in one for one in requires)
+    if calls_cmake and not requires & {"scikit-build", "scikit-build-core"} and "cmake" in _read(tree, ["setup.py"]):
+        packages.add("cmake")
+    for name, pattern in _FORTRAN.items():
+        if pattern.search(_read(tree, [path for path in names if path.rpartition("/")[2] == name])):
+            packages.add("gfortran")
+    return BuildTools(tuple(sorted(packages)), is_rust)
+
+
+def _read(tree: SourceTree, paths: Sequence[str]) -> str:
+    """Return the text of some files of the tree; what cannot be read asks for nothing."""
+    texts = []
+    for one in tree.files:
+        if one.path in paths:
+            try:
+                texts.append(local_file.read(one.source(Path(tree.root)), most=_LARGEST).decode("utf-8", "replace"))
+            except OSError:
+                continue
+    return "\n".join(texts)
