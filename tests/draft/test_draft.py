@@ -146,11 +146,11 @@ def build(*commands: str, inputs: list[str], outputs: list[str]) -> dict[str, An
         ({"app.py": FLASK, "ui/package.json": VITE}, None, []),
         ({"app.py": f"{FLASK}x = 'ui/dist'", "ui/package.json": VITE, "ui/dist/index.html": ""}, None, []),
         (
-            {"app.py": f"{FLASK}x = 'ui/dist'", "ui/package.json": VITE, "ui/yarn.lock": ""},
+            {"app.py": f"{FLASK}x = 'ui/dist'", "ui/package.json": VITE, "ui/bun.lock": ""},
             None,
             [
                 (
-                    "ui/package.json: yarn run build: Debian has no yarn: "
+                    "ui/package.json: bun run build: Grocker does not run bun: "
                     "run it before grocker build; git must not ignore its output"
                 )
             ],

@@ -13,7 +13,9 @@ from grocker.errors import GrockerError
 from grocker.inputs.created_paths import find_relative
 from grocker.inputs.dockerfile_start import find_started
 from grocker.inputs.front_end import find_front_ends, find_unbuilt
+from grocker.inputs.front_end_build import draft_build
 from grocker.inputs.made_directories import find_made_directories
+from grocker.inputs.node import read_node_needs
 from grocker.inputs.programs import find_run_packages
 from grocker.inputs.tree_files import TreeFiles
 from grocker.oci import platforms, reference
@@ -110,7 +112,8 @@ def _find_front_ends(data: bytes) -> None:
     found = find_front_ends(files)
     find_unbuilt(found, files)
     for one in found:
-        one.inputs(names)
+        draft_build(one, files)
+        read_node_needs(one, files).count_unmet((20, 19, 2))
         assert not any(place.startswith("/") or place.partition("/")[0] == ".." for place in one.outputs)
 
 

@@ -245,17 +245,3 @@ def test_message_catalogs_are_compiled_where_the_project_has_not_done_so(workpla
     assert {one.path: one for one in workplace.load("./").installed.entries} == {
         one.path: one for one in application.installed.entries
     }
-
-
-def test_front_end_that_is_not_built_is_a_warning(workplace: Workplace) -> None:
-    package = '{"scripts": {"build": "vite build"}, "devDependencies": {"vite": "6"}}'
-    workplace.write({"app.py": "DIST = 'ui/dist'", "ui/package.json": package})
-    workplace.load("./")
-    progress = workplace.context.progress
-    assert isinstance(progress, Silent)
-    [(text, hint)] = progress.warnings
-    assert text == "the front end of ui/package.json is not built: the application lacks ui/dist"
-    assert "grocker init --dry-run" in str(hint)
-    workplace.write({"ui/dist/index.html": ""})
-    workplace.load("./")
-    assert len(progress.warnings) == 1

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 
 import msgspec
 import pytest
 
 from grocker.config.settings import Settings
-from grocker.errors import MissingError, SettingsError
-from grocker.inputs import command_run
+from grocker.errors import CorruptError, MissingError, SettingsError
+from grocker.inputs import command_run, package
 from grocker.inputs.application import Application
 from grocker.inputs.load import load_application
 from grocker.inputs.produced import FILES, CommandResult, ProducedFile
 from grocker.inputs.toolchain import DebianToolchain
 from grocker.platforms.suites import SUITES
 from grocker.platforms.target import Target
+from grocker.progress import Silent
 from grocker.resolve.lock import not_reproducible
 from grocker.tar.entry import File
 from tests.inputs.test_application_directory import Workplace, workplace  # noqa: F401 - a fixture
@@ -29,10 +31,12 @@ class Runs:
 
     def __init__(self) -> None:
         self.asked: list[command_run.CommandRun] = []
+        self.toolchains: list[DebianToolchain] = []
         self.machine = 0
 
     def make(self, context: object, toolchain: DebianToolchain, asked: command_run.CommandRun) -> CommandResult:
         self.asked.append(asked)
+        self.toolchains.append(toolchain)
         data = b"built %d" % len(self.asked)
         name = f"made-{len(self.asked)}"
         with toolchain.context.store.new_tree(name) as tree:
@@ -128,6 +132,147 @@ def test_commands_are_refused_where_there_is_no_project(workplace: Workplace) ->
     workplace.write({"bot.py": "# /// script\n# dependencies = []\n# ///\n"})
     with pytest.raises(SettingsError, match="build.commands: bot.py is not a project"):
         workplace.load("bot.py", build=BUILD)
+
+
+PACKAGE = '{"scripts": {"build": "vite build"}, "devDependencies": {"vite": "6"}}'
+SITE = {"app.py": "OUT = 'out'", "main.js": "", "package.json": PACKAGE, "package-lock.json": "{}"}
+SITE["vite.config.js"] = "build: { outDir: 'out' }"
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    found = {"trixie": "20.19.2+dfsg-1", "forky": "24.1.0", "bookworm": "18.1.0"}
+    monkeypatch.setattr(DebianToolchain, "package_version", lambda self, name: found[self.image.suite.name])
+    return found
+
+
+def warnings(workplace: Workplace) -> list[tuple[str, str | None]]:  # noqa: F811
+    progress = workplace.context.progress
+    assert isinstance(progress, Silent)
+    return progress.warnings
+
+
+@pytest.mark.usefixtures("nodes")
+def test_front_end_that_is_not_built_is_built(workplace: Workplace, runs: Runs) -> None:  # noqa: F811
+    workplace.write(SITE)
+    application = workplace.load("./", build={"env": {"A": "b"}, "timeout": 60, "dependencies": ["libpq-dev"]})
+    assert built(application) == "built 1"
+    [asked] = runs.asked
+    assert (asked.settings.commands, asked.settings.network) == (("npm ci", "npm run build"), True)
+    assert (asked.settings.env, asked.settings.timeout, asked.settings.outputs) == ({"A": "b"}, 60, ("out",))
+    assert asked.origin == "package.json"
+    assert application.produced is not None
+    assert (application.produced.origin, application.produced.commands) == ("package.json", asked.settings.commands)
+    assert not_reproducible(application) == ("build.commands",)
+    assert warnings(workplace) == []
+
+
+@pytest.mark.usefixtures("nodes")
+def test_front_end_is_built_again_only_when_it_changes(workplace: Workplace, runs: Runs) -> None:  # noqa: F811
+    workplace.write({**SITE, "src/a.ts": ""})
+    assert built(workplace.load("./")) == "built 1"
+    workplace.write({"app.py": "OUT = 'out'\nx = 1", "README.md": "changed"})
+    assert built(workplace.load("./")) == "built 1"
+    workplace.write({"src/a.ts": "changed"})
+    assert built(workplace.load("./")) == "built 2"
+    workplace.write({"src/a.svg": "new"})
+    assert built(workplace.load("./")) == "built 3"
+    assert len(runs.asked) == 3
+
+
+@pytest.mark.usefixtures("nodes")
+@pytest.mark.parametrize(
+    ("files", "build"),
+    [
+        ({}, {"commands": []}),
+        ({"out/index.html": ""}, {}),
+        ({"app.py": "x = 1"}, {}),
+        ({"package.json": '{"scripts": {}}'}, {}),
+    ],
+)
+def test_nothing_runs_when_it_is_turned_off_or_there_is_nothing_to_build(
+    workplace: Workplace,  # noqa: F811
+    runs: Runs,
+    files: dict[str, str],
+    build: dict[str, object],
+) -> None:
+    workplace.write({**SITE, **files})
+    assert workplace.load("./", build=build).produced is None
+    assert runs.asked == []
+    assert warnings(workplace) == []
+
+
+@pytest.mark.parametrize(
+    ("lock", "hint"),
+    [
+        ("", "add the lock file of npm, and Grocker builds it; or set commands in [tool.grocker.build]"),
+        ("bun.lock", "run `bun run build` before grocker build; git must not ignore its output"),
+    ],
+)
+def test_front_end_that_cannot_be_built_is_a_warning(
+    workplace: Workplace,  # noqa: F811
+    runs: Runs,
+    lock: str,
+    hint: str,
+) -> None:
+    files = {name: text for name, text in SITE.items() if name != "package-lock.json"}
+    workplace.write({**files, **({lock: ""} if lock else {})})
+    workplace.load("./")
+    assert runs.asked == []
+    assert warnings(workplace) == [("the front end of package.json is not built: the application lacks out", hint)]
+
+
+def test_node_of_another_suite_builds_what_the_image_s_is_too_old_for(
+    workplace: Workplace,  # noqa: F811
+    runs: Runs,
+    nodes: dict[str, str],
+) -> None:
+    workplace.write({**SITE, "package.json": PACKAGE[:-1] + ', "engines": {"node": ">=22"}}'})
+    workplace.load("./")
+    assert [one.image.suite.name for one in runs.toolchains] == ["forky"]
+    assert warnings(workplace) == []
+    nodes["forky"] = "21.0.0"
+    workplace.context.store.forget_tree("made-1")
+    workplace.load("./")
+    assert [one.image.suite.name for one in runs.toolchains] == ["forky", "trixie"]
+    [(text, _)] = warnings(workplace)
+    assert text == "package.json asks for Node >=22, and gets Debian's 20.19.2"
+
+
+@pytest.mark.usefixtures("nodes")
+@pytest.mark.parametrize(("written", "runs_npm"), [("demo/own.txt", False), ("demo/other.txt", True)])
+def test_wheel_with_outputs_that_git_ignores_needs_no_npm(
+    workplace: Workplace,  # noqa: F811
+    runs: Runs,
+    monkeypatch: pytest.MonkeyPatch,
+    written: str,
+    runs_npm: bool,
+) -> None:
+    script = json.dumps({"scripts": {"build": f"sass a.scss -o {written}"}})
+    project = {"package.json": script, "package-lock.json": "{}", ".dockerignore": "demo/*.txt", written: "on the disk"}
+    workplace.write({"pyproject.toml": "[build-system]\nrequires = []\n", "demo/__init__.py": f"X = '{written}'"})
+    wheel = workplace.package(project)
+    monkeypatch.setattr(package, "load", lambda request, produced: wheel)
+    application = workplace.load("./")
+    assert (len(runs.asked) == 1) is runs_npm
+    assert (application.produced is not None) is runs_npm
+
+
+@pytest.mark.usefixtures("nodes")
+def test_failing_front_end_says_how_to_turn_it_off(
+    workplace: Workplace,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> CommandResult:
+        raise CorruptError("build command 'npm ci': exit status 1", hint="look")
+
+    monkeypatch.setattr(command_run, "make", fail)
+    monkeypatch.setattr(DebianToolchain, "root_key", lambda self: "root")
+    workplace.write(SITE)
+    with pytest.raises(CorruptError) as caught:
+        workplace.load("./")
+    assert caught.value.message == "building the front end of package.json: build command 'npm ci': exit status 1"
+    assert caught.value.hint == "look; or turn it off: commands = [] in [tool.grocker.build]"
 
 
 @pytest.mark.parametrize(

@@ -15,19 +15,22 @@ from typing import Self
 import msgspec
 import pytest
 
-from grocker.config.settings import Settings
+from grocker.config.settings import BuildSettings, Settings
 from grocker.context import Context
-from grocker.errors import GrockerError, MissingError, SettingsError
+from grocker.errors import GrockerError, MissingError, SettingsError, UnavailableError
 from grocker.inputs import command_run
 from grocker.inputs.application import ApplicationRequest, LockedApplication
 from grocker.inputs.build_commands import run_build_commands
+from grocker.inputs.command_run import CommandRun
 from grocker.inputs.origin import parse_origin
-from grocker.inputs.produced import Produced
+from grocker.inputs.produced import CommandResult, Produced
 from grocker.inputs.toolchain import DebianToolchain
+from grocker.inputs.tree_files import read_files
 from grocker.platforms.suites import SUITES
 from grocker.platforms.target import Target
 from grocker.progress import Silent, Task
 from grocker.python import BuildRoot, Uv
+from grocker.python.source_tree import FileHashes, SourceTree
 from grocker.sandbox.sandbox import Limits
 from grocker.store import Store
 from grocker.store.check import check
@@ -55,6 +58,7 @@ PROGRAMS = (
     "tr",
 )
 
+TARGET = Target(SUITES["trixie"], "amd64")
 NAMESPACES = pytest.mark.parametrize("workshop", ["namespaces"], indirect=True)
 
 
@@ -108,7 +112,7 @@ class Workshop:
             uv=Uv(Path("uv"), {}, Path("python3")),
             origin=parse_origin("./", self.place),
             settings=msgspec.convert({"build": table}, Settings),
-            target=Target(SUITES["trixie"], "amd64"),
+            target=TARGET,
             epoch=0,
             locked=LockedApplication(),
             refresh=False,
@@ -118,6 +122,18 @@ class Workshop:
         produced = run_build_commands(request)
         assert produced is not None
         return produced
+
+    def build_front_end(self, command: str, outputs: tuple[str, ...]) -> CommandResult:
+        files = read_files(self.context, self.place)
+        run = CommandRun(
+            root=self.place,
+            tree=SourceTree(self.place, files.files, files.digest, FileHashes()),
+            settings=BuildSettings(commands=(command,), outputs=outputs),
+            npmrc=(),
+            epoch=315532800,
+            origin="package.json",
+        )
+        return command_run.make(self.context, DebianToolchain(self.context, Settings(), TARGET), run)
 
     def texts(self, produced: Produced) -> dict[str, str]:
         return {file.path: file.target or Path(file.place).read_text() for file in produced.files}
@@ -365,6 +381,33 @@ def test_nothing_remains_when_the_sandbox_is_killed(workshop: Workshop) -> None:
     killer.join()
     assert "killed by signal 9" in error.message
     wait_until(lambda: running(mark) == [])
+
+
+@NAMESPACES
+def test_etc_is_the_root_s_with_the_host_s_network(workshop: Workshop, root: Path) -> None:
+    (root / "etc" / "shells").write_text("/bin/sh\n")
+    produced = workshop.build("mkdir out; ls /etc > out/etc; cat /etc/shells > out/shells", network=True)
+    texts = workshop.texts(produced)
+    assert texts["out/shells"] == "/bin/sh\n"
+    assert {"grocker.npmrc", "shells"} <= set(texts["out/etc"].split())
+    assert not {"usr", "etc", "bin"} & set(texts["out/etc"].split())
+
+
+@NAMESPACES
+def test_network_that_does_not_answer_is_said(workshop: Workshop) -> None:
+    command = "echo 'npm ERR! code EAI_AGAIN'; exit 1"
+    error = failure(lambda: workshop.build(command, network=True))
+    assert isinstance(error, UnavailableError)
+    assert error.message.startswith(f"build command {command!r}: no answer from the network\n    npm ERR!")
+
+
+@NAMESPACES
+def test_outputs_of_a_front_end_are_those_that_it_wrote(workshop: Workshop) -> None:
+    result = workshop.build_front_end("mkdir a; echo > a/x", outputs=("a", "b"))
+    assert [file.path for file in result.files] == ["a/x"]
+    error = failure(lambda: workshop.build_front_end("true", outputs=("a", "b")))
+    assert "the build did not write 'a' or 'b'" in error.message
+    assert "grocker init --dry-run" in str(error.hint)
 
 
 def test_secret_of_the_host_is_in_no_output_message_or_file(workshop: Workshop, tmp_path: Path) -> None:

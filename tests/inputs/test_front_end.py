@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from grocker.inputs.front_end import FrontEnd, find_front_ends, find_unbuilt
+from grocker.inputs.front_end import find_front_ends, find_unbuilt
 from grocker.inputs.tree_files import TreeFiles
 from grocker.python.source_tree import SourceFile, hash_tree
 
@@ -69,6 +69,53 @@ VITE = {"vite": "^6"}
         ),
         ("", {"package.json": package("tailwindcss -o /etc/site.css")}, ()),
         ("", {"package.json": package("make")}, ()),
+        (
+            "",
+            {
+                "package.json": package("webpack"),
+                "webpack.config.js": (
+                    "const x = {alias: {a: path.resolve(__dirname, 'shop/js')}};\nmodule.exports = ["
+                    "{output: {path: path.resolve(__dirname, 'shop/static/dist'), clean: true}},\n"
+                    '{output: {filename: "a", path: path.resolve(__dirname, "shop/admin/static/dist")}},\n'
+                    "...all.map((one) => ({output: {path: path.resolve(\n  __dirname,\n  'shop/static/dist',\n)}}))];"
+                ),
+            },
+            ("shop/static/dist", "shop/admin/static/dist"),
+        ),
+        (
+            "",
+            {
+                "package.json": package("webpack --config bundler/production.js"),
+                "bundler/production.js": "const { merge } = require('webpack-merge');\nmerge(require('./common'))",
+                "bundler/common.js": "output: { path: path.resolve(__dirname, '../shop/static/bundles/') }",
+            },
+            ("shop/static/bundles",),
+        ),
+        (
+            "",
+            {
+                "package.json": json.dumps(
+                    {
+                        "scripts": {
+                            "build": "npm run js && npm run css",
+                            "js": "rollup -c",
+                            "css": "sass a.scss -o b.css",
+                        }
+                    }
+                ),
+                "rollup.config.mjs": "output: { format: 'iife', file: 'shop/static/bundle.js' }",
+            },
+            ("shop/static/bundle.js", "b.css"),
+        ),
+        ("", {"package.json": package(devDependencies=VITE), "vite.config.js": "build: { outDir: PLACES.dist }"}, ()),
+        (
+            "",
+            {
+                "package.json": package("webpack", devDependencies={"webpack": "5"}),
+                "webpack.config.js": "output: { filename: 'a', path: place }",
+            },
+            (),
+        ),
     ],
 )
 def test_outputs_are_those_that_the_build_is_configured_for(
@@ -79,17 +126,29 @@ def test_outputs_are_those_that_the_build_is_configured_for(
 
 
 @pytest.mark.parametrize(
-    ("files", "manager"),
+    ("files", "named", "manager", "tool"),
     [
-        ({"package-lock.json": ""}, "npm"),
-        ({"yarn.lock": ""}, "yarn"),
-        ({"pnpm-lock.yaml": ""}, "pnpm"),
-        ({}, "npm"),
+        ({"package-lock.json": ""}, None, "npm", ""),
+        ({"package-lock.json": ""}, "npm@10.8.2", "npm", ""),
+        ({"yarn.lock": "# yarn lockfile v1\n"}, None, "yarn", "yarn@1"),
+        ({"yarn.lock": "# yarn lockfile v1\n"}, "yarn@1.22.22+sha512.abc", "yarn", "yarn@1.22.22"),
+        ({"yarn.lock": "__metadata:\n  version: 8\n"}, None, "yarn", "@yarnpkg/cli-dist@4"),
+        ({"yarn.lock": "__metadata:\n  version: 6\n"}, None, "yarn", "@yarnpkg/cli-dist@3"),
+        ({"yarn.lock": "__metadata:\n  version: 8\n"}, "yarn@4.5.0", "yarn", "@yarnpkg/cli-dist@4.5.0"),
+        ({"pnpm-lock.yaml": "lockfileVersion: '9.0'\n"}, None, "pnpm", "pnpm@9"),
+        ({"pnpm-lock.yaml": "lockfileVersion: '6.0'\n"}, None, "pnpm", "pnpm@8"),
+        ({"pnpm-lock.yaml": "lockfileVersion: 5.4\n"}, None, "pnpm", "pnpm@7"),
+        ({"pnpm-lock.yaml": "lockfileVersion: '9.0'\n"}, "pnpm@10.1.0", "pnpm", "pnpm@10.1.0"),
+        ({"pnpm-lock.yaml": ""}, "pnpm@9; rm -r /", "pnpm", "pnpm@9"),
+        ({"bun.lock": ""}, None, "bun", ""),
+        ({}, None, "npm", ""),
     ],
 )
-def test_manager_is_that_of_the_lock(tmp_path: Path, files: Mapping[str, str], manager: str) -> None:
-    [found] = find_front_ends(tree(tmp_path, {"package.json": package(), **files}))
-    assert found.manager == manager
+def test_manager_is_that_of_the_lock(
+    tmp_path: Path, files: Mapping[str, str], named: str | None, manager: str, tool: str
+) -> None:
+    [found] = find_front_ends(tree(tmp_path, {"package.json": package(packageManager=named), **files}))
+    assert (found.manager, found.tool) == (manager, tool)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +165,8 @@ def test_package_without_a_build_is_no_front_end(tmp_path: Path, text: str) -> N
         ({"app.py": "Flask(static_folder='ui/dist')"}, True),
         ({"app.py": 'DIST = BASE / "ui" / "dist"'}, True),
         ({"app.py": "x = 1"}, False),
+        ({"app.py": "shutil.rmtree('dist')"}, False),
+        ({"tests/test_app.py": "x = 'ui/dist'"}, False),
         ({"app.py": "Flask(static_folder='ui/dist')", "ui/dist/index.html": ""}, False),
     ],
 )
@@ -120,17 +181,3 @@ def test_front_end_is_used_when_it_writes_into_static_files_of_the_code(tmp_path
     text = package("esbuild a.js --outdir=shop/static/dist")
     found = tree(tmp_path, {"package.json": text, "shop/__init__.py": "", "shop/static/logo.svg": ""})
     assert find_unbuilt(find_front_ends(found), found) is not None
-
-
-def test_inputs_are_sources_and_configuration_without_modules_and_outputs() -> None:
-    front_end = FrontEnd("", "npm", "package-lock.json", ("shop/static/dist",), "x")
-    paths = [
-        *("package.json", "package-lock.json", "vite.config.js", "README.md", "shop/views.py", "shop/widget.js"),
-        *("assets/main.ts", "assets/css/site.scss", "shop/static/dist/old.js", "shop/templates/a.html"),
-    ]
-    assert front_end.inputs(paths) == [
-        *("assets/**", "package-lock.json", "package.json", "shop/*.js", "shop/templates/**", "vite.config.js")
-    ]
-    assert front_end.commands() == ["npm ci", "npm run build"]
-    inner = FrontEnd("ui", "npm", "", ("ui/dist",), "x")
-    assert (inner.inputs(paths), inner.commands()) == (["ui/**"], ["cd ui && npm install", "cd ui && npm run build"])

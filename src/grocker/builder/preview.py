@@ -41,7 +41,7 @@ def preview(request: Request, context: Context) -> tuple[Configuration, tuple[Pr
         plan = plan_image(request, settings, resolution)
         layers = explain_plan(context.store, resolution, plan)
         compiled = tuple(f"{file.name} {file.version}" for file in resolution.wheels.files if file.is_compiled)
-        runs = compiled or settings.build.commands
+        runs = compiled or resolution.application.produced
         if not previews:
             warn_of_removed(context.progress, resolution)
         previews.append(Preview(resolution, plan, layers, compiled, _sandbox(context) if runs else ""))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from grocker.builder.preview import Preview
     from grocker.cli.terminal import Style
     from grocker.config.files import Configuration
+    from grocker.inputs.produced import Produced
     from grocker.resolve.resolve import StandaloneInterpreters
 
 
@@ -67,8 +68,9 @@ def as_text(configuration: Configuration, previews: Sequence[Preview], style: St
         lines.append(f"  versions: from {resolution.versions}")
         if one.compiled:
             lines.append(f"  compiled: {', '.join(one.compiled)} (sandbox: {one.sandbox})")
-        if commands := configuration.settings.build.commands:
-            lines.append(f"  build commands: {'; '.join(commands)} (sandbox: {one.sandbox})")
+        if (produced := application.produced) is not None:
+            origin = f"of {produced.origin}; " if produced.origin else ""
+            lines.append(f"  build commands: {'; '.join(produced.commands)} ({origin}sandbox: {one.sandbox})")
         lines.append("  layers:")
         for layer in one.layers:
             state = style.bold("make") if layer.will_run else style.dim("keep")
@@ -106,6 +108,7 @@ def as_data(configuration: Configuration, previews: Sequence[Preview]) -> dict[s
                 "debian": [{"name": p.name, "version": p.version} for p in one.resolution.packages.packages],
                 "python_packages": [{"name": f.name, "version": f.version} for f in one.resolution.wheels.files],
                 "compiled": list(one.compiled),
+                "build_commands": _build_commands(one.resolution.application.produced),
                 "sandbox": one.sandbox or None,
                 "layers": [
                     {"name": e.name, "key": e.key, "inputs": list(e.inputs), "run": e.will_run, "why": e.why}
@@ -115,6 +118,10 @@ def as_data(configuration: Configuration, previews: Sequence[Preview]) -> dict[s
             for one in previews
         ],
     }
+
+
+def _build_commands(produced: Produced | None) -> dict[str, Any] | None:
+    return {"commands": list(produced.commands), "origin": produced.origin or None} if produced is not None else None
 
 
 def _standalone(interpreters: StandaloneInterpreters | None) -> dict[str, str] | None:

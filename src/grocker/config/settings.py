@@ -165,8 +165,9 @@ class BuildSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """environment variables of the project's back end, of ``commands``, and of Django's collectstatic"""
     submodules: bool = False
     """whether the submodules of git dependencies are fetched"""
-    commands: tuple[ShellCommand, ...] = ()
-    """run one after the other in a sandbox, in the project's directory"""
+    commands: tuple[ShellCommand, ...] | None = None
+    """run one after the other in a sandbox, in the project's directory; None: those of a front end that is not built;
+    none: no commands at all"""
     network: bool = False
     """whether ``commands`` may use the network"""
     inputs: tuple[Pattern, ...] = ()

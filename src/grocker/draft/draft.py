@@ -17,6 +17,7 @@ from grocker.draft.values import Draft, Findings, Remark
 from grocker.errors import MissingError, SettingsError
 from grocker.inputs.documents import decode_text, read_procfile
 from grocker.inputs.front_end import find_front_ends, find_unbuilt
+from grocker.inputs.front_end_build import PACKAGES, draft_build, find_inputs
 from grocker.inputs.tree import detect_services
 from grocker.inputs.tree_files import read_files
 
@@ -54,27 +55,27 @@ def draft_settings(context: Context, directory: Path, dockerfile: Path | None = 
 def _draft_build(context: Context, directory: Path, image: Findings) -> tuple[dict[str, Any], str, Sequence[Remark]]:
     """Draft the commands of a front end: from the Dockerfile, else from its ``package.json``; and what to say of it."""
     files = read_files(context, directory)
-    paths = [one.path for one in files.files]
     found = find_front_ends(files)
     if image.front_end is not None:
         own = next((one for one in found if one.manager == "npm"), None)
         outputs = image.front_end.outputs
-        inputs = [one for one in own.inputs(paths) if not own.writes(one.removesuffix("/**"))] if own else []
-        table = _build_table(image.front_end.commands, inputs, outputs)
+        inputs = [one for one in find_inputs(own, files) if not own.writes(one.removesuffix("/**"))] if own else []
+        table: dict[str, Any] = {
+            "dependencies": list(PACKAGES),
+            "commands": list(image.front_end.commands),
+            "network": True,
+            **({"inputs": inputs} if inputs else {}),
+            "outputs": list(outputs),
+        }
         return table, "", [one for one in image.front_end_remarks if one.what.startswith("RUN")]
     unbuilt = find_unbuilt(found, files)
     if unbuilt is None:
         return {}, "", image.front_end_remarks
-    if unbuilt.manager != "npm":
-        why = f"Debian has no {unbuilt.manager}: run it before grocker build; git must not ignore its output"
+    drafted = draft_build(unbuilt, files)
+    if drafted is None:
+        why = f"Grocker does not run {unbuilt.manager}: run it before grocker build; git must not ignore its output"
         return {}, "", [*image.front_end_remarks, Remark(unbuilt.place, f"{unbuilt.manager} run build", why)]
-    table = _build_table(unbuilt.commands(), unbuilt.inputs(paths), unbuilt.outputs)
-    return table, unbuilt.place, ()
-
-
-def _build_table(commands: Sequence[str], inputs: Sequence[str], outputs: Sequence[str]) -> dict[str, Any]:
-    table: dict[str, Any] = {"dependencies": ["nodejs", "npm"], "commands": list(commands), "network": True}
-    return {**table, **({"inputs": list(inputs)} if inputs else {}), "outputs": list(outputs)}
+    return drafted, unbuilt.place, ()
 
 
 def refuse_existing(directory: Path) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
+from grocker.config.settings import BuildSettings
 from grocker.context import Context
-from grocker.errors import MissingError, SettingsError
+from grocker.errors import GrockerError, MissingError, SettingsError
 from grocker.inputs.application import ApplicationRequest
 from grocker.inputs.produced import FILES, CommandResult, Produced
 from grocker.inputs.toolchain import DebianToolchain
@@ -24,6 +26,9 @@ from grocker.python.selection import Patterns
 from grocker.python.source_tree import FileHashes, SourceFile, SourceTree
 from grocker.tar.keys import cache_key
 
+if TYPE_CHECKING:
+    from grocker.inputs.front_end import FrontEnd
+
 FORMAT = 1
 """goes into step keys: raised if the same commands would give other files"""
 NPMRC = ".npmrc"
@@ -31,24 +36,82 @@ _OLDEST = 315532800
 """seconds: 1980-01-01, before which no zip archive has files"""
 
 
-def run_build_commands(request: ApplicationRequest) -> Produced | None:
+class UnbuiltFrontEnd(msgspec.Struct, frozen=True):
+    """A front end that is not built, in its project."""
+
+    front_end: FrontEnd
+    files: TreeFiles
+    """the project's"""
+
+
+class _Build(msgspec.Struct, frozen=True):
+    """What to run, and in which root."""
+
+    settings: BuildSettings
+    toolchain: DebianToolchain
+    origin: str = ""
+    """the ``package.json`` that it follows from; empty: the settings"""
+    node: str = ""
+    """the version of its Node, if ``package.json`` asks for another one"""
+    wanted: str = ""
+    """the versions of Node that ``package.json`` asks for"""
+
+
+def run_build_commands(request: ApplicationRequest, unbuilt: UnbuiltFrontEnd | None = None) -> Produced | None:
     """Run the commands that the settings name, or return the kept result; None if there are none.
 
-    Raises SettingsError, MissingError, CorruptError for commands that fail, NoSandboxError.
+    ``unbuilt``: what is built if the settings do not say. Raises SettingsError, MissingError, CorruptError for commands
+    that fail, UnavailableError for those without an answer from the network, NoSandboxError.
     """
-    build, context, directory = request.settings.build, request.context, request.origin.path
-    if not build.commands:
+    settings, host = request.settings, _host(request.target)
+    if settings.build.commands:
+        return _run(request, _Build(settings.build, DebianToolchain(request.context, settings, host, request.refresh)))
+    if unbuilt is None:
         return None
+    try:
+        build = _follow(request, unbuilt, host)
+        return _run(request, build) if build is not None else None
+    except GrockerError as error:
+        error.message = f"building the front end of {unbuilt.front_end.place}: {error.message}"
+        error.hint = "; ".join(filter(None, (error.hint, "or turn it off: commands = [] in [tool.grocker.build]")))
+        raise
+
+
+def _follow(request: ApplicationRequest, unbuilt: UnbuiltFrontEnd, host: Target) -> _Build | None:
+    """Return what builds a front end; None if that would not be the same each time, or its manager cannot be had."""
+    from grocker.inputs.front_end_build import draft_build
+    from grocker.inputs.node import choose_node, read_node_needs
+
+    front_end = unbuilt.front_end
+    table = draft_build(front_end, unbuilt.files) if front_end.lock else None
+    if table is None:
+        return None
+    build = replace(
+        request.settings.build,
+        dependencies=tuple(table["dependencies"]),
+        commands=tuple(table["commands"]),
+        network=table["network"],
+        inputs=tuple(table.get("inputs", ())),
+        outputs=tuple(table["outputs"]),
+    )
+    needs = read_node_needs(front_end, unbuilt.files)
+    settings = replace(request.settings, build=build)
+    node = choose_node(request.context, settings, host.architecture, needs, refresh=request.refresh)
+    return _Build(build, node.toolchain, front_end.place, "" if node.meets else node.version, needs.own)
+
+
+def _run(request: ApplicationRequest, what: _Build) -> Produced:
+    build, toolchain, context, directory = what.settings, what.toolchain, request.context, request.origin.path
     assert directory is not None
+    commands = build.commands or ()
     files = read_files(context, directory, request.settings.include)
     files = replace(files, files=tuple(sorted((*files.files, *_npmrc(files)), key=lambda one: one.path)))
-    toolchain = DebianToolchain(context, request.settings, _host(request.target), request.refresh)
     inputs = _choose_inputs(files, build.inputs, build.outputs)
     key = cache_key(
         "build commands",
         FORMAT,
         toolchain.root_key(),
-        (build.commands, build.outputs, build.network, sorted(build.env.items()), request.epoch),
+        (commands, build.outputs, build.network, sorted(build.env.items()), request.epoch),
         [(one.path, one.digest, one.executable, one.target) for one in inputs],
     )
     with context.store.lock(f"step-{key}"):
@@ -56,12 +119,18 @@ def run_build_commands(request: ApplicationRequest) -> Produced | None:
         if result is None:
             from grocker.inputs import command_run
 
+            if what.node:
+                context.progress.warn(
+                    f"{what.origin} asks for Node {what.wanted}, and gets Debian's {what.node}",
+                    hint="if that is too old, build the front end before grocker build; git must not ignore its output",
+                )
             run = command_run.CommandRun(
                 root=directory,
                 tree=SourceTree(directory, files.files, files.digest, FileHashes()),
                 settings=build,
                 npmrc=tuple(directory / path for path in files.secret if path.rpartition("/")[2] == NPMRC),
                 epoch=max(request.epoch, _OLDEST),
+                origin=what.origin,
             )
             result = command_run.make(context, toolchain, run)
             context.store.keep("steps", key, msgspec.json.encode(result))
@@ -71,7 +140,7 @@ def run_build_commands(request: ApplicationRequest) -> Produced | None:
         SourceFile(one.path, one.digest, one.executable, one.target, str(tree / one.path)) for one in result.files
     )
     watched = (*files.watched, *(str(directory / one.path) for one in inputs))
-    return Produced(made, result.removed, build.network, watched)
+    return Produced(made, result.removed, build.network, watched, commands, what.origin)
 
 
 def _host(target: Target) -> Target:

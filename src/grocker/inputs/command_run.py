@@ -32,8 +32,8 @@ _ACTION = "running the build commands"
 _PLACE = "/build/app"
 """where the project is in the sandbox"""
 _CACHE = "/cache/npm"
-LIMITS = Limits()
-"""of commands, but for the time"""
+LIMITS = Limits(memory=1 << 44)
+"""of commands, but for the time; Node reserves 10 GiB of addresses for each WebAssembly memory and uses few of them"""
 _LINES = 20
 """of the output, in an error"""
 _WIDEST = 500
@@ -68,6 +68,11 @@ _CHOICES = (
     " or run the commands before grocker build and remove them from [tool.grocker.build]"
 )
 _REPRODUCE = "reproduce it in the project's directory, or fix commands in [tool.grocker.build]"
+_WRITE = "write the right commands and outputs into [tool.grocker.build]: `grocker init --dry-run` prints these"
+_OFFLINE = re.compile(
+    r"ENOTFOUND|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT|getaddrinfo"
+    r"|[Nn]etwork is unreachable"
+)
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -83,6 +88,8 @@ class CommandRun(msgspec.Struct, frozen=True):
     """its files of that name"""
     epoch: int
     """seconds since 1970: the time of its files"""
+    origin: str = ""
+    """the ``package.json`` that the commands follow from; empty: the settings"""
 
 
 class _Follower:
@@ -113,10 +120,10 @@ def make(context: Context, toolchain: DebianToolchain, asked: CommandRun) -> Com
     """Run the commands and keep what they wrote in the store.
 
     Raises CorruptError for a command that fails, MissingError for a program or output that is not there, SettingsError
-    for an output that leads out of the project or has a secret, UnavailableError for a command that takes too long,
-    NoSandboxError.
+    for an output that leads out of the project or has a secret, UnavailableError for a command that takes too long or
+    does not reach the network, NoSandboxError.
     """
-    settings = asked.settings
+    settings, commands = asked.settings, asked.settings.commands or ()
     root = toolchain.compose(())
     network = read_host_network(context.environ, asked.npmrc) if settings.network else HostNetwork({}, {})
 
@@ -135,10 +142,11 @@ def make(context: Context, toolchain: DebianToolchain, asked: CommandRun) -> Com
         if cache is not None:
             binds.append(Bind(cache, _CACHE, is_writable=True))
         if network.files:
-            binds.append(Bind(_make_etc(root.tree, scratch / "etc", network), "/etc"))
+            binds.append(Bind(_make_etc(root.tree / "etc", scratch / "etc", network), "/etc"))
         fixed = {**_FIXED, "SOURCE_DATE_EPOCH": str(asked.epoch)}
-        with context.progress.task(_ACTION) as task:
-            follower = _Follower(settings.commands, task, plain)
+        action = f"building the front end of {asked.origin} (commands = [] in [tool.grocker.build] turns this off)"
+        with context.progress.task(action if asked.origin else _ACTION) as task:
+            follower = _Follower(commands, task, plain)
             sandbox = Sandbox(
                 root.tree,
                 tuple(binds),
@@ -149,7 +157,7 @@ def make(context: Context, toolchain: DebianToolchain, asked: CommandRun) -> Com
             try:
                 output = run(
                     sandbox,
-                    ["sh", "-c", _LOOP, "sh", *settings.commands],
+                    ["sh", "-c", _LOOP, "sh", *commands],
                     isolation=find_isolation(scratch / "sandbox"),
                     scratch=scratch / "sandbox",
                     directory=_PLACE,
@@ -165,7 +173,7 @@ def make(context: Context, toolchain: DebianToolchain, asked: CommandRun) -> Com
                 ) from error
         if output.status != 0:
             said = plain(output.stdout.decode("utf-8", "replace"))
-            raise _failure(follower.command, said, output.status, has_network=settings.network)
+            raise _failure(asked, follower.command, said, output.status)
         with storage("reading what the build commands wrote", build):
             files, removed = _collect(asked, build / "app")
             return _keep(context, build / "app", files, removed, network.secrets)
@@ -195,7 +203,7 @@ def _make_etc(source: Path, target: Path, network: HostNetwork) -> Path:
     return target
 
 
-def _failure(command: str, said: str, status: int, *, has_network: bool) -> GrockerError:
+def _failure(asked: CommandRun, command: str, said: str, status: int) -> GrockerError:
     lines = [line.rstrip()[:_WIDEST] for line in re.split(r"[\r\n]+", said) if line.strip()]
     lines = [line for line in lines if _ANNOUNCED.match(line) is None]
     shown = "".join(f"\n    {line}" for line in lines[-_LINES:])
@@ -205,9 +213,7 @@ def _failure(command: str, said: str, status: int, *, has_network: bool) -> Groc
         package = _PACKAGES.get(name, name)
         hint = f'install its Debian package: dependencies = ["{package}"] in [tool.grocker.build]'
         if name in _NOT_HAD:
-            hint = (
-                "Debian does not package it: use npm with a package-lock.json, or run the command before grocker build"
-            )
+            hint = f"Debian does not package it: run `npx --yes {name}`, or run the command before grocker build"
         return MissingError(f"build command {command!r}: program {name!r} not found", hint=hint)
     if status > 128 or status < 0:
         number = status - 128 if status > 0 else -status
@@ -215,10 +221,16 @@ def _failure(command: str, said: str, status: int, *, has_network: bool) -> Groc
             f"build command {command!r}: killed by signal {number}{shown}",
             hint="if it ran out of memory (signal 9), build on a machine with more",
         )
-    hint = _REPRODUCE
-    if not has_network and re.search(r"ENOTFOUND|EAI_AGAIN|ENETUNREACH|getaddrinfo|[Nn]etwork is unreachable", said):
-        hint = "set network = true in [tool.grocker.build]: without it, commands have no network"
-    return CorruptError(f"build command {command!r}: exit status {status}{shown}", hint=hint)
+    if _OFFLINE.search(said) is not None:
+        if asked.settings.network:
+            return UnavailableError(
+                f"build command {command!r}: no answer from the network{shown}",
+                hint="check this host's network, and the registry in npm's configuration",
+            )
+        remedy = "set network = true in [tool.grocker.build]: without it, commands have no network"
+    else:
+        remedy = _WRITE if asked.origin else _REPRODUCE
+    return CorruptError(f"build command {command!r}: exit status {status}{shown}", hint=remedy)
 
 
 # -- what they wrote ---------------------------------------------------------------------------------------------------
@@ -228,7 +240,7 @@ def _collect(asked: CommandRun, copy: Path) -> tuple[list[ProducedFile], tuple[s
     """Find what commands wrote below the outputs, and what they removed there."""
     own = {file.path: file for file in asked.tree.files}
     found: dict[str, ProducedFile] = {}
-    for output in map(os.path.normpath, asked.settings.outputs):
+    for output in _find_outputs(asked, copy):
         _check_way(copy, output)
         below = [output] if not (copy / output).is_dir() else list(_list_files(copy, output))
         if not below:
@@ -243,6 +255,17 @@ def _collect(asked: CommandRun, copy: Path) -> tuple[list[ProducedFile], tuple[s
         path for path in sorted(own) if path not in found and any(f"{path}/".startswith(place) for place in places)
     )
     return made, removed
+
+
+def _find_outputs(asked: CommandRun, copy: Path) -> list[str]:
+    """Return the outputs; of those that were read from a front end's configuration, the ones that are there."""
+    outputs = list(map(os.path.normpath, asked.settings.outputs))
+    if not asked.origin:
+        return outputs
+    there = [one for one in outputs if os.path.lexists(copy / one)]
+    if not there:
+        raise MissingError(f"the build did not write {' or '.join(map(repr, outputs))}", hint=_WRITE)
+    return there
 
 
 def _is_same(own: SourceFile, made: ProducedFile) -> bool:

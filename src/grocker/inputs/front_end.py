@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,21 @@ _LOCKS = {
     "bun.lock": "bun",
     "bun.lockb": "bun",
 }
+_TOOL = re.compile(r"(?P<manager>\w+)@(?P<version>\d+(?:\.\d+)*(?:-[\w.-]+)?)(?:\+.*)?")
+"""``packageManager`` in ``package.json``"""
 _DEEPEST = 3
 """directories of the project above a ``package.json``"""
-_CONFIGURATIONS = re.compile(r"(?:vite|webpack|rollup|astro|svelte|vue)\.config\.[cm]?[jt]s")
+_CONFIGURATIONS = re.compile(r"(?P<bundler>vite|webpack|rollup|astro|svelte|vue)\.config\.[cm]?[jt]s")
+_RUN = re.compile(r"\b(?:(?:npm|pnpm) run(?:-script)?|yarn(?: run)?)\s+(?P<name>[\w:.-]+)")
+_OPTION_CONFIGURATION = re.compile(r"(?:--config|-c)(?:=|\s+)(?P<path>[\w./-]+\.[cm]?[jt]s)\b")
+_IMPORTED = re.compile(r"""(?:\brequire\(|\bfrom\s|\bimport\()\s*["'](?P<path>\.{1,2}/[^"'\n]+)["']""")
+_MODULES = ("js", "cjs", "mjs", "ts")
 _CONFIGURED = re.compile(
-    r"""(?:\boutDir|\bpath|\boutputDir|\bdir)\s*:\s*(?:(?:\w+\.)?(?:resolve|join)\(\s*(?:__dirname|import\.meta\.dirname"""
-    r"""|process\.cwd\(\))\s*,\s*(?P<parts>["'][^"'\n]*["'](?:\s*,\s*["'][^"'\n]*["'])*)\s*\)|["'](?P<plain>[^"'\n]+)["'])"""
+    r"""\b(?P<key>outDir|path|outputDir|dir|file)\s*:\s*(?:(?:\w+\.)?(?:resolve|join)\(\s*(?P<base>__dirname|import\.meta\.dirname"""
+    r"""|process\.cwd\(\))\s*,\s*(?P<parts>["'][^"'\n]*["'](?:\s*,\s*["'][^"'\n]*["'])*)\s*,?\s*\)|["'](?P<plain>[^"'\n]+)["'])"""
 )
+_COMPUTED = re.compile(r"\b(?:outDir|outputDir)\s*:|\boutput\s*:\s*\{[^}]{0,2000}\bpath\b")
+"""in a configuration: it says where the build writes, in whatever way"""
 _ROOT = re.compile(r"""\broot\s*:\s*["'](?P<root>[^"'\n]+)["']""")
 _OPTION = re.compile(
     r"(?:--(?:out-?dir|outDir|dist-dir|output-path|outfile|output)|-o)(?:=|\s+)[\"']?(?P<path>[^\s\"']+)"
@@ -44,13 +52,9 @@ _DEFAULTS = (
     ("@angular/cli", "dist"),
 )
 """dependencies, and where they write by default"""
-_SOURCES = re.compile(r".+\.(?:[cm]?[jt]sx?|vue|svelte|s?css|sass|less|styl|hbs|ejs|html)")
-_TOP = re.compile(
-    r"(?:package(?:-lock)?|npm-shrinkwrap|tsconfig[\w.-]*|components|angular|babel\.config|postcss\.config)\.json"
-    r"|[\w.-]+\.config\.[cm]?[jt]s|\.(?:babelrc|postcssrc|browserslistrc)[\w.]*|gulpfile\.\w+"
-)
-"""files beside ``package.json`` that a build reads"""
 _SHOWN = frozenset({"static", "templates", "assets", "public", "www"})
+ASIDE = frozenset({"tests", "test", "docs"})
+"""directories whose code says nothing of what the application needs"""
 
 
 class FrontEnd(msgspec.Struct, frozen=True):
@@ -66,31 +70,13 @@ class FrontEnd(msgspec.Struct, frozen=True):
     """what its build writes, relative to the project"""
     script: str
     """what ``build`` runs"""
+    tool: str = ""
+    """what npm has the manager as: ``pnpm@9``; empty for npm itself, and where it has none"""
 
     @property
     def place(self) -> str:
         """The path of ``package.json``."""
         return os.path.join(self.directory, "package.json")
-
-    def commands(self) -> list[str]:
-        """Return the commands that build it; npm's alone."""
-        change = f"cd {self.directory} && " if self.directory else ""
-        return [f"{change}npm {'ci' if self.lock else 'install'}", f"{change}npm run build"]
-
-    def inputs(self, paths: Iterable[str]) -> list[str]:
-        """Return patterns of the files that its build reads. ``paths``: the project's files."""
-        if self.directory:
-            return [f"{self.directory}/**"]
-        sources = [path for path in paths if not self.writes(path)]
-        found = {path for path in sources if "/" not in path and _TOP.fullmatch(path)}
-        python = {os.path.dirname(path) for path in sources if path.endswith(".py")}
-        for path in sources:
-            above = os.path.dirname(path)
-            if above and _SOURCES.fullmatch(path):
-                is_mixed = any(f"{one}/".startswith(f"{above}/") for one in python)
-                found.add(f"{above}/*{os.path.splitext(path)[1]}" if is_mixed else f"{above}/**")
-        whole = [one.removesuffix("**") for one in found if one.endswith("/**")]
-        return sorted(one for one in found if not any(one.startswith(w) and one != f"{w}**" for w in whole))
 
     def writes(self, path: str) -> bool:
         """Whether a file lies at or below its outputs."""
@@ -118,7 +104,8 @@ def find_front_ends(files: TreeFiles) -> list[FrontEnd]:
         if not lock and isinstance(named, str) and named.partition("@")[0] in _LOCKS.values():
             manager = named.partition("@")[0]
         outputs = _find_outputs(directory, table, script, paths, read)
-        found.append(FrontEnd(directory, manager, lock, outputs, script))
+        tool = _find_tool(manager, named, read(os.path.join(directory, lock)) if lock and manager != "npm" else "")
+        found.append(FrontEnd(directory, manager, lock, outputs, script, tool))
     return found
 
 
@@ -140,36 +127,99 @@ def find_unbuilt(front_ends: Iterable[FrontEnd], files: TreeFiles) -> FrontEnd |
                 f"{output}/".startswith(f"{place}/") for place in packages if place
             ):
                 return one
-            texts = [_read(files.root, path) for path in paths if path.endswith(".py")] if texts is None else texts
-            if any(re.search(rf"[\"'/]{re.escape(parts[-1])}[\"'/]", text) for text in texts):
+            if texts is None:
+                own = [one for one in paths if one.endswith(".py") and ASIDE.isdisjoint(one.split("/"))]
+                texts = [_read(files.root, path) for path in own]
+            words = [re.compile(rf"[\"'/]{re.escape(part)}[\"'/]") for part in parts[-2:]]
+            if any(all(word.search(text) for word in words) for text in texts):
                 return one
     return None
+
+
+def _find_tool(manager: str, named: object, lock: str) -> str:
+    """Return the package of npm with the manager, in the version that ``packageManager`` or the lock file is of."""
+    match = _TOOL.fullmatch(named) if isinstance(named, str) else None
+    version = match["version"] if match is not None and match["manager"] == manager else ""
+    if manager == "pnpm":
+        written = re.search(r"(?m)^lockfileVersion:\s*['\"]?(\d+)", lock)
+        return f"pnpm@{version or {5: 7, 6: 8}.get(int(written[1]) if written else 0, 9)}"
+    if manager == "yarn":
+        written = re.search(r"(?m)^__metadata:\s*\n\s+version:\s*['\"]?(\d+)", lock)
+        version = version or ("1" if written is None else "4" if int(written[1]) >= 8 else "3")
+        return f"yarn@{version}" if version.partition(".")[0] == "1" else f"@yarnpkg/cli-dist@{version}"
+    return ""
 
 
 def _find_outputs(
     directory: str, table: Mapping[str, Any], script: str, paths: Collection[str], read: Callable[[str], str]
 ) -> tuple[str, ...]:
-    given = [match["path"] for match in _OPTION.finditer(script)]
-    configurations = [
-        one for one in paths if os.path.dirname(one) == directory and _CONFIGURATIONS.fullmatch(os.path.basename(one))
-    ]
-    root = ""
-    for path in configurations if not given else ():
-        text = read(path)
-        root = match["root"] if (match := _ROOT.search(text)) else ""
-        for match in _CONFIGURED.finditer(text):
-            parts = _TEXT.findall(match["parts"]) if match["parts"] else [os.path.join(root, match["plain"])]
-            if parts:  # else it is the front end's own directory
-                given.append(os.path.join(*parts))
+    given: list[str] = []
+    is_computed = False
+    for command in _list_commands(script, _table(table, "scripts")):
+        written = [match["path"] for match in _OPTION.finditer(command)]
+        if not written:
+            for path in _find_configurations(directory, command, paths, read):
+                written += _read_configuration(path, directory, read(path))
+                is_computed = is_computed or (not written and _COMPUTED.search(read(path)) is not None)
+        given += written
+    if is_computed:
+        return ()
     if not given:
         dependencies = {**_table(table, "dependencies"), **_table(table, "devDependencies")}
+        roots = (_ROOT.search(read(path)) for path in _find_configurations(directory, script, paths, read))
+        root = next((match["root"] for match in roots if match), "")
         given = [os.path.join(root, place) for name, place in _DEFAULTS if name in dependencies][:1]
     found = []
     for one in given:
         place = os.path.normpath(os.path.join(directory, one))
-        if place != "." and not place.startswith(("../", "/")) and place != ".." and "$" not in place:
+        if place not in (".", directory) and not place.startswith(("../", "/")) and place != ".." and "$" not in place:
             found.append(place)
     return tuple(dict.fromkeys(found))
+
+
+def _list_commands(script: str, scripts: Mapping[str, Any], depth: int = 3) -> Iterator[str]:
+    """Yield the commands of a script, and those of the scripts that it runs."""
+    for command in re.split(r"&&|\|\||[;|&\n]", script):
+        inner = [scripts.get(match["name"]) for match in _RUN.finditer(command)]
+        if not depth or not any(inner):
+            yield command
+        for one in inner if depth else ():
+            if isinstance(one, str):
+                yield from _list_commands(one, scripts, depth - 1)
+
+
+def _find_configurations(
+    directory: str, command: str, paths: Collection[str], read: Callable[[str], str]
+) -> Iterator[str]:
+    """Yield the configurations that a bundler's command names, else its own; and the files that they import."""
+    given = [match["path"] for match in _OPTION_CONFIGURATION.finditer(command)]
+    named = [os.path.normpath(os.path.join(directory, one)) for one in given]
+    found = [one for one in named if one in paths] or sorted(
+        one
+        for one in paths
+        if os.path.dirname(one) == directory
+        and (match := _CONFIGURATIONS.fullmatch(os.path.basename(one)))
+        and match["bundler"] in command
+    )
+    for path in found:
+        yield path
+        for match in _IMPORTED.finditer(read(path)):
+            place = os.path.normpath(os.path.join(os.path.dirname(path), match["path"]))
+            yield from (one for one in (place, *(f"{place}.{end}" for end in _MODULES)) if one in paths)
+
+
+def _read_configuration(path: str, directory: str, text: str) -> Iterator[str]:
+    """Yield where a bundler writes, relative to ``directory``, as its configuration says."""
+    root = match["root"] if (match := _ROOT.search(text)) else ""
+    above = os.path.relpath(os.path.dirname(path) or ".", directory or ".")
+    for match in _CONFIGURED.finditer(text):
+        if match["key"] in ("dir", "file") and "rollup" not in os.path.basename(path):
+            continue
+        if match["parts"]:
+            base = "." if match["base"].startswith("process") else above
+            yield os.path.join(base, *_TEXT.findall(match["parts"]))
+        elif match["key"] != "path":  # a relative one is no output: webpack refuses it
+            yield os.path.join(root, match["plain"])
 
 
 def _read(root: Path, path: str) -> str:

@@ -45,6 +45,9 @@ class Produced(msgspec.Struct, frozen=True):
     has_network: bool
     watched: tuple[str, ...]
     """files and directories of the host that the result depends on"""
+    commands: tuple[str, ...] = ()
+    origin: str = ""
+    """the ``package.json`` that the commands follow from; empty: the settings"""
 
 
 def lay_over(files: Iterable[SourceFile], produced: Produced) -> tuple[SourceFile, ...]:

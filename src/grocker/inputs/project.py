@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -10,46 +12,81 @@ from grocker import python
 from grocker.errors import CorruptError
 from grocker.inputs import package, tree
 from grocker.inputs.application import Application, ApplicationRequest
-from grocker.inputs.build_commands import run_build_commands
+from grocker.inputs.build_commands import UnbuiltFrontEnd, run_build_commands
 from grocker.inputs.completeness import IncompleteWheelError
 from grocker.inputs.produced import Produced
 from grocker.inputs.tree_files import read_files
 from grocker.inputs.tree_project import REQUIREMENT_FILES, is_tree, only_back_end_reads
 
+if TYPE_CHECKING:
+    from grocker.inputs.front_end import FrontEnd
+
+_LIBRARIES = frozenset({"node_modules", "site-packages", "venv", "__pycache__"})
+"""directories in which others' packages are"""
+
 
 def load(request: ApplicationRequest) -> Application:
-    """Run the project's build commands, and load it with their outputs as a package or a tree.
+    """Run the project's build commands, or build its front end, and load it with their outputs as a package or a tree.
 
     A package is loaded as a tree if its back end does not find its code, or leaves out what a service needs.
     """
     directory = request.origin.path
     assert directory is not None
-    produced = run_build_commands(request)
+    unbuilt = _find_unbuilt(request, directory)
+    is_built_here = unbuilt is not None and any((directory / one).exists() for one in unbuilt.front_end.outputs)
+    if unbuilt is not None and is_built_here and not is_tree(directory, request.settings):
+        application = _load(request, directory, None)
+        if _has_outputs(application, unbuilt.front_end):
+            return application  # git ignores them, and the wheel has them
+    produced = run_build_commands(request, unbuilt)
     application = _load(request, directory, produced)
-    if produced is None:
-        _warn_of_unbuilt(request, directory, application)
-        return application
-    return replace(application, produced=produced)
+    if produced is not None:
+        return replace(application, produced=produced)
+    if unbuilt is not None and not _has_outputs(application, unbuilt.front_end):
+        _warn_of_unbuilt(request, unbuilt.front_end)
+    return application
 
 
-def _warn_of_unbuilt(request: ApplicationRequest, directory: Path, application: Application) -> None:
-    """Warn of a front end whose output the code uses and the application does not have."""
-    if not any(True for pattern in ("package.json", "*/package.json") for _ in directory.glob(pattern)):
-        return
+def _find_unbuilt(request: ApplicationRequest, directory: Path) -> UnbuiltFrontEnd | None:
+    """Find a front end whose output the code uses and the project does not have, unless the settings have commands."""
+    if request.settings.build.commands is not None:
+        return None
+    if not _has_package(directory):
+        return None
     from grocker.inputs.front_end import find_front_ends, find_unbuilt
 
     files = read_files(request.context, directory, request.settings.include)
     one = find_unbuilt(find_front_ends(files), files)
-    if one is None:
-        return
-    inner = [f"/{output.removeprefix('src/')}/" for output in one.outputs]
-    if any(place in f"/{entry.path}" for place in inner for entry in application.installed.entries):
-        return  # git ignores it, and the wheel has it
-    hint = "add what `grocker init --dry-run` prints under [tool.grocker.build]"
-    if one.manager != "npm":
-        hint = f"run `{one.manager} run build` before grocker build; git must not ignore its output"
+    return UnbuiltFrontEnd(one, files) if one is not None else None
+
+
+def _has_package(directory: Path, depth: int = 3) -> bool:
+    """Tell whether there is a ``package.json`` in a directory, or at most ``depth`` directories below it."""
+    try:
+        with os.scandir(directory) as listing:
+            inner = {entry.name: entry.is_dir(follow_symlinks=False) for entry in listing}
+    except OSError:
+        return False
+    if "package.json" in inner:
+        return True
+    below = [name for name, is_directory in inner.items() if is_directory and name not in _LIBRARIES]
+    return depth > 0 and any(_has_package(directory / name, depth - 1) for name in below if name[0] != ".")
+
+
+def _has_outputs(application: Application, front_end: FrontEnd) -> bool:
+    inner = [f"/{output.removeprefix('src/')}/" for output in front_end.outputs]
+    return any(place in f"/{entry.path}/" for place in inner for entry in application.installed.entries)
+
+
+def _warn_of_unbuilt(request: ApplicationRequest, front_end: FrontEnd) -> None:
+    """Warn of a front end that Grocker does not build."""
+    manager = front_end.manager
+    hint = f"run `{manager} run build` before grocker build; git must not ignore its output"
+    if not front_end.lock:
+        hint = f"add the lock file of {manager}, and Grocker builds it; or set commands in [tool.grocker.build]"
     request.context.progress.warn(
-        f"the front end of {one.place} is not built: the application lacks {', '.join(one.outputs)}", hint=hint
+        f"the front end of {front_end.place} is not built: the application lacks {', '.join(front_end.outputs)}",
+        hint=hint,
     )
 
 

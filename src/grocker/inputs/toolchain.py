@@ -90,6 +90,10 @@ class DebianToolchain(msgspec.Struct, frozen=True):
         """Return the key of the root that ``compose(())`` would return."""
         return self._root_key(self._build_packages(()))
 
+    def package_version(self, name: str) -> str:
+        """Return the version of a package of the root that ``compose(())`` would return, which settings name."""
+        return next(one.version for one in self._build_packages(()).packages if one.name == name)
+
     @property
     def _common(self) -> list[str]:
         suite = self.image.suite
