@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -117,6 +118,27 @@ def test_program_and_its_children_end_when_we_are_interrupted(tmp_path: Path, mo
     running.send_signal(signal.SIGINT)
     assert running.wait(60) == -signal.SIGINT
     wait_for(lambda: not is_alive(child))
+
+
+def test_program_that_another_thread_starts_is_killed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = subprocess.Popen._execute_child  # type: ignore[attr-defined]
+
+    def start_slowly(*arguments: object) -> None:
+        started(*arguments)
+        time.sleep(0.3)
+
+    def run() -> None:
+        words = ["sh", "-c", "echo $$ > new; mv new pid; exec sleep 600"]
+        command.run(words, action="x", environment=ENVIRONMENT, directory=tmp_path)
+
+    monkeypatch.setattr(subprocess.Popen, "_execute_child", start_slowly)
+    thread = threading.Thread(target=run)
+    thread.start()
+    wait_for((tmp_path / "pid").exists)
+    command.kill_running()
+    child = int((tmp_path / "pid").read_text())
+    wait_for(lambda: not is_alive(child))
+    thread.join(60)
 
 
 def stream(script: str, seconds: float = 60) -> tuple[command.Output, list[str]]:

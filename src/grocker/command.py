@@ -136,8 +136,10 @@ def _started(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program; kill it with its process group if the block does not end well."""
     interrupts = _Interrupts()
+    thread = threading.get_ident()
     try:
         interrupts.hold()
+        _starting.add(thread)
         program = subprocess.Popen(
             [str(a) for a in arguments],
             stdin=subprocess.PIPE,
@@ -150,14 +152,17 @@ def _started(
             close_fds=False,  # the lock on the temporary directory goes along; everything else closes itself
         )
     except OSError as error:
+        _starting.discard(thread)
         interrupts.release()
         where = f" in {directory}" if directory is not None and not directory.is_dir() else ""
         raise UnavailableError(f"{action}: cannot start {arguments[0]}{where}: {error.strerror}", hint=hint) from error
     except BaseException:
+        _starting.discard(thread)
         interrupts.release()
         raise
     with program:
         _running.add(program.pid)
+        _starting.discard(thread)
         try:
             interrupts.release()
             yield program
@@ -181,15 +186,25 @@ def _tail(stream: IO[bytes]) -> bytes:
 
 _running: set[int] = set()
 """process groups of programs that run just now"""
+_starting: set[int] = set()
+"""threads that start a program just now"""
+_START = 1.0
+"""seconds: how long that may take when this process is to end"""
 
 
 def kill_running() -> None:
-    """Kill every program that runs, with its process group, without waiting: this process ends at once."""
-    for group in tuple(_running):
-        try:
-            os.killpg(group, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+    """Kill every program that runs, with its process group, without waiting for it: this process ends at once."""
+    latest = time.monotonic() + _START
+    while True:
+        is_complete = not _starting - {threading.get_ident()}
+        for group in tuple(_running):
+            try:
+                os.killpg(group, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        if is_complete or time.monotonic() > latest:
+            return
+        time.sleep(0.001)
 
 
 def close_environment() -> None:
