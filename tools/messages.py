@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import islice, product
 from pathlib import Path
@@ -89,7 +89,8 @@ def read(source: Path = SOURCE) -> list[Message]:
         for name, value in one.constants.items()
         if name.isupper() and isinstance(value, ast.Constant) and isinstance(value.value, int)
     }
-    found = {message for one in modules for message in _messages(one, classes, numbers)}
+    failures = {name for name, node in classes.items() if _takes_status(node)}
+    found = {message for one in modules for message in _messages(one, classes, failures, numbers)}
     found |= {Message(one.name, line, "detail", text, "") for one in modules for line, text in one.details}
     return sorted(found)
 
@@ -133,6 +134,7 @@ def _module(path: Path, source: Path, others: Mapping[str, _Module]) -> _Module:
     within: dict[ast.AST, ast.FunctionDef] = {}
     calls: list[ast.Call] = []
     classes: dict[str, ast.ClassDef] = {}
+    imports: list[ast.ImportFrom] = []
 
     def visit(node: ast.AST, function: ast.FunctionDef | None) -> None:
         for inner in ast.iter_child_nodes(node):
@@ -144,20 +146,21 @@ def _module(path: Path, source: Path, others: Mapping[str, _Module]) -> _Module:
                 classes[inner.name] = inner
             elif isinstance(inner, ast.FunctionDef):
                 functions.setdefault(inner.name, inner)
+            elif isinstance(inner, ast.ImportFrom):
+                imports.append(inner)
             visit(inner, inner if isinstance(inner, ast.FunctionDef) else function)
 
     visit(tree, None)
-    return _Module(name, constants, functions, within, calls, classes, dict(_imports(tree, name)), others)
+    return _Module(name, constants, functions, within, calls, classes, dict(_imported(imports, name)), others)
 
 
-def _imports(tree: ast.Module, name: str) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield what a module imports from modules of the package: local name, and where it comes from."""
+def _imported(imports: Sequence[ast.ImportFrom], name: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield what a module imports: local name, and the module and name that it comes from."""
     here = name.removesuffix(".py").split("/")
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            above = here[: -node.level] if node.level else []
-            module = ".".join((*above, *([node.module] if node.module else [])))
-            yield from ((one.asname or one.name, (module, one.name)) for one in node.names)
+    for node in imports:
+        above = here[: -node.level] if node.level else []
+        module = ".".join((*above, *([node.module] if node.module else [])))
+        yield from ((one.asname or one.name, (module, one.name)) for one in node.names)
 
 
 def _takes_status(node: ast.ClassDef) -> bool:
@@ -168,9 +171,11 @@ def _takes_status(node: ast.ClassDef) -> bool:
     )
 
 
-def _messages(module: _Module, classes: Mapping[str, ast.ClassDef], numbers: Mapping[str, int]) -> Iterator[Message]:
+def _messages(
+    module: _Module, classes: Mapping[str, ast.ClassDef], failures: Set[str], numbers: Mapping[str, int]
+) -> Iterator[Message]:
+    """``failures``: the classes whose calls say a status and a message."""
     is_runner = "/runner/" in module.name
-    failures = {name for name, node in classes.items() if _takes_status(node)}
     for call in module.calls:
         name = _last(call.func)
         bases = set(_bases(name, classes))
