@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-
-from packaging.pylock import Pylock, PylockValidationError
+from typing import TYPE_CHECKING
 
 from grocker import local_file
 from grocker.decoding import decode_toml
@@ -17,6 +16,9 @@ from grocker.python.project import Project
 from grocker.python.pylock import Pin, WheelBuilder, read_pylock
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
+
+if TYPE_CHECKING:
+    from packaging.pylock import Pylock
 
 _NAMES = ("pylock.toml", "pylock.production.toml", "pylock.prod.toml")
 
@@ -65,6 +67,8 @@ def read(
 
 
 def _checked(data: bytes, path: Path) -> Pylock:
+    from packaging.pylock import Pylock, PylockValidationError
+
     try:
         return Pylock.from_dict(decode_toml(data.decode("utf-8")))
     except (PylockValidationError, ValueError) as error:
