@@ -67,7 +67,12 @@ def change_back_end(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "word"), [(add_dependency, "requirements"), (add_package, "debian"), (change_back_end, "build")]
+    ("change", "word"),
+    [
+        (add_dependency, "requirements"),
+        (add_package, "debian"),
+        (change_back_end, "[build-system] in pyproject.toml"),
+    ],
 )
 def test_locked_refuses_and_says_which_input_when_one_changed(
     anywhere: Anywhere,  # noqa: F811
