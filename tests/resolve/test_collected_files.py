@@ -13,7 +13,7 @@ from grocker.inputs.application import Application
 from grocker.inputs.writable import WritablePath
 from grocker.lock.values import PythonFile
 from grocker.python import Metadata, Wheel
-from grocker.resolve.collected_files import PLACE, StaticFiles, StaticRun, choose_place, shown_static
+from grocker.resolve.collected_files import PLACE, StaticFiles, StaticRun, choose_place, may_collect, shown_static
 from grocker.runner.contract.spec import Service
 from grocker.tar.entry import Entry, File, Symlink
 
@@ -48,6 +48,19 @@ READ = ("opt/app/shop/settings.py",)
 )
 def test_X1_static_files_are_at_static_root_when_clients_may_see_all_of_it(root: str, place: str) -> None:
     assert choose_place(root, FILES) == place
+
+
+@pytest.mark.parametrize(
+    ("text", "module", "may"),
+    [
+        (b"DEBUG = False", "shop.settings", False),
+        (b"INSTALLED_APPS = ['django.contrib.staticfiles']", "shop.settings", True),
+        (b"from company.settings import *", "shop.settings", True),
+        (b"DEBUG = False", "company.settings", True),
+    ],
+)
+def test_static_files_are_collected_when_settings_may_name_them(text: bytes, module: str, may: bool) -> None:
+    assert may_collect((File("opt/app/shop/settings.py", text), *FILES[1:]), module) == may
 
 
 @pytest.mark.parametrize(

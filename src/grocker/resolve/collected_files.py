@@ -191,26 +191,39 @@ def shown_static(
 def _is_wanted(settings: Settings, application: Application, wheels: PythonAnswer) -> bool:
     known = application.django_settings_module or settings.env.get("DJANGO_SETTINGS_MODULE")
     served = any(one.wsgi or one.asgi or name in _WEB for name, one in application.services.table.items())
-    return bool(settings.collectstatic and known and served and any(f.name == _FRAMEWORK for f in wheels.files))
+    if not (settings.collectstatic and known and served and any(f.name == _FRAMEWORK for f in wheels.files)):
+        return False
+    # A run takes seconds, whatever comes of it.
+    return may_collect(application.installed.entries, str(known))
+
+
+def may_collect(entries: Sequence[Entry], settings_module: str) -> bool:
+    """Whether Django's settings may name its application of static files, so that a run may find some.
+
+    ``entries``: the application's. They may not if none of its modules mentions it, and no settings come from others.
+    """
+    path = settings_module.replace(".", "/")
+    is_own = any(entry.path.endswith((f"/{path}.py", f"/{path}/__init__.py")) for entry in entries)
+    return not is_own or _mentions(entries, _APP) or _mentions(entries, b"import *")
 
 
 def _warn(context: Context, application: Application, why: str, hint: str | None = None) -> None:
     """Warn that nothing can run on this host, if the application seems to have static files."""
-    if _mentions(application, _APP):
+    if _mentions(application.installed.entries, _APP):
         remedy = hint or "build on a host of that architecture, or set collectstatic = false in [tool.grocker]"
         context.progress.warn(f"Django's static files are not collected {why}", hint=remedy)
 
 
-def _mentions(application: Application, text: bytes) -> bool:
-    """Whether a module of the application has that text."""
-    sources = (one.data for one in application.installed.entries if isinstance(one, File) and one.path.endswith(".py"))
+def _mentions(entries: Sequence[Entry], text: bytes) -> bool:
+    """Whether a module has that text."""
+    sources = (one.data for one in entries if isinstance(one, File) and one.path.endswith(".py"))
     return any(isinstance(data, bytes) and text in data for data in sources)
 
 
 def _fail(context: Context, application: Application, error: str) -> None:
     """Warn that a run failed."""
     message = f"collecting Django's static files failed: {error}"
-    if _mentions(application, _MANIFEST):
+    if _mentions(application.installed.entries, _MANIFEST):
         message += "; without them every page that uses the manifest storage fails"
     context.progress.warn(message, hint=_REMEDY)
 
