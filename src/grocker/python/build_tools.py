@@ -15,10 +15,11 @@ from grocker import local_file
 from grocker.platforms.suites import RUST
 from grocker.python.metadata import normalise_name
 from grocker.python.project import Project
-from grocker.python.requirements import parse_requirement
 from grocker.python.source_tree import SourceTree
 
 _BUILDS_RUST = frozenset({"maturin", "setuptools-rust"})
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""at the beginning of a requirement (PEP 508)"""
 _LARGEST = 1 << 20
 """bytes of a file that is searched"""
 _FORTRAN = {
@@ -39,7 +40,7 @@ class BuildTools(msgspec.Struct, frozen=True):
 
 def find_build_tools(project: Project, tree: SourceTree) -> BuildTools:
     """Find what building ``project`` takes; ``tree``: its files. What comes as wheels from the index is left out."""
-    requires = {normalise_name(parse_requirement(text).name) for text in project.build_requires}
+    requires = {normalise_name(found[0]) for text in project.build_requires if (found := _NAME.match(text.strip()))}
     names = {one.path for one in tree.files}
     is_rust = not _BUILDS_RUST.isdisjoint(requires)
     packages: set[str] = set()
