@@ -89,7 +89,7 @@ def test_locked_refuses_and_says_which_input_when_one_changed(
     assert done.returncode == 78
     assert done.stderr.splitlines()[-2:] == [
         f"error: grocker.lock is stale: {word} changed since it was written",
-        f"hint: recreate it: grocker lock{'' if word == 'build' else '; or build without --locked'}",
+        f"hint: recreate it: grocker lock{'' if change is change_back_end else '; or build without --locked'}",
     ]
 
 
