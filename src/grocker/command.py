@@ -136,10 +136,8 @@ def _started(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program; kill it with its process group if the block does not end well."""
     interrupts = _Interrupts()
-    thread = threading.get_ident()
     try:
         interrupts.hold()
-        _starting.add(thread)
         program = subprocess.Popen(
             [str(a) for a in arguments],
             stdin=subprocess.PIPE,
@@ -152,17 +150,14 @@ def _started(
             close_fds=False,  # the lock on the temporary directory goes along; everything else closes itself
         )
     except OSError as error:
-        _starting.discard(thread)
         interrupts.release()
         where = f" in {directory}" if directory is not None and not directory.is_dir() else ""
         raise UnavailableError(f"{action}: cannot start {arguments[0]}{where}: {error.strerror}", hint=hint) from error
     except BaseException:
-        _starting.discard(thread)
         interrupts.release()
         raise
     with program:
         _running.add(program.pid)
-        _starting.discard(thread)
         try:
             interrupts.release()
             yield program
@@ -220,7 +215,7 @@ def close_environment() -> None:
 class _Interrupts:
     """Holds back what signals raise (Ctrl-C) while a program starts: within Popen, it would leave the program running.
 
-    Python interrupts the main thread only.
+    Python interrupts the main thread only. Other threads are noted, for ``kill_running`` to wait for.
     """
 
     def __init__(self) -> None:
@@ -229,6 +224,7 @@ class _Interrupts:
 
     def hold(self) -> None:
         """Note the signals that come from now on, and do nothing."""
+        _starting.add(threading.get_ident())
         if threading.current_thread() is not threading.main_thread():
             return
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -239,6 +235,7 @@ class _Interrupts:
 
     def release(self) -> None:
         """Give the signals back to their handlers, and raise what came meanwhile."""
+        _starting.discard(threading.get_ident())
         if not self._handlers:
             return
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._handlers)

@@ -17,6 +17,7 @@ from grocker.inputs.validation import find_modules
 from grocker.layers.provided import Provided
 from grocker.progress import Progress
 from grocker.python import find_group
+from grocker.python.module_imports import parse
 from grocker.runner.contract import names
 from grocker.runner.contract.spec import Service
 from grocker.tar.entry import File, Symlink
@@ -256,12 +257,11 @@ def _is_own_command(image: _Image, name: str) -> bool:
 
 def _missing_imports(image: _Image, text: str) -> list[str]:
     """Return the outermost modules that a source imports unconditionally and that are nowhere, sorted."""
-    try:
-        body = ast.parse(text).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    module = parse(text)
+    if module is None:
         return []  # of another Python than the one that runs this
     wanted: set[str] = set()
-    for node in body:
+    for node in module.body:
         if isinstance(node, ast.Import):
             wanted |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
@@ -274,9 +274,8 @@ def _bound_names(text: str) -> frozenset[str] | None:
     """Return the names that a module defines; None if that cannot be told without running it."""
     if _UNKNOWN.search(text):
         return None
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parse(text)
+    if tree is None:
         return None
     names: set[str] = set()
     for node in _outside_functions(tree):

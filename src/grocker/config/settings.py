@@ -166,8 +166,8 @@ class BuildSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     submodules: bool = False
     """whether the submodules of git dependencies are fetched"""
     commands: tuple[ShellCommand, ...] | None = None
-    """run one after the other in a sandbox, in the project's directory; None: those of a front end that is not built;
-    none: no commands at all"""
+    """run one after the other in a sandbox, in the project's directory. None: those of a front end that is not built;
+    empty: none at all"""
     network: bool = False
     """whether ``commands`` may use the network"""
     inputs: tuple[Pattern, ...] = ()

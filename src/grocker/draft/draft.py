@@ -17,7 +17,7 @@ from grocker.draft.values import Draft, Findings, Remark
 from grocker.errors import MissingError, SettingsError
 from grocker.inputs.documents import decode_text, read_procfile
 from grocker.inputs.front_end import find_front_ends, find_unbuilt
-from grocker.inputs.front_end_build import PACKAGES, draft_build, find_inputs
+from grocker.inputs.front_end_build import build_table, draft_build, find_inputs
 from grocker.inputs.tree import detect_services
 from grocker.inputs.tree_files import read_files
 
@@ -60,13 +60,7 @@ def _draft_build(context: Context, directory: Path, image: Findings) -> tuple[di
         own = next((one for one in found if one.manager == "npm"), None)
         outputs = image.front_end.outputs
         inputs = [one for one in find_inputs(own, files) if not own.writes(one.removesuffix("/**"))] if own else []
-        table: dict[str, Any] = {
-            "dependencies": list(PACKAGES),
-            "commands": list(image.front_end.commands),
-            "network": True,
-            **({"inputs": inputs} if inputs else {}),
-            "outputs": list(outputs),
-        }
+        table = build_table(image.front_end.commands, inputs, outputs)
         return table, "", [one for one in image.front_end_remarks if one.what.startswith("RUN")]
     unbuilt = find_unbuilt(found, files)
     if unbuilt is None:

@@ -12,7 +12,7 @@ from grocker import local_file
 from grocker.inputs.front_end import ASIDE, FrontEnd
 from grocker.inputs.tree_files import TreeFiles
 
-PACKAGES = ("nodejs", "npm")
+_PACKAGES = ("nodejs", "npm")
 """Debian's, which the commands need"""
 _INSTALLS = {"npm": "ci", "yarn": "install --frozen-lockfile --ignore-engines", "pnpm": "install --frozen-lockfile"}
 """how a manager installs exactly what its lock file says; Yarn 1 alone refuses packages for another Node"""
@@ -29,8 +29,6 @@ _NAMED = re.compile(r"""["'](?P<path>(?![/@])[^"'\n:?\[\0]{2,200})["']""")
 """in a configuration or a style sheet: what may be a path, or a pattern of paths"""
 _GLOB = re.compile(r"[*{]")
 _ENDINGS = re.compile(r"\*?\.(?:(?P<one>\w+)|\{(?P<several>[\w,]+)\})\Z")
-_LONGEST = 1 << 24
-"""bytes of a file that is read"""
 
 
 def draft_build(front_end: FrontEnd, files: TreeFiles) -> dict[str, Any] | None:
@@ -42,10 +40,16 @@ def draft_build(front_end: FrontEnd, files: TreeFiles) -> dict[str, Any] | None:
     if not commands:
         return None
     lock = _text(files, os.path.join(front_end.directory, front_end.lock)) if front_end.lock else ""
-    packages = [*PACKAGES, *(["git"] if re.search(r"\bgit\+|\bgit@", lock) else [])]
-    table: dict[str, Any] = {"dependencies": packages, "commands": commands, "network": True}
-    inputs = find_inputs(front_end, files)
-    return {**table, **({"inputs": inputs} if inputs else {}), "outputs": list(front_end.outputs)}
+    packages = [*_PACKAGES, *(["git"] if re.search(r"\bgit\+|\bgit@", lock) else [])]
+    return build_table(commands, find_inputs(front_end, files), front_end.outputs, packages)
+
+
+def build_table(
+    commands: Sequence[str], inputs: Sequence[str], outputs: Sequence[str], packages: Sequence[str] = _PACKAGES
+) -> dict[str, Any]:
+    """Return the table ``[tool.grocker.build]`` with a network. ``packages``: of Debian; ``inputs``: none are all."""
+    table: dict[str, Any] = {"dependencies": list(packages), "commands": list(commands), "network": True}
+    return {**table, **({"inputs": list(inputs)} if inputs else {}), "outputs": list(outputs)}
 
 
 def _commands(front_end: FrontEnd) -> list[str]:
@@ -149,8 +153,6 @@ def _whole(directory: str, mixed: Collection[str]) -> str:
 
 def _text(files: TreeFiles, path: str) -> str:
     try:
-        if os.path.getsize(files.root / path) > _LONGEST:
-            return ""
         return local_file.read(files.root / path).decode("utf-8", "replace")
     except OSError:
         return ""

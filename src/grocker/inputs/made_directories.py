@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import ast
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
+from grocker.python.module_imports import parse
 from grocker.tar.entry import path_problem
 
 _SAME = frozenset({"abspath", "realpath", "normpath", "Path", "PurePath", "PosixPath", "str", "resolve", "absolute"})
@@ -57,12 +57,10 @@ class _Modules:
         """Return what is known of the module at ``path``; nothing while it is being read, in a circle of imports."""
         if path not in self._read:
             module = self._read[path] = _Module()
+            parsed = parse(self._texts[path])
             try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    body = ast.parse(self._texts[path]).body
-                _Reader(self, module, path).run(body)
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                _Reader(self, module, path).run(parsed.body if parsed is not None else ())
+            except (ValueError, RecursionError, MemoryError):
                 pass  # this Python cannot tell
         return self._read[path]
 

@@ -116,14 +116,8 @@ def _build_wheel(
     toolchain = DebianToolchain(request.context, request.settings, request.target, request.refresh, request.standalone)
     compiled = cache_key("project with compiled modules", str(project.directory.absolute()))
     tools = python.find_build_tools(project, tree)
-    name = project.name or tree.root.name
-    refusal = MissingError(
-        f"building {name}: it has compiled modules, which {toolchain.refusal}",
-        hint="build its wheel on a host of that architecture and pass that wheel to Grocker, or move the"
-        " compiled modules into a dependency that has wheels",
-    )
     if toolchain.refusal and tools.is_compiled:
-        raise refusal
+        raise _refusal(project, tree, toolchain)
     if not tools.is_compiled and (toolchain.refusal or store.kept("steps", compiled) is None):
         try:
             return _keep_wheel(
@@ -133,7 +127,7 @@ def _build_wheel(
             if not python.lacks_compiler(error):
                 raise
             if toolchain.refusal:
-                raise refusal from error
+                raise _refusal(project, tree, toolchain) from error
 
     def compile_one(packages: tuple[str, ...]) -> WheelFile:
         root = toolchain.compose(packages)
@@ -157,6 +151,14 @@ def _keep_wheel(store: Store, key: str, make: Callable[[], WheelFile]) -> WheelF
         wheel = make()
         store.keep("steps", key, msgspec.json.encode(wheel))
     return wheel
+
+
+def _refusal(project: python.Project, tree: python.SourceTree, toolchain: DebianToolchain) -> MissingError:
+    return MissingError(
+        f"building {project.name or tree.root.name}: it has compiled modules, which {toolchain.refusal}",
+        hint="build its wheel on a host of that architecture and pass that wheel to Grocker, or move the"
+        " compiled modules into a dependency that has wheels",
+    )
 
 
 def _build(

@@ -54,13 +54,11 @@ def is_aside(path: str) -> bool:
 def _started(source: bytes) -> Iterator[str]:
     """Yield the programs of the table that a module calls; none if this Python cannot parse it."""
     import ast
-    import warnings
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            module = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    from grocker.python.module_imports import parse
+
+    module = parse(source)
+    if module is None:
         return
     names: dict[str, str] = {}
     for node in ast.walk(module):

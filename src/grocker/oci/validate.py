@@ -179,29 +179,36 @@ def _differs(descriptor: Descriptor, hashing: Hashing) -> str:
 
 
 class _Passing:
-    """A stream that hashes what is read from it.
+    """A stream that hashes what is read from it."""
 
-    tarfile skips what a member claims to have by reading on, behind the end too: that is allowed a few times.
-    ``is_compressed``: gzip reads behind the end as often as there is more to unpack of what it has read.
-    """
-
-    def __init__(self, stream: BinaryIO | gzip.GzipFile, *, is_compressed: bool = False) -> None:
+    def __init__(self, stream: BinaryIO | gzip.GzipFile) -> None:
         self._stream = stream
-        self._is_compressed = is_compressed
-        self._beyond = 0
         self.hashing = Hashing()
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(_CHUNK if size < 0 else size)
         self.hashing.update(data)
-        self._beyond += not data
-        if self._beyond > _MOST_BEYOND and not self._is_compressed:
-            raise tarfile.ReadError("truncated")
         return data
 
     def drain(self) -> None:
         while data := self._stream.read(_CHUNK):
             self.hashing.update(data)
+
+
+class _Tar(_Passing):
+    """That of a tar archive: tarfile skips what a member claims to have by reading on, behind the end too.
+
+    That is allowed a few times.
+    """
+
+    _beyond = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = super().read(size)
+        self._beyond += not data
+        if self._beyond > _MOST_BEYOND:
+            raise tarfile.ReadError("truncated")
+        return data
 
 
 def layer(descriptor: Descriptor, diff_id: str, open_blob: Open) -> Iterator[str]:
@@ -217,11 +224,12 @@ def layer(descriptor: Descriptor, diff_id: str, open_blob: Open) -> Iterator[str
         yield error.message
         return
     with source:
-        compressed = _Passing(source, is_compressed=descriptor.media_type != values.LAYER)
+        compressed: _Passing
         if descriptor.media_type == values.LAYER:
-            plain = compressed
+            compressed = plain = _Tar(source)
         else:
-            plain = _Passing(gzip.GzipFile(fileobj=compressed, mode="rb"))  # type: ignore[call-overload]
+            compressed = _Passing(source)
+            plain = _Tar(gzip.GzipFile(fileobj=compressed, mode="rb"))  # type: ignore[call-overload]
         broken = ""
         try:
             with tarfile.open(fileobj=plain, mode="r|") as archive:  # type: ignore[call-overload]

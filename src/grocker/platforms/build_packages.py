@@ -152,8 +152,6 @@ _PROGRAM = re.compile(
     r"(?:No such file or directory: '|/bin/sh: \d+: )?\b(?P<name>{})\b.{{0,40}}?not found"
     r"|No such file or directory: '(?P<other>{})'".format(*["|".join(map(re.escape, _PROGRAMS))] * 2)
 )
-
-
 _SAYINGS = (
     (r"Unknown compiler\(s\): \[\['gfortran'|No CMAKE_Fortran_COMPILER", "gfortran"),
     (r"Rust package manager, is not installed|can't find Rust compiler|RustNotFound", "cargo"),

@@ -6,20 +6,17 @@ Source: PEP 518 (``build-system.requires``); the manuals of maturin, setuptools-
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Collection
 
 import msgspec
 
 from grocker import local_file
 from grocker.platforms.suites import RUST
-from grocker.python.metadata import normalise_name
 from grocker.python.project import Project
+from grocker.python.requirements import required_name
 from grocker.python.source_tree import SourceTree
 
 _BUILDS_RUST = frozenset({"maturin", "setuptools-rust"})
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-"""at the beginning of a requirement (PEP 508)"""
 _LARGEST = 1 << 20
 """bytes of a file that is searched"""
 _FORTRAN = {
@@ -40,28 +37,28 @@ class BuildTools(msgspec.Struct, frozen=True):
 
 def find_build_tools(project: Project, tree: SourceTree) -> BuildTools:
     """Find what building ``project`` takes; ``tree``: its files. What comes as wheels from the index is left out."""
-    requires = {normalise_name(found[0]) for text in project.build_requires if (found := _NAME.match(text.strip()))}
+    requires = set(map(required_name, project.build_requires))
     names = {one.path for one in tree.files}
     is_rust = not _BUILDS_RUST.isdisjoint(requires)
     packages: set[str] = set()
     if is_rust or "Cargo.toml" in names:
         packages.update(RUST)
     calls_cmake = "CMakeLists.txt" in names and "setup.py" in names and not any("cmake" in one for one in requires)
-    if calls_cmake and not requires & {"scikit-build", "scikit-build-core"} and "cmake" in _read(tree, ["setup.py"]):
+    if calls_cmake and not requires & {"scikit-build", "scikit-build-core"} and "cmake" in _read(tree, {"setup.py"}):
         packages.add("cmake")
     for name, pattern in _FORTRAN.items():
-        if pattern.search(_read(tree, [path for path in names if path.rpartition("/")[2] == name])):
+        if pattern.search(_read(tree, {path for path in names if path.rpartition("/")[2] == name})):
             packages.add("gfortran")
     return BuildTools(tuple(sorted(packages)), is_rust)
 
 
-def _read(tree: SourceTree, paths: Sequence[str]) -> str:
+def _read(tree: SourceTree, paths: Collection[str]) -> str:
     """Return the text of some files of the tree; what cannot be read asks for nothing."""
     texts = []
     for one in tree.files:
         if one.path in paths:
             try:
-                texts.append(local_file.read(one.source(Path(tree.root)), most=_LARGEST).decode("utf-8", "replace"))
+                texts.append(local_file.read(one.source(tree.root), most=_LARGEST).decode("utf-8", "replace"))
             except OSError:
                 continue
     return "\n".join(texts)

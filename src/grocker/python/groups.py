@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ from grocker.decoding import decode_toml
 from grocker.errors import SettingsError
 from grocker.python.declared_requirements import poetry_requirements
 from grocker.python.metadata import normalise_name
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+from grocker.python.requirements import required_name
 
 
 def group_requirements(directory: Path, groups: Sequence[str]) -> tuple[str, ...]:
@@ -46,7 +44,7 @@ def find_group(directory: Path, module: str) -> str | None:
             texts = group_requirements(directory, [group])
         except SettingsError:
             continue
-        if any(normalise_name(found[0]) in usual for text in texts if (found := _NAME.match(text))):
+        if not usual.isdisjoint(map(required_name, texts)):
             return group
     return None
 

@@ -17,7 +17,7 @@ _CHECKS = frozenset({"TYPE_CHECKING", "version_info", "hexversion", "PY2", "PY3"
 """names in the test of an ``if`` that decides by the Python, or is for type checkers alone"""
 
 
-def parse(source: bytes) -> ast.Module | None:
+def parse(source: bytes | str) -> ast.Module | None:
     """Parse a module; None if this Python cannot."""
     try:
         with warnings.catch_warnings():

@@ -14,6 +14,7 @@ from grocker.python.indexes import hide_credentials
 from grocker.python.metadata import normalise_name, repair_specifiers
 from grocker.python.target import WheelTarget
 
+_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 MARKER_ERRORS = (ValueError, KeyError, TypeError)
 """what ``packaging`` raises for a marker that it cannot read or evaluate; its own errors are ValueErrors"""
 
@@ -48,6 +49,12 @@ def parse_requirement(text: str) -> Any:
             f"invalid requirement {hide_credentials(text)!r}: {hide_credentials(reason)}",
             hint="write it as NAME, NAME==1.0 or NAME[extra]>=1.0 (PEP 508)",
         ) from error
+
+
+def required_name(text: str) -> str:
+    """The normalised name at the beginning of a requirement, without ``packaging``; empty if there is none."""
+    match = _NAME.match(text)
+    return normalise_name(match[1]) if match is not None else ""
 
 
 def active_requirements(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,12 +36,13 @@ def fetch(
     Raises CorruptError when the file does not match, UnavailableError when it cannot be fetched, MissingError when a
     file of this host is gone or changed.
     """
+    fetch_anew = partial(
+        _fetch, store, transport, url, digest=digest, size=size, what=what, progress=progress, headers=headers
+    )
     if store.download(digest) is None:
         with store.lock("download-" + digest[7:23]):
             if store.download(digest) is None:
-                return _fetch(
-                    store, transport, url, digest=digest, size=size, what=what, progress=progress, headers=headers
-                )
+                return fetch_anew()
     kept = store.sound_download(digest)
     if kept is not None:
         return kept
@@ -48,7 +50,7 @@ def fetch(
         f"the cached file of {what} is damaged; fetching it again",
         "if this recurs, check the disk under GROCKER_CACHE",
     )
-    return _fetch(store, transport, url, digest=digest, size=size, what=what, progress=progress, headers=headers)
+    return fetch_anew()
 
 
 def _fetch(
