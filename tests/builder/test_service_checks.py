@@ -8,19 +8,16 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from grocker import digest
 from grocker.builder.service_checks import check_services
-from grocker.config.services import Services
 from grocker.errors import SettingsError
 from grocker.inputs.application import Application
 from grocker.layers.provided import Provided
 from grocker.progress import Silent
-from grocker.python import Wheel, read_project
-from grocker.python.metadata import Metadata
+from grocker.python import read_project
 from grocker.runner.contract.spec import Service
 from grocker.tar.entry import File
+from tests.support.applications import ROOT, make_application
 
-ROOT = "opt/app"
 PROVIDED = Provided(frozenset({"python", "sh", "gunicorn", "celery", "sleep"}), frozenset({"flask", "company"}))
 FLASK = "import os\nfrom flask import Flask\n\napp = Flask(__name__)\n"
 FILES = {
@@ -38,35 +35,12 @@ FILES = {
 
 
 def application(files: Mapping[str, str] = FILES, *, tree: bool = True, settings: str | None = None) -> Application:
-    installed = Wheel(
-        file="shop",
-        name="shop",
-        version="1",
-        site=ROOT,
-        pure=True,
-        metadata=Metadata("shop", "1"),
-        entry_points=(),
-        entries=(
-            *(File(f"{ROOT}/{path}", text.encode()) for path, text in sorted(files.items())),
-            File("opt/venv/bin/manage.py", b"#!"),
-            File(f"{ROOT}/shop/fast.cpython-313-x86_64-linux-gnu.so", b"\x7fELF"),
-        ),
-    )
-    return Application(
-        wheel=digest.of(b""),
-        file=None,
-        installed=installed,
-        extras=(),
-        build=(),
-        services=Services({}, any_service=False, source=""),
-        django_settings_module=settings,
-        base_config=(None, ""),
-        crontab=(None, ""),
-        files=(),
-        project=None,
-        roots=(ROOT,) if tree else (),
-        directory=f"/{ROOT}" if tree else None,
-    )
+    entries = [
+        *(File(f"{ROOT}/{path}", text.encode()) for path, text in sorted(files.items())),
+        File("opt/venv/bin/manage.py", b"#!"),
+        File(f"{ROOT}/shop/fast.cpython-313-x86_64-linux-gnu.so", b"\x7fELF"),
+    ]
+    return make_application(entries, tree=tree, settings=settings)
 
 
 def check(

@@ -6,11 +6,12 @@ What it imports is told by the paths that it has in the image, as the sandbox wo
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import msgspec
 
 from grocker.python import collectstatic
 from grocker.python.toolchain import BuildRoot
@@ -43,11 +44,4 @@ def _run(
     )
     said = json.loads(answer.read_text())
     said["read"] = [path.removeprefix(str(image)) for path in said["read"]]
-    return collectstatic.CollectAnswer(
-        error=said.get("error", ""),
-        is_installed=said.get("is_installed", False),
-        root=os.path.normpath(said["root"]) if said.get("root") else "",
-        url=said.get("url", ""),
-        serves_itself=said.get("serves_itself", False),
-        read=tuple(said["read"]),
-    )
+    return msgspec.convert(said, collectstatic.CollectAnswer)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from grocker.images.layout import problems
 from grocker.store import Store
@@ -160,17 +161,15 @@ def _essence(outcome: Outcome) -> str:
 def _layers(layout: Path) -> dict[str, str]:
     """The digests of the layers by title, and that of the configuration."""
 
-    def read(descriptor: dict[str, str]) -> dict[str, list[dict[str, str]]]:
-        found: dict[str, list[dict[str, str]]] = json.loads(
-            (layout / "blobs" / descriptor["digest"].replace(":", "/")).read_text()
-        )
+    def read(descriptor: dict[str, str]) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((layout / "blobs" / descriptor["digest"].replace(":", "/")).read_text())
         return found
 
     manifest = read(json.loads((layout / "index.json").read_text())["manifests"][0])
-    config: dict[str, str] = manifest["config"]  # type: ignore[assignment]
-    titles = [one["comment"] for one in read(config)["history"] if not one.get("empty_layer")]
+    history = read(manifest["config"])["history"]
+    titles = [one["comment"] for one in history if not one.get("empty_layer")]
     return {
-        "configuration": config["digest"],
+        "configuration": manifest["config"]["digest"],
         **{title: one["digest"] for title, one in zip(titles, manifest["layers"], strict=True)},
     }
 

@@ -21,7 +21,7 @@ from grocker.platforms.target import Target
 from grocker.progress import Silent
 from grocker.resolve.lock import not_reproducible
 from grocker.tar.entry import File
-from tests.inputs.test_application_directory import Workplace, workplace  # noqa: F401 - a fixture
+from tests.inputs.conftest import Workplace
 
 BUILD = {"commands": ["make"], "outputs": ["out"], "inputs": ["*.js"]}
 
@@ -61,7 +61,7 @@ def built(application: Application) -> str:
 
 
 @pytest.mark.usefixtures("runs")
-def test_tree_has_what_commands_wrote_and_watches_what_they_read(workplace: Workplace, runs: Runs) -> None:  # noqa: F811
+def test_tree_has_what_commands_wrote_and_watches_what_they_read(workplace: Workplace, runs: Runs) -> None:
     workplace.write({"app.py": "x = 1", "a.js": "", "out/main.js": "of the host"})
     application = workplace.load("./", build=BUILD)
     assert built(application) == "built 1"
@@ -75,14 +75,14 @@ def test_tree_has_what_commands_wrote_and_watches_what_they_read(workplace: Work
 
 
 @pytest.mark.usefixtures("runs")
-def test_include_may_name_what_commands_write(workplace: Workplace) -> None:  # noqa: F811
+def test_include_may_name_what_commands_write(workplace: Workplace) -> None:
     workplace.write({"app.py": "", "a.js": ""})
     assert built(workplace.load("./", build=BUILD, include=["out"])) == "built 1"
     with pytest.raises(SettingsError, match="include: the project has no file or directory 'other'"):
         workplace.load("./", build=BUILD, include=["other"])
 
 
-def test_lost_result_is_made_again(workplace: Workplace, runs: Runs) -> None:  # noqa: F811
+def test_lost_result_is_made_again(workplace: Workplace, runs: Runs) -> None:
     workplace.write({"app.py": "", "a.js": ""})
     workplace.load("./", build=BUILD)
     workplace.context.store.forget_tree("made-1")
@@ -91,14 +91,14 @@ def test_lost_result_is_made_again(workplace: Workplace, runs: Runs) -> None:  #
 
 
 @pytest.mark.usefixtures("runs")
-def test_lock_says_what_ran_with_a_network(workplace: Workplace) -> None:  # noqa: F811
+def test_lock_says_what_ran_with_a_network(workplace: Workplace) -> None:
     workplace.write({"app.py": "", "a.js": ""})
     assert not_reproducible(workplace.load("./")) == ()
     assert not_reproducible(workplace.load("./", build=BUILD)) == ()
     assert not_reproducible(workplace.load("./", build={**BUILD, "network": True})) == ("build.commands",)
 
 
-def test_commands_see_files_that_the_image_does_not_get(workplace: Workplace, runs: Runs) -> None:  # noqa: F811
+def test_commands_see_files_that_the_image_does_not_get(workplace: Workplace, runs: Runs) -> None:
     workplace.write({"app.py": "", "a.js": "", ".npmrc": "legacy-peer-deps=true", "front/.npmrc": "_auth=abc"})
     application = workplace.load("./", build=BUILD, exclude=["*.js"])
     assert [file.path for file in runs.asked[0].tree.files] == [".npmrc", "a.js", "app.py"]
@@ -108,7 +108,7 @@ def test_commands_see_files_that_the_image_does_not_get(workplace: Workplace, ru
     )
 
 
-def test_program_for_another_processor_is_refused(workplace: Workplace, runs: Runs) -> None:  # noqa: F811
+def test_program_for_another_processor_is_refused(workplace: Workplace, runs: Runs) -> None:
     workplace.write({"app.py": "", "a.js": ""})
     runs.machine = 8
     with pytest.raises(MissingError, match="out/main.js is not a program for amd64"):
@@ -116,7 +116,7 @@ def test_program_for_another_processor_is_refused(workplace: Workplace, runs: Ru
 
 
 def test_commands_run_on_the_host_s_processor_whatever_the_image_is_for(
-    workplace: Workplace,  # noqa: F811
+    workplace: Workplace,
     runs: Runs,
 ) -> None:
     workplace.write({"app.py": "", "a.js": ""})
@@ -128,7 +128,7 @@ def test_commands_run_on_the_host_s_processor_whatever_the_image_is_for(
 
 
 @pytest.mark.usefixtures("runs")
-def test_commands_are_refused_where_there_is_no_project(workplace: Workplace) -> None:  # noqa: F811
+def test_commands_are_refused_where_there_is_no_project(workplace: Workplace) -> None:
     workplace.write({"bot.py": "# /// script\n# dependencies = []\n# ///\n"})
     with pytest.raises(SettingsError, match="build.commands: bot.py is not a project"):
         workplace.load("bot.py", build=BUILD)
@@ -146,14 +146,14 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return found
 
 
-def warnings(workplace: Workplace) -> list[tuple[str, str | None]]:  # noqa: F811
+def warnings(workplace: Workplace) -> list[tuple[str, str | None]]:
     progress = workplace.context.progress
     assert isinstance(progress, Silent)
     return progress.warnings
 
 
 @pytest.mark.usefixtures("nodes")
-def test_front_end_that_is_not_built_is_built(workplace: Workplace, runs: Runs) -> None:  # noqa: F811
+def test_front_end_that_is_not_built_is_built(workplace: Workplace, runs: Runs) -> None:
     workplace.write(SITE)
     application = workplace.load("./", build={"env": {"A": "b"}, "timeout": 60, "dependencies": ["libpq-dev"]})
     assert built(application) == "built 1"
@@ -168,7 +168,7 @@ def test_front_end_that_is_not_built_is_built(workplace: Workplace, runs: Runs) 
 
 
 @pytest.mark.usefixtures("nodes")
-def test_front_end_is_built_again_only_when_it_changes(workplace: Workplace, runs: Runs) -> None:  # noqa: F811
+def test_front_end_is_built_again_only_when_it_changes(workplace: Workplace, runs: Runs) -> None:
     workplace.write({**SITE, "src/a.ts": ""})
     assert built(workplace.load("./")) == "built 1"
     workplace.write({"app.py": "OUT = 'out'\nx = 1", "README.md": "changed"})
@@ -191,7 +191,7 @@ def test_front_end_is_built_again_only_when_it_changes(workplace: Workplace, run
     ],
 )
 def test_nothing_runs_when_it_is_turned_off_or_there_is_nothing_to_build(
-    workplace: Workplace,  # noqa: F811
+    workplace: Workplace,
     runs: Runs,
     files: dict[str, str],
     build: dict[str, object],
@@ -210,7 +210,7 @@ def test_nothing_runs_when_it_is_turned_off_or_there_is_nothing_to_build(
     ],
 )
 def test_front_end_that_cannot_be_built_is_a_warning(
-    workplace: Workplace,  # noqa: F811
+    workplace: Workplace,
     runs: Runs,
     lock: str,
     hint: str,
@@ -223,7 +223,7 @@ def test_front_end_that_cannot_be_built_is_a_warning(
 
 
 def test_node_of_another_suite_builds_what_the_image_s_is_too_old_for(
-    workplace: Workplace,  # noqa: F811
+    workplace: Workplace,
     runs: Runs,
     nodes: dict[str, str],
 ) -> None:
@@ -242,7 +242,7 @@ def test_node_of_another_suite_builds_what_the_image_s_is_too_old_for(
 @pytest.mark.usefixtures("nodes")
 @pytest.mark.parametrize(("written", "runs_npm"), [("demo/own.txt", False), ("demo/other.txt", True)])
 def test_wheel_with_outputs_that_git_ignores_needs_no_npm(
-    workplace: Workplace,  # noqa: F811
+    workplace: Workplace,
     runs: Runs,
     monkeypatch: pytest.MonkeyPatch,
     written: str,
@@ -260,7 +260,7 @@ def test_wheel_with_outputs_that_git_ignores_needs_no_npm(
 
 @pytest.mark.usefixtures("nodes")
 def test_failing_front_end_says_how_to_turn_it_off(
-    workplace: Workplace,  # noqa: F811
+    workplace: Workplace,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: object) -> CommandResult:
@@ -294,7 +294,7 @@ def test_settings_that_make_no_sense_are_refused(table: dict[str, object], messa
         msgspec.convert({"build": table}, Settings)
 
 
-def test_kept_result_imports_nothing_of_the_sandbox(workplace: Workplace, runs: Runs) -> None:  # noqa: F811
+def test_kept_result_imports_nothing_of_the_sandbox(workplace: Workplace, runs: Runs) -> None:
     workplace.write({"app.py": "", "a.js": ""})
     workplace.load("./", build=BUILD)
     heavy = ("grocker.sandbox", "grocker.inputs.command_run")

@@ -12,7 +12,7 @@ from grocker.errors import UnavailableError
 from grocker.inputs.front_end import FrontEnd
 from grocker.inputs.node import NodeNeeds, choose_node, read_node_needs, satisfies
 from grocker.inputs.toolchain import DebianToolchain
-from tests.inputs.test_application_directory import Workplace, workplace  # noqa: F401 - a fixture
+from tests.inputs.conftest import Workplace
 from tests.inputs.test_front_end import tree
 
 NODES = {"bookworm": "18.20.4+dfsg-1~deb12u2", "trixie": "20.19.2+dfsg-1+deb13u3", "forky": "24.21.0+dfsg-1"}
@@ -80,7 +80,7 @@ def test_package_that_says_nothing_of_node_needs_nothing(tmp_path: Path, text: s
     ],
 )
 def test_suite_is_the_first_whose_node_meets_most(
-    workplace: Workplace,  # noqa: F811
+    workplace: Workplace,
     monkeypatch: pytest.MonkeyPatch,
     needs: NodeNeeds,
     suite: str | None,
@@ -95,7 +95,7 @@ def test_suite_is_the_first_whose_node_meets_most(
 
 
 def test_suite_that_the_mirror_lacks_is_left_out(
-    workplace: Workplace,  # noqa: F811
+    workplace: Workplace,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def version(self: DebianToolchain, name: str) -> str:

@@ -7,45 +7,24 @@ from collections.abc import Mapping
 import pytest
 
 from grocker import digest
-from grocker.config.services import Services
 from grocker.inputs.application import Application
 from grocker.inputs.removed_imports import find_removed_imports
 from grocker.lock.values import PythonFile
-from grocker.python import Wheel
-from grocker.python.metadata import EntryPoint, Metadata
+from grocker.python.metadata import EntryPoint
 from grocker.runner.contract.spec import Service
 from grocker.tar.entry import File
-
-ROOT = "opt/app"
+from tests.support.applications import ROOT, make_application
 
 
 def application(
     files: Mapping[str, str], service: Service | None = None, script: str = "", settings: str | None = None
 ) -> Application:
     """A source tree."""
-    installed = Wheel(
-        file="shop",
-        name="shop",
-        version="1",
-        site=ROOT,
-        pure=True,
-        metadata=Metadata("shop", "1"),
-        entry_points=(EntryPoint("console_scripts", "shop", script, "main"),) if script else (),
-        entries=tuple(File(f"{ROOT}/{path}", text.encode()) for path, text in sorted(files.items())),
-    )
-    return Application(
-        wheel=digest.of(b""),
-        file=None,
-        installed=installed,
-        extras=(),
-        build=(),
-        services=Services({"www": service} if service else {}, any_service=False, source=""),
-        django_settings_module=settings,
-        base_config=(None, ""),
-        crontab=(None, ""),
-        files=(),
-        project=None,
-        roots=(ROOT,),
+    return make_application(
+        [File(f"{ROOT}/{path}", text.encode()) for path, text in sorted(files.items())],
+        services={"www": service} if service else {},
+        entry_points=[EntryPoint("console_scripts", "shop", script, "main")] if script else (),
+        settings=settings,
     )
 
 
