@@ -1,8 +1,8 @@
 # make demo   builds examples/polls into an image, runs it, shows that it answers, leaves nothing running
-# make test   everything that this host allows, at most 15 minutes
+# make test   everything that this host allows: about twenty minutes on two processors
 #
 # make setup  the development environment in .venv: hashed, and quick when nothing changed
-# make check  the fast tier: offline, no root, no engine, under a minute
+# make check  the fast tier: offline, no root, no engine, about a minute
 # make soak   200 builds killed with kill -9, and 2,000 edits at random: what comes next must be the empty cache's image
 # make golden writes the digests of tests/golden anew, when the bytes of an image are meant to change, and tests/costs
 # make docs   writes the reference pages that are made from the code

@@ -205,7 +205,7 @@ def test_nothing_runs_when_it_is_turned_off_or_there_is_nothing_to_build(
 @pytest.mark.parametrize(
     ("lock", "hint"),
     [
-        ("", "add the lock file of npm, and Grocker builds it; or set commands in [tool.grocker.build]"),
+        ("", "add the lock file of npm so that Grocker builds it, or set commands in [tool.grocker.build]"),
         ("bun.lock", "run `bun run build` before grocker build; git must not ignore its output"),
     ],
 )
@@ -236,7 +236,7 @@ def test_node_of_another_suite_builds_what_the_image_s_is_too_old_for(
     workplace.load("./")
     assert [one.image.suite.name for one in runs.toolchains] == ["forky", "trixie"]
     [(text, _)] = warnings(workplace)
-    assert text == "package.json asks for Node >=22, and gets Debian's 20.19.2"
+    assert text == "package.json asks for Node >=22; building with Debian's Node 20.19.2"
 
 
 @pytest.mark.usefixtures("nodes")

@@ -224,11 +224,11 @@ def test_others_are_tried_for_wheels_unless_the_version_is_pinned(
 @pytest.mark.parametrize(
     ("image", "suite", "why"),
     [
-        ("FROM python:3.11-slim", "bookworm", "the image of the Dockerfile has Python 3.11"),
-        ("FROM python:3.13.5", "trixie", "the image of the Dockerfile has Python 3.13"),
-        ("FROM python:3.9", "bookworm", "the image of the Dockerfile has Python 3.9, to which it is the nearest"),
-        ("FROM python:3.12", "trixie", "the image of the Dockerfile has Python 3.12, to which it is the nearest"),
-        ("FROM python:3.14", "trixie", "the image of the Dockerfile has Python 3.14, to which it is the nearest"),
+        ("FROM python:3.11-slim", "bookworm", "the base image in the Dockerfile has Python 3.11"),
+        ("FROM python:3.13.5", "trixie", "the base image in the Dockerfile has Python 3.13"),
+        ("FROM python:3.9", "bookworm", "the base image in the Dockerfile has Python 3.9; this is the nearest"),
+        ("FROM python:3.12", "trixie", "the base image in the Dockerfile has Python 3.12; this is the nearest"),
+        ("FROM python:3.14", "trixie", "the base image in the Dockerfile has Python 3.14; this is the nearest"),
         ("FROM python:3.11 AS b\nFROM debian", "trixie", "the default"),
         ("FROM python:3", "trixie", "the default"),
         ("FROM $A", "trixie", "the default"),

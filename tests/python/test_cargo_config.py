@@ -81,7 +81,7 @@ def test_registry_of_its_own_gets_no_other_ones_token(tmp_path: Path) -> None:
     ("config", "said"),
     [
         ("[source", "malformed TOML"),
-        ('[source.crates-io]\nreplace-with = "crates-io"', "replace one another without end"),
+        ('[source.crates-io]\nreplace-with = "crates-io"', "replace each other in a loop"),
         (f'{REPLACED}[source.near]\ndirectory = "vendor"', "source 'near' has directory"),
         (REPLACED, "source 'near' has nothing"),
         (f'{REPLACED}[source.near]\nregistry = "https://u:secret@x.example/i"', "https://x.example/i: an index in git"),

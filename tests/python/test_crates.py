@@ -250,11 +250,11 @@ def test_malformed_lock_is_an_error(place: Place) -> None:
     [
         (
             "error: no matching package named `pyo3` found\nlocation searched: x",
-            "cargo finds no crate 'pyo3' that fits",
+            "cargo found no matching crate 'pyo3'",
         ),
         (
             'error: failed to select a version for the requirement `pyo3 = "^9"`',
-            "cargo finds no crate 'pyo3' that fits",
+            "cargo found no matching crate 'pyo3'",
         ),
         ("error: package `x v1` cannot be built because it requires rustc 1.99 or newer", "it needs a newer Rust"),
         ("error[E0308]: mismatched types", None),

@@ -121,7 +121,7 @@ def _run(request: ApplicationRequest, what: _Build) -> Produced:
 
             if what.node:
                 context.progress.warn(
-                    f"{what.origin} asks for Node {what.wanted}, and gets Debian's {what.node}",
+                    f"{what.origin} asks for Node {what.wanted}; building with Debian's Node {what.node}",
                     hint="if that is too old, build the front end before grocker build; git must not ignore its output",
                 )
             run = command_run.CommandRun(

@@ -68,7 +68,7 @@ _CHOICES = (
     " or run the commands before grocker build and remove them from [tool.grocker.build]"
 )
 _REPRODUCE = "reproduce it in the project's directory, or fix commands in [tool.grocker.build]"
-_WRITE = "write the right commands and outputs into [tool.grocker.build]: `grocker init --dry-run` prints these"
+_WRITE = "correct the commands and outputs in [tool.grocker.build]: `grocker init --dry-run` prints the ones used"
 _OFFLINE = re.compile(
     r"ENOTFOUND|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT|getaddrinfo"
     r"|[Nn]etwork is unreachable"

@@ -157,8 +157,10 @@ def _near_image(
     """Debian's Pythons that fit, the one of the Dockerfile or the nearest to it first."""
     released = [row for row in fitting if row.is_released] or fitting
     near = nearest_suites(released, image.series)
-    nearest = "" if near[0].python == image.series else ", to which it is the nearest"
-    return _debian(near, ranges, standalone, why=f"the image of the {image.place} has Python {image.series}{nearest}")
+    nearest = "" if near[0].python == image.series else "; this is the nearest"
+    return _debian(
+        near, ranges, standalone, why=f"the base image in the {image.place} has Python {image.series}{nearest}"
+    )
 
 
 def _locked(lock: Lock, standalone: Standalone, *, refresh: bool) -> Choice:

@@ -72,17 +72,17 @@ class CargoConfig(msgspec.Struct, frozen=True):
             if not address and "replace-with" not in table:
                 kinds = " and ".join(sorted(table)) or "nothing"
                 raise SettingsError(
-                    f"{self.path}: source {name!r} has {kinds}; Grocker fetches crates from sparse registries alone",
+                    f"{self.path}: source {name!r} has {kinds}; Grocker fetches crates only from sparse registries",
                     hint='name one: registry = "sparse+https://…", or local-registry = "…"',
                 )
         else:
             raise SettingsError(
-                f"{self.path}: sources replace one another without end", hint="fix replace-with under [source]"
+                f"{self.path}: sources replace each other in a loop", hint="fix replace-with under [source]"
             )
         if not address.startswith(("sparse+https://", "sparse+http://")):
             raise SettingsError(
                 f"fetching crates from {redact_url(address)}: an index in git is not supported",
-                hint=f'replace it by its sparse index: registry = "sparse+https://…" under [source] in {self.path}',
+                hint=f'replace it with its sparse index: registry = "sparse+https://…" under [source] in {self.path}',
             )
         # A token goes to no address but one that this configuration gives: a lock may name any.
         token = self.tokens.get(name) or self.tokens.get(self.find_name(address))

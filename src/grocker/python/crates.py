@@ -155,7 +155,7 @@ def _read_lock(tree: SourceTree, path: str, name: str) -> list[Crate]:
         if source.startswith("git+"):
             raise MissingError(
                 f"building {name}: crate {crate} comes from git ({redact_url(source.removeprefix('git+'))}),"
-                " and Grocker fetches crates from registries alone",
+                " and Grocker fetches crates only from registries",
                 hint=VENDOR,
             )
         if not checksum and isinstance(metadata, dict):
@@ -248,7 +248,7 @@ def _fetch(context: Context, config: CargoConfig, crates: Sequence[Crate], name:
         except (MissingError, UnavailableError) as error:
             raise UnavailableError(
                 f"building {name}: fetching its crates: {error.message}",
-                hint=f"make cargo fetch work on this machine, by a mirror or proxy in {config.path}; or use Debian's"
+                hint=f"set a mirror or proxy in {config.path}, and try it with cargo fetch; or use Debian's"
                 ' crates: dependencies = ["librust-NAME-dev"] in [tool.grocker.build]',
             ) from error
 
@@ -316,7 +316,7 @@ def explain_failure(said: str, name: str) -> MissingError | None:
     if lacking is not None:
         crate = lacking["a"] or lacking["b"] or lacking["c"]
         return MissingError(
-            f"building {name}: cargo finds no crate {crate!r} that fits{_told(said)}",
+            f"building {name}: cargo found no matching crate {crate!r}{_told(said)}",
             hint="keep a Cargo.lock with the sources (cargo generate-lockfile), or use Debian's crate: dependencies ="
             f' ["librust-{crate.replace("_", "-").lower()}-dev"] in [tool.grocker.build]',
         )
