@@ -8,7 +8,7 @@ import textwrap
 
 import click
 
-from grocker.cli.commands import grocker
+from grocker.cli.commands import COMMANDS, grocker, load
 
 _HEAD = """\
 # Commands
@@ -22,10 +22,10 @@ options that set something about the image have a place in the [settings](settin
 def page() -> str:
     """The page."""
     text = _HEAD + "\n| command | purpose |\n| --- | --- |\n"
-    for name, command in grocker.commands.items():
-        text += f"| [`grocker {name}`](#grocker-{name}) | {command.get_short_help_str(200)} |\n"
-    for name, command in grocker.commands.items():
-        text += _section(name, command)
+    for name in COMMANDS:
+        text += f"| [`grocker {name}`](#grocker-{name}) | {load(name).get_short_help_str(200)} |\n"
+    for name in COMMANDS:
+        text += _section(name, load(name))
     return text
 
 

@@ -42,7 +42,7 @@ class Workplace:
     def request(self, source: str, **settings: object) -> ApplicationRequest:
         return ApplicationRequest(
             context=self.context,
-            uv=Uv(Path("uv"), {}, Path("python3")),
+            uv=Uv({}, Path("python3")),
             origin=parse_origin(source, self.place),
             settings=msgspec.convert(settings, Settings),
             target=Target(SUITES["trixie"], "amd64"),

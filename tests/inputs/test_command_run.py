@@ -109,7 +109,7 @@ class Workshop:
         table = {"commands": commands, "outputs": outputs, **build}
         request = ApplicationRequest(
             context=self.context,
-            uv=Uv(Path("uv"), {}, Path("python3")),
+            uv=Uv({}, Path("python3")),
             origin=parse_origin("./", self.place),
             settings=msgspec.convert({"build": table}, Settings),
             target=TARGET,

@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 import pytest
 
-from grocker.cli.commands import grocker
+from grocker.cli.commands import COMMANDS, load
 from tools import commands, decisions
 
 
 def test_page_has_every_command_and_option() -> None:
     page = commands.page()
-    for name, command in grocker.commands.items():
+    for name in COMMANDS:
+        command = load(name)
         section = page.partition(f"\n## grocker {name}\n")[2].partition("\n## ")[0]
         assert f"$ grocker {name}" in section
         options = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]

@@ -1,29 +1,20 @@
 """The table of commands: each is declared in the module of its name, calls one function of the domain and renders it.
 
-Their modules import click and little else; what a command works with is imported when it is called.
+The module of a command is imported when the command is asked for; it imports click and little else, and what it works
+with when it is called.
 """
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import click
 
-from grocker.cli import (
-    build,
-    help,  # noqa: A004 - named as the command
-    init,
-    inspect,
-    load,
-    lock,
-    plan,
-    prune,
-    push,
-    run,
-    version,
-)
 from grocker.errors import UsageError
 
+COMMANDS = ("build", "run", "init", "lock", "plan", "push", "load", "inspect", "prune", "version", "help")
+"""their names, in the order of the help page; each is the attribute ``command`` of the module of its name"""
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -34,7 +25,7 @@ _PLANNED = {
 """Commands that people look for and that do not exist yet, and what to do instead."""
 
 
-class _InOrder(click.Group):
+class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -44,11 +35,30 @@ class _InOrder(click.Group):
         return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """List the commands as they were added, not by name."""
-        return list(self.commands)
+        """List the commands in the table's order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        return load(cmd_name) if cmd_name in COMMANDS else None
 
 
-@click.group(cls=_InOrder, context_settings=_SETTINGS, epilog="Run `grocker COMMAND --help` for details.")
+def load(name: str) -> click.Command:
+    """Import one of ``COMMANDS``."""
+    command = import_module(f"grocker.cli.{name}").command
+    assert isinstance(command, click.Command)
+    return command
+
+
+def _print_version(context: click.Context, parameter: click.Parameter, is_given: bool) -> None:
+    if is_given:
+        from grocker.cli.version import print_version
+
+        print_version(as_json=False)
+        context.exit()
+
+
+@click.group(cls=_Commands, context_settings=_SETTINGS, epilog="Run `grocker COMMAND --help` for details.")
 @click.option(
     "-v",
     "-V",
@@ -56,7 +66,7 @@ class _InOrder(click.Group):
     is_flag=True,
     is_eager=True,
     expose_value=False,
-    callback=version.print_and_exit,
+    callback=_print_version,
     help="Show the version.",
 )
 def grocker() -> None:
@@ -64,10 +74,6 @@ def grocker() -> None:
 
     In a project's directory, run `grocker build`.
     """
-
-
-for _one in (build, run, init, lock, plan, push, load, inspect, prune, version, help):
-    grocker.add_command(_one.command)
 
 
 def invoke(arguments: list[str]) -> None:

@@ -13,17 +13,11 @@ from grocker.cli.options import json_option
 @json_option("the versions")
 def command(as_json: bool) -> None:
     """Print the version of Grocker, and of the contract that its images keep."""
-    _print_version(as_json=as_json)
+    print_version(as_json=as_json)
 
 
-def print_and_exit(context: click.Context, parameter: click.Parameter, is_given: bool) -> None:
-    """Answer the option ``--version``."""
-    if is_given:
-        _print_version(as_json=False)
-        context.exit()
-
-
-def _print_version(*, as_json: bool) -> None:
+def print_version(*, as_json: bool) -> None:
+    """Print it to standard output."""
     from grocker.runner.contract.spec import CONTRACT
 
     if as_json:

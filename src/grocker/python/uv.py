@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -36,14 +37,18 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 class Uv(msgspec.Struct, frozen=True):
-    """The uv executable, and its environment."""
+    """The uv that comes with Grocker, and its environment."""
 
-    executable: Path
     environment: Mapping[str, str]
     python: Path
     """the host's interpreter for back ends"""
     from_pip: frozenset[str] = frozenset()
     """names in ``environment`` that pip's configuration gave, which uv's own overrides"""
+
+    @property
+    def executable(self) -> Path:
+        """The program. Raises UnavailableError when uv is not installed."""
+        return _find_executable()
 
     @property
     def has_secrets(self) -> bool:
@@ -77,14 +82,8 @@ def find_uv(environ: Mapping[str, str], *, cache: Path | None = None) -> Uv:
     """The uv that comes with Grocker, for a caller with ``environ``.
 
     ``cache``: where uv keeps downloads when ``environ`` has no UV_CACHE_DIR.
-    Raises UnavailableError when uv is not installed; SettingsError when pip's configuration is malformed.
+    Raises SettingsError when pip's configuration is malformed.
     """
-    try:
-        from uv import find_uv_bin
-
-        executable = Path(find_uv_bin())
-    except (ImportError, FileNotFoundError) as error:
-        raise UnavailableError("resolving Python packages: uv is not installed", hint="reinstall Grocker") from error
     home = environ.get("HOME") or "/nonexistent"
     pip = read_pip_indexes(environ)
     environment = {
@@ -104,7 +103,18 @@ def find_uv(environ: Mapping[str, str], *, cache: Path | None = None) -> Uv:
     }
     if cache is not None:
         environment.setdefault("UV_CACHE_DIR", str(cache))
-    return Uv(executable, environment, Path(sys.executable), frozenset(pip) & {"UV_DEFAULT_INDEX", "UV_INDEX"})
+    return Uv(environment, Path(sys.executable), frozenset(pip) & {"UV_DEFAULT_INDEX", "UV_INDEX"})
+
+
+@cache
+def _find_executable() -> Path:
+    """Looked for when uv is run for the first time, which most rebuilds never do."""
+    try:
+        from uv import find_uv_bin
+
+        return Path(find_uv_bin())
+    except (ImportError, FileNotFoundError) as error:
+        raise UnavailableError("resolving Python packages: uv is not installed", hint="reinstall Grocker") from error
 
 
 def run_that_may_build(
