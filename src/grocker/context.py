@@ -12,7 +12,6 @@ from grocker.digest import Digest
 from grocker.errors import CannotWriteError, MissingError, UnavailableError
 from grocker.progress import Progress
 from grocker.store import Store
-from grocker.store.fetch import fetch
 from grocker.web import Transport
 
 
@@ -38,6 +37,8 @@ def download(context: Context, url: str, *, digest: Digest, size: int | None, wh
     ``size`` in bytes, None when unknown; ``what`` names the file in messages.
     Raises GoneError when the file is no longer there, and what ``store.fetch`` raises.
     """
+    from grocker.store.fetch import fetch
+
     try:
         return fetch(
             context.store, context.transport, url, digest=digest, size=size, what=what, progress=context.progress

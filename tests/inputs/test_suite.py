@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from grocker import digest as digests
 from grocker.config.settings import DebianSettings, Settings
+from grocker.context import Context
 from grocker.errors import GrockerError, MissingError, SettingsError
 from grocker.inputs.origin import Origin
 from grocker.inputs.suite import Choice, Choices, Standalone, choose_suites
 from grocker.lock.values import Base, Interpreter, Lock, PlatformLock, StandalonePython
 from grocker.progress import Silent
+from grocker.store import Store
+from grocker.web import Transport
 
 VERSIONS = ("3.15.2", "3.14.10", "3.13.18t", "3.13.18", "3.12.16", "3.12.4", "3.11.18", "3.10.22", "3.9.25")
 STANDALONE = Standalone(lambda: VERSIONS)
+
+
+@contextmanager
+def _context(directory: Path, progress: Silent) -> Iterator[Context]:
+    with Store.open(directory / "cache") as store, Transport(environ={}) as transport:
+        yield Context(store, transport, progress, {}, 0)
 
 
 def chosen(
@@ -24,7 +35,8 @@ def chosen(
     """What to try, and the warnings."""
     progress = Silent()
     origin = Origin("project", ".", directory)
-    found = choose_suites(origin, named, settings or Settings(), None, progress, standalone)
+    with _context(directory, progress) as context:
+        found = choose_suites(origin, named, settings or Settings(), None, context, standalone)
     return found, [text for text, _ in progress.warnings]
 
 
@@ -176,6 +188,18 @@ def test_suite_that_is_named_decides_and_its_python_with_it(tmp_path: Path) -> N
     assert chosen(tmp_path, named="bookworm") == (Choices((Choice("bookworm", why="--debian bookworm"),)), [])
 
 
+def test_what_ranges_come_to_is_read_anew_when_they_change(tmp_path: Path) -> None:
+    file = tmp_path / "pyproject.toml"
+    for requires, suite in (
+        (">=3.11", "trixie"),
+        (">=3.11", "trixie"),
+        (">=3.11,<3.13", "bookworm"),
+        (">=3.11", "trixie"),
+    ):
+        file.write_text(f'[project]\nrequires-python = "{requires}"\n')
+        assert chosen(tmp_path)[0].best[0].suite == suite
+
+
 def test_suite_that_is_named_gets_the_python_that_is_named(tmp_path: Path) -> None:
     found, _ = chosen(tmp_path, Settings(python="3.12"), named="bookworm")
     assert found.best == (Choice("bookworm", "3.12.16", "[tool.grocker] python; --debian bookworm"),)
@@ -190,7 +214,8 @@ def test_lock_keeps_its_python_until_it_is_renewed_or_another_is_named(tmp_path:
     origin = Origin("project", ".", tmp_path)
 
     def version(settings: Settings, *, refresh: bool = False) -> str:
-        found = choose_suites(origin, None, settings, lock, Silent(), STANDALONE, refresh=refresh)
+        with _context(tmp_path, Silent()) as context:
+            found = choose_suites(origin, None, settings, lock, context, STANDALONE, refresh=refresh)
         return found.best[0].standalone
 
     assert version(Settings()) == "3.12.4"

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from grocker.config import command_lines
 from grocker.errors import SettingsError
 from grocker.inputs.application import Application
 from grocker.inputs.validation import find_modules
@@ -206,6 +205,8 @@ def _in_group(image: _Image, name: str) -> str:
 
 def _command_problems(image: _Image, command: Sequence[str] | str) -> Iterator[_Problem]:
     """Yield what keeps a command from running; nothing for a shell line of several commands."""
+    from grocker.config import command_lines
+
     lines = [tuple(command)] if not isinstance(command, str) else list(command_lines.commands(command))
     if len(lines) != 1 or not lines[0]:
         return

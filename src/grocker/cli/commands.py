@@ -32,7 +32,10 @@ class _Commands(click.Group):
         """Find a command. Raises UsageError for one that does not exist yet."""
         if args and args[0] in _PLANNED:
             raise UsageError(f"grocker {args[0]} does not exist yet", hint=_PLANNED[args[0]])
-        return super().resolve_command(ctx, args)
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.exceptions.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the commands in the table's order."""

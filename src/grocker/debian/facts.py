@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from grocker.debian import control, elf
+from grocker.debian import control
 from grocker.tar.entry import Entry, File, Symlink
 
 REVISION = 2
@@ -108,6 +108,8 @@ def extract(
     ``control_files``: the members of its control.tar by name. ``unmerged``: for each entry's path the package's own.
     Raises ValueError when a script is not UTF-8.
     """
+    from grocker.debian import elf
+
     contents: dict[str, bytes] = {}
     libraries: list[Library] = []
     python: set[str] = set()

@@ -11,7 +11,7 @@ from grocker import debian
 from grocker.context import Context
 from grocker.execute.prefetch import Prefetch
 from grocker.inputs.index import wheel_target
-from grocker.layers import configured, libraries
+from grocker.layers import configured
 from grocker.layers.composition import FinishedLayer, build_layer
 from grocker.layers.provided import Provided, find_provided
 from grocker.layers.recipes import RECIPES, configuration, uncompiled
@@ -139,6 +139,8 @@ def _uncovered(bench: Workbench) -> tuple[tuple[str, str, str], ...]:
 
 def _missing_libraries(bench: Workbench) -> dict[str, tuple[str, ...]]:
     """Return by wheel the shared libraries that nothing in the image has; kept for the same packages and wheels."""
+    from grocker.layers import libraries
+
     store = bench.context.store
     concerned = [layer.key for layer in bench.plan.layers if layer.kind in {"debian", *WHEEL_KINDS}]
     key = cache_key("libraries", debian.REVISION, concerned)

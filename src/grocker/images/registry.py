@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from grocker.images.reading import OpenedImage
 from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, Transfer, plural
 from grocker.oci import Blobs, Image, Reference, reference, values
-from grocker.oci.artifact import Artifact
 from grocker.oci.values import Descriptor
 from grocker.progress import Progress
 
 if TYPE_CHECKING:
+    from grocker.images.reading import OpenedImage
+    from grocker.oci.artifact import Artifact
     from grocker.registry import PushResult, RepositoryState
     from grocker.store import Store
     from grocker.web import Transport
@@ -33,6 +33,7 @@ def open_sink(path: str, context: PlaceContext) -> RegistrySink:
 def open_image(text: str, context: PlaceContext) -> Iterator[OpenedImage]:
     """See reading.ImageModule. ``text`` is a reference."""
     from grocker import registry
+    from grocker.images.reading import OpenedImage
     from grocker.registry import pull
 
     name = reference.parse(text)

@@ -11,11 +11,11 @@ import msgspec
 from grocker.digest import Digest
 from grocker.errors import UsageError
 from grocker.oci import Blobs, Image, Layer, Platform, Reference, reference
-from grocker.oci.artifact import Artifact
 from grocker.oci.index import find_image
 from grocker.progress import Progress
 
 if TYPE_CHECKING:
+    from grocker.oci.artifact import Artifact
     from grocker.store import Store
     from grocker.web import Transport
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
 from grocker import digest as digests
 from grocker.digest import Digest
 from grocker.errors import MissingError
-from grocker.images.reading import OpenedImage
 from grocker.images.sink import Delivered, PlaceContext
 from grocker.oci import Blobs, Document, Image, Reference, reference, values
 from grocker.oci.index import root
@@ -20,6 +19,9 @@ from grocker.oci.reading import parse_root, read_images
 from grocker.oci.values import Descriptor
 from grocker.progress import Progress
 from grocker.store import Store
+
+if TYPE_CHECKING:
+    from grocker.images.reading import OpenedImage
 
 _PLACE = "Grocker's store"
 
@@ -32,6 +34,8 @@ def open_sink(path: str, context: PlaceContext) -> StoreSink:
 @contextmanager
 def open_image(text: str, context: PlaceContext) -> Iterator[OpenedImage]:
     """See reading.ImageModule. ``text`` is a reference."""
+    from grocker.images.reading import OpenedImage
+
     name = reference.parse(text)
     digest = name.digest or _find_digest(context.store, name)
     if digest is None or context.store.blob(digest) is None:

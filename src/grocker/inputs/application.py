@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,15 +15,16 @@ from grocker.context import Context
 from grocker.digest import Digest
 from grocker.errors import CorruptError, SettingsError
 from grocker.inputs import documents, validation
-from grocker.inputs.completeness import check_complete
 from grocker.inputs.index import wheel_target
 from grocker.inputs.origin import Origin
 from grocker.inputs.produced import Produced
-from grocker.inputs.standalone import StandaloneSource
 from grocker.inputs.writable import WritablePath
 from grocker.lock.values import BuildRequirement, PythonFile
 from grocker.platforms.target import Target
 from grocker.python.metadata import normalise_name
+
+if TYPE_CHECKING:
+    from grocker.inputs.standalone import StandaloneSource
 
 
 class LockedApplication(msgspec.Struct, frozen=True):
@@ -131,6 +133,8 @@ def read_application(
     ``procfile``: the text of the project's ``Procfile``; ``tree``: the project's files; the others as in Application.
     Raises CorruptError for a damaged wheel, SettingsError for one that the settings do not fit.
     """
+    from grocker.inputs.completeness import check_complete
+
     path = request.context.store.sound_download(wheel.sha256)
     if path is None:
         raise CorruptError(

@@ -1,18 +1,15 @@
-"""The kinds of inputs, and how each becomes an application. A new kind is a module here and a row in the table."""
+"""The kinds of inputs, and how each becomes an application. A new kind is a module here and its name in the table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from importlib import import_module
 
 from grocker.errors import SettingsError
-from grocker.inputs import application_directory, project, release, script, wheel
+from grocker.inputs import application_directory
 from grocker.inputs.application import Application, ApplicationRequest
 
-KINDS: Mapping[str, Callable[[ApplicationRequest], Application]] = MappingProxyType(
-    {"project": project.load, "script": script.load, "wheel": wheel.load, "release": release.load}
-)
-"""By ``Origin.kind``."""
+KINDS = ("project", "script", "wheel", "release")
+"""``Origin.kind``: the module of that name has ``load``, which takes an ``ApplicationRequest``"""
 
 
 def load_application(request: ApplicationRequest) -> Application:
@@ -22,4 +19,6 @@ def load_application(request: ApplicationRequest) -> Application:
             f"build.commands: {request.origin.text} is not a project directory, so there is nowhere to run commands",
             hint="build the project's directory, or remove the setting",
         )
-    return application_directory.arrange(request, KINDS[request.origin.kind](request))
+    assert request.origin.kind in KINDS
+    application: Application = import_module(f"grocker.inputs.{request.origin.kind}").load(request)
+    return application_directory.arrange(request, application)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from grocker import python
 from grocker.errors import CorruptError
-from grocker.inputs import package, tree
+from grocker.inputs import tree
 from grocker.inputs.application import Application, ApplicationRequest
 from grocker.inputs.build_commands import UnbuiltFrontEnd, run_build_commands
 from grocker.inputs.completeness import IncompleteWheelError
@@ -91,6 +91,8 @@ def _warn_of_unbuilt(request: ApplicationRequest, front_end: FrontEnd) -> None:
 
 
 def _load(request: ApplicationRequest, directory: Path, produced: Produced | None) -> Application:
+    from grocker.inputs import package
+
     settings = request.settings
     if is_tree(directory, settings):
         return tree.load(request, produced)

@@ -66,7 +66,7 @@ def read_base_image(directory: Path) -> PythonPin | None:
 
 
 def read_ranges(directory: Path) -> tuple[PythonRange, ...]:
-    """Return the versions that ``pyproject.toml`` and the project's lock allow; malformed ones are left out."""
+    """Return the versions that ``pyproject.toml`` and the project's lock allow."""
     loaded = config_files.load_toml(directory / "pyproject.toml")
     document: dict[str, Any] = loaded[0] if loaded is not None else {}
     found = [PythonRange("requires-python", _text(document, "project", "requires-python"))]
@@ -74,11 +74,11 @@ def read_ranges(directory: Path) -> tuple[PythonRange, ...]:
     found.append(PythonRange("tool.poetry.dependencies.python", python_specifier(poetry)))
     locked = _LOCKED.search(_read(directory / "uv.lock")[:_HEAD])
     found.append(PythonRange("uv.lock", locked["specifier"] if locked is not None else ""))
-    return tuple(allowed(found))
+    return tuple(one for one in found if one.specifier.strip())
 
 
 def allowed(ranges: Iterable[PythonRange]) -> tuple[PythonRange, ...]:
-    """Return the ranges that say something; whoever reads the metadata tells of malformed ones."""
+    """Return the ranges that are well-formed; whoever reads the metadata tells of the others."""
     from packaging.specifiers import SpecifierSet
 
     found = []
@@ -87,8 +87,7 @@ def allowed(ranges: Iterable[PythonRange]) -> tuple[PythonRange, ...]:
             SpecifierSet(one.specifier).contains("3.13.999", prereleases=True)
         except ValueError:
             continue
-        if one.specifier.strip():
-            found.append(one)
+        found.append(one)
     return tuple(found)
 
 

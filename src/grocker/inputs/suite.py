@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from grocker.config.script_metadata import read_script
 from grocker.config.settings import Settings
+from grocker.context import Context
 from grocker.errors import MissingError, SettingsError
 from grocker.inputs.origin import Origin
 from grocker.inputs.python_version import (
@@ -24,6 +24,8 @@ from grocker.lock.values import Lock
 from grocker.platforms.interpreters import STANDALONE, release_of, series_of
 from grocker.platforms.suites import DEFAULT, SUITES, Suite, find_suite
 from grocker.progress import Progress
+from grocker.store import Store
+from grocker.tar.keys import cache_key
 
 _SETTING = "[tool.grocker] python"
 
@@ -81,7 +83,7 @@ def choose_suites(
     named: str | None,
     settings: Settings,
     lock: Lock | None,
-    progress: Progress,
+    context: Context,
     standalone: Standalone,
     *,
     refresh: bool = False,
@@ -94,7 +96,8 @@ def choose_suites(
     Debian mends it. ``refresh``: whether a locked standalone interpreter gives way to a newer one of its series.
     Raises SettingsError if no Python fits, MissingError if nobody has the one that the settings name.
     """
-    python, ranges = settings.python, _ranges(origin)
+    python, fit = settings.python, _find_fit(context.store, _ranges(origin))
+    ranges = fit.ranges
     suite = named or settings.debian.suite
     wanted = python or (find_suite(suite).python if suite is not None else None)
     if lock is not None and suite in (None, lock.base.suite) and wanted in (None, lock.interpreter.version):
@@ -104,7 +107,7 @@ def choose_suites(
         if python is None or find_suite(suite).python == python:
             return Choices((Choice(suite, why=place),))
         return Choices((Choice(suite, _required(python, standalone), f"{_SETTING}; {place}"),))
-    fitting = [row for row in SUITES.values() if allows(ranges, f"{row.python}.999")]
+    fitting = [SUITES[name] for name in fit.suites]
     pin = PythonPin(_SETTING, python) if python is not None else _read_pin(origin)
     if pin is not None:
         # The settings are the user's last word: what else is said of Python is judged where it is used.
@@ -122,7 +125,7 @@ def choose_suites(
             otherwise = tuple(Choice(row.name, why=f"the nearest to {pin.series}") for row in nearest)
             return Choices((Choice(DEFAULT, version, why),), otherwise=otherwise)
         fitting = nearest_suites(fitting, pin.series)
-        _warn_of_pin(pin, fitting, ranges, standalone, progress)
+        _warn_of_pin(pin, fitting, ranges, standalone, context.progress)
     if fitting:
         image = _read_base_image(origin) if pin is None else None
         if image is not None and allows(ranges, f"{image.series}.999"):
@@ -135,9 +138,32 @@ def choose_suites(
     return Choices(tuple(Choice(DEFAULT, version, why) for version in found))
 
 
+class _Fit(msgspec.Struct, frozen=True):
+    """What versions that are allowed come to."""
+
+    ranges: tuple[PythonRange, ...]
+    """those that are well-formed"""
+    suites: tuple[str, ...]
+    """names of those whose Python they all allow"""
+
+
+def _find_fit(store: Store, ranges: Sequence[PythonRange]) -> _Fit:
+    """Return what the ranges come to; it is kept, because reading them takes longer than most of a rebuild's steps."""
+    pythons = {row.name: row.python for row in SUITES.values()}
+    key = cache_key("suites that fit", ranges, pythons)
+    kept = store.kept_as("steps", key, _Fit)
+    if kept is None:
+        sound = allowed(ranges)
+        kept = _Fit(sound, tuple(name for name, python in pythons.items() if allows(sound, f"{python}.999")))
+        store.keep("steps", key, msgspec.json.encode(kept))
+    return kept
+
+
 def _ranges(origin: Origin) -> tuple[PythonRange, ...]:
+    from grocker.config.script_metadata import read_script
+
     if origin.path is not None and origin.kind == "script":
-        return allowed([PythonRange("requires-python", read_script(origin.path).requires_python)])
+        return (PythonRange("requires-python", read_script(origin.path).requires_python),)
     if origin.path is not None and origin.kind == "project":
         return read_ranges(origin.path)
     return ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -15,19 +16,19 @@ from grocker.context import Context, download
 from grocker.errors import CorruptError, GrockerError, MissingError
 from grocker.inputs.archive import find_mirrors, open_archive, resolve_names
 from grocker.inputs.index import wheel_target
-from grocker.inputs.standalone import StandaloneSource
 from grocker.lock.answers import DebianAnswer
 from grocker.lock.values import DebianPackage
 from grocker.platforms.architectures import ARCHITECTURES
-from grocker.platforms.build_packages import TOOLCHAIN
 from grocker.platforms.interpreters import STANDALONE_FORMAT
 from grocker.platforms.suites import RUST
 from grocker.platforms.target import Target
-from grocker.python import BuildRoot, WheelTarget
 from grocker.store.writing import storage
 from grocker.tar.entry import Entry
 from grocker.tar.keys import cache_key
-from grocker.tar.unpack import link_tree, unpack
+
+if TYPE_CHECKING:
+    from grocker.inputs.standalone import StandaloneSource
+    from grocker.python import BuildRoot, WheelTarget
 
 _FORMAT = 1
 """goes into keys: raised when the same packages give another root"""
@@ -68,6 +69,9 @@ class DebianToolchain(msgspec.Struct, frozen=True):
 
         Most packages are those of every root: these are unpacked once, and linked.
         """
+        from grocker.python import BuildRoot
+        from grocker.tar.unpack import link_tree, unpack
+
         store, common = self.context.store, self._common
         answer = self._build_packages(packages)
         key = self._root_key(answer)
@@ -96,6 +100,8 @@ class DebianToolchain(msgspec.Struct, frozen=True):
 
     @property
     def _common(self) -> list[str]:
+        from grocker.platforms.build_packages import TOOLCHAIN
+
         suite = self.image.suite
         return sorted({*suite.base, *self.image.interpreter_packages, *self.image.header_packages, *TOOLCHAIN})
 
@@ -116,6 +122,8 @@ class DebianToolchain(msgspec.Struct, frozen=True):
 
     def compose_image(self, answer: DebianAnswer) -> BuildRoot:
         """Return a root with an image's own packages, to run what the image would run."""
+        from grocker.python import BuildRoot
+
         store = self.context.store
         key = cache_key("image root", debian.REVISION, answer.digests)
         with store.lock(f"tree-{key}"):
@@ -198,6 +206,8 @@ class DebianToolchain(msgspec.Struct, frozen=True):
         """Fetch the packages and unpack them into a tree."""
         from concurrent.futures import ThreadPoolExecutor
 
+        from grocker.tar.unpack import unpack
+
         what = f"unpacking {subject} ({len(answer.packages)} Debian packages)"
         with (
             self.context.progress.task(what, len(answer.packages)) as task,
@@ -213,6 +223,8 @@ class DebianToolchain(msgspec.Struct, frozen=True):
             return list(pool.map(unpack_one, answer.packages))
 
     def _configure(self, facts: list[debian.Facts], tree: Path) -> None:
+        from grocker.tar.unpack import unpack
+
         unpack(debian.configure(facts).entries, tree)
         sonames = {library.soname: one.name for one in facts for library in one.libraries if library.soname}
         with storage("writing to the cache", tree):

@@ -19,10 +19,8 @@ from grocker.errors import SettingsError
 from grocker.inputs import validation
 from grocker.inputs.application import Application, ApplicationRequest, chosen_groups
 from grocker.inputs.detection import detect, find_roots
-from grocker.inputs.dockerfile_start import find_started
 from grocker.inputs.documents import BASE_CONFIG, CRONTAB, decode_text, named_files, read_base_config, read_crontab
 from grocker.inputs.index import wheel_target
-from grocker.inputs.platform_sockets import listen_on_port
 from grocker.inputs.produced import Produced, with_produced
 from grocker.inputs.tree_entries import ROOT, tree_entries
 from grocker.inputs.tree_files import TreeFiles, check_named, read_files, warn_of_left_out
@@ -70,6 +68,8 @@ def read_tree(
 
     Raises SettingsError for files that the settings name and that cannot be read.
     """
+    from grocker.inputs.platform_sockets import listen_on_port
+
     settings = request.settings
     entries = tuple(tree_entries(files))
     roots = _roots(files)
@@ -109,6 +109,8 @@ def read_tree(
 
 def _started(directory: Path, files: Mapping[str, File]) -> DetectedApplication:
     """Return what the Dockerfile starts, which often is left out of the tree itself."""
+    from grocker.inputs.dockerfile_start import find_started
+
     try:
         text = python.read_named_file(directory, DOCKERFILE, setting=DOCKERFILE).decode("utf-8", "replace")
     except SettingsError:

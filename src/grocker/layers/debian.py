@@ -20,7 +20,6 @@ from grocker.tar import member as members
 from grocker.tar.entry import Entry
 from grocker.tar.keys import cache_key
 from grocker.tar.member import Member
-from grocker.tar.unpack import unpack
 
 
 class DebianPackages:
@@ -103,6 +102,8 @@ class DebianPackages:
 
     def unpack_interpreter(self, tree: Path) -> None:
         """Unpack what Debian's interpreter needs to compile; of a standalone one, the C library and others."""
+        from grocker.tar.unpack import unpack
+
         for package in filter(is_interpreter, self._packages):
             begun = self._members.get(package.sha256)
             if begun is not None:

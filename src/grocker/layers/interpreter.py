@@ -9,7 +9,6 @@ from grocker.platforms.interpreters import STANDALONE
 from grocker.python import InterpreterTree
 from grocker.store import Store
 from grocker.tar.entry import Entry, Symlink
-from grocker.tar.unpack import unpack
 
 PYTHON = f"{STANDALONE.prefix}/bin/python3"
 
@@ -31,6 +30,8 @@ def unpack_interpreter(
 
     ``python``: its release series. ``architecture``: the host's. ``files``: gives the archive's.
     """
+    from grocker.tar.unpack import unpack
+
     with store.lock(f"tree-{key}"):
         tree = store.tree(key)
         if tree is None:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import msgspec
 
 from grocker import python
-from grocker.layers import application, configured, environment, interpreter, runner, static
+from grocker.layers import application, configured, runner
 from grocker.layers.workbench import Workbench
 from grocker.plan.layers import Kind, PlannedLayer
 from grocker.tar import member as members
@@ -33,6 +33,8 @@ def _configured(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
 
 
 def _interpreter(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
+    from grocker.layers import interpreter
+
     files = interpreter.entries(bench.interpreter_files(), has_debian_python=bench.has_debian_python)
     return [_own(layer, bench, files, layer.inputs[0], checked=False)]
 
@@ -47,6 +49,8 @@ def _runner(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
 
 
 def _environment(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
+    from grocker.layers import environment
+
     return [_own(layer, bench, environment.entries(bench.scheme, bench.plan.lock_text), "the environment")]
 
 
@@ -58,6 +62,8 @@ def _application(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
 
 
 def _static(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
+    from grocker.layers import static
+
     assert bench.static is not None
     store, key = bench.context.store, _own_key(layer)
     found = members.find_member(store, key)

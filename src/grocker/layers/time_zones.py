@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from grocker.errors import SettingsError
 from grocker.runner.contract.spec import Service, SpecError
-from grocker.runner.cron.crontab_check import is_known_zone, validate_crontab
 
 _HINT = "use a name such as Europe/Paris"
 
@@ -26,6 +25,8 @@ def check_time_zones(
     image's, NAME=VALUE. ``crontab``: the application's, with its place. ``user``: the container's; ``commands``: the
     application's. Raises SettingsError that names the setting, or the crontab's line.
     """
+    from grocker.runner.cron.crontab_check import is_known_zone, validate_crontab
+
     named = [("env.TZ", v.removeprefix("TZ=")) for v in variables if v.startswith("TZ=")]
     named += [(f"services.{name}.env.TZ", s.env["TZ"]) for name, s in sorted(services.items()) if s.env.get("TZ")]
     data, place = crontab

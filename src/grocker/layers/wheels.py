@@ -10,7 +10,6 @@ import msgspec
 from grocker.context import Context
 from grocker.digest import Digest
 from grocker.inputs.index import download_wheel
-from grocker.layers import libraries
 from grocker.layers.workers import Workers
 from grocker.lock.answers import PythonAnswer
 from grocker.lock.values import PythonFile
@@ -100,6 +99,8 @@ class IndexWheels:
         return found
 
     def _member(self, file: PythonFile, compiler: Callable[[], Compiler]) -> Member:
+        from grocker.layers import libraries
+
         store, epoch = self._context.store, self._epoch
         name = self._key(file)
 

@@ -12,7 +12,6 @@ import msgspec
 from grocker import __version__
 from grocker.errors import SettingsError
 from grocker.runner.contract import installed_files, names, spec
-from grocker.runner.cron.crontab_check import validate_crontab
 
 if TYPE_CHECKING:
     from grocker.config.settings import Settings
@@ -86,6 +85,8 @@ def check_crontab(crontab: tuple[bytes | None, str], user: str, commands: Iterab
     Contract: K1. ``user``: the container's; ``commands``: the application's own. Raises SettingsError with place and
     line.
     """
+    from grocker.runner.cron.crontab_check import validate_crontab
+
     data, place = crontab
     if data is not None:
         try:

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
         parse_requirement_files,
         read_requirement_files,
     )
-    from grocker.python.requirements import active_requirements, parse_requirement
+    from grocker.python.requirements import active_requirements, marker_environment, parse_requirement
     from grocker.python.resolution import find_addresses, find_sdist, resolve
     from grocker.python.sdists import SDIST, SOURCE, SdistBuilder
     from grocker.python.service_entry_points import declared_services
@@ -84,7 +84,7 @@ _HOMES = {
         *("RequirementList", "as_constraints", "check_hashes"),
         *("parse_requirement_files", "read_requirement_files"),
     ),
-    "requirements": ("active_requirements", "parse_requirement"),
+    "requirements": ("active_requirements", "marker_environment", "parse_requirement"),
     "resolution": ("find_addresses", "find_sdist", "resolve"),
     "sdists": ("SDIST", "SOURCE", "SdistBuilder"),
     "sources": ("PATH", "Source"),
@@ -157,6 +157,7 @@ __all__ = [
     "local_files",
     "lock_source",
     "locked_source",
+    "marker_environment",
     "oldest_python",
     "overlay",
     "parse_requirement",

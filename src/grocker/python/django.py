@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from grocker.python.wheel import Wheel
 from grocker.tar.entry import File
+
+if TYPE_CHECKING:
+    from grocker.python.wheel import Wheel
 
 _SETTINGS = re.compile(
     r"""(?m)^[^#\n]*?os\.environ\.setdefault\(\s*["']DJANGO_SETTINGS_MODULE["']\s*,\s*["'](?P<module>[\w.]+)["']"""

@@ -6,12 +6,15 @@ import hashlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from grocker import local_file
-from grocker.python.source_tree import SourceTree
 from grocker.tar.entry import Entry, File
+
+if TYPE_CHECKING:
+    from grocker.python.source_tree import SourceTree
 
 _SECRET = re.compile(
     r"\.env(?:\.(?!example$|sample$|template$|dist$|test$).+)?|.+\.env|\.envrc"

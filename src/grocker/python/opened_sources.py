@@ -15,9 +15,8 @@ from grocker.context import Context, download
 from grocker.digest import Digest, from_hex, of
 from grocker.errors import CorruptError, GrockerError, MissingError
 from grocker.lock.values import PythonFile
-from grocker.python import git_checkout, source_tree
+from grocker.python import source_tree
 from grocker.python.indexes import hide_credentials
-from grocker.python.sdist_archive import SUFFIXES, unpack_sdist
 from grocker.python.source_tree import FileHashes, SourceTree
 from grocker.python.sources import ARCHIVE, PATH, DirectorySource, GitSource, Sdist, Source, parse_git, parse_source
 from grocker.python.uv import Uv
@@ -84,6 +83,8 @@ def lock_source(text: str, base: Path | None) -> str:
 
 
 def _open_sdist(context: Context, uv: Uv, sdist: Sdist, scratch: Path) -> OpenedSource:
+    from grocker.python.sdist_archive import SUFFIXES, unpack_sdist
+
     what = f"{sdist.name or sdist.file} {sdist.version}".strip()
     label = f"{what} from its sdist"
     if not sdist.file.endswith(SUFFIXES):
@@ -119,6 +120,8 @@ def _measure(context: Context, url: str, what: str) -> Digest:
 
 
 def _open_git(context: Context, source: GitSource, *, submodules: bool) -> OpenedSource:
+    from grocker.python import git_checkout
+
     what = f"{source.name} from {source.shown}".strip()
     with context.progress.task(f"fetching {source.shown}"):
         commit = git_checkout.find_commit(source, context.environ)

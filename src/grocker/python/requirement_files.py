@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
@@ -19,9 +20,11 @@ from grocker.digest import Digest, from_hex
 from grocker.errors import CorruptError, SettingsError
 from grocker.python.indexes import hide_credentials
 from grocker.python.metadata import normalise_name
-from grocker.python.pylock import Pin
 from grocker.python.requirements import parse_requirement
 from grocker.python.sources import SDIST_SUFFIXES, Source, parse_source
+
+if TYPE_CHECKING:
+    from grocker.python.pylock import Pin
 
 _INCLUDE = re.compile(r"\s*(?P<option>-r|--requirement|-c|--constraint)(?:\s*=\s*|\s+|(?<=-[rc]))(?P<file>[^\s#]\S*)")
 _COMMENT = re.compile(r"(^|\s+)#.*$")

@@ -11,12 +11,15 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from grocker.errors import DeniedError, StorageError
-from grocker.python.git import Repository
-from grocker.python.named_paths import NamedPaths
+
+if TYPE_CHECKING:
+    from grocker.python.git import Repository
+    from grocker.python.named_paths import NamedPaths
 
 UNREADABLE = "it cannot be read"
 _PRODUCT = "it looks like a build product: git does not track it and pyproject.toml does not name it"

@@ -22,9 +22,7 @@ from grocker.errors import (
     TryAgainError,
     UnavailableError,
 )
-from grocker.python.credentials import foreign_credentials, public_environment
 from grocker.python.indexes import add_credentials, find_uv_indexes, hide_credentials, read_pip_indexes
-from grocker.python.stale_lock import StaleLockError
 
 _PASSED = re.compile(
     r"(UV|PIP)_.*|SSL_CERT_(FILE|DIR)|SSL_CLIENT_CERT|REQUESTS_CA_BUNDLE|NETRC|RUST_LOG|NO_PROXY|no_proxy"
@@ -57,6 +55,8 @@ class Uv(msgspec.Struct, frozen=True):
 
     def without_secrets(self) -> Uv:
         """The same uv for what may run foreign code: nothing that lets anybody in is in its environment."""
+        from grocker.python.credentials import public_environment
+
         return replace(self, environment=public_environment(self.environment))
 
     def with_options(self, options: Mapping[str, str]) -> Uv:
@@ -146,6 +146,8 @@ def run(
     ``directory``: where it runs; its configuration files and its parents' count. ``environment`` overrides uv's own.
     Credentials of an index of the caller's stay here when the project has given the index's name to another address.
     """
+    from grocker.python.credentials import foreign_credentials
+
     settled = find_uv_indexes(directory, uv.environment) if directory and uv.from_pip else frozenset()
     own = {name: value for name, value in uv.environment.items() if name not in uv.from_pip & settled}
     withheld = foreign_credentials(directory, own) if directory else {}
@@ -196,6 +198,8 @@ def translate_error(output: command.Output, *, action: str, platform: str) -> Gr
 
     ``platform``: the target, for "has no wheel for PLATFORM".
     """
+    from grocker.python.stale_lock import StaleLockError
+
     text = _MARKER.sub("", hide_credentials(output.stderr.strip()))
     words = summarise_error(text)
     code = http_status(text)

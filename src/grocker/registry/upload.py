@@ -16,7 +16,6 @@ import msgspec
 from grocker.digest import Digest, Hashing
 from grocker.errors import CorruptError, GrockerError, UnavailableError
 from grocker.oci import Blobs
-from grocker.oci.blobs import damaged
 from grocker.oci.image import Document, Layer
 from grocker.progress import Task
 from grocker.registry.mount_candidates import MountCandidates
@@ -85,6 +84,8 @@ def push_layer(
     likely: bool,
 ) -> Fate:
     """Push a layer; its bytes are opened only if they must be sent. ``likely``: whether it may be present."""
+    from grocker.oci.blobs import damaged
+
     action = f"pushing layer {short_digest(layer.digest)} ({layer.title}) to {session.reference.name}"
     found = _find(session, layer.digest, layer.size, candidates, action, cancellation, likely=likely)
     if found.fate is not Fate.SENT:

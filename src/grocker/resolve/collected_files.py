@@ -14,17 +14,15 @@ from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.inputs.application import Application
 from grocker.inputs.index import wheel_target
-from grocker.inputs.toolchain import DebianToolchain
 from grocker.lock.answers import DebianAnswer, PythonAnswer
 from grocker.lock.values import PythonFile
-from grocker.python import read_wheel
 from grocker.runner.contract import names
 from grocker.runner.contract.spec import Service, is_plain, replace_fields
 from grocker.tar.entry import Entry, File, Symlink
 from grocker.tar.keys import cache_key
-from grocker.tar.unpack import unpack
 
 if TYPE_CHECKING:
+    from grocker.inputs.toolchain import DebianToolchain
     from grocker.python.collectstatic import CollectAnswer
 
 PLACE = "/opt/static"
@@ -343,6 +341,9 @@ def _unpacked(
     context: Context, run: StaticRun, toolchain: DebianToolchain, fetch: Callable[[PythonFile], Path]
 ) -> Path:
     """Return a tree with the image's environment: its wheels, without the application's own."""
+    from grocker.python import read_wheel
+    from grocker.tar.unpack import unpack
+
     store, target = context.store, wheel_target(toolchain.image)
     scheme = target.scheme()
     identity = toolchain.interpreter_identity()

@@ -10,7 +10,6 @@ from grocker.context import Context
 from grocker.inputs.archive import resolve_names
 from grocker.lock.answers import DebianAnswer
 from grocker.platforms.target import Target
-from grocker.resolve.signatures import remember_signed
 
 
 def package_names(settings: Settings, target: Target, more: Iterable[str]) -> list[str]:
@@ -28,6 +27,8 @@ def resolve_packages(
     context: Context, settings: Settings, more: Iterable[str], target: Target, *, refresh: bool
 ) -> DebianAnswer:
     """Resolve the packages below the application; ``more``: what its services need."""
+    from grocker.resolve.signatures import remember_signed
+
     names = package_names(settings, target, more)
     remember = partial(remember_signed, context, target)
     return resolve_names(context, settings, names, target, refresh=refresh, resolved=remember)

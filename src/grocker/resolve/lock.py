@@ -23,7 +23,6 @@ from grocker.lock.values import Base, Interpreter, Lock, PlatformLock, Standalon
 from grocker.platforms.interpreters import STANDALONE
 from grocker.platforms.target import Target
 from grocker.resolve.debian import package_names
-from grocker.resolve.signatures import require_signed
 
 
 def read(path: Path) -> Lock | None:
@@ -127,6 +126,8 @@ def debian_answer(context: Context, settings: Settings, target: Target, locked: 
 
     Raises as ``signatures.require_signed``.
     """
+    from grocker.resolve.signatures import require_signed
+
     mirrors = find_mirrors(context, settings)
     addresses = require_signed(context, mirrors, target, locked.debian)
     if addresses is None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 
 from grocker import local_file, python
@@ -25,6 +27,7 @@ from grocker.inputs.pin_file import find_pin_file
 from grocker.lock.answers import PythonAnswer
 from grocker.platforms.target import Target
 from grocker.python.uv import NoWheelError
+from grocker.store import Store
 from grocker.store.answers import recent_answer
 from grocker.tar.keys import cache_key
 
@@ -52,7 +55,7 @@ def resolve_wheels(
     """
     wheels = wheel_target(target)
     installed, project, servers = application.installed, application.project, application.services.servers
-    requirements = python.active_requirements(installed.name, installed.metadata.requires, application.extras, wheels)
+    requirements = _active_requirements(context.store, application, wheels)
     directory = project.directory if project else None
     lock = python.find_lock(project.directory) if project and not ignore_lock else None
     own = python.group_requirements(project.directory, application.groups) if project and lock is None else ()
@@ -64,7 +67,8 @@ def resolve_wheels(
         listed = python.as_constraints(_read_listed(context, uv, project.directory, (pin_file,) if pin_file else ()))
         python.check_unread(project.directory, (*requirements, *own), pins_are_read=pin_file is not None)
 
-    builder = sdist_builder(
+    builder = partial(
+        sdist_builder,
         context,
         uv,
         wheels,
@@ -120,7 +124,7 @@ def resolve_wheels(
             extras=application.extras,
             groups=application.groups,
             additions=servers,
-            builder=builder,
+            builder=builder(),
         )
         if lock.format != "uv":  # which checks that itself
             versions = {pin.name: {"" if pin.source else pin.version} for pin in pins}
@@ -139,12 +143,14 @@ def resolve_wheels(
             constraints=constraints,
             directory=directory,
             listed=listed,
-            builder=builder,
+            builder=builder(),
             preferred=preferred,
         )
         # A file beside a package need not list everything.
         python.check_hashes([pin for pin in pins if pin_file is None or pin.name in listed.hashes], listed)
-        return python.add_requirements(pins, apart, wheels, uv, workspace=scratch, directory=directory, builder=builder)
+        return python.add_requirements(
+            pins, apart, wheels, uv, workspace=scratch, directory=directory, builder=builder()
+        )
 
     key = cache_key(
         *("dependencies", installed.name, requirements, servers, application.extras, application.groups, own),
@@ -167,6 +173,18 @@ def resolve_wheels(
         found = recent_answer(context.store, key, PythonAnswer, ask, now=context.now, refresh=True)
     rebuild_wheels(context, uv, found.files, wheels, toolchain, directory=directory, submodules=submodules)
     return found
+
+
+def _active_requirements(store: Store, application: Application, target: python.WheelTarget) -> tuple[str, ...]:
+    """Return what the application requires on ``target``; kept: parsing takes longer than most of a rebuild's steps."""
+    installed, extras = application.installed, application.extras
+    variables = python.marker_environment(target)
+    key = cache_key("active requirements", installed.name, installed.metadata.requires, extras, variables)
+    kept = store.kept_as("steps", key, tuple[str, ...])
+    if kept is None:
+        kept = python.active_requirements(installed.name, installed.metadata.requires, extras, target)
+        store.keep("steps", key, msgspec.json.encode(kept))
+    return kept
 
 
 def read_listed(context: Context, uv: python.Uv, application: Application) -> python.RequirementList:

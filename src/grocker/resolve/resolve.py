@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -23,7 +24,6 @@ from grocker.inputs.load import load_application
 from grocker.inputs.programs import find_run_packages
 from grocker.inputs.removed_imports import RemovedImport, find_removed_imports
 from grocker.inputs.request import Request
-from grocker.inputs.standalone import StandaloneSource
 from grocker.inputs.toolchain import DebianToolchain
 from grocker.inputs.tree_project import is_tree
 from grocker.lock.answers import DebianAnswer, PythonAnswer
@@ -31,18 +31,22 @@ from grocker.lock.document import NAME as LOCK
 from grocker.lock.values import Lock, PythonFile, StandalonePython
 from grocker.platforms.architectures import BY_MACHINE
 from grocker.platforms.target import Target
-from grocker.python import Uv, local_files, read_project
+from grocker.python import local_files, read_project
 from grocker.resolve import lock as locks
 from grocker.resolve.collected_files import StaticFiles, collect_static, shown_static
 from grocker.resolve.debian import resolve_packages
 from grocker.resolve.python import read_listed, resolve_wheels, versions_source
 from grocker.resolve.static_files import with_static
-from grocker.resolve.subscriber import Subscriber
 from grocker.resolve.suites import Attempt, UnfitPythonError, resolve_suites, standalone_source
 from grocker.resolve.wheel_imports import find_wheel_imports
 from grocker.runner.contract import spec
 from grocker.store.store import require
 from grocker.tar.keys import cache_key
+
+if TYPE_CHECKING:
+    from grocker.inputs.standalone import StandaloneSource
+    from grocker.python import Uv
+    from grocker.resolve.subscriber import Subscriber
 
 
 class StandaloneInterpreters(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile
 
 import msgspec
@@ -12,11 +13,13 @@ from msgspec.structs import replace
 from grocker.config.services import Services
 from grocker.errors import CorruptError, SettingsError
 from grocker.lock.values import PythonFile
-from grocker.python import Wheel
 from grocker.runner.contract.spec import Service, is_plain, replace_fields
 from grocker.store import Store
 from grocker.tar.entry import File
 from grocker.tar.keys import cache_key
+
+if TYPE_CHECKING:
+    from grocker.python import Wheel
 
 NAME = "static"
 _FORMAT = 1

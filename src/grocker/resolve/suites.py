@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -19,11 +19,13 @@ from grocker.errors import (
     UnavailableError,
 )
 from grocker.inputs.request import Request
-from grocker.inputs.standalone import StandaloneSource
 from grocker.inputs.suite import Choice, Standalone, choose_suites
 from grocker.platforms.target import Target, select_target
 from grocker.python import Uv
 from grocker.python.uv import NoWheelError
+
+if TYPE_CHECKING:
+    from grocker.inputs.standalone import StandaloneSource
 
 _Resolved = TypeVar("_Resolved")
 
@@ -59,7 +61,7 @@ def resolve_suites(
     """
     standalone = _standalone(context, request, uv)
     choices = choose_suites(
-        *(request.origin, request.suite, settings, request.lock, context.progress, standalone), refresh=request.refresh
+        *(request.origin, request.suite, settings, request.lock, context, standalone), refresh=request.refresh
     )
     best, more = choices.best, choices.more
     if choices.otherwise and not _is_had(context, request, uv, best[0], choices.otherwise[0]):
@@ -145,6 +147,8 @@ def _standalone(context: Context, request: Request, uv: Uv) -> Standalone:
 
 def standalone_source(context: Context, request: Request, uv: Uv) -> StandaloneSource:
     """Return where the standalone interpreters of a request come from."""
+    from grocker.inputs.standalone import StandaloneSource
+
     locked = {one.platform: one.standalone for one in request.lock.platforms if one.standalone} if request.lock else {}
     return StandaloneSource(context, uv, request.refresh, locked)
 

@@ -1,4 +1,4 @@
-"""The lock files that a project may have: each format is one module here, and one row of ``FORMATS``.
+"""The lock files that a project may have: each format is one module here, named in ``FORMATS``.
 
 A module finds its file in a directory and reads the pins in it. A format with versions and hashes but
 without addresses gets them from ``resolution.resolve(…, with_dependencies=False)``.
@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import msgspec
 
-from grocker.python.groups import group_requirements
-from grocker.python.locks import pdm, pipfile, poetry, pylock
-from grocker.python.locks import uv as uv_lock
-from grocker.python.locks.pinned import load_document
-from grocker.python.project import Project
-from grocker.python.pylock import CompiledError, Pin, WheelBuilder
-from grocker.python.resolution import explain_compiled, resolve
-from grocker.python.target import WheelTarget
-from grocker.python.uv import Uv
+if TYPE_CHECKING:
+    from grocker.python.project import Project
+    from grocker.python.pylock import Pin, WheelBuilder
+    from grocker.python.target import WheelTarget
+    from grocker.python.uv import Uv
 
 
 class LockFormat(Protocol):
@@ -50,28 +47,27 @@ class LockFormat(Protocol):
         """
 
 
-FORMATS: dict[str, LockFormat] = {
-    "uv": uv_lock,
-    "pylock": pylock,
-    "poetry": poetry,
-    "pdm": pdm,
-    "pipfile": pipfile,
-}
-"""By name, in order of precedence: of several lock files in a directory, the first counts."""
+FORMATS = ("uv", "pylock", "poetry", "pdm", "pipfile")
+"""Modules of this package, in order of precedence: of several lock files in a directory, the first counts."""
+
+
+def load_format(name: str) -> LockFormat:
+    """Import one of ``FORMATS``."""
+    return cast("LockFormat", import_module(f"grocker.python.locks.{name}"))
 
 
 class LockFile(msgspec.Struct, frozen=True):
     """A project's own lock file."""
 
     format: str
-    """key of ``FORMATS``"""
+    """one of ``FORMATS``"""
     path: Path
 
 
 def find_lock(directory: Path) -> LockFile | None:
     """The lock file of the project in ``directory``, if it has one."""
-    for name, lock_format in FORMATS.items():
-        path = lock_format.find(directory)
+    for name in FORMATS:
+        path = load_format(name).find(directory)
         if path is not None:
             return LockFile(name, path)
     return None
@@ -81,6 +77,10 @@ def read_declared(
     project: Project, lock: LockFile, extras: Sequence[str] = (), groups: Sequence[str] = ()
 ) -> tuple[str, ...]:
     """What the project declares (PEP 508), extras and groups among it; nothing of ``lock`` counts but its format."""
+    from grocker.python.groups import group_requirements
+    from grocker.python.locks import poetry
+    from grocker.python.locks.pinned import load_document
+
     pyproject = load_document(path) if (path := project.directory / "pyproject.toml").is_file() else {}
     if lock.format == "poetry":
         declared = poetry.read_declared(project, pyproject, extras)
@@ -107,8 +107,11 @@ def resolve_locked(
     ``builder``: builds the wheels of packages that have an sdist alone.
     Raises as ``LockFormat.read`` and ``resolution.resolve``.
     """
+    from grocker.python.pylock import CompiledError
+    from grocker.python.resolution import explain_compiled
+
     try:
-        pins = FORMATS[lock.format].read(
+        pins = load_format(lock.format).read(
             lock.path, project, target, uv, workspace=workspace, extras=extras, groups=groups, builder=builder
         )
     except CompiledError as error:
@@ -138,6 +141,8 @@ def add_requirements(
     builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
     """Resolve ``additions`` with ``pins`` as they are; both together, sorted by name. Raises as ``resolve``."""
+    from grocker.python.resolution import resolve
+
     if not additions:
         return pins
     names = {pin.name for pin in pins}

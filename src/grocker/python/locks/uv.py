@@ -5,22 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grocker import local_file
 from grocker.decoding import decode_toml
 from grocker.errors import SettingsError
 from grocker.python import uv as _uv
-from grocker.python.groups import group_requirements
 from grocker.python.indexes import read_uv_table
 from grocker.python.metadata import normalise_name
-from grocker.python.project import Project
-from grocker.python.pylock import Pin, WheelBuilder, read_pylock
 from grocker.python.requirements import parse_requirement
-from grocker.python.stale_lock import StaleLockError
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
-from grocker.python.uv_sources import has_member
+
+if TYPE_CHECKING:
+    from grocker.python.project import Project
+    from grocker.python.pylock import Pin, WheelBuilder
 
 _FROM = frozenset({"git", "url", "path", "editable", "directory", "virtual"})
 _WRONG_PYTHON = re.compile(r"incompatible with the project's Python requirement|No interpreter found|inspect Python")
@@ -28,6 +27,8 @@ _WRONG_PYTHON = re.compile(r"incompatible with the project's Python requirement|
 
 def find(directory: Path) -> Path | None:
     """``uv.lock`` in ``directory``, or else that of the workspace that it is a member of; None when there is none."""
+    from grocker.python.uv_sources import has_member
+
     if (path := local_file.find("uv.lock", directory)) is not None:
         return path
     here = directory.absolute()
@@ -49,6 +50,9 @@ def read(
     builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
     """The wheels that the lock file pins; see ``LockFormat.read``."""
+    from grocker.python.groups import group_requirements
+    from grocker.python.pylock import read_pylock
+
     action = "reading uv.lock"
     arguments: list[str | Path] = ["export", "--format", "pylock.toml", "--quiet", "--no-header"]
     arguments += ["--no-emit-project", "--no-dev", "--no-default-groups"]
@@ -82,6 +86,8 @@ def _check_fresh(path: Path, project: Project) -> None:
 
 def _compare(document: dict[str, Any], path: Path, project: Project) -> None:
     """Raise StaleLockError when the lock is for another project than pyproject.toml describes."""
+    from grocker.python.stale_lock import StaleLockError
+
     is_workspace = "members" in document.get("manifest", {})
     if not is_workspace and not _allow_the_same(str(document.get("requires-python", "")), project.requires_python):
         raise StaleLockError(
