@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from grocker.errors import CorruptError, MissingError, SettingsError
 from grocker.platforms.interpreters import STANDALONE
 from grocker.python import metadata, record
+from grocker.python.installed_wheel import Wheel
 from grocker.python.message_catalog import CatalogError, compile_catalog
 from grocker.python.module_imports import all_imports, line_imports, parse, strings, unconditional_imports
 from grocker.python.requirements import active_requirements
@@ -19,7 +20,7 @@ from grocker.python.sdist_archive import unpack_sdist
 from grocker.python.service_entry_points import declared_services
 from grocker.python.standalone import read_archive
 from grocker.python.target import InstallScheme, WheelTarget
-from grocker.python.wheel import Wheel, read_metadata, read_wheel
+from grocker.python.wheel import read_metadata, read_wheel
 from grocker.tar.entry import File, path_problem
 from tests.fuzz.target import Target, empty_directory, join, parts, scratch, with_checksums, write
 from tests.support.wheels import make_wheel

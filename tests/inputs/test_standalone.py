@@ -11,9 +11,9 @@ import pytest
 from grocker import digest
 from grocker.context import Context
 from grocker.errors import CorruptError, MissingError, UnavailableError
-from grocker.inputs.standalone import StandaloneSource, nearest_suites
+from grocker.inputs.standalone import StandaloneSource
 from grocker.lock.values import StandalonePython
-from grocker.platforms.suites import SUITES
+from grocker.platforms.suites import SUITES, nearest_suites
 from grocker.platforms.target import select_target
 from grocker.progress import Silent
 from grocker.python import Uv, find_uv

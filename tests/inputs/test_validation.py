@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from grocker.context import Context
 from grocker.errors import SettingsError
 from grocker.inputs.validation import check_application, check_debian_modules
 from grocker.progress import Silent
 from grocker.python import InstallScheme, SourceTree, Wheel, WheelTarget, read_tree, read_wheel
+from grocker.store import Store
+from grocker.web import Transport
 from tests.support.wheels import make_wheel
 
 TARGET = WheelTarget("3.13")
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Iterator[Context]:
+    with Store.open(tmp_path / "cache") as store, Transport(environ={}) as transport:
+        yield Context(store, transport, Silent(), {}, 0)
+
+
+def warned(context: Context) -> list[tuple[str, str | None]]:
+    assert isinstance(context.progress, Silent)
+    return context.progress.warnings
 
 
 def wheel(directory: Path, files: dict[str, str] | None = None, *, metadata: str = "") -> Wheel:
@@ -29,38 +44,36 @@ def tree(directory: Path, paths: list[str]) -> SourceTree:
 
 
 @pytest.mark.parametrize("wanted", ["<3.13", ">=3.14", "==3.11.*"])
-def test_application_is_refused_when_it_wants_another_python(tmp_path: Path, wanted: str) -> None:
+def test_application_is_refused_when_it_wants_another_python(tmp_path: Path, context: Context, wanted: str) -> None:
     with pytest.raises(SettingsError, match="demo 1.0 requires Python .*; the image has 3.13"):
-        check_application(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), None, Silent())
+        check_application(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), None, context)
 
 
 @pytest.mark.parametrize("wanted", [">=3.13.2", ">=3.11,<4", "!=3.13.0"])
-def test_application_is_taken_when_a_patch_release_may_fit(tmp_path: Path, wanted: str) -> None:
-    check_application(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), None, Silent())
+def test_application_is_taken_when_a_patch_release_may_fit(tmp_path: Path, context: Context, wanted: str) -> None:
+    check_application(wheel(tmp_path, metadata=f"Requires-Python: {wanted}\n"), TARGET, (), None, context)
 
 
-def test_extra_is_refused_when_the_application_has_none_of_that_name(tmp_path: Path) -> None:
+def test_extra_is_refused_when_the_application_has_none_of_that_name(tmp_path: Path, context: Context) -> None:
     installed = wheel(tmp_path, metadata="Provides-Extra: Post_Gres\n")
-    check_application(installed, TARGET, ["post-gres", "POST.GRES"], None, Silent())
+    check_application(installed, TARGET, ["post-gres", "POST.GRES"], None, context)
     with pytest.raises(SettingsError, match="demo 1.0 has no extra mysql") as caught:
-        check_application(installed, TARGET, ["post.gres", "mysql"], None, Silent())
+        check_application(installed, TARGET, ["post.gres", "mysql"], None, context)
     assert caught.value.hint == "available extras: post-gres"
 
 
-def test_user_is_warned_of_secrets_in_the_image_and_told_how_to_keep_them_out(tmp_path: Path) -> None:
-    progress = Silent()
+def test_user_is_warned_of_secrets_in_the_image_and_told_how_to_keep_them_out(tmp_path: Path, context: Context) -> None:
     project = tree(tmp_path / "p", ["app/__init__.py", "app/.env", "app/id_rsa", "pyproject.toml"])
     installed = wheel(tmp_path, dict.fromkeys(("app/__init__.py", "app/.env", "app/id_rsa"), ""))
-    check_application(installed, TARGET, (), project, progress)
-    ((message, hint),) = progress.warnings
+    check_application(installed, TARGET, (), project, context)
+    ((message, hint),) = warned(context)
     assert message == "the image contains files that look like secrets: app/.env, app/id_rsa"
     assert 'exclude = ["app/.env", "app/id_rsa"] in [tool.grocker]' in str(hint)
 
 
-def test_user_is_told_of_secrets_in_a_wheel_of_others(tmp_path: Path) -> None:
-    progress = Silent()
-    check_application(wheel(tmp_path, {"demo/key.pem": "x", "demo/a.py": ""}), TARGET, (), None, progress)
-    ((message, hint),) = progress.warnings
+def test_user_is_told_of_secrets_in_a_wheel_of_others(tmp_path: Path, context: Context) -> None:
+    check_application(wheel(tmp_path, {"demo/key.pem": "x", "demo/a.py": ""}), TARGET, (), None, context)
+    ((message, hint),) = warned(context)
     assert message == "the image contains files that look like secrets: demo/key.pem"
     assert "exclude" not in str(hint)
 
@@ -75,7 +88,9 @@ def test_user_is_told_of_secrets_in_a_wheel_of_others(tmp_path: Path) -> None:
         ("import idlelib.run", "idle"),
     ],
 )
-def test_user_is_warned_of_an_import_that_debian_packs_apart(tmp_path: Path, line: str, package: str) -> None:
+def test_user_is_warned_of_an_import_that_debian_packs_apart(
+    tmp_path: Path, context: Context, line: str, package: str
+) -> None:
     progress = Silent()
     installed = wheel(tmp_path, {"app.py": f"import os\n{line}\n"})
     check_debian_modules(installed, (), progress)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from grocker.python import Django, InstallScheme, find_django, read_wheel
 from grocker.python.django import find_django_projects
-from grocker.python.wheel import Wheel
+from grocker.python.installed_wheel import Wheel
 from tests.support.wheels import Files, make_wheel
 
 WSGI = """

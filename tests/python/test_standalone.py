@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import CorruptError, MissingError, UnavailableError
-from grocker.python.standalone import download_archive, is_refused, list_downloads, read_archive, relocate
+from grocker.python.standalone import download_archive, list_downloads, read_archive, relocate
+from grocker.python.standalone_refusal import is_refused
 from grocker.python.uv import Uv, find_uv
 from grocker.tar.entry import Entry, File, Symlink
 from tests.support.standalone import Archive, serve, write_archive

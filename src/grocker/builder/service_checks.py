@@ -15,7 +15,6 @@ from grocker.inputs.application import Application
 from grocker.inputs.validation import find_modules
 from grocker.layers.provided import Provided
 from grocker.progress import Progress
-from grocker.python import find_group
 from grocker.python.module_imports import parse
 from grocker.runner.contract import names
 from grocker.runner.contract.spec import Service
@@ -195,6 +194,8 @@ def _module_problems(image: _Image, module: str, named: str) -> Iterator[_Proble
 
 def _in_group(image: _Image, name: str) -> str:
     """Return the hint for a module or program that a dependency group of the project has; empty if none does."""
+    from grocker.python import find_group
+
     project = image.application.project
     group = find_group(project.directory, name) if project is not None else None
     if group is None:

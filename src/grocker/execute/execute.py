@@ -139,14 +139,14 @@ def _uncovered(bench: Workbench) -> tuple[tuple[str, str, str], ...]:
 
 def _missing_libraries(bench: Workbench) -> dict[str, tuple[str, ...]]:
     """Return by wheel the shared libraries that nothing in the image has; kept for the same packages and wheels."""
-    from grocker.layers import libraries
-
     store = bench.context.store
     concerned = [layer.key for layer in bench.plan.layers if layer.kind in {"debian", *WHEEL_KINDS}]
     key = cache_key("libraries", debian.REVISION, concerned)
     data = store.kept("steps", key)
     if data is not None:
         return msgspec.json.decode(data, type=dict[str, tuple[str, ...]])
+    from grocker.layers import libraries
+
     provided = {library.soname for facts in bench.packages.facts() for library in facts.libraries}
     noted = {
         member.subject: msgspec.json.decode(member.note, type=libraries.Libraries | None)

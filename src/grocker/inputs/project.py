@@ -13,7 +13,6 @@ from grocker.errors import CorruptError
 from grocker.inputs import tree
 from grocker.inputs.application import Application, ApplicationRequest
 from grocker.inputs.build_commands import UnbuiltFrontEnd, run_build_commands
-from grocker.inputs.completeness import IncompleteWheelError
 from grocker.inputs.produced import Produced
 from grocker.inputs.tree_files import read_files
 from grocker.inputs.tree_project import REQUIREMENT_FILES, is_tree, only_back_end_reads
@@ -91,11 +90,12 @@ def _warn_of_unbuilt(request: ApplicationRequest, front_end: FrontEnd) -> None:
 
 
 def _load(request: ApplicationRequest, directory: Path, produced: Produced | None) -> Application:
-    from grocker.inputs import package
-
     settings = request.settings
     if is_tree(directory, settings):
         return tree.load(request, produced)
+    from grocker.inputs import package
+    from grocker.inputs.completeness import IncompleteWheelError
+
     try:
         return package.load(request, produced)
     except CorruptError as error:

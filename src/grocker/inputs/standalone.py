@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote
@@ -17,7 +17,7 @@ from grocker.errors import CorruptError, DeniedError, GrockerError, MissingError
 from grocker.inputs.index import uv_variables
 from grocker.lock.values import StandalonePython
 from grocker.platforms.interpreters import OLDEST, release_of, series_of
-from grocker.platforms.suites import SUITES, Suite
+from grocker.platforms.suites import SUITES, debian_pythons, nearest_suites
 from grocker.platforms.target import Target
 from grocker.python import Uv, hide_credentials
 from grocker.python.standalone import Download, download_archive, list_downloads, read_archive
@@ -176,22 +176,6 @@ class StandaloneSource(msgspec.Struct, frozen=True):
 
 def _voucher(digest: Digest) -> str:
     return cache_key("standalone archive", digest)
-
-
-def debian_pythons() -> str:
-    """Return the Pythons of all suites, for messages: ``3.13 (trixie), 3.11 (bookworm)``."""
-    return ", ".join(f"{row.python} ({row.name})" for row in SUITES.values())
-
-
-def nearest_suites(suites: Iterable[Suite], series: str) -> list[Suite]:
-    """Sort suites by their Python: the next newer one first, where code for another most likely runs."""
-    wanted = release_of(series)
-
-    def distance(row: Suite) -> tuple[bool, int]:
-        own = release_of(row.python)
-        return own < wanted, abs(own[1] - wanted[1])
-
-    return sorted(suites, key=distance)
 
 
 def _with_nearest(error: GrockerError, target: Target) -> GrockerError:

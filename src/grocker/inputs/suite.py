@@ -19,10 +19,9 @@ from grocker.inputs.python_version import (
     read_pin,
     read_ranges,
 )
-from grocker.inputs.standalone import debian_pythons, nearest_suites
 from grocker.lock.values import Lock
 from grocker.platforms.interpreters import STANDALONE, release_of, series_of
-from grocker.platforms.suites import DEFAULT, SUITES, Suite, find_suite
+from grocker.platforms.suites import DEFAULT, SUITES, Suite, debian_pythons, find_suite, nearest_suites
 from grocker.progress import Progress
 from grocker.store import Store
 from grocker.tar.keys import cache_key
@@ -160,9 +159,9 @@ def _find_fit(store: Store, ranges: Sequence[PythonRange]) -> _Fit:
 
 
 def _ranges(origin: Origin) -> tuple[PythonRange, ...]:
-    from grocker.config.script_metadata import read_script
-
     if origin.path is not None and origin.kind == "script":
+        from grocker.config.script_metadata import read_script
+
         return (PythonRange("requires-python", read_script(origin.path).requires_python),)
     if origin.path is not None and origin.kind == "project":
         return read_ranges(origin.path)

@@ -68,14 +68,12 @@ def read_tree(
 
     Raises SettingsError for files that the settings name and that cannot be read.
     """
-    from grocker.inputs.platform_sockets import listen_on_port
-
     settings = request.settings
     entries = tuple(tree_entries(files))
     roots = _roots(files)
     installed = _as_wheel(request, described, entries, roots)
     extras = tuple(sorted({*settings.extras, *request.origin.extras}))
-    validation.check_python(installed.metadata, wheel_target(request.target))
+    validation.check_python(request.context.store, installed.metadata, wheel_target(request.target))
     found, settings_module = detect(installed, roots, flask_app=settings.env.get("FLASK_APP"), script=script)
     top = {entry.path: entry for entry in entries if isinstance(entry, File)}
     if found.target is None and not found.commands and not script:
@@ -83,6 +81,8 @@ def read_tree(
     procfile = top.get(f"{ROOT}/Procfile")
     text = decode_text(_bytes(procfile), "Procfile") if procfile is not None else None
     if text is not None:
+        from grocker.inputs.platform_sockets import listen_on_port
+
         text = listen_on_port(text, partial(_text, top), request.context.progress)
     own = {one: top.get(f"{ROOT}/{one}") for one in (BASE_CONFIG, CRONTAB)}
     base_config = read_base_config(directory, settings, installed)

@@ -8,10 +8,13 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from grocker import python
+from grocker.context import Context
 from grocker.errors import SettingsError
 from grocker.progress import Progress
 from grocker.python.metadata import normalise_name
+from grocker.store import Store
 from grocker.tar.entry import File
+from grocker.tar.keys import cache_key
 
 
 def check_application(
@@ -19,7 +22,7 @@ def check_application(
     target: python.WheelTarget,
     extras: Iterable[str],
     tree: python.SourceTree | None,
-    progress: Progress,
+    context: Context,
 ) -> None:
     """Check an application's Python and extras.
 
@@ -28,7 +31,8 @@ def check_application(
 
     ``tree``: the project that it was built from; None for a wheel or a release.
     """
-    check_python(installed.metadata, target)
+    progress = context.progress
+    check_python(context.store, installed.metadata, target)
     known = installed.metadata.extras
     unknown = [extra for extra in extras if normalise_name(extra) not in known]
     if unknown:
@@ -111,12 +115,18 @@ def find_modules(installed: python.Wheel, roots: Iterable[str]) -> frozenset[str
     )
 
 
-def check_python(metadata: python.Metadata, target: python.WheelTarget) -> None:
-    """Raise SettingsError when no patch release of ``target.python`` is compatible; the actual one is known later."""
-    if target.full_version:
-        python.check_python(metadata, target)
+def check_python(store: Store, metadata: python.Metadata, target: python.WheelTarget) -> None:
+    """Raise SettingsError when no patch release of ``target.python`` is compatible; the actual one is known later.
+
+    That one is, is kept: reading what a project allows takes longer than most of a rebuild's steps.
+    """
+    key = cache_key("compatible", metadata.requires_python, target.python, target.full_version)
+    if not metadata.requires_python or store.kept("steps", key) is not None:
         return
     try:
-        python.check_python(metadata, replace(target, full_version=f"{target.python}.999"))
+        python.check_python(metadata, replace(target, full_version=target.full_version or f"{target.python}.999"))
     except SettingsError:
+        if target.full_version:
+            raise
         python.check_python(metadata, target)
+    store.keep("steps", key, b"")

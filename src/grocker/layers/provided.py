@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from grocker import debian
-from grocker.layers import environment, interpreter, runner
+from grocker.layers import runner
 from grocker.layers.recipes import configuration
 from grocker.layers.workbench import Workbench
 from grocker.runner.contract import names
@@ -34,6 +34,8 @@ def find_provided(bench: Workbench) -> Provided:
     kept = store.kept_as("steps", key, Provided)
     if kept is not None:
         return kept
+    from grocker.layers import environment, interpreter
+
     [configured] = [layer for layer in layers if layer.kind == "configured"]
     own = [entry.path for entry in (*runner.entries(), *environment.entries(bench.scheme, ""))]
     if bench.plan.standalone is not None:

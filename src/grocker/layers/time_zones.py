@@ -25,12 +25,14 @@ def check_time_zones(
     image's, NAME=VALUE. ``crontab``: the application's, with its place. ``user``: the container's; ``commands``: the
     application's. Raises SettingsError that names the setting, or the crontab's line.
     """
-    from grocker.runner.cron.crontab_check import is_known_zone, validate_crontab
-
     named = [("env.TZ", v.removeprefix("TZ=")) for v in variables if v.startswith("TZ=")]
     named += [(f"services.{name}.env.TZ", s.env["TZ"]) for name, s in sorted(services.items()) if s.env.get("TZ")]
     data, place = crontab
-    known: Collection[str] = zones() if any(zone for _, zone in named) or (data and b"TZ" in data) else ()
+    if not (any(zone for _, zone in named) or (data and b"TZ" in data)):
+        return
+    from grocker.runner.cron.crontab_check import is_known_zone, validate_crontab
+
+    known: Collection[str] = zones()
     for setting, zone in named:
         if zone and not is_known_zone(zone, known):
             raise SettingsError(f"{setting}: unknown time zone {zone!r}", hint=_HINT)

@@ -13,7 +13,7 @@ from grocker.inputs.index import download_wheel
 from grocker.layers.workers import Workers
 from grocker.lock.answers import PythonAnswer
 from grocker.lock.values import PythonFile
-from grocker.python import Collision, Compiler, Uv, WheelTarget, add_bytecode, overlay, read_wheel
+from grocker.python import Collision, Compiler, Uv, WheelTarget, add_bytecode
 from grocker.tar import member as members
 from grocker.tar.entry import Directory, Entry
 from grocker.tar.keys import cache_key
@@ -88,6 +88,8 @@ class IndexWheels:
 
     def faults(self) -> dict[str, tuple[str, ...]]:
         """Return by file name how wheels deviate from the specification. Raises CorruptError when that is refused."""
+        from grocker.python import read_wheel
+
         found = {}
         for file in self._files:
             faults = self._context.store.kept_as("steps", _faults_key(file), tuple[str, ...])
@@ -113,6 +115,8 @@ class IndexWheels:
         return members.find_or_make(store, name, making)
 
     def _entries(self, file: PythonFile, compiler: Callable[[], Compiler]) -> tuple[Entry, ...]:
+        from grocker.python import read_wheel
+
         scheme = self._target.scheme()
         wheel = read_wheel(self._file(file), scheme, self._target, file=file.file, strict=self._strict)
         if wheel.faults:
@@ -133,6 +137,8 @@ class IndexWheels:
         collided: Callable[[Collision], object],
     ) -> None:
         # In the order of their layers, of which the upper one's files count.
+        from grocker.python import overlay
+
         ordered = sorted(files, key=lambda file: (file.sha256 not in self._alone, file))
         by_name = {f"{f.name} {f.version}": f for f in ordered}
         whole = [(subject, self._entries(file, compiler)) for subject, file in by_name.items()]

@@ -16,7 +16,6 @@ from grocker.context import Context
 from grocker.digest import Digest
 from grocker.errors import BugError, CorruptError, MissingError
 from grocker.inputs.index import wheel_target
-from grocker.layers import interpreter
 from grocker.layers.debian import DebianPackages
 from grocker.layers.wheels import IndexWheels
 from grocker.plan.layers import DEBIAN_KINDS, WHEEL_KINDS
@@ -117,6 +116,8 @@ class Workbench:
     @property
     def runner_python(self) -> str:
         """The absolute path of the interpreter that runs the runner."""
+        from grocker.layers import interpreter
+
         return installed_files.PYTHON if self.plan.standalone is None else f"/{interpreter.PYTHON}"
 
     def interpreter_files(self) -> tuple[Entry, ...]:
@@ -144,6 +145,8 @@ class Workbench:
             return self._compiler
 
     def _interpreter(self) -> python.InterpreterTree:
+        from grocker.layers import interpreter
+
         if self._interpreters is None:
             return self._compiling.interpreter(self.plan.python)
         host = replace(self._target, architecture=self._compiling.architecture)

@@ -85,10 +85,10 @@ def check_crontab(crontab: tuple[bytes | None, str], user: str, commands: Iterab
     Contract: K1. ``user``: the container's; ``commands``: the application's own. Raises SettingsError with place and
     line.
     """
-    from grocker.runner.cron.crontab_check import validate_crontab
-
     data, place = crontab
     if data is not None:
+        from grocker.runner.cron.crontab_check import validate_crontab
+
         try:
             validate_crontab(data, place, user, commands)
         except spec.SpecError as error:

@@ -6,10 +6,13 @@ packages).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from grocker.errors import SettingsError
 from grocker.platforms.architectures import ARCHITECTURES
+from grocker.platforms.interpreters import release_of
 
 RUST = ("cargo", "rustc")
 """packages that compile Rust"""
@@ -184,3 +187,19 @@ def find_suite(name: str) -> Suite:
     if row is None:
         raise SettingsError(f"unknown Debian suite {name!r}", hint=f"choose one of {', '.join(SUITES)}")
     return row
+
+
+def debian_pythons() -> str:
+    """The Pythons of all suites, for messages: ``3.13 (trixie), 3.11 (bookworm)``."""
+    return ", ".join(f"{row.python} ({row.name})" for row in SUITES.values())
+
+
+def nearest_suites(suites: Iterable[Suite], series: str) -> list[Suite]:
+    """The suites, sorted by their Python: the next newer one first, where code for another most likely runs."""
+    wanted = release_of(series)
+
+    def distance(row: Suite) -> tuple[bool, int]:
+        own = release_of(row.python)
+        return own < wanted, abs(own[1] - wanted[1])
+
+    return sorted(suites, key=distance)

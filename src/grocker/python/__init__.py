@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from grocker.python.exposure import Exposed, find_exposed
     from grocker.python.groups import find_group, group_requirements
     from grocker.python.indexes import hide_credentials, index_files
+    from grocker.python.installed_wheel import Wheel
     from grocker.python.locks import LockFile, add_requirements, find_lock, read_declared, resolve_locked
     from grocker.python.locks.pinned import check_declared
     from grocker.python.locks.unread import check_unread, refuse_lock
@@ -50,15 +51,15 @@ if TYPE_CHECKING:
     )
     from grocker.python.requirements import active_requirements, marker_environment, parse_requirement
     from grocker.python.resolution import find_addresses, find_sdist, resolve
-    from grocker.python.sdists import SDIST, SOURCE, SdistBuilder
+    from grocker.python.sdists import SdistBuilder
     from grocker.python.service_entry_points import declared_services
     from grocker.python.source_tree import FileHashes, SourceTree, hash_tree, read_named_file, read_tree
-    from grocker.python.sources import PATH, Source
+    from grocker.python.sources import PATH, SDIST, SOURCE, Source
     from grocker.python.stale_lock import StaleLockError, read_versions
     from grocker.python.target import InstallScheme, WheelTarget
     from grocker.python.toolchain import BuildRoot, Toolchain
     from grocker.python.uv import Uv, find_uv
-    from grocker.python.wheel import Wheel, read_metadata, read_wheel
+    from grocker.python.wheel import read_metadata, read_wheel
 
 _HOMES = {
     "applications": ("WebApplication", "find_application", "find_named_application"),
@@ -86,14 +87,15 @@ _HOMES = {
     ),
     "requirements": ("active_requirements", "marker_environment", "parse_requirement"),
     "resolution": ("find_addresses", "find_sdist", "resolve"),
-    "sdists": ("SDIST", "SOURCE", "SdistBuilder"),
-    "sources": ("PATH", "Source"),
+    "sdists": ("SdistBuilder",),
+    "sources": ("PATH", "SDIST", "SOURCE", "Source"),
     "source_tree": ("FileHashes", "SourceTree", "hash_tree", "read_named_file", "read_tree"),
     "target": ("InstallScheme", "WheelTarget"),
     "toolchain": ("BuildRoot", "Toolchain"),
     "uv": ("Uv", "find_uv"),
     "collisions": ("Collision", "overlay"),
-    "wheel": ("Wheel", "read_metadata", "read_wheel"),
+    "installed_wheel": ("Wheel",),
+    "wheel": ("read_metadata", "read_wheel"),
 }
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from grocker.python.wheel import Wheel
+from grocker.python.installed_wheel import Wheel
 from grocker.tar.entry import File
 
 _Kind = Literal["wsgi", "asgi"]

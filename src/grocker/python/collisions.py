@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 
 from grocker.errors import SettingsError
-from grocker.python import record
 from grocker.python.metadata import normalise_name
 from grocker.tar.entry import Directory, Entry, File
 
@@ -110,6 +109,8 @@ def _owner(
 
 
 def _same(one: Entry, other: Entry) -> bool:
+    from grocker.python import record
+
     if not isinstance(one, File) or not isinstance(other, File):
         return one == other
     return one.mode == other.mode and (one.data == other.data or record.hash_file(one) == record.hash_file(other))

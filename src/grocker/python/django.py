@@ -10,7 +10,7 @@ import msgspec
 from grocker.tar.entry import File
 
 if TYPE_CHECKING:
-    from grocker.python.wheel import Wheel
+    from grocker.python.installed_wheel import Wheel
 
 _SETTINGS = re.compile(
     r"""(?m)^[^#\n]*?os\.environ\.setdefault\(\s*["']DJANGO_SETTINGS_MODULE["']\s*,\s*["'](?P<module>[\w.]+)["']"""

@@ -11,7 +11,6 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator
-from configparser import ConfigParser, Error
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
@@ -118,6 +117,8 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _of_setup_cfg(text: str) -> Iterator[str]:
+    from configparser import ConfigParser, Error
+
     parser = ConfigParser(interpolation=None, strict=False, delimiters=("=",))
     try:
         parser.read_string(text)

@@ -40,12 +40,6 @@ from grocker.tar.keys import cache_key
 if TYPE_CHECKING:
     from grocker.python.toolchain import BuildRoot, Toolchain
 
-SDIST = "sdist"
-"""in a lock, the index of a wheel that was built from its sdist"""
-
-SOURCE = "source"
-"""in a lock, the index of a wheel that was built from a repository or a directory"""
-
 _NO_COMPILER = dict.fromkeys(("CC", "CXX", "FC", "LD", "CARGO", "RUSTC", "PKG_CONFIG"), "/bin/false")
 """A compiled wheel would fit this host and no image; packages with an optional extension build without it."""
 _REASON = 120

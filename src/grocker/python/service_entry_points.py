@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from grocker.errors import SettingsError
+from grocker.python.installed_wheel import Wheel
 from grocker.python.metadata import EntryPoint
-from grocker.python.wheel import Wheel
 from grocker.tar.entry import File
 
 GROUP = "grocker.services"

@@ -16,6 +16,10 @@ from grocker.errors import SettingsError
 from grocker.python.indexes import hide_credentials
 
 SDIST_SUFFIXES = (".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tar.xz")
+SDIST = "sdist"
+"""in a lock, the index of a wheel that was built from its sdist"""
+SOURCE = "source"
+"""in a lock, the index of a wheel that was built from a repository or a directory"""
 PATH = "path:"
 """in a lock, what the source of a wheel begins with that was built from a directory, or is a file of this host"""
 ARCHIVE = "archive+"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -19,7 +19,7 @@ from grocker.errors import CorruptError, DeniedError, GrockerError, MissingError
 from grocker.platforms.architectures import ARCHITECTURES
 from grocker.platforms.interpreters import STANDALONE
 from grocker.python import uv as _uv
-from grocker.python.indexes import hide_credentials, project_tables
+from grocker.python.indexes import hide_credentials
 from grocker.python.uv import Uv
 from grocker.store.writing import storage
 from grocker.tar.entry import Entry, File, Symlink, path_problem
@@ -32,11 +32,6 @@ _MOST_BYTES = 1 << 30
 _NEUTRAL = Path("/")
 """where uv finds no configuration of a project: the interpreter runs on this host, so only the caller may say where it
 comes from"""
-_REFUSALS = (
-    ("UV_PYTHON_PREFERENCE", frozenset({"only-system"})),
-    ("UV_NO_MANAGED_PYTHON", frozenset({"1", "true", "yes", "on"})),
-    ("UV_PYTHON_DOWNLOADS", frozenset({"never"})),
-)
 _LISTED = {"UV_PYTHON_DOWNLOADS": "manual", "UV_COMPILE_BYTECODE": "0"}
 _BUILD = re.compile(r"\+(?P<build>\d+)-|-(?P<older>\d{8})(?:T\d+)?\.tar")
 _HASHES = re.compile(r"Expected:\s+(?P<expected>[0-9a-f]{64}).*?Computed:\s+(?P<computed>[0-9a-f]{64})", re.DOTALL)
@@ -77,20 +72,6 @@ class _Row(msgspec.Struct, frozen=True):
     implementation: str
     variant: str = "default"
     url: str | None = None
-
-
-def is_refused(environ: Mapping[str, str], directory: Path | None = None) -> str:
-    """Return the setting of uv's by which no standalone interpreters are wanted; empty if they are.
-
-    ``environ``: the caller's; ``directory``: the project's, whose ``[tool.uv]`` counts.
-    """
-    for name, refusing in _REFUSALS:
-        if environ.get(name, "").lower() in refusing:
-            return f"{name}={environ[name]}"
-    if "UV_PYTHON_PREFERENCE" in environ or directory is None:
-        return ""
-    preference = next((one["python-preference"] for one in project_tables(directory) if "python-preference" in one), "")
-    return "python-preference in [tool.uv]" if preference == "only-system" else ""
 
 
 def list_downloads(uv: Uv) -> tuple[Download, ...]:

@@ -19,6 +19,7 @@ import msgspec
 from grocker.errors import CorruptError, MissingError, StorageError
 from grocker.platforms.architectures import ARCHITECTURES
 from grocker.python import metadata, record, scripts, wheel_archive
+from grocker.python.installed_wheel import Wheel
 from grocker.python.metadata import EntryPoint, Metadata, normalise_name
 from grocker.python.target import InstallScheme, WheelTarget
 from grocker.python.wheel_archive import ZipContent, ZipMember
@@ -37,27 +38,6 @@ _LONGEST = 255
 """bytes of a file's name (NAME_MAX)"""
 _LONGEST_PATH = 4095
 """bytes of a path with its root and its end (PATH_MAX)"""
-
-
-class Wheel(msgspec.Struct, frozen=True):
-    """A wheel as the image gets it."""
-
-    file: str
-    """its file name"""
-    name: str
-    """the project's normalised name"""
-    version: str
-    """as in METADATA"""
-    site: str
-    """the entry path of its site directory"""
-    pure: bool
-    """whether it has no binaries, and no platform in its tags"""
-    metadata: Metadata
-    entry_points: tuple[EntryPoint, ...]
-    entries: tuple[Entry, ...]
-    """directories and files, sorted by path, without bytecode"""
-    faults: tuple[str, ...] = ()
-    """deviations from the specification that installers put up with; a few of them, for people"""
 
 
 def read_wheel(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
+from grocker import python
 from grocker.config.services import proxy_packages
 from grocker.config.settings import Settings
 from grocker.context import Context
@@ -31,7 +32,6 @@ from grocker.lock.document import NAME as LOCK
 from grocker.lock.values import Lock, PythonFile, StandalonePython
 from grocker.platforms.architectures import BY_MACHINE
 from grocker.platforms.target import Target
-from grocker.python import local_files, read_project
 from grocker.resolve import lock as locks
 from grocker.resolve.collected_files import StaticFiles, collect_static, shown_static
 from grocker.resolve.debian import resolve_packages
@@ -114,7 +114,7 @@ class Resolution(msgspec.Struct, frozen=True):
         project = self.application.project
         # What requirement files get from the environment, no stat can tell: /proc/self/environ is never as it was.
         environ = ("/proc/self/environ",) if read_listed(context, self.uv, self.application).variables else ()
-        local = local_files(context, self.wheels.files, project.directory) if project is not None else ()
+        local = python.local_files(context, self.wheels.files, project.directory) if project is not None else ()
         return (*self.application.files, *environ, *local)
 
 
@@ -384,7 +384,7 @@ def _refuse_other_build(request: Request, settings: Settings) -> None:
     assert request.origin.path is not None
     if is_tree(request.origin.path, settings):
         return
-    if request.lock.inputs.get("build") != locks.build_input(read_project(request.origin.path)):
+    if request.lock.inputs.get("build") != locks.build_input(python.read_project(request.origin.path)):
         raise SettingsError(
             f"{LOCK} is stale: [build-system] in pyproject.toml changed since it was written",
             hint="recreate it: grocker lock",

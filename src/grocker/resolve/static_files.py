@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zipfile import BadZipFile, ZipFile
 
 import msgspec
 from msgspec.structs import replace
@@ -101,6 +100,8 @@ def _find_directories(name: str, given: tuple[str, ...] | bool, wheels: Sequence
 
 def _read_contents(store: Store, file: PythonFile, fetch: Callable[[PythonFile], Path]) -> _Contents:
     """Read the contents of a wheel; kept in the store."""
+    from zipfile import BadZipFile, ZipFile
+
     identity = cache_key("static files", _FORMAT, file.sha256)
     kept = store.kept("steps", identity)
     if kept is not None:

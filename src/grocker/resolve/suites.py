@@ -22,6 +22,7 @@ from grocker.inputs.request import Request
 from grocker.inputs.suite import Choice, Standalone, choose_suites
 from grocker.platforms.target import Target, select_target
 from grocker.python import Uv
+from grocker.python.standalone_refusal import is_refused
 from grocker.python.uv import NoWheelError
 
 if TYPE_CHECKING:
@@ -131,14 +132,11 @@ def _more(context: Context, more: Callable[[], Sequence[Choice]] | None) -> Sequ
 
 
 def _standalone(context: Context, request: Request, uv: Uv) -> Standalone:
-    from grocker.python.standalone import is_refused
-
-    source = standalone_source(context, request, uv)
     directory = request.origin.path if request.origin.kind == "project" else None
     architectures = {platform.partition("/")[2] for platform in request.platforms}
 
     def versions() -> list[str]:
-        listed = source.list()
+        listed = standalone_source(context, request, uv).list()
         having = {one.version: {o.architecture for o in listed if o.version == one.version} for one in listed}
         return [version for version, found in having.items() if architectures <= found]
 

@@ -27,14 +27,15 @@ _WRONG_PYTHON = re.compile(r"incompatible with the project's Python requirement|
 
 def find(directory: Path) -> Path | None:
     """``uv.lock`` in ``directory``, or else that of the workspace that it is a member of; None when there is none."""
-    from grocker.python.uv_sources import has_member
-
     if (path := local_file.find("uv.lock", directory)) is not None:
         return path
     here = directory.absolute()
     for root in here.parents:
-        if (root / "uv.lock").is_file() and has_member(read_uv_table(root / "pyproject.toml"), root, here):
-            return root / "uv.lock"
+        if (root / "uv.lock").is_file():
+            from grocker.python.uv_sources import has_member
+
+            if has_member(read_uv_table(root / "pyproject.toml"), root, here):
+                return root / "uv.lock"
     return None
 
 
