@@ -27,11 +27,9 @@ def tools(tmp_path: Path) -> Iterator[tuple[Context, Workers]]:
         yield Context(store, transport, Silent(), {}, 0.0), pools
 
 
-def test_jobs_run_when_a_back_end_has_started_and_not_before(tools: tuple[Context, Workers]) -> None:
+def test_jobs_are_begun_at_once(tools: tuple[Context, Workers]) -> None:
     done = threading.Event()
-    with Prefetch(*tools, epoch=0, meanwhile=[done.set]) as prefetch:
-        assert not done.is_set()
-        prefetch.backend_started()
+    with Prefetch(*tools, epoch=0, meanwhile=[done.set]):
         assert done.wait(60)
 
 
@@ -44,7 +42,6 @@ def test_packages_that_were_begun_are_handed_over_once(tools: tuple[Context, Wor
 
 def test_no_interpreter_is_started_when_none_is_unpacked(tools: tuple[Context, Workers]) -> None:
     with Prefetch(*tools, epoch=0) as prefetch:
-        prefetch.backend_started()
         prefetch.interpreter_resolved(ANSWER, HOST)
         tools[1].processors.shutdown(wait=True)
         assert prefetch.take_compiler("0" * 64) is None

@@ -13,6 +13,7 @@ from grocker.plan.documents import check_crontab, merge_base_config
 def test_base_config_is_grockers_defaults_when_the_application_has_none() -> None:
     text = merge_base_config(None, "").decode()
     assert text == "[django]\nmedia_root = /media\n\n[dev]\ndebug_toolbar = false\n\n"
+    assert text == merge_base_config("", "polls/50_default_settings.ini").decode()
 
 
 def test_base_config_is_overridden_key_by_key_when_the_application_has_one() -> None:

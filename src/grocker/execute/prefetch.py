@@ -1,7 +1,8 @@
-"""Start work while resolving still runs and this process would only wait for a back end or an archive.
+"""Start work while resolving still runs.
 
-A changed line needs a back end, a compiling interpreter and imported modules, tens of milliseconds each: in parallel
-they take as long as one of them. A first build has Debian's packages to decompress and compress.
+A changed line needs a compiling interpreter, answers of registries and engines, and of a package its back end, tens of
+milliseconds each: in parallel they take as long as one of them. A first build has Debian's packages to decompress and
+compress. A build that comes here has something to make, in all likelihood: where nothing changed, it is replayed.
 """
 
 from __future__ import annotations
@@ -22,10 +23,7 @@ if TYPE_CHECKING:
     from grocker.layers.debian import DebianPackages
     from grocker.python import Compiler
 
-_MODULES = (
-    *("email.parser", "packaging.requirements", "packaging.tags"),
-    *("grocker.python.wheel", "grocker.python.bytecode", "grocker.execute.execute"),
-)
+_MODULES = ("email.parser", "packaging.tags", "grocker.python.wheel", "grocker.python.bytecode")
 """needed to read any wheel and to compile it"""
 
 
@@ -35,18 +33,18 @@ class Prefetch:
     def __init__(
         self, context: Context, workers: Workers, *, epoch: int, meanwhile: Sequence[Callable[[], None]] = ()
     ) -> None:
-        """``epoch``: seconds since 1970; ``meanwhile``: further jobs for the time in which a back end runs."""
+        """``epoch``: seconds since 1970; ``meanwhile``: further jobs, which are begun at once."""
         self._context = context
         self._workers = workers
         self._epoch = epoch
         self._meanwhile = meanwhile
         self._guard = Lock()
-        self._backend_runs = False
-        self._interpreter: tuple[DebianAnswer, Target] | None = None
         self._packages: dict[tuple[str, ...], DebianPackages] = {}
         self._compilers: dict[str, Compiler] = {}
 
     def __enter__(self) -> Self:
+        for job in self._meanwhile:
+            self._workers.transfers.submit(job)
         return self
 
     def __exit__(
@@ -56,14 +54,8 @@ class Prefetch:
             compiler.close()
 
     def backend_started(self) -> None:
-        """Import what comes after the back end, start the interpreter if it is known, do the further jobs."""
-        for job in (_import_modules, *self._meanwhile):
-            self._workers.processors.submit(job)
-        with self._guard:
-            self._backend_runs = True
-            known = self._interpreter
-        if known is not None:
-            self._workers.processors.submit(self._start_interpreter, *known)
+        """Import what comes after the back end."""
+        self._workers.processors.submit(_import_modules)
 
     def debian_resolved(self, image: DebianAnswer, compiling: Target) -> None:
         """Start with the packages, if their layer has to be made."""
@@ -75,12 +67,8 @@ class Prefetch:
         self._packages[image.digests] = packages
 
     def interpreter_resolved(self, packages: DebianAnswer, compiling: Target) -> None:
-        """Start the interpreter if a back end runs, else as soon as one does."""
-        with self._guard:
-            self._interpreter = packages, compiling
-            runs = self._backend_runs
-        if runs:
-            self._workers.processors.submit(self._start_interpreter, packages, compiling)
+        """Start the interpreter."""
+        self._workers.processors.submit(self._start_interpreter, packages, compiling)
 
     def take_packages(self, answer: DebianAnswer) -> DebianPackages:
         """Return the packages of an image: those already started, else new ones."""

@@ -88,12 +88,12 @@ class IndexWheels:
 
     def faults(self) -> dict[str, tuple[str, ...]]:
         """Return by file name how wheels deviate from the specification. Raises CorruptError when that is refused."""
-        from grocker.python import read_wheel
-
         found = {}
         for file in self._files:
             faults = self._context.store.kept_as("steps", _faults_key(file), tuple[str, ...])
             if faults and self._strict:
+                from grocker.python import read_wheel
+
                 scheme = self._target.scheme()
                 read_wheel(self._file(file), scheme, self._target, file=file.file, strict=True)
             elif faults:

@@ -145,10 +145,10 @@ class Workbench:
             return self._compiler
 
     def _interpreter(self) -> python.InterpreterTree:
-        from grocker.layers import interpreter
-
         if self._interpreters is None:
             return self._compiling.interpreter(self.plan.python)
+        from grocker.layers import interpreter
+
         host = replace(self._target, architecture=self._compiling.architecture)
         files = partial(self._interpreters.source.read, host)
         return interpreter.unpack_interpreter(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import io
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -62,18 +61,20 @@ def merge_base_config(override: str | None, place: str) -> bytes:
 
     Contract: C2. Raises SettingsError with the line if that text cannot be parsed.
     """
-    merged = _parser()
+    if override is None:
+        return f"{installed_files.DEFAULT_SETTINGS}\n".encode()  # as ``ConfigParser.write`` ends a section
+    from configparser import ConfigParser, Error
+
+    merged, own = ConfigParser(interpolation=None), ConfigParser(interpolation=None)
     merged.read_string(installed_files.DEFAULT_SETTINGS)
-    if override is not None:
-        own = _parser()
-        try:
-            own.read_string(override.removeprefix("\ufeff"), source=place)
-        except configparser.Error as error:
-            message = " ".join(str(error).split())
-            raise SettingsError(
-                f"{place}: {message}", hint="fix the INI file (it is parsed as it will be in the container)"
-            ) from error
-        merged.read_dict(own)
+    try:
+        own.read_string(override.removeprefix("\ufeff"), source=place)
+    except Error as error:
+        message = " ".join(str(error).split())
+        raise SettingsError(
+            f"{place}: {message}", hint="fix the INI file (it is parsed as it will be in the container)"
+        ) from error
+    merged.read_dict(own)
     text = io.StringIO()
     merged.write(text)
     return text.getvalue().encode()
@@ -96,7 +97,3 @@ def check_crontab(crontab: tuple[bytes | None, str], user: str, commands: Iterab
                 str(error), hint="fix the crontab (it is parsed as it will be in the container)"
             ) from error
     return data
-
-
-def _parser() -> configparser.ConfigParser:
-    return configparser.ConfigParser(interpolation=None)

@@ -19,7 +19,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import shutil
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -32,7 +31,7 @@ from grocker.errors import CannotWriteError, CorruptError, MissingError
 from grocker.store import tree_seal
 from grocker.store.cache_tag import tag_cache
 from grocker.store.memory_cache import MemoryCache
-from grocker.store.writing import Writer, remove, storage, sync_tree, write_whole
+from grocker.store.writing import Writer, remove, remove_tree, storage, sync_tree, write_whole
 
 Room = Literal["steps", "members", "refs"]
 ROOMS = ("blobs/sha256", "downloads", "members", "steps", "trees", "refs", "locks", "tmp")
@@ -81,7 +80,7 @@ class Store:
         """Remove this process's temporary directory."""
         with self._guard:
             if self._scratch is not None and self._scratch_lock is not None:
-                shutil.rmtree(self._scratch, ignore_errors=True)
+                remove_tree(self._scratch)
                 self._scratch_lock.close()
                 self._scratch = self._scratch_lock = None
 
@@ -276,7 +275,7 @@ class Store:
         try:
             yield directory
         finally:
-            shutil.rmtree(directory, ignore_errors=True)
+            remove_tree(directory)
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
@@ -313,7 +312,7 @@ class Store:
         tmp = self.root / "tmp"
         with storage(_ACTION, tmp), self.lock("tmp"):
             for left in abandoned(self):
-                shutil.rmtree(left, ignore_errors=True)
+                remove_tree(left)
             scratch = tmp / f"{os.getpid()}.{os.urandom(4).hex()}"
             scratch.mkdir()
             owner = open(scratch / "owner", "wb")

@@ -99,6 +99,18 @@ class Writer:
                 os.replace(self._temporary, target)
 
 
+def remove_tree(directory: Path) -> None:
+    """Remove a directory as far as it can be removed; files alone without ``shutil``, which takes longer to import."""
+    try:
+        for name in os.listdir(directory):
+            os.unlink(directory / name)
+        os.rmdir(directory)
+    except OSError:
+        import shutil
+
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 def remove(path: Path) -> None:
     """Remove what is in the place of a file, if anything is: also a directory. Raises OSError."""
     try:

@@ -9,7 +9,6 @@ urllib3 is imported when the first request is made: it costs 130 ms, and a build
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable, Container, Mapping
@@ -357,6 +356,8 @@ class Transport:
 
     def _wait(self, count: _Count, asked: float | None) -> None:
         """Wait before the next attempt, and count it; ``asked``: seconds that the server asks for, if any."""
+        import random
+
         delay = min(self._backoff * 2 ** (count.sent - 1), _LONGEST_WAIT) * random.uniform(0.5, 1.0)  # noqa: S311
         count.sent += 1
         self._sleep(max(delay, asked or 0.0))
