@@ -6,15 +6,16 @@ gigabytes for a key of thousands of parts.
 
 from __future__ import annotations
 
-import re
 from typing import Any
+
+from grocker.regex import regex
 
 MOST_DEPTH = 100
 """tables and arrays in one another: every later step may walk them recursively"""
 _MOST_KEY = 100
 """parts of a dotted key"""
 _PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
-_LONG_KEY = re.compile(rf"(?<![\w\"'-])(?:{_PART}[ \t]*+\.[ \t]*+){{{_MOST_KEY}}}")
+_LONG_KEY = regex(rf"(?<![\w\"'-])(?:{_PART}[ \t]*+\.[ \t]*+){{{_MOST_KEY}}}")
 
 
 def decode_json(data: bytes | str) -> Any:

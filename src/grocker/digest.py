@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, NewType
+
+from grocker.regex import regex
 
 _PATTERN = r"^sha256:[0-9a-f]{64}\Z"
 
@@ -29,7 +30,7 @@ else:
     Digest = _Checked("Digest", str)
 """``sha256:HEX``, lower case. Text becomes one by ``parse``, or in a decoded document, which is checked then."""
 
-_DIGEST = re.compile(_PATTERN)
+_DIGEST = regex(_PATTERN)
 
 
 def parse(text: str) -> Digest:

@@ -12,6 +12,8 @@ MODULES = project()
 LINES = 400
 REASON = f"Longer than {LINES} lines because "
 _ALIAS = re.compile(r"[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*")
+APART = ("grocker.runner.", "grocker.python._")
+"""modules that other programs than Grocker run"""
 NOTHING_SAID = frozenset({"utils", "util", "helpers", "helper", "common", "misc"})
 OTHER_TESTS = frozenset(
     {
@@ -35,6 +37,20 @@ def test_module_is_short_or_says_why_it_is_not(name: str) -> None:
     text = MODULES[name].path.read_text(encoding="utf-8")
     why = [line for line in (ast.get_docstring(ast.parse(text)) or "").splitlines() if line.startswith(REASON)]
     assert len(text.splitlines()) <= LINES or why
+
+
+@for_each(sorted(name for name in MODULES if not name.startswith(APART)))
+def test_module_compiles_no_expression_when_it_is_imported(name: str) -> None:
+    tree = ast.parse(MODULES[name].path.read_text(encoding="utf-8"))
+    run = [
+        node
+        for statement in tree.body
+        if not isinstance(statement, ast.FunctionDef | ast.ClassDef)
+        for node in ast.walk(statement)
+    ]
+    assert [
+        ast.unparse(node) for node in run if isinstance(node, ast.Call) and ast.unparse(node.func) == "re.compile"
+    ] == []
 
 
 def test_directory_of_modules_is_a_package() -> None:

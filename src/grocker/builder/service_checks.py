@@ -16,6 +16,7 @@ from grocker.inputs.validation import find_modules
 from grocker.layers.provided import Provided
 from grocker.progress import Progress
 from grocker.python.module_imports import parse
+from grocker.regex import regex
 from grocker.runner.contract import names
 from grocker.runner.contract.spec import Service
 from grocker.tar.entry import File, Symlink
@@ -50,7 +51,7 @@ _BUILTINS = frozenset(
 """words of the shell"""
 _APPLICATION = f"{names.APPLICATION.removeprefix('/')}/"
 _PYTHON = ("python", "python3")
-_UNKNOWN = re.compile(r"^\s*from\s+\S+\s+import\s+\*|\bglobals\(\)|\bexec\(|sys\.modules\[|\bdef __getattr__\(", re.M)
+_UNKNOWN = regex(r"^\s*from\s+\S+\s+import\s+\*|\bglobals\(\)|\bexec\(|sys\.modules\[|\bdef __getattr__\(", re.M)
 
 
 class _Problem(msgspec.Struct, frozen=True):

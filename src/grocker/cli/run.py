@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import shlex
 import shutil
 import stat
@@ -19,13 +18,14 @@ from grocker.cli.completion import complete_arguments, complete_source
 from grocker.cli.options import ENGINE, FILE, INPUTS, QUIET, RESOLUTION, examples, with_options
 from grocker.cli.options import command as declare
 from grocker.errors import UnavailableError, UsageError
+from grocker.regex import regex
 from grocker.runner.contract.names import APPLICATION_PORT, STATUS_PORT, SYSLOG_SOCKET
 
 if TYPE_CHECKING:
     from grocker.context import Context
     from grocker.deploy.engine_run import EngineName, Host
 
-_IMAGE = re.compile(r"[^=<>~!\[\]]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*|@sha256:[0-9a-f]{64})\Z")
+_IMAGE = regex(r"[^=<>~!\[\]]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*|@sha256:[0-9a-f]{64})\Z")
 
 
 _MOUNTED = ("config", "media", "scripts")

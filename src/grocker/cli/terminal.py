@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TextIO
 import msgspec
 
 from grocker.progress import Progress, Task
+from grocker.regex import regex
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -81,7 +81,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
 
 
-_OWN = re.compile(r"\x1b\[(?:0|1|2|31|33)m")
+_OWN = regex(r"\x1b\[(?:0|1|2|31|33)m")
 
 
 def printable_output(text: str, style: Style) -> str:

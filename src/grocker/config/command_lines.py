@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from grocker.regex import regex
+
 _BETWEEN = frozenset({"&&", "||", ";", "|", "&", "\n", ";;"})
-_TARGET = re.compile(r"[A-Za-z_][\w.]*(?::[A-Za-z_][\w.]*(?:\(\))?)?\Z")
+_TARGET = regex(r"[A-Za-z_][\w.]*(?::[A-Za-z_][\w.]*(?:\(\))?)?\Z")
 _VALUE_OPTIONS = frozenset(
     (
         *("-b", "--bind", "-w", "--workers", "-k", "--worker-class", "--threads", "-t", "--timeout", "-c", "--config"),

@@ -11,17 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from grocker.regex import regex
+
 DOCKERFILE = "Dockerfile"
 
-_DIRECTIVE = re.compile(r"#\s*(?P<name>\w+)\s*=\s*(?P<value>\S+)\s*\Z")
-_HEREDOC = re.compile(r"<<-?(['\"]?)(?P<end>\w+)\1")
-_FLAG = re.compile(r"--[a-z][\w-]*(?:=(?:\"[^\"]*\"|'[^']*'|\S)*)?\s+")
-_FROM = re.compile(r"(?P<image>\S+)(?:\s+AS\s+(?P<name>\S+))?\s*\Z", re.IGNORECASE)
-_ARGUMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>\"[^\"]*\"|'[^']*'|\S*)")
-_VARIABLE = re.compile(r"\$(?:(?P<plain>[A-Za-z_]\w*)|\{(?P<name>[A-Za-z_]\w*)(?::?-(?P<default>[^}$]*))?\})")
+_DIRECTIVE = regex(r"#\s*(?P<name>\w+)\s*=\s*(?P<value>\S+)\s*\Z")
+_HEREDOC = regex(r"<<-?(['\"]?)(?P<end>\w+)\1")
+_FLAG = regex(r"--[a-z][\w-]*(?:=(?:\"[^\"]*\"|'[^']*'|\S)*)?\s+")
+_FROM = regex(r"(?P<image>\S+)(?:\s+AS\s+(?P<name>\S+))?\s*\Z", re.IGNORECASE)
+_ARGUMENT = regex(r"(?P<name>[A-Za-z_]\w*)=(?P<value>\"[^\"]*\"|'[^']*'|\S*)")
+_VARIABLE = regex(r"\$(?:(?P<plain>[A-Za-z_]\w*)|\{(?P<name>[A-Za-z_]\w*)(?::?-(?P<default>[^}$]*))?\})")
 _LONGEST = 1024
 """characters of an image's name"""
-_PYTHON = re.compile(r"(?:.*/)?(?:python:|[^/:]+:(?:[\w.-]*-)?python-?)(?P<series>3\.\d{1,2})(?!\d)")
+_PYTHON = regex(r"(?:.*/)?(?:python:|[^/:]+:(?:[\w.-]*-)?python-?)(?P<series>3\.\d{1,2})(?!\d)")
 
 
 class Instruction(msgspec.Struct, frozen=True):

@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 import tomllib
 
+from grocker.regex import regex
+
 KeyPath = tuple[str | int, ...]
 """The keys from the top of the document, an index for each array on the way."""
 
-_BLANK = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
-_SCALAR = re.compile(r"[^,\]}#\n]+")
-_STRING = re.compile(
+_BLANK = regex(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
+_BARE = regex(r"[A-Za-z0-9_-]+")
+_SCALAR = regex(r"[^,\]}#\n]+")
+_STRING = regex(
     r'"""(?:[^\\]|\\.)*?"""(?:"{0,2})'
     r"|'''.*?'''(?:'{0,2})"
     r'|"(?:[^"\\\n]|\\.)*"'

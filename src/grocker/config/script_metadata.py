@@ -12,9 +12,10 @@ import msgspec
 from grocker import local_file
 from grocker.config.files import NONE, Configuration, SettingOrigin, decode, parse_toml, refuse
 from grocker.errors import MissingError, SettingsError
+from grocker.regex import regex
 
-_BLOCK = re.compile(r"^# /// script[ \t]*\n(?P<content>(?:#(?: .*)?\n)*)# ///[ \t]*$", re.M)
-_BEGIN = re.compile(r"^# /// script[ \t]*$", re.M)
+_BLOCK = regex(r"^# /// script[ \t]*\n(?P<content>(?:#(?: .*)?\n)*)# ///[ \t]*$", re.M)
+_BEGIN = regex(r"^# /// script[ \t]*$", re.M)
 
 
 class ScriptMetadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Literal
@@ -11,13 +10,14 @@ import msgspec
 
 from grocker.config.settings import ServiceName, ServiceSettings, Settings
 from grocker.errors import SettingsError
+from grocker.regex import regex
 from grocker.runner.contract import spec
 
-_PROCESS = re.compile(r"\s*(?P<name>[A-Za-z0-9_-]+)\s*:\s*(?P<command>\S.*?)\s*\Z")
+_PROCESS = regex(r"\s*(?P<name>[A-Za-z0-9_-]+)\s*:\s*(?P<command>\S.*?)\s*\Z")
 _SHARED = frozenset(ServiceSettings.__struct_fields__) & frozenset(spec.Service.__annotations__)
 _BROUGHT = frozenset({"gunicorn", "uvicorn"})
 """servers that a command may start without naming them among the requirements, as platforms that read Procfiles do"""
-_PLATFORM_NGINX = re.compile(r"(?:\./)?bin/start-nginx\S*\s")
+_PLATFORM_NGINX = regex(r"(?:\./)?bin/start-nginx\S*\s")
 """how a process of Heroku's nginx buildpack begins (heroku-buildpack-nginx, "Usage")"""
 _RELEASE = "release"
 """Heroku's release phase: a command to run before the services start (E13), not a service"""

@@ -5,7 +5,6 @@ Source: Debian Policy 9.2; passwd(5), group(5), shadow(5), gshadow(5), sysusers.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping
 
@@ -13,11 +12,12 @@ import msgspec
 
 from grocker.debian.ownership import GROUPS
 from grocker.errors import CorruptError, SettingsError
+from grocker.regex import regex
 from grocker.tar.entry import Entry, File
 
 _PASSWD, _GROUP = "usr/share/base-passwd/passwd.master", "usr/share/base-passwd/group.master"
 _HINT = "the mirror's archive is broken: use another mirror"
-_NUMBER = re.compile(r"[0-9]{1,10}")
+_NUMBER = regex(r"[0-9]{1,10}")
 _DYNAMIC = range(999, 100, -1)
 """Numbers for declared users and groups without one, from the top down, as systemd-sysusers and adduser do."""
 

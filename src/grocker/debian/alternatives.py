@@ -14,14 +14,15 @@ import msgspec
 
 from grocker.debian.facts import Facts
 from grocker.debian.paths import merge_usr
+from grocker.regex import regex
 from grocker.tar.entry import Directory, Entry, Symlink
 
-_CALL = re.compile(r"update-alternatives\s+(?:--(?:force|quiet)\s+)*--install\s+([^\n;&|<>]*)")
-_LOOP = re.compile(
+_CALL = regex(r"update-alternatives\s+(?:--(?:force|quiet)\s+)*--install\s+([^\n;&|<>]*)")
+_LOOP = regex(
     r"^[ \t]*for[ \t]+(?P<name>\w+)[ \t]+in[ \t]+(?P<words>[\w./+ \t-]+?)[ \t]*(?:;|\n)\s*do\b(?P<body>.*?)^\s*done\b",
     re.MULTILINE | re.DOTALL,
 )
-_LITERAL = re.compile(r"[A-Za-z0-9/._+:@%=,-]+\Z")
+_LITERAL = regex(r"[A-Za-z0-9/._+:@%=,-]+\Z")
 
 
 class Alternative(msgspec.Struct, frozen=True):

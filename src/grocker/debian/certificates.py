@@ -12,11 +12,12 @@ import re
 from collections.abc import Iterator, Mapping
 
 from grocker.errors import CorruptError
+from grocker.regex import regex
 from grocker.tar.entry import Directory, Entry, File, Symlink
 
 _DIRECTORY = "etc/ssl/certs"
 _SHARED = "usr/share/ca-certificates/"
-_PEM = re.compile(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----(.+?)-----END", re.DOTALL)
+_PEM = regex(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----(.+?)-----END", re.DOTALL)
 
 _HINT = "use another mirror, or report this to the maintainer of ca-certificates"
 

@@ -12,6 +12,8 @@ import base64
 import binascii
 import re
 
+from grocker.regex import regex
+
 MOST = 1 << 20
 """bytes of a message: Debian's are 60 to 250 kB"""
 _MOST_SIGNATURES = 16
@@ -20,7 +22,7 @@ _SIGNATURE = b"-----BEGIN PGP SIGNATURE-----"
 _END = b"-----END PGP SIGNATURE-----"
 _TAG = 2
 """of a signature packet"""
-_MESSAGE = re.compile(
+_MESSAGE = regex(
     rb"^-----BEGIN PGP SIGNED MESSAGE-----[ \t]*\r?\n(?:Hash:[^\n]{0,200}\n){0,8}[ \t]*\r?\n"
     rb"(?:(?!-)[^\n]*\n|- [^\n]*\n)*"  # lines that begin with a dash are escaped
     rb"-----BEGIN PGP SIGNATURE-----[ \t]*\r?\n(?:(?:Version|Comment|Hash|Charset):[^\n]{0,200}\n){0,8}[ \t]*\r?\n"

@@ -5,15 +5,15 @@ Source: Debian Policy 5.1 (syntax of control files), 7.1 (syntax of relationship
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cache
 
 import msgspec
 
 from grocker.debian import version as debian_version
+from grocker.regex import regex
 
-_RELATION = re.compile(
+_RELATION = regex(
     r"(?P<name>[a-z0-9][a-z0-9+.-]*)(?::(?P<qualifier>[a-z0-9-]+))?"
     r"\s*(?:\(\s*(?P<operator><<|<=|=|>=|>>|<|>)\s*(?P<version>[A-Za-z0-9.+~:-]+)\s*\))?\s*\Z"
 )

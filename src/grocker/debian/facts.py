@@ -6,12 +6,12 @@ The generated files depend on facts alone, so an image is configured without rea
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from grocker.debian import control
+from grocker.regex import regex
 from grocker.tar.entry import Entry, File, Symlink
 
 REVISION = 2
@@ -81,7 +81,7 @@ def decode(data: bytes) -> Facts:
     return _decoder.decode(data)
 
 
-_CONTENTS = re.compile(
+_CONTENTS = regex(
     r"etc/ld\.so\.conf(?:\.d/[^/]+\.conf)?\Z"
     r"|etc/skel/[^/]+\Z"
     r"|usr/share/base-passwd/(?:passwd|group)\.master\Z"
@@ -93,8 +93,8 @@ _CONTENTS = re.compile(
     r"|usr/share/ca-certificates/.+\.crt\Z"
     r"|usr/lib/sysusers\.d/[^/]+\.conf\Z"
 )
-_LIBRARY = re.compile(r"(?:lib|ld-)[^/]*\.so[^/]*\Z|ld\.so\Z")
-_PYTHON = re.compile(r"(usr/(?:local/)?lib/python3(?:\.[0-9]+)?(?:/dist-packages)?|usr/share/[^/]+)/")
+_LIBRARY = regex(r"(?:lib|ld-)[^/]*\.so[^/]*\Z|ld\.so\Z")
+_PYTHON = regex(r"(usr/(?:local/)?lib/python3(?:\.[0-9]+)?(?:/dist-packages)?|usr/share/[^/]+)/")
 
 
 def extract(

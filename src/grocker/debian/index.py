@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from grocker.errors import CorruptError
+from grocker.regex import regex
 
 
 class PackageRecord(msgspec.Struct, frozen=True):
@@ -33,7 +34,7 @@ class PackageRecord(msgspec.Struct, frozen=True):
     priority: str = "optional"
 
 
-_FIELD = re.compile(
+_FIELD = regex(
     rb"^(Package|Version|Architecture|Filename|Size|SHA256|Depends|Pre-Depends|Provides|Conflicts|Breaks|Priority):"
     rb"[ \t]*(.*(?:\n[ \t].*)*)",
     re.MULTILINE,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fnmatch
 import posixpath
-import re
 import struct
 from collections.abc import Iterable, Mapping
 from functools import cmp_to_key
@@ -17,6 +16,7 @@ import msgspec
 
 from grocker.debian.facts import Library
 from grocker.debian.paths import merge_usr
+from grocker.regex import regex
 
 _MAGIC = b"glibc-ld.so.cache1.1"
 _LITTLE_ENDIAN = 2
@@ -30,7 +30,7 @@ _FLAGS: dict[tuple[int, bool], int] = {
 """The entry's flags by ELF machine and class (sysdeps/generic/ldconfig.h)."""
 
 _DEFAULT = ("/lib", "/usr/lib")
-_SKIPPED = re.compile(r".*-gdb\.py\Z|.*\.dpkg-(?:new|tmp)\Z|.*\.so\.[^;]*;")
+_SKIPPED = regex(r".*-gdb\.py\Z|.*\.dpkg-(?:new|tmp)\Z|.*\.so\.[^;]*;")
 
 
 class CacheEntry(msgspec.Struct, frozen=True):

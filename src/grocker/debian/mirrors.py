@@ -17,10 +17,11 @@ from grocker import local_file
 from grocker.debian import control
 from grocker.errors import SettingsError
 from grocker.platforms.suites import SUITES
+from grocker.regex import regex
 
 _OTHER_SUITES = ("bullseye", "buster", "forky", "duke", "sid", "(?:old){0,2}stable", "testing", "unstable")
 """Further suites that apt sources of hosts may name: their mirror has the image's suite too."""
-_SUITE = re.compile(
+_SUITE = regex(
     rf"(?:{'|'.join((*SUITES, *_OTHER_SUITES))})"
     r"(?P<pocket>-updates|-security|-backports|-proposed-updates)?\Z"
 )
@@ -199,7 +200,7 @@ def apt_checks_valid_until(root: Path) -> bool:
     return not _is_false(value)
 
 
-_TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|#[^\n]*|"(?P<string>[^"\n]*)"|(?P<mark>[{};])|(?P<word>[^\s{};"]+)', re.DOTALL)
+_TOKEN = regex(r'//[^\n]*|/\*.*?\*/|#[^\n]*|"(?P<string>[^"\n]*)"|(?P<mark>[{};])|(?P<word>[^\s{};"]+)', re.DOTALL)
 
 
 def _settings(text: str) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ import msgspec
 from grocker.debian.alternatives import calls
 from grocker.debian.facts import Facts
 from grocker.platforms.architectures import ARCHITECTURES
+from grocker.regex import regex
 
 
 class UnreviewedScript(msgspec.Struct, frozen=True):
@@ -32,7 +33,7 @@ class UnreviewedScript(msgspec.Struct, frozen=True):
     """of the script, for a review"""
 
 
-_SNIPPET = re.compile(
+_SNIPPET = regex(
     r"^# Automatically added by (?P<tool>[A-Za-z0-9_]+)(?:/\S+)?\n(?P<body>.*?)^# End automatically added section$\n?",
     re.MULTILINE | re.DOTALL,
 )
@@ -67,12 +68,10 @@ INERT_SNIPPETS: dict[str, str] = {
 }
 """Snippets without effect in an image, by the debhelper program that writes them, and why."""
 
-_IDLE = re.compile(r"\s*(?:#.*|:|true|set\s+-[eu]+|exit\s+0|umask\s+0?22|export\s+LC_ALL=C(?:\.UTF-8)?)?\s*(?:#.*)?\Z")
-_MAINTSCRIPT = re.compile(
-    r"\s*dpkg-maintscript-helper\s+(?:rm_conffile|mv_conffile|symlink_to_dir|dir_to_symlink)\s.*--"
-)
+_IDLE = regex(r"\s*(?:#.*|:|true|set\s+-[eu]+|exit\s+0|umask\s+0?22|export\s+LC_ALL=C(?:\.UTF-8)?)?\s*(?:#.*)?\Z")
+_MAINTSCRIPT = regex(r"\s*dpkg-maintscript-helper\s+(?:rm_conffile|mv_conffile|symlink_to_dir|dir_to_symlink)\s.*--")
 
-_TRIPLET = re.compile(rf"\b(?:{'|'.join(re.escape(row.triplet) for row in ARCHITECTURES.values())})\b")
+_TRIPLET = regex(rf"\b(?:{'|'.join(re.escape(row.triplet) for row in ARCHITECTURES.values())})\b")
 
 
 def normalise(script: str, architecture: str = "", version: str = "") -> str:
@@ -177,9 +176,9 @@ def find_unknown_command(script: str) -> str | None:
     return None
 
 
-_CASE = re.compile(r"^\s*case\s+\"?\$\{?1\}?\"?\s+in\b(?P<body>.*?)^\s*esac\b[^\n]*$", re.MULTILINE | re.DOTALL)
+_CASE = regex(r"^\s*case\s+\"?\$\{?1\}?\"?\s+in\b(?P<body>.*?)^\s*esac\b[^\n]*$", re.MULTILINE | re.DOTALL)
 _SAID = r"""(?:"(?:\\.|\$1|[^"`$\\\n])*"|'[^'\n]*')[ \t]*(?:1?>&2)?[ \t]*\n"""
-_ARM = re.compile(
+_ARM = regex(
     rf"\s*(?:#[^\n]*\n|\(?[a-z*|\"'\s-]+\)|;;|:[ \t]*\n|true[ \t]*\n|exit[ \t]+[01][ \t]*\n|echo[ \t]+{_SAID})\s*"
 )
 

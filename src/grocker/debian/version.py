@@ -5,16 +5,17 @@ Source: Debian Policy 5.6.12, ``[epoch:]upstream_version[-debian_revision]``.
 
 from __future__ import annotations
 
-import re
 from functools import cache
+
+from grocker.regex import regex
 
 Key = tuple[int, tuple[int, ...], tuple[int, ...]]
 """Compares like the version that it was made from."""
 
-_VERSION = re.compile(
+_VERSION = regex(
     r"(?:([0-9]+):(?=[^:]))?(?P<upstream>[A-Za-z0-9.+~-]+?|(?<=:)[A-Za-z0-9.+~:-]+?)(?:-([A-Za-z0-9.+~]+))?\Z"
 )
-_PART = re.compile(r"([^0-9]*)([0-9]*)")
+_PART = regex(r"([^0-9]*)([0-9]*)")
 
 OPERATORS = ("<<", "<=", "=", ">=", ">>")
 """The relations of dependencies (Policy 7.1)."""

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from grocker.config import command_lines
 from grocker.config.dockerfile import Instruction, Stage
+from grocker.regex import regex
 
 _NPM = frozenset({"npm", "npx", "node"})
 _CONTROL = frozenset({"for", "while", "if", "case", "until"})
-_FILE = re.compile(
-    r"(?:.*/)?(?:package[\w*.-]*|npm-shrinkwrap\.json|\.npmrc|[\w*-]+(?:\.[\w*-]+)*\.(?:json|[cm]?[jt]s))"
-)
+_FILE = regex(r"(?:.*/)?(?:package[\w*.-]*|npm-shrinkwrap\.json|\.npmrc|[\w*-]+(?:\.[\w*-]+)*\.(?:json|[cm]?[jt]s))")
 
 
 class StageBuild(msgspec.Struct, frozen=True):

@@ -23,17 +23,18 @@ from grocker.draft.steps import FRONT_END, translate_step
 from grocker.draft.values import Findings, Remark
 from grocker.platforms.interpreters import STANDALONE
 from grocker.platforms.suites import SUITES
+from grocker.regex import regex
 from grocker.runner.contract.names import APPLICATION_PORT, CONFIG, MEDIA, SCRIPTS
 from grocker.runner.contract.spec import STOP_SIGNALS
 
-_SET_ALREADY = re.compile(
+_SET_ALREADY = regex(
     r"PYTHON(?:UNBUFFERED|DONTWRITEBYTECODE|IOENCODING|FAULTHANDLER|HASHSEED|UTF8|OPTIMIZE)|"
     r"(?:PIP|UV|POETRY|PDM|PIPENV)_\w+|DEBIAN_FRONTEND|LANG|LC_ALL|LANGUAGE|TERM|VIRTUAL_ENV|PATH|HOME|WEB_CONCURRENCY"
 )
 """variables of builds, and those that images set themselves"""
-_SECRET = re.compile(r"SECRET|PASSWORD|PASSWD|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIAL", re.IGNORECASE)
-_SCRIPT = re.compile(r"(?:.*/)?[\w.-]*(?:entrypoint|start|run|init|boot)[\w.-]*(?:\.sh)?\Z|.*\.sh\Z")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_SECRET = regex(r"SECRET|PASSWORD|PASSWD|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIAL", re.IGNORECASE)
+_SCRIPT = regex(r"(?:.*/)?[\w.-]*(?:entrypoint|start|run|init|boot)[\w.-]*(?:\.sh)?\Z|.*\.sh\Z")
+_VARIABLE = regex(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 def translate_dockerfile(text: str, name: str) -> Findings:

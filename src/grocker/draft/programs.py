@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from grocker.config import command_lines
+from grocker.regex import regex
 from grocker.runner.contract.names import APPLICATION_PORT
 
-_WORKERS = re.compile(r"(?:-w|--workers)(?:=|\s+)(?P<number>[1-9]\d?)\b")
+_WORKERS = regex(r"(?:-w|--workers)(?:=|\s+)(?P<number>[1-9]\d?)\b")
 
 
 def service_table(words: Sequence[str] | None, text: str) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from grocker.config import command_lines
 from grocker.config.dockerfile import Instruction
 from grocker.draft.values import Findings, Remark
+from grocker.regex import regex
 from grocker.runner.contract.names import MEDIA
 
-_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(?:=[0-9][A-Za-z0-9.+:~-]*)?\Z")
+_PACKAGE = regex(r"[a-z0-9][a-z0-9+.-]+(?:=[0-9][A-Za-z0-9.+:~-]*)?\Z")
 _BUILD_TOOLS = frozenset(
     (
         *(
@@ -33,7 +34,7 @@ _BUILD_TOOLS = frozenset(
         *("cargo", "pkg-config", "pkgconf", "ninja-build", "swig", "bison", "flex", "gfortran", "patch", "python3-dev"),
     )
 )
-_PYTHON = re.compile(r"python3?(?:\.\d+)?(?:-(?:pip|venv|distutils|setuptools|wheel|minimal|full))?\Z")
+_PYTHON = regex(r"python3?(?:\.\d+)?(?:-(?:pip|venv|distutils|setuptools|wheel|minimal|full))?\Z")
 _NOTHING_LEFT = frozenset(
     (
         *(

@@ -22,6 +22,7 @@ from grocker.inputs.toolchain import DebianToolchain
 from grocker.progress import Task
 from grocker.python import hide_credentials
 from grocker.python.source_tree import SourceFile, SourceTree, copy_tree
+from grocker.regex import regex
 from grocker.sandbox.host_network import HostNetwork, hide, read_host_network
 from grocker.sandbox.run import NoSandboxError, find_isolation, run
 from grocker.sandbox.sandbox import Bind, Limits, Sandbox
@@ -40,8 +41,8 @@ _WIDEST = 500
 """characters of such a line"""
 _LOOP = 'n=0; for one do printf "\\036%d\\n" "$n"; n=$((n+1)); sh -c "$one" || exit; done'
 """runs its arguments one after the other, each announced by its number after a record separator"""
-_ANNOUNCED = re.compile(r"\x1e(?P<number>\d{1,6})\Z")
-_NOT_FOUND = re.compile(r"(?:^|: )(?:\d+: )?(?P<name>[\w.+-]+): (?:command )?not found\Z")
+_ANNOUNCED = regex(r"\x1e(?P<number>\d{1,6})\Z")
+_NOT_FOUND = regex(r"(?:^|: )(?:\d+: )?(?P<name>[\w.+-]+): (?:command )?not found\Z")
 _PACKAGES = {"npm": "npm", "npx": "npm", "node": "nodejs", "nodejs": "nodejs", "msgfmt": "gettext", "sassc": "sassc"}
 """the Debian package of a program whose name is another one's, or that is often missing"""
 _NOT_HAD = frozenset({"yarn", "pnpm", "bun", "corepack", "deno"})
@@ -69,11 +70,11 @@ _CHOICES = (
 )
 _REPRODUCE = "reproduce it in the project's directory, or fix commands in [tool.grocker.build]"
 _WRITE = "correct the commands and outputs in [tool.grocker.build]: `grocker init --dry-run` prints the ones used"
-_OFFLINE = re.compile(
+_OFFLINE = regex(
     r"ENOTFOUND|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT|getaddrinfo"
     r"|[Nn]etwork is unreachable"
 )
-_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_ESCAPE = regex(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class CommandRun(msgspec.Struct, frozen=True):

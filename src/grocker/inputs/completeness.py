@@ -11,12 +11,13 @@ from grocker.config.settings import Settings
 from grocker.errors import CorruptError
 from grocker.progress import Progress
 from grocker.python import flat_layout
+from grocker.regex import regex
 from grocker.tar.entry import File
 
 _NO_CODE = frozenset({"setup.py", "conftest.py", "noxfile.py", "manage.py"})
 """modules beside pyproject.toml that do not belong in a wheel"""
-_DATA = re.compile(r"(?:[^/]+/)*?(?P<kind>templates|static)/")
-_KIND = re.compile(r"(?<![^/])(?:templates|static)/.*")
+_DATA = regex(r"(?:[^/]+/)*?(?P<kind>templates|static)/")
+_KIND = regex(r"(?<![^/])(?:templates|static)/.*")
 _NO_PACKAGES = frozenset({"tests", "test", "docs", "doc", "examples", "tools", "scripts"})
 _ASIDE = frozenset({"tests", "test", "testing", "docs", "examples", "demos"})
 """directories, also of packages, that no service needs"""

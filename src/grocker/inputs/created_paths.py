@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 
+from grocker.regex import regex
+
 _PATH = r"[\w-][\w.-]*(?:/[\w-][\w.-]*)*"
-_MADE = re.compile(
+_MADE = regex(
     rf"""\bos\.(?:makedirs|mkdir)\(\s*["'](?:\./)?(?P<path>{_PATH})/?["']"""
     rf"""|\bPath\(\s*["'](?:\./)?(?P<path2>{_PATH})/?["']\s*\)\.mkdir\("""
 )
-_MINDED = re.compile(r"\b(?:exists|isdir|is_dir)\(|\bexcept\b")
-_LOG = re.compile(
+_MINDED = regex(r"\b(?:exists|isdir|is_dir)\(|\bexcept\b")
+_LOG = regex(
     rf"""\b(?:\w*FileHandler\(\s*(?:filename\s*=\s*)?|basicConfig\([^()]*\bfilename\s*=\s*)["'](?:\./)?(?P<path>{_PATH}\.log)["']"""
 )
 

@@ -9,21 +9,22 @@ from msgspec.structs import replace
 
 from grocker import python
 from grocker.config.services import DetectedApplication
+from grocker.regex import regex
 from grocker.runner.contract import names
 from grocker.tar.entry import File
 
-_WSGI = re.compile(r"^def (?P<name>application|app)\(\s*environ\s*,\s*start_response\s*\)", re.M)
+_WSGI = regex(r"^def (?P<name>application|app)\(\s*environ\s*,\s*start_response\s*\)", re.M)
 _WSGI_FILES = ("wsgi", "app", "main", "application", "server")
-_CELERY = re.compile(r"^(?P<name>[A-Za-z_]\w*)\s*(?::[^=\n]+)?=\s*(?:celery\.)?Celery\(", re.M)
+_CELERY = regex(r"^(?P<name>[A-Za-z_]\w*)\s*(?::[^=\n]+)?=\s*(?:celery\.)?Celery\(", re.M)
 _CELERY_FILES = ("celery", "celery_app", "celeryapp", "tasks", "worker", "app", "main", "__init__")
-_SCHEDULE = re.compile(r"beat_schedule\b|BEAT_SCHEDULE\b|\badd_periodic_task\(")
-_STREAMLIT = re.compile(r"^(?:import|from) streamlit\b", re.M)
+_SCHEDULE = regex(r"beat_schedule\b|BEAT_SCHEDULE\b|\badd_periodic_task\(")
+_STREAMLIT = regex(r"^(?:import|from) streamlit\b", re.M)
 _STREAMLIT_FILES = ("streamlit_app", "app", "main", "Home", "home")
 _STREAMLIT_OPTIONS = ("--server.headless", "true", "--browser.gatherUsageStats", "false")
-_GRADIO = re.compile(r"^(?:import|from) gradio\b", re.M)
-_GRADIO_LAUNCH = re.compile(r"\.launch\(")
+_GRADIO = regex(r"^(?:import|from) gradio\b", re.M)
+_GRADIO_LAUNCH = regex(r"\.launch\(")
 _GRADIO_FILES = ("app", "main", "demo", "gradio_app", "run", "webui")
-_FLASK_APP = re.compile(r"^\s*(?:export\s+)?(?:FLASK|QUART)_APP\s*=\s*[\"']?(?P<name>[^\"'#\s]+)", re.M)
+_FLASK_APP = regex(r"^\s*(?:export\s+)?(?:FLASK|QUART)_APP\s*=\s*[\"']?(?P<name>[^\"'#\s]+)", re.M)
 _ASIDE = frozenset({"tests", "test", "docs", "examples", "example"})
 _DJANGO_WSGI = "django.core.wsgi:get_wsgi_application()"
 

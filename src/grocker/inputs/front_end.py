@@ -13,6 +13,7 @@ import msgspec
 
 from grocker import local_file
 from grocker.inputs.tree_files import TreeFiles
+from grocker.regex import regex
 
 _LOCKS = {
     "package-lock.json": "npm",
@@ -22,26 +23,24 @@ _LOCKS = {
     "bun.lock": "bun",
     "bun.lockb": "bun",
 }
-_TOOL = re.compile(r"(?P<manager>\w+)@(?P<version>\d+(?:\.\d+)*(?:-[\w.-]+)?)(?:\+.*)?")
+_TOOL = regex(r"(?P<manager>\w+)@(?P<version>\d+(?:\.\d+)*(?:-[\w.-]+)?)(?:\+.*)?")
 """``packageManager`` in ``package.json``"""
 _DEEPEST = 3
 """directories of the project above a ``package.json``"""
-_CONFIGURATIONS = re.compile(r"(?P<bundler>vite|webpack|rollup|astro|svelte|vue)\.config\.[cm]?[jt]s")
-_RUN = re.compile(r"\b(?:(?:npm|pnpm) run(?:-script)?|yarn(?: run)?)\s+(?P<name>[\w:.-]+)")
-_OPTION_CONFIGURATION = re.compile(r"(?:--config|-c)(?:=|\s+)(?P<path>[\w./-]+\.[cm]?[jt]s)\b")
-_IMPORTED = re.compile(r"""(?:\brequire\(|\bfrom\s|\bimport\()\s*["'](?P<path>\.{1,2}/[^"'\n]+)["']""")
+_CONFIGURATIONS = regex(r"(?P<bundler>vite|webpack|rollup|astro|svelte|vue)\.config\.[cm]?[jt]s")
+_RUN = regex(r"\b(?:(?:npm|pnpm) run(?:-script)?|yarn(?: run)?)\s+(?P<name>[\w:.-]+)")
+_OPTION_CONFIGURATION = regex(r"(?:--config|-c)(?:=|\s+)(?P<path>[\w./-]+\.[cm]?[jt]s)\b")
+_IMPORTED = regex(r"""(?:\brequire\(|\bfrom\s|\bimport\()\s*["'](?P<path>\.{1,2}/[^"'\n]+)["']""")
 _MODULES = ("js", "cjs", "mjs", "ts")
-_CONFIGURED = re.compile(
+_CONFIGURED = regex(
     r"""\b(?P<key>outDir|path|outputDir|dir|file)\s*:\s*(?:(?:\w+\.)?(?:resolve|join)\(\s*(?P<base>__dirname|import\.meta\.dirname"""
     r"""|process\.cwd\(\))\s*,\s*(?P<parts>["'][^"'\n]*["'](?:\s*,\s*["'][^"'\n]*["'])*)\s*,?\s*\)|["'](?P<plain>[^"'\n]+)["'])"""
 )
-_COMPUTED = re.compile(r"\b(?:outDir|outputDir)\s*:|\boutput\s*:\s*\{[^}]{0,2000}\bpath\b")
+_COMPUTED = regex(r"\b(?:outDir|outputDir)\s*:|\boutput\s*:\s*\{[^}]{0,2000}\bpath\b")
 """in a configuration: it says where the build writes, in whatever way"""
-_ROOT = re.compile(r"""\broot\s*:\s*["'](?P<root>[^"'\n]+)["']""")
-_OPTION = re.compile(
-    r"(?:--(?:out-?dir|outDir|dist-dir|output-path|outfile|output)|-o)(?:=|\s+)[\"']?(?P<path>[^\s\"']+)"
-)
-_TEXT = re.compile(r"""["'](?P<text>[^"'\n]+)["']""")
+_ROOT = regex(r"""\broot\s*:\s*["'](?P<root>[^"'\n]+)["']""")
+_OPTION = regex(r"(?:--(?:out-?dir|outDir|dist-dir|output-path|outfile|output)|-o)(?:=|\s+)[\"']?(?P<path>[^\s\"']+)")
+_TEXT = regex(r"""["'](?P<text>[^"'\n]+)["']""")
 _DEFAULTS = (
     ("react-scripts", "build"),
     ("@sveltejs/kit", "build"),

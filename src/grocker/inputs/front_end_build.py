@@ -11,24 +11,25 @@ from typing import Any
 from grocker import local_file
 from grocker.inputs.front_end import ASIDE, FrontEnd
 from grocker.inputs.tree_files import TreeFiles
+from grocker.regex import regex
 
 _PACKAGES = ("nodejs", "npm")
 """Debian's, which the commands need"""
 _INSTALLS = {"npm": "ci", "yarn": "install --frozen-lockfile --ignore-engines", "pnpm": "install --frozen-lockfile"}
 """how a manager installs exactly what its lock file says; Yarn 1 alone refuses packages for another Node"""
-_SOURCES = re.compile(r".+\.(?:[cm]?[jt]sx?|vue|svelte|s?css|sass|less|styl|hbs|ejs|html)")
-_TOP = re.compile(
+_SOURCES = regex(r".+\.(?:[cm]?[jt]sx?|vue|svelte|s?css|sass|less|styl|hbs|ejs|html)")
+_TOP = regex(
     r"(?:package(?:-lock)?|npm-shrinkwrap|tsconfig[\w.-]*|components|angular|babel\.config|postcss\.config)\.json"
     r"|[\w.-]+\.config\.[cm]?[jt]s|\.(?:babelrc|postcssrc|browserslistrc)[\w.]*|gulpfile\.\w+"
     r"|yarn\.lock|pnpm-lock\.yaml|pnpm-workspace\.yaml|\.yarnrc\.yml|webpack[\w.-]*\.[cm]?[jt]s"
 )
 """files beside ``package.json`` that a build reads"""
-_CHECKS = re.compile(r"\.?(?:eslint|stylelint|prettier|jest|vitest|playwright|cypress|commitlint)\b.*")
+_CHECKS = regex(r"\.?(?:eslint|stylelint|prettier|jest|vitest|playwright|cypress|commitlint)\b.*")
 """configurations beside it that no build reads"""
-_NAMED = re.compile(r"""["'](?P<path>(?![/@])[^"'\n:?\[\0]{2,200})["']""")
+_NAMED = regex(r"""["'](?P<path>(?![/@])[^"'\n:?\[\0]{2,200})["']""")
 """in a configuration or a style sheet: what may be a path, or a pattern of paths"""
-_GLOB = re.compile(r"[*{]")
-_ENDINGS = re.compile(r"\*?\.(?:(?P<one>\w+)|\{(?P<several>[\w,]+)\})\Z")
+_GLOB = regex(r"[*{]")
+_ENDINGS = regex(r"\*?\.(?:(?P<one>\w+)|\{(?P<several>[\w,]+)\})\Z")
 
 
 def draft_build(front_end: FrontEnd, files: TreeFiles) -> dict[str, Any] | None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from grocker.context import Context
+from grocker.regex import regex
 from grocker.tar.entry import Entry, File
 from grocker.tar.keys import cache_key
 
 FORMAT = 1
 """goes into step keys: raised when the same catalog would give another file"""
-_CATALOG = re.compile(r".+/LC_MESSAGES/[^/]+\.po")
+_CATALOG = regex(r".+/LC_MESSAGES/[^/]+\.po")
 
 
 def compile_catalogs(context: Context, entries: Sequence[Entry]) -> Iterator[File]:

@@ -18,6 +18,7 @@ from grocker.inputs.toolchain import DebianToolchain
 from grocker.inputs.tree_files import TreeFiles
 from grocker.platforms.suites import SUITES, find_suite
 from grocker.platforms.target import Target
+from grocker.regex import regex
 
 
 class NodeChoice(msgspec.Struct, frozen=True):
@@ -106,7 +107,7 @@ def _read(files: TreeFiles, path: str) -> _Document:
         return _Document()
 
 
-_COMPARATOR = re.compile(
+_COMPARATOR = regex(
     r"(?P<sign>[<>]=?|=|\^|~)?v?(?P<major>\d{1,9}|[xX*])(?:\.(?P<minor>\d{1,9}|[xX*]))?(?:\.(?P<patch>\d{1,9}|[xX*]))?"
     r"(?:[-+][\w.+-]*)?"
 )

@@ -9,8 +9,9 @@ from typing import Literal
 import msgspec
 
 from grocker.errors import MissingError, UsageError
+from grocker.regex import regex
 
-_EXTRAS = re.compile(r"^(?P<rest>.+?)\[(?P<extras>[^\[\]]*)\]\Z")
+_EXTRAS = regex(r"^(?P<rest>.+?)\[(?P<extras>[^\[\]]*)\]\Z")
 
 
 class Origin(msgspec.Struct, frozen=True):

@@ -9,13 +9,14 @@ import re
 from collections.abc import Callable
 
 from grocker.progress import Progress
+from grocker.regex import regex
 from grocker.runner.contract import names
 
 _PORT = "0.0.0.0:$PORT"
-_PROCESS = re.compile(r"^(?P<name>[A-Za-z0-9_-]+)\s*:.*?\bgunicorn(?:\.app\.wsgiapp)?(?=\s)(?P<options>.*)$", re.M)
-_OPTION = re.compile(r"(?<=\s)(?:-b|--bind)[ =]?(?P<place>\S+)")
-_CONFIG = re.compile(r"(?<=\s)(?:-c|--config)[ =]?(?P<file>\S+)")
-_BIND = re.compile(r"^bind\s*=\s*[\"']unix:", re.M)
+_PROCESS = regex(r"^(?P<name>[A-Za-z0-9_-]+)\s*:.*?\bgunicorn(?:\.app\.wsgiapp)?(?=\s)(?P<options>.*)$", re.M)
+_OPTION = regex(r"(?<=\s)(?:-b|--bind)[ =]?(?P<place>\S+)")
+_CONFIG = regex(r"(?<=\s)(?:-c|--config)[ =]?(?P<file>\S+)")
+_BIND = regex(r"^bind\s*=\s*[\"']unix:", re.M)
 _DEFAULT = "gunicorn.conf.py"
 
 

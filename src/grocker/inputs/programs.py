@@ -6,18 +6,19 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from grocker.platforms.run_packages import DISTRIBUTIONS, PROGRAMS, SELF_CONTAINED
+from grocker.regex import regex
 from grocker.tar.entry import Entry, File
 
 _STARTS = (b"subprocess", b"os.system", b"os.popen", b"os.exec")
 """one of these is in a module that starts programs"""
-_NAMED = re.compile(rb"[\"'](?:%s)[\"' ]" % b"|".join(re.escape(name.encode()) for name in PROGRAMS))
-_CALL = re.compile(r"run|call|popen|output|subprocess|exec|spawn", re.I)
+_NAMED = regex(rb"[\"'](?:%s)[\"' ]" % b"|".join(re.escape(name.encode()) for name in PROGRAMS))
+_CALL = regex(r"run|call|popen|output|subprocess|exec|spawn", re.I)
 """names of functions that start the program of a list of arguments, the application's own included"""
-_LINE_CALL = re.compile(r"subprocess|system|popen|check_output|getoutput|getstatusoutput", re.I)
+_LINE_CALL = regex(r"subprocess|system|popen|check_output|getoutput|getstatusoutput", re.I)
 """names of functions that start the program of a command line"""
 _ASIDE = frozenset({"tests", "test", "testing", "docs", "examples", "scripts", "script", "tools", "ci", "contrib"})
 """directories whose programs no service runs"""
-_ASIDE_FILES = re.compile(r"(?:test_.*|conftest|setup|noxfile|fabfile|tasks|dodo)\.py")
+_ASIDE_FILES = regex(r"(?:test_.*|conftest|setup|noxfile|fabfile|tasks|dodo)\.py")
 _HANDLED = frozenset({"FileNotFoundError", "OSError", "EnvironmentError", "IOError", "Exception", "BaseException"})
 """who catches one of these does without the program"""
 

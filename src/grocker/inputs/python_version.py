@@ -14,11 +14,12 @@ from grocker.config import files as config_files
 from grocker.config.dockerfile import DOCKERFILE, final_stages, python_series, read_stages
 from grocker.decoding import decode_toml
 from grocker.python.declared_requirements import python_specifier
+from grocker.regex import regex
 
-_PIN = re.compile(
+_PIN = regex(
     r"^\s*(?:c?python[-@]?)?(?P<series>3\.\d{1,3})(?:\.\d+)?(?P<threading>t|\+freethreaded)?\s*$", re.IGNORECASE
 )
-_LOCKED = re.compile(r'^requires-python = "(?P<specifier>[^"\n]*)"', re.M)
+_LOCKED = regex(r'^requires-python = "(?P<specifier>[^"\n]*)"', re.M)
 _HEAD = 1 << 10
 """characters of a ``uv.lock``, which may be megabytes: uv writes the line to its top"""
 _LINES = 20

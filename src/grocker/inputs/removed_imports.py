@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 import msgspec
@@ -10,9 +9,10 @@ import msgspec
 from grocker.inputs.application import Application
 from grocker.lock.values import PythonFile
 from grocker.platforms.removed_modules import ALL, bringing, modules_of, removed_modules
+from grocker.regex import regex
 from grocker.tar.entry import File
 
-IMPORT = re.compile(rb"\n(?:import|from)[ \t][^\n]*?\b(?:%s)\b" % "|".join(sorted(ALL)).encode())
+IMPORT = regex(rb"\n(?:import|from)[ \t][^\n]*?\b(?:%s)\b" % "|".join(sorted(ALL)).encode())
 """a line that may import one of them; ten times as fast as with ``^``, so the text gets a line before it"""
 
 

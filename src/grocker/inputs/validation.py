@@ -12,6 +12,7 @@ from grocker.context import Context
 from grocker.errors import SettingsError
 from grocker.progress import Progress
 from grocker.python.metadata import normalise_name
+from grocker.regex import regex
 from grocker.store import Store
 from grocker.tar.entry import File
 from grocker.tar.keys import cache_key
@@ -51,7 +52,7 @@ _APART = {
     "ensurepip": "python3-venv",
 }
 """modules of Python's library that Debian ships in packages of their own: module → package"""
-_IMPORT = re.compile(rb"^(?:import|from)[ \t]+(tkinter|turtle|idlelib|dbm\.gnu|ensurepip)\b", re.MULTILINE)
+_IMPORT = regex(rb"^(?:import|from)[ \t]+(tkinter|turtle|idlelib|dbm\.gnu|ensurepip)\b", re.MULTILINE)
 
 
 def check_debian_modules(

@@ -16,6 +16,7 @@ from grocker.errors import SettingsError
 from grocker.inputs.created_paths import find_relative
 from grocker.inputs.made_directories import find_made_directories
 from grocker.inputs.tree_entries import ROOT
+from grocker.regex import regex
 from grocker.runner.contract import names
 from grocker.tar.entry import Directory, Entry, File, Symlink
 
@@ -23,13 +24,13 @@ INITIAL = names.INITIAL.removeprefix("/")
 _MADE = "made by the application"
 _DATABASES = (".db", ".sqlite", ".sqlite3")
 """endings of a path that is a file, not a directory"""
-_BASE = re.compile(
+_BASE = regex(
     r"^[ \t]*(?P<name>BASE_?DIR|BASE_?PATH|PROJECT_?(?:DIR|ROOT)|ROOT_?DIR)\b[^=\n]*=(?P<value>.*__file__.*)$",
     re.M | re.I,
 )
-_FLASK = re.compile(r"\binstance_relative_config\s*=\s*True|\.instance_path\b")
-_FLASK_NAME = re.compile(r"""\bFlask\(\s*(?:import_name\s*=\s*)?(?:__name__\b|["'](?P<name>[\w.]+)["'])""")
-_FLASK_DATABASE = re.compile(r"""["']sqlite:///[\w.-]+["']""")
+_FLASK = regex(r"\binstance_relative_config\s*=\s*True|\.instance_path\b")
+_FLASK_NAME = regex(r"""\bFlask\(\s*(?:import_name\s*=\s*)?(?:__name__\b|["'](?P<name>[\w.]+)["'])""")
+_FLASK_DATABASE = regex(r"""["']sqlite:///[\w.-]+["']""")
 
 
 class WritablePath(msgspec.Struct, frozen=True):

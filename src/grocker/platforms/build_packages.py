@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from grocker.regex import regex
+
 TOOLCHAIN = (*("bzip2", "file", "g++", "gcc", "libc6-dev", "make", "patch", "perl-base", "pkgconf", "xz-utils"),)
 """with the packages of every image and the interpreter's headers, what builds sdists"""
 
@@ -147,8 +149,8 @@ _PROGRAMS = {
     "xml2-config": "libxml2-dev",
     "xslt-config": "libxslt1-dev",
 }
-_HEADER = re.compile(r"fatal error: (?P<name>[\w./+-]+\.h\w*): No such file|\b(?P<other>[\w./+-]+\.h): No such file")
-_PROGRAM = re.compile(
+_HEADER = regex(r"fatal error: (?P<name>[\w./+-]+\.h\w*): No such file|\b(?P<other>[\w./+-]+\.h): No such file")
+_PROGRAM = regex(
     r"(?:No such file or directory: '|/bin/sh: \d+: )?\b(?P<name>{})\b.{{0,40}}?not found"
     r"|No such file or directory: '(?P<other>{})'".format(*["|".join(map(re.escape, _PROGRAMS))] * 2)
 )

@@ -5,9 +5,9 @@ Sources: Debian's python3 packages; the documentation of python-build-standalone
 
 from __future__ import annotations
 
-import re
-
 import msgspec
+
+from grocker.regex import regex
 
 
 class InterpreterOrigin(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ OLDEST = (3, 9)
 SAFE_PATH = (3, 11)
 """the first release with ``-P``, which leaves the working directory out of its path"""
 
-_VERSION = re.compile(r"(?P<series>3\.\d+)\.\d+(?P<threading>t?)")
+_VERSION = regex(r"(?P<series>3\.\d+)\.\d+(?P<threading>t?)")
 
 
 def series_of(version: str) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from grocker.python.installed_wheel import Wheel
+from grocker.regex import regex
 from grocker.tar.entry import File
 
 _Kind = Literal["wsgi", "asgi"]
@@ -21,17 +22,17 @@ _KINDS: dict[str, _Kind] = {
     "sanic": "asgi",
 }
 _CLASSES = "Flask|FastAPI|Starlette|Quart|Litestar|Sanic"
-_MADE = re.compile(rf"^(?P<name>[A-Za-z_]\w*)\s*(?::[^=\n]+)?=\s*(?:[a-z_]\w*\.)*(?P<class>{_CLASSES})\(", re.M)
-_IMPORTED = re.compile(r"^(?:from|import)\s+(?P<framework>flask|fastapi|starlette|quart|litestar|sanic)\b", re.M)
-_FACTORY = re.compile(
+_MADE = regex(rf"^(?P<name>[A-Za-z_]\w*)\s*(?::[^=\n]+)?=\s*(?:[a-z_]\w*\.)*(?P<class>{_CLASSES})\(", re.M)
+_IMPORTED = regex(r"^(?:from|import)\s+(?P<framework>flask|fastapi|starlette|quart|litestar|sanic)\b", re.M)
+_FACTORY = regex(
     r"^def (?P<name>create_app|make_app|get_app)\((?P<arguments>[^)]*)\)"
     rf"(?:\s*->\s*[\"']?(?:\w+\.)*(?P<class>{_CLASSES})\b)?",
     re.M,
 )
-_DASH = re.compile(r"^(?:from|import)\s+dash\b", re.M)
-_DASH_SERVER = re.compile(r"^(?P<name>server|application)\s*=\s*\w+\.server\b", re.M)
-_CALLED = re.compile(r"^(?P<name>[A-Za-z_]\w*)\s*(?::[^=\n]+)?=\s*(?P<function>[a-z_]\w*)\(", re.M)
-_FACTORY_NAME = re.compile(r"_?(?:create|make|get|build|init)_\w*app\w*\Z")
+_DASH = regex(r"^(?:from|import)\s+dash\b", re.M)
+_DASH_SERVER = regex(r"^(?P<name>server|application)\s*=\s*\w+\.server\b", re.M)
+_CALLED = regex(r"^(?P<name>[A-Za-z_]\w*)\s*(?::[^=\n]+)?=\s*(?P<function>[a-z_]\w*)\(", re.M)
+_FACTORY_NAME = regex(r"_?(?:create|make|get|build|init)_\w*app\w*\Z")
 _FILES = ("app", "main", "wsgi", "asgi", "application", "server", "core", "__init__")
 _NAMES = ("app", "application", "api", "server", "create_app", "make_app", "get_app")
 _ASIDE = frozenset({"tests", "test", "testing", "examples", "example", "docs", "docs_src", "benchmarks", "templates"})

@@ -23,6 +23,7 @@ from grocker.python.project import Project
 from grocker.python.requirements import parse_requirement
 from grocker.python.source_tree import SourceTree
 from grocker.python.uv import Uv
+from grocker.regex import regex
 from grocker.store import Store
 
 FORMAT = 1
@@ -37,7 +38,7 @@ class PlatformWheelError(MissingError):
     """The wheel that a back end built is for this host's platform only."""
 
 
-_COMPILER = re.compile(
+_COMPILER = regex(
     r"/bin/false|\b(?:gcc|g\+\+|clang|cc|c\+\+)['\"]? failed|pg_config|mysql_config|xml2-config|xslt-config|curl-config"
     r"|[Cc]ompiler|development (?:packages|headers|files)|\b[Rr]ust\b|\bcargo\b|\brustc\b|CMake|cmake|ninja|pkg-config"
     r"|\.h: No such file|pkgconfig"
@@ -107,7 +108,7 @@ def resolve_build(
     return read_pins(output.stdout.decode("utf-8"))
 
 
-_PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[^\s;]+)(?:\s*;\s*(?P<marker>.*?))?\s*$")
+_PIN = regex(r"(?P<name>[\w.-]+)==(?P<version>[^\s;]+)(?:\s*;\s*(?P<marker>.*?))?\s*$")
 
 
 def read_pins(text: str) -> tuple[BuildRequirement, ...]:
@@ -225,7 +226,7 @@ def build_wheel(
     return wheels[0]
 
 
-_FRONT_END = re.compile(
+_FRONT_END = regex(
     r"Failed to resolve requirements|Failed to fetch|Failed to download|No solution found|error sending request"
 )
 

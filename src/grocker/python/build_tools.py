@@ -5,7 +5,6 @@ Source: PEP 518 (``build-system.requires``); the manuals of maturin, setuptools-
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 
 import msgspec
@@ -15,13 +14,14 @@ from grocker.platforms.suites import RUST
 from grocker.python.project import Project
 from grocker.python.requirements import required_name
 from grocker.python.source_tree import SourceTree
+from grocker.regex import regex
 
 _BUILDS_RUST = frozenset({"maturin", "setuptools-rust"})
 _LARGEST = 1 << 20
 """bytes of a file that is searched"""
 _FORTRAN = {
-    "meson.build": re.compile(r"['\"]fortran['\"]"),
-    "CMakeLists.txt": re.compile(r"\b(?i:project|enable_language)\s*\([^)]*\bFortran\b"),
+    "meson.build": regex(r"['\"]fortran['\"]"),
+    "CMakeLists.txt": regex(r"\b(?i:project|enable_language)\s*\([^)]*\bFortran\b"),
 }
 """how a file of that name asks for a compiler of Fortran"""
 

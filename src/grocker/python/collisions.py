@@ -6,13 +6,13 @@ Source: Python packaging user guide, "Packaging namespace packages" (pkgutil-sty
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
 from grocker.errors import SettingsError
 from grocker.python.metadata import normalise_name
+from grocker.regex import regex
 from grocker.tar.entry import Directory, Entry, File
 
 _NAMESPACE = frozenset(
@@ -30,10 +30,10 @@ _NAMESPACE = frozenset(
         "pass",
     }
 )
-_ANNOTATED = re.compile(r"^__path__: [^=]+ = ")
+_ANNOTATED = regex(r"^__path__: [^=]+ = ")
 
 
-_OPTIONAL = re.compile(
+_OPTIONAL = regex(
     r"(?:.*/)?site-packages/(?:(?:tests?|testing|docs?|examples?|benchmarks?|scripts?|tools)/.*|[^/]+(?<!\.py)(?<!\.so)(?<!\.pth))"
     r"|(?!(?:.*/)?site-packages/).*"
 )

@@ -25,6 +25,7 @@ from grocker.errors import CorruptError, DeniedError, MissingError, UnavailableE
 from grocker.python.cargo_config import CRATES_IO, CargoConfig, CrateSource, read_cargo_config
 from grocker.python.sdist_archive import unpack_sdist
 from grocker.python.source_tree import SourceTree
+from grocker.regex import regex
 from grocker.sandbox.sandbox import Bind
 from grocker.store.fetch import fetch
 from grocker.store.writing import storage
@@ -49,9 +50,9 @@ _DEBIAN = "usr/share/cargo/registry"
 """where Debian's ``librust-*-dev`` install crates, a directory source"""
 _CONFIGS = (".cargo/config.toml", ".cargo/config")
 _WORKERS = 8
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_VERSION = re.compile(r"[0-9A-Za-z.+-]{1,128}")
-_CHECKSUM = re.compile(r"[0-9a-f]{64}")
+_NAME = regex(r"[A-Za-z0-9_-]{1,64}")
+_VERSION = regex(r"[0-9A-Za-z.+-]{1,128}")
+_CHECKSUM = regex(r"[0-9a-f]{64}")
 _LINES = 8
 """of what cargo says, in an error"""
 _LARGEST = 1 << 20

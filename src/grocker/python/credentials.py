@@ -15,10 +15,11 @@ import msgspec
 
 from grocker.errors import SettingsError
 from grocker.python.indexes import hide_credentials, index_tables, project_tables
+from grocker.regex import regex
 
-_BY_NAME = re.compile(r"UV_INDEX_(?P<name>[A-Z0-9_]+)_(?:USERNAME|PASSWORD)")
-_EXPANDED = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
-_SECRET = re.compile(r"PIP_.*|UV_PUBLISH_.*|UV_.*(?:TOKEN|PASSWORD|USERNAME|CREDENTIALS?)|SSL_CLIENT_CERT")
+_BY_NAME = regex(r"UV_INDEX_(?P<name>[A-Z0-9_]+)_(?:USERNAME|PASSWORD)")
+_EXPANDED = regex(r"\$\{([A-Za-z0-9_]+)\}")
+_SECRET = regex(r"PIP_.*|UV_PUBLISH_.*|UV_.*(?:TOKEN|PASSWORD|USERNAME|CREDENTIALS?)|SSL_CLIENT_CERT")
 
 
 class NamedIndex(msgspec.Struct, frozen=True):

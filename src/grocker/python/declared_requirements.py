@@ -10,8 +10,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from grocker.errors import SettingsError
+from grocker.regex import regex
 
-_RELEASE = re.compile(r"\d+(?:\.\d+)*")
+_RELEASE = regex(r"\d+(?:\.\d+)*")
 
 
 def poetry_requirements(table: Mapping[str, Any], extras: Collection[str] = ()) -> tuple[str, ...]:

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from grocker.regex import regex
 from grocker.tar.entry import File
 
 if TYPE_CHECKING:
     from grocker.python.installed_wheel import Wheel
 
-_SETTINGS = re.compile(
+_SETTINGS = regex(
     r"""(?m)^[^#\n]*?os\.environ\.setdefault\(\s*["']DJANGO_SETTINGS_MODULE["']\s*,\s*["'](?P<module>[\w.]+)["']"""
     r"""|^[^#\n]*?os\.environ\[\s*["']DJANGO_SETTINGS_MODULE["']\s*\]\s*=\s*["'](?P<module2>[\w.]+)["']"""
 )
-_APPLICATION = re.compile(r"^(?P<name>[A-Za-z_]\w*)\s*(?::[^=\n]+)?=\s*.*\bget_(?P<kind>wsgi|asgi)_application\(", re.M)
+_APPLICATION = regex(r"^(?P<name>[A-Za-z_]\w*)\s*(?::[^=\n]+)?=\s*.*\bget_(?P<kind>wsgi|asgi)_application\(", re.M)
 
 
 class Django(msgspec.Struct, frozen=True):

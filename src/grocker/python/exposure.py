@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from grocker import local_file
+from grocker.regex import regex
 from grocker.tar.entry import Entry, File
 
 if TYPE_CHECKING:
     from grocker.python.source_tree import SourceTree
 
-_SECRET = re.compile(
+_SECRET = regex(
     r"\.env(?:\.(?!example$|sample$|template$|dist$|test$).+)?|.+\.env|\.envrc"
     r"|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?|.+\.(?:key|pem|p12|pfx|jks|keystore|kdbx?|ppk|ovpn)"
     r"|.+\.sqlite3?(?:-journal|-wal|-shm)?|\.netrc|\.pgpass|\.my\.cnf|\.npmrc|\.pypirc|\.htpasswd|\.git-credentials"
     r"|(?:.+[-_.])?(?:credentials?|secrets?|service[-_]account)(?:[-_.].+)?\.(?:json|ya?ml|toml|ini|cfg|txt)",
     re.IGNORECASE,
 )
-_SECRET_DIRECTORY = re.compile(r"\.?(?:secrets?|private|credentials?|ssh|gnupg|aws|certs?|keys)", re.IGNORECASE)
+_SECRET_DIRECTORY = regex(r"\.?(?:secrets?|private|credentials?|ssh|gnupg|aws|certs?|keys)", re.IGNORECASE)
 
 
 class Exposed(msgspec.Struct, frozen=True):
@@ -105,11 +106,11 @@ def _is_in_named(path: str, tree: SourceTree) -> bool:
     )
 
 
-_NAMES_INDEXES = re.compile(
+_NAMES_INDEXES = regex(
     r"(?:requirements|constraints)[\w.-]*\.(?:txt|in)|pyproject\.toml|uv\.toml|poetry\.toml|pip\.conf|Pipfile"
     r"|[\w.-]+\.lock|pylock[\w.-]*\.toml"
 )
-_CREDENTIALS = re.compile(rb"https?://[^/@\s'\"`$]+@")
+_CREDENTIALS = regex(rb"https?://[^/@\s'\"`$]+@")
 
 
 def holds_credentials(path: Path) -> bool:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from grocker.errors import GrockerError
+from grocker.regex import regex
 
 _NO_MODULES = frozenset({"setup", "conftest", "noxfile", "fabfile", "manage"})
-_NO_PACKAGE = re.compile(r"_.*|docs?|examples?|tests?")
-_NO_DATA = re.compile(
+_NO_PACKAGE = regex(r"_.*|docs?|examples?|tests?")
+_NO_DATA = regex(
     rf"{_NO_PACKAGE.pattern}|bin|build|ci|config|data|debian|dist|env|htmlcov|instance|media|node_modules|requirements"
     "|scripts|src|staticfiles|tools|uploads|venv"
 )

@@ -7,13 +7,14 @@ import re
 from grocker.errors import GrockerError
 from grocker.python.metadata import normalise_name
 from grocker.python.project import Project
+from grocker.regex import regex
 
 _FORMER = (
     {"setuptools": "setuptools<72", "cython": "cython<3"},
     {"setuptools": "setuptools<58", "cython": "cython<3"},
 )
 """setuptools 72 dropped ``setup.py test``, later releases more of what old scripts import, 58 ``use_2to3``"""
-_OUTDATED = re.compile(
+_OUTDATED = regex(
     r"use_2to3|\b(?:Import|ModuleNotFound|Attribute)Error\b|cython_sources|InvalidVersion|InvalidConfigError"
     r"|setup command|Cython\.Compiler\.Errors"
 )

@@ -17,9 +17,10 @@ from grocker.errors import DeniedError, GrockerError, MissingError, UnavailableE
 from grocker.python.indexes import hide_credentials
 from grocker.python.sources import GitSource
 from grocker.python.uv import PATH
+from grocker.regex import regex
 from grocker.store import Store
 
-_PASSED = re.compile(
+_PASSED = regex(
     r"HOME|PATH|XDG_CONFIG_HOME|SSH_(AUTH_SOCK|AGENT_PID|ASKPASS)|GIT_(SSH|SSH_COMMAND|SSH_VARIANT|ASKPASS|PROXY_.*)"
     r"|GIT_(SSL|HTTP|CONFIG)_.*|SSL_CERT_(FILE|DIR)|(HTTP|HTTPS|ALL|NO)_PROXY|(http|https|all|no)_proxy"
 )
@@ -38,15 +39,15 @@ _FIXED = {
     "GIT_LFS_SKIP_SMUDGE": "1",
     "GIT_TEMPLATE_DIR": "",
 }
-_GONE = re.compile(
+_GONE = regex(
     r"couldn't find remote ref|not our ref|unadvertised object|bad object|unknown revision|not a tree|no such ref"
     r"|did not match any|not a valid object name|[Nn]eeded a single revision|upload-pack: not our ref",
     re.IGNORECASE,
 )
-_NO_REPOSITORY = re.compile(
+_NO_REPOSITORY = regex(
     r"[Rr]epository .*not found|does not appear to be a git repository|does not exist|error: 404|not a git repository"
 )
-_DENIED = re.compile(
+_DENIED = regex(
     r"Authentication failed|could not read (Username|Password)|Permission denied|terminal prompts disabled"
     r"|error: 40[13]|Host key verification failed|access denied",
     re.IGNORECASE,

@@ -16,12 +16,13 @@ from urllib.parse import urlsplit, urlunsplit
 from grocker import local_file
 from grocker.decoding import decode_toml
 from grocker.errors import SettingsError
+from grocker.regex import regex
 
 _UV_DEFAULT = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 _UV_MORE = ("UV_INDEX", "UV_EXTRA_INDEX_URL")
 _ADDRESSES = (*_UV_DEFAULT, *_UV_MORE)
 # A password may hold a slash that nobody encoded; what follows a host and its port is a path, which may hold an @.
-_CREDENTIALS = re.compile(r"(?<=://)(?:[^/@\s'\"`]*|[^/@:\s'\"`]*:(?!\d{1,5}/)[^\s'\"`]*)@")
+_CREDENTIALS = regex(r"(?<=://)(?:[^/@\s'\"`]*|[^/@:\s'\"`]*:(?!\d{1,5}/)[^\s'\"`]*)@")
 
 
 def hide_credentials(text: str) -> str:

@@ -12,14 +12,16 @@ from collections.abc import Iterator
 
 import msgspec
 
+from grocker.regex import regex
+
 _MAGIC = 0x950412DE
 _HEADER = struct.Struct("<7I")
 _PAIR = struct.Struct("<2I")
-_KEYWORD = re.compile(r"(?P<keyword>msgctxt|msgid_plural|msgid|msgstr(?:\[(?P<number>\d{1,3})\])?)\s*(?P<text>\".*)\Z")
-_ESCAPE = re.compile(r"\\(?:(?P<octal>[0-7]{1,3})|x(?P<hexadecimal>[0-9a-fA-F]{1,2})|(?P<character>.))", re.DOTALL)
+_KEYWORD = regex(r"(?P<keyword>msgctxt|msgid_plural|msgid|msgstr(?:\[(?P<number>\d{1,3})\])?)\s*(?P<text>\".*)\Z")
+_ESCAPE = regex(r"\\(?:(?P<octal>[0-7]{1,3})|x(?P<hexadecimal>[0-9a-fA-F]{1,2})|(?P<character>.))", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "a": "\a"}
-_CHARSET = re.compile(rb"charset=([A-Za-z0-9._-]+)")
-_CREATED = re.compile(r"^POT-Creation-Date:[^\n]*\n", re.MULTILINE)
+_CHARSET = regex(rb"charset=([A-Za-z0-9._-]+)")
+_CREATED = regex(r"^POT-Creation-Date:[^\n]*\n", re.MULTILINE)
 
 
 class CatalogError(ValueError):

@@ -12,6 +12,7 @@ import msgspec
 from grocker.errors import CorruptError, GrockerError, SettingsError
 from grocker.platforms.interpreters import STANDALONE
 from grocker.platforms.suites import SUITES
+from grocker.regex import regex
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from grocker.python.target import WheelTarget
 
 _HINT = "if it is the project's own, fix its pyproject.toml; otherwise choose another version"
-_NAME = re.compile(r"[^\W_]+(?:[-_.]+[^\W_]+)*", re.ASCII)
-_OBJECT = re.compile(r"(?P<module>\w+(?:\.\w+)*)(?:\s*:\s*(?P<object>\w+(?:\.\w+)*))?\s*(?:\[[^]]*\])?\s*")
+_NAME = regex(r"[^\W_]+(?:[-_.]+[^\W_]+)*", re.ASCII)
+_OBJECT = regex(r"(?P<module>\w+(?:\.\w+)*)(?:\s*:\s*(?P<object>\w+(?:\.\w+)*))?\s*(?:\[[^]]*\])?\s*")
 
 
 def normalise_name(name: str) -> str:
@@ -138,12 +139,12 @@ def _suites_hint(wanted: SpecifierSet) -> str:
 
 
 _REPAIRS = (
-    (re.compile(r"(?<=[\w*])\s*(?=[<>=~!]=|[<>])"), ","),  # >=1.0<2.0
-    (re.compile(r"(<=|>=|<|>)\s*(\d+(?:\.\d+)*)\.\*"), r"\1\2"),  # >=2.0.*
-    (re.compile(r"(\d)\*"), r"\1.*"),  # ==1.2*
-    (re.compile(r"(<=|>=|<|>)\s*dev\b"), r"\g<1>0.0.0.dev0"),  # >dev
-    (re.compile(r"[\"']"), ""),
-    (re.compile(r",(?=\s*(?:,|$))"), ""),  # >=3.6,
+    (regex(r"(?<=[\w*])\s*(?=[<>=~!]=|[<>])"), ","),  # >=1.0<2.0
+    (regex(r"(<=|>=|<|>)\s*(\d+(?:\.\d+)*)\.\*"), r"\1\2"),  # >=2.0.*
+    (regex(r"(\d)\*"), r"\1.*"),  # ==1.2*
+    (regex(r"(<=|>=|<|>)\s*dev\b"), r"\g<1>0.0.0.dev0"),  # >dev
+    (regex(r"[\"']"), ""),
+    (regex(r",(?=\s*(?:,|$))"), ""),  # >=3.6,
 )
 """(what metadata of old releases has, what was meant); uv reads it in the same way"""
 

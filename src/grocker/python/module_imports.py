@@ -7,9 +7,11 @@ import re
 import warnings
 from collections.abc import Iterator
 
+from grocker.regex import regex
+
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 """who catches one of these does without the module"""
-_LINE = re.compile(
+_LINE = regex(
     r"\n(?:import[ \t]+(?P<modules>[^\n;#]+)"
     r"|from[ \t]+(?P<base>[.\w]+)[ \t]+import[ \t]*(?P<names>\((?:#[^\n]*\n|[^)#]){0,5000}\)|(?:\\\r?\n|[^\n;#])+))"
 )

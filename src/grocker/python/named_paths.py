@@ -18,16 +18,17 @@ from typing import Any, Literal
 import msgspec
 
 from grocker import local_file
+from grocker.regex import regex
 
 _TOOLS = ("hatch", "setuptools", "setuptools_scm", "poetry", "pdm", "flit", "uv", "maturin", "scikit-build", "grocker")
-_NO_PATHS = re.compile(
+_NO_PATHS = regex(
     r"(?i).*exclude.*|dependenc(?:y|ies)|.*-dependencies|requires?|sources?|index|scripts|envs|metadata|plugins|group"
     r"|services|debian|user|extras|env|where|package-dir"
 )
 """keys below which no file stands that is taken"""
 _SCRIPTS = ("setup.py", "hatch_build.py", "pdm_build.py", "build.py")
 _CONFIGURATION = ("pyproject.toml", "setup.cfg", "MANIFEST.in")
-_WILD = re.compile(r"[*?\[]")
+_WILD = regex(r"[*?\[]")
 
 
 class NamedPaths(msgspec.Struct, frozen=True):

@@ -15,8 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from grocker.errors import CorruptError, StorageError
+from grocker.regex import regex
 
-_NATIVE = re.compile(r"\.(?:so(?:\.[\d.]+)?|pyd|dylib|dll|exe|a|o)\Z")
+_NATIVE = regex(r"\.(?:so(?:\.[\d.]+)?|pyd|dylib|dll|exe|a|o)\Z")
 _MAGIC = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe")
 _TAG = "py3-none-any"
 

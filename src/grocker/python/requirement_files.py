@@ -22,14 +22,15 @@ from grocker.python.indexes import hide_credentials
 from grocker.python.metadata import normalise_name
 from grocker.python.requirements import parse_requirement
 from grocker.python.sources import SDIST_SUFFIXES, Source, parse_source
+from grocker.regex import regex
 
 if TYPE_CHECKING:
     from grocker.python.pylock import Pin
 
-_INCLUDE = re.compile(r"\s*(?P<option>-r|--requirement|-c|--constraint)(?:\s*=\s*|\s+|(?<=-[rc]))(?P<file>[^\s#]\S*)")
-_COMMENT = re.compile(r"(^|\s+)#.*$")
-_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
-_OPTION = re.compile(r"\s(--hash|--config-settings?|-C|--global-option)(?=[=\s])")
+_INCLUDE = regex(r"\s*(?P<option>-r|--requirement|-c|--constraint)(?:\s*=\s*|\s+|(?<=-[rc]))(?P<file>[^\s#]\S*)")
+_COMMENT = regex(r"(^|\s+)#.*$")
+_VARIABLE = regex(r"\$\{([A-Z0-9_]+)\}")
+_OPTION = regex(r"\s(--hash|--config-settings?|-C|--global-option)(?=[=\s])")
 _TAKES_VALUE = {
     "-i": "index",
     "--index-url": "index",

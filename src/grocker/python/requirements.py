@@ -5,7 +5,6 @@ Source: PyPA dependency specifiers (PEP 508).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -13,8 +12,9 @@ from grocker.errors import SettingsError
 from grocker.python.indexes import hide_credentials
 from grocker.python.metadata import normalise_name, repair_specifiers
 from grocker.python.target import WheelTarget
+from grocker.regex import regex
 
-_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+_NAME = regex(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 MARKER_ERRORS = (ValueError, KeyError, TypeError)
 """what ``packaging`` raises for a marker that it cannot read or evaluate; its own errors are ValueErrors"""
 
@@ -82,7 +82,7 @@ def active_requirements(
     return tuple(sorted({str(requirement) for requirement in others}))
 
 
-_PARTS = re.compile(r"\s*(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<extras>\[[^]]*\])?\s*\(?(?P<specifiers>[^()@]*)\)?\s*")
+_PARTS = regex(r"\s*(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<extras>\[[^]]*\])?\s*\(?(?P<specifiers>[^()@]*)\)?\s*")
 
 
 def _parse_published(name: str, text: str, requested: Collection[str], variables: dict[str, str]) -> Any:

@@ -5,7 +5,6 @@ Sources: PyPA "Direct URL" and "Dependency specifiers" (PEP 508, 610); pip docum
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit, urlunsplit
 
@@ -14,6 +13,7 @@ import msgspec
 from grocker.digest import Digest, from_hex
 from grocker.errors import SettingsError
 from grocker.python.indexes import hide_credentials
+from grocker.regex import regex
 
 SDIST_SUFFIXES = (".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tar.xz")
 SDIST = "sdist"
@@ -24,8 +24,8 @@ PATH = "path:"
 """in a lock, what the source of a wheel begins with that was built from a directory, or is a file of this host"""
 ARCHIVE = "archive+"
 """in a lock, what the source of a wheel begins with that a requirement gives the address of, or that of its sdist"""
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_SCP = re.compile(r"(?P<user>[\w.-]+@)?(?P<host>[\w.-]+):(?P<path>[^/].*)")
+_COMMIT = regex(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_SCP = regex(r"(?P<user>[\w.-]+@)?(?P<host>[\w.-]+):(?P<path>[^/].*)")
 _SCHEMES = ("https", "http", "ssh", "git", "file")
 
 

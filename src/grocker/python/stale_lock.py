@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,9 @@ from grocker import local_file
 from grocker.decoding import decode_json, decode_toml
 from grocker.errors import SettingsError
 from grocker.python.metadata import normalise_name
+from grocker.regex import regex
 
-_PLAIN = re.compile(r"[0-9][0-9A-Za-z.+!-]*")
+_PLAIN = regex(r"[0-9][0-9A-Za-z.+!-]*")
 
 
 class StaleLockError(SettingsError):

@@ -21,6 +21,7 @@ from grocker.platforms.interpreters import STANDALONE
 from grocker.python import uv as _uv
 from grocker.python.indexes import hide_credentials
 from grocker.python.uv import Uv
+from grocker.regex import regex
 from grocker.store.writing import storage
 from grocker.tar.entry import Entry, File, Symlink, path_problem
 
@@ -33,8 +34,8 @@ _NEUTRAL = Path("/")
 """where uv finds no configuration of a project: the interpreter runs on this host, so only the caller may say where it
 comes from"""
 _LISTED = {"UV_PYTHON_DOWNLOADS": "manual", "UV_COMPILE_BYTECODE": "0"}
-_BUILD = re.compile(r"\+(?P<build>\d+)-|-(?P<older>\d{8})(?:T\d+)?\.tar")
-_HASHES = re.compile(r"Expected:\s+(?P<expected>[0-9a-f]{64}).*?Computed:\s+(?P<computed>[0-9a-f]{64})", re.DOTALL)
+_BUILD = regex(r"\+(?P<build>\d+)-|-(?P<older>\d{8})(?:T\d+)?\.tar")
+_HASHES = regex(r"Expected:\s+(?P<expected>[0-9a-f]{64}).*?Computed:\s+(?P<computed>[0-9a-f]{64})", re.DOTALL)
 _MIRROR = "set UV_PYTHON_INSTALL_MIRROR to a mirror of python-build-standalone's releases"
 
 
@@ -182,9 +183,9 @@ def _failure(text: str, action: str) -> GrockerError:
 _APART = frozenset({"tkinter", "turtledemo", "turtle.py", "idlelib", "ensurepip", "test", "tests", "idle_test"})
 """modules that Debian's python3 lacks too"""
 _TESTS = frozenset({"lib2to3/tests", "unittest/test", "distutils/tests", "ctypes/test", "sqlite3/test", "tkinter/test"})
-_LIBRARY = re.compile(r"lib(?!tcl|tk|itcl|thread)[\w+.-]+\.so(?:\.\d+)*")
-_BUILD_VARIABLES = re.compile(r"/_sysconfigdata_[^/]*\.py\Z|/config-[^/]*/Makefile\Z")
-_TEST_MODULES = re.compile(r"_(?:test\w*|xxtestfuzz|ctypes_test|xxsubinterpreters_test|tkinter)\.|xxlimited")
+_LIBRARY = regex(r"lib(?!tcl|tk|itcl|thread)[\w+.-]+\.so(?:\.\d+)*")
+_BUILD_VARIABLES = regex(r"/_sysconfigdata_[^/]*\.py\Z|/config-[^/]*/Makefile\Z")
+_TEST_MODULES = regex(r"_(?:test\w*|xxtestfuzz|ctypes_test|xxsubinterpreters_test|tkinter)\.|xxlimited")
 
 
 def read_archive(
@@ -302,14 +303,14 @@ def _embedded(found: Iterable[str], architecture: str) -> Iterator[Entry]:
 
 
 _FOREIGN = (
-    (re.compile(rb"(?<![\w/.-])/install(?=[/'\" ]|$)", re.M), f"/{STANDALONE.prefix}".encode()),
-    (re.compile(rb"(?<![\w/.-])(?:[\w/.-]+/)?clang\+\+(?![\w-])"), b"g++"),
-    (re.compile(rb"(?<![\w/.-])(?:[\w/.-]+/)?clang(?![\w+-])"), b"gcc"),
-    (re.compile(rb"(?<![\w/.-])(?:[\w/.-]+/)?llvm-ar(?![\w-])"), b"ar"),
-    (re.compile(rb"(?<![\w/.-])(?:[\w/.-]+/)?llvm-profdata(?![\w-])"), b"true"),
-    (re.compile(rb" ?-(?:fdebug-default-version=\d+|Wno-unused-command-line-argument|Qunused-arguments)"), b""),
-    (re.compile(rb" ?(?:-I|-L)/tools/\S+?(?=[ '\"])"), b""),
-    (re.compile(rb" ?--sysroot=\S+?(?=[ '\"])"), b""),
+    (regex(rb"(?<![\w/.-])/install(?=[/'\" ]|$)", re.M), f"/{STANDALONE.prefix}".encode()),
+    (regex(rb"(?<![\w/.-])(?:[\w/.-]+/)?clang\+\+(?![\w-])"), b"g++"),
+    (regex(rb"(?<![\w/.-])(?:[\w/.-]+/)?clang(?![\w+-])"), b"gcc"),
+    (regex(rb"(?<![\w/.-])(?:[\w/.-]+/)?llvm-ar(?![\w-])"), b"ar"),
+    (regex(rb"(?<![\w/.-])(?:[\w/.-]+/)?llvm-profdata(?![\w-])"), b"true"),
+    (regex(rb" ?-(?:fdebug-default-version=\d+|Wno-unused-command-line-argument|Qunused-arguments)"), b""),
+    (regex(rb" ?(?:-I|-L)/tools/\S+?(?=[ '\"])"), b""),
+    (regex(rb" ?--sysroot=\S+?(?=[ '\"])"), b""),
 )
 """(what the machine had that the interpreter was built on, what images and Debian's compilers have)"""
 

@@ -23,8 +23,9 @@ from grocker.errors import (
     UnavailableError,
 )
 from grocker.python.indexes import add_credentials, find_uv_indexes, hide_credentials, read_pip_indexes
+from grocker.regex import regex
 
-_PASSED = re.compile(
+_PASSED = regex(
     r"(UV|PIP)_.*|SSL_CERT_(FILE|DIR)|SSL_CLIENT_CERT|REQUESTS_CA_BUNDLE|NETRC|RUST_LOG|NO_PROXY|no_proxy"
     r"|(HTTP|HTTPS|ALL|FTP)_PROXY|(http|https|all|ftp)_proxy"
 )
@@ -168,24 +169,20 @@ def run(
 
 
 _NOTE = "warning: credentials withheld from index "
-_WITHHELD = re.compile(rf"^{_NOTE}(?P<name>\S+) (?P<address>\S+)$", re.MULTILINE)
-_WOULD_BUILD = re.compile(r"[Bb]uild|no (?:usable )?wheels|source distribution")
-_UNREACHABLE = re.compile(
-    r"error sending request|[Cc]ould not connect|Network connectivity|dns error|timed out|offline"
-)
-_STATUS = re.compile(
-    r"HTTP status (?:client|server) error \((\d{3})|\b(40[13]|429|5\d\d) (?:Unauthorized|Forbidden|Too)"
-)
-_NO_WHEEL = re.compile(
+_WITHHELD = regex(rf"^{_NOTE}(?P<name>\S+) (?P<address>\S+)$", re.MULTILINE)
+_WOULD_BUILD = regex(r"[Bb]uild|no (?:usable )?wheels|source distribution")
+_UNREACHABLE = regex(r"error sending request|[Cc]ould not connect|Network connectivity|dns error|timed out|offline")
+_STATUS = regex(r"HTTP status (?:client|server) error \((\d{3})|\b(40[13]|429|5\d\d) (?:Unauthorized|Forbidden|Too)")
+_NO_WHEEL = regex(
     r"(?<![\w.=<>!~-])(?P<name>[A-Za-z][\w.-]*?)(?:==(?P<version>[^\s,]+))? has no (?:usable wheels|wheels)"
 )
-_MARKER = re.compile(r"(?<=[\w\]])\{[^{}\n]*\}")
+_MARKER = regex(r"(?<=[\w\]])\{[^{}\n]*\}")
 """``psycopg-c{implementation_name != 'pypy'}==3.3.4``"""
-_ALL_NO_WHEEL = re.compile(r"all versions of (?P<name>[\w.-]+) have no (?:usable wheels|wheels)")
-_REQUIRED_WHEEL = re.compile(r"Wheels are required for `(?P<name>[^`]+)`")
-_OTHER_PYTHON = re.compile(r"requested Python version \([^)]*\) does not\s+satisfy")
-_UNKNOWN = re.compile(r"(?P<name>[\w.-]+) was not found in the (?:package registry|cache|provided package locations)")
-_NO_VERSION = re.compile(
+_ALL_NO_WHEEL = regex(r"all versions of (?P<name>[\w.-]+) have no (?:usable wheels|wheels)")
+_REQUIRED_WHEEL = regex(r"Wheels are required for `(?P<name>[^`]+)`")
+_OTHER_PYTHON = regex(r"requested Python version \([^)]*\) does not\s+satisfy")
+_UNKNOWN = regex(r"(?P<name>[\w.-]+) was not found in the (?:package registry|cache|provided package locations)")
+_NO_VERSION = regex(
     r"there (?:is|are) no versions? of|only [\w.-]+(?:\[[^]]*\])?(?:[<>=!~][^ ]*| .*)? (?:is|are) available"
 )
 

@@ -11,10 +11,12 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from grocker.regex import regex
+
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PARAMETER = re.compile(rf'({_WORD})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
-_SCHEME = re.compile(rf"({_WORD})(?=[\s,]|\Z)(?![ \t]*=[^=])")
-_TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*(?=[\s,]|\Z)")
+_PARAMETER = regex(rf'({_WORD})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+_SCHEME = regex(rf"({_WORD})(?=[\s,]|\Z)(?![ \t]*=[^=])")
+_TOKEN68 = regex(r"[A-Za-z0-9._~+/-]+=*(?=[\s,]|\Z)")
 _LONGEST = 16_384  # characters; no registry sends more
 
 

@@ -5,17 +5,17 @@ Source: docker/docker-credential-helpers, README (the protocol of ``get``).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from grocker.command import run
 from grocker.decoding import decode_json
 from grocker.errors import UnavailableError
+from grocker.regex import regex
 
 SECONDS = 60.0
 """how long a helper may take; some ask a service of their cloud"""
 TOKEN_USER = "<token>"  # noqa: S105 - what a helper calls the user when the secret is an identity token
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+_NAME = regex(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
 
 def ask_helper(

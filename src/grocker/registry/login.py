@@ -6,7 +6,6 @@ Authentication via OAuth 2.0"; RFC 6750 (Bearer), RFC 7617 (Basic).
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ import msgspec
 
 from grocker.decoding import decode_json
 from grocker.errors import GrockerError, UnavailableError
+from grocker.regex import regex
 from grocker.registry import challenge, refusal
 from grocker.registry.auth import Credentials
 from grocker.registry.refusal import LoginRefusedError
@@ -26,7 +26,7 @@ _LIVES = 60.0  # seconds, when the server does not say (Token Authentication Spe
 _LIVES_AT_MOST = 86400.0  # seconds
 _EARLY = 10.0  # seconds before its expiry from which a token is not used
 _MOST = 1 << 20  # bytes of a token server's answer
-_USABLE = re.compile(r"[\x21-\x7e]+\Z")
+_USABLE = regex(r"[\x21-\x7e]+\Z")
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 

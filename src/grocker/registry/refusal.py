@@ -11,15 +11,16 @@ from urllib.parse import unquote, urlsplit
 
 from grocker.decoding import decode_json
 from grocker.errors import CannotWriteError, CorruptError, DeniedError, GrockerError, MissingError, SettingsError
+from grocker.regex import regex
 from grocker.web import HttpError
 
 _NOT_FINAL = frozenset({408, 425, 429})
 _FINAL_5XX = frozenset({501, 505})
 _WRONG_BYTES = frozenset({"DIGEST_INVALID", "SIZE_INVALID"})
-_TAKEN = re.compile(r"immutab|already exist|overw?rit|redeploy|not allow updating", re.IGNORECASE)
+_TAKEN = regex(r"immutab|already exist|overw?rit|redeploy|not allow updating", re.IGNORECASE)
 _UNKNOWN_FORM = frozenset({"MANIFEST_INVALID", "UNSUPPORTED"})
-_MEDIA_TYPE = re.compile(r"media.?type|content.?type|unsupported|not supported|schema", re.IGNORECASE)
-_FULL = re.compile(r"quota|upper limit|storage limit", re.IGNORECASE)
+_MEDIA_TYPE = regex(r"media.?type|content.?type|unsupported|not supported|schema", re.IGNORECASE)
+_FULL = regex(r"quota|upper limit|storage limit", re.IGNORECASE)
 TAKEN_HINT = (
     "the tag refers to another image, and the repository does not let tags change: push under a new tag, or allow "
     "changes in the repository's settings"

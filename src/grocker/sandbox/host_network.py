@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import msgspec
 
 from grocker import local_file
+from grocker.regex import regex
 
 _NAMES = ("resolv.conf", "hosts")
 """files in /etc that say how names are resolved"""
@@ -24,7 +25,7 @@ _SYSTEM_TRUST = ("ssl/certs/ca-certificates.crt", "pki/tls/certs/ca-bundle.crt",
 """files in /etc with the certificate authorities of the host"""
 _BUNDLE = "ssl/certs/ca-certificates.crt"
 _TRUSTED_FROM = ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO")
-_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
+_CERTIFICATE = regex(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
 _NPMRC = "grocker.npmrc"
 """in /etc: npm refuses one file in two roles, and /etc/npmrc is Debian's global one"""
 _GLOBAL_NPMRC = ("usr/etc/npmrc", "usr/local/etc/npmrc", "etc/npmrc")
@@ -32,11 +33,11 @@ _NPM_PREFIX = "npm_config_"
 _KEYS = frozenset({"registry", "proxy", "https-proxy", "noproxy", "strict-ssl", "replace-registry-host", "always-auth"})
 """of npm's configuration: where its packages come from"""
 _SECRET_KEYS = frozenset({"_auth", "_authtoken", "_password"})
-_ACCESS = re.compile(r"//[^\s=]+:(?:_authToken|_auth|_password|username|email|always-auth)\Z")
-_ADDRESS = re.compile(r"https?://(?:[!-<>-~])+")
+_ACCESS = regex(r"//[^\s=]+:(?:_authToken|_auth|_password|username|email|always-auth)\Z")
+_ADDRESS = regex(r"https?://(?:[!-<>-~])+")
 """of a registry: it becomes part of a line, before its first ="""
-_URL = re.compile(r"(?P<scheme>\w+://)(?:(?P<user>[^/?#]*)@)?(?P<host>[^/?#@]*)(?P<path>.*)", re.DOTALL)
-_REFERENCE = re.compile(r"\$\{(?P<name>[^}?]+)\??\}")
+_URL = regex(r"(?P<scheme>\w+://)(?:(?P<user>[^/?#]*)@)?(?P<host>[^/?#@]*)(?P<path>.*)", re.DOTALL)
+_REFERENCE = regex(r"\$\{(?P<name>[^}?]+)\??\}")
 _SHORTEST = 4
 """characters of a secret: hiding a shorter one would hide half of every text"""
 _TOKEN = 12

@@ -6,7 +6,9 @@ import base64
 import re
 from urllib.parse import urlsplit, urlunsplit
 
-_UNENCODED = re.compile(r"(?<=://)[^/@:]*:(?!\d{1,5}/).*@")
+from grocker.regex import regex
+
+_UNENCODED = regex(r"(?<=://)[^/@:]*:(?!\d{1,5}/).*@")
 """a user and a password that holds a slash, which nobody encoded"""
 
 

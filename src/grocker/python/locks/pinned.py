@@ -6,7 +6,6 @@ extras, and every file that comes out must be one that the lock has the hash of.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,9 @@ from grocker.python.sources import Source, WheelAddress, parse_git, parse_source
 from grocker.python.stale_lock import StaleLockError
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
+from grocker.regex import regex
 
-_PUBLIC = re.compile(r"https?://pypi\.(?:python\.)?org(?:/|$)")
+_PUBLIC = regex(r"https?://pypi\.(?:python\.)?org(?:/|$)")
 """the index that tools write into a lock when nobody chose one"""
 
 

@@ -5,7 +5,6 @@ Sources: pixi, conda-lock and Rye documentation; PyPA "pylock.toml" (PEP 751); p
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
@@ -13,6 +12,7 @@ from typing import NoReturn
 from grocker.errors import SettingsError
 from grocker.python.metadata import normalise_name
 from grocker.python.requirements import parse_requirement
+from grocker.regex import regex
 
 _LOCKED = "create a lock that Grocker reads: uv lock"
 _LOCKS = (
@@ -22,9 +22,7 @@ _LOCKS = (
 )
 """(pattern of names, remedy)"""
 _LISTS = ("requirements.txt", "requirements.lock", "requirements-prod.txt", "requirements/*.txt")
-_PIN = re.compile(
-    r"\s*(?P<name>[A-Za-z0-9][\w.-]*)\s*(?:\[[^]]*\])?\s*===?\s*(?P<version>[^\s;,*#\\]+)\s*(?:[;#\\ ]|$)"
-)
+_PIN = regex(r"\s*(?P<name>[A-Za-z0-9][\w.-]*)\s*(?:\[[^]]*\])?\s*===?\s*(?P<version>[^\s;,*#\\]+)\s*(?:[;#\\ ]|$)")
 
 
 def check_unread(directory: Path, requirements: Iterable[str], *, pins_are_read: bool = False) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +15,14 @@ from grocker.python.metadata import normalise_name
 from grocker.python.requirements import parse_requirement
 from grocker.python.target import WheelTarget
 from grocker.python.uv import Uv
+from grocker.regex import regex
 
 if TYPE_CHECKING:
     from grocker.python.project import Project
     from grocker.python.pylock import Pin, WheelBuilder
 
 _FROM = frozenset({"git", "url", "path", "editable", "directory", "virtual"})
-_WRONG_PYTHON = re.compile(r"incompatible with the project's Python requirement|No interpreter found|inspect Python")
+_WRONG_PYTHON = regex(r"incompatible with the project's Python requirement|No interpreter found|inspect Python")
 
 
 def find(directory: Path) -> Path | None:
