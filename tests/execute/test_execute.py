@@ -33,7 +33,7 @@ def carry_out(made: World, context: Context, finished: list[FinishedLayer]) -> E
     wanted = request(made, made.wheel)
     with workers() as pools, Prefetch(context, pools, epoch=wanted.epoch) as prefetch:
         [resolution] = resolved(context, wanted, subscriber=prefetch)
-        plan = plan_image(wanted, Settings(), resolution)
+        plan = plan_image(context.store, wanted, Settings(), resolution)
         return execute(context, pools, plan, resolution, prefetch, finished=finished.append)
 
 

@@ -75,7 +75,7 @@ def _make_images(
     uv = find_uv(context, settings)
     resolutions = resolve_platforms(context, request, settings, uv, prefetch)
     application = resolutions[0].application
-    plans = [plan_image(request, settings, resolution) for resolution in resolutions]
+    plans = [plan_image(context.store, request, settings, resolution) for resolution in resolutions]
     images: list[BuiltImage] = []
     faults = {application.installed.file: application.installed.faults}
     for resolution, plan in zip(resolutions, plans, strict=True):

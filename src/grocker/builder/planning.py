@@ -21,9 +21,10 @@ from grocker.resolve.resolve import Resolution
 from grocker.store import Store
 
 
-def plan_image(request: Request, settings: Settings, resolution: Resolution) -> Plan:
+def plan_image(store: Store, request: Request, settings: Settings, resolution: Resolution) -> Plan:
     """Plan the image of what was resolved."""
-    return plan(_subject(resolution), settings, labels=request.labels, runner=runner.digest(), epoch=request.epoch)
+    digest = runner.digest(store)
+    return plan(_subject(resolution), settings, labels=request.labels, runner=digest, epoch=request.epoch)
 
 
 def warn_of_removed(progress: Progress, resolution: Resolution, more: Sequence[RemovedImport] = ()) -> None:

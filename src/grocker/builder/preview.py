@@ -38,7 +38,7 @@ def preview(request: Request, context: Context) -> tuple[Configuration, tuple[Pr
     uv = find_uv(context, settings)
     previews: list[Preview] = []
     for resolution in resolve_platforms(context, request, settings, uv, NoSubscriber()):
-        plan = plan_image(request, settings, resolution)
+        plan = plan_image(context.store, request, settings, resolution)
         layers = explain_plan(context.store, resolution, plan)
         compiled = tuple(f"{file.name} {file.version}" for file in resolution.wheels.files if file.is_compiled)
         runs = compiled or resolution.application.produced

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
+from grocker.images.file_evidence import file_stat
 from grocker.runner.contract import installed_files, names
+from grocker.store import Store
 from grocker.tar.entry import Entry, File
+from grocker.tar.keys import cache_key
 
 _LIBRARY = f"{names.LIBRARY}/{names.PACKAGE}".removeprefix("/")
 _PROGRAMS = names.BIN.removeprefix("/")
@@ -17,8 +21,18 @@ def entries(python: str = installed_files.PYTHON) -> tuple[Entry, ...]:
     return _files(python)
 
 
-def digest() -> str:
-    """Return the digest of everything in the layer, 64 hexadecimal digits."""
+def digest(store: Store) -> str:
+    """Return the digest of everything in the layer, 64 hexadecimal digits; kept as long as no module is written to."""
+    stats = [(name, file_stat(path)) for name, path in _modules()]
+    key = cache_key("runner", stats)
+    kept = store.kept("steps", key)
+    if kept is None:
+        kept = _digest().encode()
+        store.keep("steps", key, kept)
+    return kept.decode()
+
+
+def _digest() -> str:
     state = hashlib.sha256()
     for entry in _files():
         assert isinstance(entry.data, bytes)
@@ -37,5 +51,10 @@ def _files(python: str = installed_files.PYTHON) -> tuple[File, ...]:
 
 def sources() -> tuple[tuple[str, bytes], ...]:
     """Return the runner's modules as they are installed with Grocker: name and bytes, sorted."""
-    package = Path(installed_files.__file__).parent.parent
-    return tuple(sorted((f.relative_to(package).as_posix(), f.read_bytes()) for f in package.rglob("*.py")))
+    return tuple((name, Path(path).read_bytes()) for name, path in _modules())
+
+
+def _modules() -> list[tuple[str, str]]:
+    package = os.path.dirname(os.path.dirname(installed_files.__file__))
+    found = (f"{parent}/{name}" for parent, _, names in os.walk(package) for name in names if name.endswith(".py"))
+    return sorted((path.removeprefix(f"{package}/"), path) for path in found)
