@@ -130,6 +130,18 @@ def pytest_unconfigure() -> None:
     keep_struct_types()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare the cycle collector thousands of tests, which stay to the end: each of its runs would go through them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.hookimpl(trylast=True)  # once the others are deselected
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     side_by_side.arrange(items)
 
