@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from grocker.cli.replay import cache_directory
+
 ROOT = Path(__file__).parents[3]
 _INSTALLED = ("msgspec", "deflate*", "urllib3", "packaging", "pysequoia*", "click", "rich", "pygments", "markdown_it")
 _INSTALLED_TOO = ("mdurl", "uv", "tomli_w", "*.so")
@@ -105,6 +107,11 @@ def _python() -> str:
     return found
 
 
+def shared_cache() -> dict[str, str]:
+    """Return the variable for the cache of tests that need no empty one: it has Debian's packages already."""
+    return {"GROCKER_CACHE": cache_directory(os.environ)}
+
+
 @pytest.fixture(scope="session")
 def anywhere() -> Iterator[Anywhere]:
     import msgspec
@@ -117,10 +124,10 @@ def anywhere() -> Iterator[Anywhere]:
     for pattern in (*_INSTALLED, *_INSTALLED_TOO):
         for found in installed.glob(pattern):
             if found.is_dir():
-                shutil.copytree(found, site / found.name, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(found, site / found.name)  # with bytecode: users cannot write it there
             else:
                 shutil.copy(found, site / found.name)
-    shutil.copytree(ROOT / "src" / "grocker", site / "grocker", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "src" / "grocker", site / "grocker")
     from uv import find_uv_bin
 
     (site / "bin").mkdir()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.build.conftest import Anywhere, anywhere, home_of  # noqa: F401 - fixtures
+from tests.e2e.build.conftest import Anywhere, anywhere, home_of, shared_cache  # noqa: F401 - fixtures
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.root, pytest.mark.timeout(300)]
 Home = Callable[[int | None], Path]
@@ -31,13 +31,14 @@ def project(anywhere: Anywhere, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def test_lock_gives_one_digest_on_two_hosts(anywhere: Anywhere, home_of: Home, project: Path) -> None:  # noqa: F811
+    """One that has built before, and one that has nothing."""
     digests = set()
-    for uid in (None, 4321):
+    for uid, kept in ((None, shared_cache()), (4321, {})):
         home = home_of(uid)
         copy = home / "copy"
         shutil.copytree(project, copy)
         built = anywhere.build(
-            copy, "--locked", "-o", "store", environment=anywhere.environment(home), uid=uid, directory=home
+            copy, "--locked", "-o", "store", environment=anywhere.environment(home, **kept), uid=uid, directory=home
         )
         digests.add(built["digest"])
     assert len(digests) == 1
