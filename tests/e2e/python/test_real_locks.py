@@ -143,9 +143,8 @@ LOCKS: dict[str, Callable[[Path, str], Versions]] = {
 
 
 def grocker(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, "GROCKER_CACHE": str(directory() / "locks-cache")}
     command = [sys.executable, "-m", "grocker", *arguments]
-    return subprocess.run(command, cwd=place, env=environ, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
 
 
 def installed(place: Path, *arguments: str) -> Versions:
