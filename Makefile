@@ -21,6 +21,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 4
+# Of the slow tests more run at a time: many wait for containers or the clock.
+SLOW_WORKERS := $(if $(filter file,$(origin WORKERS)),6,$(WORKERS))
 # Every process would compile everything anew, and pytest the assertions of every test.
 unexport PYTHONDONTWRITEBYTECODE
 THOROUGH := e2e or slow or docker or podman or network or root
@@ -52,10 +54,9 @@ lint: setup
 fast: setup
 	@$(BIN)/python -m pytest --quiet -m "not ($(THOROUGH))" --numprocesses $(WORKERS)
 
-# tests/conftest.py skips what the host cannot do, and says so at the end. Tests run side by side, since most of them wait
-# for containers or the clock; WORKERS=0 runs one after the other.
+# tests/conftest.py skips what the host cannot do, and says so at the end. WORKERS=0 runs one test after the other.
 test: check
-	@$(BIN)/python -m pytest --quiet -m "$(THOROUGH)" --numprocesses $(WORKERS) --durations 10
+	@$(BIN)/python -m pytest --quiet -m "$(THOROUGH)" --numprocesses $(SLOW_WORKERS) --durations 10
 
 golden: setup
 	@$(BIN)/python -m pytest --quiet --update-golden tests/golden tests/costs

@@ -73,12 +73,18 @@ def arrange(items: list[pytest.Item]) -> None:
     """Keep tests that share a fixture together; put those with the longest timeout first, those that run alone last.
 
     A group is run by one worker: the tests of a module that share a fixture of it, or those that ``xdist_group`` names.
-    Any other test goes to whichever worker is free.
+    Any other test goes to whichever worker is free. Those that wait for containers lie evenly between those that keep
+    a processor busy.
     """
     groups: dict[str, list[pytest.Item]] = {}
     for item in items:
         groups.setdefault(_group(item), []).append(item)
-    items[:] = [item for group in sorted(groups.values(), key=_place) for item in group]
+    queues: dict[bool, list[list[pytest.Item]]] = {}
+    for group in sorted(groups.values(), key=_place):
+        queues.setdefault(_waits(group), []).append(group)
+    mixed = [(place / len(queue), group) for queue in queues.values() for place, group in enumerate(queue)]
+    ordered = sorted(mixed, key=lambda one: (_is_alone(one[1]), one[0]))
+    items[:] = [item for _, group in ordered for item in group]
     once("groups", lambda: json.dumps({item.nodeid: name for name, group in groups.items() for item in group}))
 
 
@@ -116,7 +122,14 @@ def _shares(item: pytest.Item) -> bool:
     return any(one.scope in ("class", "module", "package") for found in definitions for one in found)
 
 
-def _place(group: Sequence[pytest.Item]) -> tuple[bool, float]:
+def _place(group: Sequence[pytest.Item]) -> float:
     marks = [mark for item in group if (mark := item.get_closest_marker("timeout"))]
-    longest = max((float(mark.args[0]) for mark in marks), default=_USUAL)
-    return any(item.get_closest_marker("alone") for item in group), -longest
+    return -max((float(mark.args[0]) for mark in marks), default=_USUAL)
+
+
+def _is_alone(group: Sequence[pytest.Item]) -> bool:
+    return any(item.get_closest_marker("alone") for item in group)
+
+
+def _waits(group: Sequence[pytest.Item]) -> bool:
+    return all(item.get_closest_marker("docker") or item.get_closest_marker("podman") for item in group)
