@@ -5,25 +5,40 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "grocker"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Module:
-    """A module and its imports, as dotted names.
-
-    ``imports``: every one in it, also those inside functions and under TYPE_CHECKING.
-    ``loads``: those that happen when it is imported.
-    """
+    """A module and its imports, as dotted names. It is parsed when these are asked for, not in every collection."""
 
     name: str
     path: Path
-    imports: frozenset[str]
-    loads: frozenset[str]
+    names: frozenset[str]
+    """every module of the project"""
+
+    @property
+    def imports(self) -> frozenset[str]:
+        """Every import in it, also those inside functions and under TYPE_CHECKING."""
+        return self._found[0]
+
+    @property
+    def loads(self) -> frozenset[str]:
+        """Those that happen when it is imported."""
+        return self._found[1]
+
+    @cached_property
+    def _found(self) -> tuple[frozenset[str], frozenset[str]]:
+        tree = ast.parse(self.path.read_text(encoding="utf-8"))
+        package = self.name if self.path.name == "__init__.py" else self.name.rpartition(".")[0]
+        return (
+            frozenset(imported(ast.walk(tree), self.names, package)),
+            frozenset(imported(_loaded(tree), self.names, package)),
+        )
 
     @property
     def room(self) -> str:
@@ -40,17 +55,7 @@ def dotted(path: Path, top: Path) -> str:
 def read(files: dict[str, Path]) -> dict[str, Module]:
     """The modules of these files, by name."""
     names = frozenset(files)
-    modules = {}
-    for name, path in sorted(files.items()):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        modules[name] = Module(
-            name,
-            path,
-            frozenset(imported(ast.walk(tree), names, package)),
-            frozenset(imported(_loaded(tree), names, package)),
-        )
-    return modules
+    return {name: Module(name, path, names) for name, path in sorted(files.items())}
 
 
 def _loaded(node: ast.AST) -> Iterator[ast.AST]:
