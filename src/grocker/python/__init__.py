@@ -6,6 +6,7 @@ A build calls, in this order:
 - ``read_project``: the project's description; ``build_key``: a digest of all that its wheel depends on.
 - ``find_uv``: the uv to run, with the host's index configuration.
 - ``resolve_build`` → ``build_wheel``: the project's wheel, by its own back end, on a normalised copy.
+- ``find_template`` → ``apply_template``: the next one without the back end, if it would only copy what changed.
 - ``read_metadata``, ``check_python``, ``active_requirements``: what the wheel requires on a ``WheelTarget``;
   ``find_django``, ``find_application``, ``declared_services``: what it is.
 - ``find_lock``, ``resolve_locked``, ``resolve``: pinned files (``Pin``) for a ``WheelTarget``; ``find_addresses``: the
@@ -56,10 +57,12 @@ if TYPE_CHECKING:
     from grocker.python.source_tree import FileHashes, SourceTree, hash_tree, read_named_file, read_tree
     from grocker.python.sources import PATH, SDIST, SOURCE, Source
     from grocker.python.stale_lock import StaleLockError, read_versions
+    from grocker.python.static_configuration import find_template
     from grocker.python.target import InstallScheme, WheelTarget
     from grocker.python.toolchain import BuildRoot, Toolchain
     from grocker.python.uv import Uv, find_uv
     from grocker.python.wheel import read_metadata, read_wheel
+    from grocker.python.wheel_template import WheelTemplate, apply_template, template_key
 
 _HOMES = {
     "applications": ("WebApplication", "find_application", "find_named_application"),
@@ -95,7 +98,9 @@ _HOMES = {
     "uv": ("Uv", "find_uv"),
     "collisions": ("Collision", "overlay"),
     "installed_wheel": ("Wheel",),
+    "static_configuration": ("find_template",),
     "wheel": ("read_metadata", "read_wheel"),
+    "wheel_template": ("WheelTemplate", "apply_template", "template_key"),
 }
 
 __all__ = [
@@ -126,9 +131,11 @@ __all__ = [
     "Wheel",
     "WheelBuilder",
     "WheelTarget",
+    "WheelTemplate",
     "active_requirements",
     "add_bytecode",
     "add_requirements",
+    "apply_template",
     "as_constraints",
     "build_key",
     "build_wheel",
@@ -149,6 +156,7 @@ __all__ = [
     "find_lock",
     "find_named_application",
     "find_sdist",
+    "find_template",
     "find_uv",
     "group_requirements",
     "hash_tree",
@@ -178,6 +186,7 @@ __all__ = [
     "resolve",
     "resolve_build",
     "resolve_locked",
+    "template_key",
 ]
 
 __getattr__ = lazily(__name__, _HOMES)

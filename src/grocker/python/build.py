@@ -13,20 +13,21 @@ from pathlib import Path
 from types import MappingProxyType
 
 from grocker import command
-from grocker.digest import of
+from grocker.digest import Digest, of
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError, StorageError
 from grocker.lock.values import BuildRequirement
 from grocker.python import backend, source_tree, uv_sources
 from grocker.python import uv as _uv
 from grocker.python.credentials import refuse_expansion
 from grocker.python.project import Project
+from grocker.python.pure_wheel import write_pure_wheel
 from grocker.python.requirements import parse_requirement
 from grocker.python.source_tree import SourceTree
 from grocker.python.uv import Uv
 from grocker.regex import regex
 from grocker.store import Store
 
-FORMAT = 1
+FORMAT = 2
 """Goes into step keys: raised when the same tree and pins would give another wheel."""
 
 _OLDEST_PYTHON = (3, 11)
@@ -138,11 +139,15 @@ def build_key(
     read.
     """
     state = tree.repository.read_state() if tree.repository is not None else b""
+    return key_of((tree.digest, of(state)), pins, epoch, variables)
+
+
+def key_of(source: Sequence[str], pins: Sequence[BuildRequirement], epoch: int, variables: Mapping[str, str]) -> Digest:
+    """A digest of what a back end gets: what ``source`` says of the tree and its repository, and the rest of it."""
     lines = [
         f"grocker project wheel {FORMAT}",
-        tree.digest,
+        *source,
         str(epoch),
-        of(state),
         *(backend.constraint(pin) for pin in pins),
         *(f"{name}={variables[name]!r}" for name in sorted(variables)),
     ]
@@ -161,7 +166,7 @@ def build_wheel(
     store: Store | None = None,
     meanwhile: Callable[[], object] | None = None,
 ) -> Path:
-    """The project's wheel, a file in ``workspace``.
+    """The project's wheel, a file in ``workspace``, as ``write_pure_wheel`` writes it.
 
     ``workspace``: an empty scratch directory. ``epoch``: seconds since 1970, what SOURCE_DATE_EPOCH will be.
     ``pins``: all that the back end needs, as ``resolve_build`` gives it; resolved when empty. What the back end asks
@@ -223,7 +228,9 @@ def build_wheel(
             hint="build its wheel for the image's platform elsewhere and pass that wheel to Grocker,"
             " or move the compiled modules into a dependency that has wheels",
         )
-    return wheels[0]
+    path = write_pure_wheel(wheels[0], workspace)
+    assert path is not None
+    return path
 
 
 _FRONT_END = regex(

@@ -336,9 +336,7 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             if not lacks_compiler(error):
                 raise
             raise self._compiled(source, _last_line(error), metadata.static_requires(tree.root)) from error
-        pure = write_pure_wheel(path, workspace)
-        assert pure is not None
-        return self._checked(source, pure), False
+        return self._checked(source, path), False
 
     def _checked(self, source: Source, path: Path) -> Path:
         name, version = _name_and_version(path.name)

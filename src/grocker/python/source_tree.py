@@ -44,6 +44,13 @@ class SourceFile(msgspec.Struct, frozen=True):
         """Where its bytes are, in a tree at ``root``."""
         return Path(self.place) if self.place else root / self.path
 
+    def read(self, root: Path) -> bytes:
+        """Its bytes, in a tree at ``root``. Raises CorruptError when it has changed, OSError."""
+        data = self.source(root).read_bytes()
+        if hashlib.sha256(data).hexdigest() != self.digest:
+            raise CorruptError(f"copying the project: {self.path} changed while it was being read", hint="build again")
+        return data
+
 
 class SourceTree(msgspec.Struct, frozen=True):
     """The files of a project that count."""
@@ -225,12 +232,7 @@ def copy_tree(tree: SourceTree, destination: Path, *, epoch: int) -> Path:
             if file.target is not None:
                 path.symlink_to(file.target)
             else:
-                data = file.source(tree.root).read_bytes()
-                if hashlib.sha256(data).hexdigest() != file.digest:
-                    raise CorruptError(
-                        f"copying the project: {file.path} changed while it was being read", hint="build again"
-                    )
-                path.write_bytes(data)
+                path.write_bytes(file.read(tree.root))
                 path.chmod(0o755 if file.executable else 0o644)
             os.utime(path, (epoch, epoch), follow_symlinks=False)
         for directory in sorted(made, reverse=True):

@@ -38,6 +38,7 @@ ROOMS = ("blobs/sha256", "downloads", "members", "steps", "trees", "refs", "lock
 SEAL = 10
 """bytes that ``seal`` gives"""
 _ACTION = "writing to the cache"
+_CHUNK = 1 << 20
 _Document = TypeVar("_Document")
 
 
@@ -152,11 +153,12 @@ class Store:
 
     def add_wheel(self, path: Path) -> Digest:
         """Store a locally built file among the fetched ones; return its digest."""
-        data = path.read_bytes()
-        digest = digests.of(data)
+        digest = digest_of(path)
         if self.sound_download(digest) is None:
-            # Readers hash it, and build it again when it is damaged.
-            self.keep_download([data], digest=digest, size=len(data), what=path.name, sync=False)
+            with open(path, "rb") as stream:
+                chunks = iter(lambda: stream.read(_CHUNK), b"")
+                # Readers hash it, and build it again when it is damaged.
+                self.keep_download(chunks, digest=digest, size=None, what=path.name, sync=False)
         return digest
 
     def _download_path(self, digest: Digest) -> Path:
