@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 
 from tests.support.archive import Archive
+from tests.support.back_ends import BACK_ENDS, make_installed_wheel
 from tests.support.counting import Counted, count
 from tests.support.wheels import make_project, make_wheel
 from tests.support.world import World, base, world
@@ -118,6 +119,7 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Builds]:
         for name in ("alpha", "beta"):
             files = {f"{name}.py": "x = 1\n"}
             make_wheel(made.index.directory, name, files=files, compression=zipfile.ZIP_STORED)
+        make_installed_wheel(made.index.directory, "flit-core")
         _write(made, 1, "alpha")
         with made.archive.serve() as mirror:
             yield _Builds(made, mirror)
@@ -127,6 +129,14 @@ def _write(made: World, line: int, *requires: str) -> None:
     metadata = "".join(f"Requires-Dist: {one}\n" for one in requires)
     files: dict[str, str | bytes] = {"demo/__init__.py": f"x = {line}\n", "demo/views.py": "y = 1\n" * 200}
     make_project(made.project, files, pyproject='dynamic = ["dependencies"]\n', metadata=metadata)
+
+
+def _write_static(made: World, line: int) -> None:
+    """Write another project, whose back end only copies its modules."""
+    project = f'{BACK_ENDS["flit"].system()}[project]\nname = "demo"\nversion = "1.0"\ndescription = "A demo."\n'
+    (made.project / "backend.py").unlink(missing_ok=True)
+    (made.project / "pyproject.toml").write_text(f'{project}dependencies = ["alpha"]\n')
+    (made.project / "demo/__init__.py").write_text(f"x = {line}\n")
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +151,10 @@ def costs(builds: _Builds, pytestconfig: pytest.Config) -> Mapping[str, Mapping[
     found["one line, pushed"] = builds.push()
     _write(builds.world, 3, "alpha", "beta")
     found["one dependency more, pushed"] = builds.push()
+    _write_static(builds.world, 1)
+    builds.push()
+    _write_static(builds.world, 2)
+    found["one line of a static package, pushed"] = builds.push()
     if pytestconfig.getoption("update_golden"):
         TABLE.write_text(json.dumps({"python": _SERIES, "paths": found}, indent=2) + "\n", "utf-8")
     return found

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.incremental.project import Project, copy_stat, in_git, remove
+from tests.support.back_ends import BACK_ENDS
 from tests.support.wheels import make_wheel
 
 DAY = 86400.0
@@ -338,11 +339,13 @@ def change_services(project: Project) -> str:
 
 
 def change_back_end(project: Project) -> str | None:
-    if project.kind != "backend":
+    """What the project's own back end is, or which one it names."""
+    if project.kind not in ("backend", "package"):
         return None
     project.comment += 1
+    project.back_end = project.random.choice([name for name in BACK_ENDS if name != project.back_end])
     project.describe()
-    return "change the back end"
+    return f"change the back end, {project.back_end if project.kind == 'package' else project.comment}"
 
 
 def change_ignored(project: Project) -> str:
@@ -453,3 +456,8 @@ EDITS: tuple[Edit, ...] = (
     *(change_back_end, change_ignored, change_repository, lock, lock_elsewhere),
     *(change_environment, change_options, change_clock, publish, change_nothing),
 )
+MORE_EDITS: Mapping[str, tuple[Edit, ...]] = {
+    # Each back end is to be followed by edits of what it copies.
+    "package": (change_back_end, change_back_end, change_code, change_code, change_code, rewrite, write_anew),
+}
+"""for one kind of project"""

@@ -9,15 +9,15 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from importlib.metadata import distribution
 from pathlib import Path
 
+from tests.support.back_ends import BACK_ENDS, make_installed_wheel
 from tests.support.made_up_django import DJANGO
 from tests.support.repositories import git
 from tests.support.wheels import BACKEND, make_wheel
 from tests.support.world import World
 
-KINDS = ("tree", "repository", "django", "flit", "backend")
+KINDS = ("tree", "repository", "django", "package", "backend")
 """A plain directory; one below the top of a git repository; a Django project; a package of a real back end, tracked by
 git; a package of a back end of its own."""
 _TREES = ("tree", "repository", "django")
@@ -63,6 +63,8 @@ class Description:
     """What a project says of itself, and what its caller adds."""
 
     version: str = "1.0"
+    back_end: str = "flit"
+    """of a package, a key of ``BACK_ENDS``"""
     dependencies: list[str] = field(default_factory=lambda: ["alpha"])
     scripts: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
@@ -100,7 +102,7 @@ class Project(Description):
     @property
     def is_tracked(self) -> bool:
         """Whether it lies in a git repository."""
-        return self.kind in ("repository", "flit")
+        return self.kind in ("repository", "package")
 
     @property
     def is_tree(self) -> bool:
@@ -109,6 +111,9 @@ class Project(Description):
     def create(self) -> None:
         """Write its files for the first time, and the index of what it depends on."""
         fill_index(self.world.index.directory)
+        if self.kind == "package":
+            for name in {name for back_end in BACK_ENDS.values() for name in back_end.requires}:
+                make_installed_wheel(self.world.index.directory, name)
         for path, text in {**_START, **(_DJANGO if self.kind == "django" else {})}.items():
             self.write(path, text)
         if self.kind == "django":
@@ -141,8 +146,8 @@ class Project(Description):
     def describe(self) -> None:
         """Write the files that follow from the description: ``pyproject.toml`` and the back end."""
         parts = []
-        if self.kind == "flit":
-            parts.append('[build-system]\nrequires = ["flit_core>=3.11"]\nbuild-backend = "flit_core.buildapi"\n')
+        if self.kind == "package":
+            parts += [BACK_ENDS[self.back_end].system(), BACK_ENDS[self.back_end].flat]
         if self.kind == "backend":
             parts.append('[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n')
             metadata = "".join(f"Requires-Dist: {one}\n" for one in self.dependencies)
@@ -201,20 +206,13 @@ def _table(values: Mapping[str, str]) -> str:
 
 
 def fill_index(directory: Path) -> None:
-    """Make the wheels that projects depend on, and the real back end, which this Python has installed."""
+    """Make the wheels that projects depend on."""
     make_wheel(directory, "alpha", files={"alpha/__init__.py": "x = 1\n"}, requires=["beta"])
     make_wheel(directory, "beta", files={"beta/__init__.py": "def main(): ...\n", "beta/static/b.css": "b {}\n"})
     make_wheel(directory, "gamma", files={"gamma.py": "x = 1\n"})
     for server in ("gunicorn", "uvicorn"):
         make_wheel(directory, server, files={f"{server}/__main__.py": ""})
     make_wheel(directory, "django", "5.0", DJANGO)
-    real = distribution("flit-core")
-    files = {
-        str(path): Path(str(path.locate())).read_bytes()
-        for path in real.files or ()
-        if path.parts[0] == "flit_core" and path.suffix in (".py", ".txt", "") and "__pycache__" not in path.parts
-    }
-    make_wheel(directory, "flit-core", real.version, files)
 
 
 def copy_stat(source: os.stat_result, target: Path) -> None:

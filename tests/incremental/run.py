@@ -17,7 +17,7 @@ from typing import Any
 from grocker.images.layout import problems
 from grocker.store import Store
 from grocker.store.check import check
-from tests.incremental.edits import EDITS, Edit
+from tests.incremental.edits import EDITS, MORE_EDITS, Edit
 from tests.incremental.project import Description, Project, copy_stat, remove
 from tests.support.archive import Package
 from tests.support.forked import Forks, forks
@@ -64,7 +64,8 @@ class Run:
         dice = self.project.random
         said = self._take_back()
         while said is None:
-            self._deck = self._deck or dice.sample(EDITS, len(EDITS))
+            edits = (*EDITS, *MORE_EDITS.get(self.project.kind, ()))
+            self._deck = self._deck or dice.sample(edits, len(edits))
             said = self._deck.pop()(self.project)
         self.done.append(said)
         if dice.random() < 0.05:

@@ -12,7 +12,7 @@ import pytest
 from tests.incremental.project import KINDS
 from tests.incremental.run import edit_at_random
 
-_EDITS = {"tree": 15, "repository": 13, "django": 10, "flit": 6, "backend": 6}
+_EDITS = {"tree": 15, "repository": 13, "django": 10, "package": 12, "backend": 6}
 """how many of each kind: fewer where a build has more to do"""
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import CorruptError
-from grocker.python import InstallScheme, WheelTarget, read_wheel
-from grocker.python.pure_wheel import write_compiled_wheel, write_pure_wheel
+from grocker.python import InstallScheme, WheelTarget, pure_wheel, read_wheel
+from grocker.python.pure_wheel import read_member, replace_members, write_compiled_wheel, write_pure_wheel
 from tests.support.wheels import Files, make_wheel
 
 TAG = "cp311-cp311-linux_x86_64"
@@ -67,3 +67,32 @@ def test_malformed_wheel_is_refused(tmp_path: Path) -> None:
     wheel.write_bytes(b"PK")
     with pytest.raises(CorruptError, match="reading fast"):
         write_pure_wheel(wheel, tmp_path)
+
+
+@pytest.mark.parametrize("changed", [["a.py"], ["z.txt"], ["a.py", "naïve/b.py", "z.txt"], []])
+def test_wheel_with_replaced_members_is_the_one_written_anew(tmp_path: Path, changed: list[str]) -> None:
+    files: Files = {"a.py": "x = 1\n", "naïve/b.py": "", "run.sh": "exit 1\n", "z.txt": b"\0" * 70_000}
+    replaced = {name: name.encode() * number for number, name in enumerate(changed, 7)}
+    pure = []
+    for number, content in enumerate((files, {**files, **replaced})):
+        (tmp_path / str(number)).mkdir()
+        wheel = make_wheel(tmp_path / f"in{number}", files=content, executable=["run.sh"])
+        written = write_pure_wheel(wheel, tmp_path / str(number))
+        assert written is not None
+        pure.append(written)
+    record = "demo-1.0.dist-info/RECORD"
+    assert replace_members(pure[0], {**replaced, record: read_member(pure[1], record)}, tmp_path / "new.whl")
+    assert (tmp_path / "new.whl").read_bytes() == pure[1].read_bytes()
+
+
+def test_members_are_not_replaced_when_there_are_as_many_as_need_another_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pure = write_pure_wheel(make_wheel(tmp_path / "in"), tmp_path)
+    assert pure is not None
+    monkeypatch.setattr(pure_wheel, "_LARGEST", pure.stat().st_size)
+    assert replace_members(pure, {}, tmp_path / "new.whl")
+    assert not replace_members(pure, {"demo/__init__.py": b"1"}, tmp_path / "other.whl")
+    assert not (tmp_path / "other.whl").exists()
+    monkeypatch.setattr(pure_wheel, "_MOST", 4)
+    assert not replace_members(pure, {}, tmp_path / "other.whl")

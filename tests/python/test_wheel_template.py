@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from grocker.digest import of
-from grocker.python import WheelTemplate, apply_template, find_template, read_project, read_tree, template_key
+from grocker.errors import CorruptError
+from grocker.lock.values import BuildRequirement
+from grocker.python import (
+    SourceTree,
+    WheelTemplate,
+    apply_template,
+    find_template,
+    read_project,
+    read_tree,
+    static_configuration,
+    template_key,
+)
+from grocker.python.wheel_template import BACK_ENDS as KNOWN
+from grocker.python.wheel_template import rewrite_record
 from tests.support.back_ends import BACK_ENDS, EPOCH, BackEnd, Running, running
 from tests.support.repositories import git
+from tests.support.wheels import make_project
 
 NOW = 4 * 10**18
+PIN = BuildRequirement("a", "1")
 FILES = {
     "README.md": "A shop.\n",
     "LICENSE": "All rights reserved.\n",
@@ -33,34 +47,39 @@ FILES = {
 }
 
 
+def digests(tree: SourceTree) -> dict[str, str]:
+    return {file.path: file.digest for file in tree.files}
+
+
 class Shop:
     """A project that is edited at random, with its wheels."""
 
-    def __init__(self, place: Path, back_end: BackEnd, seed: int, *, dynamic: bool = False, tracked: bool = False) -> None:
+    def __init__(
+        self, place: Path, back_end: BackEnd, seed: int, *, is_dynamic: bool = False, is_tracked: bool = False
+    ) -> None:
         self.place = place
         self.root = place / "shop"
         self.back_end = back_end
         self.random = random.Random(seed)
-        self.dynamic = dynamic
+        self.is_dynamic = is_dynamic
         self.description = "One"
         for path, text in FILES.items():
             self.write(path, text)
         self.describe()
-        self.tracked = tracked
-        if tracked:
+        self.is_tracked = is_tracked
+        if is_tracked:
             git(self.root, "init", "--quiet", "--initial-branch", "main")
             git(self.root, "add", "--all")
         self.templates: dict[str, WheelTemplate] = {}
         self.wheels: dict[str, Path] = {}
-        self.counts: Counter[str] = Counter()
 
     def write(self, path: str, text: str) -> None:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.root / path).write_bytes(text.encode())
 
     def describe(self) -> None:
-        version = 'dynamic = ["version"]' if self.dynamic else 'version = "1.0"'
-        settings = self.back_end.dynamic if self.dynamic else self.back_end.settings
+        version = 'dynamic = ["version"]' if self.is_dynamic else 'version = "1.0"'
+        settings = self.back_end.dynamic if self.is_dynamic else self.back_end.settings
         self.write(
             "pyproject.toml",
             f'{self.back_end.system()}[project]\nname = "shop"\n{version}\ndescription = "{self.description}"\n'
@@ -72,7 +91,8 @@ class Shop:
         work = self.place / f"work{number}"
         work.mkdir()
         tree, pins = read_tree(self.root, now=NOW), self.back_end.pins()
-        key = template_key(tree, pins, EPOCH, {})
+        project = read_project(self.root)
+        key = template_key(project, tree, pins, EPOCH, {})
         template = self.templates.get(key or "")
         found = apply_template(template, self.wheels[template.wheel], tree, self.place) if template else None
         made = running.build(tree, work)
@@ -81,7 +101,7 @@ class Shop:
         if found is not None and template is not None:
             assert found.read_bytes() == made.read_bytes()
         elif key is not None:
-            next_one = find_template(read_project(self.root), tree, pins, made, digest)
+            next_one = find_template(project, tree, pins, made, digest)
             if next_one is not None:
                 self.templates[key] = next_one
         return found is not None
@@ -143,12 +163,11 @@ def rename(shop: Shop) -> None:
 
 
 def link(shop: Shop) -> None:
-    path = shop.root / "src/shop/link.py"
-    path.unlink() if path.is_symlink() else path.symlink_to("views.py")
+    (shop.root / "src/shop/link.py").symlink_to("views.py")
 
 
 def commit(shop: Shop) -> None:
-    if shop.tracked:
+    if shop.is_tracked:
         git(shop.root, "add", "--all")
         git(shop.root, "commit", "--quiet", "--allow-empty", "--message", "More")
 
@@ -159,19 +178,105 @@ EDITS: tuple[Callable[[Shop], None], ...] = (
 )
 
 
-def edit_at_random(shop: Shop, running: Running, edits: int) -> None:
-    for number in range(edits):
-        edit = shop.random.choice(EDITS) if number else lambda shop: None
-        edit(shop)
-        shop.counts[f"{edit.__name__} {shop.check(running, number)}"] += 1
+def edited_at_random(shop: Shop, edits: int) -> int:
+    """Edit the project so often, and return how many wheels needed no back end."""
+    home = shop.place / "home"
+    home.mkdir()
+    with running(shop.back_end, home) as back_end:
+        shop.check(back_end, 0)
+        made = 0
+        for number in range(1, edits + 1):
+            (shop.root / "src/shop/link.py").unlink(missing_ok=True)  # with a link there is no template
+            shop.random.choice(EDITS)(shop)
+            made += shop.check(back_end, number)
+        return made
 
 
 @pytest.mark.parametrize("name", BACK_ENDS)
-def test_probe(tmp_path: Path, name: str) -> None:
-    (tmp_path / "home").mkdir()
-    with running(BACK_ENDS[name], tmp_path / "home") as r:
-        import time
-        shop = Shop(tmp_path, BACK_ENDS[name], 1)
-        t = time.time()
-        edit_at_random(shop, r, 30)
-        print(name, time.time() - t, sorted(shop.counts.items()))
+def test_wheel_is_the_one_of_its_back_end_after_any_edit(tmp_path: Path, name: str) -> None:
+    assert edited_at_random(Shop(tmp_path, BACK_ENDS[name], 2), 5) >= 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BACK_ENDS)
+def test_wheel_is_the_one_of_its_back_end_when_git_and_a_file_are_asked(tmp_path: Path, name: str) -> None:
+    back_end = BACK_ENDS[name]
+    shop = Shop(tmp_path, back_end, 4, is_dynamic=back_end.dynamic is not None, is_tracked=True)
+    assert edited_at_random(shop, 20) >= 5
+
+
+def key_of(project: Path, pin: BuildRequirement = PIN, epoch: int = EPOCH, variable: str = "1") -> str | None:
+    return template_key(read_project(project), read_tree(project, now=NOW), (pin,), epoch, {"A": variable})
+
+
+def make_shop(directory: Path) -> Path:
+    for path, text in {
+        "pyproject.toml": f'{BACK_ENDS["flit"].system()}[project]\nname = "a"\nversion = "1"\n',
+        **FILES,
+    }.items():
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_text(text)
+    return directory
+
+
+def test_template_is_the_same_after_a_commit_but_not_when_another_file_is_tracked(tmp_path: Path) -> None:
+    project = make_shop(tmp_path)
+    git(project, "init", "--quiet")
+    git(project, "add", "--all")
+    key = key_of(project)
+    assert key is not None
+    git(project, "commit", "--quiet", "--message", "Begin")
+    assert key_of(project) == key
+    git(project, "rm", "--quiet", "--cached", "src/shop/views.py")
+    assert key_of(project) != key
+
+
+@pytest.mark.parametrize("case", ["mode", "name", "link", "pin", "epoch", "variable", "rule"])
+def test_template_is_another_when_the_back_end_sees_other_than_content(tmp_path: Path, case: str) -> None:
+    top = tmp_path / "top"
+    project = make_shop(top / "shop")
+    git(top, "init", "--quiet")
+    before, path = key_of(project), project / "src/shop/views.py"
+    match case:
+        case "mode":
+            path.chmod(0o755)
+        case "name":
+            path.rename(path.with_name("b.py"))
+        case "link":
+            path.with_name("b.py").symlink_to("views.py")
+        case "rule":
+            (top / ".gitignore").write_text("*.log\n")
+    pin = BuildRequirement("a", "2") if case == "pin" else PIN
+    after = key_of(project, pin, EPOCH + (case == "epoch"), "2" if case == "variable" else "1")
+    assert after != before
+    assert (after is None) == (case == "link")
+
+
+def test_back_end_is_known_when_its_configuration_is() -> None:
+    assert KNOWN == static_configuration._BACK_ENDS.keys() == {one.module for one in BACK_ENDS.values()}
+
+
+def test_project_has_no_template_when_its_back_end_is_its_own(tmp_path: Path) -> None:
+    assert key_of(make_project(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("record", "rows"),
+    [
+        (b"a.py,,\n", {"a.py": ("00" * 32, 1)}),
+        (b"b.py,sha256=" + b"A" * 43 + b",1\n", {"a.py": ("00" * 32, 1)}),
+        (2 * (b"a.py,sha256=" + b"A" * 43 + b",1\n"), {"a.py": ("00" * 32, 1)}),
+    ],
+)
+def test_record_is_left_to_the_back_end_when_it_is_unusual(record: bytes, rows: dict[str, tuple[str, int]]) -> None:
+    assert rewrite_record(record, rows) is None
+
+
+def test_wheel_is_not_made_of_a_file_that_changes_meanwhile(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    tree = read_tree(project, now=NOW)
+    files = {path: "00" * 32 if path == "demo/__init__.py" else digest for path, digest in digests(tree).items()}
+    template = WheelTemplate(of(b""), "demo.whl", files, {"demo/__init__.py": "demo/__init__.py"}, "demo/RECORD")
+    (project / "demo/__init__.py").write_text("y = 1\n")
+    with pytest.raises(CorruptError, match="changed while it was being read"):
+        apply_template(template, tmp_path / "no.whl", tree, tmp_path)

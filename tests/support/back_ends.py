@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import IO
+from zipfile import ZIP_STORED
 
 from grocker.lock.values import BuildRequirement
 from grocker.python import SourceTree
@@ -26,18 +27,23 @@ from tests.support.wheels import make_wheel
 EPOCH = 1_000_000_000
 _PROGRAM = """
 import importlib, json, os, sys
-module, _, path = sys.argv[1].partition(":")
-importlib.import_module(module)
+
+module, answers = sys.argv[1], int(sys.argv[2])
+imported = importlib.import_module(module)
 for line in sys.stdin:
     copy, out = json.loads(line)
     child = os.fork()
     if child == 0:
         os.chdir(copy)
         os.dup2(2, 1)
-        importlib.import_module(module).build_wheel(out, None, None)
-        sys.stderr.flush()
+        imported.build_wheel(out, None, None)
+        with open(out + ".modules", "w") as stream:
+            json.dump([name for name, found in sys.modules.items() if getattr(found, "__spec__", None)], stream)
         os._exit(0)
-    os.write(int(sys.argv[2]), b"%d\\n" % os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    os.write(answers, b"%d\\n" % os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    with open(out + ".modules") as stream:  # the next child has them already
+        for name in json.load(stream):
+            importlib.import_module(name)
 """
 
 
@@ -49,9 +55,11 @@ class BackEnd:
     """distributions that it consists of"""
     module: str
     settings: str = ""
-    """TOML of a static project in ``src``"""
-    dynamic: str = ""
-    """the same, if the version stands in a file instead"""
+    """TOML of a static project whose package lies in ``src``"""
+    flat: str = ""
+    """the same, if it does not, and other directories lie beside it"""
+    dynamic: str | None = None
+    """the same, if it does and the version stands in its ``__init__.py``; None if that cannot be"""
 
     def system(self) -> str:
         return f'[build-system]\nrequires = ["{self.requires[0]}"]\nbuild-backend = "{self.module}"\n'
@@ -60,30 +68,33 @@ class BackEnd:
         return tuple(BuildRequirement(name, distribution(name).version) for name in self.requires)
 
 
+_SETUPTOOLS = '[tool.setuptools.package-data]\n"*" = ["**/*"]\n'
 BACK_ENDS: Mapping[str, BackEnd] = {
     "setuptools": BackEnd(
         ("setuptools",),
         "setuptools.build_meta",
-        '[tool.setuptools.package-data]\n"*" = ["**/*"]\n',
-        '[tool.setuptools.package-data]\n"*" = ["**/*"]\n[tool.setuptools.dynamic]\nversion = {attr = "shop.__version__"}\n',
+        _SETUPTOOLS,
+        f'[tool.setuptools.packages.find]\ninclude = ["shop*"]\n{_SETUPTOOLS}',
+        f'{_SETUPTOOLS}[tool.setuptools.dynamic]\nversion = {{attr = "shop.__version__"}}\n',
     ),
     "hatchling": BackEnd(
         ("hatchling", "packaging", "pathspec", "pluggy", "trove-classifiers"),
         "hatchling.build",
         dynamic='[tool.hatch.version]\npath = "src/shop/__init__.py"\n',
     ),
-    "flit": BackEnd(("flit-core",), "flit_core.buildapi", dynamic="[tool.flit.module]\nname = 'shop'\n"),
+    "flit": BackEnd(("flit-core",), "flit_core.buildapi", dynamic=""),
     "poetry": BackEnd(
         ("poetry-core",),
         "poetry.core.masonry.api",
         '[tool.poetry]\npackages = [{include = "shop", from = "src"}]\n',
+        '[tool.poetry]\npackages = [{include = "shop"}]\n',
     ),
     "pdm": BackEnd(
         ("pdm-backend",),
         "pdm.backend",
         dynamic='[tool.pdm.version]\nsource = "file"\npath = "src/shop/__init__.py"\n',
     ),
-    "uv": BackEnd(("uv-build",), "uv_build"),
+    "uv": BackEnd(("uv-build",), "uv_build", flat='[tool.uv.build-backend]\nmodule-root = ""\n'),
 }
 
 
@@ -99,7 +110,9 @@ def make_installed_wheel(directory: Path, name: str) -> Path:
             files[str(file)] = path.read_bytes()
     points = installed.read_text("entry_points.txt") or ""
     requires = [text for text in installed.requires or () if "extra ==" not in text]
-    return make_wheel(directory, name, installed.version, files, requires=requires, entry_points=points)
+    return make_wheel(
+        directory, name, installed.version, files, requires=requires, entry_points=points, compression=ZIP_STORED
+    )
 
 
 class Running:

@@ -170,7 +170,7 @@ def _build(
 ) -> WheelFile:
     """Make the wheel from the last one if that is certain to be what the back end would make, else by the back end."""
     store, progress = request.context.store, request.context.progress
-    key = python.template_key(tree, pins, request.epoch, variables)
+    key = python.template_key(project, tree, pins, request.epoch, variables)
     template = store.kept_as("steps", key, python.WheelTemplate) if key is not None else None
     last = store.sound_download(template.wheel) if template is not None else None
     with store.scratch() as scratch:

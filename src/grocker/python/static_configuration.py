@@ -28,7 +28,7 @@ from grocker.lock.values import BuildRequirement
 from grocker.python.module_imports import parse
 from grocker.python.project import Project
 from grocker.python.source_tree import SourceTree
-from grocker.python.wheel_template import WheelTemplate, rewrite_record
+from grocker.python.wheel_template import BACK_ENDS, WheelTemplate, rewrite_record
 
 _CHUNK = 1 << 20
 _CONFIGURATION = re.compile(r"(?:.*/)?(?:\.[^/]*|pyproject\.toml|setup\.cfg|MANIFEST\.in|PKG-INFO)")
@@ -137,7 +137,7 @@ def _find_copies(tree: SourceTree, wheel: Path) -> tuple[dict[str, str], str]:
     Raises _DynamicError if a member is not the copy of a file, metadata apart.
     """
     with ZipFile(wheel) as archive:
-        sizes = {one.filename: one.file_size for one in archive.infolist()}
+        sizes = {one.filename: one.file_size for one in archive.infolist() if not one.is_dir()}
         hashes = {name: _hash(archive, name) for name in sizes}
         [record, *more] = [name for name in sizes if re.fullmatch(r"[^/]+\.dist-info/RECORD", name)] or [""]
         _need(bool(record) and not more)
@@ -177,7 +177,7 @@ def _ends(path: str) -> Iterator[str]:
 def _find_read_files(project: Project, tree: SourceTree, pins: Sequence[BuildRequirement]) -> set[str]:
     """The files whose content the back end may use for more than a copy. Raises _DynamicError if it may be any."""
     known = _BACK_ENDS.get(project.backend)
-    _need(known is not None and not project.backend_path)
+    _need(known is not None and project.backend in BACK_ENDS and not project.backend_path)
     assert known is not None
     packages, find = known
     names = {pin.name: pin.version for pin in pins}

@@ -18,9 +18,17 @@ from grocker.digest import Digest, of
 from grocker.errors import StorageError
 from grocker.lock.values import BuildRequirement
 from grocker.python.build import key_of
+from grocker.python.project import Project
 from grocker.python.pure_wheel import read_member, replace_members
 from grocker.python.source_tree import SourceTree
 
+BACK_ENDS = frozenset(
+    (
+        *("setuptools.build_meta", "hatchling.build", "flit_core.buildapi", "poetry.core.masonry.api", "pdm.backend"),
+        "uv_build",
+    )
+)
+"""those that ``static_configuration`` knows"""
 _ROW = re.compile(rb"sha256=[\w-]{43},\d+(?P<end>\r?)")
 """what RECORD says of a file, after its path"""
 
@@ -41,12 +49,14 @@ class WheelTemplate(msgspec.Struct, frozen=True):
 
 
 def template_key(
-    tree: SourceTree, pins: Sequence[BuildRequirement], epoch: int, variables: Mapping[str, str]
+    project: Project, tree: SourceTree, pins: Sequence[BuildRequirement], epoch: int, variables: Mapping[str, str]
 ) -> str | None:
     """A digest of all that two wheels must have in common to be made from one another; None if none can be.
 
     That is everything that ``build_key`` has, except for the content of files and for the commits of the repository.
     """
+    if project.backend not in BACK_ENDS or project.backend_path:
+        return None
     if any(file.target is not None for file in tree.files):
         return None  # what a link leads to is several members
     repository = tree.repository
