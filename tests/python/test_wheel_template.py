@@ -14,7 +14,6 @@ from grocker.lock.values import BuildRequirement
 from grocker.python import (
     SourceTree,
     WheelTemplate,
-    apply_template,
     find_template,
     read_project,
     read_tree,
@@ -22,7 +21,7 @@ from grocker.python import (
     template_key,
 )
 from grocker.python.wheel_template import BACK_ENDS as KNOWN
-from grocker.python.wheel_template import rewrite_record
+from grocker.python.wheel_template import apply_template, rewrite_record
 from tests.support.back_ends import BACK_ENDS, EPOCH, BackEnd, Running, running
 from tests.support.repositories import git
 from tests.support.wheels import make_project

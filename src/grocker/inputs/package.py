@@ -171,31 +171,24 @@ def _build(
     """Make the wheel from the last one if that is certain to be what the back end would make, else by the back end."""
     store, progress = request.context.store, request.context.progress
     key = python.template_key(project, tree, pins, request.epoch, variables)
-    template = store.kept_as("steps", key, python.WheelTemplate) if key is not None else None
-    last = store.sound_download(template.wheel) if template is not None else None
     with store.scratch() as scratch:
-        path = (
-            python.apply_template(template, last, tree, scratch) if template is not None and last is not None else None
-        )
-        if path is not None and template is not None:
-            wheel = WheelFile(store.add_wheel(path), path.name)
-            digests = {file.path: file.digest for file in tree.files}
-            template = msgspec.structs.replace(template, wheel=wheel.sha256, digests=digests)
-        else:
-            with progress.task(f"building {project.name or tree.root.name}"):
-                path = python.build_wheel(
-                    project,
-                    tree,
-                    request.uv,
-                    workspace=scratch,
-                    epoch=request.epoch,
-                    pins=pins,
-                    variables=variables,
-                    store=store,
-                    meanwhile=request.backend_started,
-                )
-            wheel = WheelFile(store.add_wheel(path), path.name)
-            template = python.find_template(project, tree, pins, path, wheel.sha256) if key is not None else None
+        made = python.update_wheel(store, key, tree, scratch) if key is not None else None
+        if made is not None:
+            return WheelFile(made.wheel, made.file)
+        with progress.task(f"building {project.name or tree.root.name}"):
+            path = python.build_wheel(
+                project,
+                tree,
+                request.uv,
+                workspace=scratch,
+                epoch=request.epoch,
+                pins=pins,
+                variables=variables,
+                store=store,
+                meanwhile=request.backend_started,
+            )
+        wheel = WheelFile(store.add_wheel(path), path.name)
+        template = python.find_template(project, tree, pins, path, wheel.sha256) if key is not None else None
     if key is not None and template is not None:
         store.keep("steps", key, msgspec.json.encode(template))
     return wheel

@@ -6,7 +6,7 @@ A build calls, in this order:
 - ``read_project``: the project's description; ``build_key``: a digest of all that its wheel depends on.
 - ``find_uv``: the uv to run, with the host's index configuration.
 - ``resolve_build`` → ``build_wheel``: the project's wheel, by its own back end, on a normalised copy.
-- ``find_template`` → ``apply_template``: the next one without the back end, if it would only copy what changed.
+- ``template_key``, ``find_template`` → ``update_wheel``: the next one without it, if it only copies what changed.
 - ``read_metadata``, ``check_python``, ``active_requirements``: what the wheel requires on a ``WheelTarget``;
   ``find_django``, ``find_application``, ``declared_services``: what it is.
 - ``find_lock``, ``resolve_locked``, ``resolve``: pinned files (``Pin``) for a ``WheelTarget``; ``find_addresses``: the
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from grocker.python.toolchain import BuildRoot, Toolchain
     from grocker.python.uv import Uv, find_uv
     from grocker.python.wheel import read_metadata, read_wheel
-    from grocker.python.wheel_template import WheelTemplate, apply_template, template_key
+    from grocker.python.wheel_template import WheelTemplate, template_key, update_wheel
 
 _HOMES = {
     "applications": ("WebApplication", "find_application", "find_named_application"),
@@ -100,7 +100,7 @@ _HOMES = {
     "installed_wheel": ("Wheel",),
     "static_configuration": ("find_template",),
     "wheel": ("read_metadata", "read_wheel"),
-    "wheel_template": ("WheelTemplate", "apply_template", "template_key"),
+    "wheel_template": ("WheelTemplate", "template_key", "update_wheel"),
 }
 
 __all__ = [
@@ -135,7 +135,6 @@ __all__ = [
     "active_requirements",
     "add_bytecode",
     "add_requirements",
-    "apply_template",
     "as_constraints",
     "build_key",
     "build_wheel",
@@ -187,6 +186,7 @@ __all__ = [
     "resolve_build",
     "resolve_locked",
     "template_key",
+    "update_wheel",
 ]
 
 __getattr__ = lazily(__name__, _HOMES)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from grocker import local_file
 from grocker.digest import Digest, of
@@ -21,6 +22,7 @@ from grocker.python.build import key_of
 from grocker.python.project import Project
 from grocker.python.pure_wheel import read_member, replace_members
 from grocker.python.source_tree import SourceTree
+from grocker.store import Store
 
 BACK_ENDS = frozenset(
     (
@@ -72,6 +74,24 @@ def _read(path: Path) -> bytes:
         return local_file.read(path)
     except OSError:
         return b""
+
+
+def update_wheel(store: Store, key: str, tree: SourceTree, workspace: Path) -> WheelTemplate | None:
+    """Make the wheel of ``tree`` from the last one with that ``template_key``; None if the back end has to.
+
+    It is in the store then, as the last one. ``workspace``: a scratch directory. Raises as ``apply_template``.
+    """
+    template = store.kept_as("steps", key, WheelTemplate)
+    last = store.sound_download(template.wheel) if template is not None else None
+    if template is None or last is None:
+        return None
+    path = apply_template(template, last, tree, workspace)
+    if path is None:
+        return None
+    digests = {file.path: file.digest for file in tree.files}
+    made = replace(template, wheel=store.add_wheel(path), digests=digests)
+    store.keep("steps", key, msgspec.json.encode(made))
+    return made
 
 
 def apply_template(template: WheelTemplate, wheel: Path, tree: SourceTree, directory: Path) -> Path | None:
