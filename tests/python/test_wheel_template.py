@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from grocker.digest import of
 from grocker.errors import CorruptError
 from grocker.lock.values import BuildRequirement
 from grocker.python import (
+    InstallScheme,
     SourceTree,
     WheelTemplate,
     find_template,
     read_project,
     read_tree,
+    read_wheel,
     static_configuration,
     template_key,
+    update_wheel,
 )
+from grocker.python.pure_wheel import write_pure_wheel
 from grocker.python.wheel_template import BACK_ENDS as KNOWN
 from grocker.python.wheel_template import apply_template, rewrite_record
+from grocker.store import Store
+from grocker.tar.entry import File
 from tests.support.back_ends import BACK_ENDS, EPOCH, BackEnd, Running, running
 from tests.support.repositories import git
-from tests.support.wheels import make_project
+from tests.support.wheels import make_project, make_wheel
 
 NOW = 4 * 10**18
 PIN = BuildRequirement("a", "1")
+PINS = BACK_ENDS["flit"].pins()
 FILES = {
     "README.md": "A shop.\n",
     "LICENSE": "All rights reserved.\n",
@@ -255,8 +264,11 @@ def test_back_end_is_known_when_its_configuration_is() -> None:
     assert KNOWN == static_configuration._BACK_ENDS.keys() == {one.module for one in BACK_ENDS.values()}
 
 
-def test_project_has_no_template_when_its_back_end_is_its_own(tmp_path: Path) -> None:
-    assert key_of(make_project(tmp_path)) is None
+def test_project_has_no_template_when_its_back_end_is_its_own_or_a_path_is_no_text(tmp_path: Path) -> None:
+    assert key_of(make_project(tmp_path / "own")) is None
+    project = make_shop(tmp_path / "shop")
+    (project / "src/shop" / os.fsdecode(b"\xff.txt")).touch()
+    assert key_of(project) is None
 
 
 @pytest.mark.parametrize(
@@ -279,3 +291,27 @@ def test_wheel_is_not_made_of_a_file_that_changes_meanwhile(tmp_path: Path) -> N
     (project / "demo/__init__.py").write_text("y = 1\n")
     with pytest.raises(CorruptError, match="changed while it was being read"):
         apply_template(template, tmp_path / "no.whl", tree, tmp_path)
+
+
+def test_last_wheel_is_made_into_the_next_until_it_is_damaged(tmp_path: Path) -> None:
+    project, views = make_shop(tmp_path / "shop"), "src/shop/views.py"
+    files = {path[4:]: text for path, text in FILES.items() if path.startswith("src/") and "," not in path}
+    pure = write_pure_wheel(make_wheel(tmp_path / "made", "shop", files=files), tmp_path)
+    assert pure is not None
+    tree, key = read_tree(project, now=NOW), key_of(project, PINS[0])
+    assert key is not None
+    with Store.open(tmp_path / "store") as store:
+        assert update_wheel(store, key, tree, tmp_path) is None
+        template = find_template(read_project(project), tree, PINS, pure, store.add_wheel(pure))
+        store.keep("steps", key, msgspec.json.encode(template))
+        for text in (b"x = 2\n", b"x = 3\n"):
+            (project / views).write_bytes(text)
+            made = update_wheel(store, key, read_tree(project, now=NOW), tmp_path)
+            path = store.download(made.wheel) if made is not None else None
+            assert made is not None and path is not None
+            # RECORD is read strictly.
+            entries = read_wheel(path, InstallScheme("3.13"), file=made.file, strict=True).entries
+            assert text in [entry.data for entry in entries if isinstance(entry, File)]
+        for path in (tmp_path / "store").rglob("downloads/*"):
+            path.write_bytes(b"damaged")
+        assert update_wheel(store, key, tree, tmp_path) is None

@@ -23,6 +23,7 @@ from grocker.python.project import Project
 from grocker.python.pure_wheel import read_member, replace_members
 from grocker.python.source_tree import SourceTree
 from grocker.store import Store
+from grocker.tar.keys import cache_key
 
 BACK_ENDS = frozenset(
     (
@@ -61,12 +62,15 @@ def template_key(
         return None
     if any(file.target is not None for file in tree.files):
         return None  # what a link leads to is several members
+    words = [f"{'x' if file.executable else 'f'} {file.path}" for file in tree.files]
     repository = tree.repository
-    lines = [f"{'x' if file.executable else 'f'} {file.path!r}" for file in tree.files]
     if repository is not None:
-        lines += [repr(repository.prefix), *map(repr, sorted(repository.tracked))]
-        lines += [f"rules {of(_read(rules))}" for rules in repository.rules()]
-    return key_of(("template 1", of("\n".join(lines).encode())), pins, epoch, variables)
+        words += [repository.prefix, *sorted(repository.tracked), *(of(_read(rules)) for rules in repository.rules())]
+    try:
+        shape = of("\0".join(words).encode())
+    except UnicodeEncodeError:
+        return None  # a path that is no text
+    return cache_key("wheel template", key_of((shape,), pins, epoch, variables))
 
 
 def _read(path: Path) -> bytes:
