@@ -171,7 +171,7 @@ def rename(shop: Shop) -> None:
 
 
 def link(shop: Shop) -> None:
-    (shop.root / "src/shop/link.py").symlink_to("views.py")
+    (shop.root / "src/shop/link.py").symlink_to("__init__.py")
 
 
 def commit(shop: Shop) -> None:
@@ -251,7 +251,7 @@ def test_template_is_another_when_the_back_end_sees_other_than_content(tmp_path:
         case "name":
             path.rename(path.with_name("b.py"))
         case "link":
-            path.with_name("b.py").symlink_to("views.py")
+            path.with_name("b.py").symlink_to("__init__.py")
         case "rule":
             (top / ".gitignore").write_text("*.log\n")
     pin = BuildRequirement("a", "2") if case == "pin" else PIN
