@@ -174,7 +174,6 @@ def _build(
     with store.scratch() as scratch:
         made = python.update_wheel(store, key, tree, scratch) if key is not None else None
         if made is not None:
-            request.backend_started()
             return WheelFile(made.wheel, made.file)
         with progress.task(f"building {project.name or tree.root.name}"):
             path = python.build_wheel(

@@ -29,18 +29,19 @@ from grocker.python.module_imports import parse
 from grocker.python.project import Project
 from grocker.python.source_tree import SourceTree
 from grocker.python.wheel_template import BACK_ENDS, WheelTemplate, rewrite_record
+from grocker.regex import regex
 
 _CHUNK = 1 << 20
-_CONFIGURATION = re.compile(r"(?:.*/)?(?:\.[^/]*|pyproject\.toml|setup\.cfg|MANIFEST\.in|PKG-INFO)")
+_CONFIGURATION = regex(r"(?:.*/)?(?:\.[^/]*|pyproject\.toml|setup\.cfg|MANIFEST\.in|PKG-INFO)")
 """files that back ends, or the git that they call, read themselves"""
-_UNQUOTED = re.compile(r'[^",\r\n]+')
+_UNQUOTED = regex(r'[^",\r\n]+')
 """paths that RECORD has as they are"""
-_OTHER_TOOLS = re.compile(
+_OTHER_TOOLS = regex(
     r"flake8.*|pycodestyle|pep8|pydocstyle|isort|(?:tool:)?pytest|mypy.*|pylint.*|coverage:.*|yapf|tox.*|bumpversion.*"
     r"|codespell|doc8|darglint"
 )
 """sections of setup.cfg that setuptools does not read"""
-_WILD = re.compile(r"[*?\[{]")
+_WILD = regex(r"[*?\[{]")
 _HATCH_BUILD = frozenset(
     (
         *("include", "exclude", "packages", "only-include", "only-packages", "sources", "artifacts", "ignore-vcs"),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from grocker.python.build import key_of
 from grocker.python.project import Project
 from grocker.python.pure_wheel import read_member, replace_members
 from grocker.python.source_tree import SourceTree
+from grocker.regex import regex
 from grocker.store import Store
 from grocker.tar.keys import cache_key
 
@@ -32,7 +32,7 @@ BACK_ENDS = frozenset(
     )
 )
 """those that ``static_configuration`` knows"""
-_ROW = re.compile(rb"sha256=[\w-]{43},\d+(?P<end>\r?)")
+_ROW = regex(rb"sha256=[\w-]{43},\d+(?P<end>\r?)")
 """what RECORD says of a file, after its path"""
 
 
