@@ -11,8 +11,8 @@ import pytest
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
 from grocker.lock.values import BuildRequirement
 from grocker.python import InstallScheme, backend, build_key, build_wheel, find_uv, read_project, read_tree, read_wheel
-from grocker.python.backend import constraint
 from grocker.python.build import read_pins, resolve_build
+from grocker.python.build_identity import constraint
 from grocker.store import Store
 from tests.support.wheels import make_project, make_wheel, serve
 

@@ -25,7 +25,8 @@ from grocker.lazy_imports import lazily
 
 if TYPE_CHECKING:
     from grocker.python.applications import WebApplication, find_application, find_named_application
-    from grocker.python.build import build_key, build_wheel, lacks_compiler, oldest_python, resolve_build
+    from grocker.python.build import build_wheel, lacks_compiler, resolve_build
+    from grocker.python.build_identity import build_key, oldest_python
     from grocker.python.build_tools import find_build_tools
     from grocker.python.bytecode import Compiler, InterpreterTree, add_bytecode, compile_sources
     from grocker.python.collisions import Collision, overlay
@@ -67,7 +68,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "applications": ("WebApplication", "find_application", "find_named_application"),
     "service_entry_points": ("declared_services",),
-    "build": ("build_key", "build_wheel", "lacks_compiler", "oldest_python", "resolve_build"),
+    "build": ("build_wheel", "lacks_compiler", "resolve_build"),
+    "build_identity": ("build_key", "oldest_python"),
     "bytecode": ("Compiler", "InterpreterTree", "compile_sources", "add_bytecode"),
     "build_tools": ("find_build_tools",),
     "compiled": ("compile_project", "compile_with_lacking"),

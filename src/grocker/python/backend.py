@@ -23,6 +23,7 @@ from grocker.lock.values import BuildRequirement
 from grocker.platforms.interpreters import program_arguments
 from grocker.python import flat_layout
 from grocker.python import uv as _uv
+from grocker.python.build_identity import constraint
 from grocker.python.indexes import hide_credentials
 from grocker.python.project import Project
 from grocker.python.requirements import parse_requirement
@@ -34,12 +35,6 @@ _FORMAT = 1
 _WIDTH = 160
 """characters of the last line that stand in an error's first line"""
 _LINES = 20
-
-
-def constraint(pin: BuildRequirement, *, hashes: bool = True) -> str:
-    """``pin`` as a line of a constraints file."""
-    marker = f" ; {pin.marker}" if pin.marker else ""
-    return f"{pin.name}=={pin.version}{marker}" + "".join(f" --hash={one}" for one in pin.hashes if hashes)
 
 
 class HookAnswer(msgspec.Struct, frozen=True):

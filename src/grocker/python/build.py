@@ -13,11 +13,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from grocker import command
-from grocker.digest import Digest, of
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError, StorageError
 from grocker.lock.values import BuildRequirement
 from grocker.python import backend, source_tree, uv_sources
 from grocker.python import uv as _uv
+from grocker.python.build_identity import constraint, oldest_python
 from grocker.python.credentials import refuse_expansion
 from grocker.python.project import Project
 from grocker.python.pure_wheel import write_pure_wheel
@@ -27,10 +27,6 @@ from grocker.python.uv import Uv
 from grocker.regex import regex
 from grocker.store import Store
 
-FORMAT = 2
-"""Goes into step keys: raised when the same tree and pins would give another wheel."""
-
-_OLDEST_PYTHON = (3, 11)
 _ZIP_EPOCH = 315532800
 """1980-01-01: no zip archive holds an earlier time"""
 
@@ -49,12 +45,6 @@ _COMPILER = regex(
 def lacks_compiler(error: GrockerError) -> bool:
     """Whether a back end failed for want of a compiler, or of what it compiles with."""
     return isinstance(error, PlatformWheelError) or bool(_COMPILER.search(error.message))
-
-
-def oldest_python(release: tuple[int, int] | None) -> str:
-    """Return the oldest Python that build requirements are pinned for; ``release``: of the image's Python."""
-    major, minor = min(_OLDEST_PYTHON, release or _OLDEST_PYTHON)
-    return f"{major}.{minor}"
 
 
 def resolve_build(
@@ -84,7 +74,7 @@ def resolve_build(
     refuse_expansion(requires, uv.environment, what=action)
     _write(path, requires)
     bounds = workspace / "build-requirements.constraints"
-    _write(bounds, [backend.constraint(pin, hashes=False) for pin in constraints])
+    _write(bounds, [constraint(pin, hashes=False) for pin in constraints])
     output = _uv.run_that_may_build(
         uv,
         (
@@ -128,30 +118,6 @@ def read_pins(text: str) -> tuple[BuildRequirement, ...]:
         hashed = tuple(sorted(digest.strip() for digest in hashes))
         pins.append(BuildRequirement(match["name"].lower(), match["version"], match["marker"] or "", hashed))
     return tuple(sorted(pins, key=lambda pin: (pin.name, pin.version, pin.marker)))
-
-
-def build_key(
-    tree: SourceTree, pins: Sequence[BuildRequirement], epoch: int, variables: Mapping[str, str] = MappingProxyType({})
-) -> str:
-    """A digest of all that the wheel depends on: the tree, its git repository, pins, epoch and variables.
-
-    ``variables``: further environment variables of the back end. Raises StorageError when the repository cannot be
-    read.
-    """
-    state = tree.repository.read_state() if tree.repository is not None else b""
-    return key_of((tree.digest, of(state)), pins, epoch, variables)
-
-
-def key_of(source: Sequence[str], pins: Sequence[BuildRequirement], epoch: int, variables: Mapping[str, str]) -> Digest:
-    """A digest of what a back end gets: what ``source`` says of the tree and its repository, and the rest of it."""
-    lines = [
-        f"grocker project wheel {FORMAT}",
-        *source,
-        str(epoch),
-        *(backend.constraint(pin) for pin in pins),
-        *(f"{name}={variables[name]!r}" for name in sorted(variables)),
-    ]
-    return of("\n".join(lines).encode())
 
 
 def build_wheel(
@@ -248,7 +214,7 @@ def _build_by_uv(
     variables: Mapping[str, str],
 ) -> None:
     constraints = out.parent / "build-constraints.txt"
-    _write(constraints, [backend.constraint(pin) for pin in pins])
+    _write(constraints, [constraint(pin) for pin in pins])
     action = f"building {name}"
     command.close_environment()
     output = _uv.run(

@@ -16,8 +16,9 @@ from grocker.errors import CorruptError, MissingError, StorageError
 from grocker.lock.values import BuildRequirement
 from grocker.platforms.build_packages import find_lacking
 from grocker.python import backend, crates, source_tree
-from grocker.python.backend import HookAnswer, constraint
+from grocker.python.backend import HookAnswer
 from grocker.python.build import resolve_build
+from grocker.python.build_identity import constraint
 from grocker.python.crates import Cargo
 from grocker.python.project import Project
 from grocker.python.pure_wheel import write_compiled_wheel, write_pure_wheel

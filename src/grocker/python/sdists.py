@@ -21,8 +21,8 @@ from grocker.errors import CorruptError, GrockerError, MissingError, SettingsErr
 from grocker.lock.values import BuildRequirement, PythonFile
 from grocker.platforms.build_packages import SDISTS
 from grocker.python import metadata, wheel
-from grocker.python.backend import constraint
-from grocker.python.build import FORMAT, PlatformWheelError, build_wheel, lacks_compiler, oldest_python, resolve_build
+from grocker.python.build import PlatformWheelError, build_wheel, lacks_compiler, resolve_build
+from grocker.python.build_identity import FORMAT, constraint, oldest_python
 from grocker.python.build_tools import find_build_tools
 from grocker.python.former_tools import former_tools, is_outdated
 from grocker.python.indexes import project_tables

@@ -17,7 +17,7 @@ from grocker import local_file
 from grocker.digest import Digest, of
 from grocker.errors import StorageError
 from grocker.lock.values import BuildRequirement
-from grocker.python.build import key_of
+from grocker.python.build_identity import key_of
 from grocker.python.project import Project
 from grocker.python.pure_wheel import read_member, replace_members
 from grocker.python.source_tree import SourceTree
