@@ -6,6 +6,8 @@ import hashlib
 import os
 from pathlib import Path
 
+import msgspec
+
 from grocker.images.file_evidence import file_stat
 from grocker.runner.contract import installed_files, names
 from grocker.store import Store
@@ -25,11 +27,11 @@ def digest(store: Store) -> str:
     """Return the digest of everything in the layer, 64 hexadecimal digits; kept as long as no module is written to."""
     stats = [(name, file_stat(path)) for name, path in _modules()]
     key = cache_key("runner", stats)
-    kept = store.kept("steps", key)
+    kept = store.kept_as("steps", key, str)
     if kept is None:
-        kept = _digest().encode()
-        store.keep("steps", key, kept)
-    return kept.decode()
+        kept = _digest()
+        store.keep("steps", key, msgspec.json.encode(kept))
+    return kept
 
 
 def _digest() -> str:

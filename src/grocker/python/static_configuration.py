@@ -182,7 +182,7 @@ def _find_read_files(project: Project, tree: SourceTree, pins: Sequence[BuildReq
     assert known is not None
     packages, find = known
     names = {pin.name: pin.version for pin in pins}
-    _need(names.keys() <= packages)
+    _need(len(names) == len(pins) and names.keys() <= packages)
     text = _read(tree, "pyproject.toml").decode("utf-8")
     configuration = _Configuration(decode_toml(text), tree, names)
     # Whatever the document names: a description, a licence, a file with the version.
