@@ -112,7 +112,7 @@ class Project(Description):
         """Write its files for the first time, and the index of what it depends on."""
         fill_index(self.world.index.directory)
         if self.kind == "package":
-            for name in {name for back_end in BACK_ENDS.values() for name in back_end.requires}:
+            for name in {pin.name for back_end in BACK_ENDS.values() for pin in back_end.pins()}:
                 make_installed_wheel(self.world.index.directory, name)
         for path, text in {**_START, **(_DJANGO if self.kind == "django" else {})}.items():
             self.write(path, text)

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import IO
 from zipfile import ZIP_STORED
 
+from packaging.requirements import Requirement
+
 from grocker.lock.values import BuildRequirement
 from grocker.python import SourceTree
 from grocker.python.pure_wheel import write_pure_wheel
@@ -51,8 +53,8 @@ for line in sys.stdin:
 class BackEnd:
     """A back end that a project names."""
 
-    requires: tuple[str, ...]
-    """distributions that it consists of"""
+    name: str
+    """of its distribution"""
     module: str
     settings: str = ""
     """TOML of a static project whose package lies in ``src``"""
@@ -62,39 +64,49 @@ class BackEnd:
     """the same, if it does and the version stands in its ``__init__.py``; None if that cannot be"""
 
     def system(self) -> str:
-        return f'[build-system]\nrequires = ["{self.requires[0]}"]\nbuild-backend = "{self.module}"\n'
+        return f'[build-system]\nrequires = ["{self.name}"]\nbuild-backend = "{self.module}"\n'
 
     def pins(self) -> tuple[BuildRequirement, ...]:
-        return tuple(BuildRequirement(name, distribution(name).version) for name in self.requires)
+        """It and all that it requires, as this Python has them."""
+        found: dict[str, BuildRequirement] = {}
+        waiting = [self.name]
+        while waiting:
+            name = waiting.pop()
+            installed = distribution(name)
+            found[name] = BuildRequirement(name, installed.version)
+            requirements = map(Requirement, installed.requires or ())
+            needed = {one.name for one in requirements if one.marker is None or one.marker.evaluate({"extra": ""})}
+            waiting += needed - found.keys()
+        return tuple(found[name] for name in sorted(found))
 
 
 _SETUPTOOLS = '[tool.setuptools.package-data]\n"*" = ["**/*"]\n'
 BACK_ENDS: Mapping[str, BackEnd] = {
     "setuptools": BackEnd(
-        ("setuptools",),
+        "setuptools",
         "setuptools.build_meta",
         _SETUPTOOLS,
         f'[tool.setuptools.packages.find]\ninclude = ["shop*"]\n{_SETUPTOOLS}',
         f'{_SETUPTOOLS}[tool.setuptools.dynamic]\nversion = {{attr = "shop.__version__"}}\n',
     ),
     "hatchling": BackEnd(
-        ("hatchling", "packaging", "pathspec", "pluggy", "trove-classifiers"),
+        "hatchling",
         "hatchling.build",
         dynamic='[tool.hatch.version]\npath = "src/shop/__init__.py"\n',
     ),
-    "flit": BackEnd(("flit-core",), "flit_core.buildapi", dynamic=""),
+    "flit": BackEnd("flit-core", "flit_core.buildapi", dynamic=""),
     "poetry": BackEnd(
-        ("poetry-core",),
+        "poetry-core",
         "poetry.core.masonry.api",
         '[tool.poetry]\npackages = [{include = "shop", from = "src"}]\n',
         '[tool.poetry]\npackages = [{include = "shop"}]\n',
     ),
     "pdm": BackEnd(
-        ("pdm-backend",),
+        "pdm-backend",
         "pdm.backend",
         dynamic='[tool.pdm.version]\nsource = "file"\npath = "src/shop/__init__.py"\n',
     ),
-    "uv": BackEnd(("uv-build",), "uv_build", flat='[tool.uv.build-backend]\nmodule-root = ""\n'),
+    "uv": BackEnd("uv-build", "uv_build", flat='[tool.uv.build-backend]\nmodule-root = ""\n'),
 }
 
 

@@ -315,7 +315,7 @@ def _read_by_uv(configuration: _Configuration) -> set[str]:
 _BACK_ENDS: Mapping[str, tuple[frozenset[str], Callable[[_Configuration], set[str]]]] = {
     "setuptools.build_meta": (frozenset({"setuptools", "wheel", "packaging"}), _read_by_setuptools),
     "hatchling.build": (
-        frozenset({"hatchling", "packaging", "pathspec", "pluggy", "tomli", "trove-classifiers"}),
+        frozenset({"hatchling", "packaging", "pathspec", "pluggy", "tomli", "tomlkit", "trove-classifiers"}),
         _read_by_hatchling,
     ),
     "flit_core.buildapi": (frozenset({"flit-core"}), _read_by_flit),
