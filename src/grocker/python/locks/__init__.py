@@ -6,10 +6,12 @@ without addresses gets them from ``resolution.resolve(…, with_dependencies=Fal
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, cast
 
 import msgspec
@@ -47,8 +49,13 @@ class LockFormat(Protocol):
         """
 
 
-FORMATS = ("uv", "pylock", "poetry", "pdm", "pipfile")
-"""Modules of this package, in order of precedence: of several lock files in a directory, the first counts."""
+FORMATS: Mapping[str, str] = MappingProxyType(
+    {"uv": "", "pylock": "pylock.", "poetry": "poetry.lock", "pdm": "pdm.lock", "pipfile": "Pipfile.lock"}
+)
+"""Modules of this package, in order of precedence: of several lock files in a directory, the first counts.
+
+Each with the beginning of its file's name, so that it is imported where there is one; empty: it may lie elsewhere.
+"""
 
 
 def load_format(name: str) -> LockFormat:
@@ -66,7 +73,13 @@ class LockFile(msgspec.Struct, frozen=True):
 
 def find_lock(directory: Path) -> LockFile | None:
     """The lock file of the project in ``directory``, if it has one."""
-    for name in FORMATS:
+    try:
+        there = os.listdir(directory)
+    except OSError:
+        there = []
+    for name, begins in FORMATS.items():
+        if begins and not any(one.startswith(begins) for one in there):
+            continue
         path = load_format(name).find(directory)
         if path is not None:
             return LockFile(name, path)
