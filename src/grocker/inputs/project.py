@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from grocker import python
 from grocker.errors import CorruptError
-from grocker.inputs import tree
 from grocker.inputs.application import Application, ApplicationRequest
 from grocker.inputs.build_commands import UnbuiltFrontEnd, run_build_commands
 from grocker.inputs.produced import Produced
@@ -92,6 +91,8 @@ def _warn_of_unbuilt(request: ApplicationRequest, front_end: FrontEnd) -> None:
 def _load(request: ApplicationRequest, directory: Path, produced: Produced | None) -> Application:
     settings = request.settings
     if is_tree(directory, settings):
+        from grocker.inputs import tree
+
         return tree.load(request, produced)
     from grocker.inputs import package
     from grocker.inputs.completeness import IncompleteWheelError
@@ -103,6 +104,8 @@ def _load(request: ApplicationRequest, directory: Path, produced: Produced | Non
         lacks_code = _lacks_code(error.message) and not only_back_end_reads(directory, settings)
         if settings.install == "package" or not (built or lacks_code or _lacks_dependencies(error.message, directory)):
             raise
+        from grocker.inputs import tree
+
         application = tree.load(request, produced, built)
         request.context.progress.warn(
             f"{error.message.splitlines()[0].rstrip(':')}; building the source tree instead",
