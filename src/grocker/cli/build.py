@@ -18,7 +18,7 @@ from grocker.images.places import OUTPUTS
 from grocker.runner.contract.names import APPLICATION_PORT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from grocker.builder.result import Built
     from grocker.cli.terminal import Style
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Fail on unreviewed scripts and malformed wheels.")
 @click.option("--check", is_flag=True, help="Start each service until it is ready.")
 @click.option("-e", "--env", "variables", multiple=True, metavar="NAME[=VALUE]", help="Variable for --check.")
+@click.option("--watch", is_flag=True, help="Build again whenever a file changes.")
 @with_options(*RESOLUTION)
 @click.option("--result-file", type=FILE, metavar="FILE", help="Write the result to FILE as JSON.")
 @with_options(json_option("the result"), QUIET)
@@ -64,8 +65,25 @@ def command(**options: Any) -> None:
     With --check, each service is started in a container of its own in the engine, which is removed again. A Django
     project is started as www.
 
-    Standard output is one line, NAME@DIGEST; everything else goes to standard error.
+    With --watch, the image is built and delivered again after each change of a file that it depends on, until Ctrl-C.
+
+    Standard output is one line for each image, NAME@DIGEST; everything else goes to standard error.
     """
+    if options["variables"] and not options["check"]:
+        raise UsageError("--env requires --check", hint="to set variables in the image, use env in [tool.grocker]")
+    if not options["watch"]:
+        _build(options)
+        return
+    from grocker.cli.watch import Watch
+
+    watch = Watch(lambda: _build(options))
+    watch.first()
+    while True:
+        watch.next()
+
+
+def _build(options: Mapping[str, Any]) -> Built:
+    """Build, deliver and tell of it."""
     import time
 
     from msgspec.structs import replace
@@ -77,8 +95,6 @@ def command(**options: Any) -> None:
     from grocker.images.places import open_sinks
 
     environ = os.environ
-    if options["variables"] and not options["check"]:
-        raise UsageError("--env requires --check", hint="to set variables in the image, use env in [tool.grocker]")
     with open_context(environ, quiet=options["quiet"]) as tools:
         request = replace(
             request_from_options(options, environ),
@@ -99,20 +115,22 @@ def command(**options: Any) -> None:
             again = summary(built, style, host=own, again=True, has_digest=not is_twice)
         if options["result_file"] is not None:
             write_result(options["result_file"], result_json(built))
-        replay.remember(
-            tools.store,
-            sys.argv[1:],
-            environ,
-            built,
-            stderr=again,
-            stdout=data,
-            written=[options["result_file"]] if options["result_file"] is not None else (),
-            began=tools.now,
-            finished=time.time(),
-        )
+        if not options["watch"]:  # which never prints a result again: it waits
+            replay.remember(
+                tools.store,
+                sys.argv[1:],
+                environ,
+                built,
+                stderr=again,
+                stdout=data,
+                written=[options["result_file"]] if options["result_file"] is not None else (),
+                began=tools.now,
+                finished=time.time(),
+            )
     sys.stderr.write(talk)
     sys.stdout.write(data)
     sys.stdout.flush()
+    return built
 
 
 def _check(built: Built, variables: Sequence[str], tools: Context) -> None:

@@ -10,6 +10,7 @@ _HEADINGS = (
     ("Image", ("tags", "platforms", "platform", "suite", "config", "labels", "strict")),
     ("Destination", ("outputs", "push", "into")),
     ("Check", ("check", "variables")),
+    ("Development", ("watch",)),
     ("Container", ("engine", "port", "supervision", "env", "env_files", "mounts", "engine_options")),
     ("Versions", ("lock", "ignore_lock", "extras", "groups", "locked", "refresh", "upgrade")),
 )

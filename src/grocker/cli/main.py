@@ -140,13 +140,10 @@ def _bug(error: Exception) -> Exception:
 
 
 def _show(error: Exception) -> int:
-    from grocker.cli.terminal import Style, printable
+    from grocker.cli.terminal import show_error
     from grocker.errors import BugError, GrockerError
 
     if not isinstance(error, GrockerError):
         error = BugError(str(error))
-    style = Style.of(sys.stderr, os.environ)
-    sys.stderr.write(f"{style.red('error:')} {printable(error.message)}\n")
-    if error.hint:
-        sys.stderr.write(f"{style.dim('hint:')} {printable(error.hint)}\n")
+    show_error(error)
     return error.status

@@ -22,6 +22,8 @@ from grocker.regex import regex
 from grocker.runner.contract.names import APPLICATION_PORT, STATUS_PORT, SYSLOG_SOCKET
 
 if TYPE_CHECKING:
+    from grocker.builder.result import Built
+    from grocker.cli.watch import Watch
     from grocker.context import Context
     from grocker.deploy.engine_run import EngineName, Host
 
@@ -64,6 +66,7 @@ _MOUNTED = ("config", "media", "scripts")
     help="Directory with config, media, scripts. Default: .",
 )
 @click.option("--engine-options", default="", metavar="TEXT", help="Extra options for the engine's `run`.")
+@click.option("--watch", is_flag=True, help="Build and start again whenever a file changes.")
 @with_options(*INPUTS, *RESOLUTION, QUIET)
 @click.pass_context
 def command(context: click.Context, /, **options: Any) -> None:
@@ -72,6 +75,8 @@ def command(context: click.Context, /, **options: Any) -> None:
     SOURCE is as for `grocker build`; an IMAGE has a tag (polls:1.0) or a digest. ARGUMENTS are those of the image:
     `start SERVICE`, a command, a script, or nothing for a shell. ./config, ./media and ./scripts are mounted if they
     exist. Grocker shows the engine's command line, then replaces itself with the engine. Options go before SOURCE.
+
+    With --watch, a service is built and started again after each change of a file that it depends on, until Ctrl-C.
     """
     from grocker.cli.request import open_context
     from grocker.cli.terminal import Style
@@ -80,12 +85,21 @@ def command(context: click.Context, /, **options: Any) -> None:
     environ = os.environ
     what = options["source"]
     _refuse_misplaced_option(context, options["arguments"])
-    with open_context(environ, quiet=options["quiet"]) as tools:
-        engine, image = (
-            _name_image(what, options["engine"], environ, tools) if is_image(what) else _build(options, environ, tools)
+    if options["watch"] and (is_image(what) or options["arguments"][:1] not in (("start",), ("cron",))):
+        raise UsageError(
+            "--watch needs a source, and a service to start again",
+            hint="for example: grocker run --watch . start www",
         )
+    with open_context(environ, quiet=options["quiet"]) as tools:
+        engine = _choose_engine(options["engine"], environ, tools)
+    watch = _watch(options, environ, engine) if options["watch"] else None
+    if is_image(what):
+        image = _name_image(what, engine)
+    else:
+        built = watch.first() if watch is not None else _build(options, environ, engine)
+        image = built.delivered[0].place
     base = options["mounts"].absolute()
-    host = _look_at_host(base, engine)
+    host = _look_at_host(base, engine, is_watched=watch is not None)
     run = EngineRun(
         engine,
         image,
@@ -122,6 +136,10 @@ def command(context: click.Context, /, **options: Any) -> None:
     program = shutil.which(engine, path=environ.get("PATH"))
     if program is None:
         raise UnavailableError(f"{engine} is not on the PATH", hint=f"install it: sudo apt install {engine}")
+    if watch is not None:
+        from grocker.cli.watched_run import run_watched
+
+        run_watched(watch, line)
     os.execve(program, list(line), dict(environ))  # noqa: S606 - the engine takes over terminal and signals
 
 
@@ -130,17 +148,22 @@ def is_image(text: str) -> bool:
     return not text.startswith((".", "/")) and _IMAGE.match(text) is not None
 
 
-def _build(options: Mapping[str, Any], environ: Mapping[str, str], tools: Context) -> tuple[EngineName, str]:
+def _watch(options: Mapping[str, Any], environ: Mapping[str, str], engine: EngineName) -> Watch:
+    from grocker.cli.watch import Watch
+
+    return Watch(lambda: _build(options, environ, engine))
+
+
+def _build(options: Mapping[str, Any], environ: Mapping[str, str], engine: EngineName) -> Built:
     from msgspec.structs import replace
 
     from grocker.builder.build import build
-    from grocker.cli.request import place_context, request_from_options
+    from grocker.cli.request import open_context, place_context, request_from_options
     from grocker.images.places import open_sink
 
-    engine = _choose_engine(options["engine"], environ, tools)
-    request = replace(request_from_options(options, environ), sinks=(open_sink(engine, place_context(tools)),))
-    built = build(request, tools)
-    return engine, built.delivered[0].place
+    with open_context(environ, quiet=options["quiet"]) as tools:
+        sinks = (open_sink(engine, place_context(tools)),)
+        return build(replace(request_from_options(options, environ), sinks=sinks), tools)
 
 
 def _choose_engine(named: EngineName | None, environ: Mapping[str, str], tools: Context) -> EngineName:
@@ -165,15 +188,13 @@ def _choose_engine(named: EngineName | None, environ: Mapping[str, str], tools: 
     )
 
 
-def _name_image(
-    text: str, named: EngineName | None, environ: Mapping[str, str], tools: Context
-) -> tuple[EngineName, str]:
+def _name_image(text: str, engine: EngineName) -> str:
     from grocker.oci import reference
 
-    engine, name = _choose_engine(named, environ, tools), reference.parse(text)
+    name = reference.parse(text)
     if name.digest is not None:
-        return engine, text
-    return engine, name.docker if engine == "docker" else name.podman
+        return text
+    return name.docker if engine == "docker" else name.podman
 
 
 def _refuse_misplaced_option(context: click.Context, arguments: Sequence[str]) -> None:
@@ -214,14 +235,14 @@ def _check_ports(ports: Sequence[int], context: click.Context) -> None:
                 ) from error
 
 
-def _look_at_host(base: Path, engine: EngineName) -> Host:
+def _look_at_host(base: Path, engine: EngineName, *, is_watched: bool) -> Host:
     from grocker.deploy.engine_run import Host
 
     return Host(
         directories=frozenset(name for name in _MOUNTED if (base / name).is_dir()) - set(_links_out(base)),
         base=base,
         syslog=_is_socket(Path(SYSLOG_SOCKET)),
-        terminal=sys.stdin.isatty() and sys.stdout.isatty(),
+        terminal=sys.stdin.isatty() and sys.stdout.isatty() and not is_watched,
         rootless=engine == "podman" and os.getuid() != 0,
         selinux=Path("/sys/fs/selinux/enforce").exists(),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 import msgspec
 
+from grocker.errors import GrockerError
 from grocker.progress import Progress, Task
 from grocker.regex import regex
 
@@ -82,6 +85,14 @@ def printable(text: str) -> str:
 
 
 _OWN = regex(r"\x1b\[(?:0|1|2|31|33)m")
+
+
+def show_error(error: GrockerError) -> None:
+    """Write an error and its hint to standard error."""
+    style = Style.of(sys.stderr, os.environ)
+    sys.stderr.write(f"{style.red('error:')} {printable(error.message)}\n")
+    if error.hint:
+        sys.stderr.write(f"{style.dim('hint:')} {printable(error.hint)}\n")
 
 
 def printable_output(text: str, style: Style) -> str:
