@@ -278,3 +278,18 @@ def test_build_in_which_nothing_changed_imports_and_opens_next_to_nothing(projec
     assert len(counted.modules) <= _MOST_MODULES, counted.modules
     files = [path for path in counted.opened if not path.endswith((".pyc", ".py", ".so")) and "__pycache__" not in path]
     assert len(files) <= _MOST_FILES, files
+
+
+@pytest.mark.parametrize("written", ["grocker-9.dist-info/RECORD", "grocker/cli/build.py"])
+def test_key_is_another_when_grocker_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    package = tmp_path / "grocker" / "cli"
+    package.mkdir(parents=True)
+    monkeypatch.setattr(replay, "__file__", str(package / "replay.py"))
+    monkeypatch.setattr(replay, "__version__", "9")
+    file = tmp_path / written
+    file.parent.mkdir(exist_ok=True)
+    keys = set()
+    for text in ("one", "another"):
+        file.write_text(text)
+        keys.add(replay.key(["build"], {}))
+    assert len(keys) == 2

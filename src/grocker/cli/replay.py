@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 
+from grocker import __version__
 from grocker.images.file_evidence import file_stat
 from grocker.images.places import is_still_there
 
@@ -146,8 +147,12 @@ def remember(
 
 
 def _grocker_itself() -> str:
-    """Identify this Grocker: changes when another one is installed, or this one is edited."""
+    """Identify this Grocker: changes when another one is installed, or, run from a source tree, when it is edited."""
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    # Written anew by whatever installs (PyPA, "Recording installed projects"): one look instead of one for each module.
+    installed = file_stat(f"{os.path.dirname(root)}/grocker-{__version__}.dist-info/RECORD")
+    if installed:
+        return f"{root} {installed}"
     newest = 0
     for directory, _, names in os.walk(root):
         if directory.endswith("__pycache__"):
