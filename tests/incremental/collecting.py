@@ -15,6 +15,8 @@ import msgspec
 
 from grocker.python import collectstatic
 from grocker.python.toolchain import BuildRoot
+from grocker.sandbox.sandbox import Bind
+from tests.support.binds import show_binds
 
 _PROGRAM = Path(collectstatic.__file__).with_name("_collect_static.py")
 
@@ -26,7 +28,7 @@ def prepare() -> None:
 
 def _run(
     root: BuildRoot,
-    image: Path,
+    binds: Sequence[Bind],
     variables: Mapping[str, str],
     directory: str,
     media: Sequence[str],
@@ -34,6 +36,7 @@ def _run(
     release: tuple[int, int],
 ) -> collectstatic.CollectAnswer:
     (scratch / "build/static").mkdir(parents=True)
+    image = show_binds(binds, scratch / "image")
     [site] = (image / "opt/venv/lib").glob("python3*/site-packages")
     answer = scratch / "build/answer.json"
     subprocess.run(

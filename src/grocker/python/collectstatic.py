@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -19,12 +20,14 @@ from grocker.runner.contract import names
 from grocker.sandbox.run import find_isolation, is_left, run
 from grocker.sandbox.sandbox import Bind, Limits, Sandbox
 from grocker.store.writing import storage
-from grocker.tar.entry import Directory, Entry, File
-from grocker.tar.unpack import link_tree, unpack
+from grocker.tar.entry import Entry, File
+from grocker.tar.unpack import unpack
 
 FORMAT = 5
 """Goes into step keys: raised when the same image would give other files."""
 _ACTION = "collecting static files"
+_OPT = "opt"
+"""the directory of the image with its environment and the application"""
 _LIMITS = Limits(seconds=900)
 HARMLESS = {
     "SECRET_KEY": "collectstatic-has-no-secret-key-0123456789-abcdefghijklmnop",
@@ -88,35 +91,55 @@ def collect(
     image = scratch / "image"
     with storage(_ACTION, scratch):
         image.mkdir(parents=True)
-    link_tree(wheels, image)
-    with storage(_ACTION, image):
-        for entry in application:
-            if not isinstance(entry, Directory):
-                (image / entry.path).unlink(missing_ok=True)  # its layer is above those of the wheels
-    unpack(application, image)
+    binds = compose_image(wheels, application, image)
     texts = [one.data for one in application if isinstance(one, File) and isinstance(one.data, bytes)]
     fixed = {name for name in HARMLESS if name in variables or not any(name.encode() in text for text in texts)}
     answers = []
     for number, other in enumerate(({}, *(one for one in _OTHERS if fixed.isdisjoint(one)))):
         chosen = {key: value for key, value in {**HARMLESS, **other}.items() if value is not None}
         place = scratch / str(number)
-        answers.append((_run(root, image, {**chosen, **variables, **_FIXED}, directory, media, place, release), place))
+        answers.append((_run(root, binds, {**chosen, **variables, **_FIXED}, directory, media, place, release), place))
         if not answers[-1][0].error:
             break
     answer, place = answers[-1] if not answers[-1][0].error else answers[0]
     return answer, place / "build" / "static"
 
 
+def compose_image(wheels: Path, application: Sequence[Entry], image: Path) -> list[Bind]:
+    """Return binds that show ``/opt`` of an image: the environment in the tree ``wheels``, the application above it.
+
+    Nothing of the tree is linked, which would change its files, or copied. ``image``: an empty directory for the
+    application, and for places to bind to. Raises StorageError, CannotWriteError.
+    """
+    unpack(application, image)
+    binds = [Bind(image / _OPT, f"/{_OPT}")]
+    left = [_OPT]
+    with storage(_ACTION, image):
+        while left:
+            path = left.pop()
+            source, target = wheels / path, image / path
+            if is_left(source, stat.S_ISDIR) and is_left(target, stat.S_ISDIR):
+                left += (f"{path}/{name}" for name in os.listdir(source))
+            elif os.path.lexists(target):
+                continue  # the application's layer is above those of the wheels
+            elif source.is_symlink():
+                target.symlink_to(os.readlink(source))
+            else:
+                target.mkdir() if source.is_dir() else target.touch()
+                binds.append(Bind(source, f"/{path}"))
+    return binds
+
+
 def _run(
     root: BuildRoot,
-    image: Path,
+    image: Sequence[Bind],
     variables: Mapping[str, str],
     directory: str,
     media: Sequence[str],
     scratch: Path,
     release: tuple[int, int],
 ) -> CollectAnswer:
-    """Run collectstatic once, in ``scratch``, which does not exist yet."""
+    """Run collectstatic once, in ``scratch``, which does not exist yet. ``image``: what is above the root."""
     build = scratch / "build"
     with storage(_ACTION, scratch):
         for made in (build / "static", build / "home", scratch / "sandbox", scratch / "media"):
@@ -124,7 +147,7 @@ def _run(
         for path in media:
             (scratch / "media" / path).mkdir(parents=True, exist_ok=True)
     binds = (
-        Bind(image / "opt", "/opt"),
+        *image,
         Bind(build, "/build", is_writable=True),
         Bind(scratch / "media", names.MEDIA, is_writable=True),
     )

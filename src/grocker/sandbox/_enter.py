@@ -101,6 +101,8 @@ def main() -> int:
     isolation = request["isolation"]
     places = None
     if isolation != "chroot":
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # one is open for each bind
         _separate(request, with_user=isolation == "user namespaces")
         places = Places(request)
     alive, held = os.pipe()

@@ -190,7 +190,7 @@ def _make_chroot(sandbox: Sandbox, scratch: Path) -> Sandbox:
                     shutil.rmtree(target)  # a bind hides what it covers
                 shutil.copytree(bind.source, target, symlinks=True, dirs_exist_ok=True)
             else:
-                shutil.copyfile(bind.source, target)
+                shutil.copy(bind.source, target)
     return msgspec.structs.replace(sandbox, root=root, binds=())
 
 
