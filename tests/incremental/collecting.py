@@ -28,7 +28,7 @@ def prepare() -> None:
 
 def _run(
     root: BuildRoot,
-    binds: Sequence[Bind],
+    image: Sequence[Bind],
     variables: Mapping[str, str],
     directory: str,
     media: Sequence[str],
@@ -36,15 +36,15 @@ def _run(
     release: tuple[int, int],
 ) -> collectstatic.CollectAnswer:
     (scratch / "build/static").mkdir(parents=True)
-    image = show_binds(binds, scratch / "image")
-    [site] = (image / "opt/venv/lib").glob("python3*/site-packages")
+    place = show_binds(image, scratch / "image")
+    [site] = (place / "opt/venv/lib").glob("python3*/site-packages")
     answer = scratch / "build/answer.json"
     subprocess.run(
         [sys.executable, "-S", _PROGRAM, json.dumps([str(scratch / "build/static"), str(answer)])],
-        env={**variables, "PYTHONPATH": f"{image}/opt/app:{site}"},
-        cwd=image / directory.lstrip("/"),
+        env={**variables, "PYTHONPATH": f"{place}/opt/app:{site}"},
+        cwd=place / directory.lstrip("/"),
         check=True,
     )
     said = json.loads(answer.read_text())
-    said["read"] = [path.removeprefix(str(image)) for path in said["read"]]
+    said["read"] = [path.removeprefix(str(place)) for path in said["read"]]
     return msgspec.convert(said, collectstatic.CollectAnswer)

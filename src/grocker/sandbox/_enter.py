@@ -126,6 +126,13 @@ def _explain(error: OSError) -> None:
     os.write(2, f"{error.filename}: {error.strerror}\n".encode())
 
 
+def _is_closed(alive: int, *, milliseconds: int = 0) -> bool:
+    """Whether the process outside has ended: it holds the other end of the pipe."""
+    polling = select.poll()  # select() knows no descriptor above 1023, and there is one for each bind
+    polling.register(alive, select.POLLIN)
+    return bool(polling.poll(milliseconds))
+
+
 def _status(status: int) -> int:
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
@@ -148,7 +155,7 @@ def _separate(request: dict[str, Any], *, with_user: bool) -> None:
 
 def _keep(request: dict[str, Any], places: Places, alive: int) -> None:
     prctl(_DEATH_SIGNAL, signal.SIGKILL)
-    if select.select([alive], [], [], 0)[0]:
+    if _is_closed(alive):
         return  # the process outside ended before the line above
     _make_root(request, places)
     with suppress(PermissionError):  # podman's seccomp profile allows all the rest
@@ -252,7 +259,7 @@ def _keep_chroot(request: dict[str, Any], alive: int) -> None:
         _guarded(lambda: _enter_chroot(request))
     code = None
     while code is None:
-        if select.select([alive], [], [], 0.02)[0]:
+        if _is_closed(alive, milliseconds=20):
             break  # the process outside is gone
         ended, status = os.waitpid(-1, os.WNOHANG)
         if ended == child:

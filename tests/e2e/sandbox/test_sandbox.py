@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -45,17 +45,19 @@ WAYS_OUT = (
     "echo x >&9",
 )
 DRIVER = """
-import json, sys
+import json, resource, sys
 from pathlib import Path
 from grocker.errors import GrockerError
 from grocker.sandbox.run import find_isolation, run
 from grocker.sandbox.sandbox import Bind, Limits, Sandbox
 from grocker.store import Store
 
-kind, root, work, script, limits = json.loads(sys.argv[1])
+kind, root, work, script, limits, shown = json.loads(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 with Store.open(Path(work).parent / "cache") as store, store.scratch() as scratch:
     found = find_isolation(scratch)
-    box = Sandbox(Path(root), (Bind(Path(work), "/build", True),), limits=Limits(**limits))
+    binds = [Bind(Path(source), target) for source, target in shown]
+    box = Sandbox(Path(root), (*binds, Bind(Path(work), "/build", True)), limits=Limits(**limits))
     lines = []
     try:
         output = run(
@@ -83,8 +85,9 @@ class Host:
     work: Path
     root: Path
 
-    def start(self, script: str, **limits: int) -> subprocess.Popen[str]:
-        request = json.dumps([self.kind, str(self.root), str(self.work), script, limits])
+    def start(self, script: str, shown: Sequence[tuple[Path, str]] = (), **limits: int) -> subprocess.Popen[str]:
+        places = [(str(source), target) for source, target in shown]
+        request = json.dumps([self.kind, str(self.root), str(self.work), script, limits, places])
         return subprocess.Popen(
             [*self.launcher, sys.executable if not self.launcher else "/usr/bin/python3", "-c", DRIVER, request],
             env={**self.environment, "SECRET": "leaked"},
@@ -93,9 +96,9 @@ class Host:
             text=True,
         )
 
-    def run(self, script: str, **limits: int) -> tuple[int | None, str]:
+    def run(self, script: str, shown: Sequence[tuple[Path, str]] = (), **limits: int) -> tuple[int | None, str]:
         """The status of a script in the sandbox, and what it wrote; None and the error if it was ended."""
-        with self.start(script, **limits) as started:
+        with self.start(script, shown, **limits) as started:
             said, _ = started.communicate()
         _, status, text, _ = json.loads(said)
         return status, "".join(one for one in text.splitlines(True) if "setlocale" not in one)  # the root has none
@@ -154,6 +157,30 @@ def test_ways_out_are_closed(host: Host) -> None:
     assert not list(host.root.rglob("planted"))
 
 
+def test_files_and_directories_are_shown_inside_others_when_there_are_more_than_may_be_open(host: Host) -> None:
+    below, above = host.work.parent / "below", host.work.parent / "above"
+    (below / "deep").mkdir(parents=True)
+    (above / "deep").mkdir(parents=True)
+    (below / "deep/file").write_text("deep")
+    (below / "program").write_text("#!/bin/bash\necho started\n")
+    (below / "program").chmod(0o755)
+    (above / "program").touch()
+    names = [f"module{number}.py" for number in range(1100)]
+    for name in names:
+        (below / name).write_text(f"{name}\n")
+        (above / name).touch()
+    before = {path: path.stat().st_ctime_ns for path in below.rglob("*")}
+    shown = [(above, "/opt"), *((below / name, f"/opt/{name}") for name in ("deep", "program", *names))]
+    script = "ulimit -Sn 64; cat /opt/deep/file /opt/module*.py; /opt/program; echo x 2>&1 >> /opt/module0.py"
+    status, text = host.run(script, shown)
+    assert status, text
+    assert text.startswith("deep")
+    assert set(names) <= {*text.removeprefix("deep").splitlines()}
+    assert "started" in text.splitlines()
+    assert "Permission denied" in text or "Read-only file system" in text
+    assert {path: path.stat().st_ctime_ns for path in below.rglob("*")} == before
+
+
 def test_network_of_the_host_cannot_be_reached(host: Host) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -191,7 +218,7 @@ def test_processes_are_bounded_when_it_forks_without_end(host: Host) -> None:
         f"for ((n = 0; n < 300; n++)); do (exec -a {mark} sleep 600) & done; echo all", processes=64
     )
     assert "Resource temporarily unavailable" in text
-    assert status
+    assert status, text
     assert running(mark) == []
 
 
