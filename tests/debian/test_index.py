@@ -56,6 +56,7 @@ def test_records_are_what_the_text_says_when_they_are_asked_for() -> None:
         pre_depends="libc6 (>= 2.38)",
         provides="sh, posix-sh (= 1.0)",
         priority="required",
+        essential="yes",
     )
     assert second.version == "0.5.13-1"
     assert found.records("bash") == ()

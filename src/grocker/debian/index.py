@@ -32,10 +32,12 @@ class PackageRecord(msgspec.Struct, frozen=True):
     conflicts: str = ""
     breaks: str = ""
     priority: str = "optional"
+    essential: str = ""
+    """``yes`` for a package that every Debian system has, and on which nothing need depend (Policy 3.8)"""
 
 
 _FIELD = regex(
-    rb"^(Package|Version|Architecture|Filename|Size|SHA256|Depends|Pre-Depends|Provides|Conflicts|Breaks|Priority):"
+    rb"^(Package|Version|Architecture|Filename|Size|SHA256|Depends|Pre-Depends|Provides|Conflicts|Breaks|Priority|Essential):"
     rb"[ \t]*(.*(?:\n[ \t].*)*)",
     re.MULTILINE,
 )
@@ -105,6 +107,7 @@ class PackageIndex:
                 get(b"Conflicts", b"").decode(),
                 get(b"Breaks", b"").decode(),
                 get(b"Priority", b"optional").decode(),
+                get(b"Essential", b"").decode(),
             )
         except KeyError as error:
             problem = f"has no {error.args[0].decode()}"

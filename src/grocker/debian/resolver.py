@@ -1,8 +1,9 @@
 """Resolve names of packages to the closed set of packages that they need. Pure.
 
 No backtracking: the highest version in the suites wins, the first alternative that exists, and of the packages that
-provide a virtual one the most important, then the first by name. A conflict is an error that names both sides, because
-the result of a search would be unpredictable.
+provide a virtual one the most important, then the first by name. A virtual package that is requested by name needs one
+provider alone, as with apt. Of alternatives, an Essential package wins, which every Debian system has. A conflict is an
+error that names both sides, because the result of a search would be unpredictable.
 Source: Debian Policy 7.2 (Depends, Pre-Depends), 7.3, 7.4 (Breaks, Conflicts), 7.5 (Provides).
 """
 
@@ -42,7 +43,16 @@ One that is requested by name is installed. perl-base is not among them: psql is
 NEEDED_BY_SCRIPTS: Mapping[str, frozenset[str]] = {"nginx": frozenset({"iproute2"})}
 """By package, dependencies that only its own maintainer scripts need (nginx: ``ss``, to check port 80)."""
 
+ESSENTIAL_PROGRAMS: Mapping[str, tuple[str, ...]] = {
+    "locales": ("perl-base",),
+    "xvfb": ("util-linux",),
+}
+"""By package, Essential packages whose programs its own scripts run: it need not depend on them, and images lack them
+(validlocale and update-locale: ``perl``; xvfb-run: ``getopt`` and ``mcookie``)."""
+
 _HINT = "the mirror's archive is broken: use another mirror"
+_SHOWN = 12
+"""providers of a virtual package, in an error"""
 _PRIORITIES = {"required": 0, "important": 1, "standard": 2, "optional": 3, "extra": 4}
 
 
@@ -70,10 +80,10 @@ class _Candidate(msgspec.Struct, frozen=True):
 def resolve(indexes: Sequence[PackageIndex], names: Iterable[str]) -> PackageSet:
     """The packages named by ``names``, and all their dependencies.
 
-    ``names``: each ``NAME`` or ``NAME=VERSION``; a virtual name stands for its first provider.
+    ``names``: each ``NAME`` or ``NAME=VERSION``; a virtual name stands for its only provider.
     ``indexes``: of one architecture; of equal versions, the one in the first index wins.
     Raises MissingError when there is no such package or version, SettingsError for packages that
-    conflict.
+    conflict, and for a virtual name with several providers.
     """
     return _Resolution(indexes).run(sorted(set(names)))
 
@@ -117,7 +127,10 @@ class _Resolution:
                 f"invalid Debian package {text!r}: {error}", hint="write NAME, or NAME=VERSION with the full version"
             ) from error
         if found is None and not equals:
-            found = self.provider(relation)
+            providers = self.providers(relation)
+            if len(providers) > 1:
+                raise _ambiguous(name, sorted(one.record.name for one in providers))
+            found = providers[0] if providers else None
         if found is None:
             raise self.missing(name, wanted)
         self.take(found, "")
@@ -142,8 +155,8 @@ class _Resolution:
         """The highest version of the package that ``relation`` names, if one is accepted."""
         return next((c for c in self.candidates(relation.name) if relation.accepts(c.record.version)), None)
 
-    def provider(self, relation: Relation) -> _Candidate | None:
-        """The package that provides what ``relation`` names: by priority, then by name."""
+    def providers(self, relation: Relation) -> list[_Candidate]:
+        """The packages that provide what ``relation`` names: by priority, then by name."""
         names = sorted({name for index in self.indexes for name in index.providers(relation.name)})
         found: list[_Candidate] = []
         for name in names:
@@ -153,7 +166,7 @@ class _Resolution:
             ):
                 found.append(candidate)
         found.sort(key=lambda c: (_PRIORITIES.get(c.record.priority, 5), c.record.name))
-        return found[0] if found else None
+        return found
 
     def relations(self, record: PackageRecord, field: str) -> tuple[Alternatives, ...]:
         try:
@@ -190,7 +203,11 @@ class _Resolution:
         for field in ("pre_depends", "depends"):
             for group in self.relations(record, field):
                 if not any(relation.name in scripts or self.met(relation) for relation in group):
-                    self.choose(name, group)
+                    self.choose(name, self.prefer_essential(group) if len(group) > 1 else group)
+        for program in ESSENTIAL_PROGRAMS.get(name, ()):
+            found = self.best(Relation(program))
+            if found is not None and program not in self.chosen:
+                self.take(found, name)
 
     def met(self, relation: Relation) -> bool:
         if relation.name in NOT_NEEDED and relation.name not in self.chosen:
@@ -203,11 +220,20 @@ class _Resolution:
             for _, provided in self.provided.get(relation.name, ())
         )
 
+    def prefer_essential(self, group: Alternatives) -> Alternatives:
+        """The alternatives, an Essential package before others: apt finds it installed."""
+
+        def is_other(relation: Relation) -> bool:
+            found = self.best(relation)
+            return found is None or found.record.essential != "yes"
+
+        return tuple(sorted(group, key=is_other))
+
     def choose(self, name: str, group: Alternatives) -> None:
         for relation in group:
             if relation.name in self.chosen:
                 continue  # chosen in another version, which `met` rejected
-            found = self.best(relation) or self.provider(relation)
+            found = self.best(relation) or next(iter(self.providers(relation)), None)
             if found is not None and found.record.name not in self.chosen:
                 self.take(found, name)
                 return
@@ -252,6 +278,14 @@ class _Resolution:
             if provider != name and (not relation.operator or (provided and relation.accepts(provided))):
                 return provider
         return None
+
+
+def _ambiguous(name: str, providers: Sequence[str]) -> SettingsError:
+    shown = ", ".join(providers[:_SHOWN]) + (f" and {len(providers) - _SHOWN} more" if len(providers) > _SHOWN else "")
+    return SettingsError(
+        f"{name} is a virtual package that {len(providers)} packages provide: {shown}",
+        hint=f"name one of them instead of {name}",
+    )
 
 
 def _provides(relation: Relation, group: Alternatives) -> bool:
