@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from grocker.debian.dpkg import entries
+from grocker.debian.dpkg import entries, working_entries
 from grocker.debian.facts import Facts
 from grocker.tar.entry import Directory, File
 
@@ -70,3 +70,26 @@ def test_checksums_are_left_out_when_the_package_has_none() -> None:
 def test_database_is_complete_when_there_are_no_packages() -> None:
     assert [e.path for e in entries(()) if isinstance(e, Directory)] == ["var/lib/dpkg", "var/lib/dpkg/info"]
     assert files() == {"var/lib/dpkg/info/format": b"1\n", "var/lib/dpkg/status": b""}
+
+
+def test_working_records_have_states_scripts_and_triggers_of_what_is_pending() -> None:
+    control = {
+        "libz1": {
+            "control": b"",
+            "postinst": b"#!/bin/sh\n",
+            "triggers": b"interest-noawait /usr/share/z\ninterest ldc\n",
+        },
+        "nano": {"templates": b"Template: nano/x\n", "triggers": b"interest ldc\n"},
+    }
+    made = {e.path: e for e in working_entries((LIBZ, NANO), control, ("libz1",)) if isinstance(e, File)}
+    status = made["var/lib/dpkg/status"].data
+    assert isinstance(status, bytes)
+    assert status.startswith(b"Package: libz1\nStatus: install ok unpacked\n")
+    assert b"Package: nano\nStatus: install ok installed\n" in status
+    assert made["var/lib/dpkg/info/libz1:amd64.postinst"] == File(
+        "var/lib/dpkg/info/libz1:amd64.postinst", b"#!/bin/sh\n", 0o755
+    )
+    assert made["var/lib/dpkg/info/nano.templates"].mode == 0o644
+    assert made["var/lib/dpkg/triggers/File"].data == b"/usr/share/z libz1/noawait\n"
+    assert made["var/lib/dpkg/triggers/ldc"].data == b"libz1\n"
+    assert "var/lib/dpkg/info/libz1:amd64.control" not in made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from grocker.debian import scripts
@@ -141,3 +142,29 @@ def test_unreviewed_script_is_told_with_what_may_not_work(line: str, words: str)
 
 def test_comments_of_a_script_have_no_effects() -> None:
     assert scripts.describe_effects("#!/bin/sh\n# update-alternatives\nfoo\n") == ()
+
+
+def named(name: str, **texts: str) -> Facts:
+    return msgspec.structs.replace(facts(**texts), fields={"Package": name, "Version": "1", "Architecture": "all"})
+
+
+UNREVIEWED = "#!/bin/sh\nadduser --system hello\n"
+
+
+def test_no_script_is_pending_when_all_are_done_statically() -> None:
+    packages = [
+        named("a", postinst=f"#!/bin/sh\n{SYSTEMD}"),
+        named("b", postinst=f"#!/bin/sh\n{ALTERNATIVE}"),
+        named("c"),
+    ]
+    assert scripts.find_pending(packages) == ()
+    assert scripts.find_pending(packages, everything=True) == ("a", "b")
+
+
+def test_packages_with_alternatives_are_pending_beside_one_that_has_to_run() -> None:
+    packages = [
+        named("hello", postinst=UNREVIEWED),
+        named("service", postinst=f"#!/bin/sh\n{SYSTEMD}"),
+        named("editor", postinst=f"#!/bin/sh\n{ALTERNATIVE}"),
+    ]
+    assert scripts.find_pending(packages) == ("editor", "hello")

@@ -34,7 +34,7 @@ def carry_out(made: World, context: Context, finished: list[FinishedLayer]) -> E
     with workers() as pools, Prefetch(context, pools, epoch=wanted.epoch) as prefetch:
         [resolution] = resolved(context, wanted, subscriber=prefetch)
         plan = plan_image(context.store, wanted, Settings(), resolution)
-        return execute(context, pools, plan, resolution, prefetch, finished=finished.append)
+        return execute(context, pools, plan, resolution, prefetch, finished=finished.append, settings=Settings())
 
 
 def test_every_layer_is_made_bottom_first_and_kept(opened: tuple[World, Context]) -> None:

@@ -45,6 +45,7 @@ def planned(
     uid: int = 1000,
     static: StaticPlace | None = None,
     standalone: StandalonePython | None = None,
+    scripts: Sequence[str] = (),
 ) -> tuple[PlannedLayer, ...]:
     return plan_layers(
         lock,
@@ -59,7 +60,16 @@ def planned(
         user=("blue", uid),
         epoch=epoch,
         static=static,
+        scripts=scripts,
     )
+
+
+def test_scripts_have_a_layer_that_only_packages_and_the_user_change() -> None:
+    first = planned(scripts=("libc6",))
+    assert [layer.kind for layer in first][:4] == ["debian", "configured", "scripts", "runner"]
+    assert "maintainer scripts" not in changed(first, planned(own=LOCK.debian[0].sha256, scripts=("libc6",)))
+    assert "maintainer scripts" in changed(first, planned(uid=1001, scripts=("libc6",)))
+    assert "maintainer scripts" in changed(first, planned(scripts=("libc6", "zlib1g")))
 
 
 def changed(one: Sequence[PlannedLayer], other: Sequence[PlannedLayer]) -> set[str]:

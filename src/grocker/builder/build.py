@@ -21,8 +21,10 @@ from grocker.images.store import StoredBlobs, keep_images
 from grocker.inputs.host_files import files_read
 from grocker.inputs.index import find_uv
 from grocker.inputs.request import Request, read_configuration
+from grocker.layers import configured
 from grocker.layers.composition import FinishedLayer
 from grocker.layers.workers import Workers, workers
+from grocker.lock.answers import DebianAnswer
 from grocker.oci import Platform, Reference, reference
 from grocker.plan.layers import DEBIAN_KINDS
 from grocker.progress import Progress
@@ -75,13 +77,16 @@ def _make_images(
     uv = find_uv(context, settings)
     resolutions = resolve_platforms(context, request, settings, uv, prefetch)
     application = resolutions[0].application
-    plans = [plan_image(context.store, request, settings, resolution) for resolution in resolutions]
+    plans = [
+        plan_image(context.store, request, settings, one, _scripts(context, prefetch, settings, one.packages))
+        for one in resolutions
+    ]
     images: list[BuiltImage] = []
     faults = {application.installed.file: application.installed.faults}
     for resolution, plan in zip(resolutions, plans, strict=True):
         offer = _Offer(context.store, request, Platform("linux", resolution.target.architecture))
         execution = execute(
-            context, pools, plan, resolution, prefetch, finished=offer, strict=request.strict, prefer=settings.prefer
+            context, pools, plan, resolution, prefetch, finished=offer, strict=request.strict, settings=settings
         )
         faults.update(execution.wheel_faults)
         if not images:
@@ -102,6 +107,17 @@ def _make_images(
         images.append(BuiltImage(execution.image, layers, execution.uncovered))
     _report_faults(context.progress, faults)
     return resolutions[0], tuple(images)
+
+
+def _scripts(context: Context, prefetch: Prefetch, settings: Settings, answer: DebianAnswer) -> tuple[str, ...]:
+    """Find the packages whose maintainer scripts run; waits for the packages unless an earlier build found out."""
+    mode = settings.debian.configure
+    if mode == "static":
+        return ()
+    known = configured.find_pending(context.store, answer, mode)
+    if known is None:
+        return configured.keep_pending(context.store, answer, mode, prefetch.packages(answer).facts())
+    return known
 
 
 @contextmanager

@@ -21,10 +21,13 @@ from grocker.resolve.resolve import Resolution
 from grocker.store import Store
 
 
-def plan_image(store: Store, request: Request, settings: Settings, resolution: Resolution) -> Plan:
-    """Plan the image of what was resolved."""
+def plan_image(
+    store: Store, request: Request, settings: Settings, resolution: Resolution, scripts: Sequence[str] = ()
+) -> Plan:
+    """Plan the image of what was resolved; ``scripts``: names of the packages whose maintainer scripts run."""
     digest = runner.digest(store)
-    return plan(_subject(resolution), settings, labels=request.labels, runner=digest, epoch=request.epoch)
+    subject = _subject(resolution, tuple(scripts))
+    return plan(subject, settings, labels=request.labels, runner=digest, epoch=request.epoch)
 
 
 def warn_of_removed(progress: Progress, resolution: Resolution, more: Sequence[RemovedImport] = ()) -> None:
@@ -55,7 +58,7 @@ def explain_plan(store: Store, resolution: Resolution, plan: Plan) -> tuple[Expl
     return explain(plan.layers, kept, last)
 
 
-def _subject(resolution: Resolution) -> Subject:
+def _subject(resolution: Resolution, scripts: tuple[str, ...]) -> Subject:
     application, target = resolution.application, resolution.target
     installed = application.installed
     return Subject(
@@ -80,6 +83,7 @@ def _subject(resolution: Resolution) -> Subject:
         directory=application.directory,
         writable=tuple(one.text for one in application.writable),
         static=_static(resolution),
+        scripts=scripts,
     )
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from grocker.builder.planning import explain_plan, plan_image, warn_of_removed
 from grocker.config.files import Configuration
+from grocker.config.settings import Settings
 from grocker.context import Context, check_executable
 from grocker.inputs.index import find_uv
 from grocker.inputs.request import Request, read_configuration
@@ -24,7 +25,9 @@ class Preview(msgspec.Struct, frozen=True):
     compiled: tuple[str, ...] = ()
     """name and version of each dependency that is compiled"""
     sandbox: str = ""
-    """the kind of sandbox that this host compiles and runs commands in, or why it has none; empty if it does neither"""
+    """the kind of sandbox that this host has, or why it has none; empty if nothing is compiled or run in one"""
+    scripts: tuple[str, ...] = ()
+    """names of the Debian packages whose maintainer scripts run, as far as a build has found out"""
 
 
 def preview(request: Request, context: Context) -> tuple[Configuration, tuple[Preview, ...]]:
@@ -38,14 +41,23 @@ def preview(request: Request, context: Context) -> tuple[Configuration, tuple[Pr
     uv = find_uv(context, settings)
     previews: list[Preview] = []
     for resolution in resolve_platforms(context, request, settings, uv, NoSubscriber()):
-        plan = plan_image(context.store, request, settings, resolution)
+        scripts = _known_scripts(context, settings, resolution)
+        plan = plan_image(context.store, request, settings, resolution, scripts)
         layers = explain_plan(context.store, resolution, plan)
         compiled = tuple(f"{file.name} {file.version}" for file in resolution.wheels.files if file.is_compiled)
-        runs = compiled or resolution.application.produced
+        runs = compiled or resolution.application.produced or scripts
         if not previews:
             warn_of_removed(context.progress, resolution)
-        previews.append(Preview(resolution, plan, layers, compiled, _sandbox(context) if runs else ""))
+        previews.append(Preview(resolution, plan, layers, compiled, _sandbox(context) if runs else "", scripts))
     return configuration, tuple(previews)
+
+
+def _known_scripts(context: Context, settings: Settings, resolution: Resolution) -> tuple[str, ...]:
+    """Return the packages whose maintainer scripts run, as far as a build has found out: only packages tell."""
+    from grocker.layers.configured import find_pending
+
+    mode = settings.debian.configure
+    return (find_pending(context.store, resolution.packages, mode) or ()) if mode != "static" else ()
 
 
 def _sandbox(context: Context) -> str:

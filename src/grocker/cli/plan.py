@@ -71,6 +71,8 @@ def as_text(configuration: Configuration, previews: Sequence[Preview], style: St
         if (produced := application.produced) is not None:
             origin = f"of {produced.origin}; " if produced.origin else ""
             lines.append(f"  build commands: {'; '.join(produced.commands)} ({origin}sandbox: {one.sandbox})")
+        if one.scripts:
+            lines.append(f"  maintainer scripts: {', '.join(one.scripts)} (sandbox: {one.sandbox})")
         lines.append("  layers:")
         for layer in one.layers:
             state = style.bold("make") if layer.will_run else style.dim("keep")
@@ -109,6 +111,7 @@ def as_data(configuration: Configuration, previews: Sequence[Preview]) -> dict[s
                 "python_packages": [{"name": f.name, "version": f.version} for f in one.resolution.wheels.files],
                 "compiled": list(one.compiled),
                 "build_commands": _build_commands(one.resolution.application.produced),
+                "maintainer_scripts": list(one.scripts),
                 "sandbox": one.sandbox or None,
                 "layers": [
                     {"name": e.name, "key": e.key, "inputs": list(e.inputs), "run": e.will_run, "why": e.why}

@@ -200,6 +200,8 @@ class DebianSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, re
     security_mirror: Address | None = None
     check_valid_until: bool | None = None
     """None: as in the host's apt configuration"""
+    configure: Literal["auto", "static", "always"] = "auto"
+    """whether maintainer scripts run in a sandbox: those whose effects are not done statically, none, or all"""
 
 
 class UserSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ A build calls, in this order:
 - ``unpack(path, name=...) -> UnpackedPackage``: a .deb as entries and ``Facts``;
 - ``configure(facts, user=..., uid=...) -> StaticConfiguration``: what is generated for the image, and the maintainer
   scripts to warn about;
+- ``find_pending(facts) -> names``: the packages whose scripts have to run for real; ``describe_effects(script)``;
 - ``replaces(a, b)``: whether a package may overwrite another one's files;
 - ``REVISION`` is part of the key of every stored result of ``unpack`` and ``configure``.
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from grocker.debian.facts import REVISION, Facts, replaces
     from grocker.debian.mirrors import Mirrors, find_mirrors, source_files
     from grocker.debian.resolver import PackageSet, resolve
-    from grocker.debian.scripts import UnreviewedScript
+    from grocker.debian.scripts import UnreviewedScript, describe_effects, find_pending, find_unreviewed
     from grocker.debian.signers import SIGNERS
 
 _HOMES = {
@@ -38,7 +39,7 @@ _HOMES = {
     "deb": ("UnpackedPackage", "unpack"),
     "facts": ("REVISION", "Facts", "replaces"),
     "resolver": ("PackageSet", "resolve"),
-    "scripts": ("UnreviewedScript",),
+    "scripts": ("UnreviewedScript", "describe_effects", "find_pending", "find_unreviewed"),
     "signers": ("SIGNERS",),
     "mirrors": ("Mirrors", "find_mirrors", "source_files"),
 }
@@ -55,7 +56,10 @@ __all__ = [
     "UnreviewedScript",
     "archive_addresses",
     "configure",
+    "describe_effects",
     "find_mirrors",
+    "find_pending",
+    "find_unreviewed",
     "open_archive",
     "replaces",
     "resolve",

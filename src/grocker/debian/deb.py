@@ -5,6 +5,7 @@ Source: deb(5), deb-control(5); Debian Policy 3.3 and 6. Owners: Policy 10.9.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -24,6 +25,8 @@ class UnpackedPackage(msgspec.Struct, frozen=True):
     entries: tuple[Entry, ...]
     """sorted: directories before their contents; parents that the package does not ship are not added"""
     facts: Facts
+    control: Mapping[str, bytes]
+    """its control files by name: maintainer scripts, templates of debconf, and others"""
 
 
 def unpack(path: Path, *, name: str) -> UnpackedPackage:
@@ -62,7 +65,7 @@ def unpack_bytes(data: bytes, *, name: str) -> UnpackedPackage:
         control.relations(fields.get("Replaces", ""))
         tar = decompress(*_member(data, members, "data.tar"))
         entries, unmerged = _entries(tar)
-        return UnpackedPackage(entries, facts.extract(fields, scripts, entries, unmerged))
+        return UnpackedPackage(entries, facts.extract(fields, scripts, entries, unmerged), scripts)
     except (Malformed, ValueError) as error:
         raise CorruptError(
             f"package {name}: {error}",

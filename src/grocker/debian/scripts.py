@@ -132,6 +132,30 @@ def find_unreviewed(facts: Iterable[Facts], reviews: Mapping[str, str] | None = 
     return tuple(found)
 
 
+_ALTERNATIVES = re.compile(r"update-alternatives\s[^\n]*--install")
+_SANDBOX_SNIPPETS = frozenset({"dh_icons", "dh_installmime", "dh_installtmpfiles", "dh_installxfonts"})
+"""snippets whose effect an image does without; they run where a sandbox is made anyway"""
+
+
+def find_pending(facts: Iterable[Facts], *, everything: bool = False) -> tuple[str, ...]:
+    """The names of the packages whose scripts have to run for real, sorted; none if all effects are done statically.
+
+    If one has to run, so do those with alternatives, which depend on each other. ``everything``: all that have scripts.
+    """
+    packages = tuple(facts)
+    if everything:
+        return tuple(sorted(one.name for one in packages if one.scripts))
+    found = {one.package for one in find_unreviewed(packages)}
+    if found:
+        found |= {one.name for one in packages if any(map(_is_worth_running, one.scripts.values()))}
+    return tuple(sorted(found))
+
+
+def _is_worth_running(script: str) -> bool:
+    snippets = {match["tool"] for match in _SNIPPET.finditer(script)}
+    return _ALTERNATIVES.search(script) is not None or not snippets.isdisjoint(_SANDBOX_SNIPPETS)
+
+
 _EFFECTS = (
     (r"\bupdate-alternatives\b", "its commands that are set up as alternatives are missing"),
     (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
 
 from grocker import debian
+from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.execute.prefetch import Prefetch
 from grocker.inputs.index import wheel_target
@@ -56,14 +57,13 @@ def execute(
     prefetch: Prefetch,
     *,
     finished: Callable[[FinishedLayer], None],
+    settings: Settings,
     strict: bool = False,
-    prefer: Sequence[str] = (),
 ) -> Execution:
     """Build the planned image from the resolved files.
 
     ``prefetch``: the work started while resolving; ``finished``: called with each layer as soon as it is in the store,
-    bottom first. ``strict``: whether a wheel that violates the specification is an error. ``prefer``: distributions
-    whose files count where wheels differ.
+    bottom first. ``strict``: whether a wheel that violates the specification is an error.
     Raises SettingsError for a time zone that the image names and does not have.
     """
     packages = prefetch.take_packages(resolution.packages)
@@ -82,13 +82,14 @@ def execute(
             interpreter=plan.interpreter,
             epoch=plan.epoch,
             strict=strict,
-            prefer=prefer,
+            prefer=settings.prefer,
             alone=frozenset(digest for layer in plan.layers if layer.kind == "wheel" for digest in layer.files),
         ),
         installed=resolution.application.installed,
         static=resolution.static,
         interpreters=resolution.standalone,
         target=resolution.target,
+        settings=settings,
         compiler=prefetch.take_compiler(plan.interpreter),
     ) as bench:
         layers = _build(bench, finished)
@@ -124,8 +125,9 @@ def _build(bench: Workbench, finished: Callable[[FinishedLayer], None]) -> list[
     layers: list[FinishedLayer] = []
     for plan in bench.plan.layers:
         recipe = RECIPES[plan.kind]
-        # The configuration and an interpreter name directories that the packages below own.
-        lower = layers[0].directories if plan.kind in ("configured", "interpreter") else None
+        # The configuration, scripts and an interpreter name directories that the packages below own.
+        below = {"configured": 0, "scripts": 1, "interpreter": 0}.get(plan.kind)
+        lower = layers[below].directories if below is not None else None
         layer = build_layer(bench.context, plan, partial(recipe, plan, bench), epoch=bench.plan.epoch, lower=lower)
         layers.append(layer)
         finished(layer)
@@ -133,6 +135,8 @@ def _build(bench: Workbench, finished: Callable[[FinishedLayer], None]) -> list[
 
 
 def _uncovered(bench: Workbench) -> tuple[tuple[str, str, str], ...]:
+    if any(layer.kind == "scripts" for layer in bench.plan.layers):
+        return ()
     [layer] = [layer for layer in bench.plan.layers if layer.kind == "configured"]
     return configured.uncovered(configuration(layer, bench))
 

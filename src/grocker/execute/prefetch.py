@@ -70,6 +70,10 @@ class Prefetch:
         """Start the interpreter."""
         self._workers.processors.submit(self._start_interpreter, packages, compiling)
 
+    def packages(self, answer: DebianAnswer) -> DebianPackages:
+        """Return the packages of an image, for a look at them before they are taken."""
+        return self._packages.setdefault(answer.digests, self._packages.get(answer.digests) or self._new(answer))
+
     def take_packages(self, answer: DebianAnswer) -> DebianPackages:
         """Return the packages of an image: those already started, else new ones."""
         return self._packages.pop(answer.digests, None) or self._new(answer)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from grocker import debian
 from grocker.layers.debian import DebianPackages, is_module
+from grocker.lock.answers import DebianAnswer
 from grocker.python import Compiler, add_bytecode
 from grocker.store import Store
 from grocker.tar import member as members
@@ -35,6 +38,26 @@ def configure(store: Store, packages: DebianPackages, layer_key: str, *, user: s
 def uncovered(configuration: Member) -> tuple[tuple[str, str, str], ...]:
     """Return the maintainer scripts whose effects may be missing from the image: package, script, reason."""
     return msgspec.json.decode(configuration.note, type=tuple[tuple[str, str, str], ...])
+
+
+def find_pending(store: Store, answer: DebianAnswer, mode: str) -> tuple[str, ...] | None:
+    """Return the names of the packages whose maintainer scripts run; None if no build has found out yet.
+
+    ``mode``: ``auto`` or ``always``, of the setting ``debian.configure``.
+    """
+    data = store.kept("steps", _pending_key(answer, mode))
+    return msgspec.json.decode(data, type=tuple[str, ...]) if data is not None else None
+
+
+def keep_pending(store: Store, answer: DebianAnswer, mode: str, facts: Iterable[debian.Facts]) -> tuple[str, ...]:
+    """Find out whose maintainer scripts run, and keep that."""
+    found = debian.find_pending(facts, everything=mode == "always")
+    store.keep("steps", _pending_key(answer, mode), msgspec.json.encode(found))
+    return found
+
+
+def _pending_key(answer: DebianAnswer, mode: str) -> str:
+    return cache_key("pending scripts", debian.REVISION, mode, answer.digests)
 
 
 def compile_modules(

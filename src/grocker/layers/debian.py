@@ -31,6 +31,7 @@ class DebianPackages:
         self._store = context.store
         self._workers = workers
         self._epoch = epoch
+        self.answer = answer
         self._packages = answer.packages
         self._mirrors = answer.mirrors
         self._guard = threading.Lock()

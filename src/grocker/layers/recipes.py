@@ -32,6 +32,12 @@ def _configured(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
     return [configuration(layer, bench), *bytecode]
 
 
+def _scripts(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
+    from grocker.layers import scripts  # most images need none
+
+    return [scripts.make(layer, bench)]
+
+
 def _interpreter(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
     from grocker.layers import interpreter
 
@@ -112,6 +118,7 @@ RECIPES: Mapping[Kind, Recipe] = MappingProxyType(
     {
         "debian": _debian,
         "configured": _configured,
+        "scripts": _scripts,
         "interpreter": _interpreter,
         "runner": _runner,
         "wheel": _wheels,

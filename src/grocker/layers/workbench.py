@@ -12,6 +12,7 @@ from typing import Self
 from msgspec.structs import replace
 
 from grocker import python
+from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.digest import Digest
 from grocker.errors import BugError, CorruptError, MissingError
@@ -43,6 +44,7 @@ class Workbench:
         static: StaticFiles | None,
         interpreters: StandaloneInterpreters | None,
         target: Target,
+        settings: Settings,
         compiler: python.Compiler | None,
     ) -> None:
         """``compiling``: the packages whose interpreter compiles; ``installed``: the application's wheel.
@@ -56,9 +58,10 @@ class Workbench:
         self.packages = packages
         self.installed = installed
         self.static = static
+        self.settings = settings
         self.scheme = wheel_target(target).scheme()
         self._interpreters = interpreters
-        self._target = target
+        self.target = target
         self._compiling = compiling
         self._wheels = wheels
         self._wheel_members: dict[Digest, Member] | None = None
@@ -123,7 +126,7 @@ class Workbench:
     def interpreter_files(self) -> tuple[Entry, ...]:
         """Return the files of the image's standalone interpreter."""
         assert self._interpreters is not None
-        return self._interpreters.source.read(self._target)
+        return self._interpreters.source.read(self.target)
 
     def compiler(self) -> python.Compiler:
         """Return the image's interpreter, started when the first file is to be compiled. Any thread may call it.
@@ -149,7 +152,7 @@ class Workbench:
             return self._compiling.interpreter(self.plan.python)
         from grocker.layers import interpreter
 
-        host = replace(self._target, architecture=self._compiling.architecture)
+        host = replace(self.target, architecture=self._compiling.architecture)
         files = partial(self._interpreters.source.read, host)
         return interpreter.unpack_interpreter(
             self.context.store, self.plan.interpreter, self._compiling, host.python, host.architecture, files

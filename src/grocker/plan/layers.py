@@ -24,11 +24,23 @@ LARGE = 6 << 20
 MOST_LARGE = 12
 """of the largest wheels; overlay stops at 127 layers, and a pull is slow long before"""
 
+SCRIPTS_FORMAT = 1
+"""raised when the same maintainer scripts give another layer"""
+
 Kind = Literal[
-    "debian", "configured", "interpreter", "runner", "wheel", "wheels", "environment", "static", "application"
+    "debian",
+    "configured",
+    "scripts",
+    "interpreter",
+    "runner",
+    "wheel",
+    "wheels",
+    "environment",
+    "static",
+    "application",
 ]
 """What a layer holds; each kind has a recipe in ``grocker.layers``."""
-DEBIAN_KINDS: frozenset[Kind] = frozenset({"debian", "configured"})
+DEBIAN_KINDS: frozenset[Kind] = frozenset({"debian", "configured", "scripts"})
 WHEEL_KINDS: frozenset[Kind] = frozenset({"wheel", "wheels"})
 
 
@@ -61,6 +73,7 @@ def plan_layers(
     epoch: int,
     prefer: Sequence[str] = (),
     static: StaticPlace | None = None,
+    scripts: Sequence[str] = (),
 ) -> tuple[PlannedLayer, ...]:
     """Plan the layers of an image, bottom first.
 
@@ -68,7 +81,8 @@ def plan_layers(
     version. ``interpreter``: the key of the interpreter that compiles. ``runner``: digest of the runner's files.
     ``lock_text``: the lock as the image gets it. ``python``: the interpreter's release series. ``standalone``: its
     archive, if it is not Debian's. ``user``: name and uid. ``epoch``: seconds since 1970, the one time of every file.
-    ``prefer``: distributions whose files count where wheels differ. ``static``: collected files.
+    ``prefer``: distributions whose files count where wheels differ. ``static``: collected files. ``scripts``: names of
+    the packages whose maintainer scripts run.
     """
     large, small = _split([f for f in lock.python if f.sha256 != wheel])
 
@@ -105,6 +119,18 @@ def plan_layers(
             [f"user {user[0]} {user[1]}", "static configuration", *([] if standalone else ["bytecode"])],
             *(packages, user, *([] if standalone else [interpreter])),
             title="generated",
+        ),
+        *(
+            [
+                layer(
+                    "scripts",
+                    [f"{p.name} {p.version}" for p in lock.debian if p.name in scripts],
+                    *(SCRIPTS_FORMAT, packages, user, tuple(scripts)),
+                    title="maintainer scripts",
+                )
+            ]
+            if scripts
+            else []
         ),
         *(
             [

@@ -78,6 +78,7 @@ def plan(subject: Subject, settings: Settings, *, labels: Mapping[str, str], run
         epoch=epoch,
         prefer=settings.prefer,
         static=subject.static,
+        scripts=subject.scripts,
     )
     run = image.run_config(described, created=epoch, lock=digest.of(lock_text.encode()), labels=labels)
     return Plan(

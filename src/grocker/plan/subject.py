@@ -63,3 +63,5 @@ class Subject(msgspec.Struct, frozen=True):
     """as the runner is told (``runner.contract.spec``)"""
     static: StaticPlace | None = None
     """collected by Django"""
+    scripts: tuple[str, ...] = ()
+    """names of the Debian packages whose maintainer scripts run"""

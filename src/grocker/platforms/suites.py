@@ -39,6 +39,25 @@ class Pocket(msgspec.Struct, frozen=True):
     """one valid signature by one of them suffices"""
 
 
+_TOOLS = (
+    *("adduser", "base-files", "base-passwd", "bash", "bsdutils", "coreutils", "dash", "debconf", "debianutils"),
+    *("diffutils", "dpkg", "fakeroot", "findutils", "grep", "gzip", "hostname", "init-system-helpers", "libc-bin"),
+    *(
+        "mawk",
+        "ncurses-base",
+        "ncurses-bin",
+        "passwd",
+        "perl-base",
+        "sed",
+        "sysvinit-utils",
+        "tar",
+        "ucf",
+        "util-linux",
+    ),
+)
+"""What maintainer scripts take for granted: the Essential packages, and those that only they need."""
+
+
 class Suite(msgspec.Struct, frozen=True):
     """A suite of Debian."""
 
@@ -53,6 +72,8 @@ class Suite(msgspec.Struct, frozen=True):
     """packages that its interpreter needs to compile, besides its own"""
     base: tuple[str, ...]
     """packages of every image"""
+    tools: tuple[str, ...] = _TOOLS
+    """packages that maintainer scripts run with"""
     interpreter: tuple[str, ...] = ("python3",)
     """packages that install its interpreter"""
     architectures: tuple[str, ...] = tuple(ARCHITECTURES)

@@ -1,0 +1,50 @@
+"""Maintainer scripts that run: what is said of those that fail, and of those that cannot run."""
+
+from __future__ import annotations
+
+import pytest
+
+from grocker.layers import scripts
+from grocker.sandbox.run import CHOICES, NoSandboxError
+from tests.debian.test_scripts import facts
+
+OUTPUT = """\
+Setting up first (1) ...
+fine
+Setting up redis-server (5:8.0) ...
+chown: invalid user: 'redis'
+dpkg: error processing package redis-server (--configure):
+ installed redis-server package post-installation script subprocess returned error exit status 1
+Setting up later (1) ...
+"""
+
+
+def test_failure_names_the_package_and_shows_what_it_said() -> None:
+    error = scripts.describe_failure(OUTPUT, 123)
+    assert error.message.splitlines() == [
+        "maintainer scripts of redis-server failed: exit status 123",
+        "    Setting up redis-server (5:8.0) ...",
+        "    chown: invalid user: 'redis'",
+        "    dpkg: error processing package redis-server (--configure):",
+        "     installed redis-server package post-installation script subprocess returned error exit status 1",
+    ]
+    assert error.hint == 'to build without them, set configure = "static" in [tool.grocker.debian]'
+
+
+def test_failure_shows_the_end_when_dpkg_names_no_package() -> None:
+    error = scripts.describe_failure("".join(f"line {number}\n" for number in range(30)), 1)
+    assert error.message.splitlines()[0] == "maintainer scripts failed: exit status 1"
+    assert error.message.splitlines()[1:] == [f"    line {number}" for number in range(10, 30)]
+
+
+@pytest.mark.parametrize(
+    ("hint", "choice"), [(CHOICES, "or run Grocker as root"), ("build on arm64", "build on arm64")]
+)
+def test_error_without_a_sandbox_says_what_the_image_would_lack(hint: str, choice: str) -> None:
+    package = facts(postinst="#!/bin/sh\nadduser --system hello\nmkdir /var/lib/hello\n")
+    error = scripts.describe_refusal([package], NoSandboxError("no user namespaces", hint=hint))
+    assert error.message == "cannot run the maintainer scripts of hello: no user namespaces"
+    assert error.hint is not None
+    assert "hello: its user or group does not exist; its directories in /var are missing" in error.hint
+    assert 'set configure = "static" in [tool.grocker.debian]' in error.hint
+    assert error.hint.endswith(choice)
