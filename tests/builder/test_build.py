@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,13 +13,15 @@ from grocker.builder.build import build
 from grocker.builder.lock import make_lock
 from grocker.builder.preview import preview
 from grocker.context import Context
-from grocker.errors import UsageError
+from grocker.errors import GrockerError, UsageError
 from grocker.images import Delivered
+from grocker.inputs.request import Request
 from grocker.oci import Blobs, Image, Layer, Platform, Reference
 from grocker.progress import Progress
+from tests.support.archive import Package, Program
 from tests.support.phases import opened_world, request
 from tests.support.wheels import make_wheel
-from tests.support.world import World
+from tests.support.world import World, base
 
 
 class Heard:
@@ -75,6 +78,46 @@ def test_preview_makes_no_layer_and_says_why(opened: tuple[World, Context]) -> N
     build(wanted, context)
     _, [after] = preview(wanted, context)
     assert not any(layer.will_run for layer in after.layers)
+
+
+FOREIGN = "arm64" if os.uname().machine == "x86_64" else "amd64"
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[World, Context]]:
+    """A world with a package whose script nobody has reviewed, for another architecture than this host's."""
+    control = {"postinst": "#!/bin/sh\nset -e\nadduser --system daemon\n"}
+    files = {"usr/bin/d": Program()}
+    packages = [Package("daemon", architecture=name, files=files, control=control) for name in ("amd64", "arm64")]
+    packages += [one for one in base("arm64") if one.architecture == "arm64"]
+    with opened_world(tmp_path / "world", monkeypatch, packages=packages) as both:
+        yield both
+
+
+def foreign(made: World, settings: str) -> Request:
+    path = made.place / "daemon.toml"
+    path.write_text(f'dependencies = ["daemon"]\n{settings}', "utf-8")
+    return replace(request(made, made.wheel, f"linux/{FOREIGN}"), settings=path, sinks=(Heard(),))
+
+
+def test_image_has_no_layer_of_scripts_and_says_so_when_they_are_not_to_run(daemon: tuple[World, Context]) -> None:
+    made, context = daemon
+    wanted = foreign(made, '[debian]\nconfigure = "static"\n')
+    built = build(wanted, context)
+    assert [one[0] for one in built.images[0].uncovered] == ["daemon"]
+    assert "maintainer scripts" not in [layer.name for layer in built.images[0].layers]
+
+
+def test_build_fails_and_says_what_would_be_missing_when_scripts_cannot_run(daemon: tuple[World, Context]) -> None:
+    made, context = daemon
+    wanted = foreign(made, "")
+    with pytest.raises(GrockerError) as raised:
+        build(wanted, context)
+    assert raised.value.hint is not None
+    assert raised.value.message.startswith("cannot run the maintainer scripts of daemon: they are for")
+    assert "daemon: its user or group does not exist" in raised.value.hint
+    _, [previewed] = preview(wanted, context)
+    assert previewed.scripts == ("daemon",)
 
 
 def test_lock_keeps_its_versions_when_newer_ones_appear(opened: tuple[World, Context]) -> None:

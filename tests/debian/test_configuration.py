@@ -181,7 +181,17 @@ def test_fonts_are_configured_as_debconf_has_it_when_fontconfig_is_there() -> No
     assert found == ["etc/fonts/conf.d/10-hinting-slight.conf", "etc/fonts/conf.d/70-no-bitmaps-except-emoji.conf"]
 
 
-GOLDEN = (2, "4f3d6883ddb3d43a", "c2d430cb4999ab76")
+def test_local_directories_are_there_when_their_package_is() -> None:
+    certificates = Package("ca-certificates", files={"usr/sbin/update-ca-certificates": Program()})
+    fonts = Package("fontconfig-config", files={"usr/share/fontconfig/conf.avail/x.conf": ""})
+    assert generated(certificates)["usr/local/share/ca-certificates"] == Directory("usr/local/share/ca-certificates")
+    assert generated(fonts)["usr/local/share/fonts"] == Directory("usr/local/share/fonts")
+    assert "usr/local/share/fonts" not in generated(certificates)
+    modules = Package("libpam-modules", files={"etc/security/limits.conf": ""})
+    assert generated(modules)["etc/security/opasswd"] == File("etc/security/opasswd", b"", 0o600)
+
+
+GOLDEN = (3, "4f3d6883ddb3d43a", "c2d430cb4999ab76")
 """Revision, digest of the packages' entries, digest of what is generated. Another digest wants another revision."""
 
 

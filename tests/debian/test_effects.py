@@ -64,9 +64,9 @@ def test_what_an_image_has_no_use_for_is_left_out(path: str) -> None:
 
 
 def test_private_key_is_left_out_with_its_public_one_when_a_script_made_it() -> None:
-    key = b"-----BEGIN OPENSSH PRIVATE KEY-----\n"
+    key = b"-----BEGIN OPENSSH PRIVATE KEY-----\n" + b"A" * 70 + b"\n-----END OPENSSH PRIVATE KEY-----\n"
     after = ["f 600 0 0 1 /etc/ssh/key", "f 644 0 0 1 /etc/ssh/key.pub", "f 644 0 0 1 /etc/ssh/sshd_config"]
-    found = changes([], after, {"etc/ssh/key": key})
+    found = changes([], after, {"etc/ssh/key": key, "etc/ssh/sshd_config": b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n>"})
     assert [entry.path for entry in found.entries] == ["etc/ssh/sshd_config"]
     assert found.secrets == ("etc/ssh/key",)
 

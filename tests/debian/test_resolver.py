@@ -141,6 +141,12 @@ def test_essential_package_wins_when_it_is_an_alternative() -> None:
     assert chosen(resolve([main], ["b"])) == ["b 1.0", "lsb 1.0"]
 
 
+def test_essential_package_wins_when_it_provides_what_is_needed() -> None:
+    main = made("trixie", "a; Depends: lsb (>= 2)", "lsb 3", "init 3; Provides: lsb (= 11); Essential: yes")
+    assert chosen(resolve([main], ["a"])) == ["a 1.0", "init 3"]
+    assert chosen(resolve([main], ["lsb"])) == ["lsb 3"]
+
+
 def test_essential_package_comes_along_when_scripts_of_another_one_run_its_programs() -> None:
     main = made("trixie", "xvfb", "util-linux; Essential: yes; Depends: libc", "libc", "a")
     assert chosen(resolve([main], ["xvfb"])) == ["libc 1.0", "util-linux 1.0", "xvfb 1.0"]

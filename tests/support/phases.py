@@ -19,15 +19,23 @@ from grocker.resolve.resolve import Resolution, resolve_platforms
 from grocker.resolve.subscriber import NoSubscriber, Subscriber
 from grocker.store import Store
 from grocker.web import Transport
+from tests.support.archive import Package
 from tests.support.world import World, world
 
 
 @contextmanager
 def opened_world(
-    place: Path, monkeypatch: pytest.MonkeyPatch, *, progress: Progress | None = None
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    progress: Progress | None = None,
+    packages: Sequence[Package] = (),
 ) -> Iterator[tuple[World, Context]]:
-    """A world below the empty directory ``place``, and a context in which builds find it."""
-    with world(place) as made, made.archive.serve() as mirror, Transport(environ={}) as transport:
+    """A world below the empty directory ``place``, and a context in which builds find it.
+
+    ``packages``: further ones of its archive.
+    """
+    with world(place) as made, _serve(made, packages) as mirror, Transport(environ={}) as transport:
         for suite, trusted in made.archive.signers().items():
             monkeypatch.setitem(signers.SIGNERS, suite, trusted)
         environ = {
@@ -39,6 +47,14 @@ def opened_world(
         with Store.open(made.cache) as store:
             now = made.archive.date.timestamp() + 3600
             yield made, Context(store, transport, progress or Silent(), environ, now)
+
+
+@contextmanager
+def _serve(made: World, packages: Sequence[Package]) -> Iterator[str]:
+    found = {"amd64", *(one.architecture for one in packages)} - {"all"}
+    made.archive.architectures = tuple(sorted(found))
+    with made.archive.add(*packages).serve() as mirror:
+        yield mirror
 
 
 def request(made: World, source: Path, *platforms: str) -> Request:

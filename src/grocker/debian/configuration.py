@@ -104,6 +104,7 @@ def configure(
         *_network(present),
         *_origin(present),
         *_fonts(present),
+        *_local(present),
     ]
     # A package's own file wins: each postinst copies a default only where there is none.
     by_path = {entry.path: entry for entry in made if entry.path not in present or isinstance(entry, Directory)}
@@ -140,6 +141,18 @@ def _zone(present: frozenset[str]) -> list[Entry]:
     if "usr/share/zoneinfo/Etc/UTC" not in present:
         return []
     return [Symlink("etc/localtime", "/usr/share/zoneinfo/Etc/UTC"), File("etc/timezone", b"Etc/UTC\n")]
+
+
+def _local(present: frozenset[str]) -> list[Entry]:
+    """The places for what is added later, which ca-certificates, libpam-modules and fontconfig-config create."""
+    found: list[Entry] = []
+    if "usr/sbin/update-ca-certificates" in present:
+        found.append(Directory("usr/local/share/ca-certificates"))
+    if "etc/security/limits.conf" in present:
+        found.append(File("etc/security/opasswd", b"", 0o600))
+    if "usr/share/fontconfig/conf.avail" in present:
+        found.append(Directory("usr/local/share/fonts"))
+    return found
 
 
 def _fonts(present: frozenset[str]) -> list[Entry]:

@@ -14,10 +14,11 @@ from collections.abc import Callable
 import msgspec
 
 from grocker.errors import CorruptError
+from grocker.regex import regex
 from grocker.tar.entry import Directory, Entry, File, Symlink
 
 _HINT = "this is a bug in Grocker: report it"
-_IGNORED = re.compile(
+_IGNORED = regex(
     r"(?:run|var/log|var/lib/dpkg|var/lib/ucf|var/cache/debconf|var/lib/systemd|var/lib/apt|var/cache/apt"
     r"|var/cache/ldconfig|var/lib/python|etc/rc[0-6S]\.d|root/\.cache)(?:/|\Z)"
     r"|etc/systemd/(?:system|user)/"
@@ -28,7 +29,8 @@ _IGNORED = re.compile(
     r"|var/lib/dbus/machine-id\Z|usr/sbin/policy-rc\.d\Z"
 )
 """what an image has no use for, or what Grocker itself makes"""
-_SECRET = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----")
+_SECRET = regex(rb"^-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----\r?\n[\w+/=:,. \r\n-]{64}", re.MULTILINE)
+"""the MIME database holds the first line alone"""
 
 
 class Node(msgspec.Struct, frozen=True):

@@ -42,6 +42,7 @@ _FIELD = regex(
     re.MULTILINE,
 )
 _FIRST = b"Package: "
+_ESSENTIAL = b"\nEssential: yes"
 
 
 class PackageIndex:
@@ -79,6 +80,16 @@ class PackageIndex:
         for place in places:
             start = self._text.rfind(b"\n\n", 0, place) + 2
             found.add(self._record(start if start > 1 else 0, self._end(place)).name)
+        return tuple(sorted(found))
+
+    def essential(self) -> tuple[str, ...]:
+        """Names of the Essential packages, sorted."""
+        found = set()
+        place = self._text.find(_ESSENTIAL)
+        while place >= 0:
+            start = self._text.rfind(b"\n\n", 0, place) + 2
+            found.add(self._record(start if start > 1 else 0, self._end(place)).name)
+            place = self._text.find(_ESSENTIAL, place + 1)
         return tuple(sorted(found))
 
     def names(self) -> Iterator[str]:

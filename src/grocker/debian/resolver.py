@@ -2,8 +2,8 @@
 
 No backtracking: the highest version in the suites wins, the first alternative that exists, and of the packages that
 provide a virtual one the most important, then the first by name. A virtual package that is requested by name needs one
-provider alone, as with apt. Of alternatives, an Essential package wins, which every Debian system has. A conflict is an
-error that names both sides, because the result of a search would be unpredictable.
+provider alone, as with apt. Of alternatives, an Essential package wins, or what it provides: every Debian system has
+it. A conflict is an error that names both sides, because the result of a search would be unpredictable.
 Source: Debian Policy 7.2 (Depends, Pre-Depends), 7.3, 7.4 (Breaks, Conflicts), 7.5 (Provides).
 """
 
@@ -45,10 +45,12 @@ NEEDED_BY_SCRIPTS: Mapping[str, frozenset[str]] = {"nginx": frozenset({"iproute2
 
 ESSENTIAL_PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "locales": ("perl-base",),
+    "sudo": ("libpam-runtime",),
     "xvfb": ("util-linux",),
 }
 """By package, Essential packages whose programs its own scripts run: it need not depend on them, and images lack them
-(validlocale and update-locale: ``perl``; xvfb-run: ``getopt`` and ``mcookie``)."""
+(validlocale and update-locale: ``perl``; xvfb-run: ``getopt`` and ``mcookie``), or what Essential packages bring (sudo:
+PAM's common files)."""
 
 _HINT = "the mirror's archive is broken: use another mirror"
 _SHOWN = 12
@@ -96,6 +98,7 @@ class _Resolution:
         self.provided: dict[str, list[tuple[str, str]]] = {}
         """virtual name → (provider, provided version or empty)"""
         self.queue: deque[str] = deque()
+        self.essential: dict[str, _Candidate] | None = None
 
     def run(self, names: Iterable[str]) -> PackageSet:
         for name in names:
@@ -203,7 +206,7 @@ class _Resolution:
         for field in ("pre_depends", "depends"):
             for group in self.relations(record, field):
                 if not any(relation.name in scripts or self.met(relation) for relation in group):
-                    self.choose(name, self.prefer_essential(group) if len(group) > 1 else group)
+                    self.choose(name, group)
         for program in ESSENTIAL_PROGRAMS.get(name, ()):
             found = self.best(Relation(program))
             if found is not None and program not in self.chosen:
@@ -220,16 +223,25 @@ class _Resolution:
             for _, provided in self.provided.get(relation.name, ())
         )
 
-    def prefer_essential(self, group: Alternatives) -> Alternatives:
-        """The alternatives, an Essential package before others: apt finds it installed."""
-
-        def is_other(relation: Relation) -> bool:
-            found = self.best(relation)
-            return found is None or found.record.essential != "yes"
-
-        return tuple(sorted(group, key=is_other))
+    def find_essential(self, group: Alternatives) -> _Candidate | None:
+        """The Essential package that meets one of the alternatives: apt finds it installed."""
+        if self.essential is None:
+            names = {name for index in self.indexes for name in index.essential()}
+            self.essential = {name: one for name in sorted(names) if (one := self.best(Relation(name))) is not None}
+        for relation in group:
+            for name, one in self.essential.items():
+                provided = self.relations(one.record, "provides")
+                if name == relation.name and relation.accepts(one.record.version):
+                    return one
+                if any(_provides(relation, other) for other in provided):
+                    return one
+        return None
 
     def choose(self, name: str, group: Alternatives) -> None:
+        essential = self.find_essential(group)
+        if essential is not None and essential.record.name not in self.chosen:
+            self.take(essential, name)
+            return
         for relation in group:
             if relation.name in self.chosen:
                 continue  # chosen in another version, which `met` rejected

@@ -132,7 +132,7 @@ def find_unreviewed(facts: Iterable[Facts], reviews: Mapping[str, str] | None = 
     return tuple(found)
 
 
-_ALTERNATIVES = re.compile(r"update-alternatives\s[^\n]*--install")
+_ALTERNATIVES = regex(r"update-alternatives\s[^\n]*--install")
 _SANDBOX_SNIPPETS = frozenset({"dh_icons", "dh_installmime", "dh_installtmpfiles", "dh_installxfonts"})
 """snippets whose effect an image does without; they run where a sandbox is made anyway"""
 

@@ -8,7 +8,6 @@ that the result is the same for every user of every host.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
@@ -28,6 +27,7 @@ from grocker.lock.values import DebianPackage
 from grocker.plan.layers import PlannedLayer
 from grocker.platforms.architectures import ARCHITECTURES
 from grocker.platforms.target import Target
+from grocker.regex import regex
 from grocker.sandbox.run import CHOICES, NoSandboxError, find_isolation, run
 from grocker.sandbox.sandbox import Bind, Limits, Sandbox
 from grocker.store.writing import storage
@@ -45,7 +45,7 @@ _LINES = 20
 """of the output, in an error"""
 _WIDEST = 300
 """characters of such a line"""
-_FAILED = re.compile(r"^dpkg: error processing package (?P<name>\S+) |^grocker: the preinst of (?P<preinst>\S+) failed")
+_FAILED = regex(r"^dpkg: error processing package (?P<name>\S+) |^grocker: the preinst of (?P<preinst>\S+) failed")
 _CONTROL = "/grocker"
 """where the run's own files are in the sandbox"""
 _ENVIRONMENT = {
@@ -146,7 +146,7 @@ def run_scripts(context: Context, settings: Settings, asked: ScriptRun) -> effec
             for place in (tree, control, sandbox):
                 place.mkdir()
         isolation = find_isolation(sandbox)
-        _compose(context, asked, tools, tree, control)
+        generated = set(_compose(context, asked, tools, tree, control))
         what = f"{_ACTION} of {len(asked.pending)} Debian packages"
         with context.progress.task(what) as task:
             output = run(
@@ -161,7 +161,10 @@ def run_scripts(context: Context, settings: Settings, asked: ScriptRun) -> effec
             raise describe_failure(output.stdout.decode("utf-8", "replace"), output.status)
         with storage("reading what maintainer scripts did", tree):
             before, after = (effects.read_listing((control / name).read_bytes()) for name in ("before", "after"))
-            return effects.find_changes(before, after, lambda path: (tree / path).read_bytes())
+            changes = effects.find_changes(before, after, lambda path: (tree / path).read_bytes())
+        # Scripts write some files that Grocker generates anew, with the same content.
+        kept = tuple(entry for entry in changes.entries if entry not in generated)
+        return msgspec.structs.replace(changes, entries=kept)
 
 
 def _sandbox(tree: Path, control: Path, top: Path, epoch: int) -> Sandbox:
@@ -177,8 +180,8 @@ def _sandbox(tree: Path, control: Path, top: Path, epoch: int) -> Sandbox:
     return Sandbox(top, tuple(binds), {**_ENVIRONMENT, "SOURCE_DATE_EPOCH": str(epoch)}, limits=_LIMITS)
 
 
-def _compose(context: Context, asked: ScriptRun, tools: DebianAnswer, tree: Path, control: Path) -> None:
-    """Unpack the packages, the tools and what the run itself needs."""
+def _compose(context: Context, asked: ScriptRun, tools: DebianAnswer, tree: Path, control: Path) -> Sequence[Entry]:
+    """Unpack the packages, the tools and what the run itself needs; return the static configuration."""
     own = {package.name for package in asked.packages.packages}
     added = msgspec.structs.replace(tools, packages=tuple(p for p in tools.packages if p.name not in own))
     facts: list[debian.Facts] = []
@@ -209,6 +212,7 @@ def _compose(context: Context, asked: ScriptRun, tools: DebianAnswer, tree: Path
         (tree / path).chmod(0o755)
     _write_control(control, facts, asked.pending, files, special)
     _set_times(tree, asked.epoch)
+    return static
 
 
 def _fetch(context: Context, answer: DebianAnswer, package: DebianPackage) -> Path:

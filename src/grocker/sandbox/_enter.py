@@ -300,10 +300,13 @@ def _end_descendants() -> None:
 
 
 def _refuse_sockets() -> None:
-    """Allow no sockets but those of AF_UNIX: there is no namespace without a network. Source: seccomp(2)."""
+    """Allow no sockets but those of AF_UNIX: there is no namespace without a network. Source: seccomp(2).
+
+    Others fail as with a kernel that has no such family: programs that report to the audit system give up otherwise.
+    """
     architecture, number = _SOCKET[os.uname().machine]
     load, equal, at_least, result = 0x20, 0x15, 0x35, 0x06
-    allowed, refused = 0x7FFF0000, 0x00050000 | errno.EPERM
+    allowed, refused = 0x7FFF0000, 0x00050000 | errno.EAFNOSUPPORT
     program = [
         (load, 0, 0, 4),  # the architecture of the call
         (equal, 0, 6, architecture),

@@ -1,0 +1,74 @@
+"""Maintainer scripts of Debian's own packages, run in the sandbox."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from grocker import debian
+from grocker.cli.request import open_context
+from grocker.config.settings import Settings
+from grocker.context import Context, download
+from grocker.debian.effects import Changes
+from grocker.inputs.archive import resolve_names
+from grocker.layers.scripts import ScriptRun, run_scripts
+from grocker.lock.answers import DebianAnswer
+from grocker.lock.values import DebianPackage
+from grocker.platforms.target import Target, select_target
+from grocker.tar.entry import Directory, File, Symlink
+from tests.support.side_by_side import directory
+
+pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.timeout(600)]
+
+NAMES = ("graphviz", "redis-server", "tdsodbc", "unixodbc", "java-common")
+TARGET: Target = select_target("trixie", f"linux/{'arm64' if os.uname().machine == 'aarch64' else 'amd64'}")
+
+
+@pytest.fixture(scope="module")
+def context() -> Iterator[Context]:
+    environ = {**os.environ, "GROCKER_CACHE": str(directory() / "archive")}
+    with open_context(environ, quiet=True) as opened:
+        yield opened
+
+
+def configured(context: Context, packages: DebianAnswer, pending: tuple[str, ...], epoch: int = 1) -> Changes:
+    return run_scripts(context, Settings(), ScriptRun(packages, pending, TARGET, ("blue", 1000), epoch))
+
+
+@pytest.fixture(scope="module")
+def packages(context: Context) -> DebianAnswer:
+    names = sorted({*TARGET.suite.base, *TARGET.interpreter_packages, *NAMES})
+    return resolve_names(context, Settings(), names, TARGET, refresh=False)
+
+
+def test_scripts_have_their_effects_and_the_same_ones_twice(context: Context, packages: DebianAnswer) -> None:
+    def read(one: DebianPackage) -> debian.Facts:
+        address = f"{packages.mirrors[one.suite]}/{one.filename}"
+        file = download(context, address, digest=one.sha256, size=one.size, what=one.name)
+        return debian.unpack(file, name=one.name).facts
+
+    facts = [read(one) for one in packages.packages]
+    pending = debian.find_pending(facts)
+    assert {"redis-server", "tdsodbc"} < set(pending)
+    assert "libc6" not in pending
+    first = configured(context, packages, pending)
+    assert configured(context, packages, pending) == first
+    found = {entry.path: entry for entry in first.entries}
+    spool, settings = found["var/lib/redis"], found["etc/redis/redis.conf"]
+    assert isinstance(spool, Directory)
+    assert isinstance(settings, File)
+    assert (spool.mode, settings.mode) == (0o750, 0o640)
+    assert spool.uid == settings.uid > 0
+    passwd, drivers = found["etc/passwd"], found["etc/odbcinst.ini"]
+    assert isinstance(passwd, File)
+    assert isinstance(passwd.data, bytes)
+    assert f"redis:x:{spool.uid}:".encode() in passwd.data
+    assert b"blue:x:1000:0:" in passwd.data
+    assert isinstance(drivers, File)
+    assert isinstance(drivers.data, bytes)
+    assert b"[FreeTDS]" in drivers.data
+    assert any(path.endswith("/graphviz/config6a") for path in found)
+    assert not [path for path in found if path.startswith(("var/lib/dpkg/", "run/", "var/log/"))]
+    assert not any(isinstance(entry, Symlink) and entry.path.startswith("etc/rc") for entry in first.entries)
