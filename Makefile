@@ -9,6 +9,7 @@
 # make bench  Grocker beside BuildKit, in turn: twenty minutes, as root; BENCH=--write puts the figures into the docs
 # make bench-runner  the runner beside bare processes, tini and supervisord: six minutes, as root; BENCH=--write as above
 # make corpus builds and starts released applications of others: half an hour; CORPUS=--write puts the results into the docs
+# make packages builds images with Debian packages and compares them with apt's, an hour, as root; PACKAGES=--write keeps the table
 # make fuzz   every parser of what others wrote, a minute each; FUZZ="--target NAME --seconds N --write" chooses
 # make lock   resolves requirements/dev.txt again
 
@@ -27,7 +28,7 @@ SLOW_WORKERS := $(if $(filter file,$(origin WORKERS)),6,$(WORKERS))
 unexport PYTHONDONTWRITEBYTECODE
 THOROUGH := e2e or slow or docker or podman or network or root
 
-.PHONY: help setup check lint fast test golden demo soak docs lock bench bench-runner corpus fuzz
+.PHONY: help setup check lint fast test golden demo soak docs lock bench bench-runner corpus packages fuzz
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -85,6 +86,9 @@ bench-runner: setup
 
 corpus: setup
 	@$(BIN)/python -m tools.corpus $(CORPUS)
+
+packages: setup
+	@$(BIN)/python -m tools.packages $(PACKAGES)
 
 fuzz: setup
 	@$(BIN)/python -m tools.fuzz $(FUZZ)

@@ -1,0 +1,1 @@
+"""Compare composed images with what apt installs: ``make packages``."""
