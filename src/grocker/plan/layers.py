@@ -24,7 +24,7 @@ LARGE = 6 << 20
 MOST_LARGE = 12
 """of the largest wheels; overlay stops at 127 layers, and a pull is slow long before"""
 
-SCRIPTS_FORMAT = 1
+SCRIPTS_FORMAT = 2
 """raised when the same maintainer scripts give another layer"""
 
 Kind = Literal[
