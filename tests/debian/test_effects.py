@@ -57,6 +57,7 @@ def test_directory_is_no_change_when_only_its_time_differs() -> None:
         *("/run/x", "/var/log/x.log", "/var/lib/dpkg/status", "/var/cache/debconf/config.dat", "/etc/passwd-"),
         *("/etc/rc2.d/S01cron", "/etc/systemd/system/multi-user.target.wants/cron.service", "/etc/ld.so.cache"),
         *("/usr/lib/python3/dist-packages/__pycache__/x.cpython-313.pyc", "/usr/sbin/policy-rc.d", "/etc/machine-id"),
+        "/var/lib/postgresql/17/main/PG_VERSION",
     ],
 )
 def test_what_an_image_has_no_use_for_is_left_out(path: str) -> None:

@@ -256,6 +256,9 @@ would start, SSH host keys.
 | the same files as with apt | {equal} |
 | maintainer scripts ran | {ran} |
 
+What remains is meant: `ssh-agent` is not setgid, which guards its memory from other processes of the same user;
+`/var/lib/xfonts` is a list for X servers. A difference of another kind is a fault.
+
 Differences that an image without any of these packages has, too, are not repeated: {"; ".join(usual.found)}.
 
 | packages | works | scripts ran | warned | differences, and how many |

@@ -22,13 +22,14 @@ _IGNORED = regex(
     r"(?:run|var/log|var/lib/dpkg|var/lib/ucf|var/cache/debconf|var/lib/systemd|var/lib/apt|var/cache/apt"
     r"|var/cache/ldconfig|var/lib/python|etc/rc[0-6S]\.d|root/\.cache)(?:/|\Z)"
     r"|etc/systemd/(?:system|user)/"
+    r"|var/lib/(?:postgresql|mysql)/|etc/postgresql/"
     r"|usr/share/(?:man|info|doc|lintian)/"
     r"|(?:.*/)?__pycache__(?:/|\Z)|.*\.pyc\Z"
     r"|etc/(?:ld\.so\.cache|\.pwd\.lock|hosts|hostname|resolv\.conf|mtab|machine-id)\Z"
     r"|etc/(?:passwd|group|shadow|gshadow|subuid|subgid)-\Z"
     r"|var/lib/dbus/machine-id\Z|usr/sbin/policy-rc\.d\Z"
 )
-"""what an image has no use for, or what Grocker itself makes"""
+"""what an image has no use for, what Grocker itself makes, and databases, which are random"""
 _SECRET = regex(rb"^-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----\r?\n[\w+/=:,. \r\n-]{64}", re.MULTILINE)
 """the MIME database holds the first line alone"""
 
