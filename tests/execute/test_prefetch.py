@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from grocker import python
 from grocker.context import Context
 from grocker.execute.prefetch import Prefetch
 from grocker.layers.workers import Workers, workers
 from grocker.lock.answers import DebianAnswer
+from grocker.plan.layers import interpreter_key
 from grocker.platforms.target import select_target
 from grocker.progress import Silent
 from grocker.store import Store
@@ -45,3 +47,34 @@ def test_no_interpreter_is_started_when_none_is_unpacked(tools: tuple[Context, W
         prefetch.interpreter_resolved(ANSWER, HOST)
         tools[1].processors.shutdown(wait=True)
         assert prefetch.take_compiler("0" * 64) is None
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["taken", "over"])
+def test_no_interpreter_is_started_that_nobody_would_end(
+    tools: tuple[Context, Workers], monkeypatch: pytest.MonkeyPatch, is_late: bool
+) -> None:
+    begun: list[object] = []
+
+    class Compiler:
+        def __init__(self, tree: object) -> None:
+            pass
+
+        def begin(self) -> None:
+            begun.append(self)
+
+        def close(self) -> None:
+            begun.remove(self)
+
+    monkeypatch.setattr(python, "Compiler", Compiler)
+    context, pools = tools
+    key = interpreter_key(ANSWER.packages)
+    with context.store.new_tree(key) as tree:
+        (tree / "python").touch()
+    with Prefetch(context, pools, epoch=0) as prefetch:
+        if not is_late:
+            assert prefetch.take_compiler(key) is None
+            prefetch.interpreter_resolved(ANSWER, HOST)
+    if is_late:
+        prefetch.interpreter_resolved(ANSWER, HOST)
+    pools.processors.shutdown(wait=True)
+    assert begun == []

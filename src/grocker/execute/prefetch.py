@@ -41,6 +41,9 @@ class Prefetch:
         self._guard = Lock()
         self._packages: dict[tuple[str, ...], DebianPackages] = {}
         self._compilers: dict[str, Compiler] = {}
+        self._unwanted: set[str] = set()
+        """keys of interpreters that execution has asked for: it starts those itself that it did not get"""
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         for job in self._meanwhile:
@@ -50,6 +53,8 @@ class Prefetch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with self._guard:
+            self._is_closed = True
         for compiler in self._compilers.values():
             compiler.close()
 
@@ -81,6 +86,7 @@ class Prefetch:
     def take_compiler(self, key: str) -> Compiler | None:
         """Return the interpreter with that key if it was started; the caller closes it."""
         with self._guard:
+            self._unwanted.add(key)
             return self._compilers.pop(key, None)
 
     def _new(self, answer: DebianAnswer) -> DebianPackages:
@@ -98,10 +104,10 @@ class Prefetch:
 
         compiler = Compiler(InterpreterTree(tree, compiling.suite.python, compiling.architecture))
         with self._guard:
-            if key in self._compilers:
+            if self._is_closed or key in self._unwanted or key in self._compilers:
                 return
+            compiler.begin()
             self._compilers[key] = compiler
-        compiler.begin()
 
 
 def _import_modules() -> None:
