@@ -40,7 +40,7 @@ from grocker.resolve.static_files import with_static
 from grocker.resolve.suites import Attempt, UnfitPythonError, resolve_suites, standalone_source
 from grocker.resolve.wheel_imports import find_wheel_imports
 from grocker.runner.contract import spec
-from grocker.store.store import require
+from grocker.store.writing import require
 from grocker.tar.keys import cache_key
 
 if TYPE_CHECKING:
@@ -213,7 +213,8 @@ def _ask(
 ) -> Resolution:
     """Ask the archive and the index at the same time."""
     declared = proxy_packages({name: bool(s.static or s.media) for name, s in settings.services.items()})
-    guess = cache_key("packages needed", request.origin.text, str(request.origin.path), target.platform, declared)
+    project = request.origin.path.name if request.origin.path is not None else ""
+    guess = cache_key("packages needed", request.origin.text, project, target.platform, declared)
     expected = context.store.kept_as("steps", guess, tuple[str, ...]) or declared
 
     def ask_archive(more: Sequence[str]) -> tuple[DebianAnswer, DebianAnswer]:

@@ -17,7 +17,6 @@ then forgotten and made again, by this build if it can, else by the next one (do
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import threading
 from collections.abc import Iterable, Iterator
@@ -26,12 +25,12 @@ from pathlib import Path
 from typing import BinaryIO, Literal, Self, TypeVar
 
 from grocker import digest as digests
-from grocker.digest import Digest, Hashing
-from grocker.errors import CannotWriteError, CorruptError, MissingError
+from grocker.digest import Digest
+from grocker.errors import CannotWriteError
 from grocker.store import tree_seal
 from grocker.store.cache_tag import tag_cache
 from grocker.store.memory_cache import MemoryCache
-from grocker.store.writing import Writer, remove, remove_tree, storage, sync_tree, write_whole
+from grocker.store.writing import Writer, digest_of, remove, remove_tree, storage, sync_tree, verify, write_whole
 
 Room = Literal["steps", "members", "refs"]
 ROOMS = ("blobs/sha256", "downloads", "members", "steps", "trees", "refs", "locks", "tmp")
@@ -116,12 +115,22 @@ class Store:
         except msgspec.DecodeError:
             return None
 
+    def copies(self, room: Room, key: str) -> Iterator[bytes]:
+        """Yield what ``kept`` returns, and what other stores that this one looks into have under ``key``."""
+        data = self.kept(room, key)
+        if data is not None:
+            yield data
+
     def keep(self, room: Room, key: str, data: bytes) -> None:
         """Keep ``data`` under ``key``, replacing what was there. Raises StorageError, CannotWriteError."""
         bare = is_bare(room, key)
         sealed = data if bare else data + seal(data)
         # A power cut may leave a sealed result incomplete, which counts as not kept: no need to wait for the disk.
         write_whole(self.root / room / key, sealed, temporary=self._temporary(), sync=bare)
+
+    def keep_answer(self, key: str, data: bytes) -> None:
+        """Keep what an archive or an index has just answered as the result of a step."""
+        self.keep("steps", key, data)
 
     # -- files as fetched -----------------------------------------------------------------------------------------
 
@@ -161,6 +170,10 @@ class Store:
                 self.keep_download(chunks, digest=digest, size=None, what=path.name, sync=False)
         return digest
 
+    def built_wheel(self, digest: Digest) -> Path | None:
+        """Return what ``add_wheel`` stored, after checking it; remove a damaged one and return None."""
+        return self.sound_download(digest)
+
     def _download_path(self, digest: Digest) -> Path:
         return self.root / "downloads" / digests.hexadecimal(digest)
 
@@ -174,6 +187,13 @@ class Store:
         except FileNotFoundError:
             return None
         return path if size is None or found == size else None
+
+    def has_blob(self, digest: Digest, size: int) -> bool:
+        """Whether ``blob`` will find it, without fetching it."""
+        return Store.blob(self, digest, size) is not None
+
+    def use_layer(self, digest: Digest, members: Iterable[tuple[str, int, int]]) -> None:
+        """Hear that an image has that layer, of these members (key, offset, compressed size): for one that shares."""
 
     def sound_blob(self, digest: Digest) -> Path | None:
         """Return the blob with that digest after checking it; remove a damaged one and return None."""
@@ -202,6 +222,17 @@ class Store:
     def member(self, key: str) -> Path:
         """The path of that member's compressed segment; it exists when ``kept("members", key)`` is not None."""
         return self.root / "members" / f"{key}.gz"
+
+    def member_size(self, key: str) -> int | None:
+        """Bytes of the member's compressed segment, None when there is none."""
+        try:
+            return self.member(key).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def open_member(self, key: str) -> BinaryIO:
+        """Open the member's compressed segment; closed by the caller. Raises OSError."""
+        return open(self.member(key), "rb")
 
     @contextmanager
     def new_member(self, key: str) -> Iterator[Writer]:
@@ -339,35 +370,6 @@ def seal(data: bytes) -> bytes:
 def abandoned(store: Store) -> tuple[Path, ...]:
     """List temporary directories whose owners are gone (``kill -9``); the next process that writes removes them."""
     return tuple(left for left in sorted((store.root / "tmp").iterdir()) if _is_abandoned(left))
-
-
-def verify(hashing: Hashing, *, digest: Digest, size: int | None, what: str) -> None:
-    """Compare what arrived with what was expected. CorruptError when they differ."""
-    if size is not None and hashing.size != size:
-        more = "more than " if hashing.size > size else ""
-        arrived = size if hashing.size > size else hashing.size
-        raise CorruptError(
-            f"{what}: expected {size} bytes, got {more}{arrived}",
-            hint="try again, or use another mirror: the server or a proxy serves a different file",
-        )
-    if hashing.digest() != digest:
-        raise CorruptError(
-            f"{what}: expected {digest}, got {hashing.digest()}",
-            hint="use another mirror: the file was changed or damaged in transit (Grocker discarded it)",
-        )
-
-
-def require(path: Path | None, what: str) -> Path:
-    """Return ``path``. MissingError when it is None: the file is gone from the store."""
-    if path is None:
-        raise MissingError(f"{what} is no longer in the cache", hint="build again")
-    return path
-
-
-def digest_of(path: Path) -> Digest:
-    """Compute the digest of a file. Raises OSError."""
-    with open(path, "rb") as stream:
-        return digests.from_hex(hashlib.file_digest(stream, "sha256").hexdigest())
 
 
 def _sound(path: Path, digest: Digest) -> Path | None:

@@ -1,0 +1,195 @@
+"""A store that looks into another machine's results for what it does not have, and notes what a build uses.
+
+What it finds there becomes its own: small results at once, large files when their bytes are read. Each is checked
+against its digest. Results are shared if their key is a digest of what they depend on; others are about this machine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from grocker.digest import Digest
+from grocker.errors import GrockerError
+from grocker.store.snapshot import Entry, Piece, SharedFile, Snapshot
+from grocker.store.store import Room, Store
+from grocker.store.writing import Writer, storage, verify
+
+_SHARED = re.compile(r"[0-9a-f]{64}|signed-[a-z0-9-]+")
+_ACTION = "writing to the cache"
+WHEEL = "application/vnd.grocker.cache.wheel.v1+zip"
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+
+
+class Upstream(Protocol):
+    """Another machine's results. Thread safe. Only ``read`` raises."""
+
+    def entry(self, room: Room, key: str) -> bytes | None:
+        """Return the small result of that key."""
+
+    def size(self, digest: Digest) -> int | None:
+        """Bytes of a large file, None if there is none with that digest."""
+
+    def piece(self, key: str) -> Piece | None:
+        """Where the member of that key is."""
+
+    def read(self, digest: Digest) -> Iterator[bytes]:
+        """Read a large file, unchecked. Raises GrockerError."""
+
+
+class _Nothing:
+    """An upstream that has nothing."""
+
+    def entry(self, room: Room, key: str) -> bytes | None:
+        return None
+
+    def size(self, digest: Digest) -> int | None:
+        return None
+
+    def piece(self, key: str) -> Piece | None:
+        return None
+
+    def read(self, digest: Digest) -> Iterator[bytes]:
+        return iter(())
+
+
+class SharingStore(Store):
+    """The store at the place of another one, with an upstream."""
+
+    def __init__(self, store: Store, upstream: Upstream | None) -> None:
+        super().__init__(store.root)
+        self._upstream: Upstream = upstream or _Nothing()
+        self._entries: dict[str, bytes] = {}
+        self._layers: dict[Digest, tuple[tuple[str, int, int], ...]] = {}
+        self._wheels: dict[Digest, int] = {}
+        self.made: set[str] = set()
+        """names of small results that this build made, as in ``Snapshot.entries``"""
+        self.has_new_answers = False
+        """whether an archive or an index was asked"""
+        self.failure: GrockerError | None = None
+        """why the upstream is used no longer"""
+
+    def used(self, today: int) -> Snapshot:
+        """Return what builds with this store used or made, without their layers' sizes. ``today``: days since 1970."""
+        return Snapshot(
+            {name: Entry(today, data) for name, data in self._entries.items()},
+            {digest: SharedFile(today, size, WHEEL) for digest, size in self._wheels.items()},
+            {
+                key: Piece(layer, offset, size)
+                for layer, members in self._layers.items()
+                for key, offset, size in members
+            },
+        )
+
+    # -- small results --------------------------------------------------------------------------------------------
+
+    def kept(self, room: Room, key: str) -> bytes | None:
+        """See Store.kept."""
+        data = super().kept(room, key)
+        if not _is_shared(room, key):
+            return data
+        if data is None:
+            data = self._upstream.entry(room, key)
+            # A member's description is kept when its bytes are.
+            if data is not None and room == "steps":
+                super().keep(room, key, data)
+        if data is not None:
+            self._entries[f"{room}/{key}"] = data
+        return data
+
+    def copies(self, room: Room, key: str) -> Iterator[bytes]:
+        """See Store.copies."""
+        yield from super().copies(room, key)
+        other = self._upstream.entry(room, key)
+        if other is not None:
+            yield other
+
+    def keep(self, room: Room, key: str, data: bytes) -> None:
+        """See Store.keep."""
+        super().keep(room, key, data)
+        if _is_shared(room, key):
+            self._entries[f"{room}/{key}"] = data
+            self.made.add(f"{room}/{key}")
+
+    def keep_answer(self, key: str, data: bytes) -> None:
+        """See Store.keep_answer."""
+        super().keep_answer(key, data)
+        self.has_new_answers = True
+
+    # -- large files ------------------------------------------------------------------------------------------------
+
+    def blob(self, digest: Digest, size: int | None = None) -> Path | None:
+        """See Store.blob."""
+        found = super().blob(digest, size)
+        if found is None and self._upstream.size(digest) is not None:
+            self._fetch(digest, self._blob_path(digest))
+            found = super().blob(digest, size)
+        return found
+
+    def has_blob(self, digest: Digest, size: int) -> bool:
+        """See Store.has_blob."""
+        return super().has_blob(digest, size) or self._upstream.size(digest) == size
+
+    def use_layer(self, digest: Digest, members: Iterable[tuple[str, int, int]]) -> None:
+        """See Store.use_layer."""
+        self._layers[digest] = tuple(members)
+
+    def built_wheel(self, digest: Digest) -> Path | None:
+        """See Store.built_wheel."""
+        found = super().built_wheel(digest)
+        if found is None and self._upstream.size(digest) is not None:
+            self._fetch(digest, self._download_path(digest))
+            found = super().built_wheel(digest)
+        if found is not None:
+            self._wheels[digest] = found.stat().st_size
+        return found
+
+    def member_size(self, key: str) -> int | None:
+        """See Store.member_size."""
+        found = super().member_size(key)
+        piece = self._upstream.piece(key) if found is None else None
+        return found if piece is None else piece.size
+
+    def open_member(self, key: str) -> BinaryIO:
+        """See Store.open_member."""
+        if super().member_size(key) is None:
+            self._cut_member(key)
+        return super().open_member(key)
+
+    def _cut_member(self, key: str) -> None:
+        """Take a member out of its layer: the other members of a layer are needed with it."""
+        piece, described = self._upstream.piece(key), self._upstream.entry("members", key)
+        layer = self.blob(piece.layer) if piece is not None else None
+        if piece is None or layer is None or described is None:
+            return
+        with storage(_ACTION, layer), open(layer, "rb") as stream, self.new_member(key) as writer:
+            stream.seek(piece.offset)
+            left = piece.size
+            while left and (data := stream.read(min(left, 1 << 20))):
+                writer.write(data)
+                left -= len(data)
+        super().keep("members", key, described)
+
+    def _fetch(self, digest: Digest, target: Path) -> None:
+        """Fetch a large file once, whoever else wants it. The first failure ends the use of the upstream."""
+        with self.lock("shared-" + digest[7:23]):
+            upstream, size = self._upstream, self._upstream.size(digest)
+            if target.exists() or size is None:
+                return
+            try:
+                with Writer(self._temporary(), action=_ACTION) as writer:
+                    for chunk in upstream.read(digest):
+                        writer.write(chunk)
+                        if writer.hashing.size > size:
+                            break
+                    verify(writer.hashing, digest=digest, size=size, what="the shared cache")
+                    writer.put(target)
+            except GrockerError as error:
+                self.failure = error
+                self._upstream = _Nothing()
+
+
+def _is_shared(room: Room, key: str) -> bool:
+    return room != "refs" and _SHARED.fullmatch(key) is not None
