@@ -24,7 +24,7 @@ from grocker.plan.layers import Kind
 from grocker.python import read_project
 from grocker.registry import MountCandidates, find_credentials
 from grocker.registry.shared_cache import SharedCache
-from grocker.store.sharing import SharingStore
+from grocker.store.sharing import TREE, SharingStore
 from grocker.store.snapshot import SharedFile, Snapshot
 
 _CHEAP: frozenset[Kind] = frozenset({"runner", "environment", "static", "application"})
@@ -70,7 +70,7 @@ def build_with_cache(
             warn(store.failure)
             built = build(shared)
         if target is not None and _is_due(built, store, upstream):
-            _write(open_cache(target), built, store, shared)
+            _write(open_cache(target), built, shared, store, upstream)
     return built
 
 
@@ -79,20 +79,34 @@ def _is_due(built: Built, store: SharingStore, upstream: SharedCache | None) -> 
     if store.has_new_answers or upstream is None:
         return True
     layers = [one for each in built.images for one in each.image.layers if one.kind not in _CHEAP]
-    return any(upstream.size(one.digest) is None for one in layers)
+    return any(upstream.size(one.digest) is None for one in layers) or any(
+        upstream.tree(key) is None for key in store.trees
+    )
 
 
-def _write(cache: SharedCache, built: Built, store: SharingStore, context: Context) -> None:
+def _write(
+    cache: SharedCache, built: Built, context: Context, store: SharingStore, upstream: SharedCache | None
+) -> None:
     today = int(context.now) // _SECONDS_A_DAY
-    used = store.used(today)
     images = [each.image for each in built.images]
+    used = store.used(today)
+    trees = {key: _packed(key, store, upstream) for key in sorted(store.trees)}
     layers = {one.digest: one for image in images for one in image.layers}
-    wheels = {digest: _as_layer(digest, one) for digest, one in used.files.items()}
-    files = {digest: SharedFile(today, one.size, one.descriptor.media_type) for digest, one in layers.items()}
-    whole = Snapshot(used.entries, {**used.files, **files}, {k: v for k, v in used.members.items() if v.layer in files})
+    files = {
+        **used.files,
+        **{digest: SharedFile(today, size, TREE) for digest, size in trees.values()},
+        **{one.digest: SharedFile(today, one.size, one.descriptor.media_type) for one in layers.values()},
+    }
+    whole = Snapshot(
+        used.entries,
+        files,
+        {key: one for key, one in used.members.items() if one.layer in layers},
+        {key: digest for key, (digest, _) in trees.items()},
+    )
+    sent = {digest: layers.get(digest) or _as_layer(digest, one) for digest, one in files.items()}
     blobs = _Files(store, StoredBlobs(store, images))
     try:
-        cache.write(whole, {**wheels, **layers}, blobs, made=store.made, today=today, progress=context.progress)
+        cache.write(whole, sent, blobs, made=store.made, today=today, progress=context.progress)
     except DeniedError as error:
         context.progress.warn(
             f"the shared cache {cache.name} was read, but not written: {error.message}",
@@ -102,8 +116,15 @@ def _write(cache: SharedCache, built: Built, store: SharingStore, context: Conte
         context.progress.warn(f"the shared cache {cache.name} was not written: {error.message}", error.hint)
 
 
+def _packed(key: str, store: SharingStore, upstream: SharedCache | None) -> tuple[Digest, int]:
+    """Return digest and size of the file in which a tree is packed: the upstream's, else a new one."""
+    found = upstream.tree(key) if upstream is not None else None
+    size = upstream.size(found) if upstream is not None and found is not None else None
+    return store.pack_tree(key) if found is None or size is None else (found, size)
+
+
 class _Files:
-    """Layers and wheels of the store as ``oci.Blobs``."""
+    """Layers, wheels and packed trees of the store as ``oci.Blobs``."""
 
     def __init__(self, store: SharingStore, layers: StoredBlobs) -> None:
         self._store = store
@@ -126,7 +147,7 @@ class _Files:
 
 def _as_layer(digest: Digest, file: SharedFile) -> Layer:
     descriptor = Descriptor(media_type=file.media_type, digest=digest, size=file.size)
-    return Layer(descriptor, digest, "a wheel")
+    return Layer(descriptor, digest, "a tree" if file.media_type == TREE else "a wheel")
 
 
 def _parse(text: str, request: Request) -> Reference:

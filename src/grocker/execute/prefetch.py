@@ -94,6 +94,7 @@ class Prefetch:
         tree = self._context.store.tree(key)
         if tree is None:
             return
+        self._context.store.share_tree(key)
         from grocker.python import Compiler, InterpreterTree
 
         compiler = Compiler(InterpreterTree(tree, compiling.suite.python, compiling.architecture))

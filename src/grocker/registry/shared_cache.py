@@ -83,6 +83,10 @@ class SharedCache:
         """See Upstream.piece."""
         return self._found.result().members.get(key)
 
+    def tree(self, key: str) -> Digest | None:
+        """See Upstream.tree."""
+        return self._found.result().trees.get(key)
+
     def read(self, digest: Digest) -> Iterator[bytes]:
         """See Upstream.read."""
         action = f"reading {upload.short_digest(digest)} from the shared cache {self.name}"
@@ -159,7 +163,12 @@ class SharedCache:
         snapshot = snapshots.decode(pull.read_blob(session, first))
         listed = {one.digest: one.size for one in rest}
         files = {digest: one for digest, one in snapshot.files.items() if listed.get(digest) == one.size}
-        return Snapshot(snapshot.entries, files, {k: v for k, v in snapshot.members.items() if v.layer in files})
+        return Snapshot(
+            snapshot.entries,
+            files,
+            {key: one for key, one in snapshot.members.items() if one.layer in files},
+            {key: one for key, one in snapshot.trees.items() if one in files},
+        )
 
 
 def _run(jobs: list[Callable[[], object]], session: RepositorySession, cancellation: upload.Cancellation) -> None:

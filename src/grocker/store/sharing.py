@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from grocker.digest import Digest
-from grocker.errors import GrockerError
+from grocker.errors import CorruptError, GrockerError
+from grocker.store import packed_tree
 from grocker.store.snapshot import Entry, Piece, SharedFile, Snapshot
 from grocker.store.store import Room, Store
-from grocker.store.writing import Writer, storage, verify
+from grocker.store.writing import Writer, require, storage, verify
 
 _SHARED = re.compile(r"[0-9a-f]{64}|signed-[a-z0-9-]+")
 _ACTION = "writing to the cache"
 WHEEL = "application/vnd.grocker.cache.wheel.v1+zip"
-LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+TREE = "application/vnd.grocker.cache.tree.v1.tar+gzip"
 
 
 class Upstream(Protocol):
@@ -34,6 +35,9 @@ class Upstream(Protocol):
 
     def piece(self, key: str) -> Piece | None:
         """Where the member of that key is."""
+
+    def tree(self, key: str) -> Digest | None:
+        """Return the large file in which the tree of that key is packed."""
 
     def read(self, digest: Digest) -> Iterator[bytes]:
         """Read a large file, unchecked. Raises GrockerError."""
@@ -51,6 +55,9 @@ class _Nothing:
     def piece(self, key: str) -> Piece | None:
         return None
 
+    def tree(self, key: str) -> Digest | None:
+        return None
+
     def read(self, digest: Digest) -> Iterator[bytes]:
         return iter(())
 
@@ -64,6 +71,8 @@ class SharingStore(Store):
         self._entries: dict[str, bytes] = {}
         self._layers: dict[Digest, tuple[tuple[str, int, int], ...]] = {}
         self._wheels: dict[Digest, int] = {}
+        self.trees: set[str] = set()
+        """keys of the trees that are worth sharing"""
         self.made: set[str] = set()
         """names of small results that this build made, as in ``Snapshot.entries``"""
         self.has_new_answers = False
@@ -158,6 +167,40 @@ class SharingStore(Store):
             self._cut_member(key)
         return super().open_member(key)
 
+    def tree(self, key: str) -> Path | None:
+        """See Store.tree."""
+        found = super().tree(key)
+        packed = self._upstream.tree(key) if found is None else None
+        if packed is None:
+            return found
+        with self.lock(f"shared-tree-{key}"):
+            if super().tree(key) is None:
+                self._fetch_tree(key, packed)
+        return super().tree(key)
+
+    def share_tree(self, key: str) -> None:
+        """See Store.share_tree."""
+        self.trees.add(key)
+
+    def pack_tree(self, key: str) -> tuple[Digest, int]:
+        """Pack the tree into a blob; return its digest and size. MissingError when there is no such tree."""
+        tree = require(super().tree(key), f"the tree {key}")
+        with self.new_blob() as writer:
+            packed_tree.pack(tree, writer)
+        return writer.hashing.digest(), writer.hashing.size
+
+    def _fetch_tree(self, key: str, digest: Digest) -> None:
+        with self.scratch() as scratch:
+            packed = scratch / "packed"
+            self._fetch(digest, packed)
+            if not packed.exists():
+                return
+            try:
+                with open(packed, "rb") as stream, self.new_tree(key) as tree:
+                    packed_tree.unpack(stream, tree)
+            except CorruptError as error:
+                self._give_up(error)
+
     def _cut_member(self, key: str) -> None:
         """Take a member out of its layer: the other members of a layer are needed with it."""
         piece, described = self._upstream.piece(key), self._upstream.entry("members", key)
@@ -187,8 +230,11 @@ class SharingStore(Store):
                     verify(writer.hashing, digest=digest, size=size, what="the shared cache")
                     writer.put(target)
             except GrockerError as error:
-                self.failure = error
-                self._upstream = _Nothing()
+                self._give_up(error)
+
+    def _give_up(self, error: GrockerError) -> None:
+        self.failure = error
+        self._upstream = _Nothing()
 
 
 def _is_shared(room: Room, key: str) -> bool:

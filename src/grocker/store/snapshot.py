@@ -28,7 +28,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SharedFile(msgspec.Struct, frozen=True, array_like=True):
-    """A layer or a wheel."""
+    """A layer, a wheel or a packed tree."""
 
     used: int
     """day since 1970"""
@@ -55,6 +55,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     files: dict[Digest, SharedFile] = {}
     members: dict[str, Piece] = {}
     """by key"""
+    trees: dict[str, Digest] = {}
+    """by key the file that a tree is packed in"""
 
 
 def encode(snapshot: Snapshot) -> bytes:
@@ -96,4 +98,5 @@ def merge(own: Snapshot, other: Snapshot, *, made: Collection[str], today: int) 
         {name: one for name, one in entries.items() if one.used >= oldest},
         kept,
         {key: one for key, one in {**other.members, **own.members}.items() if one.layer in kept},
+        {key: one for key, one in {**other.trees, **own.trees}.items() if one in kept},
     )

@@ -262,6 +262,9 @@ class Store:
             self.seal_tree(key)
         return path if state is not None else None
 
+    def share_tree(self, key: str) -> None:
+        """Hear that the tree of that key is worth sharing: for a store that shares."""
+
     def seal_tree(self, key: str, tree: Path | None = None) -> None:
         """Accept the tree of that key, or ``tree``, as it is now; the caller, who has changed it, holds its lock."""
         path = tree or self.root / "trees" / key
