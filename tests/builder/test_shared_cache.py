@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,6 @@ from grocker.builder.build import build
 from grocker.context import Context
 from grocker.images.registry import RegistrySink
 from grocker.progress import Silent
-from grocker.registry.shared_cache import ARTIFACT
 from grocker.store import Store
 from tests.support.phases import opened_world, request
 from tests.support.wheels import make_wheel
@@ -80,5 +79,3 @@ def test_new_machine_takes_everything_from_the_cache_and_downloads_nothing(machi
     layers = [path for path in (second.store.root / "blobs/sha256").iterdir() if path.read_bytes()[:2] == b"\x1f\x8b"]
     assert layers == [], "layers are mounted in the registry, without their bytes"
     assert warnings(first) == warnings(second) == []
-
-

@@ -282,7 +282,7 @@ class Store:
             target = self.root / "trees" / key
             with storage(_ACTION, target):
                 sync_tree(tree)
-                if target.exists() and self.tree(key) is None:
+                if target.exists() and Store.tree(self, key) is None:
                     self.forget_tree(key)  # a changed one is in the way
                 self.seal_tree(key, tree)
                 try:
