@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,14 +20,16 @@ from tests.support.wheels import make_wheel
 from tests.support.world import World
 
 CACHE = "team/cache"
+pytestmark = pytest.mark.slow
 
 
 class Machines:
     """Machines with a store each, one world, and its registry."""
 
-    def __init__(self, world: World, context: Context) -> None:
+    def __init__(self, world: World, context: Context, stores: ExitStack) -> None:
         self.world = world
         self._context = context
+        self._stores = stores
         self._count = 0
 
     @property
@@ -35,29 +39,40 @@ class Machines:
     def new(self) -> Context:
         """The tools of a machine that has nothing."""
         self._count += 1
-        store = Store.open(self.world.place / f"machine{self._count}")
+        store = self._stores.enter_context(Store.open(self.world.place / f"machine{self._count}"))
         return replace(self._context, store=store, progress=Silent())
+
+    def push(self, tools: Context, name: str, *, reads: bool = True, writes: bool = True) -> str:
+        """Build and push on a machine; the image's digest."""
+        sink = RegistrySink({}, 0, tools.transport, tools.store)
+        wanted = replace(
+            request(self.world, self.world.wheel),
+            tags=(f"{self.world.registry.host}/{name}",),
+            sinks=(sink,),
+            cache_from=self.cache if reads else None,
+            cache_to=self.cache if writes else None,
+        )
+        return build(wanted, tools).digest
+
+    def edit(self, text: str) -> None:
+        """Change the application."""
+        make_wheel(self.world.wheel.parent, files={"demo/__init__.py": text}, requires=["alpha"])
+
+    def forget_requests(self) -> None:
+        for asked in (self.world.archive.requests, self.world.index.requests, self.world.registry.requests):
+            asked.clear()
+
+    def downloads(self) -> int:
+        """How often the archive and the index were asked."""
+        return len(self.world.archive.requests) + len(self.world.index.requests)
 
 
 @pytest.fixture
 def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machines]:
-    with opened_world(tmp_path / "world", monkeypatch) as (world, context):
+    with opened_world(tmp_path / "world", monkeypatch) as (world, context), ExitStack() as stores:
         make_wheel(world.index.directory, "alpha", files={"alpha/__init__.py": "x = 1\n"})
         world.require("alpha")
-        yield Machines(world, context)
-
-
-def push(machines: Machines, tools: Context, name: str = "app:1", **options: str | None) -> str:
-    """Build and push on a machine; the image's digest."""
-    sink = RegistrySink({}, 0, tools.transport, tools.store)
-    wanted = replace(
-        request(machines.world, machines.world.wheel),
-        tags=(f"{machines.world.registry.host}/{name}",),
-        sinks=(sink,),
-        cache_from=machines.cache,
-        cache_to=machines.cache,
-    )
-    return build(replace(wanted, **options), tools).digest
+        yield Machines(world, context, stores)
 
 
 def warnings(tools: Context) -> list[str]:
@@ -65,17 +80,52 @@ def warnings(tools: Context) -> list[str]:
     return [message for message, _ in tools.progress.warnings]
 
 
-def test_new_machine_takes_everything_from_the_cache_and_downloads_nothing(machines: Machines) -> None:
-    first = machines.new()
-    digest = push(machines, first)
-    world = machines.world
-    world.archive.requests.clear()
-    world.index.requests.clear()
-    world.registry.requests.clear()
+def layers(tools: Context) -> list[str]:
+    """The layers whose bytes a machine has."""
+    blobs = sorted((tools.store.root / "blobs/sha256").iterdir())
+    return [path.name for path in blobs if path.read_bytes()[:2] == b"\x1f\x8b"]
+
+
+def test_new_machine_takes_from_the_cache_what_another_one_made(machines: Machines) -> None:
+    first, second, third = (machines.new() for _ in range(3))
+    digest = machines.push(first, "one:1")
+    machines.forget_requests()
+    assert machines.push(second, "two:1") == digest
+    assert machines.downloads() == 0
+    assert layers(second) == [], "layers are mounted in the registry, without their bytes"
+    written = machines.world.registry.asked("PUT", f"/{CACHE}/")
+    assert written == 0, "nothing was made that another machine needs"
+    machines.edit("x = 2\n")
+    changed = machines.push(third, "three:1")
+    assert machines.downloads() == 0, "the interpreter that compiles is in the cache too"
+    assert len(layers(third)) == 1
+    assert machines.push(machines.new(), "four:1", reads=False, writes=False) == changed
+    assert [warnings(one) for one in (first, second, third)] == [[], [], []]
+
+
+def test_cache_that_loses_its_layers_meanwhile_costs_time_and_nothing_else(machines: Machines) -> None:
+    registry = machines.world.registry
+    digest = machines.push(machines.new(), "one:1")
+    registry.mounts = False
+    _, manifest = registry.manifests[CACHE, "demo"]
+    for one in json.loads(manifest)["layers"][1:]:
+        registry.blobs[CACHE, one["digest"]] = b"something else"
     second = machines.new()
-    assert push(machines, second, "other:1") == digest
-    assert (world.archive.requests, world.index.requests) == ([], [])
-    assert list((second.store.root / "blobs/sha256").iterdir()) != []
-    layers = [path for path in (second.store.root / "blobs/sha256").iterdir() if path.read_bytes()[:2] == b"\x1f\x8b"]
-    assert layers == [], "layers are mounted in the registry, without their bytes"
-    assert warnings(first) == warnings(second) == []
+    assert machines.push(second, "two:1") == digest
+    [warning] = warnings(second)
+    assert "building without the shared cache: the shared cache: expected" in warning
+
+
+def test_cache_that_cannot_be_used_fails_no_build_and_is_named(machines: Machines) -> None:
+    registry, first, second = machines.world.registry, machines.new(), machines.new()
+    registry.fail("GET", f"/{CACHE}/manifests", status=404, times=2)
+    registry.fail("POST", f"/{CACHE}/blobs/uploads", status=403, times=9)
+    digest = machines.push(first, "one:1")
+    [warning] = warnings(first)
+    assert "was read, but not written" in warning
+    registry.faults.clear()
+    registry.fail("GET", f"/{CACHE}/manifests", status=503, times=2)
+    assert machines.push(second, "two:1") == digest
+    [warning] = warnings(second)
+    assert "building without the shared cache: reading the shared cache" in warning
+    assert registry.asked("PUT", f"/{CACHE}/") == 0, "a cache that does not answer is not written"

@@ -75,8 +75,12 @@ def build_with_cache(
 
 
 def _is_due(built: Built, store: SharingStore, upstream: SharedCache | None) -> bool:
-    """Whether the build made something that is worth writing for others."""
-    if store.has_new_answers or upstream is None:
+    """Whether the build made something that is worth writing for others, into a cache that answers."""
+    if upstream is None:
+        return True
+    if upstream.failure is not None:
+        return False
+    if store.has_new_answers:
         return True
     layers = [one for each in built.images for one in each.image.layers if one.kind not in _CHEAP]
     return any(upstream.size(one.digest) is None for one in layers) or any(

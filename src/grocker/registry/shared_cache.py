@@ -52,9 +52,11 @@ class SharedCache:
         self._session = self._open(actions="pull")
         self._candidates = candidates
         self._found: Future[Snapshot] = Future()
+        self.failure: GrockerError | None = None
+        """why it could not be read"""
 
     def begin(self, warn: Callable[[GrockerError], object]) -> None:
-        """Start reading. What the cache has is waited for when it is asked; ``warn`` hears why it has nothing."""
+        """Start reading. What the cache has is waited for when it is asked; ``warn`` hears why it cannot be read."""
 
         def read() -> None:
             found = Snapshot()
@@ -62,6 +64,7 @@ class SharedCache:
                 found = self._read(self._session) or found
                 self._candidates.add(self.name.registry, self.name.path, _layers(found))
             except GrockerError as error:
+                self.failure = error
                 warn(error)
             finally:
                 self._found.set_result(found)
