@@ -14,7 +14,7 @@ from grocker.oci.values import LAYER_GZIP, Descriptor
 from grocker.progress import Silent
 from grocker.registry import Credentials, MountCandidates
 from grocker.registry.shared_cache import SharedCache
-from grocker.store.snapshot import Entry, SharedFile, Snapshot
+from grocker.store.snapshot import SharedFile, SharedResult, Snapshot
 from grocker.web import Transport
 from grocker.web.failure import HttpUnavailableError
 from tests.registry.test_push import BOB, NOBODY, pushed
@@ -64,7 +64,7 @@ class Machine:
         blobs = MemoryBlobs({digests.of(one): one for one in contents})
         layers = {digests.of(one): layer(one) for one in contents}
         files = {digest: SharedFile(today, one.size, LAYER_GZIP) for digest, one in layers.items()}
-        used = Snapshot({f"steps/{key}": Entry(today, key.encode())}, files)
+        used = Snapshot({f"steps/{key}": SharedResult(today, key.encode())}, files)
         cache.write(used, layers, blobs, made=set(), today=today, progress=Silent())
 
 
@@ -76,15 +76,15 @@ def layer(content: bytes) -> Layer:
 def test_cache_gives_what_another_machine_wrote(machine: Machine) -> None:
     machine.write(machine.open(), "first", ONE)
     cache = machine.read()
-    assert cache.entry("steps", "first") == b"first"
-    assert cache.entry("steps", "second") is None
+    assert cache.result("steps", "first") == b"first"
+    assert cache.result("steps", "second") is None
     assert cache.size(digests.of(ONE)) == len(ONE)
     assert b"".join(cache.read(digests.of(ONE))) == ONE
     assert machine.heard == []
 
 
 def test_empty_cache_has_nothing_and_is_no_reason_to_warn(machine: Machine) -> None:
-    assert machine.read().entry("steps", "first") is None
+    assert machine.read().result("steps", "first") is None
     assert machine.heard == []
 
 
@@ -94,7 +94,7 @@ def test_later_writer_keeps_what_others_wrote_and_sends_only_what_is_new(machine
     # The second one looked before the first one wrote.
     machine.write(second, "second", ONE, OTHER)
     cache = machine.read()
-    assert (cache.entry("steps", "first"), cache.entry("steps", "second")) == (b"first", b"second")
+    assert (cache.result("steps", "first"), cache.result("steps", "second")) == (b"first", b"second")
     assert {cache.size(digests.of(ONE)), cache.size(digests.of(OTHER))} == {len(ONE), len(OTHER)}
     assert machine.registry.asked("PUT", "/manifests/") == 2
 
@@ -118,7 +118,7 @@ def test_image_under_the_caches_name_is_neither_read_nor_replaced(
     before = dict(registry.manifests)
     cache = machine.open("team/polls:1.0")
     cache.begin(machine.heard.append)
-    assert cache.entry("steps", "first") is None
+    assert cache.result("steps", "first") is None
     assert "is not a cache" in machine.heard[0].message
     with pytest.raises(CorruptError, match="is not a cache"):
         machine.write(cache, "first", ONE)
@@ -129,7 +129,7 @@ def test_who_may_only_read_reads(registry: Registry, machine: Machine) -> None:
     machine.write(machine.open(), "first", ONE)
     registry.tokens = support.Tokens(actions={"pull"})
     cache = machine.read()
-    assert cache.entry("steps", "first") == b"first"
+    assert cache.result("steps", "first") == b"first"
     with pytest.raises(DeniedError):
         machine.write(cache, "second", OTHER)
 
@@ -138,16 +138,16 @@ def test_credentials_are_sent_when_the_registry_asks(registry: Registry, machine
     registry.users = {"bob": "right"}
     machine.credentials = BOB
     machine.write(machine.open(), "first", ONE)
-    assert machine.read().entry("steps", "first") == b"first"
+    assert machine.read().result("steps", "first") == b"first"
     machine.credentials = Credentials("the credentials of eve", "eve", "wrong")
-    assert machine.read().entry("steps", "first") is None
+    assert machine.read().result("steps", "first") is None
     assert [type(one) for one in machine.heard] == [DeniedError]
 
 
 def test_registry_that_fails_gives_an_empty_cache_and_the_reason(registry: Registry, machine: Machine) -> None:
     machine.write(machine.open(), "first", ONE)
     registry.fail("GET", "/manifests/", times=9)
-    assert machine.read().entry("steps", "first") is None
+    assert machine.read().result("steps", "first") is None
     assert [type(one) for one in machine.heard] == [HttpUnavailableError]
 
 
@@ -155,7 +155,7 @@ def test_changed_snapshot_is_refused(registry: Registry, machine: Machine) -> No
     machine.write(machine.open(), "first", ONE)
     for (repository, digest), data in list(registry.blobs.items()):
         registry.blobs[repository, digest] = data[:-1] + b"\xff"
-    assert machine.read().entry("steps", "first") is None
+    assert machine.read().result("steps", "first") is None
     assert [type(one) for one in machine.heard] == [CorruptError]
 
 
@@ -164,7 +164,7 @@ def test_cache_is_written_anew_when_the_registry_lost_files_of_it(registry: Regi
     del registry.blobs["team/cache", digests.of(ONE)]
     machine.write(machine.open(), "second", OTHER)
     cache = machine.read()
-    assert cache.entry("steps", "second") == b"second"
+    assert cache.result("steps", "second") == b"second"
     assert cache.size(digests.of(ONE)) is None
     assert cache.size(digests.of(OTHER)) == len(OTHER)
 
@@ -173,5 +173,5 @@ def test_unused_entries_go(machine: Machine) -> None:
     machine.write(machine.open(), "first", ONE, today=1)
     machine.write(machine.open(), "second", OTHER, today=100)
     cache = machine.read()
-    assert (cache.entry("steps", "first"), cache.size(digests.of(ONE))) == (None, None)
-    assert cache.entry("steps", "second") == b"second"
+    assert (cache.result("steps", "first"), cache.size(digests.of(ONE))) == (None, None)
+    assert cache.result("steps", "second") == b"second"

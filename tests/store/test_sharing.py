@@ -13,7 +13,7 @@ from grocker.digest import Digest
 from grocker.errors import UnavailableError
 from grocker.store import Store
 from grocker.store.sharing import SharingStore
-from grocker.store.snapshot import Piece
+from grocker.store.snapshot import LayerPiece
 from grocker.store.store import Room
 from grocker.tar import member as members
 from grocker.tar.compose import compose
@@ -26,10 +26,10 @@ class Upstream:
     """What is in memory."""
 
     def __init__(self) -> None:
-        self.entries: dict[str, bytes] = {}
+        self.results: dict[str, bytes] = {}
         self.files: dict[Digest, bytes] = {}
         self.sizes: dict[Digest, int] = {}
-        self.pieces: dict[str, Piece] = {}
+        self.pieces: dict[str, LayerPiece] = {}
         self.trees: dict[str, Digest] = {}
         self.reads: list[Digest] = []
 
@@ -38,13 +38,13 @@ class Upstream:
         self.files[digest], self.sizes[digest] = data, len(data)
         return digest
 
-    def entry(self, room: Room, key: str) -> bytes | None:
-        return self.entries.get(f"{room}/{key}")
+    def result(self, room: Room, key: str) -> bytes | None:
+        return self.results.get(f"{room}/{key}")
 
     def size(self, digest: Digest) -> int | None:
         return self.sizes.get(digest)
 
-    def piece(self, key: str) -> Piece | None:
+    def piece(self, key: str) -> LayerPiece | None:
         return self.pieces.get(key)
 
     def tree(self, key: str) -> Digest | None:
@@ -71,15 +71,15 @@ def sharing(store: Store, upstream: Upstream) -> Iterator[SharingStore]:
 def test_small_result_is_taken_once_and_is_there_without_the_upstream(
     store: Store, sharing: SharingStore, upstream: Upstream
 ) -> None:
-    upstream.entries[f"steps/{KEY}"] = b"result"
+    upstream.results[f"steps/{KEY}"] = b"result"
     assert sharing.kept("steps", KEY) == b"result"
     assert store.kept("steps", KEY) == b"result"
-    assert sharing.used(1).entries.keys() == {f"steps/{KEY}"}
+    assert sharing.used(1).results.keys() == {f"steps/{KEY}"}
     assert sharing.made == set()
 
 
 def test_own_result_counts_before_the_upstreams(sharing: SharingStore, upstream: Upstream) -> None:
-    upstream.entries[f"steps/{KEY}"] = b"theirs"
+    upstream.results[f"steps/{KEY}"] = b"theirs"
     sharing.keep("steps", KEY, b"mine")
     assert sharing.kept("steps", KEY) == b"mine"
     assert list(sharing.copies("steps", KEY)) == [b"mine", b"theirs"]
@@ -90,10 +90,10 @@ def test_own_result_counts_before_the_upstreams(sharing: SharingStore, upstream:
 def test_result_about_this_machine_is_neither_sent_nor_taken(
     sharing: SharingStore, upstream: Upstream, key: str
 ) -> None:
-    upstream.entries[f"steps/{key}"] = b"theirs"
+    upstream.results[f"steps/{key}"] = b"theirs"
     assert sharing.kept("steps", key) is None
     sharing.keep("steps", key, b"mine")
-    assert sharing.used(1).entries == {}
+    assert sharing.used(1).results == {}
 
 
 def test_blob_is_fetched_when_its_bytes_are_read_and_not_before(sharing: SharingStore, upstream: Upstream) -> None:
@@ -113,7 +113,7 @@ def test_changed_file_is_not_taken_and_ends_the_use_of_the_upstream(
     sharing: SharingStore, upstream: Upstream, data: bytes | None
 ) -> None:
     digest = upstream.add(b"layer")
-    upstream.entries[f"steps/{KEY}"] = b"result"
+    upstream.results[f"steps/{KEY}"] = b"result"
     del upstream.files[digest]
     if data is not None:
         upstream.files[digest] = data
@@ -141,7 +141,7 @@ def test_member_is_cut_out_of_its_layer(tmp_path: Path, sharing: SharingStore, u
         path = first.blob(layer.digest)
         assert path is not None
         upstream.add(path.read_bytes())
-    upstream.entries = {name: one.data for name, one in used.entries.items()}
+    upstream.results = {name: one.data for name, one in used.results.items()}
     upstream.pieces = dict(used.members)
     found = members.find_member(sharing, OTHER)
     assert found == made[1]
@@ -156,9 +156,9 @@ def test_member_is_cut_out_of_its_layer(tmp_path: Path, sharing: SharingStore, u
 def test_member_without_its_layer_counts_as_missing(sharing: SharingStore, upstream: Upstream, tmp_path: Path) -> None:
     with Store.open(tmp_path / "there") as there, SharingStore(there, None) as first:
         made = members.make_member(first, KEY, [File("a", b"a")], subject="a", epoch=0)
-        upstream.entries = {name: one.data for name, one in first.used(1).entries.items()}
+        upstream.results = {name: one.data for name, one in first.used(1).results.items()}
     assert members.find_member(sharing, KEY) is None
-    upstream.pieces[KEY] = Piece(digests.of(b"gone"), 0, made.compressed + 1)
+    upstream.pieces[KEY] = LayerPiece(digests.of(b"gone"), 0, made.compressed + 1)
     assert members.find_member(sharing, KEY) is None
 
 

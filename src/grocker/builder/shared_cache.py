@@ -102,7 +102,7 @@ def _write(
         **{one.digest: SharedFile(today, one.size, one.descriptor.media_type) for one in layers.values()},
     }
     whole = Snapshot(
-        used.entries,
+        used.results,
         files,
         {key: one for key, one in used.members.items() if one.layer in layers},
         {key: digest for key, (digest, _) in trees.items()},

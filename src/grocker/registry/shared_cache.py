@@ -25,7 +25,7 @@ from grocker.registry.mount_candidates import MountCandidates
 from grocker.registry.push import push_manifest
 from grocker.registry.session import RepositorySession, open_session
 from grocker.store import snapshot as snapshots
-from grocker.store.snapshot import Piece, SharedFile, Snapshot
+from grocker.store.snapshot import LayerPiece, SharedFile, Snapshot
 from grocker.web import HttpError, Transport
 
 if TYPE_CHECKING:
@@ -72,9 +72,9 @@ class SharedCache:
         # A registry that does not answer delays neither an error nor Ctrl-C.
         threading.Thread(target=read, name="shared cache", daemon=True).start()
 
-    def entry(self, room: Room, key: str) -> bytes | None:
-        """See Upstream.entry."""
-        found = self._found.result().entries.get(f"{room}/{key}")
+    def result(self, room: Room, key: str) -> bytes | None:
+        """See Upstream.result."""
+        found = self._found.result().results.get(f"{room}/{key}")
         return found.data if found is not None else None
 
     def size(self, digest: Digest) -> int | None:
@@ -82,7 +82,7 @@ class SharedCache:
         found = self._found.result().files.get(digest)
         return found.size if found is not None else None
 
-    def piece(self, key: str) -> Piece | None:
+    def piece(self, key: str) -> LayerPiece | None:
         """See Upstream.piece."""
         return self._found.result().members.get(key)
 
@@ -167,7 +167,7 @@ class SharedCache:
         listed = {one.digest: one.size for one in rest}
         files = {digest: one for digest, one in snapshot.files.items() if listed.get(digest) == one.size}
         return Snapshot(
-            snapshot.entries,
+            snapshot.results,
             files,
             {key: one for key, one in snapshot.members.items() if one.layer in files},
             {key: one for key, one in snapshot.trees.items() if one in files},

@@ -14,7 +14,7 @@ from typing import BinaryIO, Protocol
 from grocker.digest import Digest
 from grocker.errors import CorruptError, GrockerError
 from grocker.store import packed_tree
-from grocker.store.snapshot import Entry, Piece, SharedFile, Snapshot
+from grocker.store.snapshot import LayerPiece, SharedFile, SharedResult, Snapshot
 from grocker.store.store import Room, Store
 from grocker.store.writing import Writer, require, storage, verify
 
@@ -27,13 +27,13 @@ TREE = "application/vnd.grocker.cache.tree.v1.tar+gzip"
 class Upstream(Protocol):
     """Another machine's results. Thread safe. Only ``read`` raises."""
 
-    def entry(self, room: Room, key: str) -> bytes | None:
+    def result(self, room: Room, key: str) -> bytes | None:
         """Return the small result of that key."""
 
     def size(self, digest: Digest) -> int | None:
         """Bytes of a large file, None if there is none with that digest."""
 
-    def piece(self, key: str) -> Piece | None:
+    def piece(self, key: str) -> LayerPiece | None:
         """Where the member of that key is."""
 
     def tree(self, key: str) -> Digest | None:
@@ -46,13 +46,13 @@ class Upstream(Protocol):
 class _Nothing:
     """An upstream that has nothing."""
 
-    def entry(self, room: Room, key: str) -> bytes | None:
+    def result(self, room: Room, key: str) -> bytes | None:
         return None
 
     def size(self, digest: Digest) -> int | None:
         return None
 
-    def piece(self, key: str) -> Piece | None:
+    def piece(self, key: str) -> LayerPiece | None:
         return None
 
     def tree(self, key: str) -> Digest | None:
@@ -68,13 +68,13 @@ class SharingStore(Store):
     def __init__(self, store: Store, upstream: Upstream | None) -> None:
         super().__init__(store.root)
         self._upstream: Upstream = upstream or _Nothing()
-        self._entries: dict[str, bytes] = {}
+        self._results: dict[str, bytes] = {}
         self._layers: dict[Digest, tuple[tuple[str, int, int], ...]] = {}
         self._wheels: dict[Digest, int] = {}
         self.trees: set[str] = set()
         """keys of the trees that are worth sharing"""
         self.made: set[str] = set()
-        """names of small results that this build made, as in ``Snapshot.entries``"""
+        """names of small results that this build made, as in ``Snapshot.results``"""
         self.has_new_answers = False
         """whether an archive or an index was asked"""
         self.failure: GrockerError | None = None
@@ -83,10 +83,10 @@ class SharingStore(Store):
     def used(self, today: int) -> Snapshot:
         """Return what builds with this store used or made, without their layers' sizes. ``today``: days since 1970."""
         return Snapshot(
-            {name: Entry(today, data) for name, data in self._entries.items()},
+            {name: SharedResult(today, data) for name, data in self._results.items()},
             {digest: SharedFile(today, size, WHEEL) for digest, size in self._wheels.items()},
             {
-                key: Piece(layer, offset, size)
+                key: LayerPiece(layer, offset, size)
                 for layer, members in self._layers.items()
                 for key, offset, size in members
             },
@@ -100,18 +100,18 @@ class SharingStore(Store):
         if not _is_shared(room, key):
             return data
         if data is None:
-            data = self._upstream.entry(room, key)
+            data = self._upstream.result(room, key)
             # A member's description is kept when its bytes are.
             if data is not None and room == "steps":
                 super().keep(room, key, data)
         if data is not None:
-            self._entries[f"{room}/{key}"] = data
+            self._results[f"{room}/{key}"] = data
         return data
 
     def copies(self, room: Room, key: str) -> Iterator[bytes]:
         """See Store.copies."""
         yield from super().copies(room, key)
-        other = self._upstream.entry(room, key)
+        other = self._upstream.result(room, key)
         if other is not None:
             yield other
 
@@ -119,7 +119,7 @@ class SharingStore(Store):
         """See Store.keep."""
         super().keep(room, key, data)
         if _is_shared(room, key):
-            self._entries[f"{room}/{key}"] = data
+            self._results[f"{room}/{key}"] = data
             self.made.add(f"{room}/{key}")
 
     def keep_answer(self, key: str, data: bytes) -> None:
@@ -203,7 +203,7 @@ class SharingStore(Store):
 
     def _cut_member(self, key: str) -> None:
         """Take a member out of its layer: the other members of a layer are needed with it."""
-        piece, described = self._upstream.piece(key), self._upstream.entry("members", key)
+        piece, described = self._upstream.piece(key), self._upstream.result("members", key)
         layer = self.blob(piece.layer) if piece is not None else None
         if piece is None or layer is None or described is None:
             return

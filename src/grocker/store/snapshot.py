@@ -19,7 +19,7 @@ LARGEST = 512 << 20
 """bytes of a document, uncompressed"""
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True):
+class SharedResult(msgspec.Struct, frozen=True, array_like=True):
     """A small result."""
 
     used: int
@@ -37,7 +37,7 @@ class SharedFile(msgspec.Struct, frozen=True, array_like=True):
     media_type: str
 
 
-class Piece(msgspec.Struct, frozen=True, array_like=True):
+class LayerPiece(msgspec.Struct, frozen=True, array_like=True):
     """Where a member is in a layer."""
 
     layer: Digest
@@ -50,10 +50,10 @@ class Piece(msgspec.Struct, frozen=True, array_like=True):
 class Snapshot(msgspec.Struct, frozen=True):
     """The contents of a shared cache."""
 
-    entries: dict[str, Entry] = {}
+    results: dict[str, SharedResult] = {}
     """by ``ROOM/KEY``"""
     files: dict[Digest, SharedFile] = {}
-    members: dict[str, Piece] = {}
+    members: dict[str, LayerPiece] = {}
     """by key"""
     trees: dict[str, Digest] = {}
     """by key the file that a tree is packed in"""
@@ -82,20 +82,20 @@ def decode(data: bytes) -> Snapshot:
 def merge(own: Snapshot, other: Snapshot, *, made: Collection[str], today: int) -> Snapshot:
     """Return ``own`` with what ``other`` has besides, without what was not used for DAYS.
 
-    Where both have an entry, that of ``other`` counts unless it is in ``made``, the names of entries that this build
+    Where both have an result, that of ``other`` counts unless it is in ``made``, the names of results that this build
     made: an answer of the archive that was kept here may be older than the other one. ``today``: days since 1970.
     """
     oldest = today - DAYS
-    entries = dict(own.entries)
-    for name, entry in other.entries.items():
-        if name not in entries:
-            entries[name] = entry
+    results = dict(own.results)
+    for name, result in other.results.items():
+        if name not in results:
+            results[name] = result
         elif name not in made:
-            entries[name] = Entry(today, entry.data)
+            results[name] = SharedResult(today, result.data)
     files = {**other.files, **own.files}
     kept = {digest: one for digest, one in files.items() if one.used >= oldest}
     return Snapshot(
-        {name: one for name, one in entries.items() if one.used >= oldest},
+        {name: one for name, one in results.items() if one.used >= oldest},
         kept,
         {key: one for key, one in {**other.members, **own.members}.items() if one.layer in kept},
         {key: one for key, one in {**other.trees, **own.trees}.items() if one in kept},
