@@ -179,7 +179,9 @@ def resolve(
     source = standalone_source(context, request, uv)
     toolchain = DebianToolchain(context, settings, target, standalone=source)
     submodules = settings.build.submodules
-    wheels = locks.python_answer(context, uv, application, target, locked, toolchain, submodules=submodules)
+    wheels = locks.python_answer(
+        context, uv, application, target, locked, toolchain, refresh=request.refresh, submodules=submodules
+    )
     services, static = _static(context, settings, application, target, uv, lambda: packages, wheels, toolchain)
     if lacking := set(_needed(services)) - {package.name for package in packages.packages}:
         message = f"{LOCK} is stale: it has no {', '.join(lacking)}, which serves Django's static files"

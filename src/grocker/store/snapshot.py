@@ -15,7 +15,7 @@ from grocker.errors import CorruptError
 
 DAYS = 14
 """for which an entry stays that no build has used"""
-LARGEST = 512 << 20
+LARGEST = 128 << 20
 """bytes of a document, uncompressed"""
 
 
