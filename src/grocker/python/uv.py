@@ -34,7 +34,7 @@ _NO_ANSWER = frozenset(
     {"UV_CACHE_DIR", "UV_KEYRING_PROVIDER", "UV_CONCURRENT_DOWNLOADS", "UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES"}
 )
 """variables that change no answer"""
-_PERSONAL = re.compile("USERNAME|PASSWORD|TOKEN|CREDENTIAL|PUBLISH")
+_PERSONAL = regex("USERNAME|PASSWORD|TOKEN|CREDENTIAL|PUBLISH")
 _LISTS = {"UV_INDEX": " ", "UV_FIND_LINKS": ",", "UV_INSECURE_HOST": " "}
 PATH = "/usr/local/bin:/usr/bin:/bin"
 """where programs of the host are found, by uv and by back ends"""

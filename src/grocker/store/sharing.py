@@ -6,19 +6,19 @@ against its digest. Results are shared if their key is a digest of what they dep
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from grocker.digest import Digest
 from grocker.errors import CorruptError, GrockerError
+from grocker.regex import regex
 from grocker.store import packed_tree
 from grocker.store.snapshot import LayerPiece, SharedFile, SharedResult, Snapshot
 from grocker.store.store import Room, Store
 from grocker.store.writing import Writer, require, storage, verify
 
-_SHARED = re.compile(r"[0-9a-f]{64}|signed-[a-z0-9-]+")
+_SHARED = regex(r"[0-9a-f]{64}|signed-[a-z0-9-]+")
 _ACTION = "writing to the cache"
 WHEEL = "application/vnd.grocker.cache.wheel.v1+zip"
 TREE = "application/vnd.grocker.cache.tree.v1.tar+gzip"
