@@ -188,9 +188,10 @@ def tables(race: Race, about: Mapping[str, str]) -> str:
     lines += markdown_table(
         ["", *peers], [[WORDS[case], *(_share(race, case, own, p) for p in peers)] for case in WORDS]
     )
-    lines += ["", "Bytes that the registry sent to the machine, and that it got from it:", ""]
+    lines += ["", "Bytes that the registry sent to the machine, and by which it grew:", ""]
+    cached = [case for case in WORDS if case != NONE]  # what is sent to a registry that has it cannot be told apart
     lines += markdown_table(
-        ["", *names], [[WORDS[case], *(_bytes(race, case, name) for name in names)] for case in WORDS]
+        ["", *names], [[WORDS[case], *(_bytes(race, case, name) for name in names)] for case in cached]
     )
     return "\n".join(lines) + "\n"
 
