@@ -11,8 +11,13 @@ import pytest
 from msgspec.structs import replace
 
 from grocker.builder.build import build
+from grocker.builder.shared_cache import cache_names, parse_cache
+from grocker.config.settings import Settings
 from grocker.context import Context
+from grocker.errors import UsageError
 from grocker.images.registry import RegistrySink
+from grocker.inputs.origin import Origin
+from grocker.inputs.request import Request
 from grocker.progress import Silent
 from grocker.store import Store
 from tests.support.phases import opened_world, request
@@ -20,7 +25,6 @@ from tests.support.wheels import make_wheel
 from tests.support.world import World
 
 CACHE = "team/cache"
-pytestmark = pytest.mark.slow
 
 
 class Machines:
@@ -86,6 +90,7 @@ def layers(tools: Context) -> list[str]:
     return [path.name for path in blobs if path.read_bytes()[:2] == b"\x1f\x8b"]
 
 
+@pytest.mark.slow
 def test_new_machine_takes_from_the_cache_what_another_one_made(machines: Machines) -> None:
     first, second, third = (machines.new() for _ in range(3))
     digest = machines.push(first, "one:1")
@@ -103,6 +108,7 @@ def test_new_machine_takes_from_the_cache_what_another_one_made(machines: Machin
     assert [warnings(one) for one in (first, second, third)] == [[], [], []]
 
 
+@pytest.mark.slow
 def test_cache_that_loses_its_layers_meanwhile_costs_time_and_nothing_else(machines: Machines) -> None:
     registry = machines.world.registry
     digest = machines.push(machines.new(), "one:1")
@@ -116,6 +122,7 @@ def test_cache_that_loses_its_layers_meanwhile_costs_time_and_nothing_else(machi
     assert "building without the shared cache: the shared cache: expected" in warning
 
 
+@pytest.mark.slow
 def test_cache_that_cannot_be_used_fails_no_build_and_is_named(machines: Machines) -> None:
     registry, first, second = machines.world.registry, machines.new(), machines.new()
     registry.fail("GET", f"/{CACHE}/manifests", status=404, times=2)
@@ -129,3 +136,39 @@ def test_cache_that_cannot_be_used_fails_no_build_and_is_named(machines: Machine
     [warning] = warnings(second)
     assert "building without the shared cache: reading the shared cache" in warning
     assert registry.asked("PUT", f"/{CACHE}/") == 0, "a cache that does not answer is not written"
+
+
+@pytest.mark.parametrize(
+    ("origin", "tag"),
+    [
+        (Origin("release", "polls==1.0", requirement="polls==1.0", name="polls"), "polls"),
+        (Origin("wheel", "x", Path("/x/demo_site-1.0-py3-none-any.whl")), "demo_site"),
+        (Origin("script", "bot.py", Path("/x/bot.py")), "bot"),
+        (Origin("project", ".", Path("/nowhere/My Shop")), "My-Shop"),
+    ],
+    ids=lambda value: value.kind if isinstance(value, Origin) else "",
+)
+def test_each_project_has_a_tag_of_its_own(origin: Origin, tag: str) -> None:
+    found = parse_cache("registry.example.com/team/cache", Request(origin=origin))
+    assert str(found) == f"registry.example.com/team/cache:{tag}"
+
+
+def test_tag_of_a_project_is_its_name_wherever_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "Polls.Site"\nversion = "1"\n')
+    wanted = Request(origin=Origin("project", ".", tmp_path))
+    assert parse_cache("registry.example.com/team/cache", wanted).tag == "polls-site"
+    assert parse_cache("registry.example.com/team/cache:main", wanted).tag == "main"
+
+
+@pytest.mark.parametrize("text", ["team/cache", "registry.example.com/cache@sha256:" + "0" * 64])
+def test_cache_without_a_registry_and_one_with_a_digest_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="invalid cache"):
+        parse_cache(text, Request(origin=Origin("script", "bot.py", Path("/x/bot.py"))))
+
+
+def test_options_take_the_place_of_the_setting() -> None:
+    plain, settings = Request(origin=Origin("script", "x.py")), Settings(cache="r.example.com/set")
+    assert cache_names(plain, Settings()) == (None, None)
+    assert cache_names(plain, settings) == ("r.example.com/set", "r.example.com/set")
+    assert cache_names(replace(plain, cache_from="r.example.com/a"), settings) == ("r.example.com/a", None)
+    assert cache_names(replace(plain, cache_to="r.example.com/b"), settings) == (None, "r.example.com/b")

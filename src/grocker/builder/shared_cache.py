@@ -47,7 +47,9 @@ def build_with_cache(
 
     Raises what ``build`` raises, and UsageError for a malformed name.
     """
-    source, target = (_parse(text, request) if text is not None else None for text in cache_names(request, settings))
+    source, target = (
+        parse_cache(text, request) if text is not None else None for text in cache_names(request, settings)
+    )
     candidates = MountCandidates(context.store)
 
     def open_cache(name: Reference) -> SharedCache:
@@ -60,14 +62,14 @@ def build_with_cache(
     upstream = open_cache(source) if source is not None else None
     if upstream is not None:
         upstream.begin(warn)
-    with SharingStore(context.store, upstream) as store:
+    with SharingStore(context.store, upstream, warn) as store:
         shared = replace(context, store=store)
         try:
             built = build(shared)
         except (CorruptError, MissingError):
             if store.failure is None:
                 raise
-            warn(store.failure)
+            # A layer was counted on whose bytes cannot be had.
             built = build(shared)
         if target is not None and _is_due(built, store, upstream):
             _write(open_cache(target), built, shared, store, upstream)
@@ -154,7 +156,7 @@ def _as_layer(digest: Digest, file: SharedFile) -> Layer:
     return Layer(descriptor, digest, "a tree" if file.media_type == TREE else "a wheel")
 
 
-def _parse(text: str, request: Request) -> Reference:
+def parse_cache(text: str, request: Request) -> Reference:
     """Return the cache's name with a tag: without one, the project's name is the tag, so each project has its own."""
     name = reference.parse(text)
     if name.host is None or name.digest is not None:

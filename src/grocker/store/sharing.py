@@ -6,7 +6,7 @@ against its digest. Results are shared if their key is a digest of what they dep
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -65,8 +65,12 @@ class _Nothing:
 class SharingStore(Store):
     """The store at the place of another one, with an upstream."""
 
-    def __init__(self, store: Store, upstream: Upstream | None) -> None:
+    def __init__(
+        self, store: Store, upstream: Upstream | None, warn: Callable[[GrockerError], object] = lambda _: None
+    ) -> None:
+        """``warn`` hears why the upstream is used no longer."""
         super().__init__(store.root)
+        self._warn = warn
         self._upstream: Upstream = upstream or _Nothing()
         self._results: dict[str, bytes] = {}
         self._layers: dict[Digest, tuple[tuple[str, int, int], ...]] = {}
@@ -233,6 +237,8 @@ class SharingStore(Store):
                 self._give_up(error)
 
     def _give_up(self, error: GrockerError) -> None:
+        if self.failure is None:
+            self._warn(error)
         self.failure = error
         self._upstream = _Nothing()
 
