@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -82,36 +82,26 @@ def _is_due(built: Built, store: SharingStore, upstream: SharedCache | None) -> 
         return True
     if upstream.failure is not None:
         return False
-    if store.has_new_answers:
+    if store.failure is not None:
+        # What the registry lost is written again.
+        return isinstance(store.failure, CorruptError | MissingError)
+    if store.has_new_answers or any(upstream.tree(key) is None for key in store.trees):
         return True
     layers = [one for each in built.images for one in each.image.layers if one.kind not in _CHEAP]
-    return any(upstream.size(one.digest) is None for one in layers) or any(
-        upstream.tree(key) is None for key in store.trees
-    )
+    return any(upstream.size(one.digest) is None for one in layers)
 
 
 def _write(
     cache: SharedCache, built: Built, context: Context, store: SharingStore, upstream: SharedCache | None
 ) -> None:
+    """Write what the build used and made; warn if that fails."""
     today = int(context.now) // _SECONDS_A_DAY
     images = [each.image for each in built.images]
-    used = store.used(today)
-    trees = {key: _packed(key, store, upstream) for key in sorted(store.trees)}
     layers = {one.digest: one for image in images for one in image.layers}
-    files = {
-        **used.files,
-        **{digest: SharedFile(today, size, TREE) for digest, size in trees.values()},
-        **{one.digest: SharedFile(today, one.size, one.descriptor.media_type) for one in layers.values()},
-    }
-    whole = Snapshot(
-        used.results,
-        files,
-        {key: one for key, one in used.members.items() if one.layer in layers},
-        {key: digest for key, (digest, _) in trees.items()},
-    )
-    sent = {digest: layers.get(digest) or _as_layer(digest, one) for digest, one in files.items()}
-    blobs = _Files(store, StoredBlobs(store, images))
     try:
+        whole = _take_snapshot(layers, store, upstream, today)
+        sent = {digest: layers.get(digest) or _as_layer(digest, one) for digest, one in whole.files.items()}
+        blobs = _Files(store, StoredBlobs(store, images))
         cache.write(whole, sent, blobs, made=store.made, today=today, progress=context.progress)
     except DeniedError as error:
         context.progress.warn(
@@ -122,11 +112,28 @@ def _write(
         context.progress.warn(f"the shared cache {cache.name} was not written: {error.message}", error.hint)
 
 
-def _packed(key: str, store: SharingStore, upstream: SharedCache | None) -> tuple[Digest, int]:
+def _take_snapshot(
+    layers: Mapping[Digest, Layer], store: SharingStore, upstream: SharedCache | None, today: int
+) -> Snapshot:
+    used = store.used(today)
+    trees = {key: _pack(key, store, upstream) for key in sorted(store.trees)}
+    files = {
+        **used.files,
+        **{digest: SharedFile(today, size, TREE) for digest, size in trees.values()},
+        **{one.digest: SharedFile(today, one.size, one.descriptor.media_type) for one in layers.values()},
+    }
+    members = {key: one for key, one in used.members.items() if one.layer in layers}
+    return Snapshot(used.results, files, members, {key: digest for key, (digest, _) in trees.items()})
+
+
+def _pack(key: str, store: SharingStore, upstream: SharedCache | None) -> tuple[Digest, int]:
     """Return digest and size of the file in which a tree is packed: the upstream's, else a new one."""
-    found = upstream.tree(key) if upstream is not None else None
-    size = upstream.size(found) if upstream is not None and found is not None else None
-    return store.pack_tree(key) if found is None or size is None else (found, size)
+    if upstream is not None and store.failure is None:
+        found = upstream.tree(key)
+        size = upstream.size(found) if found is not None else None
+        if found is not None and size is not None:
+            return found, size
+    return store.pack_tree(key)
 
 
 class _Files:
