@@ -8,7 +8,7 @@ Source: OCI image specification 1.1, manifest.md ("Guidelines for Artifact Usage
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,10 +23,11 @@ from grocker.registry import pull, upload
 from grocker.registry.auth import Credentials
 from grocker.registry.mount_candidates import MountCandidates
 from grocker.registry.push import push_manifest
+from grocker.registry.refusal import RefusedPushError
 from grocker.registry.session import RepositorySession, open_session
 from grocker.store import snapshot as snapshots
 from grocker.store.snapshot import LayerPiece, SharedFile, Snapshot
-from grocker.web import HttpError, Transport
+from grocker.web import Transport
 
 if TYPE_CHECKING:
     from grocker.store.store import Room
@@ -35,6 +36,7 @@ ARTIFACT = "application/vnd.grocker.cache.v1"
 """the artifact's type; its number is that of the format"""
 DOCUMENT = "application/vnd.grocker.cache.snapshot.v1+msgpack+gzip"
 _EMPTY = Document(values.describe(values.EMPTY, b"{}"), b"{}")
+_LAYERS = frozenset({values.LAYER_GZIP, values.LAYER_ZSTD})
 _AT_ONCE = 4
 _MOST = 256 << 20
 """bytes of a compressed snapshot"""
@@ -117,10 +119,10 @@ class SharedCache:
         there = self._read(session) or Snapshot()
         try:
             self._write(session, snapshots.merge(used, there, made=made, today=today), there, layers, blobs, progress)
-        except (MissingError, HttpError):
+        except (MissingError, RefusedPushError):
             if not there.files:
                 raise
-            # The registry lost files of the cache that it has.
+            # The registry lost files of the cache that it has, and takes no manifest that refers to them.
             self._write(session, used, Snapshot(), layers, blobs, progress)
 
     def _write(
@@ -137,14 +139,16 @@ class SharedCache:
         document = Document(values.describe(DOCUMENT, data), data)
         cancellation = upload.Cancellation()
         with progress.task(f"writing the shared cache {self.name}", sum(one.size for one in missing)) as task:
-            jobs: list[Callable[[], object]] = [
-                partial(upload.push_layer, session, one, blobs, self._candidates, task, cancellation, likely=True)
+            candidates = self._candidates
+            small = [
+                partial(upload.push_document, session, one, "the cache", candidates, cancellation, likely=False)
+                for one in (_EMPTY, document)
+            ]
+            large = [
+                partial(upload.push_layer, session, one, blobs, candidates, task, cancellation, likely=True)
                 for one in missing
             ]
-            for one in (document, _EMPTY):
-                push = partial(upload.push_document, session, one, "the cache", self._candidates, cancellation)
-                jobs.append(partial(push, likely=False))
-            _run(jobs, session, cancellation)
+            _run([*small, *large], cancellation)
             push_manifest(session, _manifest(whole, document), session.reference.tag or "")
 
     def _read(self, session: RepositorySession) -> Snapshot | None:
@@ -174,13 +178,14 @@ class SharedCache:
         )
 
 
-def _run(jobs: list[Callable[[], object]], session: RepositorySession, cancellation: upload.Cancellation) -> None:
+def _run(jobs: Sequence[Callable[[], object]], cancellation: upload.Cancellation) -> None:
     """Run the first job, which tells whether this caller may write, then the others side by side."""
     from concurrent.futures import ThreadPoolExecutor
 
-    jobs.pop()()
+    first, *others = jobs
+    first()
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="cache") as pool:
-        running = [pool.submit(job) for job in jobs]
+        running = [pool.submit(job) for job in others]
         try:
             for one in running:
                 one.result()
@@ -190,10 +195,7 @@ def _run(jobs: list[Callable[[], object]], session: RepositorySession, cancellat
 
 
 def _layers(snapshot: Snapshot) -> list[Digest]:
-    return sorted(digest for digest, one in snapshot.files.items() if one.media_type in _MOUNTED)
-
-
-_MOUNTED = frozenset({values.LAYER_GZIP, values.LAYER_ZSTD})
+    return sorted(digest for digest, one in snapshot.files.items() if one.media_type in _LAYERS)
 
 
 def _manifest(whole: Snapshot, document: Document) -> Document:
