@@ -99,6 +99,7 @@ def test_new_machine_takes_from_the_cache_what_another_one_made(machines: Machin
     assert machines.push(second, "two:1") == digest
     assert machines.downloads() == 0
     assert layers(second) == [], "layers are mounted in the registry, without their bytes"
+    assert list((second.store.root / "trees").iterdir()) == [], "nothing is compiled: the interpreter stays there"
     written = machines.world.registry.asked("PUT", f"/{CACHE}/")
     assert written == 0, "nothing was made that another machine needs"
     machines.edit("x = 2\n")

@@ -79,7 +79,7 @@ def _race(sides: Contest, about: dict[str, str], options: argparse.Namespace) ->
     """Run the cases of ``machines``; return the tables."""
     race = machines.Race(sides.machines, sides.project, sides.engine, sides.registry, _say)
     race.run(options.rounds)
-    about["rounds"] = str(options.rounds)
+    about["rounds"] = f"{options.rounds}; without a cache {machines.WITHOUT}"
     figures = machines.tables(race, about)
     if options.write:
         PAGE.write_text(machines.insert(PAGE.read_text("utf-8"), figures), "utf-8")

@@ -92,7 +92,6 @@ class DebianPackages:
     def _tree(self) -> Path:
         store = self._store
         name = self.interpreter_key
-        store.share_tree(name)
         with store.lock(f"tree-{name}"):
             tree = store.tree(name)
             if tree is None:

@@ -32,7 +32,6 @@ def unpack_interpreter(
     """
     from grocker.tar.unpack import unpack
 
-    store.share_tree(key)
     with store.lock(f"tree-{key}"):
         tree = store.tree(key)
         if tree is None:

@@ -20,7 +20,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Literal, Self, TypeVar
 
@@ -225,10 +225,9 @@ class Store:
 
     def member_size(self, key: str) -> int | None:
         """Bytes of the member's compressed segment, None when there is none."""
-        try:
+        with suppress(FileNotFoundError):
             return self.member(key).stat().st_size
-        except FileNotFoundError:
-            return None
+        return None
 
     def open_member(self, key: str) -> BinaryIO:
         """Open the member's compressed segment; closed by the caller. Raises OSError."""
@@ -261,6 +260,10 @@ class Store:
         if state == "moved":
             self.seal_tree(key)
         return path if state is not None else None
+
+    def own_tree(self, key: str) -> Path | None:
+        """Return what ``tree`` returns, without looking into other stores."""
+        return Store.tree(self, key)
 
     def share_tree(self, key: str) -> None:
         """Hear that the tree of that key is worth sharing: for a store that shares."""
