@@ -166,7 +166,9 @@ class SharedCache:
             )
         first, *rest = manifest.layers
         if first.size > _MOST:
-            raise CorruptError(f"the shared cache {self.name} has {first.size} bytes", hint="delete its tag")
+            raise CorruptError(
+                f"the shared cache {self.name} has {first.size} bytes", hint="delete its tag from the registry"
+            )
         snapshot = snapshots.decode(pull.read_blob(session, first))
         listed = {one.digest: one.size for one in rest}
         files = {digest: one for digest, one in snapshot.files.items() if listed.get(digest) == one.size}

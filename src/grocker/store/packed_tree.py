@@ -12,6 +12,7 @@ from typing import BinaryIO
 from grocker.errors import CorruptError
 from grocker.store.writing import Writer, storage
 
+_HINT = "delete the cache's tag from the registry; the next build writes it again"
 _LEVEL = 4  # it is made once, while a build waits
 
 
@@ -62,12 +63,14 @@ def unpack(packed: BinaryIO, target: Path) -> None:
                 parent, _, name = info.name.rpartition("/")
                 # A directory was made before what is in it: no link is followed on the way.
                 if parent not in made or name in ("", ".", ".."):
-                    raise CorruptError(f"unpacking a tree of the shared cache: unexpected path {info.name!r}")
+                    raise CorruptError(
+                        f"unpacking a tree of the shared cache: unexpected path {info.name!r}", hint=_HINT
+                    )
                 _write(archive, info, target / info.name)
                 if info.isdir():
                     made.add(info.name)
     except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise CorruptError(f"unpacking a tree of the shared cache: {error}") from error
+        raise CorruptError(f"unpacking a tree of the shared cache: {error}", hint=_HINT) from error
 
 
 def _write(archive: tarfile.TarFile, info: tarfile.TarInfo, place: Path) -> None:
@@ -84,4 +87,6 @@ def _write(archive: tarfile.TarFile, info: tarfile.TarInfo, place: Path) -> None
             shutil.copyfileobj(content, stream, 1 << 20)
             os.fchmod(stream.fileno(), info.mode & 0o755)
     else:
-        raise CorruptError(f"unpacking a tree of the shared cache: {info.name!r} is not a file, directory or link")
+        raise CorruptError(
+            f"unpacking a tree of the shared cache: {info.name!r} is not a file, directory or link", hint=_HINT
+        )
