@@ -216,7 +216,8 @@ def _ask(
     """Ask the archive and the index at the same time."""
     declared = proxy_packages({name: bool(s.static or s.media) for name, s in settings.services.items()})
     project = request.origin.path.name if request.origin.path is not None else ""
-    guess = cache_key("packages needed", request.origin.text, project, target.platform, declared)
+    about = request.origin.text, project, target.platform, target.suite.name, target.standalone, declared
+    guess = cache_key("packages needed", *about)
     expected = context.store.kept_as("steps", guess, tuple[str, ...]) or declared
 
     def ask_archive(more: Sequence[str]) -> tuple[DebianAnswer, DebianAnswer]:
