@@ -297,11 +297,9 @@ class Store:
 
     def forget_tree(self, key: str) -> None:
         """Remove a damaged tree, so that it is made again."""
-        with self.scratch() as scratch, storage(_ACTION, self.root / "trees" / key):
-            try:
-                os.rename(self.root / "trees" / key, scratch / "tree")
-            except FileNotFoundError:
-                pass  # another process removed it first
+        # Another process may have removed it first.
+        with self.scratch() as scratch, storage(_ACTION, self.root / "trees" / key), suppress(FileNotFoundError):
+            os.rename(self.root / "trees" / key, scratch / "tree")
 
     # -- temporary places and locks -----------------------------------------------------------------------------------
 
