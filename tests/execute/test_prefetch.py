@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from grocker import python
 from grocker.context import Context
@@ -78,3 +79,20 @@ def test_no_interpreter_is_started_that_nobody_would_end(
         prefetch.interpreter_resolved(ANSWER, HOST)
     pools.processors.shutdown(wait=True)
     assert begun == []
+
+
+def test_interpreter_is_fetched_from_elsewhere_when_a_back_end_runs(tools: tuple[Context, Workers]) -> None:
+    context, pools = tools
+    asked = threading.Event()
+
+    class Elsewhere(Store):
+        def tree(self, key: str) -> Path | None:
+            asked.set()
+            return None
+
+    with Elsewhere(context.store.root) as store, Prefetch(replace(context, store=store), pools, epoch=0) as prefetch:
+        prefetch.interpreter_resolved(ANSWER, HOST)
+        pools.processors.submit(lambda: None).result()
+        assert not asked.is_set(), "an image of which nothing has to be compiled needs no interpreter"
+        prefetch.backend_started()
+        assert asked.wait(60)

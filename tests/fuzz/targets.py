@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.fuzz import (
+    cache_targets,
     debian_targets,
     image_targets,
     lock_targets,
@@ -21,6 +22,7 @@ _ROOMS = (
     lock_targets,
     settings_targets,
     registry_targets,
+    cache_targets,
     image_targets,
     runner_targets,
 )

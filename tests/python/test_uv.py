@@ -34,6 +34,15 @@ def test_uv_gets_only_what_is_its_business() -> None:
     assert not {"PYTHONPATH", "VIRTUAL_ENV", "UV_PYTHON"} & set(environment)
 
 
+def test_variables_that_answers_depend_on_are_the_same_for_everybody_who_asks() -> None:
+    one = {**CALLER, "UV_INDEX": "https://bob:first@index.example.com/simple", "UV_INDEX_OURS_PASSWORD": "first"}
+    other = {**CALLER, "UV_INDEX": "https://eve:second@index.example.com/simple", "UV_HTTP_TIMEOUT": "9"}
+    found = find_uv(one, cache=Path("/cache")).variables()
+    assert found == find_uv(other, cache=Path("/elsewhere")).variables()
+    assert ("UV_INDEX", "https://index.example.com/simple") in found
+    assert found != find_uv({**other, "UV_INDEX": "https://index.example.net/simple"}).variables()
+
+
 def test_uv_keeps_the_cache_that_the_caller_names() -> None:
     assert find_uv({**CALLER, "UV_CACHE_DIR": "/mine"}, cache=Path("/cache")).environment["UV_CACHE_DIR"] == "/mine"
 

@@ -18,7 +18,8 @@ from grocker import digest as digests
 from grocker.errors import CannotWriteError, CorruptError, MissingError
 from grocker.store import Store
 from grocker.store.check import check
-from grocker.store.store import Room, abandoned, require
+from grocker.store.store import Room, abandoned
+from grocker.store.writing import require
 
 DATA = b"the bytes of a wheel" * 100
 DIGEST = digests.of(DATA)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.source import ROOT
-from tools.bench import report
+from tools.bench import machines, report
 from tools.bench.registry import Registry
 from tools.bench.rounds import CASES, COLD, DEPENDENCY, PUSH, Sample, Size
 from tools.bench.sides import with_host
@@ -98,3 +98,10 @@ def test_registry_holds_what_its_blobs_weigh(tmp_path: Path) -> None:
         blob.mkdir(parents=True)
         (blob / "data").write_bytes(bytes(size))
     assert registry.held() == 15
+
+
+def test_page_has_a_place_for_the_machines() -> None:
+    page = (ROOT / "docs/explanation/benchmarks.md").read_text("utf-8")
+    changed = machines.insert(page, "what was measured\n")
+    assert changed.count("what was measured\n") == 1
+    assert machines.insert(changed, "what was measured\n") == changed

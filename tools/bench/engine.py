@@ -33,8 +33,10 @@ class Engine:
         """What ``docker ARGUMENTS`` prints."""
         return run([self.client, *arguments], environ=self.environ)
 
-    def build(self, dockerfile: Path, project: Path, tag: str, *, secrets: Mapping[str, Path]) -> str:
-        """Build with BuildKit, on the host's network; what it said, in plain lines."""
+    def build(
+        self, dockerfile: Path, project: Path, tag: str, *, secrets: Mapping[str, Path], more: Sequence[str] = ()
+    ) -> str:
+        """Build with BuildKit, on the host's network; what it said, in plain lines. ``more``: options."""
         words: list[str | Path] = [
             "build",
             "--progress",
@@ -45,6 +47,7 @@ class Engine:
             dockerfile,
             "--tag",
             tag,
+            *more,
         ]
         for name, path in sorted(secrets.items()):
             words += ["--secret", f"id={name},src={path}"]

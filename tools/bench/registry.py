@@ -8,7 +8,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tools.bench.host import BenchError, free_port, program
@@ -23,6 +23,13 @@ class Registry:
     address: str
     """host and port, as they stand in an image's name"""
     storage: Path
+    pid: int = 0
+    """its process"""
+
+    def written(self) -> int:
+        """Bytes that it has written since it started: to files, and into connections."""
+        about = Path(f"/proc/{self.pid}/io").read_text().split()
+        return int(about[about.index("wchar:") + 1])
 
     def held(self) -> int:
         """Bytes of all blobs that it holds: layers, configurations, manifests."""
@@ -65,7 +72,7 @@ def registry(place: Path) -> Iterator[Registry]:
         server = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         _wait(found, server)
-        yield found
+        yield replace(found, pid=server.pid)
     finally:
         server.terminate()
         server.wait()

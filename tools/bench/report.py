@@ -36,21 +36,21 @@ def tables(samples: Sequence[Sample], sizes: Sequence[Size], about: Mapping[str,
     ours, peers = sides[:-2], sides[-2:]
     lines = [f"- {name}: {text}" for name, text in about.items()]
     lines += ["", "Seconds, median (least – most):", ""]
-    lines += _table(
+    lines += markdown_table(
         ["", *sides],
         [[WORDS[case], *(_seconds(samples, case, side) for side in sides)] for case in CASES],
     )
     lines += ["", "Seconds of processor time, the engine's included, median:", ""]
-    lines += _table(
+    lines += markdown_table(
         ["", *sides],
         [[WORDS[case], *(_processor(samples, case, side) for side in sides)] for case in CASES],
     )
     weights = {one.side: one for one in sizes}
     for own in ours:
         lines += ["", f"{own} as a share of each, median of the ratios of pairs (least – most):", ""]
-        lines += _table(["", *peers], _shares(samples, weights, own, peers))
+        lines += markdown_table(["", *peers], _shares(samples, weights, own, peers))
     lines += ["", "Bytes:", ""]
-    lines += _table(
+    lines += markdown_table(
         ["", *sides],
         [
             ["pushed after one line", *(_bytes(_pushed(samples, PUSH, side)) for side in sides)],
@@ -68,7 +68,7 @@ def _shares(samples: Sequence[Sample], weights: Mapping[str, Size], own: str, pe
     for case in CASES:
         found = {peer: ratios(samples, case, own, peer) for peer in peers}
         aims = [_goal(median(found[peer]), goals.get((case, peer))) for peer in peers]
-        rows.append([WORDS[case], *(f"{_spread(found[p])}{aim}" for p, aim in zip(peers, aims, strict=True))])
+        rows.append([WORDS[case], *(f"{spread(found[p])}{aim}" for p, aim in zip(peers, aims, strict=True))])
     row = ["compressed size"]
     for peer in peers:
         share = weights[own].compressed / weights[peer].compressed
@@ -120,7 +120,8 @@ def _goal(share: float, most: float | None) -> str:
     return f"; goal ≤ {most:g}: {'met' if share <= most else '**missed**'}"
 
 
-def _spread(found: Sequence[float]) -> str:
+def spread(found: Sequence[float]) -> str:
+    """Write ratios: median, least and most."""
     return f"{median(found):.2f} × ({min(found):.2f} – {max(found):.2f})"
 
 
@@ -141,6 +142,7 @@ def _bytes(number: int) -> str:
     return f"{number / 1e6:.1f} MB" if number >= 1e6 else f"{number / 1e3:.1f} kB"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Write the lines of a table, numbers to the right."""
     lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
     return ["| " + " | ".join(line) + " |" for line in lines]

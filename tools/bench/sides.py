@@ -59,7 +59,8 @@ class Grocker:
     as_tree: bool = False
     """whether it builds the source tree instead of the package"""
 
-    def _grocker(self, project: Path, *words: str) -> str:
+    def grocker(self, project: Path, *words: str) -> str:
+        """Run ``grocker build``; what it said."""
         command: list[str | Path] = [
             self.program,
             "build",
@@ -77,11 +78,11 @@ class Grocker:
 
     def build(self, project: Path) -> str:
         """See Side.build."""
-        return self._grocker(project, "--output", "docker", "--tag", self.tag)
+        return self.grocker(project, "--output", "docker", "--tag", self.tag)
 
     def push(self, project: Path, repository: str) -> str:
         """See Side.push."""
-        return self._grocker(project, "--push", "--tag", f"{self.registry.address}/{repository}:1")
+        return self.grocker(project, "--push", "--tag", f"{self.registry.address}/{repository}:1")
 
     def forget(self) -> None:
         """See Side.forget: what is left of the cache is ``v1/downloads``, uv's own among them."""

@@ -37,6 +37,14 @@ def build(request: Request, context: Context) -> Built:
     """Make the image and deliver it to every sink. Raises GrockerError."""
     settings = read_configuration(request).settings
     check_executable(context.store.root)
+    if settings.cache is None and request.cache_from is None and request.cache_to is None:
+        return _build(request, settings, context)
+    from grocker.builder.shared_cache import build_with_cache
+
+    return build_with_cache(request, settings, context, partial(_build, request, settings))
+
+
+def _build(request: Request, settings: Settings, context: Context) -> Built:
     questions = [partial(sink.ask, _tagged(request.tags)) for sink in request.sinks if isinstance(sink, Preflight)]
     meanwhile = questions if request.tags else []
     with (

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 @click.option("-e", "--env", "variables", multiple=True, metavar="NAME[=VALUE]", help="Variable for --check.")
 @click.option("--watch", is_flag=True, help="Build again whenever a file changes.")
 @with_options(*RESOLUTION)
+@click.option("--cache-from", metavar="REPOSITORY", help="Take from a registry what other machines made.")
+@click.option("--cache-to", metavar="REPOSITORY", help="Add to a registry what this build made.")
 @click.option("--result-file", type=FILE, metavar="FILE", help="Write the result to FILE as JSON.")
 @with_options(json_option("the result"), QUIET)
 def command(**options: Any) -> None:
@@ -102,6 +104,8 @@ def _build(options: Mapping[str, Any]) -> Built:
             sinks=open_sinks(options["outputs"], push=options["push"], context=place_context(tools)),
             labels=parse_labels(options["labels"]),
             strict=options["strict"],
+            cache_from=options["cache_from"],
+            cache_to=options["cache_to"],
         )
         built = build(request, tools)
         if options["check"]:

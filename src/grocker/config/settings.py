@@ -48,6 +48,13 @@ PythonSeries = Annotated[
 ]
 Extra = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\Z", description="the name of an extra")]
 Address = Annotated[str, Meta(pattern=r"^https?://[^\s/]\S*\Z", description="an address that begins with https://")]
+CacheName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[^\s/]*[.:A-Z][^\s/]*/[^\s@]+\Z|^localhost/[^\s@]+\Z",
+        description="a repository with its registry, such as registry.example.com/team/cache",
+    ),
+]
 InProject = Annotated[
     str, Meta(pattern=r"^(?!/)(?!(.*/)?\.\.(/|$))[^\0\n]+\Z", description="the path of a file inside the project")
 ]
@@ -243,6 +250,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     """distributions whose files are installed where wheels install different ones at one path, the first one most"""
     index_url: Address | None = None
     """the package index, instead of the host's"""
+    cache: CacheName | None = None
+    """repository of a registry where machines share what their builds make (``registry.example.com/team/cache``)"""
     namespace: Annotated[str, Meta(pattern=r"^[A-Z0-9_]+\Z", description="upper-case letters, digits and _")] | None = (
         None
     )

@@ -146,9 +146,9 @@ def _missing_libraries(bench: Workbench) -> dict[str, tuple[str, ...]]:
     store = bench.context.store
     concerned = [layer.key for layer in bench.plan.layers if layer.kind in {"debian", *WHEEL_KINDS}]
     key = cache_key("libraries", debian.REVISION, concerned)
-    data = store.kept("steps", key)
-    if data is not None:
-        return msgspec.json.decode(data, type=dict[str, tuple[str, ...]])
+    kept = store.kept_as("steps", key, dict[str, tuple[str, ...]])
+    if kept is not None:
+        return kept
     from grocker.layers import libraries
 
     provided = {library.soname for facts in bench.packages.facts() for library in facts.libraries}

@@ -39,6 +39,8 @@ class Prefetch:
         self._epoch = epoch
         self._meanwhile = meanwhile
         self._guard = Lock()
+        self._backend_runs = False
+        self._interpreter: tuple[DebianAnswer, Target] | None = None
         self._packages: dict[tuple[str, ...], DebianPackages] = {}
         self._compilers: dict[str, Compiler] = {}
         self._unwanted: set[str] = set()
@@ -55,12 +57,17 @@ class Prefetch:
     ) -> None:
         with self._guard:
             self._is_closed = True
-        for compiler in self._compilers.values():
-            compiler.close()
+            for compiler in self._compilers.values():
+                compiler.close()
 
     def backend_started(self) -> None:
-        """Import what comes after the back end."""
+        """Import what comes after the back end; get the interpreter if it is elsewhere: there will be work for it."""
         self._workers.processors.submit(_import_modules)
+        with self._guard:
+            self._backend_runs = True
+            known = self._interpreter
+        if known is not None:
+            self._workers.transfers.submit(self._start_interpreter, *known)
 
     def debian_resolved(self, image: DebianAnswer, compiling: Target) -> None:
         """Start with the packages, if their layer has to be made."""
@@ -73,6 +80,8 @@ class Prefetch:
 
     def interpreter_resolved(self, packages: DebianAnswer, compiling: Target) -> None:
         """Start the interpreter."""
+        with self._guard:
+            self._interpreter = packages, compiling
         self._workers.processors.submit(self._start_interpreter, packages, compiling)
 
     def packages(self, answer: DebianAnswer) -> DebianPackages:
@@ -97,7 +106,8 @@ class Prefetch:
     def _start_interpreter(self, packages: DebianAnswer, compiling: Target) -> None:
         """Start the interpreter if it is unpacked in the store."""
         key = interpreter_key(packages.packages)
-        tree = self._context.store.tree(key)
+        store = self._context.store
+        tree = store.tree(key) if self._backend_runs else store.own_tree(key)
         if tree is None:
             return
         from grocker.python import Compiler, InterpreterTree

@@ -65,6 +65,8 @@ class StoreSink(msgspec.Struct, frozen=True):
         self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
     ) -> Delivered:
         """See Sink.deliver."""
+        for layer in (one for image in images for one in image.layers):
+            blobs.path(layer.digest)  # the bytes of some may still be elsewhere
         if self.hint is not None:
             progress.warn("the image is in Grocker's store only: neither docker nor podman is available", self.hint)
         return Delivered("store", str(names[0]), 0, "kept in the store", tuple(str(name) for name in names))

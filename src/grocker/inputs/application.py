@@ -135,7 +135,7 @@ def read_application(
     """
     from grocker.inputs.completeness import check_complete
 
-    path = request.context.store.sound_download(wheel.sha256)
+    path = request.context.store.built_wheel(wheel.sha256)
     if path is None:
         raise CorruptError(
             f"the cached wheel {wheel.file} is damaged", hint="build again (the damaged file was deleted)"

@@ -191,7 +191,10 @@ def _choose_inputs(files: TreeFiles, patterns: Sequence[str], outputs: Sequence[
 
 def _find(context: Context, key: str) -> CommandResult | None:
     result = context.store.kept_as("steps", key, CommandResult)
-    return result if result is not None and context.store.tree(result.tree) is not None else None
+    if result is None or context.store.tree(result.tree) is None:
+        return None
+    context.store.share_tree(result.tree)
+    return result
 
 
 def _check_machine(result: CommandResult, target: Target) -> None:

@@ -363,4 +363,5 @@ def _keep(
                     os.rename(copy / file.path, place)
                     os.chown(place, os.geteuid(), os.getegid())
                     place.chmod(0o755 if file.executable else 0o644)
+    store.share_tree(key)
     return CommandResult(key, tuple(files), removed)

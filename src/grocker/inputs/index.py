@@ -24,11 +24,6 @@ def find_uv(context: Context, settings: Settings) -> python.Uv:
     return python.find_uv(environ, cache=context.store.root / "downloads" / "uv")
 
 
-def uv_variables(uv: python.Uv) -> list[tuple[str, str]]:
-    """Return uv's variables by name, sorted: answers depend on them."""
-    return [(name, uv.environment[name]) for name in sorted(uv.environment) if name.startswith("UV_")]
-
-
 def uv_settings(directory: Path) -> str:
     """Return what the project's files tell uv about resolving, ``[tool.uv]`` and ``uv.toml``: answers depend on it."""
     loaded = config_files.load_toml(directory / "pyproject.toml")
@@ -88,7 +83,7 @@ def rebuild_wheels(
     """
     for file in files:
         built_here = file.index in (python.SDIST, python.SOURCE)
-        if not built_here or context.store.sound_download(file.sha256) is not None:
+        if not built_here or context.store.built_wheel(file.sha256) is not None:
             continue
         source: python.Source | str
         if file.source:

@@ -12,7 +12,7 @@ from grocker.config.settings import Settings
 from grocker.errors import CorruptError, MissingError
 from grocker.inputs.application import Application, ApplicationRequest, WheelFile, read_application
 from grocker.inputs.documents import named_files, read_procfile
-from grocker.inputs.index import sdist_builder, uv_settings, uv_variables, wheel_target
+from grocker.inputs.index import sdist_builder, uv_settings, wheel_target
 from grocker.inputs.produced import Produced, lay_over
 from grocker.inputs.toolchain import DebianToolchain
 from grocker.inputs.tree_project import named_requirement_files
@@ -102,7 +102,7 @@ def resolve_build(request: ApplicationRequest, project: python.Project) -> tuple
         return _BuildAnswer(context.now, pins)
 
     asked = project.build_requires, python.oldest_python(release)
-    key = cache_key("build requirements", *asked, uv_settings(project.directory), uv_variables(uv))
+    key = cache_key("build requirements", *asked, uv_settings(project.directory), uv.variables())
     return recent_answer(context.store, key, _BuildAnswer, ask, now=context.now, refresh=request.refresh).pins
 
 
@@ -146,7 +146,7 @@ def _keep_wheel(store: Store, key: str, make: Callable[[], WheelFile]) -> WheelF
     """Return the wheel kept under ``key``, else what ``make`` returns, which is kept."""
     with store.lock(f"step-{key}"):
         kept = store.kept_as("steps", key, WheelFile)
-        if kept is not None and store.sound_download(kept.sha256) is not None:
+        if kept is not None and store.built_wheel(kept.sha256) is not None:
             return kept
         wheel = make()
         store.keep("steps", key, msgspec.json.encode(wheel))

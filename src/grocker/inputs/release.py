@@ -10,7 +10,6 @@ from grocker.inputs.index import (
     download_wheel,
     rebuild_wheels,
     sdist_builder,
-    uv_variables,
     wheel_target,
 )
 from grocker.inputs.toolchain import DebianToolchain
@@ -53,7 +52,7 @@ def _find(request: ApplicationRequest) -> tuple[PythonFile, str]:
                 ) from error
         return answer_of_pins(context, uv, [pin for pin in pins if pin.name == origin.name])
 
-    key = cache_key("release", origin.requirement, str(target), uv_variables(uv))
+    key = cache_key("release", origin.requirement, str(target), uv.variables())
     answer = recent_answer(context.store, key, PythonAnswer, ask, now=context.now, refresh=request.refresh)
     rebuild_wheels(context, uv, answer.files, target, toolchain)
     return answer.files[0], answer.urls[answer.files[0].sha256]

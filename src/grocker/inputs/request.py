@@ -49,6 +49,9 @@ class Request(msgspec.Struct, frozen=True):
     """as ``extras``"""
     constraints: tuple[str, ...] = ()
     """PEP 508: versions that the index's answer has to keep to"""
+    cache_from: str | None = None
+    """the shared cache to read, and ``cache_to`` the one to write; both None for the settings' own"""
+    cache_to: str | None = None
     locked: bool = False
     """whether a missing or stale lock is an error"""
 

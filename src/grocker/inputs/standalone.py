@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from grocker.context import Context
 from grocker.digest import Digest
 from grocker.errors import CorruptError, DeniedError, GrockerError, MissingError, TryAgainError, UnavailableError
-from grocker.inputs.index import uv_variables
 from grocker.lock.values import StandalonePython
 from grocker.platforms.interpreters import OLDEST, release_of, series_of
 from grocker.platforms.suites import SUITES, debian_pythons, nearest_suites
@@ -22,7 +21,7 @@ from grocker.platforms.target import Target
 from grocker.python import Uv, hide_credentials
 from grocker.python.standalone import Download, download_archive, list_downloads, read_archive
 from grocker.store.answers import recent_answer
-from grocker.store.store import require
+from grocker.store.writing import require
 from grocker.tar.entry import Entry
 from grocker.tar.keys import cache_key
 
@@ -64,7 +63,7 @@ class StandaloneSource(msgspec.Struct, frozen=True):
             # The address of a mirror may have a password, which the store does not get.
             return _Listed(self.context.now, tuple(replace(one, url=hide_credentials(one.url)) for one in usable))
 
-        key = cache_key("standalone pythons", uv_variables(self.uv))
+        key = cache_key("standalone pythons", self.uv.variables())
         store, now = self.context.store, self.context.now
         return recent_answer(store, key, _Listed, ask, now=now, refresh=self.refresh).downloads
 
@@ -89,9 +88,7 @@ class StandaloneSource(msgspec.Struct, frozen=True):
     def find_lack(self, target: Target) -> Lack | None:
         """Return why the target's interpreter cannot be fetched, None if it can; a failure counts for an hour."""
         store, now = self.context.store, self.context.now
-        key = cache_key(
-            "standalone python out of reach", str(target.platform), target.standalone, uv_variables(self.uv)
-        )
+        key = cache_key("standalone python out of reach", str(target.platform), target.standalone, self.uv.variables())
         kept = store.kept_as("steps", key, Lack)
         if kept is not None and not self.refresh and 0 <= now - kept.at < _HOUR:
             return kept
@@ -175,7 +172,7 @@ class StandaloneSource(msgspec.Struct, frozen=True):
 
 
 def _voucher(digest: Digest) -> str:
-    return cache_key("standalone archive", digest)
+    return f"vouched-{cache_key(digest)}"  # this machine's own judgement
 
 
 def _with_nearest(error: GrockerError, target: Target) -> GrockerError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,20 +66,22 @@ class DebianToolchain(msgspec.Struct, frozen=True):
         return f"cannot be compiled for {architecture} on {machine}"
 
     def compose(self, packages: Sequence[str]) -> BuildRoot:
-        """See Toolchain.
-
-        Most packages are those of every root: these are unpacked once, and linked.
-        """
+        """See Toolchain."""
         from grocker.python import BuildRoot
-        from grocker.tar.unpack import link_tree, unpack
 
-        store, common = self.context.store, self._common
         answer = self._build_packages(packages)
         key = self._root_key(answer)
+        return BuildRoot(partial(self._make_root, answer, key), key)
+
+    def _make_root(self, answer: DebianAnswer, key: str) -> Path:
+        """Return the root's directory. Most packages are those of every root: these are unpacked once, and linked."""
+        from grocker.tar.unpack import link_tree, unpack
+
+        store = self.context.store
         with store.lock(f"tree-{key}"):
             tree = store.tree(key)
             if tree is None:
-                whole = self._resolve(common)
+                whole = self._resolve(self._common)
                 shared = replace(whole, packages=tuple(one for one in whole.packages if one in answer.packages))
                 rest = replace(answer, packages=tuple(one for one in answer.packages if one not in whole.packages))
                 below = self._unpacked(shared)
@@ -88,7 +91,7 @@ class DebianToolchain(msgspec.Struct, frozen=True):
                     unpack(self.read_interpreter(development=True), new)
                 tree = store.tree(key)
         assert tree is not None
-        return BuildRoot(tree, key)
+        return tree
 
     def root_key(self) -> str:
         """Return the key of the root that ``compose(())`` would return."""

@@ -54,15 +54,14 @@ def build_layer(
             layer, directories = compose(context.store, parts, lower=lower or {}, epoch=epoch)
         kept = _Kept(layer, tuple((d.path, d.mode, d.uid, d.gid) for d in directories.values()))
         context.store.keep("steps", plan.key, msgspec.json.encode(kept))
+    context.store.use_layer(layer.digest, layer.members)
     return FinishedLayer(plan, layer, directories, is_new=True)
 
 
 def _kept(context: Context, plan: PlannedLayer) -> FinishedLayer | None:
-    data = context.store.kept("steps", plan.key)
-    if data is None:
+    kept = context.store.kept_as("steps", plan.key, _Kept)
+    if kept is None or not context.store.has_blob(kept.layer.digest, kept.layer.size):
         return None
-    kept = msgspec.json.decode(data, type=_Kept)
-    if context.store.blob(kept.layer.digest, kept.layer.size) is None:
-        return None
+    context.store.use_layer(kept.layer.digest, kept.layer.members)
     directories = {path: Directory(path, mode, uid, gid) for path, mode, uid, gid in kept.directories}
     return FinishedLayer(plan, kept.layer, directories, is_new=False)

@@ -26,7 +26,7 @@ def entries(python: str = installed_files.PYTHON) -> tuple[Entry, ...]:
 def digest(store: Store) -> str:
     """Return the digest of everything in the layer, 64 hexadecimal digits; kept as long as no module is written to."""
     stats = [(name, file_stat(path)) for name, path in _modules()]
-    key = cache_key("runner", stats)
+    key = f"runner-{cache_key(stats)}"  # about files of this machine
     kept = store.kept_as("steps", key, str)
     if kept is None:
         kept = _digest()

@@ -135,6 +135,7 @@ class Workbench:
         """
         with self._starting:
             if self._compiler is None:
+                self.context.store.share_tree(self.plan.interpreter)
                 started = self._started or python.Compiler(self._interpreter())
                 self._started = None
                 try:

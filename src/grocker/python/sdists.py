@@ -174,13 +174,12 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             )
             return _BuildAnswer(context.now, pins)
 
-        variables = sorted((name, value) for name, value in uv.environment.items() if name.startswith("UV_"))
         settings = repr(project_tables(self.directory)) if self.directory is not None else ""
         key = cache_key(
             "build requirements of an sdist",
             project.build_requires,
             settings,
-            variables,
+            uv.variables(),
             self.pinned,
             oldest_python(release),
         )
@@ -282,7 +281,7 @@ class SdistBuilder(msgspec.Struct, frozen=True):
         key = cache_key("compiled wheel", opened.identity, compiled.FORMAT, pins, root.key)
         with store.lock(f"step-{key}"):
             kept = store.kept_as("steps", key, _BuiltWheel)
-            if kept is not None and store.sound_download(kept.sha256) is not None:
+            if kept is not None and store.built_wheel(kept.sha256) is not None:
                 return kept
             with context.progress.task(f"compiling {opened.what.removesuffix(' from its sdist')}"):
                 path = compiled.compile_project(
@@ -301,7 +300,7 @@ class SdistBuilder(msgspec.Struct, frozen=True):
         key = cache_key("sdist wheel", source.name, source.version, opened.identity, FORMAT, pins)
         with store.lock(f"step-{key}"):
             kept = store.kept_as("steps", key, _BuiltWheel)
-            if kept is not None and store.sound_download(kept.sha256) is not None:
+            if kept is not None and store.built_wheel(kept.sha256) is not None:
                 return kept
             with self.context.progress.task(f"building {opened.what}"):
                 path, is_reduced = self._build(source, project, opened.tree, pins, scratch / "build")

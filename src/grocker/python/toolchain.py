@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
-
-import msgspec
 
 from grocker.python.target import WheelTarget
 
 
-class BuildRoot(msgspec.Struct, frozen=True):
+class BuildRoot:
     """The root of a sandbox that has a compiler, the image's interpreter, and their headers."""
 
-    tree: Path
-    key: str
-    """changes with its packages"""
+    def __init__(self, tree: Path | Callable[[], Path], key: str) -> None:
+        """``tree``: what makes it, if it is not there yet: hundreds of megabytes that a kept wheel does not need."""
+        self._tree = tree
+        self.key = key
+        """changes with its packages"""
+
+    @property
+    def tree(self) -> Path:
+        """Its directory. Raises what making it raises."""
+        if not isinstance(self._tree, Path):
+            self._tree = self._tree()
+        return self._tree
 
 
 class Toolchain(Protocol):

@@ -30,6 +30,11 @@ _PASSED = regex(
     r"|(HTTP|HTTPS|ALL|FTP)_PROXY|(http|https|all|ftp)_proxy"
 )
 _DROPPED = frozenset({"UV_PROJECT_ENVIRONMENT", "UV_SYSTEM_PYTHON", "UV_PYTHON", "UV_FROZEN", "UV_LOCKED", "UV_TARGET"})
+_NO_ANSWER = frozenset(
+    {"UV_CACHE_DIR", "UV_KEYRING_PROVIDER", "UV_CONCURRENT_DOWNLOADS", "UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES"}
+)
+"""variables that change no answer"""
+_PERSONAL = regex("USERNAME|PASSWORD|TOKEN|CREDENTIAL|PUBLISH")
 _LISTS = {"UV_INDEX": " ", "UV_FIND_LINKS": ",", "UV_INSECURE_HOST": " "}
 PATH = "/usr/local/bin:/usr/bin:/bin"
 """where programs of the host are found, by uv and by back ends"""
@@ -59,6 +64,16 @@ class Uv(msgspec.Struct, frozen=True):
         from grocker.python.credentials import public_environment
 
         return replace(self, environment=public_environment(self.environment))
+
+    def variables(self) -> list[tuple[str, str]]:
+        """Return the variables that answers depend on, sorted; who asks and where files are kept is not among them."""
+        named = {name: self.environment[name] for name in sorted(self.environment) if name.startswith("UV_")}
+        if any("@" in value or _PERSONAL.search(name) for name, value in named.items()):
+            from grocker.python.credentials import public_environment
+
+            public = public_environment(named)
+            named = {name: public[name] for name in named if name in public}
+        return [(name, value) for name, value in named.items() if name not in _NO_ANSWER]
 
     def with_options(self, options: Mapping[str, str]) -> Uv:
         """The same uv with variables that a requirement file sets: lists are appended to, others are replaced.

@@ -86,7 +86,7 @@ def update_wheel(store: Store, key: str, tree: SourceTree, workspace: Path) -> W
     It is in the store then, as the last one. ``workspace``: a scratch directory. Raises as ``apply_template``.
     """
     template = store.kept_as("steps", key, WheelTemplate)
-    last = store.sound_download(template.wheel) if template is not None else None
+    last = store.built_wheel(template.wheel) if template is not None else None
     if template is None or last is None:
         return None
     path = apply_template(template, last, tree, workspace)

@@ -258,6 +258,8 @@ def _find(context: Context, run: StaticRun) -> _Result | None:
     result = context.store.kept_as("steps", run.result_key(read), _Result)
     if result is None or (result.files is not None and context.store.tree(result.files.digest) is None):
         return None
+    if result.files is not None:
+        context.store.share_tree(result.files.digest)
     return result
 
 
@@ -334,6 +336,7 @@ def _keep(context: Context, answer: CollectAnswer, output: Path) -> CollectedFil
                 with store.new_tree(digest) as tree:
                     for one in sorted(copy.iterdir()):
                         one.rename(tree / one.name)
+    store.share_tree(digest)
     return CollectedFiles(digest, frozenset(paths), answer.root, answer.url, answer.serves_itself)
 
 

@@ -14,7 +14,7 @@ from grocker.context import Context
 from grocker.errors import SettingsError
 from grocker.inputs.application import Application
 from grocker.inputs.archive import find_mirrors
-from grocker.inputs.index import rebuild_wheels, wheel_target
+from grocker.inputs.index import rebuild_wheels, uv_settings, wheel_target
 from grocker.inputs.pin_file import find_pin_file
 from grocker.inputs.request import Request
 from grocker.lock import document
@@ -23,6 +23,8 @@ from grocker.lock.values import Base, Interpreter, Lock, PlatformLock, Standalon
 from grocker.platforms.interpreters import STANDALONE
 from grocker.platforms.target import Target
 from grocker.resolve.debian import package_names
+from grocker.store.answers import recent_answer
+from grocker.tar.keys import cache_key
 
 
 def read(path: Path) -> Lock | None:
@@ -143,11 +145,12 @@ def python_answer(
     locked: PlatformLock,
     toolchain: python.Toolchain,
     *,
+    refresh: bool = False,
     submodules: bool = False,
 ) -> PythonAnswer:
     """Return the lock's wheels without the application's own; ask the index only for those missing from the store.
 
-    Wheels that were built here and are not in the store are built again.
+    Wheels that were built here and are not in the store are built again. ``refresh``: ask it again within a day.
     """
     files = tuple(f for f in locked.python if f.sha256 != application.wheel)
     directory = application.project.directory if application.project else None
@@ -155,9 +158,16 @@ def python_answer(
     missing = [f for f in files if context.store.download(f.sha256) is None]
     if not missing:
         return PythonAnswer(context.now, files, {})
-    with context.store.scratch() as scratch, context.progress.task("asking the index for the locked wheels"):
-        urls = python.find_addresses(missing, wheel_target(target), uv, workspace=scratch, directory=directory)
-    return PythonAnswer(context.now, files, {str(key): url for key, url in urls.items()})
+
+    def ask() -> PythonAnswer:
+        with context.store.scratch() as scratch, context.progress.task("asking the index for the locked wheels"):
+            urls = python.find_addresses(missing, wheel_target(target), uv, workspace=scratch, directory=directory)
+        return PythonAnswer(context.now, files, {str(key): url for key, url in urls.items()})
+
+    settings = uv_settings(directory) if directory else ""
+    key = cache_key("addresses", [f.sha256 for f in missing], str(wheel_target(target)), uv.variables(), settings)
+    kept = recent_answer(context.store, key, PythonAnswer, ask, now=context.now, refresh=refresh)
+    return PythonAnswer(context.now, files, kept.urls)
 
 
 def _digest(words: Sequence[str]) -> str:

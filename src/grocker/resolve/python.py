@@ -20,7 +20,6 @@ from grocker.inputs.index import (
     rebuild_wheels,
     sdist_builder,
     uv_settings,
-    uv_variables,
     wheel_target,
 )
 from grocker.inputs.pin_file import find_pin_file
@@ -158,7 +157,7 @@ def resolve_wheels(
         hashlib.sha256(local_file.read(lock.path)).hexdigest() if lock else "",
         _listed_key(listed),
         uv_settings(directory) if directory else "",
-        uv_variables(uv),
+        uv.variables(),
         *constraints,
         keep_missing,
         submodules,

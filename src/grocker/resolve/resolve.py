@@ -40,7 +40,7 @@ from grocker.resolve.static_files import with_static
 from grocker.resolve.suites import Attempt, UnfitPythonError, resolve_suites, standalone_source
 from grocker.resolve.wheel_imports import find_wheel_imports
 from grocker.runner.contract import spec
-from grocker.store.store import require
+from grocker.store.writing import require
 from grocker.tar.keys import cache_key
 
 if TYPE_CHECKING:
@@ -179,7 +179,9 @@ def resolve(
     source = standalone_source(context, request, uv)
     toolchain = DebianToolchain(context, settings, target, standalone=source)
     submodules = settings.build.submodules
-    wheels = locks.python_answer(context, uv, application, target, locked, toolchain, submodules=submodules)
+    wheels = locks.python_answer(
+        context, uv, application, target, locked, toolchain, refresh=request.refresh, submodules=submodules
+    )
     services, static = _static(context, settings, application, target, uv, lambda: packages, wheels, toolchain)
     if lacking := set(_needed(services)) - {package.name for package in packages.packages}:
         message = f"{LOCK} is stale: it has no {', '.join(lacking)}, which serves Django's static files"
@@ -213,7 +215,9 @@ def _ask(
 ) -> Resolution:
     """Ask the archive and the index at the same time."""
     declared = proxy_packages({name: bool(s.static or s.media) for name, s in settings.services.items()})
-    guess = cache_key("packages needed", request.origin.text, str(request.origin.path), target.platform, declared)
+    project = request.origin.path.name if request.origin.path is not None else ""
+    about = request.origin.text, project, target.platform, target.suite.name, target.standalone, declared
+    guess = cache_key("packages needed", *about)
     expected = context.store.kept_as("steps", guess, tuple[str, ...]) or declared
 
     def ask_archive(more: Sequence[str]) -> tuple[DebianAnswer, DebianAnswer]:

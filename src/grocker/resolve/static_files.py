@@ -103,9 +103,9 @@ def _read_contents(store: Store, file: PythonFile, fetch: Callable[[PythonFile],
     from zipfile import BadZipFile, ZipFile
 
     identity = cache_key("static files", _FORMAT, file.sha256)
-    kept = store.kept("steps", identity)
+    kept = store.kept_as("steps", identity, _Contents)
     if kept is not None:
-        return msgspec.json.decode(kept, type=_Contents)
+        return kept
     try:
         with ZipFile(fetch(file)) as opened:
             found = _contents(_installed(name) for name in opened.namelist())

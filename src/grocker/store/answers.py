@@ -32,11 +32,17 @@ def recent_answer(
     ``now`` in seconds since 1970; ``refresh`` always asks.
     """
     if not refresh:
-        data = store.kept("steps", key)
-        if data is not None:
-            kept = msgspec.json.decode(data, type=kind)
-            if 0 <= now - kept.at < DAY:
+        for data in store.copies("steps", key):
+            kept = _decode(data, kind)
+            if kept is not None and 0 <= now - kept.at < DAY:
                 return kept
     answer = ask()
-    store.keep("steps", key, msgspec.json.encode(answer))
+    store.keep_answer(key, msgspec.json.encode(answer))
     return answer
+
+
+def _decode(data: bytes, kind: type[_Answer]) -> _Answer | None:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.DecodeError:
+        return None

@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 
 from grocker import digest as digests
-from grocker.store.store import ROOMS, Store, digest_of
+from grocker.store.store import ROOMS, Store
+from grocker.store.writing import digest_of
 
 _FOREIGN = frozenset({"npm", "uv"})
 """in ``downloads``: the caches of other tools, which manage them themselves"""

@@ -17,21 +17,20 @@ then forgotten and made again, by this build if it can, else by the next one (do
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Literal, Self, TypeVar
 
 from grocker import digest as digests
-from grocker.digest import Digest, Hashing
-from grocker.errors import CannotWriteError, CorruptError, MissingError
+from grocker.digest import Digest
+from grocker.errors import CannotWriteError
 from grocker.store import tree_seal
 from grocker.store.cache_tag import tag_cache
 from grocker.store.memory_cache import MemoryCache
-from grocker.store.writing import Writer, remove, remove_tree, storage, sync_tree, write_whole
+from grocker.store.writing import Writer, digest_of, remove, remove_tree, storage, sync_tree, verify, write_whole
 
 Room = Literal["steps", "members", "refs"]
 ROOMS = ("blobs/sha256", "downloads", "members", "steps", "trees", "refs", "locks", "tmp")
@@ -116,12 +115,22 @@ class Store:
         except msgspec.DecodeError:
             return None
 
+    def copies(self, room: Room, key: str) -> Iterator[bytes]:
+        """Yield what ``kept`` returns, and what other stores that this one looks into have under ``key``."""
+        data = self.kept(room, key)
+        if data is not None:
+            yield data
+
     def keep(self, room: Room, key: str, data: bytes) -> None:
         """Keep ``data`` under ``key``, replacing what was there. Raises StorageError, CannotWriteError."""
         bare = is_bare(room, key)
         sealed = data if bare else data + seal(data)
         # A power cut may leave a sealed result incomplete, which counts as not kept: no need to wait for the disk.
         write_whole(self.root / room / key, sealed, temporary=self._temporary(), sync=bare)
+
+    def keep_answer(self, key: str, data: bytes) -> None:
+        """Keep what an archive or an index has just answered as the result of a step."""
+        self.keep("steps", key, data)
 
     # -- files as fetched -----------------------------------------------------------------------------------------
 
@@ -161,6 +170,10 @@ class Store:
                 self.keep_download(chunks, digest=digest, size=None, what=path.name, sync=False)
         return digest
 
+    def built_wheel(self, digest: Digest) -> Path | None:
+        """Return what ``add_wheel`` stored, after checking it; remove a damaged one and return None."""
+        return self.sound_download(digest)
+
     def _download_path(self, digest: Digest) -> Path:
         return self.root / "downloads" / digests.hexadecimal(digest)
 
@@ -174,6 +187,13 @@ class Store:
         except FileNotFoundError:
             return None
         return path if size is None or found == size else None
+
+    def has_blob(self, digest: Digest, size: int) -> bool:
+        """Whether ``blob`` will find it, without fetching it."""
+        return Store.blob(self, digest, size) is not None
+
+    def use_layer(self, digest: Digest, members: Iterable[tuple[str, int, int]]) -> None:
+        """Hear that an image has that layer, of these members (key, offset, compressed size): for one that shares."""
 
     def sound_blob(self, digest: Digest) -> Path | None:
         """Return the blob with that digest after checking it; remove a damaged one and return None."""
@@ -203,6 +223,16 @@ class Store:
         """The path of that member's compressed segment; it exists when ``kept("members", key)`` is not None."""
         return self.root / "members" / f"{key}.gz"
 
+    def member_size(self, key: str) -> int | None:
+        """Bytes of the member's compressed segment, None when there is none."""
+        with suppress(FileNotFoundError):
+            return self.member(key).stat().st_size
+        return None
+
+    def open_member(self, key: str) -> BinaryIO:
+        """Open the member's compressed segment; closed by the caller. Raises OSError."""
+        return open(self.member(key), "rb")
+
     @contextmanager
     def new_member(self, key: str) -> Iterator[Writer]:
         """Write a member's bytes; the file appears when the block ends. Describe it then with ``keep``."""
@@ -231,6 +261,13 @@ class Store:
             self.seal_tree(key)
         return path if state is not None else None
 
+    def own_tree(self, key: str) -> Path | None:
+        """Return what ``tree`` returns, without looking into other stores."""
+        return Store.tree(self, key)
+
+    def share_tree(self, key: str) -> None:
+        """Hear that the tree of that key is worth sharing: for a store that shares."""
+
     def seal_tree(self, key: str, tree: Path | None = None) -> None:
         """Accept the tree of that key, or ``tree``, as it is now; the caller, who has changed it, holds its lock."""
         path = tree or self.root / "trees" / key
@@ -248,7 +285,7 @@ class Store:
             target = self.root / "trees" / key
             with storage(_ACTION, target):
                 sync_tree(tree)
-                if target.exists() and self.tree(key) is None:
+                if target.exists() and Store.tree(self, key) is None:
                     self.forget_tree(key)  # a changed one is in the way
                 self.seal_tree(key, tree)
                 try:
@@ -260,11 +297,9 @@ class Store:
 
     def forget_tree(self, key: str) -> None:
         """Remove a damaged tree, so that it is made again."""
-        with self.scratch() as scratch, storage(_ACTION, self.root / "trees" / key):
-            try:
-                os.rename(self.root / "trees" / key, scratch / "tree")
-            except FileNotFoundError:
-                pass  # another process removed it first
+        # Another process may have removed it first.
+        with self.scratch() as scratch, storage(_ACTION, self.root / "trees" / key), suppress(FileNotFoundError):
+            os.rename(self.root / "trees" / key, scratch / "tree")
 
     # -- temporary places and locks -----------------------------------------------------------------------------------
 
@@ -339,35 +374,6 @@ def seal(data: bytes) -> bytes:
 def abandoned(store: Store) -> tuple[Path, ...]:
     """List temporary directories whose owners are gone (``kill -9``); the next process that writes removes them."""
     return tuple(left for left in sorted((store.root / "tmp").iterdir()) if _is_abandoned(left))
-
-
-def verify(hashing: Hashing, *, digest: Digest, size: int | None, what: str) -> None:
-    """Compare what arrived with what was expected. CorruptError when they differ."""
-    if size is not None and hashing.size != size:
-        more = "more than " if hashing.size > size else ""
-        arrived = size if hashing.size > size else hashing.size
-        raise CorruptError(
-            f"{what}: expected {size} bytes, got {more}{arrived}",
-            hint="try again, or use another mirror: the server or a proxy serves a different file",
-        )
-    if hashing.digest() != digest:
-        raise CorruptError(
-            f"{what}: expected {digest}, got {hashing.digest()}",
-            hint="use another mirror: the file was changed or damaged in transit (Grocker discarded it)",
-        )
-
-
-def require(path: Path | None, what: str) -> Path:
-    """Return ``path``. MissingError when it is None: the file is gone from the store."""
-    if path is None:
-        raise MissingError(f"{what} is no longer in the cache", hint="build again")
-    return path
-
-
-def digest_of(path: Path) -> Digest:
-    """Compute the digest of a file. Raises OSError."""
-    with open(path, "rb") as stream:
-        return digests.from_hex(hashlib.file_digest(stream, "sha256").hexdigest())
 
 
 def _sound(path: Path, digest: Digest) -> Path | None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from grocker.digest import Hashing
-from grocker.errors import CannotWriteError, GrockerError, StorageError
+from grocker import digest as digests
+from grocker.digest import Digest, Hashing
+from grocker.errors import CannotWriteError, CorruptError, GrockerError, MissingError, StorageError
 
 # EFBIG: reaching a limit on the size of files (RLIMIT_FSIZE, FAT) is like a full disk.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -145,6 +147,35 @@ def write_whole(target: Path, data: bytes, *, temporary: Path, sync: bool = True
     with Writer(temporary, action="writing") as writer:
         writer.write(data)
         writer.put(target, sync=sync)
+
+
+def verify(hashing: Hashing, *, digest: Digest, size: int | None, what: str) -> None:
+    """Compare what arrived with what was expected. CorruptError when they differ."""
+    if size is not None and hashing.size != size:
+        more = "more than " if hashing.size > size else ""
+        arrived = size if hashing.size > size else hashing.size
+        raise CorruptError(
+            f"{what}: expected {size} bytes, got {more}{arrived}",
+            hint="try again, or use another mirror: the server or a proxy serves a different file",
+        )
+    if hashing.digest() != digest:
+        raise CorruptError(
+            f"{what}: expected {digest}, got {hashing.digest()}",
+            hint="use another mirror: the file was changed or damaged in transit (Grocker discarded it)",
+        )
+
+
+def require(path: Path | None, what: str) -> Path:
+    """Return ``path``. MissingError when it is None: the file is gone from the store."""
+    if path is None:
+        raise MissingError(f"{what} is no longer in the cache", hint="build again")
+    return path
+
+
+def digest_of(path: Path) -> Digest:
+    """Compute the digest of a file. Raises OSError."""
+    with open(path, "rb") as stream:
+        return digests.from_hex(hashlib.file_digest(stream, "sha256").hexdigest())
 
 
 def sync_tree(directory: Path) -> None:

@@ -32,6 +32,8 @@ class ComposedLayer(msgspec.Struct, frozen=True):
     """compressed bytes"""
     plain: int
     """bytes of the tar"""
+    members: tuple[tuple[str, int, int], ...] = ()
+    """where its members are in it: key, offset and compressed bytes"""
 
 
 def compose(
@@ -54,10 +56,12 @@ def compose(
             plain_hash.update(plain)
             blob.write(compressed)
 
+        places: list[tuple[str, int, int]] = []
         head = b"".join(segment((directories[p] for p in sorted(directories)), epoch=epoch))
         add(members.compress(head), head)
         try:
             for part in listed:
+                places.append((part.key, blob.hashing.size, part.compressed))
                 for compressed, plain in members.read_parts(store, part):
                     add(compressed, plain)
         except CorruptError:
@@ -69,6 +73,7 @@ def compose(
         diff_id=plain_hash.digest(),
         size=blob.hashing.size,
         plain=plain_hash.size,
+        members=tuple(places),
     )
     return layer, {**lower, **directories}
 

@@ -67,11 +67,7 @@ def find_member(store: Store, key: str) -> Member | None:
     member = store.kept_as("members", key, Member)
     if member is None or member.key != key:
         return None
-    try:
-        size = store.member(key).stat().st_size
-    except FileNotFoundError:
-        return None
-    return member if size == member.compressed else None
+    return member if store.member_size(key) == member.compressed else None
 
 
 def find_or_make(store: Store, key: str, making: Callable[[], Member]) -> Member:
@@ -160,7 +156,7 @@ def compress(plain: bytes) -> bytes:
 def _compressed(store: Store, member: Member) -> Iterator[bytes]:
     """The parts as stored, each verified by its checksum."""
     try:
-        with open(store.member(member.key), "rb") as stream:
+        with store.open_member(member.key) as stream:
             for part in member.parts:
                 compressed = stream.read(part.compressed)
                 if len(compressed) != part.compressed or _crc(compressed) != part.crc:
