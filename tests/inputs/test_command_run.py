@@ -298,7 +298,8 @@ def test_processes_are_bounded_when_a_command_forks_without_end(
     mark = str(time.time_ns())
     fork = f"bash -c 'for ((n = 0; n < 300; n++)); do (exec -a {mark} sleep 600) & done'"
     error = failure(lambda: workshop.build(fork))
-    assert "Resource temporarily unavailable" in error.message
+    # bash says the one, the shell that starts it the other: other sandboxes' processes are of the same user.
+    assert "Resource temporarily unavailable" in error.message or "Cannot fork" in error.message
     assert running(mark) == []
 
 
