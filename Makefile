@@ -1,5 +1,5 @@
 # make demo   builds examples/polls into an image, runs it, shows that it answers, leaves nothing running
-# make test   everything that this host allows: about twenty minutes on two processors
+# make test   everything that this host allows: about a quarter of an hour on two processors
 #
 # make setup  the development environment in .venv: hashed, and quick when nothing changed
 # make check  the fast tier: offline, no root, no engine, about a minute
