@@ -8,10 +8,9 @@ import pytest
 
 from grocker.inputs.detection import detect, find_roots
 from grocker.python import Wheel
-from grocker.python.metadata import Metadata
 from grocker.tar.entry import File
+from tests.support.applications import ROOT, make_code
 
-ROOT = "opt/app"
 MANAGE = "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', '{0}')\n"
 WSGI = MANAGE + "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n"
 FLASK = "from flask import Flask\n{0} = Flask(__name__)\n"
@@ -20,17 +19,7 @@ LISTENS = ("--server.port", "8080", "--server.address", "0.0.0.0")
 
 
 def tree(files: Mapping[str, str]) -> Wheel:
-    entries = tuple(File(f"{ROOT}/{path}", text.encode()) for path, text in sorted(files.items()))
-    return Wheel(
-        file="shop",
-        name="shop",
-        version="1",
-        site=ROOT,
-        pure=True,
-        metadata=Metadata("shop", "1"),
-        entry_points=(),
-        entries=entries,
-    )
+    return make_code(File(f"{ROOT}/{path}", text.encode()) for path, text in sorted(files.items()))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@ from __future__ import annotations
 import base64
 import random
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,18 +33,6 @@ from tests.support.web import CERTIFICATE, tunnelling
 
 NOBODY = Credentials("no credentials (test)")
 BOB = Credentials("the credentials of bob in /x/config.json", "bob", "right")
-
-
-@pytest.fixture
-def registry() -> Iterator[Registry]:
-    with support.running() as one:
-        yield one
-
-
-@pytest.fixture
-def transport() -> Iterator[Transport]:
-    with Transport(environ={}, attempts=3, read_timeout=5, sleep=lambda _: None) as one:
-        yield one
 
 
 def name(registry: Registry, rest: str = "team/polls:1.0") -> Reference:

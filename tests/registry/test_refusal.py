@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -19,18 +18,6 @@ from tests.support.registry import Registry
 
 NOBODY = Credentials("no credentials (test)")
 RETRIED = {69, 75}
-
-
-@pytest.fixture
-def registry() -> Iterator[Registry]:
-    with support.running() as one:
-        yield one
-
-
-@pytest.fixture
-def transport() -> Iterator[Transport]:
-    with Transport(environ={}, attempts=3, read_timeout=5, sleep=lambda _: None) as one:
-        yield one
 
 
 def pushed(transport: Transport, registry: Registry, *texts: str, tags: str = "1.0") -> PushResult:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from grocker import digest as digests
@@ -23,18 +21,6 @@ from tests.support.image import MemoryBlobs, made_image
 from tests.support.registry import Registry
 
 ONE, OTHER = b"one layer", b"another layer"
-
-
-@pytest.fixture
-def registry() -> Iterator[Registry]:
-    with support.running() as one:
-        yield one
-
-
-@pytest.fixture
-def transport() -> Iterator[Transport]:
-    with Transport(environ={}, attempts=3, read_timeout=5, sleep=lambda _: None) as one:
-        yield one
 
 
 @pytest.fixture

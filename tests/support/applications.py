@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from grocker import digest
@@ -16,16 +16,9 @@ from grocker.tar.entry import Entry
 ROOT = "opt/app"
 
 
-def make_application(
-    entries: Sequence[Entry],
-    *,
-    tree: bool = True,
-    services: Mapping[str, Service] = MappingProxyType({}),
-    entry_points: Sequence[EntryPoint] = (),
-    settings: str | None = None,
-) -> Application:
-    """Return the application ``shop`` with its modules in ``ROOT``. ``settings``: Django's module of them."""
-    installed = Wheel(
+def make_code(entries: Iterable[Entry], entry_points: Sequence[EntryPoint] = ()) -> Wheel:
+    """Return the code of ``shop`` with its modules in ``ROOT``."""
+    return Wheel(
         file="shop",
         name="shop",
         version="1",
@@ -35,6 +28,18 @@ def make_application(
         entry_points=tuple(entry_points),
         entries=tuple(entries),
     )
+
+
+def make_application(
+    entries: Sequence[Entry],
+    *,
+    tree: bool = True,
+    services: Mapping[str, Service] = MappingProxyType({}),
+    entry_points: Sequence[EntryPoint] = (),
+    settings: str | None = None,
+) -> Application:
+    """Return the application ``shop`` with its modules in ``ROOT``. ``settings``: Django's module of them."""
+    installed = make_code(entries, entry_points)
     return Application(
         wheel=digest.of(b""),
         file=None,
