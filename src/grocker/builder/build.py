@@ -86,7 +86,7 @@ def _make_images(
     resolutions = resolve_platforms(context, request, settings, uv, prefetch)
     application = resolutions[0].application
     plans = [
-        plan_image(context.store, request, settings, one, _scripts(context, prefetch, settings, one.packages))
+        plan_image(context.store, request, settings, one, _find_scripts(context, prefetch, settings, one.packages))
         for one in resolutions
     ]
     images: list[BuiltImage] = []
@@ -117,11 +117,9 @@ def _make_images(
     return resolutions[0], tuple(images)
 
 
-def _scripts(context: Context, prefetch: Prefetch, settings: Settings, answer: DebianAnswer) -> tuple[str, ...]:
+def _find_scripts(context: Context, prefetch: Prefetch, settings: Settings, answer: DebianAnswer) -> tuple[str, ...]:
     """Find the packages whose maintainer scripts run; waits for the packages unless an earlier build found out."""
     mode = settings.debian.configure
-    if mode == "static":
-        return ()
     known = configured.find_pending(context.store, answer, mode)
     if known is None:
         return configured.keep_pending(context.store, answer, mode, prefetch.packages(answer).facts())

@@ -56,8 +56,7 @@ def _known_scripts(context: Context, settings: Settings, resolution: Resolution)
     """Return the packages whose maintainer scripts run, as far as a build has found out: only packages tell."""
     from grocker.layers.configured import find_pending
 
-    mode = settings.debian.configure
-    return (find_pending(context.store, resolution.packages, mode) or ()) if mode != "static" else ()
+    return find_pending(context.store, resolution.packages, settings.debian.configure) or ()
 
 
 def _sandbox(context: Context) -> str:

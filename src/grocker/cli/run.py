@@ -78,6 +78,8 @@ def command(context: click.Context, /, **options: Any) -> None:
 
     With --watch, a service is built and started again after each change of a file that it depends on, until Ctrl-C.
     """
+    from msgspec.structs import replace
+
     from grocker.cli.request import open_context
     from grocker.cli.terminal import Style
     from grocker.deploy.engine_run import EngineRun, command_line, host_ports, unwritable
@@ -139,7 +141,7 @@ def command(context: click.Context, /, **options: Any) -> None:
     if watch is not None:
         from grocker.cli.watched_run import run_watched
 
-        run_watched(watch, line)
+        run_watched(watch, lambda image: command_line(replace(run, image=image), host), image)
     os.execve(program, list(line), dict(environ))  # noqa: S606 - the engine takes over terminal and signals
 
 

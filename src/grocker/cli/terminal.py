@@ -84,15 +84,15 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
 
 
-_OWN = regex(r"\x1b\[(?:0|1|2|31|33)m")
-
-
 def show_error(error: GrockerError) -> None:
     """Write an error and its hint to standard error."""
     style = Style.of(sys.stderr, os.environ)
     sys.stderr.write(f"{style.red('error:')} {printable(error.message)}\n")
     if error.hint:
         sys.stderr.write(f"{style.dim('hint:')} {printable(error.hint)}\n")
+
+
+_OWN = regex(r"\x1b\[(?:0|1|2|31|33)m")
 
 
 def printable_output(text: str, style: Style) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from grocker.cli import interrupt
 from grocker.cli.terminal import Style
 
 if TYPE_CHECKING:
@@ -29,13 +30,19 @@ class RunningContainer:
         self._client.wait()
 
 
-def run_watched(watch: Watch, line: Sequence[str]) -> NoReturn:
-    """Run the engine's command line ``line``, and again with each new image, until KeyboardInterrupt."""
+def run_watched(watch: Watch, line_of: Callable[[str], Sequence[str]], image: str) -> NoReturn:
+    """Run ``image``, and each new image in its place, until KeyboardInterrupt.
+
+    ``line_of``: makes the engine's command line for an image, whose name changes with the project's version.
+    """
     style = Style.of(sys.stderr, os.environ)
     name = f"grocker-watch-{os.getpid()}"
-    at = line.index("run") + 1
-    named = [*line[:at], "--name", name, *line[at:]]
-    container = RunningContainer(named, name)
+
+    def start(image: str) -> RunningContainer:
+        engine, command, *rest = line_of(image)
+        return RunningContainer([engine, command, "--name", name, *rest], name)
+
+    container = start(image)
     try:
         while True:
             before = watch.digest
@@ -44,6 +51,9 @@ def run_watched(watch: Watch, line: Sequence[str]) -> NoReturn:
                 continue
             sys.stderr.write(f"{style.dim(f'starting {built.names[0]} again')}\n")
             container.stop()
-            container = RunningContainer(named, name)
+            container = start(built.delivered[0].place)
+    except KeyboardInterrupt:
+        interrupt.acknowledge()  # stopping takes as long as the engine gives the container
+        raise
     finally:
         container.stop()

@@ -43,10 +43,9 @@ def uncovered(configuration: Member) -> tuple[tuple[str, str, str], ...]:
 def find_pending(store: Store, answer: DebianAnswer, mode: str) -> tuple[str, ...] | None:
     """Return the names of the packages whose maintainer scripts run; None if no build has found out yet.
 
-    ``mode``: ``auto`` or ``always``, of the setting ``debian.configure``.
+    ``mode``: the setting ``debian.configure``.
     """
-    data = store.kept("steps", _pending_key(answer, mode))
-    return msgspec.json.decode(data, type=tuple[str, ...]) if data is not None else None
+    return () if mode == "static" else store.kept_as("steps", _pending_key(answer, mode), tuple[str, ...])
 
 
 def keep_pending(store: Store, answer: DebianAnswer, mode: str, facts: Iterable[debian.Facts]) -> tuple[str, ...]:

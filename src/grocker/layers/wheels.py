@@ -136,9 +136,9 @@ class IndexWheels:
         compiler: Callable[[], Compiler],
         collided: Callable[[Collision], object],
     ) -> None:
-        # In the order of their layers, of which the upper one's files count.
         from grocker.python import overlay
 
+        # In the order of their layers, of which the upper one's files count.
         ordered = sorted(files, key=lambda file: (file.sha256 not in self._alone, file))
         by_name = {f"{f.name} {f.version}": f for f in ordered}
         whole = [(subject, self._entries(file, compiler)) for subject, file in by_name.items()]

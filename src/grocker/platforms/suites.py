@@ -42,18 +42,8 @@ class Pocket(msgspec.Struct, frozen=True):
 _TOOLS = (
     *("adduser", "base-files", "base-passwd", "bash", "bsdutils", "coreutils", "dash", "debconf", "debianutils"),
     *("diffutils", "dpkg", "fakeroot", "findutils", "grep", "gzip", "hostname", "init-system-helpers", "libc-bin"),
-    *(
-        "mawk",
-        "ncurses-base",
-        "ncurses-bin",
-        "passwd",
-        "perl-base",
-        "sed",
-        "sysvinit-utils",
-        "tar",
-        "ucf",
-        "util-linux",
-    ),
+    *("mawk", "ncurses-base", "ncurses-bin", "passwd", "perl-base", "sed", "sysvinit-utils", "tar", "ucf"),
+    "util-linux",
 )
 """What maintainer scripts take for granted: the Essential packages, and those that only they need."""
 

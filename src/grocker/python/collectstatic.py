@@ -125,7 +125,10 @@ def compose_image(wheels: Path, application: Sequence[Entry], image: Path) -> li
             elif source.is_symlink():
                 target.symlink_to(os.readlink(source))
             else:
-                target.mkdir() if source.is_dir() else target.touch()
+                if source.is_dir():
+                    target.mkdir()
+                else:
+                    target.touch()
                 binds.append(Bind(source, f"/{path}"))
     return binds
 

@@ -109,10 +109,10 @@ def _owner(
 
 
 def _same(one: Entry, other: Entry) -> bool:
-    from grocker.python import record
-
     if not isinstance(one, File) or not isinstance(other, File):
         return one == other
+    from grocker.python import record
+
     return one.mode == other.mode and (one.data == other.data or record.hash_file(one) == record.hash_file(other))
 
 

@@ -79,11 +79,13 @@ class _Configuration(msgspec.Struct, frozen=True):
 
     def table(self, *keys: str) -> Mapping[str, Any]:
         """A table of the document; empty if it is not there."""
-        found: Any = self.document
+        table = self.document
         for key in keys:
-            found = found.get(key, {})
-            _need(isinstance(found, Mapping))
-        return found  # type: ignore[no-any-return]
+            found = table.get(key, {})
+            if not isinstance(found, Mapping):
+                raise _DynamicError
+            table = found
+        return table
 
     def dynamic(self) -> frozenset[str]:
         return frozenset(self.table("project").get("dynamic", ()))

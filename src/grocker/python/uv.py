@@ -124,7 +124,7 @@ def find_uv(environ: Mapping[str, str], *, cache: Path | None = None) -> Uv:
 
 @cache
 def _find_executable() -> Path:
-    """Looked for when uv is run for the first time, which most rebuilds never do."""
+    """Find the program, when uv is first run: most rebuilds never do."""
     try:
         from uv import find_uv_bin
 

@@ -82,7 +82,7 @@ def decode(data: bytes) -> Snapshot:
 def merge(own: Snapshot, other: Snapshot, *, made: Collection[str], today: int) -> Snapshot:
     """Return ``own`` with what ``other`` has besides, without what was not used for DAYS.
 
-    Where both have an result, that of ``other`` counts unless it is in ``made``, the names of results that this build
+    Where both have a result, that of ``other`` counts unless it is in ``made``, the names of results that this build
     made: an answer of the archive that was kept here may be older than the other one. ``today``: days since 1970.
     """
     oldest = today - DAYS

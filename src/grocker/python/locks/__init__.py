@@ -154,10 +154,10 @@ def add_requirements(
     builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
     """Resolve ``additions`` with ``pins`` as they are; both together, sorted by name. Raises as ``resolve``."""
-    from grocker.python.resolution import resolve
-
     if not additions:
         return pins
+    from grocker.python.resolution import resolve
+
     names = {pin.name for pin in pins}
     more = resolve(
         additions,
