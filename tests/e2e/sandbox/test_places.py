@@ -18,7 +18,7 @@ from tests.e2e.contract.engine import Engine
 pytestmark = [pytest.mark.e2e, pytest.mark.root, pytest.mark.network]
 PAGE = ROOT / "docs" / "explanation" / "sandbox.md"
 USER = "4324"
-_OPTIONS = {"as it comes": (), "`seccomp=unconfined`": ("--security-opt", "seccomp=unconfined")}
+_OPTIONS = {"default profile": (), "`seccomp=unconfined`": ("--security-opt", "seccomp=unconfined")}
 _TRY = """\
 import tempfile
 from pathlib import Path
