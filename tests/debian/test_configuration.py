@@ -6,9 +6,10 @@ import hashlib
 import random
 from dataclasses import replace
 
-from grocker.debian import REVISION, configure, deb
+from grocker.debian import configure, deb
 from grocker.debian.facts import Facts
 from grocker.tar.entry import Directory, Entry, File, Symlink
+from grocker.tar.keys import REVISION
 from grocker.tar.writer import segment
 from tests.support.archive import Folder, Link, Package, Program
 from tests.support.certificates import certificate, pem
@@ -191,12 +192,22 @@ def test_local_directories_are_there_when_their_package_is() -> None:
     assert generated(modules)["etc/security/opasswd"] == File("etc/security/opasswd", b"", 0o600)
 
 
-GOLDEN = (3, "4f3d6883ddb3d43a", "c2d430cb4999ab76")
+GOLDEN = (4, "1a2054f0522bbcc6", "e0efe348b775f08c")
 """Revision, digest of the packages' entries, digest of what is generated. Another digest wants another revision."""
+_RECOGNIZED = (
+    "etc/dpkg/origins/debian",
+    "etc/protocols",
+    "etc/security/limits.conf",
+    "usr/sbin/update-ca-certificates",
+    "usr/share/fontconfig/conf.avail/10-hinting-slight.conf",
+    "usr/share/zoneinfo/Etc/UTC",
+)
+"""files whose presence makes others"""
 
 
 def test_bytes_are_the_golden_ones_until_the_revision_changes() -> None:
-    packages = [*BASE, Package("ca", files={"usr/share/ca-certificates/x.crt": pem(certificate((0x0C, b"X")))})]
+    certificates = {"usr/share/ca-certificates/x.crt": pem(certificate((0x0C, b"X")))}
+    packages = [*BASE, Package("ca", files={**certificates, **dict.fromkeys(_RECOGNIZED, "")})]
     unpacked = [deb.unpack_bytes(package.deb(), name=package.name) for package in packages]
     entries = [entry for one in unpacked for entry in one.entries]
     made = configure(one.facts for one in unpacked).entries

@@ -57,7 +57,7 @@ def fixed(store: Store) -> ComposedLayer:
 
 
 def test_layer_has_the_same_bytes_on_every_host(store: Store) -> None:
-    """A change here is a change of everybody's digests: raise ``member.LAYOUT`` and say so in the changelog."""
+    """A change here is a change of everybody's digests: raise ``keys.REVISION`` and say so in the changelog."""
     made = fixed(store)
     assert made.diff_id == "sha256:2fdfe07fcf2ed7166fbac214f1fb6c81e082d3a979a4d710933c3d82f116f9cc"
     assert made.digest == "sha256:c5ae59a7da6fc2de5b7668304f6bb95c0c4df1c10d696e923b497bc64b83877e"

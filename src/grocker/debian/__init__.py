@@ -10,8 +10,7 @@ A build calls, in this order:
 - ``configure(facts, user=..., uid=...) -> StaticConfiguration``: what is generated for the image, and the maintainer
   scripts to warn about;
 - ``find_pending(facts) -> names``: the packages whose scripts have to run for real; ``describe_effects(script)``;
-- ``replaces(a, b)``: whether a package may overwrite another one's files;
-- ``REVISION`` is part of the key of every stored result of ``unpack`` and ``configure``.
+- ``replaces(a, b)``: whether a package may overwrite another one's files.
 
 Modules are imported when one of their names is first used: a build that changes a line of the application reads
 neither an index nor a package.
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from grocker.debian.archives import DebianArchive, archive_addresses, open_archive
     from grocker.debian.configuration import StaticConfiguration, configure
     from grocker.debian.deb import UnpackedPackage, unpack
-    from grocker.debian.facts import REVISION, Facts, replaces
+    from grocker.debian.facts import Facts, replaces
     from grocker.debian.mirrors import Mirrors, find_mirrors, source_files
     from grocker.debian.resolver import PackageSet, resolve
     from grocker.debian.scripts import UnreviewedScript, describe_effects, find_pending, find_unreviewed
@@ -37,7 +36,7 @@ _HOMES = {
     "archives": ("DebianArchive", "archive_addresses", "open_archive"),
     "configuration": ("StaticConfiguration", "configure"),
     "deb": ("UnpackedPackage", "unpack"),
-    "facts": ("REVISION", "Facts", "replaces"),
+    "facts": ("Facts", "replaces"),
     "resolver": ("PackageSet", "resolve"),
     "scripts": ("UnreviewedScript", "describe_effects", "find_pending", "find_unreviewed"),
     "signers": ("SIGNERS",),
@@ -45,7 +44,6 @@ _HOMES = {
 }
 
 __all__ = [
-    "REVISION",
     "SIGNERS",
     "DebianArchive",
     "Facts",

@@ -14,12 +14,6 @@ from grocker.debian import control
 from grocker.regex import regex
 from grocker.tar.entry import Entry, File, Symlink
 
-REVISION = 3
-"""Increased whenever a package gives other entries or facts, or the same facts another configuration.
-
-Part of the key of every such result in the store. Golden digests in the tests show when it has to change.
-"""
-
 
 class Library(msgspec.Struct, frozen=True, array_like=True):
     """A file or link that ldconfig considers."""

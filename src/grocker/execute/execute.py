@@ -7,7 +7,6 @@ from functools import partial
 
 import msgspec
 
-from grocker import debian
 from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.execute.prefetch import Prefetch
@@ -145,7 +144,7 @@ def _missing_libraries(bench: Workbench) -> dict[str, tuple[str, ...]]:
     """Return by wheel the shared libraries that nothing in the image has; kept for the same packages and wheels."""
     store = bench.context.store
     concerned = [layer.key for layer in bench.plan.layers if layer.kind in {"debian", *WHEEL_KINDS}]
-    key = cache_key("libraries", debian.REVISION, concerned)
+    key = cache_key("libraries", concerned)
     kept = store.kept_as("steps", key, dict[str, tuple[str, ...]])
     if kept is not None:
         return kept

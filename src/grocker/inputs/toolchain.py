@@ -109,7 +109,7 @@ class DebianToolchain(msgspec.Struct, frozen=True):
         return sorted({*suite.base, *self.image.interpreter_packages, *self.image.header_packages, *TOOLCHAIN})
 
     def _root_key(self, answer: DebianAnswer) -> str:
-        return cache_key("build root", _FORMAT, debian.REVISION, answer.digests, *self.interpreter_identity())
+        return cache_key("build root", _FORMAT, answer.digests, *self.interpreter_identity())
 
     def _build_packages(self, packages: Sequence[str]) -> DebianAnswer:
         named = self.settings.build.dependencies
@@ -128,7 +128,7 @@ class DebianToolchain(msgspec.Struct, frozen=True):
         from grocker.python import BuildRoot
 
         store = self.context.store
-        key = cache_key("image root", debian.REVISION, answer.digests)
+        key = cache_key("image root", answer.digests)
         with store.lock(f"tree-{key}"):
             tree = store.tree(key)
             if tree is None:
@@ -193,7 +193,7 @@ class DebianToolchain(msgspec.Struct, frozen=True):
     def _unpacked(self, answer: DebianAnswer) -> Path:
         """Return a tree of the packages with nothing configured, and their facts in a file."""
         store = self.context.store
-        key = cache_key("build packages", debian.REVISION, answer.digests)
+        key = cache_key("build packages", answer.digests)
         with store.lock(f"tree-{key}"):
             tree = store.tree(key)
             if tree is None:

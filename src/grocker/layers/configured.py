@@ -22,7 +22,7 @@ def configure(store: Store, packages: DebianPackages, layer_key: str, *, user: s
 
     The member's note lists the uncovered maintainer scripts, see ``uncovered``.
     """
-    key = cache_key("configuration", debian.REVISION, layer_key)
+    key = cache_key("configuration", layer_key)
     member = members.find_member(store, key)
     if member is None:
         configured = debian.configure(packages.facts(), user=user, uid=uid)
@@ -56,7 +56,7 @@ def keep_pending(store: Store, answer: DebianAnswer, mode: str, facts: Iterable[
 
 
 def _pending_key(answer: DebianAnswer, mode: str) -> str:
-    return cache_key("pending scripts", debian.REVISION, mode, answer.digests)
+    return cache_key("pending scripts", mode, answer.digests)
 
 
 def compile_modules(

@@ -199,7 +199,7 @@ _ZONES = "usr/share/zoneinfo/"
 
 
 def _key(package: DebianPackage, epoch: int, *without: str) -> str:
-    return cache_key("package", debian.REVISION, package.sha256, epoch, *without)
+    return cache_key("package", package.sha256, epoch, *without)
 
 
 def _facts(member: Member) -> debian.Facts:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from grocker import debian
 from grocker.layers import runner
 from grocker.layers.recipes import configuration
 from grocker.layers.workbench import Workbench
@@ -30,7 +29,7 @@ def find_provided(bench: Workbench) -> Provided:
     store = bench.context.store
     layers = bench.plan.layers
     concerned = [layer.key for layer in layers if layer.kind != "application"]
-    key = cache_key("provided", debian.REVISION, concerned)
+    key = cache_key("provided", concerned)
     kept = store.kept_as("steps", key, Provided)
     if kept is not None:
         return kept

@@ -107,7 +107,7 @@ def make(layer: PlannedLayer, bench: Workbench) -> Member:
         subject = "maintainer scripts"
         return members.make_member(context.store, key, changes.entries, subject=subject, epoch=bench.plan.epoch)
 
-    key = cache_key("scripts", debian.REVISION, layer.key)
+    key = cache_key("scripts", layer.key)
     return members.find_or_make(context.store, key, making)
 
 

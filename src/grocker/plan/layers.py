@@ -24,9 +24,6 @@ LARGE = 6 << 20
 MOST_LARGE = 12
 """of the largest wheels; overlay stops at 127 layers, and a pull is slow long before"""
 
-SCRIPTS_FORMAT = 2
-"""raised when the same maintainer scripts give another layer"""
-
 Kind = Literal[
     "debian",
     "configured",
@@ -125,7 +122,7 @@ def plan_layers(
                 layer(
                     "scripts",
                     [f"{p.name} {p.version}" for p in lock.debian if p.name in scripts],
-                    *(SCRIPTS_FORMAT, packages, user, tuple(scripts)),
+                    *(packages, user, tuple(scripts)),
                     title="maintainer scripts",
                 )
             ]

@@ -18,8 +18,6 @@ from grocker.store import Store
 from grocker.tar.entry import Directory, Entry, parents, path_problem
 from grocker.tar.writer import segment, sort_entries
 
-LAYOUT = 3
-"""Version of everything that determines a layer's bytes, besides its inputs: part size, compression, entry rules."""
 LEVEL = 3
 """libdeflate's level"""
 PART = 16 << 20
