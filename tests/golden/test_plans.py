@@ -17,7 +17,7 @@ from grocker.config import files
 from grocker.config.services import DetectedApplication, find_services
 from grocker.config.settings import Settings
 from grocker.digest import Digest
-from grocker.lock.document import parse
+from grocker.lock.document import parse, render
 from grocker.plan.plan import Plan, plan
 from grocker.plan.subject import Subject
 from tests.architecture.source import ROOT
@@ -104,7 +104,9 @@ def as_data(planned: Plan) -> dict[str, Any]:
 )
 def test_plan_is_the_golden_one(example: Any, platform: str, pytestconfig: pytest.Config) -> None:
     subject, settings = example(platform)
-    planned = plan(subject, settings, labels={"team": "shop"}, runner=RUNNER, epoch=315532800)
+    planned = plan(
+        subject, settings, labels={"team": "shop"}, runner=RUNNER, lock_text=render(subject.lock), epoch=315532800
+    )
     golden = PLANS / f"{example.__name__}-{platform.partition('/')[2]}.json"
     found = json.loads(json.dumps(as_data(planned)))
     if pytestconfig.getoption("update_golden"):
@@ -114,5 +116,5 @@ def test_plan_is_the_golden_one(example: Any, platform: str, pytestconfig: pytes
 
 def test_plan_is_the_same_value_when_made_twice() -> None:
     subject, settings = polls("linux/amd64")
-    first, second = (plan(subject, settings, labels={}, runner=RUNNER, epoch=0) for _ in range(2))
+    first, second = (plan(subject, settings, labels={}, runner=RUNNER, lock_text="", epoch=0) for _ in range(2))
     assert first == second

@@ -66,3 +66,20 @@ def test_deliver_asks_anew_when_it_was_asked_for_other_names(server: support.Reg
     delivered = sink.deliver([image], [other], blobs, Silent())
     assert delivered.names == (f"{other}@{image.digest}",)
     assert ("team/polls", "1.0") not in server.manifests
+
+
+def test_uploads_are_opened_early_when_the_repository_has_the_image(
+    server: support.Registry, sink: RegistrySink
+) -> None:
+    one = names(server)[:1]
+    sink.ask(one)
+    sink.deliver([made_image("a")[0]], one, made_image("a")[1], Silent())
+    assert (server.asked("POST"), len(server.uploads)) == (2, 0)
+    sink.ask(one)
+    image, blobs = made_image("b")
+    sink.deliver([image], one, blobs, Silent())
+    posts = [number for number, (method, _) in enumerate(server.requests) if method == "POST"]
+    puts = [number for number, (method, _) in enumerate(server.requests) if method == "PUT"]
+    assert len(posts) == 4
+    assert len(puts) == 6
+    assert not server.uploads

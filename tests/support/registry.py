@@ -99,6 +99,9 @@ class Registry:
     """whether it says that it lists manifests by their subject"""
     faults: list[Fault] = field(default_factory=list)
     uploads: dict[str, bytes] = field(default_factory=dict)
+    """those that are open, by name"""
+    opened: int = 0
+    """number of uploads so far"""
     lock: threading.Lock = field(default_factory=threading.Lock)
     port: int = 0
 
@@ -132,6 +135,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._handle()
 
     def do_PUT(self) -> None:
+        self._handle()
+
+    def do_DELETE(self) -> None:
         self._handle()
 
     def do_PATCH(self) -> None:
@@ -258,12 +264,17 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(201, headers={"Docker-Content-Digest": digest, "Location": f"/v2/{repository}/blobs/x"})
                 return
             with registry.lock:
-                name = f"u{len(registry.uploads)}"
+                registry.opened += 1
+                name = f"u{registry.opened}"
                 registry.uploads[name] = b""
             self._answer(202, headers={"Location": f"/v2/{repository}/blobs/uploads/{name}?_state=x"})
             return
         if name not in registry.uploads:
             self._answer(404, _error("BLOB_UPLOAD_UNKNOWN", "upload unknown"))
+            return
+        if self.command == "DELETE":
+            del registry.uploads[name]
+            self._answer(204)
             return
         if self.command == "PATCH":
             start = (self.headers.get("Content-Range") or "0-").partition("-")[0]
@@ -276,7 +287,6 @@ class _Handler(BaseHTTPRequestHandler):
             return
         digest = query.get("digest", [""])[0]
         data = registry.uploads.pop(name)
-        registry.uploads[name + " done"] = b""
         if _digest(data) != digest:
             self._answer(400, _error("DIGEST_INVALID", "provided digest did not match uploaded content"))
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -62,9 +62,9 @@ def _build(request: Request, settings: Settings, context: Context) -> Built:
         application = resolution.application
         names = _names(request.tags, resolution)
         made = [one.image for one in images]
-        keep_images(context.store, made, names)
         blobs = StoredBlobs(context.store, made)
-        delivered = tuple(sink.deliver(made, names, blobs, context.progress) for sink in request.sinks)
+        with _beside(pools, partial(keep_images, context.store, made, names)):
+            delivered = tuple(sink.deliver(made, names, blobs, context.progress) for sink in request.sinks)
     return Built(
         images=images,
         names=names,
@@ -124,6 +124,17 @@ def _find_scripts(context: Context, prefetch: Prefetch, settings: Settings, answ
     if known is None:
         return configured.keep_pending(context.store, answer, mode, prefetch.packages(answer).facts())
     return known
+
+
+@contextmanager
+def _beside(pools: Workers, job: Callable[[], object]) -> Iterator[None]:
+    """Run a job that waits for the disk beside the block, which waits for a place; both end before this does."""
+    running = pools.processors.submit(job)
+    try:
+        yield
+    finally:
+        running.exception()
+    running.result()
 
 
 @contextmanager

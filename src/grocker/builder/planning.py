@@ -11,6 +11,7 @@ from grocker.config.settings import Settings
 from grocker.inputs.removed_imports import RemovedImport
 from grocker.inputs.request import Request
 from grocker.layers import runner
+from grocker.lock.values import VERSION, Lock
 from grocker.plan.explain import Explained, Remembered, explain, remembered
 from grocker.plan.plan import Plan, plan
 from grocker.plan.subject import StaticPlace, Subject
@@ -19,6 +20,7 @@ from grocker.platforms.suites import SUITES
 from grocker.progress import Progress
 from grocker.resolve.resolve import Resolution
 from grocker.store import Store
+from grocker.tar.keys import cache_key
 
 
 def plan_image(
@@ -27,7 +29,21 @@ def plan_image(
     """Plan the image of what was resolved; ``scripts``: names of the packages whose maintainer scripts run."""
     digest = runner.digest(store)
     subject = _subject(resolution, tuple(scripts))
-    return plan(subject, settings, labels=request.labels, runner=digest, epoch=request.epoch)
+    text = _lock_text(store, resolution.lock)
+    return plan(subject, settings, labels=request.labels, runner=digest, lock_text=text, epoch=request.epoch)
+
+
+def _lock_text(store: Store, lock: Lock) -> str:
+    """Return the lock as the image gets it; kept, because a rebuild mostly has the same one."""
+    key = cache_key("lock", VERSION, msgspec.to_builtins(lock))
+    kept = store.kept_as("steps", key, str)
+    if kept is not None:
+        return kept
+    from grocker.lock.document import render
+
+    text = render(lock)
+    store.keep("steps", key, msgspec.json.encode(text))
+    return text
 
 
 def warn_of_removed(progress: Progress, resolution: Resolution, more: Sequence[RemovedImport] = ()) -> None:

@@ -17,7 +17,7 @@ from grocker.errors import SettingsError, UsageError
 from grocker.images.sink import PlaceContext
 from grocker.inputs.origin import Origin, parse_origin
 from grocker.inputs.request import EPOCH, Request
-from grocker.lock.document import NAME
+from grocker.lock.values import NAME
 from grocker.platforms.architectures import ARCHITECTURES, BY_MACHINE
 from grocker.resolve import lock as locks
 from grocker.store import Store

@@ -74,8 +74,13 @@ class RegistrySink(msgspec.Struct, frozen=True):
             threading.Thread(target=self._answer, args=(answer, group), name="preflight", daemon=True).start()
 
     def _answer(self, answer: Future[RepositoryState], names: Sequence[Reference]) -> None:
+        from grocker.registry import early_uploads
+
         try:
-            answer.set_result(self._inspect(names))
+            state = self._inspect(names)
+            if state.blobs:  # a rebuild
+                early_uploads.begin(state.session)
+            answer.set_result(state)
         except BaseException as error:  # noqa: BLE001 - the delivery raises it
             answer.set_exception(error)
 

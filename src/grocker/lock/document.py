@@ -14,6 +14,7 @@ from grocker.digest import Digest
 from grocker.digest import parse as parse_digest
 from grocker.errors import SettingsError
 from grocker.lock.values import (
+    VERSION,
     Base,
     BuildRequirement,
     DebianPackage,
@@ -24,8 +25,6 @@ from grocker.lock.values import (
     StandalonePython,
 )
 
-NAME = "grocker.lock"
-VERSION = 1
 _HINT = "recreate it: grocker lock"
 
 

@@ -9,6 +9,11 @@ import msgspec
 
 from grocker.digest import Digest
 
+NAME = "grocker.lock"
+"""the lock's file"""
+VERSION = 1
+"""of its format"""
+
 
 class DebianPackage(msgspec.Struct, frozen=True, order=True):
     """One binary package (Debian Policy, chapter 5)."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from grocker import digest
-from grocker.lock.document import render
 from grocker.lock.values import StandalonePython
 from grocker.oci.values import RunConfig
 from grocker.plan import image
@@ -45,10 +44,13 @@ class Plan(msgspec.Struct, frozen=True):
     """seconds since 1970: the one time of everything in the image"""
 
 
-def plan(subject: Subject, settings: Settings, *, labels: Mapping[str, str], runner: str, epoch: int) -> Plan:
+def plan(
+    subject: Subject, settings: Settings, *, labels: Mapping[str, str], runner: str, lock_text: str, epoch: int
+) -> Plan:
     """Plan an image.
 
-    ``labels``: added to the image's own; ``runner``: digest of the runner's files; ``epoch``: seconds since 1970.
+    ``labels``: added to the image's own; ``runner``: digest of the runner's files; ``lock_text``: the subject's lock as
+    the image gets it; ``epoch``: seconds since 1970.
     Raises SettingsError for settings, INI text or a crontab that the runner would refuse.
     """
     lock = subject.lock.of(subject.platform)
@@ -62,7 +64,6 @@ def plan(subject: Subject, settings: Settings, *, labels: Mapping[str, str], run
         settings_ini=merge_base_config(*subject.base_config),
         crontab=check_crontab(subject.crontab, described.user.name, subject.commands),
     )
-    lock_text = render(subject.lock)
     interpreter = interpreter_key(subject.compiling, subject.compiling_standalone)
     layers = plan_layers(
         lock,

@@ -15,7 +15,7 @@ from grocker.digest import Digest
 from grocker.errors import GrockerError, MissingError, TryAgainError, UnavailableError
 from grocker.oci import Blobs, Document, Image, Layer, Reference
 from grocker.progress import Progress, Task
-from grocker.registry import pull, upload
+from grocker.registry import early_uploads, pull, upload
 from grocker.registry.docker_types import ManifestSet, with_docker_types, with_oci_types
 from grocker.registry.mount_candidates import MountCandidates
 from grocker.registry.preflight import RepositoryState
@@ -57,6 +57,14 @@ def push(
     UnavailableError (5xx, no connection, cut), CorruptError (a blob in the cache, or the registry's answer, has an
     unexpected digest or size).
     """
+    result = _push(state, images, blobs, progress, candidates)
+    early_uploads.discard(state.session)
+    return result
+
+
+def _push(
+    state: RepositoryState, images: Sequence[Image], blobs: Blobs, progress: Progress, candidates: MountCandidates
+) -> PushResult:
     repository = state.session
     own, dockers = with_oci_types(images), with_docker_types(images)
     used = own

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Container, Mapping, Sequence
+from concurrent.futures import Future
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
@@ -38,6 +40,8 @@ class RepositorySession(msgspec.Struct, frozen=True):
     """how long the answer may take to a request that makes the registry store or check something, besides
     ``seconds_per_byte``: a registry in front of an object store copies a blob when its upload is closed"""
     seconds_per_byte: float = 1e-6
+    early_uploads: deque[Future[str]] = msgspec.field(default_factory=deque)
+    """where to send blobs that are not known yet, see ``early_uploads``"""
 
     def url(self, rest: str) -> str:
         """Make a URL below the repository, as for ``blobs/sha256:…``."""

@@ -18,12 +18,15 @@ from grocker.errors import CorruptError, GrockerError, UnavailableError
 from grocker.oci import Blobs
 from grocker.oci.image import Document, Layer
 from grocker.progress import Task
+from grocker.registry import early_uploads
 from grocker.registry.mount_candidates import MountCandidates
 from grocker.registry.refusal import LOOK_UP_REFUSALS, LoginRefusedError, RefusedPushError
 from grocker.registry.session import RepositorySession
 from grocker.web import BodyStream, HttpResponse, HttpTryAgainError
 
 _SMALL = 1 << 16  # bytes
+_EARLY = 1 << 20
+"""bytes of a blob at most that is sent to an upload opened early: it may have expired, and then they are sent twice"""
 DONE = frozenset({200, 201, 202, 204})
 """answers to what stores something: the specification says 201, docker takes others as well, and some registries give
 them"""
@@ -256,14 +259,15 @@ def _upload(
     target = found.started
     whole = session.sends_whole
     attempt = 1
-    while True:
+    is_sent = whole and target is None and size <= _EARLY and _send_early(session, digest, size, stream, action)
+    while not is_sent:
         stream.seek(0)
         try:
             if whole:
-                _send_whole(session, digest, size, stream, action, target or _start_upload(session, action))
+                _send_whole(session, digest, size, stream, action, target or early_uploads.open_upload(session, action))
             else:
-                _send_parts(session, digest, size, stream, action, _start_upload(session, action))
-            break
+                _send_parts(session, digest, size, stream, action, early_uploads.open_upload(session, action))
+            is_sent = True
         except RefusedPushError as error:
             if not whole or error.status_code not in _REFUSES_WHOLE:
                 raise
@@ -297,10 +301,17 @@ def _has_arrived(session: RepositorySession, digest: Digest, size: int, action: 
         return False
 
 
-def _start_upload(session: RepositorySession, action: str) -> str:
-    url = session.url("blobs/uploads/")
-    with session.send("POST", url, action=action, accept=DONE, body=b"", size=0) as response:
-        return session.upload_location(response, url, action)
+def _send_early(session: RepositorySession, digest: str, size: int, stream: BodyStream, action: str) -> bool:
+    """Send the blob to an upload that was opened early, if there is one; return whether it was stored."""
+    target = early_uploads.take(session)
+    if target is None:
+        return False
+    stream.seek(0)
+    try:
+        _send_whole(session, digest, size, stream, action, target)
+    except GrockerError:
+        return False  # a new upload tells whether anything but its age was wrong with this one
+    return True
 
 
 def _send_whole(

@@ -17,9 +17,8 @@ from grocker.inputs.archive import find_mirrors
 from grocker.inputs.index import rebuild_wheels, uv_settings, wheel_target
 from grocker.inputs.pin_file import find_pin_file
 from grocker.inputs.request import Request
-from grocker.lock import document
 from grocker.lock.answers import DebianAnswer, PythonAnswer
-from grocker.lock.values import Base, Interpreter, Lock, PlatformLock, StandalonePython
+from grocker.lock.values import NAME, Base, Interpreter, Lock, PlatformLock, StandalonePython
 from grocker.platforms.interpreters import STANDALONE
 from grocker.platforms.target import Target
 from grocker.resolve.debian import package_names
@@ -30,11 +29,14 @@ from grocker.tar.keys import cache_key
 def read(path: Path) -> Lock | None:
     """Read the lock at ``path``; None if there is none. Raises SettingsError if it is malformed."""
     try:
-        return document.parse(local_file.read_text(path), place=path.name)
+        text = local_file.read_text(path)
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"reading {path}: {error}", hint="recreate it: grocker lock") from error
+    from grocker.lock import document
+
+    return document.parse(text, place=path.name)
 
 
 def inputs(request: Request, settings: Settings, application: Application, target: Target) -> dict[str, str]:
@@ -103,13 +105,13 @@ def misfit(lock: Lock, current: Mapping[str, str], platform: str) -> tuple[str, 
     changed = [name for name in sorted({*lock.inputs, *current}) if lock.inputs.get(name) != current.get(name)]
     if changed:
         return (
-            f"{document.NAME} is stale: {', '.join(changed)} changed since it was written",
+            f"{NAME} is stale: {', '.join(changed)} changed since it was written",
             "recreate it: grocker lock",
         )
     if lock.of(platform) is None:
         platforms = sorted({platform, *(one.platform for one in lock.platforms)})
         remedy = " ".join(f"--platform {name}" for name in platforms)
-        return f"{document.NAME} does not cover {platform}", f"recreate it for all platforms: grocker lock {remedy}"
+        return f"{NAME} does not cover {platform}", f"recreate it for all platforms: grocker lock {remedy}"
     return None
 
 
@@ -119,7 +121,7 @@ def local_change(context: Context, application: Application, locked: PlatformLoc
     for file in locked.python if locked is not None else ():
         if not python.is_current(context, file, directory):
             place = file.source.removeprefix(python.PATH)
-            return f"{document.NAME} is stale: {place} changed since it was written", "recreate it: grocker lock"
+            return f"{NAME} is stale: {place} changed since it was written", "recreate it: grocker lock"
     return None
 
 

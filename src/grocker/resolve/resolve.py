@@ -28,7 +28,7 @@ from grocker.inputs.request import Request
 from grocker.inputs.toolchain import DebianToolchain
 from grocker.inputs.tree_project import is_tree
 from grocker.lock.answers import DebianAnswer, PythonAnswer
-from grocker.lock.document import NAME as LOCK
+from grocker.lock.values import NAME as LOCK
 from grocker.lock.values import Lock, PythonFile, StandalonePython
 from grocker.platforms.architectures import BY_MACHINE
 from grocker.platforms.target import Target
