@@ -15,7 +15,7 @@ from grocker.cli.options import command as declare
 
 @declare(
     "init",
-    short_help="write the settings of a project",
+    short_help="write a project's settings",
     epilog=examples("grocker init --dry-run", "grocker init backend --dockerfile backend/Dockerfile.prod"),
 )
 @click.argument("directory", default=".", type=click.Path(path_type=Path))
