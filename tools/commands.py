@@ -13,9 +13,9 @@ from grocker.cli.commands import COMMANDS, grocker, load
 _HEAD = """\
 # Commands
 
-What `grocker COMMAND --help` says, on one page. `make docs` makes it from the command line's own declarations. The
-options that set something about the image have a place in the [settings](settings.md) too; the
-[variables](environment.md) and the [exit statuses](exit-statuses.md) have pages of their own.
+What `grocker COMMAND --help` says, on one page. `make docs` generates it from the declarations of the commands.
+Most options that change the image are [settings](settings.md) too; [variables](environment.md) and [exit
+statuses](exit-statuses.md) have pages of their own.
 """
 
 

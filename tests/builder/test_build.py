@@ -114,7 +114,7 @@ def test_build_fails_and_says_what_would_be_missing_when_scripts_cannot_run(daem
     with pytest.raises(GrockerError) as raised:
         build(wanted, context)
     assert raised.value.hint is not None
-    assert raised.value.message.startswith("cannot run the maintainer scripts of daemon: they are for")
+    assert raised.value.message.startswith("cannot run the maintainer scripts of daemon: the image is for")
     assert "daemon: its user or group does not exist" in raised.value.hint
     _, [previewed] = preview(wanted, context)
     assert previewed.scripts == ("daemon",)

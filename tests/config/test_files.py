@@ -135,7 +135,7 @@ def test_settings_in_a_file_of_their_own_stand_at_its_top(tmp_path: Path) -> Non
         ("extras = [1]", "1: extras[0]: expected text, found a number", SEE),
         (
             'index-url = "user:secret@host"',
-            "1: index-url: expected an address that begins with https://, found something else",
+            "1: index-url: expected an https:// or http:// address, found something else",
             SEE,
         ),
         ('base-config = "../secret.ini"', "1: base-config: expected the path of a file inside the project", SEE),

@@ -46,7 +46,7 @@ def test_problem_names_the_kind_of_a_value_and_not_the_value(value: object, kind
 )
 def test_problem_shows_no_password_and_no_long_value(address: str, shown: str) -> None:
     (problem,) = find_problems({"index-url": address}, Settings)
-    assert problem.what == f"expected an address that begins with https://, found {shown}"
+    assert problem.what == f"expected an https:// or http:// address, found {shown}"
 
 
 def test_problem_is_that_of_the_member_of_a_union_that_the_value_resembles() -> None:

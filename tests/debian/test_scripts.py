@@ -128,7 +128,7 @@ def test_review_has_a_reason_when_it_stands_in_the_table() -> None:
     ("line", "words"),
     [
         ("update-alternatives --install /usr/bin/$t $t $basedir/$t 100", "alternatives are missing"),
-        ("setup_path; keytool -importkeystore", "TLS fails"),
+        ("setup_path; keytool -importkeystore", "TLS connections fail"),
         ("odbcinst -i -d -f /usr/share/x.ini", "ODBC drivers are not registered"),
         ("adduser --system x", "user or group does not exist"),
         ("echo x > /etc/x.conf", "configuration in /etc is missing"),

@@ -205,7 +205,7 @@ def test_nothing_runs_when_it_is_turned_off_or_there_is_nothing_to_build(
 @pytest.mark.parametrize(
     ("lock", "hint"),
     [
-        ("", "add the lock file of npm so that Grocker builds it, or set commands in [tool.grocker.build]"),
+        ("", "add npm's lock file so that Grocker builds it, or set commands in [tool.grocker.build]"),
         ("bun.lock", "run `bun run build` before grocker build; git must not ignore its output"),
     ],
 )

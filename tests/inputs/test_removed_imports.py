@@ -123,4 +123,4 @@ def test_all_but_tests_count_when_django_loads_them_or_nothing_is_started() -> N
 def test_words_name_the_module_the_python_and_a_remedy() -> None:
     [one] = find_removed_imports(application({"app.py": "import cgi\n"}), (), "3.13")
     assert one.problem == "app.py imports cgi, which Python 3.13 no longer has"
-    assert one.remedy == "; or require legacy-cgi, which brings cgi"
+    assert one.remedy == "; or require legacy-cgi, which provides cgi"

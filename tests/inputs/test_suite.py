@@ -251,9 +251,9 @@ def test_others_are_tried_for_wheels_unless_the_version_is_pinned(
     [
         ("FROM python:3.11-slim", "bookworm", "the base image in the Dockerfile has Python 3.11"),
         ("FROM python:3.13.5", "trixie", "the base image in the Dockerfile has Python 3.13"),
-        ("FROM python:3.9", "bookworm", "the base image in the Dockerfile has Python 3.9; this is the nearest"),
-        ("FROM python:3.12", "trixie", "the base image in the Dockerfile has Python 3.12; this is the nearest"),
-        ("FROM python:3.14", "trixie", "the base image in the Dockerfile has Python 3.14; this is the nearest"),
+        ("FROM python:3.9", "bookworm", "the base image in the Dockerfile has Python 3.9; using Debian's 3.11"),
+        ("FROM python:3.12", "trixie", "the base image in the Dockerfile has Python 3.12; using Debian's 3.13"),
+        ("FROM python:3.14", "trixie", "the base image in the Dockerfile has Python 3.14; using Debian's 3.13"),
         ("FROM python:3.11 AS b\nFROM debian", "trixie", "the default"),
         ("FROM python:3", "trixie", "the default"),
         ("FROM $A", "trixie", "the default"),

@@ -38,7 +38,7 @@ def test_failure_shows_the_end_when_dpkg_names_no_package() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hint", "choice"), [(CHOICES, "or run Grocker as root"), ("build on arm64", "build on arm64")]
+    ("hint", "choice"), [(CHOICES, "allow user namespaces"), ("build on an arm64 host", "build on an arm64 host; or")]
 )
 def test_error_without_a_sandbox_says_what_the_image_would_lack(hint: str, choice: str) -> None:
     package = facts(postinst="#!/bin/sh\nadduser --system hello\nmkdir /var/lib/hello\n")
@@ -47,4 +47,4 @@ def test_error_without_a_sandbox_says_what_the_image_would_lack(hint: str, choic
     assert error.hint is not None
     assert "hello: its user or group does not exist; its directories in /var are missing" in error.hint
     assert 'set configure = "static" in [tool.grocker.debian]' in error.hint
-    assert error.hint.endswith(choice)
+    assert error.hint.startswith(choice)

@@ -27,7 +27,7 @@ def test_snapshot_is_the_same_after_a_journey() -> None:
     ids=["empty", "text", "truncated", "another document", "no document"],
 )
 def test_malformed_snapshot_is_refused(data: bytes) -> None:
-    with pytest.raises(CorruptError, match="the shared cache is"):
+    with pytest.raises(CorruptError, match="its index is"):
         decode(data)
 
 

@@ -32,6 +32,8 @@ from grocker.python import Collision
 from grocker.resolve.resolve import Resolution, resolve_platforms
 from grocker.store import Store
 
+_RUN_SCRIPTS = 'to run them in the sandbox, remove configure = "static" from [tool.grocker.debian]'
+
 
 def build(request: Request, context: Context) -> Built:
     """Make the image and deliver it to every sink. Raises GrockerError."""
@@ -189,11 +191,11 @@ def _report(progress: Progress, execution: Execution, *, strict: bool) -> None:
     """Name every maintainer script whose work is not in the image, and every library that a wheel lacks."""
     if execution.uncovered:
         names = ", ".join(f"{package}.{script}" for package, script, _ in execution.uncovered)
-        message = f"maintainer scripts whose effects may be missing from the image: {names}"
-        hint = "; ".join(f"{package}: {reason}" for package, _, reason in execution.uncovered)
+        message = f"maintainer scripts did not run, and the image may lack their effects: {names}"
+        reasons = "; ".join(f"{package}: {reason}" for package, _, reason in execution.uncovered)
         if strict:
-            raise SettingsError(message, hint=f"{hint}; build without --strict if the application does not need it")
-        progress.warn(message, hint=f"{hint}; check whether the application needs them")
+            raise SettingsError(message, hint=f"{_RUN_SCRIPTS}; or build without --strict ({reasons})")
+        progress.warn(message, hint=f"{_RUN_SCRIPTS} ({reasons})")
     for wheel, libraries in execution.missing_libraries.items():
         progress.warn(
             f"{wheel} needs shared libraries that are not in the image: {', '.join(libraries)}",

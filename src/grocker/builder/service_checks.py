@@ -172,8 +172,8 @@ def _module_problems(image: _Image, module: str, named: str) -> Iterator[_Proble
                 is_certain=top not in image.provided.modules,
             )
         elif top not in image.provided.modules and top not in sys.stdlib_module_names:
-            remedy = _in_group(image, top) or f"fix {named}, or require its package"
-            yield _Problem(f"nothing in the image provides the module {top}", remedy)
+            remedy = f"fix {named}, or add the package that provides {top} to the project's requirements"
+            yield _Problem(f"nothing in the image provides the module {top}", _in_group(image, top) or remedy)
         return
     found = image.source(module)
     if found is None:
@@ -222,7 +222,8 @@ def _command_problems(image: _Image, command: Sequence[str] | str) -> Iterator[_
         yield _Problem(
             f"nothing in the image provides the program {program}",
             _in_group(image, program)
-            or "fix the command, or require the package that has it (Debian packages: [tool.grocker] dependencies)",
+            or "fix the command, or add the package that has it to the project's requirements"
+            " (a Debian package: to dependencies in [tool.grocker])",
         )
         return
     yield from _file_problems(image, program if "/" in program else "")

@@ -30,7 +30,7 @@ from grocker.store.snapshot import SharedFile, Snapshot
 _CHEAP: frozenset[Kind] = frozenset({"runner", "environment", "static", "application"})
 """layers that alone are no reason to write the cache: those that change with every line, or are made in no time"""
 _SECONDS_A_DAY = 86400
-_HINT = "check the registry's address and its log; the build goes on without the cache"
+_HINT = "check the address in --cache-from or in [tool.grocker] cache, and the registry's log"
 
 
 def cache_names(request: Request, settings: Settings) -> tuple[str | None, str | None]:
@@ -105,11 +105,12 @@ def _write(
         cache.write(whole, sent, blobs, made=store.made, today=today, progress=context.progress)
     except DeniedError as error:
         context.progress.warn(
-            f"the shared cache {cache.name} was read, but not written: {error.message}",
-            "if this machine should write it, log in with the right to push; else read it only: --cache-from",
+            f"cannot write the shared cache {cache.name}: {error.message}",
+            f"log in as a user who may push (docker login {cache.name.registry}),"
+            f" or only read the cache: --cache-from {cache.name}",
         )
     except GrockerError as error:
-        context.progress.warn(f"the shared cache {cache.name} was not written: {error.message}", error.hint)
+        context.progress.warn(f"cannot write the shared cache {cache.name}: {error.message}", error.hint)
 
 
 def _take_snapshot(
@@ -160,7 +161,7 @@ class _Files:
 
 def _as_layer(digest: Digest, file: SharedFile) -> Layer:
     descriptor = Descriptor(media_type=file.media_type, digest=digest, size=file.size)
-    return Layer(descriptor, digest, "a tree" if file.media_type == TREE else "a wheel")
+    return Layer(descriptor, digest, "unpacked files" if file.media_type == TREE else "a wheel")
 
 
 def parse_cache(text: str, request: Request) -> Reference:
@@ -168,8 +169,8 @@ def parse_cache(text: str, request: Request) -> Reference:
     name = reference.parse(text)
     if name.host is None or name.digest is not None:
         raise UsageError(
-            f"invalid cache {text!r}: expected a repository of a registry",
-            hint="name it with its host: registry.example.com/team/cache",
+            f"invalid cache {text!r}: expected REGISTRY/REPOSITORY or REGISTRY/REPOSITORY:TAG",
+            hint="for example: registry.example.com/team/cache",
         )
     return name if name.tag is not None else replace(name, tag=_tag(request))
 

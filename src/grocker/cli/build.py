@@ -47,13 +47,13 @@ if TYPE_CHECKING:
 )
 @click.option("--push", is_flag=True, help="Push to the registries in the tags.")
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="Label of the image.")
-@click.option("--strict", is_flag=True, help="Fail on unreviewed scripts and malformed wheels.")
-@click.option("--check", is_flag=True, help="Start each service until it is ready.")
+@click.option("--strict", is_flag=True, help="Fail on skipped maintainer scripts, malformed wheels.")
+@click.option("--check", is_flag=True, help="Start each service, and wait until it is ready.")
 @click.option("-e", "--env", "variables", multiple=True, metavar="NAME[=VALUE]", help="Variable for --check.")
-@click.option("--watch", is_flag=True, help="Build again whenever a file changes.")
+@click.option("--watch", is_flag=True, help="Rebuild whenever a file changes.")
 @with_options(*RESOLUTION)
-@click.option("--cache-from", metavar="REPOSITORY", help="Take from a registry what other machines made.")
-@click.option("--cache-to", metavar="REPOSITORY", help="Add to a registry what this build made.")
+@click.option("--cache-from", metavar="REPOSITORY", help="Read the shared cache in REPOSITORY.")
+@click.option("--cache-to", metavar="REPOSITORY", help="Write the shared cache in REPOSITORY.")
 @click.option("--result-file", type=FILE, metavar="FILE", help="Write the result to FILE as JSON.")
 @with_options(json_option("the result"), QUIET)
 def command(**options: Any) -> None:
@@ -64,10 +64,13 @@ def command(**options: Any) -> None:
     NAME:VERSION unless --tag says otherwise. It goes to docker if docker answers, else to podman, unless --output or
     --push says otherwise. --tag, --platform, --output and --label can be repeated.
 
-    With --check, each service is started in a container of its own in the engine, which is removed again. A Django
-    project is started as www.
+    With --check, Grocker starts each service in a container of its own, waits until it is ready, and removes the
+    container. A Django project is started as www.
 
-    With --watch, the image is built and delivered again after each change of a file that it depends on, until Ctrl-C.
+    With --watch, Grocker rebuilds and delivers the image after each change to a file that it depends on, until you
+    press Ctrl-C.
+
+    --cache-from and --cache-to name a repository of a registry, through which machines share what their builds make.
 
     Standard output is one line for each image, NAME@DIGEST; everything else goes to standard error.
     """

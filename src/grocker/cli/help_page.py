@@ -12,6 +12,7 @@ _HEADINGS = (
     ("Check", ("check", "variables")),
     ("Development", ("watch",)),
     ("Container", ("engine", "port", "supervision", "env", "env_files", "mounts", "engine_options")),
+    ("Shared cache", ("cache_from", "cache_to")),
     ("Versions", ("lock", "ignore_lock", "extras", "groups", "locked", "refresh", "upgrade")),
 )
 _LAST = "Messages and results"

@@ -15,7 +15,7 @@ from grocker.cli.options import command as declare
 
 @declare(
     "init",
-    short_help="write the settings of a project",
+    short_help="write a project's settings",
     epilog=examples("grocker init --dry-run", "grocker init backend --dockerfile backend/Dockerfile.prod"),
 )
 @click.argument("directory", default=".", type=click.Path(path_type=Path))
@@ -25,10 +25,10 @@ from grocker.cli.options import command as declare
 def command(**options: Any) -> None:
     """Write [tool.grocker] into pyproject.toml, or grocker.toml if there is none.
 
-    The settings come from the code, the Procfile, the Dockerfile and the Compose file in DIRECTORY. What the Dockerfile
-    does and settings cannot say is listed, with the reason. Settings that exist are never overwritten.
+    The settings come from the code, the Procfile, the Dockerfile and the Compose file in DIRECTORY. Grocker lists what
+    the Dockerfile does that settings cannot express, with the reason. It never overwrites existing settings.
 
-    A project without special needs is built without any settings: `grocker build` finds the same services.
+    Most projects need no settings: `grocker build` finds the same services.
     """
     from grocker.cli.request import open_context
     from grocker.cli.terminal import Style, printable_output

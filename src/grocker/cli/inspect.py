@@ -29,7 +29,7 @@ def command(**options: Any) -> None:
     """Show platforms, layers, Debian packages, wheels, services and labels of IMAGE.
 
     IMAGE is the name of an image built here, oci:DIR, archive:FILE, or a name in a registry
-    (registry.example.com/team/polls:1.0). From a registry, only documents and small layers are read.
+    (registry.example.com/team/polls:1.0). From a registry, only metadata and small layers are read.
     """
     from grocker.cli.request import open_context, place_context
     from grocker.cli.terminal import Style, printable_output

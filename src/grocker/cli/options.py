@@ -21,7 +21,7 @@ ENGINE = click.Choice(["docker", "podman"])
 
 SOURCE = click.argument("source", default=".", type=click.Path())
 INPUTS: tuple[_Option, ...] = (
-    click.option("-c", "--config", type=FILE, metavar="FILE", help="Read settings from FILE, not the project."),
+    click.option("-c", "--config", type=FILE, metavar="FILE", help="Read settings from FILE instead of the project."),
     click.option(
         "--debian",
         "suite",
@@ -30,9 +30,9 @@ INPUTS: tuple[_Option, ...] = (
         help=f"{', '.join(SUITES)}. Default: {DEFAULT}.",
     ),
     click.option("--lock", type=FILE, metavar="FILE", help="Lock file. Default: grocker.lock in the project."),
-    click.option("--extra", "extras", multiple=True, metavar="NAME", help="Install an extra of the application too."),
-    click.option("--group", "groups", multiple=True, metavar="NAME", help="Install a dependency group too."),
-    click.option("--ignore-lock", is_flag=True, help="Resolve without the project's own lock file."),
+    click.option("--extra", "extras", multiple=True, metavar="NAME", help="Also install an extra of the application."),
+    click.option("--group", "groups", multiple=True, metavar="NAME", help="Also install a dependency group."),
+    click.option("--ignore-lock", is_flag=True, help="Ignore the project's own lock file, such as uv.lock."),
     click.option(
         "--platform",
         "platforms",
@@ -45,7 +45,7 @@ INPUTS: tuple[_Option, ...] = (
 """which application, and for what"""
 RESOLUTION: tuple[_Option, ...] = (
     click.option("--locked", is_flag=True, help="Fail if the lock file is missing or stale."),
-    click.option("--refresh", is_flag=True, help="Resolve again, ignoring cached answers."),
+    click.option("--refresh", is_flag=True, help="Resolve again, ignoring cached results."),
 )
 """where versions come from"""
 QUIET = click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors.")

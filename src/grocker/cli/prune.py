@@ -1,4 +1,4 @@
-"""``grocker prune``: remove from the cache what no build used lately."""
+"""``grocker prune``: remove from the cache what no build has used recently."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 @declare(
     "prune",
-    short_help="remove from the cache what no build used lately",
+    short_help="remove from the cache what no build has used recently",
     epilog=examples("grocker prune", "grocker prune --unused-for 7", "grocker prune --keep 2G", "grocker prune --all"),
 )
 @click.option(
@@ -27,16 +27,16 @@ _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
     type=click.IntRange(min=0),
     default=30,
     metavar="DAYS",
-    help="Remove what was not used for DAYS. Default: 30.",
+    help="Remove what was unused for DAYS. Default: 30.",
 )
-@click.option("--keep", metavar="SIZE", help="Keep SIZE (2G) at most, of what was used last.")
+@click.option("--keep", metavar="SIZE", help="Keep at most SIZE (2G) of what was used last.")
 @click.option("--all", "everything", is_flag=True, help="Remove everything.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--dry-run", is_flag=True, help="Show how much would be freed.")
 @json_option("entries and bytes")
 def command(*, days: int, keep: str | None, everything: bool, dry_run: bool, as_json: bool) -> None:
-    """Remove from the cache what no build used lately: packages, wheels, layers, results of steps.
+    """Remove from the cache what no build has used recently: packages, wheels, layers, other results.
 
-    A build makes or fetches again what it misses. The cache is ~/.cache/grocker or $GROCKER_CACHE.
+    Later builds fetch or rebuild what they need. The cache is ~/.cache/grocker or $GROCKER_CACHE.
     """
     import math
     import time

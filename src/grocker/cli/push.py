@@ -19,8 +19,8 @@ from grocker.cli.options import command as declare
 def command(**options: Any) -> None:
     """Push the last build of image NAME to the registry in its name, or to those in the names AS.
 
-    Every platform that the image was built for is pushed. Names in one repository are one transfer; blobs that another
-    repository of the registry has are mounted. Credentials are those of docker login and podman login.
+    Every platform that the image was built for is pushed. Several names in one repository cost one transfer; blobs that
+    another repository of the registry has are mounted. Credentials are those of docker login and podman login.
     """
     from grocker.cli.request import open_context
     from grocker.cli.transfer import open_sink, show

@@ -66,17 +66,18 @@ _MOUNTED = ("config", "media", "scripts")
     help="Directory with config, media, scripts. Default: .",
 )
 @click.option("--engine-options", default="", metavar="TEXT", help="Extra options for the engine's `run`.")
-@click.option("--watch", is_flag=True, help="Build and start again whenever a file changes.")
+@click.option("--watch", is_flag=True, help="Rebuild and restart whenever a file changes.")
 @with_options(*INPUTS, *RESOLUTION, QUIET)
 @click.pass_context
 def command(context: click.Context, /, **options: Any) -> None:
     """Run an application as the image contract says: with its mounts, ports, /dev/log and terminal.
 
-    SOURCE is as for `grocker build`; an IMAGE has a tag (polls:1.0) or a digest. ARGUMENTS are those of the image:
+    SOURCE is as for `grocker build`; an IMAGE has a tag (polls:1.0) or a digest. ARGUMENTS go to the image:
     `start SERVICE`, a command, a script, or nothing for a shell. ./config, ./media and ./scripts are mounted if they
     exist. Grocker shows the engine's command line, then replaces itself with the engine. Options go before SOURCE.
 
-    With --watch, a service is built and started again after each change of a file that it depends on, until Ctrl-C.
+    With --watch, Grocker rebuilds and restarts the service after each change to a file that it depends on, until you
+    press Ctrl-C.
     """
     from msgspec.structs import replace
 
@@ -89,7 +90,7 @@ def command(context: click.Context, /, **options: Any) -> None:
     _refuse_misplaced_option(context, options["arguments"])
     if options["watch"] and (is_image(what) or options["arguments"][:1] not in (("start",), ("cron",))):
         raise UsageError(
-            "--watch needs a source, and a service to start again",
+            "--watch requires a source and a service",
             hint="for example: grocker run --watch . start www",
         )
     with open_context(environ, quiet=options["quiet"]) as tools:

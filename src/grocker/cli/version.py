@@ -12,7 +12,7 @@ from grocker.cli.options import json_option
 @declare("version", short_help="print Grocker's version")
 @json_option("the versions")
 def command(as_json: bool) -> None:
-    """Print the version of Grocker, and of the contract that its images keep."""
+    """Print the version of Grocker, and of the contract that its images honour."""
     print_version(as_json=as_json)
 
 

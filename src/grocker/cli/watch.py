@@ -73,7 +73,7 @@ class Watch:
 
     def _tell(self, count: int) -> None:
         style = Style.of(sys.stderr, os.environ)
-        sys.stderr.write(style.dim(f"watching {count} files and directories; Ctrl-C ends") + "\n")
+        sys.stderr.write(style.dim(f"watching {count} files and directories; press Ctrl-C to stop") + "\n")
         sys.stderr.flush()
 
     def _wait(self) -> None:

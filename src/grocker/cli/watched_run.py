@@ -49,7 +49,7 @@ def run_watched(watch: Watch, line_of: Callable[[str], Sequence[str]], image: st
             built = watch.next()
             if built.digest == before:
                 continue
-            sys.stderr.write(f"{style.dim(f'starting {built.names[0]} again')}\n")
+            sys.stderr.write(f"{style.dim(f'restarting with {built.names[0]}')}\n")
             container.stop()
             container = start(built.delivered[0].place)
     except KeyboardInterrupt:

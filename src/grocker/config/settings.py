@@ -46,8 +46,11 @@ PythonSeries = Annotated[
         description="a version of Python, such as 3.12, or 3.13t for the free-threaded build",
     ),
 ]
-Extra = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\Z", description="the name of an extra")]
-Address = Annotated[str, Meta(pattern=r"^https?://[^\s/]\S*\Z", description="an address that begins with https://")]
+_NAME = r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\Z"
+Extra = Annotated[str, Meta(pattern=_NAME, description="the name of an extra")]
+Group = Annotated[str, Meta(pattern=_NAME, description="the name of a dependency group")]
+Distribution = Annotated[str, Meta(pattern=_NAME, description="the name of a distribution")]
+Address = Annotated[str, Meta(pattern=r"^https?://[^\s/]\S*\Z", description="an https:// or http:// address")]
 CacheName = Annotated[
     str,
     Meta(
@@ -244,9 +247,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     """paths of the application that lead into ``/media`` (contract, E15); None: those that Grocker recognises"""
     extras: tuple[Extra, ...] = ()
     """extras of the application that are installed with it"""
-    groups: tuple[Extra, ...] = ()
+    groups: tuple[Group, ...] = ()
     """dependency groups of the project that are installed: PEP 735, poetry's, pdm's; none by default"""
-    prefer: tuple[Extra, ...] = ()
+    prefer: tuple[Distribution, ...] = ()
     """distributions whose files are installed where wheels install different ones at one path, the first one most"""
     index_url: Address | None = None
     """the package index, instead of the host's"""

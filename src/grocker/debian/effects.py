@@ -72,7 +72,7 @@ def read_listing(data: bytes) -> dict[str, Node]:
                 kind.decode(), int(mode, 8), int(uid), int(gid), tuple(state), os.fsdecode(target)
             )
     except ValueError as error:
-        raise CorruptError(f"reading what maintainer scripts did: {error}", hint=_HINT) from error
+        raise CorruptError(f"reading the changes of maintainer scripts: {error}", hint=_HINT) from error
     return found
 
 

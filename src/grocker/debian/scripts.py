@@ -1,7 +1,7 @@
 """Decide which maintainer scripts need not run: those that were reviewed, or consist of known debhelper snippets.
 
-No package code runs when an image is built. A script is covered when somebody has reviewed it and recorded why an
-image does not need it (``reviewed.txt``), or when it consists of known debhelper snippets. Any other one is reported.
+A script is covered when somebody has reviewed it and recorded why an image does not need it (``reviewed.txt``), or when
+it consists of known debhelper snippets. Any other one has to run, in the sandbox, or is reported.
 Only preinst and postinst matter: an image is never upgraded, and nothing is removed from it.
 Source: Debian Policy 6; debhelper, autoscripts/.
 """
@@ -157,10 +157,10 @@ def _is_worth_running(script: str) -> bool:
 
 
 _EFFECTS = (
-    (r"\bupdate-alternatives\b", "its commands that are set up as alternatives are missing"),
+    (r"\bupdate-alternatives\b", "its commands in /etc/alternatives are missing"),
     (
         r"\bupdate-ca-certificates\b|\bkeytool\b|ca-certificates-java|\bjks\b",
-        "its store of certificates is empty: TLS fails",
+        "its certificate store is empty, so TLS connections fail",
     ),
     (r"\bodbcinst\b", "its ODBC drivers are not registered"),
     (r"\b(?:adduser|useradd|addgroup|groupadd)\b", "its user or group does not exist"),
@@ -168,7 +168,7 @@ _EFFECTS = (
     (r"\b(?:fc-cache|update-fonts-\w+)\b", "its fonts may not be found"),
     (
         r"\b(?:gdk-pixbuf-query-loaders|glib-compile-schemas|update-mime-database|gio-querymodules)\b",
-        "its plug-ins and schemas are not found",
+        "its plug-ins and schemas are not registered",
     ),
     (r"\b(?:ucf|install)\b[^\n]*\s/etc/|\bcp\b[^\n]*\s/etc/|>\s*/etc/", "its configuration in /etc is missing"),
     (r"\b(?:mkdir|install\s+-d)\b[^\n]*/var/", "its directories in /var are missing"),

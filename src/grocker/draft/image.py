@@ -129,7 +129,7 @@ def _translate_variable(found: Findings, variable: str, value: str, place: str) 
     if not _VARIABLE.match(variable) or _SET_ALREADY.fullmatch(variable):
         return
     if _SECRET.search(variable):
-        remark("it looks like a secret, which everybody who pulls the image can read: pass it to the container")
+        remark("it looks like a secret, and everybody who pulls the image could read it: pass it to the container")
     elif variable == "PYTHONPATH":
         remark("the top of a source tree and its src directory are on sys.path already")
     elif variable == "PORT":

@@ -167,7 +167,7 @@ def _place_services(services: Services, entries: Sequence[Entry], base: str | No
             raise SettingsError(
                 f"services.{name}.workdir: {given!r} is relative, but the application is a package without files "
                 "beside it",
-                hint=f'bring the directory with files = ["{given}"], or give an absolute path such as {names.SCRIPTS}',
+                hint=f'add the directory with files = ["{given}"], or give an absolute path such as {names.SCRIPTS}',
             )
         place = os.path.normpath(os.path.join(base or "/", given))
         real = _resolve(place, links)

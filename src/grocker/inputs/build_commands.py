@@ -204,5 +204,5 @@ def _check_machine(result: CommandResult, target: Target) -> None:
     if other is not None:
         raise MissingError(
             f"build.commands: {other.path} is not a program for {target.architecture}",
-            hint=f"build on a {target.architecture} host: commands run on the host's processor",
+            hint=f"build on an {target.architecture} host: commands run on the host's processor",
         )

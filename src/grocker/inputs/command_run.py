@@ -69,7 +69,7 @@ _CHOICES = (
     " or run the commands before grocker build and remove them from [tool.grocker.build]"
 )
 _REPRODUCE = "reproduce it in the project's directory, or fix commands in [tool.grocker.build]"
-_WRITE = "correct the commands and outputs in [tool.grocker.build]: `grocker init --dry-run` prints the ones used"
+_WRITE = "correct the commands and outputs in [tool.grocker.build]: `grocker init --dry-run` prints those that ran"
 _OFFLINE = regex(
     r"ENOTFOUND|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT|getaddrinfo"
     r"|[Nn]etwork is unreachable"
@@ -175,7 +175,7 @@ def make(context: Context, toolchain: DebianToolchain, asked: CommandRun) -> Com
         if output.status != 0:
             said = plain(output.stdout.decode("utf-8", "replace"))
             raise _failure(asked, follower.command, said, output.status)
-        with storage("reading what the build commands wrote", build):
+        with storage("reading the outputs of the build commands", build):
             files, removed = _collect(asked, build / "app")
             return _keep(context, build / "app", files, removed, network.secrets)
 

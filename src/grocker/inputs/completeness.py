@@ -70,7 +70,7 @@ def check_complete(
     else:
         return
     table = (flat_layout.setuptools_table(sources) or flat_layout.data_table(sources)).rstrip()
-    hint = f"list its packages and data in pyproject.toml; with setuptools\n{table}"
+    hint = f"list its packages and data in pyproject.toml; with setuptools:\n{table}"
     if settings.install is None and (needed or started or services.table):
         raise IncompleteWheelError(message, hint, installed)
     progress.warn(message, hint)

@@ -43,7 +43,7 @@ def listen_on_port(procfile: str, read: Callable[[str], str | None], progress: P
         progress.warn(
             f"Procfile: {match['name']} would listen on a Unix socket;"
             f" it listens on port {names.APPLICATION_PORT} instead",
-            hint=f"to choose yourself, set command in [tool.grocker.services.{match['name']}]",
+            hint=f"to keep the socket, set command in [tool.grocker.services.{match['name']}]",
         )
         return line[:start] + options
 

@@ -81,7 +81,7 @@ def _warn_of_unbuilt(request: ApplicationRequest, front_end: FrontEnd) -> None:
     manager = front_end.manager
     hint = f"run `{manager} run build` before grocker build; git must not ignore its output"
     if not front_end.lock:
-        hint = f"add the lock file of {manager} so that Grocker builds it, or set commands in [tool.grocker.build]"
+        hint = f"add {manager}'s lock file so that Grocker builds it, or set commands in [tool.grocker.build]"
     request.context.progress.warn(
         f"the front end of {front_end.place} is not built: the application lacks {', '.join(front_end.outputs)}",
         hint=hint,

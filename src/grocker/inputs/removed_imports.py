@@ -34,7 +34,7 @@ class RemovedImport(msgspec.Struct, frozen=True):
     def remedy(self) -> str:
         """For people: what else brings the module."""
         distribution = bringing(self.module)
-        return f"; or require {distribution}, which brings {self.module}" if distribution else ""
+        return f"; or require {distribution}, which provides {self.module}" if distribution else ""
 
 
 def find_removed_imports(

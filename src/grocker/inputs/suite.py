@@ -182,9 +182,9 @@ def _near_image(
     """Debian's Pythons that fit, the one of the Dockerfile or the nearest to it first."""
     released = [row for row in fitting if row.is_released] or fitting
     near = nearest_suites(released, image.series)
-    nearest = "" if near[0].python == image.series else "; this is the nearest"
+    using = "" if near[0].python == image.series else f"; using Debian's {near[0].python}"
     return _debian(
-        near, ranges, standalone, why=f"the base image in the {image.place} has Python {image.series}{nearest}"
+        near, ranges, standalone, why=f"the base image in the {image.place} has Python {image.series}{using}"
     )
 
 
@@ -246,7 +246,7 @@ def _warn_of_pin(
     used = f"; using {fitting[0].python}" if fitting else ""
     progress.warn(
         f"{pin.place} asks for Python {pin.series}, {reason}{used}",
-        hint=f"to choose yourself, set python in [tool.grocker]; from Debian: {debian_pythons()};"
+        hint=f"to choose a Python yourself, set python in [tool.grocker]; from Debian: {debian_pythons()};"
         f" standalone: {_names(standalone)}",
     )
 
@@ -255,7 +255,7 @@ def _fail(ranges: Sequence[PythonRange], standalone: Standalone) -> None:
     said = " and ".join(f"{one.place} ({one.specifier})" for one in ranges)
     raise SettingsError(
         f"no Python satisfies {said}",
-        hint=f"change it; from Debian: {debian_pythons()}; standalone: {_names(standalone)}",
+        hint=f"allow one of these; from Debian: {debian_pythons()}; standalone: {_names(standalone)}",
     )
 
 

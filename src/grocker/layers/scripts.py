@@ -100,9 +100,10 @@ def make(layer: PlannedLayer, bench: Workbench) -> Member:
         except NoSandboxError as error:
             raise describe_refusal(bench.packages.facts(), error) from error
         if changes.secrets:
+            keys = ", ".join(f"/{path}" for path in changes.secrets)
             context.progress.warn(
-                f"maintainer scripts made private keys, which the image does not get: /{', /'.join(changes.secrets)}",
-                hint="create or mount them when the container starts: all containers of the image would share them",
+                f"private keys that maintainer scripts created are left out of the image: {keys}",
+                hint="create or mount keys when the container starts: all containers would share those in the image",
             )
         subject = "maintainer scripts"
         return members.make_member(context.store, key, changes.entries, subject=subject, epoch=bench.plan.epoch)
@@ -115,7 +116,8 @@ def _check_machine(target: Target) -> None:
     machine = os.uname().machine
     if ARCHITECTURES[target.architecture].machine != machine:
         raise NoSandboxError(
-            f"they are for {target.architecture}, and this host is {machine}", hint=f"build on {target.architecture}"
+            f"the image is for {target.architecture}, and this host is {machine}",
+            hint=f"build on an {target.architecture} host",
         )
 
 
@@ -130,7 +132,7 @@ def describe_refusal(facts: Sequence[debian.Facts], error: NoSandboxError) -> No
     choice = _CHOICES if error.hint == CHOICES else error.hint
     return NoSandboxError(
         f"cannot run the maintainer scripts of {', '.join(lacks)}: {error.message}",
-        hint=f"to build an image without their effects{without}, {_STATIC}; otherwise {choice}",
+        hint=f"{choice}; or build the image without their effects{without}: {_STATIC}",
     )
 
 
@@ -159,7 +161,7 @@ def run_scripts(context: Context, settings: Settings, asked: ScriptRun) -> effec
             )
         if output.status != 0:
             raise describe_failure(output.stdout.decode("utf-8", "replace"), output.status)
-        with storage("reading what maintainer scripts did", tree):
+        with storage("reading the changes of maintainer scripts", tree):
             before, after = (effects.read_listing((control / name).read_bytes()) for name in ("before", "after"))
             changes = effects.find_changes(before, after, lambda path: (tree / path).read_bytes())
         # Scripts write some files that Grocker generates anew, with the same content.

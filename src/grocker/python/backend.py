@@ -199,7 +199,7 @@ def failure(text: str, name: str, tree: SourceTree) -> CorruptError:
     plain = re.sub(r"\x1b\[[0-9;]*m", "", hide_credentials(text))
     lines = [line.rstrip() for line in plain.splitlines() if line.strip()]
     tail = [line for line in lines if not re.match(r"Building wheel|warning:|hint:|  File \"<string>\"", line)]
-    why = tail[-1].strip() if tail else "it said nothing"
+    why = tail[-1].strip() if tail else "it wrote no message"
     why = why if len(why) <= _WIDTH else f"{why[:_WIDTH]}…"
     return CorruptError(
         f"building {name}: its build back end failed: {why}\n" + "\n".join("    " + line for line in tail[-_LINES:]),

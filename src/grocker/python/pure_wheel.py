@@ -63,7 +63,8 @@ def write_pure_wheel(wheel: Path, directory: Path) -> Path | None:
             text, lines = (archive.read(f"{info}/{file}") for file in ("WHEEL", "RECORD"))
         except KeyError as error:
             raise CorruptError(
-                f"reading {wheel.name}: no member {error}", hint="report this to the authors of the build back end"
+                f"reading {wheel.name}: {info} lacks WHEEL or RECORD",
+                hint="report this to the authors of the build back end",
             ) from error
         plain = re.sub(rb"(?m)^(Tag|Root-Is-Purelib|Build):.*\r?\n?", b"", text).rstrip(b"\r\n")
         plain += b"\nRoot-Is-Purelib: true\nTag: " + _TAG.encode() + b"\n"

@@ -131,7 +131,7 @@ def download_archive(uv: Uv, download: Download, workspace: Path, digest: Digest
     if output.status != 0 and (not found or _HASHES.search(output.stderr)):
         raise _failure(output.stderr, action)
     if len(found) != 1:
-        raise UnavailableError(f"{action}: uv kept no archive of it", hint="reinstall Grocker")
+        raise UnavailableError(f"{action}: uv did not keep the archive", hint="reinstall Grocker")
     return found[0]
 
 

@@ -26,7 +26,7 @@ from grocker.registry.push import push_manifest
 from grocker.registry.refusal import RefusedPushError
 from grocker.registry.session import RepositorySession, open_session
 from grocker.store import snapshot as snapshots
-from grocker.store.snapshot import LayerPiece, SharedFile, Snapshot
+from grocker.store.snapshot import REMEDY, LayerPiece, SharedFile, Snapshot
 from grocker.web import Transport
 
 if TYPE_CHECKING:
@@ -162,12 +162,12 @@ class SharedCache:
         if manifest.artifact_type != ARTIFACT or not manifest.layers:
             raise CorruptError(
                 f"{self.name} is not a cache of this version of Grocker",
-                hint="name a repository, or a tag, that has no image: grocker build --cache-from REGISTRY/TEAM/cache",
+                hint="use another tag: --cache-from REGISTRY/REPOSITORY:TAG; if this one is an old cache, delete it",
             )
         first, *rest = manifest.layers
         if first.size > _MOST:
             raise CorruptError(
-                f"the shared cache {self.name} has {first.size} bytes", hint="delete its tag from the registry"
+                f"the shared cache {self.name} is too large: its index has {first.size} bytes", hint=REMEDY
             )
         snapshot = snapshots.decode(pull.read_blob(session, first))
         listed = {one.digest: one.size for one in rest}

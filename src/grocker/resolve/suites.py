@@ -173,5 +173,6 @@ def _tell(context: Context, first: GrockerError | None, choice: Choice) -> None:
     """Say why it is not the best one, whose error ``first`` is."""
     if first is not None:
         context.progress.warn(
-            f"{_reason(first)}; building with {choice} instead", hint="to choose yourself, set python in [tool.grocker]"
+            f"{_reason(first)}; building with {choice} instead",
+            hint="to choose a Python yourself, set python in [tool.grocker]",
         )

@@ -47,7 +47,7 @@ def find_isolation(scratch: Path) -> Isolation:
     reason = ""
     for isolation in kinds:
         tried = _start(
-            Sandbox(_directory(scratch, "empty")), (), isolation, scratch, "/", "trying the sandbox", _ignore
+            Sandbox(_directory(scratch, "empty")), (), isolation, scratch, "/", "testing the sandbox", _ignore
         )
         if not tried.stderr and tried.status == 0:
             return isolation
@@ -88,7 +88,7 @@ def run(
     if output.stderr:
         raise UnavailableError(
             f"{action}: cannot start {arguments[0]} in the sandbox: {output.stderr.strip()}",
-            hint="build the wheel elsewhere (pip wheel) and set find-links in [tool.uv]",
+            hint="check this host's disk and limits (df, ulimit -a, dmesg), or run Grocker as root",
         )
     return output
 
@@ -130,7 +130,7 @@ def _ignore(_: str) -> None:
 
 
 def _directory(scratch: Path, name: str) -> Path:
-    with storage("making a sandbox", scratch):
+    with storage("creating the sandbox", scratch):
         (scratch / name).mkdir(exist_ok=True)
     return scratch / name
 
@@ -149,7 +149,7 @@ def _entries(directory: Path) -> Iterator[os.DirEntry[str]]:
 
 def _give_away(place: Path) -> None:
     """Make the command's user the owner of everything below a directory."""
-    with storage("making a sandbox", place):
+    with storage("creating the sandbox", place):
         os.chown(place, _NOBODY, _NOBODY, follow_symlinks=False)
         for entry in _entries(place):
             os.chown(entry.path, _NOBODY, _NOBODY, follow_symlinks=False)
@@ -157,7 +157,7 @@ def _give_away(place: Path) -> None:
 
 def _make_removable(place: Path) -> None:
     """Let this user read and remove every directory that the command left."""
-    with storage("reading what a sandbox left", place):
+    with storage("reading the sandbox's files", place):
         if not stat.S_ISDIR(os.lstat(place).st_mode):
             return
         os.chmod(place, 0o700)
@@ -172,7 +172,7 @@ def _make_removable(place: Path) -> None:
 def _make_chroot(sandbox: Sandbox, scratch: Path) -> Sandbox:
     """Return a sandbox whose root is a copy of its own, with the writable directories moved into it."""
     root = scratch / "root"
-    with storage("making a sandbox", root):
+    with storage("creating the sandbox", root):
         shutil.copytree(sandbox.root, root, symlinks=True)
         for name, mode in (("tmp", 0o1777), ("dev", 0o755), ("proc", 0o755), ("dev/shm", 0o1777)):
             (root / name).mkdir(exist_ok=True)
@@ -198,7 +198,7 @@ def _move_back(sandbox: Sandbox, scratch: Path) -> None:
     for bind in sandbox.binds:
         target = _inside(scratch / "root", bind)
         if bind.is_writable and not bind.source.exists() and target.exists():
-            with storage("reading what a sandbox left", bind.source):
+            with storage("reading the sandbox's files", bind.source):
                 os.rename(target, bind.source)
 
 
@@ -206,7 +206,8 @@ def _inside(root: Path, bind: Bind) -> Path:
     parts = [part for part in bind.target.split("/") if part]
     if ".." in parts:
         raise BugError(
-            f"a sandbox would show {bind.source} at {bind.target}", hint="this is a bug in Grocker: report it"
+            f"the sandbox would mount {bind.source} outside its root, at {bind.target}",
+            hint="this is a bug in Grocker: report it",
         )
     return root.joinpath(*parts)
 

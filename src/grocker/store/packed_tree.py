@@ -64,13 +64,13 @@ def unpack(packed: BinaryIO, target: Path) -> None:
                 # A directory was made before what is in it: no link is followed on the way.
                 if parent not in made or name in ("", ".", ".."):
                     raise CorruptError(
-                        f"unpacking a tree of the shared cache: unexpected path {info.name!r}", hint=_HINT
+                        f"unpacking files from the shared cache: unexpected path {info.name!r}", hint=_HINT
                     )
                 _write(archive, info, target / info.name)
                 if info.isdir():
                     made.add(info.name)
     except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise CorruptError(f"unpacking a tree of the shared cache: {error}", hint=_HINT) from error
+        raise CorruptError(f"unpacking files from the shared cache: {error}", hint=_HINT) from error
 
 
 def _write(archive: tarfile.TarFile, info: tarfile.TarInfo, place: Path) -> None:
@@ -88,5 +88,5 @@ def _write(archive: tarfile.TarFile, info: tarfile.TarInfo, place: Path) -> None
             os.fchmod(stream.fileno(), info.mode & 0o755)
     else:
         raise CorruptError(
-            f"unpacking a tree of the shared cache: {info.name!r} is not a file, directory or link", hint=_HINT
+            f"unpacking files from the shared cache: {info.name!r} is not a file, directory or link", hint=_HINT
         )

@@ -17,6 +17,8 @@ DAYS = 14
 """for which an entry stays that no build has used"""
 LARGEST = 128 << 20
 """bytes of a document, uncompressed"""
+REMEDY = "delete its tag from the registry; the next build writes it again"
+"""for a cache that cannot be read"""
 
 
 class SharedResult(msgspec.Struct, frozen=True, array_like=True):
@@ -68,15 +70,14 @@ def encode(snapshot: Snapshot) -> bytes:
 
 def decode(data: bytes) -> Snapshot:
     """Decode what ``encode`` returned. Raises CorruptError."""
-    hint = "delete its tag from the registry; the next build writes it again"
     reader = zlib.decompressobj(wbits=31)
     try:
         plain = reader.decompress(data, LARGEST)
         if not reader.eof:
-            raise CorruptError("the shared cache is truncated or too large", hint=hint)
+            raise CorruptError("its index is truncated or too large", hint=REMEDY)
         return msgspec.msgpack.decode(plain, type=Snapshot)
     except (zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CorruptError(f"the shared cache is malformed: {error}", hint=hint) from error
+        raise CorruptError(f"its index is malformed: {error}", hint=REMEDY) from error
 
 
 def merge(own: Snapshot, other: Snapshot, *, made: Collection[str], today: int) -> Snapshot:

@@ -158,7 +158,7 @@ def _compressed(store: Store, member: Member) -> Iterator[bytes]:
             for part in member.parts:
                 compressed = stream.read(part.compressed)
                 if len(compressed) != part.compressed or _crc(compressed) != part.crc:
-                    _damaged(store, member, "has another checksum than when it was written")
+                    _damaged(store, member, "does not match its checksum")
                 yield compressed
     except OSError as error:
         _damaged(store, member, error.strerror or str(error))
@@ -172,7 +172,7 @@ def _decompress(store: Store, member: Member, part: MemberPart, compressed: byte
     except (deflate.DeflateError, ValueError) as error:
         _damaged(store, member, str(error))
     if len(plain) != part.plain:
-        _damaged(store, member, f"has {len(plain)} bytes in a part of {part.plain}")
+        _damaged(store, member, f"expands to {len(plain)} bytes instead of {part.plain}")
     return bytes(plain)
 
 

@@ -75,7 +75,7 @@ def _first_name_carries(entries: list[Entry], links: list[Hardlink]) -> list[Ent
         target, (path, *_) = min(names.items())
         raise CorruptError(
             f"/{path} is a hard link to /{target}, which does not exist",
-            hint="the archive that it comes from is damaged or malformed",
+            hint="use another version of its package: this one is damaged or malformed",
         )
     return result
 
@@ -166,7 +166,7 @@ def chunks(file: File) -> Iterator[bytes]:
     if passed != announced:
         raise CorruptError(
             f"/{file.path} has {'more' if passed > announced else 'fewer'} bytes than the expected {announced}",
-            hint="the archive that it comes from is damaged, or changed while it was read",
+            hint="build again; if this recurs, use another version of its package: this one is damaged",
         )
 
 
