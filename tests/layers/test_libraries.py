@@ -20,4 +20,4 @@ def test_missing_names_what_neither_a_wheel_nor_a_package_has() -> None:
         "gdal 3": Libraries(("libc.so.6", "libgdal-1a2b.so.36", "libGL.so.1"), ("libgdal-1a2b.so.36", "_gdal.so")),
         "other 1": Libraries(("libc.so.6", "libgdal-1a2b.so.36"), ("_other.so",)),
     }
-    assert libraries.find_missing(wheels, {"libc.so.6"}) == {"gdal 3": ("libGL.so.1",)}
+    assert libraries.find_missing(wheels, lambda: {"libc.so.6"}) == {"gdal 3": ("libGL.so.1",)}

@@ -150,7 +150,9 @@ def _missing_libraries(bench: Workbench) -> dict[str, tuple[str, ...]]:
         return kept
     from grocker.layers import libraries
 
-    provided = {library.soname for facts in bench.packages.facts() for library in facts.libraries}
+    def provided() -> frozenset[str]:
+        return frozenset(library.soname for facts in bench.packages.facts() for library in facts.libraries)
+
     noted = {
         member.subject: msgspec.json.decode(member.note, type=libraries.Libraries | None)
         for member in bench.wheel_members().values()

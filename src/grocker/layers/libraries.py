@@ -59,8 +59,16 @@ def _read_large(entry: File, scratch: Callable[[], AbstractContextManager[Path]]
             return elf.read(data)
 
 
-def find_missing(wheels: Mapping[str, Libraries], provided: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """Return by wheel the sonames that neither a wheel nor ``provided``, the Debian packages' sonames, has."""
-    there = {name for one in wheels.values() for name in one.brought} | set(provided)
+def find_missing(
+    wheels: Mapping[str, Libraries], provided: Callable[[], Collection[str]]
+) -> dict[str, tuple[str, ...]]:
+    """Return by wheel the sonames that neither a wheel nor Debian's packages have.
+
+    ``provided`` returns the packages' sonames; called if a wheel needs some.
+    """
+    there = {name for one in wheels.values() for name in one.brought}
+    if there.issuperset(name for one in wheels.values() for name in one.needed):
+        return {}
+    there |= set(provided())
     lacking = {wheel: tuple(name for name in one.needed if name not in there) for wheel, one in sorted(wheels.items())}
     return {wheel: names for wheel, names in lacking.items() if names}

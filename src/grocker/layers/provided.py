@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from grocker.layers import runner
@@ -35,25 +37,36 @@ def find_provided(bench: Workbench) -> Provided:
         return kept
     from grocker.layers import environment, interpreter
 
-    [configured] = [layer for layer in layers if layer.kind == "configured"]
     own = [entry.path for entry in (*runner.entries(), *environment.entries(bench.scheme, ""))]
     if bench.plan.standalone is not None:
         own += [entry.path for entry in interpreter.entries((), has_debian_python=bench.has_debian_python)]
     wheels = [path for member in bench.wheel_members().values() for path in member.paths]
-    packages = [
-        path for member in (*bench.packages.members(), configuration(configured, bench)) for path in member.paths
-    ]
-    found = Provided(_programs([*packages, *wheels, *own]), _modules(wheels, bench.plan.python))
+    programs = _packaged_programs(bench) | _programs([*wheels, *own])
+    found = Provided(programs, _modules(wheels, bench.plan.python))
     store.keep("steps", key, msgspec.json.encode(found))
     return found
 
 
-def _programs(paths: list[str]) -> frozenset[str]:
-    split = (path.rpartition("/") for path in paths)
-    return frozenset(name for parent, _, name in split if parent in _BIN | _UNMERGED)
+def _packaged_programs(bench: Workbench) -> frozenset[str]:
+    """Return the programs of Debian's packages and their configuration; kept, as wheels change more often."""
+    store = bench.context.store
+    layers = {layer.kind: layer for layer in bench.plan.layers}
+    key = cache_key("packaged programs", layers["debian"].key, layers["configured"].key)
+    kept = store.kept_as("steps", key, frozenset[str])
+    if kept is not None:
+        return kept
+    members = (*bench.packages.members(), configuration(layers["configured"], bench))
+    found = _programs(path for member in members for path in member.paths)
+    store.keep("steps", key, msgspec.json.encode(sorted(found)))
+    return found
 
 
-def _modules(paths: list[str], python: str) -> frozenset[str]:
+def _programs(paths: Iterable[str]) -> frozenset[str]:
+    places = _BIN | _UNMERGED
+    return frozenset(name for parent, _, name in (path.rpartition("/") for path in paths) if parent in places)
+
+
+def _modules(paths: Iterable[str], python: str) -> frozenset[str]:
     site = f"{names.VENV}/lib/python{python}/site-packages/".removeprefix("/")
-    tops = (path.removeprefix(site).split("/") for path in paths if path.startswith(site))
-    return frozenset(parts[0].partition(".")[0] if len(parts) == 1 else parts[0] for parts in tops)
+    tops = {path[len(site) :].partition("/")[:2] for path in paths if path.startswith(site)}
+    return frozenset(top if slash else top.partition(".")[0] for top, slash in tops)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import msgspec
@@ -54,7 +54,11 @@ def resolve_wheels(
     """
     wheels = wheel_target(target)
     installed, project, servers = application.installed, application.project, application.services.servers
-    requirements = _active_requirements(context.store, application, wheels)
+
+    @cache
+    def requirements() -> tuple[str, ...]:
+        return _active_requirements(context.store, application, wheels)
+
     directory = project.directory if project else None
     lock = python.find_lock(project.directory) if project and not ignore_lock else None
     own = python.group_requirements(project.directory, application.groups) if project and lock is None else ()
@@ -64,7 +68,7 @@ def resolve_wheels(
     if project is not None and lock is None and not application.requirement_files and not ignore_lock:
         pin_file = find_pin_file(application, ignore_lock=ignore_lock)
         listed = python.as_constraints(_read_listed(context, uv, project.directory, (pin_file,) if pin_file else ()))
-        python.check_unread(project.directory, (*requirements, *own), pins_are_read=pin_file is not None)
+        python.check_unread(project.directory, (*requirements(), *own), pins_are_read=pin_file is not None)
 
     builder = partial(
         sdist_builder,
@@ -90,13 +94,13 @@ def resolve_wheels(
         with context.store.scratch() as scratch, context.progress.task("resolving Python packages"):
             stale: tuple[str, str | None] | None = None
             try:
-                pins = locked(lock, scratch) if lock is not None else unlocked(scratch, (*requirements, *own), {})
+                pins = locked(lock, scratch) if lock is not None else unlocked(scratch, (*requirements(), *own), {})
             except python.StaleLockError as error:
                 assert project is not None
                 assert lock is not None
                 declared = python.read_declared(project, lock, application.extras, application.groups)
                 try:
-                    pins = unlocked(scratch, (*requirements, *declared), python.read_versions(lock.path))
+                    pins = unlocked(scratch, (*requirements(), *declared), python.read_versions(lock.path))
                 except NoWheelError:
                     raise
                 except (MissingError, SettingsError):
@@ -111,7 +115,7 @@ def resolve_wheels(
     def locked(lock: python.LockFile, scratch: Path) -> tuple[python.Pin, ...]:
         assert project is not None
         if project.dependencies is None and lock.format == "pdm":  # only the back end knows them
-            described = replace(project, dependencies=requirements)
+            described = replace(project, dependencies=requirements())
         else:
             described = project
         pins = python.resolve_locked(
@@ -128,7 +132,7 @@ def resolve_wheels(
         if lock.format != "uv":  # which checks that itself
             versions = {pin.name: {"" if pin.source else pin.version} for pin in pins}
             remedy = "create it again"
-            python.check_declared(requirements, versions, wheels, lock=lock.path, remedy=remedy)
+            python.check_declared(requirements(), versions, wheels, lock=lock.path, remedy=remedy)
         return pins
 
     def unlocked(scratch: Path, declared: Sequence[str], preferred: Mapping[str, str]) -> tuple[python.Pin, ...]:
@@ -152,8 +156,8 @@ def resolve_wheels(
         )
 
     key = cache_key(
-        *("dependencies", installed.name, requirements, servers, application.extras, application.groups, own),
-        str(wheels),
+        *("dependencies", installed.name, installed.metadata.requires, servers, application.extras),
+        *(application.groups, own, str(wheels), python.marker_environment(wheels)),
         hashlib.sha256(local_file.read(lock.path)).hexdigest() if lock else "",
         _listed_key(listed),
         uv_settings(directory) if directory else "",
