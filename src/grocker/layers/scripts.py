@@ -179,7 +179,8 @@ def _sandbox(tree: Path, control: Path, top: Path, epoch: int) -> Sandbox:
             (top / name).symlink_to(os.readlink(place))
         elif place.is_dir() and name not in ("dev", "proc", "sys", "tmp"):
             binds.append(Bind(place, f"/{name}", is_writable=True))
-    return Sandbox(top, tuple(binds), {**_ENVIRONMENT, "SOURCE_DATE_EPOCH": str(epoch)}, limits=_LIMITS)
+    environment = {**_ENVIRONMENT, "SOURCE_DATE_EPOCH": str(epoch)}
+    return Sandbox(top, tuple(binds), environment, has_ipc=True, limits=_LIMITS)  # fakeroot uses System V's
 
 
 def _compose(context: Context, asked: ScriptRun, tools: DebianAnswer, tree: Path, control: Path) -> Sequence[Entry]:
