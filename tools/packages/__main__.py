@@ -195,6 +195,8 @@ def _build(case: Case, work: Path, composed: Path) -> subprocess.CompletedProces
         for layer in manifest["layers"]:
             blob = _blob(layout, layer["digest"])
             _run(["tar", "-xzpf", str(blob), "--numeric-owner", "--overwrite", "-C", str(composed)])
+            for mark in composed.rglob(".wh.*"):  # whiteouts: the layer deletes what has the rest of that name
+                _run(["rm", "-rf", str(mark), str(mark.with_name(mark.name.removeprefix(".wh.")))])
         scripts = [one for one in manifest["layers"] if "scripts" in one.get("annotations", {}).values()]
         (work / "ran").write_text("yes" if scripts else "")
         shutil.rmtree(layout)
