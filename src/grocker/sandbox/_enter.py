@@ -7,6 +7,8 @@ exit status is the command's, 128 + N if signal N ended it.
 Three processes: *outside* waits; *keeper* is process 1 of the sandbox, sets it up and ends with the command, and the
 kernel then ends everything in it; *command* gives up every privilege. Without namespaces the keeper itself ends what
 the command started. Sources: namespaces(7), mount(2), pivot_root(2), capabilities(7), seccomp(2).
+
+Longer than 400 lines because it is run by its path, isolated, and can import nothing of Grocker.
 """
 
 import ctypes
