@@ -133,9 +133,11 @@ def _plan(context: Context, prefetch: Prefetch, request: Request, settings: Sett
         if scripts is not None
         else debian.find_pending(prefetch.packages(answer).facts(), everything=mode == "always")
     )
-    target, tools = resolution.target, None
+    tools = None
     if names:
-        tools = resolve_names(context, settings, target.suite.tools, target, refresh=request.refresh)
+        target, own = resolution.target, {package.name for package in answer.packages}
+        found = resolve_names(context, settings, target.suite.tools, target, refresh=request.refresh)
+        tools = replace(found, packages=tuple(package for package in found.packages if package.name not in own))
     scripts = Scripts(names, tools)
     configured.keep_scripts(store, answer, mode, scripts)
     return plan_image(store, request, settings, resolution, scripts)

@@ -77,7 +77,7 @@ class ScriptRun(msgspec.Struct, frozen=True):
     pending: tuple[str, ...]
     """names of those whose scripts run"""
     tools: DebianAnswer
-    """what these run with besides"""
+    """what these run with besides, none of the image's"""
     target: Target
     user: tuple[str, int]
     """name and uid of the image's user"""
@@ -194,13 +194,11 @@ def _compose(context: Context, asked: ScriptRun, tree: Path, control: Path) -> t
     """
     own = {package.name for package in asked.packages.packages}
     paths: set[str] = set()
-    others = tuple(package for package in asked.tools.packages if package.name not in own)
-    added = msgspec.structs.replace(asked.tools, packages=others)
     facts: list[debian.Facts] = []
     files: dict[str, Mapping[str, bytes]] = {}
     special: dict[tuple[int, int, int], list[str]] = {}
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="unpack") as pool:
-        for answer in (asked.packages, added):
+        for answer in (asked.packages, asked.tools):
             what = "unpacking Debian packages to configure them"
 
             def read(package: DebianPackage, answer: DebianAnswer = answer) -> debian.UnpackedPackage:

@@ -48,7 +48,9 @@ def context() -> Iterator[Context]:
 
 def configured(context: Context, packages: DebianAnswer, pending: tuple[str, ...], epoch: int = 1) -> Changes:
     tools = resolve_names(context, Settings(), TARGET.suite.tools, TARGET, refresh=False)
-    return run_scripts(context, ScriptRun(packages, pending, tools, TARGET, ("blue", 1000), epoch))
+    own = {package.name for package in packages.packages}
+    others = replace(tools, packages=tuple(package for package in tools.packages if package.name not in own))
+    return run_scripts(context, ScriptRun(packages, pending, others, TARGET, ("blue", 1000), epoch))
 
 
 @pytest.fixture(scope="module")
