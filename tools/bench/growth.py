@@ -195,8 +195,8 @@ def index(directory: Path, shapes: Sequence[Shape]) -> Iterator[str]:
             name = f"bulk_{size}_{number}"
             source = random.Random(number)  # which nothing compresses
             sizes = [min(_MEMBER, size - start) for start in range(0, size, _MEMBER)]
-            texts = {f"{name}/part{number}.bin": source.randbytes(one) for number, one in enumerate(sizes)}
-            make_wheel(files, name.replace("_", "-"), files=texts, compression=zipfile.ZIP_STORED)
+            parts = {f"{name}/part{number}.bin": source.randbytes(one) for number, one in enumerate(sizes)}
+            make_wheel(files, name.replace("_", "-"), files=parts, compression=zipfile.ZIP_STORED)
     for path in sorted(files.glob("*.whl")):
         _write_page(directory, path)
     port = free_port()

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from grocker import python
+from grocker.context import Context
 from grocker.errors import CorruptError
 from grocker.inputs.application import Application, ApplicationRequest
 from grocker.inputs.build_commands import UnbuiltFrontEnd, run_build_commands
 from grocker.inputs.produced import Produced
 from grocker.inputs.tree_files import read_files
 from grocker.inputs.tree_project import REQUIREMENT_FILES, is_tree, only_back_end_reads
+from grocker.python.tree_record import Stat, find_stat, settled
 
 if TYPE_CHECKING:
     from grocker.inputs.front_end import FrontEnd
 
 _LIBRARIES = frozenset({"node_modules", "site-packages", "venv", "__pycache__"})
 """directories in which others' packages are"""
+_MANY = 50
+"""directories that are quicker to compare than to list"""
 
 
 def load(request: ApplicationRequest) -> Application:
@@ -49,7 +56,7 @@ def _find_unbuilt(request: ApplicationRequest, directory: Path) -> UnbuiltFrontE
     """Find a front end whose output the code uses and the project does not have, unless the settings have commands."""
     if request.settings.build.commands is not None:
         return None
-    if not _has_package(directory):
+    if not _has_package(request.context, directory):
         return None
     from grocker.inputs.front_end import find_front_ends, find_unbuilt
 
@@ -58,17 +65,46 @@ def _find_unbuilt(request: ApplicationRequest, directory: Path) -> UnbuiltFrontE
     return UnbuiltFrontEnd(one, files) if one is not None else None
 
 
-def _has_package(directory: Path, depth: int = 3) -> bool:
-    """Tell whether there is a ``package.json`` in a directory, or at most ``depth`` directories below it."""
+def _has_package(context: Context, directory: Path) -> bool:
+    """Tell whether there is a ``package.json`` in a directory, or at most three directories below it.
+
+    That there is none in many directories is kept with their ``stat`` values.
+    """
+    key = "source-packages-" + hashlib.sha256(os.fsencode(directory.absolute())).hexdigest()
+    kept = context.store.kept("steps", key)
+    known = _decode_stats(kept) if kept is not None else {}
+    if known and all(find_stat(path) == stat for path, stat in known.items()):
+        return False
+    seen: dict[str, Stat] = {}
+    if _look_for_package(str(directory), 3, seen):
+        return True
+    if len(seen) > _MANY and all(settled(stat, int(context.now * 1e9)) == stat for stat in seen.values()):
+        with suppress(UnicodeEncodeError):  # a path that is no text
+            context.store.keep("steps", key, msgspec.msgpack.encode(seen))
+    return False
+
+
+def _decode_stats(data: bytes) -> dict[str, Stat]:
+    try:
+        return msgspec.msgpack.decode(data, type=dict[str, Stat])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+
+
+def _look_for_package(directory: str, depth: int, seen: dict[str, Stat]) -> bool:
+    """See ``_has_package``. ``seen`` gets the ``stat`` values of the directories, from before they were listed."""
+    below = []
+    seen[directory] = find_stat(directory)
     try:
         with os.scandir(directory) as listing:
-            inner = {entry.name: entry.is_dir(follow_symlinks=False) for entry in listing}
+            for entry in listing:
+                if entry.name == "package.json":
+                    return True
+                if entry.is_dir(follow_symlinks=False) and entry.name not in _LIBRARIES and entry.name[0] != ".":
+                    below.append(entry.path)
     except OSError:
         return False
-    if "package.json" in inner:
-        return True
-    below = [name for name, is_directory in inner.items() if is_directory and name not in _LIBRARIES]
-    return depth > 0 and any(_has_package(directory / name, depth - 1) for name in below if name[0] != ".")
+    return depth > 0 and any(_look_for_package(path, depth - 1, seen) for path in below)
 
 
 def _has_outputs(application: Application, front_end: FrontEnd) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from grocker import local_file, python
+from grocker import local_file
 from grocker.context import Context
 from grocker.digest import Digest
 from grocker.errors import DeniedError, SettingsError, StorageError
@@ -23,8 +23,9 @@ from grocker.progress import Progress
 from grocker.python.exposure import holds_credentials, looks_secret
 from grocker.python.selection import GENERATED_MARKERS, REPOSITORIES, Patterns
 from grocker.python.source_tree import SourceFile, hash_tree
+from grocker.python.tree_record import FileRow, TreeRecord, hash_file, settled, stat_values
 
-FORMAT = 1
+FORMAT = 2
 """part of cache keys: raise it if the same tree would give other files"""
 IGNORE_FILE = ".dockerignore"
 _NEVER = frozenset(
@@ -38,8 +39,6 @@ _NEVER_ENDINGS = (".pyc", ".pyo", ".egg-info", "~", ".swp")
 _NEVER_ON_TOP = frozenset({"grocker.lock", "Dockerfile"})
 _PRODUCTS_ON_TOP = frozenset({"build", "dist"})
 """left out where neither git nor ``.dockerignore`` says whether they belong to the source"""
-_RACY = 2_000_000_000
-"""nanoseconds: the coarsest clock of a file system in use (FAT)"""
 
 
 class TreeFiles(msgspec.Struct, frozen=True):
@@ -78,13 +77,14 @@ def read_files(
     named = "\0".join([str(root.absolute()), *(only or ())])
     key = f"source-tree-{FORMAT}-" + hashlib.sha256(os.fsencode(named)).hexdigest()
     kept = context.store.kept("steps", key)
-    known = python.FileHashes.decode(kept) if kept is not None else python.FileHashes()
+    known = TreeRecord.decode(kept) if kept is not None else TreeRecord()
+    hashes = known.hashes()
     now, real = int(context.now * 1e9), os.path.realpath(root)
     files: list[SourceFile] = []
     secret: list[str] = []
     outside: list[str] = []
     unreadable: list[str] = []
-    noted: dict[str, tuple[str, str]] = {}
+    rows: list[FileRow] = []
     watched = {str(root)}
     cache = os.path.relpath(os.path.realpath(context.store.root.parent), real) + "/"
     candidates = _candidates(context, root, unreadable, watched) if only is None else _named(root, only, watched)
@@ -114,9 +114,9 @@ def read_files(
                 continue
             if not place.is_file():
                 continue
-            seen = f"{about.st_size}:{about.st_mtime_ns}:{about.st_ctime_ns}:{about.st_ino}"
-            hit = known.files.get(path)
-            digest = hit[1] if hit and hit[0] == seen else _hash(place)
+            seen = stat_values(about)
+            hit = hashes.get(path)
+            digest = hit[1] if hit and hit[0] == seen else hash_file(place)
         except FileNotFoundError:  # git tracks it, and it was deleted
             continue
         except PermissionError as error:
@@ -127,13 +127,12 @@ def read_files(
             raise StorageError(
                 f"reading {place}: {error.strerror}", hint="check the file system (dmesg, mount)"
             ) from error
-        if max(about.st_mtime_ns, about.st_ctime_ns) + _RACY < now:
-            noted[path] = (seen, digest)
+        rows.append(FileRow(path, digest, settled(seen, now)))
         files.append(SourceFile(path, digest, executable=bool(about.st_mode & 0o100)))
     unreadable = sorted(path for path in unreadable if not excluded.match_below(path))
-    hashes = python.FileHashes(noted)
-    if hashes != known:
-        context.store.keep("steps", key, hashes.encode())
+    record = TreeRecord(tuple(rows))
+    if record != known:
+        context.store.keep("steps", key, record.encode())
     return TreeFiles(
         root,
         tuple(files),
@@ -259,11 +258,6 @@ def _inner_target(real: str, path: str) -> str | None:
     if not os.path.exists(end) or not end.startswith(real + os.sep):
         return None
     return os.path.relpath(end, here)
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _docker_ignore(text: str) -> Callable[[str], bool]:
