@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ _LIBRARIES = frozenset({"node_modules", "site-packages", "venv", "__pycache__"})
 """directories in which others' packages are"""
 _MANY = 50
 """directories that are quicker to compare than to list"""
+_FEW = 10
+"""directories that are quicker to list in each build than to keep"""
 
 
 def load(request: ApplicationRequest) -> Application:
@@ -68,19 +71,18 @@ def _find_unbuilt(request: ApplicationRequest, directory: Path) -> UnbuiltFrontE
 def _has_package(context: Context, directory: Path) -> bool:
     """Tell whether there is a ``package.json`` in a directory, or at most three directories below it.
 
-    That there is none in many directories is kept with their ``stat`` values.
+    Of many directories the ``stat`` values are kept of those without one, so that they are not listed again.
     """
     key = "source-packages-" + hashlib.sha256(os.fsencode(directory.absolute())).hexdigest()
     kept = context.store.kept("steps", key)
-    known = _decode_stats(kept) if kept is not None else {}
-    if known and all(find_stat(path) == stat for path, stat in known.items()):
-        return False
-    seen: dict[str, Stat] = {}
-    if _look_for_package(str(directory), 3, seen):
+    look = _PackageSearch(_decode_stats(kept) if kept is not None else {})
+    if look.finds(str(directory), 3):
         return True
-    if len(seen) > _MANY and all(settled(stat, int(context.now * 1e9)) == stat for stat in seen.values()):
+    if len(look.seen) > _MANY and look.listed > _FEW:
+        now = int(context.now * 1e9)
+        stats = {path: settled(stat, now) for path, stat in look.seen.items()}
         with suppress(UnicodeEncodeError):  # a path that is no text
-            context.store.keep("steps", key, msgspec.msgpack.encode(seen))
+            context.store.keep("steps", key, msgspec.msgpack.encode(stats))
     return False
 
 
@@ -91,20 +93,39 @@ def _decode_stats(data: bytes) -> dict[str, Stat]:
         return {}
 
 
-def _look_for_package(directory: str, depth: int, seen: dict[str, Stat]) -> bool:
-    """See ``_has_package``. ``seen`` gets the ``stat`` values of the directories, from before they were listed."""
-    below = []
-    seen[directory] = find_stat(directory)
-    try:
-        with os.scandir(directory) as listing:
-            for entry in listing:
-                if entry.name == "package.json":
-                    return True
-                if entry.is_dir(follow_symlinks=False) and entry.name not in _LIBRARIES and entry.name[0] != ".":
-                    below.append(entry.path)
-    except OSError:
-        return False
-    return depth > 0 and any(_look_for_package(path, depth - 1, seen) for path in below)
+class _PackageSearch:
+    """A search for ``package.json``."""
+
+    def __init__(self, known: Mapping[str, Stat]) -> None:
+        """``known``: directories without one, all that are to be looked at below each among them."""
+        self._known = known
+        self._below: dict[str, list[str]] = {}
+        for path in known:
+            self._below.setdefault(path.rpartition("/")[0], []).append(path)
+        self.seen: dict[str, Stat] = {}
+        """the values of all directories, from before they were listed"""
+        self.listed = 0
+
+    def finds(self, directory: str, depth: int) -> bool:
+        """Tell whether there is one in a directory, or at most ``depth`` directories below it."""
+        self.seen[directory] = stat = find_stat(directory)
+        below = self._below.get(directory, []) if self._known.get(directory) == stat else self._list(directory)
+        return below is None or (depth > 0 and any(self.finds(path, depth - 1) for path in below))
+
+    def _list(self, directory: str) -> list[str] | None:
+        """Return the directories to look at next; None if there is a ``package.json``."""
+        self.listed += 1
+        below = []
+        try:
+            with os.scandir(directory) as listing:
+                for entry in listing:
+                    if entry.name == "package.json":
+                        return None
+                    if entry.is_dir(follow_symlinks=False) and entry.name not in _LIBRARIES and entry.name[0] != ".":
+                        below.append(entry.path)
+        except OSError:
+            return []
+        return below
 
 
 def _has_outputs(application: Application, front_end: FrontEnd) -> bool:

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from stat import S_ISLNK, S_ISREG
 
 import msgspec
 
@@ -23,7 +24,7 @@ from grocker.progress import Progress
 from grocker.python.exposure import holds_credentials, looks_secret
 from grocker.python.selection import GENERATED_MARKERS, REPOSITORIES, Patterns
 from grocker.python.source_tree import SourceFile, hash_tree
-from grocker.python.tree_record import FileRow, TreeRecord, hash_file, settled, stat_values
+from grocker.python.tree_record import FileRow, TreeRecord, hash_file, is_outdated, settled, stat_values
 
 FORMAT = 2
 """part of cache keys: raise it if the same tree would give other files"""
@@ -85,6 +86,7 @@ def read_files(
     outside: list[str] = []
     unreadable: list[str] = []
     rows: list[FileRow] = []
+    hashed: list[int] = []
     watched = {str(root)}
     cache = os.path.relpath(os.path.realpath(context.store.root.parent), real) + "/"
     candidates = _candidates(context, root, unreadable, watched) if only is None else _named(root, only, watched)
@@ -95,28 +97,32 @@ def read_files(
         wanted = wanted or path in (only or ())
         if (not wanted and _is_never(path)) or excluded.match_below(path):
             continue
-        place = root / path
-        watched.add(os.path.dirname(place))
+        place = f"{root}/{path}"
+        watched.add(place.rpartition("/")[0])
         if not wanted and (looks_secret(path) or holds_credentials(place)):
             secret.append(path)
-            watched.add(str(place))
+            watched.add(place)
             continue
         try:
-            about = place.lstat()
-            if place.is_symlink():
+            about = os.lstat(place)
+            if S_ISLNK(about.st_mode):
                 target = _inner_target(real, path)
                 if target is None:
                     outside.append(path)
-                    watched.add(str(place))
+                    watched.add(place)
                 else:
                     name = hashlib.sha256(os.fsencode(target)).hexdigest()
                     files.append(SourceFile(path, name, target=target))
                 continue
-            if not place.is_file():
+            if not S_ISREG(about.st_mode):
                 continue
             seen = stat_values(about)
             hit = hashes.get(path)
-            digest = hit[1] if hit and hit[0] == seen else hash_file(place)
+            if hit is not None and hit[0] == seen:
+                digest = hit[1]
+            else:
+                digest = hash_file(place)
+                hashed.append(about.st_size)
         except FileNotFoundError:  # git tracks it, and it was deleted
             continue
         except PermissionError as error:
@@ -130,9 +136,8 @@ def read_files(
         rows.append(FileRow(path, digest, settled(seen, now)))
         files.append(SourceFile(path, digest, executable=bool(about.st_mode & 0o100)))
     unreadable = sorted(path for path in unreadable if not excluded.match_below(path))
-    record = TreeRecord(tuple(rows))
-    if record != known:
-        context.store.keep("steps", key, record.encode())
+    if is_outdated(known, rows, hashed):
+        context.store.keep("steps", key, TreeRecord(tuple(rows)).encode())
     return TreeFiles(
         root,
         tuple(files),

@@ -131,12 +131,13 @@ _NAMES_INDEXES = regex(
 _CREDENTIALS = regex(rb"https?://[^/@\s'\"`$]+@")
 
 
-def holds_credentials(path: Path) -> bool:
+def holds_credentials(path: Path | str) -> bool:
     """Whether a file that names package indexes or repositories has a user or password in an address.
 
     A variable in the place of the password (``${TOKEN}``) is none.
     """
-    if _NAMES_INDEXES.fullmatch(path.name) is None and path.parent.name != "requirements":
+    above, _, name = str(path).rpartition("/")
+    if _NAMES_INDEXES.fullmatch(name) is None and above.rpartition("/")[2] != "requirements":
         return False
     try:
         return _CREDENTIALS.search(local_file.read(path)) is not None

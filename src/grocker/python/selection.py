@@ -79,6 +79,8 @@ class Patterns:
 
     def match_below(self, path: str) -> bool:
         """Whether the file at ``path``, or a directory above it, is matched."""
+        if self._regex is None:
+            return False
         parts = path.split("/")
         return any(self.match("/".join(parts[:number])) for number in range(1, len(parts) + 1))
 

@@ -148,7 +148,7 @@ def _read_anew(
             about = os.stat(place, follow_symlinks=False)
             seen = stat_values(about)
             hit = earlier.get(found.path)
-            digest = hit[1] if hit and hit[0] == seen else hash_file(Path(place))
+            digest = hit[1] if hit and hit[0] == seen else hash_file(place)
         except PermissionError as error:
             if found.is_needed:
                 where = f"reading the project: {place}: {error.strerror}"

@@ -141,6 +141,14 @@ class TreeRecord(msgspec.Struct, frozen=True, array_like=True):
         return found
 
 
+def is_outdated(record: TreeRecord, rows: Sequence[FileRow], hashed: Sequence[int]) -> bool:
+    """Tell whether a record of ``rows`` saves more than writing it costs.
+
+    ``hashed``: bytes of the files that ``record`` did not know as they are now.
+    """
+    return len(rows) != len(record.files) or len(hashed) > _MOST or sum(hashed) > _MOST_BYTES
+
+
 def _is_text(row: FileRow) -> bool:
     try:
         row.path.encode()
@@ -226,7 +234,7 @@ def find_stat(path: Path | str) -> Stat:
         return UNKNOWN
 
 
-def hash_file(path: Path) -> str:
+def hash_file(path: Path | str) -> str:
     """Return the sha256 of a file, hexadecimal. Raises OSError."""
-    with path.open("rb", buffering=0) as file:
+    with open(path, "rb", buffering=0) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
