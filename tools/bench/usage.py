@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-_PAUSE = 0.02
+_PAUSE = 0.05
 """seconds between two looks"""
 
 
