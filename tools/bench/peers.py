@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grocker.python import Uv
+from tools.bench.base import PATH
 from tools.bench.engine import BASE, Engine
 from tools.bench.host import as_root, run
 from tools.bench.registry import Registry
@@ -46,6 +47,7 @@ class Buildah:
         """Put the base, a tar of a root, into its store."""
         container = self.buildah("from", "scratch").strip()
         self.buildah("add", "--quiet", container, base, "/")
+        self.buildah("config", "--env", f"PATH={PATH}", container)
         self.buildah("commit", "--quiet", container, f"{_HUB}{BASE}")
         self.buildah("rm", container)
 
