@@ -107,12 +107,12 @@ class Growth:
             for shape, project in projects.items():
                 self.say(f"{shape.name}: the first image")
                 self.cold[shape.name] = self._push(shape, project, environ, is_sampled=True)["peak"]
-            for number in range(-1, rounds):  # two to warm up: files that are new are read again
+            for number in range(-1, rounds + 1):  # two to warm up: files that are new are read again
                 began = time.monotonic()
                 first = number % len(self.shapes)
                 for shape in (*self.shapes[first:], *self.shapes[:first]):
-                    self._time(shape, projects[shape], number + 1, environ)
-                self.say(f"round {number + 1} of {rounds}: {time.monotonic() - began:.0f} s")
+                    self._time(shape, projects[shape], number, environ)
+                self.say(f"round {number} of {rounds}: {time.monotonic() - began:.0f} s")
                 if number <= 0:
                     self.samples.clear()
                     self.peaks.clear()
@@ -129,7 +129,7 @@ class Growth:
         return project
 
     def _time(self, shape: Shape, project: Project, number: int, environ: Mapping[str, str]) -> None:
-        project.change_line(number)
+        project.change_line(number + 1)
         os.sync()
         held = self.registry.held()
         used = self._push(shape, project, environ)
