@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -104,3 +108,50 @@ def test_registry_holds_what_its_blobs_weigh(tmp_path: Path) -> None:
         blob.mkdir(parents=True)
         (blob / "data").write_bytes(bytes(size))
     assert registry.held() == 15
+
+
+def test_growth_is_told_as_a_share_of_the_smallest(tmp_path: Path) -> None:
+    shapes = (
+        growth.Shape("small", ""),
+        growth.Shape("large", "small", dependencies=300),
+        growth.Shape("heavy", "small", bulk=2_000_000_000),
+    )
+    found = growth.Growth(tmp_path, Registry("127.0.0.1:1", tmp_path), {}, tmp_path, tmp_path, print, shapes)
+    for number in (1, 2):
+        for shape, seconds in zip(shapes, (0.5, 0.6, 1.0), strict=True):
+            busy = seconds * 10**number
+            found.samples.append(Sample(growth.LINE, shape.name, number, 0, busy, 0.3, 15_000))
+    found.peaks = {"small": 60_000_000, "large": 130_000_000, "heavy": 190_000_000}
+    found.cold = {"small": 110_000_000, "large": 110_000_000, "heavy": 500_000_000}
+    lines = {line.split(" |")[0]: line for line in growth.tables(found, {"machine": "a test"}).splitlines()[::-1]}
+    assert "1.20 × (1.20 – 1.20); goal ≤ 1.2: met | 15.0 kB" in lines["| large"]
+    assert "2.00 × (2.00 – 2.00); goal ≤ 1.2: **missed**" in lines["| heavy"]
+    memory = [line for line in growth.tables(found, {}).splitlines() if "MB" in line]
+    assert memory[1:] == [
+        "| large | 130 MB; goal ≤ 120: **missed** | 110 MB; goal ≤ 120: met |",
+        "| heavy | 190 MB; goal ≤ 200: met | 500 MB; goal ≤ 200: **missed** |",
+    ]
+
+
+def test_index_of_made_up_wheels_names_them_with_their_hashes(tmp_path: Path) -> None:
+    shapes = (growth.Shape("one", "", dependencies=7, bulk=1000),)
+    with growth.index(tmp_path / "index", shapes) as address:
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(f"{address}/bulk-1000-0/", timeout=60) as answer:
+            page = answer.read().decode()
+        with direct.open(f"{address}/small-0/", timeout=60) as answer:
+            assert "small_0-1.0-py3-none-any.whl#sha256=" in answer.read().decode()
+    wheel = tmp_path / "index/files/bulk_1000_0-1.0-py3-none-any.whl"
+    assert hashlib.sha256(wheel.read_bytes()).hexdigest() in page
+    assert hashlib.sha256(wheel.with_name(f"{wheel.name}.metadata").read_bytes()).hexdigest() in page
+
+
+def test_usage_is_of_the_command_and_its_children() -> None:
+    helper = ROOT / "tools/bench/usage.py"
+    program = "import subprocess, sys; x = b'x' * 50_000_000; subprocess.run([sys.executable, '-c', 'print(1)'])"
+    command = [sys.executable, "-IS", str(helper), "0", sys.executable, "-c", program]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    used = json.loads(said[-1])
+    assert said[0] == "1"
+    assert used["peak"] > 50_000_000
+    assert used["processor"] > 0
