@@ -46,6 +46,8 @@ RUST = {
         bindings = "cffi"
         python-source = "python"
         module-name = "rusty._native"
+        [tool.grocker.debian]
+        suite = "trixie"
         [tool.grocker.services.www]
         wsgi = "rusty:app"
         [tool.uv]
@@ -130,11 +132,13 @@ def cache() -> Iterator[Path]:
 
 
 def project(directory: Path, *requirements: str, more: str = "") -> Path:
+    """A tree for one suite: else all are asked whether they have wheels."""
     directory.mkdir()
     directory.chmod(0o755)
     (directory / "requirements.txt").write_text("".join(f"{one}\n" for one in requirements))
     (directory / "app.py").write_text("def app(environ, start_response): ...\n")
-    (directory / "pyproject.toml").write_text(f'[tool.grocker.services.www]\nwsgi = "app:app"\n{more}')
+    settings = '[tool.grocker.debian]\nsuite = "trixie"\n[tool.grocker.services.www]\nwsgi = "app:app"\n'
+    (directory / "pyproject.toml").write_text(settings + more)
     return directory
 
 
@@ -182,7 +186,9 @@ def test_package_of_a_missing_header_is_added(tmp_path: Path, cache: Path) -> No
     found = f'[tool.uv]\nfind-links = ["{links}"]\n'
     environment = {**os.environ, "GROCKER_CACHE": str(cache)}
     source = project(tmp_path / "bare", "made-up==1.0", more=found)
-    foreign = grocker("build", source, *_foreign(), "--output", f"oci:{tmp_path}/x", environment=environment)
+    foreign = grocker(
+        "build", source, "--platform", _foreign(), "--output", f"oci:{tmp_path}/x", environment=environment
+    )
     assert foreign.returncode == 66
     assert "made-up 1.0" in foreign.stderr
     assert "cannot be compiled for" in foreign.stderr
@@ -220,6 +226,8 @@ def test_extension_of_the_project_itself_is_compiled_with_the_version_of_its_tag
         ext-modules = [{name = "fastapp._fast", sources = ["fastapp/_fast.pyx"]}]
         packages = ["fastapp"]
         [tool.setuptools_scm]
+        [tool.grocker.debian]
+        suite = "trixie"
         [tool.grocker.services.www]
         wsgi = "fastapp:app"
         """
@@ -238,7 +246,9 @@ def test_extension_of_the_project_itself_is_compiled_with_the_version_of_its_tag
     )
     assert json.loads(again.stdout)["digest"] == made["digest"]
     assert "compiling" not in again.stderr
-    foreign = grocker("build", source, *_foreign(), "--output", f"oci:{tmp_path}/x", environment=environment)
+    foreign = grocker(
+        "build", source, "--platform", _foreign(), "--output", f"oci:{tmp_path}/x", environment=environment
+    )
     assert foreign.returncode == 66
     assert "fastapp: it has compiled modules, which cannot be compiled for " in foreign.stderr
 
@@ -331,6 +341,5 @@ def served(directory: Path) -> Iterator[str]:
             thread.join()
 
 
-def _foreign() -> tuple[str, ...]:
-    """Options for another platform: one suite, or each is asked whether it has what this one lacks."""
-    return ("--platform", "linux/arm64" if os.uname().machine == "x86_64" else "linux/amd64", "--debian", "trixie")
+def _foreign() -> str:
+    return "linux/arm64" if os.uname().machine == "x86_64" else "linux/amd64"
