@@ -74,7 +74,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     shutil.copytree(POLLS, source)
     (home / "media").mkdir(parents=True)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", top / "venv"], check=True)
-    pip = [sys.executable, "-m", "pip", "--python", top / "venv/bin/python"]
+    pip = [sys.executable, "-m", "pip", "--python", str(top / "venv/bin/python")]
     subprocess.run([*pip, "install", "--quiet", "--no-compile", source], check=True, capture_output=True)
     site = Site(top / "venv/bin", home, free_port())
     server = subprocess.Popen(
