@@ -11,8 +11,11 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
+from grocker.platforms.suites import SUITES
 from tests.support.side_by_side import directory, once
 
+PYTHON = next(iter(SUITES.values())).python
+"""of Debian's default suite; a project that sets it is not tried with others"""
 _REQUIREMENTS = "--no-index\n--find-links links\nNAME==1.0\n"
 SMALL = {
     "setup.py": """
@@ -45,6 +48,7 @@ def write_project(place: Path, name: str = NAME, files: Mapping[str, str] = SMAL
     place.mkdir(parents=True)
     place.chmod(0o755)
     (place / "app.py").write_text("print('here')\n")
+    (place / "pyproject.toml").write_text(f'[tool.grocker]\npython = "{PYTHON}"\n')
     (place / "requirements.txt").write_text(_REQUIREMENTS.replace("NAME", name))
     pack(place / "links" / f"{name.replace('-', '_')}-1.0.tar.gz", f"{name}-1.0", files)
     return place

@@ -16,7 +16,7 @@ import pytest
 from grocker.images.layout import problems
 from tests.e2e.build.conftest import Anywhere, _python, shared_cache
 from tests.support import rootless
-from tests.support.compilers import SMALL, compiler_cache, pack
+from tests.support.compilers import PYTHON, SMALL, compiler_cache, pack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.timeout(300)]
 UID = 4324
@@ -36,7 +36,9 @@ COMPILED = {
         ext-modules = [{name = "compiled.small", sources = ["compiled/small.c"]}]
         [tool.uv]
         find-links = ["links"]
-        """,
+        [tool.grocker]
+        python = "PYTHON"
+        """.replace("PYTHON", PYTHON),
     "compiled/__init__.py": "def main():\n    import small, compiled.small\n",
     "compiled/small.c": SMALL["small.c"],
 }
