@@ -124,7 +124,7 @@ def test_growth_is_told_as_a_share_of_the_smallest(tmp_path: Path) -> None:
     found.peaks = {"small": 60_000_000, "large": 130_000_000, "heavy": 190_000_000}
     found.cold = {"small": 110_000_000, "large": 110_000_000, "heavy": 500_000_000}
     lines = {line.split(" |")[0]: line for line in growth.tables(found, {"machine": "a test"}).splitlines()[::-1]}
-    assert "1.20 × (1.20 – 1.20); goal ≤ 1.2: met | 15.0 kB" in lines["| large"]
+    assert "1.20 × (1.20 – 1.20); goal ≤ 1.2: met | 0.30 (0.30 – 0.30) | 1.00 × | 15.0 kB" in lines["| large"]
     assert "2.00 × (2.00 – 2.00); goal ≤ 1.2: **missed**" in lines["| heavy"]
     memory = [line for line in growth.tables(found, {}).splitlines() if "MB" in line]
     assert memory[1:] == [

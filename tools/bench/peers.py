@@ -66,10 +66,10 @@ class Buildah:
     def forget(self) -> None:
         """See Side.forget."""
         self.engine.forget()
-        listed = self.buildah("images", "--all", "--quiet", "--no-trunc").split()
-        base = self.buildah("images", "--quiet", "--no-trunc", f"{_HUB}{BASE}").split()
-        for image in dict.fromkeys(one for one in listed if one not in base):
-            self.buildah("rmi", "--force", image)
+        base = self.buildah("images", "--quiet", "--no-trunc", f"{_HUB}{BASE}").strip()
+        # With an image go those that it alone was made from.
+        while left := {*self.buildah("images", "--all", "--quiet", "--no-trunc").split()} - {base}:
+            self.buildah("rmi", "--force", min(left))
 
     def serve(self, expected: str) -> None:
         """See Side.serve: the engine pulls it."""
