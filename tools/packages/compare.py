@@ -37,6 +37,8 @@ class Node:
     group: str
     content: str
     """the text of a link, the hash of a file"""
+    capability: str = ""
+    """of a file, in hexadecimal digits"""
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,10 @@ class Root:
     """What is compared of a root."""
 
     nodes: Mapping[str, Node]
-    users: frozenset[tuple[str, ...]]
-    """name, home and shell"""
-    groups: frozenset[tuple[str, ...]]
-    """name and members"""
+    users: Mapping[str, str]
+    """by name: uid, gid, home and shell"""
+    groups: Mapping[str, str]
+    """by name: gid and members"""
     packages: frozenset[str]
 
 
@@ -75,13 +77,13 @@ def read_root(place: Path) -> Root:
             elif kind == "d":
                 left.append(path)
             owner = owners.get(found.st_uid, str(found.st_uid))
-            nodes[path] = Node(
-                kind, 0 if kind == "l" else stat.S_IMODE(found.st_mode), owner, names.get(found.st_gid, "?"), content
-            )
+            mode = 0 if kind == "l" else stat.S_IMODE(found.st_mode)
+            group = names.get(found.st_gid, str(found.st_gid))
+            nodes[path] = Node(kind, mode, owner, group, content, _capability(entry.path) if kind == "-" else "")
     return Root(
         nodes,
-        frozenset((row[0], row[5], row[6]) for row in users if row[0] != "blue"),
-        frozenset((row[0], row[3]) for row in groups),
+        {row[0]: ":".join((*row[2:4], *row[5:])) for row in users if row[0] != "blue"},
+        {row[0]: ":".join(row[2:]) for row in groups},
         frozenset(re.findall(r"^Package: (\S+)$", (place / "var/lib/dpkg/status").read_text(), re.MULTILINE)),
     )
 
@@ -112,20 +114,37 @@ def differences(composed: Root, apt: Root, by_design: frozenset[str]) -> list[st
             if not _DATED.match(path):
                 found.append(f"content /{path}")
         else:
-            mine, theirs = (f"{node.mode:o} {node.owner}:{node.group}" for node in (one, other))
+            mine, theirs = (_attributes(node) for node in (one, other))
             found.append(f"{mine}, not {theirs} /{path}")
-    found += [f"lacks user {row[0]}" for row in sorted(apt.users - composed.users)]
-    found += [f"has user {row[0]}" for row in sorted(composed.users - apt.users)]
-    found += [f"lacks group {row[0]}" for row in sorted(apt.groups - composed.groups)]
-    found += [f"has group {row[0]}" for row in sorted(composed.groups - apt.groups)]
+    found += _accounts("user", composed.users, apt.users)
+    found += _accounts("group", composed.groups, apt.groups)
     found += [f"has package {name}" for name in sorted(composed.packages - apt.packages)]
     return found
 
 
+def _accounts(kind: str, mine: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:
+    lacks = [f"lacks {kind} {name}" for name in sorted(theirs.keys() - mine.keys())]
+    has = [f"has {kind} {name}" for name in sorted(mine.keys() - theirs.keys())]
+    both = sorted(mine.keys() & theirs.keys())
+    differ = [f"{kind} {name}: {mine[name]}, not {theirs[name]}" for name in both if mine[name] != theirs[name]]
+    return [*lacks, *has, *differ]
+
+
 def shorten(found: list[str]) -> str:
     """Name differences by directory, with their numbers."""
-    counted = Counter(re.sub(r"(/(?:[^/]+/){0,3})[^/].*", r"\1…", one) if "/" in one else one for one in found)
+    counted = Counter(re.sub(r"( /(?:[^/]+/){0,3})[^/].*", r"\1…", one) for one in found)
     return "; ".join(f"{what} ({number})" for what, number in counted.most_common(8))
+
+
+def _attributes(node: Node) -> str:
+    return f"{node.mode:o} {node.owner}:{node.group}{' with capabilities' if node.capability else ''}"
+
+
+def _capability(path: str) -> str:
+    try:
+        return os.getxattr(path, "security.capability", follow_symlinks=False).hex()
+    except OSError:
+        return ""
 
 
 def _table(path: Path) -> list[list[str]]:

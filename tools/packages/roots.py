@@ -1,0 +1,179 @@
+"""The two roots of a case: one that Grocker composed, one in which apt installed the same packages."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Literal
+
+from grocker.debian import find_mirrors
+from grocker.platforms.suites import SUITES
+
+_EXCLUDED = """\
+path-exclude /usr/share/groff/*
+path-exclude /usr/share/info/*
+path-exclude /usr/share/linda/*
+path-exclude /usr/share/lintian/*
+path-exclude /usr/share/locale/*
+path-include /usr/share/locale/locale.alias
+path-exclude /usr/share/man/*
+path-exclude /usr/share/doc/*
+path-include /usr/share/doc/*/copyright
+"""
+_PROJECT = """\
+[project]
+name = "case"
+version = "1"
+requires-python = ">=3.11"
+[tool.grocker]
+install = "tree"
+dependencies = {packages}
+services.www.command = ["python", "main.py"]
+[tool.grocker.debian]
+suite = "{suite}"
+configure = "{configure}"
+"""
+_ENTER = (
+    'mount --rbind /dev "$0/dev" && mount -t proc proc "$0/proc" && mount -t tmpfs -o mode=1777 tmpfs "$0/tmp" &&'
+    ' exec chroot --userspec="$1:0" "$0" /usr/bin/env -i'
+    " PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    ' HOME=/tmp LC_ALL=C.UTF-8 timeout "$3" /bin/sh -ec "cd /tmp; $2"'
+)
+_INSTALL = (
+    "DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Options::=--force-unsafe-io"
+    " install --no-install-recommends "
+)
+_SECONDS, _INSTALLING = 90, 1800
+_downloads = Lock()
+
+
+@dataclass(frozen=True)
+class Composed:
+    """An image that Grocker built, unpacked."""
+
+    scripts_ran: bool
+    warned: tuple[str, ...]
+    """the packages of which the build warned"""
+
+
+class BuildError(Exception):
+    """A build that failed; the message is what it said last."""
+
+
+def compose(
+    packages: tuple[str, ...], suite: str, work: Path, root: Path, configure: Literal["auto", "static"] = "auto"
+) -> Composed:
+    """Build an image with the packages, and unpack it into ``root``; ``work``: a directory for what it needs."""
+    project, layout = work / f"project-{configure}", work / "layout"
+    project.mkdir()
+    (project / "main.py").write_text("")
+    text = _PROJECT.format(packages=json.dumps(packages), suite=suite, configure=configure)
+    (project / "pyproject.toml").write_text(text)
+    command = [sys.executable, "-m", "grocker", "build", str(project), "--json", "--quiet", "--output", f"oci:{layout}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "error:" in line] or done.stderr.splitlines()
+        raise BuildError("".join(lines[:1]))
+    root.mkdir()
+    digest = json.loads((layout / "index.json").read_bytes())["manifests"][0]["digest"]
+    layers = json.loads(_blob(layout, digest).read_bytes())["layers"]
+    extract = ["tar", "--extract", "--preserve-permissions", "--xattrs", "--xattrs-include=security.capability"]
+    for layer in layers:
+        blob = _blob(layout, layer["digest"])
+        _run([*extract, "--file", str(blob), "--numeric-owner", "--overwrite", "--directory", str(root)])
+    shutil.rmtree(layout)
+    ran = any("scripts" in layer.get("annotations", {}).values() for layer in layers)
+    uncovered = json.loads(done.stdout)["images"][0]["uncovered"]
+    return Composed(ran, tuple(dict.fromkeys(one["package"] for one in uncovered)))
+
+
+def _blob(layout: Path, digest: str) -> Path:
+    return layout / "blobs" / digest.replace(":", "/")
+
+
+def make_base(place: Path, suite: str) -> Path:
+    """Make the root that apt starts from, below ``place``: a minimal system with the packages of every image."""
+    base = place / f"base-{suite}"
+    if base.exists():
+        return base
+    new = place / f"base-{suite}.new"
+    shutil.rmtree(new, ignore_errors=True)
+    row = SUITES[suite]
+    include = f"--include={','.join((*row.base, *row.interpreter))}"
+    with tempfile.NamedTemporaryFile("w", suffix=".cfg") as config:
+        config.write(_EXCLUDED)
+        config.flush()
+        setup = [
+            '--setup-hook=mkdir -p "$1/etc/dpkg/dpkg.cfg.d" "$1/usr/sbin"',
+            f'--setup-hook=cp {config.name} "$1/etc/dpkg/dpkg.cfg.d/docker"',
+            '--setup-hook=printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d"',
+            '--setup-hook=chmod 755 "$1/usr/sbin/policy-rc.d"',
+        ]
+        _run(["mmdebstrap", "--quiet", "--variant=apt", *setup, include, suite, str(new), *_sources(suite)])
+    shutil.copy("/etc/resolv.conf", new / "etc/resolv.conf")
+    done = enter(new, 0, "apt-get -qq update", network=True)
+    if done.returncode:
+        raise SystemExit(f"error: apt-get update: {done.stderr.strip()}")
+    new.rename(base)
+    return base
+
+
+def _sources(suite: str) -> list[str]:
+    """Return apt's lines for the archive that Grocker would use."""
+    mirrors = find_mirrors(environ=os.environ)
+    main, security = mirrors.archive[0], mirrors.security[0]
+    return [
+        f"deb {main} {suite} main",
+        f"deb {main} {suite}-updates main",
+        f"deb {security} {suite}-security main",
+    ]
+
+
+def install(packages: tuple[str, ...], base: Path, root: Path, downloads: Path) -> str:
+    """Install the packages with apt into a copy of ``base``; return what apt said if it failed, else nothing.
+
+    ``downloads``: a directory on the same file system in which packages are kept for later installations.
+    """
+    _run(["cp", "-a", "--reflink=auto", str(base), str(root)])
+    if not packages:
+        return ""
+    downloads.mkdir(exist_ok=True)
+    archives = root / "var/cache/apt/archives"
+    _link(downloads, archives)
+    done = enter(root, 0, _INSTALL + " ".join(packages), network=True)
+    _link(archives, downloads)
+    shutil.rmtree(archives)
+    return "".join(done.stderr.strip().splitlines()[-1:]) if done.returncode else ""
+
+
+def _link(source: Path, target: Path) -> None:
+    """Make hard links to the packages of one directory in another."""
+    with _downloads:
+        for file in source.glob("*.deb"):
+            if not (target / file.name).exists():
+                os.link(file, target / file.name)
+
+
+def enter(root: Path, uid: int, script: str, *, network: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run a shell script in a root as ``uid``; ``network``: with the host's, and for half an hour at most."""
+    kinds = ["--mount", "--pid", "--fork", "--kill-child", *([] if network else ["--net"])]
+    seconds = str(_INSTALLING if network else _SECONDS)
+    return subprocess.run(
+        ["unshare", *kinds, "sh", "-c", _ENTER, str(root), str(uid), script, seconds],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def _run(command: list[str]) -> None:
+    subprocess.run(command, check=True)
