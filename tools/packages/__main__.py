@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grocker.platforms.suites import SUITES
@@ -46,6 +46,8 @@ class Bench:
     place: Path
     base: Path
     commit: str
+    scratch: Path
+    """where roots are made"""
     usual: frozenset[str] = frozenset()
     """differences that an image without any package has, too"""
 
@@ -66,6 +68,7 @@ def main() -> int:
     parser.add_argument("--cases", type=Path, default=CASES, help="a TSV file: packages, uid, script")
     parser.add_argument("--suite", choices=SUITES, default=next(iter(SUITES)))
     parser.add_argument("--place", type=Path, default=Path(tempfile.gettempdir()) / "grocker-packages")
+    parser.add_argument("--scratch", type=Path, help="where roots are made, a memory file system if there is space")
     parser.add_argument("--workers", type=int, default=1, help="cases that are tried side by side")
     parser.add_argument("--resume", action="store_true", help="keep the results that there are")
     parser.add_argument("--detail", action="store_true", help="print every difference")
@@ -73,10 +76,10 @@ def main() -> int:
     options = parser.parse_args()
     options.place.mkdir(parents=True, exist_ok=True)
     base = roots.make_base(options.place, options.suite)
-    bench = Bench(options.suite, options.place, base, results.describe_commit())
+    bench = Bench(options.suite, options.place, base, results.describe_commit(), options.scratch or options.place)
     bench.kept.mkdir(exist_ok=True)
     usual = _measure(bench, Case((), 1000, "true"), is_kept=options.resume)
-    bench = Bench(bench.suite, bench.place, base, bench.commit, frozenset(usual.found))
+    bench = replace(bench, usual=frozenset(usual.found))
     cases = [case for case in read_cases(options.cases) if _is_chosen(case, options.patterns)]
     with ThreadPoolExecutor(options.workers) as pool:
         for result in pool.map(lambda case: _measure(bench, case, is_kept=options.resume), cases):
@@ -99,11 +102,11 @@ def write_page(place: Path, cases: list[Case]) -> None:
     """Write the results of all suites into the page."""
     parts = []
     for suite in SUITES:
-        bench = Bench(suite, place, place, "")
+        bench = Bench(suite, place, place, "", place)
         found = [bench.file(case) for case in (Case((), 0, ""), *cases)]
-        usual, *seen = [results.load(path) for path in found if path.exists()] or [None]
-        if usual is not None and seen:
-            parts.append(results.page([one for one in seen if one is not None], usual, suite))
+        seen = [results.load(path) for path in found if path.exists()]
+        if len(seen) > 1:
+            parts.append(results.page(seen[1:], seen[0], suite))
     PAGE.write_text(_INTRODUCTION + "\n".join(parts), "utf-8")
 
 
@@ -116,18 +119,18 @@ def _measure(bench: Bench, case: Case, *, is_kept: bool) -> Result:
     path = bench.file(case)
     if is_kept and path.exists():
         return results.load(path)
-    with tempfile.TemporaryDirectory(dir=bench.place) as work:
-        return results.keep(path, _try(bench, case, Path(work)))
+    with tempfile.TemporaryDirectory(dir=bench.scratch) as work, roots.copy(bench.base, Path(work) / "apt") as apt:
+        return results.keep(path, _try(bench, case, Path(work), apt))
 
 
-def _try(bench: Bench, case: Case, work: Path) -> Result:
-    apt, composed, static = work / "apt", work / "composed", work / "static"
+def _try(bench: Bench, case: Case, work: Path, apt: Path) -> Result:
+    composed, static = work / "composed", work / "static"
 
     def result(works: str, made: roots.Composed, found: list[str], without: tuple[str, tuple[str, ...]]) -> Result:
         date = results.today()
         return Result(case, works, made.warned, made.scripts_ran, *without, tuple(found), bench.commit, date)
 
-    refused = roots.install(case.packages, bench.base, apt, bench.place / f"downloads-{bench.suite}")
+    refused = roots.install(case.packages, apt)
     try:
         made = roots.compose(case.packages, bench.suite, work, composed)
     except roots.BuildError as error:

@@ -8,9 +8,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import Literal
 
 from grocker.debian import find_mirrors
@@ -47,11 +48,9 @@ _ENTER = (
     ' HOME=/tmp LC_ALL=C.UTF-8 timeout "$3" /bin/sh -ec "cd /tmp; $2"'
 )
 _INSTALL = (
-    "DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Options::=--force-unsafe-io"
-    " install --no-install-recommends "
+    "DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Options::=--force-unsafe-io install --no-install-recommends"
 )
 _SECONDS, _INSTALLING = 90, 1800
-_downloads = Lock()
 
 
 @dataclass(frozen=True)
@@ -136,29 +135,26 @@ def _sources(suite: str) -> list[str]:
     ]
 
 
-def install(packages: tuple[str, ...], base: Path, root: Path, downloads: Path) -> str:
-    """Install the packages with apt into a copy of ``base``; return what apt said if it failed, else nothing.
+@contextmanager
+def copy(base: Path, work: Path) -> Iterator[Path]:
+    """Make a root that shows ``base`` until something in it changes; ``work``: an empty directory for what does."""
+    root, upper, inner = (work / name for name in ("root", "upper", "inner"))
+    for place in (work, root, upper, inner):
+        place.mkdir()
+    options = f"lowerdir={base},upperdir={upper},workdir={inner}"
+    _run(["mount", "-t", "overlay", "-o", options, "overlay", str(root)])
+    try:
+        yield root
+    finally:
+        _run(["umount", str(root)])
 
-    ``downloads``: a directory on the same file system in which packages are kept for later installations.
-    """
-    _run(["cp", "-a", "--reflink=auto", str(base), str(root)])
+
+def install(packages: tuple[str, ...], root: Path) -> str:
+    """Install the packages with apt; return what apt said if it failed, else nothing."""
     if not packages:
         return ""
-    downloads.mkdir(exist_ok=True)
-    archives = root / "var/cache/apt/archives"
-    _link(downloads, archives)
-    done = enter(root, 0, _INSTALL + " ".join(packages), network=True)
-    _link(archives, downloads)
-    shutil.rmtree(archives)
+    done = enter(root, 0, f"{_INSTALL} {' '.join(packages)}; apt-get clean", network=True)
     return "".join(done.stderr.strip().splitlines()[-1:]) if done.returncode else ""
-
-
-def _link(source: Path, target: Path) -> None:
-    """Make hard links to the packages of one directory in another."""
-    with _downloads:
-        for file in source.glob("*.deb"):
-            if not (target / file.name).exists():
-                os.link(file, target / file.name)
 
 
 def enter(root: Path, uid: int, script: str, *, network: bool = False) -> subprocess.CompletedProcess[str]:
