@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tools.packages.__main__ import CASES, read_cases
-from tools.packages.compare import Node, Root, differences, shorten
+from tools.packages.compare import Node, Root, differences, is_number, shorten
 from tools.packages.explanations import explain
 from tools.packages.results import Case, Result, keep, load, page
 
@@ -74,16 +74,18 @@ def result(**others: object) -> Result:
 def test_page_counts_what_works_differs_and_needs_a_sandbox() -> None:
     ghost = result(found=("lacks /var/lib/xfonts/x",), scripts_ran=False, static="")
     odd = result(works="NO: no such user", found=("lacks user redis",), static="NO: no such user")
-    lines = page([result(), ghost, odd], result(case=Case((), 0, "")), "trixie").splitlines()
+    renumbered = result(found=("user redis: 999:998:/:/bin/sh, not 100:101:/:/bin/sh", "group redis: 998:, not 101:"))
+    lines = page([result(), ghost, odd, renumbered], result(case=Case((), 0, "")), "trixie").splitlines()
     assert [line for line in lines if line.endswith(" % |")] == [
-        "| do their work | 2 | 67 % |",
-        "| have the same files as with apt | 1 | 33 % |",
-        "| differ, and the reason is below | 1 | 33 % |",
-        "| differ without a reason | 1 | 33 % |",
+        "| do their work | 3 | 75 % |",
+        "| have apt's files, modes, owners, accounts, alternatives and caches | 2 | 50 % |",
+        "| and the same numbers of accounts | 1 | 25 % |",
+        "| differ, and the reason is below | 1 | 25 % |",
+        "| differ without a reason | 1 | 25 % |",
         "| warn although they work | 0 | 0 % |",
-        "| do not work, without a warning | 1 | 33 % |",
-        "| need no sandbox | 1 | 33 % |",
-        "| work without one as well | 2 | 67 % |",
+        "| do not work, without a warning | 1 | 25 % |",
+        "| need no sandbox | 1 | 25 % |",
+        "| work without one as well | 3 | 75 % |",
     ]
     assert "| redis-server | yes | – | yes, but warns | – | 0123abcd |" in lines
     assert any("a list for X servers" in line for line in lines)
@@ -97,6 +99,14 @@ def test_script_that_fails_with_apt_too_counts_as_work_done() -> None:
 def test_results_are_kept(tmp_path: Path) -> None:
     kept = keep(tmp_path / "a.json", result())
     assert load(tmp_path / "a.json") == kept == result()
+
+
+def test_only_numbers_of_accounts_depend_on_the_order_of_installation() -> None:
+    assert is_number("user redis: 999:998:/:/bin/sh, not 100:101:/:/bin/sh")
+    assert is_number("group redis: 998:blue, not 101:blue")
+    assert not is_number("user redis: 999:998:/:/bin/sh, not 100:101:/:/bin/false")
+    assert not is_number("group redis: 998:blue, not 101:")
+    assert not is_number("lacks user redis")
 
 
 def test_explanation_covers_whole_differences() -> None:

@@ -26,6 +26,10 @@ IGNORED = re.compile(
 _DATED = re.compile(r"var/cache/fontconfig/|etc/ssl/certs/java/cacerts\Z")
 """files that hold the time at which they were made"""
 
+_ACCOUNT = re.compile(
+    r"user \S+: \d+:\d+:(?P<mine>.*), not \d+:\d+:(?P<theirs>.*)|group \S+: \d+:(?P<members>.*), not \d+:(?P=members)"
+)
+
 
 @dataclass(frozen=True)
 class Node:
@@ -128,6 +132,12 @@ def _accounts(kind: str, mine: Mapping[str, str], theirs: Mapping[str, str]) -> 
     both = sorted(mine.keys() & theirs.keys())
     differ = [f"{kind} {name}: {mine[name]}, not {theirs[name]}" for name in both if mine[name] != theirs[name]]
     return [*lacks, *has, *differ]
+
+
+def is_number(difference: str) -> bool:
+    """Tell whether a difference is in the numbers of an account alone, which depend on the order of installation."""
+    found = _ACCOUNT.fullmatch(difference)
+    return found is not None and found["mine"] == found["theirs"]
 
 
 def shorten(found: list[str]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from tools.packages.compare import shorten
+from tools.packages.compare import is_number, shorten
 from tools.packages.explanations import EXPLANATIONS, explain
 
 ROOT = Path(__file__).parents[2]
@@ -100,10 +100,12 @@ def page(results: list[Result], usual: Result, suite: str) -> str:
     """Return the page's part about a suite."""
     ran = [one for one in results if one.scripts_ran]
     static = [one for one in ran if one.static == "yes"]
+    same = [one for one in results if all(map(is_number, one.found))]
     figures = (
         ("do their work", sum(one.does_its_work for one in results)),
-        ("have the same files as with apt", sum(not one.found for one in results)),
-        ("differ, and the reason is below", sum(bool(one.found) and not _unexplained(one) for one in results)),
+        ("have apt's files, modes, owners, accounts, alternatives and caches", len(same)),
+        ("and the same numbers of accounts", sum(not one.found for one in results)),
+        ("differ, and the reason is below", sum(not _unexplained(one) for one in results) - len(same)),
         ("differ without a reason", sum(bool(_unexplained(one)) for one in results)),
         ("warn although they work", sum(bool(one.warned) and one.does_its_work for one in results)),
         ("do not work, without a warning", sum(not (one.warned or one.does_its_work) for one in results)),
@@ -137,4 +139,4 @@ def page(results: list[Result], usual: Result, suite: str) -> str:
 
 
 def _unexplained(one: Result) -> list[str]:
-    return [found for found in one.found if explain(found) is None]
+    return [found for found in one.found if not is_number(found) and explain(found) is None]

@@ -24,7 +24,6 @@ from grocker.inputs.request import Request, read_configuration
 from grocker.layers import configured
 from grocker.layers.composition import FinishedLayer
 from grocker.layers.workers import Workers, workers
-from grocker.lock.answers import DebianAnswer
 from grocker.oci import Platform, Reference, reference
 from grocker.plan.layers import DEBIAN_KINDS
 from grocker.progress import Progress
@@ -88,7 +87,7 @@ def _make_images(
     resolutions = resolve_platforms(context, request, settings, uv, prefetch)
     application = resolutions[0].application
     plans = [
-        plan_image(context.store, request, settings, one, _find_scripts(context, prefetch, settings, one.packages))
+        plan_image(context.store, request, settings, one, _find_scripts(context, prefetch, settings, one))
         for one in resolutions
     ]
     images: list[BuiltImage] = []
@@ -119,13 +118,19 @@ def _make_images(
     return resolutions[0], tuple(images)
 
 
-def _find_scripts(context: Context, prefetch: Prefetch, settings: Settings, answer: DebianAnswer) -> tuple[str, ...]:
+def _find_scripts(context: Context, prefetch: Prefetch, settings: Settings, resolution: Resolution) -> tuple[str, ...]:
     """Find the packages whose maintainer scripts run; waits for the packages unless an earlier build found out."""
-    mode = settings.debian.configure
+    mode, answer = settings.debian.configure, resolution.packages
     known = configured.find_pending(context.store, answer, mode)
-    if known is None:
-        return configured.keep_pending(context.store, answer, mode, prefetch.packages(answer).facts())
-    return known
+    if known is not None:
+        return known
+
+    def has_sandbox() -> bool:
+        from grocker.layers import scripts  # most images need none
+
+        return scripts.can_run(context, resolution.target)
+
+    return configured.keep_pending(context.store, answer, mode, prefetch.packages(answer).facts(), has_sandbox)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ are empty; the layer adds all other parents.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -40,6 +41,16 @@ _COPIES: tuple[tuple[str, str, int], ...] = (
     ("usr/share/freetds/freetds.conf", "etc/freetds/freetds.conf", 0o644),
 )
 """Defaults that the postinst of base-files, libc-bin, readline-common and freetds-common copies: from, to, mode."""
+
+_FILES: Mapping[str, File] = MappingProxyType(
+    {
+        "unixodbc-common": File("etc/odbcinst.ini", b""),
+        "xfonts-utils": File(
+            "var/lib/xfonts/excluded-aliases", b"!! Excluded alias files to be ignored by update-fonts-alias(8)\n"
+        ),
+    }
+)
+"""What the postinst of a package writes, whatever else is installed: by its name."""
 
 _FONTS = ("10-hinting-slight.conf", "70-no-bitmaps.conf", "70-no-bitmaps-except-emoji.conf")
 """What fontconfig-config's postinst enables with debconf's defaults."""
@@ -104,6 +115,7 @@ def configure(
         *_network(present),
         *_origin(present),
         *_fonts(present),
+        *(_FILES[package.name] for package in packages if package.name in _FILES),
         *_local(present),
     ]
     # A package's own file wins: each postinst copies a default only where there is none.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -48,9 +48,11 @@ def find_pending(store: Store, answer: DebianAnswer, mode: str) -> tuple[str, ..
     return () if mode == "static" else store.kept_as("steps", _pending_key(answer, mode), tuple[str, ...])
 
 
-def keep_pending(store: Store, answer: DebianAnswer, mode: str, facts: Iterable[debian.Facts]) -> tuple[str, ...]:
-    """Find out whose maintainer scripts run, and keep that."""
-    found = debian.find_pending(facts, everything=mode == "always")
+def keep_pending(
+    store: Store, answer: DebianAnswer, mode: str, facts: Iterable[debian.Facts], has_sandbox: Callable[[], bool]
+) -> tuple[str, ...]:
+    """Find out whose maintainer scripts run, and keep that; ``has_sandbox``: see ``debian.find_pending``."""
+    found = debian.find_pending(facts, everything=mode == "always", has_sandbox=has_sandbox)
     store.keep("steps", _pending_key(answer, mode), msgspec.json.encode(found))
     return found
 

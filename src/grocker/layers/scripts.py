@@ -19,6 +19,7 @@ from grocker import debian
 from grocker.config.settings import Settings
 from grocker.context import Context, download
 from grocker.debian import dpkg, effects
+from grocker.debian.resolver import NEEDED_BY_SCRIPTS
 from grocker.errors import CorruptError, GrockerError
 from grocker.inputs.archive import resolve_names
 from grocker.layers.workbench import Workbench
@@ -112,6 +113,17 @@ def make(layer: PlannedLayer, bench: Workbench) -> Member:
     return members.find_or_make(context.store, key, making)
 
 
+def can_run(context: Context, target: Target) -> bool:
+    """Tell whether this host can run scripts of images for ``target``."""
+    with context.store.scratch() as scratch:
+        try:
+            _check_machine(target)
+            find_isolation(scratch)
+        except NoSandboxError:
+            return False
+    return True
+
+
 def _check_machine(target: Target) -> None:
     machine = os.uname().machine
     if ARCHITECTURES[target.architecture].machine != machine:
@@ -141,7 +153,9 @@ def run_scripts(context: Context, settings: Settings, asked: ScriptRun) -> effec
 
     Raises CorruptError for a script that fails, UnavailableError for one that does not end, NoSandboxError.
     """
-    tools = resolve_names(context, settings, asked.target.suite.tools, asked.target, refresh=False)
+    names = set(asked.target.suite.tools)
+    names.update(*(NEEDED_BY_SCRIPTS.get(package.name, ()) for package in asked.packages.packages))
+    tools = resolve_names(context, settings, sorted(names), asked.target, refresh=False)
     with context.store.scratch() as scratch:
         tree, control, sandbox = scratch / "tree", scratch / "control", scratch / "sandbox"
         with storage(_ACTION, scratch):
