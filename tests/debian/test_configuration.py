@@ -111,6 +111,14 @@ def test_nothing_is_invented_when_packages_are_missing() -> None:
     assert not {"etc/profile", "etc/localtime", "etc/ld.so.cache", "etc/ssl/certs", "etc/shells"} & set(found)
 
 
+def test_file_that_a_script_writes_in_any_case_comes_with_its_package() -> None:
+    path = "var/lib/xfonts/excluded-aliases"
+    assert path not in generated()
+    assert text(generated(*BASE, Package("xfonts-utils", architecture="all"))[path]).startswith(
+        "!! Excluded alias files"
+    )
+
+
 def test_roots_links_are_made_when_the_architecture_has_the_directories() -> None:
     found = generated()
     assert found["bin"] == Symlink("bin", "usr/bin")

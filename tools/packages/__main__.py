@@ -124,30 +124,22 @@ def _measure(bench: Bench, case: Case, *, is_kept: bool) -> Result:
 
 
 def _try(bench: Bench, case: Case, work: Path, apt: Path) -> Result:
-    composed, static = work / "composed", work / "static"
-
-    def result(works: str, made: roots.Composed, found: list[str], without: tuple[str, tuple[str, ...]]) -> Result:
-        date = results.today()
-        return Result(case, works, made.warned, made.scripts_ran, *without, tuple(found), bench.commit, date)
-
     refused = roots.install(case.packages, apt)
+    first = Result(case, "", (), False, "", (), (), bench.commit, results.today())
     try:
-        made = roots.compose(case.packages, bench.suite, work, composed)
+        with roots.compose(case.packages, bench.suite, work) as made:
+            first = replace(first, warned=made.warned, scripts_ran=made.static is not None)
+            if refused:
+                return replace(first, works=f"NO: apt refuses: {refused}")
+            mine, theirs = read_root(made.root), read_root(apt)
+            by_design = owned(apt, theirs.packages - mine.packages)
+            found = [one for one in differences(mine, theirs, by_design) if one not in bench.usual]
+            with_apt = roots.enter(apt, case.uid, case.script)
+            works = _judge(roots.enter(made.root, case.uid, case.script), with_apt)
+            static = _judge(roots.enter(made.static, case.uid, case.script), with_apt) if made.static else ""
+            return replace(first, works=works, static=static, static_warned=made.static_warned, found=tuple(found))
     except roots.BuildError as error:
-        works = f"{AS_APT}{refused}" if refused else f"NO image: {error}"
-        return result(works, roots.Composed(False, ()), [], ("", ()))
-    if refused:
-        return result(f"NO: apt refuses: {refused}", made, [], ("", ()))
-    mine, theirs = read_root(composed), read_root(apt)
-    by_design = owned(apt, theirs.packages - mine.packages)
-    found = [one for one in differences(mine, theirs, by_design) if one not in bench.usual]
-    with_apt = roots.enter(apt, case.uid, case.script)
-    works = _judge(roots.enter(composed, case.uid, case.script), with_apt)
-    without: tuple[str, tuple[str, ...]] = ("", ())
-    if made.scripts_ran:
-        plain = roots.compose(case.packages, bench.suite, work, static, "static")
-        without = (_judge(roots.enter(static, case.uid, case.script), with_apt), plain.warned)
-    return result(works, made, found, without)
+        return replace(first, works=f"{AS_APT}{refused}" if refused else f"NO image: {error}")
 
 
 def _judge(done: subprocess.CompletedProcess[str], with_apt: subprocess.CompletedProcess[str]) -> str:

@@ -57,20 +57,47 @@ _SECONDS, _INSTALLING = 90, 1800
 class Composed:
     """An image that Grocker built, unpacked."""
 
-    scripts_ran: bool
+    root: Path
+    static: Path | None
+    """the same without what maintainer scripts did; None if none ran"""
     warned: tuple[str, ...]
     """the packages of which the build warned"""
+    static_warned: tuple[str, ...] = ()
+    """the packages of which a build warns that runs no scripts"""
 
 
 class BuildError(Exception):
     """A build that failed; the message is what it said last."""
 
 
-def compose(
-    packages: tuple[str, ...], suite: str, work: Path, root: Path, configure: Literal["auto", "static"] = "auto"
-) -> Composed:
-    """Build an image with the packages, and unpack it into ``root``; ``work``: a directory for what it needs."""
-    project, layout = work / f"project-{configure}", work / "layout"
+@contextmanager
+def compose(packages: tuple[str, ...], suite: str, work: Path) -> Iterator[Composed]:
+    """Build an image with the packages, and unpack it; ``work``: a directory for that."""
+    layout, lower = work / "layout", work / "lower"
+    warned = _build(packages, suite, "auto", work / "project", layout)
+    digest = json.loads((layout / "index.json").read_bytes())["manifests"][0]["digest"]
+    layers = json.loads(_blob(layout, digest).read_bytes())["layers"]
+    kinds = [layer["annotations"]["org.grocker.layer.kind"] for layer in layers]
+    number = kinds.index("scripts") if "scripts" in kinds else len(layers)
+    lower.mkdir()
+    for layer in layers[:number]:
+        _extract(_blob(layout, layer["digest"]), lower)
+    with copy(lower, work / "composed") as root:
+        for layer in layers[number:]:
+            _extract(_blob(layout, layer["digest"]), root)
+        shutil.rmtree(layout)
+        if number == len(layers):
+            yield Composed(root, None, warned)
+        else:
+            static = _build(packages, suite, "static", work / "static-project", layout)
+            shutil.rmtree(layout)
+            yield Composed(root, lower, warned, static)
+
+
+def _build(
+    packages: tuple[str, ...], suite: str, configure: Literal["auto", "static"], project: Path, layout: Path
+) -> tuple[str, ...]:
+    """Build an image into ``layout``; return the packages of which the build warned."""
     project.mkdir()
     (project / "main.py").write_text("")
     text = _PROJECT.format(packages=json.dumps(packages), suite=suite, configure=configure)
@@ -80,17 +107,13 @@ def compose(
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if "error:" in line] or done.stderr.splitlines()
         raise BuildError("".join(lines[:1]))
-    root.mkdir()
-    digest = json.loads((layout / "index.json").read_bytes())["manifests"][0]["digest"]
-    layers = json.loads(_blob(layout, digest).read_bytes())["layers"]
-    extract = ["tar", "--extract", "--preserve-permissions", "--xattrs", "--xattrs-include=security.capability"]
-    for layer in layers:
-        blob = _blob(layout, layer["digest"])
-        _run([*extract, "--file", str(blob), "--numeric-owner", "--overwrite", "--directory", str(root)])
-    shutil.rmtree(layout)
-    ran = any("scripts" in layer.get("annotations", {}).values() for layer in layers)
     uncovered = json.loads(done.stdout)["images"][0]["uncovered"]
-    return Composed(ran, tuple(dict.fromkeys(one["package"] for one in uncovered)))
+    return tuple(dict.fromkeys(one["package"] for one in uncovered))
+
+
+def _extract(layer: Path, root: Path) -> None:
+    options = ["--preserve-permissions", "--numeric-owner", "--overwrite", "--xattrs-include=security.capability"]
+    _run(["tar", "--extract", "--xattrs", *options, "--file", str(layer), "--directory", str(root)])
 
 
 def _blob(layout: Path, digest: str) -> Path:

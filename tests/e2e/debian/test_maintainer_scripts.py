@@ -22,7 +22,7 @@ from tests.support.side_by_side import directory
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.timeout(600)]
 
-NAMES = ("graphviz", "redis-server", "tdsodbc", "unixodbc", "java-common")
+NAMES = ("graphviz", "nginx", "redis-server", "tdsodbc", "unixodbc", "java-common")
 TARGET: Target = select_target("trixie", f"linux/{'arm64' if os.uname().machine == 'aarch64' else 'amd64'}")
 
 
