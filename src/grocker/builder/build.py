@@ -50,7 +50,7 @@ def _build(request: Request, settings: Settings, context: Context) -> Built:
     meanwhile = questions if request.tags else []
     with (
         workers() as pools,
-        Prefetch(context, pools, epoch=request.epoch, meanwhile=meanwhile) as prefetch,
+        Prefetch(context, pools, epoch=request.epoch, locales=settings.locales, meanwhile=meanwhile) as prefetch,
         _withdrawing(request.sinks),
     ):
         try:

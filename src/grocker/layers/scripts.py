@@ -22,6 +22,7 @@ from grocker.debian import dpkg, effects
 from grocker.debian.resolver import NEEDED_BY_SCRIPTS
 from grocker.errors import CorruptError, GrockerError
 from grocker.inputs.archive import resolve_names
+from grocker.layers.debian import unpack_package
 from grocker.layers.workbench import Workbench
 from grocker.lock.answers import DebianAnswer
 from grocker.lock.values import DebianPackage
@@ -83,6 +84,8 @@ class ScriptRun(msgspec.Struct, frozen=True):
     """name and uid of the image's user"""
     epoch: int
     """seconds since 1970: the time that files have and programs write"""
+    locales: tuple[str, ...] = ()
+    """see ``layers.debian.DebianPackages``"""
 
 
 def make(layer: PlannedLayer, bench: Workbench) -> Member:
@@ -94,7 +97,9 @@ def make(layer: PlannedLayer, bench: Workbench) -> Member:
     pending = tuple(text.partition(" ")[0] for text in layer.inputs)
 
     def making() -> Member:
-        asked = ScriptRun(bench.packages.answer, pending, target, bench.plan.user, bench.plan.epoch)
+        asked = ScriptRun(
+            *(bench.packages.answer, pending, target, bench.plan.user, bench.plan.epoch, bench.settings.locales)
+        )
         try:
             _check_machine(target)
             changes = run_scripts(context, bench.settings, asked)
@@ -208,7 +213,7 @@ def _compose(context: Context, asked: ScriptRun, tools: DebianAnswer, tree: Path
             what = "unpacking Debian packages to configure them"
 
             def read(package: DebianPackage, answer: DebianAnswer = answer) -> debian.UnpackedPackage:
-                return debian.unpack(_fetch(context, answer, package), name=f"{package.name} {package.version}")
+                return unpack_package(_fetch(context, answer, package), package, asked.locales)
 
             with context.progress.task(what, len(answer.packages)) as task:
                 for unpacked in pool.map(read, answer.packages):
