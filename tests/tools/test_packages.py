@@ -89,6 +89,7 @@ def test_page_counts_what_works_differs_and_needs_a_sandbox() -> None:
     ]
     assert "| redis-server | yes | – | yes, but warns | – | 0123abcd |" in lines
     assert any("a list for X servers" in line for line in lines)
+    assert "Without a sandbox these do not do their work: `redis-server`." in lines
 
 
 def test_script_that_fails_with_apt_too_counts_as_work_done() -> None:

@@ -116,6 +116,7 @@ def page(results: list[Result], usual: Result, suite: str) -> str:
     lines = [f"| {what} | {number} | {100 * number / count:.0f} % |" for what, number in figures]
     seen = {reason for one in results for reason in map(explain, one.found) if reason}
     reasons = [f"| `{one.pattern.pattern}` | {one.reason} |" for one in EXPLANATIONS if one in seen]
+    broken = [f"`{' '.join(one.case.packages)}`" for one in ran if one.static.startswith("NO")]
     dates = sorted({one.date for one in results})
     return "\n".join(
         (
@@ -127,6 +128,7 @@ def page(results: list[Result], usual: Result, suite: str) -> str:
             "| --- | --- | --- |",
             *lines,
             "",
+            *((f"Without a sandbox these do not do their work: {', '.join(broken)}.", "") if broken else ()),
             "Every image differs from apt's root in these, which are not repeated: " + "; ".join(usual.found) + ".",
             "",
             *(("| difference | why |", "| --- | --- |", *reasons, "") if reasons else ()),
