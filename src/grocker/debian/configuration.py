@@ -202,5 +202,5 @@ def _network(present: frozenset[str]) -> list[Entry]:
     hosts = "127.0.0.1\tlocalhost\n::1\t\tlocalhost ip6-localhost ip6-loopback\nff02::1\t\tip6-allnodes\n"
     return [
         File("etc/hosts", (hosts + "ff02::2\t\tip6-allrouters\n").encode()),
-        File("etc/networks", b"default\t\t0.0.0.0\nloopback\t127.0.0.0\nlink-local\t169.254.0.0\n"),
+        File("etc/networks", b"default\t\t0.0.0.0\nloopback\t127.0.0.0\nlink-local\t169.254.0.0\n\n"),
     ]
