@@ -119,6 +119,14 @@ def test_file_that_a_script_writes_in_any_case_comes_with_its_package() -> None:
     )
 
 
+def test_nginx_has_debians_default_site() -> None:
+    page = {"usr/share/nginx/html/index.html": "welcome\n"}
+    found = generated(*BASE, Package("nginx-common", architecture="all", files=page))
+    link = "etc/nginx/sites-enabled/default"
+    assert found[link] == Symlink(link, "/etc/nginx/sites-available/default")
+    assert text(found["var/www/html/index.nginx-debian.html"]) == "welcome\n"
+
+
 def test_roots_links_are_made_when_the_architecture_has_the_directories() -> None:
     found = generated()
     assert found["bin"] == Symlink("bin", "usr/bin")

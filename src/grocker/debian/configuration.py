@@ -39,11 +39,13 @@ _COPIES: tuple[tuple[str, str, int], ...] = (
     ("usr/share/libc-bin/nsswitch.conf", "etc/nsswitch.conf", 0o644),
     ("usr/share/readline/inputrc", "etc/inputrc", 0o644),
     ("usr/share/freetds/freetds.conf", "etc/freetds/freetds.conf", 0o644),
+    ("usr/share/nginx/html/index.html", "var/www/html/index.nginx-debian.html", 0o644),
 )
-"""Defaults that the postinst of base-files, libc-bin, readline-common and freetds-common copies: from, to, mode."""
+"""What the postinst of base-files, libc-bin, readline-common, freetds-common, nginx-common copies: from, to, mode."""
 
-_FILES: Mapping[str, File] = MappingProxyType(
+_FILES: Mapping[str, Entry] = MappingProxyType(
     {
+        "nginx-common": Symlink("etc/nginx/sites-enabled/default", "/etc/nginx/sites-available/default"),
         "unixodbc-common": File("etc/odbcinst.ini", b""),
         "xfonts-utils": File(
             "var/lib/xfonts/excluded-aliases", b"!! Excluded alias files to be ignored by update-fonts-alias(8)\n"
