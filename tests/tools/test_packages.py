@@ -89,6 +89,8 @@ def test_page_counts_what_works_differs_and_needs_a_sandbox() -> None:
     ]
     assert "| redis-server | yes | – | yes, but warns | – | 0123abcd |" in lines
     assert any("a list for X servers" in line for line in lines)
+    numbered = [line for line in lines if "| numbers of accounts (2) |" in line]
+    assert len(numbered) == 1
     assert "Without a sandbox these do not do their work: `redis-server`." in lines
 
 

@@ -30,6 +30,7 @@ root in which `apt-get install --no-install-recommends` installed the same: type
 links and contents of files, users with their homes and shells, groups with their members. Each case's script runs as
 uid 1000 (daemons as root) in both. Not counted, by design: documentation, translations, bytecode, logs, packages that
 only maintainer scripts need, records of tools, services that an init system would start, SSH host keys, databases.
+Numbers of system accounts are counted apart: they depend on the order in which packages are configured, with apt too.
 
 Where maintainer scripts ran in the sandbox, the image was built a second time with `configure = "static"`, as on a host
 that has none; the column *without a sandbox* says what the same script showed there. That build warns of every package

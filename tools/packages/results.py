@@ -83,10 +83,16 @@ def row(one: Result) -> str:
         one.works,
         ", ".join(one.warned) or "–",
         _static(one),
-        shorten(list(one.found)) or "–",
+        _differences(one) or "–",
         one.commit,
     )
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _differences(one: Result) -> str:
+    others = [found for found in one.found if not is_number(found)]
+    numbers = len(one.found) - len(others)
+    return "; ".join((*filter(None, [shorten(others)]), *([f"numbers of accounts ({numbers})"] if numbers else [])))
 
 
 def _static(one: Result) -> str:
