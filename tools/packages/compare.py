@@ -15,7 +15,7 @@ IGNORED = re.compile(
     r"(?:dev|proc|sys|run|tmp|boot|home|opt|config|media|scripts|mnt|srv|root)(?:/|\Z)"
     r"|var/(?:log|tmp|cache/debconf|cache/apt|cache/ldconfig|lib/dpkg|lib/apt|lib/ucf|lib/systemd|lib/python)(?:/|\Z)"
     r"|var/cache/man(?:/|\Z)|usr/share/(?:man|info|doc|doc-base|lintian|linda|bug|menu|reportbug|locale|groff)(?:/|\Z)"
-    r"|etc/(?:rc[0-6S]\.d|systemd|runit|apt)(?:/|\Z)|var/lib/shells\.state\Z"
+    r"|etc/(?:rc[0-6S]\.d|systemd|runit|apt)(?:/|\Z)|var/lib/shells\.state\Z|var/lib/(?:mysql|postgresql)/.|etc/postgresql/\d"
     r"|etc/(?:ld\.so\.cache|\.pwd\.lock|hosts|hostname|resolv\.conf|mtab|machine-id|subuid|subgid)\Z"
     r"|etc/(?:passwd|group|shadow|gshadow|subuid|subgid)-?\Z"
     r"|usr/sbin/policy-rc\.d\Z|(?:.*/)?__pycache__(?:/|\Z)|.*\.pyc\Z"

@@ -21,6 +21,21 @@ EXPLANATIONS = (
         "guards the agent's memory from other processes of the same user; a container has one user",
     ),
     Explanation(re.compile(r"lacks /var/lib/xfonts(?:/.*)?"), "a list for X servers"),
+    Explanation(
+        re.compile(r"lacks /usr/share/fonts/X11/\w+/(?:encodings\.dir|fonts\.(?:alias|dir|scale))"),
+        "lists for X servers, of which the image has none; they are made if another script runs",
+    ),
+    Explanation(re.compile(r"lacks /etc/apparmor\.d/(?:disable|local)(?:/.*)?"), "AppArmor is the host's"),
+    Explanation(
+        re.compile(r"lacks /etc/security/opasswd"), "of libpam-modules, which with apt comes with passwd, for scripts"
+    ),
+    Explanation(
+        re.compile(
+            r"(?:content|lacks) /etc/ssl/(?:certs/ssl-cert-snakeoil\.pem|private/ssl-cert-snakeoil\.key)"
+            r"|(?:lacks|has) /etc/ssl/certs/[0-9a-f]{8}\.\d"
+        ),
+        "a random key, which all containers of the image would share, and its certificate",
+    ),
 )
 
 

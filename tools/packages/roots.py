@@ -16,6 +16,7 @@ from typing import Literal
 
 from grocker.debian import find_mirrors
 from grocker.platforms.suites import SUITES
+from grocker.sandbox.sandbox import HOSTNAME
 
 _EXCLUDED = """\
 path-exclude /usr/share/groff/*
@@ -42,6 +43,7 @@ suite = "{suite}"
 configure = "{configure}"
 """
 _ENTER = (
+    f"hostname {HOSTNAME} && "
     'mount --rbind /dev "$0/dev" && mount -t proc proc "$0/proc" && mount -t tmpfs -o mode=1777 tmpfs "$0/tmp" &&'
     ' exec chroot --userspec="$1:0" "$0" /usr/bin/env -i'
     " PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -182,7 +184,7 @@ def install(packages: tuple[str, ...], root: Path) -> str:
 
 def enter(root: Path, uid: int, script: str, *, network: bool = False) -> subprocess.CompletedProcess[str]:
     """Run a shell script in a root as ``uid``; ``network``: with the host's, and for half an hour at most."""
-    kinds = ["--mount", "--pid", "--fork", "--kill-child", *([] if network else ["--net"])]
+    kinds = ["--mount", "--uts", "--pid", "--fork", "--kill-child", *([] if network else ["--net"])]
     seconds = str(_INSTALLING if network else _SECONDS)
     return subprocess.run(
         ["unshare", *kinds, "sh", "-c", _ENTER, str(root), str(uid), script, seconds],
