@@ -27,6 +27,10 @@ EXPLANATIONS = (
     ),
     Explanation(re.compile(r"lacks /etc/apparmor\.d/(?:disable|local)(?:/.*)?"), "AppArmor is the host's"),
     Explanation(
+        re.compile(r"lacks /etc/aliases\.db"),
+        "newaliases wants a network interface, and the sandbox has none: run it when the container starts",
+    ),
+    Explanation(
         re.compile(r"lacks /etc/security/opasswd"), "of libpam-modules, which with apt comes with passwd, for scripts"
     ),
     Explanation(

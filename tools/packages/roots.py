@@ -178,6 +178,8 @@ def install(packages: tuple[str, ...], root: Path) -> str:
     """Install the packages with apt; return what apt said if it failed, else nothing."""
     if not packages:
         return ""
+    with (root / "etc/hosts").open("a") as hosts:
+        hosts.write(f"127.0.1.1\t{HOSTNAME}\n")
     done = enter(root, 0, f"{_INSTALL} {' '.join(packages)}; apt-get clean", network=True)
     return "".join(done.stderr.strip().splitlines()[-1:]) if done.returncode else ""
 

@@ -31,7 +31,7 @@ from grocker.platforms.architectures import ARCHITECTURES
 from grocker.platforms.target import Target
 from grocker.regex import regex
 from grocker.sandbox.run import CHOICES, NoSandboxError, find_isolation, run
-from grocker.sandbox.sandbox import Bind, Limits, Sandbox
+from grocker.sandbox.sandbox import HOSTNAME, Bind, Limits, Sandbox
 from grocker.store.writing import storage
 from grocker.tar import member as members
 from grocker.tar.entry import Directory, Entry, File, Hardlink, Symlink
@@ -66,6 +66,8 @@ _ENVIRONMENT = {
 }
 _POLICY = File("usr/sbin/policy-rc.d", b"#!/bin/sh\nexit 101\n", 0o755)
 """refuses to start services"""
+_HOSTS = File("etc/hosts", f"127.0.0.1\tlocalhost\n127.0.1.1\t{HOSTNAME}\n".encode())
+"""postfix writes the host's full name into its configuration; the image has another file"""
 
 
 _CHOICES = "allow user namespaces (docker run --security-opt seccomp=unconfined), or run Grocker as root"
@@ -227,7 +229,7 @@ def _compose(context: Context, asked: ScriptRun, tools: DebianAnswer, tree: Path
     name, uid = asked.user
     static = [e for e in debian.configure(image, user=name, uid=uid).entries if not e.path.startswith("var/lib/dpkg/")]
     records = dpkg.working_entries(facts, files, asked.pending)
-    unpack([_POLICY, *records, *static], tree)
+    unpack([_POLICY, _HOSTS, *records, *(entry for entry in static if entry.path != _HOSTS.path)], tree)
     _note_special([*records, *static], special)
     for path in ("usr/sbin/policy-rc.d", *(e.path for e in records if isinstance(e, File) and e.mode == 0o755)):
         (tree / path).chmod(0o755)
