@@ -6,7 +6,7 @@
 # make soak   200 builds killed with kill -9, and 2,000 edits at random: what comes next must be the empty cache's image
 # make golden writes the digests of tests/golden anew, when the bytes of an image are meant to change, and tests/costs
 # make docs   writes the reference pages that are made from the code
-# make bench  Grocker beside BuildKit, in turn: twenty minutes, as root; BENCH=--write puts the figures into the docs
+# make bench  Grocker beside other builders, in turn: half an hour, as root; BENCH="--machines|--growth --write" chooses
 # make bench-runner  the runner beside bare processes, tini and supervisord: six minutes, as root; BENCH=--write as above
 # make corpus builds and starts released applications of others: half an hour; CORPUS=--write puts the results into the docs
 # make packages builds images with Debian packages and compares them with apt's, two hours, as root; PACKAGES="--resume --write" goes on, and keeps the table

@@ -6,6 +6,7 @@ gigabytes for a key of thousands of parts.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from grocker.regex import regex
@@ -38,7 +39,19 @@ def _has_escapes(data: bytes | str) -> bool:
 
 
 def decode_toml(text: str) -> dict[str, Any]:
-    """Return the table of a TOML document. Raises tomllib.TOMLDecodeError, a ValueError."""
+    """Return the table of a TOML document, the caller's own. Raises tomllib.TOMLDecodeError, a ValueError."""
+    table: dict[str, Any] = _copy(_parse_toml(text))
+    return table
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(inner) for key, inner in value.items()}
+    return [_copy(inner) for inner in value] if isinstance(value, list) else value
+
+
+@lru_cache(maxsize=8)  # a build reads pyproject.toml again for each of several things
+def _parse_toml(text: str) -> dict[str, Any]:
     import tomllib
 
     if len(text) > 2 * _MOST_KEY and _LONG_KEY.search(text):

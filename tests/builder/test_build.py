@@ -17,6 +17,7 @@ from grocker.errors import GrockerError, UsageError
 from grocker.images import Delivered
 from grocker.inputs.request import Request
 from grocker.oci import Blobs, Image, Layer, Platform, Reference
+from grocker.platforms.suites import SUITES
 from grocker.progress import Progress
 from tests.support.archive import Package, Program
 from tests.support.phases import opened_world, request
@@ -90,6 +91,8 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Wo
     files = {"usr/bin/d": Program()}
     packages = [Package("daemon", architecture=name, files=files, control=control) for name in ("amd64", "arm64")]
     packages += [one for one in base("arm64") if one.architecture == "arm64"]
+    there = {one.name for one in base()}
+    packages += [Package(name, architecture="all") for name in SUITES["trixie"].tools if name not in there]
     with opened_world(tmp_path / "world", monkeypatch, packages=packages) as both:
         yield both
 

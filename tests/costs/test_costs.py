@@ -35,6 +35,8 @@ _SERIES = f"{sys.version_info.major}.{sys.version_info.minor}"
 _INTERPRETER = "ld-linux-x86-64.so.2"
 _FOREIGN = ("downloads/uv/", "locks/", "tmp/")
 """in the store: another program's, and what is empty"""
+_MANY = 20
+"""dependencies more, and a fifth of the files more: which thread is faster makes less of a difference"""
 _MADE_UP = "tests.support.made_up"
 
 
@@ -44,6 +46,8 @@ class _Builds:
 
     world: World
     mirror: str
+    counted: Counted | None = None
+    """what the last build did that was counted"""
 
     def layout(self) -> dict[str, Any]:
         """Build into an OCI layout."""
@@ -82,7 +86,7 @@ class _Builds:
         for requests in (world.index.requests, world.archive.requests, world.registry.requests):
             requests.clear()
         stored, sent = set(self._stored()), self._sent()
-        counted = self._run(module, output)
+        self.counted = counted = self._run(module, output)
         programs = Counter(name for name in counted.started if name != "connection")
         if _INTERPRETER in programs:
             programs[_INTERPRETER] = 1  # or more: as many as there is work for
@@ -131,11 +135,11 @@ def _write(made: World, line: int, *requires: str) -> None:
     make_project(made.project, files, pyproject='dynamic = ["dependencies"]\n', metadata=metadata)
 
 
-def _write_static(made: World, line: int) -> None:
+def _write_static(made: World, line: int, *requires: str) -> None:
     """Write another project, whose back end only copies its modules."""
     project = f'{BACK_ENDS["flit"].system()}[project]\nname = "demo"\nversion = "1.0"\ndescription = "A demo."\n'
     (made.project / "backend.py").unlink(missing_ok=True)
-    (made.project / "pyproject.toml").write_text(f'{project}dependencies = ["alpha"]\n')
+    (made.project / "pyproject.toml").write_text(f"{project}dependencies = {['alpha', *requires]}\n")
     (made.project / "demo/__init__.py").write_text(f"x = {line}\n")
 
 
@@ -172,6 +176,28 @@ def test_path_costs_no_more_than_the_table_says(costs: Mapping[str, Mapping[str,
         name: f"{number}, was 0" for name, number in found.items() if name not in limits and name != "modules: python"
     }
     assert more == {}, "if this is meant: make golden"
+
+
+@pytest.mark.slow
+def test_line_costs_no_file_for_each_dependency_or_file(
+    builds: _Builds, costs: Mapping[str, Mapping[str, Any]]
+) -> None:
+    small = builds.counted  # of the last of these paths
+    names = [f"small{number}" for number in range(_MANY)]
+    for name in names:
+        make_wheel(builds.world.index.directory, name, files={f"{name}.py": "x = 1\n"}, compression=zipfile.ZIP_STORED)
+    for number in range(_MANY * 5):
+        builds.world.write({f"notes/n{number % 4}/{number}.txt": "x"})
+    _write_static(builds.world, 3, *names)
+    builds.push()
+    _write_static(builds.world, 4, *names)
+    cost = builds.push()
+    large = builds.counted
+    assert small is not None and large is not None
+    assert cost["programs"] == costs["one line of a static package, pushed"]["programs"]
+    assert cost["requests"]["registry"] == costs["one line of a static package, pushed"]["requests"]["registry"]
+    assert len(large.opened) < len(small.opened) + _MANY / 2
+    assert len(large.listed) < len(small.listed) + _MANY / 2
 
 
 @pytest.mark.slow

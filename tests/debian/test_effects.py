@@ -73,7 +73,8 @@ def test_private_key_is_left_out_with_its_public_one_when_a_script_made_it() -> 
 
 
 def test_what_is_gone_is_named() -> None:
-    assert changes(["f 644 0 0 1 /usr/a", "f 644 0 0 1 /run/b"], []).removed == ("usr/a",)
+    before = ["f 644 0 0 1 /usr/a", "f 644 0 0 1 /run/b", "d 755 0 0 1 /usr/c", "f 644 0 0 1 /usr/c/d"]
+    assert changes(before, []).removed == ("usr/a", "usr/c")
 
 
 def test_name_may_hold_any_byte_but_nul() -> None:

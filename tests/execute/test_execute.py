@@ -14,6 +14,7 @@ from grocker.context import Context
 from grocker.execute.execute import Execution, execute
 from grocker.execute.prefetch import Prefetch
 from grocker.layers.composition import FinishedLayer
+from grocker.layers.configured import Scripts
 from grocker.layers.recipes import RECIPES
 from grocker.layers.workers import workers
 from grocker.plan.layers import Kind
@@ -33,7 +34,7 @@ def carry_out(made: World, context: Context, finished: list[FinishedLayer]) -> E
     wanted = request(made, made.wheel)
     with workers() as pools, Prefetch(context, pools, epoch=wanted.epoch) as prefetch:
         [resolution] = resolved(context, wanted, subscriber=prefetch)
-        plan = plan_image(context.store, wanted, Settings(), resolution)
+        plan = plan_image(context.store, wanted, Settings(), resolution, Scripts())
         return execute(context, pools, plan, resolution, prefetch, finished=finished.append, settings=Settings())
 
 

@@ -30,7 +30,8 @@ from grocker.platforms.suites import SUITES
 from grocker.platforms.target import Target
 from grocker.progress import Silent, Task
 from grocker.python import BuildRoot, Uv
-from grocker.python.source_tree import FileHashes, SourceTree
+from grocker.python.source_tree import SourceTree
+from grocker.python.tree_record import TreeRecord
 from grocker.sandbox.sandbox import Limits
 from grocker.store import Store
 from grocker.store.check import check
@@ -127,7 +128,7 @@ class Workshop:
         files = read_files(self.context, self.place)
         run = CommandRun(
             root=self.place,
-            tree=SourceTree(self.place, files.files, files.digest, FileHashes()),
+            tree=SourceTree(self.place, files.files, files.digest, TreeRecord()),
             settings=BuildSettings(commands=(command,), outputs=outputs),
             npmrc=(),
             epoch=315532800,

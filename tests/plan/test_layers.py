@@ -47,6 +47,7 @@ def planned(
     standalone: StandalonePython | None = None,
     scripts: Sequence[str] = (),
     locales: Sequence[str] = (),
+    tools: Sequence[Digest] = (),
 ) -> tuple[PlannedLayer, ...]:
     return plan_layers(
         lock,
@@ -63,15 +64,17 @@ def planned(
         static=static,
         scripts=scripts,
         locales=locales,
+        tools=tools,
     )
 
 
-def test_scripts_have_a_layer_that_only_packages_and_the_user_change() -> None:
+def test_scripts_have_a_layer_that_only_packages_their_tools_and_the_user_change() -> None:
     first = planned(scripts=("libc6",))
     assert [layer.kind for layer in first][:4] == ["debian", "configured", "scripts", "runner"]
     assert "maintainer scripts" not in changed(first, planned(own=LOCK.debian[0].sha256, scripts=("libc6",)))
     assert "maintainer scripts" in changed(first, planned(uid=1001, scripts=("libc6",)))
     assert "maintainer scripts" in changed(first, planned(scripts=("libc6", "zlib1g")))
+    assert changed(first, planned(scripts=("libc6",), tools=(OWN,))) == {"maintainer scripts"}
 
 
 def test_locales_change_the_layers_of_debian_in_any_order() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from grocker.errors import DeniedError, GrockerError, MissingError, SettingsError, UnavailableError
 from grocker.python import Pin, WheelTarget, find_uv, resolution, resolve
+from grocker.python.requirement_files import parse_requirement_files, read_requirement_files
 from tests.support.wheels import Index, make_sdist, make_wheel, serve
 
 TARGET = WheelTarget("3.13", "amd64", (2, 41))
@@ -50,6 +51,18 @@ def test_resolve_pins_file_with_size_and_digest_when_index_has_it(index: Index, 
     assert found.sha256 == "sha256:" + hashlib.sha256(dep.read_bytes()).hexdigest()
     assert found.size == dep.stat().st_size
     assert found.url.endswith("/files/dep-1.5-py3-none-any.whl")
+
+
+def test_resolve_asks_no_index_when_a_requirement_file_says_so(index: Index, tmp_path: Path) -> None:
+    make_wheel(index.directory, "app", "2.0")
+    (tmp_path / "links").mkdir()
+    make_wheel(tmp_path / "links", "app", "1.0")
+    file = tmp_path / "requirements.txt"
+    file.write_text("--no-index\n--find-links links\napp\n")
+    listed = parse_requirement_files([file], read_requirement_files([file]), tmp_path, {})
+    uv = find_uv(index.environ(), cache=tmp_path / "uv")
+    [found] = resolve([], TARGET, uv, workspace=tmp_path, listed=listed)
+    assert found.version == "1.0"
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from grocker.cli.replay import snapshot
 from grocker.errors import CorruptError, DeniedError, MissingError
-from grocker.python import FileHashes, read_tree
+from grocker.python import read_tree
 from grocker.python.source_tree import copy_tree
+from grocker.python.tree_record import UNKNOWN, TreeRecord
 from tests.python.test_git import git
 from tests.support.user import ordinary_user, visible_directory
 
@@ -110,7 +112,10 @@ def test_tree_digest_differs_when_the_source_does(tmp_path: Path, change: str) -
 def test_tree_is_not_read_again_when_stat_says_the_same(tmp_path: Path) -> None:
     root = make(tmp_path, a="a")
     first = read_tree(root, now=NOW)
-    lie = FileHashes({path: (seen, "0" * 64) for path, (seen, _) in first.known.files.items()})
+    assert first.known.circumstances
+    lie = replace(first.known, files=tuple(replace(row, digest="0" * 64) for row in first.known.files))
+    unknown = replace(lie, circumstances="")  # which files count is found out again
+    assert {file.digest for file in read_tree(root, now=NOW, known=unknown).files} == {"0" * 64}
     assert {file.digest for file in read_tree(root, now=NOW, known=lie).files} == {"0" * 64}
     (root / "a").write_text("b")
     changed = {file.path: file.digest for file in read_tree(root, now=NOW, known=lie).files}
@@ -119,14 +124,21 @@ def test_tree_is_not_read_again_when_stat_says_the_same(tmp_path: Path) -> None:
 
 def test_tree_does_not_note_files_that_changed_just_now(tmp_path: Path) -> None:
     root = make(tmp_path, a="a")
-    assert read_tree(root, now=(root / "a").stat().st_mtime_ns + 1).known == FileHashes()
+    known = read_tree(root, now=(root / "a").stat().st_mtime_ns + 1).known
+    assert {row.stat[:-1] for row in known.files} == {row.stat[:-1] for row in known.directories} == {UNKNOWN[:-1]}
 
 
 def test_known_is_read_back_as_written(tmp_path: Path) -> None:
-    known = read_tree(make(tmp_path, **{"ü\udcff": "a", "tab\tx": "b"}), now=NOW).known
-    assert FileHashes.decode(known.encode()) == known
+    known = read_tree(make(tmp_path, **{"ü": "a", "tab\tx": "b"}), now=NOW).known
+    assert TreeRecord.decode(known.encode()) == known
     assert len(known.files) == 4
-    assert FileHashes.decode(b"rubbish\n") == FileHashes()
+    assert TreeRecord.decode(b"rubbish\n") == TreeRecord()
+
+
+def test_known_leaves_out_what_is_no_text(tmp_path: Path) -> None:
+    known = read_tree(make(tmp_path, **{"ü\udcff": "a", "tab\tx": "b"}), now=NOW).known
+    found = [row.path for row in TreeRecord.decode(known.encode()).files]
+    assert found == ["app/__init__.py", "pyproject.toml", "tab\tx"]
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../outside", "app/../../outside", "/nonexistent/x"])

@@ -24,10 +24,13 @@ def main() -> None:
     before = set(sys.modules)
     opened: list[str] = []
     started: list[str] = []
+    listed: list[str] = []
 
     def watch(event: str, arguments: tuple[object, ...]) -> None:
         if event == "open" and isinstance(arguments[0], str):
             opened.append(arguments[0])
+        elif event in ("os.listdir", "os.scandir"):
+            listed.append(str(arguments[0]))
         elif event in ("subprocess.Popen", "os.posix_spawn", "os.exec"):
             started.append(str(arguments[0]).rpartition("/")[2])
         elif event == "os.fork":
@@ -38,12 +41,12 @@ def main() -> None:
     leave = os._exit
 
     def end(status: int) -> NoReturn:
-        files = list(opened)
+        files, directories = list(opened), list(listed)
         modules = {name: getattr(value, "__file__", "") for name, value in sys.modules.items() if name not in before}
         import json
 
         with open(report, "w") as stream:
-            json.dump({"modules": modules, "started": started, "opened": files}, stream)
+            json.dump({"modules": modules, "started": started, "opened": files, "listed": directories}, stream)
         leave(status)
 
     os._exit = end

@@ -23,6 +23,8 @@ class Counted:
     """names of programs, ``fork`` and ``connection``"""
     opened: tuple[str, ...]
     """paths of files"""
+    listed: tuple[str, ...]
+    """paths of directories"""
 
     def count_modules(self) -> dict[str, int]:
         """Count its modules by where they come from: Grocker, a library, or Python's own library."""
@@ -50,4 +52,4 @@ def count(
     done = subprocess.run(command, env=variables, cwd=directory, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     said = json.loads(report.read_text())
-    return Counted(done.stdout, said["modules"], tuple(said["started"]), tuple(said["opened"]))
+    return Counted(done.stdout, said["modules"], tuple(said["started"]), tuple(said["opened"]), tuple(said["listed"]))

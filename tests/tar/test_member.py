@@ -19,7 +19,7 @@ from grocker.errors import CorruptError
 from grocker.store import Store
 from grocker.store.check import check
 from grocker.tar import member as members
-from grocker.tar.entry import Directory, Entry, File, Hardlink, Symlink
+from grocker.tar.entry import Directory, Entry, File, Hardlink, Symlink, hide
 from grocker.tar.member import Member
 from grocker.tar.writer import END_OF_ARCHIVE
 
@@ -51,6 +51,14 @@ def test_member_is_kept_and_reads_as_a_tar_without_its_directories(store: Store)
     with tarfile.open(fileobj=io.BytesIO(data + END_OF_ARCHIVE)) as tar:
         assert tar.getnames() == ["usr/a", "usr/b", "usr/c"]
     assert check(store) == ()
+
+
+def test_member_hides_a_path_of_lower_layers_only_when_it_is_meant_to(store: Store) -> None:
+    assert make(store, hide("usr/share/a")).paths == ("usr/share/.wh.a",)
+    with pytest.raises(CorruptError, match="is a whiteout"):
+        make(store, File("usr/share/.wh.a", b""))
+    with pytest.raises(CorruptError, match="leaves the image's root"):
+        make(store, hide("usr/../a"))
 
 
 def test_member_is_made_once_when_several_want_it_at_once(store: Store) -> None:

@@ -12,6 +12,7 @@ from tools.bench.registry import Registry
 
 SUITE = "bookworm"
 PACKAGES = ("ca-certificates", "python3", "python3-pip", "python3-venv")
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*")
 
 
@@ -37,7 +38,8 @@ def make(place: Path, environ: Mapping[str, str]) -> Path:
 def give(engine: Engine, registry: Registry, tar: Path) -> None:
     """Put the base into the engine's store and into the registry, where the peers find it."""
     if not engine.docker("image", "ls", "--quiet", BASE).strip():
-        engine.docker("import", tar, BASE)
+        # As images in registries have it: pyoci does not read a configuration without variables and labels.
+        engine.docker("import", "--change", f"ENV PATH={PATH}", "--change", "LABEL name=python", tar, BASE)
     there = f"{registry.address}/{BASE}"
     engine.docker("tag", BASE, there)
     engine.docker("push", there)

@@ -83,8 +83,13 @@ class Engine:
         said = json.loads(self.docker("version", "--format", "{{json .}}"))
         return f"docker {said['Server']['Version']} (client {said['Client']['Version']}), BuildKit"
 
-    def serve(self, tag: str, arguments: Sequence[str], migrate: Sequence[str], expected: str) -> None:
-        """Run the image's site: a page that needs the database answers 200, and ``/healthz`` says ``expected``."""
+    def serve(
+        self, tag: str, arguments: Sequence[str], migrate: Sequence[str], expected: str, *, entry_point: str = ""
+    ) -> None:
+        """Run the image's site: a page that needs the database answers 200, and ``/healthz`` says ``expected``.
+
+        ``entry_point``: instead of the image's own.
+        """
         options: tuple[str, ...] = (
             "--network",
             "none",
@@ -94,6 +99,7 @@ class Engine:
             "POLLS_SITE_DJANGO_MEDIA_ROOT=/data",
         )
         options += ("--env", "DJANGO_SETTINGS_MODULE=polls_site.settings")
+        options += ("--entrypoint", entry_point) if entry_point else ()
         container = self.docker("run", "--detach", *options, tag, *arguments).strip()
         try:
             self._soon("exec", container, *migrate)

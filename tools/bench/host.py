@@ -7,6 +7,7 @@ import platform
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -57,6 +58,20 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
+
+
+def wait_for(address: str, server: subprocess.Popen[bytes], what: str) -> None:
+    """Wait until a server of loopback accepts connections. Raises BenchError when it ends instead."""
+    host, _, port = address.partition(":")
+    for _ in range(600):
+        try:
+            with socket.create_connection((host, int(port)), timeout=5):
+                return
+        except OSError:
+            if server.poll() is not None:
+                break
+            time.sleep(0.1)
+    raise BenchError(f"{what} does not start")
 
 
 def machine() -> str:

@@ -21,7 +21,7 @@ from typing import Protocol
 from tools.bench.engine import Engine
 from tools.bench.project import Project
 from tools.bench.registry import Registry
-from tools.bench.report import markdown_table, ratios, spread
+from tools.bench.report import Marks, markdown_table, ratios, spread
 from tools.bench.rounds import Sample
 from tools.bench.sides import Dockerfile, Grocker
 
@@ -35,8 +35,9 @@ WITHOUT = 2
 """rounds in which machines have no cache: they take minutes"""
 GOAL = 0.15
 """of BuildKit's time, with the cache"""
-BEGIN, END = "<!-- machines: written by make bench BENCH='--machines --write' -->", "<!-- end of machines -->"
-SAMPLES = "All samples: [benchmarks-machines.json](benchmarks-machines.json)."
+MARKS = Marks(
+    "<!-- machines: written by make bench BENCH='--machines --write' -->", "<!-- end of machines -->", "-machines"
+)
 
 
 class Machine(Protocol):
@@ -198,15 +199,6 @@ def tables(race: Race, about: Mapping[str, str]) -> str:
         ["", *names], [[WORDS[case], *(_bytes(race, case, name) for name in names)] for case in cached]
     )
     return "\n".join(lines) + "\n"
-
-
-def insert(page: str, figures: str) -> str:
-    """``page`` with ``figures`` between its two marks. Raises ValueError when they are not there."""
-    before, found, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not found or not end:
-        raise ValueError(f"the page has no place for the figures: {BEGIN} … {END}")
-    return f"{before}{BEGIN}\n\n{figures}\n{SAMPLES}\n\n{END}{after}"
 
 
 def _seconds(race: Race, case: str, name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,10 +67,13 @@ def tree_of(directory: Path) -> Path:
     return directory.with_name(f"{directory.name}-tree")
 
 
-def prepare(source: Path, directory: Path, environ: Mapping[str, str], *, cache: Path) -> Project:
+def prepare(
+    source: Path, directory: Path, environ: Mapping[str, str], *, cache: Path, more: Sequence[str] = ()
+) -> Project:
     """Copy ``source`` to ``directory``, with gunicorn among its dependencies and a ``uv.lock`` from the host's index.
 
     Grocker would add the server itself; here all sides get it, and everything else, from the same resolution.
+    ``more``: further dependencies.
     """
     ignored = shutil.ignore_patterns("__pycache__", "*.sqlite3", "uv.lock", "grocker.lock", "build", "dist")
     shutil.copytree(source, directory, ignore=ignored)
@@ -78,7 +81,8 @@ def prepare(source: Path, directory: Path, environ: Mapping[str, str], *, cache:
     views = (directory / _EDITED).read_text("utf-8")
     assert views.count(_LINE) == 1
     plain, added = (
-        _locked(directory, _with(original, names), environ, cache) for names in (("gunicorn",), ("gunicorn", ADDED))
+        _locked(directory, _with(original, (*names, *more)), environ, cache)
+        for names in (("gunicorn",), ("gunicorn", ADDED))
     )
     project = Project(directory, views, plain, added)
     shutil.copytree(directory, project.tree)

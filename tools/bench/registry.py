@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tools.bench.host import BenchError, free_port, program
+from tools.bench.host import free_port, program, run, wait_for
 
 _TYPES = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
 
@@ -50,9 +49,28 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 @contextmanager
 def registry(place: Path) -> Iterator[Registry]:
     """A registry with empty storage in ``place``, stopped at the end. Raises BenchError when it does not start."""
-    found = Registry(f"127.0.0.1:{free_port()}", place / "storage")
-    found.storage.mkdir(parents=True)
-    configuration = place / "config.json"
+    storage = place / "storage"
+    storage.mkdir(parents=True)
+    with _running(place / "config.json", storage, {}) as found:
+        yield found
+
+
+@contextmanager
+def secure_registry(place: Path, other: Registry) -> Iterator[tuple[Registry, Path]]:
+    """One with TLS and the storage of the other, and its certificate, which nobody else has signed."""
+    place.mkdir()
+    key, certificate = place / "key.pem", place / "certificate.pem"
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    words += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    run([program("openssl", "openssl"), *words])
+    tls = {"tls": {"certificate": str(certificate), "key": str(key)}}
+    with _running(place / "config.json", other.storage, tls) as found:
+        yield found, certificate
+
+
+@contextmanager
+def _running(configuration: Path, storage: Path, http: Mapping[str, object]) -> Iterator[Registry]:
+    found = Registry(f"127.0.0.1:{free_port()}", storage)
     # JSON is YAML.
     configuration.write_text(
         json.dumps(
@@ -61,30 +79,18 @@ def registry(place: Path) -> Iterator[Registry]:
                 "log": {"level": "error", "accesslog": {"disabled": True}},
                 "storage": {
                     "cache": {"blobdescriptor": "inmemory"},
-                    "filesystem": {"rootdirectory": str(found.storage)},
+                    "filesystem": {"rootdirectory": str(storage)},
                 },
-                "http": {"addr": found.address},
+                "http": {"addr": found.address, **http},
             }
         )
     )
     command = [program("docker-registry", "docker-registry"), "serve", str(configuration)]
-    with (place / "registry.log").open("wb") as log:
+    with configuration.with_suffix(".log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        _wait(found, server)
+        wait_for(found.address, server, "docker-registry")
         yield replace(found, pid=server.pid)
     finally:
         server.terminate()
         server.wait()
-
-
-def _wait(found: Registry, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(100):
-        try:
-            with _OPENER.open(f"http://{found.address}/v2/", timeout=5):
-                return
-        except OSError:
-            if server.poll() is not None:
-                break
-            time.sleep(0.1)
-    raise BenchError("docker-registry does not start; hint: see whether it runs with docker-registry serve")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, fields
+from dataclasses import astuple, dataclass, fields
 from statistics import median
 
 from tools.bench.rounds import CASES, COLD, COLD_PUSH, DEPENDENCY, LINE, PUSH, UNCHANGED, Sample, Size
+from tools.bench.sides import COPYING, INSTALLING, PYOCI
 
 WORDS = {
     COLD: "cold, downloads kept",
@@ -18,8 +19,32 @@ WORDS = {
     PUSH: "one line changed, and pushed",
     DEPENDENCY: "one dependency added",
 }
-BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
-SAMPLES = "All samples: [benchmarks.json](benchmarks.json)."
+OWN = "Grocker"
+"""what the names of our sides begin with"""
+_SIZE = "size"
+_BOTH = ((COLD, 0.7), (COLD_PUSH, 0.3), (UNCHANGED, 1.5), (DEPENDENCY, 0.25), (_SIZE, 0.5))
+GOALS: Mapping[tuple[str, str], float] = {
+    **{(case, peer): most for case, most in _BOTH for peer in (COPYING, INSTALLING)},
+    (LINE, COPYING): 1.2,
+    (PUSH, COPYING): 0.8,
+    (PUSH, INSTALLING): 0.15,
+    (DEPENDENCY, PYOCI): 0.7,
+    (COLD_PUSH, PYOCI): 1.0,
+}
+"""the largest share that is allowed, by case and peer"""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Where figures are in the page."""
+
+    begin: str
+    end: str
+    suffix: str
+    """of the name of the file of samples"""
+
+
+MARKS = Marks("<!-- figures: written by make bench -->", "<!-- end of figures -->", "")
 
 
 def ratios(samples: Sequence[Sample], case: str, ours: str, theirs: str) -> list[float]:
@@ -33,7 +58,8 @@ def ratios(samples: Sequence[Sample], case: str, ours: str, theirs: str) -> list
 def tables(samples: Sequence[Sample], sizes: Sequence[Size], about: Mapping[str, str]) -> str:
     """Markdown: what was measured where, times, ratios and goals, bytes."""
     sides = [one.side for one in sizes]
-    ours, peers = sides[:-2], sides[-2:]
+    ours = [side for side in sides if side.startswith(OWN)]
+    peers = [side for side in sides if side not in ours]
     lines = [f"- {name}: {text}" for name, text in about.items()]
     lines += ["", "Seconds, median (least – most):", ""]
     lines += markdown_table(
@@ -63,29 +89,29 @@ def tables(samples: Sequence[Sample], sizes: Sequence[Size], about: Mapping[str,
 
 
 def _shares(samples: Sequence[Sample], weights: Mapping[str, Size], own: str, peers: Sequence[str]) -> list[list[str]]:
-    goals = _goals(peers)
     rows = []
     for case in CASES:
         found = {peer: ratios(samples, case, own, peer) for peer in peers}
-        aims = [_goal(median(found[peer]), goals.get((case, peer))) for peer in peers]
+        aims = [_goal(median(found[peer]), GOALS.get((case, peer))) for peer in peers]
         rows.append([WORDS[case], *(f"{spread(found[p])}{aim}" for p, aim in zip(peers, aims, strict=True))])
     row = ["compressed size"]
     for peer in peers:
         share = weights[own].compressed / weights[peer].compressed
-        row.append(f"{share:.2f} ×{_goal(share, goals.get(('size', peer)))}")
+        row.append(f"{share:.2f} ×{_goal(share, GOALS.get((_SIZE, peer)))}")
     return [*rows, row]
 
 
-def insert(page: str, figures: str) -> str:
+def insert(page: str, figures: str, marks: Marks) -> str:
     """``page`` with ``figures`` between its two marks. Raises ValueError when they are not there."""
+    file = f"benchmarks{marks.suffix}.json"
     changed, count = re.subn(
-        f"{re.escape(BEGIN)}.*?{re.escape(END)}",
-        lambda _: f"{BEGIN}\n\n{figures}\n{SAMPLES}\n\n{END}",
+        f"{re.escape(marks.begin)}.*?{re.escape(marks.end)}",
+        lambda _: f"{marks.begin}\n\n{figures}\nAll samples: [{file}]({file}).\n\n{marks.end}",
         page,
         flags=re.DOTALL,
     )
     if count != 1:
-        raise ValueError(f"the page has no place for the figures: {BEGIN} … {END}")
+        raise ValueError(f"the page has no place for the figures: {marks.begin} … {marks.end}")
     return changed
 
 
@@ -101,17 +127,6 @@ def plain(samples: Sequence[Sample], sizes: Sequence[Size], about: Mapping[str, 
 
 def _names(kind: type[Sample | Size]) -> list[str]:
     return [field.name for field in fields(kind)]
-
-
-def _goals(peers: Sequence[str]) -> dict[tuple[str, str], float]:
-    """The most that is allowed, by case and peer: ``peers`` are the copying one and the installing one."""
-    copying, installing = peers
-    both = {
-        (case, peer): most
-        for case, most in ((COLD, 0.5), (COLD_PUSH, 0.5), (UNCHANGED, 1.5), ("size", 0.75))
-        for peer in peers
-    }
-    return {**both, (PUSH, copying): 1.0, (PUSH, installing): 0.4}
 
 
 def _goal(share: float, most: float | None) -> str:

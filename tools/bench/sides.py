@@ -15,6 +15,8 @@ from tools.bench.host import run
 from tools.bench.project import tree_of
 from tools.bench.registry import Registry
 
+COPYING, INSTALLING, PYOCI = "Dockerfile, copying", "Dockerfile, installing", "pyoci 0.2.1"
+
 
 class Side(Protocol):
     """One way from the project to an image."""

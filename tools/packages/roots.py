@@ -116,6 +116,8 @@ def _build(
 def _extract(layer: Path, root: Path) -> None:
     options = ["--preserve-permissions", "--numeric-owner", "--overwrite", "--xattrs-include=security.capability"]
     _run(["tar", "--extract", "--xattrs", *options, "--file", str(layer), "--directory", str(root)])
+    for mark in [*root.rglob(".wh.*")]:  # whiteouts: the layer deletes what has the rest of that name
+        _run(["rm", "-rf", str(mark), str(mark.with_name(mark.name.removeprefix(".wh.")))])
 
 
 def _blob(layout: Path, digest: str) -> Path:

@@ -18,14 +18,17 @@ from grocker.execute.execute import Execution, as_oci, execute
 from grocker.execute.prefetch import Prefetch
 from grocker.images.sink import LayerSink, Preflight, Sink
 from grocker.images.store import StoredBlobs, keep_images
+from grocker.inputs.archive import resolve_names
 from grocker.inputs.host_files import files_read
 from grocker.inputs.index import find_uv
 from grocker.inputs.request import Request, read_configuration
 from grocker.layers import configured
-from grocker.layers.composition import FinishedLayer
+from grocker.layers.composition import FinishedLayer, is_kept
+from grocker.layers.configured import Scripts
 from grocker.layers.workers import Workers, workers
 from grocker.oci import Platform, Reference, reference
 from grocker.plan.layers import DEBIAN_KINDS
+from grocker.plan.plan import Plan
 from grocker.progress import Progress
 from grocker.python import Collision
 from grocker.resolve.resolve import Resolution, resolve_platforms
@@ -86,10 +89,7 @@ def _make_images(
     uv = find_uv(context, settings)
     resolutions = resolve_platforms(context, request, settings, uv, prefetch)
     application = resolutions[0].application
-    plans = [
-        plan_image(context.store, request, settings, one, _find_scripts(context, prefetch, settings, one))
-        for one in resolutions
-    ]
+    plans = [_plan(context, prefetch, request, settings, one) for one in resolutions]
     images: list[BuiltImage] = []
     faults = {application.installed.file: application.installed.faults}
     for resolution, plan in zip(resolutions, plans, strict=True):
@@ -118,19 +118,36 @@ def _make_images(
     return resolutions[0], tuple(images)
 
 
-def _find_scripts(context: Context, prefetch: Prefetch, settings: Settings, resolution: Resolution) -> tuple[str, ...]:
-    """Find the packages whose maintainer scripts run; waits for the packages unless an earlier build found out."""
-    mode, answer = settings.debian.configure, resolution.packages
-    known = configured.find_pending(context.store, answer, mode)
-    if known is not None:
-        return known
+def _plan(context: Context, prefetch: Prefetch, request: Request, settings: Settings, resolution: Resolution) -> Plan:
+    """Plan an image; waits for Debian's packages unless an earlier build found out whose maintainer scripts run."""
+    store, answer, mode = context.store, resolution.packages, settings.debian.configure
+    scripts = configured.find_scripts(store, answer, mode)
+    if scripts is not None:
+        plan = plan_image(store, request, settings, resolution, scripts)
+        if all(is_kept(store, layer) for layer in plan.layers if layer.kind == "scripts"):
+            return plan
+    from grocker import debian
 
-    def has_sandbox() -> bool:
-        from grocker.layers import scripts  # most images need none
+    if scripts is not None:
+        names = scripts.packages
+    else:
+        facts, can_run = prefetch.packages(answer).facts(), partial(_can_run_scripts, context, resolution)
+        names = debian.find_pending(facts, everything=mode == "always", has_sandbox=can_run)
+    tools = None
+    if names:
+        target, own = resolution.target, {package.name for package in answer.packages}
+        wanted = sorted({*target.suite.tools, *debian.needed_by_scripts(own)})
+        found = resolve_names(context, settings, wanted, target, refresh=request.refresh)
+        tools = replace(found, packages=tuple(package for package in found.packages if package.name not in own))
+    scripts = Scripts(names, tools)
+    configured.keep_scripts(store, answer, mode, scripts)
+    return plan_image(store, request, settings, resolution, scripts)
 
-        return scripts.can_run(context, resolution.target)
 
-    return configured.keep_pending(context.store, answer, mode, prefetch.packages(answer).facts(), has_sandbox)
+def _can_run_scripts(context: Context, resolution: Resolution) -> bool:
+    from grocker.layers import scripts  # most images need none
+
+    return scripts.can_run(context, resolution.target)
 
 
 @contextmanager

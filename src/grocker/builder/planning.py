@@ -11,6 +11,7 @@ from grocker.config.settings import Settings
 from grocker.inputs.removed_imports import RemovedImport
 from grocker.inputs.request import Request
 from grocker.layers import runner
+from grocker.layers.configured import Scripts
 from grocker.lock.values import VERSION, Lock
 from grocker.plan.explain import Explained, Remembered, explain, remembered
 from grocker.plan.plan import Plan, plan
@@ -23,12 +24,10 @@ from grocker.store import Store
 from grocker.tar.keys import cache_key
 
 
-def plan_image(
-    store: Store, request: Request, settings: Settings, resolution: Resolution, scripts: Sequence[str] = ()
-) -> Plan:
-    """Plan the image of what was resolved; ``scripts``: names of the packages whose maintainer scripts run."""
+def plan_image(store: Store, request: Request, settings: Settings, resolution: Resolution, scripts: Scripts) -> Plan:
+    """Plan the image of what was resolved; ``scripts``: the maintainer scripts that run."""
     digest = runner.digest(store)
-    subject = _subject(resolution, tuple(scripts))
+    subject = _subject(resolution, scripts)
     text = _lock_text(store, resolution.lock)
     return plan(subject, settings, labels=request.labels, runner=digest, lock_text=text, epoch=request.epoch)
 
@@ -74,7 +73,7 @@ def explain_plan(store: Store, resolution: Resolution, plan: Plan) -> tuple[Expl
     return explain(plan.layers, kept, last)
 
 
-def _subject(resolution: Resolution, scripts: tuple[str, ...]) -> Subject:
+def _subject(resolution: Resolution, scripts: Scripts) -> Subject:
     application, target = resolution.application, resolution.target
     installed = application.installed
     return Subject(
@@ -99,7 +98,8 @@ def _subject(resolution: Resolution, scripts: tuple[str, ...]) -> Subject:
         directory=application.directory,
         writable=tuple(one.text for one in application.writable),
         static=_static(resolution),
-        scripts=scripts,
+        scripts=scripts.packages,
+        tools=scripts.digests,
     )
 
 

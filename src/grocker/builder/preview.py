@@ -10,6 +10,7 @@ from grocker.config.settings import Settings
 from grocker.context import Context, check_executable
 from grocker.inputs.index import find_uv
 from grocker.inputs.request import Request, read_configuration
+from grocker.layers.configured import Scripts, find_scripts
 from grocker.plan.explain import Explained
 from grocker.plan.plan import Plan
 from grocker.resolve.resolve import Resolution, resolve_platforms
@@ -45,18 +46,17 @@ def preview(request: Request, context: Context) -> tuple[Configuration, tuple[Pr
         plan = plan_image(context.store, request, settings, resolution, scripts)
         layers = explain_plan(context.store, resolution, plan)
         compiled = tuple(f"{file.name} {file.version}" for file in resolution.wheels.files if file.is_compiled)
-        runs = compiled or resolution.application.produced or scripts
+        runs = compiled or resolution.application.produced or scripts.packages
         if not previews:
             warn_of_removed(context.progress, resolution)
-        previews.append(Preview(resolution, plan, layers, compiled, _sandbox(context) if runs else "", scripts))
+        sandbox = _sandbox(context) if runs else ""
+        previews.append(Preview(resolution, plan, layers, compiled, sandbox, scripts.packages))
     return configuration, tuple(previews)
 
 
-def _known_scripts(context: Context, settings: Settings, resolution: Resolution) -> tuple[str, ...]:
-    """Return the packages whose maintainer scripts run, as far as a build has found out: only packages tell."""
-    from grocker.layers.configured import find_pending
-
-    return find_pending(context.store, resolution.packages, settings.debian.configure) or ()
+def _known_scripts(context: Context, settings: Settings, resolution: Resolution) -> Scripts:
+    """Return the maintainer scripts that run, as far as a build has found out: only packages tell."""
+    return find_scripts(context.store, resolution.packages, settings.debian.configure) or Scripts()
 
 
 def _sandbox(context: Context) -> str:

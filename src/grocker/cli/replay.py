@@ -129,10 +129,10 @@ def remember(
     """
     import json
 
-    files = snapshot(built.files)
-    newest = max((_changed(found) for found in files.values() if found), default=0)
     if not built.delivered or not all(one.evidence for one in built.delivered):
         return
+    files = snapshot(built.files)
+    newest = max((_changed(found) for found in files.values() if found), default=0)
     if newest >= began * 1e9 or not is_settled(files, finished):
         return
     record = {

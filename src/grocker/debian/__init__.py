@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from grocker.debian.facts import Facts, replaces
     from grocker.debian.locales import choose_locales
     from grocker.debian.mirrors import Mirrors, find_mirrors, source_files
-    from grocker.debian.resolver import PackageSet, resolve
+    from grocker.debian.resolver import PackageSet, needed_by_scripts, resolve
     from grocker.debian.scripts import UnreviewedScript, describe_effects, find_pending, find_unreviewed
     from grocker.debian.signers import SIGNERS
 
@@ -40,7 +40,7 @@ _HOMES = {
     "deb": ("UnpackedPackage", "unpack"),
     "facts": ("Facts", "replaces"),
     "locales": ("choose_locales",),
-    "resolver": ("PackageSet", "resolve"),
+    "resolver": ("PackageSet", "needed_by_scripts", "resolve"),
     "scripts": ("UnreviewedScript", "describe_effects", "find_pending", "find_unreviewed"),
     "signers": ("SIGNERS",),
     "mirrors": ("Mirrors", "find_mirrors", "source_files"),
@@ -62,6 +62,7 @@ __all__ = [
     "find_mirrors",
     "find_pending",
     "find_unreviewed",
+    "needed_by_scripts",
     "open_archive",
     "replaces",
     "resolve",

@@ -15,7 +15,7 @@ import msgspec
 
 from grocker.errors import CorruptError
 from grocker.regex import regex
-from grocker.tar.entry import Directory, Entry, File, Symlink
+from grocker.tar.entry import Directory, Entry, File, Symlink, parents
 
 _HINT = "this is a bug in Grocker: report it"
 _IGNORED = regex(
@@ -54,7 +54,7 @@ class Changes(msgspec.Struct, frozen=True):
     entries: tuple[Entry, ...]
     """sorted by path; a file's data is in memory"""
     removed: tuple[str, ...]
-    """paths that are gone"""
+    """paths that are gone, without those below one of them"""
     secrets: tuple[str, ...]
     """new files with private keys, which are left out"""
 
@@ -96,5 +96,6 @@ def find_changes(before: dict[str, Node], after: dict[str, Node], read: Callable
                 secrets.append(path)
             else:
                 entries.append(File(path, data, node.mode, node.uid, node.gid))
-    removed = tuple(path for path in sorted(before.keys() - after.keys()) if not _IGNORED.match(path))
-    return Changes(tuple(entries), removed, tuple(secrets))
+    gone = {path for path in before.keys() - after.keys() if not _IGNORED.match(path)}
+    removed = sorted(path for path in gone if gone.isdisjoint(parents(path)))
+    return Changes(tuple(entries), tuple(removed), tuple(secrets))

@@ -153,7 +153,8 @@ def read_application(
     services = find_services(settings, procfile, _found(installed, django))
     settings_module = django.settings_module if django else None
     if tree is not None:
-        check_complete(installed, tree, services, settings_module, settings, request.context.progress)
+        context = request.context
+        check_complete(installed, tree, services, settings_module, settings, context.progress, context.store)
     return Application(
         wheel=wheel.sha256,
         file=file,

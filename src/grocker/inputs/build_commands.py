@@ -23,7 +23,8 @@ from grocker.inputs.tree_files import TreeFiles, read_files
 from grocker.platforms.architectures import ARCHITECTURES, BY_MACHINE
 from grocker.platforms.target import Target
 from grocker.python.selection import Patterns
-from grocker.python.source_tree import FileHashes, SourceFile, SourceTree
+from grocker.python.source_tree import SourceFile, SourceTree
+from grocker.python.tree_record import TreeRecord
 from grocker.tar.keys import cache_key
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _run(request: ApplicationRequest, what: _Build) -> Produced:
                 )
             run = command_run.CommandRun(
                 root=directory,
-                tree=SourceTree(directory, files.files, files.digest, FileHashes()),
+                tree=SourceTree(directory, files.files, files.digest, TreeRecord()),
                 settings=build,
                 npmrc=tuple(directory / path for path in files.secret if path.rpartition("/")[2] == NPMRC),
                 epoch=max(request.epoch, _OLDEST),

@@ -12,8 +12,12 @@ from grocker.errors import CorruptError
 from grocker.progress import Progress
 from grocker.python import flat_layout
 from grocker.regex import regex
+from grocker.store import Store
 from grocker.tar.entry import File
+from grocker.tar.keys import cache_key
 
+_FORMAT = 1
+"""part of the cache key: raise it if the same files would give another result"""
 _NO_CODE = frozenset({"setup.py", "conftest.py", "noxfile.py", "manage.py"})
 """modules beside pyproject.toml that do not belong in a wheel"""
 _DATA = regex(r"(?:[^/]+/)*?(?P<kind>templates|static)/")
@@ -40,12 +44,45 @@ def check_complete(
     django_settings_module: str | None,
     settings: Settings,
     progress: Progress,
+    store: Store | None = None,
 ) -> None:
     """Warn of a wheel that lacks code, templates, static files or data of its project.
 
-    ``tree``: the project. Raises IncompleteWheelError if the application needs them and the settings do not insist on
-    a package.
+    ``tree``: the project. ``store``: keeps that there was nothing to look for, for projects and wheels of these
+    files. Raises IncompleteWheelError if the application needs them and the settings do not insist on a package.
     """
+    key = _key(installed, tree, services, django_settings_module, settings)
+    if key and store is not None and store.kept("steps", key) is not None:
+        return
+    is_certain = _check(installed, tree, services, django_settings_module, settings, progress)
+    if key and store is not None and is_certain:
+        store.keep("steps", key, b"true")
+
+
+def _key(
+    installed: python.Wheel,
+    tree: python.SourceTree,
+    services: Services,
+    django_settings_module: str | None,
+    settings: Settings,
+) -> str:
+    """Return the key of all that the check depends on but for the content of files; empty if that is not known."""
+    if not tree.shape:
+        return ""
+    paths = [entry.path for entry in installed.entries]
+    about = (repr(services), django_settings_module or "", settings.files, settings.install or "")
+    return cache_key("complete wheel", _FORMAT, tree.shape, tree.known.circumstances, installed.site, paths, *about)
+
+
+def _check(
+    installed: python.Wheel,
+    tree: python.SourceTree,
+    services: Services,
+    django_settings_module: str | None,
+    settings: Settings,
+    progress: Progress,
+) -> bool:
+    """See ``check_complete``. Returns whether other content of the same files could not lead to a warning."""
     sources = [
         f.path for f in tree.files if f.place or tree.repository is None or not tree.repository.is_ignored(f.path)
     ]
@@ -65,15 +102,16 @@ def check_complete(
         message = f"{wheel} lacks {_shown(started)}, which the command of a service names"
     elif data:
         message = f"{wheel} has no files from {_shown(data)}"
-    elif named := [path for path in _named_data(installed, others) if services.table]:
+    elif named := _named_data(installed, missing := _missing_data(installed, others) if services.table else []):
         message, data = f"{wheel} lacks {_shown(named)}, which its code refers to", named
     else:
-        return
+        return not missing
     table = (flat_layout.setuptools_table(sources) or flat_layout.data_table(sources)).rstrip()
     hint = f"list its packages and data in pyproject.toml; with setuptools:\n{table}"
     if settings.install is None and (needed or started or services.table):
         raise IncompleteWheelError(message, hint, installed)
     progress.warn(message, hint)
+    return False
 
 
 def _shown(paths: Sequence[str]) -> str:
@@ -109,12 +147,12 @@ def _started_files(services: Services, sources: Iterable[str]) -> list[str]:
     return sorted(words.intersection(sources))
 
 
-def _named_data(installed: python.Wheel, sources: Iterable[str]) -> list[str]:
-    """Return the data files in packages of the project that the wheel lacks and a module names."""
+def _missing_data(installed: python.Wheel, sources: Iterable[str]) -> list[str]:
+    """Return the data files in packages of the project that the wheel lacks."""
     prefix = installed.site + "/"
-    files = {entry.path.removeprefix(prefix): entry for entry in installed.entries if isinstance(entry, File)}
+    files = {entry.path.removeprefix(prefix) for entry in installed.entries if isinstance(entry, File)}
     packages = {path.rpartition("/")[0] for path in files if path.endswith("/__init__.py")}
-    missing = [
+    return [
         path
         for path in sources
         for inner in (path.removeprefix("src/"),)
@@ -124,10 +162,16 @@ def _named_data(installed: python.Wheel, sources: Iterable[str]) -> list[str]:
         and path.partition("/")[0] not in _NO_PACKAGES
         and _ASIDE.isdisjoint(path.split("/"))
     ]
+
+
+def _named_data(installed: python.Wheel, missing: Sequence[str]) -> list[str]:
+    """Return those of the missing data files that a module of the wheel names."""
     if not missing:
         return []
     code = b"\n".join(
-        one.data for path, one in files.items() if path.endswith(".py") and isinstance(one.data, bytes)
+        one.data
+        for one in installed.entries
+        if isinstance(one, File) and one.path.endswith(".py") and isinstance(one.data, bytes)
     ).decode("utf-8", "replace")
     return [path for path in missing if re.search(rf"[\"'/]{re.escape(path.rpartition('/')[2])}[\"']", code)]
 

@@ -47,11 +47,10 @@ def load(request: ApplicationRequest, produced: Produced | None = None) -> Appli
     _warn_of_left_out(request.context.progress, tree)
     if produced is not None:
         files = lay_over(tree.files, produced)
-        tree = msgspec.structs.replace(tree, files=files, digest=python.hash_tree(files))
+        tree = msgspec.structs.replace(tree, files=files, digest=python.hash_tree(files), shape="")
     pins = resolve_build(request, project)
     wheel = _build_wheel(request, project, tree, pins)
-    read = {directory / path for path in tree.watched}
-    read |= {*named_files(directory, request.settings)}
+    read = {*named_files(directory, request.settings)}
     if tree.repository is not None:
         read |= set(tree.repository.state_files())
     listed = named_requirement_files(directory, request.settings)
@@ -66,7 +65,7 @@ def load(request: ApplicationRequest, produced: Produced | None = None) -> Appli
         tree=tree,
         build=pins,
         procfile=read_procfile(directory),
-        files=tuple(sorted(map(str, read))),
+        files=(*sorted(map(str, read)), *(f"{directory}/{path}" if path else str(directory) for path in tree.watched)),
         requirement_files=listed,
     )
 

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from grocker import python
+from grocker.context import Context
 from grocker.errors import CorruptError
 from grocker.inputs.application import Application, ApplicationRequest
 from grocker.inputs.build_commands import UnbuiltFrontEnd, run_build_commands
 from grocker.inputs.produced import Produced
 from grocker.inputs.tree_files import read_files
 from grocker.inputs.tree_project import REQUIREMENT_FILES, is_tree, only_back_end_reads
+from grocker.python.tree_record import Stat, find_stat, settled
 
 if TYPE_CHECKING:
     from grocker.inputs.front_end import FrontEnd
 
 _LIBRARIES = frozenset({"node_modules", "site-packages", "venv", "__pycache__"})
 """directories in which others' packages are"""
+_MANY = 50
+"""directories that are quicker to compare than to list"""
+_FEW = 10
+"""directories that are quicker to list in each build than to keep"""
 
 
 def load(request: ApplicationRequest) -> Application:
@@ -49,7 +59,7 @@ def _find_unbuilt(request: ApplicationRequest, directory: Path) -> UnbuiltFrontE
     """Find a front end whose output the code uses and the project does not have, unless the settings have commands."""
     if request.settings.build.commands is not None:
         return None
-    if not _has_package(directory):
+    if not _has_package(request.context, directory):
         return None
     from grocker.inputs.front_end import find_front_ends, find_unbuilt
 
@@ -58,17 +68,64 @@ def _find_unbuilt(request: ApplicationRequest, directory: Path) -> UnbuiltFrontE
     return UnbuiltFrontEnd(one, files) if one is not None else None
 
 
-def _has_package(directory: Path, depth: int = 3) -> bool:
-    """Tell whether there is a ``package.json`` in a directory, or at most ``depth`` directories below it."""
-    try:
-        with os.scandir(directory) as listing:
-            inner = {entry.name: entry.is_dir(follow_symlinks=False) for entry in listing}
-    except OSError:
-        return False
-    if "package.json" in inner:
+def _has_package(context: Context, directory: Path) -> bool:
+    """Tell whether there is a ``package.json`` in a directory, or at most three directories below it.
+
+    Of many directories the ``stat`` values are kept of those without one, so that they are not listed again.
+    """
+    key = "source-packages-" + hashlib.sha256(os.fsencode(directory.absolute())).hexdigest()
+    kept = context.store.kept("steps", key)
+    look = _PackageSearch(_decode_stats(kept) if kept is not None else {})
+    if look.finds(str(directory), 3):
         return True
-    below = [name for name, is_directory in inner.items() if is_directory and name not in _LIBRARIES]
-    return depth > 0 and any(_has_package(directory / name, depth - 1) for name in below if name[0] != ".")
+    if len(look.seen) > _MANY and look.listed > _FEW:
+        now = int(context.now * 1e9)
+        stats = {path: settled(stat, now) for path, stat in look.seen.items()}
+        with suppress(UnicodeEncodeError):  # a path that is no text
+            context.store.keep("steps", key, msgspec.msgpack.encode(stats))
+    return False
+
+
+def _decode_stats(data: bytes) -> dict[str, Stat]:
+    try:
+        return msgspec.msgpack.decode(data, type=dict[str, Stat])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+
+
+class _PackageSearch:
+    """A search for ``package.json``."""
+
+    def __init__(self, known: Mapping[str, Stat]) -> None:
+        """``known``: directories without one, all that are to be looked at below each among them."""
+        self._known = known
+        self._below: dict[str, list[str]] = {}
+        for path in known:
+            self._below.setdefault(path.rpartition("/")[0], []).append(path)
+        self.seen: dict[str, Stat] = {}
+        """the values of all directories, from before they were listed"""
+        self.listed = 0
+
+    def finds(self, directory: str, depth: int) -> bool:
+        """Tell whether there is one in a directory, or at most ``depth`` directories below it."""
+        self.seen[directory] = stat = find_stat(directory)
+        below = self._below.get(directory, []) if self._known.get(directory) == stat else self._list(directory)
+        return below is None or (depth > 0 and any(self.finds(path, depth - 1) for path in below))
+
+    def _list(self, directory: str) -> list[str] | None:
+        """Return the directories to look at next; None if there is a ``package.json``."""
+        self.listed += 1
+        below = []
+        try:
+            with os.scandir(directory) as listing:
+                for entry in listing:
+                    if entry.name == "package.json":
+                        return None
+                    if entry.is_dir(follow_symlinks=False) and entry.name not in _LIBRARIES and entry.name[0] != ".":
+                        below.append(entry.path)
+        except OSError:
+            return []
+        return below
 
 
 def _has_outputs(application: Application, front_end: FrontEnd) -> bool:

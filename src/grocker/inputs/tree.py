@@ -101,7 +101,7 @@ def read_tree(
         django_settings_module=settings_module,
         base_config=base_config,
         crontab=crontab,
-        files=(*files.watched, *(str(directory / file.path) for file in files.files if not file.place)),
+        files=(*files.watched, *(f"{directory}/{file.path}" for file in files.files if not file.place)),
         project=None,
         roots=roots,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,10 +36,12 @@ def tree_entries(files: TreeFiles) -> Iterator[Entry]:
         if file.target is not None:
             yield Symlink(path, file.target)
             continue
-        yield File(path, file_data(file.source(files.root)), 0o755 if file.executable else 0o644)
+        place = file.place or f"{files.root}/{file.path}"
+        yield File(path, file_data(place), 0o755 if file.executable else 0o644)
 
 
-def file_data(place: Path) -> bytes | Content:
+def file_data(place: Path | str) -> bytes | Content:
     """Return the bytes of a file, or of a large one what reads them when they are written."""
-    size = place.stat().st_size
-    return place.read_bytes() if size <= _HELD else _Content(place, size)
+    with open(place, "rb", buffering=0) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        return stream.readall() if size <= _HELD else _Content(Path(place), size)

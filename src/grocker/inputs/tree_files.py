@@ -11,10 +11,11 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from stat import S_ISLNK, S_ISREG
 
 import msgspec
 
-from grocker import local_file, python
+from grocker import local_file
 from grocker.context import Context
 from grocker.digest import Digest
 from grocker.errors import DeniedError, SettingsError, StorageError
@@ -23,8 +24,9 @@ from grocker.progress import Progress
 from grocker.python.exposure import holds_credentials, looks_secret
 from grocker.python.selection import GENERATED_MARKERS, REPOSITORIES, Patterns
 from grocker.python.source_tree import SourceFile, hash_tree
+from grocker.python.tree_record import FileRow, TreeRecord, hash_file, is_outdated, settled, stat_values
 
-FORMAT = 1
+FORMAT = 2
 """part of cache keys: raise it if the same tree would give other files"""
 IGNORE_FILE = ".dockerignore"
 _NEVER = frozenset(
@@ -38,8 +40,6 @@ _NEVER_ENDINGS = (".pyc", ".pyo", ".egg-info", "~", ".swp")
 _NEVER_ON_TOP = frozenset({"grocker.lock", "Dockerfile"})
 _PRODUCTS_ON_TOP = frozenset({"build", "dist"})
 """left out where neither git nor ``.dockerignore`` says whether they belong to the source"""
-_RACY = 2_000_000_000
-"""nanoseconds: the coarsest clock of a file system in use (FAT)"""
 
 
 class TreeFiles(msgspec.Struct, frozen=True):
@@ -78,13 +78,15 @@ def read_files(
     named = "\0".join([str(root.absolute()), *(only or ())])
     key = f"source-tree-{FORMAT}-" + hashlib.sha256(os.fsencode(named)).hexdigest()
     kept = context.store.kept("steps", key)
-    known = python.FileHashes.decode(kept) if kept is not None else python.FileHashes()
+    known = TreeRecord.decode(kept) if kept is not None else TreeRecord()
+    hashes = known.hashes()
     now, real = int(context.now * 1e9), os.path.realpath(root)
     files: list[SourceFile] = []
     secret: list[str] = []
     outside: list[str] = []
     unreadable: list[str] = []
-    noted: dict[str, tuple[str, str]] = {}
+    rows: list[FileRow] = []
+    hashed: list[int] = []
     watched = {str(root)}
     cache = os.path.relpath(os.path.realpath(context.store.root.parent), real) + "/"
     candidates = _candidates(context, root, unreadable, watched) if only is None else _named(root, only, watched)
@@ -95,28 +97,32 @@ def read_files(
         wanted = wanted or path in (only or ())
         if (not wanted and _is_never(path)) or excluded.match_below(path):
             continue
-        place = root / path
-        watched.add(os.path.dirname(place))
+        place = f"{root}/{path}"
+        watched.add(place.rpartition("/")[0])
         if not wanted and (looks_secret(path) or holds_credentials(place)):
             secret.append(path)
-            watched.add(str(place))
+            watched.add(place)
             continue
         try:
-            about = place.lstat()
-            if place.is_symlink():
+            about = os.lstat(place)
+            if S_ISLNK(about.st_mode):
                 target = _inner_target(real, path)
                 if target is None:
                     outside.append(path)
-                    watched.add(str(place))
+                    watched.add(place)
                 else:
                     name = hashlib.sha256(os.fsencode(target)).hexdigest()
                     files.append(SourceFile(path, name, target=target))
                 continue
-            if not place.is_file():
+            if not S_ISREG(about.st_mode):
                 continue
-            seen = f"{about.st_size}:{about.st_mtime_ns}:{about.st_ctime_ns}:{about.st_ino}"
-            hit = known.files.get(path)
-            digest = hit[1] if hit and hit[0] == seen else _hash(place)
+            seen = stat_values(about)
+            hit = hashes.get(path)
+            if hit is not None and hit[0] == seen:
+                digest = hit[1]
+            else:
+                digest = hash_file(place)
+                hashed.append(about.st_size)
         except FileNotFoundError:  # git tracks it, and it was deleted
             continue
         except PermissionError as error:
@@ -127,13 +133,11 @@ def read_files(
             raise StorageError(
                 f"reading {place}: {error.strerror}", hint="check the file system (dmesg, mount)"
             ) from error
-        if max(about.st_mtime_ns, about.st_ctime_ns) + _RACY < now:
-            noted[path] = (seen, digest)
+        rows.append(FileRow(path, digest, settled(seen, now)))
         files.append(SourceFile(path, digest, executable=bool(about.st_mode & 0o100)))
     unreadable = sorted(path for path in unreadable if not excluded.match_below(path))
-    hashes = python.FileHashes(noted)
-    if hashes != known:
-        context.store.keep("steps", key, hashes.encode())
+    if is_outdated(known, rows, hashed):
+        context.store.keep("steps", key, TreeRecord(tuple(rows)).encode())
     return TreeFiles(
         root,
         tuple(files),
@@ -259,11 +263,6 @@ def _inner_target(real: str, path: str) -> str | None:
     if not os.path.exists(end) or not end.startswith(real + os.sep):
         return None
     return os.path.relpath(end, here)
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _docker_ignore(text: str) -> Callable[[str], bool]:

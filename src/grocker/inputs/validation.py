@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+import msgspec
 from msgspec.structs import replace
 
 from grocker import python
 from grocker.context import Context
 from grocker.errors import SettingsError
 from grocker.progress import Progress
+from grocker.python.exposure import Suspects, find_suspects
 from grocker.python.metadata import normalise_name
 from grocker.regex import regex
 from grocker.store import Store
@@ -32,7 +34,6 @@ def check_application(
 
     ``tree``: the project that it was built from; None for a wheel or a release.
     """
-    progress = context.progress
     check_python(context.store, installed.metadata, target)
     known = installed.metadata.extras
     unknown = [extra for extra in extras if normalise_name(extra) not in known]
@@ -41,7 +42,7 @@ def check_application(
             f"{installed.name} {installed.version} has no extra {', '.join(unknown)}",
             hint=f"available extras: {', '.join(known) or 'none'}",
         )
-    _warn_of_exposed(installed, tree, progress)
+    _warn_of_exposed(installed, tree, context)
 
 
 _APART = {
@@ -82,9 +83,22 @@ def check_debian_modules(
             )
 
 
-def _warn_of_exposed(installed: python.Wheel, tree: python.SourceTree | None, progress: Progress) -> None:
+def _find_suspects(tree: python.SourceTree, store: Store) -> Suspects:
+    """Return the project's files that are probably not meant for a wheel; kept for a tree of the same paths."""
+    if not tree.shape:
+        return find_suspects(tree)
+    key = cache_key("suspects", tree.shape, tree.known.circumstances)
+    kept = store.kept_as("steps", key, Suspects)
+    if kept is None:
+        kept = find_suspects(tree)
+        store.keep("steps", key, msgspec.json.encode(kept))
+    return kept
+
+
+def _warn_of_exposed(installed: python.Wheel, tree: python.SourceTree | None, context: Context) -> None:
     """Warn once of all files in the application's wheel that git ignores or that look like secrets."""
-    found = python.find_exposed(installed.entries, tree)
+    suspects = _find_suspects(tree, context.store) if tree is not None else None
+    found = python.find_exposed(installed.entries, tree, suspects)
     parts = [
         f"{words}: {_some([path.removeprefix(f'{installed.site}/') for path in paths])}"
         for words, paths in (("files that git ignores", found.ignored), ("files that look like secrets", found.secret))
@@ -99,7 +113,7 @@ def _warn_of_exposed(installed: python.Wheel, tree: python.SourceTree | None, pr
             f"leave them out (whoever pulls the image can read them): exclude = [{listed}] in [tool.grocker];"
             " or, to keep them, list them where pyproject.toml lists the wheel's files"
         )
-    progress.warn(f"the image contains {'; '.join(parts)}", hint)
+    context.progress.warn(f"the image contains {'; '.join(parts)}", hint)
 
 
 def _some(names: Sequence[str], most: int = 6) -> str:

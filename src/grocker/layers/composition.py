@@ -8,6 +8,7 @@ import msgspec
 
 from grocker.context import Context
 from grocker.plan.layers import PlannedLayer
+from grocker.store import Store
 from grocker.tar.compose import ComposedLayer, compose
 from grocker.tar.entry import Directory
 from grocker.tar.member import Member
@@ -56,6 +57,12 @@ def build_layer(
         context.store.keep("steps", plan.key, msgspec.json.encode(kept))
     context.store.use_layer(layer.digest, layer.members)
     return FinishedLayer(plan, layer, directories, is_new=True)
+
+
+def is_kept(store: Store, plan: PlannedLayer) -> bool:
+    """Tell whether the store has the planned layer."""
+    kept = store.kept_as("steps", plan.key, _Kept)
+    return kept is not None and store.has_blob(kept.layer.digest, kept.layer.size)
 
 
 def _kept(context: Context, plan: PlannedLayer) -> FinishedLayer | None:

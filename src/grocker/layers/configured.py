@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 import msgspec
 
 from grocker import debian
@@ -15,6 +13,20 @@ from grocker.tar import member as members
 from grocker.tar.entry import Directory, Entry
 from grocker.tar.keys import cache_key
 from grocker.tar.member import Member
+
+
+class Scripts(msgspec.Struct, frozen=True):
+    """The maintainer scripts that run for an image."""
+
+    packages: tuple[str, ...] = ()
+    """names of the packages that have them"""
+    tools: DebianAnswer | None = None
+    """what they run with besides the image's packages; None if none run"""
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """Identify the tools."""
+        return self.tools.digests if self.tools is not None else ()
 
 
 def configure(store: Store, packages: DebianPackages, layer_key: str, *, user: str, uid: int, epoch: int) -> Member:
@@ -40,25 +52,21 @@ def uncovered(configuration: Member) -> tuple[tuple[str, str, str], ...]:
     return msgspec.json.decode(configuration.note, type=tuple[tuple[str, str, str], ...])
 
 
-def find_pending(store: Store, answer: DebianAnswer, mode: str) -> tuple[str, ...] | None:
-    """Return the names of the packages whose maintainer scripts run; None if no build has found out yet.
+def find_scripts(store: Store, answer: DebianAnswer, mode: str) -> Scripts | None:
+    """Return the maintainer scripts that run for these packages; None if no build has found out yet.
 
     ``mode``: the setting ``debian.configure``.
     """
-    return () if mode == "static" else store.kept_as("steps", _pending_key(answer, mode), tuple[str, ...])
+    return Scripts() if mode == "static" else store.kept_as("steps", _scripts_key(answer, mode), Scripts)
 
 
-def keep_pending(
-    store: Store, answer: DebianAnswer, mode: str, facts: Iterable[debian.Facts], has_sandbox: Callable[[], bool]
-) -> tuple[str, ...]:
-    """Find out whose maintainer scripts run, and keep that; ``has_sandbox``: see ``debian.find_pending``."""
-    found = debian.find_pending(facts, everything=mode == "always", has_sandbox=has_sandbox)
-    store.keep("steps", _pending_key(answer, mode), msgspec.json.encode(found))
-    return found
+def keep_scripts(store: Store, answer: DebianAnswer, mode: str, scripts: Scripts) -> None:
+    """Keep what ``find_scripts`` returns."""
+    store.keep("steps", _scripts_key(answer, mode), msgspec.json.encode(scripts))
 
 
-def _pending_key(answer: DebianAnswer, mode: str) -> str:
-    return cache_key("pending scripts", mode, answer.digests)
+def _scripts_key(answer: DebianAnswer, mode: str) -> str:
+    return cache_key("maintainer scripts", mode, answer.digests)
 
 
 def compile_modules(

@@ -16,12 +16,10 @@ from pathlib import Path
 import msgspec
 
 from grocker import debian
-from grocker.config.settings import Settings
 from grocker.context import Context, download
 from grocker.debian import dpkg, effects
-from grocker.debian.resolver import NEEDED_BY_SCRIPTS
 from grocker.errors import CorruptError, GrockerError
-from grocker.inputs.archive import resolve_names
+from grocker.layers.configured import find_scripts
 from grocker.layers.debian import unpack_package
 from grocker.layers.workbench import Workbench
 from grocker.lock.answers import DebianAnswer
@@ -34,7 +32,7 @@ from grocker.sandbox.run import CHOICES, NoSandboxError, find_isolation, run
 from grocker.sandbox.sandbox import HOSTNAME, Bind, Limits, Sandbox
 from grocker.store.writing import storage
 from grocker.tar import member as members
-from grocker.tar.entry import Directory, Entry, File, Hardlink, Symlink
+from grocker.tar.entry import Directory, Entry, File, Hardlink, Symlink, hide
 from grocker.tar.keys import cache_key
 from grocker.tar.member import Member
 from grocker.tar.unpack import unpack
@@ -81,6 +79,8 @@ class ScriptRun(msgspec.Struct, frozen=True):
     """of the image"""
     pending: tuple[str, ...]
     """names of those whose scripts run"""
+    tools: DebianAnswer
+    """what these run with besides, none of the image's"""
     target: Target
     user: tuple[str, int]
     """name and uid of the image's user"""
@@ -96,15 +96,16 @@ def make(layer: PlannedLayer, bench: Workbench) -> Member:
     Raises CorruptError for a script that fails, UnavailableError if none can run here or one does not end.
     """
     context, target = bench.context, bench.target
-    pending = tuple(text.partition(" ")[0] for text in layer.inputs)
+    answer, plan = bench.packages.answer, bench.plan
+    found = find_scripts(context.store, answer, bench.settings.debian.configure)
+    assert found is not None
+    assert found.tools is not None
+    asked = ScriptRun(answer, found.packages, found.tools, target, plan.user, plan.epoch, bench.settings.locales)
 
     def making() -> Member:
-        asked = ScriptRun(
-            *(bench.packages.answer, pending, target, bench.plan.user, bench.plan.epoch, bench.settings.locales)
-        )
         try:
             _check_machine(target)
-            changes = run_scripts(context, bench.settings, asked)
+            changes = run_scripts(context, asked)
         except NoSandboxError as error:
             raise describe_refusal(bench.packages.facts(), error) from error
         if changes.secrets:
@@ -113,8 +114,8 @@ def make(layer: PlannedLayer, bench: Workbench) -> Member:
                 f"private keys that maintainer scripts created are left out of the image: {keys}",
                 hint="create or mount keys when the container starts: all containers would share those in the image",
             )
-        subject = "maintainer scripts"
-        return members.make_member(context.store, key, changes.entries, subject=subject, epoch=bench.plan.epoch)
+        entries = [*changes.entries, *map(hide, changes.removed)]
+        return members.make_member(context.store, key, entries, subject="maintainer scripts", epoch=plan.epoch)
 
     key = cache_key("scripts", layer.key)
     return members.find_or_make(context.store, key, making)
@@ -155,21 +156,18 @@ def describe_refusal(facts: Sequence[debian.Facts], error: NoSandboxError) -> No
     )
 
 
-def run_scripts(context: Context, settings: Settings, asked: ScriptRun) -> effects.Changes:
-    """Run the scripts, and return what they changed.
+def run_scripts(context: Context, asked: ScriptRun) -> effects.Changes:
+    """Run the scripts, and return what they changed in the image.
 
     Raises CorruptError for a script that fails, UnavailableError for one that does not end, NoSandboxError.
     """
-    names = set(asked.target.suite.tools)
-    names.update(*(NEEDED_BY_SCRIPTS.get(package.name, ()) for package in asked.packages.packages))
-    tools = resolve_names(context, settings, sorted(names), asked.target, refresh=False)
     with context.store.scratch() as scratch:
         tree, control, sandbox = scratch / "tree", scratch / "control", scratch / "sandbox"
         with storage(_ACTION, scratch):
             for place in (tree, control, sandbox):
                 place.mkdir()
         isolation = find_isolation(sandbox)
-        generated = set(_compose(context, asked, tools, tree, control))
+        image, generated = _compose(context, asked, tree, control)
         what = f"{_ACTION} of {len(asked.pending)} Debian packages"
         with context.progress.task(what) as task:
             output = run(
@@ -187,7 +185,8 @@ def run_scripts(context: Context, settings: Settings, asked: ScriptRun) -> effec
             changes = effects.find_changes(before, after, lambda path: (tree / path).read_bytes())
         # Scripts write some files that Grocker generates anew, with the same content.
         kept = tuple(entry for entry in changes.entries if entry not in generated)
-        return msgspec.structs.replace(changes, entries=kept)
+        removed = tuple(path for path in changes.removed if path in image)
+        return msgspec.structs.replace(changes, entries=kept, removed=removed)
 
 
 def _sandbox(tree: Path, control: Path, top: Path, epoch: int) -> Sandbox:
@@ -200,18 +199,22 @@ def _sandbox(tree: Path, control: Path, top: Path, epoch: int) -> Sandbox:
             (top / name).symlink_to(os.readlink(place))
         elif place.is_dir() and name not in ("dev", "proc", "sys", "tmp"):
             binds.append(Bind(place, f"/{name}", is_writable=True))
-    return Sandbox(top, tuple(binds), {**_ENVIRONMENT, "SOURCE_DATE_EPOCH": str(epoch)}, limits=_LIMITS)
+    environment = {**_ENVIRONMENT, "SOURCE_DATE_EPOCH": str(epoch)}
+    return Sandbox(top, tuple(binds), environment, has_ipc=True, limits=_LIMITS)  # fakeroot uses System V's
 
 
-def _compose(context: Context, asked: ScriptRun, tools: DebianAnswer, tree: Path, control: Path) -> Sequence[Entry]:
-    """Unpack the packages, the tools and what the run itself needs; return the static configuration."""
+def _compose(context: Context, asked: ScriptRun, tree: Path, control: Path) -> tuple[set[str], set[Entry]]:
+    """Unpack the packages, the tools and what the run itself needs.
+
+    Returns the paths of the image, and the entries of its static configuration.
+    """
     own = {package.name for package in asked.packages.packages}
-    added = msgspec.structs.replace(tools, packages=tuple(p for p in tools.packages if p.name not in own))
+    paths: set[str] = set()
     facts: list[debian.Facts] = []
     files: dict[str, Mapping[str, bytes]] = {}
     special: dict[tuple[int, int, int], list[str]] = {}
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="unpack") as pool:
-        for answer in (asked.packages, added):
+        for answer in (asked.packages, asked.tools):
             what = "unpacking Debian packages to configure them"
 
             def read(package: DebianPackage, answer: DebianAnswer = answer) -> debian.UnpackedPackage:
@@ -223,6 +226,8 @@ def _compose(context: Context, asked: ScriptRun, tools: DebianAnswer, tree: Path
                     _note_special(unpacked.entries, special)
                     facts.append(unpacked.facts)
                     files[unpacked.facts.name] = unpacked.control
+                    if unpacked.facts.name in own:
+                        paths.update(entry.path for entry in unpacked.entries)
                     task.advance(1)
     facts.sort(key=lambda one: (one.name, one.architecture))
     image = [one for one in facts if one.name in own]
@@ -235,7 +240,7 @@ def _compose(context: Context, asked: ScriptRun, tools: DebianAnswer, tree: Path
         (tree / path).chmod(0o755)
     _write_control(control, facts, asked.pending, files, special)
     _set_times(tree, asked.epoch)
-    return static
+    return paths | {entry.path for entry in static}, set(static)
 
 
 def _fetch(context: Context, answer: DebianAnswer, package: DebianPackage) -> Path:

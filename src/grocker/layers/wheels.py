@@ -73,6 +73,7 @@ class IndexWheels:
             files = [f for f in self._files if result[f.sha256].key in shared]
             self._share_out(files, result, compiler, collisions.append)
         self._context.store.keep("steps", self._collisions_key(), msgspec.json.encode(collisions))
+        self._keep_faults()
         return result
 
     def collisions(self, compiler: Callable[[], Compiler]) -> tuple[Collision, ...]:
@@ -88,17 +89,28 @@ class IndexWheels:
 
     def faults(self) -> dict[str, tuple[str, ...]]:
         """Return by file name how wheels deviate from the specification. Raises CorruptError when that is refused."""
-        found = {}
-        for file in self._files:
-            faults = self._context.store.kept_as("steps", _faults_key(file), tuple[str, ...])
-            if faults and self._strict:
+        found = self._context.store.kept_as("steps", self._all_faults_key(), dict[str, tuple[str, ...]])
+        if found is None:
+            found = self._keep_faults()
+        for file in self._files if found and self._strict else ():
+            if file.file in found:
                 from grocker.python import read_wheel
 
                 scheme = self._target.scheme()
                 read_wheel(self._file(file), scheme, self._target, file=file.file, strict=True)
-            elif faults:
-                found[file.file] = faults
         return found
+
+    def _keep_faults(self) -> dict[str, tuple[str, ...]]:
+        """Keep the faults that were noted when the members were made, and return them."""
+        store = self._context.store
+        kept = ((f.file, store.kept_as("steps", _faults_key(f), tuple[str, ...])) for f in self._files)
+        found = {file: faults for file, faults in kept if faults}
+        store.keep("steps", self._all_faults_key(), msgspec.json.encode(found))
+        return found
+
+    def _all_faults_key(self) -> str:
+        """Return the key of the faults of all wheels together, which are one file to read."""
+        return cache_key("faults of wheels", sorted(f.sha256 for f in self._files), self._interpreter)
 
     def _member(self, file: PythonFile, compiler: Callable[[], Compiler]) -> Member:
         from grocker.layers import libraries

@@ -72,6 +72,7 @@ def plan_layers(
     static: StaticPlace | None = None,
     scripts: Sequence[str] = (),
     locales: Sequence[str] = (),
+    tools: Sequence[str] = (),
 ) -> tuple[PlannedLayer, ...]:
     """Plan the layers of an image, bottom first.
 
@@ -80,7 +81,7 @@ def plan_layers(
     ``lock_text``: the lock as the image gets it. ``python``: the interpreter's release series. ``standalone``: its
     archive, if it is not Debian's. ``user``: name and uid. ``epoch``: seconds since 1970, the one time of every file.
     ``prefer``: distributions whose files count where wheels differ. ``static``: collected files. ``scripts``: names of
-    the packages whose maintainer scripts run. ``locales``: those in the image.
+    the packages whose maintainer scripts run. ``tools``: digests of what these run with. ``locales``: in the image.
     """
     large, small = _split([f for f in lock.python if f.sha256 != wheel])
 
@@ -123,7 +124,7 @@ def plan_layers(
                 layer(
                     "scripts",
                     [f"{p.name} {p.version}" for p in lock.debian if p.name in scripts],
-                    *(packages, user, tuple(scripts)),
+                    *(packages, user, tuple(scripts), tuple(tools)),
                     title="maintainer scripts",
                 )
             ]

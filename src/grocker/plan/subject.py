@@ -65,3 +65,5 @@ class Subject(msgspec.Struct, frozen=True):
     """collected by Django"""
     scripts: tuple[str, ...] = ()
     """names of the Debian packages whose maintainer scripts run"""
+    tools: tuple[str, ...] = ()
+    """digests of the packages that these run with"""

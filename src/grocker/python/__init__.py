@@ -2,7 +2,7 @@
 
 A build calls, in this order:
 
-- ``read_tree``: the files of a project that count, with one digest; its ``FileHashes`` save the next call from reading.
+- ``read_tree``: the files of a project that count, with one digest; a ``TreeRecord`` saves the next call from reading.
 - ``read_project``: the project's description; ``build_key``: a digest of all that its wheel depends on.
 - ``find_uv``: the uv to run, with the host's index configuration.
 - ``resolve_build`` → ``build_wheel``: the project's wheel, by its own back end, on a normalised copy.
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from grocker.python.resolution import find_addresses, find_sdist, resolve
     from grocker.python.sdists import SdistBuilder
     from grocker.python.service_entry_points import declared_services
-    from grocker.python.source_tree import FileHashes, SourceTree, hash_tree, read_named_file, read_tree
+    from grocker.python.source_tree import SourceTree, hash_tree, read_named_file, read_tree
     from grocker.python.sources import PATH, SDIST, SOURCE, Source
     from grocker.python.stale_lock import StaleLockError, read_versions
     from grocker.python.static_configuration import find_template
@@ -94,7 +94,7 @@ _HOMES = {
     "resolution": ("find_addresses", "find_sdist", "resolve"),
     "sdists": ("SdistBuilder",),
     "sources": ("PATH", "SDIST", "SOURCE", "Source"),
-    "source_tree": ("FileHashes", "SourceTree", "hash_tree", "read_named_file", "read_tree"),
+    "source_tree": ("SourceTree", "hash_tree", "read_named_file", "read_tree"),
     "target": ("InstallScheme", "WheelTarget"),
     "toolchain": ("BuildRoot", "Toolchain"),
     "uv": ("Uv", "find_uv"),
@@ -115,7 +115,6 @@ __all__ = [
     "Django",
     "EntryPoint",
     "Exposed",
-    "FileHashes",
     "InstallScheme",
     "InterpreterTree",
     "LockFile",

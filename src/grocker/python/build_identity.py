@@ -35,8 +35,8 @@ def build_key(
     ``variables``: further environment variables of the back end. Raises StorageError when the repository cannot be
     read.
     """
-    state = tree.repository.read_state() if tree.repository is not None else b""
-    return key_of((tree.digest, of(state)), pins, epoch, variables)
+    state = tree.git_state or of(tree.repository.read_state() if tree.repository is not None else b"")
+    return key_of((tree.digest, state), pins, epoch, variables)
 
 
 def key_of(source: Sequence[str], pins: Sequence[BuildRequirement], epoch: int, variables: Mapping[str, str]) -> Digest:

@@ -5,7 +5,7 @@ Source: PEP 518 (``build-system.requires``); the manuals of maturin, setuptools-
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 
 import msgspec
 
@@ -13,7 +13,7 @@ from grocker import local_file
 from grocker.platforms.suites import RUST
 from grocker.python.project import Project
 from grocker.python.requirements import required_name
-from grocker.python.source_tree import SourceTree
+from grocker.python.source_tree import SourceFile, SourceTree
 from grocker.regex import regex
 
 _BUILDS_RUST = frozenset({"maturin", "setuptools-rust"})
@@ -24,6 +24,8 @@ _FORTRAN = {
     "CMakeLists.txt": regex(r"\b(?i:project|enable_language)\s*\([^)]*\bFortran\b"),
 }
 """how a file of that name asks for a compiler of Fortran"""
+_ASKING = frozenset({*_FORTRAN, "Cargo.toml", "setup.py"})
+"""names of files that ask for something"""
 
 
 class BuildTools(msgspec.Struct, frozen=True):
@@ -38,27 +40,28 @@ class BuildTools(msgspec.Struct, frozen=True):
 def find_build_tools(project: Project, tree: SourceTree) -> BuildTools:
     """Find what building ``project`` takes; ``tree``: its files. What comes as wheels from the index is left out."""
     requires = set(map(required_name, project.build_requires))
-    names = {one.path for one in tree.files}
+    asking = [one for one in tree.files if one.path.rpartition("/")[2] in _ASKING]
+    names = {one.path for one in asking}
+    scripts = [one for one in asking if one.path == "setup.py"]
     is_rust = not _BUILDS_RUST.isdisjoint(requires)
     packages: set[str] = set()
     if is_rust or "Cargo.toml" in names:
         packages.update(RUST)
     calls_cmake = "CMakeLists.txt" in names and "setup.py" in names and not any("cmake" in one for one in requires)
-    if calls_cmake and not requires & {"scikit-build", "scikit-build-core"} and "cmake" in _read(tree, {"setup.py"}):
+    if calls_cmake and not requires & {"scikit-build", "scikit-build-core"} and "cmake" in _read(tree, scripts):
         packages.add("cmake")
     for name, pattern in _FORTRAN.items():
-        if pattern.search(_read(tree, {path for path in names if path.rpartition("/")[2] == name})):
+        if pattern.search(_read(tree, [one for one in asking if one.path.rpartition("/")[2] == name])):
             packages.add("gfortran")
     return BuildTools(tuple(sorted(packages)), is_rust)
 
 
-def _read(tree: SourceTree, paths: Collection[str]) -> str:
+def _read(tree: SourceTree, files: Iterable[SourceFile]) -> str:
     """Return the text of some files of the tree; what cannot be read asks for nothing."""
     texts = []
-    for one in tree.files:
-        if one.path in paths:
-            try:
-                texts.append(local_file.read(one.source(tree.root), most=_LARGEST).decode("utf-8", "replace"))
-            except OSError:
-                continue
+    for one in files:
+        try:
+            texts.append(local_file.read(one.source(tree.root), most=_LARGEST).decode("utf-8", "replace"))
+        except OSError:
+            continue
     return "\n".join(texts)

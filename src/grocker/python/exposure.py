@@ -49,27 +49,45 @@ def looks_secret_directory(name: str) -> bool:
     return _SECRET_DIRECTORY.fullmatch(name) is not None
 
 
-def find_exposed(entries: Iterable[Entry], tree: SourceTree | None) -> Exposed:
-    """Find them among the files of an application's wheel, which was built from ``tree`` if that is known.
+class Suspects(msgspec.Struct, frozen=True):
+    """Files of a project that are probably not meant for a wheel: their paths."""
+
+    ignored: frozenset[str] = frozenset()
+    """git ignores them"""
+    secret: frozenset[str] = frozenset()
+    """their names are those of secrets"""
+
+
+def find_suspects(tree: SourceTree) -> Suspects:
+    """Find them among the files of a project; their content is not looked at.
 
     What the project's configuration names, by its own name or its ending, is meant.
     """
+    ignored: set[str] = set()
+    secret: set[str] = set()
+    for file in tree.files:
+        path = file.path
+        is_ignored = tree.repository is not None and tree.repository.is_ignored(path)
+        is_secret = looks_secret(path)
+        if not (is_ignored or is_secret) or file.target is not None or file.place:
+            continue
+        if not tree.named.is_meant(path) and not _is_in_named(path, tree):
+            (ignored if is_ignored else secret).add(path)
+    return Suspects(frozenset(ignored), frozenset(secret))
+
+
+def find_exposed(entries: Iterable[Entry], tree: SourceTree | None, suspects: Suspects | None = None) -> Exposed:
+    """Find them among the files of an application's wheel, which was built from ``tree`` if that is known.
+
+    ``suspects``: what ``find_suspects`` finds in the tree, if that is known.
+    """
     sources: dict[tuple[str, str], str] = {}
-    ignored_names = set()
-    for file in tree.files if tree is not None else ():
-        assert tree is not None
-        if (
-            file.target is None
-            and not file.place
-            and not tree.named.is_meant(file.path)
-            and not _is_in_named(file.path, tree)
-        ):
-            name = file.path.rpartition("/")[2]
-            is_ignored = tree.repository is not None and tree.repository.is_ignored(file.path)
-            if is_ignored or looks_secret(name):
-                sources[name, file.digest] = file.path
-            if is_ignored:
-                ignored_names.add(file.path)
+    if suspects is None:
+        suspects = find_suspects(tree) if tree is not None else Suspects()
+    if tree is not None and (suspects.ignored or suspects.secret):
+        for file in tree.files:
+            if file.path in suspects.ignored or file.path in suspects.secret:
+                sources[file.path.rpartition("/")[2], file.digest] = file.path
     names = {name for name, _ in sources}
     ignored, secret, origins = [], [], set()
     for entry in entries:
@@ -78,7 +96,7 @@ def find_exposed(entries: Iterable[Entry], tree: SourceTree | None) -> Exposed:
             continue
         data = entry.data if isinstance(entry.data, bytes) else b""
         source = sources.get((name, _sha256(entry))) if name in names else None
-        if source in ignored_names:
+        if source in suspects.ignored:
             ignored.append(entry.path)
         elif looks_secret(name, data) and (source or tree is None):
             secret.append(entry.path)
@@ -113,12 +131,13 @@ _NAMES_INDEXES = regex(
 _CREDENTIALS = regex(rb"https?://[^/@\s'\"`$]+@")
 
 
-def holds_credentials(path: Path) -> bool:
+def holds_credentials(path: Path | str) -> bool:
     """Whether a file that names package indexes or repositories has a user or password in an address.
 
     A variable in the place of the password (``${TOKEN}``) is none.
     """
-    if _NAMES_INDEXES.fullmatch(path.name) is None and path.parent.name != "requirements":
+    above, _, name = str(path).rpartition("/")
+    if _NAMES_INDEXES.fullmatch(name) is None and above.rpartition("/")[2] != "requirements":
         return False
     try:
         return _CREDENTIALS.search(local_file.read(path)) is not None

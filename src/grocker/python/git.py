@@ -216,6 +216,11 @@ def _git_directory(top: Path) -> Path | None:
     return (top / text.removeprefix("gitdir: ")).absolute() if text.startswith("gitdir: ") else None
 
 
+def has_git() -> bool:
+    """Whether git is installed on this host."""
+    return _program() is not None
+
+
 def _program() -> str | None:
     import shutil
 

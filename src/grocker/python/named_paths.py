@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, Literal
 import msgspec
 
 from grocker import local_file
+from grocker.decoding import decode_toml
 from grocker.regex import regex
 
 _TOOLS = ("hatch", "setuptools", "setuptools_scm", "poetry", "pdm", "flit", "uv", "maturin", "scikit-build", "grocker")
@@ -63,8 +63,8 @@ def read_named_paths(directory: Path) -> NamedPaths:
     """Read what the project in ``directory`` names. A malformed file names nothing; others refuse it."""
     texts = {name: _read(directory / name) for name in (*_CONFIGURATION, *_SCRIPTS)}
     try:
-        words = list(_of_pyproject(tomllib.loads(texts["pyproject.toml"])))
-    except (ValueError, RecursionError):  # no TOML, a number of 5,000 digits, lists nested 1,000 deep
+        words = list(_of_pyproject(decode_toml(texts["pyproject.toml"])))
+    except ValueError:
         words = []
     words += [*_of_setup_cfg(texts["setup.cfg"]), *_of_manifest(texts["MANIFEST.in"])]
     for name in _SCRIPTS:  # a path with a separator is no other word

@@ -17,8 +17,9 @@ from grocker.errors import CorruptError, GrockerError, MissingError
 from grocker.lock.values import PythonFile
 from grocker.python import source_tree
 from grocker.python.indexes import hide_credentials
-from grocker.python.source_tree import FileHashes, SourceTree
+from grocker.python.source_tree import SourceTree
 from grocker.python.sources import ARCHIVE, PATH, DirectorySource, GitSource, Sdist, Source, parse_git, parse_source
+from grocker.python.tree_record import TreeRecord
 from grocker.python.uv import Uv
 
 
@@ -55,11 +56,11 @@ def open_source(
 
 def read_directory(context: Context, path: Path, exclude: tuple[str, ...] = ()) -> SourceTree:
     """Read the files of a project's directory; hash only those whose stat(2) has changed."""
-    name = "source-" + hashlib.sha256(os.fsencode(path.absolute())).hexdigest()
+    name = "source-record-" + hashlib.sha256(os.fsencode(path.absolute())).hexdigest()
     kept = context.store.kept("steps", name)
-    known = FileHashes.decode(kept) if kept is not None else None
+    known = TreeRecord.decode(kept) if kept is not None else None
     tree = source_tree.read_tree(path, now=int(context.now * 1e9), known=known, exclude=exclude)
-    if known is None or tree.known != known:
+    if tree.known is not known and tree.known != known:
         context.store.keep("steps", name, tree.known.encode())
     return tree
 

@@ -94,8 +94,12 @@ def resolve(
     bounds += references.constraints()
     uv = uv.with_options(listed.index_options)
     options = ("--no-build", *(() if with_dependencies else ("--no-deps",)))
-    question = _Question(target, uv, workspace, tuple(filter(None, bounds)), directory, preferred=preferred)
-    wanted = [text for text in wanted if text] + (["--no-index"] if listed.no_index else [])
+    question = _Question(
+        *(target, uv, workspace, tuple(filter(None, bounds)), directory),
+        preferred=preferred,
+        has_index=not listed.no_index,
+    )
+    wanted = [text for text in wanted if text]
     if builder is None:
         return read_pylock(_compile(wanted, question, *options), target)
     try:
@@ -126,6 +130,8 @@ class _Question(msgspec.Struct, frozen=True):
     """a directory of wheels that were built here"""
     preferred: Mapping[str, str] = MappingProxyType({})
     """versions by name"""
+    has_index: bool = True
+    """whether an index is asked, besides what ``find-links`` names"""
 
 
 def _resolve_and_build(
@@ -307,6 +313,7 @@ def _compile(requirements: Sequence[str], question: _Question, *options: str) ->
             *("--python", uv.python, "--python-version", target.full_version or target.release),
             *("--python-platform", _platform(target), "--constraints", constraint_file),
             *options,
+            *(() if question.has_index else ("--no-index",)),
             *(("--output-file", former) if question.preferred else ()),
             requirement_file,
         ),

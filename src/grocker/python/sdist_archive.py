@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import IO, cast
 
 from grocker.errors import CorruptError, StorageError
-from grocker.python.source_tree import FileHashes, SourceFile, SourceTree, hash_tree
+from grocker.python.source_tree import SourceFile, SourceTree, hash_tree
+from grocker.python.tree_record import TreeRecord
 
 SUFFIXES = (".tar.gz", ".tgz", ".zip")
 MAXIMUM_FILES = 50_000
@@ -115,7 +116,7 @@ def unpack_sdist(archive: Path, destination: Path, *, file: str) -> SourceTree:
             hint="check the disk under GROCKER_CACHE",
         ) from error
     ordered = tuple(sorted(files.values(), key=lambda one: one.path))
-    return SourceTree(destination, ordered, hash_tree(ordered), FileHashes())
+    return SourceTree(destination, ordered, hash_tree(ordered), TreeRecord())
 
 
 @contextmanager

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from grocker.errors import DeniedError, StorageError
+from grocker.python.tree_record import RULES, DirectoryRow, LeftOut, list_digest, stat_values
 
 if TYPE_CHECKING:
     from grocker.python.git import Repository
     from grocker.python.named_paths import NamedPaths
 
 UNREADABLE = "it cannot be read"
+OUTSIDE = "it points outside the project"
 _PRODUCT = "it looks like a build product: git does not track it and pyproject.toml does not name it"
 _CLUTTER = "git ignores it, it holds no Python, and pyproject.toml does not mention it"
 GENERATED_MARKERS = frozenset({"pyvenv.cfg", "oci-layout", "CACHEDIR.TAG"})
@@ -37,17 +39,6 @@ _JUNK_ENDINGS = (".pyc", ".pyo", ".egg-info", "~", ".swp")
 _OTHERS = frozenset({"node_modules", "CVS"})
 _PRODUCTS_ON_TOP = frozenset({"build", "dist"})
 _OURS_ON_TOP = frozenset({"grocker.lock"})
-
-
-class LeftOut(msgspec.Struct, frozen=True):
-    """Something in the directory that does not count."""
-
-    path: str
-    """relative to the project"""
-    why: str
-    """the reason, as a clause"""
-    is_missed: bool = False
-    """whether the application may well need it"""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -66,8 +57,9 @@ class Selection(msgspec.Struct, frozen=True):
 
     files: tuple[Found, ...]
     left_out: tuple[LeftOut, ...]
-    directories: tuple[str, ...]
-    """those whose content matters, be it that they do not count because of it; relative to the project"""
+    directories: tuple[DirectoryRow, ...]
+    rules: tuple[str, ...]
+    """files named RULES in these directories"""
 
 
 class Patterns:
@@ -87,6 +79,8 @@ class Patterns:
 
     def match_below(self, path: str) -> bool:
         """Whether the file at ``path``, or a directory above it, is matched."""
+        if self._regex is None:
+            return False
         parts = path.split("/")
         return any(self.match("/".join(parts[:number])) for number in range(1, len(parts) + 1))
 
@@ -110,7 +104,9 @@ def select(root: Path, repository: Repository | None, named: NamedPaths, exclude
     walk = _Walk(root, repository, named, Patterns(exclude))
     walk.directory("", in_package=False, everything=False, only_sure=False)
     walk.follow()
-    return Selection(tuple(walk.files.values()), tuple(walk.left_out.values()), tuple(walk.directories))
+    return Selection(
+        tuple(walk.files.values()), tuple(walk.left_out.values()), tuple(walk.directories), tuple(walk.rules)
+    )
 
 
 class _Walk:
@@ -122,7 +118,8 @@ class _Walk:
         self.exclude = exclude
         self.files: dict[str, Found] = {}
         self.left_out: dict[str, LeftOut] = {}
-        self.directories: list[str] = []
+        self.directories: list[DirectoryRow] = []
+        self.rules: list[str] = []
         self.whole: set[str] = set()
         """directories of which build products count, too"""
         self.links: list[str] = []
@@ -135,6 +132,7 @@ class _Walk:
         """
         place = self.root / path
         try:
+            stat = stat_values(os.stat(place, follow_symlinks=not path))
             with os.scandir(place) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
@@ -151,7 +149,9 @@ class _Walk:
         names = {entry.name for entry in entries}
         if path and not everything and not names.isdisjoint(GENERATED_MARKERS):
             only_sure = True
-        self.directories.append(path)
+        self.directories.append(DirectoryRow(path, list_digest(entries), stat))
+        if RULES in names:
+            self.rules.append(f"{path}/{RULES}" if path else RULES)
         if everything:
             self.whole.add(path)
         in_package = in_package or (bool(path) and "__init__.py" in names)
@@ -186,7 +186,8 @@ class _Walk:
             if naming is None and not self._has_tracked(path):
                 self._leave_out(path, why, is_missed=is_missed)
                 if why in (_PRODUCT, _CLUTTER):
-                    self.directories.append(path)
+                    stat = stat_values(entry.stat(follow_symlinks=False))
+                    self.directories.append(DirectoryRow(path, "", stat))
                 return
             only_sure = True
         if not only_sure or everything or naming or self._has_tracked(path):
@@ -243,7 +244,7 @@ class _Walk:
             self.files.update({one: Found(one, is_needed=True) for one in brought})
             return
         is_missed = is_needed and not self._is_ignored(path)
-        self._leave_out(path, f"it points outside the project, to {target}", is_missed=is_missed)
+        self._leave_out(path, f"{OUTSIDE}, to {target}", is_missed=is_missed)
 
     def _elsewhere(self, end: str) -> tuple[str, ...]:
         """What git tracks at ``end``, in the project's repository: relative to the project."""

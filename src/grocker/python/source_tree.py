@@ -7,24 +7,28 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from grocker import local_file
-from grocker.digest import Digest
+from grocker.digest import Digest, of
 from grocker.errors import CorruptError, DeniedError, MissingError, SettingsError, StorageError
 from grocker.python import git, selection
 from grocker.python.git import Repository
 from grocker.python.named_paths import NamedPaths, read_named_paths
-from grocker.python.selection import LeftOut
-
-FORMAT = 1
-"""Part of step keys: increased when other files of the same tree count."""
-
-_RACY = 2_000_000_000
-"""nanoseconds: the coarsest timestamps of a file system in use (FAT)"""
+from grocker.python.tree_record import (
+    FileRow,
+    LeftOut,
+    TreeRecord,
+    describe,
+    hash_file,
+    read_state,
+    settled,
+    stat_values,
+    unlisted,
+)
 
 
 class SourceFile(msgspec.Struct, frozen=True):
@@ -59,7 +63,7 @@ class SourceTree(msgspec.Struct, frozen=True):
     files: tuple[SourceFile, ...]
     """sorted by path"""
     digest: Digest
-    known: FileHashes
+    known: TreeRecord
     """to be stored, and passed to the next ``read_tree`` of the same root"""
     left_out: tuple[LeftOut, ...] = ()
     """files and directories that do not count, as far as they may be missed; sorted by path"""
@@ -69,6 +73,10 @@ class SourceTree(msgspec.Struct, frozen=True):
     """what the project's configuration names"""
     repository: Repository | None = None
     """the git repository that the directory lies in"""
+    shape: str = ""
+    """a digest of all that decides which files there are, but not of their content; empty if that is not known"""
+    git_state: str = ""
+    """the digest of what ``repository.read_state`` returns; empty if nobody asked"""
 
     @property
     def watched(self) -> Iterator[str]:
@@ -83,37 +91,7 @@ class SourceTree(msgspec.Struct, frozen=True):
         return self.repository.prefix if self.repository is not None else ""
 
 
-class FileHashes(msgspec.Struct, frozen=True):
-    """Hashes of files by their stat(2) values, so that unchanged files are not read again.
-
-    As in git's index, a file changed less than two seconds before it was hashed is left out ("racy clean"): it could
-    change again within the same tick of the clock.
-    """
-
-    files: Mapping[str, tuple[str, str]] = msgspec.field(default_factory=dict)
-    """path → (stat values, digest)"""
-
-    def encode(self) -> bytes:
-        """One line per file, sorted; paths that contain a newline are left out."""
-        return b"".join(
-            f"{seen}\t{digest}\t{path}\n".encode("utf-8", "surrogateescape")
-            for path, (seen, digest) in sorted(self.files.items())
-            if "\n" not in path
-        )
-
-    @classmethod
-    def decode(cls, data: bytes) -> FileHashes:
-        """The value that ``encode`` wrote; empty when it is damaged."""
-        files = {}
-        for line in data.decode("utf-8", "surrogateescape").splitlines(keepends=True):
-            parts = line.rstrip("\n").split("\t", 2)
-            if len(parts) != 3 or len(parts[1]) != 64:
-                return cls()
-            files[parts[2]] = (parts[0], parts[1])
-        return cls(files)
-
-
-def read_tree(root: Path, *, now: int, known: FileHashes | None = None, exclude: Sequence[str] = ()) -> SourceTree:
+def read_tree(root: Path, *, now: int, known: TreeRecord | None = None, exclude: Sequence[str] = ()) -> SourceTree:
     """Hash the files below ``root`` that count.
 
     ``now``: the time, nanoseconds since the epoch. ``known``: from an earlier call. ``exclude``: patterns of files that
@@ -126,57 +104,82 @@ def read_tree(root: Path, *, now: int, known: FileHashes | None = None, exclude:
         raise MissingError(
             f"reading the project: {root} {kind}", hint="give the directory that contains pyproject.toml"
         )
-    earlier = known.files if known else {}
     repository, named = git.find_repository(root), read_named_paths(root)
+    known = known or TreeRecord()
+    circumstances = describe(repository, named, exclude)
+    if (
+        known.circumstances == circumstances
+        and read_state(root, repository, unlisted(known.directories)) == known.state
+    ):
+        rows = known.reread(root)
+        if rows is not None:
+            files = tuple(SourceFile(row.path, row.digest, row.is_executable) for row in rows)
+            directories = tuple(row.path for row in known.directories)
+            about = (known, known.left_out, directories, named, repository, known.shape, known.git_state)
+            return SourceTree(root, files, hash_tree(files), *about)
+    return _read_anew(root, now, known, repository, named, circumstances, exclude)
+
+
+def _read_anew(
+    root: Path,
+    now: int,
+    known: TreeRecord,
+    repository: Repository | None,
+    named: NamedPaths,
+    circumstances: str,
+    exclude: Sequence[str],
+) -> SourceTree:
+    """Find out which files count, and hash those that changed."""
+    from grocker.python.tree_circumstances import complete
+
+    state = read_state(root, repository)
+    earlier = known.hashes()
     selected = selection.select(root, repository, named, exclude)
     left_out = list(selected.left_out)
     files: list[SourceFile] = []
-    noted: dict[str, tuple[str, str]] = {}
+    rows: list[FileRow] = []
     for found in selected.files:
         if found.target is not None:
             digest = hashlib.sha256(os.fsencode(found.target)).hexdigest()
             files.append(SourceFile(found.path, digest, target=found.target))
             continue
+        place = f"{root}/{found.path}"
         try:
-            about = os.stat(root / found.path, follow_symlinks=False)
-            seen = f"{about.st_size}:{about.st_mtime_ns}:{about.st_ctime_ns}:{about.st_ino}"
+            about = os.stat(place, follow_symlinks=False)
+            seen = stat_values(about)
             hit = earlier.get(found.path)
-            digest = hit[1] if hit and hit[0] == seen else _hash(root / found.path)
+            digest = hit[1] if hit and hit[0] == seen else hash_file(place)
         except PermissionError as error:
             if found.is_needed:
-                where = f"reading the project: {root / found.path}: {error.strerror}"
+                where = f"reading the project: {place}: {error.strerror}"
                 raise DeniedError(where, hint="make it readable, or exclude it in [tool.grocker]") from error
             left_out.append(LeftOut(found.path, selection.UNREADABLE, is_missed=True))
             continue
         except OSError as error:
             raise StorageError(
-                f"reading the project: {root / found.path}: {error.strerror}",
+                f"reading the project: {place}: {error.strerror}",
                 hint="check the file system (dmesg, mount)",
             ) from error
-        if max(about.st_mtime_ns, about.st_ctime_ns) + _RACY < now:
-            noted[found.path] = (seen, digest)
+        rows.append(FileRow(found.path, digest, settled(seen, now)))
         files.append(SourceFile(found.path, digest, executable=bool(about.st_mode & 0o100)))
     files.sort(key=lambda file: file.path)
-    return SourceTree(
-        root,
-        tuple(files),
-        hash_tree(files),
-        FileHashes(noted),
-        tuple(sorted(left_out, key=lambda one: one.path)),
-        selected.directories,
-        named,
-        repository,
-    )
+    rows.sort(key=lambda row: row.path)
+    left_out.sort(key=lambda one: one.path)
+    read = TreeRecord(tuple(rows), left_out=tuple(left_out), circumstances=circumstances)
+    record = complete(read, root, repository, selected, state, now)
+    directories = tuple(row.path for row in selected.directories)
+    values = (record, read.left_out, directories, named, repository, record.shape, record.git_state)
+    return SourceTree(root, tuple(files), hash_tree(files), *values)
 
 
 def hash_tree(files: list[SourceFile] | tuple[SourceFile, ...]) -> Digest:
     """The digest of files sorted by path."""
-    hashing = hashlib.sha256(b"grocker source tree 1\n")
+    lines = ["grocker source tree 1\n"]
     for file in files:
         kind = "l" if file.target is not None else "x" if file.executable else "f"
-        hashing.update(f"{kind} {file.digest} {len(os.fsencode(file.path))} ".encode())
-        hashing.update(os.fsencode(file.path) + b"\n")
-    return Digest("sha256:" + hashing.hexdigest())
+        path = file.path
+        lines.append(f"{kind} {file.digest} {len(path) if path.isascii() else len(os.fsencode(path))} {path}\n")
+    return of(os.fsencode("".join(lines)))
 
 
 def read_named_file(root: Path, name: str, *, setting: str) -> bytes:
@@ -198,11 +201,6 @@ def read_named_file(root: Path, name: str, *, setting: str) -> bytes:
         return local_file.read(real)
     except OSError as error:
         raise SettingsError(f"{setting}: cannot read {root / name}: {error.strerror}", hint=hint) from error
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def places(tree: SourceTree) -> list[str]:

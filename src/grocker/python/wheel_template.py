@@ -20,7 +20,7 @@ from grocker.lock.values import BuildRequirement
 from grocker.python.build_identity import key_of
 from grocker.python.project import Project
 from grocker.python.pure_wheel import read_member, replace_members
-from grocker.python.source_tree import SourceTree
+from grocker.python.source_tree import SourceFile, SourceTree
 from grocker.regex import regex
 from grocker.store import Store
 from grocker.tar.keys import cache_key
@@ -51,6 +51,15 @@ class WheelTemplate(msgspec.Struct, frozen=True):
     """the member that lists the others"""
 
 
+class _LastWheel(msgspec.Struct, frozen=True):
+    """A wheel that was made from a template, which may be large: what later ones are made from."""
+
+    wheel: Digest
+    """in the store"""
+    digests: Mapping[str, str] = {}
+    """the files of the tree that were others than the template's: path → sha256, hexadecimal"""
+
+
 def template_key(
     project: Project, tree: SourceTree, pins: Sequence[BuildRequirement], epoch: int, variables: Mapping[str, str]
 ) -> str | None:
@@ -62,6 +71,8 @@ def template_key(
         return None
     if any(file.target is not None for file in tree.files):
         return None  # what a link leads to is several members
+    if tree.shape:
+        return cache_key("wheel template", key_of((tree.shape,), pins, epoch, variables))
     words = [f"{'x' if file.executable else 'f'} {file.path}" for file in tree.files]
     repository = tree.repository
     if repository is not None:
@@ -86,16 +97,26 @@ def update_wheel(store: Store, key: str, tree: SourceTree, workspace: Path) -> W
     It is in the store then, as the last one. ``workspace``: a scratch directory. Raises as ``apply_template``.
     """
     template = store.kept_as("steps", key, WheelTemplate)
-    last = store.built_wheel(template.wheel) if template is not None else None
-    if template is None or last is None:
+    if template is None:
         return None
-    path = apply_template(template, last, tree, workspace)
+    own = cache_key("last wheel", key, template.wheel)
+    last = store.kept_as("steps", own, _LastWheel) or _LastWheel(template.wheel)
+    current = replace(template, wheel=last.wheel, digests={**template.digests, **last.digests})
+    wheel = store.built_wheel(last.wheel)
+    changed = _changed(current, tree)
+    path = _apply(current, wheel, tree.root, changed, workspace) if wheel is not None else None
     if path is None:
         return None
-    digests = {file.path: file.digest for file in tree.files}
-    made = replace(template, wheel=store.add_wheel(path), digests=digests)
-    store.keep("steps", key, msgspec.json.encode(made))
-    return made
+    made = store.add_wheel(path)
+    digests = {**last.digests, **{file.path: file.digest for file in changed}}
+    others = {path: digest for path, digest in digests.items() if template.digests.get(path) != digest}
+    store.keep("steps", own, msgspec.json.encode(_LastWheel(made, others)))
+    return replace(current, wheel=made)
+
+
+def _changed(template: WheelTemplate, tree: SourceTree) -> list[SourceFile]:
+    digests = template.digests
+    return [file for file in tree.files if digests.get(file.path) != file.digest]
 
 
 def apply_template(template: WheelTemplate, wheel: Path, tree: SourceTree, directory: Path) -> Path | None:
@@ -104,11 +125,16 @@ def apply_template(template: WheelTemplate, wheel: Path, tree: SourceTree, direc
     ``tree``: with the key of the template. ``directory``: where the new one is written.
     Raises CorruptError when a file changed since ``tree`` was read, StorageError.
     """
-    changed = [file for file in tree.files if template.digests.get(file.path) != file.digest]
+    return _apply(template, wheel, tree.root, _changed(template, tree), directory)
+
+
+def _apply(
+    template: WheelTemplate, wheel: Path, root: Path, changed: Sequence[SourceFile], directory: Path
+) -> Path | None:
     if any(file.path not in template.members for file in changed):
         return None
     try:
-        replaced = {template.members[file.path]: file.read(tree.root) for file in changed}
+        replaced = {template.members[file.path]: file.read(root) for file in changed}
     except OSError as error:
         raise StorageError(
             f"copying the project: {error.filename}: {error.strerror}", hint="check the file system (dmesg, mount)"

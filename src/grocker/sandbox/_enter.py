@@ -7,6 +7,8 @@ exit status is the command's, 128 + N if signal N ended it.
 Three processes: *outside* waits; *keeper* is process 1 of the sandbox, sets it up and ends with the command, and the
 kernel then ends everything in it; *command* gives up every privilege. Without namespaces the keeper itself ends what
 the command started. Sources: namespaces(7), mount(2), pivot_root(2), capabilities(7), seccomp(2).
+
+Longer than 400 lines because it is run by its path, isolated, and can import nothing of Grocker.
 """
 
 import ctypes
@@ -40,9 +42,20 @@ _LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "f
 _OWN = frozenset({"proc", "dev", "tmp", "sys"})
 """directories of the root that the sandbox has its own of"""
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
-_SOCKET = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
-"""of seccomp(2): the architecture, the number of socket(2)"""
-_IO_URING_SETUP = 425
+_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+"""of seccomp(2)"""
+_SOCKET = {"x86_64": 41, "aarch64": 198}
+_QUEUE = {"x86_64": 240, "aarch64": 180}
+"""mq_open(2)"""
+_SYSTEM_V = {"x86_64": (29, 64, 68), "aarch64": (194, 190, 186)}
+"""shmget(2), semget(2), msgget(2)"""
+_KEYCTL = {"x86_64": 250, "aarch64": 219}
+_JOIN_SESSION = 1
+_IO_URING_SETUP, _LANDLOCK_CREATE, _LANDLOCK_RESTRICT = 425, 444, 446
+_SCOPES = 3
+"""of Landlock: abstract Unix sockets, signals"""
+_WITH_SCOPES = 6
+"""version of Landlock"""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -299,26 +312,38 @@ def _end_descendants() -> None:
             return
 
 
-def _refuse_sockets() -> None:
-    """Allow no sockets but those of AF_UNIX: there is no namespace without a network. Source: seccomp(2).
+def _refuse_calls(request: dict[str, Any]) -> None:
+    """Allow no sockets but those of AF_UNIX, and no IPC objects: they would be the host's. Source: seccomp(2).
 
-    Others fail as with a kernel that has no such family: programs that report to the audit system give up otherwise.
+    Other sockets fail as with a kernel that has no such family: programs that report to the audit system give up
+    otherwise. The rest fails as with a kernel that has no such calls.
     """
-    architecture, number = _SOCKET[os.uname().machine]
+    machine = os.uname().machine
     load, equal, at_least, result = 0x20, 0x15, 0x35, 0x06
-    allowed, refused = 0x7FFF0000, 0x00050000 | errno.EAFNOSUPPORT
+    allowed, refused = 0x7FFF0000, 0x00050000
+    absent = [_QUEUE[machine]]
+    if not request["ipc"]:
+        absent += _SYSTEM_V[machine]
     program = [
         (load, 0, 0, 4),  # the architecture of the call
-        (equal, 0, 6, architecture),
+        (equal, 1, 0, _ARCHITECTURE[machine]),
+        (result, 0, 0, refused | errno.ENOSYS),
         (load, 0, 0, 0),  # its number
-        (at_least, 4, 0, 0x40000000),  # x32
-        (equal, 3, 0, _IO_URING_SETUP),
-        (equal, 0, 3, number),
-        (load, 0, 0, 16),  # its first argument
-        (equal, 1, 0, int(socket.AF_UNIX)),
-        (result, 0, 0, refused),
-        (result, 0, 0, allowed),
+        (at_least, 0, 1, 0x40000000),  # x32
+        (result, 0, 0, refused | errno.ENOSYS),
     ]
+    if not request["network"]:
+        absent.append(_IO_URING_SETUP)
+        program += [
+            (equal, 0, 4, _SOCKET[machine]),
+            (load, 0, 0, 16),  # its first argument
+            (equal, 1, 0, int(socket.AF_UNIX)),
+            (result, 0, 0, refused | errno.EAFNOSUPPORT),
+            (result, 0, 0, allowed),
+        ]
+    for number in absent:
+        program += [(equal, 0, 1, number), (result, 0, 0, refused | errno.ENOSYS)]
+    program.append((result, 0, 0, allowed))
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in program))
     filtering = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(program), ctypes.addressof(code)))
     prctl(_SECCOMP, 2, ctypes.c_void_p(ctypes.addressof(filtering)))
@@ -347,8 +372,9 @@ def _become(request: dict[str, Any]) -> None:
             os.setresgid(NOBODY, NOBODY, NOBODY)
             os.setresuid(NOBODY, NOBODY, NOBODY)
         prctl(_NO_NEW_PRIVILEGES, 1)
-        if request["isolation"] == "chroot" and not request["network"]:
-            _refuse_sockets()
+        _leave_session()
+        if request["isolation"] == "chroot":
+            _refuse_calls(request)
         os.chdir(request["directory"])
         arguments, environment = request["arguments"], request["environment"]
         if not arguments:
@@ -361,6 +387,21 @@ def _become(request: dict[str, Any]) -> None:
     except OSError as error:
         os.write(complaints, f"{error.filename}: {error.strerror}\n".encode())
         os._exit(127)
+
+
+def _leave_session() -> None:
+    """Give up the keys of the caller, and reach no process and no abstract socket of others, as far as the kernel can.
+
+    The latter two need Linux 6.12. Sources: keyrings(7), landlock(7).
+    """
+    with suppress(OSError):
+        call("syscall", _KEYCTL[os.uname().machine], _JOIN_SESSION, 0)
+    if _libc.syscall(ctypes.c_long(_LANDLOCK_CREATE), None, ctypes.c_long(0), ctypes.c_long(1)) < _WITH_SCOPES:
+        return
+    rules = ctypes.create_string_buffer(struct.pack("QQQ", 0, 0, _SCOPES), 24)
+    handle = _libc.syscall(ctypes.c_long(_LANDLOCK_CREATE), rules, ctypes.c_long(24), ctypes.c_long(0))
+    call("syscall", _LANDLOCK_RESTRICT, handle, 0, what="landlock")
+    os.close(handle)
 
 
 def _limit(limits: dict[str, int]) -> None:

@@ -109,6 +109,7 @@ def _start(
         "place": str(_directory(scratch, "place")),
         "binds": [[str(bind.source), bind.target, bind.is_writable] for bind in sandbox.binds],
         "network": sandbox.has_network,
+        "ipc": sandbox.has_ipc,
         "environment": sandbox.variables,
         "directory": directory,
         "arguments": list(arguments),

@@ -48,6 +48,8 @@ class Sandbox(msgspec.Struct, frozen=True):
     """everything but LC_ALL, TZ, PATH and PYTHONHASHSEED, which are fixed unless they are given here"""
     has_network: bool = False
     """whether it uses the host's network; otherwise it has none"""
+    has_ipc: bool = False
+    """whether it may use IPC objects of System V that are the host's, where it has no IPC namespace"""
     limits: Limits = Limits()
 
     @property

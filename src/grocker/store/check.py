@@ -16,8 +16,8 @@ from grocker.store.writing import digest_of
 
 _FOREIGN = frozenset({"npm", "uv"})
 """in ``downloads``: the caches of other tools, which manage them themselves"""
-_TEXTS = "source-"
-"""in ``steps``: what is known of a project's files, in lines instead of JSON"""
+_RECORDS = "source-"
+"""in ``steps``: what is known of a project's files, which is not in JSON"""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -120,7 +120,7 @@ def _documents(store: Store) -> Iterator[Problem]:
         data = store.kept("steps", path.name)
         if data is None:
             yield Problem(path, "is damaged")
-        elif not path.name.startswith(_TEXTS):
+        elif not path.name.startswith(_RECORDS):
             try:
                 msgspec.json.decode(data)
             except msgspec.DecodeError as error:

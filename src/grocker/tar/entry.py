@@ -66,6 +66,15 @@ class Hardlink(msgspec.Struct, frozen=True):
     gid: int = 0
 
 
+class Whiteout(File, frozen=True):
+    """An empty file whose name hides something in the layers below; ``hide`` makes it."""
+
+    @property
+    def hidden(self) -> str:
+        """The path that it hides, with all below it."""
+        return posixpath.join(posixpath.dirname(self.path), posixpath.basename(self.path).removeprefix(WHITEOUT))
+
+
 Entry = Directory | File | Symlink | Hardlink
 
 LONGEST_NAME = 255
@@ -74,6 +83,11 @@ _SURELY_SHORT = LONGEST_NAME // 4
 """characters of a path whose parts cannot be longer"""
 WHITEOUT = ".wh."
 """Prefix of names that hide something in the layers below (layer.md, Whiteouts)."""
+
+
+def hide(path: str) -> Whiteout:
+    """Return the entry that hides what the layers below have at ``path``."""
+    return Whiteout(posixpath.join(posixpath.dirname(path), WHITEOUT + posixpath.basename(path)), b"")
 
 
 def path_problem(path: str) -> str | None:

@@ -15,7 +15,7 @@ import msgspec
 
 from grocker.errors import CorruptError
 from grocker.store import Store
-from grocker.tar.entry import Directory, Entry, parents, path_problem
+from grocker.tar.entry import Directory, Entry, Whiteout, parents, path_problem
 from grocker.tar.writer import segment, sort_entries
 
 LEVEL = 3
@@ -193,7 +193,7 @@ def _crc(data: bytes) -> int:
 def _refuse_wrong(in_order: list[Entry], subject: str) -> None:
     hint = "remove the package, or report this to its maintainer"
     for entry in in_order:
-        reason = path_problem(entry.path)
+        reason = path_problem(entry.hidden if isinstance(entry, Whiteout) else entry.path)
         if reason is not None:
             raise CorruptError(f"{subject}: path {entry.path!r} {reason}", hint=hint)
     for one, other in pairwise(in_order):

@@ -27,6 +27,8 @@ class Anywhere:
     """Grocker and the example in a directory that every user can read, and a command line that runs it."""
 
     directory: Path
+    python: str = ""
+    """runs it; by default one that every user can run"""
 
     @property
     def polls(self) -> Path:
@@ -59,7 +61,7 @@ class Anywhere:
     ) -> subprocess.CompletedProcess[str]:
         """Run ``grocker`` as that user, below the command ``under``."""
         return subprocess.run(
-            [*under, _python(), "-m", "grocker", *arguments],
+            [*under, self.python or _python(), "-m", "grocker", *arguments],
             env=dict(environment),
             user=uid,
             group=uid,

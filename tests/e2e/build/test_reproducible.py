@@ -6,15 +6,43 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from grocker.images.layout import problems
-from tests.e2e.build.conftest import Anywhere, shared_cache
+from tests.e2e.build.conftest import Anywhere, _python, shared_cache
+from tests.support import rootless
+from tests.support.compilers import SMALL, compiler_cache, pack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.timeout(300)]
+UID = 4324
+COMPILED = {
+    "pyproject.toml": """
+        [build-system]
+        requires = ["setuptools"]
+        build-backend = "setuptools.build_meta"
+        [project]
+        name = "compiled"
+        version = "1.0"
+        dependencies = ["made-up-small==1.0"]
+        [project.scripts]
+        compiled = "compiled:main"
+        [tool.setuptools]
+        packages = ["compiled"]
+        ext-modules = [{name = "compiled.small", sources = ["compiled/small.c"]}]
+        [tool.uv]
+        find-links = ["links"]
+        """,
+    "compiled/__init__.py": "def main():\n    import small, compiled.small\n",
+    "compiled/small.c": SMALL["small.c"],
+}
+"""a project with an extension module, and a dependency that is an sdist with one"""
+_ELSEWHERE = ("unshare", "--uts", "sh", "-c", 'hostname elsewhere && exec "$0" "$@"')
+"""starts a command under another name of the host"""
 
 
 @pytest.mark.root
@@ -64,3 +92,65 @@ def test_two_builds_give_one_digest_when_everything_around_them_differs(
     )
     assert inspected.returncode == 0, inspected.stderr
     assert json.loads(inspected.stdout)["Digest"] == second["digest"]
+
+
+@pytest.mark.root
+@pytest.mark.rootless
+def test_two_builds_give_one_digest_when_everything_around_them_differs_and_they_compile(
+    anywhere: Anywhere, home_of: Callable[[int | None], Path], tmp_path: Path
+) -> None:
+    first_home, second_home = home_of(None), home_of(UID)
+    pack(tmp_path / "project.tar.gz", "project", COMPILED)
+    for home in (first_home, second_home):
+        subprocess.run(["tar", "-xzf", tmp_path / "project.tar.gz", "-C", home], check=True)
+        pack(home / "project/links/made_up_small-1.0.tar.gz", "made-up-small-1.0", SMALL)
+    subprocess.run(["chmod", "-R", "go=", second_home / "project"], check=True)
+    subprocess.run(["chown", "-R", f"{UID}:{UID}", second_home], check=True)
+    first = replace(anywhere, python=_another_python()).build(
+        first_home / "project",
+        *("--output", f"oci:{first_home}/layout"),
+        environment=anywhere.environment(first_home, TZ="UTC", LC_ALL="C.UTF-8", GROCKER_CACHE=str(compiler_cache())),
+        directory=Path("/"),
+    )
+    other_time = ("faketime", "-f", "+3h") if shutil.which("faketime") else ()
+    second = anywhere.build(
+        Path("project"),
+        *("--output", f"oci:{second_home}/layout"),
+        environment=anywhere.environment(
+            second_home,
+            TZ="Australia/Lord_Howe",
+            LC_ALL="tr_TR.UTF-8",
+            PYTHONHASHSEED="7",
+            TMPDIR=str(second_home),
+            GROCKER_CACHE=str(compiler_cache(UID)),
+        ),
+        directory=second_home,
+        umask=0o077,
+        under=(*_ELSEWHERE, *rootless.launcher(UID, groups="--clear-groups"), *other_time),
+    )
+    layers = [[layer["digest"] for layer in one["images"][0]["layers"]] for one in (first, second)]
+    assert layers[0] == layers[1]
+    assert first["digest"] == second["digest"]
+    for home in (first_home, second_home):
+        names = subprocess.run(
+            ["tar", "-tzf", home / "layout/blobs" / layers[0][-1].replace(":", "/")], capture_output=True, text=True
+        ).stdout
+        assert "/compiled/small.cpython-" in names
+
+
+def _another_python() -> str:
+    """An interpreter of the series of the usual one, and of another release, if there is one; else the usual one."""
+    series = f"python3.{sys.version_info.minor}"
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    usual = _release(_python())
+    candidates = [
+        *sorted(root.glob(f"versions/*/bin/{series}")),
+        Path("/usr/bin", series),
+        Path("/usr/local/bin", series),
+    ]
+    return next((str(path) for path in candidates if path.exists() and _release(path) != usual), "")
+
+
+def _release(interpreter: str | Path) -> str:
+    code = "import platform; print(platform.python_version())"
+    return subprocess.run([interpreter, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -18,7 +18,7 @@ from pathlib import Path
 
 RUNNER = "/opt/grocker/bin/grocker-runner"
 # podman's defaults exceed what root may set inside a container; nproc counts all processes of the uid, on the host.
-_ULIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096")
+LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class Engine:
 
     def line(self, *arguments: str, options: Sequence[str] = ()) -> list[str]:
         """Return the full command line of a ``run``."""
-        limits = _ULIMITS if self.name == "podman" and os.geteuid() == 0 else ()
+        limits = LIMITS if self.name == "podman" and os.geteuid() == 0 else ()
         return [self.name, *self.prefix, "run", *limits, *options, self.image, *arguments]
 
     def run(self, *arguments: str, options: Sequence[str] = (), stdin: str | None = None) -> Done:

@@ -6,8 +6,10 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 
 from grocker import debian
+from grocker import digest as digests
 from grocker.cli.request import open_context
 from grocker.config.settings import Settings
 from grocker.context import Context, download
@@ -18,11 +20,22 @@ from grocker.lock.answers import DebianAnswer
 from grocker.lock.values import DebianPackage
 from grocker.platforms.target import Target, select_target
 from grocker.tar.entry import Directory, File, Symlink
+from tests.support.archive import Package
 from tests.support.side_by_side import directory
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.timeout(600)]
 
 NAMES = ("graphviz", "nginx", "redis-server", "tdsodbc", "unixodbc", "java-common")
+REMOVING = Package(
+    "removing",
+    architecture="all",
+    files={"usr/share/removing/template": "moved", "usr/share/removed/a/b": "gone", "usr/share/kept": "kept"},
+    control={
+        "postinst": "#!/bin/sh\nset -e\nmv /usr/share/removing/template /etc/removing\nrm -r /usr/share/removed\n"
+        "rm /usr/bin/ucf\n"
+    },
+)
+"""a package whose script removes files: of its own, and one that is not in the image"""
 TARGET: Target = select_target("trixie", f"linux/{'arm64' if os.uname().machine == 'aarch64' else 'amd64'}")
 
 
@@ -34,13 +47,21 @@ def context() -> Iterator[Context]:
 
 
 def configured(context: Context, packages: DebianAnswer, pending: tuple[str, ...], epoch: int = 1) -> Changes:
-    return run_scripts(context, Settings(), ScriptRun(packages, pending, TARGET, ("blue", 1000), epoch))
+    tools = resolve_names(context, Settings(), TARGET.suite.tools, TARGET, refresh=False)
+    own = {package.name for package in packages.packages}
+    others = replace(tools, packages=tuple(package for package in tools.packages if package.name not in own))
+    return run_scripts(context, ScriptRun(packages, pending, others, TARGET, ("blue", 1000), epoch))
 
 
 @pytest.fixture(scope="module")
 def packages(context: Context) -> DebianAnswer:
     names = sorted({*TARGET.suite.base, *TARGET.interpreter_packages, *NAMES})
-    return resolve_names(context, Settings(), names, TARGET, refresh=False)
+    found = resolve_names(context, Settings(), names, TARGET, refresh=False)
+    data = REMOVING.deb()
+    digest = digests.of(data)
+    context.store.keep_download([data], digest=digest, size=len(data), what="removing")
+    removing = DebianPackage("removing", "1.0-1", "all", "trixie", REMOVING.path, len(data), digest)
+    return replace(found, packages=(*found.packages, removing))
 
 
 def test_scripts_have_their_effects_and_the_same_ones_twice(context: Context, packages: DebianAnswer) -> None:
@@ -55,7 +76,9 @@ def test_scripts_have_their_effects_and_the_same_ones_twice(context: Context, pa
     assert "libc6" not in pending
     first = configured(context, packages, pending)
     assert configured(context, packages, pending) == first
+    assert first.removed == ("usr/share/removed", "usr/share/removing/template")
     found = {entry.path: entry for entry in first.entries}
+    assert found["etc/removing"] == File("etc/removing", b"moved")
     spool, settings = found["var/lib/redis"], found["etc/redis/redis.conf"]
     assert isinstance(spool, Directory)
     assert isinstance(settings, File)
