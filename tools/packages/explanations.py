@@ -26,12 +26,14 @@ EXPLANATIONS = (
         "lists for X servers, of which the image has none; they are made if another script runs",
     ),
     Explanation(re.compile(r"lacks /etc/apparmor\.d/(?:disable|local)(?:/.*)?"), "AppArmor is the host's"),
+    Explanation(re.compile(r"content /etc/sasldb2"), "a Berkeley database: its file has a random identifier"),
     Explanation(
         re.compile(r"lacks /etc/aliases\.db"),
         "newaliases wants a network interface, and the sandbox has none: run it when the container starts",
     ),
     Explanation(
-        re.compile(r"lacks /etc/security/opasswd"), "of libpam-modules, which with apt comes with passwd, for scripts"
+        re.compile(r"lacks /etc/(?:security/opasswd|pam\.d/common-[a-z-]+)"),
+        "of libpam-modules and libpam-runtime, which with apt come with passwd, for scripts",
     ),
     Explanation(
         re.compile(
