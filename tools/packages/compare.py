@@ -26,6 +26,12 @@ IGNORED = re.compile(
 _DATED = re.compile(r"var/cache/fontconfig/|etc/ssl/certs/java/cacerts\Z")
 """files that hold the time at which they were made"""
 
+_WRITTEN = {
+    "libpam-modules": frozenset({"etc/security/opasswd"}),
+    "libpam-runtime": frozenset(
+        f"etc/pam.d/common-{name}" for name in ("account", "auth", "password", "session", "session-noninteractive")
+    ),
+}
 _ACCOUNT = re.compile(
     r"user \S+: \d+:\d+:(?P<mine>.*), not \d+:\d+:(?P<theirs>.*)|group \S+: \d+:(?P<members>.*), not \d+:(?P=members)"
 )
@@ -93,9 +99,10 @@ def read_root(place: Path) -> Root:
 
 
 def owned(place: Path, packages: Iterable[str]) -> frozenset[str]:
-    """Return the paths that packages of a root ship."""
-    found = set()
+    """Return the paths that packages of a root ship, or that their scripts write."""
+    found: set[str] = set()
     for name in packages:
+        found |= _WRITTEN.get(name, frozenset())
         for listed in (place / "var/lib/dpkg/info").glob(f"{name}*.list"):
             if listed.name in (f"{name}.list",) or listed.name.startswith(f"{name}:"):
                 found |= {_merged(line.lstrip("/")) for line in listed.read_text().splitlines()}

@@ -26,14 +26,15 @@ EXPLANATIONS = (
         "lists for X servers, of which the image has none; they are made if another script runs",
     ),
     Explanation(re.compile(r"lacks /etc/apparmor\.d/(?:disable|local)(?:/.*)?"), "AppArmor is the host's"),
+    Explanation(re.compile(r"content /etc/postfix/main\.cf"), "holds the name of the host that configured it"),
+    Explanation(
+        re.compile(r"content /var/lib/texmf/web2c/(?:\w+/)*\w+\.(?:fmt|base|log)"),
+        "formats and logs hold the time at which they were made",
+    ),
     Explanation(re.compile(r"content /etc/sasldb2"), "a Berkeley database: its file has a random identifier"),
     Explanation(
         re.compile(r"lacks /etc/aliases\.db"),
         "newaliases wants a network interface, and the sandbox has none: run it when the container starts",
-    ),
-    Explanation(
-        re.compile(r"lacks /etc/(?:security/opasswd|pam\.d/common-[a-z-]+)"),
-        "of libpam-modules and libpam-runtime, which with apt come with passwd, for scripts",
     ),
     Explanation(
         re.compile(

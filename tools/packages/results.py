@@ -102,8 +102,10 @@ def _static(one: Result) -> str:
     return f"{one.static}, {words}" if one.static_warned else one.static
 
 
-def page(results: list[Result], usual: Result, suite: str) -> str:
+def page(tried: list[Result], usual: Result, suite: str) -> str:
     """Return the page's part about a suite."""
+    results = [one for one in tried if not one.works.startswith(AS_APT)]
+    refused = len(tried) - len(results)
     ran = [one for one in results if one.scripts_ran]
     static = [one for one in ran if one.static == "yes"]
     same = [one for one in results if all(map(is_number, one.found))]
@@ -121,7 +123,8 @@ def page(results: list[Result], usual: Result, suite: str) -> str:
     count = len(results)
     lines = [f"| {what} | {number} | {100 * number / count:.0f} % |" for what, number in figures]
     seen = {reason for one in results for reason in map(explain, one.found) if reason}
-    reasons = [f"| `{one.pattern.pattern}` | {one.reason} |" for one in EXPLANATIONS if one in seen]
+    patterns = {one: one.pattern.pattern.replace("|", "\\|") for one in EXPLANATIONS}
+    reasons = [f"| `{patterns[one]}` | {one.reason} |" for one in EXPLANATIONS if one in seen]
     broken = [f"`{' '.join(one.case.packages)}`" for one in ran if one.static.startswith("NO")]
     dates = sorted({one.date for one in results})
     return "\n".join(
@@ -134,13 +137,14 @@ def page(results: list[Result], usual: Result, suite: str) -> str:
             "| --- | --- | --- |",
             *lines,
             "",
+            *((f"{refused} more cannot be installed with apt either, or fail there too.", "") if refused else ()),
             *((f"Without a sandbox these do not do their work: {', '.join(broken)}.", "") if broken else ()),
             "Every image differs from apt's root in these, which are not repeated: " + "; ".join(usual.found) + ".",
             "",
             *(("| difference | why |", "| --- | --- |", *reasons, "") if reasons else ()),
             "| packages | works | warned | without a sandbox | differences, and how many | commit |",
             "| --- | --- | --- | --- | --- | --- |",
-            *map(row, results),
+            *map(row, tried),
             "",
         )
     )
