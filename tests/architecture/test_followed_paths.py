@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from grocker.runner.contract.codec import encode
 from grocker.runner.contract.spec import Service, Spec
 from tests.architecture.source import PACKAGE, ROOT
 from tests.support.followed import Followed
+from tests.support.ports import free_port
 from tests.support.wheels import make_project
 from tests.support.world import world
 
@@ -135,7 +135,7 @@ def test_build_enters_files_in_the_order_of_the_page(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_start_enters_files_in_the_order_of_the_page(tmp_path: Path) -> None:
-    ports = [_free_port(), _free_port()]
+    ports = [free_port(), free_port()]
     command = ("python3", "-m", "http.server", "--bind", "127.0.0.1", str(ports[0]))
     spec = Spec(name="demo", version="1", namespace="DEMO", grocker="9", services={"www": Service(command=command)})
     (tmp_path / "image.json").write_bytes(encode(spec))
@@ -153,12 +153,6 @@ def test_start_enters_files_in_the_order_of_the_page(tmp_path: Path) -> None:
         _, talk = process.communicate(timeout=60)
     assert process.returncode in (0, 143), talk
     _check(Followed(tmp_path / "log", suffix=".py", without=_SERVING), _start_rows())
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 def _wait_for(url: str, process: subprocess.Popen[str]) -> None:

@@ -99,17 +99,17 @@ def test_read_ends_when_a_server_is_slow_on_purpose(kind: str) -> None:
 
 def test_read_goes_on_when_a_server_is_slow_and_steady() -> None:
     def steady(stream: socket.socket) -> None:
-        stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")
+        stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
         for _ in range(20):
-            stream.sendall(b"x" * 500)
-            time.sleep(0.1)
+            stream.sendall(b"x" * 5000)
+            time.sleep(0.3)
 
     with (
         server(steady) as url,
-        Transport(environ={}, read_timeout=1, attempts=1) as transport,
+        Transport(environ={}, read_timeout=5, attempts=1) as transport,
         transport.open("GET", url, action="testing") as response,
     ):
-        assert len(response.read()) == 10_000
+        assert len(response.read()) == 100_000
 
 
 WHOLE = Archive().files()["dists/trixie/InRelease"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.architecture.source import ROOT
+from tests.support.ports import free_port
 
 POLLS = ROOT / "examples/polls"
 
@@ -73,12 +73,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     source, home = top / "source", top / "home"
     shutil.copytree(POLLS, source)
     (home / "media").mkdir(parents=True)
-    subprocess.run([sys.executable, "-m", "venv", top / "venv"], check=True)
-    subprocess.run([top / "venv/bin/pip", "install", "--quiet", source], check=True, capture_output=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    site = Site(top / "venv/bin", home, port)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", top / "venv"], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(top / "venv/bin/python")]
+    subprocess.run([*pip, "install", "--quiet", "--no-compile", source], check=True, capture_output=True)
+    site = Site(top / "venv/bin", home, free_port())
     server = subprocess.Popen(
         ["polls-site", "serve"],
         cwd=home,

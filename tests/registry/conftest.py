@@ -19,5 +19,5 @@ def registry() -> Iterator[Registry]:
 
 @pytest.fixture
 def transport() -> Iterator[Transport]:
-    with Transport(environ={}, attempts=3, read_timeout=5, sleep=lambda _: None) as one:
+    with Transport(environ={}, attempts=3, sleep=lambda _: None) as one:
         yield one

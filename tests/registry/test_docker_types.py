@@ -40,7 +40,7 @@ def registry() -> Iterator[Registry]:
 
 @pytest.fixture
 def transport() -> Iterator[Transport]:
-    with Transport(environ={}, attempts=2, read_timeout=5, sleep=lambda _: None) as one:
+    with Transport(environ={}, attempts=2, sleep=lambda _: None) as one:
         yield one
 
 

@@ -41,7 +41,7 @@ def tokens(registry: Registry) -> Tokens:
 
 @pytest.fixture
 def transport() -> Iterator[Transport]:
-    with Transport(environ={}, attempts=3, read_timeout=5, sleep=lambda _: None) as one:
+    with Transport(environ={}, attempts=3, sleep=lambda _: None) as one:
         yield one
 
 
@@ -120,7 +120,7 @@ def test_push_presents_a_registry_token_as_it_is(registry: Registry, transport: 
 def test_push_gets_a_new_token_when_the_old_one_is_refused(
     registry: Registry, transport: Transport, tokens: Tokens
 ) -> None:
-    registry.fail("PUT", "blobs/uploads/u0", status=401, headers={"WWW-Authenticate": _challenge(registry)})
+    registry.fail("PUT", "blobs/uploads/u1", status=401, headers={"WWW-Authenticate": _challenge(registry)})
     pushed(transport, registry)
     assert len(tokens.requests) == 2
     assert registry.manifests

@@ -3,7 +3,10 @@ from __future__ import annotations
 import base64
 import random
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from msgspec.structs import replace
@@ -25,7 +28,7 @@ from grocker.progress import Silent
 from grocker.registry import Credentials, MountCandidates, PushResult
 from grocker.store import Store
 from grocker.store.check import check
-from grocker.web import Transport
+from grocker.web import HttpResponse, Transport
 from tests.support import registry as support
 from tests.support.image import MemoryBlobs, made_image, two_images
 from tests.support.registry import Registry
@@ -222,7 +225,7 @@ def test_push_fails_as_unavailable_when_nothing_listens(transport: Transport) ->
 
 
 def test_push_fails_as_unavailable_when_the_answer_does_not_come(registry: Registry) -> None:
-    registry.fail("GET", "manifests", kind="slow", seconds=0.5)
+    registry.fail("GET", "manifests", kind="slow")
     with Transport(environ={}, attempts=1, read_timeout=0.1) as transport:
         assert "timeout waiting for the answer" in failure(transport, registry).message
 
@@ -521,59 +524,75 @@ def test_push_finds_where_to_send_bytes_whatever_the_form_of_the_address(
     assert registry.manifests["team/polls", "1.0"]
 
 
-def patient(state: registries.RepositoryState, seconds: float, **changes: object) -> registries.RepositoryState:
-    """The same, waiting that long for the answer to what makes the registry work."""
-    return replace(state, session=replace(state.session, answer_seconds=seconds, **changes))
+class TimedTransport(Transport):
+    """Remembers how long each answer is waited for, beyond the usual."""
+
+    def __init__(self) -> None:
+        super().__init__(environ={}, attempts=1)
+        self.waits: dict[str, set[float | None]] = {}
+
+    def open(
+        self, method: str, url: str, *, action: str, answer_timeout: float | None = None, **options: Any
+    ) -> HttpResponse:
+        path = urlsplit(url).path.removeprefix("/v2/team/polls/")
+        kind = f"{method} {'/'.join(path.split('/')[:2] if method in ('PUT', 'PATCH') else [path.split('/')[0]])}"
+        self.waits.setdefault(kind, set()).add(answer_timeout)
+        return super().open(method, url, action=action, answer_timeout=answer_timeout, **options)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("method", "path", "part_size"),
-    [
-        ("PUT", "blobs/uploads/u", None),
-        ("PUT", "blobs/uploads/u", 1000),
-        ("PATCH", "blobs/uploads/u", 1000),
-        ("PUT", "manifests/1.0", None),
-    ],
-)
+@pytest.fixture
+def timed() -> Iterator[TimedTransport]:
+    with TimedTransport() as one:
+        yield one
+
+
+def patient(state: registries.RepositoryState, **changes: object) -> registries.RepositoryState:
+    """Let what makes the registry work take 100 s, and a second more for each byte."""
+    return replace(state, session=replace(state.session, answer_seconds=100, seconds_per_byte=1, **changes))
+
+
 def test_push_waits_longer_for_an_answer_that_means_work_for_the_registry(
-    registry: Registry, method: str, path: str, part_size: int | None
+    registry: Registry, timed: TimedTransport
 ) -> None:
-    registry.fail(method, path, kind="late", seconds=0.6)
-    if part_size is not None:
-        registry.most_in_one_request = part_size
+    image, blobs = made_image("one layer")
+    state = registries.inspect_repository(timed, lambda: NOBODY, [name(registry)])
+    registries.push(patient(state), [image], blobs, Silent(), candidates=MountCandidates())
+    assert timed.waits == {
+        "GET manifests": {None},
+        "HEAD blobs": {None},
+        "POST blobs": {None},
+        "PUT blobs/uploads": {100 + image.layers[0].size, 100 + len(image.config.data)},
+        "PUT manifests/1.0": {100 + len(image.manifest.data)},
+    }
+
+
+def test_push_waits_longer_for_the_parts_of_a_blob_and_for_the_whole(registry: Registry, timed: TimedTransport) -> None:
     image, blobs = made_image("one layer", random.Random(1).randbytes(2500).hex())
-    with Transport(environ={}, attempts=1, read_timeout=0.2) as transport:
-        state = registries.inspect_repository(transport, lambda: NOBODY, [name(registry)])
-        changes = {} if part_size is None else {"part_size": part_size}
-        registries.push(patient(state, 5, **changes), [image], blobs, Silent(), candidates=MountCandidates())
-    assert registry.manifests["team/polls", "1.0"][1] == image.manifest.data
+    state = registries.inspect_repository(timed, lambda: NOBODY, [name(registry)])
+    state = patient(state, part_size=1000, sends_whole=False)
+    registries.push(state, [image], blobs, Silent(), candidates=MountCandidates())
+    sizes = {*(one.size for one in image.layers), len(image.config.data)}
+    parts = {size % 1000 for size in sizes} | {1000}
+    assert timed.waits["PATCH blobs/uploads"] == {100 + size for size in parts}
+    assert timed.waits["PUT blobs/uploads"] == {100 + size for size in sizes}
 
 
-def test_push_waits_longer_for_a_mount(registry: Registry) -> None:
+def test_push_waits_longer_for_a_mount(registry: Registry, timed: TimedTransport) -> None:
     candidates = MountCandidates()
     image, blobs = made_image("one layer")
-    with Transport(environ={}, attempts=1, read_timeout=0.2) as transport:
-        pushed(transport, registry, image, blobs, rest="other/polls:1.0", candidates=candidates)
-        registry.fail("POST", "team/polls/blobs/uploads", kind="late", seconds=0.6)
-        assert pushed(transport, registry, image, blobs, candidates=candidates).mounted_blobs == 2
-
-
-def test_push_waits_longer_for_a_larger_blob(registry: Registry) -> None:
-    registry.fail("PUT", "blobs/uploads/u", kind="late", seconds=0.6)
-    image, blobs = made_image("one layer")
-    with Transport(environ={}, attempts=1, read_timeout=0.2) as transport:
-        state = registries.inspect_repository(transport, lambda: NOBODY, [name(registry)])
-        state = patient(state, 0, seconds_per_byte=0.05)
-        assert image.layers[0].size * 0.05 > 1
-        registries.push(state, [image], blobs, Silent(), candidates=MountCandidates())
+    pushed(timed, registry, image, blobs, rest="other/polls:1.0", candidates=candidates)
+    state = registries.inspect_repository(timed, lambda: NOBODY, [name(registry)])
+    timed.waits.clear()
+    done = registries.push(patient(state), [image], blobs, Silent(), candidates=candidates)
+    assert done.mounted_blobs == 2
+    assert timed.waits["POST blobs"] == {100 + image.layers[0].size, 100 + len(image.config.data)}
 
 
 @pytest.mark.parametrize("attempts", [1, 3])
 @pytest.mark.parametrize(
     "how",
     [
-        {"kind": "late", "seconds": 0.6},
+        {"kind": "late-cut"},
         {"kind": "late-status", "status": 504},
         {"kind": "late-status", "status": 500},
         {"kind": "late-status", "status": 502},
@@ -584,17 +603,32 @@ def test_push_sends_nothing_again_that_arrived_although_its_answer_did_not(
     registry: Registry, path: str, how: dict[str, object], attempts: int
 ) -> None:
     registry.fail("PUT", path, **how)
+    with Transport(environ={}, attempts=attempts, sleep=lambda _: None) as transport:
+        image, blobs = made_image("one layer")
+        pushed(transport, registry, image, blobs)
+    assert registry.manifests["team/polls", "1.0"][1] == image.manifest.data
+    assert (registry.asked("PUT", "blobs"), registry.asked("PUT", "manifests")) == (2, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["blobs/uploads/u", "manifests/1.0"])
+def test_push_sends_nothing_again_that_arrived_although_its_answer_was_not_waited_for(
+    registry: Registry, path: str
+) -> None:
+    registry.fail("PUT", path, kind="late")
     image, blobs = made_image("one layer")
-    with Transport(environ={}, attempts=attempts, read_timeout=0.2, sleep=lambda _: None) as transport:
+    # Long enough for every other answer, on a busy machine too.
+    with Transport(environ={}, attempts=3, read_timeout=5, sleep=lambda _: None) as transport:
         state = registries.inspect_repository(transport, lambda: NOBODY, [name(registry)])
-        registries.push(patient(state, 0.1), [image], blobs, Silent(), candidates=MountCandidates())
+        state = replace(state, session=replace(state.session, answer_seconds=0))
+        registries.push(state, [image], blobs, Silent(), candidates=MountCandidates())
     assert registry.manifests["team/polls", "1.0"][1] == image.manifest.data
     assert (registry.asked("PUT", "blobs"), registry.asked("PUT", "manifests")) == (2, 1)
 
 
 @pytest.mark.slow
 def test_push_error_does_not_wait_for_the_answers_to_other_uploads(registry: Registry, transport: Transport) -> None:
-    registry.fail("PUT", "blobs/uploads/u", kind="slow", seconds=60, times=3)
+    registry.fail("PUT", "blobs/uploads/u", kind="slow", times=3)
     registry.fail("PUT", "blobs/uploads/u", status=403)
     assert isinstance(failure(transport, registry), DeniedError)
     assert not registry.blobs, "the slow ones have not answered"

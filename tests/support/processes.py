@@ -23,6 +23,19 @@ def running(mark: str) -> list[str]:
     return found
 
 
+def turns(pid: int) -> int:
+    """Return how often a process has been given a processor."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return sum(int(line.split()[1]) for line in text.splitlines() if "ctxt_switches" in line)
+
+
+def turns_within(pid: int, seconds: float) -> int:
+    """Wait so long; return how often the process was given a processor meanwhile."""
+    before = turns(pid)
+    time.sleep(seconds)
+    return turns(pid) - before
+
+
 def wait_until(reached: Callable[[], bool]) -> None:
     """Return once ``reached`` is true; fail if it is not within PATIENCE."""
     deadline = time.monotonic() + PATIENCE

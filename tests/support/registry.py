@@ -11,11 +11,11 @@ import base64
 import hashlib
 import json
 import re
+import socket
 import ssl
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar, Literal
@@ -23,14 +23,15 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.support.web import CERTIFICATE, KEY
 
-Kind = Literal["status", "cut", "cut-answer", "slow", "late", "late-status", "lie", "lie-size"]
+Kind = Literal["status", "cut", "cut-answer", "slow", "late", "late-cut", "late-status", "lie", "lie-size"]
 
 
 @dataclass
 class Fault:
     """What goes wrong: for requests of ``method`` whose path matches ``path``, ``times`` times.
 
-    ``slow`` waits before it does what it was asked, ``late`` after; ``late-status`` does it and says ``status``.
+    ``slow`` does what it was asked when the client has given up waiting, and ``late`` at once, but answers then;
+    ``late-cut`` does it and cuts the connection, ``late-status`` does it and says ``status``.
     """
 
     method: str
@@ -40,7 +41,6 @@ class Fault:
     times: int = 1
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
-    seconds: float = 0.0
 
 
 @dataclass
@@ -103,6 +103,8 @@ class Registry:
     opened: int = 0
     """number of uploads so far"""
     lock: threading.Lock = field(default_factory=threading.Lock)
+    waiting: set[socket.socket] = field(default_factory=set)
+    """connections whose client has to give up"""
     port: int = 0
 
     @property
@@ -170,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(size)
         if fault is not None and fault.kind == "slow":
-            time.sleep(fault.seconds)
+            self._wait_for_end()
         if fault is not None and fault.kind == "status":
             self._answer(fault.status, fault.body, fault.headers)
             return
@@ -181,7 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {"WWW-Authenticate": self._challenge(parts.path)}
             self._answer(401, _error("UNAUTHORIZED", "authentication required"), headers)
             return
-        self._late = fault if fault is not None and fault.kind in ("late", "late-status") else None
+        self._late = fault if fault is not None and fault.kind.startswith("late") else None
         self._lie = fault is not None and fault.kind == "lie"
         self._lie_size = fault is not None and fault.kind == "lie-size"
         self._cut_answer = fault is not None and fault.kind == "cut-answer"
@@ -330,7 +332,11 @@ class _Handler(BaseHTTPRequestHandler):
         headers = dict(headers or {})
         late: Fault | None = getattr(self, "_late", None)
         if late is not None:
-            time.sleep(late.seconds)
+            if late.kind == "late":
+                self._wait_for_end()
+            if late.kind == "late-cut":
+                self._cut()
+                return
             if late.kind == "late-status":
                 status, body, headers = late.status, late.body, {**headers, **late.headers}
         if getattr(self, "_lie", False) and "Docker-Content-Digest" in headers:
@@ -350,6 +356,18 @@ class _Handler(BaseHTTPRequestHandler):
                 self._cut()
                 return
             self.wfile.write(body)
+            if size > len(body):  # or the client would wait for the rest
+                self.close_connection = True
+
+    def _wait_for_end(self) -> None:
+        """Wait until the client closes the connection, or the registry ends."""
+        with self.registry.lock:
+            self.registry.waiting.add(self.connection)
+        try:
+            self.connection.recv(1)
+        except OSError:
+            pass
+        self.close_connection = True
 
     def _cut(self) -> None:
         self.close_connection = True
@@ -390,3 +408,7 @@ def running(*, tls: bool = False) -> Iterator[Registry]:
         server.shutdown()
         server.server_close()
         thread.join()
+        with registry.lock:
+            for one in registry.waiting:
+                with suppress(OSError):  # closed already
+                    one.shutdown(socket.SHUT_RDWR)

@@ -61,11 +61,6 @@ class Served:
         text = Path(f"/proc/{self.pid}/status").read_text()
         return int(text.split("VmRSS:")[1].split()[0])
 
-    def switches(self) -> int:
-        """How often it has run."""
-        text = Path(f"/proc/{self.pid}/status").read_text()
-        return sum(int(line.split()[1]) for line in text.splitlines() if "ctxt_switches" in line)
-
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 

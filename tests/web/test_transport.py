@@ -4,6 +4,7 @@ import io
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def get(
 ) -> bytes:
     sleep = waits.append if waits is not None else lambda _: None
     with (
-        Transport(environ=environ or {}, attempts=4, read_timeout=5, sleep=sleep) as transport,
+        Transport(environ=environ or {}, attempts=4, sleep=sleep) as transport,
         transport.open("GET", url, action="fetching the thing") as response,
     ):
         return response.read(limit)
@@ -140,6 +141,19 @@ def test_open_is_unavailable_when_there_is_no_server(url: str, words: str) -> No
 )
 def test_open_refuses_an_address_when_it_is_none(url: str) -> None:
     assert isinstance(failure(url), SettingsError)
+
+
+def test_open_waits_longer_for_the_answer_when_it_is_told_to() -> None:
+    def script(_: Request) -> Reply:
+        time.sleep(0.3)
+        return Reply(body=b"ok")
+
+    with (
+        serving(script) as server,
+        Transport(environ={}, attempts=1, read_timeout=0.1) as transport,
+        transport.open("PUT", server.url(), action="sending", body=b"", answer_timeout=60) as response,
+    ):
+        assert response.status == 200
 
 
 def test_open_sends_a_stream_again_from_where_it_stood_when_it_fails() -> None:

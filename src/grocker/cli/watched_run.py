@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from grocker.cli.watch import Watch
 
 
+_AGAIN = 0.5
+"""seconds after which a container that still runs is stopped again"""
+
+
 class RunningContainer:
     """A container that the engine's command line runs, in a session of its own: Ctrl-C is not for it."""
 
@@ -25,9 +29,14 @@ class RunningContainer:
 
     def stop(self) -> None:
         """Stop it as the engine does, TERM first, and wait until it is removed and its ports are free."""
-        # It may have ended by itself, which is no error here.
-        subprocess.run([self._engine, "stop", self._name], capture_output=True, check=False)
-        self._client.wait()
+        while True:
+            # It may have ended by itself, which is no error here; or not have started yet.
+            subprocess.run([self._engine, "stop", self._name], capture_output=True, check=False)
+            try:
+                self._client.wait(_AGAIN)
+            except subprocess.TimeoutExpired:
+                continue
+            return
 
 
 def run_watched(watch: Watch, line_of: Callable[[str], Sequence[str]], image: str) -> NoReturn:

@@ -129,13 +129,13 @@ def test_asgi_service_takes_uvicorns_own_variables(docker: Engine) -> None:
         connection.close()
     options = ["--env", "UVICORN_TIMEOUT_KEEP_ALIVE=long"]
     with docker.started("start", "www", options=options) as container:
-        logs = container.wait_for("giving up: the application cannot be loaded", 30)
+        logs = container.wait_for("giving up: the application cannot be loaded")
         assert "'long' is not a valid integer" in logs
 
 
 def test_asgi_service_ends_when_its_application_cannot_be_loaded(docker: Engine) -> None:
     with docker.started("start", "broken") as container:
-        logs = container.wait_for("giving up: the application cannot be loaded", 30)
+        logs = container.wait_for("giving up: the application cannot be loaded")
         assert logs.splitlines()[-1] == (
             "grocker: broken: giving up: the application cannot be loaded: "
             "ModuleNotFoundError: No module named 'nowhere' (hello/broken.py:1)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,17 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
+
 pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.timeout(420)]
 APPLICATION = """\
 def application(environ, start_response):
     start_response("200 OK", [])
     return [b"ANSWER"]
 """
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.create_server(("", 0)) as one, socket.create_server(("", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]
 
 
 def _answer(port: int) -> str:
@@ -45,7 +41,7 @@ def test_change_is_answered_by_a_new_container(tmp_path: Path) -> None:
     project.mkdir()
     module = project / "wsgi.py"
     module.write_text(APPLICATION.replace("ANSWER", "one"))
-    port, supervision = _free_ports()
+    port, supervision = free_port(), free_port()
     line: list[str | Path] = [
         sys.executable,
         "-m",

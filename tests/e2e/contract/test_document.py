@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,7 @@ import pytest
 
 from tests.e2e.contract.engine import Engine, Folders
 from tests.e2e.contract.test_V4_syslog import RSYSLOGD, Syslog
+from tests.support.ports import free_port
 
 POLLS = Path(__file__).resolve().parents[3] / "examples" / "polls"
 
@@ -72,12 +72,6 @@ def _get(url: str, seconds: float = 60) -> str:
             time.sleep(0.1)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @dataclass(frozen=True, slots=True)
 class Application:
     """What the document's commands are about. ``migrates``: what ``migrate`` says; ``script``: one of its own, and its
@@ -118,7 +112,7 @@ def follow(application: Application, engine: Engine, host: Folders, mounts: list
     assert list(host.scripts.glob(application.leaves)), "a script's output stays in its folder"
     assert log.records() == [], "what a command says is not for syslog"
 
-    port, supervision = _free_port(), _free_port()
+    port, supervision = free_port(), free_port()
     ports = ["-p", f"127.0.0.1:{port}:8080", "-p", f"127.0.0.1:{supervision}:8081"]
     ssh = ["--volume", f"{host.root}/ssh:/config/ssh-dir:ro"]
     with engine.terminal("start", "www", options=[*mounts, *ssh, *ports]) as terminal:

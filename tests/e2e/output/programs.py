@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
+from tests.support.processes import wait_until
 from tests.support.web import CERTIFICATE, KEY
 
 BCRYPT = "bob:$2b$05$cmCL2nNACV3dFjfgJ0mZSeDFqRXFbbDcaxhffLuCPSd9A8XNoIUDK"
@@ -54,6 +55,12 @@ class RealRegistry:
         return {f"sha256:{one.parent.name}" for one in self.data.glob("docker/registry/v2/blobs/sha256/*/*/data")}
 
 
+def _is_open(port: int, process: subprocess.Popen[bytes]) -> bool:
+    assert process.poll() is None, "the registry has ended"
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @contextmanager
 def registry(directory: Path, *, users: str | None = None, tls: bool = False) -> Iterator[RealRegistry]:
     """Debian's docker-registry on 127.0.0.1, with its files in ``directory``; ``users``: htpasswd lines.
@@ -61,8 +68,7 @@ def registry(directory: Path, *, users: str | None = None, tls: bool = False) ->
     ``tls``: by the certificate of ``tests.support.web``, which is its own authority.
     """
     need("docker-registry")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     lines = [
         "version: 0.1",
         "log: {level: warn}",
@@ -81,11 +87,7 @@ def registry(directory: Path, *, users: str | None = None, tls: bool = False) ->
     with open(directory / "log", "wb") as log:
         process = subprocess.Popen(["docker-registry", "serve", directory / "config.yml"], stdout=log, stderr=log)
         try:
-            for _ in range(100):
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.1)
+            wait_until(lambda: _is_open(port, process))
             yield RealRegistry(f"127.0.0.1:{port}", directory / "data")
         finally:
             process.terminate()

@@ -41,11 +41,13 @@ RUST = {
         name = "rusty"
         version = "1.0"
         requires-python = ">=3.11"
-        dependencies = ["cffi", "cmaked==1.0", "psycopg2==2.9.10", "mysqlclient==2.2.7", "python-ldap==3.4.4"]
+        dependencies = ["cffi", "cmaked==1.0"]
         [tool.maturin]
         bindings = "cffi"
         python-source = "python"
         module-name = "rusty._native"
+        [tool.grocker.debian]
+        suite = "trixie"
         [tool.grocker.services.www]
         wsgi = "rusty:app"
         [tool.uv]
@@ -130,11 +132,13 @@ def cache() -> Iterator[Path]:
 
 
 def project(directory: Path, *requirements: str, more: str = "") -> Path:
+    """A tree for one suite: else all are asked whether they have wheels."""
     directory.mkdir()
     directory.chmod(0o755)
     (directory / "requirements.txt").write_text("".join(f"{one}\n" for one in requirements))
     (directory / "app.py").write_text("def app(environ, start_response): ...\n")
-    (directory / "pyproject.toml").write_text(f'[tool.grocker.services.www]\nwsgi = "app:app"\n{more}')
+    settings = '[tool.grocker.debian]\nsuite = "trixie"\n[tool.grocker.services.www]\nwsgi = "app:app"\n'
+    (directory / "pyproject.toml").write_text(settings + more)
     return directory
 
 
@@ -222,6 +226,8 @@ def test_extension_of_the_project_itself_is_compiled_with_the_version_of_its_tag
         ext-modules = [{name = "fastapp._fast", sources = ["fastapp/_fast.pyx"]}]
         packages = ["fastapp"]
         [tool.setuptools_scm]
+        [tool.grocker.debian]
+        suite = "trixie"
         [tool.grocker.services.www]
         wsgi = "fastapp:app"
         """
@@ -248,12 +254,13 @@ def test_extension_of_the_project_itself_is_compiled_with_the_version_of_its_tag
 
 
 @pytest.mark.rootless
-def test_rust_cmake_and_clients_of_databases_work_and_are_the_same_for_root_and_a_user(
+def test_rust_and_cmake_work_for_a_user_and_clients_of_databases_for_root_and_what_both_compile_is_the_same(
     tmp_path: Path,
     cache: Path,
     anywhere: Anywhere,  # noqa: F811
     home_of: Callable[[int | None], Path],  # noqa: F811
 ) -> None:
+    """The user begins with what root's store has; cmaked is in neither."""
     source, links = anywhere.directory / "rusty", anywhere.directory / "links"
     links.mkdir()
     pack(links / "cmaked-1.0.tar.gz", "cmaked-1.0", CMAKED)
@@ -264,14 +271,15 @@ def test_rust_cmake_and_clients_of_databases_work_and_are_the_same_for_root_and_
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_text(textwrap.dedent(text).replace("CHECKSUM", checksum).replace("LINKS", str(links)))
     home = home_of(UID)
+    subprocess.run(["cp", "-a", cache, home / "cache"], check=True)
+    (home / ".cargo").mkdir()
+    subprocess.run(["chown", "-hR", f"{UID}:{UID}", home], check=True)
     with served(tmp_path / "crates") as address:
         (tmp_path / "crates/config.json").write_text(json.dumps({"dl": f"{address}crates"}))
-        for place in (tmp_path / "cargo", home / ".cargo"):
-            place.mkdir()
-            (place / "config.toml").write_text(
-                f'[source.crates-io]\nreplace-with = "near"\n[source.near]\nregistry = "sparse+{address}"\n'
-            )
-        made = anywhere.build(
+        (home / ".cargo" / "config.toml").write_text(
+            f'[source.crates-io]\nreplace-with = "near"\n[source.near]\nregistry = "sparse+{address}"\n'
+        )
+        anywhere.build(
             source,
             *("--output", f"oci:{home}/image"),
             environment=anywhere.environment(home),
@@ -279,17 +287,21 @@ def test_rust_cmake_and_clients_of_databases_work_and_are_the_same_for_root_and_
             umask=0o077,
             under=rootless.launcher(UID, groups="--clear-groups"),
         )
-        take_roots(home / "cache" / "v1", cache / "v1")
-        environment = {**os.environ, "GROCKER_CACHE": str(cache), "CARGO_HOME": str(tmp_path / "cargo")}
-        again = grocker("build", source, "--json", "--output", f"oci:{tmp_path}/image", environment=environment)
-        assert again.returncode == 0, again.stderr
-    assert json.loads(again.stdout)["digest"] == made["digest"]
+    code = "import cmaked; from rusty._native import lib; print(lib.twice(21), cmaked.file)"
+    assert run_in(home / "image", tmp_path / "user", code).split() == ["42", "./cmaked.c"]
+
+    take_roots(home / "cache" / "v1", cache / "v1")
+    clients = ("mysqlclient==2.2.7", "psycopg2==2.9.10", "python-ldap==3.4.4")
+    found = f'[tool.uv]\nfind-links = ["{links}"]\n'
+    source = project(tmp_path / "clients", "cffi", "cmaked==1.0", *clients, more=found)
+    build(source, tmp_path / "image", cache)
+    assert wheels(tmp_path / "image")["cmaked"] == wheels(home / "image")["cmaked"]
     code = """
 import psycopg2, MySQLdb, ldap, cmaked
-from rusty._native import lib
-print(ldap.SASL_AVAIL, lib.twice(21), cmaked.file, psycopg2.__libpq_version__, MySQLdb.get_client_info())
+print(ldap.SASL_AVAIL, cmaked.file, psycopg2.__libpq_version__, MySQLdb.get_client_info())
 """
-    assert run_in(tmp_path / "image", tmp_path / "root", code).split()[:3] == ["1", "42", "./cmaked.c"]
+    assert run_in(tmp_path / "image", tmp_path / "root", code).split()[:2] == ["1", "./cmaked.c"]
+    environment = {**os.environ, "GROCKER_CACHE": str(cache)}
     planned = json.loads(grocker("plan", source, "--json", environment=environment).stdout)["platforms"][0]
     assert planned["compiled"] == ["cmaked 1.0", "mysqlclient 2.2.7", "psycopg2 2.9.10", "python-ldap 3.4.4"]
     assert planned["sandbox"] == "namespaces"
@@ -297,8 +309,18 @@ print(ldap.SASL_AVAIL, lib.twice(21), cmaked.file, psycopg2.__libpq_version__, M
     assert not [package["name"] for package in planned["debian"] if package["name"].endswith("-dev")]
 
 
+def wheels(image: Path) -> dict[str, str]:
+    """The digests of the wheels in an image, by distribution."""
+    inspected = grocker("inspect", f"oci:{image}", "--json", environment=os.environ)
+    assert inspected.returncode == 0, inspected.stderr
+    [found] = json.loads(inspected.stdout)["images"]
+    return {one["name"]: one["sha256"] for one in found["python_packages"]}
+
+
 def take_roots(theirs: Path, ours: Path) -> None:
     """Move the roots that one store has for compilers, and another has not, to the latter; no wheel and no result."""
+    for room in ("trees", "steps"):
+        (ours / room).mkdir(parents=True, exist_ok=True)
     for root in (one for one in (theirs / "trees").iterdir() if (one / "usr/bin/gcc").exists()):
         if not (ours / "trees" / root.name).exists():
             root.rename(ours / "trees" / root.name)

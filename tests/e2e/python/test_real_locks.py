@@ -45,8 +45,10 @@ def tool(name: str, requirement: str) -> Path:
 
     def install() -> str:
         place = directory() / f"tool-{name}-environment"
-        run(uv(), "venv", "--quiet", "--seed", "--python", sys.executable, place, place=directory())
-        run(place / "bin" / "python", "-m", "pip", "install", "--quiet", requirement, place=directory())
+        environment = find_uv(os.environ, cache=directory() / "uv").environment
+        run(uv(), "venv", "--quiet", "--seed", "--python", sys.executable, place, place=directory(), **environment)
+        python = ("--python", place / "bin" / "python")
+        run(uv(), "pip", "install", "--quiet", *python, requirement, place=directory(), **environment)
         return str(place / "bin" / name)
 
     return Path(once(f"tool-{name}", install))

@@ -11,6 +11,7 @@ from tests.e2e.build.conftest import Anywhere, _python
 from tests.e2e.contract import test_document as document
 from tests.e2e.contract.engine import Engine, Folders
 from tests.e2e.rootless.conftest import Person
+from tests.support.ports import free_port
 
 pytestmark = [
     pytest.mark.e2e,
@@ -75,7 +76,7 @@ def test_run_does_the_same_in_one_command(anywhere: Anywhere, theirs: Folders, p
         said = script.communicate(timeout=60)[0]
     assert script.returncode == 0, said
 
-    port, supervision = document._free_port(), document._free_port()
+    port, supervision = free_port(), free_port()
     ports = ["--port", str(port), "--supervision", str(supervision)]
     with grocker_run(*ports, engine.image, "start", "www") as service:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import resource
 import signal
 import socketserver
@@ -149,10 +150,9 @@ def test_run_is_logged_with_start_output_and_end(room: Callable[..., Room]) -> N
     job = here.run()
     assert here.log[0] == "job: started, line 2"
     assert sorted(here.log[1:3]) == ["job! err", "job: out"]
-    assert here.log[3].startswith("job! failed: status 3, 0.1")
-    assert here.log[3].endswith(" s")
+    assert re.fullmatch(r"job! failed: status 3, [\d.]+ s", here.log[3])
     assert (job.runs, job.failures, job.last_status, job.last_success) == (1, 1, 3, None)
-    assert job.last_duration is not None and 0.1 <= job.last_duration < 5
+    assert job.last_duration is not None and job.last_duration >= 0.1
     assert job.last_start is not None and abs(job.last_start - time.time()) < 20
 
 

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from grocker.runner.cron import crontab_file, status
 from grocker.runner.cron.job import Job
 from grocker.runner.status.values import FAILED, NEW, RUNNING, SUCCEEDED, WAITING, JobStatus
+from tests.support.ports import free_port
 from tests.support.supervised import ROOT, Served
 
 STARTER = """
@@ -40,11 +41,6 @@ except Failure as failure:
     say(failure.message)
     sys.exit(failure.status)
 """
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @contextmanager
@@ -93,7 +89,7 @@ def test_H1_H2_scheduler_tells_of_its_jobs_on_8081(tmp_path: Path) -> None:
     )
     (tmp_path / "token").write_text("s3same")
     environ = {"GROCKER_STATUS_TOKEN_FILE": str(tmp_path / "token"), "GROCKER_STOP_TIMEOUT": "1"}
-    with _cron(tmp_path, crontab, _free_port(), **environ) as server:
+    with _cron(tmp_path, crontab, free_port(), **environ) as server:
         _wait_until_ready(server)
         limit = time.monotonic() + 60
         while {job["state"] for job in _jobs(server).values()} != {"succeeded", "failed", "running", "new"}:
@@ -139,7 +135,7 @@ def test_P2_no_job_starts_when_the_port_is_taken(tmp_path: Path, crontab: str) -
 
 
 def test_H4_token_that_cannot_be_read_is_one_line_and_78(tmp_path: Path) -> None:
-    with _cron(tmp_path, "@reboot echo started\n", _free_port(), GROCKER_STATUS_TOKEN_FILE="/nowhere") as server:
+    with _cron(tmp_path, "@reboot echo started\n", free_port(), GROCKER_STATUS_TOKEN_FILE="/nowhere") as server:
         output, _ = server.process.communicate(timeout=60)
     assert server.process.returncode == 78
     (said,) = [line for line in output.splitlines() if "libnss-wrapper" not in line]

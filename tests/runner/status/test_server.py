@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from grocker.runner.base.failure import Failure
 from grocker.runner.contract.names import ContainerLayout
 from grocker.runner.status import port as status_port
 from tests.runner.status.test_loopback_request import says, silent, upstream
+from tests.support.processes import turns_within, wait_until
 from tests.support.supervised import Served, read_all, served
 
 QUICK = 1.0  # seconds, for the quickest of many probes: a busy machine holds up some, a busy server holds up all
@@ -154,11 +155,11 @@ def test_H1_probes_say_what_happens_while_it_happens() -> None:
     with served() as server:
         assert server.get("/readyz")[0] == 200
         server.signal(signal.SIGUSR1)
-        _until(lambda: server.get("/readyz")[0] == 503)
+        wait_until(lambda: server.get("/readyz")[0] == 503)
         server.signal(signal.SIGUSR1)
-        _until(lambda: server.get("/readyz")[0] == 200)
+        wait_until(lambda: server.get("/readyz")[0] == 200)
         server.signal(signal.SIGUSR2)
-        _until(lambda: server.get("/readyz")[0] == 503)
+        wait_until(lambda: server.get("/readyz")[0] == 503)
         assert json.loads(server.get("/status.json")[2])["stopping"] is True
         assert server.get("/metrics")[0] == 200
         assert server.get("/livez")[0] == 200
@@ -225,10 +226,7 @@ def test_H4_no_descriptors_means_neither_spinning_nor_silence() -> None:
         for client in clients:
             client.sendall(b"GET /livez HTTP/1.1\r\n\r\n")
         assert _quick(server) < QUICK
-        time.sleep(0.1)
-        before = server.switches()
-        time.sleep(0.5)
-        assert server.switches() - before < 20
+        wait_until(lambda: turns_within(server.pid, 0.5) < 20)
         for client in clients:
             client.close()
         assert _quick(server) < QUICK
@@ -326,10 +324,7 @@ def test_H4_most_connections_are_as_many_as_said_and_the_idle_go_first() -> None
 def test_server_does_nothing_when_nobody_asks() -> None:
     with served() as server:
         server.get("/livez")
-        time.sleep(0.1)
-        before = server.switches()
-        time.sleep(0.5)
-        assert server.switches() - before <= 1
+        wait_until(lambda: turns_within(server.pid, 0.5) <= 1)
 
 
 def test_server_is_small() -> None:
@@ -355,13 +350,6 @@ def test_server_ends_with_what_it_was_asked() -> None:
         kept.close()
         with pytest.raises(ConnectionRefusedError):
             server.connect()
-
-
-def _until(reached: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 60
-    while not reached():
-        assert time.monotonic() < limit
-        time.sleep(0.01)
 
 
 def test_P2_port_that_is_taken_is_one_line_and_69(tmp_path: Path) -> None:
