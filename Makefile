@@ -9,7 +9,7 @@
 # make bench  Grocker beside other builders, in turn: half an hour, as root; BENCH="--machines|--growth --write" chooses
 # make bench-runner  the runner beside bare processes, tini and supervisord: six minutes, as root; BENCH=--write as above
 # make corpus builds and starts released applications of others: half an hour; CORPUS=--write puts the results into the docs; CORPUS=--new times new projects
-# make packages builds images with Debian packages and compares them with apt's, an hour, as root; PACKAGES=--write keeps the table
+# make packages builds images with Debian packages and compares them with apt's, two hours, as root; PACKAGES="--resume --write" goes on, and keeps the table
 # make fuzz   every parser of what others wrote, a minute each; FUZZ="--target NAME --seconds N --write" chooses
 # make lock   resolves requirements/dev.txt again
 

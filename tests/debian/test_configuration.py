@@ -111,6 +111,22 @@ def test_nothing_is_invented_when_packages_are_missing() -> None:
     assert not {"etc/profile", "etc/localtime", "etc/ld.so.cache", "etc/ssl/certs", "etc/shells"} & set(found)
 
 
+def test_file_that_a_script_writes_in_any_case_comes_with_its_package() -> None:
+    path = "var/lib/xfonts/excluded-aliases"
+    assert path not in generated()
+    assert text(generated(*BASE, Package("xfonts-utils", architecture="all"))[path]).startswith(
+        "!! Excluded alias files"
+    )
+
+
+def test_nginx_has_debians_default_site() -> None:
+    page = {"usr/share/nginx/html/index.html": "welcome\n"}
+    found = generated(*BASE, Package("nginx-common", architecture="all", files=page))
+    link = "etc/nginx/sites-enabled/default"
+    assert found[link] == Symlink(link, "/etc/nginx/sites-available/default")
+    assert text(found["var/www/html/index.nginx-debian.html"]) == "welcome\n"
+
+
 def test_roots_links_are_made_when_the_architecture_has_the_directories() -> None:
     found = generated()
     assert found["bin"] == Symlink("bin", "usr/bin")
@@ -192,7 +208,7 @@ def test_local_directories_are_there_when_their_package_is() -> None:
     assert generated(modules)["etc/security/opasswd"] == File("etc/security/opasswd", b"", 0o600)
 
 
-GOLDEN = (4, "1a2054f0522bbcc6", "e0efe348b775f08c")
+GOLDEN = (5, "1a2054f0522bbcc6", "ed17cda38616cb8f")
 """Revision, digest of the packages' entries, digest of what is generated. Another digest wants another revision."""
 _RECOGNIZED = (
     "etc/dpkg/origins/debian",

@@ -92,4 +92,6 @@ def test_working_records_have_states_scripts_and_triggers_of_what_is_pending() -
     assert made["var/lib/dpkg/info/nano.templates"].mode == 0o644
     assert made["var/lib/dpkg/triggers/File"].data == b"/usr/share/z libz1/noawait\n"
     assert made["var/lib/dpkg/triggers/ldc"].data == b"libz1\n"
+    assert "var/lib/dpkg/info/libz1:amd64.triggers" in made
+    assert "var/lib/dpkg/info/nano.triggers" not in made
     assert "var/lib/dpkg/info/libz1:amd64.control" not in made

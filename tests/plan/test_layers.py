@@ -46,6 +46,7 @@ def planned(
     static: StaticPlace | None = None,
     standalone: StandalonePython | None = None,
     scripts: Sequence[str] = (),
+    locales: Sequence[str] = (),
     tools: Sequence[Digest] = (),
 ) -> tuple[PlannedLayer, ...]:
     return plan_layers(
@@ -62,6 +63,7 @@ def planned(
         epoch=epoch,
         static=static,
         scripts=scripts,
+        locales=locales,
         tools=tools,
     )
 
@@ -73,6 +75,13 @@ def test_scripts_have_a_layer_that_only_packages_their_tools_and_the_user_change
     assert "maintainer scripts" in changed(first, planned(uid=1001, scripts=("libc6",)))
     assert "maintainer scripts" in changed(first, planned(scripts=("libc6", "zlib1g")))
     assert changed(first, planned(scripts=("libc6",), tools=(OWN,))) == {"maintainer scripts"}
+
+
+def test_locales_change_the_layers_of_debian_in_any_order() -> None:
+    first = planned(locales=("de_DE.UTF-8", "fr_FR.UTF-8"))
+    assert changed(planned(), first) == {"debian", "generated"}
+    assert changed(first, planned(locales=("de_DE.UTF-8",))) == {"debian", "generated"}
+    assert not changed(first, planned(locales=("fr_FR.UTF-8", "de_DE.UTF-8")))
 
 
 def changed(one: Sequence[PlannedLayer], other: Sequence[PlannedLayer]) -> set[str]:

@@ -1,80 +1,65 @@
 """Build an image with each set of Debian packages, and compare it with what apt installs: ``python -m tools.packages``.
 
-Needs root, mmdebstrap and Debian's archive. Each case's script runs as uid 1000 in both roots. Prints a line for each
+Needs root, mmdebstrap and Debian's archive. Each case's script runs as its uid in both roots. Prints a line for each
 case, and keeps its result; with ``--write`` the table of all results goes into docs/development/packages.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
-
 from grocker.platforms.suites import SUITES
-from tools.packages.compare import differences, owned, read_root, shorten
+from tools.packages import results, roots
+from tools.packages.compare import differences, owned, read_root
+from tools.packages.results import AS_APT, ROOT, Case, Result
 
-ROOT = Path(__file__).parents[2]
 CASES = Path(__file__).parent / "cases.tsv"
 PAGE = ROOT / "docs" / "development" / "packages.md"
-_EXCLUDED = """\
-path-exclude /usr/share/groff/*
-path-exclude /usr/share/info/*
-path-exclude /usr/share/linda/*
-path-exclude /usr/share/lintian/*
-path-exclude /usr/share/locale/*
-path-include /usr/share/locale/locale.alias
-path-exclude /usr/share/man/*
-path-exclude /usr/share/doc/*
-path-include /usr/share/doc/*/copyright
+_INTRODUCTION = """\
+# Debian packages compared with apt
+
+`make packages` builds an image with each set of packages in `tools/packages/cases.tsv`, and compares it, whole, with a
+root in which `apt-get install --no-install-recommends` installed the same: types, modes, owners by name, capabilities,
+links and contents of files, users with their homes and shells, groups with their members. Each case's script runs as
+uid 1000 (daemons as root) in both. Not counted, by design: documentation, translations, bytecode, logs, packages that
+only maintainer scripts need, records of tools, services that an init system would start, SSH host keys, databases.
+Numbers of system accounts are counted apart: they depend on the order in which packages are configured, with apt too.
+
+Where maintainer scripts ran in the sandbox, the image was built a second time with `configure = "static"`, as on a host
+that has none; the column *without a sandbox* says what the same script showed there. That build warns of every package
+whose scripts did not run.
+
 """
-_PROJECT = """\
-[project]
-name = "case"
-version = "1"
-requires-python = ">=3.13"
-[tool.grocker]
-install = "tree"
-dependencies = {packages}
-services.www.command = ["python", "main.py"]
-"""
-_ENTER = (
-    'mount --rbind /dev "$0/dev" && mount -t proc proc "$0/proc" && mount -t tmpfs -o mode=1777 tmpfs "$0/tmp" &&'
-    ' exec chroot --userspec="$1:0" "$0" /usr/bin/env -i'
-    " PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    ' HOME=/tmp LC_ALL=C.UTF-8 timeout 90 /bin/sh -ec "cd /tmp; $2"'
-)
 
 
 @dataclass(frozen=True)
-class Case:
-    """A line of the file."""
+class Bench:
+    """What all cases of a run have in common."""
 
-    packages: tuple[str, ...]
-    uid: int
-    script: str
+    suite: str
+    place: Path
+    base: Path
+    commit: str
+    scratch: Path
+    """where roots are made"""
+    usual: frozenset[str] = frozenset()
+    """differences that an image without any package has, too"""
 
+    @property
+    def kept(self) -> Path:
+        """The directory of results."""
+        return self.place / f"results-{self.suite}"
 
-@dataclass(frozen=True)
-class Result:
-    """What was seen."""
-
-    case: Case
-    works: str
-    """``yes``, else why not"""
-    warned: str
-    ran: str
-    """the packages whose maintainer scripts ran"""
-    found: tuple[str, ...]
+    def file(self, case: Case) -> Path:
+        """Return the path of a case's result."""
+        return self.kept / f"{'+'.join(case.packages) or 'usual'}.json"
 
 
 def main() -> int:
@@ -82,35 +67,30 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.packages", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("patterns", nargs="*", help="regular expressions of cases to try; by default all")
     parser.add_argument("--cases", type=Path, default=CASES, help="a TSV file: packages, uid, script")
+    parser.add_argument("--suite", choices=SUITES, default=next(iter(SUITES)))
     parser.add_argument("--place", type=Path, default=Path(tempfile.gettempdir()) / "grocker-packages")
+    parser.add_argument("--scratch", type=Path, help="where roots are made, a memory file system if there is space")
+    parser.add_argument("--workers", type=int, default=1, help="cases that are tried side by side")
+    parser.add_argument("--resume", action="store_true", help="keep the results that there are")
     parser.add_argument("--detail", action="store_true", help="print every difference")
     parser.add_argument("--write", action="store_true", help=f"all results so far into {PAGE.relative_to(ROOT)}")
     options = parser.parse_args()
     options.place.mkdir(parents=True, exist_ok=True)
-    base = _make_base(options.place)
-    kept = options.place / "results"
-    kept.mkdir(exist_ok=True)
-    usual = _keep(kept / "usual.json", _try(Case((), 1000, "true"), base, options.place, frozenset()))
-    for case in read_cases(options.cases):
-        name = " ".join(case.packages)
-        if options.patterns and not any(re.fullmatch(pattern, name) for pattern in options.patterns):
-            continue
-        result = _keep(kept / f"{name.replace(' ', '+')}.json", _try(case, base, options.place, frozenset(usual.found)))
-        sys.stdout.write(_row(result) + "\n")
-        if options.detail:
-            sys.stdout.write("".join(f"    {one}\n" for one in result.found))
-        sys.stdout.flush()
+    base = roots.make_base(options.place, options.suite)
+    bench = Bench(options.suite, options.place, base, results.describe_commit(), options.scratch or options.place)
+    bench.kept.mkdir(exist_ok=True)
+    usual = _measure(bench, Case((), 1000, "true"), is_kept=options.resume)
+    bench = replace(bench, usual=frozenset(usual.found))
+    cases = [case for case in read_cases(options.cases) if _is_chosen(case, options.patterns)]
+    with ThreadPoolExecutor(options.workers) as pool:
+        for result in pool.map(lambda case: _measure(bench, case, is_kept=options.resume), cases):
+            sys.stdout.write(results.row(result) + "\n")
+            if options.detail:
+                sys.stdout.write("".join(f"    {one}\n" for one in result.found))
+            sys.stdout.flush()
     if options.write:
-        order = ["usual", *("+".join(case.packages) for case in read_cases(options.cases))]
-        found = [kept / f"{name}.json" for name in order]
-        usual, *results = (msgspec.json.decode(one.read_bytes(), type=Result) for one in found if one.exists())
-        PAGE.write_text(_page(results, usual), "utf-8")
+        write_page(options.place, read_cases(options.cases))
     return 0
-
-
-def _keep(path: Path, result: Result) -> Result:
-    path.write_bytes(msgspec.json.encode(result))
-    return result
 
 
 def read_cases(path: Path) -> list[Case]:
@@ -119,154 +99,55 @@ def read_cases(path: Path) -> list[Case]:
     return [Case(tuple(packages.split()), int(uid), script) for packages, uid, script in rows]
 
 
-def _make_base(place: Path) -> Path:
-    """Make the root that apt starts from: of a minimal system, and the packages of every image."""
-    base = place / "base"
-    if base.exists():
-        return base
-    new = place / "base.new"
-    shutil.rmtree(new, ignore_errors=True)
-    suite = SUITES["trixie"]
-    names = ",".join((*suite.base, *suite.interpreter))
-    with tempfile.NamedTemporaryFile("w", suffix=".cfg") as config:
-        config.write(_EXCLUDED)
-        config.flush()
-        setup = [
-            '--setup-hook=mkdir -p "$1/etc/dpkg/dpkg.cfg.d" "$1/usr/sbin"',
-            f'--setup-hook=cp {config.name} "$1/etc/dpkg/dpkg.cfg.d/docker"',
-            '--setup-hook=printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d"',
-            '--setup-hook=chmod 755 "$1/usr/sbin/policy-rc.d"',
-        ]
-        _run(["mmdebstrap", "--quiet", "--variant=apt", *setup, f"--include={names}", "trixie", str(new), *_sources()])
-    shutil.copy("/etc/resolv.conf", new / "etc/resolv.conf")
-    _enter(new, 0, "apt-get -qq update", network=True)
-    new.rename(base)
-    return base
+def write_page(place: Path, cases: list[Case]) -> None:
+    """Write the results of all suites into the page."""
+    parts = []
+    for suite in SUITES:
+        bench = Bench(suite, place, place, "", place)
+        found = [bench.file(case) for case in (Case((), 0, ""), *cases)]
+        seen = [results.load(path) for path in found if path.exists()]
+        if len(seen) > 1:
+            parts.append(results.page(seen[1:], seen[0], suite))
+    PAGE.write_text(_INTRODUCTION + "\n".join(parts), "utf-8")
 
 
-def _sources() -> list[str]:
-    """Return apt's lines for the archive that Grocker would use."""
-    from grocker.debian import find_mirrors
-
-    mirrors = find_mirrors(environ=os.environ)
-    main, security = mirrors.archive[0], mirrors.security[0]
-    return [
-        f"deb {main} trixie main",
-        f"deb {main} trixie-updates main",
-        f"deb {security} trixie-security main",
-    ]
+def _is_chosen(case: Case, patterns: list[str]) -> bool:
+    name = " ".join(case.packages)
+    return not patterns or any(re.fullmatch(pattern, name) for pattern in patterns)
 
 
-def _try(case: Case, base: Path, place: Path, usual: frozenset[str]) -> Result:
-    """Try a case; ``usual``: differences that an image without any package has, too."""
-    with tempfile.TemporaryDirectory(dir=place) as name:
-        work = Path(name)
-        apt, composed = work / "apt", work / "composed"
-        done = _build(case, work, composed)
-        if done.returncode:
-            return Result(case, f"no image: {done.stderr.strip().splitlines()[-1]}", "", "", ())
-        report = json.loads(done.stdout)
-        warned = " ".join(one["package"] for one in report["images"][0]["uncovered"])
-        _run(["cp", "-a", "--reflink=auto", str(base), str(apt)])
-        if case.packages:
-            install = "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends "
-            _enter(apt, 0, install + " ".join(case.packages), network=True)
-        one, other = read_root(composed), read_root(apt)
-        found = [one for one in differences(one, other, owned(apt, other.packages - one.packages)) if one not in usual]
-        ours, theirs = (_enter(root, case.uid, case.script) for root in (composed, apt))
-        works = "yes"
-        if ours.returncode:
-            tail = (ours.stdout + ours.stderr).strip().splitlines()[-1:]
-            works = f"NO{' (nor with apt)' if theirs.returncode else ''}: {''.join(tail)[:80]}"
-        return Result(case, works, warned, _ran(work), tuple(found))
+def _measure(bench: Bench, case: Case, *, is_kept: bool) -> Result:
+    path = bench.file(case)
+    if is_kept and path.exists():
+        return results.load(path)
+    with tempfile.TemporaryDirectory(dir=bench.scratch) as work, roots.copy(bench.base, Path(work) / "apt") as apt:
+        return results.keep(path, _try(bench, case, Path(work), apt))
 
 
-def _build(case: Case, work: Path, composed: Path) -> subprocess.CompletedProcess[str]:
-    project, layout = work / "project", work / "layout"
-    project.mkdir()
-    (project / "main.py").write_text("")
-    (project / "pyproject.toml").write_text(_PROJECT.format(packages=json.dumps(case.packages)))
-    command = [sys.executable, "-m", "grocker", "build", str(project), "--json", "--quiet", "--output", f"oci:{layout}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def _try(bench: Bench, case: Case, work: Path, apt: Path) -> Result:
+    refused = roots.install(case.packages, apt)
+    first = Result(case, "", (), False, "", (), (), bench.commit, results.today())
+    try:
+        with roots.compose(case.packages, bench.suite, work) as made:
+            first = replace(first, warned=made.warned, scripts_ran=made.static is not None)
+            if refused:
+                return replace(first, works=f"NO: apt refuses: {refused}")
+            mine, theirs = read_root(made.root), read_root(apt)
+            by_design = owned(apt, theirs.packages - mine.packages)
+            found = [one for one in differences(mine, theirs, by_design) if one not in bench.usual]
+            with_apt = roots.enter(apt, case.uid, case.script)
+            works = _judge(roots.enter(made.root, case.uid, case.script), with_apt)
+            static = _judge(roots.enter(made.static, case.uid, case.script), with_apt) if made.static else ""
+            return replace(first, works=works, static=static, static_warned=made.static_warned, found=tuple(found))
+    except roots.BuildError as error:
+        return replace(first, works=f"{AS_APT}{refused}" if refused else f"NO image: {error}")
+
+
+def _judge(done: subprocess.CompletedProcess[str], with_apt: subprocess.CompletedProcess[str]) -> str:
     if done.returncode == 0:
-        composed.mkdir()
-        index = json.loads((layout / "index.json").read_bytes())
-        manifest = json.loads(_blob(layout, index["manifests"][0]["digest"]).read_bytes())
-        for layer in manifest["layers"]:
-            blob = _blob(layout, layer["digest"])
-            _run(["tar", "-xzpf", str(blob), "--numeric-owner", "--overwrite", "-C", str(composed)])
-            for mark in composed.rglob(".wh.*"):  # whiteouts: the layer deletes what has the rest of that name
-                _run(["rm", "-rf", str(mark), str(mark.with_name(mark.name.removeprefix(".wh.")))])
-        scripts = [one for one in manifest["layers"] if "scripts" in one.get("annotations", {}).values()]
-        (work / "ran").write_text("yes" if scripts else "")
-        shutil.rmtree(layout)
-    return done
-
-
-def _ran(work: Path) -> str:
-    return (work / "ran").read_text()
-
-
-def _blob(layout: Path, digest: str) -> Path:
-    return layout / "blobs" / digest.replace(":", "/")
-
-
-def _enter(root: Path, uid: int, script: str, *, network: bool = False) -> subprocess.CompletedProcess[str]:
-    kinds = ["--mount", "--pid", "--fork", *([] if network else ["--net"])]
-    enter = _ENTER.replace("timeout 90", "timeout 1800") if network else _ENTER
-    return subprocess.run(
-        ["unshare", *kinds, "sh", "-c", enter, str(root), str(uid), script],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=network,
-        stdin=subprocess.DEVNULL,
-    )
-
-
-def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True)
-
-
-def _row(one: Result) -> str:
-    cells = (" ".join(one.case.packages), one.works, one.ran or "–", one.warned or "–", shorten(list(one.found)) or "–")
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _page(results: list[Result], usual: Result) -> str:
-    count = len(results)
-    works = sum(one.works.startswith("yes") or "nor with apt" in one.works for one in results)
-    equal = sum(not one.found for one in results)
-    ran = sum(bool(one.ran) for one in results)
-    commit = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    text = f"""# Debian packages compared with apt
-
-`make packages` builds an image with each set of packages, and compares it, whole, with a root in which `apt-get install
---no-install-recommends` installed the same: types, modes, owners by name, links and contents of files, accounts,
-groups. Each case's script runs as uid 1000 (daemons as root) in both. Not counted, by design: documentation,
-translations, bytecode, logs, packages that only maintainer scripts need, records of tools, services that an init system
-would start, SSH host keys.
-
-{datetime.now(UTC):%Y-%m-%d}, commit {commit}, Debian trixie, amd64:
-
-| | |
-| --- | --- |
-| cases | {count} |
-| do their work | {works} |
-| the same files as with apt | {equal} |
-| maintainer scripts ran | {ran} |
-
-What remains is meant: `ssh-agent` is not setgid, which guards its memory from other processes of the same user;
-`/var/lib/xfonts` is a list for X servers. A difference of another kind is a fault.
-
-Differences that an image without any of these packages has, too, are not repeated: {"; ".join(usual.found)}.
-
-| packages | works | scripts ran | warned | differences, and how many |
-| --- | --- | --- | --- | --- |
-"""
-    return text + "\n".join(map(_row, results)) + "\n"
+        return "yes"
+    tail = "".join((done.stdout + done.stderr).strip().splitlines()[-1:])[:80]
+    return f"{AS_APT if with_apt.returncode else 'NO: '}{tail or f'exit status {done.returncode}'}"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ IGNORED = re.compile(
     r"(?:dev|proc|sys|run|tmp|boot|home|opt|config|media|scripts|mnt|srv|root)(?:/|\Z)"
     r"|var/(?:log|tmp|cache/debconf|cache/apt|cache/ldconfig|lib/dpkg|lib/apt|lib/ucf|lib/systemd|lib/python)(?:/|\Z)"
     r"|var/cache/man(?:/|\Z)|usr/share/(?:man|info|doc|doc-base|lintian|linda|bug|menu|reportbug|locale|groff)(?:/|\Z)"
-    r"|etc/(?:rc[0-6S]\.d|systemd|apt)(?:/|\Z)|var/lib/shells\.state\Z"
+    r"|etc/(?:rc[0-6S]\.d|systemd|runit|apt)(?:/|\Z)|var/lib/shells\.state\Z|var/lib/(?:mysql|postgresql)/.|etc/postgresql/\d"
     r"|etc/(?:ld\.so\.cache|\.pwd\.lock|hosts|hostname|resolv\.conf|mtab|machine-id|subuid|subgid)\Z"
     r"|etc/(?:passwd|group|shadow|gshadow|subuid|subgid)-?\Z"
     r"|usr/sbin/policy-rc\.d\Z|(?:.*/)?__pycache__(?:/|\Z)|.*\.pyc\Z"
@@ -25,6 +25,16 @@ IGNORED = re.compile(
 
 _DATED = re.compile(r"var/cache/fontconfig/|etc/ssl/certs/java/cacerts\Z")
 """files that hold the time at which they were made"""
+
+_WRITTEN = {
+    "libpam-modules": frozenset({"etc/security/opasswd"}),
+    "libpam-runtime": frozenset(
+        f"etc/pam.d/common-{name}" for name in ("account", "auth", "password", "session", "session-noninteractive")
+    ),
+}
+_ACCOUNT = re.compile(
+    r"user \S+: \d+:\d+:(?P<mine>.*), not \d+:\d+:(?P<theirs>.*)|group \S+: \d+:(?P<members>.*), not \d+:(?P=members)"
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,8 @@ class Node:
     group: str
     content: str
     """the text of a link, the hash of a file"""
+    capability: str = ""
+    """of a file, in hexadecimal digits"""
 
 
 @dataclass(frozen=True)
@@ -44,10 +56,10 @@ class Root:
     """What is compared of a root."""
 
     nodes: Mapping[str, Node]
-    users: frozenset[tuple[str, ...]]
-    """name, home and shell"""
-    groups: frozenset[tuple[str, ...]]
-    """name and members"""
+    users: Mapping[str, str]
+    """by name: uid, gid, home and shell"""
+    groups: Mapping[str, str]
+    """by name: gid and members"""
     packages: frozenset[str]
 
 
@@ -75,21 +87,22 @@ def read_root(place: Path) -> Root:
             elif kind == "d":
                 left.append(path)
             owner = owners.get(found.st_uid, str(found.st_uid))
-            nodes[path] = Node(
-                kind, 0 if kind == "l" else stat.S_IMODE(found.st_mode), owner, names.get(found.st_gid, "?"), content
-            )
+            mode = 0 if kind == "l" else stat.S_IMODE(found.st_mode)
+            group = names.get(found.st_gid, str(found.st_gid))
+            nodes[path] = Node(kind, mode, owner, group, content, _capability(entry.path) if kind == "-" else "")
     return Root(
         nodes,
-        frozenset((row[0], row[5], row[6]) for row in users if row[0] != "blue"),
-        frozenset((row[0], row[3]) for row in groups),
+        {row[0]: ":".join((*row[2:4], *row[5:])) for row in users if row[0] != "blue"},
+        {row[0]: ":".join(row[2:]) for row in groups},
         frozenset(re.findall(r"^Package: (\S+)$", (place / "var/lib/dpkg/status").read_text(), re.MULTILINE)),
     )
 
 
 def owned(place: Path, packages: Iterable[str]) -> frozenset[str]:
-    """Return the paths that packages of a root ship."""
-    found = set()
+    """Return the paths that packages of a root ship, or that their scripts write."""
+    found: set[str] = set()
     for name in packages:
+        found |= _WRITTEN.get(name, frozenset())
         for listed in (place / "var/lib/dpkg/info").glob(f"{name}*.list"):
             if listed.name in (f"{name}.list",) or listed.name.startswith(f"{name}:"):
                 found |= {_merged(line.lstrip("/")) for line in listed.read_text().splitlines()}
@@ -112,20 +125,43 @@ def differences(composed: Root, apt: Root, by_design: frozenset[str]) -> list[st
             if not _DATED.match(path):
                 found.append(f"content /{path}")
         else:
-            mine, theirs = (f"{node.mode:o} {node.owner}:{node.group}" for node in (one, other))
+            mine, theirs = (_attributes(node) for node in (one, other))
             found.append(f"{mine}, not {theirs} /{path}")
-    found += [f"lacks user {row[0]}" for row in sorted(apt.users - composed.users)]
-    found += [f"has user {row[0]}" for row in sorted(composed.users - apt.users)]
-    found += [f"lacks group {row[0]}" for row in sorted(apt.groups - composed.groups)]
-    found += [f"has group {row[0]}" for row in sorted(composed.groups - apt.groups)]
+    found += _accounts("user", composed.users, apt.users)
+    found += _accounts("group", composed.groups, apt.groups)
     found += [f"has package {name}" for name in sorted(composed.packages - apt.packages)]
     return found
 
 
+def _accounts(kind: str, mine: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:
+    lacks = [f"lacks {kind} {name}" for name in sorted(theirs.keys() - mine.keys())]
+    has = [f"has {kind} {name}" for name in sorted(mine.keys() - theirs.keys())]
+    both = sorted(mine.keys() & theirs.keys())
+    differ = [f"{kind} {name}: {mine[name]}, not {theirs[name]}" for name in both if mine[name] != theirs[name]]
+    return [*lacks, *has, *differ]
+
+
+def is_number(difference: str) -> bool:
+    """Tell whether a difference is in the numbers of an account alone, which depend on the order of installation."""
+    found = _ACCOUNT.fullmatch(difference)
+    return found is not None and found["mine"] == found["theirs"]
+
+
 def shorten(found: list[str]) -> str:
     """Name differences by directory, with their numbers."""
-    counted = Counter(re.sub(r"(/(?:[^/]+/){0,3})[^/].*", r"\1…", one) if "/" in one else one for one in found)
+    counted = Counter(re.sub(r"( /(?:[^/]+/){0,3})[^/].*", r"\1…", one) for one in found)
     return "; ".join(f"{what} ({number})" for what, number in counted.most_common(8))
+
+
+def _attributes(node: Node) -> str:
+    return f"{node.mode:o} {node.owner}:{node.group}{' with capabilities' if node.capability else ''}"
+
+
+def _capability(path: str) -> str:
+    try:
+        return os.getxattr(path, "security.capability", follow_symlinks=False).hex()
+    except OSError:
+        return ""
 
 
 def _table(path: Path) -> list[list[str]]:

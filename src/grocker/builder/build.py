@@ -53,7 +53,7 @@ def _build(request: Request, settings: Settings, context: Context) -> Built:
     meanwhile = questions if request.tags else []
     with (
         workers() as pools,
-        Prefetch(context, pools, epoch=request.epoch, meanwhile=meanwhile) as prefetch,
+        Prefetch(context, pools, epoch=request.epoch, locales=settings.locales, meanwhile=meanwhile) as prefetch,
         _withdrawing(request.sinks),
     ):
         try:
@@ -128,19 +128,26 @@ def _plan(context: Context, prefetch: Prefetch, request: Request, settings: Sett
             return plan
     from grocker import debian
 
-    names = (
-        scripts.packages
-        if scripts is not None
-        else debian.find_pending(prefetch.packages(answer).facts(), everything=mode == "always")
-    )
+    if scripts is not None:
+        names = scripts.packages
+    else:
+        facts, can_run = prefetch.packages(answer).facts(), partial(_can_run_scripts, context, resolution)
+        names = debian.find_pending(facts, everything=mode == "always", has_sandbox=can_run)
     tools = None
     if names:
         target, own = resolution.target, {package.name for package in answer.packages}
-        found = resolve_names(context, settings, target.suite.tools, target, refresh=request.refresh)
+        wanted = sorted({*target.suite.tools, *debian.needed_by_scripts(own)})
+        found = resolve_names(context, settings, wanted, target, refresh=request.refresh)
         tools = replace(found, packages=tuple(package for package in found.packages if package.name not in own))
     scripts = Scripts(names, tools)
     configured.keep_scripts(store, answer, mode, scripts)
     return plan_image(store, request, settings, resolution, scripts)
+
+
+def _can_run_scripts(context: Context, resolution: Resolution) -> bool:
+    from grocker.layers import scripts  # most images need none
+
+    return scripts.can_run(context, resolution.target)
 
 
 @contextmanager

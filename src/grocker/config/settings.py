@@ -46,6 +46,13 @@ PythonSeries = Annotated[
         description="a version of Python, such as 3.12, or 3.13t for the free-threaded build",
     ),
 ]
+LocaleName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z]{2,3}(_[A-Z]{2})?(\.[A-Za-z0-9-]+)?(@[a-z]+)?\Z",
+        description="a locale, such as de_DE.UTF-8",
+    ),
+]
 _NAME = r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\Z"
 Extra = Annotated[str, Meta(pattern=_NAME, description="the name of an extra")]
 Group = Annotated[str, Meta(pattern=_NAME, description="the name of a dependency group")]
@@ -234,6 +241,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     """release series of the image's Python; None: the one that fits the project"""
     dependencies: tuple[PackageRequest, ...] = ()
     """Debian packages that the application needs at run time, beside the base: ``libpq5``, ``libpq5=17.2-1``"""
+    locales: tuple[LocaleName, ...] = ()
+    """locales beside C.UTF-8 that the image has: ``de_DE.UTF-8``"""
     install: Literal["package", "tree"] | None = None
     """whether the project is built to a wheel or runs from its source tree; None: as its files say"""
     requirements: tuple[InProject, ...] = ()

@@ -7,6 +7,7 @@ A build calls, in this order:
 - ``resolve(archive.indexes, names) -> PackageSet``: the packages and all their dependencies;
 - ``archive.address(suite)``: the root of a suite's files; ``archive_addresses(mirrors, suite)`` without an index;
 - ``unpack(path, name=...) -> UnpackedPackage``: a .deb as entries and ``Facts``;
+- ``choose_locales(package, names)``: the package of all locales with some of them;
 - ``configure(facts, user=..., uid=...) -> StaticConfiguration``: what is generated for the image, and the maintainer
   scripts to warn about;
 - ``find_pending(facts) -> names``: the packages whose scripts have to run for real; ``describe_effects(script)``;
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from grocker.debian.configuration import StaticConfiguration, configure
     from grocker.debian.deb import UnpackedPackage, unpack
     from grocker.debian.facts import Facts, replaces
+    from grocker.debian.locales import choose_locales
     from grocker.debian.mirrors import Mirrors, find_mirrors, source_files
-    from grocker.debian.resolver import PackageSet, resolve
+    from grocker.debian.resolver import PackageSet, needed_by_scripts, resolve
     from grocker.debian.scripts import UnreviewedScript, describe_effects, find_pending, find_unreviewed
     from grocker.debian.signers import SIGNERS
 
@@ -37,7 +39,8 @@ _HOMES = {
     "configuration": ("StaticConfiguration", "configure"),
     "deb": ("UnpackedPackage", "unpack"),
     "facts": ("Facts", "replaces"),
-    "resolver": ("PackageSet", "resolve"),
+    "locales": ("choose_locales",),
+    "resolver": ("PackageSet", "needed_by_scripts", "resolve"),
     "scripts": ("UnreviewedScript", "describe_effects", "find_pending", "find_unreviewed"),
     "signers": ("SIGNERS",),
     "mirrors": ("Mirrors", "find_mirrors", "source_files"),
@@ -53,11 +56,13 @@ __all__ = [
     "UnpackedPackage",
     "UnreviewedScript",
     "archive_addresses",
+    "choose_locales",
     "configure",
     "describe_effects",
     "find_mirrors",
     "find_pending",
     "find_unreviewed",
+    "needed_by_scripts",
     "open_archive",
     "replaces",
     "resolve",

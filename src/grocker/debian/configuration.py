@@ -7,6 +7,7 @@ are empty; the layer adds all other parents.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -38,8 +39,20 @@ _COPIES: tuple[tuple[str, str, int], ...] = (
     ("usr/share/libc-bin/nsswitch.conf", "etc/nsswitch.conf", 0o644),
     ("usr/share/readline/inputrc", "etc/inputrc", 0o644),
     ("usr/share/freetds/freetds.conf", "etc/freetds/freetds.conf", 0o644),
+    ("usr/share/nginx/html/index.html", "var/www/html/index.nginx-debian.html", 0o644),
 )
-"""Defaults that the postinst of base-files, libc-bin, readline-common and freetds-common copies: from, to, mode."""
+"""What the postinst of base-files, libc-bin, readline-common, freetds-common, nginx-common copies: from, to, mode."""
+
+_FILES: Mapping[str, Entry] = MappingProxyType(
+    {
+        "nginx-common": Symlink("etc/nginx/sites-enabled/default", "/etc/nginx/sites-available/default"),
+        "unixodbc-common": File("etc/odbcinst.ini", b""),
+        "xfonts-utils": File(
+            "var/lib/xfonts/excluded-aliases", b"!! Excluded alias files to be ignored by update-fonts-alias(8)\n"
+        ),
+    }
+)
+"""What the postinst of a package writes, whatever else is installed: by its name."""
 
 _FONTS = ("10-hinting-slight.conf", "70-no-bitmaps.conf", "70-no-bitmaps-except-emoji.conf")
 """What fontconfig-config's postinst enables with debconf's defaults."""
@@ -104,6 +117,7 @@ def configure(
         *_network(present),
         *_origin(present),
         *_fonts(present),
+        *(_FILES[package.name] for package in packages if package.name in _FILES),
         *_local(present),
     ]
     # A package's own file wins: each postinst copies a default only where there is none.
@@ -190,5 +204,5 @@ def _network(present: frozenset[str]) -> list[Entry]:
     hosts = "127.0.0.1\tlocalhost\n::1\t\tlocalhost ip6-localhost ip6-loopback\nff02::1\t\tip6-allnodes\n"
     return [
         File("etc/hosts", (hosts + "ff02::2\t\tip6-allrouters\n").encode()),
-        File("etc/networks", b"default\t\t0.0.0.0\nloopback\t127.0.0.0\nlink-local\t169.254.0.0\n"),
+        File("etc/networks", b"default\t\t0.0.0.0\nloopback\t127.0.0.0\nlink-local\t169.254.0.0\n\n"),
     ]

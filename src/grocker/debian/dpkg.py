@@ -41,8 +41,10 @@ def working_entries(
     for package in facts:
         status.append(_stanza(package, "unpacked" if package.name in pending else "installed"))
         made += _lists(package)
+        # dpkg processes the triggers of all packages, as at their first installation; those of others are settled.
+        unused = _OTHER_FORM if package.name in pending else _OTHER_FORM | {"triggers"}
         for name, data in control[package.name].items():
-            if name not in _OTHER_FORM:
+            if name not in unused:
                 mode = 0o755 if name in _SCRIPTS else 0o644
                 made.append(File(f"{_ADMIN}/info/{record_name(package)}.{name}", data, mode))
     made += _triggers({name: control[name]["triggers"] for name in pending if "triggers" in control[name]})

@@ -83,6 +83,7 @@ _CONTENTS = regex(
     r"|usr/share/libc-bin/nsswitch\.conf\Z"
     r"|usr/share/readline/inputrc\Z"
     r"|usr/share/freetds/freetds\.conf\Z"
+    r"|usr/share/nginx/html/index\.html\Z"
     r"|usr/share/debianutils/shells(?:\.d/[^/]+)?\Z"
     r"|usr/share/ca-certificates/.+\.crt\Z"
     r"|usr/lib/sysusers\.d/[^/]+\.conf\Z"

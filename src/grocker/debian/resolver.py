@@ -58,6 +58,11 @@ _SHOWN = 12
 _PRIORITIES = {"required": 0, "important": 1, "standard": 2, "optional": 3, "extra": 4}
 
 
+def needed_by_scripts(names: Iterable[str]) -> set[str]:
+    """The packages that the maintainer scripts of these packages need besides the usual tools."""
+    return {needed for name in names for needed in NEEDED_BY_SCRIPTS.get(name, ())}
+
+
 class PackageSet(msgspec.Struct, frozen=True):
     """A closed set of packages."""
 

@@ -31,12 +31,19 @@ class Prefetch:
     """A ``resolve.Subscriber`` whose results the execution of the plan uses. A context manager."""
 
     def __init__(
-        self, context: Context, workers: Workers, *, epoch: int, meanwhile: Sequence[Callable[[], None]] = ()
+        self,
+        context: Context,
+        workers: Workers,
+        *,
+        epoch: int,
+        locales: Sequence[str] = (),
+        meanwhile: Sequence[Callable[[], None]] = (),
     ) -> None:
-        """``epoch``: seconds since 1970; ``meanwhile``: further jobs, which are begun at once."""
+        """``epoch``: seconds since 1970; ``locales``: see ``DebianPackages``; ``meanwhile``: jobs begun at once."""
         self._context = context
         self._workers = workers
         self._epoch = epoch
+        self._locales = locales
         self._meanwhile = meanwhile
         self._guard = Lock()
         self._backend_runs = False
@@ -71,7 +78,7 @@ class Prefetch:
 
     def debian_resolved(self, image: DebianAnswer, compiling: Target) -> None:
         """Start with the packages, if their layer has to be made."""
-        if self._context.store.kept("steps", debian_key(image.packages, self._epoch)) is not None:
+        if self._context.store.kept("steps", debian_key(image.packages, self._epoch, self._locales)) is not None:
             return
         packages = self._new(image)
         is_own = compiling.architecture in {p.architecture for p in image.packages} and not compiling.standalone
@@ -101,7 +108,7 @@ class Prefetch:
     def _new(self, answer: DebianAnswer) -> DebianPackages:
         from grocker.layers.debian import DebianPackages
 
-        return DebianPackages(self._context, self._workers, answer, epoch=self._epoch)
+        return DebianPackages(self._context, self._workers, answer, epoch=self._epoch, locales=self._locales)
 
     def _start_interpreter(self, packages: DebianAnswer, compiling: Target) -> None:
         """Start the interpreter if it is unpacked in the store."""

@@ -15,6 +15,7 @@ from grocker.layers.workers import Workers
 from grocker.lock.answers import DebianAnswer
 from grocker.lock.values import DebianPackage
 from grocker.plan.layers import has_debian_python, interpreter_key, is_interpreter
+from grocker.platforms.suites import LOCALES
 from grocker.python import InterpreterTree
 from grocker.tar import member as members
 from grocker.tar.entry import Entry
@@ -25,12 +26,15 @@ from grocker.tar.member import Member
 class DebianPackages:
     """The packages of one image."""
 
-    def __init__(self, context: Context, workers: Workers, answer: DebianAnswer, *, epoch: int) -> None:
-        """``epoch``: seconds since 1970, the time of every file."""
+    def __init__(
+        self, context: Context, workers: Workers, answer: DebianAnswer, *, epoch: int, locales: Sequence[str] = ()
+    ) -> None:
+        """``epoch``: seconds since 1970, the time of every file. ``locales``: those in the image; none: all."""
         self._context = context
         self._store = context.store
         self._workers = workers
         self._epoch = epoch
+        self._locales = tuple(sorted(locales))
         self.answer = answer
         self._packages = answer.packages
         self._mirrors = answer.mirrors
@@ -47,7 +51,7 @@ class DebianPackages:
             return
         order = sorted(self._packages, key=lambda p: (not is_interpreter(p), -p.size))
         for package in order:
-            if members.find_member(self._store, _key(package, self._epoch)) is None:
+            if members.find_member(self._store, self._key(package)) is None:
                 self._workers.transfers.submit(self._file, package)
         unpacks = unpack_interpreter and self._store.tree(self.interpreter_key) is None
         for package in order:
@@ -144,7 +148,7 @@ class DebianPackages:
         return self._read(package).entries
 
     def _read(self, package: DebianPackage) -> debian.UnpackedPackage:
-        read = debian.unpack(self._file(package), name=f"{package.name} {package.version}")
+        read = unpack_package(self._file(package), package, self._locales)
         if is_interpreter(package) or any(is_module(e.path) for e in read.entries):
             with self._guard:
                 self._entries[package.sha256] = read.entries
@@ -152,7 +156,7 @@ class DebianPackages:
 
     def _member(self, package: DebianPackage) -> Member:
         store, epoch = self._store, self._epoch
-        name = _key(package, epoch)
+        name = self._key(package)
 
         def making() -> Member:
             read = self._read(package)
@@ -179,7 +183,7 @@ class DebianPackages:
         result = [member for _, member in made]
         for place, paths in lost.items():
             package, member = made[place]
-            name = _key(package, self._epoch, *sorted(paths))
+            name = self._key(package, *sorted(paths))
             smaller = members.find_member(self._store, name)
             if smaller is None:
                 entries = [e for e in self._unpacked(package) if e.path not in paths]
@@ -194,12 +198,18 @@ class DebianPackages:
             result[place] = smaller
         return result
 
+    def _key(self, package: DebianPackage, *without: str) -> str:
+        cut = [{"locales": self._locales}] if self._locales and package.name == LOCALES else []
+        return cache_key("package", package.sha256, self._epoch, *without, *cut)
+
 
 _ZONES = "usr/share/zoneinfo/"
 
 
-def _key(package: DebianPackage, epoch: int, *without: str) -> str:
-    return cache_key("package", package.sha256, epoch, *without)
+def unpack_package(file: Path, package: DebianPackage, locales: Sequence[str]) -> debian.UnpackedPackage:
+    """Read a package; of the one with all locales only ``locales``, if any is named."""
+    read = debian.unpack(file, name=f"{package.name} {package.version}")
+    return debian.choose_locales(read, locales) if locales and package.name == LOCALES else read
 
 
 def _facts(member: Member) -> debian.Facts:

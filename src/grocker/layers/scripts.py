@@ -20,6 +20,7 @@ from grocker.context import Context, download
 from grocker.debian import dpkg, effects
 from grocker.errors import CorruptError, GrockerError
 from grocker.layers.configured import find_scripts
+from grocker.layers.debian import unpack_package
 from grocker.layers.workbench import Workbench
 from grocker.lock.answers import DebianAnswer
 from grocker.lock.values import DebianPackage
@@ -28,7 +29,7 @@ from grocker.platforms.architectures import ARCHITECTURES
 from grocker.platforms.target import Target
 from grocker.regex import regex
 from grocker.sandbox.run import CHOICES, NoSandboxError, find_isolation, run
-from grocker.sandbox.sandbox import Bind, Limits, Sandbox
+from grocker.sandbox.sandbox import HOSTNAME, Bind, Limits, Sandbox
 from grocker.store.writing import storage
 from grocker.tar import member as members
 from grocker.tar.entry import Directory, Entry, File, Hardlink, Symlink, hide
@@ -63,6 +64,8 @@ _ENVIRONMENT = {
 }
 _POLICY = File("usr/sbin/policy-rc.d", b"#!/bin/sh\nexit 101\n", 0o755)
 """refuses to start services"""
+_HOSTS = File("etc/hosts", f"127.0.0.1\tlocalhost\n127.0.1.1\t{HOSTNAME}\n".encode())
+"""postfix writes the host's full name into its configuration; the image has another file"""
 
 
 _CHOICES = "allow user namespaces (docker run --security-opt seccomp=unconfined), or run Grocker as root"
@@ -83,6 +86,8 @@ class ScriptRun(msgspec.Struct, frozen=True):
     """name and uid of the image's user"""
     epoch: int
     """seconds since 1970: the time that files have and programs write"""
+    locales: tuple[str, ...] = ()
+    """see ``layers.debian.DebianPackages``"""
 
 
 def make(layer: PlannedLayer, bench: Workbench) -> Member:
@@ -95,7 +100,7 @@ def make(layer: PlannedLayer, bench: Workbench) -> Member:
     found = find_scripts(context.store, answer, bench.settings.debian.configure)
     assert found is not None
     assert found.tools is not None
-    asked = ScriptRun(answer, found.packages, found.tools, target, plan.user, plan.epoch)
+    asked = ScriptRun(answer, found.packages, found.tools, target, plan.user, plan.epoch, bench.settings.locales)
 
     def making() -> Member:
         try:
@@ -114,6 +119,17 @@ def make(layer: PlannedLayer, bench: Workbench) -> Member:
 
     key = cache_key("scripts", layer.key)
     return members.find_or_make(context.store, key, making)
+
+
+def can_run(context: Context, target: Target) -> bool:
+    """Tell whether this host can run scripts of images for ``target``."""
+    with context.store.scratch() as scratch:
+        try:
+            _check_machine(target)
+            find_isolation(scratch)
+        except NoSandboxError:
+            return False
+    return True
 
 
 def _check_machine(target: Target) -> None:
@@ -202,7 +218,7 @@ def _compose(context: Context, asked: ScriptRun, tree: Path, control: Path) -> t
             what = "unpacking Debian packages to configure them"
 
             def read(package: DebianPackage, answer: DebianAnswer = answer) -> debian.UnpackedPackage:
-                return debian.unpack(_fetch(context, answer, package), name=f"{package.name} {package.version}")
+                return unpack_package(_fetch(context, answer, package), package, asked.locales)
 
             with context.progress.task(what, len(answer.packages)) as task:
                 for unpacked in pool.map(read, answer.packages):
@@ -218,7 +234,7 @@ def _compose(context: Context, asked: ScriptRun, tree: Path, control: Path) -> t
     name, uid = asked.user
     static = [e for e in debian.configure(image, user=name, uid=uid).entries if not e.path.startswith("var/lib/dpkg/")]
     records = dpkg.working_entries(facts, files, asked.pending)
-    unpack([_POLICY, *records, *static], tree)
+    unpack([_POLICY, _HOSTS, *records, *(entry for entry in static if entry.path != _HOSTS.path)], tree)
     _note_special([*records, *static], special)
     for path in ("usr/sbin/policy-rc.d", *(e.path for e in records if isinstance(e, File) and e.mode == 0o755)):
         (tree / path).chmod(0o755)

@@ -71,6 +71,7 @@ def plan_layers(
     prefer: Sequence[str] = (),
     static: StaticPlace | None = None,
     scripts: Sequence[str] = (),
+    locales: Sequence[str] = (),
     tools: Sequence[str] = (),
 ) -> tuple[PlannedLayer, ...]:
     """Plan the layers of an image, bottom first.
@@ -80,7 +81,7 @@ def plan_layers(
     ``lock_text``: the lock as the image gets it. ``python``: the interpreter's release series. ``standalone``: its
     archive, if it is not Debian's. ``user``: name and uid. ``epoch``: seconds since 1970, the one time of every file.
     ``prefer``: distributions whose files count where wheels differ. ``static``: collected files. ``scripts``: names of
-    the packages whose maintainer scripts run. ``tools``: digests of what these run with.
+    the packages whose maintainer scripts run. ``tools``: digests of what these run with. ``locales``: in the image.
     """
     large, small = _split([f for f in lock.python if f.sha256 != wheel])
 
@@ -97,7 +98,7 @@ def plan_layers(
         named = [f"{f.name} {f.version}" for f in files]
         return layer(kind, named, sums, interpreter, *others, title=title, files=sums)
 
-    packages = tuple(p.sha256 for p in lock.debian)
+    packages = (*(p.sha256 for p in lock.debian), *sorted(locales))
     own = [
         wheel,
         documents.image_json.decode(),
@@ -108,9 +109,9 @@ def plan_layers(
     ]
     return (
         PlannedLayer(
-            *("debian", "debian", debian_key(lock.debian, epoch)),
+            *("debian", "debian", debian_key(lock.debian, epoch, locales)),
             inputs=tuple(f"{p.name} {p.version}" for p in lock.debian),
-            files=packages,
+            files=tuple(p.sha256 for p in lock.debian),
         ),
         layer(
             "configured",
@@ -151,9 +152,9 @@ def plan_layers(
     )
 
 
-def debian_key(packages: Iterable[DebianPackage], epoch: int) -> str:
-    """Return the key of the layer of these packages."""
-    return cache_key("layer", "debian", epoch, [package.sha256 for package in sorted(packages)])
+def debian_key(packages: Iterable[DebianPackage], epoch: int, locales: Sequence[str] = ()) -> str:
+    """Return the key of the layer of these packages, with these of all locales."""
+    return cache_key("layer", "debian", epoch, [*(package.sha256 for package in sorted(packages)), *sorted(locales)])
 
 
 def has_debian_python(packages: Iterable[DebianPackage]) -> bool:

@@ -80,6 +80,7 @@ def plan(
         prefer=settings.prefer,
         static=subject.static,
         scripts=subject.scripts,
+        locales=settings.locales,
         tools=subject.tools,
     )
     run = image.run_config(described, created=epoch, lock=digest.of(lock_text.encode()), labels=labels)

@@ -17,6 +17,9 @@ from grocker.platforms.interpreters import release_of
 RUST = ("cargo", "rustc")
 """packages that compile Rust"""
 
+LOCALES = "locales-all"
+"""the package with all locales"""
+
 
 class Signer(msgspec.Struct, frozen=True):
     """A pinned OpenPGP certificate."""

@@ -9,6 +9,7 @@ from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.inputs.archive import resolve_names
 from grocker.lock.answers import DebianAnswer
+from grocker.platforms.suites import LOCALES
 from grocker.platforms.target import Target
 
 
@@ -18,8 +19,14 @@ def package_names(settings: Settings, target: Target, more: Iterable[str]) -> li
     ``more``: what the services need. A version named in the settings wins.
     """
     named = {text.partition("=")[0] for text in settings.dependencies}
+    added = [*more, *([LOCALES] if settings.locales else [])]
     return sorted(
-        {*target.suite.base, *target.interpreter_packages, *settings.dependencies, *(n for n in more if n not in named)}
+        {
+            *target.suite.base,
+            *target.interpreter_packages,
+            *settings.dependencies,
+            *(n for n in added if n not in named),
+        }
     )
 
 

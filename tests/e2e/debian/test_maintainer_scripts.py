@@ -25,7 +25,7 @@ from tests.support.side_by_side import directory
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.timeout(600)]
 
-NAMES = ("graphviz", "redis-server", "tdsodbc", "unixodbc", "java-common")
+NAMES = ("graphviz", "nginx", "redis-server", "tdsodbc", "unixodbc", "java-common")
 REMOVING = Package(
     "removing",
     architecture="all",
