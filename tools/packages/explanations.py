@@ -31,6 +31,14 @@ EXPLANATIONS = (
         re.compile(r"content /var/lib/texmf/web2c/(?:\w+/)*\w+\.(?:fmt|base|log)"),
         "formats and logs hold the time at which they were made",
     ),
+    Explanation(
+        re.compile(r"755 \w+:\w+, not 755 root:root with capabilities /usr/\S*/(?:ping|gst-ptp-helper)"),
+        "capabilities that scripts set are not taken over: ping works without in a container, clocks are the host's",
+    ),
+    Explanation(
+        re.compile(r"755 root:root, not 2775 root:staff /usr/local/share/fonts"),
+        "Debian 12 lets the group staff write below /usr/local; an image has no such people",
+    ),
     Explanation(re.compile(r"content /etc/sasldb2"), "a Berkeley database: its file has a random identifier"),
     Explanation(
         re.compile(r"lacks /etc/aliases\.db"),
