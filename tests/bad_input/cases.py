@@ -1148,7 +1148,7 @@ _STORAGE = (
         "spoilt-member",
         "a damaged part of a layer in the cache: it is removed, and the next build restores it",
         65,
-        ("from the cache", "another checksum"),
+        ("from the cache", "does not match its checksum"),
         ("build again",),
         _spoil_member,
         warm=True,
