@@ -139,18 +139,20 @@ def test_application_that_was_loaded_meanwhile_has_all_its_restarts_again(tmp_pa
     assert room.process.load_failure == ""
 
 
-@pytest.mark.parametrize("late", [0.0, -0.0004, -0.002, -5.0])
-def test_process_without_time_to_stop_is_told_so_without_negative_numbers(
-    late: float, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("left", "said"), [(0.0, "0 s"), (-0.0004, "0 s"), (-0.002, "0 s"), (-5.0, "0 s"), (0.196, "0.2 s")]
+)
+def test_time_that_a_process_had_to_stop_is_told_rounded_and_never_negative(
+    left: float, said: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     room = Room("trap '' TERM; exec sleep 1000")
     with room.loop:
         room.process.start()
         name = Path(f"/proc/{room.process.pid}/comm")
         room.until(lambda: name.read_text() == "sleep\n")
-        room.process.stop(time.monotonic() + late)
+        room.process.stop(time.monotonic() + left)
         room.until(lambda: room.process.state == status.STOPPED)
-    assert "x: did not stop within 0 s, killed;" in capfd.readouterr().err
+    assert f"x: did not stop within {said}, killed;" in capfd.readouterr().err
 
 
 @pytest.mark.slow

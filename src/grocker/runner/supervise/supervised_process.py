@@ -248,7 +248,7 @@ class SupervisedProcess:
     def _overdue(self) -> None:
         if self.state == STOPPING and self._end is not None:
             self.killed = True
-            seconds = max(0.0, round(self._end.deadline - self._stop_requested, 3))
+            seconds = max(0.0, round(self._end.deadline - self._stop_requested, 1))
             say(
                 f"{self.spec.name}: did not stop within {seconds:g} s, killed; "
                 f"set {GROCKER_STOP_TIMEOUT} to give it more time"
