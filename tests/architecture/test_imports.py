@@ -11,7 +11,20 @@ from grocker.runner.contract.spec import SERVERS
 from tests.architecture.source import Module, for_each, imported, project, reached
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "decoding", "digest", "progress", "command", "lazy_imports", "regex", "local_file", "web"}),
+    frozenset(
+        {
+            "errors",
+            "decoding",
+            "digest",
+            "progress",
+            "command",
+            "lazy_imports",
+            "regex",
+            "local_file",
+            "web",
+            "background",
+        }
+    ),
     frozenset({"oci", "platforms", "runner"}),
     frozenset({"store", "config"}),
     frozenset({"tar", "lock"}),

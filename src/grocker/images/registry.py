@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from grocker import background
 from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, Transfer, plural
 from grocker.oci import Blobs, Image, Reference, reference, values
 from grocker.oci.values import Descriptor
@@ -68,21 +68,16 @@ class RegistrySink(msgspec.Struct, frozen=True):
     def ask(self, names: Sequence[Reference]) -> None:
         """See Preflight.ask."""
         for group in _by_repository(names):
-            answer: Future[RepositoryState] = Future()
-            self._preflights[group] = answer
-            # Only a delivery waits for it: a registry that does not answer delays neither an error nor Ctrl-C.
-            threading.Thread(target=self._answer, args=(answer, group), name="preflight", daemon=True).start()
+            # Only a delivery waits for it.
+            self._preflights[group] = background.start(partial(self._prepare, group), "preflight")
 
-    def _answer(self, answer: Future[RepositoryState], names: Sequence[Reference]) -> None:
+    def _prepare(self, names: Sequence[Reference]) -> RepositoryState:
         from grocker.registry import early_uploads
 
-        try:
-            state = self._inspect(names)
-            if state.blobs:  # a rebuild
-                early_uploads.begin(state.session)
-            answer.set_result(state)
-        except BaseException as error:  # noqa: BLE001 - the delivery raises it
-            answer.set_exception(error)
+        state = self._inspect(names)
+        if state.blobs:  # a rebuild
+            early_uploads.begin(state.session)
+        return state
 
     def deliver(
         self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress

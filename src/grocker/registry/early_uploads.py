@@ -7,24 +7,22 @@ Source: OCI distribution specification 1.1, Push ("Single POST then PUT").
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import Future
+from functools import partial
 
+from grocker import background
 from grocker.errors import GrockerError
-from grocker.registry.session import RepositorySession
+from grocker.registry.session import STORED, RepositorySession
 
 EXPECTED = 2
 """blobs that a rebuild sends: the application's layer, and the configuration"""
 _ACTION = "opening an upload"
-_ANSWERS = frozenset({200, 201, 202, 204})
 
 
 def begin(session: RepositorySession) -> None:
     """Start to open the uploads that a rebuild needs. Returns at once; what fails is opened again when it is needed."""
     for _ in range(EXPECTED):
-        opened: Future[str] = Future()
+        opened = background.start(partial(open_upload, session, _ACTION, attempts=1), "early upload")
         session.early_uploads.append(opened)
-        threading.Thread(target=_open, args=(session, opened), name="early upload", daemon=True).start()
 
 
 def take(session: RepositorySession) -> str | None:
@@ -43,7 +41,7 @@ def discard(session: RepositorySession) -> None:
         target = take(session)
         if target is not None:
             try:
-                session.send("DELETE", target, action=_ACTION, accept=_ANSWERS, attempts=1).close()
+                session.send("DELETE", target, action=_ACTION, accept=STORED, attempts=1).close()
             except GrockerError:
                 pass
 
@@ -51,12 +49,5 @@ def discard(session: RepositorySession) -> None:
 def open_upload(session: RepositorySession, action: str, attempts: int | None = None) -> str:
     """Open an upload and return where to send the blob. ``attempts`` as for ``Transport.open``."""
     url = session.url("blobs/uploads/")
-    with session.send("POST", url, action=action, accept=_ANSWERS, body=b"", size=0, attempts=attempts) as response:
+    with session.send("POST", url, action=action, accept=STORED, body=b"", size=0, attempts=attempts) as response:
         return session.upload_location(response, url, action)
-
-
-def _open(session: RepositorySession, opened: Future[str]) -> None:
-    try:
-        opened.set_result(open_upload(session, _ACTION, attempts=1))
-    except BaseException as error:  # noqa: BLE001 - who takes it opens another one
-        opened.set_exception(error)

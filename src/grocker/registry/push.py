@@ -20,7 +20,7 @@ from grocker.registry.docker_types import ManifestSet, with_docker_types, with_o
 from grocker.registry.mount_candidates import MountCandidates
 from grocker.registry.preflight import RepositoryState
 from grocker.registry.refusal import TAKEN_HINT, Reason, RefusedPushError
-from grocker.registry.session import RepositorySession
+from grocker.registry.session import STORED, RepositorySession
 from grocker.registry.upload import Cancellation, Fate, short_digest
 from grocker.web import HttpError
 
@@ -253,7 +253,7 @@ def _send_manifest(repository: RepositorySession, document: Document, name: str,
         "PUT",
         repository.url(f"manifests/{name}"),
         action=action,
-        accept=upload.DONE,
+        accept=STORED,
         headers={"Content-Type": document.descriptor.media_type},
         body=document.data,
         size=len(document.data),

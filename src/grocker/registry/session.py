@@ -16,6 +16,9 @@ from grocker.registry.auth import Credentials
 from grocker.registry.login import Login
 from grocker.web import BodyStream, HttpError, HttpResponse, Transport, is_loopback
 
+STORED = frozenset({200, 201, 202, 204})
+"""answers to what stores something: the specification says 201, docker takes others as well, and some registries give
+them"""
 _HUB_HOST = "registry-1.docker.io"
 _ANSWERS = (
     2  # to a 401 of one request: with a first token, then with one for the further scopes that the registry asks for

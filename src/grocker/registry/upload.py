@@ -21,15 +21,12 @@ from grocker.progress import Task
 from grocker.registry import early_uploads
 from grocker.registry.mount_candidates import MountCandidates
 from grocker.registry.refusal import LOOK_UP_REFUSALS, LoginRefusedError, RefusedPushError
-from grocker.registry.session import RepositorySession
+from grocker.registry.session import STORED, RepositorySession
 from grocker.web import BodyStream, HttpResponse, HttpTryAgainError
 
 _SMALL = 1 << 16  # bytes
 _EARLY = 1 << 20
 """bytes of a blob at most that is sent to an upload opened early: it may have expired, and then they are sent twice"""
-DONE = frozenset({200, 201, 202, 204})
-"""answers to what stores something: the specification says 201, docker takes others as well, and some registries give
-them"""
 _REFUSES_WHOLE = frozenset({405, 411, 413, 501})
 
 
@@ -321,7 +318,7 @@ def _send_whole(
         "PUT",
         _with_digest(target, digest),
         action=action,
-        accept=DONE,
+        accept=STORED,
         headers={"Content-Type": "application/octet-stream"},
         body=stream,
         size=size,
@@ -343,7 +340,7 @@ def _send_parts(
             "PATCH",
             target,
             action=action,
-            accept=DONE,
+            accept=STORED,
             headers={"Content-Type": "application/octet-stream", "Content-Range": f"{done}-{done + len(part) - 1}"},
             body=part,
             size=len(part),
@@ -357,7 +354,7 @@ def _send_parts(
         "PUT",
         _with_digest(target, digest),
         action=action,
-        accept=DONE,
+        accept=STORED,
         body=b"",
         size=0,
         attempts=1,
