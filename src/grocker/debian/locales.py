@@ -6,7 +6,6 @@ The package's locales share files by links, which are followed. Source: glibc, l
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -55,9 +54,10 @@ def choose_locales(package: UnpackedPackage, names: Iterable[str]) -> UnpackedPa
 
 def _find(name: str, places: set[str], package: UnpackedPackage) -> str:
     """Return the directory of a locale, whose name has the codeset in lower case, without punctuation."""
-    language, codeset, rest = re.fullmatch(r"([^.@]*)(\.[^@]*)?(.*)", name, re.DOTALL).groups()  # type: ignore[union-attr]
-    plain = f".{re.sub('[^a-z0-9]', '', codeset.lower())}" if codeset else ""
-    place = f"{_PLACE}{language}{plain}{rest}"
+    main, at, modifier = name.partition("@")
+    language, dot, codeset = main.partition(".")
+    plain = "".join(filter(str.isalnum, codeset.lower()))
+    place = f"{_PLACE}{language}{dot}{plain}{at}{modifier}"
     if place in places:
         return place
     known = sorted(path.removeprefix(_PLACE).replace(".utf8", ".UTF-8") for path in places)

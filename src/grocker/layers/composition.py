@@ -61,13 +61,17 @@ def build_layer(
 
 def is_kept(store: Store, plan: PlannedLayer) -> bool:
     """Tell whether the store has the planned layer."""
+    return _find(store, plan) is not None
+
+
+def _find(store: Store, plan: PlannedLayer) -> _Kept | None:
     kept = store.kept_as("steps", plan.key, _Kept)
-    return kept is not None and store.has_blob(kept.layer.digest, kept.layer.size)
+    return kept if kept is not None and store.has_blob(kept.layer.digest, kept.layer.size) else None
 
 
 def _kept(context: Context, plan: PlannedLayer) -> FinishedLayer | None:
-    kept = context.store.kept_as("steps", plan.key, _Kept)
-    if kept is None or not context.store.has_blob(kept.layer.digest, kept.layer.size):
+    kept = _find(context.store, plan)
+    if kept is None:
         return None
     context.store.use_layer(kept.layer.digest, kept.layer.members)
     directories = {path: Directory(path, mode, uid, gid) for path, mode, uid, gid in kept.directories}

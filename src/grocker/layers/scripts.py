@@ -18,7 +18,7 @@ import msgspec
 from grocker import debian
 from grocker.context import Context, download
 from grocker.debian import dpkg, effects
-from grocker.errors import CorruptError, GrockerError
+from grocker.errors import CorruptError, GrockerError, MissingError
 from grocker.layers.configured import find_scripts
 from grocker.layers.debian import unpack_package
 from grocker.layers.workbench import Workbench
@@ -93,13 +93,14 @@ class ScriptRun(msgspec.Struct, frozen=True):
 def make(layer: PlannedLayer, bench: Workbench) -> Member:
     """Make the member of a layer of the kind ``scripts``.
 
-    Raises CorruptError for a script that fails, UnavailableError if none can run here or one does not end.
+    Raises CorruptError for a script that fails, UnavailableError if none can run here or one does not end, MissingError
+    if the store was pruned since the image was planned.
     """
     context, target = bench.context, bench.target
     answer, plan = bench.packages.answer, bench.plan
     found = find_scripts(context.store, answer, bench.settings.debian.configure)
-    assert found is not None
-    assert found.tools is not None
+    if found is None or found.tools is None:
+        raise MissingError("which maintainer scripts run is no longer in the cache", hint="build again")
     asked = ScriptRun(answer, found.packages, found.tools, target, plan.user, plan.epoch, bench.settings.locales)
 
     def making() -> Member:
