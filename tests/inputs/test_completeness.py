@@ -13,6 +13,7 @@ from grocker.inputs.completeness import IncompleteWheelError, check_complete
 from grocker.progress import Silent
 from grocker.python import InstallScheme, read_tree, read_wheel
 from grocker.runner.contract.spec import Service
+from grocker.store import Store
 from tests.support.wheels import make_wheel
 
 DATA = {"static/a.css": "a"}
@@ -37,7 +38,8 @@ def check(
     installed = read_wheel(make_wheel(place, files=files), InstallScheme("3.13"))
     progress = Silent()
     table = Services(services, any_service=False, source="")
-    check_complete(installed, read_tree(place / "p", now=0), table, module, settings, progress)
+    with Store.open(place / "store") as store:
+        check_complete(installed, read_tree(place / "p", now=0), table, module, settings, progress, store)
     message, hint = (*progress.warnings, ("", ""))[0]
     return message, hint or ""
 

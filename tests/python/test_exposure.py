@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grocker.python import InstallScheme, Wheel, read_tree, read_wheel
-from grocker.python.exposure import Exposed, find_exposed, holds_credentials, looks_secret
+from grocker.python.exposure import Exposed, Suspects, find_exposed, find_suspects, holds_credentials, looks_secret
 from tests.python.test_git import git
 from tests.support.wheels import make_wheel
 
@@ -61,7 +61,8 @@ def exposed(tmp_path: Path, rules: str, configuration: str = "") -> Exposed:
         (root / ".gitignore").write_text(rules)
         git("init", "-q", cwd=root)
     made = wheel(tmp_path / "w", {**files, "app/made.key": b"by the back end"})
-    found = find_exposed(made.entries, read_tree(root, now=0))
+    tree = read_tree(root, now=0)
+    found = find_exposed(made.entries, tree, find_suspects(tree))
     short = tuple(tuple(path.partition("/app/")[2] for path in paths) for paths in (found.ignored, found.secret))
     return Exposed(short[0], short[1], found.sources)
 
@@ -96,7 +97,7 @@ def test_generated_files_that_it_does_not_name_are_told(tmp_path: Path) -> None:
 
 def test_secrets_of_a_wheel_are_told_by_their_names_alone(tmp_path: Path) -> None:
     files: dict[str, str | bytes] = {"app/id_rsa": "x", "app/ca.pem": CERTIFICATE, "app/x.py": ""}
-    assert find_exposed(wheel(tmp_path, files).entries, None) == Exposed(
+    assert find_exposed(wheel(tmp_path, files).entries, None, Suspects()) == Exposed(
         (), ("opt/venv/lib/python3.13/site-packages/app/id_rsa",), ()
     )
 

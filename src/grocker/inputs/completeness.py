@@ -44,7 +44,7 @@ def check_complete(
     django_settings_module: str | None,
     settings: Settings,
     progress: Progress,
-    store: Store | None = None,
+    store: Store,
 ) -> None:
     """Warn of a wheel that lacks code, templates, static files or data of its project.
 
@@ -52,10 +52,10 @@ def check_complete(
     files. Raises IncompleteWheelError if the application needs them and the settings do not insist on a package.
     """
     key = _key(installed, tree, services, django_settings_module, settings)
-    if key and store is not None and store.kept("steps", key) is not None:
+    if key and store.kept("steps", key) is not None:
         return
     is_certain = _check(installed, tree, services, django_settings_module, settings, progress)
-    if key and store is not None and is_certain:
+    if key and is_certain:
         store.keep("steps", key, b"true")
 
 

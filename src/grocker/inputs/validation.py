@@ -97,7 +97,7 @@ def _find_suspects(tree: python.SourceTree, store: Store) -> Suspects:
 
 def _warn_of_exposed(installed: python.Wheel, tree: python.SourceTree | None, context: Context) -> None:
     """Warn once of all files in the application's wheel that git ignores or that look like secrets."""
-    suspects = _find_suspects(tree, context.store) if tree is not None else None
+    suspects = _find_suspects(tree, context.store) if tree is not None else Suspects()
     found = python.find_exposed(installed.entries, tree, suspects)
     parts = [
         f"{words}: {_some([path.removeprefix(f'{installed.site}/') for path in paths])}"

@@ -76,14 +76,12 @@ def find_suspects(tree: SourceTree) -> Suspects:
     return Suspects(frozenset(ignored), frozenset(secret))
 
 
-def find_exposed(entries: Iterable[Entry], tree: SourceTree | None, suspects: Suspects | None = None) -> Exposed:
+def find_exposed(entries: Iterable[Entry], tree: SourceTree | None, suspects: Suspects) -> Exposed:
     """Find them among the files of an application's wheel, which was built from ``tree`` if that is known.
 
-    ``suspects``: what ``find_suspects`` finds in the tree, if that is known.
+    ``suspects``: what ``find_suspects`` finds in the tree.
     """
     sources: dict[tuple[str, str], str] = {}
-    if suspects is None:
-        suspects = find_suspects(tree) if tree is not None else Suspects()
     if tree is not None and (suspects.ignored or suspects.secret):
         for file in tree.files:
             if file.path in suspects.ignored or file.path in suspects.secret:
