@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.architecture.source import ROOT
+
+_IN_LIBRARIES = re.compile(r"/(?:site|dist)-packages/")
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Counted:
     def count_modules(self) -> dict[str, int]:
         """Count its modules by where they come from: Grocker, a library, or Python's own library."""
         own = sum(name.partition(".")[0] == "grocker" for name in self.modules)
-        libraries = sum("-packages/" in (file or "") for file in self.modules.values())
+        libraries = sum(_IN_LIBRARIES.search(file or "") is not None for file in self.modules.values())
         tests = sum(name.partition(".")[0] == "tests" for name in self.modules)
         return {"grocker": own, "libraries": libraries, "python": len(self.modules) - own - libraries - tests}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tools.packages.__main__ import CASES, read_cases
 from tools.packages.compare import Node, Root, differences, is_number, shorten
@@ -65,10 +66,10 @@ def test_cases_have_packages_a_user_and_a_script() -> None:
     assert all(case.packages and case.uid in (0, 1000) and case.script for case in cases)
 
 
-def result(**others: object) -> Result:
+def result(**others: Any) -> Result:
     case = Case(("redis-server",), 0, "true")
     first = Result(case, "yes", (), True, "yes", ("redis-server",), (), "0123abcd", "2026-11-29")
-    return replace(first, **others)  # type: ignore[arg-type]
+    return replace(first, **others)
 
 
 def test_page_counts_what_works_differs_and_needs_a_sandbox() -> None:

@@ -61,7 +61,7 @@ class Anywhere:
     ) -> subprocess.CompletedProcess[str]:
         """Run ``grocker`` as that user, below the command ``under``."""
         return subprocess.run(
-            [*under, self.python or _python(), "-m", "grocker", *arguments],
+            [*under, self.python or usable_python(), "-m", "grocker", *arguments],
             env=dict(environment),
             user=uid,
             group=uid,
@@ -97,7 +97,7 @@ class Anywhere:
         return result
 
 
-def _python() -> str:
+def usable_python() -> str:
     """Return an interpreter that other users can run: this one may be in a home directory."""
     ours = Path(sys.executable).resolve()
     if all(parent.stat().st_mode & 0o001 for parent in ours.parents):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from grocker.images.layout import problems
-from tests.e2e.build.conftest import Anywhere, _python, shared_cache
+from tests.e2e.build.conftest import Anywhere, shared_cache, usable_python
 from tests.support import rootless
 from tests.support.compilers import PYTHON, SMALL, compiler_cache, pack
 
@@ -144,7 +144,7 @@ def _another_python() -> str:
     """An interpreter of the series of the usual one, and of another release, if there is one; else the usual one."""
     series = f"python3.{sys.version_info.minor}"
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    usual = _release(_python())
+    usual = _release(usable_python())
     candidates = [
         *sorted(root.glob(f"versions/*/bin/{series}")),
         Path("/usr/bin", series),

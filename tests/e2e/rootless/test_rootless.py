@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.build.conftest import Anywhere, _python
+from tests.e2e.build.conftest import Anywhere, usable_python
 from tests.e2e.contract import test_document as document
 from tests.e2e.contract.engine import Engine, Folders
 from tests.e2e.rootless.conftest import Person
@@ -57,7 +57,7 @@ def test_V3_names_the_option_that_a_rootless_engine_needs(engine: Engine, theirs
 def test_run_does_the_same_in_one_command(anywhere: Anywhere, theirs: Folders, person: Person, engine: Engine) -> None:
     def grocker_run(*arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [*person.launcher, _python(), "-m", "grocker", "run", "--engine", "podman", *arguments],
+            [*person.launcher, usable_python(), "-m", "grocker", "run", "--engine", "podman", *arguments],
             env=anywhere.environment(person.home, **person.environment),
             cwd=theirs.root,
             stdin=subprocess.DEVNULL,

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from grocker.store import tree_seal
-from tests.e2e.build.conftest import ROOT, Anywhere, anywhere, home_of  # noqa: F401 - fixtures
+from tests.e2e.build.conftest import ROOT, Anywhere
 from tests.e2e.sandbox import hostile
 from tests.support import rootless
 from tests.support.compilers import compiler_cache, write_project
@@ -57,7 +57,7 @@ class Builder:
 @pytest.fixture(params=[*KINDS[:1], pytest.param(KINDS[1], marks=pytest.mark.rootless), *KINDS[2:]])
 def builder(
     request: pytest.FixtureRequest,
-    home_of: Callable[[int | None], Path],  # noqa: F811
+    home_of: Callable[[int | None], Path],
 ) -> Iterator[Builder]:
     uid = UID if request.param == "user namespaces" else None
     launcher: tuple[str, ...] = (sys.executable, "-c", _WITH_KEY)
@@ -112,7 +112,7 @@ def _start_sleep(stack: ExitStack, uid: int) -> int:
     return process.pid
 
 
-def test_no_way_out_succeeds(builder: Builder, anywhere: Anywhere) -> None:  # noqa: F811
+def test_no_way_out_succeeds(builder: Builder, anywhere: Anywhere) -> None:
     project = write_project(builder.home / "project", "made-up-hostile", _sdist(builder.host))
     if builder.uid is not None:
         subprocess.run(["chown", "-R", f"{builder.uid}", project], check=True)

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from grocker.platforms.suites import SUITES
-from tests.e2e.build.conftest import ROOT, Anywhere, _python, anywhere  # noqa: F401 - a fixture
+from tests.e2e.build.conftest import ROOT, Anywhere, usable_python
 from tests.e2e.contract.engine import LIMITS
-from tests.e2e.rootless.conftest import Person, person  # noqa: F401 - a fixture
+from tests.e2e.rootless.conftest import Person
 from tests.support import rootless
 from tests.support.compilers import compiler_cache, write_project
 
@@ -145,7 +145,7 @@ def _table() -> dict[str, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def ground(anywhere: Anywhere) -> Iterator[Ground]:  # noqa: F811
+def ground(anywhere: Anywhere) -> Iterator[Ground]:
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     suite = next((row.name for row in SUITES.values() if row.python == own), None)
     if suite is None:
@@ -173,8 +173,8 @@ def engine(request: pytest.FixtureRequest, ground: Ground) -> list[str]:
 
 
 def test_host_compiles_in_the_sandbox_that_the_page_says(ground: Ground) -> None:
-    as_root = ["env", "-i", *ground.variables(0), _python()]
-    as_user = [*rootless.launcher(USER, groups="--clear-groups"), "env", "-i", *ground.variables(USER), _python()]
+    as_root = ["env", "-i", *ground.variables(0), usable_python()]
+    as_user = [*rootless.launcher(USER, groups="--clear-groups"), "env", "-i", *ground.variables(USER), usable_python()]
     kinds = [ground.find_kind(as_root, 0, "host"), ground.find_kind(as_user, USER, "host of a user")]
     assert kinds == _table()["the host"]
 
@@ -197,7 +197,7 @@ def test_container_compiles_in_the_sandbox_that_the_page_says(ground: Ground, en
 @pytest.mark.parametrize("options", _OPTIONS)
 def test_rootless_podman_compiles_in_the_sandbox_that_the_page_says(
     ground: Ground,
-    person: Person,  # noqa: F811
+    person: Person,
     options: str,
 ) -> None:
     podman = [

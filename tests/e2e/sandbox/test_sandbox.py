@@ -17,7 +17,7 @@ from shlex import quote
 
 import pytest
 
-from tests.e2e.build.conftest import Anywhere, anywhere, home_of  # noqa: F401 - fixtures
+from tests.e2e.build.conftest import Anywhere
 from tests.support import rootless
 from tests.support.host_root import make_root
 from tests.support.processes import running, wait_until
@@ -125,8 +125,8 @@ def root() -> Iterator[Path]:
 def host(
     request: pytest.FixtureRequest,
     root: Path,
-    anywhere: Anywhere,  # noqa: F811
-    home_of: Callable[[int | None], Path],  # noqa: F811
+    anywhere: Anywhere,
+    home_of: Callable[[int | None], Path],
 ) -> Host:
     is_user = request.param == "user namespaces"
     home = home_of(UID if is_user else None)
