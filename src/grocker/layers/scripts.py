@@ -100,7 +100,7 @@ def make(layer: PlannedLayer, bench: Workbench) -> Member:
     answer, plan = bench.packages.answer, bench.plan
     found = find_scripts(context.store, answer, bench.settings.debian.configure)
     if found is None or found.tools is None:
-        raise MissingError("which maintainer scripts run is no longer in the cache", hint="build again")
+        raise MissingError("the list of maintainer scripts to run is no longer in the cache", hint="build again")
     asked = ScriptRun(answer, found.packages, found.tools, target, plan.user, plan.epoch, bench.settings.locales)
 
     def making() -> Member:
