@@ -131,8 +131,7 @@ def _plan(context: Context, prefetch: Prefetch, request: Request, settings: Sett
     if scripts is not None:
         names = scripts.packages
     else:
-        facts, can_run = prefetch.packages(answer).facts(), partial(_can_run_scripts, context, resolution)
-        names = debian.find_pending(facts, everything=mode == "always", has_sandbox=can_run)
+        names = debian.find_pending(prefetch.packages(answer).facts(), everything=mode == "always")
     tools = None
     if names:
         target, own = resolution.target, {package.name for package in answer.packages}
@@ -142,12 +141,6 @@ def _plan(context: Context, prefetch: Prefetch, request: Request, settings: Sett
     scripts = Scripts(names, tools)
     configured.keep_scripts(store, answer, mode, scripts)
     return plan_image(store, request, settings, resolution, scripts)
-
-
-def _can_run_scripts(context: Context, resolution: Resolution) -> bool:
-    from grocker.layers import scripts  # most images need none
-
-    return scripts.can_run(context, resolution.target)
 
 
 @contextmanager
