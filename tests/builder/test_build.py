@@ -12,7 +12,10 @@ from msgspec.structs import replace
 from grocker.builder.build import build
 from grocker.builder.lock import make_lock
 from grocker.builder.preview import preview
+from grocker.cli.build import summary
+from grocker.cli.terminal import Style
 from grocker.context import Context
+from grocker.debian.scripts import fingerprint, read_reviews
 from grocker.errors import GrockerError, UsageError
 from grocker.images import Delivered
 from grocker.inputs.request import Request
@@ -81,13 +84,14 @@ def test_preview_makes_no_layer_and_says_why(opened: tuple[World, Context]) -> N
     assert not any(layer.will_run for layer in after.layers)
 
 
+SCRIPT = "#!/bin/sh\nset -e\nadduser --system daemon\n"
 FOREIGN = "arm64" if os.uname().machine == "x86_64" else "amd64"
 
 
 @pytest.fixture
 def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[World, Context]]:
     """A world with a package whose script nobody has reviewed, for another architecture than this host's."""
-    control = {"postinst": "#!/bin/sh\nset -e\nadduser --system daemon\n"}
+    control = {"postinst": SCRIPT}
     files = {"usr/bin/d": Program()}
     packages = [Package("daemon", architecture=name, files=files, control=control) for name in ("amd64", "arm64")]
     packages += [one for one in base("arm64") if one.architecture == "arm64"]
@@ -109,6 +113,22 @@ def test_image_has_no_layer_of_scripts_and_says_so_when_they_are_not_to_run(daem
     built = build(wanted, context)
     assert [one[0] for one in built.images[0].uncovered] == ["daemon"]
     assert "maintainer scripts" not in [layer.name for layer in built.images[0].layers]
+
+
+def test_image_lacks_what_it_does_without_where_scripts_cannot_run_and_its_summary_says_so(
+    daemon: tuple[World, Context], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, context = daemon
+    review = "daemon/postinst (trixie)  (run if possible) its cache is empty"
+    reviews = {**read_reviews(), fingerprint(SCRIPT): review}
+    monkeypatch.setattr("grocker.debian.scripts.read_reviews", lambda: reviews)
+    for _ in range(2):
+        built = build(replace(foreign(made, ""), strict=True), context)
+        assert built.images[0].omitted == (("daemon", "its cache is empty"),)
+        assert built.images[0].uncovered == ()
+        assert "maintainer scripts" not in [layer.name for layer in built.images[0].layers]
+        line = "not run, for want of a sandbox: the script of daemon (its cache is empty)"
+        assert line in summary(built, Style(False), host="linux/amd64")
 
 
 def test_build_fails_and_says_what_would_be_missing_when_scripts_cannot_run(daemon: tuple[World, Context]) -> None:

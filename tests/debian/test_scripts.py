@@ -174,8 +174,18 @@ def review(script: str, reason: str) -> dict[str, str]:
     return {scripts.fingerprint(script, "all", "1"): f"x/postinst (trixie)  {reason}"}
 
 
-AGENT = "#!/bin/sh\nchmod 2755 /usr/bin/agent\n"
-REVIEWS = review(AGENT, "(run beside others) guards memory")
+CACHE, AGENT = "#!/bin/sh\nfill-a-cache\n", "#!/bin/sh\nchmod 2755 /usr/bin/agent\n"
+REVIEWS = {
+    **review(CACHE, "(run if possible) programs do without the cache"),
+    **review(AGENT, "(run beside others) guards memory"),
+}
+
+
+def test_script_that_fills_a_cache_runs_where_there_is_a_sandbox() -> None:
+    packages = [named("fonts", postinst=CACHE), named("ssh", postinst=AGENT), named("other")]
+    assert scripts.find_pending(packages, reviews=REVIEWS) == ("fonts", "ssh")
+    assert scripts.find_pending(packages, reviews=REVIEWS, has_sandbox=lambda: False) == ()
+    assert scripts.find_optional(packages, REVIEWS) == {"fonts": "programs do without the cache"}
 
 
 def test_script_that_an_image_does_without_runs_beside_others() -> None:
@@ -184,7 +194,16 @@ def test_script_that_an_image_does_without_runs_beside_others() -> None:
     assert scripts.find_pending(packages[:1], reviews=REVIEWS) == ()
 
 
+def test_sandbox_is_not_tried_when_scripts_have_to_run_or_none_is_worth_it() -> None:
+    def fail() -> bool:
+        raise AssertionError
+
+    packages = [named("fonts", postinst=CACHE), named("hello", postinst=UNREVIEWED)]
+    assert scripts.find_pending(packages, reviews=REVIEWS, has_sandbox=fail) == ("fonts", "hello")
+    assert scripts.find_pending([named("ssh", postinst=AGENT)], reviews=REVIEWS, has_sandbox=fail) == ()
+
+
 def test_marks_of_reviews_are_spelt_as_they_are_read() -> None:
     reasons = [rest.partition("  ")[2] for rest in scripts.read_reviews().values()]
     marked = [reason for reason in reasons if reason.startswith("(")]
-    assert {reason.partition(") ")[0] for reason in marked} == {"(run beside others"}
+    assert {reason.partition(") ")[0] for reason in marked} == {"(run if possible", "(run beside others"}

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
+from grocker.cli.request import open_context
 from grocker.layers import scripts
+from grocker.platforms.architectures import ARCHITECTURES
+from grocker.platforms.target import select_target
 from grocker.sandbox.run import CHOICES, NoSandboxError
 from tests.debian.test_scripts import facts
 
@@ -48,3 +54,9 @@ def test_error_without_a_sandbox_says_what_the_image_would_lack(hint: str, choic
     assert "hello: its user or group does not exist; its directories in /var are missing" in error.hint
     assert 'set configure = "static" in [tool.grocker.debian]' in error.hint
     assert error.hint.startswith(choice)
+
+
+def test_scripts_for_another_machine_cannot_run(tmp_path: Path) -> None:
+    [other] = [name for name, row in ARCHITECTURES.items() if row.machine != os.uname().machine]
+    with open_context({**os.environ, "GROCKER_CACHE": str(tmp_path)}, quiet=True) as context:
+        assert not scripts.can_run(context, select_target("trixie", f"linux/{other}"))

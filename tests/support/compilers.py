@@ -76,7 +76,10 @@ def compiler_cache(uid: int = 0) -> Path:
 
 def _copy(made: Path, uid: int) -> str:
     target = made.with_name(f"{made.name}-{uid}")
-    subprocess.run(["cp", "--archive", "--reflink=auto", made, target], check=True)
+    (target / "v1").mkdir(parents=True)
+    # Builds that use the cache meanwhile create and remove files in its directory for temporary ones.
+    kept = [path for path in (made / "v1").iterdir() if path.name != "tmp"]
+    subprocess.run(["cp", "--archive", "--reflink=auto", *kept, target / "v1"], check=True)
     subprocess.run(["chown", "--recursive", "--no-dereference", f"{uid}:{uid}", target], check=True)
     return str(target)
 

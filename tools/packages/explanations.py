@@ -25,11 +25,6 @@ EXPLANATIONS = (
         re.compile(r"lacks /usr/share/fonts/X11/\w+/(?:encodings\.dir|fonts\.(?:alias|dir|scale))"),
         "lists for X servers, of which the image has none; they are made if another script runs",
     ),
-    Explanation(
-        re.compile(r"lacks /var/cache/fontconfig(?:/.*)?"),
-        "a cache that programs do without; it is filled if another script runs, lest a host without a sandbox makes"
-        " another image",
-    ),
     Explanation(re.compile(r"lacks /etc/apparmor\.d/(?:disable|local)(?:/.*)?"), "AppArmor is the host's"),
     Explanation(re.compile(r"content /etc/postfix/main\.cf"), "holds the name of the host that configured it"),
     Explanation(

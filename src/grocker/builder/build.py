@@ -89,10 +89,10 @@ def _make_images(
     uv = find_uv(context, settings)
     resolutions = resolve_platforms(context, request, settings, uv, prefetch)
     application = resolutions[0].application
-    plans = [_plan(context, prefetch, request, settings, one) for one in resolutions]
+    planned = [_plan(context, prefetch, request, settings, one) for one in resolutions]
     images: list[BuiltImage] = []
     faults = {application.installed.file: application.installed.faults}
-    for resolution, plan in zip(resolutions, plans, strict=True):
+    for resolution, (plan, scripts) in zip(resolutions, planned, strict=True):
         offer = _Offer(context.store, request, Platform("linux", resolution.target.architecture))
         execution = execute(
             context, pools, plan, resolution, prefetch, finished=offer, strict=request.strict, settings=settings
@@ -113,34 +113,40 @@ def _make_images(
         _report_collisions(context.progress, execution.collisions)
         remember(context.store, resolution, plan)
         layers = tuple(_built(layer) for layer in execution.layers)
-        images.append(BuiltImage(execution.image, layers, execution.uncovered))
+        images.append(BuiltImage(execution.image, layers, execution.uncovered, scripts.omitted))
     _report_faults(context.progress, faults)
     return resolutions[0], tuple(images)
 
 
-def _plan(context: Context, prefetch: Prefetch, request: Request, settings: Settings, resolution: Resolution) -> Plan:
-    """Plan an image; waits for Debian's packages unless an earlier build found out whose maintainer scripts run."""
+def _plan(
+    context: Context, prefetch: Prefetch, request: Request, settings: Settings, resolution: Resolution
+) -> tuple[Plan, Scripts]:
+    """Plan an image, and find out whose maintainer scripts run; waits for Debian's packages unless that is known."""
     store, answer, mode = context.store, resolution.packages, settings.debian.configure
     scripts = configured.find_scripts(store, answer, mode)
-    if scripts is not None:
+    if scripts is not None and not scripts.omitted:
         plan = plan_image(store, request, settings, resolution, scripts)
         if all(is_kept(store, layer) for layer in plan.layers if layer.kind == "scripts"):
-            return plan
+            return plan, scripts
     from grocker import debian
 
-    if scripts is not None:
-        names = scripts.packages
-    else:
-        names = debian.find_pending(prefetch.packages(answer).facts(), everything=mode == "always")
+    facts, can_run = prefetch.packages(answer).facts(), partial(_can_run_scripts, context, resolution)
+    names = debian.find_pending(facts, everything=mode == "always", has_sandbox=can_run)
     tools = None
     if names:
         target, own = resolution.target, {package.name for package in answer.packages}
         wanted = sorted({*target.suite.tools, *debian.needed_by_scripts(own)})
         found = resolve_names(context, settings, wanted, target, refresh=request.refresh)
         tools = replace(found, packages=tuple(package for package in found.packages if package.name not in own))
-    scripts = Scripts(names, tools)
+    scripts = Scripts(names, tools, () if names else tuple(debian.find_optional(facts).items()))
     configured.keep_scripts(store, answer, mode, scripts)
-    return plan_image(store, request, settings, resolution, scripts)
+    return plan_image(store, request, settings, resolution, scripts), scripts
+
+
+def _can_run_scripts(context: Context, resolution: Resolution) -> bool:
+    from grocker.layers import scripts  # most images need none
+
+    return scripts.can_run(context, resolution.target)
 
 
 @contextmanager

@@ -29,6 +29,8 @@ class BuiltImage(msgspec.Struct, frozen=True):
     layers: tuple[BuiltLayer, ...]
     uncovered: tuple[tuple[str, str, str], ...]
     """maintainer scripts that were not done statically: package, script, reason"""
+    omitted: tuple[tuple[str, str], ...] = ()
+    """packages whose maintainer scripts run only on hosts with a sandbox, and what the image lacks without them"""
 
 
 class Built(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
 import msgspec
@@ -137,29 +137,33 @@ _SANDBOX_SNIPPETS = frozenset({"dh_icons", "dh_installmime", "dh_installtmpfiles
 """snippets whose effect an image does without; they run where a sandbox is made anyway"""
 
 
-_BESIDES = "(run beside others) "
-"""begins the reason of a review: an image does without the script, but is better with it"""
+_IF_POSSIBLE, _BESIDES = "(run if possible) ", "(run beside others) "
+"""begin the reason of a review: an image does without the script, but is better with it"""
 
 
 def find_pending(
     facts: Iterable[Facts],
     *,
     everything: bool = False,
+    has_sandbox: Callable[[], bool] = lambda: True,
     reviews: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
     """The names of the packages whose scripts run for real, sorted; none if all effects are done statically.
 
-    If one has to run, so do those with alternatives, which depend on each other, and those that make an image better.
-    Alone, these do not: an image would differ by whether its host has a sandbox. ``everything``: all that have scripts.
-    ``reviews``: see ``find_unreviewed``.
+    If one has to run, so do those with alternatives, which depend on each other. ``everything``: all that have scripts.
+    ``has_sandbox``: whether scripts can run; asked if only such would run that an image does without. ``reviews``: see
+    ``find_unreviewed``.
     """
     reviews = read_reviews() if reviews is None else reviews
     packages = tuple(facts)
     if everything:
         return tuple(sorted(one.name for one in packages if one.scripts))
     found = {one.package for one in find_unreviewed(packages, reviews)}
-    if found:
-        found |= {one.name for one in packages if _is_worth_running(one, reviews)}
+    if not found:
+        found = set(find_optional(packages, reviews))
+        if not found or not has_sandbox():
+            return ()
+    found |= {one.name for one in packages if _is_worth_running(one, reviews)}
     return tuple(sorted(found))
 
 
@@ -168,13 +172,26 @@ def _is_worth_running(package: Facts, reviews: Mapping[str, str]) -> bool:
     return (
         any(map(_ALTERNATIVES.search, package.scripts.values()))
         or not snippets.isdisjoint(_SANDBOX_SNIPPETS)
-        or _runs_beside_others(package, reviews)
+        or bool(_find_mark(package, (_IF_POSSIBLE, _BESIDES), reviews))
     )
 
 
-def _runs_beside_others(package: Facts, reviews: Mapping[str, str]) -> bool:
-    found = (fingerprint(one, package.architecture, package.version) for one in package.scripts.values())
-    return any(reviews.get(mark, "").partition("  ")[2].startswith(_BESIDES) for mark in found)
+def find_optional(facts: Iterable[Facts], reviews: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The packages with scripts that run if there is a sandbox, by name, and what an image lacks without them."""
+    reviews = read_reviews() if reviews is None else reviews
+    found = {one.name: _find_mark(one, (_IF_POSSIBLE,), reviews) for one in facts}
+    return {name: reason for name, reason in sorted(found.items()) if reason}
+
+
+def _find_mark(package: Facts, marks: tuple[str, ...], reviews: Mapping[str, str]) -> str:
+    """What follows one of ``marks`` in the review of a script; empty if no script has one."""
+    for script in package.scripts.values():
+        review = reviews.get(fingerprint(script, package.architecture, package.version), "")
+        reason = review.partition("  ")[2]
+        for mark in marks:
+            if reason.startswith(mark):
+                return reason.removeprefix(mark)
+    return ""
 
 
 _EFFECTS = (

@@ -22,6 +22,8 @@ class Scripts(msgspec.Struct, frozen=True):
     """names of the packages that have them"""
     tools: DebianAnswer | None = None
     """what they run with besides the image's packages; None if none run"""
+    omitted: tuple[tuple[str, str], ...] = ()
+    """packages whose scripts would run if the host had a sandbox, and what the image lacks without them"""
 
     @property
     def digests(self) -> tuple[str, ...]:

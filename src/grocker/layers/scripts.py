@@ -122,6 +122,17 @@ def make(layer: PlannedLayer, bench: Workbench) -> Member:
     return members.find_or_make(context.store, key, making)
 
 
+def can_run(context: Context, target: Target) -> bool:
+    """Tell whether this host can run scripts of images for ``target``."""
+    with context.store.scratch() as scratch:
+        try:
+            _check_machine(target)
+            find_isolation(scratch)
+        except NoSandboxError:
+            return False
+    return True
+
+
 def _check_machine(target: Target) -> None:
     machine = os.uname().machine
     if ARCHITECTURES[target.architecture].machine != machine:

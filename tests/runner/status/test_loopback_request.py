@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 import time
@@ -142,6 +143,21 @@ def test_there_is_no_answer_when_nothing_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = int(listener.getsockname()[1])
     assert ask(port) == (None, b"")
+
+
+class FullLoop(Loop):
+    """Watches no descriptor any more: fs.epoll.max_user_watches is reached."""
+
+    def watch_writable(self, descriptor: int, call: Callable[[], object]) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_there_is_no_answer_when_the_connection_cannot_be_watched() -> None:
+    found: list[int | None] = []
+    with upstream(silent) as port, FullLoop(lambda: None) as loop:
+        loopback_request.send_request(loop, "/", 60, lambda status, _: found.append(status), port=port)
+        loop.turn(60)
+    assert found == [None]
 
 
 def test_nothing_is_told_when_it_is_called_off() -> None:

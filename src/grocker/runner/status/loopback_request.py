@@ -45,10 +45,13 @@ class LoopbackRequest:
         except OSError:  # no descriptor left
             loop.after(0.0, self._fail)
             return
-        if connection.connect_ex(("127.0.0.1", port)) in (0, errno.EINPROGRESS):
-            loop.watch_writable(connection.fileno(), self._send)
-        else:
-            loop.after(0.0, self._fail)
+        try:
+            if connection.connect_ex(("127.0.0.1", port)) in (0, errno.EINPROGRESS):
+                loop.watch_writable(connection.fileno(), self._send)
+                return
+        except OSError:  # epoll_ctl(2): too many watched descriptors
+            pass
+        loop.after(0.0, self._fail)
 
     def cancel(self) -> None:
         """Drop the request; there will be no call."""
