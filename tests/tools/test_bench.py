@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -14,8 +15,9 @@ import pytest
 from tests.architecture.source import ROOT
 from tools.bench import growth, machines, report
 from tools.bench.peers import with_copied
+from tools.bench.profile import Profile, rows
 from tools.bench.registry import Registry
-from tools.bench.rounds import CASES, COLD, DEPENDENCY, PUSH, Sample, Size
+from tools.bench.rounds import CASES, COLD, COLD_PUSH, DEPENDENCY, PUSH, Sample, Size
 from tools.bench.sides import COPYING, INSTALLING, with_host
 
 OURS, TREE = "Grocker", "Grocker, tree"
@@ -38,13 +40,41 @@ def sizes() -> list[Size]:
     return [*own, *(Size(side, 60_000_000, 1, 1) for side in (COPYING, INSTALLING))]
 
 
+def profiles() -> list[Profile]:
+    found = []
+    for side in (OURS, TREE):
+        for case, seconds in ((COLD_PUSH, 5.0), (PUSH, 0.2), (DEPENDENCY, 1.0)):
+            imports = {"imports": 1.0 if case == COLD_PUSH else seconds / 2}
+            found += [Profile(case, side, seconds, {**imports, "layers": 0.01 * seconds})] * 3
+    return found
+
+
+def test_profile_has_a_row_for_what_takes_a_fiftieth_and_the_rest_in_one() -> None:
+    assert rows(profiles(), [(COLD_PUSH, OURS), (PUSH, OURS)]) == [
+        ["seconds", "5.00", "0.20"],
+        ["imports", "20 %", "50 %"],
+        ["the rest", "80 %", "50 %"],
+    ]
+
+
+def test_threads_are_looked_at_until_grocker_exits(tmp_path: Path) -> None:
+    environ = {"PATH": "/usr/bin:/bin", "BENCH_SAMPLES": str(tmp_path / "samples")}
+    command = [sys.executable, str(ROOT / "tools/bench/sampled.py"), "inspect", "archive:/nowhere"]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert "/nowhere" in done.stderr and done.returncode == 66, done
+    found = json.loads((tmp_path / "samples").read_bytes())
+    assert found["doing"]["imports"] > 0
+    assert 0 < found["began"] < time.time()
+
+
 def test_ratios_are_of_pairs_when_times_vary() -> None:
     assert report.ratios(samples(), COLD, OURS, COPYING) == [0.25] * 4
     assert report.ratios(samples(), COLD, OURS, INSTALLING) == [0.5] * 4
 
 
 def test_tables_say_which_goals_are_missed() -> None:
-    text = report.tables(samples(), sizes(), {"machine": "a test"})
+    text = report.tables(samples(), sizes(), {"machine": "a test"}, profiles())
+    assert "| imports | 20 % | 50 % | 50 % | 20 % | 50 % | 50 % |" in text
     cold = next(line for line in text.splitlines() if line.startswith("| cold") and "×" in line)
     assert cold.count("goal ≤ 0.7: met") == 2
     package, tree = (

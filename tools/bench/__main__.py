@@ -23,6 +23,7 @@ from grocker.python import Uv, find_uv
 from tools.bench import base, growth, machines, peers, report
 from tools.bench.engine import Engine, engine
 from tools.bench.host import BenchError, as_root, machine, program, run
+from tools.bench.profile import profile
 from tools.bench.project import Project, prepare
 from tools.bench.registry import Registry, registry, secure_registry
 from tools.bench.rounds import Bench
@@ -57,7 +58,10 @@ def main() -> int:
         else:
             with contest(place, kept, environ) as sides:
                 about["versions"] = sides.versions
-                figures = (_race if options.machines else _measure)(sides, about, options)
+                if options.machines:
+                    figures = _race(sides, about, options)
+                else:
+                    figures = _measure(sides, place, about, options)
     except (BenchError, GrockerError) as error:
         _say(f"error: {error}")
         return 69
@@ -67,12 +71,13 @@ def main() -> int:
     return 0
 
 
-def _measure(sides: Contest, about: dict[str, str], options: argparse.Namespace) -> str:
-    """Run the cases of ``rounds``; return the tables."""
+def _measure(sides: Contest, place: Path, about: dict[str, str], options: argparse.Namespace) -> str:
+    """Run the cases of ``rounds``; return the tables. ``place``: an existing directory."""
     done = Bench(sides.all, sides.project, sides.engine, sides.registry, _say)
     done.run(options.rounds, options.repeats)
     about["rounds"] = f"{options.rounds}; quick cases {options.repeats} times in each"
-    figures = report.tables(done.samples, done.sizes, about)
+    profiles = profile(sides.ours, sides.project, place, options.repeats, _say)
+    figures = report.tables(done.samples, done.sizes, about, profiles)
     if options.write:
         PAGE.write_text(report.insert(PAGE.read_text("utf-8"), figures, report.MARKS), "utf-8")
         PAGE.with_suffix(".json").write_text(report.plain(done.samples, done.sizes, about), "utf-8")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from statistics import median
 
+from tools.bench.profile import Profile, rows
 from tools.bench.rounds import CASES, COLD, COLD_PUSH, DEPENDENCY, LINE, PUSH, UNCHANGED, Sample, Size
 from tools.bench.sides import COPYING, INSTALLING, PYOCI
 
@@ -19,6 +20,7 @@ WORDS = {
     PUSH: "one line changed, and pushed",
     DEPENDENCY: "one dependency added",
 }
+PROFILED = {COLD_PUSH: "cold", PUSH: "one line", DEPENDENCY: "one dependency"}
 OWN = "Grocker"
 """what the names of our sides begin with"""
 _SIZE = "size"
@@ -55,8 +57,10 @@ def ratios(samples: Sequence[Sample], case: str, ours: str, theirs: str) -> list
     ]
 
 
-def tables(samples: Sequence[Sample], sizes: Sequence[Size], about: Mapping[str, str]) -> str:
-    """Markdown: what was measured where, times, ratios and goals, bytes."""
+def tables(
+    samples: Sequence[Sample], sizes: Sequence[Size], about: Mapping[str, str], profiles: Sequence[Profile]
+) -> str:
+    """Markdown: what was measured where, times, ratios and goals, bytes, what our time is spent on."""
     sides = [one.side for one in sizes]
     ours = [side for side in sides if side.startswith(OWN)]
     peers = [side for side in sides if side not in ours]
@@ -85,6 +89,10 @@ def tables(samples: Sequence[Sample], sizes: Sequence[Size], about: Mapping[str,
             ["image, in the engine", *(_bytes(weights[side].engine) for side in sides)],
         ],
     )
+    columns = [(case, side) for side in ours for case in (COLD_PUSH, PUSH, DEPENDENCY)]
+    heads = [f"{side.removeprefix(f'{OWN}, ')}: {PROFILED[case]}" for case, side in columns]
+    lines += ["", "What Grocker's time is spent on, by its rooms, median; all of it pushed:", ""]
+    lines += markdown_table(["", *heads], rows(profiles, columns))
     return "\n".join(lines) + "\n"
 
 
