@@ -32,6 +32,9 @@ EXPLANATIONS = (
         "formats and logs hold the time at which they were made",
     ),
     Explanation(
+        re.compile(r"content /var/lib/texmf/ls-R(?:-TEXLIVEDIST)?"), "lists of files: an image has no documentation"
+    ),
+    Explanation(
         re.compile(r"755 \w+:\w+, not 755 root:root with capabilities /usr/\S*/(?:ping|gst-ptp-helper)"),
         "capabilities that scripts set are not taken over: ping works without in a container, clocks are the host's",
     ),
