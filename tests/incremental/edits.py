@@ -432,6 +432,7 @@ def change_options(project: Project) -> str:
 def change_clock(project: Project) -> str:
     """A minute forth or an hour back."""
     project.ahead += project.random.choice((60, -3600 if project.ahead > 3700 else 3600))
+    project.latest = max(project.latest, project.ahead)
     return f"the clock is {project.ahead} s ahead"
 
 
@@ -440,7 +441,8 @@ def publish(project: Project) -> str | None:
     if project.published >= 3:
         return None
     project.published += 1
-    project.ahead += DAY + 60
+    # Answers that were given before the clock was set back are a day old, too.
+    project.ahead = project.latest = project.latest + DAY + 60
     version = f"1.{project.published}"
     make_wheel(project.world.index.directory, "gamma", version, {"gamma.py": f"x = {project.published}\n"})
     return f"publish gamma {version}, and wait for a day"

@@ -91,6 +91,8 @@ class Project(Description):
     """runs Grocker with these arguments, as builds of the project are run"""
     ahead: float = 10
     """seconds of the clock before the real one: files that a build finds are never as young as they are here"""
+    latest: float = 10
+    """the most that ``ahead`` has been"""
     published: int = 0
     """releases of a dependency since the beginning"""
 
