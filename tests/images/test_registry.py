@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,24 @@ def test_uploads_are_opened_early_when_the_repository_has_the_image(
     assert len(posts) == 4
     assert len(puts) == 6
     assert not server.uploads
+
+
+def test_uploads_that_were_opened_for_a_build_that_failed_are_cancelled(
+    server: support.Registry, sink: RegistrySink
+) -> None:
+    one = names(server)[:1]
+    image, blobs = made_image()
+    sink.deliver([image], one, blobs, Silent())
+    sink.ask(one)
+    for asked in sink._preflights.values():
+        asked.exception()
+    sink.cancel()
+    assert (server.asked("DELETE"), len(server.uploads)) == (2, 0)
+    sink.cancel()
+    assert server.asked("DELETE") == 2
+
+
+def test_build_that_failed_does_not_wait_for_an_answer(sink: RegistrySink) -> None:
+    sink._preflights[()] = Future()
+    sink.cancel()
+    assert not sink._preflights

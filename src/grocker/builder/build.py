@@ -162,13 +162,15 @@ def _beside(pools: Workers, job: Callable[[], object]) -> Iterator[None]:
 
 @contextmanager
 def _withdrawing(sinks: Sequence[Sink]) -> Iterator[None]:
-    """On exit, withdraw layers that were offered to sinks and never became an image."""
+    """On exit, withdraw what was offered to sinks, or asked of them, and never became an image."""
     try:
         yield
     finally:
         for sink in sinks:
             if isinstance(sink, LayerSink):
                 sink.withdraw()
+            if isinstance(sink, Preflight):
+                sink.cancel()
 
 
 class _Offer:

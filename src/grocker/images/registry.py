@@ -79,6 +79,15 @@ class RegistrySink(msgspec.Struct, frozen=True):
             early_uploads.begin(state.session)
         return state
 
+    def cancel(self) -> None:
+        """See Preflight.cancel. Nobody waits for an answer that is not there yet."""
+        while self._preflights:
+            _, asked = self._preflights.popitem()
+            if asked.done() and asked.exception() is None:
+                from grocker.registry import early_uploads
+
+                early_uploads.discard(asked.result().session)
+
     def deliver(
         self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
     ) -> Delivered:

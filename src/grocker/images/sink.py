@@ -96,6 +96,9 @@ class Preflight(Protocol):
     def ask(self, names: Sequence[Reference]) -> None:
         """Start asking, for a later ``deliver`` under these names, which raises what goes wrong. Thread safe."""
 
+    def cancel(self) -> None:
+        """Give up what was asked for, as far as no delivery has used it. Always called at the end."""
+
 
 @runtime_checkable
 class LayerSink(Protocol):
