@@ -11,7 +11,7 @@ import click
 from grocker.cli.completion import complete_words
 from grocker.cli.help_page import HelpPage
 from grocker.platforms.architectures import ARCHITECTURES
-from grocker.platforms.suites import DEFAULT, SUITES
+from grocker.platforms.suites import SUITES
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Option = Callable[[Any], Any]
@@ -27,7 +27,7 @@ INPUTS: tuple[_Option, ...] = (
         "suite",
         metavar="SUITE",
         shell_complete=complete_words(SUITES),
-        help=f"{', '.join(SUITES)}. Default: {DEFAULT}.",
+        help=f"{', '.join(SUITES)}. Default: the first that fits.",
     ),
     click.option("--lock", type=FILE, metavar="FILE", help="Lock file. Default: grocker.lock in the project."),
     click.option("--extra", "extras", multiple=True, metavar="NAME", help="Also install an extra of the application."),
