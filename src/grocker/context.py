@@ -25,6 +25,8 @@ class Context(msgspec.Struct, frozen=True):
     """the caller's environment"""
     now: float
     """seconds since 1970: when the command began"""
+    emulates: bool = False
+    """whether programs of another architecture may run on this host, by the kernel's emulator"""
 
 
 class GoneError(UnavailableError):

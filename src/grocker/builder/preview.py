@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import msgspec
 
 from grocker.builder.planning import explain_plan, plan_image, warn_of_removed
@@ -13,6 +15,7 @@ from grocker.inputs.request import Request, read_configuration
 from grocker.layers.configured import Scripts, find_scripts
 from grocker.plan.explain import Explained
 from grocker.plan.plan import Plan
+from grocker.platforms.architectures import ARCHITECTURES
 from grocker.resolve.resolve import Resolution, resolve_platforms
 from grocker.resolve.subscriber import NoSubscriber
 
@@ -29,6 +32,8 @@ class Preview(msgspec.Struct, frozen=True):
     """the kind of sandbox that this host has, or why it has none; empty if nothing is compiled or run in one"""
     scripts: tuple[str, ...] = ()
     """names of the Debian packages whose maintainer scripts run, as far as a build has found out"""
+    is_emulated: bool = False
+    """whether compilers and maintainer scripts run in an emulator"""
 
 
 def preview(request: Request, context: Context) -> tuple[Configuration, tuple[Preview, ...]]:
@@ -50,13 +55,18 @@ def preview(request: Request, context: Context) -> tuple[Configuration, tuple[Pr
         if not previews:
             warn_of_removed(context.progress, resolution)
         sandbox = _sandbox(context) if runs else ""
-        previews.append(Preview(resolution, plan, layers, compiled, sandbox, scripts.packages))
+        is_emulated = bool(compiled or scripts.packages) and _is_emulated(context, resolution)
+        previews.append(Preview(resolution, plan, layers, compiled, sandbox, scripts.packages, is_emulated))
     return configuration, tuple(previews)
 
 
 def _known_scripts(context: Context, settings: Settings, resolution: Resolution) -> Scripts:
     """Return the maintainer scripts that run, as far as a build has found out: only packages tell."""
     return find_scripts(context.store, resolution.packages, settings.debian.configure) or Scripts()
+
+
+def _is_emulated(context: Context, resolution: Resolution) -> bool:
+    return context.emulates and ARCHITECTURES[resolution.target.architecture].machine != os.uname().machine
 
 
 def _sandbox(context: Context) -> str:

@@ -100,7 +100,7 @@ def _build(options: Mapping[str, Any]) -> Built:
     from grocker.images.places import open_sinks
 
     environ = os.environ
-    with open_context(environ, quiet=options["quiet"]) as tools:
+    with open_context(environ, quiet=options["quiet"], emulates=options["emulate"]) as tools:
         request = replace(
             request_from_options(options, environ),
             tags=options["tags"],

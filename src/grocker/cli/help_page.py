@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 _HEADINGS = (
-    ("Image", ("tags", "platforms", "platform", "suite", "config", "labels", "strict")),
+    ("Image", ("tags", "platforms", "platform", "emulate", "suite", "config", "labels", "strict")),
     ("Destination", ("outputs", "push", "into")),
     ("Check", ("check", "variables")),
     ("Development", ("watch",)),

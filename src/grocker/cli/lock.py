@@ -50,7 +50,7 @@ def command(**options: Any) -> None:
         names = None
     elif "" in options["upgrade"]:
         names = ()
-    with open_context(os.environ, quiet=options["quiet"]) as tools:
+    with open_context(os.environ, quiet=options["quiet"], emulates=options["emulate"]) as tools:
         lock = make_lock(request, tools, upgrade=names)
     path = lock_path(request.origin, options["lock"])
     target = destination(path)

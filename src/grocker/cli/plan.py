@@ -35,7 +35,7 @@ def command(**options: Any) -> None:
     from grocker.cli.terminal import Style, printable_output
 
     request = request_from_options(options, os.environ)
-    with open_context(os.environ, quiet=options["quiet"]) as tools:
+    with open_context(os.environ, quiet=options["quiet"], emulates=options["emulate"]) as tools:
         configuration, previews = preview(request, tools)
     if options["as_json"]:
         sys.stdout.write(json_line(as_data(configuration, previews)))
@@ -66,13 +66,14 @@ def as_text(configuration: Configuration, previews: Sequence[Preview], style: St
         lines += [f"  writable: {path.path} → {path.target} ({path.why})" for path in application.writable]
         lines += [f"  package: {name} ({why})" for name, why in resolution.brought.items()]
         lines.append(f"  versions: from {resolution.versions}")
+        emulated = ", emulated: slow" if one.is_emulated else ""
         if one.compiled:
-            lines.append(f"  compiled: {', '.join(one.compiled)} (sandbox: {one.sandbox})")
+            lines.append(f"  compiled: {', '.join(one.compiled)} (sandbox: {one.sandbox}{emulated})")
         if (produced := application.produced) is not None:
             origin = f"of {produced.origin}; " if produced.origin else ""
             lines.append(f"  build commands: {'; '.join(produced.commands)} ({origin}sandbox: {one.sandbox})")
         if one.scripts:
-            lines.append(f"  maintainer scripts: {', '.join(one.scripts)} (sandbox: {one.sandbox})")
+            lines.append(f"  maintainer scripts: {', '.join(one.scripts)} (sandbox: {one.sandbox}{emulated})")
         lines.append("  layers:")
         for layer in one.layers:
             state = style.bold("make") if layer.will_run else style.dim("keep")
@@ -113,6 +114,7 @@ def as_data(configuration: Configuration, previews: Sequence[Preview]) -> dict[s
                 "build_commands": _build_commands(one.resolution.application.produced),
                 "maintainer_scripts": list(one.scripts),
                 "sandbox": one.sandbox or None,
+                "emulated": one.is_emulated,
                 "layers": [
                     {"name": e.name, "key": e.key, "inputs": list(e.inputs), "run": e.will_run, "why": e.why}
                     for e in one.layers

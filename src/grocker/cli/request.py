@@ -30,15 +30,15 @@ def place_context(tools: Context) -> PlaceContext:
 
 
 @contextmanager
-def open_context(environ: Mapping[str, str], *, quiet: bool) -> Iterator[Context]:
-    """Open the tools of a command; they are closed at the end of the block."""
+def open_context(environ: Mapping[str, str], *, quiet: bool, emulates: bool = False) -> Iterator[Context]:
+    """Open the tools of a command; they are closed at the end of the block. ``emulates``: see ``Context``."""
     now = time.time()
     with (
         Transport(environ=environ) as transport,
         display(sys.stderr, environ, quiet=quiet) as progress,
         Store.open(Path(cache_directory(environ))) as store,
     ):
-        yield Context(store, transport, progress, environ, now)
+        yield Context(store, transport, progress, environ, now, emulates)
 
 
 def request_from_options(options: Mapping[str, Any], environ: Mapping[str, str]) -> Request:

@@ -164,7 +164,7 @@ def _build(options: Mapping[str, Any], environ: Mapping[str, str], engine: Engin
     from grocker.cli.request import open_context, place_context, request_from_options
     from grocker.images.places import open_sink
 
-    with open_context(environ, quiet=options["quiet"]) as tools:
+    with open_context(environ, quiet=options["quiet"], emulates=options["emulate"]) as tools:
         sinks = (open_sink(engine, place_context(tools)),)
         return build(replace(request_from_options(options, environ), sinks=sinks), tools)
 

@@ -61,9 +61,16 @@ class DebianToolchain(msgspec.Struct, frozen=True):
     def refusal(self) -> str:
         """See Toolchain."""
         architecture, machine = self.image.architecture, os.uname().machine
-        if ARCHITECTURES[architecture].machine == machine:
+        if self.context.emulates or ARCHITECTURES[architecture].machine == machine:
             return ""
         return f"cannot be compiled for {architecture} on {machine}"
+
+    def suggest(self) -> str:
+        """See Toolchain."""
+        from grocker.sandbox import emulation
+
+        with self.context.store.scratch() as scratch:
+            return emulation.suggest(self.image.architecture, scratch)
 
     def compose(self, packages: Sequence[str]) -> BuildRoot:
         """See Toolchain."""
@@ -75,8 +82,10 @@ class DebianToolchain(msgspec.Struct, frozen=True):
 
     def _make_root(self, answer: DebianAnswer, key: str) -> Path:
         """Return the root's directory. Most packages are those of every root: these are unpacked once, and linked."""
+        from grocker.sandbox.emulation import warn_if_foreign
         from grocker.tar.unpack import link_tree, unpack
 
+        warn_if_foreign(self.context.progress, self.image.architecture)
         store = self.context.store
         with store.lock(f"tree-{key}"):
             tree = store.tree(key)
@@ -126,7 +135,9 @@ class DebianToolchain(msgspec.Struct, frozen=True):
     def compose_image(self, answer: DebianAnswer) -> BuildRoot:
         """Return a root with an image's own packages, to run what the image would run."""
         from grocker.python import BuildRoot
+        from grocker.sandbox.emulation import warn_if_foreign
 
+        warn_if_foreign(self.context.progress, self.image.architecture)
         store = self.context.store
         key = cache_key("image root", answer.digests)
         with store.lock(f"tree-{key}"):

@@ -28,6 +28,7 @@ from grocker.plan.layers import PlannedLayer
 from grocker.platforms.architectures import ARCHITECTURES
 from grocker.platforms.target import Target
 from grocker.regex import regex
+from grocker.sandbox.emulation import suggest, warn_if_foreign
 from grocker.sandbox.run import CHOICES, NoSandboxError, find_isolation, run
 from grocker.sandbox.sandbox import HOSTNAME, Bind, Limits, Sandbox
 from grocker.store.writing import storage
@@ -105,7 +106,8 @@ def make(layer: PlannedLayer, bench: Workbench) -> Member:
 
     def making() -> Member:
         try:
-            _check_machine(target)
+            _check_machine(context, target)
+            warn_if_foreign(context.progress, target.architecture)
             changes = run_scripts(context, asked)
         except NoSandboxError as error:
             raise describe_refusal(bench.packages.facts(), error) from error
@@ -124,22 +126,29 @@ def make(layer: PlannedLayer, bench: Workbench) -> Member:
 
 def can_run(context: Context, target: Target) -> bool:
     """Tell whether this host can run scripts of images for ``target``."""
+    if _is_refused(context, target):
+        return False
     with context.store.scratch() as scratch:
         try:
-            _check_machine(target)
             find_isolation(scratch)
         except NoSandboxError:
             return False
     return True
 
 
-def _check_machine(target: Target) -> None:
-    machine = os.uname().machine
-    if ARCHITECTURES[target.architecture].machine != machine:
-        raise NoSandboxError(
-            f"the image is for {target.architecture}, and this host is {machine}",
-            hint=f"build on an {target.architecture} host",
-        )
+def _is_refused(context: Context, target: Target) -> bool:
+    return not context.emulates and ARCHITECTURES[target.architecture].machine != os.uname().machine
+
+
+def _check_machine(context: Context, target: Target) -> None:
+    if not _is_refused(context, target):
+        return
+    with context.store.scratch() as scratch:
+        remedy = suggest(target.architecture, scratch)
+    raise NoSandboxError(
+        f"the image is for {target.architecture}, and this host is {os.uname().machine}",
+        hint="; or ".join(filter(None, (f"build on an {target.architecture} host", remedy))),
+    )
 
 
 def describe_refusal(facts: Sequence[debian.Facts], error: NoSandboxError) -> NoSandboxError:

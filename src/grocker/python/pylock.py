@@ -79,6 +79,8 @@ class CompiledPackage(msgspec.Struct, frozen=True):
     extras: tuple[str, ...] = ()
     required_by: str = ""
     """the distribution that requires it, when it is known"""
+    remedy: str = ""
+    """what would let this host compile it, in the imperative; may be empty"""
 
 
 class CompiledError(_uv.NoWheelError):
@@ -100,12 +102,17 @@ def compiled_error(packages: Sequence[CompiledPackage], platform: str) -> Compil
     pinned = " ".join(f"{one.name}=={one.version}" for one in packages)
     found = re.search(r"Python (3\.\d+)", platform)
     python = found[1] if found else "3"
+    remedies = tuple(dict.fromkeys(one.remedy for one in packages if one.remedy))
+    elsewhere = (
+        "choose a version that has a wheel, or build one on a machine with that compiler:"
+        f' python{python} -m pip wheel --no-deps --wheel-dir wheels {pinned}, and find-links = ["wheels"] in [tool.uv]'
+    )
+    hints = (*remedies, elsewhere)
+    if binaries:
+        hints = (f"depend on {' and '.join(binaries)}: published with wheels", *(f"or {one}" for one in remedies))
     return CompiledError(
         f"{', '.join(told)}: no wheel for {platform}, and {needs} a compiler to build one",
-        hint=f"depend on {' and '.join(binaries)}: published with wheels"
-        if binaries
-        else "choose a version that has a wheel, or build one on a machine with that compiler:"
-        f' python{python} -m pip wheel --no-deps --wheel-dir wheels {pinned}, and find-links = ["wheels"] in [tool.uv]',
+        hint="; ".join(hints),
         packages=tuple(packages),
     )
 

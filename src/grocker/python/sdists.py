@@ -347,7 +347,12 @@ class SdistBuilder(msgspec.Struct, frozen=True):
     def _compiled(self, source: Source, reason: str = "", requires: tuple[str, ...] = ()) -> CompiledError:
         refusal = self.toolchain.refusal if self.toolchain is not None else ""
         told = refusal or reason
-        package = CompiledPackage(source.name, source.version, told, requires, required_by=source.required_by)
+        remedy = (
+            self.toolchain.suggest() if self.toolchain is not None and refusal and not self.has_alternatives else ""
+        )
+        package = CompiledPackage(
+            source.name, source.version, told, requires, required_by=source.required_by, remedy=remedy
+        )
         return compiled_error([package], self.platform)
 
 

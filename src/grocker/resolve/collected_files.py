@@ -151,7 +151,13 @@ def collect_static(
     if not _is_wanted(settings, application, wheels):
         return None
     if toolchain.refusal:
-        _warn(context, application, f"for {toolchain.image.platform} on this host")
+        choices = (
+            "build on a host of that architecture",
+            toolchain.suggest(),
+            "set collectstatic = false in [tool.grocker]",
+        )
+        hint = ", or ".join(filter(None, choices))
+        _warn(context, application, f"for {toolchain.image.platform} on this host", hint)
         return None
     module = application.django_settings_module
     own = {"DJANGO_SETTINGS_MODULE": module} if module is not None else {}
@@ -205,11 +211,10 @@ def may_collect(entries: Sequence[Entry], settings_module: str) -> bool:
     return not is_own or _mentions(entries, _APP) or _mentions(entries, b"import *")
 
 
-def _warn(context: Context, application: Application, why: str, hint: str | None = None) -> None:
+def _warn(context: Context, application: Application, why: str, hint: str) -> None:
     """Warn that nothing can run on this host, if the application seems to have static files."""
     if _mentions(application.installed.entries, _APP):
-        remedy = hint or "build on a host of that architecture, or set collectstatic = false in [tool.grocker]"
-        context.progress.warn(f"Django's static files are not collected {why}", hint=remedy)
+        context.progress.warn(f"Django's static files are not collected {why}", hint=hint)
 
 
 def _mentions(entries: Sequence[Entry], text: bytes) -> bool:

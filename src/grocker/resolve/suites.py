@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,6 +21,7 @@ from grocker.errors import (
 )
 from grocker.inputs.request import Request
 from grocker.inputs.suite import Choice, Standalone, choose_suites
+from grocker.platforms.architectures import ARCHITECTURES
 from grocker.platforms.target import Target, select_target
 from grocker.python import Uv
 from grocker.python.standalone_refusal import is_refused
@@ -60,6 +62,7 @@ def resolve_suites(
     If none has all, the first suite counts for which the missing ones compile. Raises what it raises: for the suite
     that fits best.
     """
+    _check_emulators(context, request)
     standalone = _standalone(context, request, uv)
     choices = choose_suites(
         *(request.origin, request.suite, settings, request.lock, context, standalone), refresh=request.refresh
@@ -105,6 +108,20 @@ def resolve_suites(
         return resolve_attempt(_attempt(request, unfit))
     assert first is not None
     raise first
+
+
+def _check_emulators(context: Context, request: Request) -> None:
+    """Raise UnavailableError if this host shall emulate an architecture and cannot."""
+    machine = os.uname().machine
+    architectures = [platform.partition("/")[2] for platform in request.platforms]
+    foreign = [name for name in architectures if name in ARCHITECTURES and ARCHITECTURES[name].machine != machine]
+    if not context.emulates or not foreign:
+        return
+    from grocker.sandbox.emulation import require_emulator
+
+    for name in foreign:
+        with context.store.scratch() as scratch:
+            require_emulator(name, scratch)
 
 
 def _is_had(context: Context, request: Request, uv: Uv, choice: Choice, otherwise: Choice) -> bool:
