@@ -50,7 +50,7 @@ def require_emulator(architecture: str, scratch: Path) -> None:
         sandbox = Sandbox(root, limits=Limits(seconds=60))
         output = run(sandbox, [f"/bin/{_NAME}"], isolation=isolation, scratch=scratch / "sandbox", action=_ACTION)
     except UnavailableError as error:
-        raise _lack(architecture, error.message) from error
+        raise _lack(architecture, error.message.rpartition(": ")[2]) from error
     if output.status != 0:
         raise _lack(architecture, f"exit status {output.status}")
 
@@ -80,14 +80,14 @@ def warn_if_foreign(progress: Progress, architecture: str) -> None:
 
 
 def _lack(architecture: str, reason: str) -> NoEmulatorError:
-    machine = os.uname().machine
-    if os.strerror(errno.ENOEXEC) in reason:
+    message = f"cannot emulate {architecture} on {os.uname().machine}"
+    if reason == os.strerror(errno.ENOEXEC):
         return NoEmulatorError(
-            f"cannot emulate {architecture} on {machine}: the kernel knows no emulator (binfmt_misc)",
+            f"{message}: the kernel knows no emulator (binfmt_misc)",
             hint=f"register an emulator for {architecture} ({_INSTALL})",
         )
     return NoEmulatorError(
-        f"cannot emulate {architecture} on {machine}: the registered emulator does not start in a sandbox ({reason})",
+        f"{message}: the registered emulator does not start in a sandbox: {reason}",
         hint=f"register one that is linked statically, with the flag F ({_INSTALL})",
     )
 
