@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from grocker.config.settings import BuildSettings, Settings
 from grocker.context import Context
@@ -65,6 +66,10 @@ def test_only_the_hosts_own_architecture_is_compiled_for(toolchain: DebianToolch
     machine = os.uname().machine
     assert refusals.pop(machine) == ""
     assert set(refusals.values()) == {f"cannot be compiled for {_name(one)} on {machine}" for one in refusals}
+    emulating = replace(toolchain.context, emulates=True)
+    for name in ARCHITECTURES:
+        image = select_target("trixie", f"linux/{name}")
+        assert DebianToolchain(emulating, toolchain.settings, image).refusal == ""
 
 
 class Named(Exception):

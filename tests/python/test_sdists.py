@@ -231,6 +231,9 @@ class Refusing:
     target = TARGET
     refusal = ""
 
+    def suggest(self) -> str:
+        return "add --emulate"
+
     def compose(self, packages: Sequence[str]) -> BuildRoot:
         raise AssertionError(packages)
 
@@ -253,7 +256,9 @@ def test_nothing_is_compiled_when_another_suite_is_tried_next_or_the_host_cannot
         place.resolve("native")
     assert [pin.file for pin in place.resolve("fast")] == ["fast-1.0-py3-none-any.whl"]
     toolchain.refusal = "cannot be compiled for arm64 on x86_64"
-    assert "native 1.0 (cannot be compiled for arm64 on x86_64): no wheel" in place.refused("native").message
+    refused = place.refused("native")
+    assert "native 1.0 (cannot be compiled for arm64 on x86_64): no wheel" in refused.message
+    assert str(refused.hint).startswith("add --emulate; choose a version that has a wheel")
 
 
 def test_optional_extension_is_left_out_with_a_warning(index: Index, places: Places) -> None:

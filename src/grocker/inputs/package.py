@@ -29,12 +29,6 @@ VERSION_VARIABLES = (
 hatch-vcs'), pdm-backend's, pbr's; ``cli.replay`` reads the same"""
 
 
-_ELSEWHERE = (
-    "build its wheel on a host of that architecture and pass that wheel to Grocker, or move the compiled modules into a"
-    " dependency that has wheels"
-)
-
-
 class _BuildAnswer(msgspec.Struct, frozen=True):
     at: float
     """seconds since 1970"""
@@ -161,7 +155,8 @@ def _keep_wheel(store: Store, key: str, make: Callable[[], WheelFile]) -> WheelF
 def _refusal(project: python.Project, tree: python.SourceTree, toolchain: DebianToolchain) -> MissingError:
     return MissingError(
         f"building {project.name or tree.root.name}: it has compiled modules, which {toolchain.refusal}",
-        hint="; ".join(filter(None, (toolchain.suggest(), _ELSEWHERE))),
+        hint=f"{toolchain.suggest()}; build its wheel on a host of that architecture and pass that wheel to Grocker,"
+        " or move the compiled modules into a dependency that has wheels",
     )
 
 

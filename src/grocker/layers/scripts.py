@@ -147,7 +147,7 @@ def _check_machine(context: Context, target: Target) -> None:
         remedy = suggest(target.architecture, scratch)
     raise NoSandboxError(
         f"the image is for {target.architecture}, and this host is {os.uname().machine}",
-        hint="; or ".join(filter(None, (f"build on an {target.architecture} host", remedy))),
+        hint=f"{remedy}; or build on an {target.architecture} host",
     )
 
 

@@ -102,17 +102,13 @@ def compiled_error(packages: Sequence[CompiledPackage], platform: str) -> Compil
     pinned = " ".join(f"{one.name}=={one.version}" for one in packages)
     found = re.search(r"Python (3\.\d+)", platform)
     python = found[1] if found else "3"
-    remedies = tuple(dict.fromkeys(one.remedy for one in packages if one.remedy))
-    elsewhere = (
-        "choose a version that has a wheel, or build one on a machine with that compiler:"
-        f' python{python} -m pip wheel --no-deps --wheel-dir wheels {pinned}, and find-links = ["wheels"] in [tool.uv]'
-    )
-    hints = (*remedies, elsewhere)
-    if binaries:
-        hints = (f"depend on {' and '.join(binaries)}: published with wheels", *(f"or {one}" for one in remedies))
+    remedy = next((f"{one.remedy}; " for one in packages if one.remedy), "")
     return CompiledError(
         f"{', '.join(told)}: no wheel for {platform}, and {needs} a compiler to build one",
-        hint="; ".join(hints),
+        hint=f"{remedy}depend on {' and '.join(binaries)}: published with wheels"
+        if binaries
+        else f"{remedy}choose a version that has a wheel, or build one on a machine with that compiler:"
+        f' python{python} -m pip wheel --no-deps --wheel-dir wheels {pinned}, and find-links = ["wheels"] in [tool.uv]',
         packages=tuple(packages),
     )
 

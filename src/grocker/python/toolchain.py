@@ -38,7 +38,7 @@ class Toolchain(Protocol):
         """Why this host cannot compile for the target; empty if it can."""
 
     def suggest(self) -> str:
-        """Return what would let this host compile for the target, in the imperative; empty if nothing does."""
+        """Return what would let this host compile for the target, in the imperative."""
 
     def compose(self, packages: Sequence[str]) -> BuildRoot:
         """Return a root with these Debian packages besides the compiler and those that the settings name."""

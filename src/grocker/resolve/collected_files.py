@@ -42,6 +42,7 @@ _APP = b"staticfiles"
 _MANIFEST = b"ManifestStaticFilesStorage"
 """in the name of each storage that cannot do without collectstatic, WhiteNoise's too"""
 _NO_SANDBOX = "run Grocker as root or allow user namespaces, or set collectstatic = false in [tool.grocker]"
+_FOREIGN = "add --emulate, build on a host of that architecture, or set collectstatic = false in [tool.grocker]"
 _REMEDY = (
     "if its settings need a variable, set it to a harmless value in [tool.grocker.build.env];"
     " or set collectstatic = false in [tool.grocker]"
@@ -151,13 +152,7 @@ def collect_static(
     if not _is_wanted(settings, application, wheels):
         return None
     if toolchain.refusal:
-        choices = (
-            "build on a host of that architecture",
-            toolchain.suggest(),
-            "set collectstatic = false in [tool.grocker]",
-        )
-        hint = ", or ".join(filter(None, choices))
-        _warn(context, application, f"for {toolchain.image.platform} on this host", hint)
+        _warn(context, application, f"for {toolchain.image.platform} on this host", _FOREIGN)
         return None
     module = application.django_settings_module
     own = {"DJANGO_SETTINGS_MODULE": module} if module is not None else {}

@@ -56,7 +56,7 @@ def require_emulator(architecture: str, scratch: Path) -> None:
 
 
 def suggest(architecture: str, scratch: Path) -> str:
-    """Say in the imperative how this host would run programs of ``architecture``, for hints; empty if it cannot.
+    """Say in the imperative how this host would run programs of ``architecture``, for hints.
 
     ``scratch``: as for ``require_emulator``.
     """
@@ -65,7 +65,7 @@ def suggest(architecture: str, scratch: Path) -> str:
     except NoEmulatorError as error:
         return f"{error.hint} and add --emulate"
     except NoSandboxError:
-        return ""
+        return "allow user namespaces or run Grocker as root, and add --emulate"
     return f"add --emulate: this machine has an emulator for {architecture}, which is slow"
 
 
@@ -75,7 +75,7 @@ def warn_if_foreign(progress: Progress, architecture: str) -> None:
     if ARCHITECTURES[architecture].machine != machine:
         progress.warn(
             f"programs for {architecture} run in an emulator on this {machine} machine, many times slower",
-            hint=f"to build faster, build on an {architecture} machine",
+            hint="a machine with that processor builds the same image faster",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,14 +18,16 @@ _NAME = "grocker-test"
 _MASK = r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def emulator() -> Iterator[None]:
     """Let the kernel run programs of FOREIGN, in sandboxes and containers too; it does for the whole machine."""
     emulator = shutil.which(f"qemu-{FOREIGN.machine}-static")
     if emulator is None:
         pytest.skip("qemu-user-static is not installed here")
     if not (MISC / "register").exists():
-        pytest.skip("binfmt_misc is not mounted here")
+        done = subprocess.run(["mount", "-t", "binfmt_misc", "none", MISC], capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"binfmt_misc cannot be mounted here: {done.stderr.strip()}")
     for left in MISC.glob(f"{_NAME}-*"):
         if not Path("/proc", left.name.rpartition("-")[2]).exists():
             left.write_text("-1")

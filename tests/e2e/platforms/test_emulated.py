@@ -8,15 +8,21 @@ import os
 import subprocess
 import sys
 import tarfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from grocker.sandbox.emulation import NoEmulatorError, require_emulator
 from tests.e2e.platforms.conftest import FOREIGN
 from tests.support.compilers import NAME, SMALL, write_project
 from tests.support.side_by_side import directory
 
-pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.root, pytest.mark.timeout(600)]
+# In one group: the kernel that has an emulator for one test has it for the other.
+pytestmark = [
+    *(pytest.mark.e2e, pytest.mark.network, pytest.mark.root, pytest.mark.timeout(600)),
+    pytest.mark.xdist_group("emulator"),
+]
 
 PACKAGE = "redis-tools"
 """its script creates a user, and cannot be done statically"""
@@ -66,6 +72,19 @@ def grocker(command: str, project: Path, *options: str) -> subprocess.CompletedP
     line = [sys.executable, "-m", "grocker", command, str(project), "--platform", f"linux/{FOREIGN.name}", *options]
     environment = {**os.environ, "GROCKER_CACHE": str(directory() / "archive")}
     return subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_emulate_is_an_error_with_a_remedy_when_the_kernel_has_no_emulator(project: Path, tmp_path: Path) -> None:
+    with suppress(NoEmulatorError):
+        (tmp_path / "scratch").mkdir()
+        require_emulator(FOREIGN.name, tmp_path / "scratch")
+        pytest.skip("an emulator is registered here")
+    failed = grocker("build", project, "--emulate", "--output", "store")
+    assert failed.returncode == 69
+    assert failed.stderr.splitlines() == [
+        f"error: cannot emulate {FOREIGN.name} on {os.uname().machine}: the kernel knows no emulator (binfmt_misc)",
+        f"hint: register an emulator for {FOREIGN.name} (Debian: sudo apt install qemu-user-static binfmt-support)",
+    ]
 
 
 @pytest.mark.usefixtures("emulator")
