@@ -234,6 +234,9 @@ class Refusing:
     def suggest(self) -> str:
         return "add --emulate"
 
+    def native_compiler(self) -> None:
+        raise AssertionError
+
     def compose(self, packages: Sequence[str]) -> BuildRoot:
         raise AssertionError(packages)
 

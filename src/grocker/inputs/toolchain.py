@@ -19,7 +19,7 @@ from grocker.inputs.archive import find_mirrors, open_archive, resolve_names
 from grocker.inputs.index import wheel_target
 from grocker.lock.answers import DebianAnswer
 from grocker.lock.values import DebianPackage
-from grocker.platforms.architectures import ARCHITECTURES
+from grocker.platforms.architectures import ARCHITECTURES, BY_MACHINE
 from grocker.platforms.interpreters import STANDALONE_FORMAT
 from grocker.platforms.suites import RUST
 from grocker.platforms.target import Target
@@ -29,7 +29,7 @@ from grocker.tar.keys import cache_key
 
 if TYPE_CHECKING:
     from grocker.inputs.standalone import StandaloneSource
-    from grocker.python import BuildRoot, WheelTarget
+    from grocker.python import BuildRoot, Compiler, WheelTarget
 
 _FORMAT = 1
 """goes into keys: raised when the same packages give another root"""
@@ -101,6 +101,29 @@ class DebianToolchain(msgspec.Struct, frozen=True):
                 tree = store.tree(key)
         assert tree is not None
         return tree
+
+    def native_compiler(self) -> Compiler | None:
+        """See Toolchain."""
+        own = BY_MACHINE.get(os.uname().machine)
+        if own is None or own.name == self.image.architecture:
+            return None
+        from grocker.python import Compiler, InterpreterTree
+        from grocker.tar.unpack import unpack
+
+        host = replace(self, image=replace(self.image, architecture=own.name))
+        found = host._resolve(self.image.interpreter_packages)
+        is_needed = self.image.suite.is_interpreter
+        answer = replace(found, packages=tuple(one for one in found.packages if is_needed(one.name)))
+        store, key = self.context.store, cache_key("native interpreter", answer.digests, *host.interpreter_identity())
+        with store.lock(f"tree-{key}"):
+            tree = store.tree(key)
+            if tree is None:
+                with store.new_tree(key) as new:
+                    host._unpack(answer, new, "an interpreter")
+                    unpack(host.read_interpreter(), new)
+                tree = store.tree(key)
+        assert tree is not None
+        return Compiler(InterpreterTree(tree, self.image.python, own.name, self.image.origin.prefix))
 
     def root_key(self) -> str:
         """Return the key of the root that ``compose(())`` would return."""

@@ -15,7 +15,7 @@ from grocker.context import Context, download
 from grocker.errors import CorruptError, MissingError, StorageError
 from grocker.lock.values import BuildRequirement
 from grocker.platforms.build_packages import find_lacking
-from grocker.python import backend, crates, source_tree
+from grocker.python import backend, crates, native_bytecode, source_tree
 from grocker.python.backend import HookAnswer
 from grocker.python.build import resolve_build
 from grocker.python.build_identity import constraint
@@ -160,7 +160,10 @@ def compile_project(
                 f"building {name}: {error.filename}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
             ) from error
         environment = make_environment(context, uv, target, pins, workspace=place, directory=directory, builder=builder)
-        made = _call(toolchain, project, tree, root, environment, pins, place / "build", epoch, variables, cargo)
+        bytecode = native_bytecode.bind_bytecode(context, toolchain, root, environment)
+        made = _call(
+            *(toolchain, project, tree, root, environment, pins, place / "build", epoch, variables, cargo, bytecode)
+        )
         if isinstance(made, Path):
             if choose_file([made.name], target) is None:
                 raise MissingError(
@@ -190,6 +193,7 @@ def _call(
     epoch: int,
     variables: Mapping[str, str],
     cargo: Cargo | None,
+    bytecode: Sequence[Bind],
 ) -> Path | HookAnswer:
     """Call the back end in a sandbox: the wheel that it built, or what it lacks."""
     name = project.name or tree.root.name
@@ -216,6 +220,9 @@ def _call(
         raise StorageError(
             f"building {name}: {error.filename}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
         ) from error
+    if bytecode:
+        binds += bytecode
+        shared = {**shared, "PYTHONPYCACHEPREFIX": native_bytecode.PLACE}
     release = toolchain.target.version_info
     arguments = backend.hook(project, Path("/build/wheel"), Path("/build/answer.json"), pins, release)
     output = run(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from grocker.python.bytecode import Compiler
 from grocker.python.target import WheelTarget
 
 
@@ -42,6 +43,9 @@ class Toolchain(Protocol):
 
     def compose(self, packages: Sequence[str]) -> BuildRoot:
         """Return a root with these Debian packages besides the compiler and those that the settings name."""
+
+    def native_compiler(self) -> Compiler | None:
+        """Return what compiles bytecode for roots whose own interpreter is emulated; None where it is not."""
 
     def find_packages(self, header: str) -> tuple[str, ...]:
         """Return the Debian packages that install a header, as it stands in ``#include``; none if that is not known."""
