@@ -80,18 +80,20 @@ def collect(
     media: Sequence[str],
     scratch: Path,
     release: tuple[int, int],
+    bytecode: Sequence[Bind] = (),
 ) -> tuple[CollectAnswer, Path]:
     """Run collectstatic; return what it said, and the directory below ``scratch`` with what it collected.
 
     ``root``: the image's Debian packages. ``wheels``: a tree with its environment. ``application``: its own files.
     ``variables``: of the environment. ``directory``: where it runs. ``media``: directories that are in ``/media``
-    when it starts. ``scratch``: an empty directory in the store. ``release``: of the interpreter. A run that dies is
-    an answer too. If all runs fail, the first one's answer counts. Raises NoSandboxError.
+    when it starts. ``scratch``: an empty directory in the store. ``release``: of the interpreter. ``bytecode``: see
+    ``native_bytecode``. A run that dies is an answer too. If all runs fail, the first one's answer counts. Raises
+    NoSandboxError.
     """
     image = scratch / "image"
     with storage(_ACTION, scratch):
         image.mkdir(parents=True)
-    binds = compose_image(wheels, application, image)
+    binds = [*compose_image(wheels, application, image), *bytecode]
     texts = [one.data for one in application if isinstance(one, File) and isinstance(one.data, bytes)]
     fixed = {name for name in HARMLESS if name in variables or not any(name.encode() in text for text in texts)}
     answers = []

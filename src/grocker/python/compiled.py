@@ -15,11 +15,12 @@ from grocker.context import Context, download
 from grocker.errors import CorruptError, MissingError, StorageError
 from grocker.lock.values import BuildRequirement
 from grocker.platforms.build_packages import find_lacking
-from grocker.python import backend, crates, native_bytecode, source_tree
+from grocker.python import backend, crates, source_tree
 from grocker.python.backend import HookAnswer
 from grocker.python.build import resolve_build
 from grocker.python.build_identity import constraint
 from grocker.python.crates import Cargo
+from grocker.python.native_bytecode import NativeBytecode, prepare_bytecode
 from grocker.python.project import Project
 from grocker.python.pure_wheel import write_compiled_wheel, write_pure_wheel
 from grocker.python.pylock import WheelBuilder
@@ -160,7 +161,7 @@ def compile_project(
                 f"building {name}: {error.filename}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
             ) from error
         environment = make_environment(context, uv, target, pins, workspace=place, directory=directory, builder=builder)
-        bytecode = native_bytecode.bind_bytecode(context, toolchain, root, environment)
+        bytecode = prepare_bytecode(context, toolchain, root, environment, _ENVIRONMENT)
         made = _call(
             *(toolchain, project, tree, root, environment, pins, place / "build", epoch, variables, cargo, bytecode)
         )
@@ -193,13 +194,14 @@ def _call(
     epoch: int,
     variables: Mapping[str, str],
     cargo: Cargo | None,
-    bytecode: Sequence[Bind],
+    bytecode: NativeBytecode,
 ) -> Path | HookAnswer:
     """Call the back end in a sandbox: the wheel that it built, or what it lacks."""
     name = project.name or tree.root.name
     build, scratch = workspace / "build", workspace / "scratch"
     epoch = max(epoch, _EPOCH)
     binds = [Bind(environment / _ENVIRONMENT, f"/{_ENVIRONMENT}"), Bind(build, "/build", is_writable=True)]
+    binds += bytecode.binds
     copy = source_tree.copy_tree(tree, build / "source", epoch=epoch)
     try:
         for made in (scratch, *(build / one for one in ("home", "tmp", "wheel"))):
@@ -220,13 +222,11 @@ def _call(
         raise StorageError(
             f"building {name}: {error.filename}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
         ) from error
-    if bytecode:
-        binds += bytecode
-        shared = {**shared, "PYTHONPYCACHEPREFIX": native_bytecode.PLACE}
     release = toolchain.target.version_info
     arguments = backend.hook(project, Path("/build/wheel"), Path("/build/answer.json"), pins, release)
+    fixed = {**VARIABLES, **bytecode.variables}
     output = run(
-        Sandbox(root.tree, tuple(binds), {**variables, **VARIABLES, "SOURCE_DATE_EPOCH": str(epoch), **shared}),
+        Sandbox(root.tree, tuple(binds), {**variables, **fixed, "SOURCE_DATE_EPOCH": str(epoch), **shared}),
         [f"/{_ENVIRONMENT}/bin/python", *arguments],
         isolation=find_isolation(scratch),
         scratch=scratch,

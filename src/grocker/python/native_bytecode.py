@@ -6,7 +6,10 @@ finds what it would find on a host of the image's architecture. Emulated, a back
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+
+import msgspec
 
 from grocker.context import Context
 from grocker.python.bytecode import FORMAT, Compiler
@@ -16,23 +19,33 @@ from grocker.sandbox.sandbox import Bind
 from grocker.store.writing import storage
 from grocker.tar.keys import cache_key
 
-PLACE = "/bytecode"
+_PLACE = "/bytecode"
 """where it is in the sandbox"""
 
 
-def bind_bytecode(context: Context, toolchain: Toolchain, root: BuildRoot, environment: Path) -> tuple[Bind, ...]:
-    """Return binds with bytecode of the interpreter's library and of a build environment; none if nothing is emulated.
+class NativeBytecode(msgspec.Struct, frozen=True):
+    """What a sandbox has of it."""
 
-    ``environment``: a stored tree. The bytecode is kept.
+    binds: tuple[Bind, ...] = ()
+    variables: Mapping[str, str] = {}
+
+
+def prepare_bytecode(
+    context: Context, toolchain: Toolchain, root: BuildRoot, environment: Path, prefix: str
+) -> NativeBytecode:
+    """Return bytecode of the interpreter's library and of an environment, or none if nothing is emulated.
+
+    ``environment``: a stored tree, which has it at ``prefix``. The bytecode is kept.
     """
     compiler = toolchain.native_compiler()
     if compiler is None:
-        return ()
+        return NativeBytecode()
     library = f"lib/python{toolchain.target.python}"
-    return (
+    binds = (
         _bind(context, compiler, root.key, root.tree, f"{toolchain.target.prefix}/{library}"),
-        _bind(context, compiler, environment.name, environment, f"env/{library}"),
+        _bind(context, compiler, environment.name, environment, f"{prefix}/{library}"),
     )
+    return NativeBytecode(binds, {"PYTHONPYCACHEPREFIX": _PLACE})
 
 
 def _bind(context: Context, compiler: Compiler, key: str, tree: Path, directory: str) -> Bind:
@@ -44,7 +57,7 @@ def _bind(context: Context, compiler: Compiler, key: str, tree: Path, directory:
                 _compile(context, compiler, tree, directory, new)
             found = store.tree(name)
     assert found is not None
-    return Bind(found / directory, f"{PLACE}/{directory}")
+    return Bind(found / directory, f"{_PLACE}/{directory}")
 
 
 def _compile(context: Context, compiler: Compiler, tree: Path, directory: str, new: Path) -> None:

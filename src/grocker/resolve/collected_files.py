@@ -290,18 +290,21 @@ def _make(
 ) -> _Result | None:
     """Run collectstatic, and keep the result; None, with a warning, if this host has no sandbox."""
     from grocker.python import collectstatic
+    from grocker.python.native_bytecode import prepare_bytecode
     from grocker.sandbox.run import NoSandboxError
 
     store, application = context.store, run.application
     root = toolchain.compose_image(packages)
     wheels = _unpacked(context, run, toolchain, fetch)
+    bytecode = prepare_bytecode(context, toolchain, root, wheels, names.VENV.removeprefix("/"))
     with store.scratch() as scratch, context.progress.task("collecting static files"):
         try:
             answer, output = collectstatic.collect(
                 root,
                 wheels,
                 application.installed.entries,
-                variables=run.variables,
+                bytecode=bytecode.binds,
+                variables={**run.variables, **bytecode.variables},
                 directory=run.directory,
                 media=run.media,
                 scratch=scratch / "run",

@@ -27,7 +27,7 @@ pytestmark = [
 PACKAGE = "redis-tools"
 """its script creates a user, and cannot be done statically"""
 BACKEND = """
-    import os, sys
+    import json, os, sys
     from importlib.machinery import EXTENSION_SUFFIXES
 
     def build_wheel(directory, config_settings=None, metadata_directory=None):
@@ -36,6 +36,8 @@ BACKEND = """
         module = "small" + EXTENSION_SUFFIXES[0]
         compiler = os.environ.get("CC", "gcc")
         run(f"{compiler} $CFLAGS -shared -fPIC -I /usr/include/python3.{number[1:]} small.c -o {module}")
+        if not os.path.exists(json.__cached__):
+            raise RuntimeError(f"{json.__cached__} does not exist")
         os.mkdir(about)
         write(f"{about}/METADATA", "Metadata-Version: 2.1\\nName: made-up-small\\nVersion: 1.0\\n")
         write(f"{about}/WHEEL", f"Wheel-Version: 1.0\\nRoot-Is-Purelib: false\\nTag: {tag}\\n")
@@ -51,7 +53,7 @@ BACKEND = """
         with open(path, "w") as stream:
             stream.write(text)
     """
-"""a back end that imports little: each import costs a second in an emulator, because nothing has bytecode there"""
+"""a back end that imports little, which is slow in an emulator even with bytecode, and insists on that"""
 SOURCES = {
     "small.c": SMALL["small.c"],
     "PKG-INFO": SMALL["PKG-INFO"],
