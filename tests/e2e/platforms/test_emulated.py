@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 import tarfile
+import textwrap
+import uuid
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +18,6 @@ import pytest
 from grocker.sandbox.emulation import NoEmulatorError, require_emulator
 from tests.e2e.platforms.conftest import FOREIGN
 from tests.support.compilers import NAME, SMALL, write_project
-from tests.support.side_by_side import directory
 
 # In one group: the kernel that has an emulator for one test has it for the other.
 pytestmark = [
@@ -55,7 +56,6 @@ BACKEND = """
     """
 """a back end that imports little, which is slow in an emulator even with bytecode, and insists on that"""
 SOURCES = {
-    "small.c": SMALL["small.c"],
     "PKG-INFO": SMALL["PKG-INFO"],
     "backend.py": BACKEND,
     "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
@@ -64,7 +64,9 @@ SOURCES = {
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    made = write_project(tmp_path / "project", files=SOURCES)
+    # In the cache of test_arm64, which has the same packages; the wheel alone must not be there from an earlier run.
+    files = {**SOURCES, "small.c": f"/* {uuid.uuid4()} */\n{textwrap.dedent(SMALL['small.c'])}"}
+    made = write_project(tmp_path / "project", files=files)
     with (made / "pyproject.toml").open("a") as stream:
         stream.write(f'dependencies = ["{PACKAGE}"]\n[tool.grocker.build]\ndependencies = ["zip"]\n')
     return made
@@ -72,8 +74,7 @@ def project(tmp_path: Path) -> Path:
 
 def grocker(command: str, project: Path, *options: str) -> subprocess.CompletedProcess[str]:
     line = [sys.executable, "-m", "grocker", command, str(project), "--platform", f"linux/{FOREIGN.name}", *options]
-    environment = {**os.environ, "GROCKER_CACHE": str(directory() / "archive")}
-    return subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(line, capture_output=True, text=True, check=False)
 
 
 def test_emulate_is_an_error_with_a_remedy_when_the_kernel_has_no_emulator(project: Path, tmp_path: Path) -> None:
