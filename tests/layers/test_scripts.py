@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from grocker.cli.request import open_context
 from grocker.layers import scripts
-from grocker.platforms.architectures import ARCHITECTURES
+from grocker.platforms.architectures import ARCHITECTURES, BY_MACHINE
 from grocker.platforms.target import select_target
 from grocker.sandbox.run import CHOICES, NoSandboxError
 from tests.debian.test_scripts import facts
@@ -56,7 +57,10 @@ def test_error_without_a_sandbox_says_what_the_image_would_lack(hint: str, choic
     assert error.hint.startswith(choice)
 
 
-def test_scripts_for_another_machine_cannot_run(tmp_path: Path) -> None:
+def test_scripts_for_another_machine_cannot_run_unless_they_are_emulated(tmp_path: Path) -> None:
     [other] = [name for name, row in ARCHITECTURES.items() if row.machine != os.uname().machine]
     with open_context({**os.environ, "GROCKER_CACHE": str(tmp_path)}, quiet=True) as context:
-        assert not scripts.can_run(context, select_target("trixie", f"linux/{other}"))
+        target = select_target("trixie", f"linux/{other}")
+        assert not scripts.can_run(context, target)
+        own = select_target("trixie", f"linux/{BY_MACHINE[os.uname().machine].name}")
+        assert scripts.can_run(replace(context, emulates=True), target) == scripts.can_run(context, own)
