@@ -127,7 +127,7 @@ def test_image_lacks_what_it_does_without_where_scripts_cannot_run_and_its_summa
         assert built.images[0].omitted == (("daemon", "its cache is empty"),)
         assert built.images[0].uncovered == ()
         assert "maintainer scripts" not in [layer.name for layer in built.images[0].layers]
-        line = "not run without a sandbox: daemon's maintainer script (its cache is empty)"
+        line = "not run on this host: daemon's maintainer script (its cache is empty)"
         assert line in summary(built, Style(False), host="linux/amd64")
 
 

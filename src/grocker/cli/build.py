@@ -189,7 +189,7 @@ def summary(
             made = f"new: {', '.join(layer.name for layer in new)} ({format_size(sum(layer.size for layer in new))})"
         count = f"{len(one.layers)} layers, {format_size(one.image.size)} compressed"
         lines.append(f"  {one.image.platform}: {count}; {made}")
-        lines += [f"  not run without a sandbox: {name}'s maintainer script ({lack})" for name, lack in one.omitted]
+        lines += [f"  not run on this host: {name}'s maintainer script ({lack})" for name, lack in one.omitted]
     lines += [f"  writable: {path.path} → {path.target} ({path.why})" for path in built.writable]
     lines += [f"  package: {name} ({why})" for name, why in built.brought.items()]
     for delivered in built.delivered:
