@@ -36,11 +36,22 @@ class NoSandboxError(UnavailableError):
     """This host gives this user no way to isolate a command."""
 
 
-def find_isolation(scratch: Path) -> Isolation:
-    """Return the best isolation that this host allows this user: each is tried.
+_found: dict[tuple[Path, int], Isolation] = {}
+"""by the program that enters and the user: what has worked in this process"""
 
-    ``scratch``: an empty directory. Raises NoSandboxError that says why the last one failed.
+
+def find_isolation(scratch: Path) -> Isolation:
+    """Return the best isolation that this host allows this user: each is tried, until one has worked.
+
+    ``scratch``: an empty directory. Raises NoSandboxError that says why the first one failed.
     """
+    key = _ENTER, os.geteuid()
+    if key not in _found:
+        _found[key] = _try_isolations(scratch)
+    return _found[key]
+
+
+def _try_isolations(scratch: Path) -> Isolation:
     kinds: tuple[Isolation, ...] = (
         ("namespaces", "user namespaces", "chroot") if os.geteuid() == 0 else ("user namespaces",)
     )
