@@ -172,20 +172,27 @@ SPY = (
 PROGRAM = """
 import sys
 from pathlib import Path
-from grocker.python import build_wheel, find_sdist, find_uv, read_project, read_tree, resolve_build
+from grocker.context import Context
+from grocker.progress import Silent
+from grocker.python import SdistBuilder, build_wheel, find_uv, read_project, read_tree, resolve_build
 from grocker.store import Store
+from grocker.web import Transport
 import os
 place, environ = Path(sys.argv[1]), {name: os.environ[name] for name in os.environ}
 uv = find_uv(environ, cache=place / "uv")
 project = read_project(place / "project")
 tree = read_tree(place / "project", now=4 * 10**18)
 (place / "work").mkdir()
-with Store.open(place / "store") as store:
+with Store.open(place / "store") as store, Transport(environ=environ) as transport:
+    context = Context(store, transport, Silent(), environ, 4e9)
+    builder = SdistBuilder(context, uv, "here", place / "project", is_pure=True)
+    about = {"store": store, "epoch": 315532800, "builder": builder}
     pins = ()
     if project.build_requires:
         (place / "pins").mkdir()
-        pins = resolve_build(project.build_requires, uv, workspace=place / "pins", directory=place / "project")
-    print(build_wheel(project, tree, uv, workspace=place / "work", epoch=315532800, pins=pins, store=store))
+        named = {"workspace": place / "pins", "directory": place / "project", "builder": builder}
+        pins = resolve_build(project.build_requires, uv, **named)
+    print(build_wheel(project, tree, uv, workspace=place / "work", pins=pins, **about))
 """
 
 

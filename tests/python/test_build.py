@@ -28,26 +28,21 @@ def built(
     name: str = "work",
     environ: Mapping[str, str] | None = None,
     pins: tuple[BuildRequirement, ...] = (),
-    *,
-    kept: bool = True,
 ) -> Path:
     work = tmp_path / name
     work.mkdir()
     uv = find_uv({"HOME": "/nonexistent", "UV_OFFLINE": "1", **(environ or {})}, cache=tmp_path / "uv")
     tree = read_tree(directory, now=NOW)
     project = read_project(directory)
-    if not kept:
-        return build_wheel(project, tree, uv, workspace=work, epoch=EPOCH, pins=pins)
     with Store.open(tmp_path / "store") as store:
         return build_wheel(project, tree, uv, workspace=work, epoch=EPOCH, pins=pins, store=store)
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_wheel_is_built_from_what_counts_of_the_tree(tmp_path: Path, kept: bool) -> None:
+def test_wheel_is_built_from_what_counts_of_the_tree(tmp_path: Path) -> None:
     project = make_project(
         tmp_path / "p", {"demo/x.py": "x = 1\n", "demo/old.pyc": "stale", "build/lib/demo/x.py": "old"}
     )
-    wheel = read_wheel(built(project, tmp_path, kept=kept), InstallScheme("3.13"))
+    wheel = read_wheel(built(project, tmp_path), InstallScheme("3.13"))
     assert [entry.path.rpartition("/")[2] for entry in wheel.entries if "/demo/" in entry.path] == [
         "__init__.py",
         "x.py",
@@ -84,13 +79,11 @@ def test_build_needs_compiling_when_the_wheel_is_for_one_platform(tmp_path: Path
     assert "elsewhere" in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_build_shows_last_lines_of_the_back_end_when_it_fails(tmp_path: Path, kept: bool) -> None:
+def test_build_shows_last_lines_of_the_back_end_when_it_fails(tmp_path: Path) -> None:
     reason = "RuntimeError('no https://joe:hunter2@example.invalid today')"
-    copied = 100 if kept else 1  # uv passes the two streams on as they come, in any order
-    project = make_project(tmp_path / "p", extra=f"print('copying\\n' * {copied}); raise {reason}")
+    project = make_project(tmp_path / "p", extra=f"print('copying\\n' * 100); raise {reason}")
     with pytest.raises(CorruptError) as caught:
-        built(project, tmp_path, kept=kept)
+        built(project, tmp_path)
     assert caught.value.message.startswith("building demo: its build back end failed: ")
     assert "RuntimeError: no https://example.invalid today" in caught.value.message
     assert "hunter2" not in caught.value.message
@@ -122,8 +115,7 @@ def test_build_requirements_are_pinned_with_hashes(tmp_path: Path) -> None:
     assert read_pins("".join(constraint(pin) + "\n" for pin in pins)) == pins
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_build_holds_requirements_to_the_pins(tmp_path: Path, kept: bool) -> None:
+def test_build_holds_requirements_to_the_pins(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", extra="import dep; pathlib.Path('demo/v').write_text(dep.V)")
     text = (project / "pyproject.toml").read_text().replace("requires = []", 'requires = ["dep"]')
     (project / "pyproject.toml").write_text(text)
@@ -132,12 +124,12 @@ def test_build_holds_requirements_to_the_pins(tmp_path: Path, kept: bool) -> Non
             make_wheel(index.directory, "dep", version, files={"dep.py": f"V = '{version}'"})
         environ = index.environ(UV_OFFLINE="0")
         wheel = read_wheel(
-            built(project, tmp_path, "w1", environ, (BuildRequirement("dep", "1.0"),), kept=kept), InstallScheme("3.13")
+            built(project, tmp_path, "w1", environ, (BuildRequirement("dep", "1.0"),)), InstallScheme("3.13")
         )
         assert {e.path.rpartition("/")[2]: getattr(e, "data", b"") for e in wheel.entries}["v"] == b"1.0"
         wrong = BuildRequirement("dep", "1.0", "", ("sha256:" + "0" * 64,))
         with pytest.raises(CorruptError, match="[Hh]ash mismatch"):
-            built(project, tmp_path, "w2", {**environ, "UV_CACHE_DIR": str(tmp_path / "fresh")}, (wrong,), kept=kept)
+            built(project, tmp_path, "w2", {**environ, "UV_CACHE_DIR": str(tmp_path / "fresh")}, (wrong,))
 
 
 def test_environment_of_the_back_end_is_made_once_and_kept_with_bytecode(tmp_path: Path) -> None:
@@ -206,8 +198,7 @@ def test_build_key_differs_with_tree_pins_and_epoch(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
-@pytest.mark.parametrize("kept", [True, False])
-def test_back_end_in_a_subdirectory_sees_the_repository_above(tmp_path: Path, kept: bool) -> None:
+def test_back_end_in_a_subdirectory_sees_the_repository_above(tmp_path: Path) -> None:
     asked = "'describe --tags --dirty', 'ls-files --others --ignored --exclude-standard', 'rev-parse HEAD:x'"
     called = "subprocess.run(['git', *c.split()], capture_output=True, text=True, env={'PATH': os.environ['PATH']})"
     spy = (
@@ -222,7 +213,7 @@ def test_back_end_in_a_subdirectory_sees_the_repository_above(tmp_path: Path, ke
     for command in ("init -q", "add .", "-c user.name=x -c user.email=x@example.invalid commit -q -m x", "tag v3"):
         subprocess.run(["git", *command.split()], cwd=tmp_path / "r", check=True, env=quiet)
     index = (tmp_path / "r" / ".git" / "index").read_bytes()
-    wheel = read_wheel(built(project, tmp_path, kept=kept), InstallScheme("3.13"))
+    wheel = read_wheel(built(project, tmp_path), InstallScheme("3.13"))
     told = {e.path.rpartition("/")[2]: getattr(e, "data", b"") for e in wheel.entries}["v"].decode()
     assert told == "v3\ndemo/secret.py\nc1b0730e0133447badcfd47fd144e254807b06e1\nsecret.py\n"
     assert (tmp_path / "r" / ".git" / "index").read_bytes() == index

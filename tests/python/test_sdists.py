@@ -32,8 +32,8 @@ from grocker.python import (
     resolve,
     resolve_locked,
 )
+from grocker.python.built_wheels import MAXIMUM_SDISTS
 from grocker.python.pylock import read_pylock
-from grocker.python.resolution import MAXIMUM_SDISTS
 from grocker.python.uv import NoWheelError
 from grocker.store import Store
 from grocker.web import Transport
@@ -240,6 +240,9 @@ class Refusing:
     def compose(self, packages: Sequence[str]) -> BuildRoot:
         raise AssertionError(packages)
 
+    def compose_pure(self, packages: Sequence[str]) -> tuple[BuildRoot, WheelTarget]:
+        raise AssertionError(packages)
+
     def find_packages(self, header: str) -> tuple[str, ...]:
         raise AssertionError(header)
 
@@ -355,7 +358,7 @@ def test_package_with_neither_a_wheel_nor_an_sdist_is_missing(index: Index, plac
 
 
 def test_number_of_sdists_is_limited(index: Index, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("grocker.python.resolution.MAXIMUM_SDISTS", 1)
+    monkeypatch.setattr("grocker.python.built_wheels.MAXIMUM_SDISTS", 1)
     assert MAXIMUM_SDISTS == 40
     make_source(index.directory, "one", requires=["two"])
     make_source(index.directory, "two")

@@ -92,17 +92,30 @@ def resolve_build(request: ApplicationRequest, project: python.Project) -> tuple
     if request.locked.build is not None:
         return request.locked.build
     context, uv, release = request.context, request.uv, wheel_target(request.target).version_info
+    builder = _requirement_builder(request, project, is_pure=False)
 
     def ask() -> _BuildAnswer:
         with context.store.scratch() as scratch, context.progress.task("resolving build requirements"):
             pins = python.resolve_build(
-                project.build_requires, uv, workspace=scratch, directory=project.directory, release=release
+                *(project.build_requires, uv),
+                workspace=scratch,
+                directory=project.directory,
+                release=release,
+                builder=builder,
             )
         return _BuildAnswer(context.now, pins)
 
     asked = project.build_requires, python.oldest_python(release)
     key = cache_key("build requirements", *asked, uv_settings(project.directory), uv.variables())
     return recent_answer(context.store, key, _BuildAnswer, ask, now=context.now, refresh=request.refresh).pins
+
+
+def _requirement_builder(request: ApplicationRequest, project: python.Project, *, is_pure: bool) -> python.SdistBuilder:
+    """Return what builds build requirements that have no wheel. ``is_pure``: they run on this host."""
+    toolchain = DebianToolchain(request.context, request.settings, request.target, request.refresh, request.standalone)
+    about = (request.context, request.uv, wheel_target(request.target), toolchain)
+    builder = sdist_builder(*about, directory=project.directory, refresh=request.refresh)
+    return msgspec.structs.replace(builder, is_pure=is_pure)
 
 
 def _build_wheel(
@@ -184,6 +197,7 @@ def _build(
                 pins=pins,
                 variables=variables,
                 store=store,
+                builder=_requirement_builder(request, project, is_pure=True),
                 meanwhile=request.backend_started,
             )
         wheel = WheelFile(store.add_wheel(path), path.name)
@@ -203,7 +217,7 @@ def _compile(
     variables: Mapping[str, str],
 ) -> WheelFile:
     context, store, uv = request.context, request.context.store, request.uv
-    builder = sdist_builder(context, uv, toolchain.target, toolchain, directory=project.directory)
+    builder = _requirement_builder(request, project, is_pure=False)
     with store.scratch() as scratch, context.progress.task(f"compiling {project.name or tree.root.name}"):
         path = python.compile_project(
             context,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,6 +79,35 @@ class DebianToolchain(msgspec.Struct, frozen=True):
         answer = self._build_packages(packages)
         key = self._root_key(answer)
         return BuildRoot(partial(self._make_root, answer, key), key)
+
+    def compose_pure(self, packages: Sequence[str]) -> tuple[BuildRoot, WheelTarget]:
+        """See Toolchain."""
+        from grocker.python import BuildRoot
+
+        own = BY_MACHINE.get(os.uname().machine)
+        image = replace(self.image, architecture=own.name if own is not None else self.image.architecture)
+        host = replace(self, image=image)
+        answer = host._resolve(sorted({*image.suite.base, *image.interpreter_packages, *packages}))
+        key = cache_key("interpreter root", _FORMAT, answer.digests, *host.interpreter_identity())
+        make = partial(host._make_plain_root, answer, key, "an interpreter", host.read_interpreter)
+        return BuildRoot(make, key), host.target
+
+    def _make_plain_root(
+        self, answer: DebianAnswer, key: str, subject: str, read_more: Callable[[], tuple[Entry, ...]] = tuple
+    ) -> Path:
+        """Return a root with the packages, and what ``read_more`` returns."""
+        from grocker.tar.unpack import unpack
+
+        store = self.context.store
+        with store.lock(f"tree-{key}"):
+            tree = store.tree(key)
+            if tree is None:
+                with store.new_tree(key) as new:
+                    self._configure(self._unpack(answer, new, subject), new)
+                    unpack(read_more(), new)
+                tree = store.tree(key)
+        assert tree is not None
+        return tree
 
     def _make_root(self, answer: DebianAnswer, key: str) -> Path:
         """Return the root's directory. Most packages are those of every root: these are unpacked once, and linked."""
@@ -161,16 +190,8 @@ class DebianToolchain(msgspec.Struct, frozen=True):
         from grocker.sandbox.emulation import warn_if_foreign
 
         warn_if_foreign(self.context.progress, self.image.architecture)
-        store = self.context.store
         key = cache_key("image root", answer.digests)
-        with store.lock(f"tree-{key}"):
-            tree = store.tree(key)
-            if tree is None:
-                with store.new_tree(key) as new:
-                    self._configure(self._unpack(answer, new, "the image"), new)
-                tree = store.tree(key)
-        assert tree is not None
-        return BuildRoot(tree, key)
+        return BuildRoot(self._make_plain_root(answer, key, "the image"), key)
 
     def interpreter_identity(self) -> tuple[object, ...]:
         """Return what identifies a standalone interpreter, for keys; empty for Debian's."""

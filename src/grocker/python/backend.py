@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import cache_from_source
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -25,11 +27,16 @@ from grocker.python import flat_layout
 from grocker.python import uv as _uv
 from grocker.python.build_identity import constraint
 from grocker.python.indexes import hide_credentials
+from grocker.python.metadata import normalise_name
 from grocker.python.project import Project
 from grocker.python.requirements import parse_requirement
 from grocker.python.source_tree import SourceTree
 from grocker.python.uv import Uv
 from grocker.store import Store
+from grocker.store.writing import storage
+
+if TYPE_CHECKING:
+    from grocker.python.pylock import WheelBuilder
 
 _FORMAT = 1
 _WIDTH = 160
@@ -46,10 +53,13 @@ class HookAnswer(msgspec.Struct, frozen=True):
     """paths of sources that lie in its environment"""
 
 
-def environment(store: Store, uv: Uv, pins: Sequence[BuildRequirement], directory: Path) -> Path:
+def environment(
+    store: Store, uv: Uv, pins: Sequence[BuildRequirement], directory: Path, builder: WheelBuilder | None = None
+) -> Path:
     """A virtual environment of the host's Python with exactly ``pins`` in it, from the store or new.
 
-    ``directory``: the project's, whose ``[tool.uv]`` (indexes) counts.
+    ``directory``: the project's, whose ``[tool.uv]`` (indexes) counts. ``builder``: builds the wheels of those that
+    have none.
     Raises as ``resolution.resolve`` when uv cannot install them.
     """
     lines = [constraint(pin) for pin in pins]
@@ -59,24 +69,54 @@ def environment(store: Store, uv: Uv, pins: Sequence[BuildRequirement], director
         tree = store.tree(name)
         if tree is None:
             with store.new_tree(name) as new, store.scratch() as scratch:
-                requirements = scratch / "requirements.txt"
-                requirements.write_text("".join(line + "\n" for line in lines), "utf-8")
-                _install(uv, requirements, new, directory, hashes=all(pin.hashes for pin in pins))
+                _install(uv, pins, new, directory, scratch, builder)
             tree = store.tree(name)
     assert tree is not None
     return tree
 
 
-def _install(uv: Uv, requirements: Path, tree: Path, directory: Path, *, hashes: bool) -> None:
-    made = ("venv", "--quiet", "--relocatable", "--allow-existing", "--no-project", "--python", uv.python, tree)
-    filled: tuple[str | Path, ...] = ("pip", "install", "--quiet", "--no-deps", "--python", tree / "bin" / "python")
-    filled = (*filled, *(("--require-hashes",) if hashes else ()), "--requirements", requirements)
-    for arguments in (made, filled) if requirements.stat().st_size else (made,):
-        action = "making the environment of the build back end"
-        run = _uv.run_that_may_build if "install" in arguments else _uv.run
-        output = run(uv, arguments, action=action, directory=directory)
+def _install(
+    uv: Uv,
+    pins: Sequence[BuildRequirement],
+    tree: Path,
+    directory: Path,
+    scratch: Path,
+    builder: WheelBuilder | None,
+) -> None:
+    requirements, action = scratch / "requirements.txt", "making the environment of the build back end"
+
+    def run(*arguments: str | Path, environment: Mapping[str, str] = MappingProxyType({})) -> None:
+        output = _uv.run(uv, arguments, action=action, directory=directory, environment=environment)
         if output.status != 0:
             raise _uv.translate_error(output, action=action, platform="this host")
+
+    run("venv", "--quiet", "--relocatable", "--allow-existing", "--no-project", "--python", uv.python, tree)
+    if not pins:
+        return
+    filled: tuple[str | Path, ...] = ("pip", "install", "--quiet", "--no-deps", "--no-build")
+    filled = (*filled, "--python", tree / "bin" / "python", "--requirements", requirements)
+    if all(pin.hashes for pin in pins):
+        filled = (*filled, "--require-hashes")
+
+    def fill(links: Path | None) -> None:
+        found = sorted(links.iterdir()) if links is not None else []
+        built = [(normalise_name(path.name.split("-")[0]), path) for path in found]
+        with storage("writing", requirements), requirements.open("w", encoding="utf-8") as stream:
+            for pin in pins:
+                hashes = [of(path.read_bytes()) for name, path in built if name == pin.name and pin.hashes]
+                stream.write(constraint(replace(pin, hashes=(*pin.hashes, *hashes))) + "\n")
+        run(*filled, environment=uv.links_to(links))
+
+    try:
+        fill(None)
+    except _uv.NoWheelError:
+        if builder is None:
+            raise
+        from grocker.python.built_wheels import ask_with_built  # most build requirements have wheels
+        from grocker.python.resolution import build_requirements
+
+        python = ".".join(map(str, sys.version_info[:2]))
+        ask_with_built(fill, build_requirements(builder, uv, python, scratch, directory, pinned=pins))
 
 
 def call(

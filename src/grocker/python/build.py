@@ -1,7 +1,8 @@
 """Build a project's wheel, by its own PEP 517 back end on a normalised copy of its source tree.
 
-The only place that runs foreign code, as the calling user. Hash seed, epoch, locale, time zone, umask, HOME and PATH
-are fixed, and the build requirements are pinned by the lock.
+The only place that runs foreign code outside of a sandbox, as the calling user: the project is the user's own, and a
+dependency's back end gets here only where the host allows no sandbox. Hash seed, epoch, locale, time zone, umask, HOME
+and PATH are fixed, and the build requirements are pinned by the lock.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from grocker import command
+from msgspec.structs import replace
+
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError, StorageError
 from grocker.lock.values import BuildRequirement
 from grocker.python import backend, source_tree, uv_sources
 from grocker.python import uv as _uv
 from grocker.python.build_identity import constraint, oldest_python
 from grocker.python.credentials import refuse_expansion
+from grocker.python.metadata import normalise_name
 from grocker.python.project import Project
 from grocker.python.pure_wheel import write_pure_wheel
 from grocker.python.requirements import parse_requirement
@@ -27,12 +31,19 @@ from grocker.python.uv import Uv
 from grocker.regex import regex
 from grocker.store import Store
 
+if TYPE_CHECKING:
+    from grocker.python.pylock import WheelBuilder
+
 _ZIP_EPOCH = 315532800
 """1980-01-01: no zip archive holds an earlier time"""
 
 
 class PlatformWheelError(MissingError):
     """The wheel that a back end built is for this host's platform only."""
+
+    def __init__(self, message: str, *, hint: str, wheel: Path) -> None:
+        super().__init__(message, hint=hint)
+        self.wheel = wheel
 
 
 _COMPILER = regex(
@@ -55,12 +66,14 @@ def resolve_build(
     directory: Path | None = None,
     constraints: Sequence[BuildRequirement] = (),
     release: tuple[int, int] | None = None,
+    builder: WheelBuilder | None = None,
 ) -> tuple[BuildRequirement, ...]:
     """Build requirements and their dependencies, pinned for all hosts at once, sorted.
 
     ``requires``: ``build-system.requires``. ``workspace``: a scratch directory. ``directory``: the project's, whose
     ``[tool.uv]`` (indexes) counts. ``constraints``: versions to keep to. ``release``: of the image's
-    Python, which compiles and may be older than that of any host.
+    Python, which compiles and may be older than that of any host. ``builder``: builds those that have no wheel;
+    without one, they are missing.
     Raises as ``resolution.resolve``.
     """
     from packaging.markers import default_environment
@@ -75,28 +88,35 @@ def resolve_build(
     _write(path, requires)
     bounds = workspace / "build-requirements.constraints"
     _write(bounds, [constraint(pin, hashes=False) for pin in constraints])
-    output = _uv.run_that_may_build(
-        uv,
-        (
-            *(
-                "pip",
-                "compile",
-                *(("--constraints", bounds) if constraints else ()),
-                "--universal",
-                "--python-version",
-                oldest_python(release),
-                "--python",
-                uv.python,
-                "--quiet",
-            ),
-            *("--generate-hashes", "--no-header", "--no-annotate", "--no-strip-markers", path),
-        ),
-        action=action,
-        directory=directory or workspace,
-    )
-    if output.status != 0:
-        raise _uv.translate_error(output, action=action, platform="this host")
-    return read_pins(output.stdout.decode("utf-8"))
+    python = oldest_python(release)
+    arguments = ("pip", "compile", *(("--constraints", bounds) if constraints else ()), "--no-build", "--universal")
+    arguments = (*arguments, "--python-version", python, "--python", uv.python, "--quiet", "--generate-hashes")
+
+    def ask(links: Path | None) -> tuple[BuildRequirement, ...]:
+        output = _uv.run(
+            uv,
+            (*arguments, "--no-header", "--no-annotate", "--no-strip-markers", path),
+            action=action,
+            directory=directory or workspace,
+            environment=uv.links_to(links),
+        )
+        if output.status != 0:
+            raise _uv.translate_error(output, action=action, platform="this host")
+        return read_pins(output.stdout.decode("utf-8"))
+
+    try:
+        return ask(None)
+    except _uv.NoWheelError:
+        if builder is None:
+            raise
+        from grocker.python.built_wheels import ask_with_built  # most build requirements have wheels
+        from grocker.python.resolution import build_requirements
+
+        wheels = build_requirements(builder, uv, python, workspace, directory)
+        pins = ask_with_built(ask, wheels)
+    sdists = {(pin.name, pin.version): pin.sdist for pin in wheels.pins.values() if pin.sdist is not None}
+    named = ((pin, sdists.get((normalise_name(pin.name), pin.version))) for pin in pins)
+    return tuple(replace(pin, hashes=(sdist,)) if sdist is not None else pin for pin, sdist in named)
 
 
 _PIN = regex(r"(?P<name>[\w.-]+)==(?P<version>[^\s;]+)(?:\s*;\s*(?P<marker>.*?))?\s*$")
@@ -127,18 +147,19 @@ def build_wheel(
     *,
     workspace: Path,
     epoch: int,
+    store: Store,
     pins: Sequence[BuildRequirement] = (),
     variables: Mapping[str, str] = MappingProxyType({}),
-    store: Store | None = None,
+    builder: WheelBuilder | None = None,
     meanwhile: Callable[[], object] | None = None,
 ) -> Path:
     """The project's wheel, a file in ``workspace``, as ``write_pure_wheel`` writes it.
 
     ``workspace``: an empty scratch directory. ``epoch``: seconds since 1970, what SOURCE_DATE_EPOCH will be.
-    ``pins``: all that the back end needs, as ``resolve_build`` gives it; resolved when empty. What the back end asks
-    for besides is resolved, and it is called again. ``variables``: further environment variables; they cannot override
-    Grocker's own. ``store``: for the back end's environment; without one uv creates one for this call.
-    ``meanwhile``: called while the back end of a stored environment runs.
+    ``store``: for the back end's environment. ``pins``: all that the back end needs, as ``resolve_build`` gives it;
+    resolved when empty. What the back end asks for besides is resolved, and it is called again. ``variables``: further
+    environment variables; they cannot override Grocker's own. ``builder``: builds build requirements that have no
+    wheel, without a compiler. ``meanwhile``: called while the back end runs.
     Raises CorruptError when the back end fails, PlatformWheelError for a platform wheel (the project has compiled
     modules), and for build requirements what ``resolve_build`` raises.
     """
@@ -164,75 +185,42 @@ def build_wheel(
         "PYTHONUTF8": "1",
         **shared,
     }
-    if store is None:
-        _build_by_uv(name, tree, copy, out, uv.without_secrets(), pins, told)
-    else:
-        if not pins and project.build_requires:
-            pins = resolve_build(project.build_requires, uv, workspace=workspace, directory=project.directory)
-        tree_of = partial(backend.environment, store, uv, directory=project.directory)
-        environment = tree_of(pins)
-        answer = backend.call(project, environment, tree, copy, out, pins, told, meanwhile)
-        backend.keep_bytecode(store, uv, environment, answer.loaded)
-        if answer.missing:
-            more = resolve_build(answer.missing, uv, workspace=workspace, directory=project.directory, constraints=pins)
-            names = {pin.name for pin in pins}
-            pins = (*pins, *(pin for pin in more if pin.name not in names))
-            if backend.call(project, tree_of(pins), tree, copy, out, pins, told).missing:
-                raise CorruptError(
-                    f"building {name}: its back end asks for different requirements at each call",
-                    hint="list them all under requires in [build-system]",
-                )
+    resolve = partial(resolve_build, uv=uv, workspace=workspace, directory=project.directory, builder=builder)
+    if not pins and project.build_requires:
+        pins = resolve(project.build_requires)
+    tree_of = partial(backend.environment, store, uv, directory=project.directory, builder=builder)
+    environment = tree_of(pins)
+    answer = backend.call(project, environment, tree, copy, out, pins, told, meanwhile)
+    backend.keep_bytecode(store, uv, environment, answer.loaded)
+    if answer.missing:
+        names = {pin.name for pin in pins}
+        pins = (*pins, *(pin for pin in resolve(answer.missing, constraints=pins) if pin.name not in names))
+        if backend.call(project, tree_of(pins), tree, copy, out, pins, told).missing:
+            raise CorruptError(
+                f"building {name}: its back end asks for different requirements at each call",
+                hint="list them all under requires in [build-system]",
+            )
     wheels = sorted(path for path in out.glob("*.whl") if path.is_file()) if out.is_dir() else []
     if len(wheels) != 1:
         raise CorruptError(
             f"building {name}: expected one wheel from the back end, got {len(wheels)}",
             hint="reproduce it with: python -m build --wheel",
         )
-    if not wheels[0].name.endswith("-none-any.whl"):
+    return rewrite_pure_wheel(wheels[0], name, workspace)
+
+
+def rewrite_pure_wheel(wheel: Path, name: str, directory: Path) -> Path:
+    """Write a wheel of pure Python again, as ``write_pure_wheel`` does. Raises PlatformWheelError for any other."""
+    if not wheel.name.endswith("-none-any.whl"):
         raise PlatformWheelError(
-            f"building {name}: {wheels[0].name} is a wheel for this host's platform; {name} has compiled modules",
+            f"building {name}: {wheel.name} is a wheel for this host's platform; {name} has compiled modules",
             hint="build its wheel for the image's platform elsewhere and pass that wheel to Grocker,"
             " or move the compiled modules into a dependency that has wheels",
+            wheel=wheel,
         )
-    path = write_pure_wheel(wheels[0], workspace)
+    path = write_pure_wheel(wheel, directory)
     assert path is not None
     return path
-
-
-_FRONT_END = regex(
-    r"Failed to resolve requirements|Failed to fetch|Failed to download|No solution found|error sending request"
-)
-
-
-def _build_by_uv(
-    name: str,
-    tree: SourceTree,
-    copy: Path,
-    out: Path,
-    uv: Uv,
-    pins: Sequence[BuildRequirement],
-    variables: Mapping[str, str],
-) -> None:
-    constraints = out.parent / "build-constraints.txt"
-    _write(constraints, [constraint(pin) for pin in pins])
-    action = f"building {name}"
-    command.close_environment()
-    output = _uv.run(
-        uv,
-        (
-            *("build", "--wheel", "--python", uv.python, "--out-dir", out, "--no-create-gitignore"),
-            *("--build-constraints", constraints),
-            copy,
-        ),
-        action=action,
-        directory=copy,
-        environment=variables,
-    )
-    if output.status != 0:
-        # An error of the build requirements is not one of the back end.
-        if _FRONT_END.search(output.stderr):
-            raise _uv.translate_error(output, action=action, platform="this host")
-        raise backend.failure(output.stderr, name, tree)
 
 
 def _write(path: Path, lines: Sequence[str]) -> None:

@@ -21,6 +21,13 @@ def constraint(pin: BuildRequirement, *, hashes: bool = True) -> str:
     return f"{pin.name}=={pin.version}{marker}" + "".join(f" --hash={one}" for one in pin.hashes if hashes)
 
 
+def read_constraint(text: str) -> BuildRequirement:
+    """Return the pin that ``constraint`` wrote without hashes."""
+    pin, _, marker = text.partition(" ; ")
+    name, _, version = pin.partition("==")
+    return BuildRequirement(name, version, marker)
+
+
 def oldest_python(release: tuple[int, int] | None) -> str:
     """Return the oldest Python that build requirements are pinned for; ``release``: of the image's Python."""
     major, minor = min(_OLDEST_PYTHON, release or _OLDEST_PYTHON)

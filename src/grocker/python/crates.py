@@ -37,6 +37,8 @@ FORMAT = 1
 LOCK = "Cargo.lock"
 HOME = "cargo"
 """below the build's directory: CARGO_HOME"""
+CONFIGURATION = "cargo/config.toml"
+"""in it"""
 VARIABLES = {
     "CARGO_HOME": f"/build/{HOME}",
     "CARGO_NET_OFFLINE": "true",

@@ -29,6 +29,16 @@ def normalise_name(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def is_same_version(one: str, other: str) -> bool:
+    """Whether two texts are the same version (PEP 440), or the same text if one is none."""
+    from packaging.version import Version
+
+    try:
+        return Version(one) == Version(other)
+    except ValueError:  # InvalidVersion, or a number of thousands of digits
+        return one == other
+
+
 class Metadata(msgspec.Struct, frozen=True):
     """The fields of METADATA that Grocker uses."""
 

@@ -22,6 +22,9 @@ from grocker.tar.keys import cache_key
 _PLACE = "/bytecode"
 """where it is in the sandbox"""
 
+BYTECODE_VARIABLES = {"PYTHONPYCACHEPREFIX": _PLACE}
+"""of an emulated interpreter"""
+
 
 class NativeBytecode(msgspec.Struct, frozen=True):
     """What a sandbox has of it."""
@@ -45,7 +48,7 @@ def prepare_bytecode(
         _bind(context, compiler, root.key, root.tree, f"{toolchain.target.prefix}/{library}"),
         _bind(context, compiler, environment.name, environment, f"{prefix}/{library}"),
     )
-    return NativeBytecode(binds, {"PYTHONPYCACHEPREFIX": _PLACE})
+    return NativeBytecode(binds, BYTECODE_VARIABLES)
 
 
 def _bind(context: Context, compiler: Compiler, key: str, tree: Path, directory: str) -> Bind:

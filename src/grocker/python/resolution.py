@@ -6,24 +6,24 @@ resolves again with that wheel at hand.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 from msgspec.structs import replace
 
 from grocker import local_file
 from grocker.digest import Digest, hexadecimal
-from grocker.errors import GrockerError, MissingError, SettingsError, StorageError, UnavailableError
-from grocker.lock.values import PythonFile
+from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError, StorageError, UnavailableError
+from grocker.lock.values import BuildRequirement, PythonFile
 from grocker.platforms.suites import SUITES, Suite
 from grocker.python import uv as _uv
 from grocker.python import uv_sources
+from grocker.python.built_wheels import BuiltWheels, ask_with_built
 from grocker.python.credentials import refuse_expansion
-from grocker.python.direct_references import BuiltReferences, write_stand_in
+from grocker.python.direct_references import BuiltReferences
 from grocker.python.indexes import hide_credentials
 from grocker.python.metadata import normalise_name
 from grocker.python.pylock import (
@@ -47,8 +47,6 @@ from grocker.python.uv import Uv
 _PLATFORM_MINORS = (17, 28, *range(31, 41))
 """glibc minors that uv 0.13 has a ``--python-platform`` for"""
 _NOTHING = RequirementList()
-MAXIMUM_SDISTS = 40
-"""how many wheels are built for one resolution"""
 _EXPLAINED = 5
 """of how many compiled packages an error says where there are wheels"""
 _GONE = "lock again (grocker lock --upgrade NAME), or use an index that still has it (UV_DEFAULT_INDEX, UV_INDEX)"
@@ -138,53 +136,66 @@ def _resolve_and_build(
     requirements: Sequence[str], question: _Question, options: Sequence[str], builder: WheelBuilder
 ) -> tuple[Pin, ...]:
     """Resolve, and build each wheel that uv misses, until it misses none."""
-    built: dict[str, Pin] = {}
-    compiled: list[CompiledPackage] = []
-    tried: set[tuple[str, str]] = set()
-    place = question.workspace / "built"
-    while True:
+
+    def build(sdist: Sdist) -> Pin:
+        if builder.has_alternatives and _suite_with_wheel(sdist, question) is not None:
+            # Building what needs a compiler takes long to fail.
+            package = CompiledPackage(sdist.name, sdist.version, "", required_by=sdist.required_by)
+            raise compiled_error([package], str(question.target))
+        return builder.build(sdist)
+
+    def ask(links: Path | None) -> tuple[Pin, ...]:
         try:
-            at_hand = replace(question, wheels=place if tried else None)
-            pins = read_pylock(_compile(requirements, at_hand, *options), question.target, builder)
-        except _uv.NoWheelError as error:
-            sdists = [sdist for one in error.missing if (sdist := _find_sdist(one, question)) is not None]
-            new = [sdist for sdist in sdists if (sdist.name, sdist.version) not in tried]
-            if compiled and not new:
-                break
-            if not new:
-                raise
-            if len(tried) + len(new) > MAXIMUM_SDISTS:
-                raise SettingsError(
-                    f"resolving dependencies: more than {MAXIMUM_SDISTS} packages have no wheel",
-                    hint="build their wheels once, and serve them from an index (UV_INDEX) or find-links in [tool.uv]",
-                ) from error
+            return read_pylock(_compile(requirements, replace(question, wheels=links), *options), target, builder)
+        except _uv.NoWheelError:
+            raise
         except (MissingError, SettingsError):
-            if not compiled:
+            if not wheels.compiled:
                 raise
-            break  # what stands in for a compiled package may say too much or too little
-        else:
-            if not compiled:
-                return tuple(built.get(pin.file, pin) for pin in pins)
-            break
-        for sdist in new:
-            tried.add((sdist.name, sdist.version))
-            try:
-                if builder.has_alternatives and _suite_with_wheel(sdist, question) is not None:
-                    # Building what needs a compiler takes long to fail.
-                    package = CompiledPackage(sdist.name, sdist.version, "", required_by=sdist.required_by)
-                    raise compiled_error([package], str(question.target))
-                pin = builder.build(sdist)
-            except CompiledError as refused:
-                if builder.has_alternatives:
-                    raise
-                compiled += refused.packages
-                for one in refused.packages:
-                    stem = f"{one.name.replace('-', '_')}-{one.version}"
-                    write_stand_in(place / f"{stem}-py3-none-any.whl", one)
-            else:
-                built[pin.file] = pin
-                _place(pin, place)
-    raise compiled_error(compiled, str(question.target))
+            return ()  # what stands in for a compiled package may say too much or too little
+
+    target = question.target
+    find_sdist = partial(_find_sdist, question=question)
+    wheels = BuiltWheels(question.workspace / "built", find_sdist, build, goes_on=not builder.has_alternatives)
+    try:
+        pins = ask_with_built(ask, wheels)
+    except _uv.NoWheelError:
+        if not wheels.compiled:
+            raise
+        pins = ()
+    if wheels.compiled:
+        raise compiled_error(wheels.compiled, str(target))
+    return tuple(wheels.pins.get(pin.file, pin) for pin in pins)
+
+
+def build_requirements(
+    builder: WheelBuilder,
+    uv: Uv,
+    python: str,
+    workspace: Path,
+    directory: Path | None,
+    *,
+    pinned: Sequence[BuildRequirement] = (),
+) -> BuiltWheels:
+    """Return what builds the wheels of build requirements that have none.
+
+    ``python``: the oldest release that they are for. ``pinned``: what they are pinned to; another sdist than the pinned
+    one is not built.
+    """
+    hashes = {pin.name: {one for other in pinned if other.name == pin.name for one in other.hashes} for pin in pinned}
+
+    def build(sdist: Sdist) -> Pin:
+        expected = hashes.get(sdist.name)
+        if expected and sdist.sha256 not in expected:
+            raise CorruptError(
+                f"building {sdist.name} {sdist.version} from its sdist: hash mismatch: the index has {sdist.sha256},"
+                f" pinned is {', '.join(sorted(expected))}",
+                hint="check the index: it serves a different file than the pinned one",
+            )
+        return builder.build(sdist)
+
+    question = _Question(WheelTarget(python), uv, workspace, (), directory)
+    return BuiltWheels(workspace / "built-requirements", partial(_find_sdist, question=question), build)
 
 
 def find_sdist(
@@ -212,16 +223,6 @@ def _find_sdist(missing: _uv.MissingWheel, question: _Question) -> Sdist | None:
     name = normalise_name(missing.name)
     sdist = next((sdist for sdist in found if sdist is not None and sdist.name == name), None)
     return None if sdist is None else replace(sdist, required_by=missing.required_by)
-
-
-def _place(pin: Pin, directory: Path) -> None:
-    try:
-        directory.mkdir(exist_ok=True)
-        shutil.copyfile(unquote(urlsplit(pin.url).path), directory / pin.file)
-    except OSError as error:
-        raise StorageError(
-            f"writing {directory / pin.file}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
-        ) from error
 
 
 def _with_alternatives(error: CompiledError, question: _Question) -> CompiledError:
@@ -305,7 +306,6 @@ def _compile(requirements: Sequence[str], question: _Question, *options: str) ->
     former = workspace / "pylock.preferred.toml"
     if question.preferred:  # what an existing output file pins is what uv prefers
         _write_preferences(former, question.preferred)
-    links = [uv.environment.get("UV_FIND_LINKS", ""), question.wheels.absolute().as_uri() if question.wheels else ""]
     output = _uv.run(
         uv,
         (
@@ -319,7 +319,7 @@ def _compile(requirements: Sequence[str], question: _Question, *options: str) ->
         ),
         action=action,
         directory=question.directory or workspace,
-        environment={"UV_FIND_LINKS": ",".join(filter(None, links))} if question.wheels else None,
+        environment=uv.links_to(question.wheels),
     )
     if output.status != 0:
         raise _uv.translate_error(output, action=action, platform=str(target))

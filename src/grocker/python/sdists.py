@@ -1,7 +1,7 @@
 """Wheels of sdists, git repositories and directories, built by their own back ends as a project's wheel is.
 
-Back ends find no compiler at first, so that every host gives the same wheel of pure Python. A package that needs one
-is built again, in a sandbox that has it (``compiled``).
+Back ends run in a sandbox. They find no compiler at first, so that every host gives the same wheel of pure Python
+(``first_try``). A package that needs one is built again, in a sandbox that has it (``compiled``).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from grocker.errors import CorruptError, GrockerError, MissingError, SettingsErr
 from grocker.lock.values import BuildRequirement, PythonFile
 from grocker.platforms.build_packages import SDISTS
 from grocker.python import metadata, wheel
-from grocker.python.build import PlatformWheelError, build_wheel, lacks_compiler, resolve_build
-from grocker.python.build_identity import FORMAT, constraint, oldest_python
+from grocker.python.build import PlatformWheelError, lacks_compiler, resolve_build
+from grocker.python.build_identity import FORMAT, constraint, oldest_python, read_constraint
 from grocker.python.build_tools import find_build_tools
 from grocker.python.former_tools import former_tools, is_outdated
 from grocker.python.indexes import project_tables
@@ -40,10 +40,10 @@ from grocker.tar.keys import cache_key
 if TYPE_CHECKING:
     from grocker.python.toolchain import BuildRoot, Toolchain
 
-_NO_COMPILER = dict.fromkeys(("CC", "CXX", "FC", "LD", "CARGO", "RUSTC", "PKG_CONFIG"), "/bin/false")
-"""A compiled wheel would fit this host and no image; packages with an optional extension build without it."""
 _REASON = 120
 """characters of what a back end says that go into an error"""
+_DEEPEST = 10
+"""how many sdists may be built for one another"""
 
 
 class _BuildAnswer(msgspec.Struct, frozen=True):
@@ -88,6 +88,10 @@ class SdistBuilder(msgspec.Struct, frozen=True):
     """compiles, if there is no other suite to try; without one, what needs a compiler is an error"""
     compiles_all: bool = False
     """whether no wheel of pure Python is tried first"""
+    is_pure: bool = False
+    """whether nothing is compiled: what is built runs on this host, or has been of pure Python"""
+    outer: tuple[Source, ...] = ()
+    """what is being built, which needs what this one builds"""
 
     def build(self, source: Source) -> Pin:
         """Return the wheel of ``source``, kept or built.
@@ -98,6 +102,7 @@ class SdistBuilder(msgspec.Struct, frozen=True):
         store = self.context.store
         if source.name in BINARIES and not self._can_compile:
             raise self._compiled(source)
+        self._refuse_cycle(source)
         with store.scratch() as scratch:
             opened = open_source(self.context, self.uv, source, scratch, self.directory, submodules=self.submodules)
             tree = opened.tree
@@ -138,9 +143,9 @@ class SdistBuilder(msgspec.Struct, frozen=True):
         hint = f"lock again: grocker lock --upgrade {file.name}"
         if isinstance(source, Sdist) and file.sdist and source.sha256 != file.sdist:
             raise CorruptError(f"{what}: the locked sdist is {file.sdist}, the index has {source.sha256}", hint=hint)
-        pinned = tuple(_build_requirement(text) for text in file.build)
+        pinned = tuple(read_constraint(text) for text in file.build)
         is_pure = file.file.endswith("-none-any.whl")
-        again = replace(self, pinned=pinned, toolchain=None if is_pure else self.toolchain, compiles_all=not is_pure)
+        again = replace(self, pinned=pinned, is_pure=is_pure, compiles_all=not is_pure)
         pin = again.build(source)
         if pin.sha256 != file.sha256:
             raise CorruptError(f"{what}: the locked wheel is {file.sha256}, this build gives {pin.sha256}", hint=hint)
@@ -157,12 +162,27 @@ class SdistBuilder(msgspec.Struct, frozen=True):
         # What the source tells uv, such as an index of its own, does not count.
         return replace(project, name=source.name or project.name, directory=self.directory or scratch)
 
-    def _resolve_build(self, project: Project, scratch: Path) -> tuple[BuildRequirement, ...]:
+    def _refuse_cycle(self, source: Source) -> None:
+        needed = [one.name for one in self.outer]
+        if replace(source, required_by="") in self.outer or len(needed) == _DEEPEST:
+            chain = " needs ".join((*needed, source.name))
+            raise CorruptError(
+                f"building {needed[0]}: its build requirements need themselves to be built: {chain}",
+                hint=f"choose a version of {source.name} that has a wheel",
+            )
+
+    def _for_requirements_of(self, source: Source, *, is_pure: bool) -> SdistBuilder:
+        """Return what builds the build requirements of ``source`` that have no wheel."""
+        outer = (*self.outer, replace(source, required_by=""))
+        return replace(self, outer=outer, pinned=(), compiles_all=False, is_pure=is_pure)
+
+    def _resolve_build(self, source: Source, project: Project, scratch: Path) -> tuple[BuildRequirement, ...]:
         """Pin the build requirements; the index is asked again once a day."""
         context, uv, directory = self.context, self.uv, project.directory
         if not project.build_requires:
             return ()
-        release = self.toolchain.target.version_info if self.toolchain is not None else None
+        release = self._compiler.target.version_info if self._compiler is not None else None
+        builder = self._for_requirements_of(source, is_pure=self.is_pure)
 
         def ask() -> _BuildAnswer:
             pins = resolve_build(
@@ -171,6 +191,7 @@ class SdistBuilder(msgspec.Struct, frozen=True):
                 directory=directory,
                 constraints=self.pinned,
                 release=release,
+                builder=builder,
             )
             return _BuildAnswer(context.now, pins)
 
@@ -186,8 +207,12 @@ class SdistBuilder(msgspec.Struct, frozen=True):
         return recent_answer(context.store, key, _BuildAnswer, ask, now=context.now, refresh=self.refresh).pins
 
     @property
+    def _compiler(self) -> Toolchain | None:
+        return None if self.is_pure else self.toolchain
+
+    @property
     def _can_compile(self) -> bool:
-        return self.toolchain is not None and not self.has_alternatives and not self.toolchain.refusal
+        return self._compiler is not None and not self.has_alternatives and not self._compiler.refusal
 
     def _made_by_some_tools(
         self, source: Source, opened: OpenedSource, scratch: Path
@@ -206,7 +231,7 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             place.mkdir()
             bounded = replace(project, build_requires=(*project.build_requires, *bounds))
             try:
-                pins = self._resolve_build(bounded, place)
+                pins = self._resolve_build(source, bounded, place)
                 built = self._kept_or_made(source, opened, bounded, pins, place)
             except CorruptError as error:
                 first = first or error
@@ -229,7 +254,7 @@ class SdistBuilder(msgspec.Struct, frozen=True):
         store = self.context.store
         failed = cache_key("sdist without a pure wheel", opened.identity, FORMAT, pins)
         has_compiled_part = find_build_tools(project, opened.tree).is_compiled
-        if has_compiled_part and self.toolchain is not None and not self._can_compile:
+        if has_compiled_part and self._compiler is not None and not self._can_compile:
             raise self._compiled(source, requires=metadata.static_requires(opened.tree.root))
         is_compiled = self.compiles_all or source.name in SDISTS or has_compiled_part
         is_compiled = is_compiled or store.kept("steps", failed) is not None
@@ -240,8 +265,8 @@ class SdistBuilder(msgspec.Struct, frozen=True):
                 if not self._can_compile:
                     raise
                 store.keep("steps", failed, b"true")
-        assert self.toolchain is not None
-        return self._kept_or_compiled(source, opened, project, pins, scratch / "compiled", self.toolchain)
+        assert self._compiler is not None
+        return self._kept_or_compiled(source, opened, project, pins, scratch / "compiled", self._compiler)
 
     def _kept_or_compiled(
         self,
@@ -284,8 +309,9 @@ class SdistBuilder(msgspec.Struct, frozen=True):
             if kept is not None and store.built_wheel(kept.sha256) is not None:
                 return kept
             with context.progress.task(f"compiling {opened.what.removesuffix(' from its sdist')}"):
+                builder = self._for_requirements_of(source, is_pure=False)
                 path = compiled.compile_project(
-                    context, self.uv, self, toolchain, root, project, tree, pins, workspace=workspace
+                    context, self.uv, builder, toolchain, root, project, tree, pins, workspace=workspace
                 )
             self._checked(source, path)
             libraries = toolchain.find_libraries(path, root)
@@ -312,24 +338,19 @@ class SdistBuilder(msgspec.Struct, frozen=True):
         self, source: Source, project: Project, tree: SourceTree, pins: Sequence[BuildRequirement], workspace: Path
     ) -> tuple[Path, bool]:
         """The wheel, and whether it lacks its compiled part."""
+        from grocker.python.first_try import build_without_compiler
+
+        builder = self._for_requirements_of(source, is_pure=True)
         workspace.mkdir()
         try:
-            path = build_wheel(
-                project,
-                tree,
-                self.uv,
-                workspace=workspace,
-                epoch=0,
-                pins=pins,
-                variables=_NO_COMPILER,
-                store=self.context.store,
+            path = build_without_compiler(
+                *(self.context, self.uv, builder, self.toolchain, project, tree, pins), workspace=workspace
             )
         except PlatformWheelError as error:
-            [made] = (workspace / "wheel").glob("*.whl")
-            pure = write_pure_wheel(made, workspace)
+            pure = write_pure_wheel(error.wheel, workspace)
             if pure is not None:
                 return self._checked(source, pure), True
-            requires = wheel.read_metadata(made)[0].requires
+            requires = wheel.read_metadata(error.wheel)[0].requires
             raise self._compiled(source, requires=requires) from error
         except CorruptError as error:
             if not lacks_compiler(error):
@@ -339,7 +360,7 @@ class SdistBuilder(msgspec.Struct, frozen=True):
 
     def _checked(self, source: Source, path: Path) -> Path:
         name, version = _name_and_version(path.name)
-        other = source.version and not _same_version(version, source.version)
+        other = source.version and not metadata.is_same_version(version, source.version)
         if other or (source.name and name != source.name):
             raise CorruptError(f"its back end built {path.name} instead", hint="use a version with a wheel")
         return path
@@ -361,32 +382,17 @@ def _name_and_version(file: str) -> tuple[str, str]:
     return normalise_name(name), version
 
 
-def _build_requirement(text: str) -> BuildRequirement:
-    pin, _, marker = text.partition(" ; ")
-    name, _, version = pin.partition("==")
-    return BuildRequirement(name, version, marker)
-
-
 def _last_line(error: GrockerError) -> str:
     """What a back end said last, for an error; empty when it only says that there is no compiler."""
     last = error.message.splitlines()[-1].strip()
     return "" if "/bin/false" in last else last[:_REASON]
 
 
-def _same_version(one: str, other: str) -> bool:
-    from packaging.version import Version
-
-    try:
-        return Version(one) == Version(other)
-    except ValueError:  # InvalidVersion, or a number of thousands of digits
-        return one == other
-
-
 def _named(error: GrockerError, what: str, scratch: Path) -> GrockerError:
     """The same error, as one of building ``what``, without the place of the sdist's copy."""
     kind = next(kind for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
     reason = re.sub(r"^building \S+: ", "", error.message)
-    reason = re.sub(rf"{re.escape(str(scratch))}/attempt\d/build/source/", "", reason)
+    reason = re.sub(rf"(?:{re.escape(str(scratch))}/attempt\d)?/build/source/", "", reason)
     hint = error.hint
     if isinstance(error, CorruptError):
         hint = "choose a version that has a wheel, or one that builds"

@@ -47,6 +47,12 @@ class Toolchain(Protocol):
     def native_compiler(self) -> Compiler | None:
         """Return what compiles bytecode for roots whose own interpreter is emulated; None where it is not."""
 
+    def compose_pure(self, packages: Sequence[str]) -> tuple[BuildRoot, WheelTarget]:
+        """Return a root with these packages and the image's interpreter for this host's architecture, and no compiler.
+
+        Also what wheels are for that the interpreter can use.
+        """
+
     def find_packages(self, header: str) -> tuple[str, ...]:
         """Return the Debian packages that install a header, as it stands in ``#include``; none if that is not known."""
 

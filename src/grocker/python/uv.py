@@ -54,17 +54,6 @@ class Uv(msgspec.Struct, frozen=True):
         """The program. Raises UnavailableError when uv is not installed."""
         return _find_executable()
 
-    @property
-    def has_secrets(self) -> bool:
-        """Whether passwords stand in the environment."""
-        return self.without_secrets().environment != self.environment
-
-    def without_secrets(self) -> Uv:
-        """The same uv for what may run foreign code: nothing that lets anybody in is in its environment."""
-        from grocker.python.credentials import public_environment
-
-        return replace(self, environment=public_environment(self.environment))
-
     def variables(self) -> list[tuple[str, str]]:
         """Return the variables that answers depend on, sorted; who asks and where files are kept is not among them."""
         named = {name: self.environment[name] for name in sorted(self.environment) if name.startswith("UV_")}
@@ -88,6 +77,13 @@ class Uv(msgspec.Struct, frozen=True):
             former = environment.get(name, "")
             environment[name] = f"{former}{separator}{value}" if separator and former else value
         return replace(self, environment=environment, from_pip=self.from_pip - set(options))
+
+    def links_to(self, wheels: Path | None) -> dict[str, str]:
+        """Return the variables with which it finds the wheels in that directory besides its own."""
+        if wheels is None:
+            return {}
+        links = [self.environment.get("UV_FIND_LINKS", ""), wheels.absolute().as_uri()]
+        return {"UV_FIND_LINKS": ",".join(filter(None, links))}
 
     def address(self, url: str) -> str:
         """``url`` for a request: with the credentials of its index, if any. Never store or show it."""
@@ -133,22 +129,6 @@ def _find_executable() -> Path:
         raise UnavailableError("resolving Python packages: uv is not installed", hint="reinstall Grocker") from error
 
 
-def run_that_may_build(
-    uv: Uv, arguments: Sequence[str | Path], *, action: str, directory: Path | None = None
-) -> command.Output:
-    """As ``run``, for a command that may build sdists, which is to run foreign code: never with secrets at hand.
-
-    Where there are any, nothing is built first; if something has to be, all is done again without them.
-    """
-    if not uv.has_secrets:
-        return run(uv, arguments, action=action, directory=directory)
-    output = run(uv, (*arguments, "--no-build"), action=action, directory=directory)
-    if output.status == 0 or not _WOULD_BUILD.search(output.stderr):
-        return output
-    command.close_environment()
-    return run(uv.without_secrets(), arguments, action=action, directory=directory)
-
-
 def run(
     uv: Uv,
     arguments: Sequence[str | Path],
@@ -185,7 +165,6 @@ def run(
 
 _NOTE = "warning: credentials withheld from index "
 _WITHHELD = regex(rf"^{_NOTE}(?P<name>\S+) (?P<address>\S+)$", re.MULTILINE)
-_WOULD_BUILD = regex(r"[Bb]uild|no (?:usable )?wheels|source distribution")
 _UNREACHABLE = regex(r"error sending request|[Cc]ould not connect|Network connectivity|dns error|timed out|offline")
 _STATUS = regex(r"HTTP status (?:client|server) error \((\d{3})|\b(40[13]|429|5\d\d) (?:Unauthorized|Forbidden|Too)")
 _NO_WHEEL = regex(

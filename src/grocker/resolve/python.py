@@ -129,9 +129,9 @@ def resolve_wheels(
             additions=servers,
             builder=builder(),
         )
-        if lock.format != "uv":  # which checks that itself
+        if lock.format != "uv" or project.dependencies is None:  # which uv itself checks, if it can
             versions = {pin.name: {"" if pin.source else pin.version} for pin in pins}
-            remedy = "create it again"
+            remedy = "uv lock" if lock.format == "uv" else "create it again"
             python.check_declared(requirements(), versions, wheels, lock=lock.path, remedy=remedy)
         return pins
 

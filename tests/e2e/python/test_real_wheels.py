@@ -130,7 +130,8 @@ def wheels(root: Root, tmp_path_factory: pytest.TempPathFactory) -> tuple[Wheel,
     pins = resolve_build(project.build_requires, uv, workspace=work / "requires")
     assert pins
     assert all(pin.hashes for pin in pins)
-    own = build_wheel(project, tree, uv, workspace=work / "build", epoch=EPOCH, pins=pins)
+    with Store.open(work / "cache") as store:
+        own = build_wheel(project, tree, uv, workspace=work / "build", epoch=EPOCH, store=store, pins=pins)
     application = read_wheel(own, root.layout, root.target)
     check_python(application.metadata, root.target)
     requirements = (

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _FROM = frozenset({"git", "url", "path", "editable", "directory", "virtual"})
 _WRONG_PYTHON = regex(r"incompatible with the project's Python requirement|No interpreter found|inspect Python")
 
+_WOULD_BUILD = regex(r"[Bb]uild|no (?:usable )?wheels|source distribution")
+
 
 def find(directory: Path) -> Path | None:
     """``uv.lock`` in ``directory``, or else that of the workspace that it is a member of; None when there is none."""
@@ -62,10 +64,10 @@ def read(
     group_requirements(project.directory, groups)  # names those that the project has, if it lacks one
     for group in sorted(groups):
         arguments += ["--group", group]
-    # Where the project's metadata is dynamic, uv asks its back end for them.
-    checked = [*arguments, "--locked", "--python", uv.python]
-    output = _uv.run_that_may_build(uv, checked, action=action, directory=project.directory)
-    if output.status != 0 and _WRONG_PYTHON.search(output.stderr):
+    # uv may build nothing: neither for metadata that are dynamic, nor to resolve again if the lock is stale.
+    checked = [*arguments, "--locked", "--no-build", "--python", uv.python]
+    output = _uv.run(uv, checked, action=action, directory=project.directory)
+    if output.status != 0 and (_WRONG_PYTHON.search(output.stderr) or _WOULD_BUILD.search(output.stderr)):
         _check_fresh(path, project)
         output = _uv.run(uv, [*arguments, "--frozen"], action=action, directory=project.directory)
     if output.status != 0:
@@ -74,7 +76,10 @@ def read(
 
 
 def _check_fresh(path: Path, project: Project) -> None:
-    """Check that the lock is for the dependencies in pyproject.toml, when uv finds no interpreter here to check it."""
+    """Check that the lock is for the dependencies in pyproject.toml, when uv cannot do that.
+
+    It cannot if it finds no interpreter here that fits, or would have to build something.
+    """
     try:
         document = decode_toml(local_file.read_text(path))
     except (OSError, ValueError) as error:
