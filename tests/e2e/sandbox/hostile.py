@@ -1,7 +1,7 @@
-"""The build back end of a hostile sdist: it tries every way out of the sandbox, and its wheel says what came of each.
+"""The build back end of hostile sdists: it tries every way out of the sandbox, and its wheel says what came of each.
 
-It becomes ``hostile.py`` in that sdist, beside ``host.json``, which tells it more than an attacker would know. It needs
-nothing but Python's standard library, and gcc.
+It becomes ``hostile.py`` in each sdist, beside ``host.json``, which tells it more than an attacker would know. It needs
+nothing but Python's standard library, and gcc for the sdist that has to be compiled.
 """
 
 from __future__ import annotations
@@ -28,8 +28,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-REPORT = "hostile_report.json"
-SETUID = "hostile_setuid.sh"
+COMPILED, PURE, TOOL = "made-up-hostile", "made-up-pure", "made-up-tool"
+"""sdists: one that has to be compiled, one that has not, and a build requirement of the latter"""
+REPORT = "hostile_report_{}.json"
+"""a member of the wheel of the distribution with that name"""
+SETUID = "hostile_setuid_{}.sh"
 """a member of the wheel with the mode of a setuid program"""
 REFUSED, ABSENT, OFFLINE = "refused", "not there", "no network"
 _NETWORK = {errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EHOSTUNREACH}
@@ -97,12 +100,13 @@ def _first(*attempts: Callable[[], object]) -> str:
 
 
 def build_wheel(directory: str, settings: object = None, metadata: object = None) -> str:
-    """Write a wheel with the report and a compiled module into ``directory``."""
-    if sys.prefix != "/env":
-        sys.exit("gcc failed: there is no compiler outside of the sandbox")
+    """Write a wheel with the report, and a module in C if that is expected, into ``directory``."""
+    name = Path("PKG-INFO").read_text().partition("Name: ")[2].split()[0]
+    if name == COMPILED and os.environ.get("CC") == "/bin/false":
+        sys.exit("gcc failed: there is no compiler in the first try")
     host = json.loads(Path("host.json").read_text())
     report = {title: _outcome(way, host) for title, way in WAYS.items()}
-    return _write_wheel(Path(directory), report)
+    return _write_wheel(Path(directory), name, report)
 
 
 def _outcome(way: Way, host: dict[str, Any]) -> tuple[str, str]:
@@ -119,33 +123,39 @@ def _outcome(way: Way, host: dict[str, Any]) -> tuple[str, str]:
         return ABSENT if error.errno in _ABSENT else REFUSED, str(error)
 
 
-def _write_wheel(directory: Path, report: dict[str, tuple[str, str]]) -> str:
-    Path("hostile_module.c").write_text(_SOURCE)
-    include = f"-I/usr/include/python{sys.version_info.major}.{sys.version_info.minor}"
-    command = ["gcc", "-shared", "-fPIC", include, "hostile_module.c", "-o", "hostile_module.so"]
-    subprocess.run(command, check=True)
-    tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
-    name = f"made_up_hostile-1.0-{tag}-{tag}-linux_{os.uname().machine}.whl"
-    info = "made_up_hostile-1.0.dist-info"
+def _write_wheel(directory: Path, name: str, report: dict[str, tuple[str, str]]) -> str:
+    stem, tag = name.replace("-", "_"), "py3-none-any"
     files = [
-        (REPORT, stat.S_IFREG | 0o644, json.dumps(report).encode()),
-        (SETUID, stat.S_IFREG | 0o6755, b"#!/bin/sh\nid\n"),
-        ("hostile_module.so", stat.S_IFREG | 0o755, Path("hostile_module.so").read_bytes()),
-        (f"{info}/METADATA", stat.S_IFREG | 0o644, b"Metadata-Version: 2.1\nName: made-up-hostile\nVersion: 1.0\n"),
-        (
-            f"{info}/WHEEL",
-            stat.S_IFREG | 0o644,
-            f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: {name[20:-4]}\n".encode(),
-        ),
+        (REPORT.format(name), stat.S_IFREG | 0o644, json.dumps(report).encode()),
+        (SETUID.format(name), stat.S_IFREG | 0o6755, b"#!/bin/sh\nid\n"),
     ]
+    for path in glob.glob("/env/lib/python3*/site-packages/" + REPORT.format("*")):
+        files.append((os.path.basename(path), stat.S_IFREG | 0o644, Path(path).read_bytes()))
+    if name == COMPILED:
+        release = f"{sys.version_info.major}{sys.version_info.minor}"
+        tag = f"cp{release}-cp{release}-linux_{os.uname().machine}"
+        files.append(("hostile_module.so", stat.S_IFREG | 0o755, _compile()))
+    info = f"{stem}-1.0.dist-info"
+    about = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode()
+    is_pure = str(name != COMPILED).lower()
+    kind = f"Wheel-Version: 1.0\nRoot-Is-Purelib: {is_pure}\nTag: {tag}\n".encode()
+    files += [(f"{info}/METADATA", stat.S_IFREG | 0o644, about), (f"{info}/WHEEL", stat.S_IFREG | 0o644, kind)]
     record = ""
-    with zipfile.ZipFile(directory / name, "w") as archive:
+    with zipfile.ZipFile(directory / f"{stem}-1.0-{tag}.whl", "w") as archive:
         for path, mode, data in files:
             hashed = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
             record += f"{path},sha256={hashed},{len(data)}\n"
             _add(archive, path, mode, data)
         _add(archive, f"{info}/RECORD", stat.S_IFREG | 0o644, f"{record}{info}/RECORD,,\n".encode())
-    return name
+    return f"{stem}-1.0-{tag}.whl"
+
+
+def _compile() -> bytes:
+    Path("hostile_module.c").write_text(_SOURCE)
+    include = f"-I/usr/include/python{sys.version_info.major}.{sys.version_info.minor}"
+    command = ["gcc", "-shared", "-fPIC", include, "hostile_module.c", "-o", "hostile_module.so"]
+    subprocess.run(command, check=True)
+    return Path("hostile_module.so").read_bytes()
 
 
 def _add(archive: zipfile.ZipFile, path: str, mode: int, data: bytes) -> None:
@@ -403,15 +413,20 @@ def _add_header(host: dict[str, Any]) -> str:
     return f"wrote {_plant(host)}"
 
 
-@_way("change the compiler in the root that builds share")
-def _change_compiler(_: dict[str, Any]) -> str:
-    compiler = os.path.realpath(shutil.which("gcc") or "/usr/bin/gcc")
+def _shared_program() -> str:
+    """The compiler, if there is one, else the interpreter."""
+    return os.path.realpath(shutil.which("gcc", path="/usr/bin") or sys.executable)
+
+
+@_way("change a program in the root that builds share")
+def _change_program(_: dict[str, Any]) -> str:
+    program = _shared_program()
     return _first(
-        lambda: os.chmod(compiler, 0o4777),
-        lambda: os.utime(compiler, (1, 1)),
-        lambda: os.unlink(compiler),
-        lambda: os.rename(compiler, f"{compiler}.old"),
-        lambda: open(compiler, "r+b"),
+        lambda: os.chmod(program, 0o4777),
+        lambda: os.utime(program, (1, 1)),
+        lambda: os.unlink(program),
+        lambda: os.rename(program, f"{program}.old"),
+        lambda: open(program, "r+b"),
     )
 
 
@@ -419,7 +434,7 @@ def _change_compiler(_: dict[str, Any]) -> str:
 def _change_through_link(_: dict[str, Any]) -> str:
     def link(place: str) -> str:
         path = f"{place}/linked"
-        os.link(os.path.realpath("/usr/bin/gcc"), path)
+        os.link(_shared_program(), path)
         with open(path, "r+b"):
             return path
 
@@ -450,7 +465,7 @@ def _leave_setuid(host: dict[str, Any]) -> str:
 
 @_way("leave a link to a file of this machine in place of a wheel")
 def _leave_link(host: dict[str, Any]) -> str:
-    os.symlink(host["home file"], "/build/wheel/made_up_hostile-1.0-py3-none-any.whl")
+    os.symlink(host["home file"], "/build/wheel/made_up_linked-1.0-py3-none-any.whl")
     raise BoundedError("not followed")
 
 

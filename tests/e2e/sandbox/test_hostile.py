@@ -1,4 +1,4 @@
-"""A hostile sdist tries every way out of the sandbox that compiles it: the table in docs/explanation/sandbox.md."""
+"""Hostile sdists try every way out of the sandbox that builds them: the table in docs/explanation/sandbox.md."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from grocker.store import tree_seal
 from tests.e2e.build.conftest import ROOT, Anywhere
 from tests.e2e.sandbox import hostile
 from tests.support import rootless
-from tests.support.compilers import compiler_cache, write_project
+from tests.support.compilers import compiler_cache, pack, write_project
 from tests.support.processes import running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.root, pytest.mark.network, pytest.mark.timeout(300)]
@@ -113,9 +113,7 @@ def _start_sleep(stack: ExitStack, uid: int) -> int:
 
 
 def test_no_way_out_succeeds(builder: Builder, anywhere: Anywhere) -> None:
-    project = write_project(builder.home / "project", "made-up-hostile", _sdist(builder.host))
-    if builder.uid is not None:
-        subprocess.run(["chown", "-R", f"{builder.uid}", project], check=True)
+    project = _project(builder)
     before = {path: _state(path) for path in _kept_files(builder.cache)}
     anywhere.build(
         project,
@@ -125,13 +123,13 @@ def test_no_way_out_succeeds(builder: Builder, anywhere: Anywhere) -> None:
         under=builder.launcher,
     )
     files = _installed(builder.home / "image")
-    report = json.loads(files[hostile.REPORT][1])
-    table = _table(builder.kind)
-    if builder.kind == "chroot" and not _has_scopes():
-        report = {title: said for title, said in report.items() if title not in hostile.NEEDS_SCOPES}
-        table = {title: said for title, said in table.items() if title not in hostile.NEEDS_SCOPES}
-    assert {title: said for title, said in report.items() if said[0] == "out"} == {}
-    assert {title: said[0] for title, said in report.items()} == table
+    ignored = hostile.NEEDS_SCOPES if builder.kind == "chroot" and not _has_scopes() else frozenset()
+    table = {title: said for title, said in _table(builder.kind).items() if title not in ignored}
+    for name in (hostile.COMPILED, hostile.PURE, hostile.TOOL):
+        report = json.loads(files[hostile.REPORT.format(name)][1])
+        report = {title: said for title, said in report.items() if title not in ignored}
+        assert {title: said for title, said in report.items() if said[0] == "out"} == {}, name
+        assert {title: said[0] for title, said in report.items()} == table, name
 
     assert running(builder.host["mark"]) == []
     for victim in builder.host["victims"] if _has_scopes() or builder.kind != "chroot" else ():
@@ -142,7 +140,8 @@ def test_no_way_out_succeeds(builder: Builder, anywhere: Anywhere) -> None:
     for kept in sorted((builder.cache / "v1/trees").iterdir()):
         assert tree_seal.check(kept, _seal(builder.cache, kept.name)) is not None, kept
     assert not list(builder.cache.rglob(f"*{builder.host['mark']}*"))
-    assert stat.S_IMODE(files[hostile.SETUID][0].mode) == 0o755
+    for name in (hostile.COMPILED, hostile.PURE):
+        assert stat.S_IMODE(files[hostile.SETUID.format(name)][0].mode) == 0o755
 
 
 def _has_scopes() -> bool:
@@ -151,12 +150,28 @@ def _has_scopes() -> bool:
     return int(version) >= 6
 
 
-def _sdist(host: dict[str, Any]) -> dict[str, str]:
+def _project(builder: Builder) -> Path:
+    """A project that requires a hostile sdist that has to be compiled, and one that has a hostile build requirement."""
+    project = write_project(builder.home / "project", hostile.COMPILED, _sdist(builder.host, hostile.COMPILED))
+    for name in (hostile.PURE, hostile.TOOL):
+        archive = project / "links" / f"{name.replace('-', '_')}-1.0.tar.gz"
+        pack(archive, f"{name}-1.0", _sdist(builder.host, name))
+    with (project / "requirements.txt").open("a") as stream:
+        stream.write(f"{hostile.PURE}==1.0\n")
+    with (project / "pyproject.toml").open("a") as stream:
+        stream.write('[tool.uv]\nfind-links = ["links"]\n')  # of build requirements
+    if builder.uid is not None:
+        subprocess.run(["chown", "-R", f"{builder.uid}", project], check=True)
+    return project
+
+
+def _sdist(host: dict[str, Any], name: str) -> dict[str, str]:
+    requires = json.dumps([hostile.TOOL] if name == hostile.PURE else [])
     return {
         "hostile.py": Path(hostile.__file__).read_text(),
         "host.json": json.dumps(host),
-        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "hostile"\nbackend-path = ["."]\n',
-        "PKG-INFO": "Metadata-Version: 2.1\nName: made-up-hostile\nVersion: 1.0\n",
+        "pyproject.toml": f'[build-system]\nrequires = {requires}\nbuild-backend = "hostile"\nbackend-path = ["."]\n',
+        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
     }
 
 
