@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -32,9 +34,12 @@ from grocker.python import (
     resolve,
     resolve_locked,
 )
+from grocker.python.backend import environment
+from grocker.python.build import resolve_build
 from grocker.python.built_wheels import MAXIMUM_SDISTS
 from grocker.python.pylock import read_pylock
 from grocker.python.uv import NoWheelError
+from grocker.sandbox.run import NoSandboxError, find_isolation
 from grocker.store import Store
 from grocker.web import Transport
 from tests.support.wheels import Index, make_sdist, make_source, make_wheel, serve
@@ -147,6 +152,78 @@ def test_build_requirements_come_from_the_index_as_wheels_and_as_sdists(index: I
     make_source(index.directory, "old", build_requires=["tool>=2"], extra="import tool, nested; assert tool.VALUE == 3")
     [pin] = places().resolve("old")
     assert pin.build == ("nested==1.0", "tool==3.0")
+
+
+def has_sandbox(place: Path) -> bool:
+    """Whether this host gives this user a sandbox that shows the host's programs."""
+    place.mkdir()
+    try:
+        return find_isolation(place) != "chroot"
+    except NoSandboxError:
+        return False
+
+
+@pytest.mark.parametrize("where", ["sdist", "build requirement", "what is asked for late"])
+def test_back_end_of_a_dependency_sees_no_file_of_this_host(
+    index: Index, places: Places, tmp_path: Path, where: str
+) -> None:
+    if not has_sandbox(tmp_path / "sandbox"):
+        pytest.skip("this host allows no sandbox with namespaces")
+    (tmp_path / "secret").write_text("leaked")
+    hidden = [str(tmp_path / "secret"), str(Path.home())]
+    look = f"import sys; assert [os.getuid(), sys.prefix, *filter(os.path.exists, {hidden})] == [65534, '/env']"
+    make_source(index.directory, "tool", extra=look)
+    needs = ["tool"] if where == "build requirement" else []
+    path = make_source(index.directory, "old", build_requires=needs, extra=look)
+    if where == "what is asked for late":
+        append(path, "old-1.0/backend.py", "\ndef get_requires_for_build_wheel(settings=None): return ['tool']\n")
+    place = places()
+    [pin] = place.resolve("old")
+    assert pin.file == "old-1.0-py3-none-any.whl"
+    assert ("tool 1.0 from its sdist" in place.progress.built) == (where != "sdist")
+
+
+def append(archive: Path, member: str, text: str) -> None:
+    """Append text to a member of an sdist."""
+    with tarfile.open(archive) as opened:
+        files = {one.name: (one, opened.extractfile(one).read() if one.isreg() else b"") for one in opened}  # type: ignore[union-attr]
+    with tarfile.open(archive, "w:gz") as opened:
+        for name, (about, data) in files.items():
+            whole = data + text.encode() if name == member else data
+            about.size = len(whole)
+            opened.addfile(about, io.BytesIO(whole))
+
+
+@pytest.mark.parametrize("requires", [{"old": "old"}, {"old": "one", "one": "two", "two": "old"}])
+def test_build_requirements_that_need_themselves_are_one_clear_error(
+    index: Index, places: Places, requires: dict[str, str]
+) -> None:
+    for name, needed in requires.items():
+        make_source(index.directory, name, build_requires=[needed])
+    error = places().refused("old")
+    assert error.status == 65
+    assert error.message.endswith(" needs ".join(("need themselves to be built: old", *requires.values())))
+    assert error.hint == "choose a version that has a wheel, or one that builds"
+
+
+def test_build_requirement_that_needs_a_compiler_is_named(index: Index, places: Places) -> None:
+    make_source(index.directory, "tool", extra=COMPILE)
+    make_source(index.directory, "old", build_requires=["tool"])
+    assert places().refused("old").message.startswith("tool 1.0 (required by old): no wheel for")
+
+
+def test_sdist_of_a_pinned_build_requirement_is_the_pinned_one(index: Index, places: Places, tmp_path: Path) -> None:
+    sdist = make_source(index.directory, "tool")
+    place = places()
+    (tmp_path / "work").mkdir()
+    about = {"workspace": tmp_path / "work", "builder": replace(place.builder, is_pure=True)}
+    [pin] = resolve_build(["tool"], place.uv, **about)
+    assert pin.hashes == ("sha256:" + hashlib.sha256(sdist.read_bytes()).hexdigest(),)
+    tree = environment(place.store, place.uv, [pin], tmp_path, place.builder)
+    assert list(tree.glob("lib/python3*/site-packages/tool"))
+    make_source(index.directory, "tool", extra="pass; pass")
+    with pytest.raises(CorruptError, match="hash mismatch"):
+        environment(places("other").store, place.uv, [pin], tmp_path, place.builder)
 
 
 def test_error_names_package_and_shows_the_back_ends_last_lines(index: Index, places: Places) -> None:

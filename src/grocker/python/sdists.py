@@ -103,6 +103,8 @@ class SdistBuilder(msgspec.Struct, frozen=True):
         if source.name in BINARIES and not self._can_compile:
             raise self._compiled(source)
         self._refuse_cycle(source)
+        if self.outer and not source.required_by:
+            source = replace(source, required_by=self.outer[-1].name)
         with store.scratch() as scratch:
             opened = open_source(self.context, self.uv, source, scratch, self.directory, submodules=self.submodules)
             tree = opened.tree

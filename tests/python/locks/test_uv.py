@@ -15,6 +15,7 @@ from grocker.progress import Silent
 from grocker.python import SdistBuilder, WheelTarget, find_lock, find_uv, read_project, resolve_locked
 from grocker.python.locks.uv import read
 from grocker.python.pylock import CompiledError
+from grocker.python.uv import NoWheelError
 from grocker.store import Store
 from grocker.web import Transport
 from tests.support.repositories import commit
@@ -204,6 +205,31 @@ def test_changed_requires_python_is_noticed_without_a_python_that_fits(
         return
     with pytest.raises(SettingsError, match="requires-python in pyproject.toml has changed"):
         pins()
+
+
+@pytest.mark.parametrize("change", ["nothing", "a dependency with an sdist alone"])
+def test_uv_runs_no_back_end_to_check_a_lock(index: Index, tmp_path: Path, change: str) -> None:
+    mark, directory = tmp_path / "ran", tmp_path / "project"
+    make_source(index.directory, "old", extra=f"open({str(mark)!r}, 'w')")
+    make_source(index.directory, "late", extra=f"open({str(mark)!r}, 'w')")
+    make_project(directory, extra=f"open({str(mark)!r}, 'w')", metadata="Requires-Dist: old\n")
+    with (directory / "backend.py").open("a") as stream:
+        stream.write("\nbuild_editable = build_wheel\n")
+    path = directory / "pyproject.toml"
+    path.write_text(f'{path.read_text()}requires-python = ">=3.11"\ndynamic = ["dependencies"]\n')
+    uv = find_uv(index.environ(), cache=tmp_path / "uv")
+    subprocess.run([uv.executable, "lock", "--quiet"], cwd=directory, env=dict(uv.environment), check=True)
+    assert mark.exists()
+    mark.unlink()
+    (tmp_path / "work").mkdir()
+    if change != "nothing":
+        path.write_text(path.read_text().replace('dynamic = ["dependencies"]', 'dependencies = ["late"]'))
+        with pytest.raises(SettingsError, match="stale"):
+            read(directory / "uv.lock", read_project(directory), TARGET, uv, workspace=tmp_path / "work", extras=())
+    else:
+        with pytest.raises(NoWheelError, match="old 1.0"):  # the lock was read
+            read(directory / "uv.lock", read_project(directory), TARGET, uv, workspace=tmp_path / "work", extras=())
+    assert not mark.exists()
 
 
 @pytest.mark.parametrize(
