@@ -186,11 +186,11 @@ tree = read_tree(place / "project", now=4 * 10**18)
 with Store.open(place / "store") as store, Transport(environ=environ) as transport:
     context = Context(store, transport, Silent(), environ, 4e9)
     builder = SdistBuilder(context, uv, "here", place / "project", is_pure=True)
-    about = {"store": store, "epoch": 315532800, "builder": builder}
+    about = {"store": store, "epoch": 315532800, "builder": lambda: builder}
     pins = ()
     if project.build_requires:
         (place / "pins").mkdir()
-        named = {"workspace": place / "pins", "directory": place / "project", "builder": builder}
+        named = {"workspace": place / "pins", "directory": place / "project", "builder": lambda: builder}
         pins = resolve_build(project.build_requires, uv, **named)
     print(build_wheel(project, tree, uv, workspace=place / "work", pins=pins, **about))
 """

@@ -216,14 +216,14 @@ def test_sdist_of_a_pinned_build_requirement_is_the_pinned_one(index: Index, pla
     sdist = make_source(index.directory, "tool")
     place = places()
     (tmp_path / "work").mkdir()
-    about = {"workspace": tmp_path / "work", "builder": replace(place.builder, is_pure=True)}
-    [pin] = resolve_build(["tool"], place.uv, **about)
+    builder = replace(place.builder, is_pure=True)
+    [pin] = resolve_build(["tool"], place.uv, workspace=tmp_path / "work", builder=lambda: builder)
     assert pin.hashes == ("sha256:" + hashlib.sha256(sdist.read_bytes()).hexdigest(),)
-    tree = environment(place.store, place.uv, [pin], tmp_path, place.builder)
+    tree = environment(place.store, place.uv, [pin], tmp_path, lambda: place.builder)
     assert list(tree.glob("lib/python3*/site-packages/tool"))
     make_source(index.directory, "tool", extra="pass; pass")
     with pytest.raises(CorruptError, match="hash mismatch"):
-        environment(places("other").store, place.uv, [pin], tmp_path, place.builder)
+        environment(places("other").store, place.uv, [pin], tmp_path, lambda: place.builder)
 
 
 def test_error_names_package_and_shows_the_back_ends_last_lines(index: Index, places: Places) -> None:

@@ -92,7 +92,6 @@ def resolve_build(request: ApplicationRequest, project: python.Project) -> tuple
     if request.locked.build is not None:
         return request.locked.build
     context, uv, release = request.context, request.uv, wheel_target(request.target).version_info
-    builder = _requirement_builder(request, project, is_pure=False)
 
     def ask() -> _BuildAnswer:
         with context.store.scratch() as scratch, context.progress.task("resolving build requirements"):
@@ -101,7 +100,7 @@ def resolve_build(request: ApplicationRequest, project: python.Project) -> tuple
                 workspace=scratch,
                 directory=project.directory,
                 release=release,
-                builder=builder,
+                builder=partial(_requirement_builder, request, project, is_pure=False),
             )
         return _BuildAnswer(context.now, pins)
 
@@ -197,7 +196,7 @@ def _build(
                 pins=pins,
                 variables=variables,
                 store=store,
-                builder=_requirement_builder(request, project, is_pure=True),
+                builder=partial(_requirement_builder, request, project, is_pure=True),
                 meanwhile=request.backend_started,
             )
         wheel = WheelFile(store.add_wheel(path), path.name)

@@ -54,12 +54,16 @@ class HookAnswer(msgspec.Struct, frozen=True):
 
 
 def environment(
-    store: Store, uv: Uv, pins: Sequence[BuildRequirement], directory: Path, builder: WheelBuilder | None = None
+    store: Store,
+    uv: Uv,
+    pins: Sequence[BuildRequirement],
+    directory: Path,
+    builder: Callable[[], WheelBuilder] | None = None,
 ) -> Path:
     """A virtual environment of the host's Python with exactly ``pins`` in it, from the store or new.
 
-    ``directory``: the project's, whose ``[tool.uv]`` (indexes) counts. ``builder``: builds the wheels of those that
-    have none.
+    ``directory``: the project's, whose ``[tool.uv]`` (indexes) counts. ``builder``: returns what builds the wheels of
+    those that have none.
     Raises as ``resolution.resolve`` when uv cannot install them.
     """
     lines = [constraint(pin) for pin in pins]
@@ -81,7 +85,7 @@ def _install(
     tree: Path,
     directory: Path,
     scratch: Path,
-    builder: WheelBuilder | None,
+    builder: Callable[[], WheelBuilder] | None,
 ) -> None:
     requirements, action = scratch / "requirements.txt", "making the environment of the build back end"
 
@@ -116,7 +120,7 @@ def _install(
         from grocker.python.resolution import build_requirements
 
         python = ".".join(map(str, sys.version_info[:2]))
-        ask_with_built(fill, build_requirements(builder, uv, python, scratch, directory, pinned=pins))
+        ask_with_built(fill, build_requirements(builder(), uv, python, scratch, directory, pinned=pins))
 
 
 def call(

@@ -66,14 +66,14 @@ def resolve_build(
     directory: Path | None = None,
     constraints: Sequence[BuildRequirement] = (),
     release: tuple[int, int] | None = None,
-    builder: WheelBuilder | None = None,
+    builder: Callable[[], WheelBuilder] | None = None,
 ) -> tuple[BuildRequirement, ...]:
     """Build requirements and their dependencies, pinned for all hosts at once, sorted.
 
     ``requires``: ``build-system.requires``. ``workspace``: a scratch directory. ``directory``: the project's, whose
     ``[tool.uv]`` (indexes) counts. ``constraints``: versions to keep to. ``release``: of the image's
-    Python, which compiles and may be older than that of any host. ``builder``: builds those that have no wheel;
-    without one, they are missing.
+    Python, which compiles and may be older than that of any host. ``builder``: returns what builds those that have no
+    wheel; without it, they are missing.
     Raises as ``resolution.resolve``.
     """
     from packaging.markers import default_environment
@@ -112,7 +112,7 @@ def resolve_build(
         from grocker.python.built_wheels import ask_with_built  # most build requirements have wheels
         from grocker.python.resolution import build_requirements
 
-        wheels = build_requirements(builder, uv, python, workspace, directory)
+        wheels = build_requirements(builder(), uv, python, workspace, directory)
         pins = ask_with_built(ask, wheels)
     sdists = {(pin.name, pin.version): pin.sdist for pin in wheels.pins.values() if pin.sdist is not None}
     named = ((pin, sdists.get((normalise_name(pin.name), pin.version))) for pin in pins)
@@ -150,7 +150,7 @@ def build_wheel(
     store: Store,
     pins: Sequence[BuildRequirement] = (),
     variables: Mapping[str, str] = MappingProxyType({}),
-    builder: WheelBuilder | None = None,
+    builder: Callable[[], WheelBuilder] | None = None,
     meanwhile: Callable[[], object] | None = None,
 ) -> Path:
     """The project's wheel, a file in ``workspace``, as ``write_pure_wheel`` writes it.
@@ -158,8 +158,8 @@ def build_wheel(
     ``workspace``: an empty scratch directory. ``epoch``: seconds since 1970, what SOURCE_DATE_EPOCH will be.
     ``store``: for the back end's environment. ``pins``: all that the back end needs, as ``resolve_build`` gives it;
     resolved when empty. What the back end asks for besides is resolved, and it is called again. ``variables``: further
-    environment variables; they cannot override Grocker's own. ``builder``: builds build requirements that have no
-    wheel, without a compiler. ``meanwhile``: called while the back end runs.
+    environment variables; they cannot override Grocker's own. ``builder``: returns what builds build requirements
+    that have no wheel, without a compiler. ``meanwhile``: called while the back end runs.
     Raises CorruptError when the back end fails, PlatformWheelError for a platform wheel (the project has compiled
     modules), and for build requirements what ``resolve_build`` raises.
     """

@@ -50,7 +50,7 @@ def build_without_compiler(
             store=context.store,
             pins=pins,
             variables=_NO_COMPILER,
-            builder=builder,
+            builder=lambda: builder,
         )
     job = WheelJob(project, tree, _NO_COMPILER)
     return rewrite_pure_wheel(

@@ -193,7 +193,7 @@ class SdistBuilder(msgspec.Struct, frozen=True):
                 directory=directory,
                 constraints=self.pinned,
                 release=release,
-                builder=builder,
+                builder=lambda: builder,
             )
             return _BuildAnswer(context.now, pins)
 

@@ -55,7 +55,7 @@ class HostWorkplace(msgspec.Struct, frozen=True):
 
     def make_environment(self, pins: Sequence[BuildRequirement], workspace: Path) -> Path:
         """See Workplace."""
-        return backend.environment(self.context.store, self.uv, pins, self.directory, self.builder)
+        return backend.environment(self.context.store, self.uv, pins, self.directory, lambda: self.builder)
 
     def open(self, environment: Path, workspace: Path) -> tuple[Path, tuple[Bind, ...]]:
         """See Workplace."""
@@ -81,7 +81,7 @@ class HostWorkplace(msgspec.Struct, frozen=True):
             workspace=workspace,
             directory=self.directory,
             constraints=pins,
-            builder=self.builder,
+            builder=lambda: self.builder,
         )
 
     def explain(self, said: str, status: int, name: str, tree: SourceTree) -> GrockerError:
@@ -153,7 +153,7 @@ class ImageWorkplace(msgspec.Struct, frozen=True):
             directory=self.directory,
             constraints=pins,
             release=self.release,
-            builder=self.builder,
+            builder=lambda: self.builder,
         )
 
     def explain(self, said: str, status: int, name: str, tree: SourceTree) -> GrockerError:
