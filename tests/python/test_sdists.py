@@ -39,6 +39,7 @@ from grocker.python.build import resolve_build
 from grocker.python.built_wheels import MAXIMUM_SDISTS
 from grocker.python.pylock import read_pylock
 from grocker.python.uv import NoWheelError
+from grocker.sandbox import run
 from grocker.sandbox.run import NoSandboxError, find_isolation
 from grocker.store import Store
 from grocker.web import Transport
@@ -181,6 +182,16 @@ def test_back_end_of_a_dependency_sees_no_file_of_this_host(
     [pin] = place.resolve("old")
     assert pin.file == "old-1.0-py3-none-any.whl"
     assert ("tool 1.0 from its sdist" in place.progress.built) == (where != "sdist")
+
+
+def test_sdist_is_built_outside_of_a_sandbox_where_the_host_allows_none(
+    index: Index, places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "refusing.py").write_text("import sys; sys.exit('unshare: Operation not permitted')\n")
+    monkeypatch.setattr(run, "_ENTER", tmp_path / "refusing.py")
+    (tmp_path / "file").touch()
+    make_source(index.directory, "old", extra=f"assert os.path.exists({str(tmp_path / 'file')!r})")
+    assert [pin.file for pin in places().resolve("old")] == ["old-1.0-py3-none-any.whl"]
 
 
 def append(archive: Path, member: str, text: str) -> None:

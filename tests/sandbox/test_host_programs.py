@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
+
 from grocker.sandbox.host_programs import find_programs, make_root
 
 SECRETS = (
@@ -66,6 +68,30 @@ def test_nothing_is_bound_twice(tmp_path: Path) -> None:
     ]
     assert len(targets) == len(set(targets))
     assert not [one for one in targets for other in targets if one.startswith(f"{other}/")]
+
+
+@pytest.mark.parametrize(
+    ("loaded", "can_run"),
+    [
+        ("usr/lib/libc.so.6", True),
+        (f"{PYENV[1:]}/lib/libpython3.13.so.1.0", True),
+        ("home/me/.local/lib/msgspec.so", True),  # not of the interpreter
+        ("nix/store/x-glibc-2.41/lib/ld-linux-x86-64.so.2", False),
+        ("nix/store/x-glibc-2.41/lib/libc.so.6", False),
+        ("srv/python/libpython3.13.so.1.0", False),
+    ],
+)
+def test_interpreter_with_libraries_elsewhere_cannot_run(tmp_path: Path, loaded: str, can_run: bool) -> None:
+    programs = find_programs((PYENV,), make_host(tmp_path))
+    maps = f"7f00-7f01 r--p 00000000 08:01 42   {tmp_path}/{loaded}\n7f02-7f03 rw-p 00000000 00:00 0 \n"
+    assert programs.can_run(maps) == can_run
+
+
+def test_own_interpreter_can_run() -> None:
+    prefixes = (sys.base_prefix, os.path.realpath(sys.base_prefix))
+    maps = Path("/proc/self/maps").read_text()
+    assert "/libc" in maps
+    assert find_programs(prefixes).can_run(maps)
 
 
 def test_root_has_the_links_and_the_accounts_of_nobody_else(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def build_without_compiler(
     """Return the wheel, a file in ``workspace``, as ``write_pure_wheel`` writes it.
 
     ``builder``: builds build requirements that have no wheel, of pure Python too. ``toolchain``: has an interpreter for
-    a sandbox without namespaces, which cannot show the host's. ``workspace``: an empty scratch directory.
+    a sandbox that cannot show the host's, such as one without namespaces. ``workspace``: an empty scratch directory.
     Raises PlatformWheelError for a wheel that is not of pure Python, and what ``build_wheel`` raises.
     """
     workplace = _find_workplace(
@@ -68,7 +68,7 @@ def _find_workplace(
         isolation = find_isolation(scratch)
     except NoSandboxError:
         return None
-    if isolation != "chroot":
+    if isolation != "chroot" and host.is_usable:
         return host
     if toolchain is None:
         return None

@@ -32,6 +32,9 @@ from grocker.tar.unpack import unpack
 ENVIRONMENT_FORMAT = 1
 """Goes into keys: raised when the same wheels would give another environment."""
 
+_PREFIXES = (sys.base_prefix, sys.base_exec_prefix, *map(os.path.realpath, (sys.base_prefix, sys.base_exec_prefix)))
+"""of the interpreter, not of Grocker's own virtual environment (sys.prefix)"""
+
 
 class HostWorkplace(msgspec.Struct, frozen=True):
     """The programs and the interpreter of this host. See ``Workplace``."""
@@ -42,6 +45,11 @@ class HostWorkplace(msgspec.Struct, frozen=True):
     """builds build requirements that have no wheel, without a compiler"""
     directory: Path
     """the project's, whose ``[tool.uv]`` (indexes) counts"""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the interpreter runs with what a sandbox shows of this host; not where libraries are elsewhere."""
+        return find_programs(_PREFIXES).can_run(Path("/proc/self/maps").read_text())
 
     @property
     def release(self) -> tuple[int, int]:
@@ -59,12 +67,9 @@ class HostWorkplace(msgspec.Struct, frozen=True):
 
     def open(self, environment: Path, workspace: Path) -> tuple[Path, tuple[Bind, ...]]:
         """See Workplace."""
-        # Not sys.prefix: Grocker's own virtual environment is not among the programs.
         linked = os.path.dirname(os.path.dirname(os.readlink(environment / "bin/python")))
-        used = (sys.base_prefix, sys.base_exec_prefix, linked)
-        prefixes = (*used, *(os.path.realpath(prefix) for prefix in used))
         place = workspace / "programs"
-        return place / "root", make_root(find_programs(prefixes), place)
+        return place / "root", make_root(find_programs((*_PREFIXES, linked)), place)
 
     def keep(self, environment: Path, answer: HookAnswer) -> None:
         """See Workplace."""

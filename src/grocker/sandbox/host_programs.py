@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from grocker.regex import regex
 from grocker.sandbox.sandbox import Bind
 from grocker.store.writing import storage
 
@@ -23,6 +24,8 @@ _ACCOUNTS = {
     "group": "root:x:0:\nnogroup:x:65534:\n",
 }
 
+_LOADED = regex(r"(?m)(?P<path>/\S+/(?:ld-(?:linux|musl)|libc\.|libc-|libpython3)[^/\n]*)$")
+
 
 class HostPrograms(msgspec.Struct, frozen=True):
     """What of the host a sandbox shows."""
@@ -30,6 +33,11 @@ class HostPrograms(msgspec.Struct, frozen=True):
     links: Mapping[str, str]
     """targets of links at the top, by name"""
     binds: tuple[Bind, ...]
+
+    def can_run(self, maps: str) -> bool:
+        """Whether an interpreter finds its loader and libraries. ``maps``: of one that runs, see proc_pid_maps(5)."""
+        shown = tuple(f"{os.path.realpath(bind.source)}/" for bind in self.binds)
+        return all(match["path"].startswith(shown) for match in _LOADED.finditer(maps))
 
 
 def find_programs(prefixes: Iterable[str | Path], host: Path = Path("/")) -> HostPrograms:
