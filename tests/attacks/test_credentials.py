@@ -222,7 +222,7 @@ def late(project: Path) -> None:
 def test_back_end_finds_no_secret_in_a_process_above_it(tmp_path: Path, more: str) -> None:
     project = make_project(tmp_path / "project", extra=SPY)
     with serve(tmp_path / "index") as index:
-        index.password = SECRET if more != "a requirement that is built" else ""
+        index.password = SECRET
         address = index.url.replace("://", f"://user:{SECRET}@")
         environ = {"UV_DEFAULT_INDEX": address, "UV_HTTP_RETRIES": "0", **NAMED}
         if more != "nothing":
@@ -246,6 +246,7 @@ def test_requirement_that_is_built_sees_no_secret_while_it_is_built(tmp_path: Pa
     pyproject.write_text(pyproject.read_text().replace("requires = []", 'requires = ["late"]'))
     with serve(tmp_path / "index") as index:
         sdist(tmp_path, index.directory, SPY.replace("demo/", "late/"))
+        index.password = SECRET
         address = index.url.replace("://", f"://user:{SECRET}@")
         done = build(tmp_path, {"UV_DEFAULT_INDEX": address, "UV_HTTP_RETRIES": "0", **NAMED})
     assert done.returncode == 0, done.stderr
