@@ -51,6 +51,7 @@ _SYSTEM_V = {"x86_64": (29, 64, 68), "aarch64": (194, 190, 186)}
 """shmget(2), semget(2), msgget(2)"""
 _KEYCTL = {"x86_64": 250, "aarch64": 219}
 _JOIN_SESSION = 1
+_MOUNT_SETATTR, _AT_WORKING_DIRECTORY, _AT_RECURSIVE = 442, -100, 0x8000
 _IO_URING_SETUP, _LANDLOCK_CREATE, _LANDLOCK_RESTRICT = 425, 444, 446
 _SCOPES = 3
 """of Landlock: abstract Unix sockets, signals"""
@@ -233,7 +234,17 @@ def _leave_chroot_and_keep_mounts_private() -> None:
 
 
 def _bind(source: str, target: str, flags: int) -> None:
-    mount(source, target, None, BIND)
+    try:
+        mount(source, target, None, BIND)
+    except OSError as error:
+        if error.errno != errno.EINVAL or not flags & READ_ONLY:
+            raise
+        # A user may not uncover what a mount below hides, such as a driver's libraries in /usr/lib: take it along.
+        mount(source, target, None, BIND | RECURSIVE)
+        settings = ctypes.create_string_buffer(struct.pack("QQQQ", flags | NO_SETUID | NO_DEVICES, 0, 0, 0), 32)
+        place = (_AT_WORKING_DIRECTORY, target, _AT_RECURSIVE)
+        call("syscall", _MOUNT_SETATTR, *place, settings, len(settings), what=f"mount {target}")
+        return
     there = os.statvfs(target).f_flag
     kept = sum(flag for shown, flag in _KEPT.items() if there & shown)
     mount(None, target, None, BIND | REMOUNT | NO_SETUID | NO_DEVICES | kept | flags)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 
@@ -179,6 +179,19 @@ def test_files_and_directories_are_shown_inside_others_when_there_are_more_than_
     assert "started" in text.splitlines()
     assert "Permission denied" in text or "Read-only file system" in text
     assert {path: path.stat().st_ctime_ns for path in below.rglob("*")} == before
+
+
+def test_directory_is_shown_and_read_only_when_something_is_mounted_below(host: Host) -> None:
+    library = host.work.parent / "library"
+    (library / "mounted").mkdir(parents=True)
+    (library / "file").write_text("shown")
+    mounted = f'mount -t tmpfs none {library}/mounted && chmod 777 {library}/mounted && exec "$@"'
+    below = ("unshare", "--mount", "sh", "-c", mounted, "sh")
+    started = replace(host, launcher=(*below, *host.launcher))
+    script = "cat /opt/file; (echo x > /opt/file || echo x > /opt/mounted/x || echo x > /opt/mounted) 2>/dev/null"
+    status, text = started.run(script, [(library, "/opt")])
+    assert (status, text) == (0 if host.kind == "chroot" else 1, "shown")  # a copy may be written to
+    assert (library / "file").read_text() == "shown"
 
 
 def test_network_of_the_host_cannot_be_reached(host: Host) -> None:
