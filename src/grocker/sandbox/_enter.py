@@ -1,6 +1,6 @@
 """The program that enters a sandbox and runs one command there: started by ``run``, never imported.
 
-Standard input is its request, a JSON document that ``run`` writes. Standard output and error of the command are this
+Standard input is its request, marshalled by ``run``. Standard output and error of the command are this
 program's standard output; its own standard error says why the sandbox could not be entered, and nothing else. The
 exit status is the command's, 128 + N if signal N ended it.
 
@@ -8,24 +8,32 @@ Three processes: *outside* waits; *keeper* is process 1 of the sandbox, sets it 
 kernel then ends everything in it; *command* gives up every privilege. Without namespaces the keeper itself ends what
 the command started. Sources: namespaces(7), mount(2), pivot_root(2), capabilities(7), seccomp(2).
 
-Longer than 400 lines because it is run by its path, isolated, and can import nothing of Grocker.
+Longer than 400 lines because it is run by its path, isolated, and can import nothing of Grocker. It imports C modules
+where the public ones that wrap them take long: each back end and command waits for it.
 """
 
+from __future__ import annotations
+
+import _socket
 import ctypes
 import errno
 import fcntl
-import json
+import marshal
 import os
 import resource
 import select
-import signal
-import socket
 import stat
 import struct
 import sys
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Any, NoReturn
+import warnings  # noqa: F401 - by os.execvpe, where the files of Python are no longer there
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable
+    from typing import Any, NoReturn
+else:
+    import _signal as signal
 
 NOBODY = 65534
 NEW_MOUNT, NEW_CGROUP, NEW_UTS, NEW_IPC = 0x00020000, 0x02000000, 0x04000000, 0x08000000
@@ -101,7 +109,7 @@ class Places:
 
 def main() -> int:
     """Enter, run, and return the exit status."""
-    request = json.load(sys.stdin)
+    request = marshal.loads(sys.stdin.buffer.read())  # noqa: S302 - of Grocker's own process
     os.dup2(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), 0)
     prctl(_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != request["parent"]:
@@ -172,8 +180,10 @@ def _keep(request: dict[str, Any], places: Places, alive: int) -> None:
     if _is_closed(alive):
         return  # the process outside ended before the line above
     _make_root(request, places)
-    with suppress(PermissionError):  # podman's seccomp profile allows all the rest
-        socket.sethostname(request["hostname"])
+    try:
+        _socket.sethostname(request["hostname"])
+    except PermissionError:
+        pass  # podman's seccomp profile allows all the rest
     child = os.fork()
     if child == 0:
         _guarded(lambda: _become(request))
@@ -348,7 +358,7 @@ def _refuse_calls(request: dict[str, Any]) -> None:
         program += [
             (equal, 0, 4, _SOCKET[machine]),
             (load, 0, 0, 16),  # its first argument
-            (equal, 1, 0, int(socket.AF_UNIX)),
+            (equal, 1, 0, _socket.AF_UNIX),
             (result, 0, 0, refused | errno.EAFNOSUPPORT),
             (result, 0, 0, allowed),
         ]
@@ -405,8 +415,10 @@ def _leave_session() -> None:
 
     The latter two need Linux 6.12. Sources: keyrings(7), landlock(7).
     """
-    with suppress(OSError):
+    try:
         call("syscall", _KEYCTL[os.uname().machine], _JOIN_SESSION, 0)
+    except OSError:
+        pass
     if _libc.syscall(ctypes.c_long(_LANDLOCK_CREATE), None, ctypes.c_long(0), ctypes.c_long(1)) < _WITH_SCOPES:
         return
     rules = ctypes.create_string_buffer(struct.pack("QQQ", 0, 0, _SCOPES), 24)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import marshal
 import os
 import shutil
 import stat
@@ -121,7 +121,7 @@ def _start(
         "binds": [[str(bind.source), bind.target, bind.is_writable] for bind in sandbox.binds],
         "network": sandbox.has_network,
         "ipc": sandbox.has_ipc,
-        "environment": sandbox.variables,
+        "environment": dict(sandbox.variables),
         "directory": directory,
         "arguments": list(arguments),
         "hostname": HOSTNAME,
@@ -131,7 +131,7 @@ def _start(
         [sys.executable, "-I", "-S", _ENTER],
         action=action,
         environment={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
-        stdin=json.dumps(request).encode(),
+        stdin=marshal.dumps(request),
         on_line=on_line,
         seconds=sandbox.limits.seconds,
     )
