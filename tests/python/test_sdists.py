@@ -223,6 +223,16 @@ def test_build_requirement_that_needs_a_compiler_is_named(index: Index, places: 
     assert places().refused("old").message.startswith("tool 1.0 (required by old): no wheel for")
 
 
+def test_build_requirement_may_lack_its_extension_also_if_another_suite_is_tried_next(
+    index: Index, places: Places
+) -> None:
+    make_source(index.directory, "fast", tag=NATIVE)
+    make_source(index.directory, "old", build_requires=["fast"], extra="import fast")
+    place = places()
+    place.builder = replace(place.builder, has_alternatives=True, toolchain=Refusing())
+    assert [pin.file for pin in place.resolve("old")] == ["old-1.0-py3-none-any.whl"]
+
+
 def test_sdist_of_a_pinned_build_requirement_is_the_pinned_one(index: Index, places: Places, tmp_path: Path) -> None:
     sdist = make_source(index.directory, "tool")
     place = places()

@@ -56,7 +56,7 @@ def foreign_credentials(
 
 
 def public_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """``environ``, uv's, without passwords, tokens and ``user:password@`` in addresses; for code of others."""
+    """``environ``, uv's, without passwords, tokens and ``user:password@`` in addresses."""
     public = {name: hide_credentials(value) for name, value in environ.items() if not _SECRET.fullmatch(name)}
     if public != environ:
         public |= {"NETRC": "/dev/null", "UV_KEYRING_PROVIDER": "disabled"}

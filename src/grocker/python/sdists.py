@@ -175,8 +175,8 @@ class SdistBuilder(msgspec.Struct, frozen=True):
 
     def _for_requirements_of(self, source: Source, *, is_pure: bool) -> SdistBuilder:
         """Return what builds the build requirements of ``source`` that have no wheel."""
-        outer = (*self.outer, replace(source, required_by=""))
-        return replace(self, outer=outer, pinned=(), compiles_all=False, is_pure=is_pure)
+        about = replace(self, outer=(*self.outer, replace(source, required_by="")), pinned=(), compiles_all=False)
+        return replace(about, is_pure=is_pure or self.has_alternatives, has_alternatives=False)
 
     def _resolve_build(self, source: Source, project: Project, scratch: Path) -> tuple[BuildRequirement, ...]:
         """Pin the build requirements; the index is asked again once a day."""
