@@ -368,14 +368,12 @@ class SdistBuilder(msgspec.Struct, frozen=True):
         return path
 
     def _compiled(self, source: Source, reason: str = "", requires: tuple[str, ...] = ()) -> CompiledError:
-        refusal = self.toolchain.refusal if self.toolchain is not None else ""
-        told = refusal or reason
-        remedy = (
-            self.toolchain.suggest() if self.toolchain is not None and refusal and not self.has_alternatives else ""
-        )
-        package = CompiledPackage(
-            source.name, source.version, told, requires, required_by=source.required_by, remedy=remedy
-        )
+        toolchain, remedy = self._compiler, ""
+        refusal = toolchain.refusal if toolchain is not None else ""
+        if toolchain is not None and refusal and not self.has_alternatives:
+            remedy = toolchain.suggest()
+        about = (source.name, source.version, refusal or reason, requires)
+        package = CompiledPackage(*about, required_by=source.required_by, remedy=remedy)
         return compiled_error([package], self.platform)
 
 
