@@ -35,10 +35,10 @@ STAND_IN = """\
 #!/bin/sh
 unset PYTHONHOME
 exec "$(readlink /proc/$PPID/exe)" -S -c '
-import importlib.util, marshal, os, sys
+import _frozen_importlib_external, marshal, os, sys
 real = marshal.dumps
 marshal.dumps = lambda value, *version: real(value, *version) if version else value.co_filename.encode()
-importlib.util.MAGIC_NUMBER = bytes.fromhex("f30d0d0a")
+_frozen_importlib_external.MAGIC_NUMBER = bytes.fromhex("f30d0d0a")
 sys.implementation.cache_tag = "cpython-313"
 sys.prefix = os.path.dirname(os.path.dirname(sys.argv[1]))
 exec(sys.argv[-1])' "$0" "$@"

@@ -11,6 +11,7 @@ import os
 import subprocess
 from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -93,7 +94,7 @@ def pyc_path(path: str, cache_tag: str) -> str:
 
 
 class Compiler(msgspec.Struct):
-    """Running interpreters; use with ``with``. Each thread has interpreters of its own.
+    """Running interpreters, for all threads; use with ``with``.
 
     Raises MissingError when the tree has no such interpreter, BugError when an interpreter dies.
     """
@@ -110,6 +111,8 @@ class Compiler(msgspec.Struct):
     _begun: _Process | None = None
     _idle: deque[_Process] = msgspec.field(default_factory=deque)
     _all: list[_Process] = msgspec.field(default_factory=list)
+    _pool: ThreadPoolExecutor | None = None
+    """one thread per interpreter"""
 
     def begin(self) -> None:
         """Start the first interpreter, without waiting for it; follow with ``with`` or ``close``."""
@@ -129,6 +132,8 @@ class Compiler(msgspec.Struct):
             raise
         self.magic = bytes.fromhex(magic)
         self._idle.append(first)
+        self.processes = self.processes or len(os.sched_getaffinity(0))
+        self._pool = ThreadPoolExecutor(self.processes, thread_name_prefix="compile")
         return self
 
     def __exit__(
@@ -138,6 +143,8 @@ class Compiler(msgspec.Struct):
 
     def close(self) -> None:
         """Terminate all interpreters."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
         for process in self._all:
             process.close()
         self._all.clear()
@@ -149,17 +156,14 @@ class Compiler(msgspec.Struct):
         ``sources``: path in the image (no leading slash) and the file's bytes. A source that does not compile is
         skipped, as by compileall: wheels contain templates and Python 2.
         """
-        from concurrent.futures import Future, ThreadPoolExecutor
-
-        processes = self.processes or len(os.sched_getaffinity(0))
+        assert self._pool is not None
         waiting: deque[Future[list[tuple[str, bytes]]]] = deque()
-        with ThreadPoolExecutor(processes) as pool:
-            for batch in _batches(sources):
-                waiting.append(pool.submit(self._compile_batch, batch))
-                if len(waiting) > 2 * processes:
-                    yield from waiting.popleft().result()
-            while waiting:
+        for batch in _batches(sources):
+            waiting.append(self._pool.submit(self._compile_batch, batch))
+            if len(waiting) > 2 * self.processes:
                 yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
 
     def _compile_batch(self, batch: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
         try:
