@@ -55,7 +55,8 @@ def _unpack_files(data: bytes) -> None:
 
 def _decompress(data: bytes) -> None:
     name, packed = parts(data, 2)
-    decompress(name.decode("latin-1"), packed)
+    for _ in decompress(name.decode("latin-1"), packed):
+        pass
 
 
 def _read_control(data: bytes) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from grocker.debian import control, facts, version
-from grocker.debian.deb_formats import Malformed, TarMember, ar_members, decompress, tar_members
+from grocker.debian.deb_formats import Malformed, Stream, TarMember, ar_members, decompress, tar_members
 from grocker.debian.facts import Facts
 from grocker.debian.ownership import GROUPS, USERS
 from grocker.debian.paths import MERGED, is_left_out, merge_usr
@@ -63,8 +63,7 @@ def unpack_bytes(data: bytes, *, name: str) -> UnpackedPackage:
                 raise Malformed(f"control file has no field {field}")
         version.key(fields["Version"])
         control.relations(fields.get("Replaces", ""))
-        tar = decompress(*_member(data, members, "data.tar"))
-        entries, unmerged = _entries(tar)
+        entries, unmerged = _entries(*_member(data, members, "data.tar"))
         return UnpackedPackage(entries, facts.extract(fields, scripts, entries, unmerged), scripts)
     except (Malformed, ValueError) as error:
         raise CorruptError(
@@ -73,20 +72,16 @@ def unpack_bytes(data: bytes, *, name: str) -> UnpackedPackage:
         ) from error
 
 
-def _member(data: bytes, members: dict[str, tuple[int, int]], stem: str) -> tuple[str, bytes]:
+def _member(data: bytes, members: dict[str, tuple[int, int]], stem: str) -> tuple[str, memoryview]:
     for member, (start, size) in members.items():
         if member == stem or member.startswith(stem + "."):
-            return member, data[start : start + size]
+            return member, memoryview(data)[start : start + size]
     raise Malformed(f"truncated: {stem} is missing")
 
 
-def _control_files(member: str, data: bytes) -> dict[str, bytes]:
-    tar = decompress(member, data)
-    return {
-        _clean(found.name): tar[found.start : found.start + found.size]
-        for found in tar_members(tar)
-        if found.kind == "file"
-    }
+def _control_files(member: str, data: memoryview) -> dict[str, bytes]:
+    stream = Stream(decompress(member, data))
+    return {_clean(found.name): stream.read(found.size) for found in tar_members(stream) if found.kind == "file"}
 
 
 def _decoded(data: bytes) -> str:
@@ -106,12 +101,18 @@ def _clean(name: str) -> str:
     return "/".join(parts)
 
 
-def _entries(tar: bytes) -> tuple[tuple[Entry, ...], dict[str, str]]:
-    """Entries, and for each path the package's own, unmerged one."""
+def _entries(
+    archive: str, data: memoryview, linked: frozenset[str] = frozenset()
+) -> tuple[tuple[Entry, ...], dict[str, str]]:
+    """Entries of the ``archive`` with those bytes, and for each path the package's own, unmerged one.
+
+    ``linked``: files that are left out under their own name, but not under that of a hard link.
+    """
     found: dict[str, Entry] = {}
     unmerged: dict[str, str] = {}
-    files: dict[str, TarMember] = {}
-    for member in tar_members(tar):
+    contents: dict[str, bytes] = {}
+    stream = Stream(decompress(archive, data))
+    for member in tar_members(stream):
         shipped = _clean(member.name)
         path = merge_usr(shipped)
         if not path:
@@ -134,11 +135,12 @@ def _entries(tar: bytes) -> tuple[tuple[Entry, ...], dict[str, str]]:
             earlier = found.get(target)
             if isinstance(earlier, Hardlink):
                 target = earlier.target
-            if target not in files:
+            if not isinstance(found.get(target), File):
                 raise Malformed(f"{path} is a hard link to {target}, which does not precede it in the package")
             entry = Hardlink(path, target)
         else:
-            files[path] = member
+            if path in linked or not is_left_out(path):
+                contents[path] = _content(stream, member)
             entry = File(path, b"", member.mode, uid, gid)
         if path in found:
             raise Malformed(f"duplicate path {path}")
@@ -146,7 +148,17 @@ def _entries(tar: bytes) -> tuple[tuple[Entry, ...], dict[str, str]]:
         unmerged[path] = shipped
     _refuse_escapes(found)
     kept = [path for path in sorted(found) if not is_left_out(path)]
-    return _kept(kept, found, files, tar), {path: unmerged[path] for path in kept}
+    targets = {entry.target for entry in map(found.__getitem__, kept) if isinstance(entry, Hardlink)}
+    if not targets <= contents.keys():
+        return _entries(archive, data, frozenset(targets))
+    return _kept(kept, found, contents), {path: unmerged[path] for path in kept}
+
+
+def _content(stream: Stream, member: TarMember) -> bytes:
+    data = stream.read(member.size)
+    if len(data) < member.size:
+        raise Malformed("the tar archive is truncated")
+    return data
 
 
 def _refuse_escapes(found: dict[str, Entry]) -> None:
@@ -161,21 +173,20 @@ def _refuse_escapes(found: dict[str, Entry]) -> None:
 _ROOT = Directory("")
 
 
-def _kept(paths: list[str], found: dict[str, Entry], files: dict[str, TarMember], tar: bytes) -> tuple[Entry, ...]:
+def _kept(paths: list[str], found: dict[str, Entry], contents: dict[str, bytes]) -> tuple[Entry, ...]:
     """The entries at ``paths``, with content; of several names of one file, the first has it, the others are links."""
     entries: list[Entry] = []
     first: dict[str, str] = {}
     for path in paths:
         entry = found[path]
         source = entry.target if isinstance(entry, Hardlink) else path
-        if source in files:
+        if source in contents:
             if source in first:
                 entry = Hardlink(path, first[source])
             else:
                 first[source] = path
-                member, original = files[source], found[source]
+                original = found[source]
                 assert isinstance(original, File)
-                content = tar[member.start : member.start + member.size]
-                entry = File(path, content, original.mode, original.uid, original.gid)
+                entry = File(path, contents[source], original.mode, original.uid, original.gid)
         entries.append(entry)
     return tuple(entries)

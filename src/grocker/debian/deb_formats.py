@@ -5,7 +5,7 @@ Source: deb(5); ar(5); tar(5) (v7, ustar and GNU long names, which are what dpkg
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -16,6 +16,10 @@ _ALWAYS_ALLOWED = 256 << 20
 """bytes, decompressed, for which the ratio is not judged"""
 _MOST_RATIO = 250
 """of what a member is decompressed to: disk images full of padding have some 50"""
+
+_INPUT = 1 << 16
+_CHUNK = 1 << 20
+"""bytes of a compressed member, and of what it is decompressed to, at once"""
 
 XZ_MEMORY = 256 << 20
 """bytes for the decompressor: xz -9 takes 65 MiB, a forged header asks for 4 GiB"""
@@ -37,9 +41,8 @@ class TarMember(msgspec.Struct, frozen=True):
     user: str
     group: str
     target: str
-    start: int
-    """where the content begins in the archive"""
     size: int
+    """bytes of the content"""
 
 
 def ar_members(data: bytes) -> dict[str, tuple[int, int]]:
@@ -67,42 +70,90 @@ def ar_members(data: bytes) -> dict[str, tuple[int, int]]:
     return found
 
 
-def decompress(name: str, data: bytes) -> bytes:
-    """The content of the member ``name`` (``data.tar.xz``) by its suffix. Raises Malformed."""
-    most = min(_LARGEST, max(_ALWAYS_ALLOWED, _MOST_RATIO * len(data)))
+class Stream:
+    """Bytes that come in chunks, read once, from the beginning."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._chunk = memoryview(b"")
+        self.position = 0
+        """bytes passed"""
+
+    def read(self, size: int) -> bytes:
+        """The next ``size`` bytes, fewer at the end."""
+        return b"".join(self._pieces(size))
+
+    def skip(self, size: int) -> int:
+        """Pass ``size`` bytes, fewer at the end; how many."""
+        return sum(map(len, self._pieces(size)))
+
+    def _pieces(self, size: int) -> Iterator[memoryview]:
+        while size > 0:
+            if not self._chunk:
+                self._chunk = memoryview(next(self._chunks, b""))
+                if not self._chunk:
+                    return
+            piece, self._chunk = self._chunk[:size], self._chunk[size:]
+            size -= len(piece)
+            self.position += len(piece)
+            yield piece
+
+
+def decompress(name: str, data: bytes | memoryview) -> Iterator[bytes]:
+    """The content of the member ``name`` (``data.tar.xz``) by its suffix, in chunks. Raises Malformed."""
     if name.endswith(".tar"):
-        return data
-    if name.endswith(".tar.xz"):
-        import lzma
-
-        unxz = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
-        try:
-            result = unxz.decompress(data, most)
-        except lzma.LZMAError as error:
-            raise Malformed(f"{name} is not xz data: {error}") from error
-        if not unxz.eof:
-            raise Malformed(_incomplete(name, len(result) >= most))
-        return result
-    if name.endswith(".tar.gz"):
-        import zlib
-
-        unzip = zlib.decompressobj(wbits=31)
-        try:
-            result = unzip.decompress(data, most)
-        except zlib.error as error:
-            raise Malformed(f"{name} is not gzip data: {error}") from error
-        if not unzip.eof:
-            raise Malformed(_incomplete(name, len(result) >= most))
-        return result
-    raise Malformed(f"unsupported compression of {name}: expected xz or gz, got {_kind(name)}")
+        yield bytes(data)
+        return
+    most = min(_LARGEST, max(_ALWAYS_ALLOWED, _MOST_RATIO * len(data)))
+    done = 0
+    for chunk in _decompressor(name)(name, data):
+        done += len(chunk)
+        if done > most:
+            raise Malformed(f"{name} expands far beyond its size: the package is a decompression bomb")
+        yield chunk
 
 
-def _incomplete(name: str, is_bomb: bool) -> str:
-    return (
-        f"{name} expands far beyond its size: the package is a decompression bomb"
-        if is_bomb
-        else f"{name} is truncated"
-    )
+def _decompressor(name: str) -> Callable[[str, bytes | memoryview], Iterator[bytes]]:
+    found = {".xz": _unxz, ".gz": _unzip}.get(name[name.rfind(".tar") + 4 :]) if ".tar" in name else None
+    if found is None:
+        raise Malformed(f"unsupported compression of {name}: expected xz or gz, got {_kind(name)}")
+    return found
+
+
+def _unxz(name: str, data: bytes | memoryview) -> Iterator[bytes]:
+    import lzma
+
+    unxz = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+    try:
+        for start in range(0, len(data), _INPUT):
+            packed = data[start : start + _INPUT]
+            while plain := unxz.decompress(packed, _CHUNK):
+                yield plain
+                packed = b""
+                if unxz.eof or unxz.needs_input:
+                    break
+            if unxz.eof:
+                return
+    except lzma.LZMAError as error:
+        raise Malformed(f"{name} is not xz data: {error}") from error
+    raise Malformed(f"{name} is truncated")
+
+
+def _unzip(name: str, data: bytes | memoryview) -> Iterator[bytes]:
+    import zlib
+
+    unzip = zlib.decompressobj(wbits=31)
+    try:
+        for start in range(0, len(data), _INPUT):
+            packed: bytes | memoryview = data[start : start + _INPUT]
+            while plain := unzip.decompress(packed, _CHUNK):
+                yield plain
+                packed = unzip.unconsumed_tail
+            if unzip.eof:
+                return
+    except zlib.error as error:
+        raise Malformed(f"{name} is not gzip data: {error}") from error
+    raise Malformed(f"{name} is truncated")
 
 
 def _kind(name: str) -> str:
@@ -110,34 +161,36 @@ def _kind(name: str) -> str:
     return {"zst": "zstd"}.get(end, end)
 
 
-def tar_members(data: bytes) -> Iterator[TarMember]:
-    """The members of a tar archive, in order. Raises Malformed."""
-    position = 0
+def tar_members(stream: Stream) -> Iterator[TarMember]:
+    """The members of a tar archive, in order. Raises Malformed.
+
+    Whoever wants a member's content reads its ``size`` from the stream before asking for the next member.
+    """
+    end = 0
     long_name = long_target = ""
-    view = memoryview(data)
     while True:
-        header = bytes(view[position : position + _BLOCK])
+        stream.skip(end - stream.position)
+        header = stream.read(_BLOCK)
         if len(header) < _BLOCK:
             raise Malformed("the tar archive is truncated")
         if not header[0]:
             if any(header):
                 raise Malformed("the tar archive has a member without a name")
+            while stream.skip(_CHUNK):  # what it is decompressed from may be truncated
+                pass
             return
         if _octal(header[148:156]) != sum(header) - sum(header[148:156]) + 256:
             raise Malformed("the tar archive is damaged: wrong header checksum")
         size = _number(header[124:136])
-        start = position + _BLOCK
         kind = header[156:157]
         if kind in (b"1", b"2", b"5"):
             size = 0
-        if start + size > len(data):
-            raise Malformed("the tar archive is truncated")
-        position = start + (size + _BLOCK - 1) // _BLOCK * _BLOCK
+        end = stream.position + (size + _BLOCK - 1) // _BLOCK * _BLOCK
         if kind == b"L":
-            long_name = _text(bytes(view[start : start + size]))
+            long_name = _text(stream.read(size))
             continue
         if kind == b"K":
-            long_target = _text(bytes(view[start : start + size]))
+            long_target = _text(stream.read(size))
             continue
         name = long_name or _text(header[:100])
         if not long_name and header[257:263] == b"ustar\0" and header[345]:
@@ -166,7 +219,6 @@ def tar_members(data: bytes) -> Iterator[TarMember]:
             _text(header[265:297]) if header[257:262] == b"ustar" else "",
             _text(header[297:329]) if header[257:262] == b"ustar" else "",
             target if shape in ("hardlink", "symlink") else "",
-            start,
             size,
         )
 
