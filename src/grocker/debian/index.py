@@ -52,13 +52,13 @@ class PackageIndex:
     parsed on demand.
     """
 
-    __slots__ = ("_cache", "_providing", "_stanzas", "_text", "suite")
+    __slots__ = ("_cache", "_providing", "_starts", "_text", "suite")
 
-    def __init__(self, suite: str, text: bytes) -> None:
+    def __init__(self, suite: str, text: bytes | bytearray) -> None:
         """``text``: the file ``Packages``, decompressed."""
         self.suite = suite
         self._text = text
-        self._stanzas = _stanzas(text)
+        self._starts = _starts(text)
         self._cache: dict[str, tuple[PackageRecord, ...]] = {}
         self._providing: list[tuple[int, bytes]] | None = None
 
@@ -66,8 +66,8 @@ class PackageIndex:
         """All versions of the package of that name. Raises CorruptError for a malformed stanza."""
         found = self._cache.get(name)
         if found is None:
-            places = self._stanzas.get(name.encode(), ())
-            found = self._cache[name] = tuple(self._record(start, end) for start, end in places)
+            starts = self._starts.get(name.encode(), ())
+            found = self._cache[name] = tuple(self._record(start, self._end(start)) for start in starts)
         return found
 
     def providers(self, name: str) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ class PackageIndex:
 
     def names(self) -> Iterator[str]:
         """Names of all packages, in no order."""
-        return (name.decode("utf-8", "replace") for name in self._stanzas)
+        return (name.decode("utf-8", "replace") for name in self._starts)
 
     def _end(self, place: int) -> int:
         """The end of the stanza around ``place``."""
@@ -131,25 +131,25 @@ class PackageIndex:
         )
 
 
-def _stanzas(text: bytes) -> dict[bytes, list[tuple[int, int]]]:
-    """The start and end of the stanzas of each package."""
-    found: dict[bytes, list[tuple[int, int]]] = {}
+def _starts(text: bytes | bytearray) -> dict[bytes, tuple[int, ...]]:
+    """Where the stanzas of each package start."""
+    found: dict[bytes, tuple[int, ...]] = {}
     start, length = 0, len(text)
     while start < length:
         end = text.find(b"\n\n", start)
         if end < 0:
             end = length
         if text.startswith(_FIRST, start):
-            name = text[start + len(_FIRST) : text.find(b"\n", start, end)]
+            name = bytes(text[start + len(_FIRST) : text.find(b"\n", start, end)])
         else:  # the field is elsewhere in the stanza, or missing: then it does not describe a package
             name = dict(_FIELD.findall(text, start, end)).get(b"Package", b"")
         if name:
-            found.setdefault(name, []).append((start, end))
+            found[name] = (*found.get(name, ()), start)
         start = end + 2
     return found
 
 
-def _fields_provides(text: bytes) -> Iterator[tuple[int, bytes]]:
+def _fields_provides(text: bytes | bytearray) -> Iterator[tuple[int, bytes]]:
     """The start and value of each field Provides."""
     place = text.find(b"\nProvides:")
     while place >= 0:

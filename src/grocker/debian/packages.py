@@ -71,7 +71,7 @@ def fetch_index(
     )
 
 
-def _decompress(path: str, data: bytes) -> bytes:
+def _decompress(path: str, data: bytes) -> bytes | bytearray:
     if path.endswith(".xz"):
         import lzma
 
@@ -86,7 +86,7 @@ def _decompress(path: str, data: bytes) -> bytes:
         import deflate
 
         try:
-            plain = bytes(deflate.gzip_decompress(data))
+            plain = deflate.gzip_decompress(data)
             # libdeflate reads one gzip member, in less than half of zlib's time; the last eight bytes give its size.
             if deflate.crc32(plain, 0) == int.from_bytes(data[-8:-4], "little"):
                 return plain
