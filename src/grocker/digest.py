@@ -65,7 +65,7 @@ class Hashing:
         self.size = 0
         """bytes seen"""
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | bytearray) -> None:
         """Add ``data`` to the hash and the count."""
         self._hash.update(data)
         self.size += len(data)

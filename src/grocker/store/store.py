@@ -29,7 +29,6 @@ from grocker.digest import Digest
 from grocker.errors import CannotWriteError
 from grocker.store import tree_seal
 from grocker.store.cache_tag import tag_cache
-from grocker.store.memory_cache import MemoryCache
 from grocker.store.writing import Writer, digest_of, remove, remove_tree, storage, sync_tree, verify, write_whole
 
 Room = Literal["steps", "members", "refs"]
@@ -50,8 +49,6 @@ class Store:
         self._scratch: Path | None = None
         self._scratch_lock: BinaryIO | None = None
         self._names = 0
-        self.memory = MemoryCache()
-        """the plain bytes of members that this process made, until they are read"""
         self._guard = threading.Lock()
 
     @classmethod

@@ -75,7 +75,7 @@ class Writer:
         finally:
             self._temporary.unlink(missing_ok=True)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray) -> None:
         """Append ``data``. Raises StorageError."""
         self.hashing.update(data)
         with storage(self._action, self._temporary):

@@ -52,7 +52,7 @@ def compose(
     plain_hash = Hashing()
     with store.new_blob() as blob:
 
-        def add(compressed: bytes, plain: bytes) -> None:
+        def add(compressed: bytes | bytearray, plain: bytes | bytearray) -> None:
             plain_hash.update(plain)
             blob.write(compressed)
 

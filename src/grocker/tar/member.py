@@ -97,19 +97,11 @@ def make_member(
     in_order = sort_entries(entries)
     _refuse_wrong(in_order, subject)
     parts: list[MemberPart] = []
-    held: list[bytes] = []
-    length = 0
     with store.new_member(key) as stream:
         for plain in _parts(segment((e for e in in_order if not isinstance(e, Directory)), epoch=epoch), part):
             compressed = compress(plain)
             stream.write(compressed)
             parts.append(MemberPart(len(compressed), len(plain), _crc(compressed)))
-            # For whoever composes the layer next, while it fits there; a wheel may hold more than the memory.
-            if length + len(plain) <= store.memory.room:
-                held.append(plain)
-            else:
-                held.clear()
-            length += len(plain)
     member = Member(
         key=key,
         subject=subject,
@@ -119,19 +111,16 @@ def make_member(
         note=msgspec.Raw(note),
     )
     store.keep("members", key, msgspec.json.encode(member))
-    if held:
-        store.memory.put(key, tuple(held))
     return member
 
 
-def read_parts(store: Store, member: Member) -> Iterator[tuple[bytes, bytes]]:
+def read_parts(store: Store, member: Member) -> Iterator[tuple[bytes, bytes | bytearray]]:
     """The member's parts, each as (compressed, plain) bytes.
 
     Raises CorruptError when the file in the store is damaged; it is deleted, so that the next build makes it again.
     """
-    held = store.memory.take(member.key)
-    for number, compressed in enumerate(_compressed(store, member)):
-        yield compressed, held[number] if held else _decompress(store, member, member.parts[number], compressed)
+    for part, compressed in zip(member.parts, _compressed(store, member), strict=True):
+        yield compressed, _decompress(store, member, part, compressed)
 
 
 def delete_damaged(store: Store, listed: Iterable[Member]) -> None:
@@ -144,11 +133,11 @@ def delete_damaged(store: Store, listed: Iterable[Member]) -> None:
             continue
 
 
-def compress(plain: bytes) -> bytes:
+def compress(plain: bytes) -> bytes | bytearray:
     """One gzip member, the same on every host: libdeflate's output does not depend on the CPU, unlike isal's."""
     import deflate
 
-    return bytes(deflate.gzip_compress(plain, LEVEL))
+    return deflate.gzip_compress(plain, LEVEL)
 
 
 def _compressed(store: Store, member: Member) -> Iterator[bytes]:
@@ -164,7 +153,7 @@ def _compressed(store: Store, member: Member) -> Iterator[bytes]:
         _damaged(store, member, error.strerror or str(error))
 
 
-def _decompress(store: Store, member: Member, part: MemberPart, compressed: bytes) -> bytes:
+def _decompress(store: Store, member: Member, part: MemberPart, compressed: bytes) -> bytes | bytearray:
     import deflate
 
     try:
@@ -173,7 +162,7 @@ def _decompress(store: Store, member: Member, part: MemberPart, compressed: byte
         _damaged(store, member, str(error))
     if len(plain) != part.plain:
         _damaged(store, member, f"expands to {len(plain)} bytes instead of {part.plain}")
-    return bytes(plain)
+    return plain
 
 
 def _damaged(store: Store, member: Member, reason: str) -> NoReturn:
@@ -184,7 +173,7 @@ def _damaged(store: Store, member: Member, reason: str) -> NoReturn:
     )
 
 
-def _crc(data: bytes) -> int:
+def _crc(data: bytes | bytearray) -> int:
     import deflate
 
     return deflate.crc32(data, 0)
