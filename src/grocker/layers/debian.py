@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from pathlib import Path
@@ -38,8 +37,10 @@ class DebianPackages:
         self.answer = answer
         self._packages = answer.packages
         self._mirrors = answer.mirrors
-        self._guard = threading.Lock()
-        self._entries: dict[str, tuple[Entry, ...]] = {}
+        self._interpreter: dict[str, tuple[Entry, ...]] = {}
+        """by sha256 what was read of a package and will be unpacked to compile with"""
+        self._modules: dict[str, tuple[Entry, ...]] = {}
+        """by sha256 what was read of a package and will be compiled"""
         self._members: dict[str, Future[Member]] = {}
 
     def begin(self, *, unpack_interpreter: bool = False) -> None:
@@ -112,9 +113,10 @@ class DebianPackages:
         for package in filter(is_interpreter, self._packages):
             begun = self._members.get(package.sha256)
             if begun is not None:
-                # It is being read already, and its entries are held.
+                # It is being read already, and what is needed of it is held.
                 begun.result()
-            unpack((e for e in self._unpacked(package) if _is_needed_to_compile(package, e.path)), tree)
+            held = self._interpreter.pop(package.sha256, None)
+            unpack(held if held is not None else _needed_to_compile(package, self._read(package).entries), tree)
 
     def zones(self) -> frozenset[str]:
         """Return the names of all time zones in these packages."""
@@ -127,9 +129,10 @@ class DebianPackages:
         pairs = zip(self._packages, self.members(), strict=True)
         return [package for package, own in pairs if any(map(is_module, own.paths))]
 
-    def read_modules(self, package: DebianPackage) -> list[Entry]:
+    def read_modules(self, package: DebianPackage) -> tuple[Entry, ...]:
         """Read the package's Python modules."""
-        return [entry for entry in self._unpacked(package) if is_module(entry.path)]
+        held = self._modules.pop(package.sha256, None)
+        return held if held is not None else _modules(self._read(package).entries)
 
     def _file(self, package: DebianPackage) -> Path:
         return download(
@@ -140,19 +143,8 @@ class DebianPackages:
             what=f"{package.name} {package.version}",
         )
 
-    def _unpacked(self, package: DebianPackage) -> tuple[Entry, ...]:
-        """Return the package's entries; keep those with Python modules in memory: a build reads them again."""
-        held = self._entries.get(package.sha256)
-        if held is not None:
-            return held
-        return self._read(package).entries
-
     def _read(self, package: DebianPackage) -> debian.UnpackedPackage:
-        read = unpack_package(self._file(package), package, self._locales)
-        if is_interpreter(package) or any(is_module(e.path) for e in read.entries):
-            with self._guard:
-                self._entries[package.sha256] = read.entries
-        return read
+        return unpack_package(self._file(package), package, self._locales)
 
     def _member(self, package: DebianPackage) -> Member:
         store, epoch = self._store, self._epoch
@@ -160,6 +152,9 @@ class DebianPackages:
 
         def making() -> Member:
             read = self._read(package)
+            if is_interpreter(package):
+                self._interpreter[package.sha256] = _needed_to_compile(package, read.entries)
+            self._modules[package.sha256] = _modules(read.entries)
             subject = f"{package.name} {package.version}"
             note = msgspec.json.encode(read.facts)
             return members.make_member(store, name, read.entries, subject=subject, epoch=epoch, note=note)
@@ -186,7 +181,7 @@ class DebianPackages:
             name = self._key(package, *sorted(paths))
             smaller = members.find_member(self._store, name)
             if smaller is None:
-                entries = [e for e in self._unpacked(package) if e.path not in paths]
+                entries = [e for e in self._read(package).entries if e.path not in paths]
                 smaller = members.make_member(
                     self._store,
                     name,
@@ -216,11 +211,15 @@ def _facts(member: Member) -> debian.Facts:
     return msgspec.json.decode(member.note, type=debian.Facts)
 
 
-def _is_needed_to_compile(package: DebianPackage, path: str) -> bool:
+def _needed_to_compile(package: DebianPackage, entries: Sequence[Entry]) -> tuple[Entry, ...]:
     """Half of the interpreter's files: the rest of its library is modules, and the C library's own codecs."""
     if package.name.endswith("-stdlib"):
-        return "/lib-dynload/" in path  # codecs of source files, names of characters
-    return "/gconv/" not in path
+        return tuple(e for e in entries if "/lib-dynload/" in e.path)  # codecs of source files, names of characters
+    return tuple(e for e in entries if "/gconv/" not in e.path)
+
+
+def _modules(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    return tuple(entry for entry in entries if is_module(entry.path))
 
 
 def is_module(path: str) -> bool:
