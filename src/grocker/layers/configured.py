@@ -7,6 +7,7 @@ import msgspec
 from grocker import debian
 from grocker.layers.debian import DebianPackages, is_module
 from grocker.lock.answers import DebianAnswer
+from grocker.lock.values import DebianPackage
 from grocker.python import Compiler, add_bytecode
 from grocker.store import Store
 from grocker.tar import member as members
@@ -78,17 +79,19 @@ def compile_modules(
 
     ``interpreter``: the key of the one that ``compiler`` runs.
     """
-    result = []
-    for package in packages.with_modules():
+
+    def member(package: DebianPackage) -> Member:
         key = cache_key("bytecode", package.sha256, interpreter, epoch)
-        member = members.find_member(store, key)
-        if member is None:
+
+        def making() -> Member:
             compiled = add_bytecode(compiler, packages.read_modules(package), checked=False)
             bytecode = [e for e in compiled if not is_module(e.path)]
             subject = f"bytecode of {package.name} {package.version}"
-            member = members.make_member(store, key, bytecode, subject=subject, epoch=epoch)
-        result.append(member)
-    return result
+            return members.make_member(store, key, bytecode, subject=subject, epoch=epoch)
+
+        return members.find_or_make(store, key, making)
+
+    return [member(package) for package in packages.with_modules()]
 
 
 def mount_points(user: str, uid: int) -> tuple[Entry, ...]:
