@@ -34,6 +34,16 @@ def keep(store: Store, data: bytes = DATA) -> Path:
     return store.keep_download([data[:100], data[100:]], digest=digests.of(data), size=len(data), what="x 1.0")
 
 
+def test_store_is_new_until_it_was_opened_once_also_when_only_downloads_are_left(tmp_path: Path) -> None:
+    for is_new in (True, False):
+        with Store.open(tmp_path) as store:
+            assert store.is_new is is_new
+    for room in ("members", "steps", "blobs/sha256"):
+        (tmp_path / "v1" / room).rmdir()
+    with Store.open(tmp_path) as store:
+        assert store.is_new
+
+
 def test_download_is_found_when_it_was_kept(store: Store) -> None:
     assert store.download(DIGEST) is None
     path = keep(store)

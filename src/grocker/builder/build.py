@@ -52,7 +52,7 @@ def _build(request: Request, settings: Settings, context: Context) -> Built:
     questions = [partial(sink.ask, _tagged(request.tags)) for sink in request.sinks if isinstance(sink, Preflight)]
     meanwhile = questions if request.tags else []
     with (
-        workers() as pools,
+        workers(share_heap=context.store.is_new) as pools,
         Prefetch(context, pools, epoch=request.epoch, locales=settings.locales, meanwhile=meanwhile) as prefetch,
         _withdrawing(request.sinks),
     ):

@@ -11,6 +11,8 @@ import msgspec
 
 TRANSFERS = 8
 """at once"""
+_M_ARENA_MAX = -8
+"""glibc's name of a setting (malloc.h, mallopt(3)): the largest number of heaps"""
 
 
 class Workers(msgspec.Struct, frozen=True):
@@ -23,8 +25,15 @@ class Workers(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def workers() -> Iterator[Workers]:
-    """Open the pools; jobs that have not begun when the block ends are dropped."""
+def workers(*, share_heap: bool = False) -> Iterator[Workers]:
+    """Open the pools; jobs that have not begun when the block ends are dropped.
+
+    ``share_heap``: whether threads started from now on take their memory from one heap, until the process ends. glibc
+    gives each thread its own, which keeps much of what was freed in it: a third of what a first build takes. What has
+    little to make takes little memory, and spares the time to import ``ctypes``.
+    """
+    if share_heap:
+        _share_heap()
     transfers = ThreadPoolExecutor(TRANSFERS, thread_name_prefix="fetch")
     processors = ThreadPoolExecutor(len(os.sched_getaffinity(0)) + 1, thread_name_prefix="work")
     try:
@@ -32,3 +41,11 @@ def workers() -> Iterator[Workers]:
     finally:
         for pool in (processors, transfers):
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _share_heap() -> None:
+    import ctypes
+
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has one heap, and no such function
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)

@@ -46,6 +46,8 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         """the directory ``v1``"""
+        self.is_new = False
+        """whether it was empty, save for downloads, when it was opened"""
         self._scratch: Path | None = None
         self._scratch_lock: BinaryIO | None = None
         self._names = 0
@@ -65,6 +67,7 @@ class Store:
             )
         store = cls(root / "v1")
         with storage("opening the cache", root):
+            store.is_new = not (store.root / "members").exists()
             for room in ROOMS:
                 (store.root / room).mkdir(parents=True, exist_ok=True)
             tag_cache(root)
