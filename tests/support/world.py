@@ -249,7 +249,7 @@ class World:
                 "MIRROR": mirror,
                 **self.names,
             }
-            signers = self.place / "signers"
+            signers = self.place / f"signers of {threading.get_ident()}"  # runs may be simultaneous
             signers.write_bytes(pickle.dumps(self.archive.signers() if self.signers is None else self.signers))
             done = subprocess.run(
                 [
