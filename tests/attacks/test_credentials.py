@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from grocker.digest import of
-from grocker.errors import GrockerError
+from grocker.errors import GrockerError, SettingsError
 from grocker.lock.values import PythonFile
 from grocker.python import (
     WheelTarget,
@@ -268,6 +268,19 @@ def test_back_end_asks_for_requirements_and_nothing_else(tmp_path: Path, text: s
         tree = read_tree(project, now=4 * 10**18)
         build_wheel(read_project(project), tree, uv, workspace=tmp_path / "work", epoch=315532800, store=store)
     assert caught.value.status in (65, 66, 78)
+
+
+def test_address_that_a_back_end_asks_for_is_not_fetched(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    with serve(tmp_path / "index") as index, Store.open(tmp_path / "store") as store:
+        asked = f"late @ {index.url}/what-it-read.whl"
+        with (project / "backend.py").open("a") as stream:
+            stream.write(f"\ndef get_requires_for_build_wheel(config_settings=None):\n    return [{asked!r}]\n")
+        (tmp_path / "work").mkdir()
+        tree, uv = read_tree(project, now=4 * 10**18), find_uv(index.environ(), cache=tmp_path / "uv")
+        with pytest.raises(SettingsError, match="is not a pinned package"):
+            build_wheel(read_project(project), tree, uv, workspace=tmp_path / "work", epoch=315532800, store=store)
+        assert not [one for one in index.requests if "what-it-read" in one]
 
 
 RESOLVE = """

@@ -85,6 +85,9 @@ def resolve_build(
     if directory is not None:
         uv_sources.check([r.name for r in parsed], directory, uv.environment, markers)
     refuse_expansion(requires, uv.environment, what=action)
+    for requirement in parsed:
+        if requirement.url is not None:  # a back end that asks for it may have put into it what it has read
+            raise _not_pinned(str(requirement))
     _write(path, requires)
     bounds = workspace / "build-requirements.constraints"
     _write(bounds, [constraint(pin, hashes=False) for pin in constraints])
@@ -119,6 +122,13 @@ def resolve_build(
     return tuple(replace(pin, hashes=(sdist,)) if sdist is not None else pin for pin, sdist in named)
 
 
+def _not_pinned(text: str) -> SettingsError:
+    return SettingsError(
+        f"resolving build requirements: {text!r} is not a pinned package",
+        hint="write build requirements as NAME or NAME>=1.0; they are installed from an index",
+    )
+
+
 _PIN = regex(r"(?P<name>[\w.-]+)==(?P<version>[^\s;]+)(?:\s*;\s*(?P<marker>.*?))?\s*$")
 
 
@@ -131,10 +141,7 @@ def read_pins(text: str) -> tuple[BuildRequirement, ...]:
             continue
         match = _PIN.match(head)
         if not match:
-            raise SettingsError(
-                f"resolving build requirements: {head.strip()!r} is not a pinned package",
-                hint="write build requirements as NAME or NAME>=1.0; they are installed from an index",
-            )
+            raise _not_pinned(head.strip())
         hashed = tuple(sorted(digest.strip() for digest in hashes))
         pins.append(BuildRequirement(match["name"].lower(), match["version"], match["marker"] or "", hashed))
     return tuple(sorted(pins, key=lambda pin: (pin.name, pin.version, pin.marker)))
