@@ -15,6 +15,7 @@ SECRETS = (
     *("etc/passwd", "etc/pip.conf", "home/me/.netrc", "home/me/app/settings.py", "root/.ssh/id_rsa", "srv/x", "var/x"),
     *("usr/pip.conf", "usr/etc/x", "usr/src/app/x", "usr/local/etc/x", "usr/local/src/x", "usr/local/var/x"),
     *("home/me/.pyenv/x", "home/me/.pyenv/versions/3.13.1/etc/x", "home/me/.pyenv/versions/3.13.1/pip.conf"),
+    *("home/me/.pyenv/versions/3.13.1/share/keyrings/x",),
 )
 PROGRAMS = (
     *("usr/bin/sh", "usr/lib/libc.so", "usr/share/zoneinfo/UTC", "usr/include/x.h", "usr/local/bin/python3"),

@@ -14,8 +14,10 @@ from grocker.store.writing import storage
 
 _TOP = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")
 """links on most hosts, directories on others"""
-_PARTS = (*_TOP, "include", "libexec", "share")
-"""of a prefix; the others, such as etc, src and var, may hold what belongs to somebody"""
+_OWN = (*_TOP, "include")
+"""what an interpreter needs of its prefix; in somebody's ~/.local, share holds secrets"""
+_PARTS = (*_OWN, "libexec", "share")
+"""of the system's prefixes; the others, such as etc, src and var, may hold what belongs to somebody"""
 _PREFIXES = ("usr", "usr/local")
 _SETTINGS = ("alternatives", "ld.so.cache")
 """in /etc: what leads to programs and libraries"""
@@ -47,7 +49,7 @@ def find_programs(prefixes: Iterable[str | Path], host: Path = Path("/")) -> Hos
     binds = [Bind(path, f"/{name}") for name, path in tops.items() if name not in links and path.is_dir()]
     binds += [Bind(host / "etc" / name, f"/etc/{name}") for name in _SETTINGS if (host / "etc" / name).exists()]
     for prefix in dict.fromkeys((*_PREFIXES, *(str(one).strip("/") for one in prefixes))):
-        for part in _PARTS if prefix else ():
+        for part in (_PARTS if prefix in _PREFIXES else _OWN) if prefix else ():
             source, target = host / prefix / part, f"/{prefix}/{part}"
             is_shown = any(target == bind.target or target.startswith(f"{bind.target}/") for bind in binds)
             if source.is_dir() and not is_shown:
