@@ -11,14 +11,15 @@ from types import MappingProxyType
 import msgspec
 
 from grocker.context import Context, download
-from grocker.errors import GrockerError
+from grocker.errors import CorruptError, GrockerError
 from grocker.lock.values import BuildRequirement
 from grocker.python import backend
 from grocker.python.backend import HookAnswer
 from grocker.python.build import resolve_build
 from grocker.python.build_identity import constraint
 from grocker.python.confinement import ENVIRONMENT, explain_failure
-from grocker.python.pylock import WheelBuilder
+from grocker.python.metadata import normalise_name
+from grocker.python.pylock import Pin, WheelBuilder
 from grocker.python.resolution import resolve
 from grocker.python.source_tree import SourceTree
 from grocker.python.target import WheelTarget
@@ -49,7 +50,11 @@ class HostWorkplace(msgspec.Struct, frozen=True):
     @property
     def is_usable(self) -> bool:
         """Whether the interpreter runs with what a sandbox shows of this host; not where libraries are elsewhere."""
-        return find_programs(_PREFIXES).can_run(Path("/proc/self/maps").read_text())
+        try:
+            maps = Path("/proc/self/maps").read_text("utf-8", "surrogateescape")
+        except OSError:
+            return False
+        return find_programs(_PREFIXES).can_run(maps)
 
     @property
     def release(self) -> tuple[int, int]:
@@ -125,6 +130,7 @@ class ImageWorkplace(msgspec.Struct, frozen=True):
             directory=self.directory,
             builder=self.builder,
         )
+        _check_hashes(pins, found)
         store, uv, target = self.context.store, self.uv, self.target
         name = cache_key("build environment", ENVIRONMENT_FORMAT, str(target), [pin.sha256 for pin in found])
         with store.lock(f"tree-{name}"):
@@ -164,3 +170,15 @@ class ImageWorkplace(msgspec.Struct, frozen=True):
     def explain(self, said: str, status: int, name: str, tree: SourceTree) -> GrockerError:
         """See Workplace."""
         return explain_failure(said, status, name, tree)
+
+
+def _check_hashes(pins: Sequence[BuildRequirement], found: Sequence[Pin]) -> None:
+    """Raise CorruptError if a wheel, or the sdist that it was built from, is not the pinned one."""
+    expected = {(normalise_name(pin.name), pin.version): pin.hashes for pin in pins}
+    for one in found:
+        hashes = expected.get((one.name, one.version), ())
+        if hashes and not {one.sha256, one.sdist}.intersection(hashes):
+            raise CorruptError(
+                f"{one.file}: hash mismatch: the index has {one.sdist or one.sha256}, pinned is {', '.join(hashes)}",
+                hint="check the index: it serves a different file than the pinned one",
+            )
