@@ -147,7 +147,7 @@ def _project(pyproject: bytes) -> tuple[Path, Project]:
 def _read_uv(data: bytes) -> None:
     place, project = _project(PYPROJECT.encode())
     (place / "uv.lock").write_bytes(data)
-    uv_lock._check_fresh(place / "uv.lock", project)
+    uv_lock._check_fresh(place / "uv.lock", project, ())
 
 
 def _check_lines(declared: list[str], packages: tuple[pinned.LockedPackage, ...]) -> None:

@@ -232,6 +232,34 @@ def test_uv_runs_no_back_end_to_check_a_lock(index: Index, tmp_path: Path, chang
     assert not mark.exists()
 
 
+@pytest.mark.parametrize("table", ['dynamic = ["dependencies"]', "dependencies = []"])
+def test_changed_group_is_noticed_where_uv_would_have_to_build(index: Index, tmp_path: Path, table: str) -> None:
+    directory = tmp_path / "project"
+    make_wheel(index.directory, "tool")
+    make_source(index.directory, "late")
+    make_project(directory)
+    with (directory / "backend.py").open("a") as stream:
+        stream.write("\nbuild_editable = build_wheel\n")
+    path = directory / "pyproject.toml"
+    text = f'{path.read_text()}requires-python = ">=3.11"\n{table}\n[dependency-groups]\nweb = ["tool"]\n'
+    path.write_text(text)
+    uv = find_uv(index.environ(), cache=tmp_path / "uv")
+    subprocess.run([uv.executable, "lock", "--quiet"], cwd=directory, env=dict(uv.environment), check=True)
+    (tmp_path / "work").mkdir()
+
+    def pins() -> list[str]:
+        project = read_project(directory)
+        found = read(
+            *(directory / "uv.lock", project, TARGET, uv), workspace=tmp_path / "work", extras=(), groups=("web",)
+        )
+        return [pin.name for pin in found]
+
+    assert pins() == ["tool"]
+    path.write_text(text.replace('web = ["tool"]', 'web = ["tool", "late"]'))
+    with pytest.raises(SettingsError, match="stale"):
+        pins()
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [

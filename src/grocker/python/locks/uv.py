@@ -68,14 +68,14 @@ def read(
     checked = [*arguments, "--locked", "--no-build", "--python", uv.python]
     output = _uv.run(uv, checked, action=action, directory=project.directory)
     if output.status != 0 and (_WRONG_PYTHON.search(output.stderr) or _WOULD_BUILD.search(output.stderr)):
-        _check_fresh(path, project)
+        _check_fresh(path, project, groups)
         output = _uv.run(uv, [*arguments, "--frozen"], action=action, directory=project.directory)
     if output.status != 0:
         raise _uv.translate_error(output, action=action, platform=str(target))
     return read_pylock(output.stdout, target, builder, base=project.directory)
 
 
-def _check_fresh(path: Path, project: Project) -> None:
+def _check_fresh(path: Path, project: Project, groups: Sequence[str]) -> None:
     """Check that the lock is for the dependencies in pyproject.toml, when uv cannot do that.
 
     It cannot if it finds no interpreter here that fits, or would have to build something.
@@ -85,13 +85,14 @@ def _check_fresh(path: Path, project: Project) -> None:
     except (OSError, ValueError) as error:
         raise SettingsError(f"reading uv.lock: {path}: {error}", hint="run: uv lock") from error
     try:
-        _compare(document, path, project)
+        _compare(document, path, project, groups)
     except (KeyError, TypeError, AttributeError) as error:
         raise SettingsError(f"reading uv.lock: {path} is malformed: {error!r}", hint="run: uv lock") from error
 
 
-def _compare(document: dict[str, Any], path: Path, project: Project) -> None:
+def _compare(document: dict[str, Any], path: Path, project: Project, groups: Sequence[str]) -> None:
     """Raise StaleLockError when the lock is for another project than pyproject.toml describes."""
+    from grocker.python.groups import group_requirements
     from grocker.python.stale_lock import StaleLockError
 
     is_workspace = "members" in document.get("manifest", {})
@@ -101,30 +102,42 @@ def _compare(document: dict[str, Any], path: Path, project: Project) -> None:
             hint="run: uv lock",
         )
     for package in document.get("package", []):
-        if project.name is None or package.get("name") != project.name or project.dependencies is None:
+        if project.name is None or package.get("name") != project.name:
             continue
-        locked = {
-            (
-                normalise_name(item["name"]),
-                tuple(sorted(item.get("extras", ()))),
-                None if _FROM.intersection(item) else _specifiers(item.get("specifier", "")),
-            )
-            for item in package.get("metadata", {}).get("requires-dist", [])
-        }
-        elsewhere = {name for name, _, specifiers in locked if specifiers is None}
-        declared = set()
-        for text in (*project.dependencies, *(text for _, texts in project.extras for text in texts)):
-            requirement = parse_requirement(text)
-            extras = tuple(sorted(normalise_name(extra) for extra in requirement.extras))
-            name = normalise_name(requirement.name)
-            # The lock has the source in place of the versions.
-            said = None if name in elsewhere else _specifiers(str(requirement.specifier))
-            declared.add((name, extras, said))
-        if locked != declared:
+        metadata = package.get("metadata", {})
+        pairs = [
+            (group_requirements(project.directory, [group]), metadata.get("requires-dev", {}).get(group, []))
+            for group in map(normalise_name, groups)
+        ]
+        if project.dependencies is not None:  # else only its back end knows them
+            extras = (text for _, texts in project.extras for text in texts)
+            pairs.append(((*project.dependencies, *extras), metadata.get("requires-dist", [])))
+        if not all(_is_locked(declared, locked) for declared, locked in pairs):
             raise StaleLockError(
                 f"reading uv.lock: {path} is stale: pyproject.toml has changed since", hint="run: uv lock"
             )
         return
+
+
+def _is_locked(declared: Sequence[str], items: Sequence[dict[str, Any]]) -> bool:
+    """Whether a lock's items are the declared requirements (PEP 508)."""
+    locked = {
+        (
+            normalise_name(item["name"]),
+            tuple(sorted(item.get("extras", ()))),
+            None if _FROM.intersection(item) else _specifiers(item.get("specifier", "")),
+        )
+        for item in items
+    }
+    elsewhere = {name for name, _, specifiers in locked if specifiers is None}
+    found = set()
+    for text in declared:
+        requirement = parse_requirement(text)
+        extras = tuple(sorted(normalise_name(extra) for extra in requirement.extras))
+        name = normalise_name(requirement.name)
+        # The lock has the source in place of the versions.
+        found.add((name, extras, None if name in elsewhere else _specifiers(str(requirement.specifier))))
+    return locked == found
 
 
 def _allow_the_same(one: str, other: str) -> bool:
