@@ -94,7 +94,8 @@ def test_uploads_that_were_opened_for_a_build_that_failed_are_cancelled(
     sink.deliver([image], one, blobs, Silent())
     sink.ask(one)
     for asked in sink._preflights.values():
-        asked.exception()
+        for opened in asked.result().session.early_uploads:
+            opened.exception()
     sink.cancel()
     assert (server.asked("DELETE"), len(server.uploads)) == (2, 0)
     sink.cancel()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+
 import pytest
 
 from grocker import registry as registries
@@ -52,6 +54,16 @@ def test_early_uploads_are_cancelled_when_nothing_is_sent(registry: Registry, tr
     assert not done.new
     assert registry.asked("DELETE") == early_uploads.EXPECTED
     assert not registry.uploads
+
+
+def test_upload_that_is_not_open_yet_is_not_waited_for(registry: Registry, transport: Transport) -> None:
+    pushed(state_of(transport, registry), *made_image("a", "b"))
+    state = state_of(transport, registry)
+    wait_for_answers(state)
+    never: Future[str] = Future()
+    state.session.early_uploads.append(never)
+    early_uploads.abandon(state.session)
+    assert (registry.asked("DELETE"), len(registry.uploads)) == (early_uploads.EXPECTED, 0)
 
 
 def test_push_opens_another_upload_when_the_registry_forgot_the_early_one(

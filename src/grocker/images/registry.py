@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from grocker.registry import PushResult, RepositoryState
     from grocker.store import Store
     from grocker.web import Transport
+
+
+_PATIENCE = 2.0
+"""seconds for a registry to cancel uploads"""
 
 
 def open_sink(path: str, context: PlaceContext) -> RegistrySink:
@@ -80,13 +84,16 @@ class RegistrySink(msgspec.Struct, frozen=True):
         return state
 
     def cancel(self) -> None:
-        """See Preflight.cancel. Nobody waits for an answer that is not there yet."""
+        """See Preflight.cancel. The build has failed: its error does not wait for a slow registry."""
+        begun = []
         while self._preflights:
             _, asked = self._preflights.popitem()
             if asked.done() and asked.exception() is None:
                 from grocker.registry import early_uploads
 
-                early_uploads.discard(asked.result().session)
+                begun.append(background.start(partial(early_uploads.abandon, asked.result().session), "cancel"))
+        if begun:
+            wait(begun, timeout=_PATIENCE)
 
     def deliver(
         self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress

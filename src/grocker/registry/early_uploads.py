@@ -46,6 +46,14 @@ def discard(session: RepositorySession) -> None:
                 pass
 
 
+def abandon(session: RepositorySession) -> None:
+    """Cancel the uploads that are open, for a build that failed; waits for none that is not."""
+    ready = [opened for opened in session.early_uploads if opened.done()]
+    session.early_uploads.clear()
+    session.early_uploads.extend(ready)
+    discard(session)
+
+
 def open_upload(session: RepositorySession, action: str, attempts: int | None = None) -> str:
     """Open an upload and return where to send the blob. ``attempts`` as for ``Transport.open``."""
     url = session.url("blobs/uploads/")
