@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from grocker.python import bytecode
 from tests.architecture.source import ROOT
-from tools.bench import growth, machines, report
+from tools.bench import growth, machines, report, sampled
 from tools.bench.peers import with_copied
 from tools.bench.profile import Profile, rows
 from tools.bench.registry import Registry
@@ -65,6 +66,11 @@ def test_threads_are_looked_at_until_grocker_exits(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "samples").read_bytes())
     assert found["doing"]["imports"] > 0
     assert 0 < found["began"] < time.time()
+
+
+def test_waits_of_our_own_have_the_names_that_the_profile_knows() -> None:
+    assert hasattr(bytecode._Process, "_answer")
+    assert ("bytecode.py", "_answer") in sampled._WAITING
 
 
 def test_ratios_are_of_pairs_when_times_vary() -> None:

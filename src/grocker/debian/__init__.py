@@ -10,7 +10,8 @@ A build calls, in this order:
 - ``choose_locales(package, names)``: the package of all locales with some of them;
 - ``configure(facts, user=..., uid=...) -> StaticConfiguration``: what is generated for the image, and the maintainer
   scripts to warn about;
-- ``find_pending(facts) -> names``: the packages whose scripts have to run for real; ``describe_effects(script)``;
+- ``find_pending(facts) -> names``: the packages whose scripts have to run for real; ``find_optional(facts)``: those
+  whose scripts an image does without; ``describe_effects(script)``;
 - ``replaces(a, b)``: whether a package may overwrite another one's files.
 
 Modules are imported when one of their names is first used: a build that changes a line of the application reads

@@ -71,7 +71,7 @@ class WheelJob(msgspec.Struct, frozen=True):
     project: Project
     tree: SourceTree
     variables: Mapping[str, str] = MappingProxyType({})
-    """further variables of the back end; those of the workplace count before them"""
+    """further variables of the back end; the workplace's take precedence"""
     epoch: int = EPOCH
     """seconds since 1970: what SOURCE_DATE_EPOCH will be, but for times before 1980"""
     removed: tuple[str, ...] = ()
@@ -126,7 +126,7 @@ def _call(
             (build / "source/.git/objects/info/alternates").write_text(f"{_OBJECTS}\n")
             binds.append(Bind(tree.repository.common / "objects", _OBJECTS))
         for path, text in job.files.items():
-            (build / path).parent.mkdir()
+            (build / path).parent.mkdir(exist_ok=True)
             (build / path).write_text(text)
         for path in job.removed:
             (copy / path).unlink()

@@ -111,7 +111,7 @@ def resolve_suites(
 
 
 def _check_emulators(context: Context, request: Request) -> None:
-    """Raise UnavailableError if this host shall emulate an architecture and cannot."""
+    """Raise UnavailableError if ``--emulate`` is given and this host cannot emulate an architecture."""
     machine = os.uname().machine
     architectures = [platform.partition("/")[2] for platform in request.platforms]
     foreign = [name for name in architectures if name in ARCHITECTURES and ARCHITECTURES[name].machine != machine]
