@@ -23,7 +23,9 @@ template(name="raw" type="string" string="%syslogtag%%msg%\\n")
 action(type="omfile" file="{place}/records" template="raw")
 """
 _SETTLED = 0.5
-"""seconds without another record, after which there will be none"""
+"""seconds without another record, after which there will hardly be one"""
+_PATIENCE = 30.0
+"""seconds after which what has not come is lost"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +110,27 @@ def _run(lab: Lab, side: str, lines: int, rate: int) -> Outcome:
             speed = written / seconds
             if side != RUNNER:
                 return Outcome(speed)
-            syslog = records(place / "records")
-            log = json.loads(get(container.address, 8081, "/status.json")[1])["log"]
-            if not log["syslog"]:
-                raise BenchError("the runner is not connected to syslog")
-            return Outcome(
-                speed=speed,
-                written=int(written),
-                stdout=_on_stdout(container),
-                syslog=syslog,
-                dropped=log["dropped"]["syslog"],
-                memory=container.memory("VmHWM"),
-                processor=container.processor(),
-            )
+            limit = time.monotonic() + _PATIENCE
+            while (outcome := _count(container, place, int(written), speed)).unaccounted and time.monotonic() < limit:
+                time.sleep(_SETTLED)
+            return outcome
+
+
+def _count(container: Container, place: Path, written: int, speed: float) -> Outcome:
+    """Count the runner's lines as far as they have come: docker and rsyslogd may be late."""
+    syslog = records(place / "records")
+    log = json.loads(get(container.address, 8081, "/status.json")[1])["log"]
+    if not log["syslog"]:
+        raise BenchError("the runner is not connected to syslog")
+    return Outcome(
+        speed=speed,
+        written=written,
+        stdout=_on_stdout(container),
+        syslog=syslog,
+        dropped=log["dropped"]["syslog"],
+        memory=container.memory("VmHWM"),
+        processor=container.processor(),
+    )
 
 
 @contextmanager
