@@ -113,14 +113,17 @@ def _install(
 
     try:
         fill(None)
-    except _uv.NoWheelError:
+    except _uv.NoWheelError as error:
         if builder is None:
             raise
         from grocker.python.built_wheels import ask_with_built  # most build requirements have wheels
         from grocker.python.resolution import build_requirements
 
         python = ".".join(map(str, sys.version_info[:2]))
-        ask_with_built(fill, build_requirements(builder(), uv, python, scratch, directory, pinned=pins))
+        wheels = build_requirements(builder(), uv, python, scratch, directory, pinned=pins)
+        if not wheels.add(error.missing):
+            raise
+        ask_with_built(fill, wheels)
 
 
 def call(

@@ -109,13 +109,15 @@ def resolve_build(
 
     try:
         return ask(None)
-    except _uv.NoWheelError:
+    except _uv.NoWheelError as error:
         if builder is None:
             raise
         from grocker.python.built_wheels import ask_with_built  # most build requirements have wheels
         from grocker.python.resolution import build_requirements
 
         wheels = build_requirements(builder(), uv, python, workspace, directory)
+        if not wheels.add(error.missing):
+            raise
         pins = ask_with_built(ask, wheels)
     sdists = {(pin.name, pin.version): pin.sdist for pin in wheels.pins.values() if pin.sdist is not None}
     named = ((pin, sdists.get((normalise_name(pin.name), pin.version))) for pin in pins)

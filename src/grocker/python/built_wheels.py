@@ -28,14 +28,19 @@ class BuiltWheels:
         find_sdist: Callable[[MissingWheel], Sdist | None],
         build: Callable[[Sdist], Pin],
         *,
-        goes_on: bool = False,
+        uses_stand_ins: bool = False,
     ) -> None:
         """``directory``: created when there is a wheel. ``find_sdist``: the newest one of a package that fits.
 
-        ``goes_on``: whether a stand-in takes the place of a package that needs a compiler, so that all of them are
+        ``uses_stand_ins``: whether one takes the place of a package that needs a compiler, so that all of them are
         found; without, the first one raises CompiledError.
         """
-        self._directory, self._find_sdist, self._build, self._goes_on = directory, find_sdist, build, goes_on
+        self._directory, self._find_sdist, self._build, self._uses_stand_ins = (
+            directory,
+            find_sdist,
+            build,
+            uses_stand_ins,
+        )
         self._tried: set[tuple[str, str]] = set()
         self.pins: dict[str, Pin] = {}
         """by file name"""
@@ -61,7 +66,7 @@ class BuiltWheels:
             try:
                 pin = self._build(sdist)
             except CompiledError as error:
-                if not self._goes_on:
+                if not self._uses_stand_ins:
                     raise
                 self.compiled += error.packages
                 for one in error.packages:

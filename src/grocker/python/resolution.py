@@ -156,7 +156,7 @@ def _resolve_and_build(
 
     target = question.target
     find_sdist = partial(_find_sdist, question=question)
-    wheels = BuiltWheels(question.workspace / "built", find_sdist, build, goes_on=not builder.has_alternatives)
+    wheels = BuiltWheels(question.workspace / "built", find_sdist, build, uses_stand_ins=not builder.has_alternatives)
     try:
         pins = ask_with_built(ask, wheels)
     except _uv.NoWheelError:
