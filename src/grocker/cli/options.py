@@ -41,7 +41,7 @@ INPUTS: tuple[_Option, ...] = (
         shell_complete=complete_words(f"linux/{name}" for name in ARCHITECTURES),
         help=", ".join(f"linux/{name}" for name in ARCHITECTURES) + ". Default: this host's.",
     ),
-    click.option("--emulate", is_flag=True, help="Compile and run scripts for another processor in an emulator."),
+    click.option("--emulate", is_flag=True, help="Compile, and run scripts, in an emulator."),
 )
 """which application, and for what"""
 RESOLUTION: tuple[_Option, ...] = (
