@@ -159,7 +159,8 @@ def _project(builder: Builder) -> Path:
     with (project / "requirements.txt").open("a") as stream:
         stream.write(f"{hostile.PURE}==1.0\n")
     with (project / "pyproject.toml").open("a") as stream:
-        stream.write('[tool.uv]\nfind-links = ["links"]\n')  # of build requirements
+        # Of build requirements; the path is another in each test, whose answers the cache of all of them keeps apart.
+        stream.write(f'[tool.uv]\nfind-links = ["{project}/links"]\n')
     if builder.uid is not None:
         subprocess.run(["chown", "-R", f"{builder.uid}", project], check=True)
     return project
