@@ -35,12 +35,8 @@ class BuiltWheels:
         ``uses_stand_ins``: whether one takes the place of a package that needs a compiler, so that all of them are
         found; without, the first one raises CompiledError.
         """
-        self._directory, self._find_sdist, self._build, self._uses_stand_ins = (
-            directory,
-            find_sdist,
-            build,
-            uses_stand_ins,
-        )
+        self._directory, self._find_sdist = directory, find_sdist
+        self._build, self._uses_stand_ins = build, uses_stand_ins
         self._tried: set[tuple[str, str]] = set()
         self.pins: dict[str, Pin] = {}
         """by file name"""

@@ -37,15 +37,41 @@ _PREFIXES = (sys.base_prefix, sys.base_exec_prefix, *map(os.path.realpath, (sys.
 """of the interpreter, not of Grocker's own virtual environment (sys.prefix)"""
 
 
-class HostWorkplace(msgspec.Struct, frozen=True):
-    """The programs and the interpreter of this host. See ``Workplace``."""
+class _Workplace(msgspec.Struct, frozen=True):
+    """What all have in common. See ``Workplace``."""
 
     context: Context
     uv: Uv
     builder: WheelBuilder
-    """builds build requirements that have no wheel, without a compiler"""
+    """builds build requirements that have no wheel"""
     directory: Path
     """the project's, whose ``[tool.uv]`` (indexes) counts"""
+
+    @property
+    def release(self) -> tuple[int, int]:
+        """See Workplace."""
+        raise NotImplementedError
+
+    def resolve_more(
+        self, missing: Sequence[str], pins: Sequence[BuildRequirement], workspace: Path
+    ) -> tuple[BuildRequirement, ...]:
+        """See Workplace."""
+        return resolve_build(
+            *(missing, self.uv),
+            workspace=workspace,
+            directory=self.directory,
+            constraints=pins,
+            release=self.release,
+            builder=lambda: self.builder,
+        )
+
+    def explain(self, said: str, status: int, name: str, tree: SourceTree) -> GrockerError:
+        """See Workplace."""
+        return explain_failure(said, status, name, tree)
+
+
+class HostWorkplace(_Workplace, frozen=True):
+    """The programs and the interpreter of this host. See ``Workplace``."""
 
     @property
     def is_usable(self) -> bool:
@@ -82,32 +108,10 @@ class HostWorkplace(msgspec.Struct, frozen=True):
         loaded = [f"{environment}/{path.removeprefix(inside)}" for path in answer.loaded if path.startswith(inside)]
         backend.keep_bytecode(self.context.store, self.uv, environment, loaded)
 
-    def resolve_more(
-        self, missing: Sequence[str], pins: Sequence[BuildRequirement], workspace: Path
-    ) -> tuple[BuildRequirement, ...]:
-        """See Workplace."""
-        return resolve_build(
-            *(missing, self.uv),
-            workspace=workspace,
-            directory=self.directory,
-            constraints=pins,
-            builder=lambda: self.builder,
-        )
 
-    def explain(self, said: str, status: int, name: str, tree: SourceTree) -> GrockerError:
-        """See Workplace."""
-        return explain_failure(said, status, name, tree)
-
-
-class ImageWorkplace(msgspec.Struct, frozen=True):
+class ImageWorkplace(_Workplace, frozen=True):
     """A root of Debian packages with the image's interpreter. See ``Workplace``."""
 
-    context: Context
-    uv: Uv
-    builder: WheelBuilder
-    """builds build requirements that have no wheel"""
-    directory: Path
-    """the project's, whose ``[tool.uv]`` (indexes) counts"""
     target: WheelTarget
     """of the interpreter"""
     root: Path
@@ -153,23 +157,6 @@ class ImageWorkplace(msgspec.Struct, frozen=True):
 
     def keep(self, environment: Path, answer: HookAnswer) -> None:
         """See Workplace."""
-
-    def resolve_more(
-        self, missing: Sequence[str], pins: Sequence[BuildRequirement], workspace: Path
-    ) -> tuple[BuildRequirement, ...]:
-        """See Workplace."""
-        return resolve_build(
-            *(missing, self.uv),
-            workspace=workspace,
-            directory=self.directory,
-            constraints=pins,
-            release=self.release,
-            builder=lambda: self.builder,
-        )
-
-    def explain(self, said: str, status: int, name: str, tree: SourceTree) -> GrockerError:
-        """See Workplace."""
-        return explain_failure(said, status, name, tree)
 
 
 def _check_hashes(pins: Sequence[BuildRequirement], found: Sequence[Pin]) -> None:
