@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import msgspec
 
 from grocker.builder.planning import explain_plan, plan_image, warn_of_removed
@@ -15,7 +13,7 @@ from grocker.inputs.request import Request, read_configuration
 from grocker.layers.configured import Scripts, find_scripts
 from grocker.plan.explain import Explained
 from grocker.plan.plan import Plan
-from grocker.platforms.architectures import ARCHITECTURES
+from grocker.platforms.architectures import is_foreign
 from grocker.resolve.resolve import Resolution, resolve_platforms
 from grocker.resolve.subscriber import NoSubscriber
 
@@ -55,7 +53,8 @@ def preview(request: Request, context: Context) -> tuple[Configuration, tuple[Pr
         if not previews:
             warn_of_removed(context.progress, resolution)
         sandbox = _sandbox(context) if runs else ""
-        is_emulated = bool(compiled or scripts.packages) and _is_emulated(context, resolution)
+        is_emulated = bool(compiled or scripts.packages) and context.emulates
+        is_emulated = is_emulated and is_foreign(resolution.target.architecture)
         previews.append(Preview(resolution, plan, layers, compiled, sandbox, scripts.packages, is_emulated))
     return configuration, tuple(previews)
 
@@ -63,10 +62,6 @@ def preview(request: Request, context: Context) -> tuple[Configuration, tuple[Pr
 def _known_scripts(context: Context, settings: Settings, resolution: Resolution) -> Scripts:
     """Return the maintainer scripts that run, as far as a build has found out: only packages tell."""
     return find_scripts(context.store, resolution.packages, settings.debian.configure) or Scripts()
-
-
-def _is_emulated(context: Context, resolution: Resolution) -> bool:
-    return context.emulates and ARCHITECTURES[resolution.target.architecture].machine != os.uname().machine
 
 
 def _sandbox(context: Context) -> str:

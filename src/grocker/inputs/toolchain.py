@@ -19,7 +19,7 @@ from grocker.inputs.archive import find_mirrors, open_archive, resolve_names
 from grocker.inputs.index import wheel_target
 from grocker.lock.answers import DebianAnswer
 from grocker.lock.values import DebianPackage
-from grocker.platforms.architectures import ARCHITECTURES, BY_MACHINE
+from grocker.platforms.architectures import BY_MACHINE, is_foreign
 from grocker.platforms.interpreters import STANDALONE_FORMAT
 from grocker.platforms.suites import RUST
 from grocker.platforms.target import Target
@@ -60,10 +60,9 @@ class DebianToolchain(msgspec.Struct, frozen=True):
     @property
     def refusal(self) -> str:
         """See Toolchain."""
-        architecture, machine = self.image.architecture, os.uname().machine
-        if self.context.emulates or ARCHITECTURES[architecture].machine == machine:
+        if self.context.emulates or not is_foreign(self.image.architecture):
             return ""
-        return f"cannot be compiled for {architecture} on {machine}"
+        return f"cannot be compiled for {self.image.architecture} on {os.uname().machine}"
 
     def suggest(self) -> str:
         """See Toolchain."""

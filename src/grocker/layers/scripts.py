@@ -25,7 +25,7 @@ from grocker.layers.workbench import Workbench
 from grocker.lock.answers import DebianAnswer
 from grocker.lock.values import DebianPackage
 from grocker.plan.layers import PlannedLayer
-from grocker.platforms.architectures import ARCHITECTURES
+from grocker.platforms.architectures import is_foreign
 from grocker.platforms.target import Target
 from grocker.regex import regex
 from grocker.sandbox.emulation import suggest, warn_if_foreign
@@ -137,7 +137,7 @@ def can_run(context: Context, target: Target) -> bool:
 
 
 def _is_refused(context: Context, target: Target) -> bool:
-    return not context.emulates and ARCHITECTURES[target.architecture].machine != os.uname().machine
+    return not context.emulates and is_foreign(target.architecture)
 
 
 def _check_machine(context: Context, target: Target) -> None:

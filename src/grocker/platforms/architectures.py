@@ -5,6 +5,8 @@ Sources: Debian Policy 9.1.1 (multiarch directories), ELF gABI (``e_machine``), 
 
 from __future__ import annotations
 
+import os
+
 import msgspec
 
 
@@ -36,3 +38,8 @@ ARCHITECTURES = {
 
 BY_MACHINE = {row.machine: row for row in ARCHITECTURES.values()}
 """By the kernel's name."""
+
+
+def is_foreign(architecture: str) -> bool:
+    """Tell whether programs of ``architecture``, a name in ``ARCHITECTURES``, are not for this host's processor."""
+    return ARCHITECTURES[architecture].machine != os.uname().machine

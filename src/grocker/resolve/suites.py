@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,7 +20,7 @@ from grocker.errors import (
 )
 from grocker.inputs.request import Request
 from grocker.inputs.suite import Choice, Standalone, choose_suites
-from grocker.platforms.architectures import ARCHITECTURES
+from grocker.platforms.architectures import ARCHITECTURES, is_foreign
 from grocker.platforms.target import Target, select_target
 from grocker.python import Uv
 from grocker.python.standalone_refusal import is_refused
@@ -112,9 +111,8 @@ def resolve_suites(
 
 def _check_emulators(context: Context, request: Request) -> None:
     """Raise UnavailableError if ``--emulate`` is given and this host cannot emulate an architecture."""
-    machine = os.uname().machine
     architectures = [platform.partition("/")[2] for platform in request.platforms]
-    foreign = [name for name in architectures if name in ARCHITECTURES and ARCHITECTURES[name].machine != machine]
+    foreign = [name for name in architectures if name in ARCHITECTURES and is_foreign(name)]
     if not context.emulates or not foreign:
         return
     from grocker.sandbox.emulation import require_emulator

@@ -12,7 +12,7 @@ import struct
 from pathlib import Path
 
 from grocker.errors import UnavailableError
-from grocker.platforms.architectures import ARCHITECTURES
+from grocker.platforms.architectures import ARCHITECTURES, is_foreign
 from grocker.progress import Progress
 from grocker.sandbox.run import NoSandboxError, find_isolation, run
 from grocker.sandbox.sandbox import Limits, Sandbox
@@ -71,10 +71,9 @@ def suggest(architecture: str, scratch: Path) -> str:
 
 def warn_if_foreign(progress: Progress, architecture: str) -> None:
     """Say once that programs of ``architecture`` are emulated, unless they are this host's own."""
-    machine = os.uname().machine
-    if ARCHITECTURES[architecture].machine != machine:
+    if is_foreign(architecture):
         progress.warn(
-            f"programs for {architecture} run in an emulator on this {machine} machine, many times slower",
+            f"programs for {architecture} run in an emulator on this {os.uname().machine} machine, many times slower",
             hint="a machine with that processor builds the same image faster",
         )
 
