@@ -69,7 +69,7 @@ DROPPED = frozenset(
         *("telnetlib", "uu", "xdrlib"),
     }
 )
-EDGES = frozenset({"socket", "ssl", "subprocess", "http", "urllib", "urllib3", "asyncio", "multiprocessing"})
+EDGES = frozenset({"socket", "ssl", "subprocess", "http", "urllib", "httptools", "asyncio", "multiprocessing"})
 
 MODULES = project()
 NAMES = sorted(MODULES)

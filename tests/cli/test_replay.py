@@ -265,7 +265,7 @@ def test_build_in_which_nothing_changed_imports_and_opens_next_to_nothing(projec
         "click",
         "rich",
         "msgspec",
-        "urllib3",
+        "httptools",
         "http",
         "ssl",
         "email",

@@ -42,7 +42,7 @@ def failure(address: str, environ: dict[str, str] | None = None) -> GrockerError
 
 
 def test_engine_is_imported_without_anything_heavy() -> None:
-    heavy = ("msgspec", "http.client", "ssl", "urllib3", "dataclasses", "json", "tarfile")
+    heavy = ("msgspec", "http.client", "ssl", "httptools", "dataclasses", "json", "tarfile")
     code = f"import sys, grocker.images.engine; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

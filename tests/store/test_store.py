@@ -364,7 +364,7 @@ def test_store_is_not_opened_by_a_decoder_that_nobody_asked_for() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", "import sys, grocker.store; print(*sorted(sys.modules))"], capture_output=True, text=True
     ).stdout.split()
-    assert not {"msgspec", "urllib3", "deflate", "ctypes", "subprocess"} & set(loaded)
+    assert not {"msgspec", "httptools", "deflate", "ctypes", "subprocess"} & set(loaded)
 
 
 def test_check_names_what_no_build_writes(store: Store) -> None:

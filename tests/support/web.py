@@ -136,7 +136,7 @@ def tunnelling(port: int) -> Iterator[str]:
             while lines.readline().strip():
                 pass
             with socket.create_connection(("127.0.0.1", port)) as server:
-                client.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+                client.sendall(b"HTTP/1.0 200 Connected\r\n\r\n")  # as tinyproxy does
                 back = threading.Thread(target=pump, args=(server, client), daemon=True)
                 back.start()
                 pump(client, server)

@@ -54,7 +54,7 @@ def one_by_one(*replies: Reply) -> Script:
 
 def test_importing_the_transport_imports_no_http_library() -> None:
     code = (
-        "import sys, grocker.web; print([m for m in ('urllib3', 'ssl', 'http.client', 'socket') if m in sys.modules])"
+        "import sys, grocker.web; print([m for m in ('httptools', 'ssl', 'http.client', 'socket') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -10,7 +10,7 @@ from grocker.errors import DeniedError, GrockerError, MissingError, TryAgainErro
 from grocker.web.address import redact_url
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse
+    from grocker.web.answer import RawAnswer
 
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 
@@ -65,18 +65,7 @@ _KINDS: dict[int, type[HttpError]] = {
 }
 
 
-class BrokenError(Exception):
-    """A connection that failed: ``reason`` in words; ``attempts`` that it is worth in total, None for all."""
-
-    def __init__(self, reason: str, attempts: int | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.attempts = attempts
-
-
-def response_error(
-    raw: BaseHTTPResponse, url: str, action: str, source: str, asked: float | None, detail: bytes
-) -> HttpError:
+def response_error(raw: RawAnswer, url: str, action: str, source: str, asked: float | None, detail: bytes) -> HttpError:
     """Make the error for an unexpected answer.
 
     ``source``: the credentials sent, in words. ``asked``: seconds that the server asks to wait.
@@ -109,52 +98,3 @@ def retry_after(value: str | None, now: float) -> float | None:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now)
     except (ValueError, TypeError, OverflowError, IndexError, OSError):
         return None
-
-
-def translate_failure(error: Exception, shown: str, action: str, via: str) -> Exception:
-    """Translate what urllib3 raised before an answer: GrockerError when no retry can help, else BrokenError."""
-    from urllib3 import exceptions
-
-    proxied = isinstance(error, exceptions.ProxyError)
-    cause: BaseException | None = error
-    seen: list[BaseException] = []
-    while cause is not None and cause not in seen:
-        seen.append(cause)
-        original = getattr(cause, "original_error", None)
-        cause = original if isinstance(original, BaseException) else cause.__cause__ or cause.__context__
-    import socket
-    import ssl
-
-    for one in seen:
-        if isinstance(one, ssl.SSLCertVerificationError):
-            return UnavailableError(
-                f"{action}: {shown}: the certificate is not trusted{via}: {one.verify_message}",
-                hint="if you trust the server, set SSL_CERT_FILE to the file of its certificate authority",
-            )
-    text = " ".join(str(one) for one in seen)
-    if via and "407" in text:
-        return DeniedError(
-            f"{action}: {shown}: the proxy refused the credentials{via}",
-            hint="set user:password@ before the proxy's host in that variable",
-        )
-    if via and (refused := re.search(r"Tunnel connection failed: (\d+)", text)):
-        return BrokenError(f"the proxy answered {refused[1]}{via}", 2)
-    for one in seen:
-        if isinstance(one, socket.gaierror):
-            who = "the proxy's name" if proxied else "the name"
-            return BrokenError(f"cannot resolve {who}{via}", 3 if one.errno == socket.EAI_AGAIN else 2)
-        if isinstance(one, ConnectionRefusedError):
-            return BrokenError(f"connection refused{via}", 3)
-        if isinstance(one, ssl.SSLError):
-            return BrokenError(f"TLS failed{via}: {one.reason or 'no reason given'}", 2)
-    for one in seen:
-        if isinstance(one, exceptions.ReadTimeoutError):
-            return BrokenError(f"timeout waiting for the answer{via}", 2)
-        # urllib3 derives NewConnectionError from ConnectTimeoutError, whatever made the connection fail.
-        if isinstance(one, (exceptions.ConnectTimeoutError, TimeoutError)) and not isinstance(
-            one, exceptions.NewConnectionError
-        ):
-            return BrokenError(f"timeout while connecting{via}", 3)
-        if isinstance(one, OSError) and one.strerror:
-            return BrokenError(f"{one.strerror[:1].lower()}{one.strerror[1:]}{via}")
-    return BrokenError(f"the connection was closed without an answer{via}")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Self
 
 from grocker.errors import CorruptError, UnavailableError
 from grocker.web.address import redact_url
-from grocker.web.failure import BrokenError
+from grocker.web.broken import BrokenError
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse
+    from grocker.web.answer import RawAnswer
 
 _LEAST_RATE = 1000  # bytes a second
 _MOMENT = 5.0  # seconds for what nobody waits for: the words of an error, the rest of a body
@@ -24,10 +24,10 @@ class HttpResponse:
 
     def __init__(
         self,
-        raw: BaseHTTPResponse,
+        raw: RawAnswer,
         url: str,
         action: str,
-        again: Callable[[int, BrokenError], BaseHTTPResponse] | None,
+        again: Callable[[int, BrokenError], RawAnswer] | None,
         *,
         patience: float = 60,
     ) -> None:
@@ -97,10 +97,10 @@ class _Pace:
         self._waited = 0.0
         self._bytes = 0
 
-    def read(self, raw: BaseHTTPResponse, size: int) -> bytes:
+    def read(self, raw: RawAnswer, size: int) -> bytes:
         """Return what is there of the next ``size`` bytes. Raises BrokenError."""
         began = time.monotonic()
-        data = _read(raw, size)
+        data = raw.read(size)
         self._waited += time.monotonic() - began
         self._bytes += len(data)
         if self._waited >= self._patience:
@@ -110,25 +110,12 @@ class _Pace:
         return data
 
 
-def _read(raw: BaseHTTPResponse, size: int) -> bytes:
-    import urllib3
-
-    try:
-        if isinstance(raw, urllib3.HTTPResponse):
-            return raw.read1(size, decode_content=False)
-        return raw.read(size, decode_content=False)
-    except urllib3.exceptions.ReadTimeoutError as error:
-        raise BrokenError("the connection stalled", 2) from error
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise BrokenError("the connection was cut") from error
-
-
-def read_beginning(raw: BaseHTTPResponse) -> bytes:
+def read_beginning(raw: RawAnswer) -> bytes:
     """Read the beginning of an error's body, at most ``_DETAIL`` bytes, and release the connection."""
     data = b""
     until = time.monotonic() + _MOMENT
     try:
-        while len(data) < _DETAIL and time.monotonic() < until and (more := _read(raw, _DETAIL - len(data))):
+        while len(data) < _DETAIL and time.monotonic() < until and (more := raw.read(_DETAIL - len(data))):
             data += more
         return data
     except BrokenError:
@@ -137,26 +124,18 @@ def read_beginning(raw: BaseHTTPResponse) -> bytes:
         release_connection(raw)
 
 
-def release_connection(raw: BaseHTTPResponse) -> None:
-    """Return the connection to the pool; close it first when much of the body is still to come."""
-    left = getattr(raw, "length_remaining", None)
+def release_connection(raw: RawAnswer) -> None:
+    """Free the connection for another request; close it when much of the body is still to come."""
+    until = time.monotonic() + _MOMENT
     try:
-        until = time.monotonic() + _MOMENT
-        if left is not None and left <= 1 << 16:
-            while _read(raw, 1 << 16):
-                if time.monotonic() > until:
-                    raw.close()
-                    break
-        else:
-            raw.close()
+        while (left := raw.left) is not None and 0 < left <= 1 << 16 and time.monotonic() < until:
+            raw.read(left)
     except BrokenError:
-        raw.close()
-    raw.release_conn()
+        pass
+    raw.close()
 
 
-def resume(
-    send: Callable[[Mapping[str, str]], BaseHTTPResponse], first: BaseHTTPResponse, done: int
-) -> BaseHTTPResponse:
+def resume(send: Callable[[Mapping[str, str]], RawAnswer], first: RawAnswer, done: int) -> RawAnswer:
     """Resume the same body at byte ``done``. BrokenError when the server does not support it, or the body changed."""
     tag = first.headers.get("ETag", "")
     validator = tag if tag and not tag.startswith("W/") else first.headers.get("Last-Modified")
@@ -168,7 +147,7 @@ def resume(
         release_connection(raw)
         raise BrokenError("the connection was cut, and the server does not support resuming")
     while done > 0:
-        skipped = _read(raw, min(done, 1 << 16))
+        skipped = raw.read(min(done, 1 << 16))
         if not skipped:
             raise BrokenError("the connection was cut")
         done -= len(skipped)

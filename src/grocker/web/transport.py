@@ -4,7 +4,7 @@ Retried: connection failures and 408, 429, 500, 502, 503, 504, with capped expon
 ``Retry-After`` (RFC 9110, section 10.2.3). A truncated body is detected (RFC 9112, section 8) and, for a GET, resumed
 with ``Range``. Redirects never carry credentials to another origin, and never leave HTTPS; 307 and 308 are
 followed with method and body.
-urllib3 is imported when the first request is made: it costs 130 ms, and a build in which nothing changed makes none.
+Connections are imported when the first request is made: a build in which nothing changed makes none.
 """
 
 from __future__ import annotations
@@ -13,54 +13,29 @@ import threading
 import time
 from collections.abc import Callable, Container, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
 from grocker import __version__
 from grocker.errors import GrockerError, SettingsError, UnavailableError
 from grocker.web.address import basic_authorization, redact_url
-from grocker.web.failure import RETRIED, BrokenError, HttpError, response_error, retry_after, translate_failure
+from grocker.web.broken import BrokenError
+from grocker.web.failure import RETRIED, HttpError, response_error, retry_after
 from grocker.web.host import find_proxy, load_trust, read_netrc
 from grocker.web.response import HttpResponse, read_beginning, release_connection, resume
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse, PoolManager
+    from ssl import SSLContext
+
+    from grocker.web.answer import RawAnswer
+    from grocker.web.body import BodyStream
+    from grocker.web.connection import Connections, Endpoint
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SAME_METHOD = frozenset({307, 308})  # RFC 9110, section 15.4.8
 _MOST_REDIRECTS = 10
 _REDIRECT = "check the server, and any proxy in front of it"
 _LONGEST_WAIT = 30.0  # seconds; a server that asks for more gets an error that says so
-
-
-class BodyStream(Protocol):
-    """A request's body that is read piece by piece."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """At most ``size`` bytes."""
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go to a place."""
-
-    def tell(self) -> int:
-        """The place."""
-
-    def seekable(self) -> bool:
-        """Whether it can be read again."""
-
-
-def _socket_options() -> list[tuple[int, int, int]]:
-    """Make the options of every connection: unbuffered, and kept alive while an answer is awaited for minutes.
-
-    Routers and load balancers forget a connection that is silent, and a peer that is gone is noticed only by probes.
-    """
-    import socket
-
-    options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
-    for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 8)):
-        if hasattr(socket, name):
-            options.append((socket.IPPROTO_TCP, getattr(socket, name), value))
-    return options
 
 
 class _Count:
@@ -97,7 +72,8 @@ class Transport:
         self._sleep = sleep
         self._clock = clock
         self._lock = threading.Lock()
-        self._managers: dict[tuple[str, str | None], PoolManager] = {}
+        self._connections: Connections | None = None
+        self._trust: SSLContext | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -105,9 +81,8 @@ class Transport:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for manager in self._managers.values():
-            manager.clear()
-        self._managers.clear()
+        if self._connections is not None:
+            self._connections.close()
 
     def open(
         self,
@@ -144,12 +119,12 @@ class Transport:
         repeatable = body is None or isinstance(body, bytes) or start is not None
         count = _Count((attempts or self._attempts) if repeatable else 1)
 
-        def send(extra: Mapping[str, str]) -> tuple[BaseHTTPResponse, str]:
+        def send(extra: Mapping[str, str]) -> tuple[RawAnswer, str]:
             return self._follow(method, url, action, {**sent, **extra}, body, start, accept, redirects, answer_timeout)
 
         raw, place = self._send_until_accepted(send, count, accept, url, action, source)
 
-        def again(done: int, failure: BrokenError) -> BaseHTTPResponse:
+        def again(done: int, failure: BrokenError) -> RawAnswer:
             return self._resume(lambda extra: send(extra)[0], count, raw, done, f"{action}: {redact_url(url)}", failure)
 
         resumable = method == "GET" and raw.status == 200
@@ -157,13 +132,13 @@ class Transport:
 
     def _send_until_accepted(
         self,
-        send: Callable[[Mapping[str, str]], tuple[BaseHTTPResponse, str]],
+        send: Callable[[Mapping[str, str]], tuple[RawAnswer, str]],
         count: _Count,
         accept: Container[int],
         url: str,
         action: str,
         source: str,
-    ) -> tuple[BaseHTTPResponse, str]:
+    ) -> tuple[RawAnswer, str]:
         """Send until an answer is accepted; return it and where it came from. ``source``: of the credentials."""
         while True:
             try:
@@ -184,13 +159,13 @@ class Transport:
 
     def _resume(
         self,
-        send: Callable[[Mapping[str, str]], BaseHTTPResponse],
+        send: Callable[[Mapping[str, str]], RawAnswer],
         count: _Count,
-        first: BaseHTTPResponse,
+        first: RawAnswer,
         done: int,
         action: str,
         failure: BrokenError,
-    ) -> BaseHTTPResponse:
+    ) -> RawAnswer:
         """Resume the body of ``first`` at byte ``done``, where it broke."""
         while count.sent < min(count.most, failure.attempts or count.most):
             self._wait(count, None)
@@ -237,7 +212,7 @@ class Transport:
         accept: Container[int],
         redirects: bool,
         answer_timeout: float | None,
-    ) -> tuple[BaseHTTPResponse, str]:
+    ) -> tuple[RawAnswer, str]:
         """``start``: where a body begins that can be read again."""
         again = _REDIRECTS if method in ("GET", "HEAD") else _SAME_METHOD
         if not redirects or (body is not None and not isinstance(body, bytes) and start is None):
@@ -275,67 +250,54 @@ class Transport:
         headers: Mapping[str, str],
         body: bytes | BodyStream | None,
         answer_timeout: float | None,
-    ) -> BaseHTTPResponse:
-        import urllib3
+    ) -> RawAnswer:
+        from grocker.web.connection import Endpoint, HeaderError, HostError, translate_failure
 
         parts = urlsplit(url)
-        proxy, variable = find_proxy(self._environ, parts)
-        manager = self._manager(parts.scheme, proxy, variable, action)
+        address, variable = find_proxy(self._environ, parts)
+        via = f" through the proxy {redact_url(address)} ({variable})" if address else ""
         connect, read = self._timeouts
-        via = f" through the proxy {redact_url(proxy)} ({variable})" if proxy else ""
         try:
-            return manager.urlopen(
-                method,
-                url,
-                body=body,
-                headers=headers,
-                redirect=False,
-                retries=False,
-                preload_content=False,
-                decode_content=False,
-                timeout=urllib3.Timeout(connect=connect, read=max(read, answer_timeout or 0.0)),
-            )
-        except (urllib3.exceptions.LocationParseError, urllib3.exceptions.LocationValueError) as error:
+            server = Endpoint.of(parts.scheme, parts.hostname or "", parts.port)
+        except HostError as error:
             raise SettingsError(f"{action}: {redact_url(url)} is not a valid URL", hint="fix the URL") from error
-        except ValueError:  # its message would show the header's value
+        proxy = _proxy(address, variable, action) if address else None
+        has_tls = "https" in (server.scheme, proxy.scheme if proxy else "")
+        try:
+            return self._connected(connect).send(
+                method,
+                server,
+                urlunsplit(("", "", parts.path or "/", parts.query, "")),
+                headers,
+                body,
+                proxy=proxy,
+                context=self._trusted(action) if has_tls else None,
+                seconds=max(read, answer_timeout or 0.0),
+            )
+        except HeaderError:
             raise SettingsError(
                 f"{action}: {redact_url(url)}: the address or the credentials have characters that HTTP does not "
                 "permit",
                 hint="percent-encode them, or fix the credentials",
             ) from None
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+        except GrockerError:
+            raise
+        except Exception as error:
             raise translate_failure(error, redact_url(url), action, via) from error
 
-    def _manager(self, scheme: str, proxy: str | None, variable: str, action: str) -> PoolManager:
-        import urllib3
+    def _connected(self, seconds: float) -> Connections:
+        from grocker.web.connection import Connections
 
         with self._lock:
-            manager = self._managers.get((scheme, proxy))
-            if manager is not None:
-                return manager
-            options: dict[str, object] = {"maxsize": 8, "blocksize": 1 << 17, "socket_options": _socket_options()}
-            if scheme == "https" or (proxy or "").startswith("https:"):
-                options["ssl_context"] = load_trust(self._environ, action)
-            if proxy is None:
-                manager = urllib3.PoolManager(**options)  # type: ignore[arg-type]
-            else:
-                parts = urlsplit(proxy)
-                if parts.scheme not in ("http", "https") or not parts.hostname:
-                    raise SettingsError(
-                        f"{action}: unsupported proxy {redact_url(proxy)} ({variable})",
-                        hint=f"set {variable} to an http:// or https:// proxy, or unset it",
-                    )
-                secret = {}
-                if parts.username is not None:
-                    secret["Proxy-Authorization"] = basic_authorization(
-                        unquote(parts.username), unquote(parts.password or "")
-                    )
-                clean = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], "", "", ""))
-                manager = urllib3.ProxyManager(clean, proxy_headers=secret, **options)  # type: ignore[arg-type]
-            from grocker.web.connection import limit_connections
+            if self._connections is None:
+                self._connections = Connections(seconds)
+            return self._connections
 
-            self._managers[scheme, proxy] = limit_connections(manager)
-            return manager
+    def _trusted(self, action: str) -> SSLContext:
+        with self._lock:
+            if self._trust is None:
+                self._trust = load_trust(self._environ, action)
+            return self._trust
 
     def pause(self, attempt: int, error: GrockerError) -> bool:
         """Wait before another attempt at something that takes several requests; False when there should be none.
@@ -369,3 +331,22 @@ class Transport:
         else:
             hint = "check the URL and the network"
         return UnavailableError(f"{action}: {redact_url(url)}: {reason}", hint=hint)
+
+
+def _proxy(address: str, variable: str, action: str) -> Endpoint:
+    """Parse a proxy's address, which ``variable`` has. Raises SettingsError."""
+    from grocker.web.connection import Endpoint, HostError
+
+    try:
+        parts = urlsplit(address)
+        if parts.scheme in ("http", "https") and parts.hostname:
+            secret = None
+            if parts.username is not None:
+                secret = basic_authorization(unquote(parts.username), unquote(parts.password or ""))
+            return Endpoint.of(parts.scheme, parts.hostname, parts.port, secret)
+    except (ValueError, HostError):
+        pass
+    raise SettingsError(
+        f"{action}: unsupported proxy {redact_url(address)} ({variable})",
+        hint=f"set {variable} to an http:// or https:// proxy, or unset it",
+    )
