@@ -162,6 +162,9 @@ class Connections:
         self._lock = threading.Lock()
         self._is_closed = False
 
+    def __del__(self) -> None:
+        self.close()
+
     def send(
         self,
         method: str,
