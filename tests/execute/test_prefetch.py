@@ -17,6 +17,7 @@ from grocker.lock.answers import DebianAnswer
 from grocker.plan.layers import interpreter_key
 from grocker.platforms.target import select_target
 from grocker.progress import Silent
+from grocker.python import InterpreterTree
 from grocker.store import Store
 from grocker.web import Transport
 
@@ -79,6 +80,45 @@ def test_no_interpreter_is_started_that_nobody_would_end(
         prefetch.interpreter_resolved(ANSWER, HOST)
     pools.processors.shutdown(wait=True)
     assert begun == []
+
+
+def test_interpreter_of_the_last_build_is_started_at_once(
+    tools: tuple[Context, Workers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And once, when resolving finds the same; the interpreter of another project is nobody's."""
+    begun: list[object] = []
+    has_begun = threading.Event()
+
+    class Compiler:
+        def __init__(self, tree: object) -> None:
+            self.tree = tree
+
+        def begin(self) -> None:
+            begun.append(self.tree)
+            has_begun.set()
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(python, "Compiler", Compiler)
+    context, pools = tools
+    key = interpreter_key(ANSWER.packages)
+    with context.store.new_tree(key) as tree:
+        (tree / "python").touch()
+    with Prefetch(context, pools, epoch=0, project="/shop") as prefetch:
+        prefetch.interpreter_resolved(ANSWER, HOST)
+    begun.clear()
+    has_begun.clear()
+    with (
+        Prefetch(context, pools, epoch=0, project="/another"),
+        Prefetch(context, pools, epoch=0, project="/shop") as one,
+    ):
+        assert has_begun.wait(60)
+        assert begun == [InterpreterTree(context.store.root / "trees" / key, "3.13", HOST.architecture)]
+        one.interpreter_resolved(ANSWER, HOST)
+        pools.processors.shutdown(wait=True)
+        assert len(begun) == 1
+        assert one.take_compiler(key) is not None
 
 
 def test_interpreter_is_fetched_from_elsewhere_when_a_back_end_runs(tools: tuple[Context, Workers]) -> None:

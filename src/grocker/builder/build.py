@@ -53,7 +53,14 @@ def _build(request: Request, settings: Settings, context: Context) -> Built:
     meanwhile = questions if request.tags else []
     with (
         workers(share_heap=context.store.is_new) as pools,
-        Prefetch(context, pools, epoch=request.epoch, locales=settings.locales, meanwhile=meanwhile) as prefetch,
+        Prefetch(
+            context,
+            pools,
+            epoch=request.epoch,
+            locales=settings.locales,
+            meanwhile=meanwhile,
+            project=str(request.origin.path or request.origin.requirement),
+        ) as prefetch,
         _withdrawing(request.sinks),
     ):
         try:

@@ -13,6 +13,9 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+import msgspec
+
+from grocker import digest
 from grocker.context import Context
 from grocker.layers.workers import Workers
 from grocker.lock.answers import DebianAnswer
@@ -27,6 +30,17 @@ _MODULES = ("email.parser", "packaging.tags", "grocker.python.wheel", "grocker.p
 """needed to read any wheel and to compile it"""
 
 
+class _Interpreter(msgspec.Struct, frozen=True):
+    """The compiling interpreter of a build, which the next one will probably need again."""
+
+    key: str
+    """of its tree"""
+    python: str
+    """the minor version"""
+    architecture: str
+    """Debian's name"""
+
+
 class Prefetch:
     """A ``resolve.Subscriber`` whose results the execution of the plan uses. A context manager."""
 
@@ -38,16 +52,21 @@ class Prefetch:
         epoch: int,
         locales: Sequence[str] = (),
         meanwhile: Sequence[Callable[[], None]] = (),
+        project: str = "",
     ) -> None:
-        """``epoch``: seconds since 1970; ``locales``: see ``DebianPackages``; ``meanwhile``: jobs begun at once."""
+        """``epoch``: seconds since 1970; ``locales``: see ``DebianPackages``; ``meanwhile``: jobs begun at once.
+
+        ``project``: what is built; the interpreter that its last build used is started at once.
+        """
         self._context = context
         self._workers = workers
         self._epoch = epoch
         self._locales = locales
         self._meanwhile = meanwhile
         self._guard = Lock()
+        self._last = f"interpreter-{digest.hexadecimal(digest.of(project.encode('utf-8', 'surrogateescape')))}"
         self._backend_runs = False
-        self._interpreter: tuple[DebianAnswer, Target] | None = None
+        self._interpreter: _Interpreter | None = None
         self._packages: dict[tuple[str, ...], DebianPackages] = {}
         self._compilers: dict[str, Compiler] = {}
         self._unwanted: set[str] = set()
@@ -57,6 +76,9 @@ class Prefetch:
     def __enter__(self) -> Self:
         for job in self._meanwhile:
             self._workers.transfers.submit(job)
+        last = self._context.store.kept_as("steps", self._last, _Interpreter)
+        if last is not None:
+            self._workers.processors.submit(self._start_interpreter, last)
         return self
 
     def __exit__(
@@ -74,7 +96,7 @@ class Prefetch:
             self._backend_runs = True
             known = self._interpreter
         if known is not None:
-            self._workers.transfers.submit(self._start_interpreter, *known)
+            self._workers.transfers.submit(self._start_interpreter, known)
 
     def debian_resolved(self, image: DebianAnswer, compiling: Target) -> None:
         """Start with the packages, if their layer has to be made."""
@@ -86,10 +108,14 @@ class Prefetch:
         self._packages[image.digests] = packages
 
     def interpreter_resolved(self, packages: DebianAnswer, compiling: Target) -> None:
-        """Start the interpreter."""
+        """Start the interpreter, unless it is the last build's."""
+        found = _Interpreter(interpreter_key(packages.packages), compiling.suite.python, compiling.architecture)
         with self._guard:
-            self._interpreter = packages, compiling
-        self._workers.processors.submit(self._start_interpreter, packages, compiling)
+            self._interpreter = found
+        self._workers.processors.submit(self._start_interpreter, found)
+        store = self._context.store
+        if store.kept_as("steps", self._last, _Interpreter) != found:
+            store.keep("steps", self._last, msgspec.json.encode(found))
 
     def packages(self, answer: DebianAnswer) -> DebianPackages:
         """Return the packages of an image, for a look at them before they are taken."""
@@ -110,21 +136,23 @@ class Prefetch:
 
         return DebianPackages(self._context, self._workers, answer, epoch=self._epoch, locales=self._locales)
 
-    def _start_interpreter(self, packages: DebianAnswer, compiling: Target) -> None:
+    def _start_interpreter(self, wanted: _Interpreter) -> None:
         """Start the interpreter if it is unpacked in the store."""
-        key = interpreter_key(packages.packages)
+        with self._guard:
+            if wanted.key in self._compilers:
+                return
         store = self._context.store
-        tree = store.tree(key) if self._backend_runs else store.own_tree(key)
+        tree = store.tree(wanted.key) if self._backend_runs else store.own_tree(wanted.key)
         if tree is None:
             return
         from grocker.python import Compiler, InterpreterTree
 
-        compiler = Compiler(InterpreterTree(tree, compiling.suite.python, compiling.architecture))
+        compiler = Compiler(InterpreterTree(tree, wanted.python, wanted.architecture))
         with self._guard:
-            if self._is_closed or key in self._unwanted or key in self._compilers:
+            if self._is_closed or wanted.key in self._unwanted or wanted.key in self._compilers:
                 return
             compiler.begin()
-            self._compilers[key] = compiler
+            self._compilers[wanted.key] = compiler
 
 
 def _import_modules() -> None:

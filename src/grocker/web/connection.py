@@ -233,7 +233,7 @@ class Connections:
     def _open(self, server: Endpoint, proxy: Endpoint | None, context: SSLContext | None) -> HttpConnection:
         first = proxy or server
         try:
-            stream: ByteStream = socket.create_connection((first.host, first.port), self._seconds)
+            stream: ByteStream = socket.create_connection((first.host.encode(), first.port), self._seconds)
         except TimeoutError as error:
             raise ConnectTimeoutError from error
         try:
