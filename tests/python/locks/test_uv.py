@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from grocker.context import Context
-from grocker.errors import SettingsError
+from grocker.errors import GrockerError, SettingsError
 from grocker.progress import Silent
 from grocker.python import SdistBuilder, WheelTarget, find_lock, find_uv, read_project, resolve_locked
 from grocker.python.locks.uv import read
-from grocker.python.pylock import CompiledError
+from grocker.python.pylock import CompiledError, Pin
 from grocker.python.uv import NoWheelError
 from grocker.store import Store
 from grocker.web import Transport
@@ -80,6 +80,38 @@ def test_resolve_locked_takes_the_lock_pins_and_additions_follow_them(
     found = resolve_locked(project, lock, TARGET, uv, workspace=work, additions=["server"])
     assert [(pin.name, pin.version) for pin in found] == [("dep", "1.0"), ("server", "3.0")]
     assert sorted(path.name for path in project.directory.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("additions", "is_asked"),
+    [([], False), (["dep"], False), (["Dep>=0.9"], False), (["dep[more]"], True), (["dep<2", "server"], True)],
+)
+def test_resolve_locked_asks_the_index_for_no_addition_that_is_pinned(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, additions: list[str], is_asked: bool
+) -> None:
+    asked: list[Sequence[str]] = []
+
+    def spied(wanted: Sequence[str], *arguments: object, **more: object) -> tuple[Pin, ...]:
+        asked.append(wanted)
+        return ()
+
+    monkeypatch.setattr("grocker.python.resolution.resolve", spied)
+    project = read_project(locked_project(index, tmp_path))
+    uv = find_uv(index.environ(), cache=tmp_path / "uv")
+    lock = find_lock(project.directory)
+    assert lock is not None
+    found = resolve_locked(project, lock, TARGET, uv, workspace=tmp_path, additions=additions)
+    assert [pin.name for pin in found] == ["dep"]
+    assert asked == ([additions[-1:]] if is_asked else [])
+
+
+def test_resolve_locked_refuses_an_addition_that_contradicts_the_lock(index: Index, tmp_path: Path) -> None:
+    project = read_project(locked_project(index, tmp_path))
+    uv = find_uv(index.environ(), cache=tmp_path / "uv")
+    lock = find_lock(project.directory)
+    assert lock is not None
+    with pytest.raises(GrockerError, match="dep"):
+        resolve_locked(project, lock, TARGET, uv, workspace=tmp_path, additions=["dep>=2"])
 
 
 @pytest.mark.parametrize("python", [">=3.11", ">=3.99"])

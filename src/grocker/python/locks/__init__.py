@@ -143,6 +143,20 @@ def _in_a_lock(hint: str, lock: LockFile) -> str:
     return re.sub(r"[,;]? or build one on a machine.*", "", hint) + f"; then update {lock.path.name}"
 
 
+def _is_pinned(text: str, pins: Sequence[Pin]) -> bool:
+    """Whether a pin satisfies a requirement; its own dependencies are pinned then too, which extras may not be."""
+    from grocker.python.metadata import normalise_name
+    from grocker.python.requirements import parse_requirement
+
+    wanted = parse_requirement(text)
+    return not wanted.extras and any(
+        pin.name == normalise_name(wanted.name)
+        and not pin.source
+        and wanted.specifier.contains(pin.version, prereleases=True)
+        for pin in pins
+    )
+
+
 def add_requirements(
     pins: tuple[Pin, ...],
     additions: Sequence[str],
@@ -154,13 +168,14 @@ def add_requirements(
     builder: WheelBuilder | None = None,
 ) -> tuple[Pin, ...]:
     """Resolve ``additions`` with ``pins`` as they are; both together, sorted by name. Raises as ``resolve``."""
-    if not additions:
+    names = {pin.name for pin in pins}
+    missing = [text for text in additions if not _is_pinned(text, pins)]
+    if not missing:
         return pins
     from grocker.python.resolution import resolve
 
-    names = {pin.name for pin in pins}
     more = resolve(
-        additions,
+        missing,
         target,
         uv,
         workspace=workspace,
