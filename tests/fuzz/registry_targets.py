@@ -18,6 +18,8 @@ from grocker.registry.auth import Credentials, find_credentials
 from grocker.registry.login import Login
 from grocker.runner.status.loopback_request import _head
 from grocker.web import HttpError, Transport
+from grocker.web.answer import AnswerError, RawAnswer
+from grocker.web.broken import BrokenError
 from grocker.web.failure import HttpUnavailableError, retry_after
 from tests.fuzz.target import Target, join, parts, scratch, write
 from tests.support.image import made_image, two_images
@@ -153,6 +155,49 @@ def _read_head(data: bytes) -> None:
     assert length is None or length >= 0
 
 
+class _Network:
+    """A peer that sends ``data``, a piece at a time, and ends the connection."""
+
+    def __init__(self, data: bytes, piece: int) -> None:
+        self._pieces = [data[start : start + piece] for start in range(0, len(data), piece)]
+        self.released = 0
+        self.closed = 0
+
+    def receive(self, size: int, seconds: float) -> bytes:
+        assert seconds > 0
+        return self._pieces.pop(0) if self._pieces else b""
+
+    def release(self) -> None:
+        self.released += 1
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def _read_answer(data: bytes) -> None:
+    """However the network cuts it, an answer is the same, or none; its connection is freed once."""
+    seen: set[object] = set()
+    for method in ("GET", "HEAD"):
+        for piece in (7, 1 << 16):
+            network = _Network(data, piece)
+            try:
+                answer = RawAnswer(network, method, 60)
+                assert 200 <= answer.status <= 999
+                body = b""
+                while more := answer.read(1000):
+                    assert len(more) <= 1000
+                    body += more
+                    assert answer.left is None or answer.left >= 0
+                assert answer.left == 0
+                assert not body or method == "GET"
+            except (AnswerError, BrokenError):
+                seen.add((method, None))
+            else:
+                assert network.released + network.closed == 1
+                seen.add((method, (answer.status, answer.reason, tuple(answer.headers.items()), body)))
+    assert len(seen) == 2, seen
+
+
 def _read_wait(data: bytes) -> None:
     retry_after(data.decode("latin-1"), 0.0)
 
@@ -232,6 +277,28 @@ TARGETS = (
         ],
         (*_JSON, b"\r\n", b"\r\n\r\n", b"Content-Length: ", b'"message": '),
         20_000,
+    ),
+    Target(
+        "answer",
+        _read_answer,
+        (),
+        lambda: [
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok",
+            b"HTTP/1.1 100 Go on\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+            b"HTTP/1.0 404 Not Found\r\nWWW-Authenticate: Basic\r\nWWW-Authenticate: Bearer\r\n\r\nno",
+            b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n",
+        ],
+        (
+            b"\r\n",
+            b"\n",
+            b"HTTP/1.1 101 ",
+            b"Upgrade: x",
+            b"Content-Length: ",
+            b"Transfer-Encoding: ",
+            b"0\r\n\r\n",
+            b"-1",
+        ),
+        5_000,
     ),
     Target(
         "application-response",

@@ -75,6 +75,7 @@ class _Parser:
         self.has_more = False
         """whether anything came behind the answer"""
         self._has_body = has_body
+        self._is_malformed = False
         self._parser: HttpResponseParser | None = HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
@@ -90,6 +91,8 @@ class _Parser:
             if not self.is_complete:
                 raise AnswerError("the answer is not valid HTTP") from error
             self.has_more = True
+        if self._is_malformed:
+            raise AnswerError("the answer is not valid HTTP")
         if self.is_complete:
             self._parser = None  # which refers to this object: nothing looks for cycles (see cli.main)
 
@@ -114,6 +117,7 @@ class _Parser:
         if self.is_complete or self._parser is None:
             return
         status = self._parser.get_status_code()
+        self._is_malformed |= status < 100
         if status < 200:  # an interim answer, of which nothing counts
             self.reason, self.headers = "", Headers()
             return
@@ -123,15 +127,17 @@ class _Parser:
     def on_body(self, data: bytes) -> None:
         if self.is_complete:
             self.has_more = True
-        else:
+        elif self.has_headers:
             self.body.append(data)
+        else:  # an interim answer has none (RFC 9112, section 6.3); which one this belongs to is anybody's guess
+            self._is_malformed = True
 
     def on_message_complete(self) -> None:
         self.is_complete = self.is_complete or self.has_headers
 
 
 class RawAnswer:
-    """One answer. Reading its body to the end, or ``release``, frees the connection."""
+    """One answer. Reading its body to the end, or ``close``, frees the connection."""
 
     def __init__(self, peer: Peer, method: str, seconds: float) -> None:
         """Read status line and headers; ``seconds`` for them as a whole, and later for each piece of the body.
