@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
@@ -233,7 +233,9 @@ class Connections:
     def _open(self, server: Endpoint, proxy: Endpoint | None, context: SSLContext | None) -> HttpConnection:
         first = proxy or server
         try:
-            stream: ByteStream = socket.create_connection((first.host.encode(), first.port), self._seconds)
+            # Bytes: for a string, an encoding is imported, which takes 2 ms.
+            address: Any = first.host.encode(), first.port
+            stream: ByteStream = socket.create_connection(address, self._seconds)
         except TimeoutError as error:
             raise ConnectTimeoutError from error
         try:
