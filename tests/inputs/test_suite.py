@@ -179,6 +179,12 @@ def test_range_that_no_python_fits_is_one_error(tmp_path: Path) -> None:
     with pytest.raises(GrockerError, match=r"^no Python satisfies requires-python \(<3\)$") as raised:
         chosen(tmp_path)
     assert "3.12" in (raised.value.hint or "")
+    refused = Standalone(unasked, "debian.python-packages")
+    with pytest.raises(SettingsError) as refusal:
+        chosen(tmp_path, standalone=refused)
+    assert refusal.value.message == (
+        "no Debian Python satisfies requires-python (<3), and debian.python-packages excludes standalone Pythons"
+    )
 
 
 def test_suite_that_is_named_decides_and_its_python_with_it(tmp_path: Path) -> None:
@@ -223,6 +229,7 @@ def test_lock_keeps_its_python_until_it_is_renewed_or_another_is_named(tmp_path:
     assert version(Settings(python="3.12", debian=DebianSettings(suite="trixie"))) == "3.12.4"
     assert version(Settings(debian=DebianSettings(suite="trixie"))) == ""
     assert version(Settings(), refresh=True) == "3.12.16"
+    assert version(Settings(debian=DebianSettings(python_packages=True))) == ""
     assert version(Settings(python="3.10")) == "3.10.22"
 
 

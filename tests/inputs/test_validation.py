@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from grocker.config.settings import DebianSettings, Settings
 from grocker.context import Context
 from grocker.errors import SettingsError
-from grocker.inputs.validation import check_application, check_debian_modules
+from grocker.inputs.validation import check_application, check_debian_modules, check_debian_packages
+from grocker.platforms.target import select_target
 from grocker.progress import Silent
 from grocker.python import InstallScheme, SourceTree, Wheel, WheelTarget, read_tree, read_wheel
 from grocker.store import Store
@@ -99,6 +101,32 @@ def test_user_is_warned_of_an_import_that_debian_packs_apart(
     assert f'dependencies = ["{package}"]' in str(hint)
     check_debian_modules(installed, (f"{package}=1.0",), progress)
     assert len(progress.warnings) == 1
+
+
+PACKAGES = ("python3-tk", "python3-dev", "python3-yaml=6.0.2-1+b2", "python3-gi", "gir1.2-glib-2.0", "libpython3-dev")
+
+
+@pytest.mark.parametrize("standalone", ["", "3.12.16"])
+def test_user_is_warned_of_debian_modules_that_the_application_does_not_see(standalone: str) -> None:
+    progress = Silent()
+    target = select_target("trixie", "linux/amd64", standalone)
+    check_debian_packages(Settings(dependencies=PACKAGES), target, progress)
+    ((message, hint),) = progress.warnings
+    assert message == (
+        "the application cannot import the modules of python3-gi, python3-yaml:"
+        " they are outside its virtual environment"
+    )
+    own = ", and choose a Python from Debian" if standalone else ""
+    assert str(hint).startswith(f"set python-packages = true in [tool.grocker.debian]{own};")
+
+
+@pytest.mark.parametrize("sees", [False, True])
+def test_nothing_is_said_of_debian_modules_when_the_setting_says_it(sees: bool) -> None:
+    progress = Silent()
+    settings = Settings(dependencies=PACKAGES, debian=DebianSettings(python_packages=sees))
+    check_debian_packages(settings, select_target("trixie", "linux/amd64"), progress)
+    check_debian_packages(Settings(dependencies=PACKAGES[:2]), select_target("trixie", "linux/amd64"), progress)
+    assert progress.warnings == []
 
 
 @pytest.mark.parametrize("line", ["try:\n    import tkinter", "import tkinter_ext", "# import tkinter", "import dbm"])

@@ -48,6 +48,7 @@ def planned(
     scripts: Sequence[str] = (),
     locales: Sequence[str] = (),
     tools: Sequence[Digest] = (),
+    sees_debian_modules: bool = False,
 ) -> tuple[PlannedLayer, ...]:
     return plan_layers(
         lock,
@@ -65,7 +66,12 @@ def planned(
         scripts=scripts,
         locales=locales,
         tools=tools,
+        sees_debian_modules=sees_debian_modules,
     )
+
+
+def test_modules_of_debian_change_the_environment_alone() -> None:
+    assert changed(planned(), planned(sees_debian_modules=True)) == {"environment"}
 
 
 def test_scripts_have_a_layer_that_only_packages_their_tools_and_the_user_change() -> None:

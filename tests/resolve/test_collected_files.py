@@ -130,6 +130,7 @@ def test_result_is_reused_when_only_modules_that_were_not_imported_change(
     [
         {"packages": ("2",)},
         {"variables": {"A": "b"}},
+        {"sees_debian_modules": True},
         {"wheels": (PythonFile("django", "6", "django-6-py3-none-any.whl", "default", 9, digest.of(b"6")),)},
         {"application": replace(run(*FILES).application, directory="/opt/app")},
         {"application": replace(run(*FILES).application, writable=(WritablePath("data", True, "named"),))},

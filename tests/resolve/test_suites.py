@@ -77,6 +77,19 @@ def test_best_suite_is_tried_again_without_alternatives_when_none_has_all(
     assert progress.warnings == []
 
 
+def test_modules_of_debian_packages_exclude_standalone_pythons(opened: tuple[World, Context, Silent]) -> None:
+    made, context, _ = opened
+    sees = DebianSettings(python_packages=True)
+    with pytest.raises(NoWheelError):
+        found(context, request(made, made.wheel), Settings(debian=sees), only("3.12.16", "3.10.22"))
+    with pytest.raises(SettingsError) as raised:
+        found(context, request(made, made.wheel), Settings(python="3.12", debian=sees), only("3.12.16"))
+    assert raised.value.message == (
+        "[tool.grocker] python: Debian has no Python 3.12, and debian.python-packages excludes standalone Pythons"
+    )
+    assert str(raised.value.hint).startswith("change debian.python-packages, or choose a Python from Debian: 3.13 ")
+
+
 def test_nothing_is_told_when_the_first_suite_has_all(opened: tuple[World, Context, Silent]) -> None:
     made, context, progress = opened
     assert found(context, request(made, made.wheel), Settings(), only("trixie", "bookworm")) == "trixie"

@@ -207,6 +207,10 @@ class BuildSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("outputs cannot be the whole project: name the directories that commands write")
 
 
+PYTHON_PACKAGES = "debian.python-packages"
+"""the setting's name, which messages and keys have too"""
+
+
 class DebianSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """``[tool.grocker.debian]``: where the packages below the application come from."""
 
@@ -219,6 +223,9 @@ class DebianSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, re
     """None: as in the host's apt configuration"""
     configure: Literal["auto", "static", "always"] = "auto"
     """whether maintainer scripts run in a sandbox: those whose effects are not done statically, none, or all"""
+    python_packages: bool | None = None
+    """whether the application can import the modules of Debian's packages (``python3-gi``); None: no, and the user is
+    told"""
 
 
 class UserSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

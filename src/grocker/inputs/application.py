@@ -147,6 +147,7 @@ def read_application(
     validation.check_debian_modules(
         installed, settings.dependencies, request.context.progress, is_standalone=bool(request.target.standalone)
     )
+    validation.check_debian_packages(settings, request.target, request.context.progress)
     validation.check_application(installed, target, extras, tree, request.context)
     django = python.find_django(installed)
     directory = project.directory if project else Path()

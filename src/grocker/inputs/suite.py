@@ -63,7 +63,7 @@ class Standalone(msgspec.Struct, frozen=True):
     versions: Callable[[], Sequence[str]]
     """returns their full versions, the newest first; asks uv"""
     refused_by: str = ""
-    """the setting of uv's that excludes them; empty if none does"""
+    """the setting, mostly of uv's, that excludes them; empty if none does"""
 
     def newest(self, series: str, ranges: Sequence[PythonRange]) -> str:
         """Return the newest version of a series that the ranges allow; empty if there is none."""
@@ -99,7 +99,8 @@ def choose_suites(
     ranges = fit.ranges
     suite = named or settings.debian.suite
     wanted = python or (find_suite(suite).python if suite is not None else None)
-    if lock is not None and suite in (None, lock.base.suite) and wanted in (None, lock.interpreter.version):
+    fits = lock is not None and suite in (None, lock.base.suite) and wanted in (None, lock.interpreter.version)
+    if lock is not None and fits and not (settings.debian.python_packages and _is_standalone(lock)):
         return Choices((_locked(lock, standalone, refresh=refresh),))
     if suite is not None:
         place = f"--debian {named}" if named else "debian.suite"
@@ -188,6 +189,10 @@ def _near_image(
     )
 
 
+def _is_standalone(lock: Lock) -> bool:
+    return any(one.standalone is not None for one in lock.platforms)
+
+
 def _locked(lock: Lock, standalone: Standalone, *, refresh: bool) -> Choice:
     files = [one.standalone for one in lock.platforms if one.standalone is not None]
     if not files:
@@ -253,8 +258,11 @@ def _warn_of_pin(
 
 def _fail(ranges: Sequence[PythonRange], standalone: Standalone) -> None:
     said = " and ".join(f"{one.place} ({one.specifier})" for one in ranges)
+    lack = f"no Python satisfies {said}"
+    if standalone.refused_by:
+        lack = f"no Debian Python satisfies {said}, and {standalone.refused_by} excludes standalone Pythons"
     raise SettingsError(
-        f"no Python satisfies {said}",
+        lack,
         hint=f"allow one of these; from Debian: {debian_pythons()}; standalone: {_names(standalone)}",
     )
 

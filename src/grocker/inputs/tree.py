@@ -73,6 +73,7 @@ def read_tree(
     roots = _roots(files)
     installed = _as_wheel(request, described, entries, roots)
     extras = tuple(sorted({*settings.extras, *request.origin.extras}))
+    validation.check_debian_packages(request.settings, request.target, request.context.progress)
     validation.check_python(request.context.store, installed.metadata, wheel_target(request.target))
     found, settings_module = detect(installed, roots, flask_app=settings.env.get("FLASK_APP"), script=script)
     top = {entry.path: entry for entry in entries if isinstance(entry, File)}

@@ -9,8 +9,10 @@ import msgspec
 from msgspec.structs import replace
 
 from grocker import python
+from grocker.config.settings import Settings
 from grocker.context import Context
 from grocker.errors import SettingsError
+from grocker.platforms.target import Target
 from grocker.progress import Progress
 from grocker.python.exposure import Suspects, find_suspects
 from grocker.python.metadata import normalise_name
@@ -81,6 +83,24 @@ def check_debian_modules(
                 f"{path} imports {module}, which Debian ships separately from Python",
                 f'add its package to [tool.grocker]: dependencies = ["{_APART[module]}"]',
             )
+
+
+_WITH_MODULES = regex(r"python3-(?!(?:dev|distutils|lib2to3|minimal|full|doc|examples|dbg|all|all-dev|all-dbg)\Z)")
+"""the beginning of the names of Debian's packages with modules; those of Python's own library are on every path"""
+
+
+def check_debian_packages(settings: Settings, target: Target, progress: Progress) -> None:
+    """Warn of Debian's packages of modules that the settings name and the application does not see."""
+    names = sorted({text.partition("=")[0] for text in settings.dependencies})
+    found = [name for name in names if _WITH_MODULES.match(name) and name not in _APART.values()]
+    if not found or settings.debian.python_packages is not None:
+        return
+    own = ", and choose a Python from Debian" if target.standalone else ""
+    progress.warn(
+        f"the application cannot import the modules of {', '.join(found)}: they are outside its virtual environment",
+        f"set python-packages = true in [tool.grocker.debian]{own};"
+        " or false, if only Debian's own programs need them, to hide this warning",
+    )
 
 
 def _find_suspects(tree: python.SourceTree, store: Store) -> Suspects:

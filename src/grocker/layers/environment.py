@@ -7,6 +7,6 @@ from grocker.runner.contract import names
 from grocker.tar.entry import Entry, File
 
 
-def entries(scheme: InstallScheme, lock_text: str) -> tuple[Entry, ...]:
-    """Return the files of the environment that ``scheme`` describes."""
-    return (*scheme.frame, File(names.LOCK.removeprefix("/"), lock_text.encode()))
+def entries(scheme: InstallScheme, lock_text: str, *, sees_system: bool = False) -> tuple[Entry, ...]:
+    """Return the files of the environment that ``scheme`` describes. ``sees_system``: see ``InstallScheme.frame``."""
+    return (*scheme.frame(sees_system=sees_system), File(names.LOCK.removeprefix("/"), lock_text.encode()))

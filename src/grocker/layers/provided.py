@@ -9,6 +9,7 @@ import msgspec
 from grocker.layers import runner
 from grocker.layers.recipes import configuration
 from grocker.layers.workbench import Workbench
+from grocker.platforms.interpreters import DIST_PACKAGES
 from grocker.runner.contract import names
 from grocker.tar.keys import cache_key
 
@@ -23,7 +24,7 @@ class Provided(msgspec.Struct, frozen=True):
     programs: frozenset[str]
     """in the directories of PATH"""
     modules: frozenset[str]
-    """outermost modules and packages, below the environment's site-packages"""
+    """outermost modules and packages that the environment's Python finds, beside those of its library"""
 
 
 def find_provided(bench: Workbench) -> Provided:
@@ -42,7 +43,10 @@ def find_provided(bench: Workbench) -> Provided:
         own += [entry.path for entry in interpreter.entries((), has_debian_python=bench.has_debian_python)]
     wheels = [path for member in bench.wheel_members().values() for path in member.paths]
     programs = _packaged_programs(bench) | _programs([*wheels, *own])
-    found = Provided(programs, _modules(wheels, bench.plan.python))
+    modules = _modules(wheels, bench.scheme.site)
+    if bench.sees_debian_modules:
+        modules |= _modules((path for member in bench.packages.members() for path in member.paths), DIST_PACKAGES)
+    found = Provided(programs, modules)
     store.keep("steps", key, msgspec.json.encode(found))
     return found
 
@@ -66,7 +70,7 @@ def _programs(paths: Iterable[str]) -> frozenset[str]:
     return frozenset(name for parent, _, name in (path.rpartition("/") for path in paths) if parent in places)
 
 
-def _modules(paths: Iterable[str], python: str) -> frozenset[str]:
-    site = f"{names.VENV}/lib/python{python}/site-packages/".removeprefix("/")
-    tops = {path[len(site) :].partition("/")[:2] for path in paths if path.startswith(site)}
+def _modules(paths: Iterable[str], site: str) -> frozenset[str]:
+    start = f"{site}/"
+    tops = {path.removeprefix(start).partition("/")[:2] for path in paths if path.startswith(start)}
     return frozenset(top if slash else top.partition(".")[0] for top, slash in tops)

@@ -57,7 +57,8 @@ def _runner(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
 def _environment(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
     from grocker.layers import environment
 
-    return [_own(layer, bench, environment.entries(bench.scheme, bench.plan.lock_text), "the environment")]
+    files = environment.entries(bench.scheme, bench.plan.lock_text, sees_system=bench.sees_debian_modules)
+    return [_own(layer, bench, files, "the environment")]
 
 
 def _application(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:

@@ -117,6 +117,11 @@ class Workbench:
         return self.packages.has_debian_python
 
     @property
+    def sees_debian_modules(self) -> bool:
+        """Whether the application can import the modules of Debian's packages."""
+        return bool(self.settings.debian.python_packages)
+
+    @property
     def runner_python(self) -> str:
         """The absolute path of the interpreter that runs the runner."""
         from grocker.layers import interpreter

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from grocker.config.settings import PYTHON_PACKAGES
 from grocker.digest import Digest
 from grocker.lock.values import DebianPackage, PlatformLock, PythonFile, StandalonePython
 from grocker.plan.documents import Documents
@@ -73,6 +74,7 @@ def plan_layers(
     scripts: Sequence[str] = (),
     locales: Sequence[str] = (),
     tools: Sequence[str] = (),
+    sees_debian_modules: bool = False,
 ) -> tuple[PlannedLayer, ...]:
     """Plan the layers of an image, bottom first.
 
@@ -82,6 +84,7 @@ def plan_layers(
     archive, if it is not Debian's. ``user``: name and uid. ``epoch``: seconds since 1970, the one time of every file.
     ``prefer``: distributions whose files count where wheels differ. ``static``: collected files. ``scripts``: names of
     the packages whose maintainer scripts run. ``tools``: digests of what these run with. ``locales``: in the image.
+    ``sees_debian_modules``: whether the environment shows the modules of Debian's packages.
     """
     large, small = _split([f for f in lock.python if f.sha256 != wheel])
 
@@ -146,7 +149,11 @@ def plan_layers(
         layer("runner", [f"runner {runner[:12]}"], runner, interpreter),
         *(wheels("wheel", [f], f"wheel {f.name}") for f in large),
         *([wheels("wheels", small, "wheels")] if small else []),
-        layer("environment", ["pyvenv.cfg", "grocker.lock"], lock_text, python),
+        layer(
+            "environment",
+            ["pyvenv.cfg", "grocker.lock"],
+            *(lock_text, python, *([PYTHON_PACKAGES] if sees_debian_modules else [])),
+        ),
         *([layer("static", [f"files in {static.place}"], static.digest, static.place)] if static else []),
         layer("application", [subject], *own),
     )

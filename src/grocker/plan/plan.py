@@ -82,6 +82,7 @@ def plan(
         scripts=subject.scripts,
         locales=settings.locales,
         tools=subject.tools,
+        sees_debian_modules=bool(settings.debian.python_packages),
     )
     run = image.run_config(described, created=epoch, lock=digest.of(lock_text.encode()), labels=labels)
     return Plan(

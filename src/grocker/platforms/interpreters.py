@@ -24,6 +24,8 @@ class InterpreterOrigin(msgspec.Struct, frozen=True):
 
 
 DEBIAN = InterpreterOrigin("debian", "usr")
+DIST_PACKAGES = "usr/lib/python3/dist-packages"
+"""where Debian's packages have their modules (Debian Python Policy), on the path of Debian's interpreter alone"""
 STANDALONE = InterpreterOrigin(
     "standalone",
     "opt/python",

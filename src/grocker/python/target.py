@@ -94,12 +94,15 @@ class InstallScheme(msgspec.Struct, frozen=True):
         """The absolute path in the first line of scripts."""
         return f"/{self.prefix}/bin/python"
 
-    @property
-    def frame(self) -> tuple[Entry, ...]:
-        """The files of the environment itself (PEP 405)."""
+    def frame(self, *, sees_system: bool = False) -> tuple[Entry, ...]:
+        """Return the files of the environment itself (PEP 405).
+
+        ``sees_system``: whether the interpreter's own site directories follow the environment's on ``sys.path``; of
+        Debian's interpreter, those of Debian's packages.
+        """
         target = f"/{self.base}/bin/python{self.python}"
-        version = self.python.removesuffix("t")
-        settings = f"home = /{self.base}/bin\ninclude-system-site-packages = false\nversion = {version}\n"
+        version, system = self.python.removesuffix("t"), str(sees_system).lower()
+        settings = f"home = /{self.base}/bin\ninclude-system-site-packages = {system}\nversion = {version}\n"
         return (
             File(f"{self.prefix}/pyvenv.cfg", settings.encode()),
             *(Symlink(f"{self.scripts}/{name}", target) for name in ("python", f"python{self.python}", "python3")),

@@ -142,7 +142,7 @@ class ImageWorkplace(_Workplace, frozen=True):
             if tree is None:
                 scheme = target.scheme(ENVIRONMENT)
                 with store.new_tree(name) as new:
-                    unpack(scheme.frame, new)
+                    unpack(scheme.frame(), new)
                     for pin in found:
                         what, url = f"{pin.name} {pin.version}", uv.address(pin.url)
                         path = download(self.context, url, digest=pin.sha256, size=pin.size, what=what)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from grocker.config.settings import Settings
+from grocker.config.settings import PYTHON_PACKAGES, Settings
 from grocker.context import Context
 from grocker.inputs.application import Application
 from grocker.inputs.index import wheel_target
@@ -97,6 +97,8 @@ class StaticRun(msgspec.Struct, frozen=True):
     """digests of the image's Debian packages"""
     wheels: tuple[PythonFile, ...]
     variables: Mapping[str, str]
+    sees_debian_modules: bool = False
+    """whether the environment shows the modules of Debian's packages"""
 
     @property
     def directory(self) -> str:
@@ -108,6 +110,11 @@ class StaticRun(msgspec.Struct, frozen=True):
         """The directories that a container has in ``/media`` before a service starts."""
         paths = self.application.writable
         return sorted({one.path if one.is_directory else os.path.dirname(one.path) for one in paths})
+
+    @property
+    def environment(self) -> list[str]:
+        """What tells its environment from others with the same wheels."""
+        return [PYTHON_PACKAGES] if self.sees_debian_modules else []
 
     def key(self) -> str:
         """Return the key of the names of modules that it imports: of everything but the content of modules."""
@@ -127,6 +134,7 @@ class StaticRun(msgspec.Struct, frozen=True):
             self.directory,
             self.media,
             sorted(entries),
+            *self.environment,
         )
 
     def result_key(self, read: Sequence[str]) -> str:
@@ -159,7 +167,8 @@ def collect_static(
     service = next((one.env for one in application.services.table.values() if one.wsgi or one.asgi), {})
     variables = {**own, **settings.env, **service, **settings.build.env}
     answer = packages()
-    run = StaticRun(application, answer.digests, tuple(sorted(wheels.files)), variables)
+    files, sees_debian_modules = tuple(sorted(wheels.files)), bool(settings.debian.python_packages)
+    run = StaticRun(application, answer.digests, files, variables, sees_debian_modules)
     result = _find(context, run) or _make(context, run, answer, toolchain, fetch)
     if result is None:
         return None
@@ -353,12 +362,12 @@ def _unpacked(
     store, target = context.store, wheel_target(toolchain.image)
     scheme = target.scheme()
     identity = toolchain.interpreter_identity()
-    key = cache_key("image environment", str(target), [file.sha256 for file in run.wheels], *identity)
+    key = cache_key("image environment", str(target), [file.sha256 for file in run.wheels], *identity, *run.environment)
     with store.lock(f"tree-{key}"):
         tree = store.tree(key)
         if tree is None:
             with store.new_tree(key) as new:
-                unpack(scheme.frame, new)
+                unpack(scheme.frame(sees_system=run.sees_debian_modules), new)
                 unpack(toolchain.read_interpreter(), new)  # its directory is below /opt, which this tree becomes
                 for file in run.wheels:
                     unpack(read_wheel(fetch(file), scheme, target, file=file.file).entries, new)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from grocker.config.settings import Settings
+from grocker.config.settings import PYTHON_PACKAGES, Settings
 from grocker.context import Context
 from grocker.errors import (
     CorruptError,
@@ -62,7 +62,7 @@ def resolve_suites(
     that fits best.
     """
     _check_emulators(context, request)
-    standalone = _standalone(context, request, uv)
+    standalone = _standalone(context, request, settings, uv)
     choices = choose_suites(
         *(request.origin, request.suite, settings, request.lock, context, standalone), refresh=request.refresh
     )
@@ -146,7 +146,7 @@ def _more(context: Context, more: Callable[[], Sequence[Choice]] | None) -> Sequ
         return ()
 
 
-def _standalone(context: Context, request: Request, uv: Uv) -> Standalone:
+def _standalone(context: Context, request: Request, settings: Settings, uv: Uv) -> Standalone:
     directory = request.origin.path if request.origin.kind == "project" else None
     architectures = {platform.partition("/")[2] for platform in request.platforms}
 
@@ -155,7 +155,9 @@ def _standalone(context: Context, request: Request, uv: Uv) -> Standalone:
         having = {one.version: {o.architecture for o in listed if o.version == one.version} for one in listed}
         return [version for version, found in having.items() if architectures <= found]
 
-    return Standalone(versions, is_refused(context.environ, directory))
+    # Debian's compiled modules are for its own Python.
+    refusal = PYTHON_PACKAGES if settings.debian.python_packages else is_refused(context.environ, directory)
+    return Standalone(versions, refusal)
 
 
 def standalone_source(context: Context, request: Request, uv: Uv) -> StandaloneSource:
