@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from grocker.debian.capabilities import encode
 from grocker.debian.effects import Changes, find_changes, read_listing
 from grocker.errors import CorruptError
 from grocker.tar.entry import Directory, File, Symlink
@@ -21,11 +22,12 @@ def listing(lines: Sequence[str]) -> bytes:
     return found
 
 
-def changes(before: Sequence[str], after: Sequence[str], contents: Mapping[str, bytes] | None = None) -> Changes:
+def changes(
+    before: Sequence[str], after: Sequence[str], contents: Mapping[str, bytes] | None = None, capabilities: bytes = b""
+) -> Changes:
     read = (contents or {}).get
-    return find_changes(
-        read_listing(listing(before)), read_listing(listing(after)), lambda path: read(path, path.encode())
-    )
+    listings = read_listing(listing(before)), read_listing(listing(after), capabilities)
+    return find_changes(*listings, lambda path: read(path, path.encode()))
 
 
 def test_what_is_new_or_changed_becomes_an_entry_with_its_mode_and_owner() -> None:
@@ -45,6 +47,12 @@ def test_what_is_new_or_changed_becomes_an_entry_with_its_mode_and_owner() -> No
         File("etc/tab", b"etc/tab", 0o2755, 0, 101),
         File("etc/text", b"etc/text"),
     )
+
+
+def test_file_that_got_a_capability_becomes_an_entry_with_it() -> None:
+    ping = ["f 755 0 0 1 /usr/bin/ping"]
+    found = changes(ping, ping, capabilities=b"/usr/bin/ping cap_net_raw=ep\n")
+    assert found.entries == (File("usr/bin/ping", b"usr/bin/ping", 0o755, 0, 0, encode("cap_net_raw=ep")),)
 
 
 def test_directory_is_no_change_when_only_its_time_differs() -> None:

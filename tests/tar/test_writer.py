@@ -28,6 +28,10 @@ def read(data: bytes) -> list[tarfile.TarInfo]:
         return tar.getmembers()
 
 
+def capability_of(info: tarfile.TarInfo) -> bytes:
+    return info.pax_headers.get("SCHILY.xattr.security.capability", "").encode("utf-8", "surrogateescape")
+
+
 def entry_of(info: tarfile.TarInfo, data: bytes) -> Entry:
     """What a member of an archive says, as an entry."""
     assert (info.mtime, info.uname, info.gname) == (EPOCH, "", "")
@@ -36,8 +40,9 @@ def entry_of(info: tarfile.TarInfo, data: bytes) -> Entry:
     if info.issym():
         return Symlink(info.name, info.linkname, info.uid, info.gid)
     if info.islnk():
-        return Hardlink(info.name, info.linkname, info.mode, info.uid, info.gid)
-    return File(info.name, data[info.offset_data : info.offset_data + info.size], info.mode, info.uid, info.gid)
+        return Hardlink(info.name, info.linkname, info.mode, info.uid, info.gid, capability_of(info))
+    content = data[info.offset_data : info.offset_data + info.size]
+    return File(info.name, content, info.mode, info.uid, info.gid, capability_of(info))
 
 
 _name = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=130).filter(
@@ -49,11 +54,12 @@ _undecodable = st.binary(min_size=1, max_size=120).map(
 _path = st.lists(st.one_of(_name, _undecodable), min_size=1, max_size=3).map("/".join)
 _mode = st.integers(0, 0o7777)
 _id = st.integers(0, 2**32 - 1)
+_capability = st.one_of(st.just(b""), st.binary(min_size=20, max_size=20))
 _entry: st.SearchStrategy[Entry] = st.one_of(
     st.builds(Directory, _path, _mode, _id, _id),
-    st.builds(File, _path, st.binary(max_size=1100), _mode, _id, _id),
+    st.builds(File, _path, st.binary(max_size=1100), _mode, _id, _id, _capability),
     st.builds(Symlink, _path, _path, _id, _id),
-    st.builds(Hardlink, _path, _path, _mode, _id, _id),
+    st.builds(Hardlink, _path, _path, _mode, _id, _id, _capability),
 )
 
 

@@ -44,7 +44,7 @@ def test_difference_names_capabilities_and_numbers_of_accounts() -> None:
     capable = Node("-", 0o644, "root", "root", "a", "0100")
     theirs = Root({"ping": capable}, {"redis": "999:999:/:/bin/sh"}, {"redis": "999:", "tty": "5:"}, frozenset())
     assert differences(mine, theirs, frozenset()) == [
-        "644 root:root, not 644 root:root with capabilities /ping",
+        "644 root:root, not 644 root:root with capabilities 0100 /ping",
         "user redis: 998:998:/:/bin/sh, not 999:999:/:/bin/sh",
         "group redis: 998:, not 999:",
     ]

@@ -154,7 +154,8 @@ def shorten(found: list[str]) -> str:
 
 
 def _attributes(node: Node) -> str:
-    return f"{node.mode:o} {node.owner}:{node.group}{' with capabilities' if node.capability else ''}"
+    capable = f" with capabilities {node.capability}" if node.capability else ""
+    return f"{node.mode:o} {node.owner}:{node.group}{capable}"
 
 
 def _capability(path: str) -> str:

@@ -35,10 +35,6 @@ EXPLANATIONS = (
         re.compile(r"content /var/lib/texmf/ls-R(?:-TEXLIVEDIST)?"), "lists of files: an image has no documentation"
     ),
     Explanation(
-        re.compile(r"755 \w+:\w+, not 755 root:root with capabilities /usr/\S*/(?:ping|gst-ptp-helper)"),
-        "capabilities that scripts set are not taken over: ping works without in a container, clocks are the host's",
-    ),
-    Explanation(
         re.compile(r"755 root:root, not 2775 root:staff /usr/local/share/fonts"),
         "Debian 12 lets the group staff write below /usr/local; an image has no such people",
     ),

@@ -6,6 +6,7 @@
 #   preinst              those of them with a preinst
 #   templates            other packages with templates of debconf
 #   before, after        get a listing of every path, see debian/effects.py
+#   capabilities         gets those of files; no script sets any where there is no getcap, which is in setcap's package
 set -eu
 cd /
 
@@ -15,6 +16,10 @@ list() {
 
 roots=$(find / -mindepth 1 -maxdepth 1 -type d ! -name dev ! -name proc ! -name sys ! -name tmp ! -name grocker | sort)
 
+# To fakeroot, a file belongs to its real owner from the moment when setcap sets its attribute, unless it knows another one.
+if command -v setcap > /dev/null; then
+    find $roots -xdev -type f -perm /111 -exec chown root:root {} +
+fi
 for list in /grocker/owners/*; do
     name=${list##*/}
     xargs -0 -r -a "$list" chown -h "${name#*:}" --
@@ -53,3 +58,4 @@ done < /grocker/preinst
 xargs -r -a /grocker/packages dpkg --force-unsafe-io --force-confold --configure < /dev/null
 dpkg --force-unsafe-io --triggers-only --pending < /dev/null
 list $roots > /grocker/after
+if command -v getcap > /dev/null; then getcap -r $roots; fi > /grocker/capabilities

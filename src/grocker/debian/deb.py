@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from grocker.debian import control, facts, version
 from grocker.debian.deb_formats import Malformed, Stream, TarMember, ar_members, decompress, tar_members
 from grocker.debian.facts import Facts
 from grocker.debian.ownership import GROUPS, USERS
 from grocker.debian.paths import MERGED, is_left_out, merge_usr
+from grocker.debian.scripts import find_capabilities
 from grocker.errors import CorruptError, StorageError
 from grocker.tar.entry import Directory, Entry, File, Hardlink, Symlink
 
@@ -64,12 +66,22 @@ def unpack_bytes(data: bytes, *, name: str) -> UnpackedPackage:
         version.key(fields["Version"])
         control.relations(fields.get("Replaces", ""))
         entries, unmerged = _entries(*_member(data, members, "data.tar"))
-        return UnpackedPackage(entries, facts.extract(fields, scripts, entries, unmerged), scripts)
+        extracted = facts.extract(fields, scripts, entries, unmerged)
+        return UnpackedPackage(_with_capabilities(entries, find_capabilities(extracted)), extracted, scripts)
     except (Malformed, ValueError) as error:
         raise CorruptError(
             f"package {name}: {error}",
             hint="the mirror serves a damaged file: use another mirror",
         ) from error
+
+
+def _with_capabilities(entries: tuple[Entry, ...], given: Mapping[str, bytes]) -> tuple[Entry, ...]:
+    if not given:
+        return entries
+    return tuple(
+        replace(entry, capability=given[entry.path]) if isinstance(entry, File) and entry.path in given else entry
+        for entry in entries
+    )
 
 
 def _member(data: bytes, members: dict[str, tuple[int, int]], stem: str) -> tuple[str, memoryview]:

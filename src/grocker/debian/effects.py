@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from grocker.debian.capabilities import read_listing as read_capabilities
 from grocker.errors import CorruptError
 from grocker.regex import regex
 from grocker.tar.entry import Directory, Entry, File, Symlink, parents
@@ -46,6 +47,8 @@ class Node(msgspec.Struct, frozen=True):
     """what changes with its content: inode, size, times"""
     target: str
     """the text of a link"""
+    capability: bytes = b""
+    """of a file: the attribute ``security.capability``"""
 
 
 class Changes(msgspec.Struct, frozen=True):
@@ -59,18 +62,19 @@ class Changes(msgspec.Struct, frozen=True):
     """new files with private keys, which are left out"""
 
 
-def read_listing(data: bytes) -> dict[str, Node]:
-    """Read a listing, by path. Raises CorruptError if it is malformed."""
+def read_listing(data: bytes, capabilities: bytes = b"") -> dict[str, Node]:
+    """Read a listing, by path; ``capabilities``: what getcap printed. Raises CorruptError if it is malformed."""
     *parts, end = data.split(b"\0")
     found = {}
     try:
+        capability_of = read_capabilities(capabilities)
         if end:
             raise ValueError("truncated")
         for record, target in zip(parts[::2], parts[1::2], strict=True):
             kind, mode, uid, gid, *state, name = record.split(b"\t", 8)
-            found[os.fsdecode(name).lstrip("/")] = Node(
-                kind.decode(), int(mode, 8), int(uid), int(gid), tuple(state), os.fsdecode(target)
-            )
+            path, numbers = os.fsdecode(name).lstrip("/"), (int(mode, 8), int(uid), int(gid))
+            attributes = tuple(state), os.fsdecode(target), capability_of.get(path, b"")
+            found[path] = Node(kind.decode(), *numbers, *attributes)
     except ValueError as error:
         raise CorruptError(f"reading the changes of maintainer scripts: {error}", hint=_HINT) from error
     return found
@@ -95,7 +99,7 @@ def find_changes(before: dict[str, Node], after: dict[str, Node], read: Callable
             if old is None and _SECRET.search(data):
                 secrets.append(path)
             else:
-                entries.append(File(path, data, node.mode, node.uid, node.gid))
+                entries.append(File(path, data, node.mode, node.uid, node.gid, node.capability))
     gone = {path for path in before.keys() - after.keys() if not _IGNORED.match(path)}
     removed = sorted(path for path in gone if gone.isdisjoint(parents(path)))
     return Changes(tuple(entries), tuple(removed), tuple(secrets))

@@ -16,6 +16,7 @@ from functools import cache
 import msgspec
 
 from grocker.debian.alternatives import calls
+from grocker.debian.capabilities import encode
 from grocker.debian.facts import Facts
 from grocker.platforms.architectures import ARCHITECTURES
 from grocker.regex import regex
@@ -186,12 +187,31 @@ def find_optional(facts: Iterable[Facts], reviews: Mapping[str, str] | None = No
 def _find_mark(package: Facts, marks: tuple[str, ...], reviews: Mapping[str, str]) -> str:
     """What follows one of ``marks`` in the review of a script; empty if no script has one."""
     for script in package.scripts.values():
-        review = reviews.get(fingerprint(script, package.architecture, package.version), "")
-        reason = review.partition("  ")[2]
+        reason = _review(package, script, reviews)
         for mark in marks:
             if reason.startswith(mark):
                 return reason.removeprefix(mark)
     return ""
+
+
+def _review(package: Facts, script: str, reviews: Mapping[str, str]) -> str:
+    """Return why an image does not need a script; empty if nobody has reviewed it."""
+    review = reviews.get(fingerprint(script, package.architecture, package.version), "")
+    return review.partition("  ")[2]
+
+
+_SETS = regex(r"\(sets (?P<capabilities>\S+) on (?P<path>\S+)\) ")
+
+
+def find_capabilities(package: Facts) -> dict[str, bytes]:
+    """The file capabilities that reviewed scripts of a package set, by path: values of ``security.capability``."""
+    found = {}
+    for script in package.scripts.values():
+        if "setcap" in script:  # few do, and a fingerprint takes longer
+            match = _SETS.match(_review(package, script, read_reviews()))
+            if match is not None:
+                found[match["path"]] = encode(match["capabilities"])
+    return found
 
 
 _EFFECTS = (

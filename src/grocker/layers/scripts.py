@@ -191,7 +191,9 @@ def run_scripts(context: Context, asked: ScriptRun) -> effects.Changes:
         if output.status != 0:
             raise describe_failure(output.stdout.decode("utf-8", "replace"), output.status)
         with storage("reading the changes of maintainer scripts", tree):
-            before, after = (effects.read_listing((control / name).read_bytes()) for name in ("before", "after"))
+            read = {name: (control / name).read_bytes() for name in ("before", "after", "capabilities")}
+            before = effects.read_listing(read["before"])
+            after = effects.read_listing(read["after"], read["capabilities"])
             changes = effects.find_changes(before, after, lambda path: (tree / path).read_bytes())
         # Scripts write some files that Grocker generates anew, with the same content.
         kept = tuple(entry for entry in changes.entries if entry not in generated)

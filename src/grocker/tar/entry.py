@@ -42,6 +42,8 @@ class File(msgspec.Struct, frozen=True):
     mode: int = 0o644
     uid: int = 0
     gid: int = 0
+    capability: bytes = b""
+    """value of the extended attribute ``security.capability``; empty: it has none"""
 
 
 class Symlink(msgspec.Struct, frozen=True):
@@ -56,7 +58,8 @@ class Symlink(msgspec.Struct, frozen=True):
 class Hardlink(msgspec.Struct, frozen=True):
     """Another name of the file at ``target``, a path of the same layer member, in the form of ``path``.
 
-    Mode and owner are the file's: ``tar.ordered`` sets them, because engines apply those of every name they unpack.
+    Mode, owner and capability are the file's: ``sort_entries`` sets them, because engines apply those of every name
+    that they unpack, and a new owner takes the capability away.
     """
 
     path: str
@@ -64,6 +67,7 @@ class Hardlink(msgspec.Struct, frozen=True):
     mode: int = 0o644
     uid: int = 0
     gid: int = 0
+    capability: bytes = b""
 
 
 class Whiteout(File, frozen=True):

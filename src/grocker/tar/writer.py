@@ -25,6 +25,8 @@ _MOST = 0o77777777777
 """the largest size, in bytes, and time, in seconds, that a header holds"""
 _AFTER_CHECKSUM = b"ustar\x0000" + bytes(BLOCK - 265)
 """magic, version; no user and group name, no device number, no prefix"""
+_CAPABILITY = b"SCHILY.xattr.security.capability"
+"""the keyword of star for an extended attribute, which GNU tar, libarchive and engines read; the value is binary"""
 _SPACES = 8 * ord(" ")
 
 
@@ -66,7 +68,8 @@ def _first_name_carries(entries: list[Entry], links: list[Hardlink]) -> list[Ent
         if isinstance(entry, File) and others:
             first, *rest = sorted([entry.path, *others])
             result.append(replace(entry, path=first))
-            result.extend(Hardlink(path, first, entry.mode, entry.uid, entry.gid) for path in rest)
+            attributes = entry.mode, entry.uid, entry.gid, entry.capability
+            result.extend(Hardlink(path, first, *attributes) for path in rest)
         elif isinstance(entry, Symlink):
             result.extend(replace(entry, path=path) for path in (entry.path, *others))
         else:
@@ -83,16 +86,29 @@ def _first_name_carries(entries: list[Entry], links: list[Hardlink]) -> list[Ent
 def _header(entry: Entry, epoch: int) -> bytes:
     match entry:
         case File():
-            return _record(_REGULAR, entry.path, entry.mode, entry.uid, entry.gid, size(entry), epoch)
+            numbers = entry.mode, entry.uid, entry.gid, size(entry), epoch
+            return _record(_REGULAR, entry.path, *numbers, capability=entry.capability)
         case Directory():
             return _record(_DIRECTORY, entry.path + "/", entry.mode, entry.uid, entry.gid, 0, epoch)
         case Symlink():
             return _record(_SYMLINK, entry.path, 0o777, entry.uid, entry.gid, 0, epoch, entry.target)
         case Hardlink():
-            return _record(_HARDLINK, entry.path, entry.mode, entry.uid, entry.gid, 0, epoch, entry.target)
+            numbers = entry.mode, entry.uid, entry.gid, 0, epoch
+            return _record(_HARDLINK, entry.path, *numbers, entry.target, capability=entry.capability)
 
 
-def _record(kind: bytes, path: str, mode: int, uid: int, gid: int, length: int, epoch: int, target: str = "") -> bytes:
+def _record(
+    kind: bytes,
+    path: str,
+    mode: int,
+    uid: int,
+    gid: int,
+    length: int,
+    epoch: int,
+    target: str = "",
+    *,
+    capability: bytes = b"",
+) -> bytes:
     """A header block, after an extended header when something does not fit into it."""
     name, link = path.encode("utf-8", "surrogateescape"), target.encode("utf-8", "surrogateescape")
     extended: list[tuple[bytes, bytes]] = []
@@ -104,12 +120,14 @@ def _record(kind: bytes, path: str, mode: int, uid: int, gid: int, length: int, 
     if uid > _MOST_ID or gid > _MOST_ID or length > _MOST or epoch > _MOST:
         extended.extend((keyword, b"%d" % number) for keyword, number, most in numbers if number > most)
         uid, gid, length, epoch = (number if number <= most else 0 for _, number, most in numbers)
+    if capability:
+        extended.append((_CAPABILITY, capability))
     block = _block(kind, name, mode, uid, gid, length, epoch, link)
     return _extended(extended, epoch) + block if extended else block
 
 
 def _extended(values: list[tuple[bytes, bytes]], epoch: int) -> bytes:
-    if any(not _is_utf8(value) for _, value in values):
+    if any(not _is_utf8(value) for keyword, value in values if keyword != _CAPABILITY):
         values = [(b"hdrcharset", b"BINARY"), *values]
     data = b"".join(_keyword(keyword, value) for keyword, value in values)
     header = _block(_EXTENDED, b"././@PaxHeader", 0o644, 0, 0, len(data), epoch, b"")

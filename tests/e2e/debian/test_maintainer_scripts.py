@@ -13,6 +13,7 @@ from grocker import digest as digests
 from grocker.cli.request import open_context
 from grocker.config.settings import Settings
 from grocker.context import Context, download
+from grocker.debian.capabilities import encode
 from grocker.debian.effects import Changes
 from grocker.inputs.archive import resolve_names
 from grocker.layers.scripts import ScriptRun, run_scripts
@@ -95,3 +96,17 @@ def test_scripts_have_their_effects_and_the_same_ones_twice(context: Context, pa
     assert any(path.endswith("/graphviz/config6a") for path in found)
     assert not [path for path in found if path.startswith(("var/lib/dpkg/", "run/", "var/log/"))]
     assert not any(isinstance(entry, Symlink) and entry.path.startswith("etc/rc") for entry in first.entries)
+
+
+@pytest.mark.parametrize(
+    ("more", "mode", "capability"), [((), 0o4755, ""), (("libcap2-bin",), 0o755, "cap_net_raw=ep")]
+)
+def test_file_gets_the_capability_where_setcap_is_installed_and_else_the_setuid_bit(
+    context: Context, more: tuple[str, ...], mode: int, capability: str
+) -> None:
+    names = sorted({*TARGET.suite.base, *TARGET.interpreter_packages, "mtr-tiny", *more})
+    found = configured(context, resolve_names(context, Settings(), names, TARGET, refresh=False), ("mtr-tiny",))
+    [packet] = found.entries
+    assert isinstance(packet, File)
+    assert (packet.path, packet.mode, packet.uid, packet.gid) == ("usr/bin/mtr-packet", mode, 0, 0)
+    assert packet.capability == (encode(capability) if capability else b"")

@@ -166,9 +166,18 @@ def _not_executed(program: Program, number: int) -> Failure:
         why = "its interpreter is not in this image" if there else "not found in this image"
     elif number == errno.E2BIG:
         why = "arguments and environment are too long"
+    elif number == errno.EPERM and _has_capabilities(path):
+        why = "it has capabilities that the container lacks (getcap shows them); add them with --cap-add"
     else:
         why = os.strerror(number)
     return Failure(NOT_EXECUTABLE, f"{path}: cannot be executed: {why}")
+
+
+def _has_capabilities(path: str) -> bool:
+    try:
+        return bool(os.getxattr(path, "security.capability"))
+    except OSError:
+        return False
 
 
 def reap_some(call: Callable[[int, int], None], options: int = os.WNOHANG) -> bool:
