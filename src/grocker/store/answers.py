@@ -11,6 +11,8 @@ from grocker.store.store import Store
 
 DAY = 86400.0
 """seconds"""
+_LATER = 3600.0
+"""seconds by which a build that ran at the same time, and asked, may have begun later than this one"""
 
 
 class Answer(Protocol):
@@ -29,16 +31,27 @@ def recent_answer(
 ) -> _Answer:
     """Return the answer kept under ``key`` if it is younger than a day, else what ``ask`` returns, which is kept.
 
-    ``now`` in seconds since 1970; ``refresh`` always asks.
+    Of builds that run at once, one asks. ``now`` in seconds since 1970; ``refresh`` always asks.
     """
     if not refresh:
-        for data in store.copies("steps", key):
-            kept = _decode(data, kind)
-            if kept is not None and 0 <= now - kept.at < DAY:
-                return kept
-    answer = ask()
-    store.keep_answer(key, msgspec.json.encode(answer))
-    return answer
+        kept = _recent(store, key, kind, now)
+        if kept is not None:
+            return kept
+    with store.lock(key):
+        kept = None if refresh else _recent(store, key, kind, now)
+        if kept is not None:
+            return kept
+        answer = ask()
+        store.keep_answer(key, msgspec.json.encode(answer))
+        return answer
+
+
+def _recent(store: Store, key: str, kind: type[_Answer], now: float) -> _Answer | None:
+    for data in store.copies("steps", key):
+        kept = _decode(data, kind)
+        if kept is not None and -_LATER < now - kept.at < DAY:
+            return kept
+    return None
 
 
 def _decode(data: bytes, kind: type[_Answer]) -> _Answer | None:
