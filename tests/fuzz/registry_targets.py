@@ -18,9 +18,9 @@ from grocker.registry.auth import Credentials, find_credentials
 from grocker.registry.login import Login
 from grocker.runner.status.loopback_request import _head
 from grocker.web import HttpError, Transport
-from grocker.web.answer import AnswerError, RawAnswer
-from grocker.web.broken import BrokenError
+from grocker.web.broken_connection import BrokenError
 from grocker.web.failure import HttpUnavailableError, retry_after
+from grocker.web.raw_response import RawResponse, ResponseError
 from tests.fuzz.target import Target, join, parts, scratch, write
 from tests.support.image import made_image, two_images
 
@@ -159,42 +159,45 @@ class _Network:
     """A peer that sends ``data``, a piece at a time, and ends the connection."""
 
     def __init__(self, data: bytes, piece: int) -> None:
-        self._pieces = [data[start : start + piece] for start in range(0, len(data), piece)]
-        self.released = 0
-        self.closed = 0
+        self._data = data
+        self._piece = piece
+        self.freed = 0
 
     def receive(self, size: int, seconds: float) -> bytes:
+        assert size > 0
         assert seconds > 0
-        return self._pieces.pop(0) if self._pieces else b""
+        size = min(size, self._piece)
+        data, self._data = self._data[:size], self._data[size:]
+        return data
 
     def release(self) -> None:
-        self.released += 1
+        self.freed += 1
 
     def close(self) -> None:
-        self.closed += 1
+        self.freed += 1
 
 
-def _read_answer(data: bytes) -> None:
-    """However the network cuts it, an answer is the same, or none; its connection is freed once."""
+def _read_response(data: bytes) -> None:
+    """However the network cuts it, a response is the same, or none; its connection is freed once."""
     seen: set[object] = set()
     for method in ("GET", "HEAD"):
         for piece in (7, 1 << 16):
             network = _Network(data, piece)
             try:
-                answer = RawAnswer(network, method, 60)
-                assert 200 <= answer.status <= 999
+                response = RawResponse(network, method, 60, release=network.release)
+                assert 200 <= response.status <= 999
                 body = b""
-                while more := answer.read(1000):
+                while more := response.read(1000):
                     assert len(more) <= 1000
                     body += more
-                    assert answer.left is None or answer.left >= 0
-                assert answer.left == 0
+                    assert response.left is None or response.left >= 0
+                assert response.left == 0
                 assert not body or method == "GET"
-            except (AnswerError, BrokenError):
+            except (ResponseError, BrokenError):
                 seen.add((method, None))
             else:
-                assert network.released + network.closed == 1
-                seen.add((method, (answer.status, answer.reason, tuple(answer.headers.items()), body)))
+                assert network.freed == 1
+                seen.add((method, (response.status, response.reason, tuple(response.headers.items()), body)))
     assert len(seen) == 2, seen
 
 
@@ -279,8 +282,8 @@ TARGETS = (
         20_000,
     ),
     Target(
-        "answer",
-        _read_answer,
+        "response",
+        _read_response,
         (),
         lambda: [
             b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok",

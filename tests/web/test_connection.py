@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import io
 import socket
 import ssl
@@ -7,10 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
 
-from grocker.errors import GrockerError, SettingsError, UnavailableError
+from grocker.errors import CorruptError, GrockerError, SettingsError, UnavailableError
 from grocker.web import Transport
 from tests.support.web import CERTIFICATE, KEY, Reply, Request, serving, tunnelling
 
@@ -158,19 +160,22 @@ def test_connection_is_not_used_again_when_the_server_ended_it() -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (b"nonsense\r\n\r\n", "the answer is not valid HTTP"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "the answer is not valid HTTP"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok", "the answer is not valid HTTP"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n", "the answer is not valid HTTP"),
-        (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "the answer changes the protocol"),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * (1 << 18), "the answer has more than 64 KiB of headers"),
-        (b"HTTP/1.1 200 OK\r\nContent-Le", "the connection was closed within the headers"),
-        (b"HTTP/1.1 100 Continue\r\n\r\n", "the connection was closed within the headers"),
+        (b"nonsense\r\n\r\n", "the response is not valid HTTP"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "the response is not valid HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok", "the response is not valid HTTP"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "the response is not valid HTTP",
+        ),
+        (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "the server switched protocols"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * (1 << 18), "the response headers exceed 64 KiB"),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", "the connection was closed before the headers were complete"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", "the connection was closed before the headers were complete"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok", "the connection was cut after 2 bytes"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", "the connection was cut after 2 bytes"),
     ],
 )
-def test_answer_is_an_error_when_it_is_none(answer: bytes, words: str) -> None:
+def test_response_is_refused_when_it_is_malformed(answer: bytes, words: str) -> None:
     with peer(answer) as (_, url):
         error = failure(f"{url}/")
         assert isinstance(error, UnavailableError)
@@ -178,7 +183,7 @@ def test_answer_is_an_error_when_it_is_none(answer: bytes, words: str) -> None:
 
 
 @pytest.mark.slow
-def test_headers_have_an_end_of_time_when_they_come_byte_by_byte() -> None:
+def test_headers_have_a_deadline_as_a_whole() -> None:
     with peer(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100, wait=0.1) as (_, url):
         began = time.monotonic()
         error = failure(f"{url}/", read_timeout=0.5)
@@ -186,27 +191,167 @@ def test_headers_have_an_end_of_time_when_they_come_byte_by_byte() -> None:
         assert time.monotonic() - began < 2
 
 
-def test_long_body_is_refused_by_an_answer_that_comes_before_its_end() -> None:
-    """As nginx does (client_max_body_size): the status counts, not the broken pipe."""
+@contextmanager
+def refusing(*, tls: bool, closes: bool) -> Iterator[str]:
+    """A server that refuses a long body by 413 when it has seen its beginning.
 
-    def refuse(listening: socket.socket) -> None:
+    ``closes``: it discards the rest and closes, as nginx does (lingering_close), else it reads no more.
+    """
+    done = threading.Event()
+
+    def refuse() -> None:
+        client, _ = listening.accept()
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATE, KEY)
+            client = context.wrap_socket(client, server_side=True)
+        with client, suppress(OSError):
+            client.recv(1000)
+            client.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+            if closes:
+                client.shutdown(socket.SHUT_WR)
+                while client.recv(1 << 20):
+                    pass
+            else:
+                done.wait(60)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        yield f"http{'s' if tls else ''}://127.0.0.1:{listening.getsockname()[1]}/"
+        done.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("closes", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_long_body_is_refused_by_a_response_that_comes_before_its_end(tls: bool, closes: bool) -> None:
+    """The status counts, not that the body could not be sent."""
+    with (
+        refusing(tls=tls, closes=closes) as url,
+        Transport(environ={"SSL_CERT_FILE": str(CERTIFICATE)}, attempts=1, read_timeout=2) as transport,
+        pytest.raises(UnavailableError, match="answered 413 Too Large"),
+    ):
+        transport.open("PUT", url, action="sending", body=io.BytesIO(bytes(50 << 20)), size=50 << 20)
+
+
+def test_no_more_of_a_stream_is_sent_than_was_announced() -> None:
+    data = b"0123456789DELETE /secret HTTP/1.1\r\nHost: x\r\n\r\n"
+    with serving(lambda _: Reply()) as server, Transport(environ={}) as transport:
+        transport.open("PUT", server.url(), action="sending", body=io.BytesIO(data), size=10).close()
+        get(transport, server.url())
+    assert [(one.method, one.body) for one in server.requests] == [("PUT", data[:10]), ("GET", b"")]
+
+
+class Unreadable(io.BytesIO):
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise ConnectionResetError(5, "Input/output error")
+
+
+@pytest.mark.parametrize(
+    ("stream", "words"),
+    [
+        (io.BytesIO(b"01"), "sending: the data to send ended after 2 of 10 bytes"),
+        (Unreadable(), "sending: cannot read the data to send: Input/output error"),
+    ],
+)
+def test_stream_that_cannot_be_sent_is_corrupt_and_not_the_networks_fault(stream: io.BytesIO, words: str) -> None:
+    with serving(lambda _: Reply()) as server, Transport(environ={}, attempts=3) as transport:
+        with pytest.raises(CorruptError) as caught:
+            transport.open("PUT", server.url(), action="sending", body=stream, size=10)
+        assert caught.value.message == words
+        get(transport, server.url("/next"))
+    assert [one.path for one in server.requests if one.method == "GET"] == ["/next"]
+
+
+@pytest.mark.parametrize("start", [b"0\r\nTrailer: ", b"1;x="])
+def test_body_is_cut_when_what_is_no_body_never_ends(start: bytes) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + start
+
+    def send(listening: socket.socket) -> None:
+        client, _ = listening.accept()
+        with client, suppress(OSError):
+            client.recv(1000)
+            client.sendall(answer)
+            while True:
+                client.sendall(b"y" * 1000)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=send, args=(listening,))
+        thread.start()
+        error = failure(f"http://127.0.0.1:{listening.getsockname()[1]}/")
+        thread.join(60)
+        assert not thread.is_alive()
+    assert error.message.endswith("the response is not valid HTTP after 0 bytes")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("status", [200, 404])
+def test_stalled_body_is_waited_for_once(status: int) -> None:
+    def send(listening: socket.socket) -> None:
+        client, _ = listening.accept()
+        with client:
+            client.sendall(b"HTTP/1.1 %d OK\r\nContent-Length: 100\r\n\r\nabc" % status)
+            done.wait(60)
+
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=send, args=(listening,))
+        thread.start()
+        began = time.monotonic()
+        with Transport(environ={}, attempts=1, read_timeout=2) as transport, pytest.raises(GrockerError):
+            transport.open("GET", f"http://127.0.0.1:{listening.getsockname()[1]}/", action="reading").read()
+        assert time.monotonic() - began < 3.8
+        done.set()
+        thread.join()
+
+
+def test_request_is_sent_again_when_its_idle_connection_turns_out_to_be_closed() -> None:
+    """Without an attempt being lost, which is followed by a wait."""
+    paths: list[bytes] = []
+
+    def serve(listening: socket.socket) -> None:
+        for answers in (1, 1):
+            client, _ = listening.accept()
+            with client:
+                for _ in range(answers):
+                    paths.append(client.recv(1000).split()[1])
+                    client.sendall(OK)
+                if len(paths) == 1:
+                    paths.append(client.recv(1000).split()[1])  # and closes without a word
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening,))
+        thread.start()
+        with Transport(environ={}, attempts=1) as transport:
+            for path in ("/1", "/2"):
+                assert get(transport, f"http://127.0.0.1:{listening.getsockname()[1]}{path}") == b"ok"
+        thread.join()
+    assert paths == [b"/1", b"/2", b"/2"]
+
+
+def test_transport_that_is_dropped_closes_its_connections() -> None:
+    ended: list[bytes] = []
+
+    def serve(listening: socket.socket) -> None:
         client, _ = listening.accept()
         with client:
             client.recv(1000)
-            client.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            client.shutdown(socket.SHUT_WR)
-            time.sleep(0.2)
+            client.sendall(OK)
+            ended.append(client.recv(1000))
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=refuse, args=(listening,))
+        thread = threading.Thread(target=serve, args=(listening,))
         thread.start()
-        with (
-            Transport(environ={}, attempts=1) as transport,
-            pytest.raises(UnavailableError, match="answered 413 Too Large"),
-        ):
-            port = listening.getsockname()[1]
-            transport.open("PUT", f"http://127.0.0.1:{port}/", action="sending", body=io.BytesIO(bytes(50 << 20)))
-        thread.join()
+        transport = Transport(environ={})
+        assert get(transport, f"http://127.0.0.1:{listening.getsockname()[1]}/") == b"ok"
+        gc.disable()  # as in the program
+        try:
+            del transport
+            thread.join(60)
+        finally:
+            gc.enable()
+    assert ended == [b""]
 
 
 @pytest.mark.parametrize(
@@ -228,14 +373,23 @@ def test_body_is_sent_whole(body: bytes | io.BytesIO | None, sent: bytes, length
 
 def test_address_is_encoded_and_names_the_host() -> None:
     with peer(OK) as (told, url), Transport(environ={}) as transport:
-        get(transport, f'{url}/a b/ü%20"?q=<ö>#fragment')
+        get(transport, f'{url}//a b/ü%20"[1]%zz/../?q=<ö>#fragment')
     request, host, *_ = told.heads[0].split(b"\r\n")
-    assert request == b"GET /a%20b/%C3%BC%20%22?q=%3C%C3%B6%3E HTTP/1.1"
+    assert request == b"GET //a%20b/%C3%BC%20%22%5B1%5D%25zz/../?q=%3C%C3%B6%3E HTTP/1.1"
     assert host == b"Host: " + url.removeprefix("http://").encode()
 
 
 @pytest.mark.parametrize(
-    "url", ["http://a b/", "http://exa%6Dple.invalid/", f"http://{'x' * 64}.invalid/", "http://ü..invalid/"]
+    "url",
+    [
+        "http://a b/",
+        "http://exa%6Dple.invalid/",
+        f"http://{'x' * 64}.invalid/",
+        "http://ü.invalid/",
+        "http://a..b/",
+        "http://.invalid/",
+        "http://a.../",
+    ],
 )
 def test_host_is_refused_when_it_can_be_none(url: str) -> None:
     error = failure(url)
@@ -334,6 +488,55 @@ def test_tunnel_to_a_server_with_tls_is_made(proxy_has_tls: bool) -> None:
                 url = "https://registry.example.invalid/"
                 with transport.open("POST", url, action="echoing", body=io.BytesIO(body)) as response:
                     assert response.read() == body
+
+
+def test_data_behind_a_response_in_tls_within_tls_is_not_the_next_one() -> None:
+    """Both come in one record of the outer connection, and nothing is left to poll."""
+    body = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+    heads: list[bytes] = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE, KEY)
+
+    def serve(plain: socket.socket) -> None:
+        received, to_send = ssl.MemoryBIO(), ssl.MemoryBIO()
+        outer = context.wrap_socket(plain, server_side=True)
+        inner = context.wrap_bio(received, to_send, server_side=True)
+
+        def run(call: Callable[..., Any], *arguments: object) -> Any:
+            while True:
+                try:
+                    return call(*arguments)
+                except ssl.SSLWantReadError:
+                    if data := to_send.read():
+                        outer.sendall(data)
+                    if data := outer.recv(1 << 16):
+                        received.write(data)
+                    else:
+                        received.write_eof()
+
+        with outer, suppress(OSError):
+            outer.recv(1000)
+            outer.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+            run(inner.do_handshake)
+            heads.append(run(inner.read, 1000))
+            inner.write(OK)
+            inner.write(body)
+            outer.sendall(to_send.read())
+            heads.append(run(inner.read, 1000))
+
+    def accept(listening: socket.socket) -> None:
+        for _ in range(2):
+            client, _ = listening.accept()
+            serve(client)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=accept, args=(listening,))
+        thread.start()
+        environ = {"https_proxy": f"https://127.0.0.1:{listening.getsockname()[1]}", "SSL_CERT_FILE": str(CERTIFICATE)}
+        with Transport(environ=environ, attempts=1) as transport:
+            for _ in range(2):
+                assert get(transport, "https://registry.example.invalid/") == b"ok"
+        thread.join(60)
 
 
 def test_certificate_of_the_server_behind_a_proxy_is_checked() -> None:

@@ -10,26 +10,30 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
 
-from grocker.errors import DeniedError, UnavailableError
 from grocker.regex import regex
-from grocker.web.answer import AnswerError, RawAnswer, SlowAnswerError
-from grocker.web.body import PIECE, BodyStream, pieces
-from grocker.web.broken import BrokenError
-from grocker.web.tls import ByteStream, secured
+from grocker.web.body import PIECE, BodyStream, split_body
+from grocker.web.raw_response import NoResponseError, RawResponse
+from grocker.web.tls import ByteStream, pending, wrap_tls
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from ssl import SSLContext
 
 _MOST_IDLE = 8
 """connections to a server that are kept"""
+_REFUSAL = 5.0
+"""seconds to wait for a response to a request that could not be sent whole"""
+_REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})  # RFC 9110, section 9.2.2
+_TOKEN = regex(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _CONTROL = regex(r"[\x00-\x08\x0a-\x1f\x7f]")
-_UNENCODED = regex(r"[^!-~]|[\"<>\\^`{|}]")
-_BAD_HOST = regex(r"[\x00-\x20\x7f\"<>\\^`{|}/?#@%]")
+_UNENCODED = regex(r"[^!-~]|[\"<>\\^`{|}\[\]]|%(?![0-9A-Fa-f]{2})")
+_BAD_HOST = regex(r"[^!-~]|[\"<>\\^`{|}/?#@%]")
 _LONGEST_LABEL = 63  # RFC 1035, section 2.3.4
 _PORTS = {"http": 80, "https": 443}
 
@@ -47,7 +51,7 @@ class ConnectTimeoutError(Exception):
 
 
 class TunnelError(Exception):
-    """A proxy does not connect: the status of its answer."""
+    """A proxy does not connect: the status of its response."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -57,7 +61,8 @@ class TunnelError(Exception):
 class Endpoint(msgspec.Struct, frozen=True):
     """A server, or a proxy.
 
-    ``scheme``: http or https. ``host``: a name or an address, no brackets. ``authorization``: a proxy's, if any.
+    ``scheme``: http or https. ``host``: a name in ASCII, or an address without brackets, perhaps with a zone
+    (``fe80::1%eth0``). ``authorization``: a proxy's, if any.
     """
 
     scheme: str
@@ -65,18 +70,17 @@ class Endpoint(msgspec.Struct, frozen=True):
     port: int
     authorization: str | None = None
 
+    def __repr__(self) -> str:
+        return f"Endpoint({self.scheme}, {self.authority})"  # without the secret
+
     @classmethod
     def of(cls, scheme: str, host: str, port: int | None, authorization: str | None = None) -> Endpoint:
-        """Make one; names are encoded by IDNA. Raises HostError."""
-        try:
-            name = host if host.isascii() else host.encode("idna").decode("ascii")
-        except UnicodeError as error:
-            raise HostError(host) from error
-        # An address of IPv6 may name an interface behind a percent sign (RFC 6874).
-        labels = name.rstrip(".").split(".")
-        if _BAD_HOST.search(name.partition("%")[0] if ":" in name else name) or max(map(len, labels)) > _LONGEST_LABEL:
+        """Make one of the parts of a URL. Raises HostError."""
+        name, percent, zone = host.partition("%") if ":" in host else (host, "", "")
+        labels = name.removesuffix(".").split(".")
+        if _BAD_HOST.search(name + zone) or not all(0 < len(label) <= _LONGEST_LABEL for label in labels):
             raise HostError(host)
-        return cls(scheme, name, port or _PORTS[scheme], authorization)
+        return cls(scheme, f"{name}{percent}{zone.removeprefix('25')}", port or _PORTS[scheme], authorization)
 
     @property
     def authority(self) -> str:
@@ -90,16 +94,14 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     @property
     def _bracketed(self) -> str:
-        return f"[{self.host}]" if ":" in self.host else self.host
+        return f"[{self.host.partition('%')[0]}]" if ":" in self.host else self.host
 
 
-class HttpConnection:
-    """An open connection; the Peer of one answer after the other."""
+class _Connection:
+    """An open connection; the Peer of one response after the other."""
 
-    def __init__(self, stream: ByteStream, keep: Callable[[HttpConnection], None]) -> None:
-        """``keep``: called with it when an answer is read, and another request can be sent."""
+    def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
-        self._keep = keep
 
     def send(
         self,
@@ -107,38 +109,43 @@ class HttpConnection:
         body: bytes | BodyStream | None,
         *,
         method: str,
-        is_chunked: bool,
+        size: int | None,
         seconds: float,
-    ) -> RawAnswer:
-        """Send a request and read the beginning of its answer.
+        release: Callable[[], None],
+    ) -> RawResponse:
+        """Send a request and read the beginning of its response.
 
-        ``head``: request line and headers. ``is_chunked``: whether ``body`` goes in chunks. ``seconds``: to wait for
-        each piece. Raises AnswerError, SlowAnswerError, OSError.
+        ``head``: request line and headers. ``size``: see ``split_body``. ``seconds``: to wait for each piece.
+        ``release``: see RawResponse. Raises what that raises, and BodyError.
         """
-        self._stream.settimeout(seconds)
-        failure = None
+        is_short = isinstance(body, bytes) and len(body) <= PIECE
+        pieces: Iterable[bytes | memoryview]
+        pieces = [head + body] if is_short and isinstance(body, bytes) else chain([head], split_body(body, size))
+        failure = self._send(pieces, seconds)
+        if failure is None:
+            return RawResponse(self, method, seconds, release=release)
+        # A server that refuses a long body may respond before all of it came, and read no more.
         try:
-            if isinstance(body, bytes) and len(body) <= PIECE:
-                self._stream.sendall(head + body)
-            else:
-                self._stream.sendall(head)
-                for piece in pieces(body, is_chunked):
-                    self._stream.sendall(piece)
-        except (BrokenPipeError, ConnectionResetError) as error:
-            failure = error  # a server that refuses a long body may answer and close before all of it came
-        try:
-            return RawAnswer(self, method, seconds)
+            return RawResponse(self, method, min(seconds, _REFUSAL), release=None)
+        except NoResponseError:
+            raise
         except Exception as error:
-            raise failure or error from error
+            raise failure from error
+
+    def _send(self, pieces: Iterable[bytes | memoryview], seconds: float) -> OSError | None:
+        """Send the pieces; return what prevented that."""
+        self._stream.settimeout(seconds)
+        for piece in pieces:
+            try:
+                self._stream.sendall(piece)
+            except OSError as error:
+                return error
+        return None
 
     def receive(self, size: int, seconds: float) -> bytes:
         """See Peer."""
         self._stream.settimeout(seconds)
         return self._stream.recv(size)
-
-    def release(self) -> None:
-        """See Peer."""
-        self._keep(self)
 
     def close(self) -> None:
         """See Peer."""
@@ -149,7 +156,7 @@ class HttpConnection:
         """Whether an idle connection can take a request: nothing came on it, not even its end."""
         poll = select.poll()
         poll.register(self._stream.fileno(), select.POLLIN)
-        return not poll.poll(0)
+        return not poll.poll(0) and not pending(self._stream)
 
 
 class Connections:
@@ -158,7 +165,7 @@ class Connections:
     def __init__(self, seconds: float) -> None:
         """``seconds``: to wait for a connection."""
         self._seconds = seconds
-        self._idle: dict[tuple[Endpoint, Endpoint | None], list[HttpConnection]] = {}
+        self._idle: dict[tuple[Endpoint, Endpoint | None], list[_Connection]] = {}
         self._lock = threading.Lock()
         self._is_closed = False
 
@@ -176,41 +183,47 @@ class Connections:
         proxy: Endpoint | None,
         context: SSLContext | None,
         seconds: float,
-    ) -> RawAnswer:
-        """Send a request over a connection that is open, or a new one; see ``HttpConnection.send``.
+    ) -> RawResponse:
+        """Send a request over a connection that is open, or a new one, and read the beginning of its response.
 
         ``target``: path and query. ``headers``: without Host; a stream without Content-Length goes in chunks.
-        ``context``: for TLS, where ``server`` or ``proxy`` needs it. Raises as well ConnectTimeoutError, TunnelError,
-        and HeaderError.
+        ``context``: for TLS, where ``server`` or ``proxy`` needs it. ``seconds``: to wait for each piece.
+        Raises HeaderError, BodyError, ConnectTimeoutError, TunnelError, ResponseError, SlowResponseError, OSError.
         """
-        names = {name.lower() for name in headers}
-        is_chunked = body is not None and not isinstance(body, bytes) and "content-length" not in names
-        framed = dict(headers)
-        if is_chunked:
-            framed["Transfer-Encoding"] = "chunked"
-        elif "content-length" not in names and (isinstance(body, bytes) or method not in ("GET", "HEAD")):
-            framed["Content-Length"] = str(len(body) if isinstance(body, bytes) else 0)
+        framed, size = _frame(method, headers, body)
+        target = _UNENCODED.sub(lambda match: quote(match[0], errors="surrogateescape"), target)
         if proxy is not None and server.scheme == "http":
             target = f"http://{server.host_header}{target}"
             if proxy.authorization is not None:
                 framed["Proxy-Authorization"] = proxy.authorization
         head = _head(method, target, server.host_header, framed)
-        connection = self._take(server, proxy) or self._open(server, proxy, context)
-        try:
-            return connection.send(head, body, method=method, is_chunked=is_chunked, seconds=seconds)
-        except BaseException:
-            connection.close()
-            raise
+
+        def send(connection: _Connection) -> RawResponse:
+            release = partial(self._keep, (server, proxy), connection)
+            try:
+                return connection.send(head, body, method=method, size=size, seconds=seconds, release=release)
+            except BaseException:
+                connection.close()
+                raise
+
+        if (idle := self._take(server, proxy)) is not None:
+            try:
+                return send(idle)
+            except (NoResponseError, ConnectionResetError, BrokenPipeError):
+                # The server closed it meanwhile (RFC 9112, section 9.3.1).
+                if method not in _REPEATABLE or not (body is None or isinstance(body, bytes)):
+                    raise
+        return send(self._open(server, proxy, context))
 
     def close(self) -> None:
-        """Close those that no request uses, and the others after their answers."""
+        """Close idle connections now, and busy ones when their responses end."""
         with self._lock:
             self._is_closed = True
             for idle in self._idle.values():
                 while idle:
                     idle.pop().close()
 
-    def _keep(self, route: tuple[Endpoint, Endpoint | None], connection: HttpConnection) -> None:
+    def _keep(self, route: tuple[Endpoint, Endpoint | None], connection: _Connection) -> None:
         with self._lock:
             idle = self._idle.setdefault(route, [])
             if not self._is_closed and len(idle) < _MOST_IDLE:
@@ -218,7 +231,7 @@ class Connections:
                 return
         connection.close()
 
-    def _take(self, server: Endpoint, proxy: Endpoint | None) -> HttpConnection | None:
+    def _take(self, server: Endpoint, proxy: Endpoint | None) -> _Connection | None:
         """Take an idle connection that is still open."""
         while True:
             with self._lock:
@@ -230,23 +243,26 @@ class Connections:
                 return connection
             connection.close()
 
-    def _open(self, server: Endpoint, proxy: Endpoint | None, context: SSLContext | None) -> HttpConnection:
+    def _open(self, server: Endpoint, proxy: Endpoint | None, context: SSLContext | None) -> _Connection:
         first = proxy or server
         try:
             # Bytes: for a string, an encoding is imported, which takes 2 ms.
             address: Any = first.host.encode(), first.port
-            stream: ByteStream = socket.create_connection(address, self._seconds)
+            plain = socket.create_connection(address, self._seconds)
         except TimeoutError as error:
             raise ConnectTimeoutError from error
+        stream: ByteStream = plain
         try:
             for option in _options():
-                stream.setsockopt(*option)  # type: ignore[attr-defined]
-            if first.scheme == "https" and context is not None:
-                stream = secured(stream, context, first.host)
-            if proxy is not None and server.scheme == "https" and context is not None:
+                plain.setsockopt(*option)
+            if first.scheme == "https":
+                assert context is not None
+                stream = wrap_tls(stream, context, first.host)
+            if proxy is not None and server.scheme == "https":
+                assert context is not None
                 _tunnel(stream, server, proxy, self._seconds)
-                stream = secured(stream, context, server.host)
-            return HttpConnection(stream, partial(self._keep, (server, proxy)))
+                stream = wrap_tls(stream, context, server.host)
+            return _Connection(stream)
         except TimeoutError as error:
             stream.close()
             raise ConnectTimeoutError from error
@@ -256,7 +272,7 @@ class Connections:
 
 
 def _options() -> list[tuple[int, int, int]]:
-    """Make the options of every connection: unbuffered, and kept alive while an answer is awaited for minutes.
+    """Make the options of every connection: unbuffered, and kept alive while a response is awaited for minutes.
 
     Routers and load balancers forget a connection that is silent, and a peer that is gone is noticed only by probes.
     """
@@ -268,7 +284,7 @@ def _options() -> list[tuple[int, int, int]]:
 
 
 class _Tunnel:
-    """The Peer of the answer to CONNECT, whose end is the beginning of the tunnel: also in HTTP/1.0."""
+    """The Peer of the response to CONNECT, after which the stream stays open, also in HTTP/1.0."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
@@ -277,9 +293,6 @@ class _Tunnel:
         self._stream.settimeout(seconds)
         return self._stream.recv(size)
 
-    def release(self) -> None:
-        pass
-
     def close(self) -> None:
         pass
 
@@ -287,60 +300,36 @@ class _Tunnel:
 def _tunnel(stream: ByteStream, server: Endpoint, proxy: Endpoint, seconds: float) -> None:
     """Ask ``proxy`` for a connection to ``server`` (RFC 9110, section 9.3.6). Raises TunnelError."""
     headers = {} if proxy.authorization is None else {"Proxy-Authorization": proxy.authorization}
-    head = _head("CONNECT", server.authority, server.authority, headers)
     stream.settimeout(seconds)
-    stream.sendall(head)
-    answer = RawAnswer(_Tunnel(stream), "CONNECT", seconds)
-    if not 200 <= answer.status < 300:
-        raise TunnelError(answer.status)
+    stream.sendall(_head("CONNECT", server.authority, server.authority, headers))
+    response = RawResponse(_Tunnel(stream), "CONNECT", seconds, release=None)
+    if not 200 <= response.status < 300:
+        raise TunnelError(response.status)
+
+
+def _frame(
+    method: str, headers: Mapping[str, str], body: bytes | BodyStream | None
+) -> tuple[dict[str, str], int | None]:
+    """Return the headers with those that tell where the body ends, and its length; None if it goes in chunks."""
+    framed = dict(headers)
+    said = next((value for name, value in headers.items() if name.lower() == "content-length"), None)
+    if said is not None:
+        return framed, int(said)
+    if body is not None and not isinstance(body, bytes):
+        framed["Transfer-Encoding"] = "chunked"
+        return framed, None
+    size = len(body or b"")
+    if body is not None or method not in ("GET", "HEAD"):
+        framed["Content-Length"] = str(size)
+    return framed, size
 
 
 def _head(method: str, target: str, host: str, headers: Mapping[str, str]) -> bytes:
-    """Make request line and headers. Raises HeaderError."""
-    try:
-        encoded = _UNENCODED.sub(lambda match: quote(match[0]), target)
-        lines = [f"{method} {encoded} HTTP/1.1", f"Host: {host}", *map(": ".join, headers.items())]
-        if not any(_CONTROL.search(line) for line in lines):
+    """Make request line and headers; ``target`` is encoded. Raises HeaderError."""
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", *map(": ".join, headers.items())]
+    if all(map(_TOKEN.fullmatch, (method, *headers))) and not any(map(_CONTROL.search, lines)):
+        try:
             return "\r\n".join([*lines, "", ""]).encode("latin-1")
-    except UnicodeEncodeError:
-        pass  # its message would show the header's value
+        except UnicodeEncodeError:
+            pass  # its message would show the header's value
     raise HeaderError
-
-
-def translate_failure(error: Exception, shown: str, action: str, via: str) -> Exception:
-    """Translate what prevented an answer: GrockerError when no retry can help, else BrokenError.
-
-    ``shown``: the URL. ``via``: the proxy in words, if any.
-    """
-    import ssl
-
-    match error:
-        case ssl.SSLCertVerificationError():
-            return UnavailableError(
-                f"{action}: {shown}: the certificate is not trusted{via}: {error.verify_message}",
-                hint="if you trust the server, set SSL_CERT_FILE to the file of its certificate authority",
-            )
-        case TunnelError(status=407):
-            return DeniedError(
-                f"{action}: {shown}: the proxy refused the credentials{via}",
-                hint="set user:password@ before the proxy's host in that variable",
-            )
-        case TunnelError():
-            return BrokenError(f"the proxy answered {error.status}{via}", 2)
-        case socket.gaierror():
-            who = "the proxy's name" if via else "the name"
-            return BrokenError(f"cannot resolve {who}{via}", 3 if error.errno == socket.EAI_AGAIN else 2)
-        case ConnectionRefusedError():
-            return BrokenError(f"connection refused{via}", 3)
-        case ssl.SSLError():
-            return BrokenError(f"TLS failed{via}: {error.reason or 'no reason given'}", 2)
-        case ConnectTimeoutError():
-            return BrokenError(f"timeout while connecting{via}", 3)
-        case SlowAnswerError() | TimeoutError():
-            return BrokenError(f"timeout waiting for the answer{via}", 2)
-        case AnswerError():
-            return BrokenError(f"{error}{via}")
-        case OSError(strerror=str(words)) if words:
-            return BrokenError(f"{words[:1].lower()}{words[1:]}{via}")
-        case _:
-            raise error

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from grocker.errors import DeniedError, GrockerError, MissingError, TryAgainError, UnavailableError
 from grocker.web.address import redact_url
+from grocker.web.broken_connection import BrokenError
 
 if TYPE_CHECKING:
-    from grocker.web.answer import RawAnswer
+    from grocker.web.raw_response import RawResponse
 
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 
@@ -65,7 +66,9 @@ _KINDS: dict[int, type[HttpError]] = {
 }
 
 
-def response_error(raw: RawAnswer, url: str, action: str, source: str, asked: float | None, detail: bytes) -> HttpError:
+def response_error(
+    raw: RawResponse, url: str, action: str, source: str, asked: float | None, detail: bytes
+) -> HttpError:
     """Make the error for an unexpected answer.
 
     ``source``: the credentials sent, in words. ``asked``: seconds that the server asks to wait.
@@ -98,3 +101,48 @@ def retry_after(value: str | None, now: float) -> float | None:
         return max(0.0, parsedate_to_datetime(value).timestamp() - now)
     except (ValueError, TypeError, OverflowError, IndexError, OSError):
         return None
+
+
+def translate_failure(error: Exception, shown: str, action: str, via: str) -> Exception:
+    """Translate what prevented a response: GrockerError when no retry can help, else BrokenError.
+
+    ``shown``: the URL. ``via``: the proxy in words, if any.
+    """
+    import socket
+    import ssl
+
+    from grocker.web.connection import ConnectTimeoutError, TunnelError
+    from grocker.web.raw_response import ResponseError, SlowResponseError
+
+    match error:
+        case ssl.SSLCertVerificationError():
+            return UnavailableError(
+                f"{action}: {shown}: the certificate is not trusted{via}: {error.verify_message}",
+                hint="if you trust the server, set SSL_CERT_FILE to the file of its certificate authority",
+            )
+        case TunnelError(status=407):
+            return DeniedError(
+                f"{action}: {shown}: the proxy refused the credentials{via}",
+                hint="set user:password@ before the proxy's host in that variable",
+            )
+        case TunnelError():
+            return BrokenError(f"the proxy answered {error.status}{via}", 2)
+        case socket.gaierror():
+            who = "the proxy's name" if via else "the name"
+            return BrokenError(f"cannot resolve {who}{via}", 3 if error.errno == socket.EAI_AGAIN else 2)
+        case ConnectionRefusedError():
+            return BrokenError(f"connection refused{via}", 3)
+        case ssl.SSLEOFError():
+            return BrokenError(f"the connection was closed without an answer{via}")
+        case ssl.SSLError():
+            return BrokenError(f"TLS failed{via}: {error.reason or 'no reason given'}", 2)
+        case ConnectTimeoutError():
+            return BrokenError(f"timeout while connecting{via}", 3)
+        case SlowResponseError() | TimeoutError():
+            return BrokenError(f"timeout waiting for the answer{via}", 2)
+        case ResponseError():
+            return BrokenError(f"{error}{via}")
+        case OSError(strerror=str(words)) if words:
+            return BrokenError(f"{words[:1].lower()}{words[1:]}{via}")
+        case _:
+            raise error

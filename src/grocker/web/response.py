@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Self
 
 from grocker.errors import CorruptError, UnavailableError
 from grocker.web.address import redact_url
-from grocker.web.broken import BrokenError
+from grocker.web.broken_connection import BrokenError
 
 if TYPE_CHECKING:
-    from grocker.web.answer import RawAnswer
+    from grocker.web.raw_response import RawResponse
 
 _LEAST_RATE = 1000  # bytes a second
 _MOMENT = 5.0  # seconds for what nobody waits for: the words of an error, the rest of a body
@@ -24,10 +24,10 @@ class HttpResponse:
 
     def __init__(
         self,
-        raw: RawAnswer,
+        raw: RawResponse,
         url: str,
         action: str,
-        again: Callable[[int, BrokenError], RawAnswer] | None,
+        again: Callable[[int, BrokenError], RawResponse] | None,
         *,
         patience: float = 60,
     ) -> None:
@@ -97,7 +97,7 @@ class _Pace:
         self._waited = 0.0
         self._bytes = 0
 
-    def read(self, raw: RawAnswer, size: int) -> bytes:
+    def read(self, raw: RawResponse, size: int) -> bytes:
         """Return what is there of the next ``size`` bytes. Raises BrokenError."""
         began = time.monotonic()
         data = raw.read(size)
@@ -110,7 +110,7 @@ class _Pace:
         return data
 
 
-def read_beginning(raw: RawAnswer) -> bytes:
+def read_beginning(raw: RawResponse) -> bytes:
     """Read the beginning of an error's body, at most ``_DETAIL`` bytes, and release the connection."""
     data = b""
     until = time.monotonic() + _MOMENT
@@ -124,7 +124,7 @@ def read_beginning(raw: RawAnswer) -> bytes:
         release_connection(raw)
 
 
-def release_connection(raw: RawAnswer) -> None:
+def release_connection(raw: RawResponse) -> None:
     """Free the connection for another request; close it when much of the body is still to come."""
     until = time.monotonic() + _MOMENT
     try:
@@ -135,7 +135,7 @@ def release_connection(raw: RawAnswer) -> None:
     raw.close()
 
 
-def resume(send: Callable[[Mapping[str, str]], RawAnswer], first: RawAnswer, done: int) -> RawAnswer:
+def resume(send: Callable[[Mapping[str, str]], RawResponse], first: RawResponse, done: int) -> RawResponse:
     """Resume the same body at byte ``done``. BrokenError when the server does not support it, or the body changed."""
     tag = first.headers.get("ETag", "")
     validator = tag if tag and not tag.startswith("W/") else first.headers.get("Last-Modified")

@@ -5,15 +5,14 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, Any, Protocol
 
+from grocker.web.body import PIECE
+
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-_PIECE = 1 << 17
-"""bytes that are received at a time"""
-
 
 class ByteStream(Protocol):
-    """What is used of a socket, or of TLS over one."""
+    """The part of the socket interface that connections use."""
 
     def settimeout(self, seconds: float | None, /) -> None:
         """Limit how long each call takes, in seconds."""
@@ -25,14 +24,14 @@ class ByteStream(Protocol):
         """Receive at most ``size`` bytes; none at the end."""
 
     def fileno(self) -> int:
-        """The number of the socket's descriptor."""
+        """Return the number of the socket's descriptor."""
 
     def close(self) -> None:
         """End the connection."""
 
 
 class _TlsInTls:
-    """TLS to a server through a proxy that is itself reached by TLS, which the ssl module's sockets cannot."""
+    """TLS to a server through a proxy that is itself reached by TLS, which sockets of the ssl module do not offer."""
 
     def __init__(self, outer: ByteStream, context: SSLContext, host: str) -> None:
         import ssl
@@ -50,7 +49,7 @@ class _TlsInTls:
                 result = call(*arguments)
             except ssl.SSLWantReadError:
                 self._flush()
-                if data := self._outer.recv(_PIECE):
+                if data := self._outer.recv(PIECE):
                     self._received.write(data)
                 else:
                     self._received.write_eof()
@@ -77,6 +76,9 @@ class _TlsInTls:
             return b""
         return data
 
+    def pending(self) -> int:
+        return self._received.pending + self._tls.pending() + pending(self._outer)
+
     def fileno(self) -> int:
         return self._outer.fileno()
 
@@ -84,10 +86,17 @@ class _TlsInTls:
         self._outer.close()
 
 
-def secured(stream: ByteStream, context: SSLContext, host: str) -> ByteStream:
-    """Add TLS to a connection; ``host``: whose certificate is wanted."""
-    name = host.rstrip(".").partition("%")[0]
+def wrap_tls(stream: ByteStream, context: SSLContext, host: str) -> ByteStream:
+    """Add TLS to a connection; ``host``: the name that the certificate must match."""
+    name = host.removesuffix(".").partition("%")[0]
     if isinstance(stream, context.sslsocket_class):
         return _TlsInTls(stream, context, name)
     assert isinstance(stream, socket.socket)
-    return context.wrap_socket(stream, server_hostname=name)
+    # An end without notice is an error: it may be an attacker's (RFC 9112, section 9.8).
+    return context.wrap_socket(stream, server_hostname=name, suppress_ragged_eofs=False)
+
+
+def pending(stream: ByteStream) -> int:
+    """Return how many bytes were received of a connection that nobody has read, and poll(2) does not tell."""
+    count = getattr(stream, "pending", None)
+    return int(count()) if count is not None else 0

@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
 from grocker import __version__
-from grocker.errors import GrockerError, SettingsError, UnavailableError
+from grocker.errors import CorruptError, GrockerError, SettingsError, UnavailableError
 from grocker.web.address import basic_authorization, redact_url
-from grocker.web.broken import BrokenError
-from grocker.web.failure import RETRIED, HttpError, response_error, retry_after
+from grocker.web.broken_connection import BrokenError
+from grocker.web.failure import RETRIED, HttpError, response_error, retry_after, translate_failure
 from grocker.web.host import find_proxy, load_trust, read_netrc
 from grocker.web.response import HttpResponse, read_beginning, release_connection, resume
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-    from grocker.web.answer import RawAnswer
     from grocker.web.body import BodyStream
     from grocker.web.connection import Connections, Endpoint
+    from grocker.web.raw_response import RawResponse
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SAME_METHOD = frozenset({307, 308})  # RFC 9110, section 15.4.8
@@ -119,12 +119,12 @@ class Transport:
         repeatable = body is None or isinstance(body, bytes) or start is not None
         count = _Count((attempts or self._attempts) if repeatable else 1)
 
-        def send(extra: Mapping[str, str]) -> tuple[RawAnswer, str]:
+        def send(extra: Mapping[str, str]) -> tuple[RawResponse, str]:
             return self._follow(method, url, action, {**sent, **extra}, body, start, accept, redirects, answer_timeout)
 
         raw, place = self._send_until_accepted(send, count, accept, url, action, source)
 
-        def again(done: int, failure: BrokenError) -> RawAnswer:
+        def again(done: int, failure: BrokenError) -> RawResponse:
             return self._resume(lambda extra: send(extra)[0], count, raw, done, f"{action}: {redact_url(url)}", failure)
 
         resumable = method == "GET" and raw.status == 200
@@ -132,13 +132,13 @@ class Transport:
 
     def _send_until_accepted(
         self,
-        send: Callable[[Mapping[str, str]], tuple[RawAnswer, str]],
+        send: Callable[[Mapping[str, str]], tuple[RawResponse, str]],
         count: _Count,
         accept: Container[int],
         url: str,
         action: str,
         source: str,
-    ) -> tuple[RawAnswer, str]:
+    ) -> tuple[RawResponse, str]:
         """Send until an answer is accepted; return it and where it came from. ``source``: of the credentials."""
         while True:
             try:
@@ -159,13 +159,13 @@ class Transport:
 
     def _resume(
         self,
-        send: Callable[[Mapping[str, str]], RawAnswer],
+        send: Callable[[Mapping[str, str]], RawResponse],
         count: _Count,
-        first: RawAnswer,
+        first: RawResponse,
         done: int,
         action: str,
         failure: BrokenError,
-    ) -> RawAnswer:
+    ) -> RawResponse:
         """Resume the body of ``first`` at byte ``done``, where it broke."""
         while count.sent < min(count.most, failure.attempts or count.most):
             self._wait(count, None)
@@ -212,7 +212,7 @@ class Transport:
         accept: Container[int],
         redirects: bool,
         answer_timeout: float | None,
-    ) -> tuple[RawAnswer, str]:
+    ) -> tuple[RawResponse, str]:
         """``start``: where a body begins that can be read again."""
         again = _REDIRECTS if method in ("GET", "HEAD") else _SAME_METHOD
         if not redirects or (body is not None and not isinstance(body, bytes) and start is None):
@@ -250,8 +250,9 @@ class Transport:
         headers: Mapping[str, str],
         body: bytes | BodyStream | None,
         answer_timeout: float | None,
-    ) -> RawAnswer:
-        from grocker.web.connection import Endpoint, HeaderError, HostError, translate_failure
+    ) -> RawResponse:
+        from grocker.web.body import BodyError
+        from grocker.web.connection import Endpoint, HeaderError, HostError
 
         parts = urlsplit(url)
         address, variable = find_proxy(self._environ, parts)
@@ -260,14 +261,15 @@ class Transport:
         try:
             server = Endpoint.of(parts.scheme, parts.hostname or "", parts.port)
         except HostError as error:
-            raise SettingsError(f"{action}: {redact_url(url)} is not a valid URL", hint="fix the URL") from error
+            hint = "fix the URL" if url.isascii() else "fix the URL; write names of hosts in ASCII (xn--…)"
+            raise SettingsError(f"{action}: {redact_url(url)} is not a valid URL", hint=hint) from error
         proxy = _proxy(address, variable, action) if address else None
         has_tls = "https" in (server.scheme, proxy.scheme if proxy else "")
         try:
             return self._connected(connect).send(
                 method,
                 server,
-                urlunsplit(("", "", parts.path or "/", parts.query, "")),
+                (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
                 headers,
                 body,
                 proxy=proxy,
@@ -280,6 +282,8 @@ class Transport:
                 "permit",
                 hint="percent-encode them, or fix the credentials",
             ) from None
+        except BodyError as error:
+            raise CorruptError(f"{action}: {error}", hint="check the disk of the cache, and build again") from error
         except GrockerError:
             raise
         except Exception as error:
@@ -297,6 +301,7 @@ class Transport:
         with self._lock:
             if self._trust is None:
                 self._trust = load_trust(self._environ, action)
+                self._trust.set_alpn_protocols(["http/1.1"])
             return self._trust
 
     def pause(self, attempt: int, error: GrockerError) -> bool:

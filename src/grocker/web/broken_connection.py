@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class BrokenError(Exception):
-    """A connection that failed: ``reason`` in words; ``attempts`` that it is worth in total, None for all."""
+    """A connection that failed: ``reason`` in words; ``attempts``: how many are worth it at most, None for all."""
 
     def __init__(self, reason: str, attempts: int | None = None) -> None:
         super().__init__(reason)
