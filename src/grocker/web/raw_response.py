@@ -163,7 +163,7 @@ class RawResponse:
         self.reason = parser.reason
         self.headers = parser.headers
         coding = self.headers.get("Transfer-Encoding", "chunked")
-        if coding.lower() != "chunked" and not parser.is_complete:
+        if coding.lower() != "chunked" and method != "HEAD":
             raise ResponseError(f"the server sends an unsupported Transfer-Encoding: {coding[:40]}")
         closes = "close" in [one.strip().lower() for one in self.headers.get("Connection", "").split(",")]
         if parser.version != "1.1" or closes:
