@@ -17,7 +17,7 @@ from grocker import digest as digests
 from grocker.errors import CannotWriteError, GrockerError, StorageError
 from grocker.store import Store
 from grocker.store.check import check
-from grocker.store.writing import destination, storage, storage_error
+from grocker.store.writing import destination, remove_tree, storage, storage_error
 from grocker.tar import member as members
 from grocker.tar.entry import File
 from tests.support.user import ordinary_user
@@ -147,3 +147,19 @@ def test_destination_is_no_device_whose_place_a_file_would_take(tmp_path: Path) 
             destination(tmp_path / name)
     assert destination(tmp_path / "link") == tmp_path / "file"
     assert destination(tmp_path / "new") == tmp_path / "new"
+
+
+def test_tree_is_removed_when_it_is_nested_deeper_than_a_path_reaches(tmp_path: Path) -> None:
+    top, here = tmp_path / "tree", os.getcwd()
+    top.mkdir()
+    os.chdir(top)
+    try:
+        for _ in range(3000):
+            os.mkdir("d")
+            Path("file").touch()
+            os.chdir("d")
+        Path("link").symlink_to(tmp_path)
+    finally:
+        os.chdir(here)
+    remove_tree(top)
+    assert list(tmp_path.iterdir()) == []

@@ -1,12 +1,14 @@
 """The program that enters a sandbox and runs one command there: started by ``run``, never imported.
 
 Standard input is its request, marshalled by ``run``. Standard output and error of the command are this
-program's standard output; its own standard error says why the sandbox could not be entered, and nothing else. The
-exit status is the command's, 128 + N if signal N ended it.
+program's standard output; its own standard error says why the sandbox could not be entered, or, with the exit status
+``TOO_MUCH`` or ``FULL``, why it was ended, and nothing else. Otherwise the exit status is the command's, 128 + N if
+signal N ended it.
 
-Three processes: *outside* waits; *keeper* is process 1 of the sandbox, sets it up and ends with the command, and the
-kernel then ends everything in it; *command* gives up every privilege. Without namespaces the keeper itself ends what
-the command started. Sources: namespaces(7), mount(2), pivot_root(2), capabilities(7), seccomp(2).
+Three processes: *outside* waits, and watches the disk; *keeper* is process 1 of the sandbox, sets it up and ends with
+the command, and the kernel then ends everything in it; *command* gives up every privilege. Without namespaces the
+keeper itself ends what the command started. Sources: namespaces(7), mount(2), pivot_root(2), capabilities(7),
+seccomp(2).
 
 Longer than 400 lines because it is run by its path, isolated, and can import nothing of Grocker. It imports C modules
 where the public ones that wrap them take long: each back end and command waits for it.
@@ -30,12 +32,14 @@ import warnings  # noqa: F401 - by os.execvpe, where the files of Python are no 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any, NoReturn
 else:
     import _signal as signal
 
 NOBODY = 65534
+TOO_MUCH, FULL = 73, 74
+"""exit statuses, beside something on standard error: the command wrote too much, the disk is almost full"""
 NEW_MOUNT, NEW_CGROUP, NEW_UTS, NEW_IPC = 0x00020000, 0x02000000, 0x04000000, 0x08000000
 NEW_USER, NEW_PID, NEW_NET = 0x10000000, 0x20000000, 0x40000000
 READ_ONLY, NO_SETUID, NO_DEVICES, NO_EXEC, REMOUNT = 1, 2, 4, 8, 32
@@ -65,6 +69,12 @@ _SCOPES = 3
 """of Landlock: abstract Unix sockets, signals"""
 _WITH_SCOPES = 6
 """version of Landlock"""
+_LOOK = 100
+"""milliseconds between two looks at the disk"""
+_ENTRIES = 2000
+"""files that a look counts: 5 ms at most, so that watching costs at most 5 % of a processor"""
+_LEAST = 4096
+"""bytes that each file counts, an empty one too: its inode, and its name in a directory"""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -121,6 +131,8 @@ def main() -> int:
     except OSError:
         pass  # /proc is read-only in some containers
     isolation = request["isolation"]
+    watched = [request["root"]] if isolation == "chroot" else [one[0] for one in request["binds"] if one[2]]
+    disk = Disk([os.open(one, os.O_RDONLY | os.O_CLOEXEC) for one in watched], request["limits"])
     places = None
     if isolation != "chroot":
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -132,6 +144,19 @@ def main() -> int:
     if child == 0:
         os.close(held)
         _guarded(lambda: _keep(request, places, alive) if places else _keep_chroot(request, alive))
+    os.close(alive)
+    polling = select.poll()
+    polling.register(held, 0)  # an error is reported as soon as the keeper has closed the other end
+    while not polling.poll(_LOOK):
+        problem = disk.look()
+        if problem:
+            if places:
+                os.kill(child, signal.SIGKILL)
+            os.close(held)  # without namespaces, the keeper then ends the others
+            os.waitpid(child, 0)
+            status, reason = problem
+            os.write(2, reason.encode())
+            return status
     return _status(os.waitpid(child, 0)[1])
 
 
@@ -170,6 +195,89 @@ def _separate(request: dict[str, Any], *, with_user: bool) -> None:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{NOBODY} {uid} 1"), ("gid_map", f"{NOBODY} {gid} 1")):
             with open(f"/proc/self/{name}", "w") as stream:
                 stream.write(text)
+
+
+# -- the disk ----------------------------------------------------------------------------------------------------------
+
+
+class Disk:
+    """What a command has written to the directories that it may write to, and what is free beside them.
+
+    What is free is read at each look, and is certain. Files are counted some at a look, because there may be millions;
+    what is in no directory any more, but still open, does not count.
+    """
+
+    def __init__(self, places: list[int], limits: dict[str, int]) -> None:
+        self._places = places
+        self._most = limits["written"]
+        found = [os.fstatvfs(place) for place in places]
+        self._least = [
+            (min(limits["free"], one.f_bavail * one.f_frsize // 2), min(limits["free_files"], one.f_favail // 2))
+            for one in found
+        ]
+        self._counting = self._count()
+
+    def look(self) -> tuple[int, str] | None:
+        """Return the exit status and the reason if a limit is reached."""
+        for place, (least, least_files) in zip(self._places, self._least, strict=True):
+            there = os.fstatvfs(place)
+            free = there.f_bavail * there.f_frsize
+            if free < least:
+                return FULL, f"the disk is almost full ({free >> 20} MiB free)"
+            if there.f_favail < least_files:
+                return FULL, f"the disk is almost full ({there.f_favail} inodes free)"
+        try:
+            found = next(self._counting)
+        except OSError:
+            return TOO_MUCH, "it nested directories too deep"
+        if found > self._most:
+            return TOO_MUCH, f"it wrote more than {self._most / (1 << 30):g} GiB"
+        return None
+
+    def _count(self) -> Iterator[int]:
+        """Yield how many bytes there are, at least: again and again, after some more files each time."""
+        while True:
+            found = number = 0
+            linked = set()
+            for place in self._places:
+                left = ["."]
+                while left:
+                    for path, about in _list(place, left.pop()):
+                        if stat.S_ISDIR(about.st_mode):
+                            left.append(path)
+                        elif about.st_nlink > 1:
+                            if about.st_ino in linked:
+                                continue
+                            linked.add(about.st_ino)
+                        found += max(about.st_blocks * 512, _LEAST)
+                        number += 1
+                        if number % _ENTRIES == 0:
+                            yield found
+            yield found
+
+
+def _list(place: int, directory: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield what is in a directory below an open one; what the command removes meanwhile is left out.
+
+    Raises OSError for a path that is too long to be counted, and for any program.
+    """
+    try:
+        opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise
+        return
+    try:
+        with os.scandir(opened) as listing:
+            for entry in listing:
+                try:
+                    yield f"{directory}/{entry.name}", entry.stat(follow_symlinks=False)
+                except OSError:
+                    continue
+    except OSError:
+        return
+    finally:
+        os.close(opened)
 
 
 # -- the keeper, as process 1 of namespaces ---------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import marshal
 import os
 import shutil
@@ -14,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from grocker import command
-from grocker.errors import BugError, UnavailableError
+from grocker.errors import BugError, StorageError, UnavailableError
 from grocker.sandbox.sandbox import HOSTNAME, Bind, Sandbox
 from grocker.store.writing import storage
 
@@ -23,7 +24,14 @@ Isolation = Literal["namespaces", "user namespaces", "chroot"]
 
 _ENTER = Path(__file__).parent / "_enter.py"
 _NOBODY = 65534
+_REMEDIES = {
+    73: "find out what it writes; if it needs that much, run it outside Grocker and use its result",
+    74: "free space (grocker prune), or use a larger disk (GROCKER_CACHE)",
+}
+"""by exit status of a sandbox that was ended because of the disk: see ``_enter``"""
 _MINORS = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}
+_LONGEST = 4096
+"""bytes of a path: PATH_MAX of Linux, with the NUL at its end"""
 CHOICES = (
     "allow user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone,"
     " kernel.apparmor_restrict_unprivileged_userns; docker run --security-opt seccomp=unconfined),"
@@ -34,6 +42,10 @@ CHOICES = (
 
 class NoSandboxError(UnavailableError):
     """This host gives this user no way to isolate a command."""
+
+
+class DiskLimitError(StorageError):
+    """A command filled the disk, or wrote too much, and was ended."""
 
 
 _found: dict[tuple[Path, int], Isolation] = {}
@@ -81,7 +93,8 @@ def run(
     ``isolation``: what ``find_isolation`` returned. ``scratch``: a directory on the file system of the writable binds,
     removed by the caller. ``directory``: where it runs, in the sandbox. ``on_line``: called with each line it writes.
     The output's ``stdout`` is the end of both its standard output and its standard error, ``status`` is 128 + N if
-    signal N ended it. Raises UnavailableError when it cannot be started, or does not end in time.
+    signal N ended it. Raises UnavailableError when it cannot be started, or does not end in time, and DiskLimitError
+    when it writes too much.
     """
     for bind in sandbox.binds:
         if bind.is_writable and isolation != "user namespaces":
@@ -96,6 +109,8 @@ def run(
         for bind in sandbox.binds:
             if bind.is_writable:
                 _make_removable(bind.source)
+    if output.stderr and output.status in _REMEDIES:
+        raise DiskLimitError(f"{action}: stopped because {output.stderr.strip()}", hint=_REMEDIES[output.status])
     if output.stderr:
         raise UnavailableError(
             f"{action}: cannot start {arguments[0]} in the sandbox: {output.stderr.strip()}",
@@ -148,11 +163,19 @@ def _directory(scratch: Path, name: str) -> Path:
 
 
 def _entries(directory: Path) -> Iterator[os.DirEntry[str]]:
-    """Everything below a directory, without following links; a directory comes before what is in it."""
+    """Everything below a directory, without following links; a directory comes before what is in it.
+
+    What is nested too deep to be opened is left out.
+    """
     left = [os.fspath(directory)]
     while left:
-        with os.scandir(left.pop()) as listing:
-            entries = list(listing)
+        try:
+            with os.scandir(left.pop()) as listing:
+                entries = list(listing)
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            continue
         for entry in entries:
             yield entry
             if entry.is_dir(follow_symlinks=False):
@@ -174,7 +197,7 @@ def _make_removable(place: Path) -> None:
             return
         os.chmod(place, 0o700)
         for entry in _entries(place):
-            if entry.is_dir(follow_symlinks=False):
+            if entry.is_dir(follow_symlinks=False) and len(os.fsencode(entry.path)) < _LONGEST:
                 os.chmod(entry.path, 0o700)
 
 

@@ -30,6 +30,12 @@ class Limits(msgspec.Struct, frozen=True):
     """bytes of address space of each process"""
     file: int = 8 << 30
     """bytes of each file that is written"""
+    written: int = 16 << 30
+    """bytes of all files together, in the directories that the command may write to; an empty file counts 4 KiB"""
+    free: int = 1 << 30
+    """bytes that must stay free on the disk of these directories; half of what is free at the start, if that is less"""
+    free_files: int = 100_000
+    """inodes that must stay free there, or half of them"""
     temporary: int = 1 << 30
     """bytes below ``/tmp``, which are memory"""
 

@@ -6,7 +6,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -102,15 +102,39 @@ class Writer:
 
 
 def remove_tree(directory: Path) -> None:
-    """Remove a directory as far as it can be removed; files alone without ``shutil``, which takes longer to import."""
-    try:
-        for name in os.listdir(directory):
-            os.unlink(directory / name)
-        os.rmdir(directory)
-    except OSError:
-        import shutil
+    """Remove a directory as far as it can be removed.
 
-        shutil.rmtree(directory, ignore_errors=True)
+    However deep it is: directories inside are moved to its top first. A sandboxed program may nest them deeper than a
+    path or ``shutil.rmtree`` can reach.
+    """
+    top = os.fspath(directory)
+    left, moved = [top], 0
+    directories = []
+    while left:
+        place = left.pop()
+        directories.append(place)
+        try:
+            with os.scandir(place) as listing:
+                entries = list(listing)
+        except OSError:
+            continue
+        for entry in entries:
+            try:
+                if not entry.is_dir(follow_symlinks=False):
+                    os.unlink(entry.path)
+                    continue
+                os.chmod(entry.path, 0o700)
+                path = entry.path
+                if place != top:
+                    moved += 1
+                    path = f"{top}/removed-{moved}"
+                    os.rename(entry.path, path)
+                left.append(path)
+            except OSError:
+                continue
+    for place in reversed(directories):
+        with suppress(OSError):
+            os.rmdir(place)
 
 
 def remove(path: Path) -> None:

@@ -246,6 +246,43 @@ def test_file_is_bounded(host: Host) -> None:
     assert (host.work / "large").stat().st_size == 1 << 20
 
 
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    "script",
+    [
+        "for ((n = 0; ; n++)); do head -c 100000 /dev/zero > $n; done",
+        "for ((n = 0; ; n++)); do : > $n; done",
+        "for ((n = 0; ; n++)); do mkdir $n; cd $n; head -c 1000000 /dev/zero > x; done",
+        "head -c 4000000000 /dev/zero > large; sleep 600",
+    ],
+    ids=["small files", "empty files", "deep directories", "one file"],
+)
+def test_files_are_bounded_together(host: Host, script: str) -> None:
+    mark = str(time.time_ns())
+    status, text = host.run(f"(exec -a {mark} sleep 600) & {script}", written=1 << 26)
+    assert (status, text) == (None, "x: stopped because it wrote more than 0.0625 GiB")
+    wait_until(lambda: running(mark) == [])
+
+
+def test_directories_are_bounded_when_they_are_nested_too_deep(host: Host) -> None:
+    name = "d" * 200
+    status, text = host.run(f"while true; do mkdir {name}; cd -P {name} 2>/dev/null; done")
+    assert (status, text) == (None, "x: stopped because it nested directories too deep")
+
+
+def test_some_of_the_disk_stays_free(host: Host) -> None:
+    owner = UID if host.launcher else 0
+    new = f"{host.work} && chown {owner} {host.work.parent} {host.work}"
+    mount = f'mount -t tmpfs -o size=700m none {host.work.parent} && mkdir {new} && exec "$@"'
+    small = replace(host, launcher=("unshare", "--mount", "sh", "-c", mount, "sh", *host.launcher))
+    status, text = small.run("for ((n = 0; ; n++)); do head -c 100000 /dev/zero > $n; done")
+    assert status is None
+    free = int(text.removeprefix("x: stopped because the disk is almost full (").removesuffix(" MiB free)"))
+    assert 100 < free < 350
+    status, text = small.run("for ((n = 0; n < 100; n++)); do head -c 1000000 /dev/zero > $n; done; echo all")
+    assert (status, text) == (0, "all\n")
+
+
 def test_command_is_ended_when_it_hangs(host: Host) -> None:
     mark = str(time.time_ns())
     status, text = host.run(f"exec -a {mark} sleep 600", seconds=1)
