@@ -235,6 +235,21 @@ def test_processes_are_bounded_when_it_forks_without_end(host: Host) -> None:
     assert running(mark) == []
 
 
+@pytest.mark.parametrize(
+    "host", ["namespaces", pytest.param("user namespaces", marks=pytest.mark.rootless)], indirect=True
+)
+def test_processes_are_counted_apart_when_a_sandbox_forks_without_end_beside_another(host: Host) -> None:
+    mark = str(time.time_ns())
+    bomb = f"while true; do (exec -a {mark} sleep 600) & done 2> /dev/null"
+    with host.start(f"trap '' CHLD; {bomb}", processes=300) as bombing:
+        wait_until(lambda: len(running(mark)) > 250)
+        status, text = host.run("for ((n = 0; n < 200; n++)); do sleep 1 & done; wait; echo all", processes=300)
+        assert len(running(mark)) > 250
+        os.kill(bombing.pid, signal.SIGKILL)
+    assert (status, text) == (0, "all\n")
+    wait_until(lambda: running(mark) == [])
+
+
 def test_memory_is_bounded(host: Host) -> None:
     status, text = host.run("printf -v a %200000000s x", memory=1 << 27)
     assert status, text
