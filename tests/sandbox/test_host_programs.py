@@ -88,6 +88,14 @@ def test_interpreter_with_libraries_elsewhere_cannot_run(tmp_path: Path, loaded:
     assert programs.can_run(maps) == can_run
 
 
+@pytest.mark.parametrize(
+    ("place", "is_below"), [("usr/lib/nvidia", True), ("usr/lib", False), ("usr/library", False), ("var/x", False)]
+)
+def test_mount_below_what_is_shown_is_noticed(tmp_path: Path, place: str, is_below: bool) -> None:
+    mounts = f"22 1 8:1 / / rw - ext4 /dev/vda rw\n36 22 98:0 / {tmp_path}/{place} rw,noatime - tmpfs none rw\n"
+    assert find_programs((), make_host(tmp_path)).has_mounts_below(mounts) == is_below
+
+
 def test_own_interpreter_can_run() -> None:
     prefixes = (sys.base_prefix, os.path.realpath(sys.base_prefix))
     maps = Path("/proc/self/maps").read_text()

@@ -68,7 +68,7 @@ def _find_workplace(
         isolation = find_isolation(scratch)
     except NoSandboxError:
         return None
-    if isolation != "chroot" and host.is_usable:
+    if host.is_usable(isolation, scratch):
         return host
     if toolchain is None:
         return None

@@ -26,7 +26,8 @@ from grocker.python.target import WheelTarget
 from grocker.python.uv import PATH, Uv
 from grocker.python.wheel import read_wheel
 from grocker.sandbox.host_programs import find_programs, make_root
-from grocker.sandbox.sandbox import Bind
+from grocker.sandbox.run import Isolation, can_show
+from grocker.sandbox.sandbox import Bind, Sandbox
 from grocker.tar.keys import cache_key
 from grocker.tar.unpack import unpack
 
@@ -73,14 +74,28 @@ class _Workplace(msgspec.Struct, frozen=True):
 class HostWorkplace(_Workplace, frozen=True):
     """The programs and the interpreter of this host. See ``Workplace``."""
 
-    @property
-    def is_usable(self) -> bool:
-        """Whether the interpreter runs with what a sandbox shows of this host; not where libraries are elsewhere."""
+    def is_usable(self, isolation: Isolation, scratch: Path) -> bool:
+        """Tell whether the interpreter runs with what a sandbox shows of this host.
+
+        It does not in a chroot, or where libraries are elsewhere. If something is mounted below what is shown, it is
+        tried in ``scratch``, an empty directory: before Linux 5.12, a user may not show that.
+        """
+        if isolation == "chroot":
+            return False
         try:
-            maps = Path("/proc/self/maps").read_text("utf-8", "surrogateescape")
+            maps, mounts = (
+                Path("/proc/self", name).read_text("utf-8", "surrogateescape") for name in ("maps", "mountinfo")
+            )
         except OSError:
             return False
-        return find_programs(_PREFIXES).can_run(maps)
+        programs = find_programs(_PREFIXES)
+        if not programs.can_run(maps):
+            return False
+        if not programs.has_mounts_below(mounts):
+            return True
+        place = scratch / "programs"
+        shown = Sandbox(place / "root", make_root(programs, place))
+        return can_show(shown, isolation=isolation, scratch=scratch)
 
     @property
     def release(self) -> tuple[int, int]:

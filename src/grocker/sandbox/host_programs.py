@@ -41,6 +41,11 @@ class HostPrograms(msgspec.Struct, frozen=True):
         shown = tuple(f"{os.path.realpath(bind.source)}/" for bind in self.binds)
         return all(match["path"].startswith(shown) for match in _LOADED.finditer(maps))
 
+    def has_mounts_below(self, mounts: str) -> bool:
+        """Whether something is mounted below what is shown. ``mounts``: of this process, see proc_pid_mountinfo(5)."""
+        shown = tuple(f"{os.path.realpath(bind.source)}/" for bind in self.binds)
+        return any(line.split()[4].startswith(shown) for line in mounts.splitlines())
+
 
 def find_programs(prefixes: Iterable[str | Path], host: Path = Path("/")) -> HostPrograms:
     """Find the programs and libraries of ``host``, and those below ``prefixes``, where its interpreter is."""

@@ -69,13 +69,24 @@ def _try_isolations(scratch: Path) -> Isolation:
     )
     reason = ""
     for isolation in kinds:
-        tried = _start(
-            Sandbox(_directory(scratch, "empty")), (), isolation, scratch, "/", "testing the sandbox", _ignore
-        )
-        if not tried.stderr and tried.status == 0:
+        problem = _try(Sandbox(_directory(scratch, "empty")), isolation, scratch)
+        if not problem:
             return isolation
-        reason = reason or tried.stderr.strip() or f"exit status {tried.status}"
+        reason = reason or problem
     raise NoSandboxError(f"this host does not allow a sandbox: {reason}", hint=CHOICES)
+
+
+def can_show(sandbox: Sandbox, *, isolation: Isolation, scratch: Path) -> bool:
+    """Tell whether this host can show everything that a command would see: it is tried without one. See ``run``."""
+    return not _try(sandbox, isolation, scratch)
+
+
+def _try(sandbox: Sandbox, isolation: Isolation, scratch: Path) -> str:
+    """Enter a sandbox and leave it; return why that failed, or nothing."""
+    tried = _start(sandbox, (), isolation, scratch, "/", "testing the sandbox", _ignore)
+    if not tried.stderr and tried.status == 0:
+        return ""
+    return tried.stderr.strip() or f"exit status {tried.status}"
 
 
 def run(

@@ -64,7 +64,7 @@ def builder(
     if uid is not None:
         launcher += rootless.launcher(UID, groups="--clear-groups")
     if request.param == "chroot":
-        launcher += (sys.executable, str(ROOT / "tests/support/without_namespaces.py"))
+        launcher += (sys.executable, str(ROOT / "tests/support/refused_calls.py"), "namespaces")
     home = home_of(uid)
     cache = compiler_cache(uid or 0)
     (home / "secret").write_text("leaked")
