@@ -127,7 +127,7 @@ def _read_modules(data: bytes) -> None:
     for text in texts.values():
         for place, _ in find_relative(text):
             assert place.isprintable(), place
-    find_run_packages(["psycopg"], [File("opt/app/a.py", first), File("opt/app/b.py", second)], "opt/app")
+    find_run_packages(["django", "psycopg"], [File("opt/app/a.py", first), File("opt/app/b.py", second)], "opt/app")
 
 
 def _find_started(data: bytes) -> None:

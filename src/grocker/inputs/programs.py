@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from grocker.platforms.run_packages import DISTRIBUTIONS, PROGRAMS, SELF_CONTAINED
+from grocker.platforms.run_packages import DISTRIBUTIONS, GDAL, PROGRAMS, SELF_CONTAINED, SPATIALITE
 from grocker.regex import regex
 from grocker.tar.entry import Entry, File
 
@@ -16,6 +16,12 @@ _CALL = regex(r"run|call|popen|output|subprocess|exec|spawn", re.I)
 """names of functions that start the program of a list of arguments, the application's own included"""
 _LINE_CALL = regex(r"subprocess|system|popen|check_output|getoutput|getstatusoutput", re.I)
 """names of functions that start the program of a command line"""
+_GIS = "django.contrib.gis"
+_GEODJANGO = regex(
+    rb"(?m)^[ \t]*(?:from|import)[ \t]+django\.contrib\.gis\b(?!\.geoip2|[ \t]+import[ \t]+geoip2)"
+    rb"|^[^#\n]*[\"']django\.contrib\.gis(?:\.db\.backends\.(?:(?P<spatialite>spatialite)|\w+))?[\"']"
+)
+"""an import, or a name in Django's settings; geoip2 needs no library"""
 _ASIDE = frozenset({"tests", "test", "testing", "docs", "examples", "scripts", "script", "tools", "ci", "contrib"})
 """directories whose programs no service runs"""
 _ASIDE_FILES = regex(r"(?:test_.*|conftest|setup|noxfile|fabfile|tasks|dodo)\.py")
@@ -28,7 +34,7 @@ def find_run_packages(distributions: Collection[str], entries: Iterable[Entry], 
 
     ``distributions``: normalised names of all that are installed. ``entries``: the application's own files; ``site``:
     the entry path of the directory of its modules. A program counts if a module calls it by a literal name, and does
-    not catch that it is missing.
+    not catch that it is missing. GeoDjango's libraries count if Django is installed and a module names it.
     """
     found: dict[str, str] = {}
     for name in sorted(set(distributions) & DISTRIBUTIONS.keys()):
@@ -40,6 +46,9 @@ def find_run_packages(distributions: Collection[str], entries: Iterable[Entry], 
             continue
         if is_aside(path):
             continue
+        if "django" in distributions and _GIS.encode() in entry.data:
+            for package in _geodjango(entry.data):
+                found.setdefault(package, f"{path} uses {_GIS}")
         if any(word in entry.data for word in _STARTS) and _NAMED.search(entry.data):
             for program in _started(entry.data):
                 found.setdefault(PROGRAMS[program], f"{path} starts {program}")
@@ -50,6 +59,16 @@ def is_aside(path: str) -> bool:
     """Tell whether no service loads a module. ``path``: below the directory on ``sys.path``."""
     *directories, name = path.split("/")
     return not _ASIDE.isdisjoint(directories) or bool(_ASIDE_FILES.fullmatch(name))
+
+
+def _geodjango(source: bytes) -> Iterator[str]:
+    """Yield what a module needs that imports GeoDjango or names it in settings, unless it does without it."""
+    for match in _GEODJANGO.finditer(source):
+        before = source[: match.start()].rstrip().rpartition(b"\n")[2].strip()
+        if before != b"try:":
+            yield GDAL
+        if match["spatialite"]:
+            yield SPATIALITE
 
 
 def _started(source: bytes) -> Iterator[str]:

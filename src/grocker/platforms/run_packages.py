@@ -39,6 +39,11 @@ SELF_CONTAINED: dict[str, tuple[str, ...]] = {
 }
 """By distribution those beside which it needs no package."""
 
+GDAL = "libgdal"
+"""the package with the GDAL library, which needs those with GEOS and PROJ; its name has a version in each suite"""
+SPATIALITE = "libsqlite3-mod-spatialite"
+"""the package with the extension of SQLite that GeoDjango loads"""
+
 PROGRAMS: dict[str, str] = {
     "bzip2": "bzip2",
     "convert": "imagemagick",

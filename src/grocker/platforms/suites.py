@@ -13,6 +13,7 @@ import msgspec
 from grocker.errors import SettingsError
 from grocker.platforms.architectures import ARCHITECTURES
 from grocker.platforms.interpreters import release_of
+from grocker.platforms.run_packages import GDAL
 
 RUST = ("cargo", "rustc")
 """packages that compile Rust"""
@@ -72,6 +73,8 @@ class Suite(msgspec.Struct, frozen=True):
     architectures: tuple[str, ...] = tuple(ARCHITECTURES)
     rust: tuple[str, str] = ("cargo", "rustc")
     """its newest cargo and rustc, in the order of ``RUST``"""
+    gdal: str = "libgdal36"
+    """its package for ``run_packages.GDAL``"""
     is_released: bool = True
     """false for Debian's testing, which only those get who ask for it or for its Python"""
 
@@ -83,6 +86,10 @@ class Suite(msgspec.Struct, frozen=True):
     def name_build_package(self, package: str) -> str:
         """Return the suite's own name of a Debian package that builds something."""
         return dict(zip(RUST, self.rust, strict=True)).get(package, package)
+
+    def name_run_package(self, package: str) -> str:
+        """Return the suite's own name of a Debian package of the tables in ``run_packages``."""
+        return self.gdal if package == GDAL else package
 
     def is_interpreter(self, package: str) -> bool:
         """Whether the interpreter needs the package of that name to compile."""
@@ -166,6 +173,7 @@ SUITES = {
             pockets=(Pocket("", (_TRIXIE, _BOOKWORM)), Pocket("-updates", (_TRIXIE, _BOOKWORM))),
             compiler_libraries=_COMPILER_LIBRARIES | {"libssl3t64"},
             base=(*_BASE, "tzdata-legacy"),
+            gdal="libgdal39",
             is_released=False,
         ),
         Suite(
@@ -179,6 +187,7 @@ SUITES = {
             ),
             compiler_libraries=_COMPILER_LIBRARIES | {"libssl3"},
             base=_BASE,
+            gdal="libgdal32",
             interpreter=("python3", "python3-distutils"),  # with lib2to3, which Debian 13 has no more
             rust=("cargo-web", "rustc-web"),  # kept new for browsers; cargo is 0.66 of 2022
         ),

@@ -191,7 +191,7 @@ def resolve(
         context.progress.warn(f"{message}; resolving without it", hint=remedy)
         return _ask(context, request, settings, target, host, uv, subscriber, has_alternatives, refuses_removed)
     names = {package.name for package in packages.packages}
-    brought = {name: why for name, why in _brought(settings, application, wheels).items() if name in names}
+    brought = {name: why for name, why in _brought(settings, application, wheels, target).items() if name in names}
     only = replace(request.lock.only(target.platform), not_reproducible=locks.not_reproducible(application))
     interpreters = _interpreters(source, target, host)
     return Resolution(
@@ -255,7 +255,7 @@ def _ask(
         uv = uv.with_options(read_listed(context, uv, application).index_options)
         packages, compiling = archive.result()
     own = (application.file,) if application.file else ()
-    brought = _brought(settings, application, wheels)
+    brought = _brought(settings, application, wheels, target)
     libraries = {*application.libraries, *(name for file in (*wheels.files, *own) for name in file.libraries), *brought}
 
     def below_wheels() -> DebianAnswer:
@@ -293,13 +293,14 @@ def _wheel_imports(
     return find_wheel_imports(context.store, application, wheels.files, target.python, fetch)
 
 
-def _brought(settings: Settings, application: Application, wheels: PythonAnswer) -> dict[str, str]:
+def _brought(settings: Settings, application: Application, wheels: PythonAnswer, target: Target) -> dict[str, str]:
     """Return the packages that the settings do not name and that what is installed needs, with reasons."""
     installed = application.installed
     distributions = {installed.name, *(file.name for file in wheels.files)}
     found = find_run_packages(distributions, installed.entries, installed.site)
     named = {text.partition("=")[0] for text in settings.dependencies}
-    return {name: why for name, why in found.items() if name not in named}
+    own = {target.suite.name_run_package(name): why for name, why in found.items()}
+    return {name: why for name, why in own.items() if name not in named}
 
 
 def _application(

@@ -18,6 +18,7 @@ from grocker import debian
 from grocker.debian import Facts, PackageSet, StaticConfiguration
 from grocker.errors import SettingsError
 from grocker.lock.values import DebianPackage
+from grocker.platforms.run_packages import SPATIALITE
 from grocker.platforms.suites import SUITES
 from grocker.progress import Silent
 from grocker.store import Store
@@ -51,6 +52,8 @@ class Image:
     names: tuple[str, ...]
     """what was asked for"""
     resolved: PackageSet
+    geodjango: PackageSet
+    """what an application with GeoDjango needs besides"""
     facts: tuple[Facts, ...]
     configured: StaticConfiguration
 
@@ -89,6 +92,7 @@ def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             now=datetime.now(UTC),
         )
         resolved = debian.resolve(archive.indexes, names)
+        geodjango = debian.resolve(archive.indexes, (suite.gdal, SPATIALITE))
 
         def read(package: DebianPackage) -> debian.UnpackedPackage:
             address = f"{archive.address(package.suite)}/{package.filename}"
@@ -113,7 +117,7 @@ def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     unpack([*entries, *configured.entries], root)
     root.chmod(0o755)
     (root / "tmp").chmod(0o1777)
-    yield Image(root, names, resolved, facts, configured)
+    yield Image(root, names, resolved, geodjango, facts, configured)
     shutil.rmtree(root)
 
 
@@ -137,6 +141,12 @@ def test_set_is_closed_and_every_package_says_why_it_is_there(image: Image) -> N
     assert {"libc6", "libssl3t64", "libssl3"} & names
     assert not names & {"dpkg", "debconf", "perl-base", "systemd"}
     assert all(image.resolved.why(name)[0] in image.names for name in names)
+
+
+def test_gdal_brings_geos_and_proj(image: Image) -> None:
+    names = {package.name for package in image.geodjango.packages}
+    assert {"libgeos-c1v5", "libgeos-c1t64"} & names
+    assert "libproj25" in names
 
 
 @pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="dpkg is not installed")
