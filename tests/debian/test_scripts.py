@@ -250,3 +250,12 @@ def test_file_has_the_capabilities_that_a_reviewed_script_sets() -> None:
     changed = dataclasses.replace(ping, control={"postinst": PING.replace("cap_net_raw", "cap_net_admin")})
     found = {entry.path: entry for entry in deb.unpack_bytes(changed.deb(), name="iputils-ping").entries}
     assert found["usr/bin/ping"] == msgspec.structs.replace(one, capability=b"")
+
+
+def test_script_that_failed_is_omitted_when_the_image_does_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grocker.debian.scripts.read_reviews", lambda: REVIEWS)
+    fonts, hello = named("fonts", postinst=CACHE), named("hello", postinst=UNREVIEWED)
+    assert scripts.find_omissible([fonts, hello], ["fonts", "hello", "other"]) == ("fonts",)
+    assert scripts.find_pending([fonts, hello]) == ("fonts", "hello")
+    assert scripts.find_pending([fonts, hello], failed=["fonts"]) == ("hello",)
+    assert scripts.find_pending([fonts], failed=["fonts"]) == ()

@@ -24,7 +24,7 @@ from grocker.inputs.index import find_uv
 from grocker.inputs.request import Request, read_configuration
 from grocker.layers import configured
 from grocker.layers.composition import FinishedLayer, is_kept
-from grocker.layers.configured import Scripts
+from grocker.layers.configured import FailedScriptsError, Scripts
 from grocker.layers.workers import Workers, workers
 from grocker.oci import Platform, Reference, reference
 from grocker.plan.layers import DEBIAN_KINDS
@@ -100,10 +100,7 @@ def _make_images(
     images: list[BuiltImage] = []
     faults = {application.installed.file: application.installed.faults}
     for resolution, (plan, scripts) in zip(resolutions, planned, strict=True):
-        offer = _Offer(context.store, request, Platform("linux", resolution.target.architecture))
-        execution = execute(
-            context, pools, plan, resolution, prefetch, finished=offer, strict=request.strict, settings=settings
-        )
+        execution, scripts = _execute(context, pools, prefetch, request, settings, resolution, plan, scripts)
         faults.update(execution.wheel_faults)
         if not images:
             warn_of_removed(context.progress, resolution, resolution.removed_by_wheels(context))
@@ -125,27 +122,73 @@ def _make_images(
     return resolutions[0], tuple(images)
 
 
+def _execute(
+    context: Context,
+    pools: Workers,
+    prefetch: Prefetch,
+    request: Request,
+    settings: Settings,
+    resolution: Resolution,
+    plan: Plan,
+    scripts: Scripts,
+) -> tuple[Execution, Scripts]:
+    """Execute a plan; if a maintainer script fails that the image does without, execute one that omits it."""
+    while True:
+        offer = _Offer(context.store, request, Platform("linux", resolution.target.architecture))
+        try:
+            execution = execute(
+                context, pools, plan, resolution, prefetch, finished=offer, strict=request.strict, settings=settings
+            )
+            return execution, scripts
+        except FailedScriptsError as error:
+            if settings.debian.configure == "always":
+                raise
+            from grocker import debian
+
+            facts = prefetch.packages(resolution.packages).facts()
+            failed = {*scripts.failed, *debian.find_omissible(facts, error.packages)}
+            if failed == {*scripts.failed}:
+                raise
+            plan, scripts = _plan(context, prefetch, request, settings, resolution, failed=tuple(sorted(failed)))
+
+
 def _plan(
-    context: Context, prefetch: Prefetch, request: Request, settings: Settings, resolution: Resolution
+    context: Context,
+    prefetch: Prefetch,
+    request: Request,
+    settings: Settings,
+    resolution: Resolution,
+    *,
+    failed: Sequence[str] | None = None,
 ) -> tuple[Plan, Scripts]:
-    """Plan an image, and find out whose maintainer scripts run; waits for Debian's packages unless that is known."""
+    """Plan an image, and find out whose maintainer scripts run; waits for Debian's packages unless that is known.
+
+    ``failed``: packages whose scripts failed and are omitted; None: those of the last build.
+    """
     store, answer, mode = context.store, resolution.packages, settings.debian.configure
-    scripts = configured.find_scripts(store, answer, mode)
-    if scripts is not None and not scripts.omitted:
+    scripts = configured.find_scripts(store, answer, mode) if failed is None else None
+    if scripts is not None and scripts.failed and not request.refresh:
+        failed = scripts.failed
+    if scripts is not None and (failed or not scripts.omitted):
         plan = plan_image(store, request, settings, resolution, scripts)
         if all(is_kept(store, layer) for layer in plan.layers if layer.kind == "scripts"):
             return plan, scripts
     from grocker import debian
 
     facts, can_run = prefetch.packages(answer).facts(), partial(_can_run_scripts, context, resolution)
-    names = debian.find_pending(facts, everything=mode == "always", has_sandbox=can_run)
+    failed = failed or ()
+    names = debian.find_pending(facts, everything=mode == "always", has_sandbox=can_run, failed=failed)
     tools = None
     if names:
         target, own = resolution.target, {package.name for package in answer.packages}
         wanted = sorted({*target.suite.tools, *debian.needed_by_scripts(own)})
         found = resolve_names(context, settings, wanted, target, refresh=request.refresh)
         tools = replace(found, packages=tuple(package for package in found.packages if package.name not in own))
-    scripts = Scripts(names, tools, () if names else tuple(debian.find_optional(facts).items()))
+    lacking = {
+        name: f"it failed; {why}" if name in failed else why for name, why in debian.find_optional(facts).items()
+    }
+    omitted = tuple((name, why) for name, why in lacking.items() if name not in names)
+    scripts = Scripts(names, tools, omitted, tuple(failed))
     configured.keep_scripts(store, answer, mode, scripts)
     return plan_image(store, request, settings, resolution, scripts), scripts
 

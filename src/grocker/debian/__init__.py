@@ -32,7 +32,14 @@ if TYPE_CHECKING:
     from grocker.debian.locales import choose_locales
     from grocker.debian.mirrors import Mirrors, find_mirrors, source_files
     from grocker.debian.resolver import PackageSet, needed_by_scripts, resolve
-    from grocker.debian.scripts import UnreviewedScript, describe_effects, find_optional, find_pending, find_unreviewed
+    from grocker.debian.scripts import (
+        UnreviewedScript,
+        describe_effects,
+        find_omissible,
+        find_optional,
+        find_pending,
+        find_unreviewed,
+    )
     from grocker.debian.signers import SIGNERS
 
 _HOMES = {
@@ -42,7 +49,14 @@ _HOMES = {
     "facts": ("Facts", "replaces"),
     "locales": ("choose_locales",),
     "resolver": ("PackageSet", "needed_by_scripts", "resolve"),
-    "scripts": ("UnreviewedScript", "describe_effects", "find_optional", "find_pending", "find_unreviewed"),
+    "scripts": (
+        "UnreviewedScript",
+        "describe_effects",
+        "find_omissible",
+        "find_optional",
+        "find_pending",
+        "find_unreviewed",
+    ),
     "signers": ("SIGNERS",),
     "mirrors": ("Mirrors", "find_mirrors", "source_files"),
 }
@@ -61,6 +75,7 @@ __all__ = [
     "configure",
     "describe_effects",
     "find_mirrors",
+    "find_omissible",
     "find_optional",
     "find_pending",
     "find_unreviewed",

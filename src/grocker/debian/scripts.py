@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 
 import msgspec
@@ -147,13 +147,14 @@ def find_pending(
     *,
     everything: bool = False,
     has_sandbox: Callable[[], bool] = lambda: True,
+    failed: Collection[str] = (),
     reviews: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
     """The names of the packages whose scripts run for real, sorted; none if all effects are done statically.
 
     If one has to run, so do those with alternatives, which depend on each other. ``everything``: all that have scripts.
-    ``has_sandbox``: whether scripts can run; asked if only such would run that an image does without. ``reviews``: see
-    ``find_unreviewed``.
+    ``has_sandbox``: whether scripts can run; asked if only such would run that an image does without. ``failed``: what
+    ``find_omissible`` returned; these do not run. ``reviews``: see ``find_unreviewed``.
     """
     reviews = read_reviews() if reviews is None else reviews
     packages = tuple(facts)
@@ -161,11 +162,18 @@ def find_pending(
         return tuple(sorted(one.name for one in packages if one.scripts))
     found = {one.package for one in find_unreviewed(packages, reviews)}
     if not found:
-        found = set(find_optional(packages, reviews))
+        found = set(find_optional(packages, reviews)).difference(failed)
         if not found or not has_sandbox():
             return ()
     found |= {one.name for one in packages if _is_worth_running(one, reviews)}
-    return tuple(sorted(found))
+    return tuple(sorted(found.difference(failed)))
+
+
+def find_omissible(facts: Iterable[Facts], failed: Collection[str]) -> tuple[str, ...]:
+    """Return those of the packages whose scripts failed that an image does without, sorted."""
+    packages = tuple(facts)
+    required = {one.package for one in find_unreviewed(packages)}
+    return tuple(sorted(set(failed).intersection(find_optional(packages)) - required))
 
 
 def _is_worth_running(package: Facts, reviews: Mapping[str, str]) -> bool:

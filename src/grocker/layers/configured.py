@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from grocker import debian
+from grocker.errors import CorruptError
 from grocker.layers.debian import DebianPackages, is_module
 from grocker.lock.answers import DebianAnswer
 from grocker.lock.values import DebianPackage
@@ -16,6 +19,15 @@ from grocker.tar.keys import cache_key
 from grocker.tar.member import Member
 
 
+class FailedScriptsError(CorruptError):
+    """Maintainer scripts failed in the sandbox."""
+
+    def __init__(self, message: str, *, hint: str, packages: Sequence[str]) -> None:
+        """``packages``: whose, as far as dpkg says."""
+        super().__init__(message, hint=hint)
+        self.packages = packages
+
+
 class Scripts(msgspec.Struct, frozen=True):
     """The maintainer scripts that run for an image."""
 
@@ -24,7 +36,9 @@ class Scripts(msgspec.Struct, frozen=True):
     tools: DebianAnswer | None = None
     """what they run with besides the image's packages; None if none run"""
     omitted: tuple[tuple[str, str], ...] = ()
-    """packages whose scripts would run if the host had a sandbox, and what the image lacks without them"""
+    """packages whose scripts did not run, or failed, and what the image lacks without them"""
+    failed: tuple[str, ...] = ()
+    """names of those of them that failed: they are run again when packages are resolved anew"""
 
     @property
     def digests(self) -> tuple[str, ...]:

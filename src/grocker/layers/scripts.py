@@ -18,8 +18,8 @@ import msgspec
 from grocker import debian
 from grocker.context import Context, download
 from grocker.debian import dpkg, effects
-from grocker.errors import CorruptError, GrockerError, MissingError
-from grocker.layers.configured import find_scripts
+from grocker.errors import MissingError
+from grocker.layers.configured import FailedScriptsError, find_scripts
 from grocker.layers.debian import unpack_package
 from grocker.layers.workbench import Workbench
 from grocker.lock.answers import DebianAnswer
@@ -94,8 +94,8 @@ class ScriptRun(msgspec.Struct, frozen=True):
 def make(layer: PlannedLayer, bench: Workbench) -> Member:
     """Make the member of a layer of the kind ``scripts``.
 
-    Raises CorruptError for a script that fails, UnavailableError if none can run here or one does not end, MissingError
-    if the store was pruned since the image was planned.
+    Raises FailedScriptsError for a script that fails, UnavailableError if none can run here or one does not end,
+    MissingError if the store was pruned since the image was planned.
     """
     context, target = bench.context, bench.target
     answer, plan = bench.packages.answer, bench.plan
@@ -169,7 +169,7 @@ def describe_refusal(facts: Sequence[debian.Facts], error: NoSandboxError) -> No
 def run_scripts(context: Context, asked: ScriptRun) -> effects.Changes:
     """Run the scripts, and return what they changed in the image.
 
-    Raises CorruptError for a script that fails, UnavailableError for one that does not end, NoSandboxError.
+    Raises FailedScriptsError for a script that fails, UnavailableError for one that does not end, NoSandboxError.
     """
     with context.store.scratch() as scratch:
         tree, control, sandbox = scratch / "tree", scratch / "control", scratch / "sandbox"
@@ -307,7 +307,7 @@ def _set_times(tree: Path, epoch: int) -> None:
                 os.utime(os.path.join(directory, name), (epoch, epoch), follow_symlinks=False)
 
 
-def describe_failure(said: str, status: int) -> GrockerError:
+def describe_failure(said: str, status: int) -> FailedScriptsError:
     """Say which scripts failed, and show what the first one wrote; ``said``: the run's output."""
     lines = [line.rstrip()[:_WIDEST] for line in said.splitlines() if line.strip()]
     matches = [(number, found) for number, line in enumerate(lines) if (found := _FAILED.match(line))]
@@ -316,7 +316,8 @@ def describe_failure(said: str, status: int) -> GrockerError:
     end = matches[0][0] + 2 if matches else len(lines)
     begin = max((n for n in range(end) if lines[n].startswith("Setting up ")), default=0)
     shown = "".join(f"\n    {line}" for line in lines[max(begin, end - _LINES) : end])
-    return CorruptError(
+    return FailedScriptsError(
         f"maintainer scripts{of} failed: exit status {status}{shown}",
         hint=f"to build without them, {_STATIC}",
+        packages=names,
     )

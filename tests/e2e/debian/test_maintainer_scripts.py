@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -26,6 +30,16 @@ from tests.support.side_by_side import directory
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.timeout(600)]
 
+_BUILD = """
+import sys
+from grocker.cli.main import main
+from grocker.layers import scripts
+from grocker.tar.entry import Symlink
+if sys.argv.pop(1) == "failing":
+    scripts._HOSTS = Symlink("usr/local/sbin/fc-cache", "/bin/false")
+main()
+"""
+"""builds, with a program in the sandbox that fails"""
 NAMES = ("graphviz", "nginx", "redis-server", "tdsodbc", "unixodbc", "java-common")
 REMOVING = Package(
     "removing",
@@ -110,3 +124,31 @@ def test_file_gets_the_capability_where_setcap_is_installed_and_else_the_setuid_
     assert isinstance(packet, File)
     assert (packet.path, packet.mode, packet.uid, packet.gid) == ("usr/bin/mtr-packet", mode, 0, 0)
     assert packet.capability == (encode(capability) if capability else b"")
+
+
+def test_script_that_the_image_does_without_is_omitted_when_it_fails(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("print('here')\n")
+    (tmp_path / "requirements.txt").touch()
+    (tmp_path / "grocker.toml").write_text('dependencies = ["fontconfig"]\n')
+    environ = {**os.environ, "GROCKER_CACHE": str(directory() / "failing-scripts")}
+
+    def build(fails: bool, *options: str) -> tuple[list[dict[str, str]], list[str], str]:
+        line = [sys.executable, "-c", _BUILD, "failing" if fails else "sound"]
+        line += ["build", str(tmp_path), "--output", "store", "--json", *options]
+        done = subprocess.run(line, env=environ, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        [image] = json.loads(done.stdout)["images"]
+        return image["omitted"], [layer["name"] for layer in image["layers"]], done.stderr
+
+    lacking, names, said = build(True)
+    assert [one["package"] for one in lacking] == ["fontconfig"]
+    assert lacking[0]["reason"].startswith("it failed; fills a cache")
+    assert "maintainer scripts" not in names
+    assert "not run on this host: fontconfig's maintainer script (it failed; fills a cache" in said
+
+    (tmp_path / "app.py").write_text("print('there')\n")
+    assert build(False)[:2] == (lacking, names)  # it does not run again
+
+    lacking, names, _ = build(False, "--refresh")
+    assert lacking == []
+    assert "maintainer scripts" in names
