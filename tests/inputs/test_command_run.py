@@ -32,6 +32,7 @@ from grocker.progress import Silent, Task
 from grocker.python import BuildRoot, Uv
 from grocker.python.source_tree import SourceTree
 from grocker.python.tree_record import TreeRecord
+from grocker.sandbox.run import DiskLimitError
 from grocker.sandbox.sandbox import Limits
 from grocker.store import Store
 from grocker.store.check import check
@@ -290,6 +291,17 @@ def test_command_is_ended_when_it_takes_too_long(workshop: Workshop) -> None:
     assert "sleep 600'\": timeout: the commands took longer than 1 s" in error.message
     assert "timeout" in str(error.hint)
     wait_until(lambda: running(mark) == [])
+
+
+def test_command_is_ended_when_its_files_are_too_much_together(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command_run, "LIMITS", Limits(written=1 << 25))
+    fill = "bash -c 'for ((n = 0; ; n++)); do head -c 100000 /dev/zero > $n; done'"
+    error = failure(lambda: workshop.build("true", fill))
+    assert isinstance(error, DiskLimitError)
+    assert error.message == f"build command {fill!r}: stopped because it wrote more than 0.03125 GiB"
+    assert "find out what it writes" in str(error.hint)
 
 
 def test_processes_are_bounded_when_a_command_forks_without_end(

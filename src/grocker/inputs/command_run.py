@@ -24,7 +24,7 @@ from grocker.python import hide_credentials
 from grocker.python.source_tree import SourceFile, SourceTree, copy_tree
 from grocker.regex import regex
 from grocker.sandbox.host_network import HostNetwork, hide, read_host_network
-from grocker.sandbox.run import NoSandboxError, find_isolation, run
+from grocker.sandbox.run import DiskLimitError, NoSandboxError, find_isolation, run
 from grocker.sandbox.sandbox import Bind, Limits, Sandbox
 from grocker.store.writing import storage
 from grocker.tar.keys import cache_key
@@ -122,7 +122,7 @@ def make(context: Context, toolchain: DebianToolchain, asked: CommandRun) -> Com
 
     Raises CorruptError for a command that fails, MissingError for a program or output that is not there, SettingsError
     for an output that leads out of the project or has a secret, UnavailableError for a command that takes too long or
-    does not reach the network, NoSandboxError.
+    does not reach the network, DiskLimitError for one that writes too much, NoSandboxError.
     """
     settings, commands = asked.settings, asked.settings.commands or ()
     root = toolchain.compose(())
@@ -167,6 +167,9 @@ def make(context: Context, toolchain: DebianToolchain, asked: CommandRun) -> Com
                 )
             except NoSandboxError as error:
                 raise NoSandboxError(f"{_ACTION}: {error.message}", hint=_CHOICES) from error
+            except DiskLimitError as error:
+                reason = error.message.removeprefix(f"{_ACTION}: ")
+                raise DiskLimitError(f"build command {follower.command!r}: {reason}", hint=error.hint) from error
             except SlowProgramError as error:
                 raise UnavailableError(
                     f"build command {follower.command!r}: timeout: the commands took longer than {settings.timeout} s",
