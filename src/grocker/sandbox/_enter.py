@@ -243,6 +243,9 @@ class Disk:
                 left = ["."]
                 while left:
                     for path, about in _list(place, left.pop()):
+                        number += 1
+                        if number % _ENTRIES == 0:
+                            yield found
                         if stat.S_ISDIR(about.st_mode):
                             left.append(path)
                         elif about.st_nlink > 1:
@@ -250,9 +253,6 @@ class Disk:
                                 continue
                             linked.add(about.st_ino)
                         found += max(about.st_blocks * 512, _LEAST)
-                        number += 1
-                        if number % _ENTRIES == 0:
-                            yield found
             yield found
 
 
