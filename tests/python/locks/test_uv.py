@@ -324,3 +324,18 @@ def test_hint_for_a_locked_package_that_needs_a_compiler_says_what_changes_the_l
     with pytest.raises(CompiledError) as caught:
         resolve_locked(read_project(place), lock, TARGET, builder.uv, workspace=tmp_path / "work", builder=builder)
     assert hint.replace("PLACE", str(place)) in str(caught.value.hint)
+
+
+def test_lock_is_fresh_when_a_dependency_has_a_source_for_some_platforms_only(index: Index, tmp_path: Path) -> None:
+    directory = locked_project(index, tmp_path, '["dep==1.0"]', ">=3.99")  # uv itself cannot check it
+    url = f"{index.url.replace('/simple', '/files')}/dep-1.0-py3-none-any.whl"
+    path = directory / "pyproject.toml"
+    source = f"{{ url = '{url}', marker = \"sys_platform == 'win32'\" }}"
+    path.write_text(f"{path.read_text()}[tool.uv.sources]\ndep = [{source}]\n")
+    lock = directory / "uv.lock"
+    locked = f'requires-dist = [{{ name = "dep", specifier = "==1.0" }}, {{ name = "dep", url = "{url}" }}]'
+    lock.write_text(lock.read_text().replace('requires-dist = [{ name = "dep" }]', locked))
+    (tmp_path / "work").mkdir()
+    uv = find_uv(index.environ(), cache=tmp_path / "uv")
+    found = read(lock, read_project(directory), TARGET, uv, workspace=tmp_path / "work", extras=())
+    assert [(pin.name, pin.version) for pin in found] == [("dep", "1.0")]

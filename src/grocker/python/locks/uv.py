@@ -121,21 +121,16 @@ def _compare(document: dict[str, Any], path: Path, project: Project, groups: Seq
 
 def _is_locked(declared: Sequence[str], items: Sequence[dict[str, Any]]) -> bool:
     """Whether a lock's items are the declared requirements (PEP 508)."""
-    locked = {
-        (
-            normalise_name(item["name"]),
-            tuple(sorted(item.get("extras", ()))),
-            None if _FROM.intersection(item) else _specifiers(item.get("specifier", "")),
-        )
-        for item in items
-    }
-    elsewhere = {name for name, _, specifiers in locked if specifiers is None}
-    found = set()
+    # The lock has the source in place of the versions. With sources for some platforms only, it has both.
+    elsewhere = {normalise_name(item["name"]) for item in items if _FROM.intersection(item)}
+    locked, found = set(), set()
+    for item in items:
+        name, extras = normalise_name(item["name"]), tuple(sorted(item.get("extras", ())))
+        locked.add((name, extras, None if name in elsewhere else _specifiers(item.get("specifier", ""))))
     for text in declared:
         requirement = parse_requirement(text)
         extras = tuple(sorted(normalise_name(extra) for extra in requirement.extras))
         name = normalise_name(requirement.name)
-        # The lock has the source in place of the versions.
         found.add((name, extras, None if name in elsewhere else _specifiers(str(requirement.specifier))))
     return locked == found
 
