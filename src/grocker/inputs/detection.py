@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -19,18 +19,24 @@ _CELERY = regex(r"^(?P<name>[A-Za-z_]\w*)\s*(?::[^=\n]+)?=\s*(?:celery\.)?Celery
 _CELERY_FILES = ("celery", "celery_app", "celeryapp", "tasks", "worker", "app", "main", "__init__")
 _SCHEDULE = regex(r"beat_schedule\b|BEAT_SCHEDULE\b|\badd_periodic_task\(")
 _STREAMLIT = regex(r"^(?:import|from) streamlit\b", re.M)
+_STREAMLIT_CALL = regex(r"^(?:with )?(?:st|streamlit)\.[a-z]|^if __name__ ==", re.M)
+"""what a page does, unlike a module that it imports"""
 _STREAMLIT_FILES = ("streamlit_app", "app", "main", "Home", "home")
 _STREAMLIT_OPTIONS = ("--server.headless", "true", "--browser.gatherUsageStats", "false")
 _GRADIO = regex(r"^(?:import|from) gradio\b", re.M)
 _GRADIO_LAUNCH = regex(r"\.launch\(")
 _GRADIO_FILES = ("app", "main", "demo", "gradio_app", "run", "webui")
 _FLASK_APP = regex(r"^\s*(?:export\s+)?(?:FLASK|QUART)_APP\s*=\s*[\"']?(?P<name>[^\"'#\s]+)", re.M)
+_PAGE_DEPTH = 2
+"""directories in which the script of a page may be"""
 _ASIDE = frozenset({"tests", "test", "docs", "examples", "example"})
 _DJANGO_WSGI = "django.core.wsgi:get_wsgi_application()"
 
 
 def find_roots(paths: Collection[str]) -> Iterator[str]:
     """Yield the directories that are on ``sys.path`` beside the top: ``src``, and that of a ``manage.py`` below.
+
+    If there is a ``manage.py`` at the top too, Django's settings decide.
 
     ``paths``: of the tree's files, relative to its top.
     """
@@ -40,8 +46,17 @@ def find_roots(paths: Collection[str]) -> Iterator[str]:
         yield "src"
     below = [path for path in paths if path.endswith("/manage.py") and _ASIDE.isdisjoint(path.split("/"))]
     below.sort(key=lambda path: (path.count("/"), path))
-    if below and "manage.py" not in paths and below[0] != "src/manage.py":
-        yield below[0].removesuffix("/manage.py")
+    if not below or below[0] == "src/manage.py":
+        return
+    inner = below[0].removesuffix("manage.py")
+    if "manage.py" not in paths or (_has_settings(paths, inner) and not _has_settings(paths, "")):
+        yield inner.rstrip("/")
+
+
+def _has_settings(paths: Collection[str], directory: str) -> bool:
+    """Tell whether a package directly in ``directory``, which ends with a slash, has Django's settings."""
+    form = re.compile(re.escape(directory) + r"[^/]+/settings(?:\.py|/__init__\.py)")
+    return any(form.fullmatch(path) for path in paths)
 
 
 def detect(
@@ -67,7 +82,8 @@ def detect(
     web = next(_web(tree, views, flask_app), None)
     if web is not None:
         return DetectedApplication(kind=web.kind, target=web.target, commands=commands), None
-    page = _streamlit(tree, (*_STREAMLIT_FILES, script)) or _gradio(tree, (*_GRADIO_FILES, script))
+    own = replace(tree, entries=tuple(code))
+    page = _streamlit(own, (*_STREAMLIT_FILES, script)) or _gradio(own, (*_GRADIO_FILES, script))
     if page is not None:
         return DetectedApplication(commands={"www": page, **commands}), None
     for view in views:
@@ -131,24 +147,38 @@ def _workers(view: python.Wheel) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _streamlit(tree: python.Wheel, files: tuple[str, ...]) -> tuple[str, ...] | None:
     """Return the command of a Streamlit page, None if there is none."""
-    found: Mapping[str, str] = dict(_sources(tree))
-    for name in files:
-        if _STREAMLIT.search(found.get(f"{name}.py", "")):
-            port = str(names.APPLICATION_PORT)
-            listens = ("--server.port", port, "--server.address", "0.0.0.0")  # noqa: S104 - of the container
-            return ("streamlit", "run", f"{name}.py", *listens, *_STREAMLIT_OPTIONS)
-    return None
+    texts = dict(_sources(tree))
+    importing = [path for path, text in texts.items() if _STREAMLIT.search(text) and "pages" not in path.split("/")]
+    path = _page(importing, files) or _page([path for path in importing if _STREAMLIT_CALL.search(texts[path])])
+    if path is None:
+        return None
+    port = str(names.APPLICATION_PORT)
+    listens = ("--server.port", port, "--server.address", "0.0.0.0")  # noqa: S104 - of the container
+    return ("streamlit", "run", path, *listens, *_STREAMLIT_OPTIONS)
 
 
 def _gradio(tree: python.Wheel, files: tuple[str, ...]) -> tuple[str, ...] | None:
     """Return the command of a script that launches a Gradio page, None if there is none."""
-    found: Mapping[str, str] = dict(_sources(tree))
-    for name in files:
-        text = found.get(f"{name}.py", "")
-        if _GRADIO.search(text) and _GRADIO_LAUNCH.search(text):
-            listens = ("GRADIO_SERVER_NAME=0.0.0.0", f"GRADIO_SERVER_PORT={names.APPLICATION_PORT}")
-            return ("env", *listens, "GRADIO_ANALYTICS_ENABLED=False", "python", f"{name}.py")
-    return None
+    launching = [path for path, text in _sources(tree) if _GRADIO.search(text) and _GRADIO_LAUNCH.search(text)]
+    path = _page(launching, files) or _page(launching)
+    if path is None:
+        return None
+    listens = ("GRADIO_SERVER_NAME=0.0.0.0", f"GRADIO_SERVER_PORT={names.APPLICATION_PORT}")
+    return ("env", *listens, "GRADIO_ANALYTICS_ENABLED=False", "python", path)
+
+
+def _page(paths: Collection[str], files: Sequence[str] = ()) -> str | None:
+    """Return the outermost script, and of several the first of ``files``, names without ``.py``.
+
+    ``files``: the names that count; none: all. None if there is none, or more than one candidate.
+    """
+    ranked = []
+    for path in paths:
+        name = path.removesuffix(".py").rpartition("/")[2]
+        if path.count("/") <= _PAGE_DEPTH and (not files or name in files):
+            ranked.append(((path.count("/"), files.index(name) if files else 0), path))
+    best = [path for rank, path in ranked if rank == min(ranked)[0]]
+    return best[0] if len(best) == 1 else None
 
 
 def _sources(view: python.Wheel) -> Iterator[tuple[str, str]]:
