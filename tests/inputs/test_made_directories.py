@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grocker.inputs.made_directories import find_made_directories
+from grocker.inputs.made_directories import find_databases, find_made_directories
 
 ROOTS = ("opt/app/src", "opt/app")
 
@@ -28,6 +28,8 @@ def made(*texts: str, **more: str) -> list[str]:
         "data = config('DATA', default=Path(__file__).parent / 'data')\nos.makedirs(str(data), exist_ok=True)",
         "def create_app():\n    here = os.path.dirname(__file__)\n    os.makedirs(here + '/data', exist_ok=1)",
         "class Config:\n    data = Path(__file__).parent / 'data'\n    data.mkdir(exist_ok=True)",
+        "class Config:\n    CACHE_DIR: str = os.path.join(os.path.dirname(__file__), os.pardir, 'shop', 'data')",
+        "app.config['UPLOAD_FOLDER'] = unknown() or os.path.dirname(__file__) + '/data'",
     ],
 )
 def test_directory_is_found_when_it_is_made_at_the_import(text: str) -> None:
@@ -65,3 +67,19 @@ def test_names_of_other_modules_are_followed() -> None:
         "opt/app/data"
     ]
     assert made("from shop.nowhere import BASE\n(BASE / 'data').mkdir(exist_ok=True)", shop__settings=base) == []
+
+
+def test_database_is_found_where_its_address_is_assigned() -> None:
+    text = "import os\nURL = cast(x) or f'sqlite:///{os.path.dirname(__file__)}/shop.db'\nOTHER = 'sqlite:///x.db'\n"
+    assert list(find_databases({"opt/app/shop/config.py": text}, ROOTS)) == ["opt/app/shop/shop.db"]
+
+
+@pytest.mark.parametrize("name", ["os.path.join(ABOVE, os.environ.get('X', 'shopdb'))", "f'{ABOVE}/shopdb'"])
+def test_database_of_django_is_found_whatever_its_name(name: str) -> None:
+    above = "import os\nPROJECT = os.path.dirname(os.path.abspath(__file__))\nABOVE = os.path.dirname(PROJECT)\n"
+    table = f"DATABASES = {{'default': {{'ENGINE': 'django.db.backends.sqlite3', 'NAME': {name}}}}}\n"
+    found = find_databases(
+        {"opt/app/shop/settings.py": f"{above}if 'URL' in os.environ:\n    x = 1\nelse:\n    {table}"}, ROOTS
+    )
+    assert list(found) == ["opt/app/shopdb"]
+    assert list(find_databases({"opt/app/shop/settings.py": above + table.replace("sqlite3", "mysql")}, ROOTS)) == []

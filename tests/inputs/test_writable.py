@@ -69,6 +69,14 @@ def test_sqlite_is_recognised_in_a_settings_package() -> None:
         ({"app_py": "from flask import Flask\napp = Flask(__name__, instance_relative_config=True)"}, ["instance"]),
         ({"src__shop__db_py": "from flask import current_app\nprint(current_app.instance_path)"}, ["src/instance"]),
         ({"db_py": "from flask_sqlalchemy import SQLAlchemy\nURI = 'sqlite:///x.db'"}, ["instance"]),
+        (
+            {
+                "app_py": "from flask import Flask\napp = Flask(__name__)",
+                "config_py": "URI = 'sqlite:///x.db'",
+                "db_py": "import flask_sqlalchemy",
+            },
+            ["instance"],
+        ),
         ({"db_py": "from flask_sqlalchemy import SQLAlchemy\nURI = 'sqlite:////x.db'"}, []),
         ({"app_py": "from flask import Flask\nx.instance_path", "instance__x_cfg": ""}, []),
         ({"app_py": "from flask import Flask\napp = Flask(__name__)"}, []),

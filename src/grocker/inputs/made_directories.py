@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from grocker.python.module_imports import parse
+from grocker.regex import regex
 from grocker.tar.entry import path_problem
 
 _SAME = frozenset({"abspath", "realpath", "normpath", "Path", "PurePath", "PosixPath", "str", "resolve", "absolute"})
@@ -18,6 +19,9 @@ _VARIABLES = frozenset({"getenv", "get", "env", "config"})
 """functions that read a variable of the environment; the second argument is its default"""
 _FACTORIES = frozenset({"create_app", "make_app", "create_application", "make_application", "get_app", "app_factory"})
 """functions that make the application when a service is loaded"""
+_WRITTEN = regex(r"\b(?:(?:UPLOAD|LOG|CACHE|SESSION_FILE)S?_(?:FOLDER|DIR|DIRECTORY)|MEDIA_ROOT)\b")
+"""settings that name a directory to write to: of Flask, its extensions, and Django"""
+_SQLITE = "sqlite:///"
 _BLOCKS = (ast.If, ast.Try, ast.With, ast.For, ast.ClassDef)
 
 
@@ -29,7 +33,7 @@ def find_made_directories(texts: Mapping[str, str], roots: Sequence[str], *, sta
     """
     modules = _Modules(texts, roots)
     for path, text in texts.items():
-        if "mkdir" in text or "makedirs" in text:
+        if "mkdir" in text or "makedirs" in text or _WRITTEN.search(text):
             for made in modules.read(path).made:
                 if made and (start or made.startswith("/")):
                     place = os.path.normpath(os.path.join("/", start, made)).lstrip("/")
@@ -37,12 +41,27 @@ def find_made_directories(texts: Mapping[str, str], roots: Sequence[str], *, sta
                         yield place
 
 
+def find_databases(texts: Mapping[str, str], roots: Sequence[str]) -> Iterator[str]:
+    """Yield the entry paths of SQLite databases that modules name, by an address or for Django.
+
+    The arguments are those of ``find_made_directories``.
+    """
+    modules = _Modules(texts, roots)
+    for path, text in texts.items():
+        if "sqlite" in text:
+            for place in modules.read(path).databases:
+                if place.startswith("/") and place.isprintable():
+                    yield os.path.normpath(place).lstrip("/")
+
+
 class _Module:
-    """What is known of one module: the values of its names, and the directories that it makes."""
+    """What is known of one module: the values of its names, and what it makes."""
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
         self.made: list[str] = []
+        """directories"""
+        self.databases: list[str] = []
 
 
 class _Modules:
@@ -81,6 +100,7 @@ class _Reader:
         self._modules, self._module, self._path = modules, module, path
         self._values = module.values
         self._values["__file__"] = f"/{path}"
+        self._values |= {"os.pardir": "..", "os.curdir": ".", "os.sep": "/"}
         self._is_guarded = False
 
     def run(self, body: Sequence[ast.stmt]) -> None:
@@ -112,11 +132,34 @@ class _Reader:
     def _assign(self, statement: ast.Assign | ast.AnnAssign) -> None:
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
         value = self._value(statement.value)
+        if isinstance(statement.value, ast.Dict):
+            self._note_databases(statement.value)
         for target in targets:
             if value is None:
                 self._values.pop(ast.unparse(target), None)
             else:
                 self._values[ast.unparse(target)] = value
+                self._note(ast.unparse(target), value)
+
+    def _note_databases(self, node: ast.Dict) -> None:
+        """Note the files of Django's ``DATABASES``."""
+        for table in ast.walk(node):
+            if isinstance(table, ast.Dict):
+                entries = {
+                    key.value: value
+                    for key, value in zip(table.keys, table.values, strict=True)
+                    if isinstance(key, ast.Constant)
+                }
+                engine, name = self._value(entries.get("ENGINE")), self._value(entries.get("NAME"))
+                if engine is not None and engine.endswith("sqlite3") and name:
+                    self._module.databases.append(name)
+
+    def _note(self, name: str, value: str) -> None:
+        """Note what a setting names for others to write: Flask's extensions, SQLAlchemy."""
+        if value.startswith(_SQLITE):
+            self._module.databases.append(value.removeprefix(_SQLITE))
+        elif _WRITTEN.search(name) and value and "." not in value.rpartition("/")[2][1:] and ":" not in value:
+            self._module.made.append(value)
 
     def _expression(self, node: ast.expr) -> None:
         """Note what a call makes, unless it would fail at a directory that is there, as links into ``/media`` are."""

@@ -14,7 +14,7 @@ import msgspec
 
 from grocker.errors import SettingsError
 from grocker.inputs.created_paths import find_relative
-from grocker.inputs.made_directories import find_made_directories
+from grocker.inputs.made_directories import find_databases, find_made_directories
 from grocker.inputs.tree_entries import ROOT
 from grocker.regex import regex
 from grocker.runner.contract import names
@@ -122,6 +122,10 @@ def recognise(entries: Sequence[Entry], roots: Sequence[str], settings_module: s
         places.append(_settings_files(texts, roots, settings_module))
     for files in places:
         found |= {path: WritablePath(path, False, "SQLite database") for path in _databases(files)}
+    for place in find_databases(texts, roots):
+        if place.startswith(f"{ROOT}/"):
+            path = place.removeprefix(f"{ROOT}/")
+            found.setdefault(path, WritablePath(path, False, "SQLite database"))
     for place in find_made_directories(texts, roots, start=ROOT):
         if place.startswith(f"{ROOT}/"):
             path = place.removeprefix(f"{ROOT}/")
@@ -196,8 +200,10 @@ def _modules(entries: Sequence[Entry]) -> dict[str, str]:
 
 def _instance_folders(texts: Mapping[str, str], roots: Sequence[str]) -> Iterator[str]:
     """Yield the folder beside each outermost module that uses one (Flask, "Instance Folders")."""
+    uses_sqlalchemy = any("flask_sqlalchemy" in text for text in texts.values())
+    has_database = uses_sqlalchemy and any(_FLASK_DATABASE.search(text) for text in texts.values())
     for path, text in texts.items():
-        uses = _FLASK.search(text) or ("flask_sqlalchemy" in text and _FLASK_DATABASE.search(text))
+        uses = _FLASK.search(text) or (has_database and ("flask_sqlalchemy" in text or _FLASK_NAME.search(text)))
         root = max((one for one in roots if path.startswith(f"{one}/")), key=len, default=None)
         if uses and "flask" in text and root is not None:
             yield f"{root}/instance".removeprefix(f"{ROOT}/")
