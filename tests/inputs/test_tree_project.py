@@ -23,6 +23,7 @@ PROJECT = '[project]\nname = "Shop_Site"\nversion = "2.1"\ndependencies = ["flas
         ({"pyproject.toml": PROJECT + "[tool.uv]\npackage = true\n"}, False),
         ({"pyproject.toml": BUILD + "[tool.poetry]\npackage-mode = false\n"}, True),
         ({"pyproject.toml": PROJECT + BUILD + "[tool.pdm]\ndistribution = false\n"}, True),
+        ({"pyproject.toml": '[project]\nname = ""\nversion = ""\n' + BUILD}, True),
         ({"pyproject.toml": "[tool.ruff]\n"}, True),
         ({"requirements.txt": "flask\n"}, True),
         ({"app.py": ""}, True),
@@ -58,6 +59,7 @@ def test_project_table_describes_the_tree(tmp_path: Path) -> None:
     [
         (["requirements.txt", "requirements/production.txt"], "requirements.txt"),
         (["requirements/base.txt", "requirements/production.txt"], "requirements/production.txt"),
+        (["infra/requirements/prod.txt", "docs/requirements.txt"], "infra/requirements/prod.txt"),
         (["requirements-prod.txt"], "requirements-prod.txt"),
     ],
 )
@@ -65,7 +67,7 @@ def test_first_requirement_file_counts_when_nothing_else_names_requirements(
     tmp_path: Path, names: list[str], expected: str
 ) -> None:
     for name in names:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("flask\n")
     found = read_tree_project(tmp_path, Settings())
     assert found.requirement_files == (tmp_path / expected,)

@@ -116,3 +116,18 @@ def test_stale_lock_of_a_project_gives_the_versions_that_still_fit(
             [(message, hint)] = progress.warnings
             assert message.startswith("reading poetry.lock: later is required but not locked; keeping its versions")
             assert hint == "update the lock: poetry lock"
+
+
+def test_dependency_is_installed_when_the_tree_lies_in_a_directory_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened_world(tmp_path / "world", monkeypatch) as (made, context):
+        make_wheel(made.index.directory, "dep")
+        make_wheel(made.index.directory, "uses-dep", requires=["dep"])
+        directory = made.place / "dep"
+        directory.mkdir()
+        (directory / "main.py").write_text("import dep\n")
+        (directory / "requirements.txt").write_text("dep\nuses-dep\n")
+        [resolution] = resolved(context, request(made, directory))
+        assert resolution.application.installed.name == "dep"
+        assert [file.name for file in resolution.wheels.files] == ["dep", "uses-dep"]

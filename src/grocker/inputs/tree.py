@@ -15,6 +15,7 @@ from grocker import python
 from grocker.config.dockerfile import DOCKERFILE
 from grocker.config.services import DetectedApplication, find_services
 from grocker.context import Context
+from grocker.digest import Digest, of
 from grocker.errors import SettingsError
 from grocker.inputs import validation
 from grocker.inputs.application import Application, ApplicationRequest, chosen_groups
@@ -25,7 +26,7 @@ from grocker.inputs.produced import Produced, with_produced
 from grocker.inputs.tree_entries import ROOT, tree_entries
 from grocker.inputs.tree_files import TreeFiles, check_named, read_files, warn_of_left_out
 from grocker.inputs.tree_project import TreeProject, check_tree, read_tree_project
-from grocker.python.metadata import EntryPoint, Metadata
+from grocker.python.metadata import EntryPoint, Metadata, normalise_name
 from grocker.python.scripts import generate_scripts
 from grocker.runner.contract import names
 from grocker.tar.entry import Entry, File, Symlink
@@ -93,7 +94,7 @@ def read_tree(
     if crontab[0] is None and (file := own[CRONTAB]) is not None:
         crontab = _bytes(file), CRONTAB
     return Application(
-        wheel=files.digest,
+        wheel=_digest(files.digest, described),
         file=None,
         installed=installed,
         extras=extras,
@@ -106,6 +107,12 @@ def read_tree(
         project=None,
         roots=roots,
     )
+
+
+def _digest(files: Digest, described: TreeProject) -> Digest:
+    """Return the digest of the tree's files, and of what the image gets of the project's wheel."""
+    parts = [(one.path, _bytes(one)) for one in described.description if isinstance(one, File)]
+    return of("\0".join([files, repr(parts)]).encode()) if parts else files
 
 
 def _started(directory: Path, files: Mapping[str, File]) -> DetectedApplication:
@@ -136,6 +143,15 @@ def detect_services(context: Context, directory: Path) -> DetectedApplication:
     return _with_static(detect(code, _roots(files))[0], entries)
 
 
+def find_start(context: Context, directory: Path) -> DetectedApplication:
+    """Return what the source tree of a project would start, according to its code, else to its Dockerfile."""
+    found = detect_services(context, directory)
+    if found.target is not None or found.commands:
+        return found
+    files = read_files(context, directory)
+    return _started(directory, {entry.path: entry for entry in tree_entries(files) if isinstance(entry, File)})
+
+
 def _read_beside(directory: Path, described: TreeProject) -> Iterator[Path]:
     """Yield what the build reads of the tree, though it may be left out of the image: ignored or never in it."""
     yield from python.read_requirement_files(described.requirement_files)
@@ -158,7 +174,7 @@ def _as_wheel(
         for name, target in sorted(described.scripts.items())
     )
     own: list[Entry] = [File(f"{scheme.site}/grocker_app.pth", _path_file(roots))]
-    own += _commands(entries, points, roots)
+    own += [*described.description, *_commands(entries, points, roots)]
     project = described.project
     metadata = described.metadata or Metadata(
         name=described.name,
@@ -168,10 +184,9 @@ def _as_wheel(
         extras=tuple(name for name, _ in project.extras),
     )
     everything = tuple(sorted((*entries, *own), key=lambda entry: entry.path))
-    assert project.name is not None
     return python.Wheel(
         file=described.name,
-        name=project.name,
+        name=project.name or normalise_name(described.name),
         version=described.version,
         site=ROOT,
         pure=True,

@@ -15,6 +15,8 @@ from grocker.config.settings import Settings
 from grocker.errors import MissingError, SettingsError
 from grocker.python.declared_requirements import pipfile_requirements, poetry_requirements
 from grocker.python.metadata import normalise_name
+from grocker.regex import regex
+from grocker.tar.entry import Entry
 
 UNVERSIONED = "latest"
 """version of a tree that names none"""
@@ -27,6 +29,9 @@ REQUIREMENT_FILES = (
     "requirements-production.txt",
 )
 """the first that exists counts"""
+_DESCRIPTION = regex(r"/[^/]+\.dist-info/(?!RECORD\Z)")
+_ASIDE = regex(r"(?:.*[-_])?(?:tests?|e2e|docs?|examples?|scripts?|tools?|benchmarks?|notebooks?|evals?)\Z")
+"""names of directories that hold no application"""
 
 
 class TreeProject(msgspec.Struct, frozen=True):
@@ -41,17 +46,22 @@ class TreeProject(msgspec.Struct, frozen=True):
     """``project.scripts``: ``module:function`` by name"""
     metadata: python.Metadata | None = None
     """of its wheel, if there is one; it says what is required then"""
+    description: tuple[Entry, ...] = ()
+    """the ``.dist-info`` of its wheel, for ``importlib.metadata``, without the record of files"""
 
 
 def is_tree(directory: Path, settings: Settings) -> bool:
     """Tell whether the project is a source tree rather than a package.
 
     ``install`` in the settings decides; else a package is what has a build system, unless it calls itself an
-    application (``tool.uv.package``, ``tool.poetry.package-mode``, ``tool.pdm.distribution``).
+    application (``tool.uv.package``, ``tool.poetry.package-mode``, ``tool.pdm.distribution``) or has an empty name, as
+    ``pdm init`` wrote for applications.
     """
     if settings.install is not None:
         return settings.install == "tree"
     document = _document(directory)
+    if _table(document, "project").get("name") == "":
+        return True
     tool = _table(document, "tool")
     for name, key in (("uv", "package"), ("poetry", "package-mode"), ("pdm", "distribution")):
         said = _table(tool, name).get(key)
@@ -71,14 +81,16 @@ def read_tree_project(directory: Path, settings: Settings, built: python.Wheel |
     """
     found = _read_declared(directory, settings)
     if built is not None:
+        named = tuple(directory / one for one in settings.requirements)
         points = {p.name: f"{p.module}:{p.object}" for p in built.entry_points if p.group == "console_scripts"}
         return TreeProject(
             project=msgspec.structs.replace(found.project, name=built.name, version=built.version),
             name=built.metadata.name,
             version=built.version,
-            requirement_files=tuple(directory / one for one in settings.requirements),
+            requirement_files=named if built.metadata.requires or named else found.requirement_files,
             scripts=points,
             metadata=built.metadata,
+            description=tuple(one for one in built.entries if _DESCRIPTION.search(one.path)),
         )
     place = _dynamic_requirements(directory, found)
     if place is not None:
@@ -92,21 +104,25 @@ def read_tree_project(directory: Path, settings: Settings, built: python.Wheel |
 def _read_declared(directory: Path, settings: Settings) -> TreeProject:
     document = _document(directory)
     table = _table(document, "project")
-    name = table.get("name")
-    name = name if isinstance(name, str) and name else _name_for(directory)
+    own = table.get("name")
+    own = own if isinstance(own, str) and own else None
     version = table.get("version")
     version = version if isinstance(version, str) and version else UNVERSIONED
     dependencies = _strings(table.get("dependencies"))
     files = named_requirement_files(directory, settings)
     if not files and not dependencies and python.find_lock(directory) is None:
-        files = tuple(directory / one for one in REQUIREMENT_FILES if (directory / one).is_file())[:1]
+        own_file = _requirement_file(directory)
+        files = (directory / own_file,) if own_file is not None else ()
         dependencies = () if files else _declared(directory, document)
+        if not files and not dependencies:
+            below = [(inner / one) for inner in directories_below(directory) if (one := _requirement_file(inner))]
+            files = tuple(below) if len(below) == 1 else ()
     optional = _table(table, "optional-dependencies")
     requires = table.get("requires-python")
     scripts = _table(table, "scripts")
     project = python.Project(
         directory=directory,
-        name=normalise_name(name),
+        name=normalise_name(own) if own is not None else None,
         version=version,
         requires_python=requires if isinstance(requires, str) else "",
         dependencies=dependencies,
@@ -115,7 +131,28 @@ def _read_declared(directory: Path, settings: Settings) -> TreeProject:
         backend="",
         backend_path=(),
     )
+    name = own or _name_for(directory)
     return TreeProject(project, name, version, files, {k: v for k, v in scripts.items() if isinstance(v, str)})
+
+
+def directories_below(directory: Path) -> tuple[Path, ...]:
+    """Return the directories directly in ``directory`` that may hold an application, sorted."""
+    try:
+        inner = sorted(directory.iterdir())
+    except OSError:  # the build says why
+        return ()
+    return tuple(
+        path
+        for path in inner
+        if not path.name.startswith((".", "_"))
+        and _ASIDE.match(path.name) is None
+        and path.is_dir()
+        and not (path / "pyvenv.cfg").exists()
+    )
+
+
+def _requirement_file(directory: Path) -> str | None:
+    return next((one for one in REQUIREMENT_FILES if (directory / one).is_file()), None)
 
 
 def named_requirement_files(directory: Path, settings: Settings) -> tuple[Path, ...]:

@@ -109,7 +109,8 @@ def resolve_wheels(
         # A dependency that depends on the application gets this one, not the index's. A tree that lists itself
         # (``-e .``) gets the metadata and commands of its wheel; its code comes first from the tree.
         itself = f"{python.PATH}." if application.roots else ""
-        others = [pin for pin in pins if pin.name != installed.name or (itself and pin.source == itself)]
+        name = _own_name(application)
+        others = [pin for pin in pins if pin.name != name or (itself and pin.source == itself)]
         return replace(answer_of_pins(context, uv, others, directory), stale=stale)
 
     def locked(lock: python.LockFile, scratch: Path) -> tuple[python.Pin, ...]:
@@ -156,7 +157,7 @@ def resolve_wheels(
         )
 
     key = cache_key(
-        *("dependencies", installed.name, installed.metadata.requires, servers, application.extras),
+        *("dependencies", _own_name(application), installed.metadata.requires, servers, application.extras),
         *(application.groups, own, str(wheels), python.marker_environment(wheels)),
         hashlib.sha256(local_file.read(lock.path)).hexdigest() if lock else "",
         _listed_key(listed),
@@ -178,14 +179,24 @@ def resolve_wheels(
     return found
 
 
+def _own_name(application: Application) -> str:
+    """Return the name of the application's distribution; empty for a tree that is named after its directory.
+
+    A directory may have the name of a dependency: ``flask``.
+    """
+    project = application.project
+    is_named = not application.roots or project is None or project.name is not None
+    return application.installed.name if is_named else ""
+
+
 def _active_requirements(store: Store, application: Application, target: python.WheelTarget) -> tuple[str, ...]:
     """Return what the application requires on ``target``; kept: parsing takes longer than most of a rebuild's steps."""
-    installed, extras = application.installed, application.extras
+    installed, extras, name = application.installed, application.extras, _own_name(application)
     variables = python.marker_environment(target)
-    key = cache_key("active requirements", installed.name, installed.metadata.requires, extras, variables)
+    key = cache_key("active requirements", name, installed.metadata.requires, extras, variables)
     kept = store.kept_as("steps", key, tuple[str, ...])
     if kept is None:
-        kept = python.active_requirements(installed.name, installed.metadata.requires, extras, target)
+        kept = python.active_requirements(name, installed.metadata.requires, extras, target)
         store.keep("steps", key, msgspec.json.encode(kept))
     return kept
 
