@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from grocker.config.services import Services
+from grocker.config.services import DetectedApplication, Services
 from grocker.config.settings import Settings
-from grocker.inputs.completeness import IncompleteWheelError, check_complete
+from grocker.inputs.completeness import IncompleteWheelError, check_complete, check_start
 from grocker.progress import Silent
 from grocker.python import InstallScheme, read_tree, read_wheel
 from grocker.runner.contract.spec import Service
@@ -70,6 +71,30 @@ def check(
             {"worker": Service(command="python ./bin/run.py --config=run.conf")},
             "lacks bin/run.py, run.conf, which the command of a service names",
         ),
+        (
+            CODE,
+            ["backend/app.py"],
+            {"web": Service(command="python -m uvicorn backend.app:app --port=${PORT}")},
+            "lacks backend/app.py, which a service needs",
+        ),
+        (
+            {"shop/__init__.py": "app.mount('/s', StaticFiles(packages=['x'], directory='static'))"},
+            ["static/a.css", "shop/__init__.py"],
+            WWW,
+            "",
+        ),
+        (
+            {"shop/__init__.py": "app.mount('/s', StaticFiles(directory='shop/static'))", "shop/static/a.css": ""},
+            ["shop/static/a.css", "shop/__init__.py"],
+            WWW,
+            "opens shop/static relative to the project's directory",
+        ),
+        (
+            {"shop/__init__.py": "templates = Jinja2Templates(Path('shop', 'pages'))", "shop/pages/a.html": ""},
+            ["shop/pages/a.html", "shop/__init__.py"],
+            WWW,
+            "opens shop/pages relative to the project's directory",
+        ),
         (CODE, ["shop/settings.py"], WWW, "lacks shop/settings.py, which a service needs"),
         (CODE, ["web/manage.py", "web/shop/settings.py"], WWW, "lacks web/shop/settings.py, which a service needs"),
     ],
@@ -110,6 +135,38 @@ def test_user_is_warned_when_no_service_needs_what_is_left_out(
 ) -> None:
     message, _ = check(tmp_path, files, sources, NONE, Settings())
     assert message == (f"the wheel of demo has no files from {', '.join(left)}" if left else "")
+
+
+@pytest.mark.parametrize(
+    ("sources", "command", "found", "said"),
+    [
+        (["main.py"], "", DetectedApplication(kind="asgi", target="main:app"), "start main:app"),
+        (
+            ["bot/__main__.py"],
+            "",
+            DetectedApplication(commands={"worker": ("python", "-m", "bot")}),
+            "start python -m bot",
+        ),
+        (["main.py"], "", DetectedApplication(), ""),
+        (["server.py"], "shop", DetectedApplication(target="server:create_app()"), "start server:create_app()"),
+        (["server.py"], "shop", DetectedApplication(target="shop.other:app"), ""),
+        (["demo.py"], "shop", DetectedApplication(target="demo:app"), ""),
+    ],
+)
+def test_package_becomes_a_tree_when_only_its_project_starts_something(
+    tmp_path: Path, sources: list[str], command: str, found: DetectedApplication, said: str
+) -> None:
+    for path in sources:
+        (tmp_path / "p" / path).parent.mkdir(parents=True)
+        (tmp_path / "p" / path).touch()
+    points = f"[console_scripts]\n{command} = shop:main\n" if command else ""
+    installed = read_wheel(make_wheel(tmp_path, files=CODE, entry_points=points), InstallScheme("3.13"))
+    tree = read_tree(tmp_path / "p", now=0)
+    if not said:
+        check_start(installed, tree, lambda: found)
+        return
+    with pytest.raises(IncompleteWheelError, match=re.escape(said)):
+        check_start(installed, tree, lambda: found)
 
 
 def test_files_beside_the_package_are_not_missing(tmp_path: Path) -> None:

@@ -49,6 +49,11 @@ FILES = {"pyproject.toml": PROJECT, "shop/__init__.py": "", "shop/wsgi.py": WSGI
     [
         ({"settings/main.py": ""}, "", "the wheel of shop lacks settings/main.py, which a service needs"),
         (
+            {"shop/wsgi.py": "", "app.py": "from flask import Flask\napp = Flask(__name__)\n"},
+            "",
+            "the wheel of shop starts nothing, but the project's files start app:app",
+        ),
+        (
             {},
             "import a_dependency",
             "building shop: its build back end failed: ModuleNotFoundError: No module named 'a_dependency'",
@@ -72,6 +77,13 @@ def test_package_is_a_tree_when_its_wheel_cannot_serve(
         said = [message for message, _ in progress.warnings if "source tree" in message]
         assert said == ([f"{warning}; building the source tree instead"] if warning else [])
         assert (resolution.application.directory is not None) == (warning is not None)
+        described = [
+            entry.path.rpartition("/")[2]
+            for entry in resolution.application.installed.entries
+            if ".dist-info/" in entry.path
+        ]
+        assert ("METADATA" in described) == (warning is None or "build back end" not in warning)
+        assert ("RECORD" in described) == (warning is None)
         if "a_dependency" in backend:
             with pytest.raises(CorruptError, match="a_dependency"):
                 resolved(context, request(made, made.project), Settings(install="package"))

@@ -127,13 +127,15 @@ def read_application(
     procfile: str | None = None,
     files: tuple[str, ...] = (),
     requirement_files: tuple[Path, ...] = (),
+    find_start: Callable[[], DetectedApplication] | None = None,
 ) -> Application:
     """Read an application from its wheel in the store.
 
-    ``procfile``: the text of the project's ``Procfile``; ``tree``: the project's files; the others as in Application.
+    ``procfile``: the text of the project's ``Procfile``; ``tree``: the project's files; ``find_start``: tells what they
+    would start as a source tree, empty for nothing; the others as in Application.
     Raises CorruptError for a damaged wheel, SettingsError for one that the settings do not fit.
     """
-    from grocker.inputs.completeness import check_complete
+    from grocker.inputs.completeness import check_complete, check_start
 
     path = request.context.store.built_wheel(wheel.sha256)
     if path is None:
@@ -155,6 +157,8 @@ def read_application(
     settings_module = django.settings_module if django else None
     if tree is not None:
         context = request.context
+        if find_start is not None and settings.install is None and not services.table:
+            check_start(installed, tree, find_start)
         check_complete(installed, tree, services, settings_module, settings, context.progress, context.store)
     return Application(
         wheel=wheel.sha256,

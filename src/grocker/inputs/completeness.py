@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from grocker import python
-from grocker.config.services import Services
+from grocker.config import command_lines
+from grocker.config.services import DetectedApplication, Services
 from grocker.config.settings import Settings
 from grocker.errors import CorruptError
 from grocker.progress import Progress
 from grocker.python import flat_layout
 from grocker.regex import regex
+from grocker.runner.contract.spec import Service
 from grocker.store import Store
 from grocker.tar.entry import File
 from grocker.tar.keys import cache_key
 
-_FORMAT = 1
+_FORMAT = 2
 """part of the cache key: raise it if the same files would give another result"""
 _NO_CODE = frozenset({"setup.py", "conftest.py", "noxfile.py", "manage.py"})
 """modules beside pyproject.toml that do not belong in a wheel"""
+_SERVED = ("app", "main", "wsgi", "asgi", "application", "server")
+"""usual names of modules that are web applications"""
 _DATA = regex(r"(?:[^/]+/)*?(?P<kind>templates|static)/")
+_SERVED_DIRECTORY = regex(
+    r"""\b(?:StaticFiles|Jinja2Templates)\(\s*(?:directory\s*=\s*)?(?:["'](?:\./)?(?P<path>[\w-][\w./-]*)["']"""
+    r"""|Path\(\s*["'](?P<parts>[\w-][\w./-]*(?:["']\s*,\s*["'][\w.-]+)*)["']\s*\))"""
+)
+"""what Starlette opens relative to the working directory (Starlette, "Static Files", "Templates")"""
 _KIND = regex(r"(?<![^/])(?:templates|static)/.*")
 _NO_PACKAGES = frozenset({"tests", "test", "docs", "doc", "examples", "tools", "scripts"})
 _ASIDE = frozenset({"tests", "test", "testing", "docs", "examples", "demos"})
@@ -35,6 +44,30 @@ class IncompleteWheelError(CorruptError):
     def __init__(self, message: str, hint: str, built: python.Wheel) -> None:
         super().__init__(message, hint=hint)
         self.built = built
+
+
+def check_start(installed: python.Wheel, tree: python.SourceTree, find: Callable[[], DetectedApplication]) -> None:
+    """Raise IncompleteWheelError for a wheel without services whose project starts something.
+
+    ``find``: tells what its source tree would start. A wheel that has commands is enough, unless it lacks a module
+    beside its packages that is a web application.
+    """
+    known = {entry.path.removeprefix(f"{installed.site}/") for entry in installed.entries}
+    beside = {path for path in (one.path for one in tree.files) if "/" not in path and path not in known}
+    has_commands = any(point.group == "console_scripts" for point in installed.entry_points)
+    if has_commands and beside.isdisjoint(f"{name}.py" for name in _SERVED):
+        return
+    found = find()
+    module = (found.target or "").partition(":")[0]
+    if has_commands and f"{module}.py" not in beside:
+        return
+    start = found.target or next((" ".join(command) for command in found.commands.values()), "")
+    if start:
+        raise IncompleteWheelError(
+            f"the wheel of {installed.name} starts nothing, but the project's files start {start}",
+            "declare a service: [tool.grocker.services.www]",
+            installed,
+        )
 
 
 def check_complete(
@@ -100,6 +133,8 @@ def _check(
         message = f"{wheel} lacks {_shown(needed)}, which a service needs"
     elif started:
         message = f"{wheel} lacks {_shown(started)}, which the command of a service names"
+    elif opened := _opened_from_project(installed, sources) if services.table else []:
+        message = f"{wheel} opens {_shown(opened)} relative to the project's directory"
     elif data:
         message = f"{wheel} has no files from {_shown(data)}"
     elif named := _named_data(installed, missing := _missing_data(installed, others) if services.table else []):
@@ -122,7 +157,7 @@ def _service_modules(
     installed: python.Wheel, sources: Iterable[str], services: Services, django_settings_module: str | None
 ) -> Iterator[str]:
     """Yield the modules of services, and Django's settings, that the project has and the wheel lacks."""
-    targets = [service.wsgi or service.asgi or "" for service in services.table.values()]
+    targets = [one for service in services.table.values() if (one := _target(service))]
     known = {entry.path.removeprefix(f"{installed.site}/") for entry in installed.entries}
     own = set(sources)
     beside = {path.removesuffix("manage.py") for path in own if path.rpartition("/")[2] == "manage.py"}
@@ -132,6 +167,16 @@ def _service_modules(
         forms = (f"{path}.py", f"{path}/__init__.py")
         if module and known.isdisjoint(forms):
             yield from (f"{top}{form}" for form in forms for top in tops if f"{top}{form}" in own)
+
+
+def _target(service: Service) -> str | None:
+    """Return what a service serves, also by a command that starts a usual server."""
+    command = service.command
+    if command is None:
+        return service.wsgi or service.asgi
+    words = next(command_lines.commands(command), ()) if isinstance(command, str) else command
+    served = None if command_lines.says_more(words) else command_lines.served_application(words)
+    return served[1] if served is not None else None
 
 
 def _started_files(services: Services, sources: Iterable[str]) -> list[str]:
@@ -174,6 +219,18 @@ def _named_data(installed: python.Wheel, missing: Sequence[str]) -> list[str]:
         if isinstance(one, File) and one.path.endswith(".py") and isinstance(one.data, bytes)
     ).decode("utf-8", "replace")
     return [path for path in missing if re.search(rf"[\"'/]{re.escape(path.rpartition('/')[2])}[\"']", code)]
+
+
+def _opened_from_project(installed: python.Wheel, sources: Sequence[str]) -> list[str]:
+    """Return the directories of the project that modules of the wheel serve from wherever the service starts."""
+    named = {
+        (match["path"] or re.sub(r"""["']\s*,\s*["']""", "/", match["parts"])).rstrip("/")
+        for entry in installed.entries
+        if isinstance(entry, File) and entry.path.endswith(".py") and isinstance(entry.data, bytes)
+        for match in _SERVED_DIRECTORY.finditer(entry.data.decode("utf-8", "replace"))
+        if _ASIDE.isdisjoint(entry.path.split("/"))
+    }
+    return sorted(path for path in named if any(source.startswith(f"{path}/") for source in sources))
 
 
 def _find_missing_modules(installed: python.Wheel, sources: Iterable[str]) -> list[str]:

@@ -48,6 +48,8 @@ def load(request: ApplicationRequest, produced: Produced | None = None) -> Appli
     if produced is not None:
         files = lay_over(tree.files, produced)
         tree = msgspec.structs.replace(tree, files=files, digest=python.hash_tree(files), shape="")
+    from grocker.inputs.tree import find_start
+
     pins = resolve_build(request, project)
     wheel = _build_wheel(request, project, tree, pins)
     read = {*named_files(directory, request.settings)}
@@ -67,6 +69,7 @@ def load(request: ApplicationRequest, produced: Produced | None = None) -> Appli
         procfile=read_procfile(directory),
         files=(*sorted(map(str, read)), *(f"{directory}/{path}" if path else str(directory) for path in tree.watched)),
         requirement_files=listed,
+        find_start=partial(find_start, request.context, directory),
     )
 
 

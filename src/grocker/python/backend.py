@@ -163,7 +163,7 @@ def call(
         text = output.stdout.decode("utf-8", "replace") + "\n" + output.stderr if output.status else "it built no wheel"
         if output.status < 0:
             text += f"\nit was killed by signal {-output.status}"
-        raise failure(text, project.name or project.directory.name, tree)
+        raise failure(text.replace(f"{copy}/", ""), project.name or project.directory.name, tree)
     return read_answer(answer, project, tree)
 
 
