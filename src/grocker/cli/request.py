@@ -15,6 +15,7 @@ from grocker.cli.terminal import display
 from grocker.context import Context
 from grocker.errors import SettingsError, UsageError
 from grocker.images.sink import PlaceContext
+from grocker.inputs.nested_project import find_nested
 from grocker.inputs.origin import Origin, parse_origin
 from grocker.inputs.request import EPOCH, Request
 from grocker.lock.values import NAME
@@ -44,6 +45,8 @@ def open_context(environ: Mapping[str, str], *, quiet: bool, emulates: bool = Fa
 def request_from_options(options: Mapping[str, Any], environ: Mapping[str, str]) -> Request:
     """Make a request of the options that commands share. Raises UsageError, SettingsError."""
     origin = parse_origin(options["source"], Path.cwd())
+    if options["config"] is None:
+        origin = find_nested(origin)
     lock_file = lock_path(origin, options["lock"])
     lock = locks.read(lock_file)
     return Request(

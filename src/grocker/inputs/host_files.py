@@ -21,6 +21,7 @@ def _files(request: Request, environ: Mapping[str, str]) -> Iterator[Path]:
     directory = request.origin.path if request.origin.kind == "project" and request.origin.path else Path()
     if request.origin.kind == "project":
         yield directory / DOCKERFILE  # though git may ignore it
+        yield from map(Path, request.origin.passed)
     if request.settings is not None:
         yield request.settings
     yield request.lock_file if request.lock_file is not None else directory / "grocker.lock"

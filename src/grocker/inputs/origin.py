@@ -28,6 +28,8 @@ class Origin(msgspec.Struct, frozen=True):
     """of a release: the distribution, normalised"""
     extras: tuple[str, ...] = ()
     """normalised, sorted"""
+    passed: tuple[str, ...] = ()
+    """what was looked at to find the project in ``path`` below the directory that the user named"""
 
     @property
     def is_bare(self) -> bool:

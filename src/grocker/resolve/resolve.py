@@ -22,6 +22,7 @@ from grocker.errors import MissingError, SettingsError
 from grocker.inputs.application import Application, ApplicationRequest, LockedApplication
 from grocker.inputs.index import download_wheel, wheel_target
 from grocker.inputs.load import load_application
+from grocker.inputs.nested_project import warn_of_nested
 from grocker.inputs.programs import find_run_packages
 from grocker.inputs.removed_imports import RemovedImport, find_removed_imports
 from grocker.inputs.request import Request
@@ -122,6 +123,7 @@ def resolve_platforms(
     context: Context, request: Request, settings: Settings, uv: Uv, subscriber: Subscriber
 ) -> tuple[Resolution, ...]:
     """Resolve what ``request`` names on each of its platforms, on the first suite whose Python has all wheels."""
+    warn_of_nested(request.origin, context.progress)
 
     def resolve_attempt(attempt: Attempt) -> tuple[Resolution, ...]:
         more, refuses = attempt.has_alternatives, attempt.refuses_removed
