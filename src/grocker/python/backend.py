@@ -247,6 +247,8 @@ def failure(text: str, name: str, tree: SourceTree) -> CorruptError:
     lines = [line.rstrip() for line in plain.splitlines() if line.strip()]
     tail = [line for line in lines if not re.match(r"Building wheel|warning:|hint:|  File \"<string>\"", line)]
     why = tail[-1].strip() if tail else "it wrote no message"
+    if re.match(r"error: [Cc]ommand ", why):  # setuptools' words for a compiler that failed, which has said why
+        why = next((line.strip() for line in tail if re.search(r":\d+: (?:fatal )?error: ", line)), why)
     why = why if len(why) <= _WIDTH else f"{why[:_WIDTH]}…"
     return CorruptError(
         f"building {name}: its build back end failed: {why}\n" + "\n".join("    " + line for line in tail[-_LINES:]),
