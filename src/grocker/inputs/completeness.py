@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from grocker import python
 from grocker.config import command_lines
@@ -53,7 +53,10 @@ def check_start(installed: python.Wheel, tree: python.SourceTree, find: Callable
     beside its packages that is a web application.
     """
     known = {entry.path.removeprefix(f"{installed.site}/") for entry in installed.entries}
-    beside = {path for path in (one.path for one in tree.files) if "/" not in path and path not in known}
+    paths = [one.path for one in tree.files]
+    if "Dockerfile" not in paths and not any(_is_left_out(path, known) for path in paths):
+        return
+    beside = {path for path in paths if "/" not in path and path not in known}
     has_commands = any(point.group == "console_scripts" for point in installed.entry_points)
     if has_commands and beside.isdisjoint(f"{name}.py" for name in _SERVED):
         return
@@ -68,6 +71,14 @@ def check_start(installed: python.Wheel, tree: python.SourceTree, find: Callable
             "declare a service: [tool.grocker.services.www]",
             installed,
         )
+
+
+def _is_left_out(path: str, known: Collection[str]) -> bool:
+    """Tell whether a file of a project is code that its wheel, which has the files in ``known``, lacks."""
+    inner = path.removeprefix("src/")
+    top, _, _ = inner.partition("/")
+    is_code = inner.endswith(".py") and top not in _NO_CODE and top not in _NO_PACKAGES and not top.startswith("test_")
+    return is_code and inner not in known and _ASIDE.isdisjoint(inner.split("/"))
 
 
 def check_complete(

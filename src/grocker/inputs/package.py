@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 import msgspec
 
 from grocker import python
+from grocker.config.services import DetectedApplication
 from grocker.config.settings import Settings
+from grocker.context import Context
 from grocker.errors import CorruptError, MissingError
 from grocker.inputs.application import Application, ApplicationRequest, WheelFile, read_application
 from grocker.inputs.documents import named_files, read_procfile
@@ -48,8 +51,6 @@ def load(request: ApplicationRequest, produced: Produced | None = None) -> Appli
     if produced is not None:
         files = lay_over(tree.files, produced)
         tree = msgspec.structs.replace(tree, files=files, digest=python.hash_tree(files), shape="")
-    from grocker.inputs.tree import find_start
-
     pins = resolve_build(request, project)
     wheel = _build_wheel(request, project, tree, pins)
     read = {*named_files(directory, request.settings)}
@@ -69,8 +70,14 @@ def load(request: ApplicationRequest, produced: Produced | None = None) -> Appli
         procfile=read_procfile(directory),
         files=(*sorted(map(str, read)), *(f"{directory}/{path}" if path else str(directory) for path in tree.watched)),
         requirement_files=listed,
-        find_start=partial(find_start, request.context, directory),
+        find_start=partial(_find_start, request.context, directory),
     )
+
+
+def _find_start(context: Context, directory: Path) -> DetectedApplication:
+    from grocker.inputs.tree import find_start
+
+    return find_start(context, directory)
 
 
 def _warn_of_left_out(progress: Progress, tree: python.SourceTree) -> None:
