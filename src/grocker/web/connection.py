@@ -29,7 +29,6 @@ _MOST_IDLE = 8
 """connections to a server that are kept"""
 _REFUSAL = 5.0
 """seconds to wait for a response to a request that could not be sent whole"""
-_REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})  # RFC 9110, section 9.2.2
 _TOKEN = regex(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _CONTROL = regex(r"[\x00-\x08\x0a-\x1f\x7f]")
 _UNENCODED = regex(r"[^!-~]|[\"<>\\^`{|}\[\]]|%(?![0-9A-Fa-f]{2})")
@@ -210,8 +209,9 @@ class Connections:
             try:
                 return send(idle)
             except (NoResponseError, ConnectionResetError, BrokenPipeError):
-                # The server closed it meanwhile (RFC 9112, section 9.3.1).
-                if method not in _REPEATABLE or not (body is None or isinstance(body, bytes)):
+                # The server closed it meanwhile (RFC 9112, section 9.3.1). What changes something there is not sent
+                # again: who sent it asks first whether it arrived.
+                if method not in ("GET", "HEAD"):
                     raise
         return send(self._open(server, proxy, context))
 
