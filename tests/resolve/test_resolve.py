@@ -13,6 +13,7 @@ from grocker.context import Context
 from grocker.errors import CorruptError, SettingsError
 from grocker.lock.answers import DebianAnswer
 from grocker.platforms.target import Target
+from grocker.progress import Silent
 from grocker.resolve.resolve import resolve
 from grocker.resolve.suites import UnfitPythonError
 from tests.support.phases import opened_world, request, resolved
@@ -156,7 +157,7 @@ def test_lost_module_refuses_the_python_or_is_noted_when_something_asks_for_it(o
         resolve(context, wanted, Settings(), one.target, one.uv, Heard(), refuses_removed=True)
 
 
-def test_lost_module_of_a_wheel_refuses_the_python_or_is_noted_once_it_is_fetched(
+def test_lost_module_of_a_wheel_refuses_the_python_or_is_noted(
     opened: tuple[World, Context],
 ) -> None:
     made, context = opened
@@ -164,8 +165,40 @@ def test_lost_module_of_a_wheel_refuses_the_python_or_is_noted_once_it_is_fetche
     source = make_wheel(made.place / "own", "shop", files={"shop/__init__.py": "import old\n"}, requires=["old"])
     wanted = request(made, source)
     [one] = resolved(context, replace(wanted, suite="trixie"))
-    assert (one.removed, one.removed_by_wheels(context)) == ((), ())
+    assert one.removed == ()
     problem = "old.py of old 1.0 imports imp, which Python 3.13 no longer has"
     with pytest.raises(UnfitPythonError, match=problem):
         resolve(context, wanted, Settings(), one.target, one.uv, Heard(), refuses_removed=True)
     assert [lost.problem for lost in one.removed_by_wheels(context)] == [problem]
+
+
+def test_undeclared_module_is_added_and_told(opened: tuple[World, Context]) -> None:
+    """The application requires an old wheel, which takes setuptools for granted."""
+    made, context = opened
+    make_wheel(made.index.directory, "setuptools", "81.0.0", files={"pkg_resources/__init__.py": ""})
+    make_wheel(made.index.directory, "setuptools", "84.0.0", files={"setuptools/__init__.py": ""})
+    make_wheel(made.index.directory, "old", files={"old.py": "import pkg_resources\n"})
+    source = make_wheel(made.place / "own", "shop", files={"shop/__init__.py": "import old\n"}, requires=["old"])
+    told = Silent()
+    [one] = resolved(replace(context, progress=told), request(made, source))
+    assert [(file.name, file.version) for file in one.wheels.files] == [("old", "1.0"), ("setuptools", "81.0.0")]
+    assert (one.removed, one.removed_by_wheels(context)) == ((), ())
+    problem = "old.py of old 1.0 imports pkg_resources, which only setuptools<82 provides"
+    hint = "require setuptools<82 yourself to hide this warning"
+    assert told.warnings == [(f"{problem}; it was added, because nothing requires it", hint)]
+
+
+@pytest.mark.parametrize("suite", [None, "trixie"])
+def test_undeclared_module_is_told_when_the_project_wants_a_version_without_it(
+    opened: tuple[World, Context], suite: str | None
+) -> None:
+    made, context = opened
+    make_wheel(made.index.directory, "setuptools", "81.0.0", files={"pkg_resources/__init__.py": ""})
+    make_wheel(made.index.directory, "setuptools", "84.0.0", files={"setuptools/__init__.py": ""})
+    files, requires = {"shop/__init__.py": "import pkg_resources\n"}, ["setuptools>=82"]
+    source = make_wheel(made.place / "own", "shop", files=files, requires=requires)
+    [one] = resolved(context, replace(request(made, source), suite=suite))
+    assert [file.version for file in one.wheels.files] == ["84.0.0"]
+    assert [lost.problem for lost in (*one.removed, *one.removed_by_wheels(context))] == [
+        "shop/__init__.py imports pkg_resources, which only setuptools<82 provides"
+    ]

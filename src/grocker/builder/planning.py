@@ -16,7 +16,7 @@ from grocker.lock.values import VERSION, Lock
 from grocker.plan.explain import Explained, Remembered, explain, remembered
 from grocker.plan.plan import Plan, plan
 from grocker.plan.subject import StaticPlace, Subject
-from grocker.platforms.removed_modules import removed_modules
+from grocker.platforms.removed_modules import UNDECLARED, removed_modules
 from grocker.platforms.suites import SUITES
 from grocker.progress import Progress
 from grocker.resolve.resolve import Resolution
@@ -54,6 +54,9 @@ def warn_of_removed(progress: Progress, resolution: Resolution, more: Sequence[R
     if not found:
         return
     one, *others = found
+    if one.module in UNDECLARED:
+        progress.warn(one.problem, f"require {UNDECLARED[one.module]}, and versions of the others that permit it")
+        return
     fitting = next((row for row in SUITES.values() if one.module not in removed_modules(row.python)), None)
     rest = f"; and {len(others)} more" if others else ""
     choice = f'set python = "{fitting.python}" in [tool.grocker]' if fitting is not None else "replace the import"

@@ -1,4 +1,4 @@
-"""The application's imports of modules that the library of its Python has lost."""
+"""The application's imports of modules that the library of its Python has lost, or that nothing brings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from grocker.inputs.application import Application
 from grocker.lock.values import PythonFile
-from grocker.platforms.removed_modules import ALL, bringing, modules_of, removed_modules
+from grocker.platforms.removed_modules import ALL, UNDECLARED, bringing, modules_of, removed_modules
 from grocker.regex import regex
 from grocker.tar.entry import File
 
@@ -28,6 +28,8 @@ class RemovedImport(msgspec.Struct, frozen=True):
     @property
     def problem(self) -> str:
         """For people: what fails."""
+        if self.module in UNDECLARED:
+            return f"{self.path} imports {self.module}, which only {UNDECLARED[self.module]} provides"
         return f"{self.path} imports {self.module}, which Python {self.series} no longer has"
 
     @property
@@ -43,11 +45,9 @@ def find_removed_imports(
     """Return the imports of the application's own modules that fail on a Python, sorted by path.
 
     A module counts if a service or a console script reaches it, in Django's case any but tests, and if it imports
-    one of the removed modules unconditionally. ``files``: the wheels beside the application; ``series``: ``3.13``.
+    one of the missing modules unconditionally. ``files``: the wheels beside the application; ``series``: ``3.13``.
     """
-    lost = removed_modules(series)
-    if not lost:
-        return ()
+    lost = removed_modules(series) | UNDECLARED.keys()
     suspects = {
         entry.path
         for entry in application.installed.entries

@@ -1,6 +1,6 @@
 """Modules that Python's library no longer has, and the distributions that bring them back. Tables.
 
-Sources: "What's New In Python 3.12", "What's New In Python 3.13", sections "Removed".
+Sources: "What's New In Python 3.12", "What's New In Python 3.13", sections "Removed"; setuptools' history, v82.
 """
 
 from __future__ import annotations
@@ -16,20 +16,27 @@ _REMOVED: dict[tuple[int, int], tuple[str, ...]] = {
 }
 """By the first release without them."""
 
-ALL = frozenset(name for names in _REMOVED.values() for name in names)
+UNDECLARED = {"pkg_resources": "setuptools<82"}
+"""Modules that were never in the library, but in every environment until Python 3.12, so that what imports them often
+does not require what brings them; and the requirement that does."""
+
+ALL = frozenset((*(name for names in _REMOVED.values() for name in names), *UNDECLARED))
+"""all that may be missing"""
 
 _DISTRIBUTIONS: dict[str, tuple[str, ...]] = {
     "audioop-lts": ("audioop",),
     "legacy-cgi": ("cgi", "cgitb"),
     "pyasynchat": ("asynchat",),
     "pyasyncore": ("asyncore",),
-    "setuptools": ("distutils",),
+    "setuptools": ("distutils", "pkg_resources"),
     "zombie-imp": ("imp",),
 }
 """By normalised name. ``standard-NAME`` brings NAME."""
 
-_SETUPTOOLS = 60
+_DISTUTILS = 60
 """the first major version of setuptools that brings its own distutils without being asked to"""
+_WITHOUT_RESOURCES = 82
+"""the first one without pkg_resources"""
 
 
 def removed_modules(series: str) -> frozenset[str]:
@@ -39,13 +46,16 @@ def removed_modules(series: str) -> frozenset[str]:
 
 
 def modules_of(distribution: str, version: str) -> frozenset[str]:
-    """Return which of the removed modules a distribution brings. ``distribution``: its normalised name."""
-    if distribution == "setuptools" and version.partition(".")[0] in map(str, range(_SETUPTOOLS)):
-        return frozenset()
-    return frozenset((*_DISTRIBUTIONS.get(distribution, ()), distribution.removeprefix("standard-"))) & ALL
+    """Return which of these modules a distribution brings. ``distribution``: its normalised name."""
+    found = {*_DISTRIBUTIONS.get(distribution, ()), distribution.removeprefix("standard-")} & ALL
+    if distribution == "setuptools":
+        major = int(number) if (number := version.partition(".")[0]).isdecimal() else _DISTUTILS
+        found -= {"distutils"} if major < _DISTUTILS else set()
+        found -= {"pkg_resources"} if major >= _WITHOUT_RESOURCES else set()
+    return frozenset(found)
 
 
 def bringing(module: str) -> str:
-    """Return the distribution that brings a removed module, for people; empty if none is known."""
+    """Return the distribution that brings a module, for people; empty if none is known."""
     named = (name for name, modules in _DISTRIBUTIONS.items() if module in modules)
     return next(named, "")

@@ -43,6 +43,7 @@ def resolve_wheels(
     ignore_lock: bool = False,
     keep_missing: bool = False,
     submodules: bool = False,
+    additions: Sequence[str] = (),
 ) -> PythonAnswer:
     """Resolve the wheels that the application and its servers need; the application's own is not among them.
 
@@ -51,9 +52,11 @@ def resolve_wheels(
     wheel is missing, because another suite is tried next; optional extensions are not left out then. Raises
     SettingsError for a lock that Grocker does not read, unless it is ignored; NoWheelError. Of a lock that is stale the
     versions count that still fit, with a warning. ``submodules``: whether those of git dependencies are fetched.
+    ``additions``: needed like the servers.
     """
     wheels = wheel_target(target)
-    installed, project, servers = application.installed, application.project, application.services.servers
+    installed, project = application.installed, application.project
+    servers = (*application.services.servers, *additions)
 
     @cache
     def requirements() -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ from grocker.lock.answers import DebianAnswer, PythonAnswer
 from grocker.lock.values import NAME as LOCK
 from grocker.lock.values import Lock, PythonFile, StandalonePython
 from grocker.platforms.architectures import BY_MACHINE
+from grocker.platforms.removed_modules import UNDECLARED
 from grocker.platforms.target import Target
 from grocker.resolve import lock as locks
 from grocker.resolve.collected_files import StaticFiles, collect_static, shown_static
@@ -239,21 +241,21 @@ def _ask(
         archive = beside.submit(ask_archive, expected)
         unlocked = LockedApplication()
         application = load_application(_application(context, request, settings, target, uv, unlocked, subscriber))
-        wheels = resolve_wheels(
-            context,
-            uv,
-            application,
-            target,
-            toolchain,
+        resolve_them = partial(
+            resolve_wheels,
+            *(context, uv, application, target, toolchain),
             constraints=request.constraints,
             refresh=request.refresh,
             ignore_lock=request.ignore_lock,
             keep_missing=has_alternatives,
             submodules=settings.build.submodules,
         )
-        removed = find_removed_imports(application, wheels.files, target.python)
-        if refuses_removed and (lost := removed or _wheel_imports(context, uv, application, wheels, target)):
-            raise UnfitPythonError(lost[0].problem)
+        wheels, removed, in_wheels = _with_undeclared(context, uv, application, target, resolve_them)
+        if refuses_removed:
+            lost = [one for one in (*removed, *in_wheels) if one.module not in UNDECLARED]
+            if lost:
+                raise UnfitPythonError(lost[0].problem)
+            removed = (*removed, *in_wheels)
         uv = uv.with_options(read_listed(context, uv, application).index_options)
         packages, compiling = archive.result()
     own = (application.file,) if application.file else ()
@@ -284,6 +286,36 @@ def _ask(
         removed=removed,
         is_fit=refuses_removed,
     )
+
+
+def _with_undeclared(
+    context: Context, uv: Uv, application: Application, target: Target, resolve: Callable[..., PythonAnswer]
+) -> tuple[PythonAnswer, tuple[RemovedImport, ...], tuple[RemovedImport, ...]]:
+    """Resolve the wheels, and again with what they import and none of them requires (``UNDECLARED``).
+
+    ``resolve``: ``resolve_wheels``, all but its ``additions``. Returns also the imports that fail all the same: the
+    application's, and those in wheels.
+    """
+
+    def missing(wheels: PythonAnswer) -> tuple[tuple[RemovedImport, ...], tuple[RemovedImport, ...]]:
+        own = find_removed_imports(application, wheels.files, target.python)
+        return own, _wheel_imports(context, uv, application, wheels, target)
+
+    wheels = resolve()
+    own, others = missing(wheels)
+    lacking = [one for one in (*own, *others) if one.module in UNDECLARED]
+    if not lacking or wheels.missing:
+        return wheels, own, others
+    additions = sorted({UNDECLARED[one.module] for one in lacking})
+    try:
+        wheels = resolve(additions=additions)
+    except (MissingError, SettingsError):  # the project or its lock wants another version: there will be a warning
+        return wheels, own, others
+    context.progress.warn(
+        f"{lacking[0].problem}; it was added, because nothing requires it",
+        f"require {additions[0]} yourself to hide this warning",
+    )
+    return wheels, *missing(wheels)
 
 
 def _wheel_imports(

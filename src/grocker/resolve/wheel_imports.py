@@ -1,4 +1,4 @@
-"""Imports, in the wheels of an image, of modules that the library of its Python has lost.
+"""Imports, in the wheels of an image, of modules that the library of its Python has lost, or that nothing brings.
 
 Only wheels without compiled modules are read: those with them were built for the Python that their names tell.
 """
@@ -15,7 +15,7 @@ from grocker.digest import Digest
 from grocker.inputs.application import Application
 from grocker.inputs.removed_imports import IMPORT, RemovedImport
 from grocker.lock.values import PythonFile
-from grocker.platforms.removed_modules import ALL, modules_of, removed_modules
+from grocker.platforms.removed_modules import ALL, UNDECLARED, modules_of, removed_modules
 from grocker.store import Store
 from grocker.tar.keys import cache_key
 
@@ -57,9 +57,9 @@ def find_wheel_imports(
     ``files``: the wheels beside the application; ``series``: Python's, ``3.13``; ``fetch`` returns one of them, and is
     called, in several threads, for those of which nothing is kept. Raises what it raises, and CorruptError.
     """
-    lost = removed_modules(series)
+    lost = removed_modules(series) | UNDECLARED.keys()
     pure = sorted(file for file in files if file.file.endswith(_PURE))
-    if not lost or not pure:
+    if not pure:
         return ()
     facts = _facts(store, pure, fetch)
     brought = {module for file in files for module in modules_of(file.name, file.version)}
