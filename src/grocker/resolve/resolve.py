@@ -41,6 +41,7 @@ from grocker.resolve.debian import resolve_packages
 from grocker.resolve.python import read_listed, resolve_wheels, versions_source
 from grocker.resolve.static_files import with_static
 from grocker.resolve.suites import Attempt, UnfitPythonError, resolve_suites, standalone_source
+from grocker.resolve.undeclared import with_undeclared
 from grocker.resolve.wheel_imports import find_wheel_imports
 from grocker.runner.contract import spec
 from grocker.store.writing import require
@@ -250,7 +251,7 @@ def _ask(
             keep_missing=has_alternatives,
             submodules=settings.build.submodules,
         )
-        wheels, removed, in_wheels = _with_undeclared(context, uv, application, target, resolve_them)
+        wheels, removed, in_wheels = with_undeclared(context, uv, application, target, resolve_them)
         if refuses_removed:
             lost = [one for one in (*removed, *in_wheels) if one.module not in UNDECLARED]
             if lost:
@@ -286,45 +287,6 @@ def _ask(
         removed=removed,
         is_fit=refuses_removed,
     )
-
-
-def _with_undeclared(
-    context: Context, uv: Uv, application: Application, target: Target, resolve: Callable[..., PythonAnswer]
-) -> tuple[PythonAnswer, tuple[RemovedImport, ...], tuple[RemovedImport, ...]]:
-    """Resolve the wheels, and again with what they import and none of them requires (``UNDECLARED``).
-
-    ``resolve``: ``resolve_wheels``, all but its ``additions``. Returns also the imports that fail all the same: the
-    application's, and those in wheels.
-    """
-
-    def missing(wheels: PythonAnswer) -> tuple[tuple[RemovedImport, ...], tuple[RemovedImport, ...]]:
-        own = find_removed_imports(application, wheels.files, target.python)
-        return own, _wheel_imports(context, uv, application, wheels, target)
-
-    wheels = resolve()
-    own, others = missing(wheels)
-    lacking = [one for one in (*own, *others) if one.module in UNDECLARED]
-    if not lacking or wheels.missing:
-        return wheels, own, others
-    additions = sorted({UNDECLARED[one.module] for one in lacking})
-    try:
-        wheels = resolve(additions=additions)
-    except (MissingError, SettingsError):  # the project or its lock wants another version: there will be a warning
-        return wheels, own, others
-    context.progress.warn(
-        f"{lacking[0].problem}; it was added, because nothing requires it",
-        f"require {additions[0]} yourself to hide this warning",
-    )
-    return wheels, *missing(wheels)
-
-
-def _wheel_imports(
-    context: Context, uv: Uv, application: Application, wheels: PythonAnswer, target: Target
-) -> tuple[RemovedImport, ...]:
-    def fetch(file: PythonFile) -> Path:
-        return download_wheel(context, uv, file, wheels.urls.get(file.sha256, ""))
-
-    return find_wheel_imports(context.store, application, wheels.files, target.python, fetch)
 
 
 def _brought(settings: Settings, application: Application, wheels: PythonAnswer, target: Target) -> dict[str, str]:
