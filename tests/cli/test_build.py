@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from grocker.builder.result import Built, BuiltImage
@@ -58,8 +60,37 @@ def last_line(platforms: list[str], *, host: str = "linux/amd64") -> str:
     images = [image for image in two_images()[0] if str(image.platform) in platforms]
     delivered = Delivered("docker", "polls:1.0", 0, "sent 3 layers", ("polls:1.0",))
     names = (reference.parse("polls:1.0"),)
-    built = Built(tuple(BuiltImage(one, (), ()) for one in images), names, ("www",), (), (delivered,), ())
+    built = Built(tuple(BuiltImage(one, (), ()) for one in images), names, ("www",), (), (delivered,), (), web=("www",))
     return summary(built, Style(False), host=host).splitlines()[-1]
+
+
+def advice(services: tuple[str, ...] = (), *, delivered: bool = True, **more: Any) -> list[str]:
+    """The lines of the summary that say what to do next."""
+    image = BuiltImage(two_images()[0][0], (), ())
+    places = (Delivered("docker", "polls:1.0", 0, "sent 3 layers", ("polls:1.0",)),) if delivered else ()
+    names = (reference.parse("polls:1.0"),)
+    built = Built((image,), names, services, more.pop("commands", ()), places, (), **more)
+    lines = summary(built, Style(False), host="linux/amd64").splitlines()
+    return [line for line in lines if line.startswith(("note:", "try:"))]
+
+
+def test_summary_publishes_the_port_of_services_that_serve_http_alone() -> None:
+    assert advice(("worker",)) == ["try: docker run --rm polls:1.0 start worker"]
+    assert advice(("beat", "worker")) == ["try: docker run --rm polls:1.0 start beat"]
+    served = "try: docker run --rm -p 8080:8080 polls:1.0 start api"
+    assert advice(("admin-bot", "api"), web=("api",)) == [served], "the one that can be looked at"
+
+
+def test_summary_says_that_no_service_was_found() -> None:
+    note = "note: no service was found; to declare one, run grocker init, or add [tool.grocker.services.www]"
+    assert advice() == [note, "try: docker run --rm -ti polls:1.0"]
+    assert advice(delivered=False) == [note], "also where no engine has the image"
+    assert "grocker init" not in advice(is_project=False)[0]
+
+
+def test_summary_names_what_an_image_without_services_runs() -> None:
+    assert advice(commands=("poll", "vote")) == ["try: docker run --rm polls:1.0 poll --help"]
+    assert advice(has_crontab=True) == ["try: docker run --rm polls:1.0 cron"]
 
 
 def test_summary_ends_with_a_command_to_try() -> None:

@@ -55,5 +55,8 @@ def test_settings_are_printed_and_not_written_in_a_dry_run(project: Path, capsys
 def test_nothing_is_written_when_there_is_nothing_to_say(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "Dockerfile").unlink()
     assert run(["init", str(project)]) == 0
-    assert "nothing to write: grocker build needs no settings here" in capsys.readouterr().err
+    assert (
+        "nothing to write: no service was found; to declare one, add [tool.grocker.services.www]"
+        in capsys.readouterr().err
+    )
     assert not (project / "grocker.toml").exists()

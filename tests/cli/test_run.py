@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from grocker.builder.result import Built, BuiltImage
 from grocker.cli.main import run
+from grocker.cli.run import starts_without_http
+from tests.support.image import two_images
 
 
 @pytest.mark.parametrize(
@@ -83,6 +86,16 @@ def test_addresses_are_shown_before_the_service_starts(here: Workplace) -> None:
         f"application: http://localhost:{ports[0]}/",
         f"status: http://localhost:{ports[1]}/",
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "is_without"),
+    [("start worker", True), ("start www", False), ("start any-name-of-django", False), ("worker worker", False)],
+)
+def test_no_address_is_shown_for_a_service_that_serves_no_http(words: str, is_without: bool) -> None:
+    images = tuple(BuiltImage(one, (), ()) for one in two_images()[0])
+    built = Built(images, (), ("worker", "www"), (), (), (), web=("www",))
+    assert starts_without_http(built, words.split()) is is_without
 
 
 @pytest.mark.parametrize("address", ["", "tcp://127.0.0.1:9"])

@@ -184,3 +184,34 @@ def test_table_without_a_program_is_refused_when_no_such_service_is_found() -> N
 def test_tables_win_whole_when_each_names_a_program() -> None:
     settings = Settings(services={"ops": ServiceSettings(command="work")})
     assert list(find_services(settings, None, DetectedApplication(target="app:app")).table) == ["ops"]
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        ServiceSettings(wsgi="a:b"),
+        ServiceSettings(asgi="a:b"),
+        ServiceSettings(command="gunicorn a:b"),
+        ServiceSettings(command=("python", "-m", "uvicorn", "a:b")),
+        ServiceSettings(command="python serve.py --port $PORT"),
+        ServiceSettings(command=("daphne", "--port", "8080", "a:b", "c")),
+        ServiceSettings(command="serve", ready="/health"),
+        ServiceSettings(command="serve", metrics="/metrics"),
+    ],
+)
+def test_service_is_known_to_serve_http(service: ServiceSettings) -> None:
+    settings = Settings(services={"api": service, "www": ServiceSettings(command="serve")})
+    assert find_services(settings, None, DetectedApplication()).web == ("api", "www")
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        ServiceSettings(command=("celery", "--app", "a:b", "worker")),
+        ServiceSettings(command="python bot.py --broker $REDIS_PORT 18080"),
+        ServiceSettings(command="serve", ready="notify"),
+    ],
+)
+def test_service_is_not_known_to_serve_http(service: ServiceSettings) -> None:
+    settings = Settings(services={"worker": service})
+    assert find_services(settings, None, DetectedApplication()).web == ()

@@ -49,6 +49,12 @@ class Built(msgspec.Struct, frozen=True):
     """the application's, which lead into the user files"""
     brought: dict[str, str] = {}
     """Debian packages that what is installed needs where it runs, each with the reason, for people"""
+    web: tuple[str, ...] = ()
+    """which services are known to serve HTTP"""
+    has_crontab: bool = False
+    """whether the application has a crontab of its own"""
+    is_project: bool = True
+    """whether it was built from a project's directory"""
     release: str | None = None
     """the shell command that a Procfile wants run before the services start"""
 

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from grocker.context import Context
     from grocker.deploy.engine_run import EngineName
 
+_NO_SERVICE = {
+    True: "no service was found; to declare one, run grocker init, or add [tool.grocker.services.www]",
+    False: "no service was found; to declare one, write [services.www] into a file, and add --config FILE",
+}
+"""by whether a project is built"""
+
 
 @declare(
     "build",
@@ -194,6 +200,8 @@ def summary(
     lines += [f"  package: {name} ({why})" for name, why in built.brought.items()]
     for delivered in built.delivered:
         lines.append(delivery_line(replace(delivered, detail=UP_TO_DATE) if again else delivered))
+    if not (built.services or built.commands or built.has_crontab):
+        lines.append(f"{style.dim('note:')} {_NO_SERVICE[built.is_project]}")
     engine = next((d for d in built.delivered if d.kind in ("docker", "podman")), None)
     if engine is not None:
         platforms = [str(one.image.platform) for one in built.images]
@@ -209,10 +217,13 @@ def try_line(engine: str, name: str, built: Built) -> str:
     """Suggest a command line that runs the image."""
     start = [engine, "run", "--rm"]
     if built.services:
-        service = "www" if "www" in built.services else built.services[0]
-        return shlex.join([*start, "-p", f"{APPLICATION_PORT}:{APPLICATION_PORT}", name, "start", service])
+        service = "www" if "www" in built.services else (*built.web, *built.services)[0]
+        published = ["-p", f"{APPLICATION_PORT}:{APPLICATION_PORT}"] if service in built.web else []
+        return shlex.join([*start, *published, name, "start", service])
     if built.commands:
         return shlex.join([*start, name, built.commands[0], "--help"])
+    if built.has_crontab:
+        return shlex.join([*start, name, "cron"])
     return shlex.join([*start, "-ti", name])
 
 

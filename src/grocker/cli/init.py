@@ -46,7 +46,7 @@ def command(**options: Any) -> None:
     text = document.render(draft, inside_project=inside)
     said: list[str] = []
     if not draft.table:
-        said.append("nothing to write: grocker build needs no settings here")
+        said.append("nothing to write: no service was found; to declare one, add [tool.grocker.services.www]")
     elif options["dry_run"]:
         sys.stdout.write(printable_output(text, Style.of(sys.stdout, os.environ)))
     else:

@@ -96,6 +96,7 @@ def command(context: click.Context, /, **options: Any) -> None:
     with open_context(environ, quiet=options["quiet"]) as tools:
         engine = _choose_engine(options["engine"], environ, tools)
     watch = _watch(options, environ, engine) if options["watch"] else None
+    built: Built | None = None
     if is_image(what):
         image = _name_image(what, engine)
     else:
@@ -127,6 +128,8 @@ def command(context: click.Context, /, **options: Any) -> None:
         sys.stderr.write(f"{style.dim('hint:')} to mount it anyway: --engine-options {option}\n")
     if not options["quiet"]:
         sys.stderr.write(f"{style.dim('+')} {shlex.join(line)}\n")
+        if built is not None and starts_without_http(built, options["arguments"]):
+            published = tuple(port for port in published if port != run.port)
         for port in published if _is_local(engine, environ) else ():
             what = "application" if port == run.port else "status"
             sys.stderr.write(f"{style.dim(f'{what}:')} http://localhost:{port}/\n")
@@ -149,6 +152,15 @@ def command(context: click.Context, /, **options: Any) -> None:
 def is_image(text: str) -> bool:
     """Whether ``text`` names an image rather than a source: it has a tag or a digest, and is not a path."""
     return not text.startswith((".", "/")) and _IMAGE.match(text) is not None
+
+
+def starts_without_http(built: Built, arguments: Sequence[str]) -> bool:
+    """Whether ``arguments`` start a service that is not known to serve HTTP, so that no address is shown for it.
+
+    The port is published all the same: nothing tells whether a command listens.
+    """
+    service = "".join(arguments[1:2])
+    return tuple(arguments[:1]) == ("start",) and service in built.services and service not in built.web
 
 
 def _watch(options: Mapping[str, Any], environ: Mapping[str, str], engine: EngineName) -> Watch:

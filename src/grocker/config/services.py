@@ -8,10 +8,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from grocker.config import command_lines
 from grocker.config.settings import ServiceName, ServiceSettings, Settings
 from grocker.errors import SettingsError
 from grocker.regex import regex
 from grocker.runner.contract import spec
+from grocker.runner.contract.names import APPLICATION_PORT
 
 _PROCESS = regex(r"\s*(?P<name>[A-Za-z0-9_-]+)\s*:\s*(?P<command>\S.*?)\s*\Z")
 _SHARED = frozenset(ServiceSettings.__struct_fields__) & frozenset(spec.Service.__annotations__)
@@ -19,6 +21,9 @@ _BROUGHT = frozenset({"gunicorn", "uvicorn"})
 """servers that a command may start without naming them among the requirements, as platforms that read Procfiles do"""
 _PLATFORM_NGINX = regex(r"(?:\./)?bin/start-nginx\S*\s")
 """how a process of Heroku's nginx buildpack begins (heroku-buildpack-nginx, "Usage")"""
+WEB = frozenset({"www", "web"})
+"""names of services that serve the application over HTTP, also by a command"""
+_OWN_PORT = regex(rf"\$\{{?PORT\b|\b{APPLICATION_PORT}\b")
 _RELEASE = "release"
 """Heroku's release phase: a command to run before the services start (E13), not a service"""
 
@@ -46,9 +51,25 @@ class Services(msgspec.Struct, frozen=True):
         return tuple(sorted(served | (started & _BROUGHT)))
 
     @property
+    def web(self) -> tuple[str, ...]:
+        """Names of the services that are known to serve HTTP, sorted."""
+        return tuple(sorted(name for name, service in self.table.items() if _serves_http(name, service)))
+
+    @property
     def packages(self) -> tuple[str, ...]:
         """Debian packages that the image needs for the proxy in front of a server."""
         return proxy_packages({name: s.media or bool(self.static.get(name)) for name, s in self.table.items()})
+
+
+def _serves_http(name: str, service: spec.Service) -> bool:
+    """Whether a service is known to serve HTTP on the application port; nothing tells it of some commands."""
+    command = service.command
+    if command is None or name in WEB or service.metrics or (service.ready or "").startswith("/"):
+        return True
+    if _OWN_PORT.search(command if isinstance(command, str) else " ".join(command)):
+        return True
+    lines = command_lines.commands(command) if isinstance(command, str) else [command]
+    return any(command_lines.served_application(words) for words in lines)
 
 
 class DetectedApplication(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from grocker.config.services import WEB
 from grocker.config.settings import PYTHON_PACKAGES, Settings
 from grocker.context import Context
 from grocker.inputs.application import Application
@@ -30,8 +31,6 @@ PLACE = "/opt/static"
 URL = "/static/"
 """what nginx shows"""
 _FRAMEWORK = "django"
-_WEB = frozenset({"www", "web"})
-"""names of services that serve the application by a command"""
 _NEVER = (
     *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/run", "/sbin", "/sys", "/tmp"),  # noqa: S108 - compared only
     *("/usr/bin", "/usr/lib", "/usr/sbin", "/var/lock", "/var/run", "/var/tmp"),  # noqa: S108 - compared only
@@ -198,7 +197,7 @@ def shown_static(
 
 def _is_wanted(settings: Settings, application: Application, wheels: PythonAnswer) -> bool:
     known = application.django_settings_module or settings.env.get("DJANGO_SETTINGS_MODULE")
-    served = any(one.wsgi or one.asgi or name in _WEB for name, one in application.services.table.items())
+    served = any(one.wsgi or one.asgi or name in WEB for name, one in application.services.table.items())
     if not (settings.collectstatic and known and served and any(f.name == _FRAMEWORK for f in wheels.files)):
         return False
     # A run takes seconds, whatever comes of it.
