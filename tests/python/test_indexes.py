@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from grocker.errors import SettingsError
-from grocker.python.indexes import add_credentials, find_uv_indexes, hide_credentials, read_pip_indexes
+from grocker.python.indexes import (
+    add_credentials,
+    find_place,
+    find_places,
+    find_uv_indexes,
+    hide_credentials,
+    read_pip_indexes,
+)
 
 
 def host(tmp_path: Path, **files: str) -> tuple[dict[str, str], Path]:
@@ -128,3 +135,28 @@ def test_index_is_settled_by_configuration_of_uv(tmp_path: Path, name: str, text
     (tmp_path / name).write_text(text)
     found = find_uv_indexes(tmp_path / "project", {"HOME": str(tmp_path / "home")}, tmp_path / "etc")
     assert found == settled
+
+
+def test_place_of_an_index_is_the_file_that_names_it(tmp_path: Path) -> None:
+    environ, etc = host(tmp_path)
+    project = tmp_path / "work" / "project"
+    project.mkdir(parents=True)
+    (project / "pyproject.toml").write_text(
+        '[tool.uv]\nfind-links = ["https://links.example.invalid/all.html"]\n'
+        '[[tool.uv.index]]\nurl = "https://me:secret@Own.example.invalid:443/simple/"\n'
+    )
+    (project.parent / "uv.toml").write_text('index-url = "https://above.example.invalid/simple"\n')
+    user = tmp_path / "home" / ".config" / "uv" / "uv.toml"
+    user.parent.mkdir(parents=True)
+    user.write_text('extra-index-url = ["https://own.example.invalid/simple/team"]\nindex = "malformed"\n')
+    places = find_places(project, environ, etc)
+    assert "secret" not in repr(places)
+    for url, place in {
+        "https://own.example.invalid/simple/six/": "pyproject.toml [tool.uv]",
+        "https://own.example.invalid/simple/team/six/": str(user),
+        "https://links.example.invalid/all.html": "pyproject.toml [tool.uv]",
+        "https://above.example.invalid/simple/six/": str(project.parent / "uv.toml"),
+        "https://own.example.invalid/simpler/six/": "",
+        "https://host.example.invalid/simple/six/": "",
+    }.items():
+        assert find_place(f"error sending request for url ({url})", places) == place

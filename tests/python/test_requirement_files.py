@@ -123,6 +123,11 @@ def test_options_constraints_hashes_and_variables_are_read(tmp_path: Path) -> No
         "UV_INSECURE_HOST": "more.invalid",
         "UV_PRERELEASE": "allow",
     }
+    assert found.places == {
+        "https://example.invalid/simple": "requirements.txt, line 1",
+        "https://more.invalid/simple": "requirements.txt, line 2",
+        "links": "requirements.txt, line 3",
+    }
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,37 @@ def test_resolve_pins_file_with_size_and_digest_when_index_has_it(index: Index, 
     assert found.url.endswith("/files/dep-1.5-py3-none-any.whl")
 
 
+@pytest.mark.parametrize("option", ["--extra-index-url", "--index-url", "--find-links", "[[tool.uv.index]]"])
+def test_index_that_cannot_be_reached_is_an_error_that_names_the_projects_file(
+    index: Index, tmp_path: Path, option: str
+) -> None:
+    make_wheel(index.directory, "app", "1.0")
+    address = "http://me:hunter2@127.0.0.1:1/simple"
+    file, project = tmp_path / "requirements.txt", tmp_path / "pyproject.toml"
+    file.write_text("app\n")
+    place = "requirements.txt, line 2"
+    if option.startswith("["):
+        project.write_text(f'{option}\nurl = "{address}"\n')
+        place = "pyproject.toml [tool.uv]"
+    else:
+        file.write_text(f"app\n{option} {address}\n")
+    listed = parse_requirement_files([file], read_requirement_files([file]), tmp_path, {})
+    uv = find_uv(index.environ(UV_HTTP_RETRIES="0"), cache=tmp_path / "uv")
+    (tmp_path / "work").mkdir()
+    with pytest.raises(UnavailableError) as caught:
+        resolve([], TARGET, uv, workspace=tmp_path / "work", directory=tmp_path, listed=listed)
+    assert f"cannot reach the package index named in {place}: " in caught.value.message
+    assert caught.value.hint == f"check the network, and the address in {place}"
+    assert "hunter2" not in str(caught.value)
+
+
+def test_host_is_told_of_an_index_of_its_own_that_cannot_be_reached(tmp_path: Path) -> None:
+    environ = {"HOME": str(tmp_path), "UV_DEFAULT_INDEX": "http://127.0.0.1:1/simple", "UV_HTTP_RETRIES": "0"}
+    with pytest.raises(UnavailableError) as caught:
+        resolve(["app"], TARGET, find_uv(environ, cache=tmp_path / "uv"), workspace=tmp_path)
+    assert "UV_DEFAULT_INDEX" in str(caught.value.hint)
+
+
 def test_resolve_asks_no_index_when_a_requirement_file_says_so(index: Index, tmp_path: Path) -> None:
     make_wheel(index.directory, "app", "2.0")
     (tmp_path / "links").mkdir()

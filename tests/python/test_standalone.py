@@ -54,7 +54,7 @@ def uv(tmp_path: Path) -> Uv:
 
 
 def with_list(uv: Uv, address: str) -> Uv:
-    return uv.with_options({"UV_PYTHON_DOWNLOADS_JSON_URL": address})
+    return uv.with_options({"UV_PYTHON_DOWNLOADS_JSON_URL": address}, {})
 
 
 def archive(place: Path, version: str = "3.12.16", **about: str) -> Archive:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -21,6 +21,7 @@ from grocker.regex import regex
 _UV_DEFAULT = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 _UV_MORE = ("UV_INDEX", "UV_EXTRA_INDEX_URL")
 _ADDRESSES = (*_UV_DEFAULT, *_UV_MORE)
+_URL = regex(r"https?://[^\s`'\")]+")
 # A password may hold a slash that nobody encoded; what follows a host and its port is a path, which may hold an @.
 _CREDENTIALS = regex(r"(?<=://)(?:[^/@\s'\"`]*|[^/@:\s'\"`]*:(?!\d{1,5}/)[^\s'\"`]*)@")
 
@@ -78,6 +79,52 @@ def project_tables(directory: Path) -> list[dict[str, Any]]:
     """Return what configuration files of uv in ``directory`` and above it say."""
     places = (directory.absolute(), *directory.absolute().parents)
     return [read_uv_table(place / name) for place in places for name in ("uv.toml", "pyproject.toml")]
+
+
+def find_places(directory: Path, environ: Mapping[str, str], etc: Path = Path("/etc")) -> dict[str, str]:
+    """Return where uv's configuration files name an index, for people, by its address without credentials.
+
+    ``directory``: the project's, whose files and those above it win.
+    """
+    base = directory.absolute()
+    found: dict[str, str] = {}
+    own = (place / name for place in (base, *base.parents) for name in ("uv.toml", "pyproject.toml"))
+    for path in (*own, _user_file(environ), etc / "uv" / "uv.toml"):
+        shown = str(path.relative_to(base) if path.is_relative_to(base) else path)
+        for address in _addresses(read_uv_table(path)):
+            found.setdefault(hide_credentials(address), shown if path.name == "uv.toml" else f"{shown} [tool.uv]")
+    return found
+
+
+def _addresses(table: Mapping[str, Any]) -> Iterator[str]:
+    given = [table.get("index-url")]
+    for key in ("extra-index-url", "find-links", "index"):
+        listed = table.get(key)
+        given += listed if isinstance(listed, list) else []
+    for one in given:
+        address = one.get("url") if isinstance(one, dict) else one
+        if isinstance(address, str):
+            yield address
+
+
+def find_place(text: str, places: Mapping[str, str]) -> str:
+    """Return where the index is named that an error message is about; empty if nothing names it.
+
+    ``places``: by address, as ``find_places`` returns them.
+    """
+    requested = [f"{_plain(url)}/" for url in _URL.findall(text)]
+    named = [one for one in places if any(url.startswith(f"{_plain(one)}/") for url in requested)]
+    return places[max(named, key=lambda one: len(_plain(one)))] if named else ""
+
+
+def _plain(address: str) -> str:
+    """Return an address as uv shows it, without credentials, query and the slash at its end."""
+    try:
+        parts = urlsplit(hide_credentials(address))
+    except ValueError:
+        return address
+    host = parts.netloc.lower().removesuffix({"http": ":80", "https": ":443"}.get(parts.scheme, ""))
+    return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
 
 
 def read_uv_table(path: Path) -> dict[str, Any]:

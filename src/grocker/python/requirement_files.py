@@ -69,6 +69,8 @@ class RequirementList(msgspec.Struct, frozen=True):
     """by normalised name: the files that are allowed"""
     index_options: Mapping[str, str] = {}
     """variables of uv, which may hold credentials"""
+    places: Mapping[str, str] = {}
+    """the file and line that names an index, by its address without credentials"""
     variables: frozenset[str] = frozenset()
     """names of environment variables that the files contain"""
     no_index: bool = False
@@ -150,6 +152,7 @@ class _Parser:
         self._more: list[str] = []
         self._links: list[str] = []
         self._trusted: list[str] = []
+        self._places: dict[str, str] = {}
         self._flags: set[str] = set()
         self._variables: set[str] = set()
         self._seen: set[tuple[Path, bool]] = set()
@@ -175,6 +178,7 @@ class _Parser:
             tuple(self._constraints),
             {name: frozenset(found) for name, found in self._hashes.items()},
             {name: value for name, value in options.items() if value},
+            self._places,
             frozenset(self._variables),
             "no-index" in self._flags,
         )
@@ -219,6 +223,8 @@ class _Parser:
         self._flags.add(flag)
 
     def _option(self, kind: str, value: str, where: str, file: Path, *, is_constraint: bool) -> None:
+        if kind in ("index", "more", "links"):
+            self._places.setdefault(hide_credentials(value), where)
         if kind == "editable":
             self._requirement(value, where, file, is_constraint=is_constraint, is_editable=True)
         elif kind == "index":

@@ -90,7 +90,7 @@ def resolve(
     wanted += [references.listed(one) for one in listed.sources]
     bounds = [references.requirement(text) for text in (*constraints, *listed.constraints)]
     bounds += references.constraints()
-    uv = uv.with_options(listed.index_options)
+    uv = uv.with_options(listed.index_options, listed.places)
     options = ("--no-build", *(() if with_dependencies else ("--no-deps",)))
     question = _Question(
         *(target, uv, workspace, tuple(filter(None, bounds)), directory),

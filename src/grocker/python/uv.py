@@ -22,7 +22,14 @@ from grocker.errors import (
     TryAgainError,
     UnavailableError,
 )
-from grocker.python.indexes import add_credentials, find_uv_indexes, hide_credentials, read_pip_indexes
+from grocker.python.indexes import (
+    add_credentials,
+    find_place,
+    find_places,
+    find_uv_indexes,
+    hide_credentials,
+    read_pip_indexes,
+)
 from grocker.regex import regex
 
 _PASSED = regex(
@@ -48,6 +55,8 @@ class Uv(msgspec.Struct, frozen=True):
     """the host's interpreter for back ends"""
     from_pip: frozenset[str] = frozenset()
     """names in ``environment`` that pip's configuration gave, which uv's own overrides"""
+    places: Mapping[str, str] = {}
+    """where files of the project's name an index, for people, by its address without credentials"""
 
     @property
     def executable(self) -> Path:
@@ -64,10 +73,10 @@ class Uv(msgspec.Struct, frozen=True):
             named = {name: public[name] for name in named if name in public}
         return [(name, value) for name, value in named.items() if name not in _NO_ANSWER]
 
-    def with_options(self, options: Mapping[str, str]) -> Uv:
+    def with_options(self, options: Mapping[str, str], places: Mapping[str, str]) -> Uv:
         """The same uv with variables that a requirement file sets: lists are appended to, others are replaced.
 
-        As with pip, an index of the file counts instead of the host's.
+        As with pip, an index of the file counts instead of the host's. ``places``: where the addresses are named.
         """
         if not options:
             return self
@@ -76,7 +85,9 @@ class Uv(msgspec.Struct, frozen=True):
             separator = _LISTS.get(name)
             former = environment.get(name, "")
             environment[name] = f"{former}{separator}{value}" if separator and former else value
-        return replace(self, environment=environment, from_pip=self.from_pip - set(options))
+        return replace(
+            self, environment=environment, from_pip=self.from_pip - set(options), places={**self.places, **places}
+        )
 
     def links_to(self, wheels: Path | None) -> dict[str, str]:
         """Return the variables with which it finds the wheels in that directory besides its own."""
@@ -160,9 +171,15 @@ def run(
     if output.status == 0:
         return output
     notes = "".join(f"\n{_NOTE}{index.name} {index.address}" for index in withheld)
+    if _is_unreachable(output.stderr):
+        places = {**(find_places(directory, own) if directory else {}), **uv.places}
+        place = find_place(output.stderr, places)
+        notes += f"\n{_PLACE_NOTE}{place}" if place else ""
     return replace(output, stderr=output.stderr + notes)
 
 
+_PLACE_NOTE = "warning: index named in "
+_PLACE = regex(rf"^{_PLACE_NOTE}(?P<place>.+)$", re.MULTILINE)
 _NOTE = "warning: credentials withheld from index "
 _WITHHELD = regex(rf"^{_NOTE}(?P<name>\S+) (?P<address>\S+)$", re.MULTILINE)
 _UNREACHABLE = regex(r"error sending request|[Cc]ould not connect|Network connectivity|dns error|timed out|offline")
@@ -211,7 +228,13 @@ def translate_error(output: command.Output, *, action: str, platform: str) -> Gr
         )
     if code == 429:
         return TryAgainError(f"{action}: rate limited by the package index: {words}", hint="try again later")
-    if code >= 500 or _UNREACHABLE.search(text):
+    if _is_unreachable(text):
+        place = _PLACE.search(text)
+        if place:
+            return UnavailableError(
+                f"{action}: cannot reach the package index named in {place['place']}: {words}",
+                hint=f"check the network, and the address in {place['place']}",
+            )
         return UnavailableError(
             f"{action}: cannot reach the package index: {words}",
             hint="check the network and the index (UV_DEFAULT_INDEX, or index-url in pip's configuration)",
@@ -244,6 +267,10 @@ def translate_error(output: command.Output, *, action: str, platform: str) -> Gr
             f"{action}: {words}", hint="check the index: it serves a different file than the pinned one"
         )
     return SettingsError(f"{action}: uv: {words}", hint="fix what uv reports, and build again")
+
+
+def _is_unreachable(text: str) -> bool:
+    return http_status(text) >= 500 or _UNREACHABLE.search(text) is not None
 
 
 def http_status(text: str) -> int:

@@ -219,7 +219,7 @@ def _read_listed(context: Context, uv: python.Uv, directory: Path, files: Sequen
 
 def _listed_key(listed: python.RequirementList) -> str:
     """Return a digest of what requirement files say, without credentials."""
-    return hashlib.sha256(python.hide_credentials(repr(listed)).encode()).hexdigest()
+    return hashlib.sha256(python.hide_credentials(repr(replace(listed, places={}))).encode()).hexdigest()
 
 
 def versions_source(application: Application, *, ignore_lock: bool) -> str:

@@ -169,7 +169,8 @@ def resolve(
     application = load_application(_application(context, request, settings, target, uv, held, subscriber))
     current = locks.inputs(request, settings, application, target)
     problem = locks.misfit(request.lock, current, target.platform) or locks.local_change(context, application, locked)
-    uv = uv.with_options(read_listed(context, uv, application).index_options)
+    listed = read_listed(context, uv, application)
+    uv = uv.with_options(listed.index_options, listed.places)
     if locked is None or problem is not None:
         message, remedy = problem or ("", "")
         if request.locked:
@@ -257,7 +258,8 @@ def _ask(
             if lost:
                 raise UnfitPythonError(lost[0].problem)
             removed = (*removed, *in_wheels)
-        uv = uv.with_options(read_listed(context, uv, application).index_options)
+        listed = read_listed(context, uv, application)
+        uv = uv.with_options(listed.index_options, listed.places)
         packages, compiling = archive.result()
     own = (application.file,) if application.file else ()
     brought = _brought(settings, application, wheels, target)

@@ -35,7 +35,7 @@ def read(
         declared,
         packages,
         target,
-        add_indexes(uv, _sources(project.directory)),
+        add_indexes(uv, _sources(project.directory), "pyproject.toml [tool.pdm]"),
         lock=path,
         workspace=workspace,
         directory=project.directory,

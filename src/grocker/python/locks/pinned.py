@@ -71,12 +71,12 @@ def check_declared(
             )
 
 
-def add_indexes(uv: Uv, sources: object) -> Uv:
+def add_indexes(uv: Uv, sources: object, place: str) -> Uv:
     """The same uv that also asks the indexes that a project or its lock names, besides the host's.
 
     ``sources``: tables with ``name`` and ``url``; one that is named ``pypi``, or is the public one by its present or
     former name, stands for the host's. Their names are not passed on: uv would send the caller's credentials for an
-    index of that name to any address.
+    index of that name to any address. ``place``: the file that has them, for people.
     """
     found = []
     for one in sources if isinstance(sources, list) else ():
@@ -85,7 +85,8 @@ def add_indexes(uv: Uv, sources: object) -> Uv:
             continue
         if url.startswith(("http://", "https://")):
             found.append(hide_credentials(url) if "$" in url else url)
-    return uv.with_options({"UV_INDEX": " ".join(dict.fromkeys(found))} if found else {})
+    places = {hide_credentials(url): place for url in found}
+    return uv.with_options({"UV_INDEX": " ".join(dict.fromkeys(found))} if found else {}, places)
 
 
 def resolve_pinned(

@@ -46,7 +46,7 @@ def read(
         roots,
         packages,
         target,
-        add_indexes(uv, document.get("_meta", {}).get("sources")),
+        add_indexes(uv, document.get("_meta", {}).get("sources"), path.name),
         lock=path,
         workspace=workspace,
         directory=project.directory,

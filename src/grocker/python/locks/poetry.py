@@ -39,7 +39,7 @@ def read(
         declared,
         packages,
         target,
-        add_indexes(uv, pyproject.get("tool", {}).get("poetry", {}).get("source")),
+        add_indexes(uv, pyproject.get("tool", {}).get("poetry", {}).get("source"), "pyproject.toml [tool.poetry]"),
         lock=path,
         workspace=workspace,
         directory=project.directory,
