@@ -27,6 +27,7 @@ def make(place: Path, names: Sequence[str], text: str = "") -> None:
         (["README.md", "app/Pipfile", "e2e-tests/requirements.txt", ".venv/setup.py"], "app"),
         (["app/requirements.txt", "infra/requirements.txt", "infra/Dockerfile"], "app"),
         (["app/requirements.txt", "venv/requirements.txt", "venv/pyvenv.cfg"], "app"),
+        (["core/requirements.txt", "core/src/shop/main.py", "infra/requirements.txt"], "core"),
         (["requirements.txt", "app/requirements.txt"], "."),
         (["main.py", "client/requirements.txt"], "."),
         (["package.json", "api/requirements.txt"], "."),
@@ -57,8 +58,9 @@ def test_tables_decide_whether_pyproject_toml_describes_a_project(tmp_path: Path
 
 
 def test_user_chooses_when_there_are_several_projects(tmp_path: Path) -> None:
-    make(tmp_path, ["api/requirements.txt", "api/main.py", "worker/setup.py"])
-    with pytest.raises(MissingError, match="several below: api, worker") as caught:
+    make(tmp_path, ["api/requirements.txt", "api/main.py", "core/requirements.txt", "core/src/shop/main.py"])
+    make(tmp_path, ["worker/setup.py"])
+    with pytest.raises(MissingError, match="several below: api, core, worker") as caught:
         find_nested(parse_origin(".", tmp_path))
     assert caught.value.hint == f"name the one to build: grocker build {tmp_path / 'api'}"
     assert find_nested(parse_origin("./worker", tmp_path)).path == tmp_path / "worker"

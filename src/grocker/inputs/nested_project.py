@@ -29,7 +29,7 @@ def find_nested(origin: Origin) -> Origin:
     if origin.kind != "project" or directory is None or _is_project(directory) or _has_code(directory):
         return origin
     below = directories_below(directory)
-    found = [path for path in below if _is_project(path) and (_has_code(path) or any(path.glob("*/*.py")))]
+    found = [path for path in below if _is_project(path) and (_has_code(path) or _has_packages(path))]
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
         raise MissingError(
@@ -65,3 +65,8 @@ def _is_project(directory: Path) -> bool:
 def _has_code(directory: Path) -> bool:
     """Tell whether a directory has modules, or files that start something, besides projects below."""
     return any((directory / name).is_file() for name in _OTHERS) or any(directory.glob("*.py"))
+
+
+def _has_packages(directory: Path) -> bool:
+    """Tell whether a directory has packages, in itself or in ``src``."""
+    return any(any(directory.glob(form)) for form in ("*/*.py", "src/*/*.py"))
