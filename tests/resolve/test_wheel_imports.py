@@ -42,8 +42,8 @@ class Wheels:
         self._paths: dict[PythonFile, Path] = {}
         self.fetched: list[str] = []
 
-    def add(self, name: str, files: Mapping[str, str]) -> None:
-        path = make_wheel(self._directory, name, files=dict(files))
+    def add(self, name: str, files: Mapping[str, str], entry_points: str = "") -> None:
+        path = make_wheel(self._directory, name, files=dict(files), entry_points=entry_points)
         data = path.read_bytes()
         self._paths[PythonFile(name, "1.0", path.name, "default", len(data), digest.of(data))] = path
 
@@ -116,3 +116,12 @@ def test_wheel_that_is_none_is_an_error(store: Store, tmp_path: Path) -> None:
         find_wheel_imports(store, application({"app.py": ""}), [file], "3.13", fetch)
     compiled = replace(file, file="web-1.0-cp313-cp313-linux_x86_64.whl")
     assert find_wheel_imports(store, application({"app.py": ""}), [compiled], "3.13", fetch) == ()
+
+
+@pytest.mark.parametrize("service", [SERVED, Service(command="gunicorn app:app"), Service(command=("gunicorn", "app"))])
+def test_server_is_started_by_its_script(store: Store, wheels: Wheels, service: Service) -> None:
+    files = {"gunicorn/__init__.py": "", "gunicorn/app.py": "import pkg_resources\n"}
+    wheels.add("gunicorn", files, "[console_scripts]\ngunicorn = gunicorn.app:run\n")
+    one = application({"app.py": ""}, service)
+    assert wheels.found(store, one) == ["gunicorn/app.py of gunicorn 1.0 imports pkg_resources"]
+    assert wheels.found(store, application({"app.py": ""}, Service(command="python -m app"))) == []

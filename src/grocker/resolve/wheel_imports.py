@@ -5,7 +5,7 @@ Only wheels without compiled modules are read: those with them were built for th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
     from grocker.python.wheel_archive import ZipMember
 
-_FORMAT = 1
+_FORMAT = 2
 """part of the cache keys: raise it if the same wheels would give something else"""
 _PURE = "-none-any.whl"
+_SCRIPTS = frozenset({"console_scripts"})
 _LARGEST = 1 << 22
 """bytes of a module: what is larger is data"""
 
@@ -146,6 +147,17 @@ def _sources(archive: ZipFile, file: PythonFile) -> Iterator[ZipMember]:
             yield member
 
 
+def _scripts(archive: ZipFile, file: PythonFile) -> Iterator[tuple[str, str]]:
+    """Yield the console scripts of a wheel, and the module that each one loads."""
+    from grocker.python import wheel_archive
+    from grocker.python.metadata import parse_entry_points
+
+    for path, member in wheel_archive.members(archive, file.file).items():
+        if path.endswith(".dist-info/entry_points.txt") and member.size <= _LARGEST:
+            points = parse_entry_points(_read(archive, member, file), file.file, _SCRIPTS)
+            yield from ((point.name, point.module) for point in points if point.group in _SCRIPTS)
+
+
 def _read(archive: ZipFile, member: ZipMember, file: PythonFile) -> bytes:
     from grocker.python import wheel_archive
 
@@ -153,7 +165,7 @@ def _read(archive: ZipFile, member: ZipMember, file: PythonFile) -> bytes:
 
 
 def _starts(application: Application) -> Iterator[str]:
-    """Yield the dotted names by which the application and its services load modules of others."""
+    """Yield the names by which the application and its services load modules, and start scripts, of others."""
     from grocker.inputs.own_modules import OwnModules, words
     from grocker.python.module_imports import line_imports, parse, strings
 
@@ -161,6 +173,8 @@ def _starts(application: Application) -> Iterator[str]:
     is_django = application.django_settings_module is not None
     for text in own.commands():
         yield from words(text)
+    for requirement in application.services.servers:
+        yield requirement.partition("[")[0]
     for path in own.reached():
         data = own.texts[path]
         yield from line_imports(data, "")
@@ -170,20 +184,23 @@ def _starts(application: Application) -> Iterator[str]:
 
 
 class _Modules:
-    """The modules of wheels, by dotted name."""
+    """The modules of wheels, by dotted name, and those that their console scripts load."""
 
     def __init__(self, wheels: Iterable[tuple[PythonFile, ZipFile]]) -> None:
         self._places: dict[str, tuple[ZipFile, ZipMember, PythonFile]] = {}
+        self._scripts: dict[str, str] = {}
         for file, archive in wheels:
+            self._scripts.update(_scripts(archive, file))
             for member in _sources(archive, file):
                 name = member.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
                 self._places.setdefault(name, (archive, member, file))
 
-    def reached(self, names: Iterable[str]) -> frozenset[tuple[Digest, str]]:
-        """Return the sha256 and path of each module that is loaded with those of these names."""
+    def reached(self, names: Collection[str]) -> frozenset[tuple[Digest, str]]:
+        """Return the sha256 and path of each module that is loaded with those, or the scripts, of these names."""
         from grocker.python.module_imports import line_imports
 
-        waiting, seen = list(names), set(names)
+        waiting = [*names, *(self._scripts[name] for name in names if name in self._scripts)]
+        seen = set(waiting)
         reached: set[tuple[Digest, str]] = set()
         while waiting:
             parts = waiting.pop().split(".")

@@ -45,7 +45,7 @@ def _arguments(tmp_path: Path, environ: dict[str, str], **fields: int) -> list[s
 
 def test_gunicorn_server_command_line(tmp_path: Path) -> None:
     arguments = _arguments(tmp_path, {})
-    assert arguments[:4] == ["-m", "gunicorn", "--config", gunicorn_server.__file__]
+    assert arguments[:4] == ["-m", "gunicorn.app.wsgiapp", "--config", gunicorn_server.__file__]
     assert arguments[4:8] == ["--worker-class", "gthread", "--threads", "8"]
     text = " ".join(arguments)
     assert "--bind fd://5 --bind fd://6 --workers 2 --forwarded-allow-ips  " in text

@@ -46,7 +46,9 @@ def launch(service: Service, context: ServerContext) -> Launch:
 
     assert service.wsgi is not None
     python = context.python
-    arguments = [python, "-m", "gunicorn", "--config", __file__, "--worker-class", "gthread", "--threads", str(THREADS)]
+    # The module that all versions have: before 20.1, the package cannot be run.
+    arguments = [python, "-m", "gunicorn.app.wsgiapp", "--config", __file__]
+    arguments += ["--worker-class", "gthread", "--threads", str(THREADS)]
     for descriptor in context.sockets:
         arguments += ["--bind", f"fd://{descriptor}"]
     workers = count_workers(service, context)
