@@ -81,10 +81,10 @@ def test_insert_replaces_what_is_between_the_marks() -> None:
 
 
 def test_bare_server_has_the_options_of_the_runner_and_nothing_that_is_the_runners() -> None:
-    words = "/opt/venv/bin/python -m gunicorn --config /h.py --threads 8 --bind fd://3 --bind fd://4 --workers 2 "
-    words += "--access-logfile /dev/fd/9 --no-control-socket app:application"
+    words = "/opt/venv/bin/python -m gunicorn.app.wsgiapp --config /h.py --threads 8 --bind fd://3 --bind fd://4 "
+    words += "--workers 2 --access-logfile /dev/fd/9 --no-control-socket app:application"
     assert " ".join(server.without_runner(words.split())) == (
-        "/opt/venv/bin/python -m gunicorn --threads 8 --bind [::]:8080 --workers 2 "
+        "/opt/venv/bin/python -m gunicorn.app.wsgiapp --threads 8 --bind [::]:8080 --workers 2 "
         "--access-logfile - --no-control-socket app:application"
     )
 

@@ -12,7 +12,7 @@ def bare(lab: Lab) -> list[str]:
     """gunicorn's command line with the options that the runner passes, read from a container that it has started."""
     with lab.service(RUNNER, "www", ()) as container:
         wait_until(container.address, 8080, "/")
-        found = next((words for words in container.processes() if "gunicorn" in words), None)
+        found = next((words for words in container.processes() if "gunicorn.app.wsgiapp" in words), None)
     if found is None:
         raise BenchError("the runner has not started gunicorn")
     return without_runner(found)

@@ -252,14 +252,14 @@ def _ask(
             keep_missing=has_alternatives,
             submodules=settings.build.submodules,
         )
+        listed = read_listed(context, uv, application)
+        uv = uv.with_options(listed.index_options, listed.places)  # it knows the credentials that the files name
         wheels, removed, in_wheels = with_undeclared(context, uv, application, target, resolve_them)
         if refuses_removed:
             lost = [one for one in (*removed, *in_wheels) if one.module not in UNDECLARED]
             if lost:
                 raise UnfitPythonError(lost[0].problem)
             removed = (*removed, *in_wheels)
-        listed = read_listed(context, uv, application)
-        uv = uv.with_options(listed.index_options, listed.places)
         packages, compiling = archive.result()
     own = (application.file,) if application.file else ()
     brought = _brought(settings, application, wheels, target)

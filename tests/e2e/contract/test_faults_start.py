@@ -103,7 +103,7 @@ def test_fault_28_status_is_kept_when_who_started_it_ignores_children(docker: En
     ("broken", "status", "words"),
     [
         ("/opt/venv", 126, "/opt/venv/bin/python"),
-        ("/opt/venv/lib", 1, "No module named gunicorn"),
+        ("/opt/venv/lib", 1, "No module named 'gunicorn'"),
     ],
 )
 def test_fault_30_service_ends_when_its_environment_is_broken(

@@ -136,7 +136,9 @@ def test_E1_restarts_when_the_main_process_is_killed(docker: Engine, folders: Fo
         container.exec("sh", "-c", "kill -9 $(cut -d' ' -f1 /proc/1/task/1/children)")
         container.wait_for("killed by SIGKILL; restarting in 0.5 s")
         assert _get(container) == "ok\n", "clients wait for it"
-        names = container.exec("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | grep -c ^gunicorn$").out
+        names = container.exec(
+            "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | grep -c ^gunicorn.app.wsgiapp$"
+        ).out
         assert names == "3\n", "the old workers are gone"
         assert container.stop() == 0
 
