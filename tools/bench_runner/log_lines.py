@@ -95,7 +95,7 @@ def _run_all(lab: Lab, lines: int, rate: int, rounds: int) -> tuple[dict[str, li
 
 def _notes(outcomes: list[Outcome]) -> tuple[str, ...]:
     return tuple(
-        f"of {o.written:,} lines {o.syslog:,} in syslog, {o.dropped:,} counted as dropped; "
+        f"of {o.written:,} lines {o.stdout:,} on stdout, {o.syslog:,} in syslog, {o.dropped:,} counted as dropped; "
         f"processor time of process 1: {o.processor:.2f} s"
         for o in outcomes
     )
