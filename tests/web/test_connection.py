@@ -74,9 +74,9 @@ def get(transport: Transport, url: str, method: str = "GET") -> bytes:
         return response.read()
 
 
-def failure(url: str, **settings: float) -> GrockerError:
+def failure(url: str, *, read_timeout: float = 60) -> GrockerError:
     with (
-        Transport(environ={}, attempts=1, **settings) as transport,  # type: ignore[arg-type]
+        Transport(environ={}, attempts=1, read_timeout=read_timeout) as transport,
         pytest.raises(GrockerError) as caught,
     ):
         get(transport, url)

@@ -16,8 +16,10 @@ from tools.bench_runner.figures import Row, Verdict, in_turn, ratios
 from tools.bench_runner.lab import BARE, RUNNER, SUPERVISORD, Container, Lab, get
 
 BOTH = (RUNNER, BARE)
+# By default, rsyslogd discards a message for which its queue has no place for 2 s, as on a busy disk.
 _RSYSLOG = """\
 module(load="imuxsock" SysSock.Use="off")
+main_queue(queue.timeoutEnqueue="600000")
 input(type="imuxsock" Socket="{place}/log" RateLimit.Interval="0")
 template(name="raw" type="string" string="%syslogtag%%msg%\\n")
 action(type="omfile" file="{place}/records" template="raw")

@@ -50,13 +50,14 @@ def warn_of_removed(progress: Progress, resolution: Resolution, more: Sequence[R
 
     ``more``: those of dependencies.
     """
-    found = (*resolution.removed, *more)
+    found = [one for one in (*resolution.removed, *more) if one.module not in UNDECLARED]
+    for one in (*resolution.removed, *more):
+        if one.module in UNDECLARED:
+            progress.warn(one.problem, f"require {UNDECLARED[one.module]}, and versions of the others that permit it")
+            break
     if not found:
         return
     one, *others = found
-    if one.module in UNDECLARED:
-        progress.warn(one.problem, f"require {UNDECLARED[one.module]}, and versions of the others that permit it")
-        return
     fitting = next((row for row in SUITES.values() if one.module not in removed_modules(row.python)), None)
     rest = f"; and {len(others)} more" if others else ""
     choice = f'set python = "{fitting.python}" in [tool.grocker]' if fitting is not None else "replace the import"

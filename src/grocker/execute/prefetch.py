@@ -108,7 +108,7 @@ class Prefetch:
         self._packages[image.digests] = packages
 
     def interpreter_resolved(self, packages: DebianAnswer, compiling: Target) -> None:
-        """Start the interpreter, unless it is the last build's."""
+        """Start the interpreter unless it runs already, and remember it for the next build."""
         found = _Interpreter(interpreter_key(packages.packages), compiling.suite.python, compiling.architecture)
         with self._guard:
             self._interpreter = found

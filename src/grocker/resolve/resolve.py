@@ -88,7 +88,7 @@ class Resolution(msgspec.Struct, frozen=True):
     brought: Mapping[str, str] = {}
     """Debian packages that what is installed needs where it runs, each with the reason, for people"""
     removed: Sequence[RemovedImport] = ()
-    """the application's imports of modules that the image's Python has lost"""
+    """imports that fail: the application's, of modules that the image's Python has lost, and any that nothing brings"""
     is_fit: bool = False
     """whether nothing that is imported is known to be lost, in dependencies either"""
 

@@ -117,9 +117,9 @@ class _Connection:
         ``head``: request line and headers. ``size``: see ``split_body``. ``seconds``: to wait for each piece.
         ``release``: see RawResponse. Raises what that raises, and BodyError.
         """
-        is_short = isinstance(body, bytes) and len(body) <= PIECE
-        pieces: Iterable[bytes | memoryview]
-        pieces = [head + body] if is_short and isinstance(body, bytes) else chain([head], split_body(body, size))
+        pieces: Iterable[bytes | memoryview] = chain([head], split_body(body, size))
+        if isinstance(body, bytes) and len(body) <= PIECE:
+            pieces = [head + body]
         failure = self._send(pieces, seconds)
         if failure is None:
             return RawResponse(self, method, seconds, release=release)

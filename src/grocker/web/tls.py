@@ -97,6 +97,6 @@ def wrap_tls(stream: ByteStream, context: SSLContext, host: str) -> ByteStream:
 
 
 def pending(stream: ByteStream) -> int:
-    """Return how many bytes were received of a connection that nobody has read, and poll(2) does not tell."""
+    """Return how many received bytes TLS holds that nobody has read yet: poll(2) does not see them."""
     count = getattr(stream, "pending", None)
     return int(count()) if count is not None else 0

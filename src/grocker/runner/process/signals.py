@@ -6,6 +6,7 @@ They are taken one by one from the kernel's queue, never in handlers, except whi
 from __future__ import annotations
 
 import os
+import sys
 
 from ..base.c_modules import signal
 from ..base.failure import SIGNALLED, StopRequested
@@ -25,7 +26,7 @@ class Interruptible:
     """A context in which the first TERM, INT, QUIT or HUP raises StopRequested; outside it they stay pending.
 
     Python drops an exception that is raised in a finaliser or in a weak reference's callback, and importing runs many
-    of them: what was dropped is raised at the end.
+    of them: what was dropped is raised at the end, and Python does not print it.
     """
 
     _NUMBERS = STOP | {signal.SIGHUP}
@@ -34,6 +35,7 @@ class Interruptible:
         self._received = 0
 
     def __enter__(self) -> None:
+        self._hook, sys.unraisablehook = sys.unraisablehook, self._drop
         self._before = {number: signal.signal(number, self._receive) for number in self._NUMBERS}
         signal.pthread_sigmask(signal.SIG_UNBLOCK, self._NUMBERS)
 
@@ -41,8 +43,13 @@ class Interruptible:
         signal.pthread_sigmask(signal.SIG_BLOCK, self._NUMBERS)
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        sys.unraisablehook = self._hook
         if self._received and kind is not StopRequested:
             raise StopRequested(self._received) from None
+
+    def _drop(self, dropped: sys.UnraisableHookArgs) -> None:
+        if not isinstance(dropped.exc_value, StopRequested):
+            self._hook(dropped)
 
     def _receive(self, number: int, _: FrameType | None) -> None:
         if not self._received:
