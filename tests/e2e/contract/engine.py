@@ -142,6 +142,22 @@ class Engine:
         line = self.line(*arguments, options=["--rm", *(["-i"] if stdin is not None else []), *options])
         return self.command(*line[1 + len(self.prefix) :], stdin=stdin)
 
+    def run_alone(self, *arguments: str, options: Sequence[str] = ()) -> Done:
+        """Run with a limit of one process, as ``--pids-limit 1`` sets it; docker only.
+
+        The limit comes once the container runs: runc itself needs several threads to start one, and gets them or not.
+        """
+        name = f"grocker-test-{uuid.uuid4().hex[:12]}"
+        own = ["--rm", "--interactive", "--name", name, "--entrypoint", "sh"]
+        line = self.line("-c", 'echo up; read go; exec "$@"', "sh", RUNNER, "run", *arguments, options=[*own, *options])
+        pipe = subprocess.PIPE
+        with subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=pipe, text=True, errors="replace") as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "up\n"
+            self.check("update", "--pids-limit", "1", name)
+            out, err = process.communicate("go\n", timeout=60)
+        return Done(process.returncode, out, err)
+
     @contextmanager
     def started(self, *arguments: str, options: Sequence[str] = ()) -> Iterator[Container]:
         name = f"grocker-test-{uuid.uuid4().hex[:12]}"

@@ -108,7 +108,7 @@ def test_E6_text_without_shebang_on_the_path_cannot_be_executed(lab: Container, 
 
 @pytest.mark.fault(number=32)
 def test_E6_command_that_cannot_be_started_is_126(docker: Engine) -> None:
-    done = docker.run("true", options=["--pids-limit", "1"])
+    done = docker.run_alone("true")
     assert (done.status, len(done.err.splitlines())) == (126, 1)
     assert "--pids-limit" in done.err
 

@@ -154,7 +154,7 @@ def test_fault_30_runner_does_without_the_applications_interpreter_settings(lab:
 @pytest.mark.fault(number=32)
 def test_fault_32_service_is_given_up_when_no_process_can_be_started(docker: Engine, services: Services) -> None:
     table = {"x": Service(command=("sleep", "9"), restart=RestartLimit(times=1, seconds=60))}
-    done = docker.run("start", "x", options=[*services(docker, table), "--pids-limit", "1"])
+    done = docker.run_alone("start", "x", options=services(docker, table))
     assert done.status == 126
     assert [line.partition("x: ")[2].partition(":")[0] for line in done.complaints] == [
         *("cannot start a process", "exited with status 126; restarting in 0.5 s (restart 1 of 1 in 60 s)"),
