@@ -17,6 +17,7 @@ from grocker.progress import Silent
 from tests.support import engine as engines
 from tests.support.engine import FakeEngine
 from tests.support.image import FailingBlobs, MemoryBlobs, made_image, two_images
+from tests.support.soci import seekable_image
 
 NAMES = (parse("polls:1.0"), parse("registry.example.invalid/team/polls:1.0"))
 LARGE = random.Random(1).randbytes(3000).hex()
@@ -183,3 +184,10 @@ def test_docker_makes_a_damaged_layer_be_forgotten(engine: FakeEngine) -> None:
     with pytest.raises(GrockerError, match="is damaged"):
         delivered(engine, image, failing)
     assert failing.forgotten == [image.layers[-1].digest]
+
+
+def test_docker_gets_no_soci_index(engine: FakeEngine) -> None:
+    image, blobs = seekable_image()
+    assert image.soci is not None
+    delivered(engine, image, blobs)
+    assert not {one.digest for one in image.soci.tables} & {*blobs.opened}

@@ -23,6 +23,7 @@ from grocker.progress import Silent
 from grocker.store import Store
 from grocker.web import Transport
 from tests.support.image import FailingBlobs, MemoryBlobs, made_image, two_images
+from tests.support.soci import seekable_image
 from tests.support.user import ordinary_user
 
 NAMES = (parse("polls:1.0"), parse("registry.example.invalid/team/polls:1.0"))
@@ -244,3 +245,15 @@ def test_layout_has_a_problem_when_a_blob_of_an_artifact_is_damaged(tmp_path: Pa
     (tmp_path / "blobs" / "sha256" / digests.hexadecimal(content.digest)).write_bytes(b"wrong")
     [problem] = layouts.problems(tmp_path)
     assert problem == f"{content.digest} has the digest {digests.of(b'wrong')}"
+
+
+def test_soci_index_is_in_the_layout_with_its_image(tmp_path: Path) -> None:
+    made, blobs = seekable_image()
+    assert made.soci is not None
+    sink = Layout(tmp_path)
+    sink.deliver([made], NAMES, blobs, Silent())
+    assert layouts.problems(tmp_path) == ()
+    assert set(refs(tmp_path).values()) == {index([made]).digest}
+    [table] = made.soci.tables
+    assert (tmp_path / "blobs" / "sha256" / table.digest[7:]).read_bytes() == blobs.blobs[table.digest]
+    assert sink.deliver([made], NAMES, blobs, Silent()).new_bytes == 0

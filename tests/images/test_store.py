@@ -11,6 +11,7 @@ from grocker.oci.index import index
 from grocker.oci.reference import parse
 from grocker.store import Store
 from tests.support.image import keep, made_image, two_images
+from tests.support.soci import seekable_image
 
 
 @pytest.fixture
@@ -91,3 +92,16 @@ def test_stored_says_build_again_when_a_part_is_gone_or_damaged(store: Store, pa
         load_image(store, parse("polls:1.0"))
     assert caught.value.hint == "build again"
     assert store.blob(digest) is None
+
+
+def test_stored_gives_an_image_with_its_soci_index(store: Store) -> None:
+    made, blobs = seekable_image()
+    assert made.soci is not None
+    keep(store, "polls:1.0", [made], blobs)
+    found = load_image(store, parse("polls:1.0"))
+    assert (found.root, found.images[0].soci) == (index([made]), made.soci)
+    path = store.blob(made.soci.tables[0].digest)
+    assert path is not None
+    path.unlink()
+    with pytest.raises(MissingError, match="a table of contents"):
+        load_image(store, parse("polls:1.0"))

@@ -22,6 +22,7 @@ from grocker.web import Transport
 from tests.support import registry as support
 from tests.support.image import MemoryBlobs, made_image, two_images
 from tests.support.registry import Registry
+from tests.support.soci import seekable_image
 
 NOBODY = Credentials("no credentials (test)")
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
@@ -189,3 +190,13 @@ def test_docker_has_no_type_for_a_layer_in_zstd() -> None:
     [layer] = image.layers
     packed = replace(layer, descriptor=replace(layer.descriptor, media_type=values.LAYER_ZSTD))
     assert with_docker_types([replace(image, layers=(packed,))]) is None
+
+
+def test_soci_index_is_left_out_where_docker_has_no_type_for_it(registry: Registry, transport: Transport) -> None:
+    image, blobs = seekable_image()
+    done = pushed(transport, registry, [image], blobs)
+    assert done.has_docker_types
+    kind, data = registry.manifests["team/polls", "1.0"]
+    assert kind == values.DOCKER_MANIFEST
+    assert b"soci" not in data
+    assert {stored for _, stored in registry.manifests.values()} == {data}

@@ -32,6 +32,7 @@ from grocker.web import HttpResponse, Transport
 from tests.support import registry as support
 from tests.support.image import MemoryBlobs, made_image, two_images
 from tests.support.registry import Registry
+from tests.support.soci import seekable_image
 from tests.support.web import CERTIFICATE, tunnelling
 
 NOBODY = Credentials("no credentials (test)")
@@ -745,3 +746,24 @@ def test_push_tries_refused_credentials_with_one_blob(registry: Registry, transp
     assert isinstance(error, DeniedError)
     assert "pushing the configuration sha256:" in error.message
     assert len([one for one in registry.authorizations if one is not None]) == 2
+
+
+def test_soci_index_is_pushed_with_its_image(registry: Registry, transport: Transport) -> None:
+    image, blobs = seekable_image()
+    assert image.soci is not None
+    done = pushed(transport, registry, image, blobs)
+    top = index([image])
+    assert registry.manifests["team/polls", "1.0"] == (top.descriptor.media_type, top.data)
+    for one in (image.manifest, image.soci.manifest):
+        assert registry.manifests["team/polls", one.digest] == (one.descriptor.media_type, one.data)
+    for table in image.soci.tables:
+        assert registry.blobs["team/polls", table.digest] == blobs.blobs[table.digest]
+    assert (done.sent_blobs, str(done.names[0].digest)) == (6, top.digest)
+    assert not pushed(transport, registry, image, blobs).new
+
+
+def test_one_changed_layer_sends_no_table_again(registry: Registry, transport: Transport) -> None:
+    pushed(transport, registry, *seekable_image("a", "b", "c"))
+    image, blobs = seekable_image("a", "b", "d")
+    done = pushed(transport, registry, image, blobs)
+    assert (done.sent_blobs, done.present_blobs) == (2, 4)

@@ -55,6 +55,8 @@ def as_text(name: str, found: Inspection, style: Style) -> str:
         lines += ["", f"{style.bold(str(one.image.platform))}  {one.image.digest}"]
         lines += [_printable(line) for line in _about(one)]
         lines.append(f"  layers: {len(one.layers)}, {format_size(one.image.size)} compressed")
+        if one.image.soci is not None:
+            lines.append(f"  lazy pulling: SOCI, {len(one.image.soci.tables)} of {len(one.layers)} layers")
         for layer in one.layers:
             what = _printable(_layer(layer.name, layer.content))
             lines.append(f"    {format_size(layer.size):>8}  {layer.digest[:19]}  {what}")
@@ -151,6 +153,7 @@ def _data(one: Inspected) -> dict[str, Any]:
         "digest": one.image.digest,
         "config": one.image.config.digest,
         "size": one.image.size,
+        "lazy_pulling": None if one.image.soci is None else "soci",
         "contract": one.contract,
         "application": None if one.release is None else dict(zip(("name", "version"), one.release, strict=True)),
         "grocker": one.builder,

@@ -269,6 +269,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     """distributions whose files are installed where wheels install different ones at one path, the first one most"""
     index_url: Address | None = None
     """the package index, instead of the host's"""
+    lazy_pulling: Literal["soci"] | None = None
+    """the format of the tables of contents by which nodes start the image before it is pulled; None: none"""
     cache: CacheName | None = None
     """repository of a registry where machines share what their builds make (``registry.example.com/team/cache``)"""
     namespace: Annotated[str, Meta(pattern=r"^[A-Z0-9_]+\Z", description="upper-case letters, digits and _")] | None = (

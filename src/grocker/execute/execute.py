@@ -107,7 +107,12 @@ def execute(
         faults = bench.wheel_faults()
         collisions = bench.wheel_collisions()
     oci = [as_oci(layer) for layer in layers]
-    made = image(oci, platform=Platform(*plan.platform.split("/")), run=plan.run, created=plan.epoch)
+    soci = None
+    if settings.lazy_pulling is not None:
+        from grocker.layers.seekable import make_soci_index
+
+        soci = make_soci_index(context, oci)
+    made = image(oci, platform=Platform(*plan.platform.split("/")), run=plan.run, created=plan.epoch, soci=soci)
     return Execution(made, tuple(layers), uncovered, missing, provided, failures, faults, collisions)
 
 

@@ -52,7 +52,8 @@ def _unreadable(layer: Layer, error: OSError) -> StorageError:
 
 def describe_root(images: Sequence[Image], names: Sequence[Reference]) -> Iterator[Descriptor]:
     """Yield the descriptor of what the names refer to, once for each name, or once when there are none."""
-    plain = describe_image(images[0]) if len(images) == 1 else root(images).descriptor
+    top = root(images)
+    plain = describe_image(images[0]) if top is images[0].manifest else top.descriptor
     if not names:
         yield plain
     for name in names:
@@ -61,11 +62,15 @@ def describe_root(images: Sequence[Image], names: Sequence[Reference]) -> Iterat
 
 
 def list_documents(images: Sequence[Image]) -> list[Document]:
-    """List configurations and manifests, and the index if there are several images."""
-    found = [document for image in images for document in (image.config, image.manifest)]
-    return found if len(images) == 1 else [*found, root(images)]
+    """List configurations and manifests, and the index if there is one."""
+    found = {document.digest: document for image in images for document in image.documents}
+    top = root(images)
+    return list({**found, top.digest: top}.values())
 
 
 def list_layers(images: Sequence[Image]) -> tuple[Layer, ...]:
-    """List the layers of all images, each once, from the bottom of the first image to the top of the last."""
-    return tuple({layer.digest: layer for image in images for layer in image.layers}.values())
+    """List the layers of all images, each once, from the bottom of the first image to the top of the last.
+
+    The tables of a SOCI index come after the layers of its image.
+    """
+    return tuple({blob.digest: blob for image in images for blob in image.blobs}.values())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
+from msgspec.structs import replace
 
 from grocker.digest import Digest
 from grocker.errors import UsageError
@@ -136,11 +137,13 @@ def delivered_digest(delivered: Sequence[Delivered], own: Digest) -> Digest:
 def select_image(images: Sequence[Image], platform: Callable[[], Platform], engine: str) -> tuple[Image, str]:
     """Select the image that an engine takes, and what to say about it: empty, or beginning with ``, ``.
 
+    It has no SOCI index any more: an engine pulls nothing of an image that it is given.
+
     ``platform`` asks for the engine's own platform; not called when there is only one image, which is taken as it is.
     UsageError when there are several, none of them for that platform.
     """
     if len(images) == 1:
-        return images[0], ""
+        return replace(images[0], soci=None), ""
     own = platform()
     found = find_image(images, own)
     built = " and ".join(str(one.platform) for one in images)
@@ -149,7 +152,7 @@ def select_image(images: Sequence[Image], platform: Callable[[], Platform], engi
             f"{engine} runs {own}, but the images are for {built}",
             hint=f"add --platform {own}; or build for one platform only, and {engine} takes that image as it is",
         )
-    return found, f", {found.platform} of {built}"
+    return replace(found, soci=None), f", {found.platform} of {built}"
 
 
 def plural(count: int, noun: str) -> str:

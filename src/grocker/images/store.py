@@ -65,7 +65,7 @@ class StoreSink(msgspec.Struct, frozen=True):
         self, images: Sequence[Image], names: Sequence[Reference], blobs: Blobs, progress: Progress
     ) -> Delivered:
         """See Sink.deliver."""
-        for layer in (one for image in images for one in image.layers):
+        for layer in (one for image in images for one in image.blobs):
             blobs.path(layer.digest)  # the bytes of some may still be elsewhere
         if self.hint is not None:
             progress.warn("the image is in Grocker's store only: neither docker nor podman is available", self.hint)
@@ -77,7 +77,7 @@ class StoredBlobs:
 
     def __init__(self, store: Store, images: Iterable[Image]) -> None:
         self._store = store
-        self._layers = {layer.digest for image in images for layer in image.layers}
+        self._layers = {layer.digest for image in images for layer in image.blobs}
 
     def open(self, digest: Digest) -> BinaryIO:
         """See oci.Blobs.open."""
@@ -112,9 +112,8 @@ def keep_images(store: Store, images: Sequence[Image], names: Sequence[Reference
 
     Raises StorageError, CannotWriteError.
     """
-    for one in images:
-        store.add_blob(one.config.data)
-        store.add_blob(one.manifest.data)
+    for document in (document for one in images for document in one.documents):
+        store.add_blob(document.data)
     digest = store.add_blob(root(images).data)
     for name in names:
         store.keep("refs", reference_key(name), f"{name.full} {digest}\n".encode())
@@ -141,7 +140,7 @@ def load_image(store: Store, name: Reference) -> StoredImage:
         raise MissingError(f"{_PLACE} has no image {name.docker}", hint=suggest_names(store, name))
     found = load_by_digest(store, digest, str(name))
     for image in found.images:
-        for layer in image.layers:
+        for layer in image.blobs:
             if store.blob(layer.digest, layer.size) is None:
                 store.sound_blob(layer.digest)
                 raise MissingError(

@@ -55,6 +55,15 @@ class Document(msgspec.Struct, frozen=True):
         return Digest(self.descriptor.digest)
 
 
+class SociIndex(msgspec.Struct, frozen=True):
+    """A SOCI index (``soci.py``): what a node needs to start the image before its layers are there."""
+
+    manifest: Document
+    config: Document
+    tables: tuple[Layer, ...]
+    """the zTOCs, which are blobs as layers are; a table's ``diff_id`` is its digest"""
+
+
 class Image(msgspec.Struct, frozen=True):
     """One image for one platform."""
 
@@ -65,11 +74,29 @@ class Image(msgspec.Struct, frozen=True):
     platform: Platform
     created: int
     """seconds since 1970: the image's one epoch"""
+    soci: SociIndex | None = None
+    """delivered with the image, in an index, to places that keep what they are given"""
 
     @property
     def digest(self) -> Digest:
         """The manifest's digest: the image's identity in a registry."""
         return self.manifest.digest
+
+    @property
+    def blobs(self) -> tuple[Layer, ...]:
+        """Everything of the image that is not at hand: the layers, and the tables of its SOCI index."""
+        return self.layers if self.soci is None else (*self.layers, *self.soci.tables)
+
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        """Everything of the image that is at hand: configurations and manifests."""
+        own = (self.config, self.manifest)
+        return own if self.soci is None else (*own, self.soci.config, self.soci.manifest)
+
+    @property
+    def manifests(self) -> tuple[Document, ...]:
+        """What an index lists of it."""
+        return (self.manifest,) if self.soci is None else (self.manifest, self.soci.manifest)
 
     @property
     def size(self) -> int:
@@ -101,10 +128,12 @@ def image(
     run: RunConfig,
     created: int,
     annotations: Mapping[str, str] | None = None,
+    soci: SociIndex | None = None,
 ) -> Image:
     """Make the image of ``layers``, from the bottom to the top; ``created`` in seconds since 1970.
 
-    ``annotations`` go into the manifest. The same arguments give the same bytes. BugError when no engine could run it.
+    ``annotations`` go into the manifest, as does the digest of ``soci``. The same arguments give the same bytes.
+    BugError when no engine could run it.
     """
     if not layers or len(layers) > MOST_LAYERS:
         raise BugError(
@@ -124,14 +153,17 @@ def image(
         )
     )
     config = Document(values.describe(values.CONFIG, config_data), config_data)
+    noted = dict(annotations or {})
+    if soci is not None:
+        noted[values.SOCI_INDEX] = soci.manifest.digest
     manifest_data = values.encode(
         Manifest(
             schema_version=2,
             media_type=values.MANIFEST,
             config=config.descriptor,
             layers=tuple(one.descriptor for one in layers),
-            annotations=dict(annotations) if annotations else None,
+            annotations=noted or None,
         )
     )
     manifest = Document(values.describe(values.MANIFEST, manifest_data), manifest_data)
-    return Image(manifest, config, tuple(layers), platform, created)
+    return Image(manifest, config, tuple(layers), platform, created, soci)

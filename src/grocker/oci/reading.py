@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from grocker import digest as digests
 from grocker.errors import CorruptError, MissingError
@@ -61,7 +62,7 @@ def read_images(root: Document, fetch: Fetch, *, what: str, platform: Platform |
     """Read the images that ``root``, a manifest or an index, refers to, in its order.
 
     ``platform``: only the image for that platform. ``what`` names the root for people. What an index lists besides
-    images (attestations without a platform) is left out.
+    images and their SOCI indexes (attestations without a platform) is left out.
     Raises CorruptError for malformed documents, MissingError when there is no image for the platform.
     """
     kind = root.descriptor.media_type
@@ -75,10 +76,19 @@ def read_images(root: Document, fetch: Fetch, *, what: str, platform: Platform |
     else:
         index = values.decode(root.data, Index, what=f"the index {root.digest}")
         listed = [one for one in index.manifests if one.media_type in values.MANIFESTS and not _is_artifact(one)]
+        indexes = {
+            (one.annotations or {}).get(values.SOCI_IMAGE): one
+            for one in index.manifests
+            if one.artifact_type == values.SOCI_TYPE
+        }
         if platform is not None and all(one.platform is not None for one in listed):
             listed = [one for one in listed if _platform(one) == platform] or listed
         found = [
-            _read_image(check_document(_strip(one), _fetch_small(one, "manifest", what, fetch)), fetch)
+            _with_soci(
+                _read_image(check_document(_strip(one), _fetch_small(one, "manifest", what, fetch)), fetch),
+                indexes.get(one.digest),
+                fetch,
+            )
             for one in listed
         ]
     selected = [one for one in found if platform in (None, one.platform)]
@@ -105,6 +115,19 @@ def _read_image(manifest: Document, fetch: Fetch) -> Image:
     layers = [Layer(one, diff_id, title) for one, diff_id, title in zip(value.layers, diff_ids, titles, strict=True)]
     platform = Platform(described.os, described.architecture, described.variant)
     return Image(manifest, config, tuple(layers), _normalise(platform), _parse_time(described.created))
+
+
+def _with_soci(image: Image, listed: Descriptor | None, fetch: Fetch) -> Image:
+    """Add the SOCI index that an index lists for the image; only what the image itself names counts."""
+    if listed is None:
+        return image
+    manifest = values.decode(image.manifest.data, Manifest, what=f"the manifest {image.digest}")
+    if (manifest.annotations or {}).get(values.SOCI_INDEX) != listed.digest:
+        return image
+    from grocker.oci import soci  # most images have none
+
+    data = _fetch_small(listed, "SOCI index", f"the index of {image.digest}", fetch)
+    return replace(image, soci=soci.read_index(check_document(_strip(listed), data)))
 
 
 def _strip(descriptor: Descriptor) -> Descriptor:

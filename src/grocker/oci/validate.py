@@ -65,7 +65,7 @@ def _index(document: Index, what: str, open_blob: Open, depth: int) -> Iterator[
     platforms = [
         "/".join(filter(None, (one.platform.os, one.platform.architecture, one.platform.variant)))
         for one in document.manifests
-        if depth and one.platform is not None
+        if depth and one.platform is not None and one.artifact_type is None
     ]
     for platform in sorted({one for one in platforms if platforms.count(one) > 1}):
         yield f"{what} has two images for {platform}"

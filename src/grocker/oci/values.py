@@ -31,6 +31,12 @@ INDEXES = frozenset({INDEX, DOCKER_LIST})
 REF_NAME = "org.opencontainers.image.ref.name"
 LAYER_KIND = "org.grocker.layer.kind"
 """annotation of a layer's descriptor: what Grocker put into the layer (``debian``, ``wheel``, ``application``)"""
+SOCI_TYPE = "application/vnd.amazon.soci.index.v2+json"
+"""artifact type of a SOCI index"""
+SOCI_INDEX = "com.amazon.soci.index-digest"
+"""annotation of an image's manifest: its SOCI index"""
+SOCI_IMAGE = "com.amazon.soci.image-manifest-digest"
+"""annotation of a SOCI index where an index lists it: the manifest of its image"""
 LAYOUT_VERSION = "1.0.0"
 
 _HINT = "build or push the image again: it is damaged or malformed"

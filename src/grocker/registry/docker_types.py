@@ -35,14 +35,18 @@ class ManifestSet(msgspec.Struct, frozen=True):
 
 def with_oci_types(images: Sequence[Image]) -> ManifestSet:
     """Return the documents as they are."""
-    return ManifestSet(tuple(one.manifest for one in images) if len(images) > 1 else (), root(images))
+    top = root(images)
+    return ManifestSet(() if top is images[0].manifest else tuple(m for one in images for m in one.manifests), top)
 
 
 def with_docker_types(images: Sequence[Image]) -> ManifestSet | None:
-    """Make the documents with Docker's media types; None when Docker has none for a layer's compression."""
+    """Make the documents with Docker's media types, which know no SOCI index.
+
+    None when Docker has none for a layer's compression.
+    """
     if any(layer.descriptor.media_type not in LAYERS for image in images for layer in image.layers):
         return None
-    converted = [replace(image, manifest=_convert(image)) for image in images]
+    converted = [replace(image, manifest=_convert(image), soci=None) for image in images]
     if len(converted) == 1:
         return ManifestSet((), converted[0].manifest, has_docker_types=True)
     listed = values.decode(root(converted).data, Index, what="the index")

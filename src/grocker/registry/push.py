@@ -6,7 +6,7 @@ Source: OCI distribution specification 1.1, Push.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -72,8 +72,8 @@ def _push(
     if dockers is not None and dockers.root.digest in there and own.root.digest not in there:
         used = dockers
     missing = _names_without(state, used)
-    sizes = {one.digest: one.size for image in images for one in image.layers}
-    sizes |= {image.config.digest: len(image.config.data) for image in images}
+    sizes = {one.digest: one.size for one in _blobs(images).values()}
+    sizes |= {one.digest: len(one.data) for one in _configs(images).values()}
     if not missing:
         _report(progress, repository, used)
         return PushResult(_names(state, used), 0, 0, 0, len(sizes), used.has_docker_types, new=False)
@@ -84,7 +84,7 @@ def _push(
         sent = _push_documents(repository, replace(used, manifests=()), missing)
     else:
         fallback = None if used.has_docker_types else dockers
-        with progress.task(what, sum(one.size for one in _layers(images))) as task:
+        with progress.task(what, sum(one.size for one in _blobs(images).values())) as task:
             if state.is_readable:
                 fates = _push_blobs(repository, images, blobs, candidates, task, state.blobs)
             else:
@@ -138,9 +138,14 @@ def _report(progress: Progress, repository: RepositorySession, used: ManifestSet
         )
 
 
-def _layers(images: Sequence[Image]) -> Collection[Layer]:
-    """List the layers of all images, each once."""
-    return {one.digest: one for image in images for one in image.layers}.values()
+def _blobs(images: Sequence[Image]) -> Mapping[Digest, Layer]:
+    """Every layer and table of contents of all images."""
+    return {one.digest: one for image in images for one in image.blobs}
+
+
+def _configs(images: Sequence[Image]) -> Mapping[Digest, Document]:
+    """Every document of all images that is pushed as a blob."""
+    return {one.digest: one for image in images for one in image.documents if one not in image.manifests}
 
 
 def _push_blobs(
@@ -155,8 +160,7 @@ def _push_blobs(
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
     cancellation = Cancellation()
-    layers = {one.digest: one for one in _layers(images)}
-    configs = {image.config.digest: image.config for image in images}
+    layers, configs = _blobs(images), _configs(images)
     present = {one.digest for one in layers.values() if held.get(one.digest) == one.size}
     present |= {one.digest for one in configs.values() if held.get(one.digest) == len(one.data)}
     task.advance(sum(one.size for one in layers.values() if one.digest in present))

@@ -20,8 +20,8 @@ from grocker.tar.writer import segment, sort_entries
 
 LEVEL = 3
 """libdeflate's level"""
-PART = 16 << 20
-"""bytes, uncompressed"""
+PART = 4 << 20
+"""bytes, uncompressed; also how much a reader of SOCI's tables fetches for one file (``ztoc.py``)"""
 
 
 class MemberPart(msgspec.Struct, frozen=True, array_like=True):

@@ -18,7 +18,18 @@ import pytest
 from grocker.cli.replay import cache_directory
 
 ROOT = Path(__file__).parents[3]
-_INSTALLED = ("msgspec", "deflate*", "httptools", "packaging", "pysequoia*", "click", "rich", "pygments", "markdown_it")
+_INSTALLED = (
+    "msgspec",
+    "deflate*",
+    "flatbuffers",
+    "httptools",
+    "packaging",
+    "pysequoia*",
+    "click",
+    "rich",
+    "pygments",
+    "markdown_it",
+)
 _INSTALLED_TOO = ("mdurl", "uv", "tomli_w", "*.so")
 
 
