@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from grocker.builder.build import build
 from grocker.builder.lock import make_lock
 from grocker.builder.preview import preview
-from grocker.cli.build import summary
+from grocker.cli.build_result import summary
 from grocker.cli.terminal import Style
 from grocker.context import Context
 from grocker.debian.scripts import fingerprint, read_reviews

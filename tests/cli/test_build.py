@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from grocker.builder.result import Built, BuiltImage
-from grocker.cli.build import summary
+from grocker.cli.build_result import summary
 from grocker.cli.rendering import format_size
 from grocker.cli.request import epoch, parse_labels
 from grocker.cli.terminal import Style

@@ -7,12 +7,14 @@ import re
 import stat
 import struct
 import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from grocker.errors import CorruptError, GrockerError, MissingError, SettingsError
 from grocker.python import Collision, InstallScheme, WheelTarget, overlay, read_metadata, read_wheel
+from grocker.python.metadata import Metadata
 from grocker.python.record import line_hash
 from grocker.python.wheel import add_directories
 from grocker.python.wheel_archive import LARGE, ZipContent
@@ -464,3 +466,20 @@ def test_overlay_refuses_modules_that_do_something_else(tmp_path: Path, one: str
     ]
     with pytest.raises(SettingsError, match="with different contents"):
         list(overlay(made))
+
+
+def test_metadata_is_parsed_once_for_the_same_bytes(tmp_path: Path) -> None:
+    known: dict[tuple[bytes, ...], Metadata] = {}
+    parsed: list[str] = []
+
+    def remember(data: Sequence[bytes], read: Callable[[], Metadata]) -> Metadata:
+        if tuple(data) not in known:
+            known[tuple(data)] = read()
+            parsed.append(known[tuple(data)].summary)
+        return known[tuple(data)]
+
+    for place, text, summary in (("1", "a = 1\n", "one"), ("2", "a = 2\n", "one"), ("3", "a = 2\n", "two")):
+        path = make_wheel(tmp_path / place, files={"demo.py": text}, metadata=f"Summary: {summary}\n")
+        wheel = read_wheel(path, LAYOUT, remember=remember)
+        assert wheel.metadata == read_wheel(path, LAYOUT).metadata
+    assert parsed == ["one", "two"]

@@ -82,7 +82,7 @@ def grocker() -> None:
 def invoke(arguments: list[str]) -> None:
     """Carry out a command line. Raises GrockerError, KeyboardInterrupt, BrokenPipeError."""
     try:
-        grocker.main(arguments, prog_name="grocker", standalone_mode=False)
+        grocker.main(arguments, prog_name="grocker", standalone_mode=False, obj=tuple(arguments))
     except click.exceptions.NoArgsIsHelpError as error:
         sys.stderr.write(error.format_message() + "\n")
         raise UsageError("no command given", hint="run: grocker build DIRECTORY") from error

@@ -63,9 +63,17 @@ def run(arguments: list[str]) -> int:
     from grocker.errors import GrockerError
 
     try:
-        from grocker.cli.commands import invoke
+        from grocker.cli.kept_options import find_options
 
-        invoke(arguments)
+        options = find_options(arguments, os.environ)
+        if options is not None:
+            from grocker.cli.build_action import carry_out
+
+            carry_out(options, arguments)
+        else:
+            from grocker.cli.commands import invoke
+
+            invoke(arguments)
     except GrockerError as error:
         return _show(error)
     except (KeyboardInterrupt, BrokenPipeError):

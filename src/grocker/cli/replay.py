@@ -61,7 +61,7 @@ def key(arguments: Iterable[str], environ: Mapping[str, str]) -> str:
     import hashlib
 
     read = sorted(f"{name}={value}" for name, value in environ.items() if name.startswith(_READ) or name in _READ_WHOLE)
-    parts = [str(FORMAT), os.getcwd(), *arguments, "", *read, "", _grocker_itself()]
+    parts = [str(FORMAT), os.getcwd(), *arguments, "", *read, "", grocker_itself()]
     return "replay-" + hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -146,7 +146,7 @@ def remember(
     store.keep("steps", key(arguments, environ), json.dumps(record).encode())
 
 
-def _grocker_itself() -> str:
+def grocker_itself() -> str:
     """Identify this Grocker: changes when another one is installed, or, run from a source tree, when it is edited."""
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     # Written anew by whatever installs (PyPA, "Recording installed projects"): one look instead of one for each module.

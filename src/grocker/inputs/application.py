@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from grocker import python
 from grocker.config.services import DetectedApplication, Services, find_services
 from grocker.config.settings import Settings
 from grocker.context import Context
-from grocker.digest import Digest
+from grocker.digest import Digest, of
 from grocker.errors import CorruptError, SettingsError
 from grocker.inputs import documents, validation
 from grocker.inputs.index import wheel_target
@@ -21,7 +22,9 @@ from grocker.inputs.produced import Produced
 from grocker.inputs.writable import WritablePath
 from grocker.lock.values import BuildRequirement, PythonFile
 from grocker.platforms.target import Target
-from grocker.python.metadata import normalise_name
+from grocker.python.metadata import Metadata, normalise_name
+from grocker.store import Store
+from grocker.tar.keys import cache_key
 
 if TYPE_CHECKING:
     from grocker.inputs.standalone import StandaloneSource
@@ -144,7 +147,8 @@ def read_application(
         )
     settings, target = request.settings, wheel_target(request.target)
     scheme = target.scheme()
-    installed = python.read_wheel(path, scheme, target, file=wheel.file, strict=request.strict)
+    remember = partial(_remember, request.context.store)
+    installed = python.read_wheel(path, scheme, target, file=wheel.file, strict=request.strict, remember=remember)
     extras = tuple(sorted({*settings.extras, *request.origin.extras}))
     validation.check_debian_modules(
         installed, settings.dependencies, request.context.progress, is_standalone=bool(request.target.standalone)
@@ -199,3 +203,13 @@ def _found(installed: python.Wheel, django: python.Django | None) -> DetectedApp
     if web is None:
         return DetectedApplication(declared)
     return DetectedApplication(declared, kind=web.kind, target=web.target)
+
+
+def _remember(store: Store, data: Sequence[bytes], read: Callable[[], Metadata]) -> Metadata:
+    """See ``python.wheel.Remember``."""
+    key = cache_key("metadata", [of(one) for one in data])
+    found = store.kept_as("steps", key, Metadata)
+    if found is None:
+        found = read()
+        store.keep("steps", key, msgspec.json.encode(found))
+    return found

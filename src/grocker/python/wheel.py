@@ -6,10 +6,11 @@ Source: Python packaging specifications, "Binary distribution format", "Recordin
 from __future__ import annotations
 
 import hashlib
+import os
 import posixpath
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
@@ -40,8 +41,18 @@ _LONGEST_PATH = 4095
 """bytes of a path with its root and its end (PATH_MAX)"""
 
 
+Remember = Callable[[Sequence[bytes], Callable[[], Metadata]], Metadata]
+"""Returns what a function made of the same bytes before, or makes now."""
+
+
 def read_wheel(
-    path: Path, layout: InstallScheme, target: WheelTarget | None = None, *, file: str = "", strict: bool = False
+    path: Path,
+    layout: InstallScheme,
+    target: WheelTarget | None = None,
+    *,
+    file: str = "",
+    strict: bool = False,
+    remember: Remember | None = None,
 ) -> Wheel:
     """The wheel at ``path``, verified, as entries below ``layout``.
 
@@ -50,11 +61,12 @@ def read_wheel(
     ``target``: if given, a wheel with incompatible tags, or with binaries for other processors only, is an error.
     ``strict``: whether every deviation from the specification is an error; else those that pip and uv install are
     noted as faults. The RECORD in the image is right in any case.
+    ``remember``: keeps what METADATA says, whose parsers take long to import.
     Raises CorruptError for a file that is not a wheel of its name; MissingError for the wrong platform.
     """
     file = file or path.name
     with open_wheel(path, file) as opened:
-        return _Reading(path, file, opened, layout, strict=strict).wheel(target)
+        return _Reading(path, file, opened, layout, strict=strict).wheel(target, remember)
 
 
 def read_metadata(path: Path, *, file: str = "") -> tuple[Metadata, tuple[EntryPoint, ...]]:
@@ -101,11 +113,10 @@ class _Reading(msgspec.Struct, frozen=True):
     strict: bool = False
     faults: list[str] = msgspec.field(default_factory=list)
 
-    def wheel(self, target: WheelTarget | None) -> Wheel:
+    def wheel(self, target: WheelTarget | None, remember: Remember | None) -> Wheel:
         members = wheel_archive.members(self.opened, self.file)
         info = self._dist_info(members)
-        self._check_wheel_version(info)
-        described, points = self.metadata(), self.entry_points()
+        described, points = self._described(info, remember), self.entry_points()
         hashes = record.parse(self._read(f"{info}/RECORD"), self.file, self._fault)
         self._check_listed(hashes, members, info)
         files: dict[str, File] = {}
@@ -201,6 +212,17 @@ class _Reading(msgspec.Struct, frozen=True):
         if normalise_name(found[0].removesuffix(".dist-info").partition("-")[0]) != normalise_name(stem[0]):
             raise CorruptError(f"reading {self.file}: {found[0]} belongs to another project", hint=_HINT)
         return found[0]
+
+    def _described(self, info: str, remember: Remember | None) -> Metadata:
+        """Read METADATA; also checks the version of the format."""
+
+        def read() -> Metadata:
+            self._check_wheel_version(info)
+            return self.metadata()
+
+        if remember is None:
+            return read()
+        return remember([os.fsencode(self.file), *(self._read(f"{info}/{one}") for one in ("WHEEL", "METADATA"))], read)
 
     def _check_wheel_version(self, info: str) -> None:
         found = metadata.fields(self._read(f"{info}/WHEEL"), f"WHEEL of {self.file}")
