@@ -17,6 +17,7 @@ from grocker.progress import Silent
 from tests.support import engine as engines
 from tests.support.engine import FakeEngine
 from tests.support.image import FailingBlobs, MemoryBlobs, made_image, two_images
+from tests.support.processes import wait_until
 from tests.support.soci import seekable_image
 
 NAMES = (parse("polls:1.0"), parse("registry.example.invalid/team/polls:1.0"))
@@ -191,3 +192,79 @@ def test_docker_gets_no_soci_index(engine: FakeEngine) -> None:
     assert image.soci is not None
     delivered(engine, image, blobs)
     assert not {one.digest for one in image.soci.tables} & {*blobs.opened}
+
+
+def rebuilt(engine: FakeEngine, image: Image, blobs: MemoryBlobs) -> Delivered:
+    """The image, delivered as by a rebuild: docker was asked for its names before."""
+    sink = Docker(Engine(engine.address))
+    sink.ask(NAMES)
+    try:
+        return sink.deliver([image], NAMES, blobs, Silent())
+    finally:
+        sink.cancel()
+
+
+def test_load_begins_before_the_image_is_there(engine: FakeEngine) -> None:
+    delivered(engine, *made_image("a", "b", "c"))
+    engine.requests.clear()
+    sink = Docker(Engine(engine.address))
+    sink.ask(NAMES)
+    wait_until(lambda: engine.begun == ["/images/load?quiet=1"])
+    image, blobs = made_image("a", "b", "d")
+    done = sink.deliver([image], NAMES, blobs, Silent())
+    assert (done.detail, engine.layers[-1]) == ("sent 1 of 3 layers", [f"blobs/sha256/{image.layers[-1].digest[7:]}"])
+    assert set(engine.tags.values()) == {image.config.digest}
+    [load] = [size for method, _, size in engine.requests if method == "POST"]
+    assert load == done.new_bytes
+    assert (len(engine.begun), engine.abandoned) == (1, [])
+
+
+def test_no_load_begins_for_a_name_that_docker_does_not_have(engine: FakeEngine) -> None:
+    image, blobs = made_image()
+    assert rebuilt(engine, image, blobs).detail == "sent 3 layers"
+    assert engine.begun == []
+
+
+def test_no_load_begins_where_whole_archives_are_wanted(engine: FakeEngine) -> None:
+    delivered(engine, *made_image("a", "b", "c"))
+    engine.containerd = True
+    assert rebuilt(engine, *made_image("a", "b", "d")).detail == "sent 3 layers"
+    assert engine.begun == []
+
+
+def test_begun_load_is_abandoned_when_there_is_nothing_to_load(engine: FakeEngine) -> None:
+    image, blobs = made_image()
+    delivered(engine, image, blobs)
+    assert rebuilt(engine, image, blobs).new_bytes == 0
+    wait_until(lambda: len(engine.abandoned) == 1)
+    assert set(engine.tags.values()) == {image.config.digest}
+
+
+def test_begun_load_is_abandoned_when_the_build_fails(engine: FakeEngine) -> None:
+    delivered(engine, *made_image())
+    sink = Docker(Engine(engine.address))
+    sink.ask(NAMES)
+    sink.cancel()
+    wait_until(lambda: len(engine.abandoned) == 1)
+
+
+@pytest.mark.parametrize("fault", ["forgets", "hangs_up_late"])
+def test_whole_image_is_sent_when_the_begun_load_fails(engine: FakeEngine, fault: str) -> None:
+    delivered(engine, *made_image("a", "b", "c"))
+    setattr(engine, fault, True)
+    image, blobs = made_image("a", "b", "d")
+    assert rebuilt(engine, image, blobs).detail == "sent 3 layers"
+    assert len(engine.begun) == 1
+    assert set(engine.tags.values()) == {image.config.digest}
+
+
+def test_name_that_moved_meanwhile_is_loaded_again(engine: FakeEngine) -> None:
+    image, blobs = made_image("a", "b", "c")
+    delivered(engine, image, blobs)
+    other = made_image("a", "b", "x")
+    sink = Docker(Engine(engine.address))
+    sink.ask(NAMES)
+    wait_until(lambda: bool(engine.begun))
+    delivered(engine, *other)
+    sink.deliver([image], NAMES, blobs, Silent())
+    assert set(engine.tags.values()) == {image.config.digest}

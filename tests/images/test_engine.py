@@ -66,6 +66,13 @@ def test_request_gives_status_and_body_when_the_engine_answers() -> None:
     assert (answer.status, answer.message()) == (404, "no")
 
 
+def test_answer_in_chunks_is_joined() -> None:
+    said = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2;x=y\r\nab\r\nA\r\n0123456789\r\n0\r\n\r\n"
+    with saying(said) as address:
+        answer = Engine(address).request("GET", "/images/x/json", action="asking docker")
+    assert answer.body == b"ab0123456789"
+
+
 @pytest.mark.parametrize(
     ("said", "words"),
     [
@@ -73,6 +80,10 @@ def test_request_gives_status_and_body_when_the_engine_answers() -> None:
         (b"SSH-2.0-OpenSSH\r\n", "is not a Docker engine"),
         (b"\r\n\r\n", "is not a Docker engine"),
         (b"HTTP/1.0 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "is truncated"),
+        *(
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body, "is truncated")
+            for body in (b"", b"4\r\nhal", b"4\r\nhalf\r\n", b"4\r\nhalf\r\n0", b"-1\r\nhalf\r\n0\r\n\r\n", b"x\r\n")
+        ),
     ],
 )
 def test_request_fails_as_unavailable_when_the_answer_is_none(said: bytes, words: str) -> None:

@@ -41,6 +41,12 @@ class FakeEngine:
     load_status: int = 200
     load_body: bytes = b""
     hangs_up: bool = False
+    hangs_up_late: bool = False
+    """whether a load that began early gets no answer"""
+    begun: list[str] = field(default_factory=list)
+    """the paths of requests whose body came in chunks"""
+    abandoned: list[bytes] = field(default_factory=list)
+    """what came of bodies that never ended"""
     answers_early: bool = False
     """whether a load is answered before its body is read"""
 
@@ -116,11 +122,15 @@ def running(directory: Path) -> Iterator[FakeEngine]:
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             method, path, _ = self.rfile.readline().decode().split()
-            size = 0
+            size, chunked = 0, False
             while (line := self.rfile.readline().strip().lower()) != b"":
                 if line.startswith(b"content-length:"):
                     size = int(line.split(b":")[1])
+                chunked = chunked or line == b"transfer-encoding: chunked"
             if engine.hangs_up:
+                return
+            if chunked:
+                self._chunked(path)
                 return
             engine.requests.append((method, path, size))
             if engine.answers_early and method == "POST":
@@ -129,6 +139,24 @@ def running(directory: Path) -> Iterator[FakeEngine]:
                 status, body = engine.answer(method, path, self.rfile.read(size))
             head = f"HTTP/1.0 {status} Fine\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
             self.wfile.write(head.encode() + body)
+
+        def _chunked(self, path: str) -> None:
+            """A body in chunks: a load that begins early; the answer comes in chunks, too."""
+            body = b""
+            engine.begun.append(path)
+            while size := int(self.rfile.readline() or b"-1", 16):
+                if size < 0:
+                    engine.abandoned.append(body)
+                    return
+                body += self.rfile.read(size)
+                assert self.rfile.readline() == b"\r\n"
+            engine.requests.append(("POST", path, len(body)))
+            if engine.hangs_up_late:
+                return
+            status, answer = engine.answer("POST", path, body)
+            head = f"HTTP/1.1 {status} Fine\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+            chunks = b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in (answer[:5], answer[5:]) if one)
+            self.wfile.write(head.encode() + chunks + b"0\r\n\r\n")
 
     class Server(socketserver.ThreadingUnixStreamServer):
         daemon_threads = True

@@ -50,6 +50,10 @@ class LayerBytes(msgspec.Struct, frozen=True):
         yield from read_checked(self.layer, self.blobs, self.task)
 
 
+HEAD: tuple[Entry, ...] = (Directory("blobs"), Directory("blobs/sha256"))
+"""with what an archive begins that leaves layers out"""
+
+
 def make_index(images: Sequence[Image], names: Sequence[Reference]) -> values.Index:
     """Make ``index.json`` of a layout that has the images under ``names``."""
     return values.Index(schema_version=2, media_type=values.INDEX, manifests=tuple(describe_root(images, names)))
@@ -81,8 +85,7 @@ def list_members(
         found["oci-layout"] = File("oci-layout", values.encode(values.LayoutMarker(values.LAYOUT_VERSION)))
         found["index.json"] = File("index.json", values.encode(make_index(images, names)))
     found["manifest.json"] = File("manifest.json", make_docker_manifest(images[0], names))
-    found["blobs"] = Directory("blobs")
-    found["blobs/sha256"] = Directory("blobs/sha256")
+    found |= {one.path: one for one in HEAD}
     for document in list_documents(images):
         found[_blob(document.digest)] = File(_blob(document.digest), document.data)
     for layer in list_layers(images):

@@ -3,7 +3,8 @@
 This is HTTP/1.0 written by hand: importing http.client costs 60 ms with ssl, and urllib3 130 ms, each more than a
 build in which nothing changed may take, and such a build asks the engine once whether the image is still there. For
 the same reason this module imports neither dataclasses (20 ms) nor typing (5 ms). In HTTP/1.0 an answer ends with the
-connection, so there is no chunked coding to decode (RFC 1945, section 7.2.2).
+connection, so there is no chunked coding to decode (RFC 1945, section 7.2.2); only a body whose size is not known when
+it begins takes HTTP/1.1.
 Source: Docker Engine API, version 1.24 and later; unversioned paths are served by every engine.
 """
 
@@ -82,6 +83,17 @@ class Engine:
                 raise self._down(action, cut or error) from error
             return self._parse(answer, action, cut)
 
+    def begin(self, path: str, *, action: str, kind: str) -> OpenRequest:
+        """Begin a POST whose body, of media type ``kind``, comes in pieces; it is read as it arrives.
+
+        Raises as ``request``.
+        """
+        head = f"POST {path} HTTP/1.1\r\nHost: docker\r\nUser-Agent: grocker\r\nConnection: close\r\n"
+        head += f"Content-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        stream = self._connect(action)
+        stream.settimeout(_UNPACKED)
+        return OpenRequest(self, stream, action, self._send(stream, head.encode("ascii"), action))
+
     def _send(self, stream: socket.socket, data: bytes, action: str) -> OSError | None:
         """Send ``data``; return the error when the engine stopped reading."""
         try:
@@ -108,6 +120,11 @@ class Engine:
             announced = headers.split(b"\r\ncontent-length:", 1)[1].partition(b"\r\n")[0].strip()
             if announced.isdigit() and len(body) < int(announced[:18]):
                 raise UnavailableError(f"{action}: the answer from {self.address} is truncated", hint="try again")
+        if b"\r\ntransfer-encoding: chunked" in headers:
+            whole = _join_chunks(body)
+            if whole is None:
+                raise UnavailableError(f"{action}: the answer from {self.address} is truncated", hint="try again")
+            body = whole
         return EngineAnswer(int(status), body)
 
     def _connect(self, action: str) -> socket.socket:
@@ -169,6 +186,39 @@ class Engine:
         )
 
 
+class OpenRequest:
+    """A request whose body is not sent whole yet (RFC 9112, section 7.1)."""
+
+    __slots__ = ("_action", "_cut", "_engine", "_stream")
+
+    def __init__(self, engine: Engine, stream: socket.socket, action: str, cut: OSError | None) -> None:
+        self._engine = engine
+        self._stream = stream
+        self._action = action
+        self._cut = cut
+
+    def send(self, data: bytes) -> None:
+        """Send a piece of the body; nothing once the engine stopped reading. Raises as ``Engine.request``."""
+        if data and self._cut is None:
+            chunk = b"%x\r\n%b\r\n" % (len(data), data)
+            self._cut = self._engine._send(self._stream, chunk, self._action)
+
+    def finish(self) -> EngineAnswer:
+        """End the body, and return the answer. Raises as ``Engine.request``."""
+        with self._stream:
+            if self._cut is None:
+                self._cut = self._engine._send(self._stream, b"0\r\n\r\n", self._action)
+            try:
+                answer = b"".join(_received(self._stream))
+            except OSError as error:
+                raise self._engine._down(self._action, self._cut or error) from error
+            return self._engine._parse(answer, self._action, self._cut)
+
+    def abandon(self) -> None:
+        """Close the connection; an engine drops what it has read."""
+        self._stream.close()
+
+
 def of_environment(environ: Mapping[str, str]) -> Engine:
     """Find the engine that docker's own client would use; its contexts are ignored."""
     address = environ.get("DOCKER_HOST", "").strip() or DEFAULT
@@ -198,6 +248,23 @@ def is_still_there(evidence: Sequence[str], environ: Mapping[str, str]) -> bool:
 def one_line(text: str) -> str:
     """Write ``text`` on one line, without control characters, in at most 300 characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:300]
+
+
+def _join_chunks(body: bytes) -> bytes | None:
+    """Join the chunks of a body; None when it is not whole."""
+    found: list[bytes] = []
+    while True:
+        line, end, rest = body.partition(b"\r\n")
+        try:
+            size = int(line.partition(b";")[0], 16)
+        except ValueError:
+            return None
+        if size == 0 and end:
+            return b"".join(found)
+        if size <= 0 or len(rest) < size + 2:
+            return None
+        found.append(rest[:size])
+        body = rest[size + 2 :]
 
 
 def _received(stream: socket.socket) -> Iterator[bytes]:
