@@ -36,10 +36,10 @@ def read_by_click(arguments: list[str]) -> dict[str, Any]:
 
 
 def every_option() -> list[str]:
-    """A command line with every option of ``build``, those that may be repeated twice."""
+    """A command line with every option of ``build`` that is kept, those that may be repeated twice."""
     line = ["build", "source\udce9"]
     for parameter in load("build").params:
-        if not isinstance(parameter, click.Option):
+        if not isinstance(parameter, click.Option) or parameter.name == "variables":
             continue
         word = max(parameter.opts, key=len)
         for number in range(2 if parameter.multiple else 1):
@@ -61,6 +61,13 @@ def test_kept_options_are_those_that_click_reads(store: Store, environ: dict[str
 def test_another_command_line_has_no_kept_options(store: Store, environ: dict[str, str], other: list[str]) -> None:
     keep_options(store, PLAIN, read_by_click(PLAIN))
     assert find_options(other, environ) is None
+
+
+def test_variables_which_may_be_secrets_are_not_kept(store: Store, environ: dict[str, str]) -> None:
+    line = [*PLAIN, "--check", "--env", "SECRET_KEY=hunter2"]
+    keep_options(store, line, read_by_click(line))
+    assert find_options(line, environ) is None
+    assert list((store.root / "steps").iterdir()) == []
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}", b"\0" * 40])

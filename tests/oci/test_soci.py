@@ -12,7 +12,7 @@ from grocker.oci import Descriptor, Image, layer, values
 from grocker.oci.image import Document
 from grocker.oci.index import index, root
 from grocker.oci.reading import parse_root, read_images
-from grocker.oci.soci import LEAST, is_worth, read_index, soci_index
+from grocker.oci.soci import LEAST, is_worth, make_index, read_index
 from tests.support.image import ARM64, made_image, two_images
 from tests.support.soci import seekable_image, with_table
 
@@ -96,6 +96,13 @@ def test_index_that_the_image_does_not_name_is_left_out() -> None:
     assert (read.digest, read.soci) == (plain.digest, None)
 
 
+def test_index_of_another_shape_is_left_out() -> None:
+    data = json.dumps(
+        {"schemaVersion": 2, "config": {"mediaType": "x", "digest": digests.of(b"x"), "size": 1}, "layers": []}
+    ).encode()
+    assert read_index(Document(Descriptor(values.MANIFEST, digests.of(data), len(data)), data)) is None
+
+
 def test_damaged_index_is_refused() -> None:
     data = b'{"schemaVersion": 2}'
     with pytest.raises(CorruptError, match="the SOCI index"):
@@ -113,5 +120,5 @@ def test_only_large_layers_of_gzip_have_tables() -> None:
 
 def test_image_without_a_table_has_no_index() -> None:
     made, _ = made_image()
-    assert soci_index({}, made.layers, span=4) is None
+    assert make_index({}, made.layers, span=4) is None
     assert root([made]) == made.manifest

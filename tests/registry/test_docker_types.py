@@ -194,8 +194,10 @@ def test_docker_has_no_type_for_a_layer_in_zstd() -> None:
 
 def test_soci_index_is_left_out_where_docker_has_no_type_for_it(registry: Registry, transport: Transport) -> None:
     image, blobs = seekable_image()
-    done = pushed(transport, registry, [image], blobs)
+    progress = Silent()
+    done = pushed(transport, registry, [image], blobs, progress=progress)
     assert done.has_docker_types
+    assert "lazy pulling does not work" in progress.warnings[0][0]
     kind, data = registry.manifests["team/polls", "1.0"]
     assert kind == values.DOCKER_MANIFEST
     assert b"soci" not in data

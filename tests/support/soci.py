@@ -13,7 +13,7 @@ from flatbuffers.table import Table
 
 from grocker import digest as digests
 from grocker.oci import Image, Layer, RunConfig, image
-from grocker.oci.soci import soci_index
+from grocker.oci.soci import make_index
 from tests.support.image import EPOCH, MemoryBlobs, made_image
 
 _CHECKPOINT = 8 + 8 + 1 + 32768
@@ -149,6 +149,6 @@ def seekable_image(*texts: str) -> tuple[Image, MemoryBlobs]:
 
 def with_table(plain: Image, blobs: MemoryBlobs, layer: Layer, table: bytes) -> tuple[Image, MemoryBlobs]:
     """The image with a SOCI index that has that table for ``layer``."""
-    index = soci_index({layer.digest: (digests.of(table), len(table))}, plain.layers, span=4)
+    index = make_index({layer.digest: (digests.of(table), len(table))}, plain.layers, span=4)
     made = image(plain.layers, platform=plain.platform, run=RunConfig(user="1000:0"), created=EPOCH, soci=index)
     return made, MemoryBlobs({**blobs.blobs, digests.of(table): table})

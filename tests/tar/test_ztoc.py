@@ -63,6 +63,8 @@ def test_span_is_as_many_whole_members_as_there_is_room_for(store: Store) -> Non
         groups.setdefault(span, []).append(number)
     assert list(groups.values()) == [[0, 1], [2], [3], [4, 5]]
     assert ztoc.starts[0] == (10, 0)
+    _, ztoc = composed(store, [File("one", noise(SPAN - 8192))], [File("last", noise(SPAN - 8192))])
+    assert [ztoc.spans_of(name) for name in (b"one", b"last")] == [range(1), range(1, 2)]
 
 
 def test_rows_say_what_the_tar_says(store: Store) -> None:

@@ -60,7 +60,7 @@ class Built(msgspec.Struct, frozen=True):
 
     @property
     def digest(self) -> Digest:
-        """The digest by which a registry knows it: of one image's manifest, or of the index of several."""
+        """The digest by which a registry knows it: of one image's manifest, or of an index, if there is one."""
         return delivered_digest(self.delivered, index.root([one.image for one in self.images]).digest)
 
     @property

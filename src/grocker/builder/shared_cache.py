@@ -87,7 +87,7 @@ def _is_due(built: Built, store: SharingStore, upstream: SharedCache | None) -> 
         return isinstance(store.failure, CorruptError | MissingError)
     if store.has_new_answers or any(upstream.tree(key) is None for key in store.trees):
         return True
-    layers = [one for each in built.images for one in each.image.blobs if one.kind not in _CHEAP]
+    layers = [one for each in built.images for one in each.image.layers if one.kind not in _CHEAP]
     return any(upstream.size(one.digest) is None for one in layers)
 
 

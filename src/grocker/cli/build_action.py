@@ -51,6 +51,8 @@ def _build(options: Mapping[str, Any], arguments: Sequence[str]) -> Built:
 
     environ = os.environ
     with open_context(environ, quiet=options["quiet"], emulates=options["emulate"]) as tools:
+        if not options["watch"]:  # by its next build, Grocker itself may have changed
+            keep_options(tools.store, arguments, options)
         request = replace(
             request_from_options(options, environ),
             tags=options["tags"],
@@ -72,7 +74,6 @@ def _build(options: Mapping[str, Any], arguments: Sequence[str]) -> Built:
             again = summary(built, style, host=own, again=True, has_digest=not is_twice)
         if options["result_file"] is not None:
             write_result(options["result_file"], result_json(built))
-        keep_options(tools.store, arguments, options)
         if not options["watch"]:  # which never prints a result again: it waits
             replay.remember(
                 tools.store,

@@ -21,7 +21,7 @@ _PATHS = ("config", "lock", "result_file")
 
 
 def find_options(arguments: Sequence[str], environ: Mapping[str, str]) -> dict[str, Any] | None:
-    """Return the options of a ``grocker build`` that ended well once; None when click has to read them."""
+    """Return the options of a ``grocker build`` that was carried out before; None when click has to read them."""
     if not arguments or arguments[0] != "build":
         return None
     try:
@@ -34,7 +34,13 @@ def find_options(arguments: Sequence[str], environ: Mapping[str, str]) -> dict[s
 
 
 def keep_options(store: Store, arguments: Sequence[str], options: Mapping[str, Any]) -> None:
-    """Keep the options of that command line for ``find_options``. Raises StorageError, CannotWriteError."""
+    """Keep the options of that command line for ``find_options``. Raises StorageError, CannotWriteError.
+
+    Called as soon as they are read: what a later Grocker makes of the same line may be different. Variables for
+    ``--check`` may be secrets, which do not belong on the disk; a line that has some is not kept.
+    """
+    if options["variables"]:
+        return
     key = _key(arguments)
     if store.kept("steps", key) is None:
         plain = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}

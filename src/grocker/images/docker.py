@@ -97,9 +97,11 @@ class Docker(msgspec.Struct):
             return _Asked(found)
         if self._keeps_blobs():
             return _Asked(found, keeps_blobs=True)
-        load = self.engine.begin(_LOAD, action=f"loading {names[0].docker} into docker", kind=_ARCHIVE)
-        load.send(b"".join(segment(archive.HEAD, epoch=0)))
-        return _Asked(found, load=load)
+        if not self.engine.is_local:  # a network may forget a connection on which nothing is said for minutes
+            return _Asked(found)
+        head = b"".join(segment(archive.HEAD, epoch=0))
+        begun = self.engine.begin(_LOAD, action=f"loading {names[0].docker} into docker", kind=_ARCHIVE, body=head)
+        return _Asked(found, load=begun)
 
     def cancel(self) -> None:
         """See Preflight.cancel."""
@@ -264,7 +266,8 @@ class Docker(msgspec.Struct):
             else:
                 try:
                     for chunk in archive.read_chunks(members[len(archive.HEAD) :], epoch=image.created):
-                        begun.send(chunk)
+                        if not begun.send(chunk):
+                            break
                     answer = begun.finish()
                 except UnavailableError as error:
                     return size, error.message  # the whole archive is sent, if the engine answers

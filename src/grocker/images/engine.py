@@ -83,16 +83,25 @@ class Engine:
                 raise self._down(action, cut or error) from error
             return self._parse(answer, action, cut)
 
-    def begin(self, path: str, *, action: str, kind: str) -> OpenRequest:
-        """Begin a POST whose body, of media type ``kind``, comes in pieces; it is read as it arrives.
+    @property
+    def is_local(self) -> bool:
+        """Whether it listens on a socket of this host's file system."""
+        return self.address.startswith("unix:")
 
-        Raises as ``request``.
-        """
+    def begin(self, path: str, *, action: str, kind: str, body: bytes) -> OpenRequest:
+        """Begin a POST with the first piece of a body of media type ``kind``. Raises as ``request``."""
         head = f"POST {path} HTTP/1.1\r\nHost: docker\r\nUser-Agent: grocker\r\nConnection: close\r\n"
         head += f"Content-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
         stream = self._connect(action)
         stream.settimeout(_UNPACKED)
-        return OpenRequest(self, stream, action, self._send(stream, head.encode("ascii"), action))
+        begun = OpenRequest(self, stream, action)
+        try:
+            begun.cut = self._send(stream, head.encode("ascii"), action)
+            begun.send(body)
+        except BaseException:
+            begun.abandon()
+            raise
+        return begun
 
     def _send(self, stream: socket.socket, data: bytes, action: str) -> OSError | None:
         """Send ``data``; return the error when the engine stopped reading."""
@@ -189,30 +198,32 @@ class Engine:
 class OpenRequest:
     """A request whose body is not sent whole yet (RFC 9112, section 7.1)."""
 
-    __slots__ = ("_action", "_cut", "_engine", "_stream")
+    __slots__ = ("_action", "_engine", "_stream", "cut")
 
-    def __init__(self, engine: Engine, stream: socket.socket, action: str, cut: OSError | None) -> None:
+    def __init__(self, engine: Engine, stream: socket.socket, action: str) -> None:
         self._engine = engine
         self._stream = stream
         self._action = action
-        self._cut = cut
+        self.cut: OSError | None = None
+        """that the engine stopped reading"""
 
-    def send(self, data: bytes) -> None:
-        """Send a piece of the body; nothing once the engine stopped reading. Raises as ``Engine.request``."""
-        if data and self._cut is None:
+    def send(self, data: bytes) -> bool:
+        """Send a piece of the body; return whether the engine still reads. Raises as ``Engine.request``."""
+        if data and self.cut is None:
             chunk = b"%x\r\n%b\r\n" % (len(data), data)
-            self._cut = self._engine._send(self._stream, chunk, self._action)
+            self.cut = self._engine._send(self._stream, chunk, self._action)
+        return self.cut is None
 
     def finish(self) -> EngineAnswer:
         """End the body, and return the answer. Raises as ``Engine.request``."""
         with self._stream:
-            if self._cut is None:
-                self._cut = self._engine._send(self._stream, b"0\r\n\r\n", self._action)
+            if self.cut is None:
+                self.cut = self._engine._send(self._stream, b"0\r\n\r\n", self._action)
             try:
                 answer = b"".join(_received(self._stream))
             except OSError as error:
-                raise self._engine._down(self._action, self._cut or error) from error
-            return self._engine._parse(answer, self._action, self._cut)
+                raise self._engine._down(self._action, self.cut or error) from error
+            return self._engine._parse(answer, self._action, self.cut)
 
     def abandon(self) -> None:
         """Close the connection; an engine drops what it has read."""

@@ -84,12 +84,12 @@ class Image(msgspec.Struct, frozen=True):
 
     @property
     def blobs(self) -> tuple[Layer, ...]:
-        """Everything of the image that is not at hand: the layers, and the tables of its SOCI index."""
+        """Everything of the image that is elsewhere, by its digest: the layers, and the tables of its SOCI index."""
         return self.layers if self.soci is None else (*self.layers, *self.soci.tables)
 
     @property
     def documents(self) -> tuple[Document, ...]:
-        """Everything of the image that is at hand: configurations and manifests."""
+        """Everything of the image that is in memory: configurations and manifests."""
         own = (self.config, self.manifest)
         return own if self.soci is None else (*own, self.soci.config, self.soci.manifest)
 

@@ -33,7 +33,7 @@ def is_worth(layer: Layer) -> bool:
     return layer.size >= LEAST and layer.descriptor.media_type == values.LAYER_GZIP
 
 
-def soci_index(tables: Mapping[Digest, tuple[Digest, int]], layers: Iterable[Layer], *, span: int) -> SociIndex | None:
+def make_index(tables: Mapping[Digest, tuple[Digest, int]], layers: Iterable[Layer], *, span: int) -> SociIndex | None:
     """Make the index of an image's ``layers``; None when none of them has a table.
 
     ``tables``: digest and size in bytes of the table of each layer that has one, by the layer's digest. ``span``: bytes
@@ -68,8 +68,10 @@ def soci_index(tables: Mapping[Digest, tuple[Digest, int]], layers: Iterable[Lay
     return read_index(Document(values.describe(values.MANIFEST, data), data))
 
 
-def read_index(manifest: Document) -> SociIndex:
-    """Read the index whose manifest that is. Raises CorruptError."""
+def read_index(manifest: Document) -> SociIndex | None:
+    """Read the index whose manifest that is; None when its configuration is not ``{}``. Raises CorruptError."""
     found = values.decode(manifest.data, Manifest, what=f"the SOCI index {manifest.digest}")
+    if found.config.digest != _CONFIG.digest:
+        return None
     tables = tuple(Layer(one, values.digest_of(one), _TITLE) for one in found.layers)
     return SociIndex(manifest, _CONFIG, tables)

@@ -42,7 +42,8 @@ _LONGEST_PATH = 4095
 
 
 Remember = Callable[[Sequence[bytes], Callable[[], Metadata]], Metadata]
-"""Returns what a function made of the same bytes before, or makes now."""
+"""Returns what the function made of the same bytes (name, WHEEL and METADATA of a wheel) before, or calls it, and lets
+its errors through."""
 
 
 def read_wheel(

@@ -75,7 +75,7 @@ def _push(
     sizes = {one.digest: one.size for one in _blobs(images).values()}
     sizes |= {one.digest: len(one.data) for one in _configs(images).values()}
     if not missing:
-        _report(progress, repository, used)
+        _report(progress, repository, used, images)
         return PushResult(_names(state, used), 0, 0, 0, len(sizes), used.has_docker_types, new=False)
     what = f"pushing to {repository.reference.name}"
     if len(missing) < len(state.digests):
@@ -106,7 +106,7 @@ def _push(
             with progress.task(what) as task:
                 fates = _push_blobs(repository, images, blobs, candidates, task, {})
             sent, used = _push_known_types(repository, used, fallback, missing)
-    _report(progress, repository, used)
+    _report(progress, repository, used, images)
     sent += sum(sizes[digest] for digest, fate in fates.items() if fate is Fate.SENT)
     candidates.add(repository.reference.registry, repository.reference.path, sorted(sizes))
     count = Counter(fates.values())
@@ -129,22 +129,23 @@ def _names_without(state: RepositoryState, used: ManifestSet) -> list[Reference]
     return [name for name, digest in state.digests.items() if digest != used.root.digest]
 
 
-def _report(progress: Progress, repository: RepositorySession, used: ManifestSet) -> None:
-    """Say that the digest is not the image's own."""
+def _report(progress: Progress, repository: RepositorySession, used: ManifestSet, images: Sequence[Image]) -> None:
+    """Say that the digest is not the image's own, and what is lost."""
     if used.has_docker_types:
+        lost = ", and lazy pulling does not work" if any(one.soci is not None for one in images) else ""
         progress.warn(
             f"{repository.reference.name} has the image with Docker's media types instead of OCI's; its digest there "
-            f"is {used.root.digest}"
+            f"is {used.root.digest}{lost}"
         )
 
 
 def _blobs(images: Sequence[Image]) -> Mapping[Digest, Layer]:
-    """Every layer and table of contents of all images."""
+    """List every layer and table of contents of all images."""
     return {one.digest: one for image in images for one in image.blobs}
 
 
 def _configs(images: Sequence[Image]) -> Mapping[Digest, Document]:
-    """Every document of all images that is pushed as a blob."""
+    """List every document of all images that is pushed as a blob."""
     return {one.digest: one for image in images for one in image.documents if one not in image.manifests}
 
 

@@ -25,7 +25,7 @@ import msgspec
 from grocker.errors import CorruptError
 
 SPAN = 4 << 20
-"""bytes, uncompressed, of which a span has more only if a member has; soci-snapshotter's default"""
+"""bytes of a span at most, uncompressed, unless one member has more; soci-snapshotter's default"""
 
 _VERSION = "0.9"
 _TOOL = "grocker"
@@ -50,7 +50,10 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
 
 def make_ztoc(path: Path) -> bytes:
-    """Make the table of contents of the gzip-compressed layer at ``path``. Raises CorruptError when it is none."""
+    """Make the table of contents of the gzip-compressed layer at ``path``.
+
+    Raises CorruptError when it is none, OSError when it cannot be read.
+    """
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as layer:
         try:
             plain = _Plain(layer)
@@ -61,7 +64,7 @@ def make_ztoc(path: Path) -> bytes:
             raise CorruptError(
                 f"the cached layer {path.name} is malformed: {error}", hint="prune the cache: grocker prune --all"
             ) from error
-        checkpoints = _choose(plain.members)
+        checkpoints = _choose(plain.members, plain.size)
         ends = [*(one.compressed for one in checkpoints[1:]), len(layer)]
         digests = [
             "sha256:" + hashlib.sha256(layer[one.compressed : end]).hexdigest()
@@ -150,12 +153,15 @@ class _Plain:
                     yield data
 
 
-def _choose(members: Sequence[Checkpoint]) -> list[Checkpoint]:
-    """Choose the members at which a span begins: each span is as many whole members as SPAN has room for."""
+def _choose(members: Sequence[Checkpoint], size: int) -> list[Checkpoint]:
+    """Choose the members at which a span begins: each span is as many whole members as SPAN has room for.
+
+    ``size``: bytes of the tar.
+    """
     chosen = [members[0]]
-    for before, member in pairwise(members):
-        if member.plain - chosen[-1].plain > SPAN and before != chosen[-1]:
-            chosen.append(before)
+    for member, end in pairwise([*members, Checkpoint(0, size)]):
+        if end.plain - chosen[-1].plain > SPAN and member != chosen[-1]:
+            chosen.append(member)
     return chosen
 
 
