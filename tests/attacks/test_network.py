@@ -44,11 +44,15 @@ def server(answer: Answer) -> Iterator[str]:
                 return
             threading.Thread(target=serve, args=(stream,), daemon=True).start()
 
-    threading.Thread(target=accept, daemon=True).start()
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
     try:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
     finally:
         stop.set()
+        # A thread that is about to accept would accept for whoever gets the descriptor's number after a close.
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join(60)
         listening.close()
 
 

@@ -155,4 +155,5 @@ def tunnelling(port: int) -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         listening.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
+        # Before the close: it would accept for whoever gets the descriptor's number.
+        thread.join(60)

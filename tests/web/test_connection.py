@@ -66,7 +66,8 @@ def peer(*answers: bytes, wait: float = 0.0) -> Iterator[tuple[Peer, str]]:
         thread.start()
         yield told, f"http://127.0.0.1:{listening.getsockname()[1]}"
         listening.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
+        # Before the close: it would accept for whoever gets the descriptor's number.
+        thread.join(60)
 
 
 def get(transport: Transport, url: str, method: str = "GET") -> bytes:
@@ -470,7 +471,7 @@ def over_tls(target: str) -> Iterator[str]:
         thread.start()
         yield f"https://127.0.0.1:{listening.getsockname()[1]}"
         listening.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
+        thread.join(60)
 
 
 @pytest.mark.parametrize("proxy_has_tls", [False, True])
