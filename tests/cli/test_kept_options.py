@@ -12,7 +12,7 @@ import click
 import pytest
 
 from grocker.cli import build_action
-from grocker.cli.commands import load
+from grocker.cli.commands import grocker, load
 from grocker.cli.kept_options import find_options, keep_options
 from grocker.cli.main import run
 from grocker.store import Store
@@ -32,7 +32,9 @@ def store(environ: dict[str, str]) -> Iterator[Store]:
 
 
 def read_by_click(arguments: list[str]) -> dict[str, Any]:
-    return load("build").make_context("build", arguments[1:]).params
+    # click keeps the option for help of the first context, which the reference page has too.
+    parent = click.Context(grocker, **grocker.context_settings)
+    return load("build").make_context("build", arguments[1:], parent=parent).params
 
 
 def every_option() -> list[str]:

@@ -22,8 +22,6 @@ _PATHS = ("config", "lock", "result_file")
 
 def find_options(arguments: Sequence[str], environ: Mapping[str, str]) -> dict[str, Any] | None:
     """Return the options of a ``grocker build`` that was carried out before; None when click has to read them."""
-    if not arguments or arguments[0] != "build":
-        return None
     try:
         with open(os.path.join(cache_directory(environ), "v1", "steps", _key(arguments)), "rb") as stream:
             kept = stream.read()

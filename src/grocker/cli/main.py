@@ -63,9 +63,11 @@ def run(arguments: list[str]) -> int:
     from grocker.errors import GrockerError
 
     try:
-        from grocker.cli.kept_options import find_options
+        options = None
+        if arguments[:1] == ["build"]:
+            from grocker.cli.kept_options import find_options
 
-        options = find_options(arguments, os.environ)
+            options = find_options(arguments, os.environ)
         if options is not None:
             from grocker.cli.build_action import carry_out
 

@@ -41,9 +41,9 @@ def _table(context: Context, layer: Layer) -> _Kept:
     with context.progress.task(f"indexing the layer {layer.title}"):
         try:
             data = make_ztoc(require(store.blob(layer.digest), layer.title))
-        except CorruptError as error:
+        except CorruptError:
             store.sound_blob(layer.digest)
-            raise CorruptError(error.message, hint="build again (the damaged file was deleted)") from error
+            raise
     made = _Kept(store.add_blob(data), len(data))
     store.keep("steps", key, msgspec.json.encode(made))
     return made

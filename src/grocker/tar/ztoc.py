@@ -52,17 +52,18 @@ class Checkpoint(msgspec.Struct, frozen=True):
 def make_ztoc(path: Path) -> bytes:
     """Make the table of contents of the gzip-compressed layer at ``path``.
 
-    Raises CorruptError when it is none, OSError when it cannot be read.
+    Raises CorruptError when it is none, whose hint counts on a caller that deletes it; OSError when it cannot be read.
     """
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as layer:
         try:
             plain = _Plain(layer)
+            # A stream is only read; the types of tarfile want a whole file.
             with tarfile.open(fileobj=plain, mode="r|", **_BYTES) as archive:  # type: ignore[call-overload]
                 entries = [_describe(entry) for entry in archive]
             plain.drain()
         except (tarfile.TarError, zlib.error, EOFError, KeyError) as error:
             raise CorruptError(
-                f"the cached layer {path.name} is malformed: {error}", hint="prune the cache: grocker prune --all"
+                f"the cached layer {path.name} is malformed: {error}", hint="build again (the damaged file was deleted)"
             ) from error
         checkpoints = _choose(plain.members, plain.size)
         ends = [*(one.compressed for one in checkpoints[1:]), len(layer)]
