@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from grocker.debian import release
 from grocker.errors import GrockerError, UnavailableError
 from grocker.progress import Silent
 from grocker.web import Transport
+from tests.support.accepting import accepting
 from tests.support.archive import NOW, Archive, signer
 
 pytestmark = pytest.mark.slow
@@ -25,35 +25,14 @@ Answer = Callable[[socket.socket], None]
 @contextmanager
 def server(answer: Answer) -> Iterator[str]:
     """An address at which every connection gets ``answer``, and is then closed."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    stop = threading.Event()
 
     def serve(stream: socket.socket) -> None:
         with stream:
-            try:
-                stream.recv(1 << 16)
-                answer(stream)
-            except OSError:
-                pass
+            stream.recv(1 << 16)
+            answer(stream)
 
-    def accept() -> None:
-        while not stop.is_set():
-            try:
-                stream, _ = listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=serve, args=(stream,), daemon=True).start()
-
-    thread = threading.Thread(target=accept, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
-    finally:
-        stop.set()
-        # A thread that is about to accept would accept for whoever gets the descriptor's number after a close.
-        listening.shutdown(socket.SHUT_RDWR)
-        thread.join(60)
-        listening.close()
+    with accepting(serve) as port:
+        yield f"http://127.0.0.1:{port}/"
 
 
 def drip(text: bytes, first: bytes = b"") -> Answer:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,27 +11,21 @@ import pytest
 
 from grocker.errors import DeniedError, GrockerError, SettingsError, UnavailableError
 from grocker.images.engine import Engine, of_environment
+from tests.support.accepting import accepting
 from tests.support.user import ordinary_user
 
 
 @contextmanager
 def saying(answer: bytes) -> Iterator[str]:
     """A program on a port that gives the same answer to whatever comes."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
 
-        def serve() -> None:
-            try:
-                connection, _ = listening.accept()
-            except OSError:
-                return
-            with connection:
-                connection.recv(1 << 16)
-                connection.sendall(answer)
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            connection.recv(1 << 16)
+            connection.sendall(answer)
 
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield f"tcp://127.0.0.1:{listening.getsockname()[1]}"
-        thread.join(5)
+    with accepting(serve) as port:
+        yield f"tcp://127.0.0.1:{port}"
 
 
 def failure(address: str, environ: dict[str, str] | None = None) -> GrockerError:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.support.accepting import accepting
+
 CERTIFICATE = Path(__file__).parent / "tls" / "certificate.pem"
 """Of ``localhost``, 127.0.0.1 and ``registry.example.invalid``, signed by itself, valid until 2126."""
 KEY = Path(__file__).parent / "tls" / "key.pem"
@@ -142,18 +144,5 @@ def tunnelling(port: int) -> Iterator[str]:
                 pump(client, server)
                 back.join(10)
 
-    def accept(listening: socket.socket) -> None:
-        while True:
-            try:
-                client, _ = listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=handle, args=(client,), daemon=True).start()
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=accept, args=(listening,), daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        listening.shutdown(socket.SHUT_RDWR)
-        # Before the close: it would accept for whoever gets the descriptor's number.
-        thread.join(60)
+    with accepting(handle) as place:
+        yield f"http://127.0.0.1:{place}"

@@ -9,7 +9,6 @@ import base64
 import hashlib
 import io
 import json
-import socket
 import stat
 import tarfile
 import tempfile
@@ -20,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 Files = Mapping[str, str | bytes]
 
@@ -218,18 +217,6 @@ class Index:
             if stem.replace("_", "-").lower() == project:
                 found.append(path)
         return found
-
-    def witness(self) -> str:
-        """Say in one line what answers at the address, for a test that got an answer that this index does not give."""
-        address = urlsplit(self.url)
-        port = address.port or 0
-        lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        listening = [line[9] for line in lines if line[3] == "0A" and int(line[1].rpartition(":")[2], 16) == port]
-        with socket.create_connection(("127.0.0.1", port), 5) as probe:
-            probe.sendall(b"GET /simple/nothing/ HTTP/1.0\r\n\r\n")
-            answer = probe.recv(200)
-        threads = sorted(thread.name for thread in threading.enumerate())
-        return f"requests {self.requests}, listening sockets {listening}, answer {answer!r}, threads {threads}"
 
     def environ(self, **more: str) -> dict[str, str]:
         """Return the environment of a caller who uses this index and no other."""

@@ -14,6 +14,7 @@ import pytest
 
 from grocker.errors import CorruptError, GrockerError, SettingsError, UnavailableError
 from grocker.web import Transport
+from tests.support.accepting import accepting
 from tests.support.web import CERTIFICATE, KEY, Reply, Request, serving, tunnelling
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -30,7 +31,8 @@ class Peer:
         self.connections = 0
 
     def serve(self, client: socket.socket) -> None:
-        with suppress(OSError), client, client.makefile("rb") as lines:
+        self.connections += 1
+        with client, client.makefile("rb") as lines:
             while self.answers:
                 head = b""
                 while line := lines.readline():
@@ -52,22 +54,8 @@ class Peer:
 def peer(*answers: bytes, wait: float = 0.0) -> Iterator[tuple[Peer, str]]:
     told = Peer(answers, wait)
 
-    def accept() -> None:
-        while True:
-            try:
-                client, _ = listening.accept()
-            except OSError:
-                return
-            told.connections += 1
-            threading.Thread(target=told.serve, args=(client,), daemon=True).start()
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield told, f"http://127.0.0.1:{listening.getsockname()[1]}"
-        listening.shutdown(socket.SHUT_RDWR)
-        # Before the close: it would accept for whoever gets the descriptor's number.
-        thread.join(60)
+    with accepting(told.serve) as port:
+        yield told, f"http://127.0.0.1:{port}"
 
 
 def get(transport: Transport, url: str, method: str = "GET") -> bytes:
@@ -455,23 +443,14 @@ def over_tls(target: str) -> Iterator[str]:
         except OSError:
             pass
 
-    def serve() -> None:
-        while True:
-            try:
-                client, _ = listening.accept()
-            except OSError:
-                return
-            secure = context.wrap_socket(client, server_side=True, suppress_ragged_eofs=True)
-            onward = socket.create_connection((host, int(port)))
-            for way in ((secure.recv, onward.sendall), (onward.recv, secure.sendall)):
-                threading.Thread(target=pump, args=way, daemon=True).start()
+    def serve(client: socket.socket) -> None:
+        secure = context.wrap_socket(client, server_side=True, suppress_ragged_eofs=True)
+        onward = socket.create_connection((host, int(port)))
+        for way in ((secure.recv, onward.sendall), (onward.recv, secure.sendall)):
+            threading.Thread(target=pump, args=way, daemon=True).start()
 
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield f"https://127.0.0.1:{listening.getsockname()[1]}"
-        listening.shutdown(socket.SHUT_RDWR)
-        thread.join(60)
+    with accepting(serve) as place:
+        yield f"https://127.0.0.1:{place}"
 
 
 @pytest.mark.parametrize("proxy_has_tls", [False, True])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import pytest
 
 from grocker.runner.process.loop import Loop
 from grocker.runner.status import loopback_request
+from tests.support.accepting import accepting
 
 Behaviour = Callable[[socket.socket], None]
 
@@ -20,26 +20,14 @@ Behaviour = Callable[[socket.socket], None]
 @contextmanager
 def upstream(behaviour: Behaviour) -> Iterator[int]:
     """A server whose every connection behaves so; its port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def serve() -> None:
-            while True:
-                try:
-                    client, _ = listener.accept()
-                except OSError:
-                    return
-                with client:
-                    client.settimeout(20)
-                    try:
-                        behaviour(client)
-                    except OSError:
-                        pass
+    def serve(client: socket.socket) -> None:
+        with client:
+            client.settimeout(20)
+            behaviour(client)
 
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield int(listener.getsockname()[1])
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join(20)
+    with accepting(serve) as port:
+        yield port
 
 
 def says(*parts: bytes, pause: float = 0.0) -> Behaviour:
