@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -59,9 +60,9 @@ class Machines:
         )
         return build(wanted, tools).digest
 
-    def edit(self, text: str) -> None:
+    def edit(self, text: str, data: Mapping[str, bytes] | None = None) -> None:
         """Change the application."""
-        make_wheel(self.world.wheel.parent, files={"demo/__init__.py": text}, requires=["alpha"])
+        make_wheel(self.world.wheel.parent, files={"demo/__init__.py": text, **(data or {})}, requires=["alpha"])
 
     def forget_requests(self) -> None:
         for asked in (self.world.archive.requests, self.world.index.requests, self.world.registry.requests):
@@ -106,6 +107,21 @@ def test_new_machine_takes_from_the_cache_what_another_one_made(machines: Machin
     changed = machines.push(third, "three:1")
     assert machines.downloads() == 0, "the interpreter that compiles is in the cache too"
     assert len(layers(third)) == 1
+    assert machines.push(machines.new(), "four:1", reads=False, writes=False) == changed
+    assert [warnings(one) for one in (first, second, third)] == [[], [], []]
+
+
+@pytest.mark.slow
+def test_data_of_another_machine_is_not_sent_again_after_a_changed_line(machines: Machines) -> None:
+    one, two, three = (random.Random(number).randbytes(9 << 20) for number in range(3))
+    first, second, third = (machines.new() for _ in range(3))
+    machines.edit("x = 1\n", {"demo/one.bin": one, "demo/two.bin": two})
+    machines.push(first, "one:1")
+    machines.edit("x = 2\n", {"demo/one.bin": one, "demo/two.bin": two})
+    machines.push(second, "two:1")
+    assert len(layers(second)) == 1, "the application's alone"
+    machines.edit("x = 2\n", {"demo/one.bin": one, "demo/two.bin": three})
+    changed = machines.push(third, "three:1")
     assert machines.push(machines.new(), "four:1", reads=False, writes=False) == changed
     assert [warnings(one) for one in (first, second, third)] == [[], [], []]
 

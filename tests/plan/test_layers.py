@@ -43,6 +43,7 @@ def planned(
     own: Digest = OWN,
     epoch: int = 0,
     uid: int = 1000,
+    data: str = "",
     static: StaticPlace | None = None,
     standalone: StandalonePython | None = None,
     scripts: Sequence[str] = (),
@@ -62,6 +63,7 @@ def planned(
         lock_text=repr(lock),
         user=("blue", uid),
         epoch=epoch,
+        data=data,
         static=static,
         scripts=scripts,
         locales=locales,
@@ -106,6 +108,11 @@ def test_static_files_have_a_layer_below_the_application_when_they_are_collected
     assert [layer.title for layer in planned(static=static)][-3:] == ["environment", "static", "application"]
     assert changed(planned(), planned(static=static)) == {"static"}
     assert changed(planned(static=static), planned(static=replace(static, digest="2"))) == {"static"}
+
+
+def test_data_of_the_application_have_a_layer_below_it() -> None:
+    assert [layer.title for layer in planned(data="1")][-3:] == ["environment", "data", "application"]
+    assert changed(planned(data="1"), planned(data="2")) == {"data"}
 
 
 def test_application_is_made_anew_when_other_static_files_replace_its_own() -> None:

@@ -87,6 +87,7 @@ class Pattern:
 
     size: int
     piece: int
+    sha256: str = ""
 
     def chunks(self) -> Iterator[bytes]:
         for start in range(0, self.size, self.piece):

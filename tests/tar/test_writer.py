@@ -93,6 +93,7 @@ class Zeros:
 
     size: int
     given: int | None = None
+    sha256: str = ""
 
     def chunks(self) -> Iterator[bytes]:
         left = self.size if self.given is None else self.given

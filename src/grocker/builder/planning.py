@@ -11,6 +11,7 @@ from grocker.config.settings import Settings
 from grocker.inputs.removed_imports import RemovedImport
 from grocker.inputs.request import Request
 from grocker.layers import runner
+from grocker.layers.application import find_data, hash_entries
 from grocker.layers.configured import Scripts
 from grocker.lock.values import VERSION, Lock
 from grocker.plan.explain import Explained, Remembered, explain, remembered
@@ -101,10 +102,17 @@ def _subject(resolution: Resolution, scripts: Scripts) -> Subject:
         has_getconf=any(file.name == "getconf" for file in resolution.wheels.files),
         directory=application.directory,
         writable=tuple(one.text for one in application.writable),
+        data=_data(resolution),
         static=_static(resolution),
         scripts=scripts.packages,
         tools=scripts.digests,
     )
+
+
+def _data(resolution: Resolution) -> str:
+    collected = resolution.static.paths if resolution.static is not None else frozenset()
+    found = find_data(resolution.application.installed.entries, collected)
+    return hash_entries(found) if found else ""
 
 
 def _static(resolution: Resolution) -> StaticPlace | None:

@@ -103,7 +103,8 @@ def execute(
         uncovered = _uncovered(bench)
         missing = _missing_libraries(bench)
         provided = find_provided(bench)
-        failures = uncompiled(bench)
+        [own] = [layer for layer in layers if layer.plan.kind == "application"]
+        failures = uncompiled(context.store, own.layer)
         faults = bench.wheel_faults()
         collisions = bench.wheel_collisions()
     oci = [as_oci(layer) for layer in layers]

@@ -45,6 +45,11 @@ class LayerBytes(msgspec.Struct, frozen=True):
         """Bytes, compressed."""
         return self.layer.size
 
+    @property
+    def sha256(self) -> str:
+        """Of the bytes."""
+        return digests.hexadecimal(self.layer.digest)
+
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes; CorruptError when they do not match the layer."""
         yield from read_checked(self.layer, self.blobs, self.task)

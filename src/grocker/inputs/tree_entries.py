@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
+from grocker.errors import CorruptError
 from grocker.inputs.tree_files import TreeFiles
 from grocker.runner.contract import names
 from grocker.tar.entry import Content, Entry, File, Symlink
@@ -22,11 +24,16 @@ class _Content(msgspec.Struct, frozen=True):
 
     path: Path
     size: int
+    sha256: str = ""
 
     def chunks(self) -> Iterator[bytes]:
+        seen = hashlib.sha256()
         with self.path.open("rb") as stream:
             while chunk := stream.read(1 << 20):
+                seen.update(chunk)
                 yield chunk
+        if self.sha256 and seen.hexdigest() != self.sha256:
+            raise CorruptError(f"reading {self.path}: it changed while it was being read", hint="build again")
 
 
 def tree_entries(files: TreeFiles) -> Iterator[Entry]:
@@ -37,11 +44,14 @@ def tree_entries(files: TreeFiles) -> Iterator[Entry]:
             yield Symlink(path, file.target)
             continue
         place = file.place or f"{files.root}/{file.path}"
-        yield File(path, file_data(place), 0o755 if file.executable else 0o644)
+        yield File(path, file_data(place, sha256=file.digest), 0o755 if file.executable else 0o644)
 
 
-def file_data(place: Path | str) -> bytes | Content:
-    """Return the bytes of a file, or of a large one what reads them when they are written."""
+def file_data(place: Path | str, *, sha256: str = "") -> bytes | Content:
+    """Return the bytes of a file, or of a large one what reads them when they are written.
+
+    ``sha256``: of the bytes, hexadecimal, if that is known; a large file that changes meanwhile is an error then.
+    """
     with open(place, "rb", buffering=0) as stream:
         size = os.fstat(stream.fileno()).st_size
-        return stream.readall() if size <= _HELD else _Content(Path(place), size)
+        return stream.readall() if size <= _HELD else _Content(Path(place), size, sha256)

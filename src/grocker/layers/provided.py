@@ -31,7 +31,7 @@ def find_provided(bench: Workbench) -> Provided:
     """Find what the image's packages and wheels provide; kept for the same layers below the application."""
     store = bench.context.store
     layers = bench.plan.layers
-    concerned = [layer.key for layer in layers if layer.kind != "application"]
+    concerned = [layer.key for layer in layers if layer.kind not in ("data", "application")]
     key = cache_key("provided", concerned)
     kept = store.kept_as("steps", key, Provided)
     if kept is not None:

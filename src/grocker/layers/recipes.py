@@ -11,7 +11,9 @@ from grocker import python
 from grocker.layers import application, configured, runner
 from grocker.layers.workbench import Workbench
 from grocker.plan.layers import Kind, PlannedLayer
+from grocker.store import Store
 from grocker.tar import member as members
+from grocker.tar.compose import ComposedLayer
 from grocker.tar.entry import Entry
 from grocker.tar.keys import cache_key
 from grocker.tar.member import Member
@@ -61,18 +63,34 @@ def _environment(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
     return [_own(layer, bench, files, "the environment")]
 
 
+def _data(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
+    store = bench.context.store
+    for part in application.split(application.find_data(bench.installed.entries, _collected(bench))):
+        key = cache_key("data", application.hash_entries(part), bench.plan.epoch)
+        found = members.find_member(store, key)
+        yield found or members.make_member(store, key, part, subject="the application's data", epoch=bench.plan.epoch)
+
+
 def _application(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
-    collected = bench.static.paths if bench.static is not None else frozenset()
-    own = [entry for entry in bench.installed.entries if entry.path not in collected]
-    entries = application.entries(own, bench.plan.documents)
-    return [_own(layer, bench, entries, layer.inputs[0])]
+    files, collected = bench.installed.entries, _collected(bench)
+    data = {entry.path for entry in application.find_data(files, collected)}
+    own = [entry for entry in files if entry.path not in collected and entry.path not in data]
+    if data:
+        application.refuse_below(data, own)
+    for part in application.split(application.entries(own, bench.plan.documents)):
+        key = cache_key("part", application.hash_entries(part), bench.plan.interpreter, bench.plan.epoch)
+        yield _compiled(key, bench, part, "the application")
+
+
+def _collected(bench: Workbench) -> frozenset[str]:
+    return bench.static.paths if bench.static is not None else frozenset()
 
 
 def _static(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
     from grocker.layers import static
 
     assert bench.static is not None
-    store, key = bench.context.store, _own_key(layer)
+    store, key = bench.context.store, cache_key("own", layer.key)
     found = members.find_member(store, key)
     if found is None:
         files = static.entries(bench.static)
@@ -83,9 +101,13 @@ def _static(layer: PlannedLayer, bench: Workbench) -> Iterable[Member]:
 def _own(
     layer: PlannedLayer, bench: Workbench, entries: Iterable[Entry], subject: str, *, checked: bool = True
 ) -> Member:
-    """Make the one member of a layer of the application's or Grocker's own files."""
+    """Make the one member of a layer of Grocker's own files."""
+    return _compiled(cache_key("own", layer.key), bench, entries, subject, checked=checked)
+
+
+def _compiled(key: str, bench: Workbench, entries: Iterable[Entry], subject: str, *, checked: bool = True) -> Member:
+    """Make a member of files and their bytecode; its note says why sources did not compile."""
     store = bench.context.store
-    key = _own_key(layer)
     found = members.find_member(store, key)
     if found is None:
         compiler = bench.compiler()
@@ -96,15 +118,11 @@ def _own(
     return found
 
 
-def uncompiled(bench: Workbench) -> dict[str, str]:
-    """Return by path why a source of the application did not compile; empty if its member is not in the store."""
-    [layer] = [layer for layer in bench.plan.layers if layer.kind == "application"]
-    found = members.find_member(bench.context.store, _own_key(layer))
-    return msgspec.json.decode(found.note, type=dict[str, str] | None) or {} if found is not None else {}
-
-
-def _own_key(layer: PlannedLayer) -> str:
-    return cache_key("own", layer.key)
+def uncompiled(store: Store, layer: ComposedLayer) -> dict[str, str]:
+    """Return by path why a source in the application's layer did not compile; nothing of members that are gone."""
+    made = [members.find_member(store, key) for key, _, _ in layer.members]
+    notes = [msgspec.json.decode(member.note, type=dict[str, str] | None) for member in made if member is not None]
+    return {path: reason for note in notes for path, reason in (note or {}).items()}
 
 
 def configuration(layer: PlannedLayer, bench: Workbench) -> Member:
@@ -125,6 +143,7 @@ RECIPES: Mapping[Kind, Recipe] = MappingProxyType(
         "wheel": _wheels,
         "wheels": _wheels,
         "environment": _environment,
+        "data": _data,
         "static": _static,
         "application": _application,
     }

@@ -34,6 +34,7 @@ Kind = Literal[
     "wheel",
     "wheels",
     "environment",
+    "data",
     "static",
     "application",
 ]
@@ -70,6 +71,7 @@ def plan_layers(
     user: tuple[str, int],
     epoch: int,
     prefer: Sequence[str] = (),
+    data: str = "",
     static: StaticPlace | None = None,
     scripts: Sequence[str] = (),
     locales: Sequence[str] = (),
@@ -82,8 +84,9 @@ def plan_layers(
     version. ``interpreter``: the key of the interpreter that compiles. ``runner``: digest of the runner's files.
     ``lock_text``: the lock as the image gets it. ``python``: the interpreter's release series. ``standalone``: its
     archive, if it is not Debian's. ``user``: name and uid. ``epoch``: seconds since 1970, the one time of every file.
-    ``prefer``: distributions whose files count where wheels differ. ``static``: collected files. ``scripts``: names of
-    the packages whose maintainer scripts run. ``tools``: digests of what these run with. ``locales``: in the image.
+    ``prefer``: distributions whose files count where wheels differ. ``data``: digest of the application's large files,
+    if they have a layer of their own. ``static``: collected files. ``scripts``: names of the packages whose maintainer
+    scripts run. ``tools``: digests of what these run with. ``locales``: in the image.
     ``sees_debian_modules``: whether the environment shows the modules of Debian's packages.
     """
     large, small = _split([f for f in lock.python if f.sha256 != wheel])
@@ -154,6 +157,7 @@ def plan_layers(
             ["pyvenv.cfg", "grocker.lock"],
             *(lock_text, python, *([PYTHON_PACKAGES] if sees_debian_modules else [])),
         ),
+        *([layer("data", [f"large files of {subject}"], data)] if data else []),
         *([layer("static", [f"files in {static.place}"], static.digest, static.place)] if static else []),
         layer("application", [subject], *own),
     )

@@ -78,6 +78,7 @@ def plan(
         user=user,
         epoch=epoch,
         prefer=settings.prefer,
+        data=subject.data,
         static=subject.static,
         scripts=subject.scripts,
         locales=settings.locales,

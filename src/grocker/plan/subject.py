@@ -61,6 +61,8 @@ class Subject(msgspec.Struct, frozen=True):
     """where services and cron jobs start; None for the home"""
     writable: tuple[str, ...] = ()
     """as the runner is told (``runner.contract.spec``)"""
+    data: str = ""
+    """digest of its large files, if they have a layer of their own"""
     static: StaticPlace | None = None
     """collected by Django"""
     scripts: tuple[str, ...] = ()

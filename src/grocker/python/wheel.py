@@ -273,8 +273,8 @@ class _Reading(msgspec.Struct, frozen=True):
                 f"{member.name} does not match its hash in RECORD ({algorithm})",
                 hint="download it again, or tell its publisher: the wheel was changed after it was built",
             )
-        data = ZipContent.of(self.path, self.file, member) if streamed else b"".join(parts)
         digest = hashing.digest() if algorithm == "sha256" else ours.digest()
+        data = ZipContent.of(self.path, self.file, member, digest.hex()) if streamed else b"".join(parts)
         return _Checked(data, "sha256=" + record.encoded(digest), _elf_machine(head))
 
     def _destination(self, name: str, info: str, project: str) -> tuple[str | None, bool]:

@@ -76,10 +76,12 @@ class ZipContent(msgspec.Struct, frozen=True):
     """CRC-32 of the bytes"""
     method: int
     """of compression"""
+    sha256: str = ""
+    """see tar.entry.Content"""
 
     @classmethod
-    def of(cls, archive: Path, file: str, member: ZipMember) -> ZipContent:
-        """The content of a member of the archive at the path ``archive``."""
+    def of(cls, archive: Path, file: str, member: ZipMember, sha256: str = "") -> ZipContent:
+        """The content of a member of the archive at the path ``archive``; ``sha256`` if its bytes were read."""
         info = member.info
         return cls(
             archive,
@@ -90,6 +92,7 @@ class ZipContent(msgspec.Struct, frozen=True):
             info.compress_size,
             info.CRC,
             info.compress_type,
+            sha256,
         )
 
     def chunks(self) -> Iterator[bytes]:

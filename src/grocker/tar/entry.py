@@ -21,6 +21,10 @@ class Content(Protocol):
     def size(self) -> int:
         """bytes"""
 
+    @property
+    def sha256(self) -> str:
+        """of the bytes, hexadecimal; empty if that takes reading them"""
+
     def chunks(self) -> Iterator[bytes]:
         """The bytes, from the beginning."""
 

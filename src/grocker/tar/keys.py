@@ -10,7 +10,7 @@ import msgspec
 from grocker import __version__
 from grocker.tar.member import LEVEL, PART
 
-REVISION = 9
+REVISION = 10
 """Raised with each change of what a build makes from the same inputs: builds of a development version share a store.
 
 Golden digests in the tests show when it has to change.
