@@ -22,8 +22,8 @@ _NAMES = (
     *("x.log", ".env", "pip.conf", "crontab", "Procfile", "requirements.txt", "pyvenv.cfg", "grocker.lock~"),
 )
 _PATTERNS = ("*.log", "ignored/", "*.txt", "!d.txt", "data", "shop/deep/**", "*.css", "build", "/empty/", "b.py", "src")
-_LARGE = 1_500_000
-"""bytes of a file that is not held in memory"""
+_LARGE = (1_500_000, 9_000_000)
+"""bytes of a file that is not held in memory, and of one that has a layer of its own"""
 
 
 def _text(project: Project, name: str) -> str | bytes:
@@ -46,7 +46,9 @@ def _text(project: Project, name: str) -> str | bytes:
         return project.random.choice(
             (f"x = {number}\n", f"x = {number}\n", f"# {number}\nimport os\n", f"def ({number}\n")
         )
-    return bytes([48 + number]) * _LARGE if project.random.random() < 0.02 else f"{number}\n"
+    if project.random.random() < 0.02:
+        return bytes([48 + number]) * project.random.choice(_LARGE)
+    return f"{number}\n"
 
 
 def _file(project: Project) -> Path | None:

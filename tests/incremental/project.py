@@ -41,6 +41,8 @@ _START: Mapping[str, str] = {
     "jobs": "* * * * * job 1\n",
     "more.txt": "alpha\n",
 }
+_LARGE = 9_000_000
+"""bytes of a file that has a layer of its own"""
 _KEPT = frozenset(
     (
         *(
@@ -122,6 +124,8 @@ class Project(Description):
             self.dependencies.append("django")
         elif self.is_tree:
             self.write("app.py", _APPLICATION)
+        if self.kind == "tree":
+            self.write("data/model.bin", b"7" * _LARGE)
         self.describe()
         if self.is_tracked:
             top = self.world.project

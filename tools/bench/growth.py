@@ -1,8 +1,8 @@
 """How a rebuild grows: ``python -m tools.bench --growth [--rounds 7] [--write]``.
 
 One line of a module changes and the image is pushed, for projects that differ in one thing: how many dependencies they
-have, how large their wheels are, how many files lie in the tree. All projects are copies of examples/polls; what they
-have besides is made up. No engine is needed.
+have, how large their wheels are, how many files lie in the tree, how large its data is. All projects are copies of
+examples/polls; what they have besides is made up. No engine is needed.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ _BULK = 100_000_000
 """bytes of a large made-up wheel"""
 _MEMBER = 10_000_000
 """bytes of a file in it"""
+_DATA = 200_000_000
+"""bytes of a large file of the application"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Shape:
     bulk: int = 0
     """bytes of large wheels; those of examples/polls have 9 MB"""
     files: int = 100
+    data: int = 0
+    """bytes of one large file among the modules"""
     inside: bool = False
     """whether the files are in the package; else they lie beside it"""
     as_tree: bool = False
@@ -74,8 +78,10 @@ SHAPES = (
     Shape("2 GB of wheels", "50 MB of wheels", bulk=2_000_000_000),
     Shape("50,000 files beside the package", "6 dependencies, 100 files", files=50_000),
     Shape("50,000 files in the package", "6 dependencies, 100 files", files=50_000, inside=True),
+    Shape("200 MB of data in the package", "6 dependencies, 100 files", data=_DATA),
     Shape("tree of 100 files", "", as_tree=True),
     Shape("tree of 50,000 files", "tree of 100 files", files=50_000, as_tree=True),
+    Shape("tree with 200 MB of data", "tree of 100 files", data=_DATA, as_tree=True),
 )
 
 
@@ -124,6 +130,8 @@ class Growth:
         project = prepare(self.source, directory, environ, cache=self.place / "uv", more=names)
         for root in (project.directory, project.tree):
             _write_files(root / ("src/polls_site/grown" if shape.inside else "grown"), shape.files)
+            if shape.data:
+                _write_data(root / "src/polls_site/model.bin", shape.data)
             run(["git", "init", "--quiet", root])
             run(["git", "-C", root, "add", "--all"])
         return project
@@ -179,6 +187,14 @@ def _write_files(directory: Path, number: int) -> None:
         is_module = one % 5 == 0
         text = f"def found(value):\n    return value + {one}\n" * 10 if is_module else f'{{"number": {one}}}\n' * 20
         (parent / f"f{one}.{'py' if is_module else 'json'}").write_text(text)
+
+
+def _write_data(path: Path, size: int) -> None:
+    """Write a file that nothing compresses, as models are."""
+    source = random.Random(size)
+    with path.open("wb") as stream:
+        for start in range(0, size, _MEMBER):
+            stream.write(source.randbytes(min(_MEMBER, size - start)))
 
 
 @contextmanager
