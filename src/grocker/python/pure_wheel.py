@@ -24,6 +24,7 @@ from grocker.regex import regex
 
 if TYPE_CHECKING:
     from mmap import mmap
+    from typing import BinaryIO
 
 _NATIVE = regex(r"\.(?:so(?:\.[\d.]+)?|pyd|dylib|dll|exe|a|o)\Z")
 _MAGIC = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe")
@@ -97,8 +98,9 @@ def replace_members(wheel: Path, replaced: Mapping[str, bytes], path: Path) -> b
         if len(data) + sum(map(len, replaced.values())) > _LARGEST or _END.unpack(data[-_END.size :])[4] == _MOST:
             return False
         try:
-            with path.open("wb") as target:
-                target.writelines(_pieces(data, replaced))
+            with wheel.open("rb") as source, path.open("wb") as target:
+                for piece in _pieces(data, replaced):
+                    target.writelines([piece] if isinstance(piece, bytes) else _read(source, piece))
         except OSError as error:
             raise StorageError(
                 f"writing {path}: {error.strerror}", hint="check the disk under GROCKER_CACHE"
@@ -143,8 +145,8 @@ def _members(directory: bytearray) -> Iterator[tuple[str, int, int, int]]:
         place += _CENTRAL + name + extra + comment
 
 
-def _pieces(data: mmap, replaced: Mapping[str, bytes]) -> Iterator[bytes]:
-    """Yield the bytes of a wheel with other members: what lies between these is copied as it is."""
+def _pieces(data: mmap, replaced: Mapping[str, bytes]) -> Iterator[bytes | range]:
+    """Yield the bytes of a wheel with other members; ranges are copied from it as they are."""
     *_, count, size, start, _ = _END.unpack(data[-_END.size :])
     directory = _directory(data)
     done = moved = 0
@@ -155,15 +157,24 @@ def _pieces(data: mmap, replaced: Mapping[str, bytes]) -> Iterator[bytes]:
             continue
         sizes = _SIZES.pack(zlib.crc32(new), len(new), len(new))
         directory[place + 16 : place + 28] = sizes
-        yield data[done : offset + 14]
+        yield range(done, offset + 14)
         yield sizes
         done = offset + _LOCAL + len(name.encode()) + old
-        yield data[offset + 26 : done - old]
+        yield range(offset + 26, done - old)
         yield new
         moved += len(new) - old
-    yield data[done:start]
+    yield range(done, start)
     yield bytes(directory)
     yield _END.pack(b"PK\5\6", 0, 0, count, count, size, start + moved, 0)
+
+
+def _read(source: BinaryIO, place: range) -> Iterator[bytes]:
+    """Read a part of a file: read, not mapped, its pages are not this process's."""
+    source.seek(place.start)
+    left = len(place)
+    while left and (chunk := source.read(min(left, _CHUNK))):
+        yield chunk
+        left -= len(chunk)
 
 
 def _is_native(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:

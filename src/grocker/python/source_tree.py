@@ -30,6 +30,9 @@ from grocker.python.tree_record import (
     unlisted,
 )
 
+_CHUNK = 1 << 20
+"""bytes of a file that are held while it is copied"""
+
 
 class SourceFile(msgspec.Struct, frozen=True):
     """A file or link that counts."""
@@ -50,10 +53,21 @@ class SourceFile(msgspec.Struct, frozen=True):
 
     def read(self, root: Path) -> bytes:
         """Its bytes, in a tree at ``root``. Raises CorruptError when it has changed, OSError."""
-        data = self.source(root).read_bytes()
-        if hashlib.sha256(data).hexdigest() != self.digest:
+        return b"".join(self._chunks(root))
+
+    def copy(self, root: Path, target: Path) -> None:
+        """Copy its bytes from a tree at ``root``. Raises CorruptError when it has changed, OSError."""
+        with target.open("wb") as copied:
+            copied.writelines(self._chunks(root))
+
+    def _chunks(self, root: Path) -> Iterator[bytes]:
+        found = hashlib.sha256()
+        with self.source(root).open("rb", buffering=0) as source:
+            while chunk := source.read(_CHUNK):
+                found.update(chunk)
+                yield chunk
+        if found.hexdigest() != self.digest:
             raise CorruptError(f"copying the project: {self.path} changed while it was being read", hint="build again")
-        return data
 
 
 class SourceTree(msgspec.Struct, frozen=True):
@@ -230,7 +244,7 @@ def copy_tree(tree: SourceTree, destination: Path, *, epoch: int) -> Path:
             if file.target is not None:
                 path.symlink_to(file.target)
             else:
-                path.write_bytes(file.read(tree.root))
+                file.copy(tree.root, path)
                 path.chmod(0o755 if file.executable else 0o644)
             os.utime(path, (epoch, epoch), follow_symlinks=False)
         for directory in sorted(made, reverse=True):
