@@ -71,6 +71,7 @@ def test_libraries_that_nothing_brings_are_named_by_wheel(opened: tuple[World, C
     assert carry_out(made, context, []).missing_libraries == {"alpha 1.0": ("libmissing.so.1",)}
 
 
+@pytest.mark.slow
 def test_changed_line_of_a_large_application_leaves_its_data_and_the_other_parts_alone(
     opened: tuple[World, Context],
 ) -> None:

@@ -200,6 +200,7 @@ def edited_at_random(shop: Shop, edits: int) -> int:
         return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BACK_ENDS)
 def test_wheel_is_the_one_of_its_back_end_after_any_edit(tmp_path: Path, name: str) -> None:
     assert edited_at_random(Shop(tmp_path, BACK_ENDS[name], 2), 5) >= 2

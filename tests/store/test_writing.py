@@ -149,6 +149,7 @@ def test_destination_is_no_device_whose_place_a_file_would_take(tmp_path: Path) 
     assert destination(tmp_path / "new") == tmp_path / "new"
 
 
+@pytest.mark.slow
 def test_tree_is_removed_when_it_is_nested_deeper_than_a_path_reaches(tmp_path: Path) -> None:
     top, here = tmp_path / "tree", os.getcwd()
     top.mkdir()

@@ -40,6 +40,7 @@ def noise(size: int) -> bytes:
     return NOISE.randbytes(size)
 
 
+@pytest.mark.slow
 def test_every_file_is_read_from_its_spans_alone(store: Store) -> None:
     files = [
         [File(f"a/{number}", noise(size)) for number, size in enumerate((0, 1, 512, 513, 70_000))],
@@ -54,6 +55,7 @@ def test_every_file_is_read_from_its_spans_alone(store: Store) -> None:
     assert len(ztoc.spans_of(b"big")) in (4, 5)
 
 
+@pytest.mark.slow
 def test_span_is_as_many_whole_members_as_there_is_room_for(store: Store) -> None:
     sizes = (1 << 20, 2 << 20, 3 << 20, 6 << 20, 1 << 19, 1 << 19)
     _, ztoc = composed(store, *([File(str(n), noise(size))] for n, size in enumerate(sizes)), part=16 << 20)
