@@ -88,6 +88,7 @@ def test_tree_is_read_again_from_its_record_when_only_content_changed(tmp_path: 
     assert again.git_state == anew.git_state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", OTHER.values(), ids=OTHER)
 def test_tree_is_read_anew_when_other_files_may_count(tmp_path: Path, command: str) -> None:
     root = project(tmp_path / "p")

@@ -16,6 +16,8 @@ from tests.support import registry as support
 from tests.support.image import MemoryBlobs, made_image
 from tests.support.registry import Registry
 
+pytestmark = pytest.mark.slow
+
 NOBODY = Credentials("no credentials (test)")
 RETRIED = {69, 75}
 

@@ -78,6 +78,7 @@ def test_main_loads_little_before_a_command(installed: Path, tmp_path: Path) -> 
     assert not any(name.partition(".")[0] == "grocker" for name in loaded)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(_dotted(path) for path in RUNNER.rglob("*.py")))
 def test_main_and_every_module_work_by_their_name_in_the_image(installed: Path, name: str) -> None:
     code = "import sys; sys.path.insert(0, sys.argv[1]); __import__(sys.argv[2]); print('typing' in sys.modules)"

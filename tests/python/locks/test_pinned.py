@@ -14,6 +14,8 @@ from grocker.python import Project, WheelTarget, find_lock, find_uv, resolve_loc
 from grocker.python.groups import group_requirements
 from tests.support.wheels import Index, make_wheel, serve
 
+pytestmark = pytest.mark.slow
+
 TARGET = WheelTarget("3.13", "amd64", (2, 41))
 Hashes = dict[tuple[str, str], str]
 

@@ -21,6 +21,8 @@ from grocker.web import Transport
 from tests.support.repositories import commit
 from tests.support.wheels import Index, make_project, make_source, make_wheel, serve
 
+pytestmark = pytest.mark.slow
+
 TARGET = WheelTarget("3.13", "amd64", (2, 41))
 
 UV_LOCK = """version = 1
@@ -185,7 +187,6 @@ def sources(index: Index, tmp_path: Path) -> Iterator[tuple[Path, SdistBuilder, 
         yield directory, SdistBuilder(context, uv, str(TARGET), directory), first
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("python", [">=3.11", ">=3.99"])
 def test_sources_in_a_lock_are_built_and_find_links_are_found(
     sources: tuple[Path, SdistBuilder, str], tmp_path: Path, python: str
