@@ -12,6 +12,8 @@ import pytest
 
 from grocker.cli.rendering import json_line
 
+pytestmark = pytest.mark.slow
+
 GROCKER = [sys.executable, "-c", "from grocker.cli.main import main; main()"]
 
 

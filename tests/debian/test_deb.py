@@ -16,6 +16,8 @@ from grocker.errors import CorruptError, StorageError
 from grocker.tar.entry import Directory, File, Hardlink, Symlink
 from tests.support.archive import Content, Folder, Hard, Link, Package, Program, ar, compressed, tar
 
+pytestmark = pytest.mark.slow
+
 
 def unpacked(**files: Content) -> UnpackedPackage:
     return deb.unpack_bytes(Package("hello", files=files).deb(), name="hello 1.0-1")

@@ -18,6 +18,8 @@ from grocker.python import Compiler, InterpreterTree, add_bytecode, bytecode, co
 from grocker.python.bytecode import pyc_path
 from grocker.tar.entry import Directory, File
 
+pytestmark = pytest.mark.slow
+
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
 TAG = str(sys.implementation.cache_tag)
 LOADER = '#!/bin/sh\nshift 3\nexec "$@"\n'

@@ -12,6 +12,8 @@ from grocker.python import Pin, WheelTarget, find_uv, resolution, resolve
 from grocker.python.requirement_files import parse_requirement_files, read_requirement_files
 from tests.support.wheels import Index, make_sdist, make_wheel, serve
 
+pytestmark = pytest.mark.slow
+
 TARGET = WheelTarget("3.13", "amd64", (2, 41))
 
 

@@ -19,6 +19,8 @@ from tests.support.image import made_image
 from tests.support.registry import Registry, Tokens
 from tests.support.web import Reply, serving
 
+pytestmark = pytest.mark.slow
+
 NOBODY = Credentials("no credentials (test)")
 BOB = Credentials("the credentials of bob in /x/config.json", "bob", "right")
 WRONG = Credentials("the credentials of bob in /x/config.json", "bob", "hunter2")

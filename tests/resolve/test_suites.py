@@ -19,6 +19,8 @@ from grocker.resolve.suites import Attempt, UnfitPythonError, resolve_suites
 from tests.support.phases import opened_world, request
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[World, Context, Silent]]:

@@ -24,6 +24,8 @@ from grocker.runner.cron.messenger import MailServer, Messenger, read_mail_serve
 from grocker.runner.cron.runs import Runs, RunTiming
 from grocker.runner.process.loop import Loop
 
+pytestmark = pytest.mark.slow
+
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 _TIMING = RunTiming()
 
@@ -236,7 +238,6 @@ def test_output_may_hold_any_byte(room: Callable[..., Room]) -> None:
 
 
 @pytest.mark.fault(number=25)
-@pytest.mark.slow
 def test_line_of_sixty_four_megabytes_is_cut(room: Callable[..., Room]) -> None:
     here = room(named("head -c 67108864 /dev/zero; echo; echo after"))
     here.run()
@@ -306,7 +307,6 @@ def test_overlap_ends_the_one_before_when_killing(room: Callable[..., Room]) -> 
     assert any(line.startswith("job! failed: the next run is due, status 0") for line in here.log)
 
 
-@pytest.mark.slow
 def test_time_limit_ends_the_whole_group(room: Callable[..., Room]) -> None:
     here = room(named("sleep 300 & echo pid $!; sleep 300", timeout="3s"))
     job = here.run()
@@ -316,7 +316,6 @@ def test_time_limit_ends_the_whole_group(room: Callable[..., Room]) -> None:
     here.until(lambda: gone(pid))
 
 
-@pytest.mark.slow
 def test_time_limit_kills_what_does_not_listen(room: Callable[..., Room]) -> None:
     here = room(named("trap '' TERM; sleep 300 & echo pid $!; sleep 300", timeout="3s"), timing=RunTiming(grace=0.5))
     job = here.run()
@@ -326,7 +325,6 @@ def test_time_limit_kills_what_does_not_listen(room: Callable[..., Room]) -> Non
     here.until(lambda: gone(pid))
 
 
-@pytest.mark.slow
 @pytest.mark.fault(number=36)
 def test_time_limit_kills_what_does_not_listen_when_a_pause_took_all_of_its_time(
     room: Callable[..., Room],
@@ -451,7 +449,6 @@ def test_more_jobs_run_than_a_job_may_have_descriptors(room: Callable[..., Room]
     assert here.said("line60") == [": 64"]
 
 
-@pytest.mark.slow
 def test_thousand_jobs_start_and_end(room: Callable[..., Room]) -> None:
     here = room("@reboot echo hello\n" * 1000)
     here.due(*here.jobs)
@@ -502,7 +499,6 @@ def test_heartbeat_is_sent_when_a_run_succeeds(room: Callable[..., Room]) -> Non
     assert server.asked == ["/ok?a=b"]
 
 
-@pytest.mark.slow
 def test_heartbeat_that_is_refused_is_told_without_its_address(
     room: Callable[..., Room], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

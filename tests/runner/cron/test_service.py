@@ -22,6 +22,8 @@ from grocker.runner.contract.names import ContainerLayout
 from grocker.runner.cron import service
 from tests.support.processes import turns_within, wait_until
 
+pytestmark = pytest.mark.slow
+
 SOURCE = Path(spec.__file__).parents[3]
 STARTER = """
 import _signal, sys
@@ -149,7 +151,6 @@ def test_scheduler_stops_whenever_it_is_asked(cron: Callable[..., Cron], delay: 
     assert running.stop() in (0, -signal.SIGTERM)
 
 
-@pytest.mark.slow
 def test_scheduler_runs_each_minute(cron: Callable[..., Cron]) -> None:
     began = time.time()
     running = cron("* * * * * date +'tick \\%s'\n")
@@ -172,7 +173,6 @@ def test_scheduler_is_small(cron: Callable[..., Cron]) -> None:
     assert running.stop() == 0
 
 
-@pytest.mark.slow
 def test_scheduler_does_nothing_when_there_is_nothing_to_do(cron: Callable[..., Cron]) -> None:
     running = cron("@reboot echo up\n")
     running.wait_for("succeeded: status 0")
@@ -254,7 +254,6 @@ def test_user_is_a_command_when_the_application_has_it(tmp_path: Path) -> None:
     assert service.foreign_users("red", str(tmp_path)) == {"root", "www-data", "red"}
 
 
-@pytest.mark.slow
 def test_heartbeat_that_hangs_delays_the_stop_by_two_seconds(cron: Callable[..., Cron]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/x"

@@ -23,6 +23,8 @@ from tests.runner.status.test_loopback_request import says, silent, upstream
 from tests.support.processes import turns_within, wait_until
 from tests.support.supervised import Served, read_all, served
 
+pytestmark = pytest.mark.slow
+
 QUICK = 1.0  # seconds, for the quickest of many probes: a busy machine holds up some, a busy server holds up all
 
 
@@ -165,7 +167,6 @@ def test_H1_probes_say_what_happens_while_it_happens() -> None:
         assert server.get("/livez")[0] == 200
 
 
-@pytest.mark.slow
 @pytest.mark.fault(number=21)
 def test_H4_head_that_does_not_end_is_hung_up_on_after_five_seconds() -> None:
     """Slowloris: whoever sends a byte now and then has no more time than others; those in a hurry do not wait."""
@@ -188,7 +189,6 @@ def test_H4_head_that_does_not_end_is_hung_up_on_after_five_seconds() -> None:
         assert time.monotonic() - began > 4.5
 
 
-@pytest.mark.slow
 @pytest.mark.fault(number=21)
 def test_H4_new_client_is_heard_when_thousands_say_nothing() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -242,7 +242,6 @@ def test_H4_clients_take_an_eighth_of_the_descriptors() -> None:
             client.close()
 
 
-@pytest.mark.slow
 def test_H4_client_who_takes_nothing_holds_up_nobody() -> None:
     body = b"HTTP/1.0 200 OK\r\n\r\n" + b"".join(b'a{x="%d"} 1\n' % number for number in range(120_000))
     with upstream(says(body)) as port, served(scrape_path="/m", application_port=port) as server:
@@ -266,7 +265,6 @@ def test_H2_answer_larger_than_all_that_may_wait_is_taken_by_one_who_takes_it() 
         assert len(server.get("/metrics", timeout=30)[2]) > 6 << 20
 
 
-@pytest.mark.slow
 @pytest.mark.fault(number=22)
 def test_H2_application_that_hangs_holds_up_its_metrics_for_two_seconds_and_nothing_else() -> None:
     with upstream(silent) as port, served(scrape_path="/m", application_port=port) as server:

@@ -19,6 +19,8 @@ from grocker.runner.status import values as status
 from grocker.runner.supervise import supervised_process as process
 from grocker.runner.supervise.supervised_process import ProcessSpec, SupervisedProcess
 
+pytestmark = pytest.mark.slow
+
 
 class Room:
     """A process, and what was said of it."""
@@ -79,7 +81,6 @@ def test_process_that_ends_is_given_up_with_its_status_with_a_terminal_too(termi
         assert room.changes == [status.RUNNING, status.WAITING] * 2
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "line", "said"),
     [
@@ -122,7 +123,6 @@ def test_application_that_cannot_be_loaded_is_tried_twice_and_the_last_line_says
         assert "grocker: x: the application cannot be loaded: KeyError: 'A'; retrying in 0.5 s" in lines
 
 
-@pytest.mark.slow
 def test_application_that_was_loaded_meanwhile_has_all_its_restarts_again(tmp_path: Path) -> None:
     """Only attempts in a row count: a database may have been away."""
     count = tmp_path / "count"
@@ -155,7 +155,6 @@ def test_time_that_a_process_had_to_stop_is_told_rounded_and_never_negative(
     assert f"x: did not stop within {said}, killed;" in capfd.readouterr().err
 
 
-@pytest.mark.slow
 @pytest.mark.fault(number=36)
 def test_process_is_killed_when_a_pause_took_all_of_its_time() -> None:
     room = Room("trap '' TERM; exec sleep 1000")

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SOURCE = Path(__file__).resolve().parents[3] / "src"
 
 _SUPERVISE = """
@@ -128,7 +130,6 @@ def test_supervision_forwards_other_signals() -> None:
         assert process.wait(60) == 0
 
 
-@pytest.mark.slow
 def test_supervision_stops_at_once_while_it_waits() -> None:
     with _supervised("echo run; exit 3", times=50, seconds=6000) as process:
         for _ in range(3):
@@ -175,7 +176,6 @@ def test_supervision_ends_what_is_in_front_first() -> None:
         assert (process.returncode, printed) == (0, "front ends\nx ends\n")
 
 
-@pytest.mark.slow
 def test_supervision_leaves_time_for_the_others_when_what_is_in_front_hangs() -> None:
     front = "trap '' TERM; echo f; while :; do sleep 0.05; done"
     with _supervised(_UP.format("x"), "front", front, stop=20) as process:
