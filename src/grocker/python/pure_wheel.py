@@ -169,7 +169,7 @@ def _pieces(data: mmap, replaced: Mapping[str, bytes]) -> Iterator[bytes | range
 
 
 def _read(source: BinaryIO, place: range) -> Iterator[bytes]:
-    """Read a part of a file: read, not mapped, its pages are not this process's."""
+    """Yield a part of a file, in pieces: pages of a map would count as this process's memory."""
     source.seek(place.start)
     left = len(place)
     while left and (chunk := source.read(min(left, _CHUNK))):
